@@ -1,0 +1,40 @@
+"""Skerry: from an Earth observation notebook to a reviewed, scheduled, traceable, served product.
+
+What notebooks use is here and imported when first asked for::
+
+    import skerry
+
+    tree = skerry.open("collection/item")
+    items = skerry.search(collections=["sentinel-2-l2a"], bbox=[13, 54, 15, 55])
+    client = skerry.cluster(workers=2)
+    skerry.publish(dataset, output="turbidity")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "__version__",
+    "cluster",
+    "features",
+    "open",
+    "publish",
+    "search",
+    "stack",
+]
+
+if TYPE_CHECKING:
+    from skerry.client import cluster, features, open, publish, search, stack  # noqa: A004
+
+
+def __getattr__(name: str) -> Any:
+    """Import the client when one of its functions is first used."""
+    if name in __all__:
+        return getattr(import_module("skerry.client"), name)
+    raise AttributeError(f"module 'skerry' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""The ground floor: errors, digests, time, identifiers, scopes, addresses and settings."""

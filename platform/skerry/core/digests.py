@@ -1,0 +1,63 @@
+"""Content digests: BLAKE3, written as a multihash so that STAC's file extension can carry them.
+
+Source: the BLAKE3 specification (O'Connor et al., 2020); multihash code 0x1e, length 0x20, as
+registered in the multiformats table.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from blake3 import blake3
+
+_MULTIHASH_PREFIX = "1e20"
+
+
+def digest_bytes(data: bytes) -> str:
+    """Return the digest of `data` as a lower-case hexadecimal multihash (68 characters)."""
+    return _MULTIHASH_PREFIX + blake3(data).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """Return the digest of one file's content, read through a memory map."""
+    if path.stat().st_size == 0:
+        return digest_bytes(b"")
+    return _MULTIHASH_PREFIX + blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest()
+
+
+def digest_tree(root: Path, *, ignore: Iterable[str] = ()) -> str:
+    """Return the digest of a file, or of a folder's relative file names and contents.
+
+    Parameters
+    ----------
+    root
+        A file or a folder. Order of creation, times and modes do not count.
+    ignore
+        Names of files or folders that are passed over wherever they stand.
+    """
+    if root.is_file():
+        return digest_file(root)
+    skipped = set(ignore)
+    listing = {
+        path.relative_to(root).as_posix(): digest_file(path)
+        for path in root.rglob("*")
+        if path.is_file() and skipped.isdisjoint(path.relative_to(root).parts)
+    }
+    return digest_json(listing)
+
+
+def digest_json(value: Mapping[str, object] | list[object]) -> str:
+    """Return the digest of a JSON value in a canonical form (sorted keys, no white space)."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return digest_bytes(text.encode())
+
+
+def short_digest(digest: str) -> str:
+    """Return the first twelve hexadecimal digits after the multihash prefix, for people."""
+    return digest.removeprefix(_MULTIHASH_PREFIX)[:12]
+
+
+def hash_secret(secret: str) -> str:
+    """Return a SHA-256 of a secret, for comparing or naming it without keeping it."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,86 @@
+"""Errors that name the offending value and a remedy.
+
+Every error a person can meet descends from `SkerryError`. Programs turn it into an HTTP problem
+(`status`) or a line on standard error and an exit code (`exit_code`), never into a stack trace.
+"""
+
+from typing import ClassVar
+
+
+class SkerryError(Exception):
+    """Something a person can understand and mend.
+
+    Parameters
+    ----------
+    what
+        One sentence that names the offending value.
+    remedy
+        One sentence that says what to do now.
+    """
+
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    title: ClassVar[str] = "Failure"
+
+    def __init__(self, what: str, *, remedy: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.remedy}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.what, self.remedy)
+
+
+def _rebuild(kind: type[SkerryError], what: str, remedy: str) -> SkerryError:
+    return kind(what, remedy=remedy)
+
+
+class InvalidInputError(SkerryError):
+    """A value, file or parameter given from outside is not acceptable."""
+
+    status = 422
+    exit_code = 2
+    title = "Invalid input"
+
+
+class NotFoundError(SkerryError):
+    """A thing named from outside does not exist, or is not for the asker to see."""
+
+    status = 404
+    exit_code = 2
+    title = "Not found"
+
+
+class ConflictError(SkerryError):
+    """The request contradicts what is already recorded."""
+
+    status = 409
+    exit_code = 2
+    title = "Conflict"
+
+
+class UnauthenticatedError(SkerryError):
+    """Nobody, or a token that is no longer good."""
+
+    status = 401
+    exit_code = 2
+    title = "Not logged in"
+
+
+class ForbiddenError(SkerryError):
+    """Somebody, but without the scope that this needs."""
+
+    status = 403
+    exit_code = 2
+    title = "Not allowed"
+
+
+class UnavailableError(SkerryError):
+    """A part of the platform, or something it depends on, does not answer."""
+
+    status = 503
+    exit_code = 1
+    title = "Unavailable"

@@ -1,0 +1,41 @@
+"""Identifiers: random ones sort by time, named ones are safe in paths, URLs and SQL."""
+
+import re
+import secrets
+import time
+
+from skerry.core.errors import InvalidInputError
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,118}[A-Za-z0-9])?")
+
+
+def new_id() -> str:
+    """Return a new identifier of 26 lower-case characters that sorts by the time it was made.
+
+    48 bits of milliseconds and 56 random bits, in hexadecimal.
+    """
+    return f"{int(time.time() * 1000):012x}{secrets.token_hex(7)}"
+
+
+def check_name(text: str, *, what: str) -> str:
+    """Return `text` if it can stand as one path or URL segment, else refuse it.
+
+    Parameters
+    ----------
+    text
+        The identifier that came from outside.
+    what
+        What it names, for the message: ``"item id"``, ``"collection id"``.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is empty, longer than 120 characters, holds anything but letters, digits, ``_``,
+        ``.`` and ``-``, holds two dots in a row, or begins or ends with a mark.
+    """
+    if not _NAME.fullmatch(text) or ".." in text:
+        raise InvalidInputError(
+            f"{text[:140]!r} is no valid {what}.",
+            remedy="Use at most 120 letters, digits, '_', '.' or '-', a letter or digit at each end.",
+        )
+    return text

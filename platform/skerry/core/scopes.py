@@ -1,0 +1,56 @@
+"""Who may do what, as data: scopes, and the roles that bundle them.
+
+The hub defines these as custom scopes; every service checks them on the token that it is shown.
+"""
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """One permission. The value is the hub's custom scope."""
+
+    CATALOG_READ = "custom:skerry:catalog:read"
+    CATALOG_WRITE = "custom:skerry:catalog:write"
+    PRODUCTION_READ = "custom:skerry:production:read"
+    PRODUCTION_PROPOSE = "custom:skerry:production:propose"
+    PRODUCTION_APPROVE = "custom:skerry:production:approve"
+    PRODUCTION_OPERATE = "custom:skerry:production:operate"
+    RUN_PUBLISH = "custom:skerry:run:publish"
+    PLATFORM_ADMIN = "custom:skerry:platform:admin"
+
+
+DESCRIPTIONS: dict[Scope, str] = {
+    Scope.CATALOG_READ: "Find and read items that are not public, their files and their tiles",
+    Scope.CATALOG_WRITE: "Register, change and delete items and collections",
+    Scope.PRODUCTION_READ: "See releases, jobs, runs and their logs",
+    Scope.PRODUCTION_PROPOSE: "Propose a notebook as a release",
+    Scope.PRODUCTION_APPROVE: "Approve or refuse a proposed release",
+    Scope.PRODUCTION_OPERATE: "Create jobs; start, cancel and retry runs",
+    Scope.RUN_PUBLISH: "Report and publish on behalf of one run (only tokens of runs)",
+    Scope.PLATFORM_ADMIN: "See the logs and state of the platform's own parts",
+}
+
+SCIENTIST = frozenset(
+    {
+        Scope.CATALOG_READ,
+        Scope.CATALOG_WRITE,
+        Scope.PRODUCTION_READ,
+        Scope.PRODUCTION_PROPOSE,
+    }
+)
+REVIEWER = frozenset({Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PRODUCTION_APPROVE})
+OPERATOR = frozenset({Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PRODUCTION_OPERATE})
+ADMIN = SCIENTIST | REVIEWER | OPERATOR | {Scope.PLATFORM_ADMIN}
+RUN = frozenset({Scope.CATALOG_READ, Scope.RUN_PUBLISH})
+
+ROLES: dict[str, frozenset[Scope]] = {
+    "scientist": SCIENTIST,
+    "reviewer": REVIEWER,
+    "operator": OPERATOR,
+    "admin": ADMIN,
+    "run": RUN,
+}
+"""Role name to scopes. `run` belongs to project accounts, never to people."""
+
+PROJECTS_GROUP = "projects"
+"""The hub group of project accounts: hub users without login on whose behalf runs act."""

@@ -1,0 +1,55 @@
+"""Time: always aware, always UTC inside, RFC 3339 outside."""
+
+from datetime import UTC, date, datetime
+
+from skerry.core.errors import InvalidInputError
+
+
+def utc_now() -> datetime:
+    """Return the present instant in UTC."""
+    return datetime.now(UTC)
+
+
+def format_time(moment: datetime) -> str:
+    """Return `moment` as RFC 3339 in UTC with a trailing Z; microseconds only when not zero.
+
+    Raises
+    ------
+    InvalidInputError
+        If `moment` has no time zone.
+    """
+    if moment.tzinfo is None:
+        raise InvalidInputError(
+            f"The time {moment.isoformat()} has no time zone.", remedy="Give it one, such as Z."
+        )
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Read an RFC 3339 instant.
+
+    Raises
+    ------
+    InvalidInputError
+        If `text` is no RFC 3339 date and time with a time zone.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidInputError(
+            f"{text!r} is no RFC 3339 time with a time zone.",
+            remedy="Write it as 2026-05-01T10:30:00Z.",
+        )
+    return moment.astimezone(UTC)
+
+
+def parse_day(text: str) -> date:
+    """Read a calendar day written YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError(
+            f"{text!r} is no calendar day.", remedy="Write it as 2026-05-01."
+        ) from None

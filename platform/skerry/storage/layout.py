@@ -1,0 +1,86 @@
+"""The data folder: what stands where. Nothing else in Skerry spells these paths."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """Paths inside one platform's data folder.
+
+    Attributes
+    ----------
+    root
+        The folder itself, mode 0700.
+    """
+
+    root: Path
+
+    @property
+    def lock(self) -> Path:
+        """The file whose exclusive lock `skerry up` holds; it names the holder's pid."""
+        return self.root / "lock"
+
+    @property
+    def owner(self) -> Path:
+        """The owner's login for the CLI: ``{url, user, token}`` as JSON, mode 0600."""
+        return self.root / "owner.json"
+
+    @property
+    def password(self) -> Path:
+        """The one account's generated password, mode 0600."""
+        return self.root / "password"
+
+    @property
+    def state(self) -> Path:
+        """Databases and secrets, mode 0700."""
+        return self.root / "state"
+
+    @property
+    def database(self) -> Path:
+        """Skerry's own database: catalogue and production."""
+        return self.state / "skerry.sqlite"
+
+    @property
+    def workflows(self) -> Path:
+        """DBOS's system database."""
+        return self.state / "workflows.sqlite"
+
+    @property
+    def run(self) -> Path:
+        """Pid files, ports and sockets of the running platform."""
+        return self.root / "run"
+
+    @property
+    def logs(self) -> Path:
+        """One log file a part: ``<part>.log``."""
+        return self.root / "logs"
+
+    @property
+    def objects(self) -> Path:
+        """The object store's root. Item assets hold keys relative to it."""
+        return self.root / "objects"
+
+    @property
+    def environments(self) -> Path:
+        """Built environments, one folder an environment digest."""
+        return self.root / "environments"
+
+    @property
+    def users(self) -> Path:
+        """Home folders of hub users."""
+        return self.root / "users"
+
+    @property
+    def clusters(self) -> Path:
+        """Working folders of Dask Gateway's clusters."""
+        return self.root / "clusters"
+
+    def create(self) -> None:
+        """Make the folders that are missing, each readable by the owner alone."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (
+            self.state, self.run, self.logs, self.objects,
+            self.environments, self.users, self.clusters,
+        ):  # fmt: skip
+            folder.mkdir(mode=0o700, exist_ok=True)
