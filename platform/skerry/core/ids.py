@@ -36,6 +36,6 @@ def check_name(text: str, *, what: str) -> str:
     if not _NAME.fullmatch(text) or ".." in text:
         raise InvalidInputError(
             f"{text[:140]!r} is no valid {what}.",
-            remedy="Use at most 120 letters, digits, '_', '.' or '-', a letter or digit at each end.",
+            remedy="Use at most 120 letters, digits, '_', '.' or '-', with no mark at either end.",
         )
     return text

