@@ -1,0 +1,175 @@
+"""`skerry`: one group, its commands imported when they are named, errors without stack traces."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import click
+import platformdirs
+
+from skerry import __version__
+from skerry.core.errors import SkerryError, UnavailableError
+from skerry.core.settings import default_data_folder
+from skerry.core.time import format_time, utc_now
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("skerry.cli.up:up", "Start the platform on this machine and stay with it."),
+    "down": ("skerry.cli.down:down", "Stop the platform of a data folder."),
+    "status": ("skerry.cli.status:status", "Say which parts of the platform answer."),
+    "logs": ("skerry.cli.production:logs", "Show the log of a run or of a part."),
+    "import": ("skerry.cli.catalog:import_", "Convert products and register them as items."),
+    "export": ("skerry.cli.catalog:export", "Write an item's variable as a GeoTIFF."),
+    "items": ("skerry.cli.catalog:items", "List, show and delete items."),
+    "search": ("skerry.cli.catalog:search", "Find items by area, time and collection."),
+    "collections": ("skerry.cli.catalog:collections", "List, create and delete collections."),
+    "simulate": ("skerry.cli.simulate:simulate", "Make small simulated products."),
+    "demo": ("skerry.cli.demo:demo", "Send a simulated scene down the whole road."),
+    "release": ("skerry.cli.production:release", "Propose, approve and list releases."),
+    "job": ("skerry.cli.production:job", "Create, list and delete jobs."),
+    "run": ("skerry.cli.production:run", "Start, show, cancel and retry runs."),
+    "runs": ("skerry.cli.production:runs", "List runs."),
+}
+"""Command name to where it stands (``module:attribute``) and its line in ``skerry --help``."""
+
+_EXIT_INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A click group that imports a command only when it is named.
+
+    ``skerry --help`` lists the table and imports nothing.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names in the table's order, which is the order of a day's work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return one command, or None if the table does not name it.
+
+        Raises
+        ------
+        UnavailableError
+            If the command needs a part of Skerry that is not installed.
+        """
+        if cmd_name not in COMMANDS:
+            return None
+        module_name, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        try:
+            command = getattr(import_module(module_name), attribute)
+        except ModuleNotFoundError as error:
+            raise UnavailableError(
+                f"'skerry {cmd_name}' needs {error.name}, which is not installed.",
+                remedy="Install the whole platform: pip install 'skerry[platform]'.",
+            ) from error
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name][0]} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the table's lines, so that help imports no command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="skerry")
+def skerry() -> None:
+    """Skerry takes an Earth observation notebook from prototype to operations.
+
+    \b
+    Example:
+      skerry up                          start the platform here
+      skerry import S2B_MSIL2A_*.SAFE    catalogue a product
+      skerry search --bbox 13,54,15,55   find it again
+    """  # noqa: D301
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failure, 2 bad input, 130 interrupted.
+
+    Parameters
+    ----------
+    arguments
+        The words after ``skerry``; those of this process if None.
+    """
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; what went wrong is on standard error."""
+    try:
+        result = skerry.main(args=arguments, prog_name="skerry", standalone_mode=False)
+    except BrokenPipeError:
+        return _close_output()
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return _EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last resort: a person gets a line, not a trace
+        return _report(error)
+    # Without standalone mode click hands back the code of `ctx.exit(code)`.
+    return result if isinstance(result, int) else 0
+
+
+def _report(error: Exception) -> int:
+    """Write what went wrong on standard error and return the exit code."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, SkerryError):
+        return _report_expected(error)
+    return _report_unexpected(error)
+
+
+def _report_expected(error: SkerryError) -> int:
+    """Write what went wrong and the remedy, each a line."""
+    click.echo(f"Error: {error.what}", err=True)
+    click.echo(error.remedy, err=True)
+    if _debugging():
+        traceback.print_exception(error)
+    return error.exit_code
+
+
+def _report_unexpected(error: Exception) -> int:
+    """Write one line, and the stack trace into a log (or to the screen if SKERRY_DEBUG=1)."""
+    summary = " ".join(str(error).split())[:300]
+    click.echo(f"Error: {type(error).__name__}: {summary}", err=True)
+    if _debugging():
+        traceback.print_exception(error)
+    else:
+        click.echo(f"This is a fault in Skerry. {_keep_trace(error)}", err=True)
+    return 1
+
+
+def _keep_trace(error: Exception) -> str:
+    """Append the stack trace to the command line's log and say where that is."""
+    log = _log_file()
+    try:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write(f"{format_time(utc_now())} skerry {' '.join(sys.argv[1:])}\n")
+            traceback.print_exception(error, file=stream)
+    except OSError:
+        return "Set SKERRY_DEBUG=1 to see where."
+    return f"The stack trace is in {log}."
+
+
+def _log_file() -> Path:
+    """Return the log beside the parts' logs where a platform lives here, else the user's own."""
+    beside = default_data_folder() / "logs"
+    folder = beside if beside.is_dir() else Path(platformdirs.user_log_dir("skerry"))
+    return folder / "cli.log"
+
+
+def _debugging() -> bool:
+    return os.environ.get("SKERRY_DEBUG") == "1"
+
+
+def _close_output() -> int:
+    """End quietly when the reader of our output (``| head``) has gone."""
+    # Python flushes standard output again at exit; give it somewhere to go.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
