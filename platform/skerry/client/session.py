@@ -1,0 +1,207 @@
+"""A session with a running platform: requests with a hub token, problems turned into errors."""
+
+import atexit
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NoReturn, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from skerry.client.login import Login, find_login
+from skerry.core.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    SkerryError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from skerry.core.settings import API_PREFIX
+
+_ERRORS: dict[int, type[SkerryError]] = {
+    kind.status: kind
+    for kind in (
+        ConflictError, ForbiddenError, InvalidInputError, NotFoundError, UnauthenticatedError,
+        UnavailableError,
+    )
+}  # fmt: skip
+_REMEDIES: dict[int, str] = {
+    401: "The token has expired or was revoked: restart the platform or the server, "
+    "or set SKERRY_TOKEN to a new one.",
+    403: "Ask for an account or a token with the scope that this needs.",
+    404: "Check the name; 'skerry items list' and 'skerry runs' show what there is.",
+    409: "Look at what is recorded already and choose another name or remove it first.",
+    503: "See 'skerry status' and 'skerry logs api'.",
+}
+_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+
+
+class Session:
+    """Requests to one platform, as one account.
+
+    It cannot be pickled: a token has no place in a Dask graph.
+
+    Parameters
+    ----------
+    login
+        Address and token, as `skerry.client.login.find_login` gives them.
+    transport
+        Another httpx transport, for tests.
+    """
+
+    def __init__(self, login: Login, *, transport: httpx.BaseTransport | None = None) -> None:
+        self._login = login
+        self._user = login.user
+        self._http = httpx.Client(
+            base_url=login.url,
+            headers={"Authorization": f"Bearer {login.token}", "Accept": "application/json"},
+            timeout=_TIMEOUT,
+            transport=transport,
+            # A proxy named in the environment cannot reach this machine's loopback.
+            trust_env=urlsplit(login.url).hostname not in ("127.0.0.1", "localhost", "::1"),
+        )
+
+    @property
+    def url(self) -> str:
+        """The platform's public address, without a trailing slash."""
+        return self._login.url
+
+    @property
+    def token(self) -> str:
+        """The hub token that this session shows."""
+        return self._login.token
+
+    @property
+    def user(self) -> str:
+        """The account's name; asked of the hub when the environment does not say it."""
+        if not self._user:
+            self._user = str(self.request("GET", "/hub/api/user")["name"])
+        return self._user
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Send a request and return what the platform answers.
+
+        Parameters
+        ----------
+        method
+            ``"GET"``, ``"POST"``, ...
+        path
+            With a leading slash a path of the platform (``/services/maps/health``), without one
+            a path of the api (``stac/search`` is ``/services/api/stac/search``).
+        json
+            The body.
+        params
+            Query parameters; those that are None are left out.
+
+        Returns
+        -------
+        Any
+            The decoded JSON, text when the answer is none, None when it is empty.
+
+        Raises
+        ------
+        SkerryError
+            `InvalidInputError`, `NotFoundError`, `ConflictError`, `UnauthenticatedError`,
+            `ForbiddenError` or `UnavailableError`, with the platform's own words.
+        """
+        response = self.send(method, path, json=json, params=params)
+        if not response.content:
+            return None
+        if "json" in response.headers.get("content-type", ""):
+            return response.json()
+        return response.text
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Send a request like `request`, and return the whole successful response."""
+        query = {key: value for key, value in (params or {}).items() if value is not None}
+        try:
+            response = self._http.request(
+                method,
+                path if path.startswith("/") else f"{API_PREFIX}/{path}",
+                json=json,
+                params=query or None,
+                headers=dict(headers or {}),
+            )
+        except httpx.TransportError as error:
+            raise UnavailableError(
+                f"The platform at {self.url} does not answer ({type(error).__name__}: {error}).",
+                remedy="Start it with 'skerry up', or correct SKERRY_URL.",
+            ) from None
+        if not response.is_success:
+            raise _read_problem(response)
+        return response
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Session({self.url!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A session holds a token and does not travel; connect() where it is used.")
+
+
+def connect() -> Session:
+    """Return the session of this process with the platform.
+
+    Raises
+    ------
+    UnauthenticatedError
+        If neither the environment nor the data folder names a platform.
+    """
+    return _open_session(find_login())
+
+
+@lru_cache(maxsize=4)
+def _open_session(login: Login) -> Session:
+    session = Session(login)
+    atexit.register(session.close)
+    return session
+
+
+def _read_problem(response: httpx.Response) -> SkerryError:
+    """Turn an RFC 9457 problem, or any other refusal, into the error it stands for."""
+    status = response.status_code
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    if not isinstance(problem, dict):
+        problem = {}
+    where = f"{response.request.method} {response.request.url.path}"
+    what = problem.get("detail") or problem.get("message") or problem.get("title")
+    kind = _ERRORS.get(status) or (
+        UnavailableError if response.is_server_error else InvalidInputError
+    )
+    return kind(
+        str(what or f"The platform answers {status} {response.reason_phrase} to {where}."),
+        remedy=str(
+            problem.get("remedy")
+            or _REMEDIES.get(status)
+            or (_REMEDIES[503] if response.is_server_error else "Correct the request.")
+        ),
+    )
