@@ -1,0 +1,35 @@
+# `make run` starts the platform, `make test` proves it; each sets up what it needs first.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-peers test-all check bench peers
+
+PY := .venv/bin/python
+PYTEST := $(PY) -m pytest
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## Make .venv and node_modules from the lock files (silent when nothing changed)
+	@bash platform/setup.sh
+
+run: setup ## Start the whole platform on this machine; Ctrl-C ends it
+	@exec .venv/bin/skerry up --demo-when-empty
+
+test: setup ## Every test but those against peers
+	@$(PYTEST) tests --ignore=tests/peers
+
+peers: setup
+	@bash tests/peers/setup.sh
+
+test-peers: peers ## Tests against other projects, each in an environment of its own
+	@$(PYTEST) tests/peers
+
+test-all: test test-peers ## Both
+
+check: setup ## Style, types, import rows
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache | tail -n +1
+
+bench: peers ## Speed and memory beside peers in the same run; ONLY=name for one
+	@$(PY) -m tests.benchmarks.run $(if $(ONLY),--only $(ONLY))

@@ -1,0 +1,70 @@
+"""What every test run obeys: with `--complete`, nothing may be skipped, deselected or missing."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ACCEPTANCE_LIST = Path(__file__).parent / "acceptance" / "required.txt"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--complete",
+        action="store_true",
+        default=os.environ.get("SKERRY_COMPLETE") == "1",
+        help="fail when a test was skipped, deselected or xfailed, or a required one is missing",
+    )
+
+
+def find_chromium() -> str | None:
+    """Return the path of an installed Chromium or Chrome, if there is one."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    return None
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Browser tests exist only where a browser does; real-data tests only where the data is."""
+    if collection_path.name.startswith("test_browser") and find_chromium() is None:
+        return True
+    if collection_path.name.startswith("test_real_data") and not os.environ.get("SKERRY_REAL_DATA"):
+        return True
+    return None
+
+
+class Completeness:
+    """Counts what a run left out and turns a passing run with gaps into a failing one."""
+
+    def __init__(self, required: list[str]) -> None:
+        self.required = required
+        self.gaps: list[str] = []
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.gaps += [f"deselected: {item.nodeid}" for item in items]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        collected = {item.nodeid.split("[")[0] for item in session.items}
+        self.gaps += [f"not collected: {name}" for name in self.required if name not in collected]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped:
+            self.gaps.append(f"skipped or xfailed: {report.nodeid}")
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.gaps and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for gap in self.gaps:
+            terminalreporter.write_line(f"INCOMPLETE {gap}", red=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--complete"):
+        wanted = []
+        if ACCEPTANCE_LIST.exists() and "tests" in config.args:
+            wanted = [line for line in ACCEPTANCE_LIST.read_text().split("\n") if line.strip()]
+        config.pluginmanager.register(Completeness(wanted), "completeness")
