@@ -1,0 +1,139 @@
+"""One ASGI application the way every HTTP program of the platform is made."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import skerry
+from skerry.core.settings import ServiceSettings
+from skerry.services.hub_access import HubAccess, HubVerifier
+from skerry.services.identity import Verifier, anyone
+from skerry.services.login import HubLogin, create_login_router
+from skerry.services.problems import add_problem_handlers
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'",
+    # a route that serves public or revalidated content says so itself
+    "Cache-Control": "no-store",
+}
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_application(
+    settings: ServiceSettings,
+    routers: Iterable[APIRouter],
+    title: str,
+    *,
+    prefix: str,
+    hub: HubAccess | None = None,
+    verifier: Verifier | None = None,
+    lifespan: Lifespan | None = None,
+) -> FastAPI:
+    """Return an application with identity, login, problem documents, health and headers.
+
+    Parameters
+    ----------
+    settings
+        Data folder and addresses.
+    routers
+        The program's routes, their paths relative to `prefix`.
+    title
+        The program's name in its OpenAPI document.
+    prefix
+        Its public path, such as `skerry.core.settings.API_PREFIX`.
+    hub
+        The hub; read from the environment when left out.
+    verifier
+        Who knows tokens; the hub when left out.
+    lifespan
+        What the program opens at its start and closes at its end.
+
+    Notes
+    -----
+    ``app.state`` holds ``settings``, ``verifier``, ``login`` and ``sessions``. A response without
+    a ``Cache-Control`` of its own is ``no-store``.
+    """
+    hub = hub or HubAccess.from_environment()
+    verifier = verifier or HubVerifier(hub.api_url)
+    app = FastAPI(
+        title=title, version=skerry.__version__, openapi_url=None, docs_url=None, redoc_url=None,
+        lifespan=_combine(verifier, lifespan),
+    )  # fmt: skip
+    login = HubLogin(hub, prefix, secure=settings.public_url.startswith("https:"))
+    app.state.settings = settings
+    app.state.verifier = verifier
+    app.state.login = login
+    app.state.sessions = login
+    for router in (_create_platform_router(app), create_login_router(login), *routers):
+        app.include_router(router, prefix=prefix)
+    add_problem_handlers(app)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+class SecurityHeaders:
+    """Add the headers of `_HEADERS` to every response that does not set its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and complete the response's headers."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def serve(app: FastAPI, port: int) -> None:
+    """Serve `app` on the loopback interface until the process is told to end.
+
+    There is no access log: the hub's proxy stands in front, and addresses may hold names.
+    """
+    import uvicorn
+
+    uvicorn.run(
+        app, host="127.0.0.1", port=port, access_log=False, log_level="warning",
+        server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,
+    )  # fmt: skip
+
+
+def _create_platform_router(app: FastAPI) -> APIRouter:
+    router = APIRouter(tags=["platform"])
+
+    @router.get("/health", dependencies=[Depends(anyone())])
+    async def report_health() -> dict[str, bool]:
+        """Say that this program answers."""
+        return {"ready": True}
+
+    @router.get("/openapi.json", dependencies=[Depends(anyone())], name="openapi")
+    async def describe_api() -> dict[str, object]:
+        """Return the OpenAPI document of this program."""
+        return app.openapi()
+
+    return router
+
+
+def _combine(verifier: Verifier, inner: Lifespan | None) -> Lifespan:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            if isinstance(verifier, HubVerifier):
+                stack.push_async_callback(verifier.close)
+            if inner is not None:
+                await stack.enter_async_context(inner(app))
+            yield
+
+    return lifespan

@@ -1,0 +1,159 @@
+"""The hub as every service sees it: where it is, and whose token this is."""
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+
+import httpx
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from skerry.core.digests import hash_secret
+from skerry.core.errors import UnavailableError
+from skerry.services.identity import Identity
+
+_GOOD_FOR_S = 5.0
+_CACHED_TOKENS = 4096
+_TIMEOUT_S = 5.0
+
+
+class HubAccess(BaseModel):
+    """What JupyterHub tells a service about itself, by its standard environment variables.
+
+    Attributes
+    ----------
+    service
+        The service's name in the hub.
+    api_url
+        The hub's internal API address.
+    api_token
+        The service's own token.
+    base_url
+        Path below which the hub and its services stand, with both slashes.
+    client_id
+        The service's OAuth client.
+    callback
+        Where the hub sends the browser back to after login: a path or a full address.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    service: str
+    api_url: str
+    api_token: SecretStr
+    base_url: str = "/"
+    client_id: str
+    callback: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "HubAccess":
+        """Read ``JUPYTERHUB_SERVICE_NAME``, ``_API_URL``, ``_API_TOKEN`` and their companions.
+
+        Raises
+        ------
+        UnavailableError
+            If one of the three is missing.
+        """
+        names = ("JUPYTERHUB_SERVICE_NAME", "JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN")
+        missing = [name for name in names if not environment.get(name)]
+        if missing:
+            raise UnavailableError(
+                f"The environment lacks {', '.join(missing)}.",
+                remedy="Start the platform with 'skerry up', which sets them.",
+            )
+        service = environment["JUPYTERHUB_SERVICE_NAME"]
+        prefix = environment.get("JUPYTERHUB_SERVICE_PREFIX") or f"/services/{service}/"
+        return cls(
+            service=service,
+            api_url=environment["JUPYTERHUB_API_URL"].rstrip("/"),
+            api_token=SecretStr(environment["JUPYTERHUB_API_TOKEN"]),
+            base_url=environment.get("JUPYTERHUB_BASE_URL") or "/",
+            client_id=environment.get("JUPYTERHUB_CLIENT_ID") or f"service-{service}",
+            callback=environment.get("JUPYTERHUB_OAUTH_CALLBACK_URL")
+            or f"{prefix.rstrip('/')}/oauth_callback",
+        )
+
+
+class HubVerifier:
+    """Ask the hub whose token this is, at most once in five seconds a token.
+
+    Five seconds is what keeps a flood of tiles from becoming a flood on the hub while a revoked
+    token is refused well within ten. Only good answers are remembered, under a hash of the token.
+    """
+
+    def __init__(self, api_url: str, *, good_for_s: float = _GOOD_FOR_S) -> None:
+        self._url = f"{api_url.rstrip('/')}/user"
+        self._good_for_s = good_for_s
+        self._known: dict[str, tuple[float, Identity]] = {}
+        self._asking: dict[str, asyncio.Task[Identity | None]] = {}
+        self._client: httpx.AsyncClient | None = None
+
+    async def verify(self, token: str) -> Identity | None:
+        """Return the token's holder, or None; see `skerry.services.identity.Verifier`."""
+        key = hash_secret(token)
+        known = self._known.get(key)
+        if known and known[0] > time.monotonic():
+            return known[1]
+        task = self._asking.get(key)
+        if task is None:
+            task = asyncio.create_task(self._ask(key, token))
+            self._asking[key] = task
+            task.add_done_callback(lambda done: self._settle(key, done))
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Close the connections to the hub."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    def _settle(self, key: str, task: asyncio.Task[Identity | None]) -> None:
+        self._asking.pop(key, None)
+        if not task.cancelled():
+            task.exception()
+
+    async def _ask(self, key: str, token: str) -> Identity | None:
+        asked = time.monotonic()
+        response = await self._get(token)
+        if response.status_code in (401, 403, 404):
+            self._known.pop(key, None)
+            return None
+        if response.status_code != httpx.codes.OK:
+            raise UnavailableError(
+                f"The hub answered {response.status_code} when asked about a token.",
+                remedy="Try again shortly; 'skerry status' shows whether the hub is up.",
+            )
+        identity = _read_model(response.json(), token)
+        self._remember(key, asked + self._good_for_s, identity)
+        return identity
+
+    async def _get(self, token: str) -> httpx.Response:
+        if self._client is None:
+            self._client = httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False)
+        try:
+            return await self._client.get(self._url, headers={"Authorization": f"token {token}"})
+        except httpx.HTTPError:
+            raise UnavailableError(
+                "The hub does not answer, so nobody's token can be checked.",
+                remedy="Try again shortly; 'skerry status' shows whether the hub is up.",
+            ) from None
+
+    def _remember(self, key: str, until: float, identity: Identity) -> None:
+        if len(self._known) >= _CACHED_TOKENS:
+            now = time.monotonic()
+            self._known = {k: v for k, v in self._known.items() if v[0] > now}
+            if len(self._known) >= _CACHED_TOKENS:
+                self._known.clear()
+        self._known[key] = (until, identity)
+
+
+def _read_model(model: Mapping[str, object], token: str) -> Identity:
+    scopes = model.get("scopes")
+    token_id = model.get("token_id")
+    return Identity(
+        name=str(model["name"]),
+        scopes=frozenset(map(str, scopes)) if isinstance(scopes, list) else frozenset(),
+        token=token,
+        token_id=str(token_id) if token_id else None,
+        kind=str(model.get("kind", "user")),
+    )

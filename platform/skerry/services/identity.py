@@ -1,0 +1,232 @@
+"""Who asks, and what they may do: every route names its audience here, as data.
+
+A route takes one of three guards as a dependency: `require` (a scope), `identify` (whoever it is,
+the route shows each one what is theirs to see) or `anyone` (nobody is asked). `list_routes` in
+`skerry.services.routes` reads the decision back, so a test can hold every route to it.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+
+from skerry.core.errors import ForbiddenError, NotFoundError, SkerryError, UnauthenticatedError
+from skerry.core.scopes import Scope
+
+REQUESTED_WITH = "X-Skerry-Requested-With"
+"""Header that a browser page must send with anything but GET: other origins cannot add it."""
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOGIN_REMEDY = "Send a hub token in the header 'Authorization: Bearer <token>', or log in."
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The holder of a token, as the hub knows them.
+
+    Attributes
+    ----------
+    name
+        Hub user or service name.
+    scopes
+        The hub scopes of the token (not of the person).
+    token
+        The token itself, for calls on the holder's behalf. Never logged.
+    token_id
+        The hub's identifier of the token (``a12``), as given when it was minted.
+    kind
+        ``user`` or ``service``.
+    """
+
+    name: str
+    scopes: frozenset[str]
+    token: str | None = field(default=None, repr=False)
+    token_id: str | None = None
+    kind: str = "user"
+
+    def may(self, *scopes: Scope) -> bool:
+        """Return whether the token holds one of `scopes`."""
+        return not self.scopes.isdisjoint(scopes)
+
+
+class Verifier(Protocol):
+    """Something that knows whose token this is: the hub, or a test's own book."""
+
+    async def verify(self, token: str) -> Identity | None:
+        """Return the token's holder, or None if the token is unknown, expired or revoked.
+
+        Raises
+        ------
+        UnavailableError
+            If the hub does not answer.
+        """
+
+
+class SessionReader(Protocol):
+    """Something that finds the token a browser's session cookie holds."""
+
+    def read_session(self, connection: HTTPConnection) -> str | None:
+        """Return the token, or None."""
+
+
+class AudienceKind(StrEnum):
+    """How a route decides."""
+
+    SCOPE = "scope"
+    VISIBLE = "visible"
+    ANYONE = "anyone"
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Whom a route is for.
+
+    Attributes
+    ----------
+    kind
+        `SCOPE`: holders of one of `scopes` (any logged-in holder when empty). `VISIBLE`: everyone,
+        each sees what is theirs to see. `ANYONE`: everyone sees the same.
+    scopes
+        The scopes of which one is enough.
+    """
+
+    kind: AudienceKind
+    scopes: frozenset[Scope] = frozenset()
+
+
+class Require:
+    """Let pass the holder of one of the scopes."""
+
+    def __init__(self, audience: Audience) -> None:
+        self.audience = audience
+
+    async def __call__(self, connection: HTTPConnection) -> Identity:
+        """Return who asks, or refuse."""
+        identity = await _find_identity(connection)
+        if identity is None:
+            raise UnauthenticatedError("This address is not public.", remedy=_LOGIN_REMEDY)
+        if self.audience.scopes and not identity.may(*self.audience.scopes):
+            wanted = " or ".join(sorted(self.audience.scopes))
+            raise ForbiddenError(
+                f"The token of {identity.name!r} lacks the scope {wanted}.",
+                remedy="Use a token with that scope, or ask the platform's administrator for it.",
+            )
+        return identity
+
+
+class Identify:
+    """Find out who asks; anonymous is an answer."""
+
+    audience = Audience(AudienceKind.VISIBLE)
+
+    async def __call__(self, connection: HTTPConnection) -> Identity | None:
+        """Return who asks, None for nobody; a bad token is refused, not overlooked."""
+        return await _find_identity(connection)
+
+
+class Anyone:
+    """Ask nobody."""
+
+    audience = Audience(AudienceKind.ANYONE)
+
+    async def __call__(self) -> None:
+        """Let pass."""
+
+
+def require(*scopes: Scope) -> Require:
+    """Return a dependency that gives the `Identity` of a holder of one of `scopes`.
+
+    Without scopes, anyone who is logged in passes.
+    """
+    return Require(Audience(AudienceKind.SCOPE, frozenset(scopes)))
+
+
+def identify() -> Identify:
+    """Return a dependency that gives the `Identity`, or None for an anonymous request.
+
+    The route itself must then decide what each may see.
+    """
+    return Identify()
+
+
+def anyone() -> Anyone:
+    """Return a dependency for routes that are the same for everybody (health, conformance)."""
+    return Anyone()
+
+
+def refuse_unseen(identity: Identity | None, scope: Scope, what: str) -> SkerryError:
+    """Return the error for a thing that is not there, or not for the asker to see.
+
+    The answer is the same in both cases, so it does not tell which names exist.
+
+    Parameters
+    ----------
+    identity
+        Who asks.
+    scope
+        The scope that would show private things of this kind.
+    what
+        The thing as the asker named it, such as ``"item 'a' of collection 'b'"``.
+    """
+    if identity is None:
+        return UnauthenticatedError(f"There is no public {what}.", remedy=_LOGIN_REMEDY)
+    if not identity.may(scope):
+        return ForbiddenError(
+            f"There is no public {what}, and the token lacks the scope {scope}.",
+            remedy="Use a token with that scope.",
+        )
+    return NotFoundError(f"There is no {what}.", remedy="Check the name; 'skerry search' lists.")
+
+
+async def _find_identity(connection: HTTPConnection) -> Identity | None:
+    state = connection.app.state
+    verifier: Verifier = state.verifier
+    token = _read_header(connection)
+    if token is not None:
+        identity = await verifier.verify(token)
+        if identity is None:
+            raise UnauthenticatedError(
+                "The token is unknown, expired or revoked.",
+                remedy="Get a new one from the hub's token page, or restart the session.",
+            )
+    else:
+        sessions: SessionReader = state.sessions
+        token = sessions.read_session(connection)
+        identity = await verifier.verify(token) if token else None
+        if identity is not None:
+            _check_same_origin(connection, state.settings.public_url)
+    connection.state.identity = identity
+    return identity
+
+
+def _read_header(connection: HTTPConnection) -> str | None:
+    header = connection.headers.get("authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    token = token.strip()
+    if scheme.lower() not in ("bearer", "token") or not token or not token.isascii():
+        raise UnauthenticatedError(
+            f"The Authorization header's scheme {scheme[:20]!r} is not understood.",
+            remedy="Write 'Authorization: Bearer <token>'.",
+        )
+    return token
+
+
+def _check_same_origin(connection: HTTPConnection, public_url: str) -> None:
+    """Refuse a cookie on an unsafe request that the platform's own pages did not send."""
+    socket = connection.scope["type"] == "websocket"
+    if not socket and connection.scope["method"] in _SAFE_METHODS:
+        return
+    origin = connection.headers.get("origin")
+    parts = urlsplit(public_url)
+    foreign = origin is not None and origin != f"{parts.scheme}://{parts.netloc}"
+    unmarked = origin is None if socket else not connection.headers.get(REQUESTED_WITH)
+    if foreign or unmarked:
+        raise ForbiddenError(
+            f"A login cookie alone does not allow {connection.scope.get('method', 'a socket')}"
+            f" from origin {origin!r}.",
+            remedy=f"Send the header {REQUESTED_WITH} from a page of the platform, or a token.",
+        )

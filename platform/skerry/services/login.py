@@ -1,0 +1,161 @@
+"""Browser login through the hub: OAuth 2 with PKCE, one state cookie a flow, one session cookie.
+
+Sources: RFC 6749 section 4.1, RFC 7636 (S256), JupyterHub's "Services" documentation.
+"""
+
+import base64
+import hashlib
+import secrets
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+from fastapi import APIRouter, Depends, Request
+from itsdangerous import BadData, URLSafeTimedSerializer
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse, Response
+
+from skerry.core.errors import ForbiddenError, UnavailableError
+from skerry.services.hub_access import HubAccess
+from skerry.services.identity import anyone
+
+_SESSION_S = 12 * 3600
+_FLOW_S = 600
+_PENDING_FLOWS = 8
+
+
+class HubLogin:
+    """Send browsers to the hub to log in, take them back, and keep their token in a cookie.
+
+    Parameters
+    ----------
+    hub
+        The hub and this service's OAuth client.
+    prefix
+        The service's path, without a trailing slash; the cookies' path.
+    secure
+        Whether the public address is https.
+    """
+
+    def __init__(self, hub: HubAccess, prefix: str, *, secure: bool) -> None:
+        self._hub = hub
+        self._prefix = prefix
+        self._secure = secure
+        key = hashlib.sha256(b"skerry session" + hub.api_token.get_secret_value().encode())
+        self._signer = URLSafeTimedSerializer(key.hexdigest(), salt=hub.service)
+        self._session_cookie = f"skerry-{hub.service}-session"
+        self._flow_cookie = f"skerry-{hub.service}-login-"
+
+    def read_session(self, connection: HTTPConnection) -> str | None:
+        """Return the hub token in the browser's session cookie, or None."""
+        session = self._read(connection, self._session_cookie, _SESSION_S)
+        return str(session["token"]) if session else None
+
+    def begin(self, request: Request) -> Response:
+        """Redirect a browser to the hub's login; it will come back to where it wanted to go."""
+        flow, code_verifier = secrets.token_urlsafe(12), secrets.token_urlsafe(48)
+        digest = hashlib.sha256(code_verifier.encode()).digest()
+        query = urlencode(
+            {
+                "client_id": self._hub.client_id,
+                "redirect_uri": self._hub.callback,
+                "response_type": "code",
+                "state": flow,
+                "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
+                "code_challenge_method": "S256",
+            }
+        )
+        response = RedirectResponse(
+            f"{self._hub.base_url}hub/api/oauth2/authorize?{query}", status_code=302
+        )
+        pending = [name for name in request.cookies if name.startswith(self._flow_cookie)]
+        if len(pending) >= _PENDING_FLOWS:
+            for name in pending:
+                response.delete_cookie(name, path=self._prefix)
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        self._write(
+            response, self._flow_cookie + flow, {"next": path, "code": code_verifier}, _FLOW_S
+        )
+        return response
+
+    async def finish(self, request: Request, code: str | None, state: str | None) -> Response:
+        """Trade the hub's code for a token and send the browser where it wanted to go.
+
+        Raises
+        ------
+        ForbiddenError
+            If this browser did not begin the flow, or the hub refused it.
+        UnavailableError
+            If the hub does not answer.
+        """
+        cookie = self._flow_cookie + (state or "")
+        flow = self._read(request, cookie, _FLOW_S) if state else None
+        if flow is None or not code:
+            raise ForbiddenError(
+                "This login was not begun in this browser, was refused, or took over ten minutes.",
+                remedy=f"Open {self._prefix} again.",
+            )
+        token = await self._trade(code, str(flow["code"]))
+        response = RedirectResponse(self._own_path(str(flow["next"])), status_code=302)
+        response.delete_cookie(cookie, path=self._prefix)
+        self._write(response, self._session_cookie, {"token": token}, _SESSION_S)
+        return response
+
+    def _own_path(self, path: str) -> str:
+        return path if path.startswith(f"{self._prefix}/") else self._prefix
+
+    async def _trade(self, code: str, code_verifier: str) -> str:
+        form = {
+            "client_id": self._hub.client_id,
+            "client_secret": self._hub.api_token.get_secret_value(),
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self._hub.callback,
+            "code_verifier": code_verifier,
+        }
+        try:
+            async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+                response = await client.post(f"{self._hub.api_url}/oauth2/token", data=form)
+        except httpx.HTTPError:
+            raise UnavailableError(
+                "The hub does not answer, so the login cannot be finished.", remedy="Try again."
+            ) from None
+        if response.status_code != httpx.codes.OK:
+            raise ForbiddenError("The hub refused this login.", remedy="Log in again.")
+        return str(response.json()["access_token"])
+
+    def _read(self, connection: HTTPConnection, name: str, max_age: int) -> dict[str, Any] | None:
+        text = connection.cookies.get(name)
+        if not text:
+            return None
+        try:
+            name_inside, value = self._signer.loads(text, max_age=max_age)
+        except (BadData, ValueError, TypeError):
+            return None
+        return value if name_inside == name and isinstance(value, dict) else None
+
+    def _write(self, response: Response, name: str, value: dict[str, str], max_age: int) -> None:
+        # the name is signed too: a flow's cookie must not pass for a session
+        response.set_cookie(
+            name,
+            self._signer.dumps([name, value]),
+            max_age=max_age,
+            path=self._prefix,
+            httponly=True,
+            samesite="lax",
+            secure=self._secure,
+        )
+
+
+def create_login_router(login: HubLogin) -> APIRouter:
+    """Return the route to which the hub sends browsers back."""
+    router = APIRouter(tags=["login"])
+
+    @router.get("/oauth_callback", dependencies=[Depends(anyone())], include_in_schema=False)
+    async def finish_login(
+        request: Request, code: str | None = None, state: str | None = None
+    ) -> Response:
+        """Finish a browser's login."""
+        return await login.finish(request, code, state)
+
+    return router

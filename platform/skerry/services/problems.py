@@ -1,0 +1,95 @@
+"""Errors as problem documents (RFC 9457): what is wrong, with which value, and what to do."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from skerry.core.errors import InvalidInputError, SkerryError, UnauthenticatedError
+
+_LOG = logging.getLogger(__name__)
+_SHOWN = 160
+_REMEDIES = {
+    404: "Check the address against the API's openapi.json.",
+    405: "Use one of the methods in the Allow header.",
+    413: "Send less, or write the data under a grant.",
+}
+
+
+def problem(status: int, title: str, detail: str, remedy: str) -> Response:
+    """Return one problem document as a response."""
+    body = {
+        "type": "about:blank", "title": title, "status": status, "detail": detail, "remedy": remedy,
+    }  # fmt: skip
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def describe_error(error: SkerryError) -> Response:
+    """Return the problem document of one of our errors."""
+    return problem(error.status, error.title, error.what, error.remedy)
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Make `app` answer every error with a problem document; browsers without login go to it."""
+
+    async def on_skerry_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, SkerryError)  # noqa: S101  (narrows; starlette's type is wide)
+        if isinstance(error, UnauthenticatedError) and _is_navigation(request):
+            answer: Response = request.app.state.login.begin(request)
+            return answer
+        return describe_error(error)
+
+    async def on_validation_error(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        return describe_error(explain_validation(list(error.errors())))
+
+    async def on_http_exception(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        title = HTTPStatus(error.status_code).phrase
+        remedy = _REMEDIES.get(error.status_code, "Check the request against openapi.json.")
+        response = problem(error.status_code, title, str(error.detail), remedy)
+        response.headers.update(error.headers or {})
+        return response
+
+    async def on_busy_database(_request: Request, error: Exception) -> Response:
+        _LOG.error("database: %s", getattr(error, "orig", error))
+        return problem(503, "Unavailable", "The database does not answer.", "Try again shortly.")
+
+    async def on_any_error(_request: Request, _error: Exception) -> Response:
+        return problem(
+            500, "Failure", "Something failed inside the platform.",
+            "Look at 'skerry logs api' or 'skerry logs maps' for the cause.",
+        )  # fmt: skip
+
+    app.add_exception_handler(SkerryError, on_skerry_error)
+    app.add_exception_handler(RequestValidationError, on_validation_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(OperationalError, on_busy_database)
+    app.add_exception_handler(Exception, on_any_error)
+
+
+def explain_validation(errors: list[Any]) -> InvalidInputError:
+    """Return one error that names each offending value of a request that did not validate."""
+    parts = []
+    for error in errors[:5]:
+        place = ".".join(str(step) for step in error["loc"])
+        shown = repr(error.get("input"))
+        shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."
+        parts.append(f"{place}: {error['msg']} (got {shown})")
+    return InvalidInputError(
+        "; ".join(parts) + ".", remedy="Mend what is named; openapi.json has the full form."
+    )
+
+
+def _is_navigation(request: Request) -> bool:
+    return (
+        request.method == "GET"
+        and "authorization" not in request.headers
+        and "text/html" in request.headers.get("accept", "")
+    )

@@ -1,0 +1,1 @@
+"""Alembic's scripts: one schema for all rooms with state."""

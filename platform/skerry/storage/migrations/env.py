@@ -1,0 +1,12 @@
+"""Run the scripts on the connection, and inside the transaction, that `upgrade` opened."""
+
+from alembic import context
+
+from skerry.storage.database import METADATA
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    render_as_batch=True,
+)
+context.run_migrations()
