@@ -1,0 +1,1 @@
+"""Maps: a product's pixels as XYZ tiles. Window, warp, colour, encode."""

@@ -1,0 +1,161 @@
+"""From stored numbers to palette indices: index 0 is transparent, 1 to 255 are colours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skerry.core.errors import InvalidInputError
+from skerry.maps.levels import Packing
+
+COLOURS = 255
+"""Colours of a palette beside the transparent one."""
+
+_TABLE_BITS = 16  # integers up to this wide are coloured by one table look-up
+
+
+@dataclass(frozen=True)
+class Category:
+    """One class of a categorical variable: stored number, meaning and ``#rrggbb``."""
+
+    value: int
+    meaning: str
+    colour: str
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a variable is drawn.
+
+    Attributes
+    ----------
+    colormap
+        A matplotlib colormap's name.
+    minimum, maximum
+        Physical values at the colormap's ends; values beyond take the end colours.
+    categories
+        When given, stored numbers are classes and the other attributes do not count.
+    """
+
+    colormap: str = "viridis"
+    minimum: float = 0.0
+    maximum: float = 1.0
+    categories: tuple[Category, ...] = ()
+
+    @classmethod
+    def from_variable(cls, variable: Mapping[str, Any]) -> Self:
+        """Read the style of an item's ``skerry:variables`` entry."""
+        values = variable.get("flag_values")
+        if values:
+            return cls(categories=_read_categories(variable, [int(value) for value in values]))
+        minimum, maximum = variable.get("valid_min"), variable.get("valid_max")
+        return cls(
+            colormap=str(variable.get("colormap") or "viridis"),
+            minimum=0.0 if minimum is None else float(minimum),
+            maximum=1.0 if maximum is None else float(maximum),
+        )
+
+    def change(
+        self, *, minimum: float | None, maximum: float | None, colormap: str | None
+    ) -> "Style":
+        """Return this style with what is not None changed, checked.
+
+        Raises
+        ------
+        InvalidInputError
+            If the colormap is unknown, or the minimum is not below the maximum.
+        """
+        changed = replace(
+            self,
+            minimum=self.minimum if minimum is None else minimum,
+            maximum=self.maximum if maximum is None else maximum,
+            colormap=self.colormap if colormap is None else colormap,
+        )
+        make_palette(changed)
+        if not -np.inf < changed.minimum < changed.maximum < np.inf:
+            raise InvalidInputError(
+                f"min={changed.minimum:g} and max={changed.maximum:g} span no range.",
+                remedy="Give finite numbers with min below max.",
+            )
+        return changed
+
+
+@lru_cache(maxsize=256)
+def make_palette(style: Style) -> NDArray[np.uint8]:
+    """Return the colours of a style, shape (256, 3), RGB; row 0 is the transparent index.
+
+    Raises
+    ------
+    InvalidInputError
+        If matplotlib knows no colormap of that name.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import to_rgb
+
+    palette = np.zeros((COLOURS + 1, 3), np.uint8)
+    if style.categories:
+        for index, category in enumerate(style.categories, start=1):
+            palette[index] = np.round(np.array(to_rgb(category.colour)) * 255)
+        return palette
+    if style.colormap not in colormaps:
+        raise InvalidInputError(
+            f"There is no colormap {style.colormap!r}.",
+            remedy="Use a matplotlib name such as viridis, turbo, RdYlGn or gray.",
+        )
+    sampled = colormaps[style.colormap].resampled(COLOURS)(np.arange(COLOURS))
+    palette[1:] = np.round(sampled[:, :3] * 255)
+    return palette
+
+
+def index_colours(values: NDArray[Any], style: Style, packing: Packing) -> NDArray[np.uint8]:
+    """Return the palette index of every stored number; 0 for nodata, NaN and unknown classes."""
+    bits = values.dtype.itemsize * 8
+    if values.dtype.kind in "iu" and bits <= _TABLE_BITS:
+        table = _make_table(values.dtype.str, style, packing)
+        return table.take(values.view(f"u{values.dtype.itemsize}"))
+    return _compute_indices(values, style, packing)
+
+
+@lru_cache(maxsize=256)
+def _make_table(dtype: str, style: Style, packing: Packing) -> NDArray[np.uint8]:
+    """Return the index of every number that `dtype` can hold, in the order of its bits."""
+    bits = np.dtype(dtype).itemsize * 8
+    stored = np.arange(2**bits, dtype=f"u{bits // 8}").view(dtype)
+    return _compute_indices(stored, style, packing)
+
+
+def _compute_indices(values: NDArray[Any], style: Style, packing: Packing) -> NDArray[np.uint8]:
+    if style.categories:
+        indices = np.zeros(values.shape, np.uint8)
+        for index, category in enumerate(style.categories, start=1):
+            indices[values == category.value] = index
+        return indices
+    gain = COLOURS / (style.maximum - style.minimum)
+    wide = values if values.dtype.kind == "f" else values.astype(np.float64)
+    steps = wide * (packing.scale * gain) + (packing.offset - style.minimum) * gain
+    missing = np.isnan(steps)
+    if packing.nodata is not None:
+        missing |= values == packing.nodata
+    np.clip(steps, 0, COLOURS - 1, out=steps)
+    steps[missing] = -1  # becomes index 0
+    return (steps + 1).astype(np.uint8)
+
+
+def _read_categories(variable: Mapping[str, Any], values: list[int]) -> tuple[Category, ...]:
+    meanings = _split(variable.get("flag_meanings"))
+    colours = _split(variable.get("flag_colors"))
+    return tuple(
+        Category(
+            value,
+            meanings[at].replace("_", " ") if at < len(meanings) else str(value),
+            colours[at] if at < len(colours) else f"C{at % 10}",
+        )
+        for at, value in enumerate(values[:COLOURS])
+    )
+
+
+def _split(words: Any) -> list[str]:
+    return words.split() if isinstance(words, str) else [str(word) for word in words or ()]

@@ -1,0 +1,69 @@
+"""One tile of one variable: locate, choose a level, sample, colour, encode."""
+
+from enum import StrEnum
+from functools import partial
+
+import numpy as np
+
+from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.maps.chunks import ChunkCache, read_window
+from skerry.maps.colour import Style, index_colours, make_palette
+from skerry.maps.encode import encode_empty, encode_palette, encode_rgba
+from skerry.maps.levels import Pyramid
+from skerry.maps.warp import MAX_ZOOM, TILE_SIZE, choose_level, locate_tile, sample_tile
+
+DRAWING = 1
+"""Raise it when the same product and style begin to give other pixels: it is part of ETags."""
+
+
+class Picture(StrEnum):
+    """The kind of PNG: 8-bit palette (small and fast) or 32-bit RGBA."""
+
+    PALETTE = "palette"
+    RGBA = "rgba"
+
+
+def check_tile(z: int, x: int, y: int) -> None:
+    """Refuse a tile that does not exist.
+
+    Raises
+    ------
+    InvalidInputError
+        If the zoom is beyond what is served.
+    NotFoundError
+        If column or row lie outside the zoom's 2^z x 2^z tiles.
+    """
+    if not 0 <= z <= MAX_ZOOM:
+        raise InvalidInputError(f"There is no zoom {z}.", remedy=f"Ask for zoom 0 to {MAX_ZOOM}.")
+    if not (0 <= x < 2**z and 0 <= y < 2**z):
+        raise NotFoundError(
+            f"There is no tile {x}/{y} at zoom {z}.",
+            remedy=f"Columns and rows go from 0 to {2**z - 1}.",
+        )
+
+
+def draw_tile(
+    pyramid: Pyramid, chunks: ChunkCache, style: Style, tile: tuple[int, int, int], picture: Picture
+) -> bytes:
+    """Return a tile as PNG, 256 x 256; where the product has nothing it is transparent.
+
+    Parameters
+    ----------
+    tile
+        Zoom, column and row of the XYZ scheme.
+    """
+    z, x, y = tile
+    grid = locate_tile(pyramid.crs, z, x, y)
+    level = choose_level(pyramid, grid)
+    sample = sample_tile(level, grid, partial(read_window, chunks, pyramid))
+    if sample is None:
+        return encode_empty(TILE_SIZE)
+    indices = index_colours(sample.values, style, pyramid.packing)
+    if sample.inside is not None:
+        np.multiply(indices, sample.inside, out=indices, casting="unsafe")
+    if not indices.any():
+        return encode_empty(TILE_SIZE)
+    palette = make_palette(style)
+    if picture is Picture.RGBA:
+        return encode_rgba(indices, palette)
+    return encode_palette(indices, palette)

@@ -1,0 +1,163 @@
+"""From a web mercator tile to cells of a level: nearest neighbour through a small control grid.
+
+The exact projection is computed at 17 x 17 points of a tile and interpolated bilinearly to its
+256 x 256 pixel centres. From zoom 5 on the error stays below 2 % of a pixel; below zoom 5, where
+a tile spans much of the Earth, 65 x 65 points keep it there.
+"""
+
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skerry.core.errors import InvalidInputError
+from skerry.maps.levels import Level, Pyramid
+
+TILE_SIZE = 256
+"""Pixels along a side of a tile."""
+
+MAX_ZOOM = 22
+"""The deepest zoom that is served: 4 cm pixels."""
+
+EARTH_HALF = 20037508.342789244
+"""Half the width of the web mercator square in metres: pi times 6378137 m."""
+
+_WIDE_ZOOM = 5
+_LIMIT_CELLS = 4096 * 4096
+_FAR = 1e30  # stands for points outside the projection's domain; finite, so it interpolates
+_thread = threading.local()
+
+Plane = NDArray[np.float64]
+
+
+class WindowReader(Protocol):
+    """Reads cells of one level: half-open row and column ranges to an array (y, x)."""
+
+    def __call__(
+        self, level: Level, rows: tuple[int, int], cols: tuple[int, int], /
+    ) -> NDArray[Any]:
+        """Return the cells of that window."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A tile's stored numbers.
+
+    Attributes
+    ----------
+    values
+        Dims (y, x), 256 x 256, stored dtype; arbitrary where not `inside`.
+    inside
+        Same shape, True where the pixel lies on the product; None when all do.
+    """
+
+    values: NDArray[Any]
+    inside: NDArray[np.bool_] | None
+
+
+def tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
+    """Return west, south, east, north of a tile in web mercator metres (EPSG:3857)."""
+    side = 2 * EARTH_HALF / 2**z
+    west, north = -EARTH_HALF + x * side, EARTH_HALF - y * side
+    return west, north - side, west + side, north
+
+
+@lru_cache(maxsize=4096)
+def locate_tile(crs: str, z: int, x: int, y: int) -> tuple[Plane, Plane]:
+    """Return the control grid of a tile: x and y in `crs`, each (n, n), row 0 in the north."""
+    west, south, east, north = tile_bounds(z, x, y)
+    count = 17 if z >= _WIDE_ZOOM else 65
+    grid_x, grid_y = np.meshgrid(np.linspace(west, east, count), np.linspace(north, south, count))
+    xs, ys = _transformer(crs).transform(grid_x, grid_y)
+    lost = ~(np.isfinite(xs) & np.isfinite(ys))
+    xs[lost] = ys[lost] = _FAR
+    return xs, ys
+
+
+def choose_level(pyramid: Pyramid, grid: tuple[Plane, Plane]) -> Level:
+    """Return the level whose cells come nearest in size to the tile's pixels (by ratio).
+
+    The pixel's size is measured at the control point nearest to the product's centre.
+    """
+    xs, ys = grid
+    west, south, east, north = pyramid.bounds
+    distance = np.hypot(xs - (west + east) / 2, ys - (south + north) / 2)
+    steps = len(xs) - 1
+    row, col = divmod(int(np.argmin(distance)), len(xs))
+    col = min(col, steps - 1)
+    pixel = np.hypot(xs[row, col + 1] - xs[row, col], ys[row, col + 1] - ys[row, col])
+    pixel = max(float(pixel) / (TILE_SIZE / steps), 1e-12)
+    return min(pyramid.levels, key=lambda level: abs(np.log(level.resolution / pixel)))
+
+
+def sample_tile(level: Level, grid: tuple[Plane, Plane], read: WindowReader) -> Sample | None:
+    """Return the stored numbers under a tile's pixel centres; None when it misses the level."""
+    a, _, c, _, e, f = level.transform
+    cols, rows = (grid[0] - c) / a, (grid[1] - f) / e
+    # A bilinear surface stays within its control points: they bound the window.
+    col_range = _clip_range(cols, level.width)
+    row_range = _clip_range(rows, level.height)
+    if col_range is None or row_range is None:
+        return None
+    weights = _weights(len(cols))
+    pixel_cols = weights @ cols @ weights.T
+    pixel_rows = weights @ rows @ weights.T
+    inside = None
+    if not (_all_within(cols, level.width) and _all_within(rows, level.height)):
+        inside = (pixel_cols >= 0) & (pixel_cols < level.width)
+        inside &= (pixel_rows >= 0) & (pixel_rows < level.height)
+        if not inside.any():
+            return None
+        np.clip(pixel_cols, col_range[0], col_range[1] - 1, out=pixel_cols)
+        np.clip(pixel_rows, row_range[0], row_range[1] - 1, out=pixel_rows)
+    _check_window(row_range, col_range)
+    window = read(level, row_range, col_range)
+    # Inside, numbers are not negative, so that truncation is floor.
+    index = (pixel_rows.astype(np.int32) - row_range[0]) * np.int32(window.shape[1])
+    index += pixel_cols.astype(np.int32) - col_range[0]
+    return Sample(window.reshape(-1).take(index, mode="clip"), inside)
+
+
+def _clip_range(numbers: Plane, size: int) -> tuple[int, int] | None:
+    low, high = float(numbers.min()), float(numbers.max())
+    if low >= size or high < 0:
+        return None
+    return max(int(low), 0), min(int(high), size - 1) + 1
+
+
+def _check_window(rows: tuple[int, int], cols: tuple[int, int]) -> None:
+    cells = (rows[1] - rows[0]) * (cols[1] - cols[0])
+    if cells > _LIMIT_CELLS:
+        raise InvalidInputError(
+            f"A tile of this zoom covers {cells:,} cells: the product has no overview for it.",
+            remedy="Zoom in, or write the product again with Skerry's overview levels.",
+        )
+
+
+def _all_within(numbers: Plane, size: int) -> bool:
+    return bool(numbers.min() >= 0 and numbers.max() < size)
+
+
+@lru_cache(maxsize=2)
+def _weights(count: int) -> Plane:
+    """Return the matrix (256, count) that interpolates control points to pixel centres."""
+    position = (np.arange(TILE_SIZE) + 0.5) / TILE_SIZE * (count - 1)
+    left = position.astype(int)
+    matrix = np.zeros((TILE_SIZE, count))
+    pixels = np.arange(TILE_SIZE)
+    matrix[pixels, left] = 1 - (position - left)
+    matrix[pixels, left + 1] = position - left
+    return matrix
+
+
+def _transformer(crs: str) -> Any:
+    """Return this thread's transformer from web mercator (PROJ contexts are per thread)."""
+    from pyproj import Transformer
+
+    transformers = _thread.__dict__.setdefault("transformers", {})
+    if crs not in transformers:
+        transformers[crs] = Transformer.from_crs("EPSG:3857", crs, always_xy=True)
+    return transformers[crs]
