@@ -1,0 +1,1 @@
+"""Notebook to operations: releases, jobs, runs, and the attempts that carry them out."""

@@ -1,0 +1,179 @@
+"""A release's environment: named by digest, kept as lock and wheels, built once, verified.
+
+The environment digest covers the lock, Skerry's own package, extra wheels and the Python series.
+The environment that runs Skerry counts as a release's own while all of that is the same and the
+locked packages really are installed in it; else one is built under ``environments/<digest>``.
+"""
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from skerry.core.digests import digest_file, digest_json, short_digest
+from skerry.core.errors import SkerryError, UnavailableError
+from skerry.production.wheels import digest_package, package_folder, write_own_wheel
+from skerry.storage.layout import DataFolder
+
+_MARK = "environment.json"
+_LOCK = "requirements.lock"
+
+
+class EnvironmentRefusedError(SkerryError):
+    """A release's environment cannot be had, so that its run is refused."""
+
+    title = "Environment"
+
+
+def find_lock() -> Path:
+    """Return the lock: beside `platform/` in a checkout, inside the package when installed."""
+    package = package_folder()
+    for candidate in (package.parent.parent / _LOCK, package / _LOCK):
+        if candidate.is_file():
+            return candidate
+    raise UnavailableError(
+        "Skerry's requirements.lock is missing.", remedy="Install Skerry again from its wheel."
+    )
+
+
+def describe_environment(extra_wheels: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return what the running environment consists of, as digests, plus extra wheels.
+
+    Parameters
+    ----------
+    extra_wheels
+        File name to digest of wheels that a release brings along.
+    """
+    return {
+        "lock": digest_file(find_lock()),
+        "package": digest_package(),
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "wheels": dict(extra_wheels or {}),
+    }
+
+
+def digest_environment(environment: Mapping[str, Any]) -> str:
+    """Return the one digest that names an environment."""
+    return digest_json(dict(environment))
+
+
+def store_environment(
+    data: DataFolder, environment: Mapping[str, Any], wheels: Mapping[str, bytes]
+) -> None:
+    """Keep lock, Skerry's wheel and extra wheels, so that the environment can be built again."""
+    folder = _ingredients(data, digest_environment(environment))
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    shutil.copyfile(find_lock(), aside / _LOCK)
+    write_own_wheel(aside)
+    for name, content in wheels.items():
+        (aside / name).write_bytes(content)
+    try:
+        aside.rename(folder)
+    except OSError:  # somebody stored the same at the same time
+        shutil.rmtree(aside)
+
+
+def find_python(data: DataFolder, environment: Mapping[str, Any]) -> Path:
+    """Return the interpreter of exactly this environment, building it when it is not there.
+
+    Raises
+    ------
+    EnvironmentRefusedError
+        If it is not the running one and cannot be built.
+    """
+    if describe_environment() == dict(environment) and not find_deviations(find_lock()):
+        return Path(sys.executable)
+    digest = digest_environment(environment)
+    home = data.environments / digest
+    with (data.environments / f"{digest}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not (home / _MARK).is_file():
+            _build(data, environment, home)
+    return home / "bin" / "python"
+
+
+def find_deviations(lock: Path) -> list[str]:
+    """Return the locked packages of which the running environment has another version or none."""
+    wanted = dict(_read_lock(lock.read_text()))
+    installed = {
+        _canonical(found.metadata["Name"]): found.version
+        for found in importlib.metadata.distributions()
+    }
+    return [
+        f"{name}=={version} (has {installed.get(name, 'none')})"
+        for name, version in wanted.items()
+        if installed.get(name) != version
+    ]
+
+
+def _read_lock(text: str) -> Iterable[tuple[str, str]]:
+    from packaging.requirements import Requirement
+
+    for line in text.replace("\\\n", " ").splitlines():
+        statement = line.split(" --hash=")[0].strip()
+        if not statement or statement.startswith(("#", "-")):
+            continue
+        requirement = Requirement(statement)
+        if requirement.marker is None or requirement.marker.evaluate():
+            version = str(requirement.specifier).removeprefix("==")
+            yield _canonical(requirement.name), version
+
+
+def _canonical(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
+
+
+def _ingredients(data: DataFolder, digest: str) -> Path:
+    return data.objects / "environments" / digest
+
+
+def _build(data: DataFolder, environment: Mapping[str, Any], home: Path) -> None:
+    source = _ingredients(data, home.name)
+    if not source.is_dir() or digest_file(source / _LOCK) != environment["lock"]:
+        raise EnvironmentRefusedError(
+            f"The environment {short_digest(home.name)} differs from the running one, and its "
+            "lock and wheels are not kept here.",
+            remedy="Propose and approve the notebook again.",
+        )
+    for name, digest in environment["wheels"].items():
+        if digest_file(source / name) != digest:
+            raise EnvironmentRefusedError(
+                f"The kept wheel {name!r} is not the one that was approved.",
+                remedy="Propose and approve the notebook again.",
+            )
+    aside = home.with_name(f"{home.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    python = str(aside / "bin" / "python")
+    wheels = [str(path) for path in sorted(source.glob("*.whl"))]
+    _uv("venv", "--relocatable", "--python", environment["python"], str(aside))
+    _uv("pip", "sync", "--require-hashes", "--python", python, str(source / _LOCK))
+    _uv("pip", "install", "--no-deps", "--python", python, *wheels)
+    (aside / _MARK).write_text(json.dumps(dict(environment)))
+    aside.rename(home)
+
+
+def _uv(*arguments: str) -> None:
+    from uv import find_uv_bin
+
+    done = subprocess.run(
+        [find_uv_bin(), "--quiet", *arguments], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise EnvironmentRefusedError(
+            f"The release's environment cannot be built: {' '.join(said[-3:])}",
+            remedy="See that packages can be reached, or propose the notebook again.",
+        )

@@ -1,0 +1,207 @@
+"""Jobs: standing orders. A release, parameters, a trigger and a policy under one name."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from skerry.core.errors import ConflictError, NotFoundError
+from skerry.core.ids import check_name, new_id
+from skerry.core.time import format_time, utc_now
+from skerry.production.clock import check_clock, next_tick
+from skerry.production.releases import get_approved
+from skerry.production.tables import jobs, releases, runs
+from skerry.production.values import complete_values
+
+_DAY_S = 86_400
+
+
+class ManualTrigger(BaseModel):
+    """A job that only runs when somebody starts it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["manual"] = "manual"
+
+
+class ClockTrigger(BaseModel):
+    """A job that runs at the ticks of a cron expression in a time zone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["clock"]
+    cron: str
+    timezone: str = "UTC"
+
+
+Trigger = Annotated[ManualTrigger | ClockTrigger, Field(discriminator="kind")]
+
+
+class Policy(BaseModel):
+    """How a job's runs are treated.
+
+    Attributes
+    ----------
+    review
+        ``none``: products are published at once; ``required``: they wait for a person.
+    timeout_s
+        Seconds after which an attempt is ended.
+    retries
+        How often a failed notebook is tried again by itself.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    review: Literal["none", "required"] = "required"
+    timeout_s: int = Field(default=3600, ge=1, le=7 * _DAY_S)
+    retries: int = Field(default=0, ge=0, le=5)
+
+
+class JobOrder(BaseModel):
+    """What is asked for when a job is created."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    release: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    trigger: Trigger = ManualTrigger()
+    collection: str | None = None
+    policy: Policy = Policy()
+
+
+def create_job(connection: Connection, order: JobOrder, *, by: str) -> dict[str, Any]:
+    """Record a job and return it.
+
+    Raises
+    ------
+    InvalidInputError
+        If a parameter does not fit the release's schema, or the clock cannot be read. A job with
+        a clock needs a value for every parameter.
+    ConflictError
+        If the release is not approved or the name is taken.
+    """
+    release = get_approved(connection, order.release)
+    _check_parameters(order, release["schema"])
+    clock = order.trigger if isinstance(order.trigger, ClockTrigger) else None
+    if clock:
+        check_clock(clock.cron, clock.timezone)
+    now = format_time(utc_now())
+    values = {
+        "id": new_id(),
+        "name": check_name(order.name, what="job name"),
+        "release_id": release["id"],
+        "parameters": order.parameters,
+        "trigger": order.trigger.kind,
+        "cron": clock.cron if clock else None,
+        "timezone": clock.timezone if clock else None,
+        "settled_until": now if clock else None,
+        "collection": check_name(order.collection or order.name, what="collection id"),
+        "review": order.policy.review,
+        "timeout_s": order.policy.timeout_s,
+        "retries": order.policy.retries,
+        "created_by": by,
+        "created_at": now,
+    }
+    try:
+        connection.execute(insert(jobs).values(values))
+    except IntegrityError:
+        raise ConflictError(
+            f"There is a job {order.name!r} already.",
+            remedy=f"Take another name, or delete it: skerry job delete {order.name}.",
+        ) from None
+    return get_job(connection, order.name)
+
+
+def get_job(connection: Connection, name: str) -> dict[str, Any]:
+    """Return a job by name, with its next tick."""
+    return describe_job(find_job(connection, name))
+
+
+def find_job(connection: Connection, name: str) -> RowMapping:
+    """Return a job's row by name, with its release's name."""
+    row = connection.execute(_query().where(jobs.c.name == name)).mappings().first()
+    if row is None:
+        raise NotFoundError(f"There is no job {name!r}.", remedy="'skerry job list' shows them.")
+    return row
+
+
+def list_jobs(connection: Connection) -> list[dict[str, Any]]:
+    """Return all jobs by name, each with its next tick."""
+    return [describe_job(row) for row in connection.execute(_query()).mappings()]
+
+
+def delete_job(connection: Connection, name: str, *, history: bool) -> list[str]:
+    """Remove a job, and on request the history of its runs.
+
+    Returns
+    -------
+    list of str
+        Ids of the runs whose history was removed. Catalogued products stay.
+
+    Raises
+    ------
+    ConflictError
+        If a run of it is queued or running.
+    """
+    job = find_job(connection, name)
+    active = select(func.count()).where(
+        runs.c.job_id == job["id"], runs.c.status.in_(["queued", "running"])
+    )
+    if connection.execute(active).scalar_one():
+        raise ConflictError(
+            f"The job {name!r} has runs under way.",
+            remedy="Wait for them, or cancel them: skerry run cancel RUN.",
+        )
+    gone: list[str] = []
+    if history:
+        gone = list(connection.scalars(select(runs.c.id).where(runs.c.job_id == job["id"])))
+        connection.execute(delete(runs).where(runs.c.job_id == job["id"]))
+    connection.execute(delete(jobs).where(jobs.c.id == job["id"]))
+    return gone
+
+
+def describe_job(row: RowMapping) -> dict[str, Any]:
+    """Return a job's row as it is shown."""
+    trigger: dict[str, Any] = {"kind": row["trigger"]}
+    upcoming = None
+    if row["trigger"] == "clock":
+        trigger |= {"cron": row["cron"], "timezone": row["timezone"]}
+        upcoming = format_time(next_tick(row["cron"], row["timezone"], utc_now()))
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "release": row["release_id"],
+        "release_name": row["release_name"],
+        "self_approved": bool(row["self_approved"]),
+        "parameters": row["parameters"],
+        "trigger": trigger,
+        "next_tick": upcoming,
+        "collection": row["collection"],
+        "policy": {key: row[key] for key in ("review", "timeout_s", "retries")},
+        "created_by": row["created_by"],
+        "created": row["created_at"],
+    }
+
+
+def _query() -> Any:
+    return (
+        select(jobs, releases.c.name.label("release_name"), releases.c.self_approved)
+        .join(releases, releases.c.id == jobs.c.release_id)
+        .order_by(jobs.c.name)
+    )
+
+
+def _check_parameters(order: JobOrder, schema: dict[str, Any]) -> None:
+    if isinstance(order.trigger, ClockTrigger):
+        complete_values(schema, order.parameters)
+        return
+    # A job started by hand may leave parameters without default to each run.
+    properties = {
+        name: part
+        for name, part in schema["properties"].items()
+        if name in order.parameters or "default" in part
+    }
+    unknown = [name for name in order.parameters if name not in schema["properties"]]
+    complete_values(schema if unknown else {"properties": properties}, order.parameters)

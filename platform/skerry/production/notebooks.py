@@ -1,0 +1,114 @@
+"""Notebooks as content: the deterministic form that a release pins."""
+
+import json
+from typing import Any
+
+from skerry.core.digests import digest_bytes
+from skerry.core.errors import InvalidInputError
+from skerry.production.parameters import find_parameters_cell, join_source
+from skerry.production.values import decode_value, write_assignment
+
+_NBFORMAT = 4
+
+
+def normalise_notebook(notebook: Any) -> dict[str, Any]:
+    """Return a notebook without outputs, counts and volatile metadata.
+
+    Kept are nbformat version, kernel name and language, and of each cell its type, source, tags
+    and attachments. Cell ids are renumbered, because editors make new ones.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no nbformat 4 notebook, or its language is not Python.
+    """
+    if not isinstance(notebook, dict) or notebook.get("nbformat") != _NBFORMAT:
+        raise InvalidInputError(
+            "The file is no notebook of format 4.", remedy="Save it again with JupyterLab."
+        )
+    cells = notebook.get("cells")
+    if not isinstance(cells, list) or not all(_is_cell(cell) for cell in cells):
+        raise InvalidInputError(
+            "The notebook's cells are broken.", remedy="Save it again with JupyterLab."
+        )
+    _check_language(notebook.get("metadata", {}))
+    return {
+        "nbformat": _NBFORMAT,
+        "nbformat_minor": 5,
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            "language_info": {"name": "python"},
+        },
+        "cells": [_normalise_cell(cell, number) for number, cell in enumerate(cells)],
+    }
+
+
+def encode_notebook(notebook: dict[str, Any]) -> bytes:
+    """Return a normalised notebook as canonical bytes (UTF-8, sorted keys, one trailing LF)."""
+    text = json.dumps(notebook, sort_keys=True, indent=1, ensure_ascii=False)
+    return text.encode() + b"\n"
+
+
+def digest_notebook(notebook: dict[str, Any]) -> str:
+    """Return the digest of a notebook's normalised form."""
+    return digest_bytes(encode_notebook(normalise_notebook(notebook)))
+
+
+def inject_parameters(
+    notebook: dict[str, Any], schema: dict[str, Any], values: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the notebook with one more cell, after the parameters cell, that sets `values`.
+
+    Papermill's own injection would print names raw and know no dates, so it is not used.
+    """
+    index, _ = find_parameters_cell(notebook)
+    lines = [
+        write_assignment(name, decode_value(value, schema["properties"][name]))
+        for name, value in values.items()
+    ]
+    cell = {
+        "id": "injected-parameters",
+        "cell_type": "code",
+        "source": "\n".join(["# Parameters of this run", *lines]),
+        "metadata": {"tags": ["injected-parameters"]},
+        "outputs": [],
+        "execution_count": None,
+    }
+    cells = [*notebook["cells"][: index + 1], cell, *notebook["cells"][index + 1 :]]
+    return {**notebook, "cells": cells}
+
+
+def _is_cell(cell: Any) -> bool:
+    if not isinstance(cell, dict) or cell.get("cell_type") not in {"code", "markdown", "raw"}:
+        return False
+    source = cell.get("source")
+    return isinstance(source, str) or (
+        isinstance(source, list) and all(isinstance(line, str) for line in source)
+    )
+
+
+def _check_language(metadata: dict[str, Any]) -> None:
+    language = metadata.get("kernelspec", {}).get("language") or metadata.get(
+        "language_info", {}
+    ).get("name", "python")
+    if language != "python":
+        raise InvalidInputError(
+            f"The notebook's language is {language!r}.", remedy="Releases are Python notebooks."
+        )
+
+
+def _normalise_cell(cell: dict[str, Any], number: int) -> dict[str, Any]:
+    normal: dict[str, Any] = {
+        "id": f"cell-{number}",
+        "cell_type": cell["cell_type"],
+        "source": join_source(cell["source"]),
+        "metadata": {},
+    }
+    tags = cell.get("metadata", {}).get("tags")
+    if tags:
+        normal["metadata"]["tags"] = sorted(str(tag) for tag in tags)
+    if cell["cell_type"] == "code":
+        normal.update(outputs=[], execution_count=None)
+    if cell.get("attachments"):
+        normal["attachments"] = cell["attachments"]
+    return normal

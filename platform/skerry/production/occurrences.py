@@ -1,0 +1,35 @@
+"""Occurrence keys: what made a run exist. With job and partition they are a run's unique key."""
+
+from datetime import datetime
+
+from skerry.core.errors import InvalidInputError
+from skerry.core.ids import check_name, new_id
+from skerry.core.time import format_time
+
+
+def key_for_tick(tick: datetime) -> str:
+    """Return the key of a clock's tick: ``clock/<UTC>``."""
+    return f"clock/{format_time(tick)}"
+
+
+def key_for_event(source: str, event_id: str) -> str:
+    """Return the key of an event: ``event/<source>/<id>``."""
+    return f"event/{check_name(source, what='event source')}/{check_name(event_id, what='event id')}"
+
+
+def key_for_request(idempotency_key: str | None) -> str:
+    """Return the key of a start by hand: ``manual/<client's key>``, a new one when none is given."""
+    if idempotency_key is None:
+        return f"manual/{new_id()}"
+    return f"manual/{check_name(idempotency_key, what='idempotency key')}"
+
+
+def check_partition(partition: str) -> str:
+    """Return a partition's name if it may stand in an item id; the empty one means the whole."""
+    if partition == "":
+        return partition
+    if len(partition) > 60:  # noqa: PLR2004 - leaves room in an item id of 120 characters
+        raise InvalidInputError(
+            f"The partition {partition[:80]!r} is too long.", remedy="Use at most 60 characters."
+        )
+    return check_name(partition, what="partition")

@@ -1,0 +1,122 @@
+"""Parameter values against a release's schema, before anything runs."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker, SchemaError
+from jsonschema.exceptions import ValidationError, best_match
+
+from skerry.core.errors import InvalidInputError
+from skerry.core.time import parse_day, parse_time
+
+_FORMATS = FormatChecker(formats=())
+
+
+@_FORMATS.checks("date", raises=InvalidInputError)
+def _is_date(value: object) -> bool:
+    return not isinstance(value, str) or bool(parse_day(value))
+
+
+@_FORMATS.checks("date-time", raises=InvalidInputError)
+def _is_time(value: object) -> bool:
+    return not isinstance(value, str) or bool(parse_time(value))
+
+
+def check_value(name: str, value: Any, schema: Mapping[str, Any]) -> None:
+    """Refuse a value that does not fit one parameter's schema, naming the parameter."""
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise InvalidInputError(
+            f"The bounds of {name!r} are not usable: {error.message}.",
+            remedy="Give bounds of the parameter's own type.",
+        ) from None
+    error = best_match(
+        Draft202012Validator(schema, format_checker=_FORMATS).iter_errors(value)
+    )
+    if error is not None:
+        raise _refuse(name, error)
+
+
+def complete_values(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with defaults filled in, after checking every one.
+
+    Parameters
+    ----------
+    schema
+        A release's parameter schema.
+    values
+        What was given, by parameter name.
+
+    Raises
+    ------
+    InvalidInputError
+        If a parameter is unknown, missing or does not fit. The message names it.
+    """
+    known: dict[str, Any] = schema["properties"]
+    for name in values:
+        if name not in known:
+            raise InvalidInputError(
+                f"The release has no parameter {name!r}.",
+                remedy=f"Its parameters are: {', '.join(sorted(known)) or 'none'}.",
+            )
+    complete: dict[str, Any] = {}
+    for name, part in known.items():
+        if name not in values and "default" not in part:
+            raise InvalidInputError(
+                f"The parameter {name!r} has no value.", remedy=f"Give it: -p {name}=VALUE."
+            )
+        value = values.get(name, part.get("default"))
+        check_value(name, value, part)
+        complete[name] = value
+    return complete
+
+
+def decode_value(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return a checked JSON value as the Python value its parameter is annotated with."""
+    for choice in schema.get("anyOf", [schema]):
+        if not Draft202012Validator(choice, format_checker=_FORMATS).is_valid(value):
+            continue
+        if choice.get("format") == "date":
+            return parse_day(value)
+        if choice.get("format") == "date-time":
+            return parse_time(value)
+        if choice.get("type") == "number" and not isinstance(value, bool):
+            return float(value)
+        if choice.get("type") == "integer":
+            return int(value)
+        break
+    return value
+
+
+def write_assignment(name: str, value: Any) -> str:
+    """Return the line of Python that gives a checked value to a checked name."""
+    if isinstance(value, datetime | date):
+        kind = type(value).__name__
+        return f"{name} = __import__('datetime').{kind}.fromisoformat({value.isoformat()!r})"
+    return f"{name} = {value!r}"
+
+
+def _refuse(name: str, error: ValidationError) -> InvalidInputError:
+    where = "".join(f"[{step!r}]" for step in error.absolute_path)
+    shown = repr(error.instance)
+    if len(shown) > 120:  # noqa: PLR2004 - long enough to recognise, short enough to read
+        shown = shown[:117] + "..."
+    return InvalidInputError(
+        f"The parameter {name!r}{where} cannot be {shown}: {_say(error)}.",
+        remedy=f"Give a value that fits {_describe(error.schema)}.",
+    )
+
+
+def _say(error: ValidationError) -> str:
+    if error.validator == "format":
+        return f"it is no {error.validator_value}"
+    return str(error.message).removeprefix(repr(error.instance)).strip().rstrip(".")
+
+
+def _describe(schema: Any) -> str:
+    if not isinstance(schema, Mapping):
+        return str(schema)
+    shown = {k: v for k, v in schema.items() if k not in {"description", "title", "default"}}
+    return ", ".join(f"{key} {value}" for key, value in shown.items())

@@ -1,0 +1,109 @@
+"""Skerry's own package as content: its digest, and the wheel that reproduces it elsewhere."""
+
+import base64
+import hashlib
+import importlib.metadata
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import skerry
+from skerry.core.digests import digest_bytes, digest_file, digest_json
+from skerry.core.errors import InvalidInputError
+
+_PASSED_OVER = frozenset({"__pycache__", "requirements.lock", "node_modules"})
+_SHIPPED_ONLY = "notebooks"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_MODE = 0o644 << 16
+
+
+def package_folder() -> Path:
+    """Return the folder of the running `skerry` package."""
+    return Path(skerry.__file__).parent
+
+
+def list_package(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the package's own files as (relative name, path), sorted.
+
+    Lock and shipped notebooks are passed over: a wheel carries them inside the package, a
+    checkout beside it, and both must give one digest.
+    """
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and _PASSED_OVER.isdisjoint(parts) and parts[0] != _SHIPPED_ONLY:
+            yield "/".join(parts), path
+
+
+def digest_package(folder: Path | None = None) -> str:
+    """Return the digest of the package's content."""
+    files = list_package(folder or package_folder())
+    return digest_json({name: digest_file(path) for name, path in files})
+
+
+def write_own_wheel(target: Path) -> Path:
+    """Write the running package as a wheel into the folder `target`.
+
+    The same content gives the same bytes. No build tool and no network is needed, so that what
+    is stored is exactly what was running when a release was proposed.
+    """
+    distribution = importlib.metadata.distribution("skerry")
+    info = f"skerry-{distribution.version}.dist-info"
+    entries = {f"skerry/{name}": path.read_bytes() for name, path in list_package(package_folder())}
+    entries[f"{info}/METADATA"] = (distribution.read_text("METADATA") or "").encode()
+    entries[f"{info}/WHEEL"] = (
+        b"Wheel-Version: 1.0\nGenerator: skerry\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    )
+    entries[f"{info}/entry_points.txt"] = (
+        distribution.read_text("entry_points.txt") or ""
+    ).encode()
+    entries[f"{info}/RECORD"] = _write_record(entries, f"{info}/RECORD")
+    wheel = target / f"skerry-{distribution.version}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            member = zipfile.ZipInfo(name, date_time=_EPOCH)
+            member.external_attr = _MODE
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, content)
+    return wheel
+
+
+def check_wheel(filename: str, content: bytes) -> str:
+    """Return the digest of an extra wheel after checking that it is one.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name is no wheel's name or the content no zip archive with a ``.dist-info/WHEEL``.
+    """
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        parse_wheel_filename(filename)
+    except InvalidWheelFilename:
+        raise InvalidInputError(
+            f"{filename!r} is no wheel's file name.",
+            remedy="Build one with 'python -m build --wheel' and keep its name.",
+        ) from None
+    if not _holds_wheel(content):
+        raise InvalidInputError(
+            f"{filename!r} is no wheel inside.", remedy="Build it again; it may be cut short."
+        )
+    return digest_bytes(content)
+
+
+def _holds_wheel(content: bytes) -> bool:
+    from io import BytesIO
+
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            return any(name.endswith(".dist-info/WHEEL") for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
+
+
+def _write_record(entries: dict[str, bytes], own_name: str) -> bytes:
+    lines = []
+    for name, content in entries.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        lines.append(f"{name},sha256={digest},{len(content)}")
+    return "\n".join([*lines, f"{own_name},,", ""]).encode()
