@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.maps.levels import open_pyramid
+
+
+def test_levels_come_finest_first_with_their_own_shape_and_transform(write_pyramid):
+    path = write_pyramid(np.zeros((701, 515), np.uint16), group="measurements/r10m")
+    pyramid = open_pyramid(path, "measurements/r10m/v", "1")
+    assert [(level.height, level.width) for level in pyramid.levels] == [
+        (701, 515),
+        (351, 258),
+        (176, 129),
+    ]
+    assert [level.resolution for level in pyramid.levels] == [10, 20, 40]
+    assert pyramid.bounds == (400_000, 5_100_000 - 7010, 400_000 + 5150, 5_100_000)
+    west, south, east, north = pyramid.geographic_bounds
+    assert 13 < west < east < 15
+    assert 45 < south < north < 47
+
+
+def test_a_level_without_the_variable_is_passed_over(write_pyramid):
+    path = write_pyramid(np.zeros((600, 600), np.uint8))
+    root = zarr.open_group(path, mode="a")
+    del root["0/v"]
+    assert [level.path for level in open_pyramid(path, "v", "1").levels] == ["1/v", "2/v"]
+
+
+def test_packing_is_read_and_a_base64_fill_value_of_floats_is_not_a_number(write_pyramid):
+    attributes = {"scale_factor": 0.0001, "add_offset": -0.1, "_FillValue": 0}
+    path = write_pyramid(np.zeros((9, 9), np.uint16), attributes=attributes)
+    packing = open_pyramid(path, "v", "1").packing
+    assert (packing.scale, packing.offset, packing.nodata) == (0.0001, -0.1, 0)
+    write_pyramid(np.zeros((9, 9), np.float32), name="w", attributes={"_FillValue": "AAAAAAAA+H8="})
+    assert open_pyramid(path, "w", "1").packing.nodata is None
+
+
+def test_what_is_not_there_is_named(tmp_path: Path, write_pyramid):
+    path = write_pyramid(np.zeros((9, 9), np.uint8))
+    for store, variable in (
+        (path, "nothing"),
+        (path, "no/group/v"),
+        (tmp_path / "absent.zarr", "v"),
+    ):
+        with pytest.raises(NotFoundError, match=variable):
+            open_pyramid(store, variable, "1")
+
+
+@pytest.mark.parametrize("lacking", ["multiscales", "proj:code"])
+def test_a_group_without_its_conventions_is_refused(write_pyramid, lacking):
+    path = write_pyramid(np.zeros((9, 9), np.uint8))
+    del zarr.open_group(path, mode="a").attrs[lacking]
+    with pytest.raises(InvalidInputError, match=lacking):
+        open_pyramid(path, "v", "1")
+
+
+def test_a_rotated_raster_is_refused(write_pyramid):
+    path = write_pyramid(np.zeros((9, 9), np.uint8), transform=(10, 1, 0, 1, -10, 0))
+    with pytest.raises(InvalidInputError, match="no plain map raster"):
+        open_pyramid(path, "v", "1")
