@@ -1,0 +1,200 @@
+"""What the catalogue offers to a map, read through the api as the viewer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from skerry.client import Session
+from skerry.core.errors import InvalidInputError
+from skerry.core.ids import check_name
+from skerry.core.settings import DASHBOARDS_PREFIX, MAPS_PREFIX
+from skerry.dashboards.board import show_time
+
+ITEMS_SHOWN = 100
+_LATEST = 6
+
+
+@dataclass(frozen=True)
+class Variable:
+    """Something of an item that maps can draw.
+
+    Attributes
+    ----------
+    name
+        The key in the item's ``skerry:variables``.
+    title
+        For people: the long name, else the name.
+    units
+        Empty when it has none.
+    """
+
+    name: str
+    title: str
+    units: str
+
+
+@dataclass(frozen=True)
+class Product:
+    """An item as the pages show it.
+
+    Attributes
+    ----------
+    bbox
+        West, south, east, north in degrees.
+    simulated
+        Whether its content is made up; every title then says so.
+    facts
+        Names and values for the metadata panel.
+    """
+
+    collection: str
+    item: str
+    title: str
+    simulated: bool
+    status: str
+    bbox: tuple[float, float, float, float]
+    variables: tuple[Variable, ...]
+    facts: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @property
+    def address(self) -> str:
+        """Link to this product's map page."""
+        return link_map(self.collection, self.item)
+
+    def find_variable(self, name: str) -> Variable | None:
+        """Return the variable called `name`, else the first, None when there is none."""
+        named = [variable for variable in self.variables if variable.name == name]
+        return (named or [*self.variables, None])[0]
+
+
+def parse_item_name(text: str) -> tuple[str, str]:
+    """Split ``collection/item`` as the map's address carries it.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is anything else.
+    """
+    collection, slash, item = text.partition("/")
+    if not slash:
+        raise InvalidInputError(
+            f"{text[:140]!r} names no item.", remedy="Write it as collection/item."
+        )
+    return check_name(collection, what="collection id"), check_name(item, what="item id")
+
+
+def link_map(collection: str, item: str, variable: str = "") -> str:
+    """Return the permanent address of the map of one item."""
+    address = f"{DASHBOARDS_PREFIX}/map?item={quote(collection)}/{quote(item)}"
+    return f"{address}&variable={quote(variable)}" if variable else address
+
+
+def link_export(collection: str, item: str, variable: str) -> str:
+    """Return the address from which one variable of an item can be downloaded as a COG."""
+    return f"{DASHBOARDS_PREFIX}/export/{quote(collection)}/{quote(item)}/{quote(variable)}.tif"
+
+
+def link_tiles(collection: str, item: str, variable: str) -> str:
+    """Return the tiles' address below the maps program, without the last parts."""
+    return f"{MAPS_PREFIX}/tiles/{quote(collection)}/{quote(item)}/{quote(variable)}"
+
+
+def list_collections(session: Session) -> dict[str, str]:
+    """Return title to id of the collections the viewer may see."""
+    answer = session.request("GET", "stac/collections")
+    names = {entry["id"]: entry.get("title") or entry["id"] for entry in answer["collections"]}
+    titles = list(names.values())
+    return {
+        title if titles.count(title) == 1 else f"{title} ({name})": name
+        for name, title in names.items()
+    }
+
+
+def list_items(session: Session, collection: str) -> dict[str, str]:
+    """Return a label (data time and id) to id of a collection's newest items."""
+    answer = session.request(
+        "GET", f"stac/collections/{quote(collection)}/items", params={"limit": ITEMS_SHOWN}
+    )
+    items = sorted(answer["features"], key=_data_time, reverse=True)
+    return {f"{_data_time(item)[:10]}  {item['id']}": item["id"] for item in items}
+
+
+def read_product(session: Session, collection: str, item: str) -> Product:
+    """Ask the api for one item."""
+    path = f"stac/collections/{quote(collection)}/items/{quote(item)}"
+    return describe_product(session.request("GET", path))
+
+
+def read_latest(session: Session) -> list[Product]:
+    """Ask the api for the newest items of all collections the viewer may see."""
+    answer = session.request("GET", "stac/search", params={"limit": ITEMS_SHOWN})
+    items = sorted(
+        answer["features"], key=lambda item: str(item["properties"].get("created")), reverse=True
+    )
+    return [describe_product(item) for item in items[:_LATEST]]
+
+
+def describe_product(item: Mapping[str, Any]) -> Product:
+    """Return what the pages show of a STAC item."""
+    properties = item["properties"]
+    west, south, east, north = _flatten_bbox(item["bbox"])
+    return Product(
+        collection=str(item["collection"]),
+        item=str(item["id"]),
+        title=str(properties.get("title") or item["id"]),
+        simulated=bool(properties.get("skerry:simulated")),
+        status=str(properties.get("skerry:status") or ""),
+        bbox=(west, south, east, north),
+        variables=tuple(
+            Variable(
+                name=str(name),
+                title=str(entry.get("long_name") or name),
+                units=str(entry.get("units") or ""),
+            )
+            for name, entry in (properties.get("skerry:variables") or {}).items()
+        ),
+        facts=tuple(_list_facts(item)),
+    )
+
+
+def _flatten_bbox(bbox: list[float]) -> tuple[float, float, float, float]:
+    """Drop the heights of a six-number bbox."""
+    if len(bbox) == 6:  # noqa: PLR2004 - GeoJSON: west, south, low, east, north, high
+        return bbox[0], bbox[1], bbox[3], bbox[4]
+    return bbox[0], bbox[1], bbox[2], bbox[3]
+
+
+def _list_facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
+    properties = item["properties"]
+    west, south, east, north = _flatten_bbox(item["bbox"])
+    digest = str(properties.get("skerry:digest") or "")
+    facts = [
+        ("Collection", item["collection"]),
+        ("Item", item["id"]),
+        ("Data time", show_time(properties.get("datetime")) or _show_period(properties)),
+        ("Status", properties.get("skerry:status")),
+        ("Platform", properties.get("platform")),
+        ("Instrument", ", ".join(properties.get("instruments") or [])),
+        ("Processing", _show_processing(properties)),
+        ("Coordinates", properties.get("proj:code")),
+        ("Extent", f"{west:.3f}, {south:.3f} to {east:.3f}, {north:.3f}"),
+        ("Published", show_time(properties.get("created"))),
+        ("Digest", digest[4:20] + "…" if digest else ""),
+    ]
+    return [(name, str(value)) for name, value in facts if value]
+
+
+def _show_period(properties: Mapping[str, Any]) -> str:
+    ends = [show_time(properties.get(name)) for name in ("start_datetime", "end_datetime")]
+    return " to ".join(end for end in ends if end)
+
+
+def _show_processing(properties: Mapping[str, Any]) -> str:
+    parts = [properties.get("processing:level"), properties.get("processing:lineage")]
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _data_time(item: Mapping[str, Any]) -> str:
+    properties = item["properties"]
+    return str(properties.get("datetime") or properties.get("start_datetime") or "")

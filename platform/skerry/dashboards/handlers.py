@@ -1,0 +1,183 @@
+"""Our own handlers, and for every handler of this program whom it is for."""
+
+import asyncio
+import tempfile
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from tornado.web import HTTPError, RequestHandler
+
+from skerry.core.errors import SkerryError
+from skerry.core.scopes import Scope
+from skerry.dashboards.viewer import ViewerHandler
+
+ANYONE = "anyone"
+VIEWER = "viewer"
+
+_ASSET_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_CHUNK = 1 << 20
+
+
+class HealthHandler(RequestHandler):  # type: ignore[misc]
+    """`/health`: whether this program answers."""
+
+    def get(self) -> None:
+        """Answer without asking who it is."""
+        self.finish({"ready": True})
+
+
+class AssetHandler(RequestHandler):  # type: ignore[misc]
+    """`/assets/...`: our own style sheets and icon."""
+
+    def get(self, name: str) -> None:
+        """Answer with one of the files that the package holds."""
+        asset = files("skerry.dashboards").joinpath("assets", name)
+        kind = _ASSET_TYPES.get(Path(name).suffix)
+        if kind is None or not asset.is_file():
+            raise HTTPError(404)
+        self.set_header("Content-Type", kind)
+        self.set_header("Cache-Control", "no-cache")
+        self.finish(asset.read_bytes())
+
+
+class ExportHandler(ViewerHandler):
+    """`/export/<collection>/<item>/<variable>.tif`: one variable as a COG, for the viewer."""
+
+    def initialize(self, public_url: str) -> None:
+        """Take the platform's public address, at which the api is asked."""
+        self._public_url = public_url
+
+    async def get(self, collection: str, item: str, variable: str) -> None:
+        """Write the COG aside in a thread and stream it."""
+        with tempfile.TemporaryDirectory(prefix="skerry-export-") as folder:
+            target = Path(folder) / "export.tif"
+            try:
+                await asyncio.to_thread(self._export, collection, item, variable, target)
+            except SkerryError as error:
+                self._refuse(error)
+                return
+            self.set_header(
+                "Content-Type", "image/tiff; application=geotiff; profile=cloud-optimized"
+            )
+            self.set_header("Content-Length", str(target.stat().st_size))
+            self.set_header("Content-Disposition", f'attachment; filename="{item}_{variable}.tif"')
+            with target.open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    self.write(chunk)
+                    await self.flush()
+
+    def _export(self, collection: str, item: str, variable: str, target: Path) -> None:
+        from skerry.pipelines.export import export_item
+
+        with self.viewer.open_session(self._public_url) as session:
+            export_item(session, f"{collection}/{item}", target, variable=variable)
+
+    def _refuse(self, error: SkerryError) -> None:
+        self.set_status(error.status)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(f"{error.what}\n{error.remedy}\n")
+
+
+@dataclass(frozen=True)
+class Handler:
+    """One address of this program and whom it is for.
+
+    Attributes
+    ----------
+    pattern
+        The regular expression of its path, from the platform's root.
+    kind
+        ``page``, ``websocket``, ``static`` or ``route``.
+    audience
+        `ANYONE`: no data behind it. `VIEWER`: a login that may use the dashboards.
+    scope
+        What the viewer's token must carry for more than a page that says it may not; it is the
+        api that checks it on every call.
+    example
+        A path that this handler answers.
+    name
+        The class that answers.
+    """
+
+    pattern: str
+    kind: str
+    audience: str
+    scope: Scope | None
+    example: str
+    name: str
+
+
+def describe_handlers(rules: list[Any], prefix: str) -> list[Handler]:
+    """Return every handler with its audience.
+
+    Parameters
+    ----------
+    rules
+        Tornado's routing rules.
+    prefix
+        The program's path without a trailing slash.
+
+    Raises
+    ------
+    LookupError
+        If one is there about which nothing was decided: the program does not start then.
+    """
+    return [
+        _describe(rule.matcher.regex.pattern.rstrip("$"), rule.target, prefix) for rule in rules
+    ]
+
+
+# path below the prefix -> kind, audience, scope, example; decided in decisions/dashboards.md
+_DECIDED: dict[str, tuple[str, str, Scope | None, str]] = {
+    "/health": ("route", ANYONE, None, "/health"),
+    "/oauth_callback": ("route", ANYONE, None, "/oauth_callback"),
+    "/login": ("route", VIEWER, None, "/login"),
+    r"/assets/([\w.-]+)": ("static", ANYONE, None, "/assets/page.css"),
+    r"/widgets/([\w-]+)@[^/]+/dist/([\w./-]+)": (
+        "static", ANYONE, None, "/widgets/jupyter-leaflet@1/dist/index"),
+    r"/export/([^/]+)/([^/]+)/([^/]+)\.tif": (
+        "route", VIEWER, Scope.CATALOG_READ, "/export/c/i/v.tif"),
+    "/?": ("page", VIEWER, None, "/"),
+    "/ws": ("websocket", VIEWER, None, "/ws"),
+    "/runs/?": ("page", VIEWER, Scope.PRODUCTION_READ, "/runs"),
+    "/runs/ws": ("websocket", VIEWER, Scope.PRODUCTION_READ, "/runs/ws"),
+    "/map/?": ("page", VIEWER, Scope.CATALOG_READ, "/map"),
+    "/map/ws": ("websocket", VIEWER, Scope.CATALOG_READ, "/map/ws"),
+    # Bokeh's and Panel's published JavaScript and styles, as everybody can get them elsewhere
+    "/static/(?!extensions/)(.*)": ("static", ANYONE, None, "/static/js/bokeh.min.js"),
+    "/static/(.*)": ("static", ANYONE, None, "/static/js/bokeh.min.js"),
+    "/runs/static/(.*)": ("static", ANYONE, None, "/runs/static/js/bokeh.min.js"),
+    "/map/static/(.*)": ("static", ANYONE, None, "/map/static/js/bokeh.min.js"),
+    "/static/extensions/(.*)": ("static", ANYONE, None, "/static/extensions/panel/panel.min.js"),
+}  # fmt: skip
+
+
+def _describe(pattern: str, target: Any, prefix: str) -> Handler:
+    if pattern == "/favicon.ico":  # outside the prefix: the proxy never asks for it here
+        return Handler(pattern, "static", ANYONE, None, pattern, target.__name__)
+    decided = _DECIDED.get(pattern.removeprefix(prefix))
+    if decided is None:
+        raise LookupError(f"Whom {pattern} ({target.__name__}) is for has not been decided.")
+    kind, audience, scope, example = decided
+    return Handler(pattern, kind, audience, scope, prefix + example, target.__name__)
+
+
+def list_handlers() -> list[Handler]:
+    """Return every handler of the program with its audience, enumerated from the server itself."""
+    from skerry.dashboards.server import build_server
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        return read_handlers(build_server("http://127.0.0.1:8000", port=0))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def read_handlers(server: Any) -> list[Handler]:
+    """Return the handlers of a server, see `describe_handlers`."""
+    application = server._tornado  # noqa: SLF001 - Bokeh offers no other way to its router
+    return describe_handlers(application.wildcard_router.rules, application.prefix)

@@ -1,0 +1,115 @@
+"""The Panel server: pages, our own handlers, the hub's login in front of everything with data."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import panel as pn
+from bokeh.server import urls
+from jupyterhub.services.auth import HubOAuthCallbackHandler
+from panel.io.server import Server, build_applications
+
+from skerry.core.settings import DASHBOARDS_PREFIX, ServiceSettings
+from skerry.dashboards.handlers import AssetHandler, ExportHandler, HealthHandler, read_handlers
+from skerry.dashboards.headers import SecurityHeaders
+from skerry.dashboards.leaflet import WidgetFiles
+from skerry.dashboards.map import MapPage
+from skerry.dashboards.overview import OverviewPage
+from skerry.dashboards.runs import RunsPage
+from skerry.dashboards.viewer import ViewerAuth, new_cookie_secret, open_hub
+from skerry.dashboards.visit import begin_visit
+
+Page = Callable[[], pn.Template]
+
+# Pages and their websockets are all that is needed: no page is embedded elsewhere (autoload.js),
+# nobody asks for an application's metadata.
+_APPLICATION_DOORS = ("/ws", "/?")
+
+
+def build_server(public_url: str, *, port: int, address: str = "127.0.0.1") -> Server:
+    """Return the program's server, bound but not started.
+
+    Parameters
+    ----------
+    public_url
+        The platform's public address: pages reach the api there, and only pages that came from
+        there may open a websocket.
+    port
+        The port to listen on, 0 for a free one.
+    address
+        The interface.
+
+    Raises
+    ------
+    LookupError
+        If there is a handler about whose audience nothing was decided.
+    """
+    urls.per_app_patterns[:] = [p for p in urls.per_app_patterns if p[0] in _APPLICATION_DOORS]
+    secret = new_cookie_secret()
+    server = Server(
+        build_applications(_list_pages(public_url), title="Skerry"),
+        port=port,
+        address=address,
+        prefix=DASHBOARDS_PREFIX,
+        use_index=False,
+        ico_path="none",
+        auth_provider=ViewerAuth(open_hub()),
+        allow_websocket_origin=_list_origins(public_url),
+        use_xheaders=True,
+        cookie_secret=secret,
+        # A page's own session cannot be guessed or made up, and its token holds no cookie:
+        # the hub token in it must not reach the page's scripts.
+        sign_sessions=True,
+        secret_key=secret.encode(),
+        include_cookies=[],
+        include_headers=[],
+        extra_patterns=[
+            ("/health", HealthHandler),
+            ("/oauth_callback", HubOAuthCallbackHandler),
+            (r"/assets/([\w.-]+)", AssetHandler),
+            (r"/widgets/([\w-]+)@[^/]+/dist/([\w./-]+)", WidgetFiles),
+            (r"/export/([^/]+)/([^/]+)/([^/]+)\.tif", ExportHandler, {"public_url": public_url}),
+        ],
+    )
+    server._tornado.add_transform(SecurityHeaders)  # noqa: SLF001 - Bokeh hides the application
+    read_handlers(server)
+    return server
+
+
+def main() -> None:
+    """Serve until the process is told to end."""
+    settings = ServiceSettings.from_environment()
+    os.environ.setdefault("BOKEH_RESOURCES", "server")
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    server = build_server(settings.public_url, port=settings.port)
+    server.start()
+    server.io_loop.start()
+
+
+def _list_pages(public_url: str) -> dict[str, Page]:
+    def show_overview() -> pn.Template:
+        return OverviewPage(begin_visit(public_url)).show()
+
+    def show_runs() -> pn.Template:
+        return RunsPage(begin_visit(public_url)).show()
+
+    def show_map() -> pn.Template:
+        wanted = {name: _read_argument(name) for name in ("item", "variable")}
+        return MapPage(begin_visit(public_url), **wanted).show()
+
+    return {"/": show_overview, "/runs": show_runs, "/map": show_map}
+
+
+def _read_argument(name: str) -> str:
+    values = (pn.state.session_args or {}).get(name) or [b""]
+    return bytes(values[0]).decode("utf-8", "replace")
+
+
+def _list_origins(public_url: str) -> list[str]:
+    """Return the hosts whose pages may open websockets; this machine has two names."""
+    parts = urlsplit(public_url)
+    hosts = {parts.netloc}
+    if parts.hostname in ("127.0.0.1", "localhost"):
+        hosts |= {f"127.0.0.1:{parts.port}", f"localhost:{parts.port}"}
+    return sorted(hosts)

@@ -1,0 +1,84 @@
+"""The page around every dashboard: header, navigation, footer; and HTML from templates."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import panel as pn
+from bokeh.models import ImportedStyleSheet
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from skerry.core.errors import SkerryError
+from skerry.core.settings import DASHBOARDS_PREFIX
+from skerry.dashboards.viewer import Viewer
+
+TEMPLATES = Environment(
+    loader=PackageLoader("skerry.dashboards"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+"""Every value is escaped: names, parameters and messages come from outside."""
+
+NAVIGATION = (("", "Overview"), ("runs", "Runs"), ("map", "Map"))
+
+
+@cache
+def read_asset(name: str) -> str:
+    """Return the text of one of our own style sheets."""
+    return files("skerry.dashboards").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def render(template: str, **values: object) -> str:
+    """Return HTML of one template, every value escaped."""
+    return TEMPLATES.get_template(template).render(values)
+
+
+def show_html(html: str = "", **options: Any) -> pn.pane.HTML:
+    """Return a pane for HTML that `render` made, in the platform's style."""
+    return pn.pane.HTML(
+        html,
+        sanitize_html=False,
+        sizing_mode="stretch_width",
+        margin=0,
+        stylesheets=[ImportedStyleSheet(url=f"{DASHBOARDS_PREFIX}/assets/content.css")],
+        **options,
+    )
+
+
+def show_error(error: SkerryError) -> str:
+    """Return HTML that says what is wrong and what to do about it."""
+    return render("problem.html", title=error.title, what=error.what, remedy=error.remedy)
+
+
+def lay_page(*, page: str, title: str, viewer: Viewer, parts: Mapping[str, Any]) -> pn.Template:
+    """Return the document of one page.
+
+    Parameters
+    ----------
+    page
+        The page's path below the dashboards' prefix, which the navigation marks.
+    title
+        Heading and window title at first; `set_title` changes the latter.
+    viewer
+        Whose name stands in the header.
+    parts
+        Panel objects by the name of their place: ``main``, and ``side`` where there is one.
+    """
+    template = pn.Template(template=TEMPLATES.get_template("page.html"))
+    for name, part in parts.items():
+        template.add_panel(name, part)
+    for name, value in {
+        "page": page,
+        "heading": title,
+        "navigation": NAVIGATION,
+        "prefix": DASHBOARDS_PREFIX,
+        "viewer": viewer.name,
+        "places": list(parts),
+        "columns": "split" if "side" in parts else "single",
+    }.items():
+        template.add_variable(name, value)
+    template.title = f"{title} · Skerry"
+    return template

@@ -1,0 +1,199 @@
+"""Who looks at a page: the hub's login for Panel's handlers and websockets, and for our own.
+
+Every page acts with the viewer's own hub token. This program's token only finishes logins.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from bokeh.server.auth_provider import AuthProvider
+from bokeh.util.token import get_session_id
+from jupyterhub.services.auth import HubOAuth, HubOAuthenticated
+from tornado.web import HTTPError, RequestHandler, authenticated
+from tornado.websocket import WebSocketHandler
+
+from skerry.client import Session
+from skerry.client.login import Login
+from skerry.core.scopes import Scope
+
+TOKEN_CACHE_SECONDS = 5
+"""How long the hub's word on a token is believed: a revoked one is refused soon after."""
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """The person, or the account of a script, that asks for a page.
+
+    Attributes
+    ----------
+    name
+        The hub's name of the account.
+    token
+        The hub token that this viewer showed; never in a page, never in `repr`.
+    scopes
+        What the token may do.
+    """
+
+    name: str
+    token: str = field(repr=False)
+    scopes: frozenset[str]
+
+    def may(self, scope: Scope) -> bool:
+        """Say whether the viewer's token carries `scope`."""
+        return scope.value in self.scopes
+
+    def open_session(self, url: str) -> Session:
+        """Return a session with the platform at `url` that acts as this viewer."""
+        return Session(Login(url=url, token=self.token, user=self.name))
+
+
+class ViewerAuth(AuthProvider):
+    """Bokeh's door keeper: asks the hub, and leaves the viewer on the request.
+
+    Browsers that are not logged in are sent to the hub, everything else is refused: 401 without
+    a good token, 403 with one that may not use the dashboards.
+
+    Parameters
+    ----------
+    hub
+        The hub's OAuth client of this service.
+    """
+
+    def __init__(self, hub: HubOAuth) -> None:
+        self._hub = hub
+        super().__init__()
+
+    @property
+    def get_user(self) -> None:
+        """Nothing: the hub is asked without blocking."""
+        return
+
+    @property
+    def get_user_async(self) -> Callable[[RequestHandler], Awaitable[str | None]]:
+        """The function that Bokeh's handlers await before they do anything."""
+        return self.identify
+
+    @property
+    def login_url(self) -> str:
+        """Where Bokeh would send somebody; `identify` does so first."""
+        return "/login"
+
+    @property
+    def get_login_url(self) -> None:
+        """Nothing: `login_url` is fixed."""
+        return
+
+    @property
+    def login_handler(self) -> type[RequestHandler]:
+        """The handler that begins the hub's OAuth flow."""
+        return LoginHandler
+
+    @property
+    def logout_url(self) -> None:
+        """Nothing: logging out is the hub's."""
+        return
+
+    @property
+    def logout_handler(self) -> None:
+        """Nothing: logging out is the hub's."""
+        return
+
+    async def identify(self, handler: RequestHandler) -> str | None:
+        """Return the viewer's name, or answer the request with a redirect or a refusal.
+
+        A websocket's handshake is not answered here: Panel refuses it with 403 when this
+        returns None.
+        """
+        model = await self._hub.get_user(handler, sync=False)
+        if isinstance(handler, WebSocketHandler):
+            return self._admit_socket(handler, model)
+        if not model:
+            _refuse_stranger(handler)
+            return None
+        if not self._hub.check_scopes(self._hub.access_scopes, model):
+            raise HTTPError(403, reason="This account may not use the dashboards")
+        return self._remember(handler, model)
+
+    def _admit_socket(self, handler: Any, model: dict[str, Any] | None) -> str | None:
+        """Admit a websocket of the person for whom the page it belongs to was made."""
+        if not model or not self._hub.check_scopes(self._hub.access_scopes, model):
+            return None
+        maker = _find_page_maker(handler)
+        if maker is not None and maker.name != model["name"]:
+            return None
+        return self._remember(handler, model)
+
+    def _remember(self, handler: RequestHandler, model: dict[str, Any]) -> str:
+        handler.request.viewer = Viewer(
+            name=model["name"],
+            token=self._hub.get_token(handler),
+            scopes=frozenset(model["scopes"]),
+        )
+        return str(model["name"])
+
+
+def _refuse_stranger(handler: RequestHandler) -> None:
+    request = handler.request
+    browser = (
+        request.method == "GET"
+        and "text/html" in request.headers.get("Accept", "")
+        and "Authorization" not in request.headers
+    )
+    if not browser:
+        raise HTTPError(401, reason="Log in at the hub or send a token")
+    handler.redirect(f"{handler.application.prefix}/login?{urlencode({'next': request.uri})}")
+
+
+def _find_page_maker(handler: Any) -> Viewer | None:
+    """Return who opened the page whose session this websocket wants, if it still exists."""
+    protocols = handler.request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+    try:
+        session_id = get_session_id(protocols[-1].strip())
+        session = handler.application_context.get_session(session_id)
+    except Exception:  # noqa: BLE001 - whatever a stranger sent; Bokeh judges the token next
+        return None
+    return find_viewer(session.document)
+
+
+def find_viewer(document: Any) -> Viewer | None:
+    """Return the viewer of a Bokeh document, None outside of a request."""
+    context = document.session_context if document is not None else None
+    viewer = getattr(context.request, "viewer", None) if context is not None else None
+    return viewer if isinstance(viewer, Viewer) else None
+
+
+class LoginHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
+    """`/login?next=...`: through the hub's OAuth flow and back to a page of ours."""
+
+    @authenticated
+    def get(self) -> None:
+        """Go where the viewer wanted to go; only to pages of this program."""
+        prefix = f"{self.application.prefix}/"
+        target = self.get_argument("next", prefix)
+        inside = target.startswith(prefix) and "\\" not in target and ".." not in target
+        self.redirect(target if inside else prefix)
+
+
+class ViewerHandler(RequestHandler):  # type: ignore[misc]
+    """A handler of ours that only answers viewers; `viewer` says who it is."""
+
+    viewer: Viewer
+
+    async def prepare(self) -> None:
+        """Let the same door keeper as for the pages decide."""
+        self.current_user = await self.application.auth_provider.identify(self)
+        if self.current_user:
+            self.viewer = self.request.viewer
+
+
+def open_hub() -> HubOAuth:
+    """Return the hub's OAuth client, told by the environment that JupyterHub defines."""
+    return HubOAuth.instance(cache_max_age=TOKEN_CACHE_SECONDS)
+
+
+def new_cookie_secret() -> str:
+    """Return a secret for this process's cookies: a restart only repeats the silent login."""
+    return secrets.token_hex(32)

@@ -1,0 +1,67 @@
+"""One viewer's visit to one page: who it is, and a session with the platform as them."""
+
+from functools import cached_property
+
+import panel as pn
+
+from skerry.client import Session
+from skerry.core.errors import ForbiddenError, UnauthenticatedError
+from skerry.core.scopes import Scope
+from skerry.dashboards.viewer import Viewer, find_viewer
+
+
+class Visit:
+    """Made when a page is opened, closed with it.
+
+    Parameters
+    ----------
+    viewer
+        Who looks.
+    public_url
+        The platform's public address; the api is asked through the same door as by everyone.
+    """
+
+    def __init__(self, viewer: Viewer, public_url: str) -> None:
+        self.viewer = viewer
+        self._public_url = public_url
+
+    @cached_property
+    def session(self) -> Session:
+        """The session with the platform, with the viewer's token."""
+        return self.viewer.open_session(self._public_url)
+
+    def require(self, scope: Scope) -> None:
+        """Refuse a viewer whose token lacks `scope`, in words for them.
+
+        Raises
+        ------
+        ForbiddenError
+            If it lacks it.
+        """
+        if not self.viewer.may(scope):
+            raise ForbiddenError(
+                f"The account {self.viewer.name!r} may not see this: it lacks the scope {scope}.",
+                remedy="Ask the platform's administrator for a role that includes it, "
+                "then log out and in again.",
+            )
+
+    def close(self) -> None:
+        """Close the session's connections."""
+        if "session" in self.__dict__:
+            self.session.close()
+
+
+def begin_visit(public_url: str) -> Visit:
+    """Return the visit of the page that is being made now; it ends with the page.
+
+    Raises
+    ------
+    UnauthenticatedError
+        If no viewer stands behind the page, which the handlers in front exclude.
+    """
+    viewer = find_viewer(pn.state.curdoc)
+    if viewer is None:
+        raise UnauthenticatedError("Nobody is logged in.", remedy="Open the page again.")
+    visit = Visit(viewer, public_url)
+    pn.state.on_session_destroyed(lambda _context: visit.close())
+    return visit
