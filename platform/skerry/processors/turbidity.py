@@ -1,0 +1,86 @@
+"""Turbidity of coastal and inland water from red and near-infrared reflectance.
+
+Source: A. I. Dogliotti, K. G. Ruddick, B. Nechad, D. Doxaran, E. Knaeps (2015): A single algorithm
+to retrieve turbidity from remotely-sensed data in all coastal and estuarine waters. Remote Sensing
+of Environment 156, 157-168, doi:10.1016/j.rse.2014.09.020; equations 1 and 2, table 1.
+"""
+
+from typing import Final
+
+import xarray as xr
+
+RED_A_FNU: Final = 228.1
+"""A of equation 1 at 645 nm, in FNU."""
+RED_C: Final = 0.1641
+"""C of equation 1 at 645 nm: the reflectance at which the formula has its pole."""
+NIR_A_FNU: Final = 3078.9
+"""A of equation 1 at 859 nm, in FNU."""
+NIR_C: Final = 0.2112
+"""C of equation 1 at 859 nm."""
+BLEND_FROM: Final = 0.05
+"""Red reflectance up to which the red band alone counts."""
+BLEND_TO: Final = 0.07
+"""Red reflectance from which the near-infrared band alone counts."""
+POLE_FRACTION: Final = 0.5
+"""Reflectance from which a band is not used, as a fraction of its C. The relative error of the
+reflectance is multiplied by 1 / (1 - rho / C): by 2 there, without bound towards the pole."""
+
+INDICATIVE: Final = (
+    "Indicative only: the reflectance was corrected for the atmosphere by Sen2Cor, which is made "
+    "for land and removes neither sun glint nor adjacency effects over water."
+)
+
+
+def turbidity_dogliotti2015(
+    red: xr.DataArray, nir: xr.DataArray, *, pole_fraction: float = POLE_FRACTION
+) -> xr.DataArray:
+    """Compute turbidity from water reflectance in the red and the near infrared.
+
+    ``T = A rho / (1 - rho / C)`` in each band; red below a red reflectance of 0.05, near infrared
+    above 0.07, and in between both, weighted linearly.
+
+    Parameters
+    ----------
+    red
+        Water reflectance rho_w (not remote sensing reflectance) near 645 nm, dimensionless,
+        NaN = no data. Sentinel-2: band 4 (665 nm).
+    nir
+        The same near 859 nm, on the same grid. Sentinel-2: band 8A (865 nm).
+    pole_fraction
+        Pixels whose reflectance in a band that counts reaches this fraction of the band's C are
+        masked.
+
+    Returns
+    -------
+    xarray.DataArray
+        Turbidity in FNU, float32, NaN where an input is NaN or negative or near the pole; as lazy
+        as the inputs. The attributes name unit, source and, since Level-2A reflectance is not
+        made for water, that the numbers are indicative.
+    """
+    weight = ((red - BLEND_FROM) / (BLEND_TO - BLEND_FROM)).clip(0.0, 1.0)
+    low = _semi_empirical(red, RED_A_FNU, RED_C, pole_fraction)
+    high = _semi_empirical(nir, NIR_A_FNU, NIR_C, pole_fraction)
+    blended = xr.where(
+        weight <= 0.0, low, xr.where(weight >= 1.0, high, (1.0 - weight) * low + weight * high)
+    )
+    turbidity = blended.where((red >= 0.0) & (nir >= 0.0)).astype("float32")
+    turbidity.name = "turbidity"
+    turbidity.attrs = {
+        "long_name": "turbidity (Dogliotti et al. 2015)",
+        "units": "FNU",
+        "source": "Dogliotti et al. 2015, Remote Sensing of Environment 156, 157-168",
+        "references": "doi:10.1016/j.rse.2014.09.020",
+        "comment": INDICATIVE,
+        "valid_min": 0.0,
+        "valid_max": 50.0,
+        "colormap": "turbo",
+    }
+    return turbidity
+
+
+def _semi_empirical(
+    reflectance: xr.DataArray, a_fnu: float, c: float, pole_fraction: float
+) -> xr.DataArray:
+    """Evaluate equation 1, NaN beyond `pole_fraction` of the pole at `c`."""
+    usable = reflectance.where(reflectance < pole_fraction * c)
+    return a_fnu * usable / (1.0 - usable / c)

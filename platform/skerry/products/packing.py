@@ -1,0 +1,92 @@
+"""Packed numbers and physical values: ``physical = number * scale_factor + add_offset``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+PACKING_KEYS = ("dtype", "scale_factor", "add_offset", "_FillValue")
+"""What a variable's encoding keeps of its packed form."""
+
+
+def decode_numbers(
+    numbers: npt.NDArray[Any], *, scale: float, offset: float, missing: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    """Turn packed integers into float32 values, `missing` ones into NaN."""
+    values = (numbers * np.float64(scale) + np.float64(offset)).astype(np.float32)
+    for one in missing:
+        values[numbers == one] = np.nan
+    return values
+
+
+def encode_values(values: npt.NDArray[Any], encoding: Mapping[str, Any]) -> npt.NDArray[Any]:
+    """Turn physical values into packed integers, NaN into the fill value.
+
+    Values out of the type's range are clipped to it; a value that would land on the fill value
+    moves to the number next to it, so that a measurement never becomes a gap.
+    """
+    dtype = np.dtype(encoding["dtype"])
+    fill = int(encoding["_FillValue"])
+    numbers = (values - encoding["add_offset"]) / encoding["scale_factor"]
+    gaps = np.isnan(numbers)
+    limits = np.iinfo(dtype)
+    rounded = np.clip(np.rint(np.where(gaps, fill, numbers)), limits.min, limits.max).astype(dtype)
+    neighbour = fill + 1 if fill < limits.max else fill - 1
+    rounded[(rounded == fill) & ~gaps] = neighbour
+    return rounded
+
+
+def packing_of(variable: xr.DataArray) -> dict[str, Any] | None:
+    """Return a variable's packing if its encoding has one, else None."""
+    encoding = variable.encoding
+    if not np.issubdtype(variable.dtype, np.floating) or "_FillValue" not in encoding:
+        return None
+    if encoding["_FillValue"] is None or "dtype" not in encoding:
+        return None
+    if not np.issubdtype(np.dtype(encoding["dtype"]), np.integer):
+        return None
+    return {
+        "dtype": np.dtype(encoding["dtype"]).name,
+        "scale_factor": float(encoding.get("scale_factor", 1.0)),
+        "add_offset": float(encoding.get("add_offset", 0.0)),
+        "_FillValue": int(encoding["_FillValue"]),
+    }
+
+
+def unpack(raw: xr.DataArray) -> xr.DataArray:
+    """Decode a variable whose attributes hold its packing; leave others as they are.
+
+    Returns
+    -------
+    xarray.DataArray
+        float32, NaN = fill value, as lazy as `raw`; the packing moves to ``encoding``.
+    """
+    keys = ("scale_factor", "add_offset", "_FillValue")
+    if not np.issubdtype(raw.dtype, np.integer) or not any(key in raw.attrs for key in keys):
+        raw.attrs.pop("_FillValue", None)
+        return raw
+    packing = {
+        "dtype": raw.dtype.name,
+        "scale_factor": float(raw.attrs.get("scale_factor", 1.0)),
+        "add_offset": float(raw.attrs.get("add_offset", 0.0)),
+        "_FillValue": int(raw.attrs.get("_FillValue", raw.attrs.get("fill_value", 0))),
+    }
+    values = raw.copy(data=_map_numbers(raw, packing))
+    values.attrs = {key: value for key, value in raw.attrs.items() if key not in keys}
+    values.encoding = packing
+    return values
+
+
+def _map_numbers(raw: xr.DataArray, packing: dict[str, Any]) -> Any:
+    arguments: dict[str, Any] = {
+        "scale": packing["scale_factor"],
+        "offset": packing["add_offset"],
+        "missing": (packing["_FillValue"],),
+    }
+    if raw.chunks is None:
+        return decode_numbers(raw.to_numpy(), **arguments)
+    return raw.data.map_blocks(
+        decode_numbers, dtype=np.float32, meta=np.empty((0,) * raw.ndim, np.float32), **arguments
+    )

@@ -1,0 +1,308 @@
+"""What a Sentinel-2 SAFE product's metadata documents say.
+
+Source: Sentinel-2 Products Specification Document, S2-PDGS-TAS-DI-PSD, sections 3.8 to 4.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from lxml import etree
+
+from skerry.core.errors import InvalidInputError
+from skerry.core.time import format_time, parse_time
+from skerry.products.files import ProductFiles
+
+BANDS = (
+    "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12",
+)  # fmt: skip
+"""Bands in the order of ``band_id`` 0 to 12."""
+OFFSET_SINCE_BASELINE = (4, 0)
+"""Processing baseline since which reflectances carry an offset (BOA_ADD_OFFSET)."""
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """One resolution's grid: upper left corner of the upper left pixel, and shape."""
+
+    left_m: float
+    top_m: float
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class SafeMetadata:
+    """One product's metadata.
+
+    Attributes
+    ----------
+    product_id
+        The product's name without ``.SAFE``.
+    quantification
+        Name of a quantification entry to its divisor.
+    offsets
+        Band (``B04``) to the number to add before dividing.
+    grids
+        Resolution in metres to grid.
+    angles
+        Names to arrays in degrees, as `read_angles` returns them.
+    simulated
+        Whether the product says that it was not measured.
+    """
+
+    product_id: str
+    start: datetime
+    stop: datetime
+    generated: datetime
+    baseline: tuple[int, int]
+    platform: str
+    orbit_relative: int
+    orbit_state: str
+    tile: str
+    crs: str
+    cloud_cover_percent: float | None
+    ring: list[list[float]]
+    quantification: dict[str, float]
+    offsets: dict[str, float]
+    grids: dict[int, TileGrid]
+    angles: "Angles"
+    simulated: bool
+
+    def describe(self) -> dict[str, Any]:
+        """Return the STAC item that EOPF keeps as ``stac_discovery``."""
+        longitudes, latitudes = zip(*self.ring, strict=True)
+        properties: dict[str, Any] = {
+            "datetime": format_time(self.start),
+            "start_datetime": format_time(self.start),
+            "end_datetime": format_time(self.stop),
+            "created": format_time(self.generated),
+            "constellation": "sentinel-2",
+            "platform": self.platform,
+            "instruments": ["msi"],
+            "product:type": "S02MSIL2A",
+            "processing:level": "L2A",
+            "eopf:baseline": f"{self.baseline[0]:02d}.{self.baseline[1]:02d}",
+            "sat:relative_orbit": self.orbit_relative,
+            "sat:orbit_state": self.orbit_state,
+            "grid:code": f"MGRS-{self.tile.removeprefix('T')}",
+            "proj:code": self.crs,
+        }
+        if self.cloud_cover_percent is not None:
+            properties["eo:cloud_cover"] = self.cloud_cover_percent
+        return {
+            "type": "Feature",
+            "stac_version": "1.1.0",
+            "id": self.product_id,
+            "geometry": {"type": "Polygon", "coordinates": [self.ring]},
+            "bbox": [min(longitudes), min(latitudes), max(longitudes), max(latitudes)],
+            "properties": properties,
+            "links": [],
+            "assets": {},
+        }
+
+
+@dataclass(frozen=True)
+class Angles:
+    """Sun and view angles in degrees on the 5 km grid; axis ``angle`` is zenith, azimuth.
+
+    Attributes
+    ----------
+    sun
+        ``(angle, y, x)``.
+    view
+        ``(band, detector, angle, y, x)``, bands in the order of `BANDS`; NaN where a detector
+        does not look.
+    detectors
+        Detector numbers.
+    mean_sun
+        ``(angle,)``.
+    mean_view
+        ``(band, angle)``.
+    step_m
+        Grid step.
+    """
+
+    sun: npt.NDArray[np.float32]
+    view: npt.NDArray[np.float32]
+    detectors: tuple[int, ...]
+    mean_sun: npt.NDArray[np.float32]
+    mean_view: npt.NDArray[np.float32]
+    step_m: float
+
+
+def read_metadata(files: ProductFiles, product: str, tile: str) -> SafeMetadata:
+    """Read the product's and the tile's metadata documents.
+
+    Parameters
+    ----------
+    files
+        The product's files.
+    product, tile
+        Names of the two documents.
+
+    Raises
+    ------
+    InvalidInputError
+        If a document is not well formed or lacks an entry that reading needs.
+    """
+    main = _Document(files, product)
+    granule = _Document(files, tile)
+    baseline = _read_baseline(main)
+    return SafeMetadata(
+        product_id=main.text("PRODUCT_URI").removesuffix(".SAFE"),
+        start=parse_time(main.text("PRODUCT_START_TIME")),
+        stop=parse_time(main.text("PRODUCT_STOP_TIME")),
+        generated=parse_time(main.text("GENERATION_TIME")),
+        baseline=baseline,
+        platform=main.text("SPACECRAFT_NAME").lower(),
+        orbit_relative=int(main.number("SENSING_ORBIT_NUMBER")),
+        orbit_state=main.text("SENSING_ORBIT_DIRECTION").lower(),
+        tile=_read_tile(granule),
+        crs=granule.text("HORIZONTAL_CS_CODE"),
+        cloud_cover_percent=main.optional_number("Cloud_Coverage_Assessment"),
+        ring=_read_ring(main),
+        quantification={
+            str(one.tag): main.parse_number(one) for one in main.all("QUANTIFICATION_VALUES_LIST/*")
+        },
+        offsets=_read_offsets(main, baseline),
+        grids=_read_grids(granule),
+        angles=read_angles(granule),
+        simulated=main.optional_text("SIMULATED") == "true",
+    )
+
+
+class _Document:
+    """One XML document; entries are found by local name anywhere in it."""
+
+    def __init__(self, files: ProductFiles, name: str) -> None:
+        self.label = f"{name} in {files.path}"
+        # No entities, no network, no giant trees: the document comes from outside.
+        parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False
+        )
+        try:
+            self.root = etree.fromstring(files.read_document(name), parser)
+        except etree.XMLSyntaxError as error:
+            raise self.refuse(f"is not well-formed XML ({error})") from error
+
+    def all(self, path: str) -> list[Any]:
+        return list(self.root.iterfind(f".//{path}"))
+
+    def optional_text(self, path: str) -> str | None:
+        found = self.root.find(f".//{path}")
+        return None if found is None or found.text is None else str(found.text).strip()
+
+    def text(self, path: str) -> str:
+        found = self.optional_text(path)
+        if not found:
+            raise self.refuse(f"lacks the entry {path}")
+        return found
+
+    def optional_number(self, path: str) -> float | None:
+        found = self.root.find(f".//{path}")
+        return None if found is None else self.parse_number(found)
+
+    def number(self, path: str) -> float:
+        self.text(path)
+        return self.parse_number(self.root.find(f".//{path}"))
+
+    def parse_number(self, element: Any) -> float:
+        try:
+            return float(element.text)
+        except (TypeError, ValueError):
+            raise self.refuse(f"has {element.text!r} in {element.tag}, no number") from None
+
+    def refuse(self, what: str) -> InvalidInputError:
+        return InvalidInputError(
+            f"{self.label} {what}.", remedy="Fetch the product again from its provider."
+        )
+
+
+def _read_baseline(main: _Document) -> tuple[int, int]:
+    text = main.text("PROCESSING_BASELINE")
+    major, _, minor = text.partition(".")
+    if not (major.isdigit() and minor.isdigit()):
+        raise main.refuse(f"has the processing baseline {text!r}, not like 05.11")
+    return int(major), int(minor)
+
+
+def _read_tile(granule: _Document) -> str:
+    parts = granule.text("TILE_ID").split("_")
+    return next((one for one in parts if len(one) == 6 and one[0] == "T"), "T00AAA")  # noqa: PLR2004 -- T33UVV
+
+
+def _read_ring(main: _Document) -> list[list[float]]:
+    values = [float(one) for one in main.text("EXT_POS_LIST").split()]
+    ring = [[x, y] for y, x in zip(values[0::2], values[1::2], strict=True)]
+    return ring if ring[0] == ring[-1] else [*ring, ring[0]]
+
+
+def _read_offsets(main: _Document, baseline: tuple[int, int]) -> dict[str, float]:
+    names = {
+        one.get("bandId"): f"B{one.get('physicalBand', '').removeprefix('B').rjust(2, '0')}"
+        for one in main.all("Spectral_Information[@physicalBand]")
+    } or {str(number): band for number, band in enumerate(BANDS)}
+    found = {
+        names[one.get("band_id")]: main.parse_number(one)
+        for one in main.all("BOA_ADD_OFFSET")
+        if one.get("band_id") in names
+    }
+    if not found and baseline >= OFFSET_SINCE_BASELINE:
+        raise main.refuse(
+            f"lacks BOA_ADD_OFFSET, which every baseline since 04.00 has (this is {baseline})"
+        )
+    return {band: found.get(band, 0.0) for band in BANDS}
+
+
+def _read_grids(granule: _Document) -> dict[int, TileGrid]:
+    corners = {one.get("resolution"): one for one in granule.all("Geoposition")}
+    grids = {}
+    for size in granule.all("Size"):
+        corner = corners[size.get("resolution")]
+        grids[int(size.get("resolution"))] = TileGrid(
+            left_m=granule.parse_number(corner.find("ULX")),
+            top_m=granule.parse_number(corner.find("ULY")),
+            height=int(granule.parse_number(size.find("NROWS"))),
+            width=int(granule.parse_number(size.find("NCOLS"))),
+        )
+    if not grids:
+        raise granule.refuse("lacks the tile's size and position")
+    return grids
+
+
+def read_angles(granule: _Document) -> Angles:
+    """Read the sun and view angle grids of a tile's metadata."""
+    sun_grid = granule.root.find(".//Sun_Angles_Grid")
+    if sun_grid is None:
+        raise granule.refuse("lacks Sun_Angles_Grid")
+    sun = _read_pair(sun_grid)
+    views = granule.all("Viewing_Incidence_Angles_Grids")
+    detectors = tuple(sorted({int(one.get("detectorId")) for one in views}))
+    view = np.full((len(BANDS), len(detectors), *sun.shape), np.nan, np.float32)
+    for one in views:
+        view[int(one.get("bandId")), detectors.index(int(one.get("detectorId")))] = _read_pair(one)
+    mean_view = np.full((len(BANDS), 2), np.nan, np.float32)
+    for one in granule.all("Mean_Viewing_Incidence_Angle"):
+        mean_view[int(one.get("bandId"))] = _read_mean(granule, one)
+    mean_sun = _read_mean(granule, granule.root.find(".//Mean_Sun_Angle"))
+    step = granule.parse_number(sun_grid.find("Zenith/COL_STEP"))
+    return Angles(sun, view, detectors, mean_sun, mean_view, step)
+
+
+def _read_pair(grid: Any) -> npt.NDArray[np.float32]:
+    return np.stack(
+        [
+            np.array([row.text.split() for row in grid.iterfind(f"{name}/Values_List/VALUES")])
+            for name in ("Zenith", "Azimuth")
+        ]
+    ).astype(np.float32)
+
+
+def _read_mean(granule: _Document, angle: Any) -> npt.NDArray[np.float32]:
+    return np.array(
+        [granule.parse_number(angle.find(f"{name}_ANGLE")) for name in ("ZENITH", "AZIMUTH")],
+        np.float32,
+    )
