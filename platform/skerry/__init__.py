@@ -18,7 +18,6 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "cluster",
-    "features",
     "open",
     "publish",
     "search",
@@ -26,7 +25,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from skerry.client import cluster, features, open, publish, search, stack  # noqa: A004
+    from skerry.client import cluster, open, publish, search, stack  # noqa: A004
 
 
 def __getattr__(name: str) -> Any:

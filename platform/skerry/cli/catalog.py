@@ -1,0 +1,358 @@
+"""`skerry import`, `export`, `items`, `search`, `collections`: the catalogue from a shell."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skerry.cli.presenting import json_option, print_json, print_table, show_progress
+
+if TYPE_CHECKING:
+    from skerry.pipelines import ImportResult
+
+
+@click.command("import")
+@click.argument("sources", metavar="PATH|URL...", nargs=-1, required=True)
+@click.option("--collection", help="Where the items go.  [default: by the kind of product]")
+@click.option("--cog", is_flag=True, help="Also write a COG of each band (for stacks and GIS).")
+@json_option
+def import_(sources: tuple[str, ...], collection: str | None, cog: bool, as_json: bool) -> None:
+    """Convert products to GeoZarr and register them as items.
+
+    What was imported before is recognised by its content, and nothing happens.
+
+    \b
+    Example:
+      skerry import S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV_20260501T134557.SAFE --cog
+    """  # noqa: D301
+    from skerry.pipelines import import_product
+
+    results = []
+    with _cleaning_up_when_told_to_end():
+        for source in sources:
+            with show_progress(Path(source).name) as progress:
+                result = import_product(source, collection=collection, cog=cog, progress=progress)
+            results.append(result)
+            if not as_json:
+                _say_imported(result, cog=cog)
+    if as_json:
+        print_json([_summarise(result) for result in results])
+
+
+@click.command()
+@click.argument("item", metavar="COLLECTION/ITEM")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    help="The GeoTIFF to write.",
+)  # fmt: skip
+@click.option("--variable", help="Which variable; may be left out when there is only one.")
+@json_option
+def export(item: str, output: Path, variable: str | None, as_json: bool) -> None:
+    """Write an item's variable as a Cloud-Optimized GeoTIFF, for QGIS.
+
+    \b
+    Example:
+      skerry export water/turbidity-20260501T103029Z --variable turbidity -o turbidity.tif
+    """  # noqa: D301
+    from skerry.pipelines import export_item
+
+    path = export_item(item, output, variable=variable)
+    if as_json:
+        print_json({"item": item, "path": str(path), "bytes": path.stat().st_size})
+    else:
+        click.echo(str(path))
+
+
+@click.command()
+@click.option("--collection", "collections", multiple=True, help="May be given several times.")
+@click.option("--bbox", help="west,south,east,north in degrees.")
+@click.option("--intersects", help="A GeoJSON file.", type=click.Path(exists=True, path_type=Path))
+@click.option("--datetime", "when", help="2026-05-01T00:00:00Z, or an interval with /.")
+@click.option("--id", "ids", multiple=True, help="May be given several times.")
+@click.option("--limit", default=100, show_default=True, help="At most so many items.")
+@json_option
+def search(
+    *,
+    collections: tuple[str, ...],
+    bbox: str | None,
+    intersects: Path | None,
+    when: str | None,
+    ids: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Find items by area, time and collection.
+
+    \b
+    Example:
+      skerry search --collection sentinel-2-l2a --bbox 13,54,15,55 --datetime 2026-05-01/2026-06-01
+    """  # noqa: D301
+    from skerry.client import search as find
+
+    found = find(
+        collections=collections or None,
+        bbox=_split_numbers(bbox),
+        intersects=_read_geojson(intersects),
+        datetime=_widen_days(when),
+        ids=ids or None,
+        limit=limit,
+    )
+    _show_items([item.to_dict(transform_hrefs=False) for item in found], as_json=as_json)
+
+
+@click.group()
+def items() -> None:
+    """List, show and delete items.
+
+    \b
+    Example:
+      skerry items list --collection sentinel-2-l2a
+    """  # noqa: D301
+
+
+@items.command("list")
+@click.option("--collection", "collections", multiple=True, help="May be given several times.")
+@click.option("--limit", default=100, show_default=True, help="At most so many items.")
+@json_option
+def list_items(collections: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """List items, newest first.
+
+    \b
+    Example:
+      skerry items list --collection sentinel-2-l2a --json
+    """  # noqa: D301
+    from skerry.client import search as find
+
+    found = find(collections=collections or None, limit=limit)
+    _show_items([item.to_dict(transform_hrefs=False) for item in found], as_json=as_json)
+
+
+@items.command("show")
+@click.argument("item", metavar="COLLECTION/ITEM")
+@json_option
+def show_item(item: str, as_json: bool) -> None:
+    """Show one item.
+
+    \b
+    Example:
+      skerry items show sentinel-2-l2a/S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV_20260501T134557
+    """  # noqa: D301
+    from skerry.client import connect
+    from skerry.client.references import fetch_item, parse_reference
+
+    record = fetch_item(connect(), parse_reference(item))
+    if as_json:
+        print_json(record)
+        return
+    properties = record["properties"]
+    for name in ("title", "datetime", "skerry:status", "skerry:digest", "proj:code"):
+        if properties.get(name):
+            click.echo(f"{name.removeprefix('skerry:'):<12}{properties[name]}")
+    click.echo(f"{'bbox':<12}{', '.join(f'{number:.4f}' for number in record['bbox'])}")
+    for name in properties.get("skerry:missing", []):
+        click.echo(f"{'missing':<12}{name}")
+    click.echo(f"{'variables':<12}{', '.join(properties.get('skerry:variables', {}))}")
+    click.echo(f"{'assets':<12}{', '.join(record['assets'])}")
+
+
+@items.command("delete")
+@click.argument("names", metavar="COLLECTION/ITEM...", nargs=-1, required=True)
+def delete_items(names: tuple[str, ...]) -> None:
+    """Delete items and free their bytes.
+
+    \b
+    Example:
+      skerry items delete sentinel-2-l2a-simulated/S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV
+    """  # noqa: D301
+    from skerry.client import connect
+    from skerry.client.references import parse_reference
+
+    session = connect()
+    for name in names:
+        session.request("DELETE", parse_reference(name).path)
+        click.echo(f"Deleted {name}")
+
+
+@click.group()
+def collections() -> None:
+    """List, show, publish and delete collections.
+
+    \b
+    Example:
+      skerry collections publish water
+    """  # noqa: D301
+
+
+@collections.command("list")
+@json_option
+def list_collections(as_json: bool) -> None:
+    """List collections.
+
+    \b
+    Example:
+      skerry collections list
+    """  # noqa: D301
+    from skerry.client import connect
+
+    found = connect().request("GET", "stac/collections")["collections"]
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (one["id"], "public" if one.get("skerry:public") else "private", one.get("title", ""))
+        for one in found
+    ]
+    print_table(("COLLECTION", "READERS", "TITLE"), rows)
+
+
+@collections.command("show")
+@click.argument("collection")
+@json_option
+def show_collection(collection: str, as_json: bool) -> None:
+    """Show one collection.
+
+    \b
+    Example:
+      skerry collections show sentinel-2-l2a
+    """  # noqa: D301
+    from skerry.client import connect
+    from skerry.core.ids import check_name
+
+    check_name(collection, what="collection id")
+    record = connect().request("GET", f"stac/collections/{collection}")
+    if as_json:
+        print_json(record)
+        return
+    for name in ("id", "title", "description", "license"):
+        click.echo(f"{name:<12}{record.get(name, '')}")
+    click.echo(f"{'readers':<12}{'anyone' if record.get('skerry:public') else 'accounts'}")
+
+
+@collections.command("publish")
+@click.argument("collection")
+@click.option("--private", is_flag=True, help="Take it back.")
+def publish_collection(collection: str, private: bool) -> None:
+    """Make a collection and its published items readable without login.
+
+    \b
+    Example:
+      skerry collections publish water
+    """  # noqa: D301
+    from skerry.client import connect
+    from skerry.client.collections import set_public
+
+    set_public(connect(), collection, public=not private)
+    click.echo(f"{collection} is {'private' if private else 'public'}")
+
+
+@collections.command("delete")
+@click.argument("names", metavar="COLLECTION...", nargs=-1, required=True)
+def delete_collections(names: tuple[str, ...]) -> None:
+    """Delete empty collections.
+
+    \b
+    Example:
+      skerry collections delete water
+    """  # noqa: D301
+    from skerry.client import connect
+    from skerry.core.ids import check_name
+
+    session = connect()
+    for name in names:
+        check_name(name, what="collection id")
+        session.request("DELETE", f"stac/collections/{name}")
+        click.echo(f"Deleted {name}")
+
+
+@contextmanager
+def _cleaning_up_when_told_to_end() -> Iterator[None]:
+    """Let SIGTERM unwind the stack, so that what was half written is removed."""
+
+    def leave(_number: int, _frame: object) -> None:
+        sys.exit(143)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _say_imported(result: ImportResult, *, cog: bool) -> None:
+    click.echo(f"{'Imported' if result.created else 'Already there:'} {result.reference}")
+    for name in result.missing:
+        click.echo(f"  missing: {name}", err=True)
+    if cog and not result.has_cogs:
+        click.echo("  It has no COGs: delete it and import it again with --cog.", err=True)
+
+
+def _summarise(result: ImportResult) -> dict[str, Any]:
+    return {
+        "collection": result.reference.collection,
+        "item": result.reference.item,
+        "created": result.created,
+        "missing": result.missing,
+        "digest": result.item["properties"]["skerry:digest"],
+    }
+
+
+def _show_items(records: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"type": "FeatureCollection", "features": list(records)})
+        return
+    rows = [
+        (
+            f"{record['collection']}/{record['id']}",
+            str(record["properties"].get("datetime", "")),
+            str(record["properties"].get("skerry:status", "")),
+        )
+        for record in records
+    ]
+    print_table(("ITEM", "DATA TIME", "STATUS"), rows)
+
+
+def _split_numbers(text: str | None) -> list[float] | None:
+    from skerry.core.errors import InvalidInputError
+
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InvalidInputError(
+            f"{text!r} is no bounding box.",
+            remedy="Write it as 13,54,15,55 (west,south,east,north).",
+        ) from None
+
+
+def _read_geojson(path: Path | None) -> Any:
+    from skerry.core.errors import InvalidInputError
+
+    if path is None:
+        return None
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{path} is no JSON ({error}).", remedy="Give a GeoJSON file in EPSG:4326."
+        ) from None
+
+
+def _widen_days(text: str | None) -> str | None:
+    """Let a plain day, alone or as an end of an interval, stand for the whole of it."""
+    from skerry.core.time import parse_day
+
+    if text is None or "T" in text:
+        return text
+    ends = text.split("/")
+    first, last = ends[0], ends[-1]
+    begin = first if first in ("", "..") else f"{parse_day(first)}T00:00:00Z"
+    end = last if last in ("", "..") else f"{parse_day(last)}T23:59:59.999999Z"
+    return f"{begin}/{end}"

@@ -1,0 +1,124 @@
+"""`skerry.cluster`: a Dask cluster of one's own on the platform's gateway."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from skerry.client.session import Session, connect
+from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError
+from skerry.core.settings import GATEWAY_PREFIX, default_data_folder
+from skerry.storage.layout import DataFolder
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_WAIT_SECONDS = 60
+_REMEDY = "See 'skerry status' and 'skerry logs gateway', then try again."
+
+
+def cluster(
+    workers: int = 2, *, session: Session | None = None, wait_seconds: float = _WAIT_SECONDS
+) -> Client:
+    """Start a cluster and return a client that is the default for Dask's computations.
+
+    It works in a notebook's running event loop as it stands. The cluster ends when the client
+    is closed (``with skerry.cluster() as client:`` does it), when the process or kernel ends, or
+    when it has been idle for long.
+
+    Parameters
+    ----------
+    workers
+        Number of workers, at least one.
+    session
+        Another session than this process's own.
+    wait_seconds
+        How long to wait for the workers.
+
+    Returns
+    -------
+    distributed.Client
+        ``client.cluster.scale(n)`` changes the number of workers.
+
+    Raises
+    ------
+    InvalidInputError
+        If `workers` is less than one.
+    UnavailableError
+        If the gateway is away or gives no workers in time.
+    """
+    if workers < 1:
+        raise InvalidInputError(
+            f"A cluster of {workers} workers cannot compute.", remedy="Ask for at least one."
+        )
+    started = _start(session or connect())
+    client = None
+    try:
+        started.scale(workers)
+        client = _make_client(started)
+        client.wait_for_workers(workers, timeout=wait_seconds)
+    except BaseException as error:
+        (client or started).close()
+        if isinstance(error, SkerryError) or not isinstance(error, Exception):
+            raise
+        raise UnavailableError(
+            f"The Dask gateway gave no {workers} workers in {wait_seconds:.0f} s ({error}).",
+            remedy=_REMEDY,
+        ) from error
+    return client
+
+
+def _start(session: Session) -> Any:
+    """Start a scheduler on the gateway."""
+    from dask_gateway import GatewayCluster
+    from dask_gateway.auth import JupyterHubAuth
+
+    address = os.environ.get("DASK_GATEWAY__ADDRESS") or f"{session.url}{GATEWAY_PREFIX}"
+    try:
+        return GatewayCluster(
+            address=address,
+            proxy_address=_find_proxy(session),
+            auth=JupyterHubAuth(api_token=session.token),
+        )
+    except SkerryError:
+        raise
+    except Exception as error:
+        raise UnavailableError(
+            f"The Dask gateway at {address} starts no cluster ({type(error).__name__}: {error}).",
+            remedy=_REMEDY,
+        ) from error
+
+
+def _find_proxy(session: Session) -> str | None:
+    """Return where schedulers are reached.
+
+    The environment says it in user servers and runs; on the platform's own machine the running
+    platform has written it down.
+    """
+    named = os.environ.get("DASK_GATEWAY__PROXY_ADDRESS")
+    if named:
+        return named
+    try:
+        record = json.loads((DataFolder(default_data_folder()).run / "platform.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return record["gateway"]["proxy_address"] if record["url"] == session.url else None
+
+
+def _make_client(started: Any) -> Client:
+    """Return a client that takes its cluster along when it closes."""
+    from distributed import Client
+
+    class ClusterClient(Client):
+        """A client that owns its cluster."""
+
+        def close(self, *arguments: Any, **options: Any) -> Any:
+            """Close the client, then end the cluster."""
+            closed = super().close(*arguments, **options)  # type: ignore[no-untyped-call]
+            started.close()
+            return closed
+
+    return ClusterClient(  # type: ignore[no-untyped-call]
+        started, security=started.security, set_as_default=True, loop=started.loop
+    )

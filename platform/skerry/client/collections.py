@@ -1,0 +1,68 @@
+"""Collections: made when the first item needs one."""
+
+from typing import Any
+
+from skerry.client.session import Session
+from skerry.core.errors import NotFoundError
+from skerry.core.ids import check_name
+
+
+def find_collection(session: Session, collection: str) -> dict[str, Any] | None:
+    """Return a collection's record, or None if there is none for this account."""
+    check_name(collection, what="collection id")
+    try:
+        found: dict[str, Any] = session.request("GET", f"stac/collections/{collection}")
+    except NotFoundError:
+        return None
+    return found
+
+
+def ensure_collection(
+    session: Session, collection: str, *, title: str, description: str = "", licence: str = "other"
+) -> None:
+    """Make a collection that is not public, unless it is there.
+
+    Parameters
+    ----------
+    session
+        Whose account writes.
+    collection
+        Its id.
+    title, description
+        For people.
+    licence
+        The data's licence, as an SPDX identifier or ``other``.
+    """
+    if find_collection(session, collection) is not None:
+        return
+    record = {
+        "type": "Collection",
+        "stac_version": "1.1.0",
+        "id": collection,
+        "title": title,
+        "description": description or title,
+        "license": licence,
+        "extent": {
+            "spatial": {"bbox": [[-180.0, -90.0, 180.0, 90.0]]},
+            "temporal": {"interval": [[None, None]]},
+        },
+        "links": [],
+        "skerry:public": False,
+    }
+    session.request("PUT", f"stac/collections/{collection}", json=record)
+
+
+def set_public(session: Session, collection: str, *, public: bool) -> dict[str, Any]:
+    """Make a collection and its published items readable without login, or take that back.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    """
+    check_name(collection, what="collection id")
+    path = f"stac/collections/{collection}"
+    record = session.request("GET", path)
+    changed = {**record, "links": [], "skerry:public": public}
+    stored: dict[str, Any] = session.request("PUT", path, json=changed) or changed
+    return stored

@@ -1,0 +1,77 @@
+"""What a run read: every item opened during a run is noted for its manifest and its products."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from skerry.client.references import ItemReference
+
+FILE = "inputs.json"
+
+
+@dataclass(frozen=True)
+class Input:
+    """One item that a run opened.
+
+    Attributes
+    ----------
+    collection, item
+        Its names.
+    digest
+        Its whole-product digest as the catalogue has it.
+    """
+
+    collection: str
+    item: str
+    digest: str
+
+    @property
+    def reference(self) -> ItemReference:
+        """The item's name."""
+        return ItemReference(self.collection, self.item)
+
+
+def find_run_folder() -> Path | None:
+    """Return the folder that this run may write into, or None outside of a run."""
+    named = os.environ.get("SKERRY_RUN_FOLDER")
+    return Path(named) if named else None
+
+
+def record_input(item: Mapping[str, Any]) -> None:
+    """Note an item in the run's ``inputs.json``; outside of a run do nothing.
+
+    Parameters
+    ----------
+    item
+        The STAC item as the api showed it.
+    """
+    folder = find_run_folder()
+    if folder is None:
+        return
+    opened = Input(item["collection"], item["id"], item["properties"].get("skerry:digest", ""))
+    known = list_inputs()
+    if opened not in known:
+        write_json(folder / FILE, {"inputs": [asdict(one) for one in (*known, opened)]})
+
+
+def list_inputs() -> list[Input]:
+    """Return what this run has opened so far, in order; empty outside of a run."""
+    folder = find_run_folder()
+    if folder is None or not (folder / FILE).exists():
+        return []
+    record = json.loads((folder / FILE).read_text())
+    return [Input(**one) for one in record["inputs"]]
+
+
+def write_json(path: Path, value: Mapping[str, object]) -> None:
+    """Write a JSON file that is either absent, the old one, or complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with aside.open("w", encoding="utf-8") as stream:
+        json.dump(value, stream, indent=1, sort_keys=True)
+        stream.flush()
+        os.fsync(stream.fileno())
+    aside.replace(path)

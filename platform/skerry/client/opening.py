@@ -1,0 +1,67 @@
+"""`skerry.open`: a product as a lazy tree, from the catalogue or from a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skerry.client.grants import grant_reading
+from skerry.client.inputs import record_input
+from skerry.client.references import (
+    PRODUCT_ASSET,
+    ItemReference,
+    fetch_item,
+    parse_source,
+    read_key,
+)
+from skerry.client.session import Session, connect
+
+if TYPE_CHECKING:
+    import pystac
+    import xarray as xr
+
+
+def open(  # noqa: A001 - the name that notebooks use: skerry.open
+    reference: str | Path | pystac.Item | dict[str, Any], *, session: Session | None = None
+) -> xr.DataTree:
+    """Open a product.
+
+    Parameters
+    ----------
+    reference
+        ``"collection/item"``, an item from `skerry.search`, a STAC item as a dict, or the path
+        of a product on this machine (SAFE folder or zip, GeoZarr).
+    session
+        Another session than this process's own.
+
+    Returns
+    -------
+    xarray.DataTree
+        The product in EOPF structure, lazy (Dask arrays, dims ``(y, x)``): for Sentinel-2 L2A
+        ``/measurements/reflectance/r10m``, ``r20m``, ``r60m`` with ``b01`` ... in reflectance
+        (1, nodata NaN) and ``/conditions/mask/l2a_classification/r20m`` with ``scl``; for
+        a product of gridded variables the root holds them: ``tree.to_dataset()``.
+        ``tree.attrs["stac_discovery"]`` describes it.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such item or path.
+    UnavailableError
+        If the platform is away, or keeps its files where this machine cannot reach them.
+    """
+    from skerry.products import open_product
+
+    source = parse_source(reference)
+    if isinstance(source, Path):
+        return open_product(source)
+    return open_product(locate_product(source, session=session))
+
+
+def locate_product(reference: ItemReference, *, session: Session | None = None) -> Path:
+    """Return the folder of an item's product under a read grant, and note it as an input."""
+    session = session or connect()
+    item = fetch_item(session, reference)
+    path = grant_reading(session, reference).locate(read_key(item, PRODUCT_ASSET))
+    record_input(item)
+    return path

@@ -1,0 +1,282 @@
+"""`skerry.publish`: a dataset becomes a catalogued product.
+
+In a run the product is staged in the run's own folder, and the run publishes it when the whole
+notebook has succeeded. In a person's session it goes to their sandbox collection at once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime as Datetime  # noqa: N812 - the parameter is called datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skerry.client.collections import ensure_collection
+from skerry.client.descriptions import (
+    PRODUCT_FOLDER,
+    THUMBNAIL,
+    describe_item,
+    title_product,
+)
+from skerry.client.grants import grant_writing
+from skerry.client.inputs import find_run_folder, list_inputs, write_json
+from skerry.client.references import ItemReference, fetch_item, parse_reference
+from skerry.client.registration import register_folder
+from skerry.client.session import Session, connect
+from skerry.core.digests import digest_tree
+from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.ids import check_name, new_id
+from skerry.core.time import format_time, parse_time
+
+if TYPE_CHECKING:
+    import pystac
+    import xarray as xr
+
+_INHERITED = ("platform", "constellation", "instruments", "grid:code")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A product about to be published.
+
+    Attributes
+    ----------
+    dataset
+        Its variables.
+    output
+        The output's name.
+    facts
+        STAC properties that do not depend on the bytes.
+    quicklook
+        Variable name, figure or None.
+    sources
+        The items that it was made of.
+    """
+
+    dataset: xr.Dataset
+    output: str
+    facts: Mapping[str, Any]
+    quicklook: Any
+    sources: list[ItemReference]
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write product and quicklook into a folder and return the footprint."""
+        from skerry.products import footprint, open_product, write_geozarr
+
+        folder.mkdir(parents=True, exist_ok=True)
+        write_geozarr(self.dataset, folder / PRODUCT_FOLDER)
+        written = open_product(folder / PRODUCT_FOLDER)
+        self._draw(written.to_dataset(), folder / THUMBNAIL)
+        return footprint(written)
+
+    def describe(
+        self,
+        folder: Path,
+        prefix: str,
+        reference: ItemReference,
+        geometry: Mapping[str, Any],
+        more: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Return the STAC item of the written folder."""
+        return describe_item(
+            folder,
+            prefix,
+            item_id=reference.item,
+            collection=reference.collection,
+            geometry=geometry,
+            properties={**self.facts, **more, "skerry:output": self.output},
+            digest=digest_tree(folder),
+            derived_from=self.sources,
+        )
+
+    def _draw(self, written: xr.Dataset, path: Path) -> None:
+        from skerry.products import write_quicklook
+
+        if hasattr(self.quicklook, "savefig"):
+            metadata = {"Title": self.facts["title"]}
+            self.quicklook.savefig(path, dpi=96, bbox_inches="tight", metadata=metadata)
+        else:
+            write_quicklook(written if self.quicklook is None else written[[self.quicklook]], path)
+
+
+def publish(
+    dataset: xr.Dataset | xr.DataArray,
+    *,
+    output: str,
+    title: str | None = None,
+    description: str | None = None,
+    quicklook: str | Any = None,
+    variables: Mapping[str, Mapping[str, Any]] | None = None,
+    derived_from: Iterable[str | pystac.Item] | None = None,
+    datetime: Datetime | str | None = None,
+    session: Session | None = None,
+) -> pystac.Item:
+    """Publish gridded variables as one product.
+
+    Parameters
+    ----------
+    dataset
+        Variables with dims ``(y, x)``, coordinates of pixel centres and a CRS (``spatial_ref``).
+        Dask arrays are computed where their cluster is.
+    output
+        The output's name: part of the item's id, unique within a run.
+    title, description
+        For people; ``Simulated:`` is put before the title when a source is simulated.
+    quicklook
+        The name of the variable to draw, or a matplotlib figure; the first variable when None.
+    variables
+        Variable name to attributes that maps and readers need: ``long_name``, ``units``,
+        ``valid_min``, ``valid_max`` (the range that is coloured), ``colormap``.
+    derived_from
+        The source items. In a run, when None, all items that the run opened.
+    datetime
+        The data time; the newest source's when None.
+    session
+        Another session than this process's own.
+
+    Returns
+    -------
+    pystac.Item
+        In a run the staged item (it appears in the catalogue when the run has succeeded), else
+        the item in the collection ``sandbox-<user>``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the dataset has no CRS, no valid pixel or no data time, or a name is not usable.
+    ConflictError
+        If this run has published that output already.
+    """
+    import pystac
+
+    check_name(output, what="output name")
+    session = session or connect()
+    records = _fetch_sources(session, derived_from)
+    facts = _gather_facts(records, output, datetime)
+    simulated = facts["skerry:simulated"]
+    facts["title"] = title_product(title or output, simulated=simulated)
+    if description:
+        facts["description"] = description
+    draft = Draft(
+        dataset=_prepare(dataset, variables or {}, facts),
+        output=output,
+        facts=facts,
+        quicklook=quicklook,
+        sources=[parse_reference(record) for record in records],
+    )
+    folder = find_run_folder()
+    item = _publish_sandbox(draft, session) if folder is None else _stage(draft, folder)
+    return pystac.Item.from_dict(item)
+
+
+def _fetch_sources(
+    session: Session, derived_from: Iterable[str | pystac.Item] | None
+) -> list[dict[str, Any]]:
+    if derived_from is None:
+        references = [one.reference for one in list_inputs()]
+    else:
+        references = [parse_reference(one) for one in derived_from]
+    return [fetch_item(session, reference) for reference in references]
+
+
+def _gather_facts(
+    sources: list[dict[str, Any]], output: str, datetime: Datetime | str | None
+) -> dict[str, Any]:
+    """Return the properties that the new item has by itself and from its sources."""
+    known = [source["properties"] for source in sources]
+    if datetime is None:
+        times = [one["datetime"] for one in known if one.get("datetime")]
+        if not times:
+            raise InvalidInputError(
+                f"Output {output!r} has no data time.",
+                remedy="Name its sources (derived_from=) or its time (datetime=).",
+            )
+        datetime = max(parse_time(moment) for moment in times)
+    elif isinstance(datetime, str):
+        datetime = parse_time(datetime)
+    facts: dict[str, Any] = {
+        "datetime": format_time(datetime),
+        "skerry:simulated": any(one.get("skerry:simulated") for one in known),
+    }
+    for name in _INHERITED:
+        values = [one[name] for one in known if name in one]
+        if values and all(value == values[0] for value in values):
+            facts[name] = values[0]
+    return facts
+
+
+def _prepare(
+    dataset: xr.Dataset | xr.DataArray,
+    variables: Mapping[str, Mapping[str, Any]],
+    facts: Mapping[str, Any],
+) -> xr.Dataset:
+    """Return the dataset with its variables' attributes and its own title."""
+    import xarray as xr
+
+    if isinstance(dataset, xr.DataArray):
+        dataset = dataset.to_dataset(name=dataset.name or "data")
+    unknown = sorted(set(variables) - set(map(str, dataset.data_vars)))
+    if unknown:
+        raise InvalidInputError(
+            f"The dataset has no variable {', '.join(map(repr, unknown))}.",
+            remedy=f"Its variables are {', '.join(map(str, dataset.data_vars))}.",
+        )
+    prepared = dataset.copy()
+    for name, attributes in variables.items():
+        prepared[name].attrs.update(attributes)
+    prepared.attrs = {
+        "title": facts["title"],
+        "stac_discovery": {"type": "Feature", "properties": dict(facts)},
+        "other_metadata": {
+            "missing": [],
+            "simulated": facts["skerry:simulated"],
+            "title": facts["title"],
+        },
+    }
+    return prepared
+
+
+def _stage(draft: Draft, run_folder: Path) -> dict[str, Any]:
+    """Write the product below the run's folder, and last the file that says it is complete."""
+    record = run_folder / "outputs" / f"{draft.output}.json"
+    if record.exists():
+        raise ConflictError(
+            f"This run has published the output {draft.output!r} already.",
+            remedy="Give each output of a notebook a name of its own.",
+        )
+    final = run_folder / "products" / draft.output
+    aside = final.with_name(f".{draft.output}.{new_id()}.part")
+    try:
+        geometry = draft.write(aside)
+        shutil.rmtree(final, ignore_errors=True)  # left by a call that did not finish
+        aside.rename(final)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    run, epoch = os.environ["SKERRY_RUN"], os.environ["SKERRY_EPOCH"]
+    prefix = f"runs/{run}/{epoch}/products/{draft.output}/"
+    # The platform gives the item its collection and its id when it publishes the run.
+    item = draft.describe(
+        final, prefix, ItemReference("run", draft.output), geometry, {"skerry:run": run}
+    )
+    digest = item["properties"]["skerry:digest"]
+    write_json(record, {"output": draft.output, "item": item, "digest": digest})
+    return item
+
+
+def _publish_sandbox(draft: Draft, session: Session) -> dict[str, Any]:
+    """Write under a write grant and register in the person's own collection.
+
+    The same output of the same data time takes the place of the earlier one.
+    """
+    collection = f"sandbox-{session.user}"
+    ensure_collection(session, collection, title=f"Sandbox of {session.user}")
+    moment = parse_time(draft.facts["datetime"])
+    reference = ItemReference(collection, f"{draft.output}-{moment:%Y%m%dT%H%M%SZ}")
+    with register_folder(session, grant_writing(session, "sandbox")) as registration:
+        grant = registration.grant
+        geometry = draft.write(grant.folder)
+        item = draft.describe(grant.folder, grant.prefix, reference, geometry, {})
+        return registration.register(item, replace=True)

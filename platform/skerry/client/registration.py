@@ -1,0 +1,97 @@
+"""Registering what was written under a grant: all or nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from skerry.client.grants import Grant
+from skerry.client.references import find_item, parse_reference
+from skerry.client.session import Session
+from skerry.core.errors import UnavailableError
+
+
+@dataclass
+class Registration:
+    """One write grant's way into the catalogue.
+
+    Attributes
+    ----------
+    session
+        Whose account writes.
+    grant
+        Where the bytes stand.
+    keep
+        Whether the bytes belong to an item now (or may), so that they must stay.
+    """
+
+    session: Session
+    grant: Grant
+    keep: bool = False
+
+    def register(self, item: dict[str, Any], *, replace: bool = False) -> dict[str, Any]:
+        """Register an item in one conditional call.
+
+        Parameters
+        ----------
+        item
+            Its ``skerry:prefix`` must be the grant's.
+        replace
+            Remove an item of the same name but another digest first.
+
+        Returns
+        -------
+        dict
+            The item as the catalogue has it: the earlier one if the same digest is there
+            already.
+
+        Raises
+        ------
+        ConflictError
+            If the name is taken by another digest.
+        """
+        reference = parse_reference(item)
+        if replace:
+            there = find_item(self.session, reference)
+            if there and there["properties"].get("skerry:digest") != _digest(item):
+                self.session.request("DELETE", reference.path)
+        path = f"stac/collections/{reference.collection}/items"
+        try:
+            stored = self.session.request("POST", path, json=item)
+        except UnavailableError:
+            stored = self._look_again(item)
+        self.keep = stored["properties"].get("skerry:prefix") == self.grant.prefix
+        return dict(stored)
+
+    def _look_again(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Find out what became of a call whose answer was lost.
+
+        While nobody answers, the item may well be registered: the bytes stay.
+        """
+        self.keep = True
+        there = find_item(self.session, parse_reference(item))
+        if there is None or there["properties"].get("skerry:digest") != _digest(item):
+            self.keep = False
+            raise UnavailableError(
+                f"The platform at {self.session.url} did not register {item['id']!r}.",
+                remedy="Try again; nothing was left behind.",
+            )
+        return there
+
+
+@contextmanager
+def register_folder(session: Session, grant: Grant) -> Iterator[Registration]:
+    """Remove the granted folder at the end unless an item holds it."""
+    registration = Registration(session, grant)
+    try:
+        yield registration
+    finally:
+        if not registration.keep:
+            shutil.rmtree(grant.folder, ignore_errors=True)
+
+
+def _digest(item: dict[str, Any]) -> object:
+    return item["properties"].get("skerry:digest")

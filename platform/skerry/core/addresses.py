@@ -1,0 +1,125 @@
+"""The one allow-list for addresses that come from outside: imports, hrefs, webhooks, messages.
+
+Public addresses pass, after the name is resolved; so do origins named in settings
+(`SKERRY_ALLOWED_ORIGINS`). Everything else (``file:``, loopback, private and link-local ranges,
+cloud metadata services) is refused. Ask again for every redirect, and connect to the address
+that was checked: a name may resolve to another one a moment later.
+"""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from skerry.core.errors import InvalidInputError, UnavailableError
+
+_PORTS = {"http": 80, "https": 443}
+
+Resolver = Callable[[str, int], Sequence[str]]
+"""Host name and port to IP addresses."""
+
+
+@dataclass(frozen=True)
+class CheckedAddress:
+    """A URL that may be fetched, and the IP address to connect to.
+
+    Attributes
+    ----------
+    url
+        The URL as it was given.
+    host
+        Its host name, for the Host header and TLS.
+    ip
+        The address that was checked.
+    port
+        The port, the scheme's own when the URL names none.
+    """
+
+    url: str
+    host: str
+    ip: str
+    port: int
+
+
+def allowed_origins() -> frozenset[str]:
+    """Return the origins of `SKERRY_ALLOWED_ORIGINS`: ``http://host:port``, comma-separated."""
+    named = os.environ.get("SKERRY_ALLOWED_ORIGINS", "")
+    return frozenset(_origin(text.strip()) for text in named.split(",") if text.strip())
+
+
+def resolve_name(host: str, port: int) -> list[str]:
+    """Return the IP addresses of `host`, by the system's resolver."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError):
+        raise UnavailableError(
+            f"The name {host!r} cannot be resolved.", remedy="Check the address and the network."
+        ) from None
+    return [str(entry[4][0]) for entry in found]
+
+
+def check_address(
+    url: str, *, origins: Collection[str] = (), resolve: Resolver = resolve_name
+) -> CheckedAddress:
+    """Refuse a URL that points anywhere but to the public internet or a named origin.
+
+    Parameters
+    ----------
+    url
+        An ``http`` or ``https`` URL from outside.
+    origins
+        Origins that pass whatever they resolve to, as `allowed_origins` gives them.
+    resolve
+        How names become addresses.
+
+    Raises
+    ------
+    InvalidInputError
+        If the scheme is another one, the URL carries a user name, or any of the addresses that
+        the name stands for is not public.
+    UnavailableError
+        If the name cannot be resolved.
+    """
+    host, port = _split(url)
+    addresses = list(resolve(host, port))
+    if _origin(url) not in origins:
+        hidden = [address for address in addresses if not _is_public(address)]
+        if hidden or not addresses:
+            raise InvalidInputError(
+                f"{url} leads to {', '.join(hidden) or 'no address'}, which is not public.",
+                remedy="Use a public address, or name the origin in SKERRY_ALLOWED_ORIGINS.",
+            )
+    return CheckedAddress(url=url, host=host, ip=addresses[0], port=port)
+
+
+def _split(url: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+        parts = urlsplit("")
+    if parts.scheme not in _PORTS or not host or parts.username is not None:
+        raise InvalidInputError(
+            f"{url[:200]!r} is no address that can be fetched.",
+            remedy="Give an http or https URL without a user name, or a path on this machine.",
+        )
+    return host, port or _PORTS[parts.scheme]
+
+
+def _origin(url: str) -> str:
+    host, port = _split(url)
+    return f"{urlsplit(url).scheme}://{host}:{port}"
+
+
+def _is_public(address: str) -> bool:
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    if mapped is not None:
+        return bool(mapped.is_global) and not mapped.is_multicast
+    return ip.is_global and not ip.is_multicast

@@ -1,0 +1,127 @@
+"""COGs of a product's bands, each at its native resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skerry.client.descriptions import COG_FOLDER
+from skerry.client.grids import describe_grid
+from skerry.core.errors import NotFoundError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def list_rasters(tree: xr.DataTree) -> dict[str, xr.DataArray]:
+    """Return each variable of a product once, at the finest resolution that it is present at.
+
+    Only 2-D variables with dims ``(y, x)`` count. Keys are variable names.
+    """
+    finest: dict[str, xr.DataArray] = {}
+    for node in tree.subtree:
+        for name, array in node.dataset.data_vars.items():
+            if array.dims != ("y", "x") or min(array.shape) < 2:  # noqa: PLR2004
+                continue
+            known = finest.get(str(name))
+            if known is None or _step(array) < _step(known):
+                finest[str(name)] = array
+    return finest
+
+
+def write_cogs(
+    tree: xr.DataTree, folder: Path, *, progress: Callable[[float], None] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Write ``cogs/<variable>.tif`` for every variable of a product.
+
+    Returns
+    -------
+    dict
+        Variable name to the STAC fields of its asset: projection, and ``raster:bands`` with
+        scale, offset and nodata as the file has them.
+    """
+    rasters = list_rasters(tree)
+    (folder / COG_FOLDER).mkdir(parents=True, exist_ok=True)
+    described = {}
+    for done, (name, array) in enumerate(rasters.items(), start=1):
+        described[name] = write_raster(array, folder / COG_FOLDER / f"{name}.tif")
+        if progress is not None:
+            progress(done / len(rasters))
+    return described
+
+
+def write_raster(array: xr.DataArray, path: Path) -> dict[str, Any]:
+    """Write one variable as a COG in its own packing and return its STAC fields.
+
+    Parameters
+    ----------
+    array
+        Decoded values, dims ``(y, x)``; its encoding says how they are packed.
+    """
+    from skerry.products import write_cog
+
+    packing = read_packing(array)
+    write_cog(
+        array,
+        path,
+        nodata=packing.get("nodata"),
+        scale=packing.get("scale", 1.0),
+        offset=packing.get("offset", 0.0),
+    )
+    return {**describe_grid(array), "raster:bands": [_describe_band(path, array)]}
+
+
+def read_packing(array: xr.DataArray) -> dict[str, float]:
+    """Return ``nodata``, ``scale`` and ``offset`` of a variable's packing, where it has them."""
+    names = {"_FillValue": "nodata", "scale_factor": "scale", "add_offset": "offset"}
+    return {
+        ours: float(array.encoding[theirs])
+        for theirs, ours in names.items()
+        if array.encoding.get(theirs) is not None
+    }
+
+
+def find_raster(tree: xr.DataTree, variable: str | None, *, item: str) -> xr.DataArray:
+    """Return one variable at its finest resolution; the only one when `variable` is None.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such variable, or several and none was named.
+    """
+    rasters = list_rasters(tree)
+    if variable is None and len(rasters) == 1:
+        return next(iter(rasters.values()))
+    if variable is None or variable not in rasters:
+        asked = "no variable was named" if variable is None else f"no variable {variable!r}"
+        raise NotFoundError(
+            f"{item} has {', '.join(sorted(rasters)) or 'no raster'}; {asked}.",
+            remedy="Name one of them with --variable.",
+        )
+    return rasters[variable]
+
+
+def _describe_band(path: Path, array: xr.DataArray) -> dict[str, Any]:
+    """Describe the band as the file has it, not as it was meant to be."""
+    import math
+
+    import rasterio
+
+    with rasterio.open(path) as file:
+        band: dict[str, Any] = {
+            "data_type": file.dtypes[0],
+            "scale": float(file.scales[0]),
+            "offset": float(file.offsets[0]),
+            "spatial_resolution": _step(array),
+        }
+        if file.nodata is not None:
+            band["nodata"] = "nan" if math.isnan(file.nodata) else file.nodata
+    if array.attrs.get("units"):
+        band["unit"] = array.attrs["units"]
+    return band
+
+
+def _step(array: xr.DataArray) -> float:
+    x = array["x"].values
+    return abs(float(x[1] - x[0]))

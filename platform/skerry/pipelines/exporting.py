@@ -1,0 +1,51 @@
+"""Exporting: an item's variable as a GeoTIFF for QGIS."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from skerry.client.opening import locate_product
+from skerry.client.references import parse_reference
+from skerry.client.session import Session
+from skerry.core.errors import InvalidInputError
+from skerry.core.ids import new_id
+from skerry.pipelines.cogs import find_raster, write_raster
+
+
+def export_item(
+    reference: str, out: Path, *, variable: str | None = None, session: Session | None = None
+) -> Path:
+    """Write an item's variable as a Cloud-Optimized GeoTIFF.
+
+    Parameters
+    ----------
+    reference
+        ``"collection/item"``.
+    out
+        The file to write; it is either complete or absent.
+    variable
+        Which one, at its finest resolution; may be left out when there is only one.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such item or variable.
+    InvalidInputError
+        If `out` stands in a folder that does not exist.
+    """
+    from skerry.products import open_product
+
+    if not out.absolute().parent.is_dir():
+        raise InvalidInputError(
+            f"The folder of {str(out)!r} does not exist.", remedy="Make it, or name another file."
+        )
+    tree = open_product(locate_product(parse_reference(reference), session=session))
+    raster = find_raster(tree, variable, item=reference)
+    aside = out.with_name(f".{out.stem}.{new_id()}.tif")
+    try:
+        write_raster(raster, aside)
+        shutil.move(aside, out)
+    finally:
+        aside.unlink(missing_ok=True)
+    return out

@@ -1,0 +1,220 @@
+"""Importing: a product from outside becomes an item.
+
+The conversion runs in the caller's process under a write grant; the catalogue learns of it in
+one conditional call at the end. Whatever fails before that leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skerry.client.collections import ensure_collection
+from skerry.client.descriptions import (
+    PRODUCT_FOLDER,
+    THUMBNAIL,
+    describe_item,
+    title_product,
+)
+from skerry.client.grants import Grant, grant_writing
+from skerry.client.references import COG_PREFIX, ItemReference, find_item
+from skerry.client.registration import register_folder
+from skerry.client.session import Session, connect
+from skerry.core.errors import ConflictError
+from skerry.core.ids import check_name
+from skerry.pipelines.cogs import write_cogs
+from skerry.pipelines.downloads import Progress
+from skerry.pipelines.sources import digest_source, locate_source
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_COLLECTIONS = {
+    False: ("sentinel-2-l2a", "Sentinel-2 L2A"),
+    True: ("sentinel-2-l2a-simulated", "Simulated: Sentinel-2 L2A"),
+}
+_SIMULATED_LICENCE = "Apache-2.0"
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What an import came to.
+
+    Attributes
+    ----------
+    item
+        The STAC item as the catalogue has it.
+    created
+        False when the same product was there already.
+    missing
+        What the product lacks, in words.
+    """
+
+    item: dict[str, Any]
+    created: bool
+    missing: list[str]
+
+    @property
+    def reference(self) -> ItemReference:
+        """The item's name."""
+        return ItemReference(self.item["collection"], self.item["id"])
+
+    @property
+    def has_cogs(self) -> bool:
+        """Whether the item has COGs."""
+        return any(name.startswith(COG_PREFIX) for name in self.item["assets"])
+
+
+def import_product(
+    source: str | Path,
+    *,
+    collection: str | None = None,
+    cog: bool = False,
+    progress: Progress | None = None,
+    session: Session | None = None,
+) -> ImportResult:
+    """Convert a product to GeoZarr and register it.
+
+    Parameters
+    ----------
+    source
+        A SAFE folder or zip, or an http(s) URL of a zip.
+    collection
+        Where it goes; ``sentinel-2-l2a``, or ``sentinel-2-l2a-simulated`` for a simulated scene,
+        when None. Made when missing, not public.
+    cog
+        Also write a COG of each band at its native resolution.
+    progress
+        Told what is being done and how far it is.
+    session
+        Another session than this process's own.
+
+    Returns
+    -------
+    ImportResult
+        `created` is False if the same content was imported before: then nothing happens.
+
+    Raises
+    ------
+    NotFoundError, InvalidInputError
+        If the source does not exist or is no product that Skerry reads.
+    ConflictError
+        If an item of that name has another content.
+    """
+    from skerry.products import open_product
+
+    session = session or connect()
+    report = progress or _ignore
+    with locate_source(source, progress=progress) as path:
+        report("Opening", 0.0)
+        tree = open_product(path)
+        report("Reading checksums", 0.05)
+        work = _plan(tree, path, collection)
+        known = _find_known(session, work)
+        if known is not None:
+            return ImportResult(known, created=False, missing=work.missing)
+        _ensure_collection(session, work)
+        grant = grant_writing(session, "import")
+        with register_folder(session, grant) as registration:
+            item = _convert(work, grant, report, cog=cog)
+            report("Registering", 0.95)
+            stored = registration.register(item)
+            report("Done", 1.0)
+            return ImportResult(stored, created=registration.keep, missing=work.missing)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One product on its way: what it is and where it goes."""
+
+    tree: xr.DataTree
+    reference: ItemReference
+    digest: str
+    simulated: bool
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The product's own STAC properties."""
+        return dict(self.tree.attrs["stac_discovery"]["properties"])
+
+    @property
+    def missing(self) -> list[str]:
+        """What the product lacks."""
+        return list(self.tree.attrs.get("other_metadata", {}).get("missing", []))
+
+
+def _plan(tree: xr.DataTree, path: Path, collection: str | None) -> _Work:
+    discovery: Mapping[str, Any] = tree.attrs["stac_discovery"]
+    simulated = bool(
+        tree.attrs.get("other_metadata", {}).get("simulated")
+        or discovery["properties"].get("skerry:simulated")
+    )
+    reference = ItemReference(
+        check_name(collection or _COLLECTIONS[simulated][0], what="collection id"),
+        check_name(discovery["id"], what="item id"),
+    )
+    return _Work(tree, reference, digest_source(path), simulated)
+
+
+def _find_known(session: Session, work: _Work) -> dict[str, Any] | None:
+    """Look for the item before converting; the conditional call at the end still decides."""
+    known = find_item(session, work.reference)
+    if known is None:
+        return None
+    if known["properties"].get("skerry:digest") == work.digest:
+        return known
+    raise ConflictError(
+        f"{work.reference} is in the catalogue with another content.",
+        remedy=f"Delete it first: skerry items delete {work.reference}",
+    )
+
+
+def _ensure_collection(session: Session, work: _Work) -> None:
+    title = title_product(_COLLECTIONS[work.simulated][1], simulated=work.simulated)
+    licence = _SIMULATED_LICENCE if work.simulated else "other"
+    if work.reference.collection not in dict(_COLLECTIONS.values()):
+        title = work.reference.collection
+    ensure_collection(session, work.reference.collection, title=title, licence=licence)
+
+
+def _convert(work: _Work, grant: Grant, report: Progress, *, cog: bool) -> dict[str, Any]:
+    """Write all files below the granted folder and return the item."""
+    from skerry.products import footprint, open_product, write_geozarr, write_quicklook
+
+    product = grant.folder / PRODUCT_FOLDER
+    share = 0.45 if cog else 0.75
+    write_geozarr(
+        work.tree,
+        product,
+        progress=lambda done: report("Writing GeoZarr", 0.1 + share * done),
+    )
+    written = open_product(product)
+    report("Drawing quicklook", 0.1 + share)
+    write_quicklook(written, grant.folder / THUMBNAIL)
+    geometry = footprint(written)
+    cogs: dict[str, dict[str, Any]] = {}
+    if cog:
+        cogs = write_cogs(
+            written, grant.folder, progress=lambda done: report("Writing COGs", 0.6 + 0.3 * done)
+        )
+    properties = {"title": work.reference.item, **work.properties}
+    properties["title"] = title_product(properties["title"], simulated=work.simulated)
+    properties["skerry:simulated"] = work.simulated
+    if work.missing:
+        properties["skerry:missing"] = work.missing
+    return describe_item(
+        grant.folder,
+        grant.prefix,
+        item_id=work.reference.item,
+        collection=work.reference.collection,
+        geometry=geometry,
+        properties=properties,
+        digest=work.digest,
+        cogs=cogs,
+    )
+
+
+def _ignore(_what: str, _done: float) -> None:
+    """Report to nobody."""
