@@ -1,6 +1,6 @@
 """Time: always aware, always UTC inside, RFC 3339 outside."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from skerry.core.errors import InvalidInputError
 
@@ -53,3 +53,16 @@ def parse_day(text: str) -> date:
         raise InvalidInputError(
             f"{text!r} is no calendar day.", remedy="Write it as 2026-05-01."
         ) from None
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def count_microseconds(moment: datetime) -> int:
+    """Return the whole microseconds from 1970-01-01T00:00:00Z to `moment`, as databases keep it."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(count: int) -> datetime:
+    """Return the UTC instant that is `count` microseconds after 1970-01-01T00:00:00Z."""
+    return _EPOCH + timedelta(microseconds=count)

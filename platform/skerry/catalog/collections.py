@@ -1,0 +1,161 @@
+"""Collections: families of items, each public or not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+
+from skerry.catalog.documents import check_collection, draft_collection
+from skerry.catalog.tables import collections, items
+from skerry.core.errors import ConflictError, ForbiddenError, NotFoundError
+from skerry.core.ids import check_name
+from skerry.core.time import count_microseconds, utc_now
+
+SANDBOX = "sandbox-"
+"""Collections that begin so belong to the user whose name follows."""
+
+
+@dataclass(frozen=True)
+class StoredCollection:
+    """A collection as the catalogue keeps it.
+
+    Attributes
+    ----------
+    id
+        Its name.
+    public
+        Whether anonymous visitors see it, and its published items.
+    document
+        The STAC collection without links of its own and without ``skerry:public``.
+    """
+
+    id: str
+    public: bool
+    document: dict[str, Any]
+
+    def to_stac(self) -> dict[str, Any]:
+        """Return the STAC collection, ``skerry:public`` included."""
+        return {**self.document, "skerry:public": self.public}
+
+
+def put_collection(
+    connection: Connection, given: Mapping[str, Any], identifier: str, *, owner: str
+) -> StoredCollection:
+    """Create a collection, or replace its description and its being public.
+
+    Parameters
+    ----------
+    connection
+        Inside a writing transaction.
+    given
+        A STAC collection, with ``skerry:public`` when it is to be seen by all.
+    identifier
+        Its id.
+    owner
+        Who asks.
+
+    Raises
+    ------
+    InvalidInputError
+        If the document is no STAC collection.
+    ForbiddenError
+        If it is another user's sandbox.
+    """
+    document, public = check_collection(given, identifier)
+    check_sandbox(identifier, owner)
+    now = count_microseconds(utc_now())
+    known = find_collection(connection, identifier, private=True)
+    if known is None:
+        connection.execute(
+            insert(collections).values(
+                id=identifier, document=document, public=public, created=now, updated=now
+            )
+        )
+    elif (known.document, known.public) != (document, public):
+        connection.execute(
+            update(collections)
+            .where(collections.c.id == identifier)
+            .values(document=document, public=public, updated=now)
+        )
+    return StoredCollection(identifier, public, document)
+
+
+def ensure_collection(connection: Connection, identifier: str, title: str) -> None:
+    """Make the collection, not public and with nothing but a title, if it is missing."""
+    check_name(identifier, what="collection id")
+    if find_collection(connection, identifier, private=True) is None:
+        now = count_microseconds(utc_now())
+        document = draft_collection(identifier, title)
+        connection.execute(
+            insert(collections).values(
+                id=identifier, document=document, public=False, created=now, updated=now
+            )
+        )
+
+
+def find_collection(
+    connection: Connection, identifier: str, *, private: bool
+) -> StoredCollection | None:
+    """Return a collection, or None if it is missing or not for the asker to see.
+
+    Parameters
+    ----------
+    connection
+        Any.
+    identifier
+        Its id.
+    private
+        Whether the asker sees what is not public.
+    """
+    query = select(collections).where(collections.c.id == identifier)
+    if not private:
+        query = query.where(collections.c.public)
+    row = connection.execute(query).first()
+    return _read(row) if row else None
+
+
+def list_collections(connection: Connection, *, private: bool) -> list[StoredCollection]:
+    """Return the collections that the asker may see, by id."""
+    query = select(collections).order_by(collections.c.id)
+    if not private:
+        query = query.where(collections.c.public)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def delete_collection(connection: Connection, identifier: str, *, owner: str) -> None:
+    """Remove an empty collection.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none of that name.
+    ConflictError
+        If it still has items.
+    ForbiddenError
+        If it is another user's sandbox.
+    """
+    check_sandbox(identifier, owner)
+    if find_collection(connection, identifier, private=True) is None:
+        raise NotFoundError(
+            f"There is no collection {identifier!r}.", remedy="'skerry collections' lists them."
+        )
+    if connection.execute(select(exists().where(items.c.collection == identifier))).scalar():
+        raise ConflictError(
+            f"The collection {identifier!r} still has items.",
+            remedy="Delete its items first, for example with 'skerry items delete'.",
+        )
+    connection.execute(delete(collections).where(collections.c.id == identifier))
+
+
+def check_sandbox(identifier: str, owner: str) -> None:
+    """Refuse to let one user write in another's sandbox collection."""
+    if identifier.startswith(SANDBOX) and identifier != f"{SANDBOX}{owner}":
+        raise ForbiddenError(
+            f"The collection {identifier!r} is not the sandbox of {owner!r}.",
+            remedy=f"Use '{SANDBOX}{owner}', or a collection without that beginning.",
+        )
+
+
+def _read(row: Row[tuple[object, ...]]) -> StoredCollection:
+    return StoredCollection(row.id, row.public, row.document)

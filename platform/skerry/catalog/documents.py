@@ -1,0 +1,205 @@
+"""STAC documents as they come in: what the catalogue accepts, and what it takes out of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from skerry.catalog.instants import Span, read_span
+from skerry.catalog.places import Box, read_geometry, split_bbox
+from skerry.core.errors import InvalidInputError
+from skerry.core.ids import check_name
+from skerry.storage.objects import check_key, check_prefix
+
+_DIGEST_LENGTH = 68
+_GIVEN_LINKS = frozenset({"derived_from", "via", "about", "cite-as", "license", "describedby"})
+# the catalogue's own: kept in columns, written into documents when they are read
+OWN_PROPERTIES = ("created", "updated", "skerry:status", "skerry:version")
+
+
+@dataclass(frozen=True)
+class CheckedItem:
+    """An item's document that the catalogue accepts.
+
+    Attributes
+    ----------
+    document
+        The item without the links and properties that the catalogue writes itself; asset hrefs
+        are store keys.
+    id, digest, prefix, span, boxes
+        What is taken out of it; no boxes when it has no place on Earth.
+    """
+
+    document: dict[str, Any]
+    id: str
+    digest: str
+    prefix: str
+    span: Span
+    boxes: list[Box]
+
+
+def check_item(given: Mapping[str, Any], collection: str) -> CheckedItem:
+    """Check an item's document.
+
+    Parameters
+    ----------
+    given
+        A STAC 1.0 or 1.1 item with ``skerry:digest`` and ``skerry:prefix`` in its properties and
+        asset hrefs that are store keys below that prefix.
+    collection
+        Where it is to stand.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first value that is wrong.
+    """
+    document = {**given, "collection": collection}
+    if given.get("collection") not in (None, collection):
+        raise InvalidInputError(
+            f"The item says collection {given['collection']!r} but is sent to {collection!r}.",
+            remedy="Make both the same.",
+        )
+    document.setdefault("stac_version", "1.1.0")
+    document["links"] = _keep_links(document.get("links"))
+    _validate("Item", document)
+    properties = dict(document["properties"])
+    for name in OWN_PROPERTIES:
+        properties.pop(name, None)
+    document["properties"] = properties
+    prefix = check_prefix(str(properties.get("skerry:prefix", "")))
+    _check_assets(document["assets"], prefix)
+    return CheckedItem(
+        document=document,
+        id=check_name(str(document["id"]), what="item id"),
+        digest=_check_digest(properties.get("skerry:digest")),
+        prefix=prefix,
+        span=read_span(properties),
+        boxes=_find_boxes(document),
+    )
+
+
+def check_collection(given: Mapping[str, Any], identifier: str) -> tuple[dict[str, Any], bool]:
+    """Check a collection's document; return it, and whether it is public.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first value that is wrong.
+    """
+    check_name(identifier, what="collection id")
+    if given.get("id", identifier) != identifier:
+        raise InvalidInputError(
+            f"The collection says id {given['id']!r} but is sent to {identifier!r}.",
+            remedy="Make both the same.",
+        )
+    public = given.get("skerry:public", False)
+    if not isinstance(public, bool):
+        raise InvalidInputError(
+            f"skerry:public is {public!r}.", remedy="Write true or false; false when left out."
+        )
+    document = {**given, "id": identifier, "type": "Collection"}
+    document.setdefault("stac_version", "1.1.0")
+    document.setdefault("license", "other")
+    document.pop("skerry:public", None)
+    document["links"] = _keep_links(document.get("links"))
+    _validate("Collection", document)
+    for bbox in document["extent"]["spatial"]["bbox"]:
+        split_bbox(bbox)
+    return document, public
+
+
+def draft_collection(identifier: str, title: str) -> dict[str, Any]:
+    """Return the document of a collection about which nothing but its title is known."""
+    return {
+        "type": "Collection",
+        "stac_version": "1.1.0",
+        "id": identifier,
+        "title": title,
+        "description": title,
+        "license": "other",
+        "extent": {
+            "spatial": {"bbox": [[-180.0, -90.0, 180.0, 90.0]]},
+            "temporal": {"interval": [["2015-06-23T00:00:00Z", None]]},
+        },
+        "links": [],
+    }
+
+
+def _validate(kind: str, document: Mapping[str, Any]) -> None:
+    import stac_pydantic
+    from pydantic import ValidationError
+
+    try:
+        getattr(stac_pydantic, kind).model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(step) for step in first["loc"]) or "the document"
+        raise InvalidInputError(
+            f"This is no STAC {kind.lower()}: {place}: {first['msg']} "
+            f"(got {str(first.get('input'))[:140]!r}).",
+            remedy="Mend it as the STAC 1.1 specification says.",
+        ) from None
+
+
+def _keep_links(links: Any) -> list[dict[str, Any]]:
+    """Keep links that say something about the data; the others depend on who serves the item."""
+    if links is None:
+        return []
+    if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
+        raise InvalidInputError("links is no list of objects.", remedy="Send a list, or none.")
+    kept = [link for link in links if link.get("rel") in _GIVEN_LINKS]
+    for link in kept:
+        href = str(link.get("href", ""))
+        if not href.startswith(("https://", "http://")):
+            raise InvalidInputError(
+                f"The link {link.get('rel')!r} has the address {href[:140]!r}.",
+                remedy="Use an http or https address.",
+            )
+    return kept
+
+
+def _check_assets(assets: Mapping[str, Any], prefix: str) -> None:
+    if not assets:
+        raise InvalidInputError("The item has no assets.", remedy="Name at least 'product'.")
+    for name, asset in assets.items():
+        href = check_key(str(asset.get("href", "")).removesuffix("/"))
+        if not f"{href}/".startswith(prefix):
+            raise InvalidInputError(
+                f"The asset {name!r} has the key {href!r}, which is not below {prefix!r}.",
+                remedy="Keep all of an item's assets below its skerry:prefix.",
+            )
+
+
+def _check_digest(digest: Any) -> str:
+    text = str(digest)
+    if len(text) != _DIGEST_LENGTH or not text.startswith("1e20") or not _is_hexadecimal(text):
+        raise InvalidInputError(
+            f"skerry:digest is {text[:80]!r}.",
+            remedy="Give the BLAKE3 multihash of the product, as skerry.core.digests makes it.",
+        )
+    return text
+
+
+def _is_hexadecimal(text: str) -> bool:
+    return set(text) <= set("0123456789abcdef")
+
+
+def _find_boxes(document: Mapping[str, Any]) -> list[Box]:
+    geometry = document.get("geometry")
+    if geometry is None:
+        return []
+    area = read_geometry(geometry, what="item's geometry")
+    parts = getattr(area, "geoms", [area])
+    own = [split_bbox(part.bounds)[0] for part in parts]
+    bbox = split_bbox(document["bbox"])
+    # a bbox that is too small would hide the item from searches; the geometry decides
+    if len(bbox) == 2 and len(own) > 1:  # noqa: PLR2004  (both sides of the antimeridian)
+        east = [one for one in own if one[0] >= 0]
+        west = [one for one in own if one[0] < 0]
+        return [_hull(side) for side in (east, west) if side]
+    return [_hull(own)]
+
+
+def _hull(boxes: list[Box]) -> Box:
+    wests, souths, easts, norths = zip(*boxes, strict=True)
+    return min(wests), min(souths), max(easts), max(norths)

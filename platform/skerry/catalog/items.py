@@ -1,0 +1,420 @@
+"""Items: registered once, superseded by newer versions, deleted with their bytes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from skerry.catalog.collections import (
+    SANDBOX,
+    check_sandbox,
+    ensure_collection,
+    find_collection,
+)
+from skerry.catalog.documents import CheckedItem, check_item
+from skerry.catalog.instants import HOUR_US
+from skerry.catalog.tables import collections, deletions, items, items_index
+from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
+from skerry.core.time import count_microseconds, format_time, from_microseconds, utc_now
+from skerry.storage.grants import check_write_grant
+from skerry.storage.objects import ObjectFolder, list_prefixes
+
+
+class Status(StrEnum):
+    """An item's one status."""
+
+    PRELIMINARY = "preliminary"
+    PUBLISHED = "published"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True)
+class StoredItem:
+    """One version of an item as the catalogue keeps it.
+
+    Attributes
+    ----------
+    key
+        Number of the row, never used twice.
+    collection, id, version, status, digest, prefix, run, output, owner
+        See `skerry.catalog.tables.items`.
+    begins, created, updated
+        Microseconds since 1970.
+    public
+        Whether its collection is public.
+    document
+        The STAC item without links of the api's own; asset hrefs are store keys.
+    """
+
+    key: int
+    collection: str
+    id: str
+    version: int
+    status: str
+    digest: str
+    prefix: str
+    begins: int
+    run: str | None
+    output: str | None
+    owner: str
+    created: int
+    updated: int
+    public: bool
+    document: dict[str, Any]
+
+    @property
+    def content_version(self) -> str:
+        """A short text that changes whenever what is to be drawn from the item changes."""
+        return name_content(self.key, self.digest)
+
+    def is_visible(self, *, private: bool) -> bool:
+        """Return whether an asker who sees private things (or not) sees this item."""
+        if private:
+            return True
+        return self.public and self.status == Status.PUBLISHED
+
+    def to_stac(self) -> dict[str, Any]:
+        """Return the STAC item with status, version and times; hrefs are still store keys."""
+        properties = {
+            **self.document["properties"],
+            "created": format_time(from_microseconds(self.created)),
+            "updated": format_time(from_microseconds(self.updated)),
+            "skerry:status": self.status,
+            "skerry:version": self.version,
+        }
+        return {**self.document, "properties": properties}
+
+
+def register_item(
+    connection: Connection,
+    given: Mapping[str, Any],
+    collection: str,
+    *,
+    owner: str,
+    objects: ObjectFolder,
+) -> tuple[StoredItem, bool]:
+    """Record an item whose bytes its owner wrote under a grant; doing it again changes nothing.
+
+    Parameters
+    ----------
+    connection
+        Inside a writing transaction.
+    given
+        The STAC item, as `skerry.catalog.documents.check_item` wants it.
+    collection
+        An existing collection, or the owner's own sandbox, which is made when missing.
+    owner
+        Who asks.
+    objects
+        Where the bytes are.
+
+    Returns
+    -------
+    tuple
+        The stored item, and whether it is new.
+
+    Raises
+    ------
+    InvalidInputError
+        If the document is not acceptable, or an asset's bytes are not there.
+    ConflictError
+        If the id is taken by another digest, or the bytes belong to another item.
+    ForbiddenError
+        If no write grant of the owner covers the prefix, or it is another user's sandbox.
+    NotFoundError
+        If the collection is missing.
+    """
+    checked = check_item(given, collection)
+    check_sandbox(collection, owner)
+    known = find_item(connection, collection, checked.id, private=True)
+    if known is not None:
+        if known.digest != checked.digest:
+            raise ConflictError(
+                f"The item {checked.id!r} of {collection!r} is registered with another digest "
+                f"({known.digest}).",
+                remedy="Delete it first, or register the product under another id.",
+            )
+        return known, False
+    check_write_grant(connection, checked.prefix, owner)
+    _check_bytes(checked, objects)
+    if collection == f"{SANDBOX}{owner}":
+        ensure_collection(connection, collection, f"Sandbox of {owner}")
+    return _insert(connection, checked, collection, Status.PUBLISHED, owner, version=1), True
+
+
+def insert_item(
+    connection: Connection,
+    given: Mapping[str, Any],
+    *,
+    collection: str,
+    status: Status | str,
+    owner: str,
+    run: str | None = None,
+    output: str | None = None,
+) -> StoredItem:
+    """Record a run's output inside the caller's transaction; a newer version supersedes.
+
+    Parameters
+    ----------
+    connection
+        Inside a writing transaction, which the caller ends.
+    given
+        The STAC item; its assets lie below its ``skerry:prefix``.
+    collection
+        An existing collection.
+    status
+        `Status.PUBLISHED` or `Status.PRELIMINARY`.
+    owner
+        The account on whose behalf the run works.
+    run, output
+        The pair that is published at most once.
+
+    Returns
+    -------
+    StoredItem
+        The new version; or the stored one, if this very output of this run is there already.
+
+    Raises
+    ------
+    ConflictError
+        If the run published this output with another digest or id.
+    InvalidInputError, NotFoundError
+        If the document is not acceptable, or the collection is missing.
+    """
+    checked = check_item(given, collection)
+    if run is not None:
+        earlier = _find_output(connection, run, output)
+        if earlier is not None:
+            if (earlier.collection, earlier.id, earlier.digest) != (
+                collection, checked.id, checked.digest,
+            ):  # fmt: skip
+                raise ConflictError(
+                    f"The run {run} has published its output {output!r} as {earlier.id!r} already.",
+                    remedy="Start a new run to publish something else.",
+                )
+            return earlier
+    version = _supersede(connection, collection, checked.id) + 1
+    return _insert(
+        connection, checked, collection, Status(status), owner,
+        version=version, run=run, output=output,
+    )  # fmt: skip
+
+
+def find_item(
+    connection: Connection, collection: str, identifier: str, *, private: bool
+) -> StoredItem | None:
+    """Return the current version of an item, or None if missing or not for the asker to see.
+
+    See `item_version` for the question that maps ask for every tile.
+    """
+    query = select_items().where(
+        items.c.collection == collection,
+        items.c.id == identifier,
+        items.c.status != Status.SUPERSEDED,
+        is_visible(private=private),
+    )
+    row = connection.execute(query).first()
+    return read_item(row) if row else None
+
+
+def item_version(
+    connection: Connection, collection: str, identifier: str, *, private: bool
+) -> str | None:
+    """Return the `content_version` of an item, None if missing or not for the asker to see.
+
+    The cheapest question there is: one indexed row without its document. For every tile.
+    """
+    query = (
+        select(items.c.key, items.c.digest)
+        .select_from(items.join(collections, items.c.collection == collections.c.id))
+        .where(
+            items.c.collection == collection,
+            items.c.id == identifier,
+            items.c.status != Status.SUPERSEDED,
+            is_visible(private=private),
+        )
+    )
+    row = connection.execute(query).first()
+    return name_content(row.key, row.digest) if row else None
+
+
+def find_owner_of_key(connection: Connection, key: str) -> StoredItem | None:
+    """Return the item (of any version) whose prefix covers a store key, or None."""
+    query = select_items().where(items.c.prefix.in_(list_prefixes(key)))
+    row = connection.execute(query).first()
+    return read_item(row) if row else None
+
+
+def delete_item(connection: Connection, collection: str, identifier: str, *, owner: str) -> None:
+    """Remove an item's record in all versions and note its bytes for removal.
+
+    The bytes go with `skerry.catalog.deletions.finish_deletions`, after the transaction.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such item.
+    ForbiddenError
+        If it stands in another user's sandbox.
+    """
+    check_sandbox(collection, owner)
+    chosen = and_(items.c.collection == collection, items.c.id == identifier)
+    rows = connection.execute(select(items.c.key, items.c.prefix).where(chosen)).all()
+    if not rows:
+        raise NotFoundError(
+            f"There is no item {identifier!r} in {collection!r}.",
+            remedy="'skerry items' lists them.",
+        )
+    for row in rows:
+        note_deletion(connection, row.prefix)
+    connection.execute(delete(items_index).where(items_index.c.item.in_([row.key for row in rows])))
+    connection.execute(delete(items).where(chosen))
+
+
+def note_deletion(connection: Connection, prefix: str) -> None:
+    """Put bytes on the list of those to be removed."""
+    known = select(deletions.c.prefix).where(deletions.c.prefix == prefix)
+    if connection.execute(known).first() is None:
+        now = count_microseconds(utc_now())
+        connection.execute(insert(deletions).values(prefix=prefix, created=now))
+
+
+def name_content(key: int, digest: str) -> str:
+    """Return the content version of the item in row `key` with `digest`."""
+    return f"{key}-{digest[4:20]}"
+
+
+def select_items() -> Select[Any]:
+    """Return the query for whole items, to be narrowed."""
+    joined = items.join(collections, items.c.collection == collections.c.id)
+    return select(items, collections.c.public).select_from(joined)
+
+
+def overlaps(table: Table, prefix: str) -> ColumnElement[bool]:
+    """Return the condition that a table's ``prefix`` covers, equals or lies below `prefix`."""
+    column = table.c.prefix
+    below = and_(column >= prefix, column < f"{prefix[:-1]}0")  # '0' follows '/'
+    return or_(column.in_(list_prefixes(prefix)), below)
+
+
+def is_visible(*, private: bool) -> ColumnElement[bool]:
+    """Return the condition under which an asker sees an item."""
+    if private:
+        return items.c.key.is_not(None)
+    return and_(collections.c.public, items.c.status == Status.PUBLISHED)
+
+
+def read_item(row: Row[Any]) -> StoredItem:
+    """Return a row of `select_items` as an item."""
+    return StoredItem(
+        key=row.key, collection=row.collection, id=row.id, version=row.version,
+        status=row.status, digest=row.digest, prefix=row.prefix, begins=row.begins, run=row.run,
+        output=row.output, owner=row.owner, created=row.created, updated=row.updated,
+        public=row.public, document=row.document,
+    )  # fmt: skip
+
+
+def _check_bytes(checked: CheckedItem, objects: ObjectFolder) -> None:
+    for name, asset in checked.document["assets"].items():
+        if not objects.exists(asset["href"]):
+            raise InvalidInputError(
+                f"The bytes of asset {name!r} are not at {asset['href']!r}.",
+                remedy="Write them under the grant before registering the item.",
+            )
+
+
+def _find_output(connection: Connection, run: str, output: str | None) -> StoredItem | None:
+    query = select_items().where(items.c.run == run, items.c.output == output)
+    row = connection.execute(query).first()
+    return read_item(row) if row else None
+
+
+def _supersede(connection: Connection, collection: str, identifier: str) -> int:
+    """Mark the current version superseded; return the highest version there is, 0 for none."""
+    same = and_(items.c.collection == collection, items.c.id == identifier)
+    current = connection.execute(
+        select(items.c.key).where(same, items.c.status != Status.SUPERSEDED)
+    ).scalar()
+    if current is not None:
+        now = count_microseconds(utc_now())
+        connection.execute(
+            update(items)
+            .where(items.c.key == current)
+            .values(status=Status.SUPERSEDED.value, updated=now)
+        )
+        connection.execute(delete(items_index).where(items_index.c.item == current))
+    return connection.execute(select(func.max(items.c.version)).where(same)).scalar() or 0
+
+
+def _insert(
+    connection: Connection,
+    checked: CheckedItem,
+    collection: str,
+    status: Status,
+    owner: str,
+    *,
+    version: int,
+    run: str | None = None,
+    output: str | None = None,
+) -> StoredItem:
+    home = find_collection(connection, collection, private=True)
+    if home is None:
+        raise NotFoundError(
+            f"There is no collection {collection!r}.",
+            remedy=f"Create it first: PUT /services/api/stac/collections/{collection}.",
+        )
+    _check_unclaimed(connection, checked.prefix)
+    now = count_microseconds(utc_now())
+    values: dict[str, Any] = {
+        "collection": collection, "id": checked.id, "version": version, "status": status.value,
+        "digest": checked.digest, "prefix": checked.prefix, "begins": checked.span[0],
+        "run": run, "output": output, "owner": owner, "created": now, "updated": now,
+        "document": checked.document,
+    }  # fmt: skip
+    inserted = insert(items).values(**values, ends=checked.span[1]).returning(items.c.key)
+    key = connection.execute(inserted).scalar_one()
+    _index(connection, key, checked)
+    return StoredItem(key=key, public=home.public, **values)
+
+
+def _check_unclaimed(connection: Connection, prefix: str) -> None:
+    """Refuse bytes that another item answers for: deleting one would empty the other."""
+    overlapping = select(items.c.collection, items.c.id).where(overlaps(items, prefix))
+    other = connection.execute(overlapping).first()
+    if connection.execute(select(deletions.c.prefix).where(overlaps(deletions, prefix))).first():
+        raise ConflictError(
+            f"The bytes at {prefix!r} are being removed.",
+            remedy="Write them again under a new grant.",
+        )
+    if other is not None:
+        raise ConflictError(
+            f"The bytes at {prefix!r} belong to the item {other.id!r} of {other.collection!r}.",
+            remedy="Write them again under a grant of their own.",
+        )
+
+
+def _index(connection: Connection, key: int, checked: CheckedItem) -> None:
+    begins, ends = checked.span
+    for side, (west, south, east, north) in enumerate(checked.boxes):
+        connection.execute(
+            insert(items_index).values(
+                id=2 * key + side, west=west, east=east, south=south, north=north,
+                first_hour=begins / HOUR_US, last_hour=ends / HOUR_US, item=key,
+            )
+        )  # fmt: skip

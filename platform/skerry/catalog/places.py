@@ -1,0 +1,86 @@
+"""Where things are on Earth: bounding boxes and geometries in longitude and latitude (WGS 84)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import shapely
+from shapely.geometry import box, shape
+from shapely.geometry.base import BaseGeometry
+
+from skerry.core.errors import InvalidInputError
+
+Box = tuple[float, float, float, float]
+"""West, south, east, north in degrees, west <= east."""
+
+
+def split_bbox(bbox: Sequence[float]) -> list[Box]:
+    """Return a bounding box as one box, or as two if it crosses the antimeridian.
+
+    Parameters
+    ----------
+    bbox
+        West, south, east, north in degrees; six values hold heights too, which are passed over.
+        West greater than east means: across the antimeridian.
+
+    Raises
+    ------
+    InvalidInputError
+        If it has another length, is not finite, leaves the world, or south exceeds north.
+
+    Notes
+    -----
+    Source: RFC 7946, section 5.2.
+    """
+    values = list(bbox)
+    if len(values) == 6:  # noqa: PLR2004  (x, y, z twice)
+        values = [*values[0:2], *values[3:5]]
+    if len(values) != 4 or not all(math.isfinite(value) for value in values):  # noqa: PLR2004
+        raise _refuse_bbox(bbox, "does not have four finite numbers")
+    west, south, east, north = values
+    if not (-180 <= west <= 180 and -180 <= east <= 180):  # noqa: PLR2004
+        raise _refuse_bbox(bbox, "leaves the longitudes from -180 to 180")
+    if not (-90 <= south <= 90 and -90 <= north <= 90):  # noqa: PLR2004
+        raise _refuse_bbox(bbox, "leaves the latitudes from -90 to 90")
+    if south > north:
+        raise _refuse_bbox(bbox, "has its south above its north")
+    if west <= east:
+        return [(west, south, east, north)]
+    return [(west, south, 180.0, north), (-180.0, south, east, north)]
+
+
+def join_boxes(boxes: Sequence[Box]) -> BaseGeometry:
+    """Return the area of boxes as one geometry."""
+    return shapely.union_all([box(*one) for one in boxes])
+
+
+def read_geometry(document: Mapping[str, Any], *, what: str) -> BaseGeometry:
+    """Return a GeoJSON geometry, checked to be whole and in the world.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no GeoJSON geometry, is empty, crosses itself, or leaves the world.
+    """
+    try:
+        geometry = shape(dict(document))
+    except (KeyError, ValueError, TypeError, AttributeError, shapely.errors.ShapelyError):
+        raise InvalidInputError(
+            f"The {what} is no GeoJSON geometry: {str(document)[:140]}.",
+            remedy="Give a Point, LineString, Polygon or their Multi forms with coordinates.",
+        ) from None
+    if geometry.is_empty or not shapely.is_valid(geometry):
+        reason = "it is empty" if geometry.is_empty else shapely.is_valid_reason(geometry)
+        raise InvalidInputError(
+            f"The {what} is not a valid geometry: {reason}.",
+            remedy="Repair it, for example with shapely.make_valid.",
+        )
+    split_bbox(geometry.bounds)
+    return geometry
+
+
+def _refuse_bbox(bbox: Sequence[float], why: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"The bbox {list(bbox)} {why}.",
+        remedy="Write west, south, east, north in degrees, such as 13.0, 54.0, 15.0, 55.0.",
+    )

@@ -1,0 +1,193 @@
+"""Search: candidates from the R*Tree or the time index, then an exact check; newest first."""
+
+import base64
+import binascii
+import json
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import shapely
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import Connection, Select, and_, or_, select
+
+from skerry.catalog.instants import HOUR_US, Span, parse_interval
+from skerry.catalog.items import Status, StoredItem, is_visible, read_item, select_items
+from skerry.catalog.places import Box, join_boxes, read_geometry, split_bbox
+from skerry.catalog.tables import items, items_index
+from skerry.core.errors import InvalidInputError
+
+LARGEST_PAGE = 1000
+_BATCH = 200
+
+
+@dataclass(frozen=True)
+class SearchQuery:
+    """What is looked for; None or empty means: no matter.
+
+    Attributes
+    ----------
+    collections, ids
+        Names of which one must fit. An empty tuple fits nothing, None everything.
+    area
+        Geometry in degrees that the item's geometry must meet.
+    boxes
+        Boxes that cover `area`, for the index.
+    span
+        Time that the item's time must overlap.
+    limit
+        Most items on a page, 1 to 1000.
+    after
+        Place in the order after which the page begins: (begins, key) of the last item before.
+    """
+
+    collections: tuple[str, ...] | None = None
+    ids: tuple[str, ...] | None = None
+    area: BaseGeometry | None = None
+    boxes: tuple[Box, ...] = ()
+    span: Span | None = None
+    limit: int = 10
+    after: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of results, and the token of the next; None on the last."""
+
+    items: list[StoredItem]
+    next_token: str | None
+
+
+def parse_query(
+    *,
+    collections: Sequence[str] | None = None,
+    ids: Sequence[str] | None = None,
+    bbox: Sequence[float] | None = None,
+    intersects: Mapping[str, Any] | None = None,
+    datetime: str | None = None,
+    limit: int | None = None,
+    token: str | None = None,
+) -> SearchQuery:
+    """Read the parameters of STAC's item search.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the parameter that is wrong; also if both bbox and intersects are given.
+    """
+    boxes, area = _read_area(bbox, intersects)
+    wanted = 10 if limit is None else limit
+    if wanted < 1:
+        raise InvalidInputError(f"limit is {wanted}.", remedy="Ask for 1 to 1000 items a page.")
+    return SearchQuery(
+        collections=tuple(collections) if collections else None,
+        ids=tuple(ids) if ids else None,
+        area=area,
+        boxes=tuple(boxes),
+        span=parse_interval(datetime) if datetime else None,
+        limit=min(wanted, LARGEST_PAGE),
+        after=_read_token(token) if token else None,
+    )
+
+
+def search_items(connection: Connection, query: SearchQuery, *, private: bool) -> Page:
+    """Return one page of the items that fit and that the asker may see, newest first.
+
+    Items of the same time come in the reverse order of their registration, so pages neither
+    repeat nor lose an item when others are registered between them.
+
+    Parameters
+    ----------
+    connection
+        Any.
+    query
+        What is looked for.
+    private
+        Whether the asker sees what is not public.
+    """
+    found: list[StoredItem] = []
+    with closing(_iterate(connection, query, private=private)) as fitting:
+        for item in fitting:
+            if len(found) == query.limit:
+                return Page(found, _write_token(found[-1]))
+            found.append(item)
+    return Page(found, None)
+
+
+def _iterate(connection: Connection, query: SearchQuery, *, private: bool) -> Generator[StoredItem]:
+    if query.area is not None:
+        shapely.prepare(query.area)
+    with connection.execute(_compile(query, private=private)) as rows:
+        for batch in rows.partitions(_BATCH):
+            for row in batch:
+                if query.area is None or query.area.intersects(shape(row.document["geometry"])):
+                    yield read_item(row)
+
+
+def _compile(query: SearchQuery, *, private: bool) -> Select[Any]:
+    statement = select_items().where(
+        items.c.status != Status.SUPERSEDED, is_visible(private=private)
+    )
+    if query.collections is not None:
+        statement = statement.where(items.c.collection.in_(query.collections))
+    if query.ids is not None:
+        statement = statement.where(items.c.id.in_(query.ids))
+    if query.span is not None:
+        begins, ends = query.span
+        statement = statement.where(items.c.begins <= ends, items.c.ends >= begins)
+    if query.boxes:
+        statement = statement.where(items.c.key.in_(_select_candidates(query)))
+    if query.after is not None:
+        begins, key = query.after
+        earlier = or_(items.c.begins < begins, and_(items.c.begins == begins, items.c.key < key))
+        statement = statement.where(earlier)
+    return statement.order_by(items.c.begins.desc(), items.c.key.desc())
+
+
+def _select_candidates(query: SearchQuery) -> Select[Any]:
+    index = items_index.c
+    overlaps = [
+        and_(index.west <= east, index.east >= west, index.south <= north, index.north >= south)
+        for west, south, east, north in query.boxes
+    ]
+    statement = select(index.item).where(or_(*overlaps))
+    if query.span is not None:
+        begins, ends = query.span
+        statement = statement.where(
+            index.first_hour <= ends / HOUR_US, index.last_hour >= begins / HOUR_US
+        )
+    return statement
+
+
+def _read_area(
+    bbox: Sequence[float] | None, intersects: Mapping[str, Any] | None
+) -> tuple[list[Box], BaseGeometry | None]:
+    if bbox is not None and intersects is not None:
+        raise InvalidInputError(
+            "Both bbox and intersects are given.", remedy="Search with one of them."
+        )
+    if bbox is not None:
+        boxes = split_bbox(bbox)
+        return boxes, join_boxes(boxes)
+    if intersects is not None:
+        area = read_geometry(intersects, what="intersects geometry")
+        return [area.bounds], area
+    return [], None
+
+
+def _write_token(item: StoredItem) -> str:
+    place = json.dumps([item.begins, item.key]).encode()
+    return base64.urlsafe_b64encode(place).decode().rstrip("=")
+
+
+def _read_token(token: str) -> tuple[int, int]:
+    try:
+        begins, key = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        return int(begins), int(key)
+    except (binascii.Error, ValueError, TypeError):
+        raise InvalidInputError(
+            f"{token[:60]!r} is no paging token.",
+            remedy="Follow the 'next' link of the page before, unchanged.",
+        ) from None

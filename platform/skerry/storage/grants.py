@@ -1,0 +1,130 @@
+"""Grants: leave to read or write below one prefix, for a while."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, Row, delete, insert, select
+
+from skerry.core.errors import ForbiddenError
+from skerry.core.ids import check_name, new_id
+from skerry.core.time import count_microseconds, utc_now
+from skerry.storage.objects import check_prefix, list_prefixes
+from skerry.storage.tables import grants
+
+WRITE_LIFE_S = 12 * 3600
+"""How long a write grant is good: a slow import of a large product, with room to spare."""
+
+
+class Purpose(StrEnum):
+    """What a write grant is for; it decides where its prefix stands."""
+
+    IMPORT = "import"
+    SANDBOX = "sandbox"
+    RUN = "run"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Leave to write below `prefix` until `expires` (microseconds since 1970)."""
+
+    id: str
+    mode: str
+    purpose: str
+    prefix: str
+    owner: str
+    expires: int
+    run: str | None = None
+    epoch: int | None = None
+
+
+def create_grant(
+    connection: Connection,
+    purpose: Purpose,
+    owner: str,
+    *,
+    run: str | None = None,
+    epoch: int | None = None,
+    life_s: float = WRITE_LIFE_S,
+) -> Grant:
+    """Record a new write grant and return it.
+
+    Parameters
+    ----------
+    connection
+        Inside a writing transaction.
+    purpose, owner
+        What it is for and whose it is.
+    run, epoch
+        The attempt, for `Purpose.RUN`; the caller has checked that it is the owner's.
+    life_s
+        Seconds until it ends.
+    """
+    identifier, now = new_id(), count_microseconds(utc_now())
+    prefix = check_prefix(_place(purpose, owner, identifier, run, epoch))
+    grant = Grant(
+        identifier, "write", purpose.value, prefix, owner, now + int(life_s * 1e6), run, epoch
+    )
+    connection.execute(
+        insert(grants).values(
+            id=grant.id, mode=grant.mode, purpose=grant.purpose, prefix=prefix, owner=owner,
+            run=run, epoch=epoch, created=now, expires=grant.expires,
+        )
+    )  # fmt: skip
+    return grant
+
+
+def check_write_grant(connection: Connection, prefix: str, owner: str) -> Grant:
+    """Return the good write grant of `owner` that covers `prefix`.
+
+    Raises
+    ------
+    ForbiddenError
+        If there is none.
+    """
+    row = connection.execute(
+        select(grants).where(
+            grants.c.prefix.in_(list_prefixes(check_prefix(prefix))),
+            grants.c.owner == owner,
+            grants.c.mode == "write",
+            grants.c.expires > count_microseconds(utc_now()),
+        )
+    ).first()
+    if row is None:
+        raise ForbiddenError(
+            f"No write grant of {owner!r} covers {prefix!r} now.",
+            remedy="Ask for one with POST /services/api/grants and write below its prefix.",
+        )
+    return _read(row)
+
+
+def find_grant(connection: Connection, identifier: str) -> Grant | None:
+    """Return one grant, or None."""
+    row = connection.execute(select(grants).where(grants.c.id == identifier)).first()
+    return _read(row) if row else None
+
+
+def list_expired(connection: Connection) -> list[Grant]:
+    """Return the write grants whose time is over."""
+    now = count_microseconds(utc_now())
+    return [_read(row) for row in connection.execute(select(grants).where(grants.c.expires <= now))]
+
+
+def forget_grant(connection: Connection, identifier: str) -> None:
+    """Remove the record of a grant; its bytes are the caller's business."""
+    connection.execute(delete(grants).where(grants.c.id == identifier))
+
+
+def _place(
+    purpose: Purpose, owner: str, identifier: str, run: str | None, epoch: int | None
+) -> str:
+    if purpose is Purpose.IMPORT:
+        return f"imports/{identifier}/"
+    if purpose is Purpose.SANDBOX:
+        return f"sandbox/{check_name(owner, what='user name')}/{identifier}/"
+    return f"runs/{check_name(run or '', what='run id')}/{epoch}/"
+
+
+def _read(row: Row[tuple[object, ...]]) -> Grant:
+    return Grant(
+        row.id, row.mode, row.purpose, row.prefix, row.owner, row.expires, row.run, row.epoch
+    )
