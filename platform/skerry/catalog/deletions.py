@@ -1,11 +1,50 @@
 """Freeing bytes: first the record goes, then the bytes; a crash in between is made good later."""
 
-from sqlalchemy import Connection, Engine, delete, exists, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    and_,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+)
 
-from skerry.catalog.items import note_deletion, overlaps
-from skerry.catalog.tables import deletions, items
+from skerry.catalog.collections import check_sandbox
+from skerry.catalog.tables import deletions, items, items_index
+from skerry.core.errors import NotFoundError
+from skerry.core.time import count_microseconds, utc_now
 from skerry.storage.grants import Grant, Purpose, forget_grant, list_expired
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.objects import ObjectFolder, list_prefixes
+
+
+def delete_item(connection: Connection, collection: str, identifier: str, *, owner: str) -> None:
+    """Remove an item's record in all versions and note its bytes for removal.
+
+    The bytes go with `skerry.catalog.deletions.finish_deletions`, after the transaction.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such item.
+    ForbiddenError
+        If it stands in another user's sandbox.
+    """
+    check_sandbox(collection, owner)
+    chosen = and_(items.c.collection == collection, items.c.id == identifier)
+    rows = connection.execute(select(items.c.key, items.c.prefix).where(chosen)).all()
+    if not rows:
+        raise NotFoundError(
+            f"There is no item {identifier!r} in {collection!r}.",
+            remedy="'skerry items' lists them.",
+        )
+    for row in rows:
+        note_deletion(connection, row.prefix)
+        remove_from_index(connection, row.key)
+    connection.execute(delete(items).where(chosen))
 
 
 def finish_deletions(engine: Engine, objects: ObjectFolder) -> int:
@@ -40,3 +79,23 @@ def release_expired(engine: Engine) -> int:
         for grant in expired:
             release_grant(connection, grant)
     return len(expired)
+
+
+def note_deletion(connection: Connection, prefix: str) -> None:
+    """Put bytes on the list of those to be removed."""
+    known = select(deletions.c.prefix).where(deletions.c.prefix == prefix)
+    if connection.execute(known).first() is None:
+        now = count_microseconds(utc_now())
+        connection.execute(insert(deletions).values(prefix=prefix, created=now))
+
+
+def remove_from_index(connection: Connection, key: int) -> None:
+    """Take an item's boxes (ids 2 key and 2 key + 1) out of the R*Tree."""
+    connection.execute(delete(items_index).where(items_index.c.id.in_((2 * key, 2 * key + 1))))
+
+
+def overlaps(table: Table, prefix: str) -> ColumnElement[bool]:
+    """Return the condition that a table's ``prefix`` covers, equals or lies below `prefix`."""
+    column = table.c.prefix
+    below = and_(column >= prefix, column < f"{prefix[:-1]}0")  # '0' follows '/'
+    return or_(column.in_(list_prefixes(prefix)), below)

@@ -10,12 +10,9 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    Table,
     and_,
-    delete,
     func,
     insert,
-    or_,
     select,
     update,
 )
@@ -26,6 +23,7 @@ from skerry.catalog.collections import (
     ensure_collection,
     find_collection,
 )
+from skerry.catalog.deletions import overlaps, remove_from_index
 from skerry.catalog.documents import CheckedItem, check_item
 from skerry.catalog.instants import HOUR_US
 from skerry.catalog.tables import collections, deletions, items, items_index
@@ -261,40 +259,6 @@ def find_owner_of_key(connection: Connection, key: str) -> StoredItem | None:
     return read_item(row) if row else None
 
 
-def delete_item(connection: Connection, collection: str, identifier: str, *, owner: str) -> None:
-    """Remove an item's record in all versions and note its bytes for removal.
-
-    The bytes go with `skerry.catalog.deletions.finish_deletions`, after the transaction.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such item.
-    ForbiddenError
-        If it stands in another user's sandbox.
-    """
-    check_sandbox(collection, owner)
-    chosen = and_(items.c.collection == collection, items.c.id == identifier)
-    rows = connection.execute(select(items.c.key, items.c.prefix).where(chosen)).all()
-    if not rows:
-        raise NotFoundError(
-            f"There is no item {identifier!r} in {collection!r}.",
-            remedy="'skerry items' lists them.",
-        )
-    for row in rows:
-        note_deletion(connection, row.prefix)
-    connection.execute(delete(items_index).where(items_index.c.item.in_([row.key for row in rows])))
-    connection.execute(delete(items).where(chosen))
-
-
-def note_deletion(connection: Connection, prefix: str) -> None:
-    """Put bytes on the list of those to be removed."""
-    known = select(deletions.c.prefix).where(deletions.c.prefix == prefix)
-    if connection.execute(known).first() is None:
-        now = count_microseconds(utc_now())
-        connection.execute(insert(deletions).values(prefix=prefix, created=now))
-
-
 def name_content(key: int, digest: str) -> str:
     """Return the content version of the item in row `key` with `digest`."""
     return f"{key}-{digest[4:20]}"
@@ -304,13 +268,6 @@ def select_items() -> Select[Any]:
     """Return the query for whole items, to be narrowed."""
     joined = items.join(collections, items.c.collection == collections.c.id)
     return select(items, collections.c.public).select_from(joined)
-
-
-def overlaps(table: Table, prefix: str) -> ColumnElement[bool]:
-    """Return the condition that a table's ``prefix`` covers, equals or lies below `prefix`."""
-    column = table.c.prefix
-    below = and_(column >= prefix, column < f"{prefix[:-1]}0")  # '0' follows '/'
-    return or_(column.in_(list_prefixes(prefix)), below)
 
 
 def is_visible(*, private: bool) -> ColumnElement[bool]:
@@ -358,7 +315,7 @@ def _supersede(connection: Connection, collection: str, identifier: str) -> int:
             .where(items.c.key == current)
             .values(status=Status.SUPERSEDED.value, updated=now)
         )
-        connection.execute(delete(items_index).where(items_index.c.item == current))
+        remove_from_index(connection, current)
     return connection.execute(select(func.max(items.c.version)).where(same)).scalar() or 0
 
 
