@@ -1,0 +1,86 @@
+"""The legend of a variable: what it is, its units, its colours with their values."""
+
+import io
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from skerry.maps.colour import Style, make_palette
+from skerry.maps.lettering import open_font
+
+_WIDTH, _MARGIN, _TEXT = 300, 12, 12
+_BAR_HEIGHT, _ROW_HEIGHT = 14, 18
+_TICKS = 5
+_INK, _QUIET, _WARNING = (38, 50, 56), (84, 98, 106), (160, 60, 20)
+
+
+@lru_cache(maxsize=256)
+def draw_legend(label: str, units: str, style: Style, *, simulated: bool = False) -> bytes:
+    """Return a legend as an opaque RGB PNG, 300 pixels wide.
+
+    Parameters
+    ----------
+    label
+        What the variable is, such as ``Turbidity``.
+    units
+        Its units; ``1`` and an empty text both mean that it has none.
+    simulated
+        Say so in the picture.
+    """
+    title = label if style.categories else f"{label} ({describe_units(units)})"
+    lines = _wrap(title)
+    body = _ROW_HEIGHT * len(style.categories) if style.categories else _BAR_HEIGHT + 22
+    top = _MARGIN + len(lines) * _ROW_HEIGHT + (_ROW_HEIGHT if simulated else 0)
+    picture = Image.new("RGB", (_WIDTH, top + 4 + body + _MARGIN // 2), (255, 255, 255))
+    draw = ImageDraw.Draw(picture)
+    for at, line in enumerate(lines):
+        draw.text((_MARGIN, 8 + at * _ROW_HEIGHT), line, _INK, open_font(_TEXT, bold=True))
+    if simulated:
+        draw.text(
+            (_MARGIN, 8 + len(lines) * _ROW_HEIGHT), "SIMULATED data", _WARNING, open_font(_TEXT)
+        )
+    (_draw_classes if style.categories else _draw_bar)(picture, draw, style, top)
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def describe_units(units: str) -> str:
+    """Return units for people; never nothing."""
+    return units if units.strip() not in ("", "1") else "no unit"
+
+
+def _draw_bar(picture: Image.Image, draw: ImageDraw.ImageDraw, style: Style, top: int) -> None:
+    width = _WIDTH - 2 * _MARGIN
+    colours = make_palette(style)[1 + np.arange(width) * 255 // width]
+    bar = np.broadcast_to(colours, (_BAR_HEIGHT, width, 3))
+    picture.paste(Image.fromarray(np.ascontiguousarray(bar)), (_MARGIN, top))
+    font = open_font(_TEXT - 1)
+    for at in range(_TICKS):
+        share = at / (_TICKS - 1)
+        x = _MARGIN + round(share * (width - 1))
+        value = f"{style.minimum + share * (style.maximum - style.minimum):.4g}"
+        anchor = "la" if at == 0 else "ra" if at == _TICKS - 1 else "ma"
+        draw.line([(x, top + _BAR_HEIGHT), (x, top + _BAR_HEIGHT + 3)], _QUIET)
+        draw.text((x, top + _BAR_HEIGHT + 5), value, _QUIET, font, anchor=anchor)
+
+
+def _draw_classes(_picture: Image.Image, draw: ImageDraw.ImageDraw, style: Style, top: int) -> None:
+    palette, font = make_palette(style), open_font(_TEXT - 1)
+    for at, category in enumerate(style.categories):
+        y = top + at * _ROW_HEIGHT
+        colour = tuple(int(part) for part in palette[at + 1])
+        draw.rectangle([_MARGIN, y, _MARGIN + 22, y + 12], fill=colour, outline=_QUIET)
+        draw.text((_MARGIN + 32, y - 1), category.meaning, _INK, font)
+
+
+def _wrap(text: str) -> list[str]:
+    font, lines = open_font(_TEXT, bold=True), [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= _WIDTH - 2 * _MARGIN or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
