@@ -92,7 +92,7 @@ def check_bbox(bbox: Sequence[float]) -> list[float]:
     )
     if not inside:
         raise InvalidInputError(
-            f"{list(bbox)!r} is no bounding box on this world.",
+            f"{bbox!r} is no bounding box on this world.",
             remedy="Give west, south, east, north in degrees: longitudes -180 to 180, "
             "latitudes -90 to 90, south below north.",
         )
@@ -101,7 +101,8 @@ def check_bbox(bbox: Sequence[float]) -> list[float]:
 
 def read_geometry(geometry: Any) -> dict[str, Any]:
     """Return a GeoJSON geometry from a dict or from anything with ``__geo_interface__``."""
-    from shapely import GEOSException, union_all
+    from shapely import union_all
+    from shapely.errors import ShapelyError
     from shapely.geometry import mapping, shape
 
     plain = getattr(geometry, "__geo_interface__", geometry)
@@ -112,7 +113,7 @@ def read_geometry(geometry: Any) -> dict[str, Any]:
         if plain.get("type") == "Feature":
             plain = plain["geometry"]
         return dict(mapping(shape(plain)))
-    except (AttributeError, KeyError, TypeError, ValueError, GEOSException):
+    except (AttributeError, KeyError, TypeError, ValueError, ShapelyError):
         raise InvalidInputError(
             f"A {type(geometry).__name__} is no GeoJSON geometry.",
             remedy="Give a GeoJSON geometry, a shapely geometry or a GeoDataFrame in EPSG:4326.",

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,9 @@ from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.pipelines.downloads import Progress, download
 
 _BLOCK = 1 << 20
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
+)  # fmt: skip
 _MULTIHASH_PREFIX = digest_bytes(b"")[:4]
 
 
@@ -86,7 +90,7 @@ def _digest_members(path: Path) -> dict[str, str]:
             for member in archive.infolist():
                 if not member.is_dir():
                     listing[member.filename] = _digest_member(archive, member)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise InvalidInputError(
             f"{path} is a damaged archive ({error}).", remedy="Download it again."
         ) from None

@@ -1,0 +1,109 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from skerry.client.grants import Grant
+from skerry.client.login import Login
+from skerry.client.registration import register_folder
+from skerry.client.session import Session
+from skerry.core.errors import ConflictError, UnavailableError
+
+ITEM: dict[str, Any] = {
+    "collection": "s2",
+    "id": "scene",
+    "properties": {"skerry:prefix": "imports/g/", "skerry:digest": "d1"},
+}
+EARLIER = {**ITEM, "properties": {"skerry:prefix": "imports/e/", "skerry:digest": "d1"}}
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+@pytest.fixture
+def grant(tmp_path: Path) -> Grant:
+    made = Grant(prefix="imports/g/", root=tmp_path, expires="")
+    made.folder.mkdir(parents=True)
+    (made.folder / "bytes").touch()
+    return made
+
+
+def register(grant: Grant, answer: Answer, *, replace: bool = False) -> dict[str, Any]:
+    login = Login(url="http://127.0.0.1:1", token="t")
+    with (
+        Session(login, transport=httpx.MockTransport(answer)) as session,
+        register_folder(session, grant) as registration,
+    ):
+        return registration.register(ITEM, replace=replace)
+
+
+def test_registered_bytes_stay(grant: Grant) -> None:
+    assert register(grant, lambda _: httpx.Response(201, json=ITEM)) == ITEM
+    assert (grant.folder / "bytes").exists()
+
+
+def test_the_same_digest_again_frees_the_new_bytes(grant: Grant) -> None:
+    assert register(grant, lambda _: httpx.Response(200, json=EARLIER)) == EARLIER
+    assert not grant.folder.exists()
+
+
+def test_a_refusal_frees_the_bytes(grant: Grant) -> None:
+    with pytest.raises(ConflictError):
+        register(grant, lambda _: httpx.Response(409, json={"detail": "Taken."}))
+    assert not grant.folder.exists()
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_a_failure_before_registering_frees_the_bytes(
+    grant: Grant, error: type[BaseException]
+) -> None:
+    session = Session(Login(url="http://127.0.0.1:1", token="t"))
+    with pytest.raises(error), session, register_folder(session, grant):
+        raise error
+    assert not grant.folder.exists()
+
+
+def answering_late(looked_up: httpx.Response | None) -> Answer:
+    """Lose the answer to the POST; answer the question that follows, or nothing more."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" or looked_up is None:
+            raise httpx.ReadTimeout("lost")
+        return looked_up
+
+    return answer
+
+
+def test_a_lost_answer_is_looked_up(grant: Grant) -> None:
+    assert register(grant, answering_late(httpx.Response(200, json=ITEM))) == ITEM
+    assert grant.folder.exists()
+
+
+def test_a_call_that_never_arrived_frees_the_bytes(grant: Grant) -> None:
+    with pytest.raises(UnavailableError, match="did not register"):
+        register(grant, answering_late(httpx.Response(404, json={})))
+    assert not grant.folder.exists()
+
+
+def test_bytes_stay_while_nobody_can_tell_whether_an_item_holds_them(grant: Grant) -> None:
+    with pytest.raises(UnavailableError):
+        register(grant, answering_late(None))
+    assert grant.folder.exists()
+
+
+def test_replacing_removes_another_digest_first(grant: Grant) -> None:
+    other = {**ITEM, "properties": {"skerry:prefix": "sandbox/a/e/", "skerry:digest": "d0"}}
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.method)
+        by_method = {
+            "GET": httpx.Response(200, json=other),
+            "DELETE": httpx.Response(204),
+            "POST": httpx.Response(201, json=ITEM),
+        }
+        return by_method[request.method]
+
+    register(grant, answer, replace=True)
+    assert seen == ["GET", "DELETE", "POST"]
