@@ -1,0 +1,52 @@
+"""`skerry down`: stop the platform of a data folder."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import click
+
+from skerry.cli.folder import data_option
+from skerry.cli.supervisor.lock import is_held
+from skerry.cli.supervisor.record import PlatformRecord, same_process
+from skerry.core.errors import UnavailableError
+from skerry.storage.layout import DataFolder
+
+_LIMIT_S = 20.0
+_STEP_S = 0.1
+
+
+@click.command()
+@data_option
+def down(data: Path) -> None:
+    """Stop the platform of a data folder and wait until it has ended.
+
+    \b
+    Example:
+      skerry down --data ~/skerry
+    """  # noqa: D301
+    folder = DataFolder(data)
+    if not is_held(folder):
+        click.echo(f"No platform runs on {folder.root}.")
+        return
+    record = PlatformRecord.read(folder)
+    if record is None or same_process(record.pid, record.created) is None:
+        raise UnavailableError(
+            f"A platform on {folder.root} is just starting or ending.",
+            remedy="Try again in some seconds.",
+        )
+    os.kill(record.pid, signal.SIGTERM)
+    _wait_until_free(folder, record.pid)
+    click.echo(f"Stopped the platform at {record.url}.")
+
+
+def _wait_until_free(folder: DataFolder, pid: int) -> None:
+    deadline = time.monotonic() + _LIMIT_S
+    while is_held(folder):
+        if time.monotonic() > deadline:
+            raise UnavailableError(
+                f"Process {pid} has not ended within {_LIMIT_S:.0f} s.",
+                remedy=f"Kill it with 'kill -9 {pid}'; the next start ends what it leaves.",
+            )
+        time.sleep(_STEP_S)

@@ -1,0 +1,126 @@
+"""One child process: its log, its pid file, its end with its parent's."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from skerry.cli.supervisor.leftovers import write_pid_file
+from skerry.cli.supervisor.plan import Part
+from skerry.storage.layout import DataFolder
+
+_PR_SET_PDEATHSIG = 1
+_LOG_LIMIT = 10_000_000
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+_STEADY_S = 60.0
+"""A child that lived this long has recovered: the next restart is immediate again."""
+
+
+class Child:
+    """A part's process, and the processes that replaced it when it died.
+
+    Parameters
+    ----------
+    part
+        What to start.
+    folder
+        Where its log and pid file go.
+    """
+
+    def __init__(self, part: Part, folder: DataFolder) -> None:
+        self.part = part
+        self.restarts = 0
+        self.log = folder.logs / f"{part.name}.log"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._pause = _FIRST_PAUSE_S
+        self._due: float | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the last process ended, None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def start(self) -> None:
+        """Start the process in a session of its own; its output is appended to the log."""
+        if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        if self.part.record.beat is not None:
+            self.part.record.beat.unlink(missing_ok=True)
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self.part.command,
+                env=self.part.environment,
+                cwd=self._folder.run,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=end_with_parent(),  # noqa: PLW1509 - we start no threads
+            )
+        self._started = time.monotonic()
+        self._due = None
+        write_pid_file(self._folder, self.part.name, self._process.pid)
+
+    def revive(self) -> bool:
+        """Start a died process again when its pause is over; return whether it was started.
+
+        The pause doubles from 0.5 s to 30 s while it keeps dying.
+        """
+        now = time.monotonic()
+        if self.alive:
+            return False
+        if self._due is None:
+            if now - self._started > _STEADY_S:
+                self._pause = _FIRST_PAUSE_S
+            self._due = now + self._pause
+            self._pause = min(self._pause * 2, _LONGEST_PAUSE_S)
+        if now < self._due:
+            return False
+        self.restarts += 1
+        self.start()
+        return True
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM."""
+        if self._process is not None and self.alive:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """Send SIGKILL and take note of the end."""
+        if self._process is not None and self.alive:
+            self._process.kill()
+            self._process.wait()
+
+    def last_lines(self, count: int = 8) -> list[str]:
+        """Return the end of the log, for a message."""
+        try:
+            text = self.log.read_bytes()[-4000:].decode(errors="replace")
+        except FileNotFoundError:
+            return []
+        return text.splitlines()[-count:]
+
+
+def end_with_parent() -> Callable[[], None] | None:
+    """Return what makes a new process receive SIGTERM when this one dies, where that exists."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)  # loaded now: after the fork it is too late
+    parent = os.getpid()
+
+    def ask_kernel() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died in between
+            os._exit(1)
+
+    return ask_kernel

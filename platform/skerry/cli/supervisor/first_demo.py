@@ -1,0 +1,95 @@
+"""The demo that a newcomer's first start runs, once in the life of a data folder."""
+
+import json
+import os
+import subprocess
+import sys
+
+import httpx
+from rich.console import Console
+
+from skerry.cli.supervisor.child import end_with_parent
+from skerry.cli.supervisor.plan import Plan
+from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX
+from skerry.core.time import format_time, utc_now
+
+_TIMEOUT_S = 10.0
+
+
+class FirstDemo:
+    """Runs ``skerry demo`` beside the platform when there is nothing in it yet.
+
+    Parameters
+    ----------
+    plan
+        The platform, which is ready.
+    console
+        Where the demo's progress and at last the link to the map go.
+    """
+
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self._plan = plan
+        self._console = console
+        self._marker = plan.folder.state / "demo"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._decided = False
+
+    def advance(self) -> None:
+        """Start the demo if it is due, and say the last word when it has ended."""
+        if not self._decided:
+            self._decided = True
+            if not self._marker.exists() and self._is_empty():
+                self._start()
+        elif self._process is not None and self._process.poll() is not None:
+            self._finish(self._process.returncode)
+            self._process = None
+
+    def _start(self) -> None:
+        self._console.print("\nThis data folder is empty: a simulated scene goes down the road.")
+        environment = dict(os.environ) | {
+            "SKERRY_DATA": str(self._plan.folder.root),
+            "SKERRY_INSTANCE": self._plan.credentials.instance,
+            "SKERRY_PART": "demo",
+            "PYTHONUNBUFFERED": "1",
+        }
+        for other in ("SKERRY_URL", "SKERRY_TOKEN"):
+            environment.pop(other, None)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "skerry.cli", "demo"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=end_with_parent(),  # noqa: PLW1509 - we start no threads
+        )
+
+    def _finish(self, code: int) -> None:
+        """Note that the demo was there, and print the link to the map as the last line."""
+        if code != 0:
+            self._console.print(
+                f"The demo ended with exit code {code}; 'skerry demo' tries it again."
+            )
+            return
+        self._marker.write_text(format_time(utc_now()))
+        self._console.print(f"\nSee it on the map: {self._map_link()}", soft_wrap=True)
+
+    def _map_link(self) -> str:
+        """Return the link that the demo left, else that of the map page."""
+        try:
+            left = json.loads((self._plan.folder.run / "demo.json").read_text())
+            return str(left["map"])
+        except (OSError, ValueError, KeyError):
+            return f"{self._plan.public_url}{DASHBOARDS_PREFIX}/map"
+
+    def _is_empty(self) -> bool:
+        """Return whether catalogue and production hold nothing at all."""
+        token = json.loads(self._plan.folder.owner.read_text())["token"]
+        api = f"http://127.0.0.1:{self._plan.ports.api}{API_PREFIX}"
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(headers=headers, timeout=_TIMEOUT_S, trust_env=False) as client:
+            for path, member in (
+                ("/stac/collections", "collections"),
+                ("/production/releases", "releases"),
+            ):
+                response = client.get(f"{api}{path}")
+                if response.is_error or response.json().get(member):
+                    return False
+        return True

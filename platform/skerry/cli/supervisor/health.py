@@ -1,0 +1,47 @@
+"""Asking a part whether it answers: one request, or a look at the file that it touches."""
+
+import time
+from pathlib import Path
+
+import httpx
+
+from skerry.cli.supervisor.record import PartRecord
+
+_TIMEOUT_S = 2.0
+_BEAT_S = 15.0
+"""The worker touches its file every 2 s; later than this it is taken for dead."""
+
+
+def ask_health(record: PartRecord, *, address: str | None = None) -> str | None:
+    """Return None if the part answers, else in a few words what is wrong.
+
+    Parameters
+    ----------
+    record
+        The part.
+    address
+        Ask here instead of at its public address.
+    """
+    if record.beat is not None:
+        return _look_at_beat(record.beat)
+    url = address or record.health
+    return _request(url) if url else "has no health address"
+
+
+def _request(url: str) -> str | None:
+    try:
+        # Loopback never goes through a proxy that the environment names.
+        response = httpx.get(url, timeout=_TIMEOUT_S, trust_env=False)
+    except httpx.TimeoutException:
+        return f"does not answer within {_TIMEOUT_S:.0f} s"
+    except httpx.HTTPError:
+        return "does not answer"
+    return None if response.status_code == httpx.codes.OK else f"answers {response.status_code}"
+
+
+def _look_at_beat(beat: Path) -> str | None:
+    try:
+        age = time.time() - beat.stat().st_mtime
+    except FileNotFoundError:
+        return "has not reported yet"
+    return None if age < _BEAT_S else f"has not reported for {age:.0f} s"

@@ -1,0 +1,121 @@
+"""Ending processes that a killed platform, hub or gateway left behind.
+
+Two ways to know them, both proof against process ids that were given to somebody else: pid files
+that also hold the process's start time, and the data folder's mark in their environment, which
+everything that descends from a part inherits.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import psutil
+from pydantic import BaseModel, ValidationError
+
+from skerry.cli.supervisor.private_file import write_private
+from skerry.cli.supervisor.record import same_process
+from skerry.storage.layout import DataFolder
+
+INSTANCE_MARK = "SKERRY_INSTANCE"
+"""Environment variable that all processes of one data folder share."""
+
+PART_MARK = "SKERRY_PART"
+"""Environment variable that names the part from which a process descends."""
+
+
+class PidFile(BaseModel):
+    """A process that can be recognised again."""
+
+    pid: int
+    created: float
+
+
+def write_pid_file(folder: DataFolder, name: str, pid: int) -> None:
+    """Record a living process under ``run/pids/<name>.json``."""
+    pids = folder.run / "pids"
+    pids.mkdir(mode=0o700, exist_ok=True)
+    created = psutil.Process(pid).create_time()
+    write_private(pids / f"{name}.json", PidFile(pid=pid, created=created).model_dump_json())
+
+
+def end_leftovers(folder: DataFolder, instance: str, *, grace: float = 3.0) -> int:
+    """End every process of this data folder that still lives, and forget the pid files.
+
+    Parameters
+    ----------
+    folder
+        The data folder, whose lock the caller holds.
+    instance
+        The data folder's mark.
+    grace
+        Seconds between SIGTERM and SIGKILL.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    found = {process.pid: process for process in _find_recorded(folder)}
+    found |= {process.pid: process for process in find_marked(instance)}
+    for pid in _own_line():
+        found.pop(pid, None)
+    end_processes(found.values(), grace=grace)
+    for path in (folder.run / "pids").glob("*"):
+        path.unlink(missing_ok=True)
+    return len(found)
+
+
+def find_marked(instance: str, *, part: str | None = None) -> list[psutil.Process]:
+    """Return this user's processes that carry the mark, of one part or of all."""
+    marked = []
+    for process in psutil.process_iter():
+        try:
+            if process.uids().real != os.getuid():
+                continue
+            environment = process.environ()
+        except (psutil.Error, OSError):
+            continue
+        if environment.get(INSTANCE_MARK) == instance and (
+            part is None or environment.get(PART_MARK) == part
+        ):
+            marked.append(process)
+    return marked
+
+
+def end_processes(processes: Iterable[psutil.Process], *, grace: float) -> None:
+    """Ask processes to end, and kill those that have not after `grace` seconds."""
+    asked = list(processes)
+    for process in asked:
+        _signal(process, psutil.Process.terminate)
+    _, alive = psutil.wait_procs(asked, timeout=grace)
+    for process in alive:
+        _signal(process, psutil.Process.kill)
+    psutil.wait_procs(alive, timeout=grace)
+
+
+def _signal(process: psutil.Process, send: Callable[[psutil.Process], None]) -> None:
+    with suppress(psutil.Error):
+        send(process)
+
+
+def _find_recorded(folder: DataFolder) -> list[psutil.Process]:
+    """Return the processes of the pid files, with all that descend from them."""
+    found: list[psutil.Process] = []
+    for path in (folder.run / "pids").glob("*.json"):
+        try:
+            noted = PidFile.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            continue
+        process = same_process(noted.pid, noted.created)
+        if process is not None:
+            try:
+                found += [process, *process.children(recursive=True)]
+            except psutil.Error:
+                continue
+    return found
+
+
+def _own_line() -> list[int]:
+    """Return the pids of this process and of those it descends from: never to be ended."""
+    this = psutil.Process()
+    return [this.pid, *(parent.pid for parent in this.parents())]

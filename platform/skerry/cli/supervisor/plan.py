@@ -1,0 +1,272 @@
+"""What is to be started: each part's command, environment and sign of life."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import skerry
+from skerry.cli.supervisor.credentials import Credentials
+from skerry.cli.supervisor.leftovers import INSTANCE_MARK, PART_MARK
+from skerry.cli.supervisor.ports import LOOPBACK, InternalPorts
+from skerry.cli.supervisor.private_file import write_private
+from skerry.cli.supervisor.proxy_program import find_proxy_command
+from skerry.cli.supervisor.record import GatewayRecord, PartRecord
+from skerry.core.hub_settings import GatewaySettings, HubService, HubSettings
+from skerry.core.settings import DEFAULT_PROJECT, GATEWAY_PREFIX
+from skerry.storage.layout import DataFolder
+
+ISOLATION = "none"
+"""What separates notebooks and runs from the platform: one machine means one person."""
+
+PART_NAMES = ("gateway", "api", "maps", "worker", "dashboards", "hub")
+
+_PACKAGE = Path(skerry.__file__).parent
+_MODULES = {
+    "api": "skerry.services.api",
+    "maps": "skerry.services.maps",
+    "worker": "skerry.services.worker",
+    "dashboards": "skerry.dashboards",
+}
+_WEB_FACES = ("api", "maps", "dashboards")
+# A platform started from a notebook server's terminal must not take that server's identity.
+_NOT_INHERITED = ("JUPYTERHUB_", "JPY_", "DASK_GATEWAY__", "CONFIGPROXY_")
+_OWN_IDENTITY = frozenset({"SKERRY_TOKEN", "SKERRY_URL", "SKERRY_RUN", INSTANCE_MARK, PART_MARK})
+
+
+@dataclass(frozen=True)
+class Part:
+    """One child process.
+
+    Attributes
+    ----------
+    record
+        Its name and sign of life, as ``skerry status`` asks for it.
+    command
+        Words that start it.
+    environment
+        Its whole environment.
+    internal_health
+        Loopback address that answers 200 when it is ready; None for the worker.
+    """
+
+    record: PartRecord
+    command: list[str]
+    environment: dict[str, str] = field(repr=False)
+    internal_health: str | None
+
+    @property
+    def name(self) -> str:
+        """The part's name."""
+        return self.record.name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that one start of a platform has decided.
+
+    Attributes
+    ----------
+    folder, credentials, ports, public_url
+        What the parts are told.
+    """
+
+    folder: DataFolder
+    credentials: Credentials
+    password: str = field(repr=False)
+    ports: InternalPorts
+    public_url: str
+
+    @property
+    def hub_api(self) -> str:
+        """The hub's API, internally."""
+        return f"http://{LOOPBACK}:{self.ports.hub}/hub/api"
+
+    @property
+    def gateway(self) -> GatewayRecord:
+        """Where clients of the gateway connect."""
+        return GatewayRecord(
+            address=f"{self.public_url}{GATEWAY_PREFIX}",
+            proxy_address=f"tls://{LOOPBACK}:{self.ports.gateway_scheduler}",
+        )
+
+    def parts(self, names: tuple[str, ...] = PART_NAMES) -> list[Part]:
+        """Return the parts in the order of their start; the hub comes last."""
+        return [self._describe(name) for name in PART_NAMES if name in names]
+
+    def write_settings(self) -> None:
+        """Write what the hub's and the gateway's configuration files read."""
+        write_private(self._hub_file, self._hub_settings().model_dump_json(indent=1))
+        write_private(self._gateway_file, self._gateway_settings().model_dump_json(indent=1))
+
+    @property
+    def _hub_file(self) -> Path:
+        return self.folder.state / "hub.json"
+
+    @property
+    def _gateway_file(self) -> Path:
+        return self.folder.state / "gateway.json"
+
+    def _describe(self, name: str) -> Part:
+        if name == "hub":
+            return self._describe_hub()
+        if name == "gateway":
+            return self._describe_gateway()
+        return self._describe_service(name)
+
+    def _describe_hub(self) -> Part:
+        return Part(
+            record=PartRecord(
+                name="hub", url=f"{self.public_url}/", health=f"{self.public_url}/hub/health"
+            ),
+            command=_python("jupyterhub", "-f", str(_PACKAGE / "hub" / "jupyterhub_config.py")),
+            environment=self._common("hub") | {"SKERRY_HUB_SETTINGS": str(self._hub_file)},
+            internal_health=f"http://{LOOPBACK}:{self.ports.hub}/hub/health",
+        )
+
+    def _describe_gateway(self) -> Part:
+        config = _PACKAGE / "hub" / "gateway_config.py"
+        return Part(
+            record=PartRecord(
+                name="gateway",
+                url=f"{self.gateway.address}/",
+                health=f"{self.gateway.address}/api/health",
+            ),
+            command=_python("dask_gateway_server", "-f", str(config)),
+            environment=self._common("gateway")
+            | self._hub_variables("dask-gateway", self.ports.gateway_api)
+            | {"SKERRY_GATEWAY_SETTINGS": str(self._gateway_file)},
+            internal_health=f"http://{LOOPBACK}:{self.ports.gateway_api}/api/health",
+        )
+
+    def _describe_service(self, name: str) -> Part:
+        has_face = name in _WEB_FACES
+        port = getattr(self.ports, name) if has_face else 0
+        path = f"/services/{name}"
+        beat = None if has_face else self.folder.run / f"{name}.ready"
+        return Part(
+            record=PartRecord(
+                name=name,
+                url=f"{self.public_url}{path}/" if has_face else "",
+                health=f"{self.public_url}{path}/health" if has_face else None,
+                beat=beat,
+            ),
+            command=_python(_MODULES[name]),
+            environment=self._common(name)
+            | self._hub_variables(name, port)
+            | self._gateway_variables()
+            | {"SKERRY_SERVICE_PORT": str(port)},
+            internal_health=f"http://{LOOPBACK}:{port}{path}/health" if has_face else None,
+        )
+
+    def _common(self, name: str) -> dict[str, str]:
+        """Return the environment that every part has."""
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(_NOT_INHERITED) and key not in _OWN_IDENTITY
+        }
+        programs = str(Path(sys.executable).parent)
+        no_proxy = [inherited.get("NO_PROXY", inherited.get("no_proxy", "")), "127.0.0.1,localhost"]
+        return inherited | {
+            "PATH": f"{programs}{os.pathsep}{inherited.get('PATH', os.defpath)}",
+            "NO_PROXY": ",".join(filter(None, no_proxy)),
+            "PYTHONUNBUFFERED": "1",
+            "SKERRY_DATA": str(self.folder.root),
+            "SKERRY_PUBLIC_URL": self.public_url,
+            "SKERRY_OWNER": self.credentials.owner,
+            "SKERRY_ISOLATION": ISOLATION,
+            INSTANCE_MARK: self.credentials.instance,
+            PART_MARK: name,
+        }
+
+    def _hub_variables(self, service: str, port: int) -> dict[str, str]:
+        """Return what JupyterHub itself would tell a service that it starts."""
+        prefix = f"/services/{service}/"
+        access = json.dumps(["access:services", f"access:services!service={service}"])
+        return {
+            "JUPYTERHUB_SERVICE_NAME": service,
+            "JUPYTERHUB_API_TOKEN": self.credentials.service_tokens[service],
+            "JUPYTERHUB_API_URL": self.hub_api,
+            "JUPYTERHUB_BASE_URL": "/",
+            "JUPYTERHUB_HOST": "",
+            "JUPYTERHUB_PUBLIC_HUB_URL": f"{self.public_url}/hub/",
+            "JUPYTERHUB_PUBLIC_URL": f"{self.public_url}{prefix}",
+            "JUPYTERHUB_SERVICE_PREFIX": prefix,
+            "JUPYTERHUB_SERVICE_URL": f"http://{LOOPBACK}:{port}" if port else "",
+            "JUPYTERHUB_CLIENT_ID": f"service-{service}",
+            "JUPYTERHUB_OAUTH_CALLBACK_URL": f"{prefix}oauth_callback",
+            "JUPYTERHUB_OAUTH_ACCESS_SCOPES": access,
+            "JUPYTERHUB_OAUTH_SCOPES": access,
+            "JUPYTERHUB_OAUTH_CLIENT_ALLOWED_SCOPES": "[]",
+        }
+
+    def _gateway_variables(self) -> dict[str, str]:
+        return {
+            "DASK_GATEWAY__ADDRESS": self.gateway.address,
+            "DASK_GATEWAY__PROXY_ADDRESS": self.gateway.proxy_address,
+            "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
+        }
+
+    def _hub_settings(self) -> HubSettings:
+        return HubSettings(
+            public_url=self.public_url,
+            hub_url=f"http://{LOOPBACK}:{self.ports.hub}",
+            proxy_api_url=f"http://{LOOPBACK}:{self.ports.proxy_api}",
+            proxy_command=find_proxy_command(),
+            proxy_token=self.credentials.proxy_token,
+            proxy_pid_file=self.folder.run / "pids" / "proxy.pid",
+            database=self.folder.state / "hub.sqlite",
+            cookie_secret=self.folder.state / "cookie_secret",
+            users=self.folder.users,
+            notebooks=_find_notebooks(),
+            owner=self.credentials.owner,
+            password=self.password,
+            project=DEFAULT_PROJECT,
+            services=self._hub_services(),
+            gateway_dashboards_port=self.ports.gateway_dashboards,
+            user_environment={
+                "SKERRY_URL": self.public_url,
+                "DASK_GATEWAY__PROXY_ADDRESS": self.gateway.proxy_address,
+                INSTANCE_MARK: self.credentials.instance,
+                PART_MARK: "user",
+            },
+        )
+
+    def _hub_services(self) -> list[HubService]:
+        ports = {
+            "dask-gateway": self.ports.gateway_api,
+            **{name: getattr(self.ports, name) for name in _WEB_FACES},
+        }
+        return [
+            HubService(
+                name=name,
+                token=token,
+                url=f"http://{LOOPBACK}:{ports[name]}" if name in ports else None,
+            )
+            for name, token in self.credentials.service_tokens.items()
+        ]
+
+    def _gateway_settings(self) -> GatewaySettings:
+        return GatewaySettings(
+            api_address=f"{LOOPBACK}:{self.ports.gateway_api}",
+            dashboards_address=f"{LOOPBACK}:{self.ports.gateway_dashboards}",
+            scheduler_address=f"{LOOPBACK}:{self.ports.gateway_scheduler}",
+            prefix=GATEWAY_PREFIX,
+            clusters=self.folder.clusters,
+            cluster_environment={
+                INSTANCE_MARK: self.credentials.instance,
+                PART_MARK: "gateway",
+            },
+        )
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _find_notebooks() -> Path:
+    """Return the notebooks of a wheel, else those of the checkout."""
+    packaged = _PACKAGE / "notebooks"
+    return packaged if packaged.is_dir() else _PACKAGE.parents[1] / "notebooks"

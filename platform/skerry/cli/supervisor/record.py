@@ -1,0 +1,91 @@
+"""What a running platform says about itself in ``run/platform.json``: no secrets in it."""
+
+from pathlib import Path
+from typing import Self
+
+import psutil
+from pydantic import BaseModel, ValidationError
+
+from skerry.cli.supervisor.private_file import write_private
+from skerry.storage.layout import DataFolder
+
+
+class PartRecord(BaseModel):
+    """How to ask one part whether it answers.
+
+    Attributes
+    ----------
+    name
+        ``api``, ``maps``, ...
+    url
+        Its public address; empty for the worker.
+    health
+        Public address that answers 200 when it is ready, or
+    beat
+        the file that it touches every 2 s while it works.
+    """
+
+    name: str
+    url: str
+    health: str | None = None
+    beat: Path | None = None
+
+
+class GatewayRecord(BaseModel):
+    """Where clients of Dask Gateway connect."""
+
+    address: str
+    proxy_address: str
+
+
+class PlatformRecord(BaseModel):
+    """A running platform.
+
+    Attributes
+    ----------
+    pid, created
+        The supervisor's process id and start time (seconds since the epoch).
+    ready
+        Whether the start was completed, with the owner's token written.
+    """
+
+    pid: int
+    created: float
+    url: str
+    user: str
+    ready: bool = False
+    gateway: GatewayRecord
+    parts: list[PartRecord]
+
+    @staticmethod
+    def path(folder: DataFolder) -> Path:
+        """Return where the record stands."""
+        return folder.run / "platform.json"
+
+    @classmethod
+    def read(cls, folder: DataFolder) -> Self | None:
+        """Return the record, or None if there is none that can be read."""
+        try:
+            return cls.model_validate_json(cls.path(folder).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def write(self, folder: DataFolder) -> None:
+        """Write the record."""
+        write_private(self.path(folder), self.model_dump_json(indent=1))
+
+    def is_alive(self) -> bool:
+        """Return whether the supervisor that wrote this still lives (not another of its pid)."""
+        return same_process(self.pid, self.created) is not None
+
+
+def same_process(pid: int, created: float) -> psutil.Process | None:
+    """Return the process if it lives and is the one that started at `created`, else None."""
+    try:
+        process = psutil.Process(pid)
+        # The kernel counts in ticks of 10 ms.
+        if abs(process.create_time() - created) < 0.05:  # noqa: PLR2004
+            return process
+    except psutil.Error:
+        pass
+    return None

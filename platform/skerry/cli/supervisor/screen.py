@@ -1,0 +1,74 @@
+"""What the person sees while the platform starts: a live line a part, or plain lines in a log."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+_STYLES = {"ready": "green", "starting": "yellow", "died": "red", "waiting": "dim"}
+
+
+class Screen:
+    """The parts' states, one line each.
+
+    On a terminal the lines change in place; elsewhere each change is printed once.
+
+    Parameters
+    ----------
+    console
+        Where to write.
+    names
+        The parts in order.
+    """
+
+    def __init__(self, console: Console, names: list[str]) -> None:
+        self.console = console
+        self._states = dict.fromkeys(names, ("waiting", ""))
+        self._began = time.monotonic()
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, name: str, state: str, detail: str = "") -> None:
+        """Say what a part does now: ``starting``, ``ready``, ``died``.
+
+        Parameters
+        ----------
+        name
+            The part.
+        state
+            One word.
+        detail
+            A few words more; elapsed seconds are added when it becomes ready.
+        """
+        if self._states.get(name, ("", ""))[0] == state:
+            return
+        if state == "ready" and not detail:
+            detail = f"{time.monotonic() - self._began:.1f} s"
+        self._states[name] = (state, detail)
+        if self._live is not None:
+            self._live.update(self._draw(), refresh=True)
+        else:
+            self.console.print(f"{name:<11}{state:<10}{detail}".rstrip(), highlight=False)
+
+    def _draw(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for name, (state, detail) in self._states.items():
+            style = _STYLES.get(state, "")
+            table.add_row(name, f"[{style}]{state}[/]" if style else state, f"[dim]{detail}[/]")
+        return table

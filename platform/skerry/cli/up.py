@@ -1,0 +1,161 @@
+"""`skerry up`: start the platform on this machine and stay with it."""
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from skerry.cli.folder import data_option
+from skerry.cli.supervisor.credentials import Credentials, load_password
+from skerry.cli.supervisor.first_demo import FirstDemo
+from skerry.cli.supervisor.leftovers import end_leftovers
+from skerry.cli.supervisor.lock import hold_lock
+from skerry.cli.supervisor.owner import write_owner_login
+from skerry.cli.supervisor.plan import ISOLATION, PART_NAMES, Plan
+from skerry.cli.supervisor.ports import InternalPorts, check_host, check_port
+from skerry.cli.supervisor.record import PlatformRecord
+from skerry.cli.supervisor.screen import Screen
+from skerry.cli.supervisor.watch import StopRequestedError, Supervisor
+from skerry.core.errors import InvalidInputError
+from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, DEFAULT_PORT
+from skerry.storage.layout import DataFolder
+
+_PRIVATE_UMASK = 0o077
+
+
+@click.command()
+@data_option
+@click.option(
+    "--port",
+    type=int,
+    default=DEFAULT_PORT,
+    envvar="SKERRY_PORT",
+    show_default=True,
+    show_envvar=True,
+    help="The one public port; all others are free ones and internal.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option(
+    "--demo-when-empty",
+    is_flag=True,
+    help="On an empty data folder, send a simulated scene down the whole road first.",
+)
+def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
+    """Start the platform on this machine and stay with it; Ctrl-C ends it.
+
+    The developer's variable SKERRY_PARTS (such as "gateway,hub") starts only some of its parts.
+
+    \b
+    Example:
+      skerry up --data ~/skerry --port 8080
+    """  # noqa: D301
+    os.umask(_PRIVATE_UMASK)
+    console = Console()
+    host = check_host(host)
+    names = _choose_parts(os.environ.get("SKERRY_PARTS", ""))
+    folder = DataFolder(data)
+    folder.create()
+    with hold_lock(folder):
+        credentials = Credentials.load(folder)
+        ended = end_leftovers(folder, credentials.instance)
+        if ended:
+            console.print(f"Ended {ended} processes that an earlier platform left behind.")
+        check_port(host, port)
+        plan = Plan(
+            folder=folder,
+            credentials=credentials,
+            password=load_password(folder),
+            ports=InternalPorts.choose(),
+            public_url=f"http://{host}:{port}",
+        )
+        _migrate(folder)
+        _run_platform(plan, names, console, demo_when_empty=demo_when_empty)
+
+
+def _run_platform(
+    plan: Plan, names: tuple[str, ...], console: Console, *, demo_when_empty: bool
+) -> None:
+    """Start the parts, watch them until a signal arrives, end them."""
+    plan.write_settings()
+    parts = plan.parts(names)
+    record = _describe(plan, names)
+    demo = FirstDemo(plan, console) if demo_when_empty else None
+    screen = Screen(console, [part.name for part in parts])
+    supervisor = Supervisor(plan, parts, screen)
+    supervisor.obey_signals()
+    record.write(plan.folder)
+    try:
+        with suppress(StopRequestedError):
+            with screen:
+                supervisor.start()
+            if "hub" in names:
+                write_owner_login(plan)
+            record.model_copy(update={"ready": True}).write(plan.folder)
+            _print_addresses(console, plan)
+            supervisor.watch(demo.advance if demo else lambda: None)
+    finally:
+        console.print("Stopping ...")
+        began = time.monotonic()
+        supervisor.stop()
+        PlatformRecord.path(plan.folder).unlink(missing_ok=True)
+        console.print(f"Stopped after {time.monotonic() - began:.1f} s.")
+
+
+def _choose_parts(wanted: str) -> tuple[str, ...]:
+    """Return the parts to start: all, or those that a developer names."""
+    if not wanted:
+        return PART_NAMES
+    names = tuple(name.strip() for name in wanted.split(","))
+    for name in names:
+        if name not in PART_NAMES:
+            raise InvalidInputError(
+                f"SKERRY_PARTS names {name!r}, which is no part of the platform.",
+                remedy=f"The parts are {', '.join(PART_NAMES)}.",
+            )
+    return names
+
+
+def _migrate(folder: DataFolder) -> None:
+    """Bring the database to this Skerry's schema."""
+    from skerry.storage.migrate import upgrade
+
+    upgrade(folder)
+
+
+def _describe(plan: Plan, names: tuple[str, ...]) -> PlatformRecord:
+    """Return the record of this process and its parts, not yet ready."""
+    import psutil
+
+    pid = os.getpid()
+    return PlatformRecord(
+        pid=pid,
+        created=psutil.Process(pid).create_time(),
+        url=plan.public_url,
+        user=plan.credentials.owner,
+        gateway=plan.gateway,
+        parts=[part.record for part in plan.parts(names)],
+    )
+
+
+def _print_addresses(console: Console, plan: Plan) -> None:
+    """Print where everything is and how to log in."""
+    url = plan.public_url
+    table = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("Notebooks", f"{url}/"),
+        ("Dashboard", f"{url}{DASHBOARDS_PREFIX}/"),
+        ("Catalogue", f"{url}{API_PREFIX}/stac"),
+        ("API", f"{url}{API_PREFIX}/"),
+        ("User", plan.credentials.owner),
+        ("Password", f"{plan.password}   (kept in {plan.folder.password})"),
+        ("Data", str(plan.folder.root)),
+        ("Isolation", f"{ISOLATION} (one machine means one person)"),
+    ):
+        table.add_row(f"[bold]{name}[/]", value)
+    console.print()
+    console.print(table, soft_wrap=True, highlight=False)
+    console.print("\nCtrl-C or 'skerry down' ends it.", highlight=False)

@@ -1,0 +1,126 @@
+"""What the hub's and the gateway's configuration files are told by whoever starts them.
+
+On one machine ``skerry up`` writes these as JSON beside the secrets; on Kubernetes the chart does.
+"""
+
+import os
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from skerry.core.errors import UnavailableError
+
+
+class HubService(BaseModel):
+    """One external service as the hub knows it.
+
+    Attributes
+    ----------
+    name
+        The service's name; with `url` the proxy routes ``/services/<name>/`` to it.
+    token
+        The service's own hub API token.
+    url
+        Where it listens, internally; None for one without a web face.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    token: str
+    url: str | None = None
+
+
+class _FileSettings(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    @classmethod
+    def from_environment(cls, variable: str) -> Self:
+        """Read the JSON file that an environment variable names.
+
+        Raises
+        ------
+        UnavailableError
+            If the variable is not set.
+        """
+        named = os.environ.get(variable)
+        if not named:
+            raise UnavailableError(
+                f"{variable} is not set.",
+                remedy="Start the platform with 'skerry up', which sets it.",
+            )
+        return cls.model_validate_json(Path(named).read_bytes())
+
+
+class HubSettings(_FileSettings):
+    """Everything that the hub's configuration needs to know.
+
+    Attributes
+    ----------
+    public_url
+        The platform's one public address, no trailing slash.
+    hub_url, proxy_api_url
+        Loopback addresses of the hub and of the proxy's routing table.
+    proxy_command
+        Words that start configurable-http-proxy: node and the script.
+    proxy_token
+        Secret between hub and proxy.
+    proxy_pid_file, database, cookie_secret, users, notebooks
+        Files and folders: the proxy's pid, the hub's database, its cookie secret, the home
+        folders, and the notebooks that a new home receives.
+    owner, password
+        The one account.
+    project
+        The account on whose behalf runs act; it cannot log in.
+    services
+        The platform's other parts.
+    gateway_dashboards_port
+        Loopback port where the gateway shows Dask dashboards, for user servers only.
+    user_environment
+        Environment of user servers, beyond what the hub gives them.
+    """
+
+    public_url: str
+    hub_url: str
+    proxy_api_url: str
+    proxy_command: list[str]
+    proxy_token: str
+    proxy_pid_file: Path
+    database: Path
+    cookie_secret: Path
+    users: Path
+    notebooks: Path
+    owner: str
+    password: str
+    project: str
+    services: list[HubService]
+    gateway_dashboards_port: int
+    user_environment: dict[str, str]
+
+
+class GatewaySettings(_FileSettings):
+    """Everything that the gateway's configuration needs to know.
+
+    Attributes
+    ----------
+    api_address
+        ``host:port`` of the gateway's API, which the hub's proxy routes to.
+    dashboards_address
+        ``host:port`` where Dask dashboards answer; user servers only are sent here.
+    scheduler_address
+        ``host:port`` of the TLS proxy to schedulers.
+    prefix
+        The API's public path, no trailing slash.
+    clusters
+        Folder of the clusters' working folders.
+    cluster_environment
+        Environment of schedulers and workers.
+    """
+
+    api_address: str
+    dashboards_address: str
+    scheduler_address: str
+    prefix: str
+    clusters: Path
+    cluster_environment: dict[str, str]

@@ -1,0 +1,21 @@
+"""Who may log in: the one person of this machine, with the generated password."""
+
+from typing import Any
+
+from skerry.core.hub_settings import HubSettings
+from skerry.core.scopes import PROJECTS_GROUP
+
+
+def set_accounts(config: Any, settings: HubSettings) -> None:
+    """Allow the owner alone; the project account exists, but no password opens it.
+
+    The shared password would let anyone be anyone, so exactly one name is allowed, and accounts
+    that the database knows (`allow_existing_users`) are not allowed for that reason.
+    """
+    config.JupyterHub.authenticator_class = "shared-password"
+    config.SharedPasswordAuthenticator.user_password = settings.password
+    config.Authenticator.allow_all = False
+    config.Authenticator.allow_existing_users = False
+    config.Authenticator.allowed_users = {settings.owner}
+    config.Authenticator.admin_users = set()
+    config.JupyterHub.load_groups = {PROJECTS_GROUP: {"users": [settings.project]}}

@@ -1,0 +1,74 @@
+"""Dask Gateway on one machine: addresses, login, processes, limits."""
+
+import os
+import sys
+from typing import Any
+
+import psutil
+
+from skerry.core.hub_settings import GatewaySettings
+
+_GIB = 1024**3
+_MAX_WORKERS = 8
+_IDLE_SECONDS = 900
+
+
+def set_addresses(config: Any, settings: GatewaySettings) -> None:
+    """Bind the API (public through the hub's proxy), dashboards and schedulers to loopback."""
+    config.DaskGateway.address = settings.api_address
+    config.DaskGateway.log_level = "INFO"
+    config.Proxy.address = settings.dashboards_address
+    config.Proxy.tcp_address = settings.scheduler_address
+    config.Proxy.log_level = "warn"
+
+
+def set_authentication(config: Any, settings: GatewaySettings) -> None:
+    """Ask the hub who a token belongs to; address and service name come from the environment."""
+    config.DaskGateway.authenticator_class = "skerry.hub.gateway_auth.HubTokenAuthenticator"
+    config.HubTokenAuthenticator.public_prefix = settings.prefix
+
+
+def set_clusters(config: Any, settings: GatewaySettings) -> None:
+    """Start schedulers and workers as processes of this machine's user.
+
+    distributed has no ``dask-scheduler`` and ``dask-worker`` scripts any more.
+    """
+    config.DaskGateway.backend_class = "dask_gateway_server.backends.local.UnsafeLocalBackend"
+    config.LocalBackend.clusters_directory = str(settings.clusters)
+    config.LocalBackend.sigint_timeout = 2
+    config.LocalBackend.sigterm_timeout = 2
+    config.LocalBackend.sigkill_timeout = 1
+    # The internal side of the API: schedulers report there.
+    config.DBBackendBase.api_url = f"http://{settings.api_address}/api"
+    config.ClusterConfig.scheduler_cmd = [sys.executable, "-m", "dask", "scheduler"]
+    config.ClusterConfig.worker_cmd = [sys.executable, "-m", "dask", "worker"]
+    config.ClusterConfig.environment = settings.cluster_environment
+
+
+def set_limits(config: Any) -> None:
+    """Keep a cluster within what this machine has."""
+    workers = count_workers()
+    config.ClusterConfig.worker_cores = 1
+    config.ClusterConfig.worker_memory = worker_memory(psutil.virtual_memory().total, workers)
+    config.ClusterConfig.scheduler_memory = _GIB
+    config.ClusterConfig.cluster_max_workers = workers
+    config.ClusterConfig.idle_timeout = _IDLE_SECONDS
+    config.ClusterConfig.adaptive_period = 1
+
+
+def count_workers() -> int:
+    """Return how many workers a cluster may have: one a core, at least 2 and at most 8."""
+    return min(max(os.cpu_count() or 1, 2), _MAX_WORKERS)
+
+
+def worker_memory(total: int, workers: int) -> int:
+    """Return a worker's memory limit in bytes: half the machine shared, 1 to 2 GiB each.
+
+    Parameters
+    ----------
+    total
+        The machine's memory in bytes.
+    workers
+        How many workers share it.
+    """
+    return min(max(total // 2 // workers, _GIB), 2 * _GIB)

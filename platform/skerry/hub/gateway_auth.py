@@ -1,0 +1,62 @@
+"""Who may use the gateway: whoever shows a hub token that may access it; nobody else, nowhere."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from dask_gateway_server.auth import JupyterHubAuthenticator, unauthorized
+from dask_gateway_server.routes import default_routes
+from traitlets import Unicode
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+HEALTH = "/api/health"
+"""The one path that answers without credentials."""
+
+
+class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
+    """JupyterHub's authenticator, made to answer 401 wherever credentials lack or are wrong.
+
+    The hub's proxy routes to the gateway's API itself, not to the gateway's own HTTP proxy: that
+    one would show the Dask dashboards to anybody. The API therefore answers below its public path
+    too.
+    """
+
+    public_prefix = Unicode("", help="The API's public path, no trailing slash.", config=True)
+
+    async def setup(self, app: web.Application) -> None:
+        """Add the public paths, and a guard before every path."""
+        await super().setup(app)
+        for route in default_routes:
+            app.router.add_route(route.method, f"{self.public_prefix}{route.path}", route.handler)
+        app.middlewares.append(self._guard)
+
+    async def authenticate(self, request: web.Request) -> Any:
+        """Return the token's user.
+
+        Raises
+        ------
+        aiohttp.web.HTTPUnauthorized
+            If there is no token, or the hub does not know it (the parent class answers 500 then).
+        """
+        try:
+            return await super().authenticate(request)
+        except web.HTTPInternalServerError as error:
+            raise unauthorized("jupyterhub") from error
+
+    @property
+    def _guard(self) -> Any:
+        """Return the middleware that refuses requests without any credentials.
+
+        Which credentials are right is the handlers' business; this covers paths that have no
+        handler or whose handler asks for nothing.
+        """
+
+        @web.middleware
+        async def refuse_anonymous(request: web.Request, handler: _Handler) -> web.StreamResponse:
+            path = request.path.removeprefix(self.public_prefix)
+            if path != HEALTH and "Authorization" not in request.headers:
+                raise unauthorized("jupyterhub")
+            return await handler(request)
+
+        return refuse_anonymous

@@ -1,0 +1,85 @@
+"""Scopes and roles of Skerry, as the hub's custom scopes and roles."""
+
+from typing import Any
+
+from skerry.core.hub_settings import HubSettings
+from skerry.core.scopes import DESCRIPTIONS, PROJECTS_GROUP, ROLES, Scope
+
+# "admin" is a role of the hub's own and cannot be redefined.
+ROLE_PREFIX = "skerry-"
+
+_SERVICES_OF_RUNS = ("api", "dask-gateway")
+
+
+def set_roles(config: Any, settings: HubSettings) -> None:
+    """Define the custom scopes and say who holds which role."""
+    config.JupyterHub.custom_scopes = {
+        str(scope): {"description": text} for scope, text in DESCRIPTIONS.items()
+    }
+    config.JupyterHub.load_roles = [
+        *_people_roles(settings),
+        _run_role(),
+        *_service_roles(settings),
+    ]
+
+
+def _people_roles(settings: HubSettings) -> list[dict[str, Any]]:
+    """Return the roles of people; on one machine the owner is the admin."""
+    return [
+        {
+            "name": f"{ROLE_PREFIX}{name}",
+            "description": f"Skerry: {name}",
+            "scopes": ["access:services", *sorted(map(str, scopes))],
+            "users": [settings.owner] if name == "admin" else [],
+        }
+        for name, scopes in ROLES.items()
+        if name != "run"
+    ]
+
+
+def _run_role() -> dict[str, Any]:
+    """Return the role of project accounts: the most that a run's token can be given."""
+    return {
+        "name": f"{ROLE_PREFIX}run",
+        "description": "Skerry: what a run may do on behalf of its project",
+        "scopes": [
+            *(f"access:services!service={name}" for name in _SERVICES_OF_RUNS),
+            *sorted(map(str, ROLES["run"])),
+        ],
+        "groups": [PROJECTS_GROUP],
+    }
+
+
+def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
+    """Return the roles of services: two of them make tokens, the others need no role.
+
+    `api`, `maps`, `dashboards` and the gateway only ask who a token that they were shown belongs
+    to, and the token itself is the credential for that.
+    """
+    return [
+        {
+            "name": f"{ROLE_PREFIX}worker",
+            "description": "Skerry: make and revoke tokens of runs",
+            "scopes": [f"tokens!group={PROJECTS_GROUP}", f"read:users!group={PROJECTS_GROUP}"],
+            "services": ["worker"],
+        },
+        {
+            "name": f"{ROLE_PREFIX}supervisor",
+            "description": "Skerry: make the owner's token for the command line",
+            "scopes": [f"tokens!user={settings.owner}", f"read:users:name!user={settings.owner}"],
+            "services": ["supervisor"],
+        },
+    ]
+
+
+def owner_scopes() -> list[str]:
+    """Return what the owner's own tokens (user server, command line) may do."""
+    return ["access:services", *sorted(map(str, ROLES["admin"]))]
+
+
+def viewer_scopes() -> list[str]:
+    """Return the most that a service may do with the token of a person who looks at its pages."""
+    return [
+        *(f"access:services!service={name}" for name in ("api", "maps", "dashboards")),
+        *sorted(str(scope) for scope in Scope if scope is not Scope.RUN_PUBLISH),
+    ]

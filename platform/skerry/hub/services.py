@@ -1,0 +1,28 @@
+"""The platform's other parts, as the hub's external services."""
+
+from typing import Any
+
+from skerry.core.hub_settings import HubService, HubSettings
+from skerry.hub.roles import viewer_scopes
+
+_WITH_LOGIN = frozenset({"api", "maps", "dashboards"})
+_WAIT_SECONDS = 5  # they are up before the hub starts; a dead one must not hold the others
+
+
+def set_services(config: Any, settings: HubSettings) -> None:
+    """Tell the hub about each part: its token, its address, what it may do for a viewer."""
+    config.JupyterHub.services = [_describe_service(service) for service in settings.services]
+
+
+def _describe_service(service: HubService) -> dict[str, Any]:
+    spec: dict[str, Any] = {
+        "name": service.name,
+        "api_token": service.token,
+        "display": service.name == "dashboards",
+    }
+    if service.url is not None:
+        spec |= {"url": service.url, "timeout": _WAIT_SECONDS}
+    if service.name in _WITH_LOGIN:
+        # They are parts of one platform: no page that asks whether they may know who you are.
+        spec |= {"oauth_no_confirm": True, "oauth_client_allowed_scopes": viewer_scopes()}
+    return spec

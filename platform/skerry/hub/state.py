@@ -1,0 +1,16 @@
+"""What the hub remembers, and what it leaves behind when it stops."""
+
+from typing import Any
+
+from skerry.core.hub_settings import HubSettings
+
+
+def set_state(config: Any, settings: HubSettings) -> None:
+    """Keep database and cookie secret beside the platform's own; stop everything at the end."""
+    config.JupyterHub.db_url = f"sqlite:///{settings.database}"
+    config.JupyterHub.cookie_secret_file = str(settings.cookie_secret)
+    config.JupyterHub.cleanup_proxy = True
+    config.JupyterHub.cleanup_servers = True
+    config.JupyterHub.log_level = "INFO"
+    # A hub that phones home or asks a CDN would fail offline.
+    config.JupyterHub.template_vars = {"announcement": ""}
