@@ -13,7 +13,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.core.errors import InvalidInputError, NotFoundError, UnavailableError
+from skerry.storage.objects import check_key
 
 _PLANE = 2  # a raster has two dimensions: y, x
 _TRANSFORM = 6  # the coefficients of an affine transform, in Affine order
@@ -69,9 +70,21 @@ class Level:
         return abs(self.transform[0])
 
     def read_chunk(self, row: int, column: int) -> NDArray[Any]:
-        """Read and decode one chunk (dims y, x, stored dtype); edge chunks are cut to the array."""
+        """Read and decode one chunk (dims y, x, stored dtype); edge chunks are cut to the array.
+
+        Raises
+        ------
+        UnavailableError
+            If its bytes are damaged.
+        """
         top, left = row * self.chunk_height, column * self.chunk_width
-        window = self.array[top : top + self.chunk_height, left : left + self.chunk_width]
+        try:
+            window = self.array[top : top + self.chunk_height, left : left + self.chunk_width]
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UnavailableError(
+                f"The chunk {row}/{column} of {self.path!r} cannot be read: {error}.",
+                remedy="Import the product again: its bytes are damaged or gone.",
+            ) from error
         return np.ascontiguousarray(window)
 
 
@@ -161,7 +174,7 @@ def _read_levels(group: Any, name: str, variable: str) -> tuple[tuple[Level, ...
         raise InvalidInputError(f"The group of {variable!r} has no 'multiscales'.", remedy=_REMEDY)
     levels, crs = [], _read_crs(group.attrs)
     for entry in layout:
-        asset = str(entry["asset"])
+        asset = check_key(str(entry["asset"]))  # a product may come from anywhere
         path = f"{asset}/{name}"
         if path not in group:  # coarse bands have no fine levels
             continue

@@ -1,0 +1,146 @@
+"""From the catalogue to what can be drawn: one layer a variable of an item, for whoever asks."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from skerry.catalog.items import StoredItem, find_item, item_version
+from skerry.core.errors import NotFoundError
+from skerry.core.scopes import Scope
+from skerry.maps.colour import Style
+from skerry.maps.levels import Pyramid, open_pyramid
+from skerry.services.identity import Identity, refuse_unseen
+from skerry.storage.objects import ObjectFolder, check_key
+
+_KEPT_LAYERS = 512
+_PRODUCT = "product"
+_SIMULATED = " (SIMULATED)"
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One variable of one version of an item.
+
+    Attributes
+    ----------
+    version
+        The item's content version; another one is another layer.
+    store
+        Folder of the GeoZarr.
+    path
+        ``<multiscale group path>/<name>`` in it.
+    label, units
+        What is drawn, for people.
+    style
+        How it is drawn unless the request says otherwise.
+    title
+        Item and variable, and whether it is simulated.
+    attribution
+        Whom to name on the map.
+    """
+
+    version: str
+    store: Path
+    path: str
+    label: str
+    units: str
+    style: Style
+    title: str
+    attribution: str
+    simulated: bool
+
+    def open(self) -> Pyramid:
+        """Open the levels; kept open for as long as the version is asked for."""
+        return open_pyramid(self.store, self.path, self.version)
+
+
+class LayerBook:
+    """Finds layers: access and content version anew on every call, the rest kept by version.
+
+    Parameters
+    ----------
+    engine
+        The database, read only.
+    objects
+        The object store that holds the products.
+    """
+
+    def __init__(self, engine: Engine, objects: ObjectFolder) -> None:
+        self._engine = engine
+        self._objects = objects
+        self._layers: OrderedDict[tuple[str, str], Layer] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, identity: Identity | None, collection: str, item: str, variable: str) -> Layer:
+        """Return the layer as it is now, if the asker may see it.
+
+        Raises
+        ------
+        UnauthenticatedError, ForbiddenError, NotFoundError
+            If the item is missing or not for the asker, or has no such variable.
+        """
+        private = identity is not None and identity.may(Scope.CATALOG_READ)
+        with self._engine.connect() as connection:
+            version = item_version(connection, collection, item, private=private)
+            layer = self._recall((version, variable)) if version else None
+            if layer is not None:
+                return layer
+            stored = find_item(connection, collection, item, private=private) if version else None
+        if stored is None:
+            named = f"item {item!r} of collection {collection!r}"
+            raise refuse_unseen(identity, Scope.CATALOG_READ, named)
+        layer = _read_layer(stored, variable, self._objects)
+        self._keep((layer.version, variable), layer)
+        return layer
+
+    def _recall(self, key: tuple[str, str]) -> Layer | None:
+        with self._lock:
+            layer = self._layers.get(key)
+            if layer is not None:
+                self._layers.move_to_end(key)
+            return layer
+
+    def _keep(self, key: tuple[str, str], layer: Layer) -> None:
+        with self._lock:
+            self._layers[key] = layer
+            while len(self._layers) > _KEPT_LAYERS:
+                self._layers.popitem(last=False)
+
+
+def _read_layer(stored: StoredItem, name: str, objects: ObjectFolder) -> Layer:
+    properties: Mapping[str, Any] = stored.document["properties"]
+    variables: Mapping[str, Any] = properties.get("skerry:variables") or {}
+    product = stored.document["assets"].get(_PRODUCT)
+    variable = variables.get(name)
+    if variable is None or product is None:
+        known = ", ".join(sorted(variables)) if product else ""
+        raise NotFoundError(
+            f"The item {stored.id!r} has no variable {name!r} to draw.",
+            remedy=f"It has: {known}." if known else "It has none; draw another item.",
+        )
+    label = str(variable.get("long_name") or name)
+    simulated = bool(properties.get("skerry:simulated"))
+    title = f"{properties.get('title') or stored.id}: {label}"
+    return Layer(
+        version=stored.content_version,
+        store=objects.locate(product["href"]),
+        path=check_key(str(variable.get("path") or name)),
+        label=label,
+        units=str(variable.get("units") or ""),
+        style=Style.from_variable(variable),
+        title=title + (_SIMULATED if simulated and _SIMULATED.strip() not in title else ""),
+        attribution=_name_sources(properties, simulated=simulated),
+        simulated=simulated,
+    )
+
+
+def _name_sources(properties: Mapping[str, Any], *, simulated: bool) -> str:
+    names = [str(provider.get("name", "")) for provider in properties.get("providers") or ()]
+    if simulated:
+        names.insert(0, "SIMULATED data")
+    return ", ".join(name for name in names if name)

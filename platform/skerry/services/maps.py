@@ -1,0 +1,64 @@
+"""The maps program: tiles, apart from the api, so that a flood of tiles blocks nothing else.
+
+Start it with ``python -m skerry.services.maps``; ``skerry up`` does.
+"""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+
+from fastapi import FastAPI
+
+from skerry.core.settings import MAPS_PREFIX, ServiceSettings
+from skerry.maps.chunks import ChunkCache
+from skerry.services.application import create_application, serve
+from skerry.services.hub_access import HubAccess
+from skerry.services.identity import Verifier
+from skerry.services.layers import LayerBook
+from skerry.services.tiles import Drawer, create_tiles_router
+from skerry.storage.database import database_url, open_database
+from skerry.storage.layout import DataFolder
+from skerry.storage.objects import ObjectFolder
+
+CHUNK_BYTES = 512 * 2**20
+"""Decoded chunks kept in memory."""
+
+
+def create_maps(
+    settings: ServiceSettings,
+    *,
+    hub: HubAccess | None = None,
+    verifier: Verifier | None = None,
+    chunk_bytes: int = CHUNK_BYTES,
+) -> FastAPI:
+    """Return the maps application over the data folder that `settings` name.
+
+    The database is opened read only; `hub` and `verifier` are for tests.
+    """
+    data = DataFolder(settings.data)
+    engine = open_database(database_url(data.database), read_only=True)
+    pool = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="draw")
+    book = LayerBook(engine, ObjectFolder(data.objects))
+    drawer = Drawer(book, ChunkCache(chunk_bytes), pool, settings.public_url)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        pool.shutdown(wait=False, cancel_futures=True)
+        engine.dispose()
+
+    return create_application(
+        settings, [create_tiles_router(drawer)], "Skerry maps", prefix=MAPS_PREFIX,
+        hub=hub, verifier=verifier, lifespan=lifespan,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Serve until told to end."""
+    settings = ServiceSettings.from_environment()
+    serve(create_maps(settings), settings.port)
+
+
+if __name__ == "__main__":
+    main()

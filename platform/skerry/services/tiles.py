@@ -1,0 +1,215 @@
+"""Tiles over HTTP: XYZ, TileJSON, legends and the base map.
+
+Every tile asks anew who wants it, whether they may see the item, and which content the item has
+now; only then do caches count. Public answers may be stored and are revalidated, private ones are
+``no-store``.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from starlette.responses import JSONResponse
+
+from skerry.core.digests import digest_bytes
+from skerry.core.settings import MAPS_PREFIX
+from skerry.maps.basemap import draw_basemap
+from skerry.maps.chunks import ChunkCache
+from skerry.maps.colour import Style
+from skerry.maps.legend import describe_units, draw_legend
+from skerry.maps.tiles import DRAWING, Picture, check_tile, draw_tile
+from skerry.maps.warp import EARTH_HALF, MAX_ZOOM, TILE_SIZE
+from skerry.services.identity import Identity, anyone, identify
+from skerry.services.layers import Layer, LayerBook
+
+_PNG = "image/png"
+_PRIVATE = {"Cache-Control": "private, no-store"}
+_PUBLIC = {"Cache-Control": "public, no-cache", "Vary": "Authorization, Cookie"}
+_BASEMAP = {"Cache-Control": "public, max-age=86400"}
+
+Who = Annotated[Identity | None, Depends(identify())]
+
+
+@dataclass(frozen=True)
+class LayerName:
+    """Which layer a request is for."""
+
+    collection: str
+    item: str
+    variable: str
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """The name's parts in the order of the address."""
+        return self.collection, self.item, self.variable
+
+
+@dataclass(frozen=True)
+class TileAddress:
+    """Zoom, column and row of the XYZ scheme."""
+
+    z: int
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a request may change of a layer's style."""
+
+    min: Annotated[float | None, Query(description="Value at the colormap's lower end")] = None
+    max: Annotated[float | None, Query(description="Value at its upper end")] = None
+    colormap: Annotated[str | None, Query(description="A matplotlib colormap's name")] = None
+
+    def apply(self, style: Style) -> Style:
+        """Return `style` with the changes; the same object when there are none."""
+        if self.min is None and self.max is None and self.colormap is None:
+            return style
+        return style.change(minimum=self.min, maximum=self.max, colormap=self.colormap)
+
+    def to_query(self) -> str:
+        """Return the changes as they stand in an address, with the question mark."""
+        given = {"min": self.min, "max": self.max, "colormap": self.colormap}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return f"?{urlencode(chosen)}" if chosen else ""
+
+
+Names = Annotated[LayerName, Depends()]
+Tiles = Annotated[TileAddress, Depends()]
+Looks = Annotated[Look, Depends()]
+
+
+class Drawer:
+    """Draws in a pool of threads, so that a flood of tiles leaves the event loop free."""
+
+    def __init__(self, book: LayerBook, chunks: ChunkCache, pool: Executor, url: str) -> None:
+        self.book = book
+        self.chunks = chunks
+        self.pool = pool
+        self.url = url
+
+    async def answer(self, work: Callable[[], Response]) -> Response:
+        """Run `work` in the pool."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work)
+
+    def send_tile(
+        self, who: Identity | None, name: LayerName, tile: TileAddress, *,
+        look: Look, picture: Picture, known: str | None,
+    ) -> Response:  # fmt: skip
+        """Return a tile, or 304 when the client has it."""
+        place = (tile.z, tile.x, tile.y)
+        check_tile(*place)
+        layer = self.book.find(who, *name.parts)
+        style = look.apply(layer.style)
+        etag = name_picture(layer, style, place, picture)
+        headers = {**(_PUBLIC if who is None else _PRIVATE), "ETag": etag}
+        if known == etag:
+            return Response(status_code=304, headers=headers)
+        png = draw_tile(layer.open(), self.chunks, style, place, picture)
+        return Response(png, headers=headers, media_type=_PNG)
+
+    def send_legend(self, who: Identity | None, name: LayerName, look: Look) -> Response:
+        """Return a legend with label, units and colours."""
+        layer = self.book.find(who, *name.parts)
+        style = look.apply(layer.style)
+        png = draw_legend(layer.label, layer.units, style, simulated=layer.simulated)
+        return Response(png, headers=_PUBLIC if who is None else _PRIVATE, media_type=_PNG)
+
+    def send_tilejson(self, who: Identity | None, name: LayerName, look: Look) -> Response:
+        """Return the TileJSON 3.0.0 document of a layer."""
+        layer = self.book.find(who, *name.parts)
+        look.apply(layer.style)  # a style that cannot be drawn is refused here already
+        address = "/".join(quote(part, safe="") for part in name.parts)
+        document = describe_tiles(layer, f"{self.url}{MAPS_PREFIX}/tiles/{address}", look)
+        return JSONResponse(document, headers=_PUBLIC if who is None else _PRIVATE)
+
+
+def create_tiles_router(drawer: Drawer) -> APIRouter:
+    """Return the routes, relative to the maps program's prefix."""
+    router = APIRouter(tags=["maps"], default_response_class=Response)
+    layer_path = "/tiles/{collection}/{item}/{variable}"
+
+    @router.get(layer_path + "/{z}/{x}/{y}.png")
+    async def show_tile(
+        *, request: Request, who: Who, name: Names, tile: Tiles, look: Looks,
+        format: Picture = Picture.PALETTE,  # noqa: A002
+    ) -> Response:  # fmt: skip
+        """Return one XYZ tile of a variable as PNG, transparent where there is no data."""
+        known = request.headers.get("if-none-match")
+        send = partial(drawer.send_tile, who, name, tile, look=look, picture=format, known=known)
+        return await drawer.answer(send)
+
+    @router.get(layer_path + "/tilejson.json")
+    async def show_tilejson(who: Who, name: Names, look: Looks) -> Response:
+        """Return the TileJSON of a variable."""
+        return await drawer.answer(partial(drawer.send_tilejson, who, name, look))
+
+    @router.get(layer_path + "/legend.png")
+    async def show_legend(who: Who, name: Names, look: Looks) -> Response:
+        """Return the legend of a variable with its units."""
+        return await drawer.answer(partial(drawer.send_legend, who, name, look))
+
+    @router.get("/basemap/{z}/{x}/{y}.png", dependencies=[Depends(anyone())])
+    async def show_basemap(tile: Tiles) -> Response:
+        """Return a tile of the offline base map."""
+        return await drawer.answer(partial(send_basemap, tile))
+
+    return router
+
+
+def send_basemap(tile: TileAddress) -> Response:
+    """Return a tile of the base map."""
+    png = draw_basemap(tile.z, tile.x, tile.y)
+    return Response(png, headers=_BASEMAP, media_type=_PNG)
+
+
+def name_picture(layer: Layer, style: Style, tile: tuple[int, int, int], picture: Picture) -> str:
+    """Return the ETag of a tile: it changes with content, style, place, format and drawing."""
+    facts = (DRAWING, layer.version, layer.path, style, tile, picture.value)
+    return f'"{digest_bytes(repr(facts).encode())[4:28]}"'
+
+
+def describe_tiles(layer: Layer, address: str, look: Look) -> dict[str, Any]:
+    """Return TileJSON 3.0.0 for a raster layer whose tiles stand below `address`.
+
+    Notes
+    -----
+    TileJSON has no bounds across the antimeridian: such a layer's bounds go around the Earth.
+    """
+    pyramid, style, query = layer.open(), look.apply(layer.style), look.to_query()
+    west, south, east, north = pyramid.geographic_bounds
+    middle = (west + east) / 2 if west <= east else (west + east + 360) / 2
+    zoom = _find_native_zoom(south, north, pyramid.levels[0].height)
+    return {
+        "tilejson": "3.0.0",
+        "name": layer.title,
+        "description": f"{layer.label}, {describe_units(layer.units)}",
+        "attribution": layer.attribution,
+        "scheme": "xyz",
+        "tiles": [f"{address}/{{z}}/{{x}}/{{y}}.png{query}"],
+        "legend": f"{address}/legend.png{query}",
+        "bounds": [west, south, east, north] if west <= east else [-180.0, south, 180.0, north],
+        "center": [(middle + 180) % 360 - 180, (south + north) / 2, max(zoom - 3, 0)],
+        "minzoom": 0,
+        "maxzoom": min(zoom + 2, MAX_ZOOM),
+        "skerry:label": layer.label,
+        "skerry:units": layer.units,
+        "skerry:simulated": layer.simulated,
+        "skerry:style": {"min": style.minimum, "max": style.maximum, "colormap": style.colormap},
+    }
+
+
+def _find_native_zoom(south: float, north: float, rows: int) -> int:
+    """Return the zoom at which a pixel of a tile is about one cell."""
+    low, high = (
+        math.asinh(math.tan(math.radians(max(-85.0, min(85.0, edge))))) for edge in (south, north)
+    )
+    cell = (high - low) / math.pi * EARTH_HALF / rows
+    zoom = math.log2(2 * EARTH_HALF / TILE_SIZE / max(cell, 1e-3))
+    return int(min(max(round(zoom), 0), MAX_ZOOM))
