@@ -3,7 +3,7 @@
 Hrefs are store keys relative to the objects root; the api turns them into addresses.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from skerry import __version__
 from skerry.client.references import COG_PREFIX, PRODUCT_ASSET, ItemReference
 from skerry.core.digests import digest_tree
 from skerry.core.errors import InvalidInputError
+from skerry.core.settings import API_PREFIX
 from skerry.core.time import format_time, utc_now
 
 PRODUCT_FOLDER = "product.zarr"
@@ -39,7 +40,8 @@ def describe_item(
     properties: Mapping[str, Any],
     digest: str,
     cogs: Mapping[str, Mapping[str, Any]] | None = None,
-    derived_from: Iterable[ItemReference] = (),
+    derived_from: Sequence[ItemReference] = (),
+    url: str = "",
 ) -> dict[str, Any]:
     """Return the STAC 1.1 item of a finished product folder.
 
@@ -60,7 +62,10 @@ def describe_item(
     cogs
         Variable name to the projection and raster fields of ``cogs/<variable>.tif``.
     derived_from
-        Items that this one was made of.
+        Items that this one was made of; ``skerry:derived_from`` keeps their names, which outlive
+        the platform's present address in the links.
+    url
+        The platform's public address, for those links.
     """
     from skerry.products import find_drawable
 
@@ -80,10 +85,11 @@ def describe_item(
             "processing:software": {"skerry": __version__},
             "skerry:digest": digest,
             "skerry:prefix": prefix,
+            "skerry:derived_from": [str(reference) for reference in derived_from],
             "skerry:variables": find_drawable(folder / PRODUCT_FOLDER),
         },
         "assets": _describe_assets(folder, prefix, cogs or {}),
-        "links": [_link_source(reference) for reference in derived_from],
+        "links": [_link_source(url, reference) for reference in derived_from],
     }
 
 
@@ -153,11 +159,10 @@ def _describe_file(
     }
 
 
-def _link_source(reference: ItemReference) -> dict[str, str]:
-    """Link to a source item relative to the new item, so that no address of today is kept."""
+def _link_source(url: str, reference: ItemReference) -> dict[str, str]:
     return {
         "rel": "derived_from",
-        "href": f"../../{reference.collection}/items/{reference.item}",
+        "href": f"{url}{API_PREFIX}/{reference.path}",
         "type": "application/geo+json",
         "title": str(reference),
     }

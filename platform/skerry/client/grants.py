@@ -16,6 +16,8 @@ class Grant:
 
     Attributes
     ----------
+    id
+        Its name at the api.
     prefix
         Store key prefix relative to the objects root, with a trailing slash.
     root
@@ -24,6 +26,7 @@ class Grant:
         RFC 3339.
     """
 
+    id: str
     prefix: str
     root: Path
     expires: str
@@ -89,4 +92,4 @@ def _read_grant(session: Session, answer: dict[str, Any]) -> Grant:
             "which is not a folder on this machine.",
             remedy="Work in a notebook server of that platform, or on the machine it runs on.",
         )
-    return Grant(prefix=answer["prefix"], root=root, expires=answer["expires"])
+    return Grant(id=answer["id"], prefix=answer["prefix"], root=root, expires=answer["expires"])

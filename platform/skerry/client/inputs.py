@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def record_input(item: Mapping[str, Any]) -> None:
     opened = Input(item["collection"], item["id"], item["properties"].get("skerry:digest", ""))
     known = list_inputs()
     if opened not in known:
-        write_json(folder / FILE, {"inputs": [asdict(one) for one in (*known, opened)]})
+        write_json(folder / FILE, [asdict(one) for one in (*known, opened)])
 
 
 def list_inputs() -> list[Input]:
@@ -62,11 +62,10 @@ def list_inputs() -> list[Input]:
     folder = find_run_folder()
     if folder is None or not (folder / FILE).exists():
         return []
-    record = json.loads((folder / FILE).read_text())
-    return [Input(**one) for one in record["inputs"]]
+    return [Input(**one) for one in json.loads((folder / FILE).read_text())]
 
 
-def write_json(path: Path, value: Mapping[str, object]) -> None:
+def write_json(path: Path, value: Mapping[str, object] | Sequence[object]) -> None:
     """Write a JSON file that is either absent, the old one, or complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")

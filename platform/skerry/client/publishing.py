@@ -22,6 +22,7 @@ from skerry.client.descriptions import (
     title_product,
 )
 from skerry.client.grants import grant_writing
+from skerry.client.grids import describe_grid
 from skerry.client.inputs import find_run_folder, list_inputs, write_json
 from skerry.client.references import ItemReference, fetch_item, parse_reference
 from skerry.client.registration import register_folder
@@ -54,6 +55,8 @@ class Draft:
         Variable name, figure or None.
     sources
         The items that it was made of.
+    url
+        The platform's public address.
     """
 
     dataset: xr.Dataset
@@ -61,9 +64,10 @@ class Draft:
     facts: Mapping[str, Any]
     quicklook: Any
     sources: list[ItemReference]
+    url: str
 
     def write(self, folder: Path) -> dict[str, Any]:
-        """Write product and quicklook into a folder and return the footprint."""
+        """Write product and quicklook into a folder; return the footprint."""
         from skerry.products import footprint, open_product, write_geozarr
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,9 +91,15 @@ class Draft:
             item_id=reference.item,
             collection=reference.collection,
             geometry=geometry,
-            properties={**self.facts, **more, "skerry:output": self.output},
+            properties={
+                **self.facts,
+                **describe_grid(self.dataset),
+                **more,
+                "skerry:output": self.output,
+            },
             digest=digest_tree(folder),
             derived_from=self.sources,
+            url=self.url,
         )
 
     def _draw(self, written: xr.Dataset, path: Path) -> None:
@@ -166,6 +176,7 @@ def publish(
         facts=facts,
         quicklook=quicklook,
         sources=[parse_reference(record) for record in records],
+        url=session.url,
     )
     folder = find_run_folder()
     item = _publish_sandbox(draft, session) if folder is None else _stage(draft, folder)

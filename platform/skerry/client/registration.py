@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from skerry.client.grants import Grant
 from skerry.client.references import find_item, parse_reference
 from skerry.client.session import Session
-from skerry.core.errors import UnavailableError
+from skerry.core.errors import SkerryError, UnavailableError
 
 
 @dataclass
@@ -84,13 +84,16 @@ class Registration:
 
 @contextmanager
 def register_folder(session: Session, grant: Grant) -> Iterator[Registration]:
-    """Remove the granted folder at the end unless an item holds it."""
+    """At the end remove the granted folder and give the grant back, unless an item holds it."""
     registration = Registration(session, grant)
     try:
         yield registration
     finally:
         if not registration.keep:
             shutil.rmtree(grant.folder, ignore_errors=True)
+            # The platform's upkeep ends grants that nobody gave back.
+            with suppress(SkerryError):
+                session.request("DELETE", f"grants/{grant.id}")
 
 
 def _digest(item: dict[str, Any]) -> object:

@@ -188,7 +188,7 @@ def _convert(work: _Work, grant: Grant, report: Progress, *, cog: bool) -> dict[
     write_geozarr(
         work.tree,
         product,
-        progress=lambda done: report("Writing GeoZarr", 0.1 + share * done),
+        progress=lambda done, _name: report("Writing GeoZarr", 0.1 + share * done),
     )
     written = open_product(product)
     report("Drawing quicklook", 0.1 + share)

@@ -38,7 +38,7 @@ def test_a_root_that_is_not_on_this_machine_says_so(root: str) -> None:
 def test_only_keys_below_the_prefix_are_located(tmp_path: Path) -> None:
     (tmp_path / "imports" / "g").mkdir(parents=True)
     (tmp_path / "imports" / "g2").mkdir(parents=True)
-    grant = Grant(prefix="imports/g/", root=tmp_path, expires="")
+    grant = Grant(id="g", prefix="imports/g/", root=tmp_path, expires="")
     assert grant.locate("imports/g") == tmp_path / "imports" / "g"
     for key in ("imports/g2", "imports/g/../g2", "other"):
         with pytest.raises(ForbiddenError):

@@ -16,7 +16,7 @@ def test_inputs_of_a_run_are_noted_once_and_in_order(
     for item in (ITEM, ITEM | {"id": "b"}, ITEM):
         record_input(item)
     assert list_inputs() == [Input("s2", "a", "1e20aa"), Input("s2", "b", "1e20aa")]
-    assert json.loads((tmp_path / "inputs.json").read_text())["inputs"][0] == {
+    assert json.loads((tmp_path / "inputs.json").read_text())[0] == {
         "collection": "s2",
         "item": "a",
         "digest": "1e20aa",

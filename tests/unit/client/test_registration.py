@@ -23,7 +23,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 @pytest.fixture
 def grant(tmp_path: Path) -> Grant:
-    made = Grant(prefix="imports/g/", root=tmp_path, expires="")
+    made = Grant(id="g", prefix="imports/g/", root=tmp_path, expires="")
     made.folder.mkdir(parents=True)
     (made.folder / "bytes").touch()
     return made
