@@ -1,4 +1,4 @@
-"""A real platform in a process of its own, for tests: started as `skerry up`, asked as users ask."""
+"""A real platform in a process of its own, for tests: started as `skerry up`, used as users do."""
 
 import json
 import os
@@ -115,7 +115,7 @@ class RunningPlatform:
     def start(self, *arguments: str) -> None:
         """Start `skerry up` and wait until `skerry status` finds every part ready."""
         self.launch(*arguments)
-        wait_until(lambda: self._answers(), READY_LIMIT_S, "the platform is ready", self._explain)
+        wait_until(self._answers, READY_LIMIT_S, "the platform is ready", self._explain)
 
     def stop(self) -> float:
         """End it as Ctrl-C does; return the seconds that took."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-
 from tests.platform_process import RunningPlatform, start_platform
 
 

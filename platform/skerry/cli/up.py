@@ -71,18 +71,17 @@ def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
             password=load_password(folder),
             ports=InternalPorts.choose(),
             public_url=f"http://{host}:{port}",
+            names=names,
         )
         _migrate(folder)
-        _run_platform(plan, names, console, demo_when_empty=demo_when_empty)
+        _run_platform(plan, console, demo_when_empty=demo_when_empty)
 
 
-def _run_platform(
-    plan: Plan, names: tuple[str, ...], console: Console, *, demo_when_empty: bool
-) -> None:
+def _run_platform(plan: Plan, console: Console, *, demo_when_empty: bool) -> None:
     """Start the parts, watch them until a signal arrives, end them."""
     plan.write_settings()
-    parts = plan.parts(names)
-    record = _describe(plan, names)
+    parts = plan.parts()
+    record = _describe(plan)
     demo = FirstDemo(plan, console) if demo_when_empty else None
     screen = Screen(console, [part.name for part in parts])
     supervisor = Supervisor(plan, parts, screen)
@@ -92,7 +91,7 @@ def _run_platform(
         with suppress(StopRequestedError):
             with screen:
                 supervisor.start()
-            if "hub" in names:
+            if "hub" in plan.names:
                 write_owner_login(plan)
             record.model_copy(update={"ready": True}).write(plan.folder)
             _print_addresses(console, plan)
@@ -126,7 +125,7 @@ def _migrate(folder: DataFolder) -> None:
     upgrade(folder)
 
 
-def _describe(plan: Plan, names: tuple[str, ...]) -> PlatformRecord:
+def _describe(plan: Plan) -> PlatformRecord:
     """Return the record of this process and its parts, not yet ready."""
     import psutil
 
@@ -137,7 +136,7 @@ def _describe(plan: Plan, names: tuple[str, ...]) -> PlatformRecord:
         url=plan.public_url,
         user=plan.credentials.owner,
         gateway=plan.gateway,
-        parts=[part.record for part in plan.parts(names)],
+        parts=[part.record for part in plan.parts()],
     )
 
 

@@ -10,8 +10,8 @@ from traitlets import Unicode
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-HEALTH = "/api/health"
-"""The one path that answers without credentials."""
+VERSION = "/api/version"
+"""The path that the gateway would tell everybody; its health it may."""
 
 
 class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
@@ -46,17 +46,17 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
 
     @property
     def _guard(self) -> Any:
-        """Return the middleware that refuses requests without any credentials.
+        """Return the middleware that asks for credentials where no handler does.
 
-        Which credentials are right is the handlers' business; this covers paths that have no
-        handler or whose handler asks for nothing.
+        That is the version, and every path that has no handler: whether a cluster of some name
+        exists is nobody else's business.
         """
 
         @web.middleware
         async def refuse_anonymous(request: web.Request, handler: _Handler) -> web.StreamResponse:
             path = request.path.removeprefix(self.public_prefix)
-            if path != HEALTH and "Authorization" not in request.headers:
-                raise unauthorized("jupyterhub")
+            if path == VERSION or request.match_info.http_exception is not None:
+                await self.authenticate(request)
             return await handler(request)
 
         return refuse_anonymous

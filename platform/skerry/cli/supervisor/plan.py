@@ -68,8 +68,10 @@ class Plan:
 
     Attributes
     ----------
-    folder, credentials, ports, public_url
+    folder, credentials, password, ports, public_url
         What the parts are told.
+    names
+        Which parts are started, the hub last.
     """
 
     folder: DataFolder
@@ -77,6 +79,7 @@ class Plan:
     password: str = field(repr=False)
     ports: InternalPorts
     public_url: str
+    names: tuple[str, ...] = PART_NAMES
 
     @property
     def hub_api(self) -> str:
@@ -91,9 +94,9 @@ class Plan:
             proxy_address=f"tls://{LOOPBACK}:{self.ports.gateway_scheduler}",
         )
 
-    def parts(self, names: tuple[str, ...] = PART_NAMES) -> list[Part]:
+    def parts(self) -> list[Part]:
         """Return the parts in the order of their start; the hub comes last."""
-        return [self._describe(name) for name in PART_NAMES if name in names]
+        return [self._describe(name) for name in PART_NAMES if name in self.names]
 
     def write_settings(self) -> None:
         """Write what the hub's and the gateway's configuration files read."""
@@ -235,10 +238,9 @@ class Plan:
         )
 
     def _hub_services(self) -> list[HubService]:
-        ports = {
-            "dask-gateway": self.ports.gateway_api,
-            **{name: getattr(self.ports, name) for name in _WEB_FACES},
-        }
+        ports = {name: getattr(self.ports, name) for name in _WEB_FACES if name in self.names}
+        if "gateway" in self.names:
+            ports["dask-gateway"] = self.ports.gateway_api
         return [
             HubService(
                 name=name,

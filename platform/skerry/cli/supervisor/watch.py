@@ -15,7 +15,7 @@ from skerry.core.errors import UnavailableError
 START_LIMIT_S = 90.0
 """A part that has not answered by then will not."""
 
-_STEP_S = 0.1
+_STEP_S = 0.2
 _WATCH_S = 0.5
 _GRACE_S = 7.0
 """`skerry down` promises an end within 10 s: 7 to end in order, the rest to be killed."""
