@@ -1,5 +1,6 @@
 """STAC documents as they come in: what the catalogue accepts, and what it takes out of them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from skerry.core.ids import check_name
 from skerry.storage.objects import check_key, check_prefix
 
 _DIGEST_LENGTH = 68
+_SIBLING = re.compile(r"\.\./\.\./([A-Za-z0-9_.-]+)/items/([A-Za-z0-9_.-]+)")
 _GIVEN_LINKS = frozenset({"derived_from", "via", "about", "cite-as", "license", "describedby"})
 # the catalogue's own: kept in columns, written into documents when they are read
 OWN_PROPERTIES = ("created", "updated", "skerry:status", "skerry:version")
@@ -125,6 +127,15 @@ def draft_collection(identifier: str, title: str) -> dict[str, Any]:
     }
 
 
+def find_sibling(href: str) -> tuple[str, str] | None:
+    """Return collection and id of the item that a relative link names, None for another link.
+
+    Items name the items they come from as ``../../<collection>/items/<item>``.
+    """
+    match = _SIBLING.fullmatch(href)
+    return (match[1], match[2]) if match else None
+
+
 def _validate(kind: str, document: Mapping[str, Any]) -> None:
     import stac_pydantic
     from pydantic import ValidationError
@@ -150,10 +161,10 @@ def _keep_links(links: Any) -> list[dict[str, Any]]:
     kept = [link for link in links if link.get("rel") in _GIVEN_LINKS]
     for link in kept:
         href = str(link.get("href", ""))
-        if not href.startswith(("https://", "http://")):
+        if not href.startswith(("https://", "http://")) and find_sibling(href) is None:
             raise InvalidInputError(
                 f"The link {link.get('rel')!r} has the address {href[:140]!r}.",
-                remedy="Use an http or https address.",
+                remedy="Use an http or https address, or ../../<collection>/items/<item>.",
             )
     return kept
 

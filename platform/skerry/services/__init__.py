@@ -1,1 +1,6 @@
 """Programs that answer over HTTP, and the worker: thin faces of the rooms below."""
+
+import logging
+
+# stac-fastapi complains of its own default title while it is being imported; ours is set later
+logging.getLogger("stac_fastapi.types.config").setLevel(logging.ERROR)

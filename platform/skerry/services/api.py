@@ -1,0 +1,76 @@
+"""The api program: catalogue, grants, files, production and logs in one application."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+
+from skerry.catalog.deletions import finish_deletions, release_expired
+from skerry.core.settings import API_PREFIX, ServiceSettings
+from skerry.production.epochs import check_token
+from skerry.services.application import create_application, serve
+from skerry.services.files import create_files_router
+from skerry.services.grants import create_grants_router
+from skerry.services.hub_access import HubAccess
+from skerry.services.identity import Identity, Verifier
+from skerry.services.platform_logs import create_logs_router
+from skerry.services.stac import create_stac_router
+from skerry.services.stac_writing import create_stac_writing_router
+from skerry.services.stores import Stores, open_stores
+from skerry.storage.layout import DataFolder
+
+
+def create_api(
+    settings: ServiceSettings, *, hub: HubAccess | None = None, verifier: Verifier | None = None
+) -> FastAPI:
+    """Return the api's application over a data folder whose database has been migrated.
+
+    Parameters
+    ----------
+    settings
+        Data folder and addresses.
+    hub, verifier
+        See `skerry.services.application.create_application`.
+    """
+    data = DataFolder(settings.data)
+    stores = open_stores(data)
+    routers = [
+        create_stac_router(stores, settings.public_url),
+        create_stac_writing_router(stores, settings.public_url),
+        create_grants_router(stores, settings.public_url, _check_run),
+        create_files_router(stores),
+        create_logs_router(data),
+    ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(_make_good, stores)
+        yield
+        stores.close()
+
+    return create_application(
+        settings, routers, "Skerry api", prefix=API_PREFIX, hub=hub, verifier=verifier,
+        lifespan=lifespan,
+    )  # fmt: skip
+
+
+def _check_run(connection: Connection, identity: Identity, run: str, epoch: int) -> None:
+    check_token(connection, run, epoch, identity.token)
+
+
+def _make_good(stores: Stores) -> None:
+    """Finish what a crash may have left half done."""
+    release_expired(stores.writer)
+    finish_deletions(stores.writer, stores.objects)
+
+
+def main() -> None:
+    """Run the api until told to end."""
+    settings = ServiceSettings.from_environment()
+    serve(create_api(settings), settings.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,276 @@
+"""The STAC API: stac-fastapi's core routes over our catalogue."""
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar, cast
+
+import attr
+from fastapi import APIRouter, Depends, Query, Request
+from sqlalchemy import Connection
+from stac_fastapi.api.app import StacApi
+from stac_fastapi.api.models import (
+    ItemCollectionUri,
+    create_get_request_model,
+    create_post_request_model,
+    create_request_model,
+)
+from stac_fastapi.extensions.pagination import TokenPaginationExtension
+from stac_fastapi.types import stac
+from stac_fastapi.types.config import ApiSettings
+from stac_fastapi.types.core import AsyncBaseCoreClient
+from stac_fastapi.types.extension import ApiExtension
+from stac_fastapi.types.search import APIRequest, BaseSearchGetRequest
+from starlette.concurrency import run_in_threadpool
+
+import skerry
+from skerry.catalog.collections import (
+    find_collection,
+    list_collections,
+)
+from skerry.catalog.items import find_item, item_version
+from skerry.catalog.search import SearchQuery, parse_query, search_items
+from skerry.core.errors import InvalidInputError
+from skerry.core.scopes import Scope
+from skerry.services.identity import identify, refuse_unseen
+from skerry.services.stac_links import Addresses, Sees, present_collection, present_item
+from skerry.services.stores import Stores, sees_private
+
+_STAC_VERSION = "1.1.0"
+_TITLE = "Skerry catalogue"
+_DESCRIPTION = "Earth observation products of this platform."
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+
+def _split_numbers(text: str | None) -> list[float] | None:
+    try:
+        return [float(number) for number in text.split(",")] if text else None
+    except ValueError:
+        raise InvalidInputError(
+            f"The bbox {str(text)[:140]!r} is no list of numbers.",
+            remedy="Write west,south,east,north in degrees, such as 13.0,54.0,15.0,55.0.",
+        ) from None
+
+
+@attr.s
+class SearchRequest(BaseSearchGetRequest):
+    """A search by GET; time and place are read by the catalogue, whose errors name the value."""
+
+    bbox: Annotated[Any, Query(description="west,south,east,north in degrees")] = attr.ib(
+        default=None, converter=_split_numbers
+    )
+    datetime: Annotated[str | None, Query()] = attr.ib(default=None)
+
+
+@attr.s
+class ItemsRequest(ItemCollectionUri):
+    """A page of a collection's items; see `SearchRequest`."""
+
+    bbox: Annotated[Any, Query(description="west,south,east,north in degrees")] = attr.ib(
+        default=None, converter=_split_numbers
+    )
+    datetime: Annotated[str | None, Query()] = attr.ib(default=None)
+
+
+@attr.s
+class CatalogClient(AsyncBaseCoreClient):
+    """What stac-fastapi asks for, answered from the catalogue for whoever asks."""
+
+    stores: Stores = attr.ib(kw_only=True)
+    addresses: Addresses = attr.ib(kw_only=True)
+
+    async def landing_page(self, **kwargs: Any) -> stac.LandingPage:
+        """Return the landing page, with a link to each collection that the asker sees."""
+        page = self._landing_page(
+            base_url=f"{self.addresses.stac}/",
+            conformance_classes=self.conformance_classes(),
+            extension_schemas=[],
+        )
+        shown = await self._read(kwargs, list_collections)
+        page["links"] += [
+            {
+                "rel": "service-desc",
+                "type": "application/vnd.oai.openapi+json;version=3.1",
+                "href": f"{self.addresses.api}/openapi.json",
+            },
+            *(
+                {
+                    "rel": "child",
+                    "type": "application/json",
+                    "title": str(one.document.get("title") or one.id),
+                    "href": self.addresses.collection(one.id),
+                }
+                for one in shown
+            ),
+        ]
+        return page
+
+    async def all_collections(self, **kwargs: Any) -> stac.Collections:
+        """Return the collections that the asker sees."""
+        shown = await self._read(kwargs, list_collections)
+        root = f"{self.addresses.stac}/"
+        documents = [present_collection(one, self.addresses) for one in shown]
+        return {
+            "collections": cast("list[stac.Collection]", documents),
+            "links": [
+                {"rel": "self", "type": "application/json", "href": f"{root}collections"},
+                {"rel": "root", "type": "application/json", "href": root},
+            ],
+        }
+
+    async def get_collection(self, collection_id: str, **kwargs: Any) -> stac.Collection:
+        """Return one collection."""
+        found = await self._read(
+            kwargs, lambda one, private: find_collection(one, collection_id, private=private)
+        )
+        if found is None:
+            raise _refuse(kwargs, f"collection {collection_id!r}")
+        return cast("stac.Collection", present_collection(found, self.addresses))
+
+    async def get_item(self, item_id: str, collection_id: str, **kwargs: Any) -> stac.Item:
+        """Return one item."""
+
+        def read(connection: Connection, private: bool) -> Document | None:
+            item = find_item(connection, collection_id, item_id, private=private)
+            sees = _look_up(connection, private=private)
+            return present_item(item, self.addresses, sees) if item else None
+
+        found = await self._read(kwargs, read)
+        if found is None:
+            raise _refuse(kwargs, f"item {item_id!r} of collection {collection_id!r}")
+        return cast("stac.Item", found)
+
+    async def item_collection(
+        self,
+        collection_id: str,
+        bbox: Any = None,
+        datetime: str | None = None,
+        limit: int = 10,
+        token: str | None = None,
+        **kwargs: Any,
+    ) -> stac.ItemCollection:
+        """Return one page of a collection's items."""
+        await self.get_collection(collection_id, **kwargs)
+        query = parse_query(
+            collections=[collection_id], bbox=bbox, datetime=datetime, limit=limit, token=token
+        )
+        path = f"collections/{collection_id}/items"
+        return await self._search(query, path, kwargs)
+
+    async def get_search(  # noqa: PLR0917  (stac-fastapi passes names)
+        self,
+        collections: list[str] | None = None,
+        ids: list[str] | None = None,
+        bbox: Any = None,
+        intersects: Any = None,
+        datetime: str | None = None,
+        limit: int | None = 10,
+        token: str | None = None,
+        **kwargs: Any,
+    ) -> stac.ItemCollection:
+        """Search, asked by GET."""
+        query = parse_query(
+            collections=collections, ids=ids, bbox=bbox, datetime=datetime, limit=limit,
+            intersects=_read_json(intersects) if intersects else None, token=token,
+        )  # fmt: skip
+        return await self._search(query, "search", kwargs)
+
+    async def post_search(self, search_request: Any, **kwargs: Any) -> stac.ItemCollection:
+        """Search, asked by POST."""
+        asked: Document = search_request.model_dump(mode="json", exclude_none=True)
+        names = ("collections", "ids", "bbox", "intersects", "datetime", "limit", "token")
+        query = parse_query(**{name: asked.get(name) for name in names})
+        return await self._search(query, "search", kwargs, body=asked)
+
+    async def _search(
+        self, query: SearchQuery, path: str, kwargs: Document, body: Document | None = None
+    ) -> stac.ItemCollection:
+        def read(connection: Connection, private: bool) -> tuple[list[Document], str | None]:
+            page = search_items(connection, query, private=private)
+            sees = _look_up(connection, private=private)
+            features = [present_item(one, self.addresses, sees) for one in page.items]
+            return features, page.next_token
+
+        features, token = await self._read(kwargs, read)
+        address = f"{self.addresses.stac}/{path}"
+        root = {"rel": "root", "type": "application/json", "href": f"{self.addresses.stac}/"}
+        own = {"rel": "self", "type": "application/geo+json", "href": address}
+        following = [_link_next(kwargs["request"], address, token, body)] if token else []
+        return {
+            "type": "FeatureCollection",
+            "features": cast("list[stac.Item]", features),
+            "links": [root, own, *following],
+            "numberReturned": len(features),
+        }
+
+    async def _read(self, kwargs: Document, question: Callable[..., T]) -> T:
+        """Put a question to the database in a thread: `question(connection, private=...)`."""
+        private = sees_private(kwargs["request"].state.identity)
+
+        def ask() -> T:
+            with self.stores.reader.connect() as connection:
+                return question(connection, private=private)
+
+        return await run_in_threadpool(ask)
+
+
+def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
+    """Return the routes below ``/stac`` that read."""
+    addresses = Addresses(public_url)
+    paging: list[ApiExtension] = [TokenPaginationExtension()]
+    settings = ApiSettings(
+        _env_file=None,
+        stac_fastapi_title=_TITLE, stac_fastapi_description=_DESCRIPTION,
+        stac_fastapi_landing_id="skerry", stac_fastapi_version=skerry.__version__,
+    )  # fmt: skip
+    client = CatalogClient(stores=stores, addresses=addresses, landing_page_id="skerry")
+    made = StacApi(
+        settings=settings,
+        client=client,
+        stac_version=_STAC_VERSION,
+        extensions=paging,
+        router=APIRouter(prefix="/stac", tags=["stac"], dependencies=[Depends(identify())]),
+        search_get_request_model=create_get_request_model(paging, SearchRequest),
+        search_post_request_model=create_post_request_model(paging),
+        items_get_request_model=cast(
+            "type[APIRequest]",
+            create_request_model("ItemsQuery", base_model=ItemsRequest, extensions=paging),
+        ),
+        middlewares=[],
+    )
+    # the routes live in our application, with its problems and its headers; the one that
+    # StacApi made for itself is let go
+    router: APIRouter = made.router
+    return router
+
+
+def _look_up(connection: Connection, *, private: bool) -> Sees:
+    return lambda collection, item: (
+        private or item_version(connection, collection, item, private=False) is not None
+    )
+
+
+def _refuse(kwargs: Document, what: str) -> Exception:
+    return refuse_unseen(kwargs["request"].state.identity, Scope.CATALOG_READ, what)
+
+
+def _link_next(request: Request, address: str, token: str, body: Document | None) -> Document:
+    link = {"rel": "next", "type": "application/geo+json"}
+    if body is not None:
+        return {**link, "method": "POST", "href": address, "body": {**body, "token": token}}
+    query = request.url.include_query_params(token=token).query
+    return {**link, "method": "GET", "href": f"{address}?{query}"}
+
+
+def _read_json(text: str) -> Document:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InvalidInputError(
+            f"intersects is no JSON object: {text[:140]!r}.",
+            remedy="Send a GeoJSON geometry, URL-encoded, or use POST.",
+        )
+    return value

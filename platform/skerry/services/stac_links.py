@@ -1,0 +1,119 @@
+"""Items and collections as the api shows them: store keys become addresses, links are added."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from skerry.catalog.collections import StoredCollection
+from skerry.catalog.documents import find_sibling
+from skerry.catalog.items import StoredItem
+from skerry.core.settings import API_PREFIX, MAPS_PREFIX
+
+_GEOJSON = "application/geo+json"
+_JSON = "application/json"
+
+Sees = Callable[[str, str], bool]
+"""Whether the asker sees the item (collection, id)."""
+
+
+class Addresses:
+    """The public addresses below one platform's.
+
+    Parameters
+    ----------
+    public_url
+        The platform's address without a trailing slash. Taken from the settings, never from a
+        request's Host header.
+    """
+
+    def __init__(self, public_url: str) -> None:
+        self.stac = f"{public_url}{API_PREFIX}/stac"
+        self.api = f"{public_url}{API_PREFIX}"
+        self.files = f"{public_url}{API_PREFIX}/files/"
+        self.tiles = f"{public_url}{MAPS_PREFIX}/tiles"
+
+    def collection(self, identifier: str) -> str:
+        """Return a collection's address."""
+        return f"{self.stac}/collections/{quote(identifier)}"
+
+    def item(self, collection: str, identifier: str) -> str:
+        """Return an item's address."""
+        return f"{self.collection(collection)}/items/{quote(identifier)}"
+
+    def file(self, key: str) -> str:
+        """Return the address of an object."""
+        return self.files + quote(key)
+
+    def variable(self, item: StoredItem, name: str) -> str:
+        """Return the address below which a variable's tiles stand."""
+        return f"{self.tiles}/{quote(item.collection)}/{quote(item.id)}/{quote(name, safe='')}"
+
+
+def present_item(item: StoredItem, addresses: Addresses, sees: Sees) -> dict[str, Any]:
+    """Return the STAC item as it is served: addresses for keys, and its links.
+
+    Parameters
+    ----------
+    item
+        The stored item.
+    addresses
+        The platform's addresses.
+    sees
+        Decides about links to other items, so that no private name is shown.
+    """
+    document = item.to_stac()
+    assets = {
+        name: {**asset, "href": addresses.file(asset["href"])}
+        for name, asset in document["assets"].items()
+    }
+    links = [
+        _link("self", addresses.item(item.collection, item.id), _GEOJSON),
+        _link("parent", addresses.collection(item.collection), _JSON),
+        _link("collection", addresses.collection(item.collection), _JSON),
+        _link("root", f"{addresses.stac}/", _JSON),
+        *_present_given(document["links"], addresses, sees),
+        *_link_tiles(item, addresses),
+    ]
+    return {**document, "assets": assets, "links": links}
+
+
+def present_collection(collection: StoredCollection, addresses: Addresses) -> dict[str, Any]:
+    """Return the STAC collection as it is served, with its links."""
+    document = collection.to_stac()
+    own = addresses.collection(collection.id)
+    links = [
+        _link("self", own, _JSON),
+        _link("parent", f"{addresses.stac}/", _JSON),
+        _link("root", f"{addresses.stac}/", _JSON),
+        _link("items", f"{own}/items", _GEOJSON),
+        *document["links"],
+    ]
+    return {**document, "links": links}
+
+
+def _present_given(
+    links: list[dict[str, Any]], addresses: Addresses, sees: Sees
+) -> list[dict[str, Any]]:
+    shown = []
+    for link in links:
+        sibling = find_sibling(str(link["href"]))
+        if sibling is None:
+            shown.append(link)
+        elif sees(*sibling):
+            shown.append({**link, "href": addresses.item(*sibling)})
+    return shown
+
+
+def _link_tiles(item: StoredItem, addresses: Addresses) -> list[dict[str, Any]]:
+    variables: Mapping[str, Any] = item.document["properties"].get("skerry:variables") or {}
+    links = []
+    for name, about in variables.items():
+        tiles = addresses.variable(item, name)
+        title = str(about.get("long_name") or name) if isinstance(about, Mapping) else name
+        links.append(_link("xyz", f"{tiles}/{{z}}/{{x}}/{{y}}.png", "image/png", title=title))
+        links.append(_link("tilejson", f"{tiles}/tilejson.json", _JSON, title=title))
+    return links
+
+
+def _link(rel: str, href: str, media_type: str, **more: str) -> dict[str, Any]:
+    return {"rel": rel, "href": href, "type": media_type, **more}

@@ -1,0 +1,69 @@
+"""Writing to the catalogue: collections and items, for holders of the writing scope.
+
+The addresses are those of STAC's transaction extension; what is not said by it is here: an item
+is registered once and for all, so there is no changing it in place.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends
+from starlette.responses import JSONResponse, Response
+
+from skerry.catalog.collections import delete_collection, put_collection
+from skerry.catalog.deletions import delete_item, finish_deletions
+from skerry.catalog.items import StoredItem, register_item
+from skerry.core.scopes import Scope
+from skerry.services.identity import Identity, require
+from skerry.services.stac_links import Addresses, present_collection, present_item
+from skerry.services.stores import Stores
+
+Document = dict[str, Any]
+Writer = Annotated[Identity, Depends(require(Scope.CATALOG_WRITE))]
+
+
+def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
+    """Return the routes below ``/stac`` that write."""
+    addresses = Addresses(public_url)
+    router = APIRouter(prefix="/stac/collections", tags=["stac"])
+
+    @router.put("/{collection_id}")
+    def write_collection(
+        collection_id: str, document: Annotated[Document, Body()], identity: Writer
+    ) -> Document:
+        """Create a collection or replace its description; ``skerry:public`` opens it to all."""
+        with stores.writer.begin() as connection:
+            stored = put_collection(connection, document, collection_id, owner=identity.name)
+        return present_collection(stored, addresses)
+
+    @router.delete("/{collection_id}", status_code=204)
+    def remove_collection(collection_id: str, identity: Writer) -> None:
+        """Remove an empty collection."""
+        with stores.writer.begin() as connection:
+            delete_collection(connection, collection_id, owner=identity.name)
+
+    @router.post("/{collection_id}/items", status_code=201)
+    def add_item(
+        collection_id: str, document: Annotated[Document, Body()], identity: Writer
+    ) -> Response:
+        """Register an item; 200 and the stored one if it is there with the same digest."""
+        item, new = _register(stores, document, collection_id, identity)
+        shown = present_item(item, addresses, lambda _collection, _item: True)
+        return JSONResponse(shown, 201 if new else 200, media_type="application/geo+json")
+
+    @router.delete("/{collection_id}/items/{item_id}", status_code=204)
+    def remove_item(collection_id: str, item_id: str, identity: Writer) -> None:
+        """Remove an item, then its bytes."""
+        with stores.writer.begin() as connection:
+            delete_item(connection, collection_id, item_id, owner=identity.name)
+        finish_deletions(stores.writer, stores.objects)
+
+    return router
+
+
+def _register(
+    stores: Stores, document: Document, collection: str, identity: Identity
+) -> tuple[StoredItem, bool]:
+    with stores.writer.begin() as connection:
+        return register_item(
+            connection, document, collection, owner=identity.name, objects=stores.objects
+        )
