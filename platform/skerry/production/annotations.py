@@ -119,10 +119,7 @@ def _read_extra(node: ast.expr, schema: dict[str, Any], place: Place) -> dict[st
             pairs = {keyword.arg or "**": keyword.value for keyword in node.keywords}
     if not pairs or not pairs.keys() <= _KEYWORDS.keys():
         raise place.refuse(f"the bound {ast.unparse(node)!r} is unknown", remedy=_BOUNDS)
-    return {
-        _keyword(name, schema): read_literal(value, place)
-        for name, value in pairs.items()
-    }
+    return {_keyword(name, schema): read_literal(value, place) for name, value in pairs.items()}
 
 
 def _keyword(name: str, schema: dict[str, Any]) -> str:

@@ -51,7 +51,7 @@ def _read_moment(node: ast.Call, place: Place) -> str:
         if name == "date" and not node.keywords:
             return date(*arguments).isoformat()
         if name == "datetime" and _says_utc(node.keywords):
-            return format_time(datetime(*arguments, tzinfo=UTC))
+            return format_time(datetime(*arguments, tzinfo=UTC))  # type: ignore[misc]
     except (ValueError, TypeError, OverflowError, SyntaxError):
         pass
     raise place.refuse(

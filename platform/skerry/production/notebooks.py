@@ -66,7 +66,7 @@ def inject_parameters(
         write_assignment(name, decode_value(value, schema["properties"][name]))
         for name, value in values.items()
     ]
-    cell = {
+    cell: dict[str, Any] = {
         "id": "injected-parameters",
         "cell_type": "code",
         "source": "\n".join(["# Parameters of this run", *lines]),

@@ -67,7 +67,9 @@ def new_release_id() -> str:
 
 def name_from_file(filename: str) -> str:
     """Return a release name made from a notebook's file name."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", filename.removesuffix(".ipynb")).strip("-_") or "notebook"
+    return (
+        re.sub(r"[^A-Za-z0-9_-]+", "-", filename.removesuffix(".ipynb")).strip("-_") or "notebook"
+    )
 
 
 def approve_release(

@@ -32,11 +32,9 @@ def check_value(name: str, value: Any, schema: Mapping[str, Any]) -> None:
             f"The bounds of {name!r} are not usable: {error.message}.",
             remedy="Give bounds of the parameter's own type.",
         ) from None
-    error = best_match(
-        Draft202012Validator(schema, format_checker=_FORMATS).iter_errors(value)
-    )
-    if error is not None:
-        raise _refuse(name, error)
+    worst = best_match(Draft202012Validator(schema, format_checker=_FORMATS).iter_errors(value))
+    if worst is not None:
+        raise _refuse(name, worst)
 
 
 def complete_values(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,226 @@
+"""Attempts and their epochs: the fence that lets only the newest attempt change anything.
+
+Every change below is one conditional statement that names the epoch; a superseded attempt's
+statement changes no row, and its caller is told so.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, insert, select, update
+
+from skerry.core.digests import hash_secret
+from skerry.core.errors import ConflictError, ForbiddenError
+from skerry.core.time import format_time, utc_now
+from skerry.production.tables import attempts, runs
+
+OutcomeStatus = Literal["published", "failed", "crashed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended.
+
+    Attributes
+    ----------
+    epoch
+        The attempt's.
+    status
+        ``crashed`` means that its process vanished, which says nothing about the notebook.
+    detail
+        One line for people.
+    """
+
+    epoch: int
+    status: OutcomeStatus
+    detail: str | None = None
+
+
+def claim_run(connection: Connection, run_id: str, generation: int) -> int | None:
+    """Begin a new attempt, superseding every earlier one.
+
+    Returns
+    -------
+    int or None
+        The attempt's epoch; None when the run has ended, is gone, or has been retried since.
+    """
+    now = format_time(utc_now())
+    claimed = connection.execute(
+        update(runs)
+        .where(
+            runs.c.id == run_id,
+            runs.c.generation == generation,
+            runs.c.status.in_(["queued", "running"]),
+        )
+        .values(
+            status="running",
+            epoch=runs.c.epoch + 1,
+            progress_done=0,
+            progress_cell=None,
+            started_at=_first(runs.c.started_at, now),
+        )
+        .returning(runs.c.epoch)
+    ).scalar_one_or_none()
+    if claimed is None:
+        return None
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.run_id == run_id, attempts.c.status.in_(["claimed", "executing"]))
+        .values(status="superseded", ended_at=now, detail=f"Superseded by epoch {claimed}.")
+    )
+    connection.execute(
+        insert(attempts).values(run_id=run_id, epoch=claimed, status="claimed", started_at=now)
+    )
+    return int(claimed)
+
+
+def _first(column: Any, value: str) -> Any:
+    from sqlalchemy import func
+
+    return func.coalesce(column, value)
+
+
+def record_token(
+    connection: Connection, run_id: str, epoch: int, *, token: str, token_id: str
+) -> None:
+    """Tie a run token to its attempt, by a hash; the token itself is kept nowhere."""
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.run_id == run_id, attempts.c.epoch == epoch)
+        .values(token_hash=hash_secret(token), token_id=token_id)
+    )
+
+
+def list_spent_tokens(connection: Connection) -> list[tuple[str, str]]:
+    """Return (run, the hub's token id) of every token whose run has ended: to be revoked.
+
+    A superseded attempt keeps its token until then, so that it is told that it is superseded.
+    """
+    query = (
+        select(attempts.c.run_id, attempts.c.token_id)
+        .join(runs, runs.c.id == attempts.c.run_id)
+        .where(
+            attempts.c.token_id.is_not(None),
+            runs.c.status.in_(["succeeded", "failed", "cancelled"]),
+        )
+    )
+    return [(row.run_id, row.token_id) for row in connection.execute(query)]
+
+
+def forget_token(connection: Connection, run_id: str, token_id: str) -> None:
+    """Record that a token has been revoked."""
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.run_id == run_id, attempts.c.token_id == token_id)
+        .values(token_id=None)
+    )
+
+
+def check_token(connection: Connection, run_id: str, epoch: int, token: str | None) -> None:
+    """Refuse a token that is not the one made for this very attempt.
+
+    Raises
+    ------
+    ForbiddenError
+        If it belongs to another attempt, another run or a person.
+    """
+    known = connection.execute(
+        select(attempts.c.token_hash).where(attempts.c.run_id == run_id, attempts.c.epoch == epoch)
+    ).scalar_one_or_none()
+    if token is None or known is None or known != hash_secret(token):
+        raise ForbiddenError(
+            f"The token does not belong to attempt {epoch} of the run {run_id}.",
+            remedy="Only a run's own process may report and publish for it.",
+        )
+
+
+def record_progress(
+    connection: Connection, run_id: str, epoch: int, *, done: int, total: int, cell: str | None
+) -> None:
+    """Record how far an attempt is.
+
+    Raises
+    ------
+    ConflictError
+        If the attempt is superseded, cancelled, or its run has ended.
+    """
+    changed = connection.execute(
+        update(runs)
+        .where(
+            runs.c.id == run_id,
+            runs.c.epoch == epoch,
+            runs.c.status == "running",
+            runs.c.cancel_requested.is_(False),
+        )
+        .values(progress_done=done, progress_total=total, progress_cell=cell)
+    )
+    if changed.rowcount != 1:
+        raise refuse_stale(run_id, epoch)
+    connection.execute(
+        update(attempts)
+        .where(
+            attempts.c.run_id == run_id,
+            attempts.c.epoch == epoch,
+            attempts.c.status == "claimed",
+        )
+        .values(status="executing")
+    )
+
+
+def refuse_stale(run_id: str, epoch: int) -> ConflictError:
+    """Return the error for an attempt that may not change its run any more."""
+    return ConflictError(
+        f"Attempt {epoch} of the run {run_id} is superseded, cancelled or ended.",
+        remedy="Stop it; the newest attempt carries the run on.",
+    )
+
+
+def end_attempt(connection: Connection, run_id: str, epoch: int, outcome: Outcome) -> None:
+    """Record how an attempt ended, when nothing was recorded yet.
+
+    When the outcome is an earlier epoch's, which this attempt took over without running again,
+    the attempt is marked with the epoch it adopted.
+    """
+    adopted = outcome.epoch if outcome.epoch != epoch else None
+    status = "adopted" if adopted is not None else outcome.status
+    connection.execute(
+        update(attempts)
+        .where(
+            attempts.c.run_id == run_id,
+            attempts.c.epoch == epoch,
+            attempts.c.status.in_(["claimed", "executing"]),
+        )
+        .values(
+            status=status,
+            adopted_epoch=adopted,
+            detail=outcome.detail,
+            ended_at=format_time(utc_now()),
+        )
+    )
+
+
+def end_run(connection: Connection, run_id: str, epoch: int, outcome: Outcome) -> bool:
+    """Acknowledge: end a run by what its newest attempt came to. Idempotent.
+
+    Outputs that are published decide: such a run succeeded, whatever happened afterwards.
+
+    Returns
+    -------
+    bool
+        False when a newer attempt has taken over or the run had ended already.
+    """
+    published = connection.execute(
+        select(runs.c.published_epoch).where(runs.c.id == run_id)
+    ).scalar_one_or_none()
+    if published is not None:
+        outcome = Outcome(epoch=published, status="published")
+    status = {"published": "succeeded", "cancelled": "cancelled"}.get(outcome.status, "failed")
+    changed = connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.epoch == epoch, runs.c.status == "running")
+        .values(status=status, detail=outcome.detail, ended_at=format_time(utc_now()))
+    )
+    if changed.rowcount != 1:
+        return False
+    end_attempt(connection, run_id, epoch, outcome)
+    return True

@@ -1,0 +1,230 @@
+"""One attempt from the worker's side: prepare, start the run process, wait, say how it ended."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, RowMapping
+
+from skerry.core.digests import digest_bytes
+from skerry.core.errors import SkerryError, UnavailableError
+from skerry.core.settings import API_PREFIX, GATEWAY_PREFIX
+from skerry.production.environments import find_python
+from skerry.production.epochs import Outcome, record_token
+from skerry.production.manifest import LOG
+from skerry.production.orders import RESULT_NAME, AttemptOrder, AttemptResult, write_aside
+from skerry.production.processes import end_tree, pid_file
+from skerry.production.releases import check_pinned, get_approved
+from skerry.production.runs import find_run
+from skerry.production.tokens import GRACE_S, TokenMinter
+from skerry.storage.layout import DataFolder
+
+_POLL_S = 0.2
+_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "USER",
+                   "SKERRY_PAUSE_POINTS", "SKERRY_ISOLATION")  # fmt: skip
+_KEPT_PREFIXES = ("DASK_GATEWAY__",)
+
+
+class StoppingError(Exception):
+    """The worker is ending; nothing about the attempt may be recorded."""
+
+
+@dataclass(frozen=True)
+class Executor:
+    """Starts attempts and watches them.
+
+    Attributes
+    ----------
+    engine
+        Skerry's database.
+    data
+        The data folder.
+    public_url
+        The platform's address, for the run process.
+    minter
+        Where run tokens come from.
+    stopping
+        Says that the worker is ending.
+    """
+
+    engine: Engine
+    data: DataFolder
+    public_url: str
+    minter: TokenMinter
+    stopping: Callable[[], bool]
+
+    def execute(self, run_id: str, epoch: int) -> Outcome:
+        """Carry out one attempt; return how it ended. Published outputs are adopted instead.
+
+        Raises
+        ------
+        StoppingError
+            If the worker is told to end meanwhile. The run process is ended.
+        UnavailableError
+            If the hub gives no token now.
+        """
+        run, release = self._read(run_id)
+        if run["published_epoch"] is not None:
+            return Outcome(epoch=run["published_epoch"], status="published")
+        if run["cancel_requested"]:
+            return Outcome(epoch=epoch, status="cancelled", detail="Cancelled.")
+        try:
+            order = self._prepare(run, release, epoch)
+            python = find_python(self.data, release["environment"])
+        except UnavailableError:
+            raise
+        except SkerryError as error:
+            return Outcome(epoch=epoch, status="failed", detail=str(error))
+        token = self._mint(run, epoch)
+        try:
+            process = self._start(python, order, token)
+            stopped = self._watch(process, run)
+            return self._judge(order, process.returncode, stopped)
+        finally:
+            shutil.rmtree(order.scratch, ignore_errors=True)
+            pid_file(self.data.run, run_id, epoch).unlink(missing_ok=True)
+
+    def _read(self, run_id: str) -> tuple[RowMapping, dict[str, Any]]:
+        with self.engine.begin() as connection:
+            run = find_run(connection, run_id)
+            return run, get_approved(connection, run["release_id"])
+
+    def _prepare(self, run: RowMapping, release: dict[str, Any], epoch: int) -> AttemptOrder:
+        notebook = self.data.objects / release["notebook_key"]
+        check_pinned(digest_bytes(notebook.read_bytes()), release)
+        folder = self.data.objects / "runs" / run["id"] / str(epoch)
+        scratch = self.data.run / "attempts" / f"{run['id']}-{epoch}"
+        for place in (folder / "outputs", folder / "products", scratch):
+            place.mkdir(parents=True, exist_ok=True)
+        order = AttemptOrder(
+            run=run["id"],
+            epoch=epoch,
+            notebook=notebook,
+            folder=folder,
+            scratch=scratch,
+            run_state=self.data.run,
+            api=f"{self.public_url}{API_PREFIX}/production",
+            schema_=release["schema"],
+            parameters=run["parameters"],
+            manifest=_gather_facts(run, release),
+        )
+        write_aside(scratch / "order.json", order.model_dump_json())
+        return order
+
+    def _mint(self, run: RowMapping, epoch: int) -> str:
+        made = self.minter.mint(
+            note=f"run {run['id']} attempt {epoch}", life_s=run["timeout_s"] + GRACE_S
+        )
+        with self.engine.begin() as connection:
+            record_token(connection, run["id"], epoch, token=made.token, token_id=made.id)
+        return made.token
+
+    def _start(self, python: Path, order: AttemptOrder, token: str) -> subprocess.Popen[bytes]:
+        arguments = [str(python), "-m", "skerry.production.attempt"]
+        with (order.folder / LOG).open("ab") as log:
+            return subprocess.Popen(
+                [*arguments, str(order.scratch / "order.json")],
+                cwd=order.scratch,
+                env=self._environment(python, order, token),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _environment(self, python: Path, order: AttemptOrder, token: str) -> dict[str, str]:
+        """Return the whole environment of the run process: nothing of the worker's slips in."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
+        }
+        gateway = f"{self.public_url}{GATEWAY_PREFIX}"
+        return {
+            "DASK_GATEWAY__ADDRESS": gateway,
+            **kept,
+            "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
+            "PATH": f"{python.parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONUNBUFFERED": "1",
+            "IPYTHONDIR": str(order.scratch / "ipython"),
+            "JUPYTER_DATA_DIR": str(order.scratch / "jupyter"),
+            "JUPYTER_RUNTIME_DIR": str(order.scratch / "runtime"),
+            "JUPYTER_PLATFORM_DIRS": "1",
+            "JUPYTERHUB_API_TOKEN": token,
+            "SKERRY_TOKEN": token,
+            "SKERRY_URL": self.public_url,
+            "SKERRY_RUN": order.run,
+            "SKERRY_EPOCH": str(order.epoch),
+            "SKERRY_RUN_FOLDER": str(order.folder),
+        }
+
+    def _watch(self, process: subprocess.Popen[bytes], run: RowMapping) -> Outcome | None:
+        """Wait for the process; end it on timeout, on cancel, and when the worker ends."""
+        deadline = time.monotonic() + run["timeout_s"]
+        checked = time.monotonic()
+        while process.poll() is None:
+            if self.stopping():
+                _end(process)
+                raise StoppingError
+            if time.monotonic() > deadline:
+                _end(process)
+                return Outcome(0, "failed", f"Ended after its timeout of {run['timeout_s']} s.")
+            if time.monotonic() - checked > 5 * _POLL_S:
+                checked = time.monotonic()
+                if self._read(run["id"])[0]["cancel_requested"]:
+                    _end(process)
+                    return Outcome(0, "cancelled", "Cancelled.")
+            time.sleep(_POLL_S)
+        return None
+
+    def _judge(self, order: AttemptOrder, returncode: int, stopped: Outcome | None) -> Outcome:
+        """Say how an attempt ended; what the database says goes before what its process says."""
+        run, _ = self._read(order.run)
+        if run["published_epoch"] is not None:
+            return Outcome(epoch=run["published_epoch"], status="published")
+        if stopped is not None:
+            return Outcome(order.epoch, stopped.status, stopped.detail)
+        if run["cancel_requested"]:
+            return Outcome(order.epoch, "cancelled", "Cancelled.")
+        try:
+            said = AttemptResult.model_validate_json((order.folder / RESULT_NAME).read_text())
+        except (OSError, ValueError):
+            how = f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
+            return Outcome(order.epoch, "crashed", f"The run process ended with {how}.")
+        if said.status == "failed":
+            return Outcome(order.epoch, "failed", said.detail)
+        return Outcome(order.epoch, "crashed", said.detail)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    end_tree(process.pid)
+    process.wait()
+
+
+def _gather_facts(run: RowMapping, release: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "job": run["job_name"],
+        "occurrence": run["occurrence"],
+        "partition": run["partition"],
+        "release": release["id"],
+        "release_name": release["name"],
+        "notebook_digest": release["notebook_digest"],
+        "environment_digest": release["environment_digest"],
+        "approved_by": release["decided_by"],
+        "self_approved": release["self_approved"],
+        "isolation": os.environ.get("SKERRY_ISOLATION", "none"),
+    }
+
+
+def remove_unpublished(data: DataFolder, run_id: str, published_epoch: int | None) -> None:
+    """Free the products of attempts that were not published; logs and pages stay."""
+    for folder in (data.objects / "runs" / run_id).glob("*"):
+        if folder.name != str(published_epoch):
+            for name in ("products", "outputs"):
+                shutil.rmtree(folder / name, ignore_errors=True)

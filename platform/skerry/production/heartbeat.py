@@ -1,0 +1,73 @@
+"""The heartbeat of a run process: every second it says how far it is, and learns if it may go on.
+
+It is what ends an orphan whose worker was killed: superseded, it is refused, and ends its kernel
+and itself.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from skerry.core.errors import ConflictError, UnavailableError
+from skerry.production.reporting import Reporter
+
+PERIOD_S = 1.0
+SILENCE_S = 600.0
+"""How long the api may be away before an attempt gives up: as long as an upgrade may take."""
+
+
+@dataclass
+class Progress:
+    """How far a notebook is; written by the engine, read by the heartbeat."""
+
+    done: int = 0
+    total: int = 0
+    cell: str | None = None
+
+
+class Heartbeat:
+    """A thread that reports progress until it is stopped.
+
+    Parameters
+    ----------
+    reporter
+        Who to tell.
+    progress
+        What to tell.
+    give_up
+        Called once, with the reason, when the attempt has to end. It does not return.
+    """
+
+    def __init__(
+        self, reporter: Reporter, progress: Progress, give_up: Callable[[str], None]
+    ) -> None:
+        self._reporter = reporter
+        self._progress = progress
+        self._give_up = give_up
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and wait until the last report is through."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        heard = time.monotonic()
+        while not self._stopped.wait(PERIOD_S):
+            progress = self._progress
+            try:
+                self._reporter.report(done=progress.done, total=progress.total, cell=progress.cell)
+                heard = time.monotonic()
+            except ConflictError as error:
+                self._give_up(error.what)
+                return
+            except UnavailableError as error:
+                if time.monotonic() - heard > SILENCE_S:
+                    self._give_up(error.what)
+                    return

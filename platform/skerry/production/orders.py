@@ -1,0 +1,69 @@
+"""What the worker hands to a run process, and what it hands back: two small JSON files.
+
+Secrets never stand here; the run token goes by environment.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class AttemptOrder(BaseModel):
+    """Everything that a run process needs to know.
+
+    Attributes
+    ----------
+    run, epoch
+        Which attempt this is.
+    notebook
+        The release's notebook file.
+    folder
+        The attempt's own folder below the objects root: ``runs/<run>/<epoch>``.
+    scratch
+        Working folder, removed afterwards.
+    run_state
+        The data folder's ``run``: pid files, pause points.
+    api
+        Address of the production API, no trailing slash.
+    schema_, parameters
+        The release's parameter schema and the checked values.
+    manifest
+        Facts that the manifest repeats: digests of notebook and environment, approval, isolation.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    run: str
+    epoch: int
+    notebook: Path
+    folder: Path
+    scratch: Path
+    run_state: Path
+    api: str
+    schema_: dict[str, Any]
+    parameters: dict[str, Any]
+    manifest: dict[str, Any]
+
+
+class AttemptResult(BaseModel):
+    """How a run process ended, in its own words."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    status: Literal["published", "failed", "superseded"]
+    detail: str | None = None
+
+
+RESULT_NAME = "result.json"
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all, also after a crash."""
+    aside = path.with_name(f"{path.name}.partial")
+    with aside.open("w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    aside.rename(path)

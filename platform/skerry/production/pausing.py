@@ -1,0 +1,51 @@
+"""Named points at which a test may stop a process, to kill it exactly there.
+
+Nothing happens unless the environment says ``SKERRY_PAUSE_POINTS=1`` and the file ``pause`` in
+the data folder's ``run`` names the point. The process then writes ``paused.json`` and stops
+itself; whoever put the file there continues or kills it from outside.
+"""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+WORKER_POINTS = (
+    "before:claim", "after:claim",
+    "before:execute", "after:execute",
+    "before:acknowledge", "after:acknowledge",
+)  # fmt: skip
+"""Points in the worker, around each transition that it makes."""
+
+ATTEMPT_POINTS = (
+    "before:notebook", "after:notebook",
+    "before:write", "after:write",
+    "before:publish", "after:publish",
+)  # fmt: skip
+"""Points in the run process: the notebook, the manifest that completes the staging, the insert."""
+
+
+def pause_at(point: str, folder: Path) -> None:
+    """Stop this process here if a test asked for it.
+
+    Parameters
+    ----------
+    point
+        One of `WORKER_POINTS` and `ATTEMPT_POINTS`.
+    folder
+        The data folder's ``run``.
+    """
+    if os.environ.get("SKERRY_PAUSE_POINTS") != "1":
+        return
+    wish = folder / "pause"
+    try:
+        asked = wish.read_text().strip()
+    except FileNotFoundError:
+        return
+    if asked != point:
+        return
+    wish.unlink()
+    aside = folder / "paused.json.partial"
+    aside.write_text(json.dumps({"point": point, "pid": os.getpid()}))
+    aside.rename(folder / "paused.json")
+    os.kill(os.getpid(), signal.SIGSTOP)

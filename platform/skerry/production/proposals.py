@@ -1,0 +1,97 @@
+"""Proposing: from a notebook's JSON and extra wheels to a release that waits for a decision."""
+
+import base64
+import binascii
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Engine
+
+from skerry.core.digests import digest_bytes
+from skerry.core.errors import InvalidInputError
+from skerry.core.ids import check_name
+from skerry.production.environments import describe_environment, store_environment
+from skerry.production.notebooks import encode_notebook, normalise_notebook
+from skerry.production.orders import write_aside
+from skerry.production.parameters import read_parameters
+from skerry.production.releases import insert_release, new_release_id
+from skerry.production.wheels import check_wheel
+from skerry.storage.layout import DataFolder
+
+_LARGEST_WHEEL = 64 * 2**20
+
+
+class ExtraWheel(BaseModel):
+    """A wheel that a release needs on top of the platform's own packages.
+
+    Attributes
+    ----------
+    filename
+        The wheel's file name.
+    content
+        Its bytes in base64.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    filename: str
+    content: str
+
+
+class Proposal(BaseModel):
+    """What is sent to propose a release."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    notebook: dict[str, Any]
+    extra_wheels: list[ExtraWheel] = Field(default_factory=list, max_length=20)
+
+
+def propose_release(
+    engine: Engine, data: DataFolder, proposal: Proposal, *, by: str
+) -> dict[str, Any]:
+    """Pin a notebook and the running environment, and record the proposal.
+
+    The files are there before the row is: a kill in between leaves files that nothing names.
+
+    Raises
+    ------
+    InvalidInputError
+        If the notebook, its parameters cell or a wheel cannot be used.
+    """
+    check_name(proposal.name, what="release name")
+    schema = read_parameters(proposal.notebook)
+    content = encode_notebook(normalise_notebook(proposal.notebook))
+    wheels = {wheel.filename: _decode(wheel) for wheel in proposal.extra_wheels}
+    environment = describe_environment(
+        {name: check_wheel(name, content) for name, content in wheels.items()}
+    )
+    release_id = new_release_id()
+    folder = data.objects / "releases" / release_id
+    folder.mkdir(parents=True)
+    write_aside(folder / "notebook.ipynb", content.decode())
+    store_environment(data, environment, wheels)
+    with engine.begin() as connection:
+        return insert_release(
+            connection,
+            name=proposal.name,
+            notebook_digest=digest_bytes(content),
+            environment=environment,
+            schema=schema,
+            by=by,
+            release_id=release_id,
+        )
+
+
+def _decode(wheel: ExtraWheel) -> bytes:
+    try:
+        content = base64.b64decode(wheel.content, validate=True)
+    except binascii.Error:
+        content = b""
+    if not content or len(content) > _LARGEST_WHEEL:
+        raise InvalidInputError(
+            f"The wheel {wheel.filename!r} is empty, too large or not base64.",
+            remedy="Send at most 64 MiB a wheel.",
+        )
+    return content

@@ -1,0 +1,162 @@
+"""Publishing: one transaction that names the epoch makes a run's outputs catalogue items.
+
+Either every output of the attempt becomes an item, or none does. A superseded, cancelled or
+ended attempt is refused; the same attempt asking twice gets the same answer.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from skerry.catalog.collections import ensure_collection
+from skerry.catalog.items import Status, insert_item
+from skerry.catalog.tables import items
+from skerry.core.errors import InvalidInputError
+from skerry.core.ids import check_name
+from skerry.core.time import format_time, parse_time, utc_now
+from skerry.production.epochs import refuse_stale
+from skerry.production.runs import find_run, get_run
+from skerry.production.tables import attempts, outputs, runs
+
+
+class StagedOutput(BaseModel):
+    """An output as a run has written it below its own folder.
+
+    Attributes
+    ----------
+    output
+        The output's name in the notebook.
+    item
+        A STAC item whose asset hrefs are store keys.
+    digest
+        Digest of all its bytes.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    output: str
+    item: dict[str, Any]
+    digest: str
+
+
+def publish_outputs(
+    connection: Connection, run_id: str, epoch: int, staged: list[StagedOutput], *, by: str
+) -> dict[str, Any]:
+    """Publish an attempt's outputs and return the run.
+
+    Raises
+    ------
+    ConflictError
+        If the attempt may not publish any more.
+    InvalidInputError
+        If an output lies outside the attempt's own folder or stands twice.
+    """
+    run = find_run(connection, run_id)
+    if run["published_epoch"] == epoch:
+        return get_run(connection, run["id"])
+    now = format_time(utc_now())
+    changed = connection.execute(
+        update(runs)
+        .where(
+            runs.c.id == run["id"],
+            runs.c.epoch == epoch,
+            runs.c.status == "running",
+            runs.c.cancel_requested.is_(False),
+            runs.c.published_epoch.is_(None),
+        )
+        .values(published_epoch=epoch)
+    )
+    if changed.rowcount != 1:
+        raise refuse_stale(run["id"], epoch)
+    _check_names(staged)
+    for one in staged:
+        _publish_output(connection, run, epoch, one, by=by, now=now)
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.run_id == run["id"], attempts.c.epoch == epoch)
+        .values(status="published", ended_at=now)
+    )
+    return get_run(connection, run["id"])
+
+
+def _check_names(staged: list[StagedOutput]) -> None:
+    names = [check_name(one.output, what="output") for one in staged]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInputError(
+                f"The output {name!r} stands twice.", remedy="Publish each output once in a run."
+            )
+
+
+def name_item(run: RowMapping, staged: StagedOutput) -> str:
+    """Return the item's id: it comes from data time, partition and output alone.
+
+    The partition is the run's own; a run without one takes the product's grid code, so that two
+    tiles of one instant do not replace each other.
+    """
+    properties = staged.item.get("properties", {})
+    moment = properties.get("datetime") or properties.get("start_datetime")
+    if not isinstance(moment, str):
+        raise InvalidInputError(
+            f"The output {staged.output!r} has no data time.",
+            remedy="Give skerry.publish a dataset or product with a time.",
+        )
+    stamp = parse_time(moment).strftime("%Y%m%dT%H%M%SZ")
+    partition = run["partition"] or str(properties.get("grid:code", ""))
+    parts = [staged.output, stamp, *([partition] if partition else [])]
+    return check_name("-".join(parts), what="item id")
+
+
+def _publish_output(
+    connection: Connection, run: RowMapping, epoch: int, staged: StagedOutput, *, by: str, now: str
+) -> None:
+    item = _complete_item(run, epoch, staged)
+    ensure_collection(connection, run["collection"], f"Products of {run['job_name']}")
+    stored = insert_item(
+        connection,
+        item,
+        collection=run["collection"],
+        status=Status.PRELIMINARY if run["review"] == "required" else Status.PUBLISHED,
+        owner=by,
+        run=run["id"],
+        output=staged.output,
+    )
+    connection.execute(
+        insert(outputs).values(
+            run_id=run["id"],
+            output=staged.output,
+            epoch=epoch,
+            collection=run["collection"],
+            item_id=stored.id,
+            digest=staged.digest,
+            published_at=now,
+        )
+    )
+
+
+def _complete_item(run: RowMapping, epoch: int, staged: StagedOutput) -> dict[str, Any]:
+    """Return the item as it is catalogued: under its own id, only from the attempt's folder."""
+    item = {key: value for key, value in staged.item.items() if key != "collection"}
+    properties = dict(item.get("properties", {}))
+    own = f"runs/{run['id']}/{epoch}/"
+    prefix = str(properties.get("skerry:prefix", ""))
+    if not prefix.startswith(own):
+        raise InvalidInputError(
+            f"The output {staged.output!r} lies at {prefix!r}, not below {own!r}.",
+            remedy="Write it with skerry.publish.",
+        )
+    properties["skerry:digest"] = staged.digest
+    properties["skerry:run"] = run["id"]
+    properties["skerry:release"] = run["release_id"]
+    properties["skerry:self_approved"] = bool(run["self_approved"])
+    return {**item, "id": name_item(run, staged), "properties": properties}
+
+
+def list_published_prefixes(connection: Connection, run_ids: list[str]) -> list[str]:
+    """Return ``runs/<run>/<epoch>/`` of every attempt whose products the catalogue still holds."""
+    return [
+        "/".join(prefix.split("/")[:3]) + "/"
+        for run_id in run_ids
+        for prefix in connection.scalars(select(items.c.prefix).where(items.c.run == run_id))
+    ]

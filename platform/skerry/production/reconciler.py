@@ -1,0 +1,157 @@
+"""What the worker does over and over: ticks become runs, runs become workflows, tokens end.
+
+The run row is the outbox. Whatever is queued or running there and unknown to the workflow engine
+is handed over; so a kill between inserting a run and enqueuing it loses nothing.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from dbos import DBOS, SetWorkflowID
+from sqlalchemy import Engine, RowMapping, select, update
+
+from skerry.core.errors import SkerryError, UnavailableError
+from skerry.core.time import format_time, parse_time, utc_now
+from skerry.production.clock import latest_tick
+from skerry.production.epochs import forget_token, list_spent_tokens
+from skerry.production.occurrences import key_for_tick
+from skerry.production.runs import ACTIVE, start_run
+from skerry.production.tables import jobs, runs
+from skerry.production.tokens import TokenMinter
+from skerry.production.workflow import QUEUE, STEPS_VERSION, workflow_id
+
+_LOG = logging.getLogger("skerry.worker")
+_UNDER_WAY = frozenset({"ENQUEUED", "PENDING", "DELAYED"})
+
+
+class Reconciler:
+    """Keeps runs, workflows, clocks and tokens in step.
+
+    Parameters
+    ----------
+    engine
+        Skerry's database.
+    carry_out
+        The registered workflow.
+    minter
+        Where tokens are revoked.
+    """
+
+    def __init__(
+        self, engine: Engine, carry_out: Callable[[str, int], str], minter: TokenMinter
+    ) -> None:
+        self._engine = engine
+        self._carry_out = carry_out
+        self._minter = minter
+
+    def reconcile(self) -> None:
+        """Do one round."""
+        self.start_ticks(utc_now())
+        self._hand_over()
+        self._revoke_tokens()
+
+    def start_ticks(self, now: datetime) -> None:
+        """Make a run of each clock's latest tick that is due; ticks missed before it are passed.
+
+        The run and the clock's new position are one transaction, and the tick is the run's key:
+        a tick is never lost and never done twice.
+        """
+        with self._engine.begin() as connection:
+            clocks = connection.execute(select(jobs).where(jobs.c.trigger == "clock"))
+            due = [(job, tick) for job in clocks.mappings() if (tick := _due(job, now))]
+        for job, tick in due:
+            self._start_tick(job, tick)
+
+    def _start_tick(self, job: RowMapping, tick: datetime) -> None:
+        with self._engine.begin() as connection:
+            settled = connection.execute(
+                update(jobs)
+                .where(jobs.c.id == job["id"], jobs.c.settled_until == job["settled_until"])
+                .values(settled_until=format_time(tick))
+            )
+            if settled.rowcount != 1:
+                return
+            try:
+                start_run(
+                    connection, job["name"], occurrence=key_for_tick(tick), parameters={},
+                    by="clock",
+                )  # fmt: skip
+            except SkerryError as error:
+                _LOG.error("The tick %s of the job %s made no run: %s", tick, job["name"], error)
+
+    def _hand_over(self) -> None:
+        with self._engine.begin() as connection:
+            query = select(runs.c.id, runs.c.generation).where(runs.c.status.in_(ACTIVE))
+            active = {
+                workflow_id(row.id, row.generation): (row.id, row.generation)
+                for row in connection.execute(query.order_by(runs.c.id))
+            }
+        if not active:
+            return
+        known = {
+            found.workflow_id: found
+            for found in DBOS.list_workflows(
+                workflow_ids=list(active), load_input=False, load_output=False
+            )
+        }
+        for name, (run_id, generation) in active.items():
+            self._settle(known.get(name), name, run_id, generation)
+
+    def _settle(self, known: Any, name: str, run_id: str, generation: int) -> None:
+        """Bring one run's workflow into being, or end a run whose workflow came to nothing."""
+        if known is None:
+            with SetWorkflowID(name):
+                DBOS.enqueue_workflow(QUEUE, self._carry_out, run_id, generation)
+        elif known.app_version != STEPS_VERSION and known.status in _UNDER_WAY:
+            # Begun by a Skerry with another sequence of steps: start over under this one. The
+            # epoch keeps what has been published.
+            DBOS.cancel_workflow(name)
+            self._next_generation(run_id, generation)
+        elif known.status == "CANCELLED":
+            self._next_generation(run_id, generation)
+        elif known.status not in _UNDER_WAY:
+            self._give_up(run_id, generation, known.status)
+
+    def _next_generation(self, run_id: str, generation: int) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(runs)
+                .where(runs.c.id == run_id, runs.c.generation == generation)
+                .values(generation=generation + 1)
+            )
+
+    def _give_up(self, run_id: str, generation: int, status: str) -> None:
+        """Fail a run whose workflow ended without acknowledging it."""
+        with self._engine.begin() as connection:
+            failed = connection.execute(
+                update(runs)
+                .where(
+                    runs.c.id == run_id,
+                    runs.c.generation == generation,
+                    runs.c.status.in_(ACTIVE),
+                )
+                .values(
+                    status="failed",
+                    detail=f"The workflow ended as {status}; the worker's log says why.",
+                    ended_at=format_time(utc_now()),
+                )
+            )
+        if failed.rowcount:
+            _LOG.error("The workflow of the run %s ended as %s without a result.", run_id, status)
+
+    def _revoke_tokens(self) -> None:
+        with self._engine.begin() as connection:
+            spent = list_spent_tokens(connection)
+        for run_id, token_id in spent:
+            try:
+                self._minter.revoke(token_id)
+            except UnavailableError:
+                return  # the next round tries again
+            with self._engine.begin() as connection:
+                forget_token(connection, run_id, token_id)
+
+
+def _due(job: RowMapping, now: datetime) -> datetime | None:
+    return latest_tick(job["cron"], job["timezone"], parse_time(job["settled_until"]), now)

@@ -1,0 +1,269 @@
+"""Runs: the work for one (job, occurrence, partition), and what people may ask of them.
+
+A run exists as soon as its row is committed; the worker's reconciler finds it from there.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
+from skerry.core.ids import new_id
+from skerry.core.time import format_time, utc_now
+from skerry.production.jobs import find_job
+from skerry.production.occurrences import check_partition
+from skerry.production.releases import get_approved
+from skerry.production.tables import attempts, outputs, releases, runs
+from skerry.production.values import complete_values
+
+ACTIVE = ("queued", "running")
+ENDED = ("succeeded", "failed", "cancelled")
+_LIMIT = 1000
+
+
+def start_run(
+    connection: Connection,
+    job_name: str,
+    *,
+    occurrence: str,
+    parameters: dict[str, Any],
+    by: str,
+    partition: str = "",
+) -> tuple[dict[str, Any], bool]:
+    """Record a run, once for its key.
+
+    Parameters
+    ----------
+    occurrence
+        A key made by `occurrences`.
+    parameters
+        Values that go before the job's own.
+    by
+        Who asked: a person, or ``clock``.
+
+    Returns
+    -------
+    dict, bool
+        The run, and whether it is new.
+
+    Raises
+    ------
+    InvalidInputError
+        If a parameter does not fit the release's schema.
+    ConflictError
+        If the release is not approved, or the key belongs to a run with other parameters.
+    """
+    job = find_job(connection, job_name)
+    release = get_approved(connection, job["release_id"])
+    complete = complete_values(release["schema"], {**job["parameters"], **parameters})
+    values = _new_row(job, occurrence, check_partition(partition), complete, by)
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(runs).values(values))
+    except IntegrityError:
+        return _get_same(connection, values), False
+    return get_run(connection, values["id"]), True
+
+
+def _new_row(
+    job: RowMapping, occurrence: str, partition: str, parameters: dict[str, Any], by: str
+) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "job_id": job["id"],
+        "job_name": job["name"],
+        "release_id": job["release_id"],
+        "occurrence": occurrence,
+        "partition": partition,
+        "parameters": parameters,
+        "collection": job["collection"],
+        "review": job["review"],
+        "timeout_s": job["timeout_s"],
+        "retries": job["retries"],
+        "status": "queued",
+        "generation": 0,
+        "epoch": 0,
+        "cancel_requested": False,
+        "progress_done": 0,
+        "progress_total": 0,
+        "created_by": by,
+        "created_at": format_time(utc_now()),
+    }
+
+
+def _get_same(connection: Connection, values: dict[str, Any]) -> dict[str, Any]:
+    key = ("job_id", "occurrence", "partition")
+    query = select(runs.c.id, runs.c.parameters).where(
+        *(runs.c[column] == values[column] for column in key)
+    )
+    row = connection.execute(query).one()
+    if row.parameters != values["parameters"]:
+        raise ConflictError(
+            f"The key {values['occurrence']!r} belongs to the run {row.id} with other parameters.",
+            remedy="Use another idempotency key, or the same parameters.",
+        )
+    return get_run(connection, row.id)
+
+
+def find_run(connection: Connection, run_id: str) -> RowMapping:
+    """Return a run's row with its release's name, by id or by an unambiguous beginning of it."""
+    matching = (
+        runs.c.id == run_id
+        if len(run_id) == len(new_id())
+        else runs.c.id.startswith(run_id, autoescape=True)
+    )
+    found = connection.execute(_query().where(matching).limit(2)).mappings().all()
+    if not found or not run_id:
+        raise NotFoundError(f"There is no run {run_id!r}.", remedy="'skerry runs' shows them.")
+    if len(found) > 1:
+        raise InvalidInputError(
+            f"Several runs begin with {run_id!r}.", remedy="Give more characters of the id."
+        )
+    return found[0]
+
+
+def get_run(connection: Connection, run_id: str) -> dict[str, Any]:
+    """Return a run with its attempts and outputs."""
+    row = find_run(connection, run_id)
+    tried = select(attempts).where(attempts.c.run_id == row["id"]).order_by(attempts.c.epoch)
+    made = select(outputs).where(outputs.c.run_id == row["id"]).order_by(outputs.c.output)
+    return {
+        **describe_run(row),
+        "attempts": [_describe_attempt(one) for one in connection.execute(tried).mappings()],
+        "outputs": [_describe_output(one) for one in connection.execute(made).mappings()],
+    }
+
+
+def list_runs(
+    connection: Connection,
+    *,
+    job: str | None = None,
+    status: str | None = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """Return runs, newest first, without their attempts and outputs."""
+    query = _query().order_by(runs.c.id.desc()).limit(min(limit, _LIMIT))
+    if job is not None:
+        query = query.where(runs.c.job_name == job)
+    if status is not None:
+        if status not in ACTIVE + ENDED:
+            raise InvalidInputError(
+                f"{status!r} is no status of a run.", remedy=f"Use {', '.join(ACTIVE + ENDED)}."
+            )
+        query = query.where(runs.c.status == status)
+    return [describe_run(row) for row in connection.execute(query).mappings()]
+
+
+def cancel_run(connection: Connection, run_id: str) -> dict[str, Any]:
+    """Cancel a run: at once when it is queued, by asking its attempt when it is running.
+
+    Raises
+    ------
+    ConflictError
+        If it has ended already.
+    """
+    row = find_run(connection, run_id)
+    now = format_time(utc_now())
+    waiting = connection.execute(
+        update(runs)
+        .where(runs.c.id == row["id"], runs.c.status == "queued")
+        .values(status="cancelled", cancel_requested=True, ended_at=now, detail="Cancelled.")
+    )
+    asked = connection.execute(
+        update(runs)
+        .where(runs.c.id == row["id"], runs.c.status == "running")
+        .values(cancel_requested=True)
+    )
+    if waiting.rowcount + asked.rowcount != 1:
+        raise ConflictError(
+            f"The run {row['id']} has {row['status']} already.",
+            remedy="Only queued and running runs can be cancelled.",
+        )
+    return get_run(connection, row["id"])
+
+
+def retry_run(connection: Connection, run_id: str) -> dict[str, Any]:
+    """Queue a failed or cancelled run again, under the same key.
+
+    Raises
+    ------
+    ConflictError
+        If it succeeded or has not ended.
+    """
+    row = find_run(connection, run_id)
+    changed = connection.execute(
+        update(runs)
+        .where(runs.c.id == row["id"], runs.c.status.in_(["failed", "cancelled"]))
+        .values(
+            status="queued",
+            generation=runs.c.generation + 1,
+            cancel_requested=False,
+            ended_at=None,
+            detail=None,
+            progress_done=0,
+            progress_cell=None,
+        )
+    )
+    if changed.rowcount != 1:
+        raise ConflictError(
+            f"The run {row['id']} is {row['status']}.",
+            remedy="Only failed and cancelled runs can be retried.",
+        )
+    return get_run(connection, row["id"])
+
+
+def describe_run(row: RowMapping) -> dict[str, Any]:
+    """Return a run's row as it is shown."""
+    return {
+        "id": row["id"],
+        "job": row["job_name"],
+        "release": row["release_id"],
+        "release_name": row["release_name"],
+        "self_approved": bool(row["self_approved"]),
+        "occurrence": row["occurrence"],
+        "partition": row["partition"],
+        "parameters": row["parameters"],
+        "collection": row["collection"],
+        "status": row["status"],
+        "cancel_requested": bool(row["cancel_requested"]),
+        "epoch": row["epoch"],
+        "progress": {
+            "done": row["progress_done"],
+            "total": row["progress_total"],
+            "cell": row["progress_cell"],
+        },
+        "detail": row["detail"],
+        "created_by": row["created_by"],
+        "created": row["created_at"],
+        "started": row["started_at"],
+        "ended": row["ended_at"],
+    }
+
+
+def _query() -> Any:
+    return select(runs, releases.c.name.label("release_name"), releases.c.self_approved).join(
+        releases, releases.c.id == runs.c.release_id
+    )
+
+
+def _describe_attempt(row: RowMapping) -> dict[str, Any]:
+    return {
+        "epoch": row["epoch"],
+        "status": row["status"],
+        "adopted_epoch": row["adopted_epoch"],
+        "detail": row["detail"],
+        "started": row["started_at"],
+        "ended": row["ended_at"],
+    }
+
+
+def _describe_output(row: RowMapping) -> dict[str, Any]:
+    return {
+        "output": row["output"],
+        "collection": row["collection"],
+        "item": row["item_id"],
+        "digest": row["digest"],
+        "epoch": row["epoch"],
+        "published": row["published_at"],
+    }

@@ -1,0 +1,103 @@
+"""Run tokens: minted at the hub for the project account, one an attempt, revoked at its end."""
+
+import os
+from dataclasses import dataclass, field
+
+import httpx
+
+from skerry.core.errors import UnavailableError
+from skerry.core.scopes import RUN
+from skerry.core.settings import DEFAULT_PROJECT
+
+GRACE_S = 600
+"""How much longer than its attempt's timeout a token lives: publishing may have to wait."""
+
+_TIMEOUT_S = 15.0
+_GONE = frozenset({403, 404})
+
+
+@dataclass(frozen=True)
+class RunToken:
+    """A token and the hub's name for it."""
+
+    id: str
+    token: str = field(repr=False)
+
+
+class TokenMinter:
+    """Mints and revokes tokens of the project account.
+
+    Parameters
+    ----------
+    hub_api
+        The hub's internal API address.
+    token
+        The worker's own service token.
+    project
+        The account on whose behalf runs act.
+    """
+
+    def __init__(self, hub_api: str, token: str, project: str = DEFAULT_PROJECT) -> None:
+        self._client = httpx.Client(
+            base_url=hub_api.rstrip("/"),
+            headers={"Authorization": f"token {token}"},
+            timeout=_TIMEOUT_S,
+            trust_env=False,
+        )
+        self._project = project
+
+    @classmethod
+    def from_environment(cls) -> "TokenMinter":
+        """Read `JUPYTERHUB_API_URL` and `JUPYTERHUB_API_TOKEN`."""
+        try:
+            return cls(os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"])
+        except KeyError as error:
+            raise UnavailableError(
+                f"The environment lacks {error.args[0]}.",
+                remedy="Start the platform with 'skerry up', which sets it.",
+            ) from None
+
+    def mint(self, *, note: str, life_s: int) -> RunToken:
+        """Return a new token with the scopes that runs need, and no other.
+
+        Raises
+        ------
+        UnavailableError
+            If the hub does not answer or refuses.
+        """
+        body = {
+            "expires_in": life_s,
+            "note": note,
+            "scopes": [*sorted(RUN), "access:services!service=dask-gateway"],
+        }
+        answer = self._ask("POST", f"/users/{self._project}/tokens", json=body)
+        if not answer.is_success:
+            raise UnavailableError(
+                f"The hub refused a run token ({answer.status_code}): {answer.text[:200]}",
+                remedy="See that the worker's hub role holds tokens!group=projects.",
+            )
+        made = answer.json()
+        return RunToken(id=made["id"], token=made["token"])
+
+    def revoke(self, token_id: str) -> None:
+        """Revoke a token; one that is gone already is fine.
+
+        Raises
+        ------
+        UnavailableError
+            If the hub does not answer.
+        """
+        answer = self._ask("DELETE", f"/users/{self._project}/tokens/{token_id}")
+        if not answer.is_success and answer.status_code not in _GONE:
+            raise UnavailableError(
+                f"The hub did not revoke a run token ({answer.status_code}).",
+                remedy="It is tried again; it expires by itself in any case.",
+            )
+
+    def _ask(self, method: str, path: str, **content: object) -> httpx.Response:
+        try:
+            return self._client.request(method, path, **content)  # type: ignore[arg-type]
+        except httpx.TransportError as error:
+            raise UnavailableError(
+                f"The hub does not answer ({type(error).__name__}).", remedy="It is tried again."
+            ) from None

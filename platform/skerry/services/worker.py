@@ -1,0 +1,148 @@
+"""The worker: ``python -m skerry.services.worker``. Clocks, queues and run processes.
+
+It holds an exclusive lock: two workers on one data folder would double each other's steps. It
+may be killed at any moment; on SIGTERM it ends its run processes, which the next start resumes.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from io import TextIOWrapper
+from pathlib import Path
+from types import FrameType
+
+from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.core.time import format_time, utc_now
+from skerry.production.execution import Executor
+from skerry.production.orders import write_aside
+from skerry.production.tokens import TokenMinter
+from skerry.storage.database import database_url, open_database
+from skerry.storage.layout import DataFolder
+
+_ROUND_S = 0.5
+_READY_S = 2.0
+_END_S = 4.0
+_LOG = logging.getLogger("skerry.worker")
+
+
+class Worker:
+    """One worker on one data folder.
+
+    Parameters
+    ----------
+    data
+        The data folder, with a migrated database.
+    public_url
+        The platform's address.
+    minter
+        Where run tokens come from.
+    """
+
+    def __init__(self, data: DataFolder, public_url: str, minter: TokenMinter) -> None:
+        self._data = data
+        self._stopping = threading.Event()
+        self._engine = open_database(database_url(data.database))
+        self._minter = minter
+        self._executor = Executor(
+            self._engine, data, public_url, minter, stopping=self._stopping.is_set
+        )
+
+    def stop(self, _signal: int, _frame: FrameType | None) -> None:
+        """Begin to end; for signals."""
+        self._stopping.set()
+
+    def work(self) -> None:
+        """Work until told to stop."""
+        from skerry.production.reconciler import Reconciler
+        from skerry.production.workflow import RunWorkflow, launch
+
+        carry_out = RunWorkflow(self._executor).register()
+        launch(self._data.workflows)
+        reconciler = Reconciler(self._engine, carry_out, self._minter)
+        said = 0.0
+        while not self._stopping.wait(_ROUND_S):
+            try:
+                reconciler.reconcile()
+            except Exception:  # noqa: BLE001 - a round that fails is tried again; the log says why
+                _LOG.exception("A round of the worker failed")
+                continue
+            if time.monotonic() - said > _READY_S - _ROUND_S:
+                self._say_ready()
+                said = time.monotonic()
+
+    def wait_for_attempts(self) -> None:
+        """Wait until the run processes of this worker are ended."""
+        from skerry.production.processes import has_children
+
+        deadline = time.monotonic() + _END_S
+        while time.monotonic() < deadline and has_children():
+            time.sleep(_ROUND_S / 5)
+
+    def _say_ready(self) -> None:
+        facts = {"pid": os.getpid(), "time": format_time(utc_now())}
+        write_aside(self._data.run / "worker.ready", json.dumps(facts))
+
+
+def hold_lock(data: DataFolder) -> TextIOWrapper:
+    """Return the open lock file of this data folder's only worker.
+
+    Raises
+    ------
+    ConflictError
+        If another worker holds it.
+    """
+    path = data.run / "worker.lock"
+    stream = path.open("a+")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.seek(0)
+        raise ConflictError(
+            f"A worker (pid {stream.read().strip() or 'unknown'}) is at work on {data.root}.",
+            remedy="Stop it first; one data folder has one worker.",
+        ) from None
+    stream.seek(0)
+    stream.truncate()
+    stream.write(str(os.getpid()))
+    stream.flush()
+    return stream
+
+
+def main() -> int:
+    """Run the worker; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        data = DataFolder(Path(_read("SKERRY_DATA")))
+        lock = hold_lock(data)
+        public_url = _read("SKERRY_PUBLIC_URL").rstrip("/")
+        worker = Worker(data, public_url, TokenMinter.from_environment())
+    except SkerryError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    signal.signal(signal.SIGTERM, worker.stop)
+    signal.signal(signal.SIGINT, worker.stop)
+    worker.work()
+    worker.wait_for_attempts()
+    lock.flush()
+    # Threads of the workflow engine stand in steps that must not be recorded: leave them there.
+    os._exit(0)
+
+
+def _read(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise UnavailableError(
+            f"The environment lacks {name}.",
+            remedy="Start the platform with 'skerry up', which sets it.",
+        )
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
