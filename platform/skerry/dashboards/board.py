@@ -11,7 +11,6 @@ from skerry.core.time import format_time, parse_time, utc_now
 
 RUNS_SHOWN = 50
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
-_ENDED = frozenset({"succeeded", "failed", "cancelled"})
 _FILES = (
     ("executed.html", "Notebook"),
     ("log.txt", "Log"),
@@ -110,7 +109,7 @@ def describe_run(run: dict[str, Any], *, prefix: str, now: datetime | None = Non
         epoch=int(run.get("epoch") or 0),
         attempts=len(attempts) or int(run.get("epoch") or 0),
         self_approved=bool(run.get("self_approved")),
-        progress=_read_progress(progress, ended=status in _ENDED),
+        progress=_read_progress(progress, running=status == "running"),
         cell=str(progress.get("cell") or ""),
         detail=str(run.get("detail") or ""),
         files=_link_files(run),
@@ -160,9 +159,9 @@ def show_duration(started: str | None, ended: str | None, now: datetime) -> str:
     return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
 
 
-def _read_progress(progress: dict[str, Any], *, ended: bool) -> tuple[int, int] | None:
+def _read_progress(progress: dict[str, Any], *, running: bool) -> tuple[int, int] | None:
     total = int(progress.get("total") or 0)
-    if not total or ended:
+    if not total or not running:
         return None
     return min(int(progress.get("done") or 0), total), total
 

@@ -65,7 +65,29 @@ class Product:
     def find_variable(self, name: str) -> Variable | None:
         """Return the variable called `name`, else the first, None when there is none."""
         named = [variable for variable in self.variables if variable.name == name]
-        return (named or [*self.variables, None])[0]
+        return next(iter(named or self.variables), None)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A chosen item among what could be chosen.
+
+    Attributes
+    ----------
+    collections
+        Titles and identifiers of the collections that the viewer may see.
+    items
+        Labels and identifiers of the chosen collection's newest items.
+    product
+        The chosen item; None when there is none.
+    collection
+        The chosen collection; empty when there is none.
+    """
+
+    collections: dict[str, str]
+    items: dict[str, str]
+    product: Product | None
+    collection: str = ""
 
 
 def parse_item_name(text: str) -> tuple[str, str]:
@@ -100,24 +122,31 @@ def link_tiles(collection: str, item: str, variable: str) -> str:
     return f"{MAPS_PREFIX}/tiles/{quote(collection)}/{quote(item)}/{quote(variable)}"
 
 
-def list_collections(session: Session) -> dict[str, str]:
-    """Return title to id of the collections the viewer may see."""
-    answer = session.request("GET", "stac/collections")
-    names = {entry["id"]: entry.get("title") or entry["id"] for entry in answer["collections"]}
-    titles = list(names.values())
-    return {
-        title if titles.count(title) == 1 else f"{title} ({name})": name
-        for name, title in names.items()
-    }
+def read_selection(session: Session, collection: str = "", item: str = "") -> Selection:
+    """Ask the api what there is to choose from, and for the chosen item.
 
-
-def list_items(session: Session, collection: str) -> dict[str, str]:
-    """Return a label (data time and id) to id of a collection's newest items."""
-    answer = session.request(
-        "GET", f"stac/collections/{quote(collection)}/items", params={"limit": ITEMS_SHOWN}
-    )
-    items = sorted(answer["features"], key=_data_time, reverse=True)
-    return {f"{_data_time(item)[:10]}  {item['id']}": item["id"] for item in items}
+    Parameters
+    ----------
+    session
+        The viewer's session.
+    collection, item
+        What the viewer chose; without a collection the newest item of all, without an item the
+        newest of the collection.
+    """
+    collections = _list_collections(session)
+    if not collection:
+        newest = read_latest(session)
+        if not newest:
+            return Selection(collections=collections, items={}, product=None)
+        collection, item = newest[0].collection, newest[0].item
+    items = _list_items(session, collection)
+    if not item and not items:
+        return Selection(collections=collections, items={}, product=None, collection=collection)
+    chosen = item or next(iter(items.values()))
+    product = read_product(session, collection, chosen)
+    if chosen not in items.values():
+        items[chosen] = chosen
+    return Selection(collections=collections, items=items, product=product, collection=collection)
 
 
 def read_product(session: Session, collection: str, item: str) -> Product:
@@ -156,6 +185,24 @@ def describe_product(item: Mapping[str, Any]) -> Product:
         ),
         facts=tuple(_list_facts(item)),
     )
+
+
+def _list_collections(session: Session) -> dict[str, str]:
+    answer = session.request("GET", "stac/collections")
+    names = {entry["id"]: entry.get("title") or entry["id"] for entry in answer["collections"]}
+    titles = list(names.values())
+    return {
+        title if titles.count(title) == 1 else f"{title} ({name})": name
+        for name, title in names.items()
+    }
+
+
+def _list_items(session: Session, collection: str) -> dict[str, str]:
+    answer = session.request(
+        "GET", f"stac/collections/{quote(collection)}/items", params={"limit": ITEMS_SHOWN}
+    )
+    items = sorted(answer["features"], key=_data_time, reverse=True)
+    return {f"{_data_time(item)[:10]}  {item['id']}": item["id"] for item in items}
 
 
 def _flatten_bbox(bbox: list[float]) -> tuple[float, float, float, float]:

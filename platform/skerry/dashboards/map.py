@@ -1,7 +1,9 @@
 """The map page: one variable of one product over the base map, with legend and facts."""
 
 import asyncio
+import json
 from base64 import b64encode
+from dataclasses import dataclass
 from typing import Any
 
 import panel as pn
@@ -9,23 +11,68 @@ from bokeh.models import CustomJS, TextInput
 
 from skerry.core.errors import InvalidInputError, SkerryError
 from skerry.core.scopes import Scope
-from skerry.dashboards import catalogue
-from skerry.dashboards.catalogue import Product, Variable
+from skerry.dashboards.catalogue import (
+    Product,
+    Selection,
+    Variable,
+    link_export,
+    link_map,
+    link_tiles,
+    parse_item_name,
+    read_selection,
+)
 from skerry.dashboards.leaflet import LocalWidget, make_layer, make_map, show_whole
-from skerry.dashboards.shell import lay_page, render, show_error, show_html
+from skerry.dashboards.shell import lay_page, render, show_error, show_html, style_widget
 from skerry.dashboards.visit import Visit
 
-# A tile is an <img>, which cannot log in. This asks for the layer's description first: as the
-# browser follows the redirects through the hub, it gets its session with the maps program.
+# In the browser: window title and address first. Then, because a tile is an <img> and cannot log
+# in, ask for the layer's description: as the browser follows the redirects through the hub, it
+# gets its session with the maps program.
 _OPEN_LAYER = """
-const address = cb_obj.value;
-if (address) {
-  fetch(address, {mode: "no-cors", credentials: "same-origin", headers: {Accept: "text/html"}})
-    .then((response) => { answer.value = address + " " + response.status; })
-    .catch(() => { answer.value = address + " 0"; });
-}
+const view = JSON.parse(cb_obj.value);
+document.title = view.title;
+history.replaceState(null, "", view.permalink);
+fetch(view.layer, {mode: "no-cors", credentials: "same-origin", headers: {Accept: "text/html"}})
+  .then((response) => { answer.value = view.layer + " " + response.status; })
+  .catch(() => { answer.value = view.layer + " 0"; });
 """
 _OK = "200"
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything that the page shows at one time.
+
+    Attributes
+    ----------
+    selection
+        The product and what else could be chosen.
+    variable
+        What is drawn of it.
+    legend
+        PNG.
+    """
+
+    selection: Selection
+    product: Product
+    variable: Variable
+    legend: bytes
+
+    @property
+    def tiles(self) -> str:
+        """The tiles' address."""
+        return link_tiles(self.product.collection, self.product.item, self.variable.name)
+
+    @property
+    def permalink(self) -> str:
+        """The page's address that leads back to this view."""
+        return link_map(self.product.collection, self.product.item, self.variable.name)
+
+    @property
+    def title(self) -> str:
+        """The window's title."""
+        mark = "SIMULATED: " if self.product.simulated else ""
+        return f"{mark}{self.variable.title}, {self.product.title} · Skerry"
 
 
 class MapPage:
@@ -42,36 +89,36 @@ class MapPage:
     def __init__(self, visit: Visit, *, item: str = "", variable: str = "") -> None:
         self._visit = visit
         self._wanted = (item, variable)
-        self._product: Product | None = None
+        self._document = pn.state.curdoc
+        self._view: View | None = None
         self._layer: Any = None
         self._filling = False
+        self._turn = 0
         self._leaflet = make_map()
         self._title = show_html(render("loading.html"))
         self._legend = show_html()
         self._facts = show_html()
-        self._collection = pn.widgets.Select(name="Collection", sizing_mode="stretch_width")
-        self._item = pn.widgets.Select(name="Item", sizing_mode="stretch_width")
-        self._variable = pn.widgets.Select(name="Variable", sizing_mode="stretch_width")
-        self._opacity = pn.widgets.FloatSlider(
-            name="Opacity", start=0, end=1, step=0.05, value=0.9, sizing_mode="stretch_width"
+        self._collection = style_widget(pn.widgets.Select(name="Collection"))
+        self._item = style_widget(pn.widgets.Select(name="Item"))
+        self._variable = style_widget(pn.widgets.Select(name="Variable"))
+        self._opacity = style_widget(
+            pn.widgets.FloatSlider(name="Opacity", start=0, end=1, step=0.05, value=0.9)
         )
-        self._asked = TextInput(visible=False, name="layer-asked")
-        self._answered = TextInput(visible=False, name="layer-answered")
+        self._opening = TextInput(visible=False)
+        self._opened = TextInput(visible=False)
 
     def show(self) -> pn.Template:
         """Lay the page and fill it once it is open."""
-        self._collection.param.watch(self._choose_collection, "value")
-        self._item.param.watch(self._choose_item, "value")
-        self._variable.param.watch(self._choose_variable, "value")
+        for chooser in (self._collection, self._item, self._variable):
+            chooser.param.watch(self._choose, "value")
         self._opacity.param.watch(self._fade, "value")
-        self._asked.js_on_change(
-            "value", CustomJS(args={"answer": self._answered}, code=_OPEN_LAYER)
-        )
-        self._answered.on_change("value", self._add_layer)
+        code = CustomJS(args={"answer": self._opened}, code=_OPEN_LAYER)
+        self._opening.js_on_change("value", code)
+        self._opened.on_change("value", self._add_layer)
         pn.state.onload(self._begin)
         side = pn.Column(
             self._collection, self._item, self._variable, self._opacity, self._legend, self._facts,
-            pn.pane.Bokeh(self._asked, visible=False), pn.pane.Bokeh(self._answered, visible=False),
+            pn.pane.Bokeh(self._opening, visible=False), pn.pane.Bokeh(self._opened, visible=False),
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         main = pn.Column(
@@ -84,113 +131,93 @@ class MapPage:
         return lay_page(page="map", title="Map", viewer=self._visit.viewer, parts=parts)
 
     async def _begin(self) -> None:
-        """Offer the collections and show what the address names, else the newest product."""
+        """Show what the page's address names, else the newest product."""
         item, variable = self._wanted
         try:
+            collection, name = parse_item_name(item) if item else ("", "")
+        except SkerryError as error:
+            self._report(error)
+            return
+        await self._go(collection, name, variable)
+
+    async def _choose(self, event: Any) -> None:
+        """Follow a choice of the viewer; a new collection begins with its newest item."""
+        if self._filling or not event.new:
+            return
+        item = "" if event.obj is self._collection else self._item.value
+        await self._go(self._collection.value, item or "", self._variable.value or "")
+
+    async def _go(self, collection: str, item: str, variable: str) -> None:
+        """Read what a view needs and show it, unless the viewer has gone on meanwhile."""
+        self._turn += 1
+        turn = self._turn
+        try:
             self._visit.require(Scope.CATALOG_READ)
-            collections = await asyncio.to_thread(catalogue.list_collections, self._visit.session)
-            if item:
-                collection, name = catalogue.parse_item_name(item)
-            else:
-                newest = await asyncio.to_thread(catalogue.read_latest, self._visit.session)
-                if not newest:
-                    self._title.object = render("empty.html")
-                    return
-                collection, name = newest[0].collection, newest[0].item
-            self._fill(self._collection, collections, collection)
-            await self._offer_items(collection, name)
-            await self._show_product(collection, name, variable)
+            view = await asyncio.to_thread(self._read, collection, item, variable)
         except SkerryError as error:
             self._report(error)
-
-    async def _choose_collection(self, _event: object) -> None:
-        if self._filling or not self._collection.value:
             return
-        try:
-            await self._offer_items(self._collection.value, "")
-            if self._item.value:
-                await self._show_product(self._collection.value, self._item.value, "")
-        except SkerryError as error:
-            self._report(error)
+        if turn == self._turn:
+            # Under the document's lock all of it reaches the browser at once and in order.
+            self._document.add_next_tick_callback(lambda: self._show(view))
 
-    async def _choose_item(self, _event: object) -> None:
-        if self._filling or not self._item.value:
-            return
-        try:
-            wanted = self._variable.value or ""
-            await self._show_product(self._collection.value, self._item.value, wanted)
-        except SkerryError as error:
-            self._report(error)
-
-    async def _choose_variable(self, _event: object) -> None:
-        if self._filling or self._product is None or not self._variable.value:
-            return
-        await self._show_variable(self._product, self._variable.value)
-
-    async def _offer_items(self, collection: str, chosen: str) -> None:
-        items = await asyncio.to_thread(catalogue.list_items, self._visit.session, collection)
-        if chosen and chosen not in items.values():
-            items[chosen] = chosen
-        self._fill(self._item, items, chosen)
-
-    async def _show_product(self, collection: str, item: str, variable: str) -> None:
-        product = await asyncio.to_thread(
-            catalogue.read_product, self._visit.session, collection, item
-        )
+    def _read(self, collection: str, item: str, variable: str) -> View | None:
+        session = self._visit.session
+        selection = read_selection(session, collection, item)
+        product = selection.product
+        if product is None:
+            return None
         chosen = product.find_variable(variable)
         if chosen is None:
             raise InvalidInputError(
                 f"The item {product.item!r} has nothing that can be drawn.",
                 remedy="Choose another item.",
             )
-        self._product = product
-        self._fill(self._variable, {v.title: v.name for v in product.variables}, chosen.name)
-        show_whole(self._leaflet, product.bbox)
-        await self._show_variable(product, chosen.name)
+        tiles = link_tiles(product.collection, product.item, chosen.name)
+        legend = session.send("GET", f"{tiles}/legend.png", headers={"Accept": "image/png"})
+        return View(selection, product, chosen, legend.content)
 
-    async def _show_variable(self, product: Product, name: str) -> None:
-        variable = product.find_variable(name)
-        if variable is None:
+    def _show(self, view: View | None) -> None:
+        self._remove_layer()
+        moved = self._view is None or view is None or self._view.product != view.product
+        self._view = view
+        if view is None:
+            self._title.object = render("empty.html")
+            self._legend.object = self._facts.object = ""
             return
-        address = {"item": f"{product.collection}/{product.item}", "variable": variable.name}
-        if pn.state.location is not None:
-            pn.state.location.update_query(**address)
+        product, variable = view.product, view.variable
+        variables = {variable.title: variable.name for variable in product.variables}
+        self._fill(self._collection, view.selection.collections, product.collection)
+        self._fill(self._item, view.selection.items, product.item)
+        self._fill(self._variable, variables, variable.name)
+        source = f"data:image/png;base64,{b64encode(view.legend).decode()}"
         self._title.object = render("map_title.html", product=product, variable=variable)
+        self._legend.object = render("legend.html", source=source, variable=variable)
         self._facts.object = render(
             "facts.html",
             product=product,
-            permalink=catalogue.link_map(product.collection, product.item, variable.name),
-            export=catalogue.link_export(product.collection, product.item, variable.name),
+            permalink=view.permalink,
+            export=link_export(product.collection, product.item, variable.name),
         )
-        tiles = catalogue.link_tiles(product.collection, product.item, variable.name)
-        self._remove_layer()
-        self._asked.value = f"{tiles}/tilejson.json"
-        await self._draw_legend(tiles, variable)
-
-    async def _draw_legend(self, tiles: str, variable: Variable) -> None:
-        try:
-            picture = await asyncio.to_thread(
-                self._visit.session.send, "GET", f"{tiles}/legend.png", headers={"Accept": "*/*"}
-            )
-        except SkerryError as error:
-            self._legend.object = show_error(error)
-            return
-        source = f"data:image/png;base64,{b64encode(picture.content).decode()}"
-        self._legend.object = render("legend.html", source=source, variable=variable)
+        if moved:
+            show_whole(self._leaflet, product.bbox)
+        self._opening.value = json.dumps(
+            {"title": view.title, "permalink": view.permalink, "layer": _describe_layer(view)}
+        )
 
     def _add_layer(self, _attribute: str, _old: str, answer: str) -> None:
         """Draw the layer once the browser has its session with maps."""
         address, _, status = answer.rpartition(" ")
-        if address != self._asked.value or self._product is None:
+        if self._view is None or address != _describe_layer(self._view):
             return
         if status != _OK:
             self._title.object += render("no_layer.html", status=status)
             return
         self._remove_layer()
         self._layer = make_layer(
-            address.removesuffix("/tilejson.json"),
-            self._product.bbox,
-            name=self._variable.value,
+            self._view.tiles,
+            self._view.product.bbox,
+            name=self._view.variable.title,
             opacity=self._opacity.value,
         )
         self._leaflet.add(self._layer)
@@ -204,17 +231,24 @@ class MapPage:
         if self._layer is not None:
             self._layer.opacity = event.new
 
-    def _fill(self, chooser: pn.widgets.Select, options: dict[str, str], chosen: str) -> None:
+    def _fill(self, chooser: Any, options: dict[str, str], chosen: str) -> None:
         """Set a chooser's options and value without it telling of a choice."""
+        if chooser.options == options and chooser.value == chosen:
+            return
         self._filling = True
         try:
-            values = list(options.values())
-            value = chosen if chosen in values else (values[0] if values else None)
-            chooser.param.update(options=options, value=value)
+            # in this order: new options make a browser forget the value
+            chooser.options = options
+            chooser.value = chosen
         finally:
             self._filling = False
 
     def _report(self, error: SkerryError) -> None:
+        self._view = None
         self._remove_layer()
         self._legend.object = self._facts.object = ""
         self._title.object = show_error(error)
+
+
+def _describe_layer(view: View) -> str:
+    return f"{view.tiles}/tilejson.json"

@@ -8,7 +8,7 @@ from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
 from skerry.dashboards.board import STATUSES, JobRow, RunRow, read_jobs, read_runs
-from skerry.dashboards.shell import lay_page, render, show_error, show_html
+from skerry.dashboards.shell import lay_page, render, show_error, show_html, style_widget
 from skerry.dashboards.visit import Visit
 
 REFRESH_MS = 3000
@@ -32,6 +32,7 @@ class RunsPage:
             name="Status", options={"Any status": "", **{s: s for s in STATUSES}}, width=180
         )
         for chooser in (self._job, self._status):
+            style_widget(chooser)
             chooser.param.watch(self._renew, "value")
 
     def show(self) -> pn.Template:
@@ -40,9 +41,10 @@ class RunsPage:
         pn.state.add_periodic_callback(self._renew, period=REFRESH_MS)
         main = pn.Column(
             self._jobs_pane,
-            pn.Row(self._job, self._status, css_classes=["choices"]),
+            pn.Row(self._job, pn.Spacer(width=16), self._status, margin=0),
             self._runs_pane,
             sizing_mode="stretch_width",
+            margin=0,
         )
         return lay_page(page="runs", title="Runs", viewer=self._visit.viewer, parts={"main": main})
 

@@ -25,6 +25,7 @@ Page = Callable[[], pn.Template]
 # Pages and their websockets are all that is needed: no page is embedded elsewhere (autoload.js),
 # nobody asks for an application's metadata.
 _APPLICATION_DOORS = ("/ws", "/?")
+_TITLES = {"/": "Overview · Skerry", "/runs": "Runs · Skerry", "/map": "Map · Skerry"}
 
 
 def build_server(public_url: str, *, port: int, address: str = "127.0.0.1") -> Server:
@@ -48,7 +49,7 @@ def build_server(public_url: str, *, port: int, address: str = "127.0.0.1") -> S
     urls.per_app_patterns[:] = [p for p in urls.per_app_patterns if p[0] in _APPLICATION_DOORS]
     secret = new_cookie_secret()
     server = Server(
-        build_applications(_list_pages(public_url), title="Skerry"),
+        build_applications(_list_pages(public_url), title=_TITLES),
         port=port,
         address=address,
         prefix=DASHBOARDS_PREFIX,

@@ -1,12 +1,9 @@
 """The page around every dashboard: header, navigation, footer; and HTML from templates."""
 
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import panel as pn
-from bokeh.models import ImportedStyleSheet
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from skerry.core.errors import SkerryError
@@ -25,12 +22,6 @@ TEMPLATES = Environment(
 NAVIGATION = (("", "Overview"), ("runs", "Runs"), ("map", "Map"))
 
 
-@cache
-def read_asset(name: str) -> str:
-    """Return the text of one of our own style sheets."""
-    return files("skerry.dashboards").joinpath("assets", name).read_text(encoding="utf-8")
-
-
 def render(template: str, **values: object) -> str:
     """Return HTML of one template, every value escaped."""
     return TEMPLATES.get_template(template).render(values)
@@ -43,9 +34,18 @@ def show_html(html: str = "", **options: Any) -> pn.pane.HTML:
         sanitize_html=False,
         sizing_mode="stretch_width",
         margin=0,
-        stylesheets=[ImportedStyleSheet(url=f"{DASHBOARDS_PREFIX}/assets/content.css")],
+        stylesheets=[f"{DASHBOARDS_PREFIX}/assets/content.css"],
         **options,
     )
+
+
+def style_widget(widget: Any) -> Any:
+    """Return a Panel widget in the platform's style, in line with the cards."""
+    widget.stylesheets = [f"{DASHBOARDS_PREFIX}/assets/widget.css"]
+    widget.margin = (0, 0, 12, 0)
+    if widget.width is None:
+        widget.sizing_mode = "stretch_width"
+    return widget
 
 
 def show_error(error: SkerryError) -> str:
@@ -61,7 +61,7 @@ def lay_page(*, page: str, title: str, viewer: Viewer, parts: Mapping[str, Any])
     page
         The page's path below the dashboards' prefix, which the navigation marks.
     title
-        Heading and window title at first; `set_title` changes the latter.
+        The heading.
     viewer
         Whose name stands in the header.
     parts
@@ -80,5 +80,4 @@ def lay_page(*, page: str, title: str, viewer: Viewer, parts: Mapping[str, Any])
         "columns": "split" if "side" in parts else "single",
     }.items():
         template.add_variable(name, value)
-    template.title = f"{title} · Skerry"
     return template
