@@ -134,6 +134,26 @@ def check_token(connection: Connection, run_id: str, epoch: int, token: str | No
         )
 
 
+def check_current(connection: Connection, run_id: str, epoch: int, token: str | None) -> None:
+    """Refuse a token that is not the one of this attempt, and an attempt that is over.
+
+    Raises
+    ------
+    ForbiddenError
+        If the token is another one.
+    ConflictError
+        If the attempt is superseded or its run has ended.
+    """
+    check_token(connection, run_id, epoch, token)
+    current = connection.execute(
+        select(runs.c.id).where(
+            runs.c.id == run_id, runs.c.epoch == epoch, runs.c.status == "running"
+        )
+    ).first()
+    if current is None:
+        raise refuse_stale(run_id, epoch)
+
+
 def record_progress(
     connection: Connection, run_id: str, epoch: int, *, done: int, total: int, cell: str | None
 ) -> None:

@@ -9,13 +9,14 @@ from starlette.concurrency import run_in_threadpool
 
 from skerry.catalog.deletions import finish_deletions, release_expired
 from skerry.core.settings import API_PREFIX, ServiceSettings
-from skerry.production.epochs import check_token
+from skerry.production.epochs import check_current
 from skerry.services.application import create_application, serve
 from skerry.services.files import create_files_router
 from skerry.services.grants import create_grants_router
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Identity, Verifier
 from skerry.services.platform_logs import create_logs_router
+from skerry.services.production import create_production_router
 from skerry.services.stac import create_stac_router
 from skerry.services.stac_writing import create_stac_writing_router
 from skerry.services.stores import Stores, open_stores
@@ -41,6 +42,7 @@ def create_api(
         create_stac_writing_router(stores, settings.public_url),
         create_grants_router(stores, settings.public_url, _check_run),
         create_files_router(stores),
+        create_production_router(stores),
         create_logs_router(data),
     ]
 
@@ -57,7 +59,7 @@ def create_api(
 
 
 def _check_run(connection: Connection, identity: Identity, run: str, epoch: int) -> None:
-    check_token(connection, run, epoch, identity.token)
+    check_current(connection, run, epoch, identity.token)
 
 
 def _make_good(stores: Stores) -> None:

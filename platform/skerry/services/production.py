@@ -14,7 +14,7 @@ from skerry.production.occurrences import key_for_request
 from skerry.production.proposals import Proposal, propose_release
 from skerry.production.publishing import StagedOutput, list_published_prefixes, publish_outputs
 from skerry.services.identity import Identity, require
-from skerry.storage.layout import DataFolder
+from skerry.services.stores import Stores
 
 Reader = Annotated[Identity, Depends(require(Scope.PRODUCTION_READ))]
 Proposer = Annotated[Identity, Depends(require(Scope.PRODUCTION_PROPOSE))]
@@ -59,96 +59,88 @@ class Publication(_Body):
     manifest: dict[str, Any]
 
 
-def create_production_router(engine: Engine, data: DataFolder) -> APIRouter:
-    """Return the routes under ``/production``.
-
-    Parameters
-    ----------
-    engine
-        Skerry's database.
-    data
-        The data folder.
-    """
+def create_production_router(stores: Stores) -> APIRouter:
+    """Return the routes under ``/production``."""
     router = APIRouter(prefix="/production", tags=["production"])
-    _add_releases(router, engine, data)
-    _add_jobs(router, engine, data)
-    _add_runs(router, engine)
-    _add_run_files(router, engine, data)
-    _add_attempts(router, engine)
+    _add_releases(router, stores)
+    _add_jobs(router, stores)
+    _add_runs(router, stores)
+    _add_run_files(router, stores)
+    _add_attempts(router, stores.writer)
     return router
 
 
-def _add_releases(router: APIRouter, engine: Engine, data: DataFolder) -> None:
+def _add_releases(router: APIRouter, stores: Stores) -> None:
     @router.post("/releases", status_code=201)
     def propose(proposal: Proposal, who: Proposer) -> dict[str, Any]:
         """Propose a notebook as a release."""
-        return propose_release(engine, data, proposal, by=who.name)
+        return propose_release(stores.writer, stores.data, proposal, by=who.name)
 
     @router.get("/releases")
     def list_all(_who: Reader) -> dict[str, Any]:
         """List releases, newest first."""
-        with engine.begin() as connection:
+        with stores.reader.connect() as connection:
             return {"releases": releases.list_releases(connection)}
 
     @router.get("/releases/{release}")
     def show(release: str, _who: Reader) -> dict[str, Any]:
         """Show a release by id, or the newest approved one of a name."""
-        with engine.begin() as connection:
+        with stores.reader.connect() as connection:
             return releases.get_release(connection, release)
 
     @router.post("/releases/{release}/approve")
     def approve(release: str, approval: Approval, who: Approver) -> dict[str, Any]:
         """Approve a proposal."""
-        with engine.begin() as connection:
+        with stores.writer.begin() as connection:
             return releases.approve_release(connection, release, by=who.name, own=approval.own)
 
     @router.post("/releases/{release}/reject")
     def reject(release: str, who: Approver) -> dict[str, Any]:
         """Refuse a proposal."""
-        with engine.begin() as connection:
+        with stores.writer.begin() as connection:
             return releases.reject_release(connection, release, by=who.name)
 
     @router.delete("/releases/{release}", status_code=204)
     def remove(release: str, _who: Operator) -> None:
         """Remove a release that nothing uses."""
-        with engine.begin() as connection:
+        with stores.writer.begin() as connection:
             gone = releases.delete_release(connection, release)
-        shutil.rmtree(data.objects / "releases" / gone["id"], ignore_errors=True)
+        shutil.rmtree(stores.data.objects / "releases" / gone["id"], ignore_errors=True)
 
 
-def _add_jobs(router: APIRouter, engine: Engine, data: DataFolder) -> None:
+def _add_jobs(router: APIRouter, stores: Stores) -> None:
     @router.post("/jobs", status_code=201)
     def create(order: jobs.JobOrder, who: Operator) -> dict[str, Any]:
         """Create a job."""
-        with engine.begin() as connection:
+        with stores.writer.begin() as connection:
             return jobs.create_job(connection, order, by=who.name)
 
     @router.get("/jobs")
     def list_all(_who: Reader) -> dict[str, Any]:
         """List jobs by name, with their next ticks."""
-        with engine.begin() as connection:
+        with stores.reader.connect() as connection:
             return {"jobs": jobs.list_jobs(connection)}
 
     @router.get("/jobs/{job}")
     def show(job: str, _who: Reader) -> dict[str, Any]:
         """Show a job."""
-        with engine.begin() as connection:
+        with stores.reader.connect() as connection:
             return jobs.get_job(connection, job)
 
     @router.delete("/jobs/{job}", status_code=204)
     def remove(job: str, _who: Operator, *, history: bool = False) -> None:
         """Remove a job; with `history` also its runs, but not their catalogued products."""
-        with engine.begin() as connection:
+        with stores.writer.begin() as connection:
             gone = jobs.delete_job(connection, job, history=history)
             kept = list_published_prefixes(connection, gone)
-        files.remove_histories(data, gone, kept)
+        files.remove_histories(stores.data, gone, kept)
 
 
-def _add_runs(router: APIRouter, engine: Engine) -> None:
+def _add_runs(router: APIRouter, stores: Stores) -> None:
     @router.post("/jobs/{job}/runs", status_code=201)
     def start(job: str, order: RunOrder, who: Operator, response: Response) -> dict[str, Any]:
         """Start a run by hand; the same idempotency key gives the same run with 200."""
-        with engine.begin() as connection:
+        with stores.writer.begin() as connection:
             run, new = runs.start_run(
                 connection, job, occurrence=key_for_request(order.idempotency_key),
                 parameters=order.parameters, by=who.name, partition=order.partition,
@@ -164,29 +156,29 @@ def _add_runs(router: APIRouter, engine: Engine) -> None:
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     ) -> dict[str, Any]:
         """List runs, newest first."""
-        with engine.begin() as connection:
+        with stores.reader.connect() as connection:
             return {"runs": runs.list_runs(connection, job=job, status=status, limit=limit)}
 
     @router.get("/runs/{run}")
     def show(run: str, _who: Reader) -> dict[str, Any]:
         """Show a run with its attempts and outputs."""
-        with engine.begin() as connection:
+        with stores.reader.connect() as connection:
             return runs.get_run(connection, run)
 
     @router.post("/runs/{run}/cancel")
     def cancel(run: str, _who: Operator) -> dict[str, Any]:
         """Cancel a run."""
-        with engine.begin() as connection:
+        with stores.writer.begin() as connection:
             return runs.cancel_run(connection, run)
 
     @router.post("/runs/{run}/retry")
     def retry(run: str, _who: Operator) -> dict[str, Any]:
         """Queue a failed or cancelled run again."""
-        with engine.begin() as connection:
+        with stores.writer.begin() as connection:
             return runs.retry_run(connection, run)
 
 
-def _add_run_files(router: APIRouter, engine: Engine, data: DataFolder) -> None:
+def _add_run_files(router: APIRouter, stores: Stores) -> None:
     @router.get("/runs/{run}/log")
     def read_log(
         run: str,
@@ -195,10 +187,10 @@ def _add_run_files(router: APIRouter, engine: Engine, data: DataFolder) -> None:
         epoch: Annotated[int | None, Query(ge=1)] = None,
     ) -> Response:
         """Return a piece of a log; X-Next says where the next begins, X-Epoch whose it is."""
-        with engine.begin() as connection:
+        with stores.reader.connect() as connection:
             row = runs.find_run(connection, run)
         shown = epoch or row["epoch"]
-        content, following = files.read_log(data, row["id"], shown, start)
+        content, following = files.read_log(stores.data, row["id"], shown, start)
         headers = {**SANDBOXED, "X-Next": str(following), "X-Epoch": str(shown)}
         return Response(content, media_type=files.SHOWN["log.txt"], headers=headers)
 
@@ -207,10 +199,10 @@ def _add_run_files(router: APIRouter, engine: Engine, data: DataFolder) -> None:
         run: str, name: str, _who: Reader, epoch: Annotated[int | None, Query(ge=1)] = None
     ) -> FileResponse:
         """Return a run's file, by default the published attempt's or else the newest one's."""
-        with engine.begin() as connection:
+        with stores.reader.connect() as connection:
             row = runs.find_run(connection, run)
         shown = epoch or row["published_epoch"] or row["epoch"]
-        path = files.find_run_file(data, row["id"], shown, name)
+        path = files.find_run_file(stores.data, row["id"], shown, name)
         return FileResponse(path, media_type=files.SHOWN[name], headers=SANDBOXED)
 
 
