@@ -168,7 +168,6 @@ def _describe_variable(
     attrs: dict[str, Any] = {
         "long_name": kind.long_name.format(source=source),
         "units": kind.units,
-        "grid_mapping": "spatial_ref",
     }
     for key in ("standard_name", "valid_min", "valid_max", "colormap"):
         if getattr(kind, key) is not None:
@@ -181,7 +180,9 @@ def _describe_variable(
         attrs["flag_masks"] = [1 << bit for bit in range(len(kind.flag_bits))]
         attrs["flag_meanings"] = " ".join(kind.flag_bits)
     if kind.quantification is None:
-        return xr.DataArray(numbers, dims=kind.dims, attrs=attrs)
+        variable = xr.DataArray(numbers, dims=kind.dims, attrs=attrs)
+        variable.encoding = {"grid_mapping": "spatial_ref"}
+        return variable
     return _decode(numbers, kind, source, metadata, attrs)
 
 
@@ -211,6 +212,7 @@ def _decode(
         "scale_factor": scale,
         "add_offset": offset,
         "_FillValue": 0 if kind.nodata is None else kind.nodata,
+        "grid_mapping": "spatial_ref",
     }
     return variable
 

@@ -75,7 +75,9 @@ def unpack(raw: xr.DataArray) -> xr.DataArray:
     }
     values = raw.copy(data=_map_numbers(raw, packing))
     values.attrs = {key: value for key, value in raw.attrs.items() if key not in keys}
-    values.encoding = packing
+    values.encoding = packing | {
+        key: one for key, one in raw.encoding.items() if key == "grid_mapping"
+    }
     return values
 
 

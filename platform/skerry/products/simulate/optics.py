@@ -1,0 +1,104 @@
+"""Water reflectance from what is in the water: a forward model, independent of any retrieval.
+
+``a = a_w + a_ph C + a_d T + a_g``, ``b_b = b_bw + b_bp T`` (T suspended matter in g m-3, taken
+equal in number to turbidity in FNU; C chlorophyll-a in mg m-3), ``u = b_b / (a + b_b)``,
+``r = 0.0895 u + 0.1247 u^2`` (Lee et al. 2002, Applied Optics 41, 5755, equation 2), crossing the
+surface ``R_rs = 0.52 r / (1 - 1.7 r)`` (same, equation 1), ``rho_w = pi R_rs``.
+
+Coefficients are rounded from: pure water absorption Pope and Fry (1997, Applied Optics 36, 8710)
+to 704 nm and Kou et al. (1993, Applied Optics 32, 3531) beyond; pure water backscattering Morel
+(1974); phytoplankton Bricaud et al. (1995, JGR 100, 13321); non-algal particles Babin et al.
+(2003, JGR 108, 3211); gelbstoff typical of the southern Baltic.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class BandOptics:
+    """One band's optical coefficients and what land and cloud look like in it.
+
+    Attributes
+    ----------
+    wavelength_nm
+        Centre.
+    water_absorption
+        a_w in m-1.
+    phytoplankton_absorption
+        a_ph per mg m-3 of chlorophyll-a, in m2 mg-1.
+    vegetation, soil, cloud
+        Surface reflectance.
+    """
+
+    wavelength_nm: float
+    water_absorption: float
+    phytoplankton_absorption: float
+    vegetation: float
+    soil: float
+    cloud: float
+
+
+BAND_OPTICS = {
+    "B01": BandOptics(442.7, 0.0070, 0.0330, 0.025, 0.08, 0.62),
+    "B02": BandOptics(492.7, 0.0155, 0.0210, 0.030, 0.10, 0.62),
+    "B03": BandOptics(559.8, 0.0619, 0.0070, 0.065, 0.13, 0.62),
+    "B04": BandOptics(664.6, 0.4290, 0.0135, 0.040, 0.17, 0.63),
+    "B05": BandOptics(704.1, 0.7040, 0.0020, 0.100, 0.20, 0.64),
+    "B06": BandOptics(740.5, 2.7000, 0.0003, 0.290, 0.22, 0.65),
+    "B07": BandOptics(782.8, 2.2000, 0.0000, 0.370, 0.24, 0.66),
+    "B08": BandOptics(832.8, 3.1000, 0.0000, 0.390, 0.26, 0.66),
+    "B8A": BandOptics(864.7, 4.6000, 0.0000, 0.410, 0.27, 0.66),
+    "B09": BandOptics(945.1, 28.000, 0.0000, 0.400, 0.28, 0.60),
+    "B11": BandOptics(1613.7, 670.00, 0.0000, 0.210, 0.33, 0.45),
+    "B12": BandOptics(2202.4, 2400.0, 0.0000, 0.100, 0.27, 0.30),
+}
+
+GELBSTOFF_443 = 0.35
+"""a_g at 443 nm in m-1."""
+GELBSTOFF_SLOPE = 0.018
+NON_ALGAL_443 = 0.031
+"""a_d at 443 nm in m2 g-1."""
+NON_ALGAL_SLOPE = 0.0123
+PARTICLE_BACKSCATTERING_560 = 0.0110
+"""b_bp at 560 nm in m2 g-1."""
+PARTICLE_EXPONENT = 0.7
+WATER_BACKSCATTERING_500 = 0.00144
+"""b_bw at 500 nm in m-1."""
+WATER_EXPONENT = 4.32
+
+
+def model_reflectance(
+    band: BandOptics,
+    turbidity: npt.NDArray[np.float32],
+    chlorophyll: npt.NDArray[np.float32],
+) -> npt.NDArray[np.float32]:
+    """Return the water reflectance rho_w of one band.
+
+    Parameters
+    ----------
+    band
+        Coefficients.
+    turbidity
+        FNU, any shape.
+    chlorophyll
+        mg m-3, the same shape.
+    """
+    wavelength = band.wavelength_nm
+    gelbstoff = GELBSTOFF_443 * np.exp(-GELBSTOFF_SLOPE * (wavelength - 443))
+    non_algal = NON_ALGAL_443 * np.exp(-NON_ALGAL_SLOPE * (wavelength - 443))
+    absorption = (
+        band.water_absorption
+        + band.phytoplankton_absorption * chlorophyll
+        + non_algal * turbidity
+        + gelbstoff
+    )
+    backscattering = (
+        WATER_BACKSCATTERING_500 * (500 / wavelength) ** WATER_EXPONENT
+        + PARTICLE_BACKSCATTERING_560 * (560 / wavelength) ** PARTICLE_EXPONENT * turbidity
+    )
+    ratio = backscattering / (absorption + backscattering)
+    below = 0.0895 * ratio + 0.1247 * ratio**2
+    return (np.pi * 0.52 * below / (1 - 1.7 * below)).astype(np.float32)
