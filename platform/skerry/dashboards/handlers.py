@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from jupyterhub.services.auth import HubOAuth
 from tornado.web import HTTPError, RequestHandler
 
 from skerry.core.errors import SkerryError
@@ -20,7 +21,7 @@ _ASSET_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 _CHUNK = 1 << 20
 
 
-class HealthHandler(RequestHandler):  # type: ignore[misc]
+class HealthHandler(RequestHandler):
     """`/health`: whether this program answers."""
 
     def get(self) -> None:
@@ -28,7 +29,7 @@ class HealthHandler(RequestHandler):  # type: ignore[misc]
         self.finish({"ready": True})
 
 
-class AssetHandler(RequestHandler):  # type: ignore[misc]
+class AssetHandler(RequestHandler):
     """`/assets/...`: our own style sheets and icon."""
 
     def get(self, name: str) -> None:
@@ -69,10 +70,10 @@ class ExportHandler(ViewerHandler):
                     await self.flush()
 
     def _export(self, collection: str, item: str, variable: str, target: Path) -> None:
-        from skerry.pipelines.export import export_item
+        from skerry.pipelines.exporting import export_item
 
         with self.viewer.open_session(self._public_url) as session:
-            export_item(session, f"{collection}/{item}", target, variable=variable)
+            export_item(f"{collection}/{item}", target, variable=variable, session=session)
 
     def _refuse(self, error: SkerryError) -> None:
         self.set_status(error.status)
@@ -168,13 +169,16 @@ def list_handlers() -> list[Handler]:
     """Return every handler of the program with its audience, enumerated from the server itself."""
     from skerry.dashboards.server import build_server
 
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        return read_handlers(build_server("http://127.0.0.1:8000", port=0))
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
+    async def build() -> list[Handler]:
+        hub = HubOAuth(oauth_client_id="service-dashboards", api_token="none")  # noqa: S106
+        server = build_server("http://127.0.0.1:8000", port=0, hub=hub)
+        try:
+            return read_handlers(server)
+        finally:
+            server._http.stop()  # noqa: SLF001 - it was bound, never started
+            server._tornado._executor.shutdown()  # noqa: SLF001
+
+    return asyncio.run(build())
 
 
 def read_handlers(server: Any) -> list[Handler]:

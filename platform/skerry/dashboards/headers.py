@@ -5,26 +5,25 @@ from typing import Any
 from tornado.httputil import HTTPHeaders
 from tornado.web import OutputTransform
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        # Bokeh's page starts itself with an inline script; the loader of ipywidgets' modules
-        # (ipyleaflet) evaluates what it has fetched. Names from outside are escaped everywhere.
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "connect-src 'self'",
-        "worker-src 'self' blob:",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'self'",
-    )
+_POLICY = (
+    "default-src 'none'",
+    # Bokeh's page starts itself with an inline script; the loader of ipywidgets' modules
+    # (ipyleaflet) evaluates what it has fetched. Names from outside are escaped everywhere.
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data: blob:",
+    "font-src 'self' data:",
+    "connect-src 'self'",
+    "worker-src 'self' blob:",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'self'",
 )
+CONTENT_SECURITY_POLICY = "; ".join(_POLICY)
 """Everything comes from the platform's own origin: no content network is ever asked."""
 
 
-class SecurityHeaders(OutputTransform):  # type: ignore[misc]
+class SecurityHeaders(OutputTransform):
     """Tornado transform that adds the headers to the first chunk of every answer."""
 
     def __init__(self, request: Any) -> None:

@@ -35,7 +35,7 @@ class LocalWidget(pn.pane.IPyWidget):  # type: ignore[misc]
         return model
 
 
-class WidgetFiles(tornado.web.RequestHandler):  # type: ignore[misc]
+class WidgetFiles(tornado.web.RequestHandler):
     """Serve the published JavaScript of installed ipywidgets, and nothing else of the machine."""
 
     ROOT = Path(sys.prefix) / "share" / "jupyter" / "nbextensions"

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import panel as pn
 from bokeh.server import urls
-from jupyterhub.services.auth import HubOAuthCallbackHandler
+from jupyterhub.services.auth import HubOAuth, HubOAuthCallbackHandler
 from panel.io.server import Server, build_applications
 
 from skerry.core.settings import DASHBOARDS_PREFIX, ServiceSettings
@@ -28,7 +28,9 @@ _APPLICATION_DOORS = ("/ws", "/?")
 _TITLES = {"/": "Overview · Skerry", "/runs": "Runs · Skerry", "/map": "Map · Skerry"}
 
 
-def build_server(public_url: str, *, port: int, address: str = "127.0.0.1") -> Server:
+def build_server(
+    public_url: str, *, port: int, hub: HubOAuth | None = None, address: str = "127.0.0.1"
+) -> Server:
     """Return the program's server, bound but not started.
 
     Parameters
@@ -38,6 +40,8 @@ def build_server(public_url: str, *, port: int, address: str = "127.0.0.1") -> S
         there may open a websocket.
     port
         The port to listen on, 0 for a free one.
+    hub
+        The hub's OAuth client; read from the environment when left out.
     address
         The interface.
 
@@ -55,7 +59,7 @@ def build_server(public_url: str, *, port: int, address: str = "127.0.0.1") -> S
         prefix=DASHBOARDS_PREFIX,
         use_index=False,
         ico_path="none",
-        auth_provider=ViewerAuth(open_hub()),
+        auth_provider=ViewerAuth(hub or open_hub()),
         allow_websocket_origin=_list_origins(public_url),
         use_xheaders=True,
         cookie_secret=secret,

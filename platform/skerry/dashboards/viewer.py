@@ -50,7 +50,7 @@ class Viewer:
         return Session(Login(url=url, token=self.token, user=self.name))
 
 
-class ViewerAuth(AuthProvider):
+class ViewerAuth(AuthProvider):  # type: ignore[misc]
     """Bokeh's door keeper: asks the hub, and leaves the viewer on the request.
 
     Browsers that are not logged in are sent to the hub, everything else is refused: 401 without
@@ -126,7 +126,7 @@ class ViewerAuth(AuthProvider):
             return None
         return self._remember(handler, model)
 
-    def _remember(self, handler: RequestHandler, model: dict[str, Any]) -> str:
+    def _remember(self, handler: Any, model: dict[str, Any]) -> str:
         handler.request.viewer = Viewer(
             name=model["name"],
             token=self._hub.get_token(handler),
@@ -135,7 +135,7 @@ class ViewerAuth(AuthProvider):
         return str(model["name"])
 
 
-def _refuse_stranger(handler: RequestHandler) -> None:
+def _refuse_stranger(handler: Any) -> None:
     request = handler.request
     browser = (
         request.method == "GET"
@@ -168,6 +168,8 @@ def find_viewer(document: Any) -> Viewer | None:
 class LoginHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
     """`/login?next=...`: through the hub's OAuth flow and back to a page of ours."""
 
+    application: Any
+
     @authenticated
     def get(self) -> None:
         """Go where the viewer wanted to go; only to pages of this program."""
@@ -177,9 +179,11 @@ class LoginHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
         self.redirect(target if inside else prefix)
 
 
-class ViewerHandler(RequestHandler):  # type: ignore[misc]
+class ViewerHandler(RequestHandler):
     """A handler of ours that only answers viewers; `viewer` says who it is."""
 
+    application: Any
+    request: Any
     viewer: Viewer
 
     async def prepare(self) -> None:
