@@ -1,0 +1,151 @@
+"""`skerry job`: create, list and delete jobs."""
+
+from typing import Any
+
+import click
+
+from skerry.cli.parameters import parameter_option, parse_pairs
+from skerry.cli.presenting import json_option, print_json, print_table
+from skerry.client import connect
+
+
+@click.group()
+def job() -> None:
+    """Create, list and delete jobs.
+
+    \b
+    Example:
+      skerry job create lakes --release water-quality --cron '30 5 * * *' \\
+          --timezone Europe/Helsinki -p collection=sentinel-2-l2a
+    """  # noqa: D301
+
+
+@job.command("create")
+@click.argument("name")
+@click.option("--release", "release_name", required=True, help="Id, or name of an approved one.")
+@parameter_option
+@click.option("--cron", help="Five fields, such as '30 5 * * *'.")
+@click.option("--timezone", default="UTC", show_default=True, help="The cron's time zone.")
+@click.option("--collection", help="Where products go; the job's name if left out.")
+@click.option(
+    "--review",
+    type=click.Choice(["none", "required"]),
+    default="required",
+    show_default=True,
+    help="Whether products wait for a person.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=int,
+    default=3600,
+    show_default=True,
+    help="Seconds after which an attempt is ended.",
+)
+@click.option(
+    "--retries",
+    type=int,
+    default=0,
+    show_default=True,
+    help="How often a failed notebook is tried again by itself.",
+)
+@json_option
+def create_job(
+    *,
+    name: str,
+    release_name: str,
+    pairs: tuple[str, ...],
+    cron: str | None,
+    timezone: str,
+    collection: str | None,
+    review: str,
+    timeout_s: int,
+    retries: int,
+    as_json: bool,
+) -> None:
+    """Create the job NAME.
+
+    Example: skerry job create lakes --release water-quality --review none
+    """
+    session = connect()
+    schema = session.request("GET", f"production/releases/{release_name}")["schema"]
+    order = {
+        "name": name,
+        "release": release_name,
+        "parameters": parse_pairs(pairs, schema),
+        "trigger": {"kind": "clock", "cron": cron, "timezone": timezone}
+        if cron
+        else {"kind": "manual"},
+        "collection": collection,
+        "policy": {"review": review, "timeout_s": timeout_s, "retries": retries},
+    }
+    _show_job(session.request("POST", "production/jobs", json=order), as_json=as_json)
+
+
+@job.command("list")
+@json_option
+def list_jobs(*, as_json: bool) -> None:
+    """List jobs, with their next ticks.
+
+    Example: skerry job list
+    """
+    found = connect().request("GET", "production/jobs")["jobs"]
+    if as_json:
+        print_json(found)
+        return
+    head = ("NAME", "RELEASE", "TRIGGER", "NEXT TICK", "COLLECTION", "REVIEW")
+    print_table(head, [_job_row(one) for one in found])
+
+
+@job.command("show")
+@click.argument("name")
+@json_option
+def show_job(name: str, *, as_json: bool) -> None:
+    """Show the job NAME.
+
+    Example: skerry job show lakes
+    """
+    _show_job(connect().request("GET", f"production/jobs/{name}"), as_json=as_json)
+
+
+@job.command("delete")
+@click.argument("name")
+@click.option("--history", is_flag=True, help="Remove its runs' history and logs too.")
+def delete_job(name: str, *, history: bool) -> None:
+    """Delete the job NAME. Its catalogued products stay.
+
+    Example: skerry job delete lakes --history
+    """
+    connect().request("DELETE", f"production/jobs/{name}", params={"history": history})
+    click.echo(f"Deleted the job {name}.")
+
+
+def _say_trigger(job: dict[str, Any]) -> str:
+    trigger = job["trigger"]
+    return f"{trigger['cron']} {trigger['timezone']}" if trigger["kind"] == "clock" else "by hand"
+
+
+def _job_row(job: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        job["name"],
+        job["release_name"],
+        _say_trigger(job),
+        job["next_tick"] or "",
+        job["collection"],
+        job["policy"]["review"],
+    )
+
+
+def _show_job(job: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(job)
+        return
+    own = " (approved by its own proposer)" if job["self_approved"] else ""
+    click.echo(job["name"])
+    click.echo(f"  release     {job['release_name']} {job['release']}{own}")
+    click.echo(f"  trigger     {_say_trigger(job)}")
+    if job["next_tick"]:
+        click.echo(f"  next tick   {job['next_tick']}")
+    click.echo(f"  collection  {job['collection']}, review {job['policy']['review']}")
+    for name, value in job["parameters"].items():
+        click.echo(f"  -p {name}={value}")

@@ -1,0 +1,52 @@
+"""Parameters as words of a command line: ``-p name=value``, read by a release's schema."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from skerry.core.errors import InvalidInputError
+
+_READ_AS_JSON = frozenset({"integer", "number", "boolean", "array", "object", "null"})
+
+parameter_option = click.option(
+    "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE",
+    help="A parameter's value; lists and dicts as JSON.",
+)  # fmt: skip
+
+
+def parse_pairs(pairs: Sequence[str], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return ``name=value`` words as values of the types that the schema asks for.
+
+    Text that cannot be read as such a type is passed on as it is, for the server to refuse with
+    the reason.
+
+    Raises
+    ------
+    InvalidInputError
+        If a word has no ``=`` or a name stands twice.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise InvalidInputError(f"{pair!r} gives no value.", remedy="Write -p NAME=VALUE.")
+        if name in values:
+            raise InvalidInputError(f"{name!r} is given twice.", remedy="Give it once.")
+        values[name] = _read(text, schema["properties"].get(name, {}))
+    return values
+
+
+def _read(text: str, schema: dict[str, Any]) -> Any:
+    choices = schema.get("anyOf", [schema])
+    kinds = {choice.get("type") for choice in choices}
+    enum = [value for choice in choices for value in choice.get("enum", [])]
+    if text in enum or (enum == [] and kinds.isdisjoint(_READ_AS_JSON)):
+        return text
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    # "none or text": a number that somebody wrote is text here
+    return text if "string" in kinds and value is not None else value

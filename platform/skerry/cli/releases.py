@@ -1,0 +1,158 @@
+"""`skerry release`: propose, decide on and list releases."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from skerry.cli.presenting import json_option, print_json, print_table
+from skerry.client import Session, connect
+from skerry.core.digests import short_digest
+from skerry.core.errors import InvalidInputError
+
+
+@click.group()
+def release() -> None:
+    """Propose, approve and list releases.
+
+    \b
+    Example:
+      skerry release propose water_quality.ipynb
+      skerry release approve water_quality --self
+    """  # noqa: D301
+
+
+@release.command("propose")
+@click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", help="Name of the release; the file's name if left out.")
+@click.option(
+    "--wheel", "wheels", multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A wheel that the notebook needs on top of the platform's packages.",
+)  # fmt: skip
+@json_option
+def propose(notebook: Path, name: str | None, wheels: tuple[Path, ...], *, as_json: bool) -> None:
+    """Propose NOTEBOOK: pin it with its environment and have its parameters read.
+
+    Example: skerry release propose water_quality.ipynb --name water-quality
+    """
+    order = {
+        "name": name or notebook.stem,
+        "notebook": _read_notebook(notebook),
+        "extra_wheels": [
+            {"filename": path.name, "content": base64.b64encode(path.read_bytes()).decode()}
+            for path in wheels
+        ],
+    }
+    _show_release(connect().request("POST", "production/releases", json=order), as_json=as_json)
+
+
+@release.command("approve")
+@click.argument("release_name", metavar="RELEASE")
+@click.option(
+    "--self", "own", is_flag=True, help="Approve although you proposed it; it will say so."
+)
+@json_option
+def approve(release_name: str, *, own: bool, as_json: bool) -> None:
+    """Approve RELEASE, given by id or by name (then the newest proposal).
+
+    Example: skerry release approve water-quality --self
+    """
+    session = connect()
+    target = _find_proposal(session, release_name)
+    answer = session.request("POST", f"production/releases/{target}/approve", json={"self": own})
+    _show_release(answer, as_json=as_json)
+
+
+@release.command("reject")
+@click.argument("release_name", metavar="RELEASE")
+@json_option
+def reject(release_name: str, *, as_json: bool) -> None:
+    """Refuse RELEASE, given by id or by name (then the newest proposal).
+
+    Example: skerry release reject water-quality
+    """
+    session = connect()
+    target = _find_proposal(session, release_name)
+    _show_release(session.request("POST", f"production/releases/{target}/reject"), as_json=as_json)
+
+
+@release.command("list")
+@json_option
+def list_releases(*, as_json: bool) -> None:
+    """List releases, newest first.
+
+    Example: skerry release list --json
+    """
+    found = connect().request("GET", "production/releases")["releases"]
+    if as_json:
+        print_json(found)
+        return
+    head = ("ID", "NAME", "STATUS", "NOTEBOOK", "ENVIRONMENT", "PROPOSED BY", "APPROVED BY")
+    print_table(head, [_release_row(one) for one in found])
+
+
+@release.command("show")
+@click.argument("release_name", metavar="RELEASE")
+@json_option
+def show_release(release_name: str, *, as_json: bool) -> None:
+    """Show RELEASE, given by id or by name (then the newest approved one).
+
+    Example: skerry release show water-quality
+    """
+    answer = connect().request("GET", f"production/releases/{release_name}")
+    _show_release(answer, as_json=as_json)
+
+
+def _read_notebook(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise InvalidInputError(
+            f"{path} is no notebook.", remedy="Give a file that JupyterLab saved (.ipynb)."
+        )
+    return content
+
+
+def _find_proposal(session: Session, name: str) -> str:
+    """Return the id of the newest undecided release of a name; what is no name is an id."""
+    for one in session.request("GET", "production/releases")["releases"]:
+        if one["name"] == name and one["status"] == "proposed":
+            return str(one["id"])
+    return name
+
+
+def _show_release(release: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(release)
+        return
+    click.echo(f"{release['name']}  {release['id']}  {_say_status(release)}")
+    click.echo(f"  notebook     {short_digest(release['notebook_digest'])}")
+    click.echo(f"  environment  {short_digest(release['environment_digest'])}")
+    click.echo(f"  proposed by  {release['proposed_by']} at {release['proposed']}")
+    if release["decided_by"]:
+        click.echo(f"  decided by   {release['decided_by']} at {release['decided']}")
+    for name, part in release["schema"]["properties"].items():
+        kind = part.get("type") or ("choice" if "enum" in part else "any of")
+        default = f" = {json.dumps(part['default'])}" if "default" in part else " (required)"
+        click.echo(f"  -p {name}: {kind}{default}  {part.get('description', '')}".rstrip())
+
+
+def _say_status(release: dict[str, Any]) -> str:
+    return f"{release['status']}{' (by its own proposer)' if release['self_approved'] else ''}"
+
+
+def _release_row(release: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        release["id"],
+        release["name"],
+        _say_status(release),
+        short_digest(release["notebook_digest"]),
+        short_digest(release["environment_digest"]),
+        release["proposed_by"],
+        release["decided_by"] or "",
+    )

@@ -1,0 +1,169 @@
+"""`skerry run` and `skerry runs`: start, follow, cancel and retry."""
+
+import time
+from typing import Any
+
+import click
+
+from skerry.cli.parameters import parameter_option, parse_pairs
+from skerry.cli.presenting import json_option, print_json, print_table, show_progress
+from skerry.client import Session, connect
+
+_POLL_S = 0.5
+_ENDED = frozenset({"succeeded", "failed", "cancelled"})
+
+
+@click.group()
+def run() -> None:
+    """Start, show, cancel and retry runs.
+
+    \b
+    Example:
+      skerry run start lakes -p item=S2B_T33UVV_20260501 --wait
+    """  # noqa: D301
+
+
+@run.command("start")
+@click.argument("job_name", metavar="JOB")
+@parameter_option
+@click.option("--key", help="Idempotency key: the same key starts no second run.")
+@click.option("--partition", default="", help="Which part of the work this is, such as a tile.")
+@click.option("--wait", "wait_for_it", is_flag=True, help="Wait for its end; exit 1 if it failed.")
+@json_option
+@click.pass_context
+def start_run(
+    ctx: click.Context,
+    job_name: str,
+    pairs: tuple[str, ...],
+    key: str | None,
+    partition: str,
+    *,
+    wait_for_it: bool,
+    as_json: bool,
+) -> None:
+    """Start a run of JOB.
+
+    Example: skerry run start lakes -p item=S2B_T33UVV_20260501 --wait
+    """
+    session = connect()
+    release_id = session.request("GET", f"production/jobs/{job_name}")["release"]
+    schema = session.request("GET", f"production/releases/{release_id}")["schema"]
+    order = {
+        "parameters": parse_pairs(pairs, schema),
+        "idempotency_key": key,
+        "partition": partition,
+    }
+    started = session.request("POST", f"production/jobs/{job_name}/runs", json=order)
+    if wait_for_it:
+        started = wait_for_run(session, started["id"])
+    _show_run(started, as_json=as_json)
+    if wait_for_it and started["status"] != "succeeded":
+        ctx.exit(1)
+
+
+@run.command("show")
+@click.argument("run_id", metavar="RUN")
+@json_option
+def show_run(run_id: str, *, as_json: bool) -> None:
+    """Show RUN with its attempts and products.
+
+    Example: skerry run show 019c2f
+    """
+    _show_run(connect().request("GET", f"production/runs/{run_id}"), as_json=as_json)
+
+
+@run.command("cancel")
+@click.argument("run_id", metavar="RUN")
+@json_option
+def cancel_run(run_id: str, *, as_json: bool) -> None:
+    """Cancel RUN; its process is ended within about a second.
+
+    Example: skerry run cancel 019c2f
+    """
+    _show_run(connect().request("POST", f"production/runs/{run_id}/cancel"), as_json=as_json)
+
+
+@run.command("retry")
+@click.argument("run_id", metavar="RUN")
+@click.option("--wait", "wait_for_it", is_flag=True, help="Wait for its end; exit 1 if it failed.")
+@json_option
+@click.pass_context
+def retry_run(ctx: click.Context, run_id: str, *, wait_for_it: bool, as_json: bool) -> None:
+    """Try a failed or cancelled RUN again.
+
+    Example: skerry run retry 019c2f --wait
+    """
+    session = connect()
+    queued = session.request("POST", f"production/runs/{run_id}/retry")
+    if wait_for_it:
+        queued = wait_for_run(session, queued["id"])
+    _show_run(queued, as_json=as_json)
+    if wait_for_it and queued["status"] != "succeeded":
+        ctx.exit(1)
+
+
+@click.command()
+@click.option("--job", "job_name", help="Only this job's.")
+@click.option("--status", type=click.Choice(["queued", "running", *sorted(_ENDED)]))
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@json_option
+def runs(job_name: str | None, status: str | None, limit: int, *, as_json: bool) -> None:
+    """List runs, newest first.
+
+    Example: skerry runs --job lakes --status failed
+    """
+    query = {"job": job_name, "status": status, "limit": limit}
+    found = connect().request("GET", "production/runs", params=query)["runs"]
+    if as_json:
+        print_json(found)
+        return
+    head = ("ID", "JOB", "OCCURRENCE", "STATUS", "CELLS", "STARTED", "DETAIL")
+    print_table(head, [_run_row(one) for one in found])
+
+
+def wait_for_run(session: Session, run_id: str) -> dict[str, Any]:
+    """Show a run's progress until it has ended, and return it."""
+    with show_progress(f"run {run_id}") as report:
+        while True:
+            found: dict[str, Any] = session.request("GET", f"production/runs/{run_id}")
+            progress = found["progress"]
+            total = progress["total"] or 1
+            if found["status"] in _ENDED:
+                report(found["status"], 1.0)
+                return found
+            said = f"{found['status']} {progress['done']}/{progress['total']} cells"
+            report(said, progress["done"] / total)
+            time.sleep(_POLL_S)
+
+
+def _run_row(run: dict[str, Any]) -> tuple[str, ...]:
+    progress = run["progress"]
+    return (
+        run["id"],
+        run["job"],
+        run["occurrence"],
+        run["status"],
+        f"{progress['done']}/{progress['total']}",
+        run["started"] or "",
+        " ".join((run["detail"] or "").split())[:80],
+    )
+
+
+def _show_run(run: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(run)
+        return
+    own = " (approved by its own proposer)" if run["self_approved"] else ""
+    click.echo(f"{run['id']}  {run['job']}  {run['status']}")
+    click.echo(f"  release     {run['release_name']} {run['release']}{own}")
+    click.echo(f"  occurrence  {run['occurrence']} {run['partition']}".rstrip())
+    for name, value in run["parameters"].items():
+        click.echo(f"  -p {name}={value}")
+    for one in run["attempts"]:
+        adopted = f" the outcome of epoch {one['adopted_epoch']}" if one["adopted_epoch"] else ""
+        detail = f": {one['detail']}" if one["detail"] else ""
+        click.echo(f"  epoch {one['epoch']}     {one['status']}{adopted}{detail}")
+    for one in run["outputs"]:
+        click.echo(f"  product     {one['collection']}/{one['item']}")
+    if run["detail"]:
+        click.echo(f"  {run['detail']}")
