@@ -47,6 +47,7 @@ class RunningPlatform:
         if parts is not None:
             self._extra["SKERRY_PARTS"] = ",".join(parts)
         self._process: subprocess.Popen[bytes] | None = None
+        self._clients: list[httpx.Client] = []
 
     @property
     def pid(self) -> int:
@@ -119,6 +120,8 @@ class RunningPlatform:
 
     def stop(self) -> float:
         """End it as Ctrl-C does; return the seconds that took."""
+        for client in self._clients:
+            client.close()
         began = time.monotonic()
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
@@ -170,11 +173,16 @@ class RunningPlatform:
         return answer.raise_for_status().json()
 
     def http(self, token: str | None = None, **options: Any) -> httpx.Client:
-        """Return an HTTP client of the public address, anonymous unless a token is given."""
+        """Return an HTTP client of the public address, anonymous unless a token is given.
+
+        It is closed with the platform at the latest.
+        """
         headers = {"Authorization": f"token {token}"} if token else {}
-        return httpx.Client(
+        client = httpx.Client(
             base_url=self.url, headers=headers, trust_env=False, timeout=30.0, **options
         )
+        self._clients.append(client)
+        return client
 
     def log_in(self, user: str, password: str) -> httpx.Client:
         """Return a client that has sent the login form, whether or not that let it in."""

@@ -22,7 +22,7 @@ def _describe_service(service: HubService) -> dict[str, Any]:
     }
     if service.url is not None:
         spec |= {"url": service.url, "timeout": _WAIT_SECONDS}
-    if service.name in _WITH_LOGIN:
+    if service.url is not None and service.name in _WITH_LOGIN:
         # They are parts of one platform: no page that asks whether they may know who you are.
         spec |= {"oauth_no_confirm": True, "oauth_client_allowed_scopes": viewer_scopes()}
     return spec
