@@ -60,10 +60,10 @@ def turbidity_dogliotti2015(
     weight = ((red - BLEND_FROM) / (BLEND_TO - BLEND_FROM)).clip(0.0, 1.0)
     low = _semi_empirical(red, RED_A_FNU, RED_C, pole_fraction)
     high = _semi_empirical(nir, NIR_A_FNU, NIR_C, pole_fraction)
-    blended = xr.where(
-        weight <= 0.0, low, xr.where(weight >= 1.0, high, (1.0 - weight) * low + weight * high)
-    )
-    turbidity = blended.where((red >= 0.0) & (nir >= 0.0)).astype("float32")
+    mixed = (1.0 - weight) * low + weight * high
+    # A band that does not count must not make a gap where the other one does.
+    blended = mixed.where(weight > 0.0, low).where(weight < 1.0, high)
+    turbidity: xr.DataArray = blended.where((red >= 0.0) & (nir >= 0.0)).astype("float32")
     turbidity.name = "turbidity"
     turbidity.attrs = {
         "long_name": "turbidity (Dogliotti et al. 2015)",

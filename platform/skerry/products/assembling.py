@@ -93,7 +93,9 @@ def _assemble_group(
             missing.append(f"{group.path}/{name}")
             continue
         header = check_jp2(files, found)
-        _check_shape(files, found, header, group, kind, metadata)
+        grid = metadata.grids.get(group.resolution_m)
+        expected = None if grid is None else (kind.bands, grid.height, grid.width)
+        _check_shape(f"{found} in {files.path}", header, expected)
         array = _read_lazily(files, found, header, kind)
         variables[name] = _describe_variable(array, kind, source, metadata)
     if not variables:
@@ -110,21 +112,11 @@ def _geobox(group: Group, metadata: SafeMetadata) -> GeoBox:
     )  # fmt: skip
 
 
-def _check_shape(
-    files: ProductFiles,
-    name: str,
-    header: Jp2Header,
-    group: Group,
-    kind: Kind,
-    metadata: SafeMetadata,
-) -> None:
-    grid = metadata.grids.get(group.resolution_m)
-    expected = None if grid is None else (kind.bands, grid.height, grid.width)
+def _check_shape(label: str, header: Jp2Header, expected: tuple[int, int, int] | None) -> None:
     actual = (header.bands, header.height, header.width)
     if actual != expected:
         raise InvalidInputError(
-            f"{name} in {files.path} has (bands, rows, columns) {actual}; "
-            f"the product's metadata say {expected}.",
+            f"{label} has (bands, rows, columns) {actual}; the product's metadata say {expected}.",
             remedy="Fetch the product again from its provider.",
         )
 
@@ -148,7 +140,7 @@ def _read_lazily(files: ProductFiles, name: str, header: Jp2Header, kind: Kind) 
     )
     changed = files.path.stat() if files.archived else (files.path / name).stat()
     token = tokenize(windows, files.sizes[name], changed.st_mtime_ns)
-    return da.from_array(
+    return da.from_array(  # type: ignore[no-untyped-call,no-any-return]
         windows,
         chunks=chunks,
         name=f"jp2-{token}",
@@ -198,8 +190,9 @@ def _decode(
     scale = 1.0 / divisor
     offset = metadata.offsets[source] / divisor if kind.offset else 0.0
     missing = tuple(one for one in (kind.nodata, kind.saturated) if one is not None)
-    values = numbers.map_blocks(
+    values = da.map_blocks(  # type: ignore[no-untyped-call]
         decode_numbers,
+        numbers,
         scale=scale,
         offset=offset,
         missing=missing,

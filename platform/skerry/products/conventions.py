@@ -93,4 +93,4 @@ def _describe_crs(grid: GeoBox) -> dict[str, Any]:
     crs = grid.crs
     if crs is not None and crs.authority[0]:
         return {"proj:code": ":".join(map(str, crs.authority))}
-    return {"proj:wkt2": "" if crs is None else crs.to_wkt(version="WKT2:2019")}
+    return {"proj:wkt2": "" if crs is None else crs.proj.to_wkt()}

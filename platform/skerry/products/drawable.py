@@ -28,26 +28,22 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
         groups have stands under its name for the finest resolution and nowhere else, except that
         masks (``detector_footprint``, ``quality/mask``) never hide a measurement.
     """
-    found: dict[str, tuple[float, dict[str, Any]]] = {}
+    found: dict[str, tuple[tuple[bool, float], dict[str, Any]]] = {}
     root = zarr.open_group(path, mode="r")
-    groups = {"": root, **{name: one for name, one in root.members(None) if _is_group(one)}}
-    for name, group in sorted(groups.items()):
-        if "multiscales" not in group.attrs:
+    members = {"": root, **dict(root.members(None))}
+    for name, group in sorted(members.items()):
+        if not isinstance(group, zarr.Group) or "multiscales" not in group.attrs:
             continue
         layout: Any = group.attrs["multiscales"]
         finest = layout["layout"][0]
-        step = abs(finest["spatial:transform"][0])
-        for variable, array in group[finest["asset"]].arrays():
-            if array.ndim != 2:  # noqa: PLR2004 -- y, x
-                continue
-            rank = (not name.startswith("measurements") and name != "", step)
-            if variable not in found or rank < found[variable][0]:
+        step = abs(float(finest["spatial:transform"][0]))
+        auxiliary = bool(name) and not name.startswith("measurements")
+        level: Any = group[finest["asset"]]
+        for variable, array in level.arrays():
+            rank = (auxiliary, step)
+            if array.ndim == 2 and (variable not in found or rank < found[variable][0]):  # noqa: PLR2004
                 found[variable] = (rank, _describe(f"{name}/{variable}".lstrip("/"), array))
     return {name: entry for name, (_, entry) in found.items()}
-
-
-def _is_group(member: Any) -> bool:
-    return isinstance(member, zarr.Group)
 
 
 def _describe(path: str, array: Any) -> dict[str, Any]:

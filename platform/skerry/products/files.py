@@ -143,7 +143,7 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], max_bytes: int) -
 def _refuse(path: Path, what: str) -> InvalidInputError:
     return InvalidInputError(
         f"The archive {path} {what}.",
-        remedy="Use the archive as its provider made it, or unpack it yourself and give the folder.",
+        remedy="Use the archive as its provider made it, or unpack it and give the folder.",
     )
 
 

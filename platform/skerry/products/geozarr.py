@@ -66,13 +66,14 @@ class _Raster:
         """Return the numbers for the disk, as lazy as the values."""
         if self.packing is None:
             return self.values
-        return xr.apply_ufunc(
+        encoded: xr.DataArray = xr.apply_ufunc(
             encode_values,
             self.values,
             kwargs={"encoding": self.packing},
             dask="parallelized",
             output_dtypes=[np.dtype(self.packing["dtype"])],
         )
+        return encoded
 
 
 def write_geozarr(
@@ -153,16 +154,18 @@ def _write_store(
     store = LocalStore(folder)
     root = zarr.create_group(store=store, zarr_format=3)
     counter = _Counter(progress)
-    counter.total = sum(
-        _count_pixels(one) * 4 // 3 for name in grids for one in _rasters(groups[name])
-    )
+    counter.total = sum(int(one.size) * 4 // 3 for name in grids for one in _rasters(groups[name]))
     for name, data in groups.items():
         if name in grids:
-            _write_multiscale(root, name, data, grids[name], chunk, counter)
+            _write_multiscale(_make_group(root, name), data, grids[name], chunk, counter)
         elif data.variables:
             data.to_zarr(store, group=name or None, mode="a", zarr_format=3, consolidated=False)
         else:
             _make_group(root, name).attrs.update(_plain(data.attrs))
+    if "" not in grids and len({one.boundingbox for one in grids.values()}) == 1:
+        # The whole product covers one box: say so at the top, on the finest grid.
+        finest = min(grids.values(), key=lambda one: abs(one.affine.a))
+        root.attrs.update(describe_level(finest))
     with warnings.catch_warnings():
         # Every reader of Zarr v3 that knows consolidated metadata reads these; others pass by.
         warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
@@ -177,14 +180,9 @@ def _rasters(data: xr.Dataset) -> list[xr.DataArray]:
     return [one for one in data.data_vars.values() if one.dims[-2:] == ("y", "x")]
 
 
-def _count_pixels(variable: xr.DataArray) -> int:
-    return int(variable.size)
-
-
 def _write_multiscale(
-    root: zarr.Group, name: str, data: xr.Dataset, grid: GeoBox, chunk: int, counter: _Counter
+    group: zarr.Group, data: xr.Dataset, grid: GeoBox, chunk: int, counter: _Counter
 ) -> None:
-    group = _make_group(root, name)
     levels = list_levels(grid)
     group.attrs.update({**_plain(data.attrs), **describe_multiscale(levels)})
     rasters = [

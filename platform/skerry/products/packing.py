@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -89,6 +90,10 @@ def _map_numbers(raw: xr.DataArray, packing: dict[str, Any]) -> Any:
     }
     if raw.chunks is None:
         return decode_numbers(raw.to_numpy(), **arguments)
-    return raw.data.map_blocks(
-        decode_numbers, dtype=np.float32, meta=np.empty((0,) * raw.ndim, np.float32), **arguments
+    return da.map_blocks(  # type: ignore[no-untyped-call]
+        decode_numbers,
+        raw.data,
+        dtype=np.float32,
+        meta=np.empty((0,) * raw.ndim, np.float32),
+        **arguments,
     )

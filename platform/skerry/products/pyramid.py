@@ -66,15 +66,15 @@ def halve(numbers: npt.NDArray[Any], rule: Rule, missing: float | None) -> npt.N
     if rule is Rule.MODE:
         return _find_mode(corners, valid)
     count = valid.sum(axis=0, dtype=np.uint8)
-    wide = np.float64 if numbers.dtype == np.float64 or numbers.dtype.itemsize > 2 else np.float32  # noqa: PLR2004
-    if numbers.dtype == np.float32:
-        wide = np.float32
+    # Sums of four float32 or of four 16-bit integers are exact enough in float32.
+    narrow = numbers.dtype == np.float32 or np.can_cast(numbers.dtype, np.uint16)
+    wide = np.float32 if narrow else np.float64
     total = np.where(valid, corners, 0).sum(axis=0, dtype=wide)
     mean = total / np.maximum(count, 1)
     if np.issubdtype(numbers.dtype, np.floating):
         mean[count == 0] = np.nan
-        return mean.astype(numbers.dtype)
-    rounded = np.rint(mean).astype(numbers.dtype)
+        return np.asarray(mean, numbers.dtype)
+    rounded: npt.NDArray[Any] = np.rint(mean).astype(numbers.dtype)
     if missing is not None:
         rounded = _avoid(rounded, int(missing), count > 0)
         rounded[count == 0] = int(missing)
@@ -109,7 +109,7 @@ def _find_mode(corners: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> npt.N
         for other in range(4):
             votes[one] += valid[one] & valid[other] & (corners[one] == corners[other])
     winner = votes.argmax(axis=0)
-    return np.take_along_axis(corners, winner[np.newaxis], axis=0)[0]
+    return np.asarray(np.take_along_axis(corners, winner[np.newaxis], axis=0)[0])
 
 
 def _avoid(

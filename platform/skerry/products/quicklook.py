@@ -115,6 +115,7 @@ def _draw_classes(values: npt.NDArray[Any], variable: xr.DataArray) -> Image.Ima
 
 
 def write_caption(image: Image.Image) -> None:
+    """Draw SIMULATED along the lower edge of an RGBA image."""
     size = max(12, image.width // 10)
     font = ImageFont.load_default(size)
     ImageDraw.Draw(image).text(

@@ -44,7 +44,8 @@ def _walk(group: zarr.Group, path: str, level: int) -> list[tuple[str, xr.Datase
     children = dict(group.groups())
     assets: list[str] = []
     if "multiscales" in attrs:
-        assets = [one["asset"] for one in attrs["multiscales"]["layout"]]  # type: ignore[index,call-overload,union-attr]
+        multiscales: Any = attrs["multiscales"]
+        assets = [str(one["asset"]) for one in multiscales["layout"]]
         data = _open_dataset(group[assets[min(level, len(assets) - 1)]])
         data.attrs = without_conventions(attrs)
     else:

@@ -72,7 +72,10 @@ def make_landscape(size: int, seed: int, day: date) -> Landscape:
     cirrus = (cover > 0.50) & ~cloud  # noqa: PLR2004
     shift = max(1, round(SHADOW_SHIFT * size))
     shadow = np.roll(cloud, (-shift, shift), (0, 1)) & ~cloud & ~cirrus
-    turbidity, chlorophyll = _fill_water(x, y, coast, lake, weather, place)
+    mouth = 0.7 + 0.05 * place.uniform(-1, 1)
+    turbidity, chlorophyll = _fill_sea(x, np.clip(coast - y, 0, None), y, mouth, weather)
+    turbidity = np.where(lake, 6.0 + 4.0 * x, turbidity).astype(np.float32)
+    chlorophyll = np.where(lake, 20.0 + 40.0 * (1 - y), chlorophyll).astype(np.float32)
     return Landscape(
         water=sea | lake,
         cloud=cloud,
@@ -85,28 +88,17 @@ def make_landscape(size: int, seed: int, day: date) -> Landscape:
     )
 
 
-def _fill_water(
-    x: Field,
-    y: Field,
-    coast: Field,
-    lake: Mask,
-    weather: np.random.Generator,
-    place: np.random.Generator,
+def _fill_sea(
+    x: Field, distance: Field, y: Field, mouth: float, weather: np.random.Generator
 ) -> tuple[Field, Field]:
-    """Return turbidity (a river plume along the coast) and chlorophyll (a bloom, and the lake)."""
-    size = x.shape[0]
-    mouth = 0.7 + 0.05 * place.uniform(-1, 1)
+    """Return turbidity (a river plume, resuspension at the coast) and chlorophyll (a bloom)."""
     drift = 0.25 * weather.uniform(-1, 1)
-    distance = np.clip(coast - y, 0, None)
     plume = np.exp(-distance / 0.12) * np.exp(-(((x - mouth - drift * distance) / 0.22) ** 2))
-    strength = weather.uniform(15, 40)
-    turbidity = 1.2 + strength * plume + 3.0 * np.exp(-distance / 0.04)
-    turbidity *= 1 + 0.15 * _noise(size, 13, weather)
+    turbidity = 1.2 + weather.uniform(15, 40) * plume + 3.0 * np.exp(-distance / 0.04)
+    turbidity *= 1 + 0.15 * _noise(x.shape[0], 13, weather)
     centre = weather.uniform(0.15, 0.45, 2)
     bloom = np.exp(-(((x - centre[0]) / 0.18) ** 2) - ((y - centre[1]) / 0.10) ** 2)
     chlorophyll = 2.0 + weather.uniform(8, 30) * bloom + 4.0 * plume
-    turbidity = np.where(lake, 6.0 + 4.0 * x, turbidity)
-    chlorophyll = np.where(lake, 20.0 + 40.0 * (1 - y), chlorophyll)
     return turbidity.astype(np.float32), chlorophyll.astype(np.float32)
 
 

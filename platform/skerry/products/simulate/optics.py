@@ -101,4 +101,4 @@ def model_reflectance(
     )
     ratio = backscattering / (absorption + backscattering)
     below = 0.0895 * ratio + 0.1247 * ratio**2
-    return (np.pi * 0.52 * below / (1 - 1.7 * below)).astype(np.float32)
+    return np.asarray(np.pi * 0.52 * below / (1 - 1.7 * below), np.float32)

@@ -1,5 +1,6 @@
 """The SAFE container of a simulated product: files, folders and metadata documents."""
 
+import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -121,7 +122,7 @@ def _true_colour(bands: dict[str, npt.NDArray[np.uint16]]) -> npt.NDArray[np.uin
 
 
 def _write_masks(root: Path, names: SafeNames, rendered: dict[int, ResolutionFiles]) -> None:
-    """Write detector footprints, quality masks and the L1C classification: one detector, no fault."""
+    """Write footprints of one detector, quality masks and the L1C classification."""
     home = {10: ("B02", "B03", "B04", "B08"), 60: ("B01", "B09", "B10")}
     home[20] = tuple(band for band in BANDS if band not in home[10] + home[60])
     for resolution, bands in home.items():
@@ -129,9 +130,11 @@ def _write_masks(root: Path, names: SafeNames, rendered: dict[int, ResolutionFil
         detector = np.where(classes == 0, 0, 6).astype(np.uint8)
         quality = np.zeros((8, *classes.shape), np.uint8)
         quality[5] = classes == 0
-        for band in bands:
-            _write_jp2(root / f"{names.mask(f'DETFOO_{band}')}.jp2", detector, resolution)
-            _write_jp2(root / f"{names.mask(f'QUALIT_{band}')}.jp2", quality, resolution)
+        for what, values in {"DETFOO": detector, "QUALIT": quality}.items():
+            first, *others = (root / f"{names.mask(f'{what}_{band}')}.jp2" for band in bands)
+            _write_jp2(first, values, resolution)
+            for other in others:
+                shutil.copyfile(first, other)
     classes = rendered[60].classes
     cloudy = np.stack([classes == 9, classes == 10, classes == 11]).astype(np.uint8)  # noqa: PLR2004
     _write_jp2(root / f"{names.mask('CLASSI_B00')}.jp2", cloudy, 60)

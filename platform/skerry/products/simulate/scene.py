@@ -3,6 +3,7 @@
 import shutil
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -144,7 +145,7 @@ def _pack(
     return np.where(gap, 0, np.clip(numbers, 1, 65534)).astype(np.uint16)
 
 
-def _thin(field: npt.NDArray[np.generic], factor: int) -> npt.NDArray[np.generic]:
+def _thin(field: npt.NDArray[Any], factor: int) -> npt.NDArray[Any]:
     """Return the pixel beside the centre of each block."""
     return field[factor // 2 :: factor, factor // 2 :: factor]
 
