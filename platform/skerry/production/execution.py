@@ -218,7 +218,7 @@ def _gather_facts(run: RowMapping, release: dict[str, Any]) -> dict[str, Any]:
         "environment_digest": release["environment_digest"],
         "approved_by": release["decided_by"],
         "self_approved": release["self_approved"],
-        "isolation": os.environ.get("SKERRY_ISOLATION", "SKERRY_INSTANCE", "none"),
+        "isolation": os.environ.get("SKERRY_ISOLATION", "none"),
     }
 
 
