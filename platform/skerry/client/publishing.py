@@ -240,6 +240,7 @@ def _prepare(
         prepared[name].attrs.update(attributes)
     prepared.attrs = {
         "title": facts["title"],
+        "simulated": facts["skerry:simulated"],
         "stac_discovery": {"type": "Feature", "properties": dict(facts)},
         "other_metadata": {
             "missing": [],

@@ -13,21 +13,38 @@ from skerry.core.errors import NotFoundError
 if TYPE_CHECKING:
     import xarray as xr
 
+_BAND_GROUPS = ("/measurements/reflectance", "/conditions/mask/l2a_classification")
+
 
 def list_rasters(tree: xr.DataTree) -> dict[str, xr.DataArray]:
-    """Return each variable of a product once, at the finest resolution that it is present at.
+    """Return each variable of a product once, by name.
 
-    Only 2-D variables with dims ``(y, x)`` count. Keys are variable names.
+    Only variables with dims ``(y, x)`` count. Of several with one name a measurement goes before
+    a mask, then the finest goes before coarser ones.
     """
-    finest: dict[str, xr.DataArray] = {}
+    best: dict[str, tuple[bool, float]] = {}
+    found: dict[str, xr.DataArray] = {}
     for node in tree.subtree:
         for name, array in node.dataset.data_vars.items():
             if array.dims != ("y", "x") or min(array.shape) < 2:  # noqa: PLR2004
                 continue
-            known = finest.get(str(name))
-            if known is None or _step(array) < _step(known):
-                finest[str(name)] = array
-    return finest
+            rank = (
+                not node.path.startswith(("/measurements", "/conditions/mask/l2a")),
+                _step(array),
+            )
+            if str(name) not in best or rank < best[str(name)]:
+                best[str(name)] = rank
+                found[str(name)] = array
+    return found
+
+
+def list_bands(tree: xr.DataTree) -> dict[str, xr.DataArray]:
+    """Return what gets a COG: reflectances, scene classification, and a gridded product's own."""
+    chosen = {}
+    for node in tree.subtree:
+        if node.path in _BAND_GROUPS:
+            chosen.update(list_rasters(node))
+    return chosen or list_rasters(tree)
 
 
 def write_cogs(
@@ -41,7 +58,7 @@ def write_cogs(
         Variable name to the STAC fields of its asset: projection, and ``raster:bands`` with
         scale, offset and nodata as the file has them.
     """
-    rasters = list_rasters(tree)
+    rasters = list_bands(tree)
     (folder / COG_FOLDER).mkdir(parents=True, exist_ok=True)
     described = {}
     for done, (name, array) in enumerate(rasters.items(), start=1):
@@ -61,25 +78,8 @@ def write_raster(array: xr.DataArray, path: Path) -> dict[str, Any]:
     """
     from skerry.products import write_cog
 
-    packing = read_packing(array)
-    write_cog(
-        array,
-        path,
-        nodata=packing.get("nodata"),
-        scale=packing.get("scale", 1.0),
-        offset=packing.get("offset", 0.0),
-    )
+    write_cog(array, path)
     return {**describe_grid(array), "raster:bands": [_describe_band(path, array)]}
-
-
-def read_packing(array: xr.DataArray) -> dict[str, float]:
-    """Return ``nodata``, ``scale`` and ``offset`` of a variable's packing, where it has them."""
-    names = {"_FillValue": "nodata", "scale_factor": "scale", "add_offset": "offset"}
-    return {
-        ours: float(array.encoding[theirs])
-        for theirs, ours in names.items()
-        if array.encoding.get(theirs) is not None
-    }
 
 
 def find_raster(tree: xr.DataTree, variable: str | None, *, item: str) -> xr.DataArray:

@@ -35,6 +35,8 @@ _COLLECTIONS = {
     False: ("sentinel-2-l2a", "Sentinel-2 L2A"),
     True: ("sentinel-2-l2a-simulated", "Simulated: Sentinel-2 L2A"),
 }
+_LEFT_OUT = ("quality/mask", "conditions/mask/detector_footprint", "quality/l2a_quicklook")
+"""Groups of a scene that are large and rarely wanted; the source still has them."""
 _SIMULATED_LICENCE = "Apache-2.0"
 
 
@@ -188,6 +190,7 @@ def _convert(work: _Work, grant: Grant, report: Progress, *, cog: bool) -> dict[
     write_geozarr(
         work.tree,
         product,
+        leave_out=_LEFT_OUT,
         progress=lambda done, _name: report("Writing GeoZarr", 0.1 + share * done),
     )
     written = open_product(product)
