@@ -1,0 +1,47 @@
+"""A full-sized simulated product for measuring: half a Sentinel-2 tile's edge, packed, with noise.
+
+Noise in every cell makes a wrong cell visible: neighbours never look alike.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+SIZE = 5490
+"""Cells along an edge: 30 million cells of 20 m, the native 20 m grid of a Sentinel-2 tile."""
+
+RESOLUTION_M = 20.0
+WEST_M, NORTH_M = 399_960.0, 5_100_000.0
+CRS = "EPSG:32633"
+VARIABLES = ("b04", "b8a")
+PACKING = {"scale_factor": 0.0001, "add_offset": -0.1, "_FillValue": 0, "dtype": "uint16"}
+
+
+def make_product(size: int = SIZE) -> xr.Dataset:
+    """Return reflectances (y, x): smooth shapes, noise, and a corner without data."""
+    rows, cols = np.mgrid[:size, :size].astype(np.float32)
+    rng = np.random.default_rng(20260501)
+    data = {}
+    for at, name in enumerate(VARIABLES):
+        shape = np.sin(rows / (310 + 50 * at)) * np.cos(cols / 270) * 0.3 + 0.4
+        shape += rng.normal(0, 0.03, (size, size)).astype(np.float32)
+        values = np.clip(shape, 0.0, 1.0).astype(np.float32)
+        values[rows + cols > 1.9 * size] = np.nan
+        attrs = {"long_name": f"SIMULATED reflectance {name}", "units": "1", "valid_min": 0.0,
+                 "valid_max": 1.0, "colormap": "viridis"}  # fmt: skip
+        data[name] = xr.DataArray(values, dims=("y", "x"), attrs=attrs)
+        data[name].encoding = dict(PACKING)
+    x = WEST_M + (np.arange(size) + 0.5) * RESOLUTION_M
+    y = NORTH_M - (np.arange(size) + 0.5) * RESOLUTION_M
+    product = xr.Dataset(data, coords={"x": x, "y": y})
+    return product.rio.write_crs(CRS)
+
+
+def write_product(path: Path) -> None:
+    """Write it with Skerry's own writer."""
+    import rioxarray  # noqa: F401  (makes .rio)
+
+    from skerry.products import write_geozarr
+
+    write_geozarr(make_product(), path)
