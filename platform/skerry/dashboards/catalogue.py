@@ -1,18 +1,20 @@
 """What the catalogue offers to a map, read through the api as the viewer."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from skerry.client import Session
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import InvalidInputError, SkerryError
 from skerry.core.ids import check_name
-from skerry.core.settings import DASHBOARDS_PREFIX, MAPS_PREFIX
+from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, MAPS_PREFIX
 from skerry.dashboards.board import show_time
 
 ITEMS_SHOWN = 100
 _LATEST = 6
+_LARGEST_PICTURE = 400_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Product:
         Whether its content is made up; every title then says so.
     facts
         Names and values for the metadata panel.
+    thumbnail
+        Path of a small picture below the api; empty when there is none.
     """
 
     collection: str
@@ -56,6 +60,7 @@ class Product:
     bbox: tuple[float, float, float, float]
     variables: tuple[Variable, ...]
     facts: tuple[tuple[str, str], ...] = field(repr=False)
+    thumbnail: str = ""
 
     @property
     def address(self) -> str:
@@ -178,13 +183,29 @@ def describe_product(item: Mapping[str, Any]) -> Product:
         variables=tuple(
             Variable(
                 name=str(name),
-                title=str(entry.get("long_name") or name),
+                title=_begin_with_capital(str(entry.get("long_name") or name)),
                 units=str(entry.get("units") or ""),
             )
             for name, entry in (properties.get("skerry:variables") or {}).items()
         ),
         facts=tuple(_list_facts(item)),
+        thumbnail=_find_thumbnail(item),
     )
+
+
+def read_picture(session: Session, path: str) -> str:
+    """Return a picture of the platform as a ``data:`` address.
+
+    A picture that is no longer there, or that is no small one, gives an empty string: the page
+    then goes without.
+    """
+    try:
+        picture = session.send("GET", path, headers={"Accept": "image/png"}).content
+    except SkerryError:
+        return ""
+    if len(picture) > _LARGEST_PICTURE:
+        return ""
+    return f"data:image/png;base64,{b64encode(picture).decode()}"
 
 
 def _list_collections(session: Session) -> dict[str, str]:
@@ -205,6 +226,15 @@ def _list_items(session: Session, collection: str) -> dict[str, str]:
     return {f"{_data_time(item)[:10]}  {item['id']}": item["id"] for item in items}
 
 
+def _begin_with_capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _find_thumbnail(item: Mapping[str, Any]) -> str:
+    path = urlsplit(str((item.get("assets") or {}).get("thumbnail", {}).get("href", ""))).path
+    return path if path.startswith(f"{API_PREFIX}/files/") else ""
+
+
 def _flatten_bbox(bbox: list[float]) -> tuple[float, float, float, float]:
     """Drop the heights of a six-number bbox."""
     if len(bbox) == 6:  # noqa: PLR2004 - GeoJSON: west, south, low, east, north, high
@@ -223,6 +253,7 @@ def _list_facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Status", properties.get("skerry:status")),
         ("Platform", properties.get("platform")),
         ("Instrument", ", ".join(properties.get("instruments") or [])),
+        ("Cloud cover", _show_cloud_cover(properties)),
         ("Processing", _show_processing(properties)),
         ("Coordinates", properties.get("proj:code")),
         ("Extent", f"{west:.3f}, {south:.3f} to {east:.3f}, {north:.3f}"),
@@ -230,6 +261,11 @@ def _list_facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Digest", digest[4:20] + "…" if digest else ""),
     ]
     return [(name, str(value)) for name, value in facts if value]
+
+
+def _show_cloud_cover(properties: Mapping[str, Any]) -> str:
+    cover = properties.get("eo:cloud_cover")
+    return "" if cover is None else f"{float(cover):.0f} %"
 
 
 def _show_period(properties: Mapping[str, Any]) -> str:

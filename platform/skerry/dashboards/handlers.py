@@ -167,7 +167,7 @@ def _describe(pattern: str, target: Any, prefix: str) -> Handler:
 
 def list_handlers() -> list[Handler]:
     """Return every handler of the program with its audience, enumerated from the server itself."""
-    from skerry.dashboards.server import build_server
+    from skerry.dashboards.server import build_server, close_unstarted
 
     async def build() -> list[Handler]:
         hub = HubOAuth(oauth_client_id="service-dashboards", api_token="none")  # noqa: S106
@@ -175,8 +175,7 @@ def list_handlers() -> list[Handler]:
         try:
             return read_handlers(server)
         finally:
-            server._http.stop()  # noqa: SLF001 - it was bound, never started
-            server._tornado._executor.shutdown()  # noqa: SLF001
+            close_unstarted(server)
 
     return asyncio.run(build())
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from skerry.dashboards.catalogue import (
     link_map,
     link_tiles,
     parse_item_name,
+    read_picture,
     read_selection,
 )
 from skerry.dashboards.leaflet import LocalWidget, make_layer, make_map, show_whole
@@ -50,13 +50,13 @@ class View:
     variable
         What is drawn of it.
     legend
-        PNG.
+        The picture as a ``data:`` address; empty when maps has none.
     """
 
     selection: Selection
     product: Product
     variable: Variable
-    legend: bytes
+    legend: str
 
     @property
     def tiles(self) -> str:
@@ -98,11 +98,11 @@ class MapPage:
         self._title = show_html(render("loading.html"))
         self._legend = show_html()
         self._facts = show_html()
-        self._collection = style_widget(pn.widgets.Select(name="Collection"))
-        self._item = style_widget(pn.widgets.Select(name="Item"))
-        self._variable = style_widget(pn.widgets.Select(name="Variable"))
+        self._collection = style_widget(pn.widgets.Select(label="Collection"))
+        self._item = style_widget(pn.widgets.Select(label="Item"))
+        self._variable = style_widget(pn.widgets.Select(label="Variable"))
         self._opacity = style_widget(
-            pn.widgets.FloatSlider(name="Opacity", start=0, end=1, step=0.05, value=0.9)
+            pn.widgets.FloatSlider(label="Opacity", start=0, end=1, step=0.05, value=0.9)
         )
         self._opening = TextInput(visible=False)
         self._opened = TextInput(visible=False)
@@ -174,8 +174,7 @@ class MapPage:
                 remedy="Choose another item.",
             )
         tiles = link_tiles(product.collection, product.item, chosen.name)
-        legend = session.send("GET", f"{tiles}/legend.png", headers={"Accept": "image/png"})
-        return View(selection, product, chosen, legend.content)
+        return View(selection, product, chosen, read_picture(session, f"{tiles}/legend.png"))
 
     def _show(self, view: View | None) -> None:
         self._remove_layer()
@@ -190,9 +189,8 @@ class MapPage:
         self._fill(self._collection, view.selection.collections, product.collection)
         self._fill(self._item, view.selection.items, product.item)
         self._fill(self._variable, variables, variable.name)
-        source = f"data:image/png;base64,{b64encode(view.legend).decode()}"
         self._title.object = render("map_title.html", product=product, variable=variable)
-        self._legend.object = render("legend.html", source=source, variable=variable)
+        self._legend.object = render("legend.html", source=view.legend, variable=variable)
         self._facts.object = render(
             "facts.html",
             product=product,

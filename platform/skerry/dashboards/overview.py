@@ -10,7 +10,7 @@ from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
 from skerry.dashboards.board import read_jobs, read_runs
-from skerry.dashboards.catalogue import read_latest
+from skerry.dashboards.catalogue import read_latest, read_picture
 from skerry.dashboards.shell import lay_page, render, show_error, show_html
 from skerry.dashboards.visit import Visit
 
@@ -52,5 +52,9 @@ class OverviewPage:
             values["counts"] = Counter(run.status for run in runs)
             values["jobs"] = [job for job in read_jobs(session) if job.next_tick][:5]
         if viewer.may(Scope.CATALOG_READ):
-            values["products"] = read_latest(session)
+            products = read_latest(session)
+            values["products"] = [
+                (product, read_picture(session, product.thumbnail) if product.thumbnail else "")
+                for product in products
+            ]
         return values

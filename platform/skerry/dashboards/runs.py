@@ -27,12 +27,10 @@ class RunsPage:
         self._visit = visit
         self._jobs_pane = show_html(render("loading.html"))
         self._runs_pane = show_html()
-        self._job = pn.widgets.Select(name="Job", options={"Any job": ""}, width=240)
-        self._status = pn.widgets.Select(
-            name="Status", options={"Any status": "", **{s: s for s in STATUSES}}, width=180
-        )
+        self._job = style_widget(pn.widgets.Select(label="Job", options={"Any job": ""}), 240)
+        statuses = {"Any status": "", **{status: status for status in STATUSES}}
+        self._status = style_widget(pn.widgets.Select(label="Status", options=statuses), 180)
         for chooser in (self._job, self._status):
-            style_widget(chooser)
             chooser.param.watch(self._renew, "value")
 
     def show(self) -> pn.Template:

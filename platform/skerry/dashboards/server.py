@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import panel as pn
 from bokeh.server import urls
-from jupyterhub.services.auth import HubOAuth, HubOAuthCallbackHandler
+from jupyterhub.services.auth import HubOAuth
 from panel.io.server import Server, build_applications
 
 from skerry.core.settings import DASHBOARDS_PREFIX, ServiceSettings
@@ -17,7 +17,7 @@ from skerry.dashboards.leaflet import WidgetFiles
 from skerry.dashboards.map import MapPage
 from skerry.dashboards.overview import OverviewPage
 from skerry.dashboards.runs import RunsPage
-from skerry.dashboards.viewer import ViewerAuth, new_cookie_secret, open_hub
+from skerry.dashboards.viewer import CallbackHandler, ViewerAuth, new_cookie_secret, open_hub
 from skerry.dashboards.visit import begin_visit
 
 Page = Callable[[], pn.Template]
@@ -71,15 +71,25 @@ def build_server(
         include_headers=[],
         extra_patterns=[
             ("/health", HealthHandler),
-            ("/oauth_callback", HubOAuthCallbackHandler),
+            ("/oauth_callback", CallbackHandler),
             (r"/assets/([\w.-]+)", AssetHandler),
             (r"/widgets/([\w-]+)@[^/]+/dist/([\w./-]+)", WidgetFiles),
             (r"/export/([^/]+)/([^/]+)/([^/]+)\.tif", ExportHandler, {"public_url": public_url}),
         ],
     )
     server._tornado.add_transform(SecurityHeaders)  # noqa: SLF001 - Bokeh hides the application
-    read_handlers(server)
+    try:
+        read_handlers(server)
+    except LookupError:
+        close_unstarted(server)
+        raise
     return server
+
+
+def close_unstarted(server: Server) -> None:
+    """Give back the port of a server that was never started."""
+    server._http.stop()  # noqa: SLF001 - Bokeh's own stop wants a loop that runs
+    server._tornado._executor.shutdown()  # noqa: SLF001
 
 
 def main() -> None:

@@ -39,12 +39,13 @@ def show_html(html: str = "", **options: Any) -> pn.pane.HTML:
     )
 
 
-def style_widget(widget: Any) -> Any:
-    """Return a Panel widget in the platform's style, in line with the cards."""
+def style_widget(widget: Any, width: int | None = None) -> Any:
+    """Return a Panel widget in the platform's style; as wide as its place if `width` is None."""
     widget.stylesheets = [f"{DASHBOARDS_PREFIX}/assets/widget.css"]
     widget.margin = (0, 0, 12, 0)
-    if widget.width is None:
+    if width is None:
         widget.sizing_mode = "stretch_width"
+    widget.width = width
     return widget
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from bokeh.server.auth_provider import AuthProvider
 from bokeh.util.token import get_session_id
-from jupyterhub.services.auth import HubOAuth, HubOAuthenticated
+from jupyterhub.services.auth import HubOAuth, HubOAuthCallbackHandler, HubOAuthenticated
 from tornado.web import HTTPError, RequestHandler, authenticated
 from tornado.websocket import WebSocketHandler
 
@@ -63,7 +63,7 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
     """
 
     def __init__(self, hub: HubOAuth) -> None:
-        self._hub = hub
+        self.hub = hub
         super().__init__()
 
     @property
@@ -107,19 +107,19 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
         A websocket's handshake is not answered here: Panel refuses it with 403 when this
         returns None.
         """
-        model = await self._hub.get_user(handler, sync=False)
+        model = await self.hub.get_user(handler, sync=False)
         if isinstance(handler, WebSocketHandler):
             return self._admit_socket(handler, model)
         if not model:
             _refuse_stranger(handler)
             return None
-        if not self._hub.check_scopes(self._hub.access_scopes, model):
+        if not self.hub.check_scopes(self.hub.access_scopes, model):
             raise HTTPError(403, reason="This account may not use the dashboards")
         return self._remember(handler, model)
 
     def _admit_socket(self, handler: Any, model: dict[str, Any] | None) -> str | None:
         """Admit a websocket of the person for whom the page it belongs to was made."""
-        if not model or not self._hub.check_scopes(self._hub.access_scopes, model):
+        if not model or not self.hub.check_scopes(self.hub.access_scopes, model):
             return None
         maker = _find_page_maker(handler)
         if maker is not None and maker.name != model["name"]:
@@ -129,7 +129,7 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
     def _remember(self, handler: Any, model: dict[str, Any]) -> str:
         handler.request.viewer = Viewer(
             name=model["name"],
-            token=self._hub.get_token(handler),
+            token=self.hub.get_token(handler),
             scopes=frozenset(model["scopes"]),
         )
         return str(model["name"])
@@ -170,6 +170,10 @@ class LoginHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
 
     application: Any
 
+    def prepare(self) -> None:
+        """Use the same client of the hub as the pages do."""
+        self.hub_auth = self.application.auth_provider.hub
+
     @authenticated
     def get(self) -> None:
         """Go where the viewer wanted to go; only to pages of this program."""
@@ -177,6 +181,16 @@ class LoginHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
         target = self.get_argument("next", prefix)
         inside = target.startswith(prefix) and "\\" not in target and ".." not in target
         self.redirect(target if inside else prefix)
+
+
+class CallbackHandler(HubOAuthCallbackHandler):  # type: ignore[misc]
+    """`/oauth_callback`: the end of the hub's OAuth flow."""
+
+    application: Any
+
+    def prepare(self) -> None:
+        """Use the same client of the hub as the pages do."""
+        self.hub_auth = self.application.auth_provider.hub
 
 
 class ViewerHandler(RequestHandler):
@@ -195,7 +209,7 @@ class ViewerHandler(RequestHandler):
 
 def open_hub() -> HubOAuth:
     """Return the hub's OAuth client, told by the environment that JupyterHub defines."""
-    return HubOAuth.instance(cache_max_age=TOKEN_CACHE_SECONDS)
+    return HubOAuth(cache_max_age=TOKEN_CACHE_SECONDS)
 
 
 def new_cookie_secret() -> str:

@@ -1,0 +1,81 @@
+"""The run history as lines of a table."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from skerry.dashboards.board import describe_job, describe_run, show_duration, show_time
+
+NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
+
+
+def make_run(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "0196", "job": "water", "release": "r1", "release_name": "s2", "status": "running",
+        "self_approved": True, "occurrence": "manual/x", "epoch": 2,
+        "progress": {"done": 3, "total": 11, "cell": "masks"}, "detail": None,
+        "started": "2026-05-01T11:58:30Z", "ended": None,
+        "attempts": [{"epoch": 1}, {"epoch": 2}], "outputs": [],
+    } | changes  # fmt: skip
+
+
+def test_a_running_run_shows_how_far_it_is():
+    row = describe_run(make_run(), prefix="/p", now=NOW)
+    assert row.progress == (3, 11)
+    assert row.duration == "1 min 30 s"
+    assert (row.epoch, row.attempts) == (2, 2)
+    assert row.self_approved
+    assert [name for _, name in row.files] == ["Log"]
+
+
+def test_a_run_that_succeeded_links_its_files_and_products():
+    output = {"output": "turbidity", "collection": "water", "item": "t-1"}
+    row = describe_run(
+        make_run(status="succeeded", ended="2026-05-01T11:59:00Z", outputs=[output]), prefix="/p"
+    )
+    assert row.progress is None
+    assert row.duration == "30 s"
+    assert row.products == (("/p/map?item=water/t-1", "turbidity"),)
+    assert row.files[0] == (
+        "/services/api/production/runs/0196/files/executed.html",
+        "Notebook",
+    )
+
+
+def test_a_waiting_run_has_neither_time_nor_files():
+    row = describe_run(make_run(status="queued", started=None, attempts=[], epoch=0), prefix="/p")
+    assert (row.started, row.duration, row.files, row.attempts) == ("", "", (), 0)
+    assert row.progress is None
+
+
+@pytest.mark.parametrize(
+    ("started", "ended", "shown"),
+    [
+        ("2026-05-01T10:00:00Z", "2026-05-01T10:00:09Z", "9 s"),
+        ("2026-05-01T09:00:00Z", "2026-05-01T11:05:00Z", "2 h 05 min"),
+        ("2026-05-01T12:00:05Z", None, "0 s"),  # a clock that runs ahead
+        (None, None, ""),
+    ],
+)
+def test_durations(started: str | None, ended: str | None, shown: str):
+    assert show_duration(started, ended, NOW) == shown
+
+
+def test_times_are_shown_in_utc():
+    assert show_time("2026-05-01T12:30:00.123456+02:00") == "2026-05-01 10:30:00 UTC"
+    assert show_time(None) == ""
+
+
+def test_a_job_by_clock_says_when_it_ticks_next():
+    trigger = {"kind": "clock", "cron": "0 6 * * *", "timezone": "Europe/Berlin"}
+    job = {"name": "daily", "release": "r1", "trigger": trigger, "policy": {"review": "required"}}
+    row = describe_job(job | {"next_tick": "2026-05-02T04:00:00Z", "collection": "water"})
+    assert row.next_tick == "2026-05-02 04:00:00 UTC"
+    assert row.trigger == "0 6 * * * (Europe/Berlin)"
+    assert row.review == "required"
+
+
+def test_a_job_by_hand_has_no_next_tick():
+    row = describe_job({"name": "m", "release": "r1", "trigger": {"kind": "manual"}})
+    assert (row.trigger, row.next_tick) == ("by hand", "")

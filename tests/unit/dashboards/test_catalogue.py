@@ -1,0 +1,65 @@
+"""Items as the map page shows them."""
+
+from typing import Any
+
+import pytest
+
+from skerry.core.errors import InvalidInputError
+from skerry.dashboards.catalogue import (
+    describe_product,
+    link_export,
+    link_map,
+    link_tiles,
+    parse_item_name,
+)
+
+
+def make_item(**properties: Any) -> dict[str, Any]:
+    variables = {"turbidity": {"long_name": "turbidity", "units": "FNU"}, "ndci": {}}
+    return {
+        "id": "t-1",
+        "collection": "water",
+        "bbox": [13.0, 54.0, 0.0, 14.0, 55.0, 10.0],
+        "properties": {"datetime": "2026-05-01T10:30:00Z", "skerry:variables": variables}
+        | properties,
+        "assets": {
+            "thumbnail": {"href": "http://127.0.0.1:8000/services/api/files/imports/a/t.png"}
+        },
+    }
+
+
+def test_an_item_becomes_a_product():
+    product = describe_product(make_item(**{"skerry:simulated": True, "proj:code": "EPSG:32633"}))
+    assert product.simulated
+    assert product.bbox == (13.0, 54.0, 14.0, 55.0)
+    assert [variable.title for variable in product.variables] == ["Turbidity", "Ndci"]
+    assert ("Coordinates", "EPSG:32633") in product.facts
+    assert ("Data time", "2026-05-01 10:30:00 UTC") in product.facts
+    assert product.thumbnail == "/services/api/files/imports/a/t.png"
+
+
+def test_only_the_platforms_own_pictures_are_fetched():
+    item = make_item()
+    item["assets"]["thumbnail"]["href"] = "http://elsewhere.example/hub/api/user"
+    assert describe_product(item).thumbnail == ""
+
+
+def test_the_first_variable_stands_in_for_one_that_is_not_there():
+    product = describe_product(make_item())
+    wanted, other = product.find_variable("ndci"), product.find_variable("chlorophyll")
+    assert wanted is not None
+    assert other is not None
+    assert (wanted.name, other.name) == ("ndci", "turbidity")
+    assert describe_product(make_item(**{"skerry:variables": {}})).find_variable("x") is None
+
+
+def test_addresses():
+    assert link_map("c", "i", "v") == "/services/dashboards/map?item=c/i&variable=v"
+    assert link_export("c", "i", "v") == "/services/dashboards/export/c/i/v.tif"
+    assert link_tiles("c", "i", "v") == "/services/maps/tiles/c/i/v"
+
+
+@pytest.mark.parametrize("text", ["item", "a/b/c", "../x", "a/", "/b", "a/b?c", "<i>/b", "a/.."])
+def test_names_from_the_address_are_checked(text: str):
+    with pytest.raises(InvalidInputError):
+        parse_item_name(text)

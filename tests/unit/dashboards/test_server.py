@@ -1,0 +1,192 @@
+"""The program's doors: who passes, and what every answer carries. The hub is a small stand-in."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import tornado.httpserver
+import tornado.web
+import websockets
+from bokeh.util.token import get_token_payload
+from jupyterhub.services.auth import HubOAuth
+
+from skerry.core.scopes import Scope
+from skerry.dashboards import handlers
+from skerry.dashboards.handlers import ANYONE, list_handlers
+from skerry.dashboards.server import build_server
+
+PREFIX = "/services/dashboards"
+HANDLERS = list_handlers()
+ACCESS = "access:services!service=dashboards"
+PEOPLE = {
+    "ann-token": {"name": "ann", "scopes": [ACCESS, Scope.CATALOG_READ, Scope.PRODUCTION_READ]},
+    "bob-token": {"name": "bob", "scopes": [ACCESS]},
+    "run-token": {"name": "project-main", "scopes": []},
+}
+
+
+class UserHandler(tornado.web.RequestHandler):
+    """The hub's `/user`: whose token this is."""
+
+    def get(self) -> None:
+        token = self.request.headers["Authorization"].partition(" ")[2]
+        if token not in PEOPLE:
+            self.set_status(403)
+            return
+        self.finish(json.dumps({"kind": "user", **PEOPLE[token]}))
+
+
+@asynccontextmanager
+async def run_server() -> AsyncIterator[httpx.AsyncClient]:
+    """Run the program and a stand-in for the hub; give a client of the program."""
+    hub_server = tornado.httpserver.HTTPServer(tornado.web.Application([("/user", UserHandler)]))
+    sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
+    hub_server.add_sockets(sockets)
+    hub = HubOAuth(
+        api_url=f"http://127.0.0.1:{sockets[0].getsockname()[1]}",
+        api_token="service",
+        base_url=f"{PREFIX}/",
+        oauth_client_id="service-dashboards",
+        oauth_redirect_uri=f"{PREFIX}/oauth_callback",
+        access_scopes={ACCESS},
+    )
+    server = build_server("http://127.0.0.1:8000", port=0, hub=hub)
+    server.start()
+    address = f"http://127.0.0.1:{server.port}"
+    try:
+        async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
+            yield client
+    finally:
+        await server.stop_async()
+        hub_server.stop()
+        await hub_server.close_all_connections()
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", "Accept": "text/html"}
+
+
+@pytest.mark.asyncio
+async def test_doors():
+    async with run_server() as client:
+        await check_strangers(client)
+        await check_viewers(client)
+        await check_headers(client)
+        await check_sockets(client)
+
+
+async def check_strangers(client: httpx.AsyncClient) -> None:
+    for handler in HANDLERS:
+        machine = await client.get(handler.example)
+        if handler.audience == ANYONE:
+            assert machine.status_code in {200, 400, 404}, handler
+            continue
+        browser = await client.get(handler.example, headers={"Accept": "text/html"})
+        forged = await client.get(handler.example, headers=bearer("nobody"))
+        if handler.kind == "websocket":
+            assert {machine.status_code, browser.status_code, forged.status_code} == {403}
+        elif handler.example.endswith("/login"):
+            assert "/hub/api/oauth2/authorize" in browser.headers["Location"]
+        else:
+            assert machine.status_code == 401, handler
+            assert forged.status_code == 401, handler
+            assert browser.headers["Location"].startswith(f"{PREFIX}/login?next=")
+    assert (await client.get(f"{PREFIX}/runs", headers=bearer("run-token"))).status_code == 403
+    assert (await client.get(f"{PREFIX}/health")).json() == {"ready": True}
+
+
+async def check_viewers(client: httpx.AsyncClient) -> None:
+    for page in ("/", "/runs", "/map?item=c/i"):
+        answer = await client.get(PREFIX + page, headers=bearer("ann-token"))
+        assert answer.status_code == 200
+        assert '<html lang="en">' in answer.text
+        assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", answer.text)
+        assert "ann-token" not in answer.text
+        payload = get_token_payload(read_page_token(answer.text))
+        assert payload["cookies"] == {}
+        assert payload["headers"] == {}
+    refused = await client.get(f"{PREFIX}/export/c/i/v.tif", headers=bearer("bob-token"))
+    assert refused.status_code in {403, 503}  # no api behind this test
+    elsewhere = await client.get(
+        f"{PREFIX}/login?next=https://elsewhere.example/", headers=bearer("ann-token")
+    )
+    assert elsewhere.headers["Location"] == f"{PREFIX}/"
+
+
+async def check_headers(client: httpx.AsyncClient) -> None:
+    for path in ("/health", "/nothing", "/static/js/bokeh.min.js", "/runs"):
+        headers = (await client.get(PREFIX + path)).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "http" not in policy, "no other origin"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+    assert (await client.get(f"{PREFIX}/health")).headers["Cache-Control"] == "no-store"
+    for path in ("../../pyvenv.cfg", "jupyter-leaflet/../../../../pyvenv.cfg", "package.json"):
+        answer = await client.get(f"{PREFIX}/widgets/jupyter-leaflet@1/dist/{path}")
+        assert answer.status_code == 404
+    widget = await client.get(f"{PREFIX}/widgets/jupyter-leaflet@^1/dist/index")
+    assert widget.headers["Content-Type"] == "text/javascript"
+    assert (await client.get(f"{PREFIX}/assets/../server.py")).status_code == 404
+
+
+async def check_sockets(client: httpx.AsyncClient) -> None:
+    page = await client.get(f"{PREFIX}/runs", headers=bearer("ann-token"))
+    token = read_page_token(page.text)
+    assert await open_socket(client, token, "bob-token") == 403, "another person's page"
+    assert await open_socket(client, token, "nobody") == 403
+    assert await open_socket(client, token, None) == 403
+    assert await open_socket(client, token, "ann-token", "http://elsewhere.example") == 403
+    assert await open_socket(client, token, "ann-token") == 101
+
+
+async def open_socket(
+    client: httpx.AsyncClient, page: str, token: str | None, origin: str = "http://127.0.0.1:8000"
+) -> int:
+    """Return the status with which the websocket of a page is answered."""
+    address = str(client.base_url).replace("http:", "ws:").rstrip("/") + f"{PREFIX}/runs/ws"
+    headers = {"Authorization": f"token {token}"} if token else {}
+    try:
+        async with websockets.connect(
+            address,
+            origin=websockets.Origin(origin),
+            additional_headers=headers,
+            subprotocols=[websockets.Subprotocol("bokeh"), websockets.Subprotocol(page)],
+            proxy=None,
+        ) as socket:
+            await asyncio.wait_for(socket.recv(), 30)
+            return 101
+    except websockets.exceptions.InvalidStatus as refused:
+        return refused.response.status_code
+
+
+def read_page_token(html: str) -> str:
+    """Return the token of the page's session, which Bokeh writes into its start script."""
+    found = re.search(r'"token":"([^"]+)"', html)
+    assert found is not None
+    return found.group(1)
+
+
+def test_every_handler_is_decided_and_only_these_ask_nobody():
+    open_to_all = {handler.name for handler in HANDLERS if handler.audience == ANYONE}
+    assert open_to_all == {
+        "AssetHandler", "CallbackHandler", "HealthHandler", "IcoHandler", "MultiRootStaticHandler",
+        "StaticHandler", "WidgetFiles",
+    }  # fmt: skip
+    assert {handler.example for handler in HANDLERS if handler.kind == "page"} == {
+        f"{PREFIX}/", f"{PREFIX}/runs", f"{PREFIX}/map",
+    }  # fmt: skip
+
+
+def test_a_handler_about_which_nothing_was_decided_stops_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    decided: dict[str, Any] = dict(handlers._DECIDED)
+    del decided["/health"]
+    monkeypatch.setattr(handlers, "_DECIDED", decided)
+    with pytest.raises(LookupError, match="/health"):
+        list_handlers()
