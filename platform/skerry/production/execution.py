@@ -26,7 +26,7 @@ from skerry.storage.layout import DataFolder
 
 _POLL_S = 0.2
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "USER",
-                   "SKERRY_PAUSE_POINTS", "SKERRY_ISOLATION")  # fmt: skip
+                   "SKERRY_PAUSE_POINTS", "SKERRY_ISOLATION", "SKERRY_INSTANCE")  # fmt: skip
 _KEPT_PREFIXES = ("DASK_GATEWAY__",)
 
 

@@ -1,0 +1,21 @@
+"""A real platform whose worker and run processes can be stopped at named points."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.integration.production.stage import Stage
+from tests.platform_process import start_platform
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Return hub, api and worker of a platform, with an approved release and its job."""
+    platform = start_platform(
+        tmp_path_factory.mktemp("production") / "data",
+        parts=["api", "worker", "hub"],
+        extra_environment={"SKERRY_PAUSE_POINTS": "1"},
+    )
+    try:
+        yield Stage(platform)
+    finally:
+        platform.stop()

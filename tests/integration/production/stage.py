@@ -1,0 +1,258 @@
+"""The stage of the production tests: a platform, a real notebook, and ways to kill processes."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from tests.platform_process import RunningPlatform, wait_until
+
+from skerry.core.digests import digest_tree
+
+LIMIT_S = 120.0
+
+_IMPORTS = """\
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+"""
+_PARAMETERS = """\
+minute: Annotated[int, Field(ge=0, le=59, description="Of the data time")] = 0
+value: float = 1.0
+gate: str = ""
+"""
+_WAIT = """\
+import time
+
+print("the gate is", gate)
+while gate and not Path(gate).exists():
+    time.sleep(0.05)
+"""
+_PUBLISH = """\
+import numpy as np
+import rioxarray
+import xarray as xr
+
+import skerry
+
+x, y = 500005.0 + 10 * np.arange(50), 5999995.0 - 10 * np.arange(40)
+data = np.full((40, 50), value, "float32")
+field = xr.DataArray(data, dims=("y", "x"), name="field", coords={"x": x, "y": y})
+skerry.publish(
+    field.rio.write_crs("EPSG:32633"),
+    output="field",
+    datetime=f"2026-05-01T10:{minute:02d}:00Z",
+)
+"""
+CELLS = (_IMPORTS, _PARAMETERS, _WAIT, _PUBLISH)
+"""A tiny notebook that waits at a gate if asked to, and publishes a real GeoZarr."""
+
+
+def make_notebook(cells: tuple[str, ...] = CELLS, parameters: int | None = 1) -> dict[str, Any]:
+    """Return an nbformat notebook; `parameters` is the tagged cell's position."""
+    return {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": "python3", "language": "python", "display_name": "P"}},
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": f"c{number}",
+                "metadata": {"tags": ["parameters"]} if number == parameters else {},
+                "source": source,
+                "outputs": [],
+                "execution_count": None,
+            }
+            for number, source in enumerate(cells)
+        ],
+    }
+
+
+class Stage:
+    """One platform on which runs are started, stopped, killed and looked at."""
+
+    def __init__(self, platform: RunningPlatform) -> None:
+        self.platform = platform
+        self.state = platform.data / "run"
+        self._client = httpx.Client(
+            base_url=f"{platform.url}/services/api",
+            headers={"Authorization": f"Bearer {platform.token}"},
+            timeout=60,
+            trust_env=False,
+        )
+        self._minute = 0
+        self.release = self.release_notebook("field", make_notebook())
+        self.create_job("field")
+
+    def ask(self, method: str, path: str, expect: int | None = None, **content: Any) -> Any:
+        """Send a request to the api as the owner and return its JSON."""
+        answer = self._client.request(method, path, **content)
+        if expect is None:
+            assert answer.is_success, answer.text
+        else:
+            assert answer.status_code == expect, answer.text
+        return answer.json() if answer.content else None
+
+    def fetch(self, path: str) -> httpx.Response:
+        """Return a whole response."""
+        return self._client.get(path)
+
+    def release_notebook(self, name: str, notebook: dict[str, Any]) -> str:
+        """Propose and approve a notebook; return the release's id."""
+        proposed = self.ask(
+            "POST", "/production/releases", json={"name": name, "notebook": notebook}
+        )
+        self.ask("POST", f"/production/releases/{proposed['id']}/approve", json={"self": True})
+        return str(proposed["id"])
+
+    def create_job(self, name: str, release: str | None = None, **more: Any) -> None:
+        """Create a job whose products are published at once."""
+        policy = {"review": "none", **more.pop("policy", {})}
+        order = {"name": name, "release": release or self.release, "policy": policy, **more}
+        self.ask("POST", "/production/jobs", json=order)
+
+    def start(self, job: str = "field", **parameters: Any) -> str:
+        """Start a run with a data time of its own and return its id."""
+        if job == "field":
+            self._minute += 1
+            parameters = {"minute": self._minute % 60, **parameters}
+        run = self.ask("POST", f"/production/jobs/{job}/runs", json={"parameters": parameters})
+        return str(run["id"])
+
+    def show(self, run: str) -> dict[str, Any]:
+        """Return a run."""
+        found: dict[str, Any] = self.ask("GET", f"/production/runs/{run}")
+        return found
+
+    def wait_for(self, run: str, *statuses: str) -> dict[str, Any]:
+        """Wait until a run has one of the statuses and return it."""
+        wait_until(
+            lambda: self.show(run)["status"] in statuses,
+            LIMIT_S,
+            f"the run is {' or '.join(statuses)}",
+            lambda: self.explain(run),
+        )
+        return self.show(run)
+
+    def wait_for_epoch(self, run: str, epoch: int, *, executing: bool = True) -> None:
+        """Wait until an attempt is there, and by default has begun to execute."""
+
+        def there() -> bool:
+            return any(
+                one["epoch"] == epoch and (not executing or one["status"] == "executing")
+                for one in self.show(run)["attempts"]
+            )
+
+        wait_until(there, LIMIT_S, f"epoch {epoch} is at work", lambda: self.explain(run))
+
+    def explain(self, run: str) -> str:
+        """Return what is known about a run, for a failing test."""
+        worker = self.platform.log_text("worker")[-3000:]
+        logs = [self.log(run, one["epoch"])[-2000:] for one in self.show(run).get("attempts", [])]
+        return "\n".join([json.dumps(self.show(run), indent=1), *logs, worker])
+
+    def log(self, run: str, epoch: int) -> str:
+        """Return an attempt's log."""
+        return self.fetch(f"/production/runs/{run}/log?epoch={epoch}").text
+
+    # -- processes ---------------------------------------------------------------------------
+
+    def arm(self, point: str) -> None:
+        """Have the next process that reaches the point stop itself there."""
+        (self.state / "paused.json").unlink(missing_ok=True)
+        aside = self.state / "pause.partial"
+        aside.write_text(point)
+        aside.rename(self.state / "pause")
+
+    def wait_until_stopped(self, point: str, run: str) -> int:
+        """Wait until a process has stopped at the point and return its pid."""
+        mark = self.state / "paused.json"
+        wait_until(mark.exists, LIMIT_S, f"a process stops at {point}", lambda: self.explain(run))
+        said = json.loads(mark.read_text())
+        assert said["point"] == point
+        pid = int(said["pid"])
+        wait_until(
+            lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, LIMIT_S, "it is stopped"
+        )
+        return pid
+
+    def worker_pid(self) -> int:
+        """Return the worker's pid."""
+        return self.platform.part_pids()["worker"]
+
+    def kill_worker(self) -> None:
+        """SIGKILL the worker and wait until the supervisor has started another."""
+        old = self.worker_pid()
+        kill(old)
+        self.wait_for_new_worker(old)
+
+    def wait_for_new_worker(self, old: int) -> None:
+        """Wait until another worker than `old` says that it is ready."""
+
+        def ready() -> bool:
+            try:
+                return json.loads((self.state / "worker.ready").read_text())["pid"] != old
+            except (OSError, ValueError):
+                return False
+
+        wait_until(ready, LIMIT_S, "a new worker", lambda: self.platform.log_text("worker")[-3000:])
+
+    def attempt_pid(self, run: str, epoch: int) -> int:
+        """Return the pid of a run process."""
+        path = self.state / "pids" / f"attempt-{run}-{epoch}.json"
+        wait_until(path.exists, LIMIT_S, f"the process of epoch {epoch}", lambda: self.explain(run))
+        return int(json.loads(path.read_text())["pid"])
+
+    # -- what must hold ----------------------------------------------------------------------
+
+    def check_published_once(self, run: str) -> None:
+        """Assert that exactly one item came of a run and that its bytes match its digests."""
+        found = self.show(run)
+        assert [one["output"] for one in found["outputs"]] == ["field"]
+        made = found["outputs"][0]
+        pages = self.ask("GET", f"/stac/search?collections={found['collection']}&limit=1000")
+        own = [item for item in pages["features"] if item["properties"].get("skerry:run") == run]
+        assert [item["id"] for item in own] == [made["item"]]
+        properties = own[0]["properties"]
+        assert properties["skerry:digest"] == made["digest"]
+        objects = self.platform.data / "objects"
+        prefix = properties["skerry:prefix"]
+        assert prefix == f"runs/{run}/{made['epoch']}/products/field/"
+        assert digest_tree(objects / prefix) == made["digest"]
+        for asset in own[0]["assets"].values():
+            key = asset["href"].split("/files/", 1)[1].rstrip("/")
+            assert digest_tree(objects / key) == asset["file:checksum"]
+        left = [path.parent.name for path in (objects / "runs" / run).glob("*/products/field")]
+        assert left in ([], ["products"])
+
+
+def history(run: dict[str, Any]) -> list[tuple[int, str, int | None]]:
+    """Return (epoch, status, adopted epoch) of a run's attempts."""
+    return [(one["epoch"], one["status"], one["adopted_epoch"]) for one in run["attempts"]]
+
+
+def kill(pid: int) -> None:
+    """SIGKILL a process."""
+    os.kill(pid, signal.SIGKILL)
+
+
+def carry_on(pid: int) -> None:
+    """SIGCONT a process."""
+    os.kill(pid, signal.SIGCONT)
+
+
+def is_gone(pid: int) -> bool:
+    """Return whether a process has ended."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def make_gate(folder: Path, name: str) -> Path:
+    """Return a path that a notebook waits for."""
+    return folder / name

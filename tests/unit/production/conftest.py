@@ -1,0 +1,73 @@
+"""A migrated database, and a released notebook with a job."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from skerry.production.jobs import JobOrder, create_job
+from skerry.production.parameters import read_parameters
+from skerry.production.releases import approve_release, insert_release, new_release_id
+from skerry.storage.database import database_url, open_database
+from skerry.storage.layout import DataFolder
+from skerry.storage.migrate import upgrade
+
+ENVIRONMENT = {"lock": "1e20aa", "package": "1e20bb", "python": "3.13", "wheels": {}}
+
+
+def make_notebook(parameters: str = "minute: int = 0") -> dict[str, Any]:
+    """Return a notebook with a parameters cell."""
+    cell = {
+        "cell_type": "code", "id": "p", "metadata": {"tags": ["parameters"]},
+        "source": parameters, "outputs": [], "execution_count": None,
+    }  # fmt: skip
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataFolder:
+    folder = DataFolder(tmp_path / "data")
+    folder.create()
+    upgrade(folder)
+    return folder
+
+
+@pytest.fixture
+def engine(data: DataFolder) -> Iterator[Engine]:
+    opened = open_database(database_url(data.database))
+    yield opened
+    opened.dispose()
+
+
+def propose(engine: Engine, name: str = "water", parameters: str = "minute: int = 0") -> str:
+    """Record a proposal and return its id."""
+    with engine.begin() as connection:
+        return str(
+            insert_release(
+                connection,
+                name=name,
+                notebook_digest="1e20cc",
+                environment=ENVIRONMENT,
+                schema=read_parameters(make_notebook(parameters)),
+                by="ada",
+                release_id=new_release_id(),
+            )["id"]
+        )
+
+
+@pytest.fixture
+def release(engine: Engine) -> str:
+    release_id = propose(engine)
+    with engine.begin() as connection:
+        approve_release(connection, release_id, by="ada", own=True)
+    return release_id
+
+
+@pytest.fixture
+def job(engine: Engine, release: str) -> str:
+    order = JobOrder(name="lakes", release=release, policy={"review": "none"})
+    with engine.begin() as connection:
+        create_job(connection, order, by="ada")
+    return "lakes"

@@ -1,0 +1,87 @@
+"""Ticks of a cron expression in a time zone, across daylight saving."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skerry.core.errors import InvalidInputError
+from skerry.core.time import format_time, parse_time
+from skerry.production.clock import check_clock, latest_tick, next_tick
+
+
+def ticks(cron: str, zone: str, begin: str, count: int) -> list[str]:
+    moment, found = parse_time(begin), []
+    for _ in range(count):
+        moment = next_tick(cron, zone, moment)
+        found.append(format_time(moment))
+    return found
+
+
+def test_ticks_keep_to_local_time_across_the_end_of_summer_time() -> None:
+    # Helsinki leaves UTC+3 on 25 October 2026 at 04:00 local.
+    assert ticks("30 5 * * *", "Europe/Helsinki", "2026-10-23T12:00:00Z", 3) == [
+        "2026-10-24T02:30:00Z", "2026-10-25T03:30:00Z", "2026-10-26T03:30:00Z",
+    ]  # fmt: skip
+
+
+def test_a_tick_in_the_hour_that_spring_skips_comes_right_after_the_gap() -> None:
+    # 29 March 2026: 03:00 becomes 04:00 in Helsinki; 03:30 does not exist.
+    assert ticks("30 3 * * *", "Europe/Helsinki", "2026-03-28T12:00:00Z", 2) == [
+        "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z",
+    ]  # fmt: skip
+
+
+def test_a_tick_in_the_hour_that_autumn_repeats_comes_once() -> None:
+    # 25 October 2026: 03:30 happens twice in Helsinki.
+    assert ticks("30 3 * * *", "Europe/Helsinki", "2026-10-24T12:00:00Z", 2) == [
+        "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z",
+    ]  # fmt: skip
+
+
+def test_hourly_ticks_are_never_lost_at_the_change() -> None:
+    found = ticks("0 * * * *", "Europe/Helsinki", "2026-10-24T22:30:00Z", 5)
+    assert found == [f"2026-10-2{4 + (23 + i) // 24}T{(23 + i) % 24:02d}:00:00Z" for i in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "named"),
+    [
+        ("never", "UTC", "'never'"),
+        ("61 * * * *", "UTC", "'61 * * * *'"),
+        ("0 0 30 2 *", "UTC", "'0 0 30 2 *'"),
+        ("0 0 * * *", "Mars/Olympus", "'Mars/Olympus'"),
+        ("0 0 * * *", "../../etc/passwd", "'../../etc/passwd'"),
+    ],
+)
+def test_bad_clocks_are_refused_by_name(cron: str, zone: str, named: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        check_clock(cron, zone)
+    assert named in caught.value.what
+
+
+def test_only_the_latest_missed_tick_counts() -> None:
+    after, until = parse_time("2026-05-01T00:00:00Z"), parse_time("2026-05-08T12:00:00Z")
+    assert latest_tick("0 5 * * *", "UTC", after, until) == parse_time("2026-05-08T05:00:00Z")
+    assert latest_tick("0 5 * * *", "UTC", until, until + timedelta(hours=1)) is None
+    tick = parse_time("2026-05-08T05:00:00Z")
+    assert latest_tick("0 5 * * *", "UTC", tick, tick) is None
+    assert latest_tick("0 5 * * *", "UTC", tick - timedelta(seconds=1), tick) == tick
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cron=st.sampled_from(["*/5 * * * *", "30 3 * * *", "0 */6 * * *", "15 2 1 * *", "0 0 * * 0"]),
+    zone=st.sampled_from(["UTC", "Europe/Helsinki", "America/New_York", "Australia/Lord_Howe"]),
+    begin=st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    hours=st.integers(0, 24 * 40),
+)
+def test_latest_tick_is_the_last_of_walking_every_tick(
+    cron: str, zone: str, begin: datetime, hours: int
+) -> None:
+    until = begin + timedelta(hours=hours)
+    walked, moment = None, next_tick(cron, zone, begin)
+    while moment <= until:
+        walked, moment = moment, next_tick(cron, zone, moment)
+    assert latest_tick(cron, zone, begin, until) == walked

@@ -1,0 +1,299 @@
+"""Runs, epochs and publishing on a real SQLite."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+
+from skerry.catalog.items import find_item
+from skerry.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from skerry.core.time import parse_time, utc_now
+from skerry.production.epochs import (
+    Outcome,
+    check_token,
+    claim_run,
+    end_attempt,
+    end_run,
+    forget_token,
+    list_spent_tokens,
+    record_progress,
+    record_token,
+)
+from skerry.production.jobs import JobOrder, create_job
+from skerry.production.publishing import StagedOutput, publish_outputs
+from skerry.production.reconciler import Reconciler
+from skerry.production.runs import cancel_run, get_run, list_runs, retry_run, start_run
+from skerry.production.tables import jobs
+from skerry.production.tokens import TokenMinter
+
+DIGEST = "1e20" + "ab" * 32
+
+
+def start(engine: Engine, key: str = "manual/k", **parameters: Any) -> str:
+    with engine.begin() as connection:
+        run, _ = start_run(connection, "lakes", occurrence=key, parameters=parameters, by="ada")
+    return str(run["id"])
+
+
+def claim(engine: Engine, run: str, generation: int = 0) -> int | None:
+    with engine.begin() as connection:
+        return claim_run(connection, run, generation)
+
+
+def show(engine: Engine, run: str) -> dict[str, Any]:
+    with engine.begin() as connection:
+        return get_run(connection, run)
+
+
+def staged(
+    run: str, epoch: int, output: str = "turbidity", digest: str = DIGEST, **properties: Any
+) -> StagedOutput:
+    prefix = f"runs/{run}/{epoch}/products/{output}/"
+    ring = [[13.0, 54.0], [14.0, 54.0], [14.0, 55.0], [13.0, 55.0], [13.0, 54.0]]
+    item = {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "id": output,
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "bbox": [13.0, 54.0, 14.0, 55.0],
+        "properties": {
+            "datetime": "2026-05-01T10:30:00Z",
+            "skerry:digest": digest,
+            "skerry:prefix": prefix,
+            **properties,
+        },
+        "assets": {"product": {"href": f"{prefix}product.zarr", "roles": ["data"]}},
+        "links": [],
+    }
+    return StagedOutput(output=output, item=item, digest=digest)
+
+
+def publish(engine: Engine, run: str, epoch: int, *outputs: StagedOutput) -> dict[str, Any]:
+    with engine.begin() as connection:
+        return publish_outputs(connection, run, epoch, list(outputs), by="project-main")
+
+
+def statuses(engine: Engine, run: str) -> list[tuple[int, str, int | None]]:
+    attempts = show(engine, run)["attempts"]
+    return [(one["epoch"], one["status"], one["adopted_epoch"]) for one in attempts]
+
+
+def test_a_key_makes_one_run(engine: Engine, job: str) -> None:
+    run = start(engine, minute=3)
+    assert start(engine, minute=3) == run
+    with pytest.raises(ConflictError, match="other parameters"):
+        start(engine, minute=4)
+    assert start(engine, "manual/other", minute=4) != run
+    with engine.begin() as connection:
+        assert len(list_runs(connection, job=job)) == 2
+
+
+def test_a_partition_makes_another_run(engine: Engine, job: str) -> None:
+    with engine.begin() as connection:
+        made = {
+            start_run(
+                connection, job, occurrence="manual/k", parameters={}, by="ada", partition=part
+            )[0]["id"]
+            for part in ("T33UVV", "T33UWV", "T33UVV")
+        }
+    assert len(made) == 2
+
+
+def test_values_are_checked_before_a_run_exists(engine: Engine, job: str) -> None:
+    with pytest.raises(InvalidInputError, match="'minute'"):
+        start(engine, minute="x")
+    with engine.begin() as connection:
+        assert list_runs(connection) == []
+
+
+def test_runs_are_found_by_the_beginning_of_their_id(engine: Engine, job: str) -> None:
+    run = start(engine)
+    assert show(engine, run[:22])["id"] == run
+    for bad in ("%", "", "zzz"):
+        with pytest.raises(NotFoundError):
+            show(engine, bad)
+
+
+def test_every_claim_supersedes_the_one_before(engine: Engine, job: str) -> None:
+    run = start(engine)
+    assert [claim(engine, run), claim(engine, run)] == [1, 2]
+    assert statuses(engine, run) == [(1, "superseded", None), (2, "claimed", None)]
+    with engine.begin() as connection:
+        with pytest.raises(ConflictError, match="superseded"):
+            record_progress(connection, run, 1, done=1, total=2, cell=None)
+        record_progress(connection, run, 2, done=1, total=2, cell="x = 1")
+    assert show(engine, run)["progress"] == {"done": 1, "total": 2, "cell": "x = 1"}
+    assert statuses(engine, run)[1] == (2, "executing", None)
+
+
+def test_an_ended_or_retried_run_cannot_be_claimed_by_an_old_workflow(
+    engine: Engine, job: str
+) -> None:
+    run = start(engine)
+    assert claim(engine, run) == 1
+    with engine.begin() as connection:
+        assert end_run(connection, run, 1, Outcome(1, "failed", "Cell 1 raised"))
+    assert claim(engine, run) is None
+    with engine.begin() as connection:
+        assert retry_run(connection, run)["status"] == "queued"
+    assert claim(engine, run) is None
+    assert claim(engine, run, generation=1) == 2
+    assert statuses(engine, run)[0] == (1, "failed", None)
+
+
+def test_publishing_makes_items_and_ends_in_success(engine: Engine, job: str) -> None:
+    run = start(engine)
+    claim(engine, run)
+    made = publish(engine, run, 1, staged(run, 1), staged(run, 1, "ndci"))
+    assert [one["item"] for one in made["outputs"]] == [
+        "ndci-20260501T103000Z", "turbidity-20260501T103000Z",
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        item = find_item(connection, "lakes", "turbidity-20260501T103000Z", private=True)
+        assert item is not None
+        assert (item.run, item.output, item.status, item.public) == (
+            run, "turbidity", "published", False,
+        )  # fmt: skip
+        assert item.document["properties"]["skerry:self_approved"] is True
+        assert end_run(connection, run, 1, Outcome(1, "published"))
+    assert show(engine, run)["status"] == "succeeded"
+    assert statuses(engine, run) == [(1, "published", None)]
+
+
+def test_publishing_twice_gives_the_same_answer(engine: Engine, job: str) -> None:
+    run = start(engine)
+    claim(engine, run)
+    first = publish(engine, run, 1, staged(run, 1))
+    assert publish(engine, run, 1, staged(run, 1)) == first
+
+
+def test_a_superseded_attempt_publishes_nothing(engine: Engine, job: str) -> None:
+    run = start(engine)
+    claim(engine, run)
+    claim(engine, run)
+    with pytest.raises(ConflictError, match="superseded"):
+        publish(engine, run, 1, staged(run, 1))
+    assert show(engine, run)["outputs"] == []
+    publish(engine, run, 2, staged(run, 2))
+
+
+def test_a_later_epoch_adopts_what_is_published(engine: Engine, job: str) -> None:
+    run = start(engine)
+    claim(engine, run)
+    publish(engine, run, 1, staged(run, 1))
+    assert claim(engine, run) == 2
+    with pytest.raises(ConflictError):
+        publish(engine, run, 2, staged(run, 2))
+    with engine.begin() as connection:
+        assert end_run(connection, run, 2, Outcome(2, "crashed"))
+        assert not end_run(connection, run, 2, Outcome(2, "crashed"))
+    assert show(engine, run)["status"] == "succeeded"
+    assert statuses(engine, run) == [(1, "published", None), (2, "adopted", 1)]
+
+
+def test_all_outputs_are_published_or_none(engine: Engine, job: str) -> None:
+    run = start(engine)
+    claim(engine, run)
+    foreign = staged("another", 1, "ndci")
+    with pytest.raises(InvalidInputError, match="not below"):
+        publish(engine, run, 1, staged(run, 1), foreign)
+    with pytest.raises(InvalidInputError, match="twice"):
+        publish(engine, run, 1, staged(run, 1), staged(run, 1))
+    assert show(engine, run)["outputs"] == []
+    publish(engine, run, 1, staged(run, 1))
+
+
+def test_a_newer_run_supersedes_and_another_tile_does_not(engine: Engine, job: str) -> None:
+    first, second, third = (start(engine, f"manual/{n}") for n in range(3))
+    for run in (first, second, third):
+        claim(engine, run)
+    publish(engine, first, 1, staged(first, 1))
+    publish(engine, second, 1, staged(second, 1, digest="1e20" + "cd" * 32))
+    publish(engine, third, 1, staged(third, 1, **{"grid:code": "MGRS-33UVV"}))
+    with engine.begin() as connection:
+        item = find_item(connection, "lakes", "turbidity-20260501T103000Z", private=True)
+        assert item is not None
+        assert (item.run, item.version) == (second, 2)
+        tile = find_item(connection, "lakes", "turbidity-20260501T103000Z-MGRS-33UVV", private=True)
+        assert tile is not None
+
+
+def test_review_makes_preliminary_products(engine: Engine, release: str) -> None:
+    with engine.begin() as connection:
+        create_job(connection, JobOrder(name="lakes", release=release), by="ada")
+    run = start(engine)
+    claim(engine, run)
+    publish(engine, run, 1, staged(run, 1))
+    with engine.begin() as connection:
+        item = find_item(connection, "lakes", "turbidity-20260501T103000Z", private=True)
+    assert item is not None
+    assert item.status == "preliminary"
+
+
+def test_cancelling(engine: Engine, job: str) -> None:
+    queued, running = start(engine, "manual/a"), start(engine, "manual/b")
+    claim(engine, running)
+    with engine.begin() as connection:
+        assert cancel_run(connection, queued)["status"] == "cancelled"
+        assert cancel_run(connection, running)["status"] == "running"
+        with pytest.raises(ConflictError, match="cancelled already"):
+            cancel_run(connection, queued)
+        with pytest.raises(ConflictError):
+            record_progress(connection, running, 1, done=0, total=1, cell=None)
+    assert claim(engine, queued) is None
+    with pytest.raises(ConflictError):
+        publish(engine, running, 1, staged(running, 1))
+    with engine.begin() as connection:
+        end_run(connection, running, 1, Outcome(1, "cancelled", "Cancelled."))
+    assert show(engine, running)["status"] == "cancelled"
+
+
+def test_an_attempt_that_crashed_is_told_apart_from_one_that_was_superseded(
+    engine: Engine, job: str
+) -> None:
+    run = start(engine)
+    claim(engine, run)
+    with engine.begin() as connection:
+        end_attempt(connection, run, 1, Outcome(1, "crashed", "signal 9"))
+    claim(engine, run)
+    assert statuses(engine, run) == [(1, "crashed", None), (2, "claimed", None)]
+
+
+def test_tokens_belong_to_one_attempt_and_end_with_the_run(engine: Engine, job: str) -> None:
+    run, other = start(engine, "manual/a"), start(engine, "manual/b")
+    claim(engine, run)
+    claim(engine, other)
+    with engine.begin() as connection:
+        record_token(connection, run, 1, token="secret-1", token_id="a1")
+        record_token(connection, other, 1, token="secret-2", token_id="a2")
+        check_token(connection, run, 1, "secret-1")
+        for bad in ("secret-2", None, ""):
+            with pytest.raises(ForbiddenError):
+                check_token(connection, run, 1, bad)
+        with pytest.raises(ForbiddenError):
+            check_token(connection, run, 2, "secret-1")
+        assert list_spent_tokens(connection) == []
+        end_run(connection, run, 1, Outcome(1, "failed", "x"))
+        assert list_spent_tokens(connection) == [(run, "a1")]
+        forget_token(connection, run, "a1")
+        assert list_spent_tokens(connection) == []
+
+
+def test_a_missed_tick_runs_once_and_only_the_latest(engine: Engine, release: str) -> None:
+    clock = {"kind": "clock", "cron": "0 5 * * *", "timezone": "Europe/Helsinki"}
+    order = JobOrder.model_validate({"name": "lakes", "release": release, "trigger": clock})
+    with engine.begin() as connection:
+        create_job(connection, order, by="ada")
+    rounds = Reconciler(engine, lambda _run, _generation: "", TokenMinter("http://127.0.0.1:9", ""))
+    back = utc_now() + timedelta(days=9)
+    for moment in (utc_now(), back, back, back + timedelta(seconds=1)):
+        rounds.start_ticks(moment)
+    with engine.begin() as connection:
+        made = list_runs(connection)
+        settled = connection.execute(select(jobs.c.settled_until)).scalar_one()
+    assert [run["occurrence"] for run in made] == [f"clock/{settled}"]
+    assert timedelta() <= back - parse_time(settled) < timedelta(hours=25)
+    rounds.start_ticks(back + timedelta(days=1))
+    with engine.begin() as connection:
+        assert len(list_runs(connection)) == 2
