@@ -189,7 +189,8 @@ class RunningPlatform:
         client = self.http(follow_redirects=True)
         client.get("/hub/login")
         form = {"username": user, "password": password, "_xsrf": client.cookies["_xsrf"]}
-        client.post("/hub/login", data=form)
+        # Where it leads next is the hub's start page, which would start a JupyterLab.
+        client.post("/hub/login", data=form, follow_redirects=False)
         return client
 
     def _answers(self) -> bool:
@@ -250,9 +251,11 @@ def wait_until(
     limit_s: float,
     what: str,
     explain: Callable[[], str] = lambda: "",
+    *,
+    every_s: float = 0.1,
 ) -> None:
     """Poll until `condition` holds; fail with `what` and an explanation after `limit_s`."""
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {limit_s} s: {what}\n{explain()}"
-        time.sleep(0.1)
+        time.sleep(every_s)
