@@ -1,0 +1,216 @@
+"""`skerry demo`: a simulated scene travels the whole road, step by step, each step idempotent."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import skerry
+from skerry.core.errors import NotFoundError, UnavailableError
+from skerry.core.settings import DASHBOARDS_PREFIX
+
+if TYPE_CHECKING:
+    from skerry.client import Session
+    from skerry.client.references import ItemReference
+
+NAME = "demo-water-quality"
+"""Name of the demo's release, job and product collection."""
+SCENES = "demo-sentinel-2-l2a"
+"""Collection of the demo's scene: its own, so that removing the demo touches nothing else."""
+
+_NOTEBOOK = Path("production") / "s2_water_quality.ipynb"
+_VARIABLE = "turbidity"
+_SIZE = 732
+_ACTIVE = ("queued", "running")
+
+
+@click.command()
+@click.option("--remove", is_flag=True, help="Take everything that the demo made away.")
+def demo(*, remove: bool) -> None:
+    """Send a simulated scene down the whole road.
+
+    Simulate, import, release, run on a Dask cluster, map. What an interrupted demo has left is
+    taken up where it stands; the last line is the link to the map.
+
+    \b
+    Example:
+      skerry demo
+      skerry demo --remove
+    """  # noqa: D301
+    from skerry.client import connect
+
+    session = connect()
+    if remove:
+        _remove_demo(session)
+        click.echo("The demo is gone.")
+        return
+    scene = _import_scene(session)
+    _create_job(session, _release_notebook(session))
+    product = _run_job(session, scene)
+    link = f"{session.url}{DASHBOARDS_PREFIX}/map?item={product}&variable={_VARIABLE}"
+    _note_link(link)
+    click.echo(link)
+
+
+def _import_scene(session: Session) -> ItemReference:
+    """Return the demo's scene, simulated and imported unless it is there."""
+    from skerry.cli.presenting import show_progress
+    from skerry.client import search
+    from skerry.client.references import parse_reference
+    from skerry.pipelines import import_product
+    from skerry.products.simulate import simulate_s2_l2a
+
+    known = search(collections=[SCENES], limit=1, session=session)
+    if known:
+        return parse_reference(known[0])
+    with tempfile.TemporaryDirectory(prefix="skerry-demo-") as folder:
+        click.echo("Simulating a Sentinel-2 L2A scene")
+        path = simulate_s2_l2a(Path(folder), size=_SIZE)
+        click.echo("Importing it")
+        with show_progress("scene") as progress:
+            result = import_product(path, collection=SCENES, progress=progress, session=session)
+    return result.reference
+
+
+def _release_notebook(session: Session) -> str:
+    """Return the id of the demo's approved release, proposed and approved unless it is there."""
+    releases = session.request("GET", "production/releases")["releases"]
+    mine = {one["status"]: one["id"] for one in reversed(releases) if one["name"] == NAME}
+    if "approved" in mine:
+        return str(mine["approved"])
+    release = mine.get("proposed")
+    if release is None:
+        click.echo("Proposing the water quality notebook")
+        order = {"name": NAME, "notebook": json.loads(_find_notebook().read_text())}
+        release = session.request("POST", "production/releases", json=order)["id"]
+    click.echo("Approving it (as its own proposer, which the release will say)")
+    session.request("POST", f"production/releases/{release}/approve", json={"self": True})
+    return str(release)
+
+
+def _create_job(session: Session, release: str) -> None:
+    if any(one["name"] == NAME for one in session.request("GET", "production/jobs")["jobs"]):
+        return
+    click.echo("Creating a job")
+    order = {
+        "name": NAME,
+        "release": release,
+        "collection": NAME,
+        "trigger": {"kind": "manual"},
+        "policy": {"review": "none", "timeout_s": 900, "retries": 1},
+    }
+    session.request("POST", "production/jobs", json=order)
+
+
+def _run_job(session: Session, scene: ItemReference) -> ItemReference:
+    """Run the job over the scene, or take up the run that is there; return its product."""
+    run = _start_run(session, scene, key="demo")
+    product = _find_product(session, run)
+    if product is None and run["status"] == "succeeded":
+        # Somebody has deleted the product since.
+        run = _start_run(session, scene, key=None)
+        product = _find_product(session, run)
+    if product is None:
+        raise UnavailableError(
+            f"The demo's run {run['id']} has {run['status']}: {run.get('detail') or 'no product'}.",
+            remedy=f"Look at 'skerry logs {run['id']}', then run 'skerry demo' again.",
+        )
+    return product
+
+
+def _start_run(session: Session, scene: ItemReference, *, key: str | None) -> dict[str, Any]:
+    from skerry.cli.runs import wait_for_run
+
+    order = {"parameters": {"item": str(scene)}, "idempotency_key": key}
+    run = session.request("POST", f"production/jobs/{NAME}/runs", json=order)
+    if run["status"] in ("failed", "cancelled"):
+        run = session.request("POST", f"production/runs/{run['id']}/retry")
+    if run["status"] in _ACTIVE:
+        click.echo("Running it on a Dask cluster")
+    return wait_for_run(session, run["id"])
+
+
+def _find_product(session: Session, run: dict[str, Any]) -> ItemReference | None:
+    """Return the run's product if it is in the catalogue."""
+    from skerry.client.references import ItemReference, find_item
+
+    for output in run["outputs"]:
+        reference = ItemReference(output["collection"], output["item"])
+        if find_item(session, reference) is not None:
+            return reference
+    return None
+
+
+def _remove_demo(session: Session) -> None:
+    """Remove job, runs, products, release and scene; what is not there is passed over."""
+    from skerry.cli.runs import wait_for_run
+
+    for run in _list_runs(session):
+        if run["status"] in _ACTIVE:
+            session.request("POST", f"production/runs/{run['id']}/cancel")
+            wait_for_run(session, run["id"])
+    _forget(session, f"production/jobs/{NAME}", history="true")
+    _empty_collection(session, NAME)
+    for release in session.request("GET", "production/releases")["releases"]:
+        if release["name"] == NAME:
+            _forget(session, f"production/releases/{release['id']}")
+    _empty_collection(session, SCENES)
+    note = _note_path()
+    if note is not None:
+        note.unlink(missing_ok=True)
+
+
+def _list_runs(session: Session) -> list[dict[str, Any]]:
+    query = {"job": NAME, "limit": 1000}
+    try:
+        return list(session.request("GET", "production/runs", params=query)["runs"])
+    except NotFoundError:
+        return []
+
+
+def _empty_collection(session: Session, collection: str) -> None:
+    from skerry.client import search
+    from skerry.client.references import parse_reference
+
+    for item in search(collections=[collection], limit=None, session=session):
+        _forget(session, parse_reference(item).path)
+    _forget(session, f"stac/collections/{collection}")
+
+
+def _forget(session: Session, path: str, **query: str) -> None:
+    with suppress(NotFoundError):
+        session.request("DELETE", path, params=query)
+
+
+def _find_notebook() -> Path:
+    """Return the notebook of an installed wheel, else that of the checkout."""
+    package = Path(skerry.__file__).parent
+    candidates = [package / "notebooks" / _NOTEBOOK, package.parents[1] / "notebooks" / _NOTEBOOK]
+    for path in candidates:
+        if path.exists():
+            return path
+    raise NotFoundError(
+        f"{candidates[0]} is missing.", remedy="Install Skerry again: its wheel has notebooks."
+    )
+
+
+def _note_path() -> Path | None:
+    """Return where the platform on this machine looks for the link."""
+    from skerry.core.settings import default_data_folder
+    from skerry.storage.layout import DataFolder
+
+    folder = DataFolder(default_data_folder()).run
+    return folder / "demo.json" if folder.is_dir() else None
+
+
+def _note_link(link: str) -> None:
+    from skerry.client.inputs import write_json
+
+    note = _note_path()
+    if note is not None:
+        write_json(note, {"map": link})
