@@ -9,11 +9,16 @@ from skerry.catalog.instants import Span, read_span
 from skerry.catalog.places import Box, read_geometry, split_bbox
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
+from skerry.core.settings import API_PREFIX
 from skerry.storage.objects import check_key, check_prefix
 
 _DIGEST_LENGTH = 68
-_SIBLING = re.compile(r"\.\./\.\./([A-Za-z0-9_.-]+)/items/([A-Za-z0-9_.-]+)")
+_NAMES = r"([A-Za-z0-9_.-]+)/items/([A-Za-z0-9_.-]+)"
+_SIBLING = re.compile(r"\.\./\.\./" + _NAMES)
+_ADDRESS = re.compile(r"https?://[^/]+" + API_PREFIX + "/stac/collections/" + _NAMES)
 _GIVEN_LINKS = frozenset({"derived_from", "via", "about", "cite-as", "license", "describedby"})
+DERIVED_FROM = "skerry:derived_from"
+"""Property that lists the items of this catalogue an item comes from: ``collection/item``."""
 # the catalogue's own: kept in columns, written into documents when they are read
 OWN_PROPERTIES = ("created", "updated", "skerry:status", "skerry:version")
 
@@ -65,6 +70,7 @@ def check_item(given: Mapping[str, Any], collection: str) -> CheckedItem:
     document["links"] = _keep_links(document.get("links"))
     _validate("Item", document)
     properties = dict(document["properties"])
+    _name_siblings(document["links"], properties.get(DERIVED_FROM, []))
     for name in OWN_PROPERTIES:
         properties.pop(name, None)
     document["properties"] = properties
@@ -127,6 +133,19 @@ def draft_collection(identifier: str, title: str) -> dict[str, Any]:
     }
 
 
+def _name_siblings(links: list[dict[str, Any]], sources: Any) -> None:
+    """Make addresses of our own items relative: the platform's address may change."""
+    if not isinstance(sources, list) or not all(isinstance(one, str) for one in sources):
+        raise InvalidInputError(
+            f"{DERIVED_FROM} is {str(sources)[:140]!r}.",
+            remedy="List the sources as '<collection>/<item>'.",
+        )
+    for link in links:
+        match = _ADDRESS.fullmatch(str(link["href"]))
+        if match and f"{match[1]}/{match[2]}" in sources:
+            link["href"] = f"../../{match[1]}/items/{match[2]}"
+
+
 def find_sibling(href: str) -> tuple[str, str] | None:
     """Return collection and id of the item that a relative link names, None for another link.
 
@@ -158,7 +177,7 @@ def _keep_links(links: Any) -> list[dict[str, Any]]:
         return []
     if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
         raise InvalidInputError("links is no list of objects.", remedy="Send a list, or none.")
-    kept = [link for link in links if link.get("rel") in _GIVEN_LINKS]
+    kept = [dict(link) for link in links if link.get("rel") in _GIVEN_LINKS]
     for link in kept:
         href = str(link.get("href", ""))
         if not href.startswith(("https://", "http://")) and find_sibling(href) is None:

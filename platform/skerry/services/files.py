@@ -21,7 +21,8 @@ def create_files_router(stores: Stores) -> APIRouter:
     """Return the routes below ``/files``."""
     router = APIRouter(tags=["files"])
 
-    @router.api_route("/files/{key:path}", methods=["GET", "HEAD"], response_class=FileResponse)
+    @router.head("/files/{key:path}", include_in_schema=False)
+    @router.get("/files/{key:path}", response_class=FileResponse)
     def send_file(
         key: str, identity: Annotated[Identity | None, Depends(identify())]
     ) -> FileResponse:

@@ -23,7 +23,7 @@ class RouteEntry:
     path
         Such as ``/services/api/stac/collections/{collection_id}``.
     methods
-        HTTP methods without HEAD; ``WEBSOCKET`` for sockets, ``*`` for mounted applications.
+        HTTP methods; ``WEBSOCKET`` for sockets, ``*`` for mounted applications.
     audience
         None when nobody decided: the authorisation test fails on it.
     """
@@ -50,7 +50,7 @@ def _walk(routes: list[BaseRoute], prefix: str) -> Iterator[RouteEntry]:
             yield from _walk(inner.routes, path)
             continue
         methods = getattr(route, "methods", None)
-        names = tuple(sorted(set(methods) - {"HEAD"})) if methods else ()
+        names = tuple(sorted(methods)) if methods else ()
         yield RouteEntry(path, names or (_name_kind(route),), _find_audience(route))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from skerry.catalog.collections import StoredCollection
-from skerry.catalog.documents import find_sibling
+from skerry.catalog.documents import DERIVED_FROM, find_sibling
 from skerry.catalog.items import StoredItem
 from skerry.core.settings import API_PREFIX, MAPS_PREFIX
 
@@ -74,7 +74,8 @@ def present_item(item: StoredItem, addresses: Addresses, sees: Sees) -> dict[str
         *_present_given(document["links"], addresses, sees),
         *_link_tiles(item, addresses),
     ]
-    return {**document, "assets": assets, "links": links}
+    properties = _present_sources(document["properties"], sees)
+    return {**document, "properties": properties, "assets": assets, "links": links}
 
 
 def present_collection(collection: StoredCollection, addresses: Addresses) -> dict[str, Any]:
@@ -102,6 +103,18 @@ def _present_given(
         elif sees(*sibling):
             shown.append({**link, "href": addresses.item(*sibling)})
     return shown
+
+
+def _present_sources(properties: dict[str, Any], sees: Sees) -> dict[str, Any]:
+    if DERIVED_FROM not in properties:
+        return properties
+    named = [source for source in properties[DERIVED_FROM] if sees(*_split_name(source))]
+    return {**properties, DERIVED_FROM: named}
+
+
+def _split_name(source: str) -> tuple[str, str]:
+    collection, _, item = source.partition("/")
+    return collection, item
 
 
 def _link_tiles(item: StoredItem, addresses: Addresses) -> list[dict[str, Any]]:

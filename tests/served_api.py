@@ -1,0 +1,122 @@
+"""The api application over an empty data folder, answering on a real loopback port."""
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from skerry.core.scopes import ADMIN, RUN, Scope
+from skerry.core.settings import API_PREFIX, ServiceSettings
+from skerry.services.api import create_api
+from skerry.services.hub_access import HubAccess
+from skerry.services.identity import Identity
+from skerry.storage.database import database_url, open_database
+from skerry.storage.layout import DataFolder
+from skerry.storage.migrate import upgrade
+
+TOKENS: dict[str, tuple[str, frozenset[Scope]]] = {
+    "alice-token": ("alice", ADMIN),
+    "bob-token": ("bob", ADMIN),
+    "reader-token": ("reader", frozenset({Scope.CATALOG_READ})),
+    "nothing-token": ("nobody", frozenset()),
+    "run-token": ("project-main", RUN),
+}
+
+
+class TokenBook:
+    """Knows the tokens of `TOKENS` without a hub; a token can be struck out."""
+
+    def __init__(self) -> None:
+        self.tokens = dict(TOKENS)
+
+    async def verify(self, token: str) -> Identity | None:
+        """Return the token's holder, or None."""
+        if token not in self.tokens:
+            return None
+        name, scopes = self.tokens[token]
+        return Identity(name, frozenset(scopes), token)
+
+
+@dataclass
+class ServedApi:
+    """A running api: its address, data folder, application and token book."""
+
+    url: str
+    data: DataFolder
+    app: FastAPI
+    book: TokenBook
+
+    @property
+    def prefix(self) -> str:
+        """The address of the api's routes."""
+        return f"{self.url}{API_PREFIX}"
+
+    def empty(self) -> None:
+        """Forget every row, object and log, and restore the token book."""
+        engine = open_database(database_url(self.data.database))
+        with engine.begin() as connection:
+            for name in ("items_index", "items", "collections", "deletions", "grants"):
+                connection.exec_driver_sql(f"DELETE FROM {name}")  # noqa: S608  (fixed names)
+        engine.dispose()
+        for folder in (self.data.objects, self.data.logs):
+            shutil.rmtree(folder)
+            folder.mkdir()
+        self.book.tokens = dict(TOKENS)
+
+    def client(self, token: str | None) -> httpx.Client:
+        """Return a client below the api's prefix, with a token or anonymous."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(
+            base_url=f"{self.prefix}/", headers=headers, trust_env=False, timeout=30
+        )
+
+
+def make_hub_access(service: str = "api") -> HubAccess:
+    """Return what a hub would tell a service, though there is no hub."""
+    return HubAccess(
+        service=service,
+        api_url="http://127.0.0.1:9/hub/api",
+        api_token="secret-of-the-service",
+        client_id=f"service-{service}",
+        callback=f"/services/{service}/oauth_callback",
+    )
+
+
+@contextmanager
+def serve_in_thread(app: FastAPI, listening: socket.socket) -> Iterator[None]:
+    """Serve an application on a bound socket until the block ends."""
+    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    yield
+    server.should_exit = True
+    thread.join(timeout=30)
+    assert not thread.is_alive()
+
+
+def bind_free_port() -> tuple[socket.socket, str]:
+    """Return a listening loopback socket and its http address."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    return listening, f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@contextmanager
+def serve_api(folder: Path) -> Iterator[ServedApi]:
+    """Serve the api over a new data folder at `folder`."""
+    data = DataFolder(folder)
+    data.create()
+    upgrade(data)
+    listening, url = bind_free_port()
+    book = TokenBook()
+    settings = ServiceSettings(data=folder, public_url=url, port=listening.getsockname()[1])
+    app = create_api(settings, hub=make_hub_access(), verifier=book)
+    with serve_in_thread(app, listening):
+        yield ServedApi(url, data, app, book)

@@ -1,0 +1,132 @@
+"""What the catalogue accepts; whatever it refuses, it names."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.stac_documents import make_collection, make_item
+
+from skerry.catalog.documents import check_collection, check_item, find_sibling
+from skerry.core.errors import InvalidInputError, SkerryError
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def test_a_good_item_is_taken_apart() -> None:
+    checked = check_item(make_item(), "lakes")
+    assert checked.id == "scene"
+    assert checked.prefix == "imports/scene/"
+    assert checked.boxes == [(13.0, 54.0, 14.0, 55.0)]
+    assert checked.span[0] == checked.span[1] == 1777631400000000
+    assert checked.document["collection"] == "lakes"
+
+
+def test_what_the_catalogue_writes_itself_is_not_taken_from_outside() -> None:
+    given = make_item(created="2000-01-01T00:00:00Z", **{"skerry:status": "withdrawn"})
+    given["links"] = [{"rel": "self", "href": "http://elsewhere/"}]
+    document = check_item(given, "lakes").document
+    assert "created" not in document["properties"]
+    assert "skerry:status" not in document["properties"]
+    assert document["links"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda one: one.update(id="../x"), "'../x'"),
+        (lambda one: one.update(type="Thing"), "Thing"),
+        (lambda one: one.pop("geometry"), "geometry"),
+        (lambda one: one.update(collection="other"), "'other'"),
+        (lambda one: one.update(assets={}), "no assets"),
+        (lambda one: one["properties"].update(datetime="yesterday"), "yesterday"),
+        (lambda one: one["properties"].update(datetime=None), "datetime"),
+        (lambda one: one["properties"].pop("skerry:digest"), "skerry:digest"),
+        (lambda one: one["properties"].update({"skerry:digest": "1e20" + "g" * 64}), "gggg"),
+        (lambda one: one["properties"].update({"skerry:prefix": "/etc/"}), "/etc"),
+        (lambda one: one["properties"].update({"skerry:prefix": "imports/../x/"}), "imports/../x"),
+        (lambda one: one["assets"]["product"].update(href="imports/other/x"), "imports/other/x"),
+        (lambda one: one["assets"]["product"].update(href="/etc/passwd"), "/etc/passwd"),
+        (lambda one: one["assets"]["product"].update(href="file:///etc/passwd"), "file:///etc"),
+        (lambda one: one.update(links=[{"rel": "via", "href": "file:///etc"}]), "file:///etc"),
+        (lambda one: one.update(links="x"), "links"),
+        (lambda one: one.update(bbox=[13, 54, 14, 95]), "95"),
+        (
+            lambda one: one["geometry"].update(
+                coordinates=[[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]
+            ),
+            "Self-intersection",
+        ),
+        (
+            lambda one: one["geometry"].update(
+                coordinates=[[[0, 0], [200, 0], [200, 2], [0, 2], [0, 0]]]
+            ),
+            "200",
+        ),
+        (
+            lambda one: one["properties"].update(
+                start_datetime="2026-05-02T00:00:00Z", end_datetime="2026-05-01T00:00:00Z"
+            ),
+            "2026-05-02",
+        ),
+    ],
+)
+def test_a_bad_item_is_refused_by_name(change: Change, named: str) -> None:
+    item = make_item()
+    change(item)
+    with pytest.raises(SkerryError) as caught:
+        check_item(item, "lakes")
+    assert isinstance(caught.value, InvalidInputError)
+    assert named in caught.value.what
+    assert caught.value.remedy
+
+
+def test_an_item_across_the_antimeridian_has_a_box_on_each_side() -> None:
+    item = make_item(bbox=(170, -10, -170, 10))
+    item["geometry"] = {
+        "type": "MultiPolygon",
+        "coordinates": [
+            [[[170, -10], [180, -10], [180, 10], [170, 10], [170, -10]]],
+            [[[-180, -10], [-170, -10], [-170, 10], [-180, 10], [-180, -10]]],
+        ],
+    }
+    boxes = check_item(item, "lakes").boxes
+    assert boxes == [(170, -10, 180, 10), (-180, -10, -170, 10)]
+
+
+def test_an_item_without_place_is_kept() -> None:
+    item = make_item()
+    item["geometry"] = None
+    del item["bbox"]
+    assert check_item(item, "lakes").boxes == []
+
+
+def test_links_to_other_items_are_kept() -> None:
+    item = make_item()
+    item["links"] = [{"rel": "derived_from", "href": "../../lakes/items/before"}]
+    assert check_item(item, "lakes").document["links"] == item["links"]
+    assert find_sibling("../../lakes/items/before") == ("lakes", "before")
+    assert find_sibling("../../../lakes/items/before") is None
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda one: one.update(id="other"), "'other'"),
+        (lambda one: one.pop("extent"), "extent"),
+        (lambda one: one.update({"skerry:public": "yes"}), "'yes'"),
+        (lambda one: one["extent"]["spatial"].update(bbox=[[0, 50, 1, 40]]), "50"),
+        (lambda one: one["extent"]["spatial"].update(bbox=[[-190, 0, 1, 40]]), "-190"),
+    ],
+)
+def test_a_bad_collection_is_refused_by_name(change: Change, named: str) -> None:
+    collection = make_collection()
+    change(collection)
+    with pytest.raises(InvalidInputError) as caught:
+        check_collection(collection, "lakes")
+    assert named in caught.value.what
+
+
+def test_collections_are_not_public_unless_made_so() -> None:
+    collection = make_collection()
+    del collection["skerry:public"]
+    assert check_collection(collection, "lakes")[1] is False

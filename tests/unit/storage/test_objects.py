@@ -1,0 +1,84 @@
+"""Keys stay inside the store; removing is thorough, and harmless twice."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skerry.core.errors import InvalidInputError
+from skerry.storage.objects import ObjectFolder, check_key, check_prefix, list_prefixes
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> ObjectFolder:
+    root = tmp_path / "objects"
+    root.mkdir()
+    return ObjectFolder(root)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "/", "/etc/passwd", "a//b", "a/../b", "..", ".", "a/./b", "a\\b", "a\0b", "a/", "a\nb",
+     "x" * 1025],
+)  # fmt: skip
+def test_bad_keys_are_refused(key: str) -> None:
+    with pytest.raises(InvalidInputError, match="no key of the object store"):
+        check_key(key)
+
+
+@given(st.text(max_size=40))
+def test_an_accepted_key_never_leaves_the_store(key: str) -> None:
+    root = Path("/store")
+    try:
+        check_key(key)
+    except InvalidInputError:
+        return
+    assert (root / key).resolve().is_relative_to(root)
+    assert (root / key).resolve() != root
+
+
+def test_a_prefix_ends_in_a_slash() -> None:
+    assert check_prefix("imports/a/") == "imports/a/"
+    with pytest.raises(InvalidInputError, match="no prefix"):
+        check_prefix("imports/a")
+
+
+def test_prefixes_that_cover_a_key() -> None:
+    assert list_prefixes("a/b/c") == ["a/", "a/b/"]
+    assert list_prefixes("a/b/") == ["a/", "a/b/"]
+
+
+def test_a_link_out_of_the_store_is_refused(objects: ObjectFolder, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (objects.root / "imports").symlink_to(tmp_path)
+    with pytest.raises(InvalidInputError, match="leads out"):
+        objects.locate("imports/secret")
+
+
+def test_removing_takes_everything_and_empty_parents_but_no_neighbour(
+    objects: ObjectFolder,
+) -> None:
+    for prefix in ("imports/a/one/", "imports/a/two/"):
+        (objects.create_folder(prefix) / "file").write_text("x")
+    objects.remove("imports/a/one/")
+    assert not objects.exists("imports/a/one/")
+    assert objects.exists("imports/a/two/file")
+    objects.remove("imports/a/two/")
+    assert not objects.exists("imports/a/")
+    assert objects.exists("imports/")
+    objects.remove("imports/a/two/")
+
+
+def test_removing_a_link_leaves_what_it_points_to(objects: ObjectFolder) -> None:
+    kept = objects.create_folder("imports/kept/")
+    (kept / "file").write_text("x")
+    (objects.root / "imports" / "link").symlink_to(kept)
+    objects.remove("imports/link/")
+    assert not objects.exists("imports/link/")
+    assert objects.exists("imports/kept/file")
+
+
+def test_folders_are_the_owner_s_alone(objects: ObjectFolder) -> None:
+    assert objects.create_folder("imports/a/").stat().st_mode & 0o077 == 0
+    assert objects.address == f"file://{objects.root}/"
