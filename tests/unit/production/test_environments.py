@@ -1,0 +1,170 @@
+"""Environments: one digest, one real environment, built once; and Skerry's own wheel."""
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from skerry.core.digests import digest_file
+from skerry.core.errors import InvalidInputError
+from skerry.production import environments
+from skerry.production.environments import (
+    EnvironmentRefusedError,
+    describe_environment,
+    digest_environment,
+    find_deviations,
+    find_lock,
+    find_python,
+    store_environment,
+)
+from skerry.production.wheels import (
+    check_wheel,
+    digest_package,
+    list_package,
+    package_folder,
+    write_own_wheel,
+)
+from skerry.storage.layout import DataFolder
+
+
+def make_wheel(folder: Path, name: str, version: str = "1.0") -> Path:
+    """Write a tiny wheel with one module that knows its version."""
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": f"VERSION = {version!r}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(
+        f"{path},sha256={_hash(content.encode())},{len(content)}\n"
+        for path, content in files.items()
+    )
+    wheel = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+        archive.writestr(f"{info}/RECORD", record + f"{info}/RECORD,,\n")
+    return wheel
+
+
+def _hash(content: bytes) -> str:
+    digest = hashlib.sha256(content).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def run_python(python: Path, code: str) -> str:
+    """Return what a line of Python prints in another environment."""
+    return subprocess.run(
+        [str(python), "-I", "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def small_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the platform's lock a tiny one whose only package lies in a folder, without network."""
+    wheels = tmp_path / "index"
+    wheels.mkdir()
+    wheel = make_wheel(wheels, "tinydep")
+    lock = tmp_path / "requirements.lock"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    lock.write_text(f"tinydep==1.0 \\\n    --hash=sha256:{digest}\n")
+    monkeypatch.setattr(environments, "find_lock", lambda: lock)
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
+    return lock
+
+
+def test_own_wheel_is_the_package_and_the_same_every_time(tmp_path: Path) -> None:
+    first, second = tmp_path / "1", tmp_path / "2"
+    first.mkdir()
+    second.mkdir()
+    wheel = write_own_wheel(first)
+    assert digest_file(wheel) == digest_file(write_own_wheel(second))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "out")
+    assert digest_package(tmp_path / "out" / "skerry") == digest_package()
+    names = [name for name, _ in list_package(package_folder())]
+    assert "core/digests.py" in names
+    assert not [name for name in names if "__pycache__" in name or name == "requirements.lock"]
+
+
+def test_everything_that_matters_changes_the_digest() -> None:
+    running = describe_environment()
+    assert running["lock"] == digest_file(find_lock())
+    digests = {
+        digest_environment(running),
+        digest_environment({**running, "package": "1e20"}),
+        digest_environment({**running, "lock": "1e20"}),
+        digest_environment({**running, "python": "3.12"}),
+        digest_environment(describe_environment({"a-1-py3-none-any.whl": "1e20"})),
+    }
+    assert len(digests) == 5
+
+
+def test_deviations_from_a_lock_are_named(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(
+        "Click==0.0.1 \\\n    --hash=sha256:00\nnot-installed==1 ; python_version >= '3.12'\n"
+        "other==1 ; sys_platform == 'win32'\n"
+    )
+    named = find_deviations(lock)
+    assert [one.split(" ")[0] for one in named] == ["click==0.0.1", "not-installed==1"]
+
+
+def test_an_environment_is_built_once_and_runs_its_own_skerry(
+    small_lock: Path, tmp_path: Path
+) -> None:
+    data = DataFolder(tmp_path / "data")
+    data.create()
+    extra = make_wheel(tmp_path, "extra", "2.0")
+    environment = describe_environment({extra.name: digest_file(extra)})
+    store_environment(data, environment, {extra.name: extra.read_bytes()})
+    python = find_python(data, environment)
+    assert python.parent.parent == data.environments / digest_environment(environment)
+    assert run_python(python, "import extra, tinydep; print(extra.VERSION)") == "2.0"
+    own = run_python(python, "import skerry; print(skerry.__file__)")
+    assert digest_package(Path(own).parent) == environment["package"]
+    marked = python.stat().st_mtime_ns
+    assert find_python(data, environment).stat().st_mtime_ns == marked
+    assert json.loads((python.parent.parent / "environment.json").read_text()) == environment
+
+
+def test_another_environment_that_is_not_kept_is_refused(small_lock: Path, tmp_path: Path) -> None:
+    data = DataFolder(tmp_path / "data")
+    data.create()
+    with pytest.raises(EnvironmentRefusedError, match="differs from the running one"):
+        find_python(data, {**describe_environment(), "package": "1e20"})
+
+
+def test_a_tampered_wheel_is_refused(small_lock: Path, tmp_path: Path) -> None:
+    data = DataFolder(tmp_path / "data")
+    data.create()
+    extra = make_wheel(tmp_path, "extra")
+    environment = describe_environment({extra.name: digest_file(extra)})
+    store_environment(data, environment, {extra.name: b"something else"})
+    with pytest.raises(EnvironmentRefusedError, match="not the one that was approved"):
+        find_python(data, environment)
+
+
+def test_the_running_environment_counts_while_digests_match(
+    small_lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = DataFolder(tmp_path / "data")
+    data.create()
+    monkeypatch.setattr(environments, "find_deviations", lambda _lock: [])
+    assert find_python(data, describe_environment()) == Path(sys.executable)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("notes.txt", b"x"), ("a.whl", b"x"), ("a-1-py3-none-any.whl", b"no zip")],
+)
+def test_what_is_no_wheel_is_refused(name: str, content: bytes) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        check_wheel(name, content)
+    assert repr(name) in caught.value.what

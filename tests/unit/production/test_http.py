@@ -1,0 +1,140 @@
+"""Production over HTTP: the routes, their audiences and their refusals."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.served_api import ServedApi, serve_api
+from tests.unit.production.conftest import make_notebook
+
+from skerry.production.epochs import claim_run, record_token
+from skerry.storage.database import database_url, open_database
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[ServedApi]:
+    with serve_api(tmp_path / "data") as served:
+        yield served
+
+
+@pytest.fixture
+def alice(api: ServedApi) -> Iterator[httpx.Client]:
+    with api.client("alice-token") as client:
+        yield client
+
+
+def ask(client: httpx.Client, method: str, path: str, status: int, **content: Any) -> Any:
+    answer = client.request(method, f"production/{path}", **content)
+    assert answer.status_code == status, answer.text
+    return answer.json() if answer.content else None
+
+
+def make_job(client: httpx.Client) -> str:
+    body = {"name": "water", "notebook": make_notebook()}
+    proposed = ask(client, "POST", "releases", 201, json=body)
+    ask(client, "POST", f"releases/{proposed['id']}/approve", 200, json={"self": True})
+    ask(client, "POST", "jobs", 201, json={"name": "lakes", "release": "water"})
+    return str(proposed["id"])
+
+
+def claim(api: ServedApi, run: str) -> int:
+    """Claim an attempt as the worker does, with the run token of the test's book."""
+    engine = open_database(database_url(api.data.database))
+    with engine.begin() as connection:
+        epoch = claim_run(connection, run, 0)
+        assert epoch is not None
+        record_token(connection, run, epoch, token="run-token", token_id="a1")
+    engine.dispose()
+    return epoch
+
+
+def test_from_proposal_to_run(api: ServedApi, alice: httpx.Client) -> None:
+    release = make_job(alice)
+    assert (api.data.objects / "releases" / release / "notebook.ipynb").is_file()
+    shown = ask(alice, "GET", "releases/water", 200)
+    assert (shown["status"], shown["self_approved"]) == ("approved", True)
+    order = {"parameters": {"minute": 5}, "idempotency_key": "k"}
+    run = ask(alice, "POST", "jobs/lakes/runs", 201, json=order)
+    assert ask(alice, "POST", "jobs/lakes/runs", 200, json=order)["id"] == run["id"]
+    assert run["parameters"] == {"minute": 5}
+    assert [one["id"] for one in ask(alice, "GET", "runs?job=lakes", 200)["runs"]] == [run["id"]]
+    assert ask(alice, "POST", f"runs/{run['id']}/cancel", 200)["status"] == "cancelled"
+    assert ask(alice, "POST", f"runs/{run['id']}/retry", 200)["status"] == "queued"
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"parameters": {"minute": "x"}}, "minute"),
+        ({"parameters": {"hour": 1}}, "hour"),
+        ({"idempotency_key": "a/b"}, "a/b"),
+        ({"unknown": 1}, "unknown"),
+    ],
+)
+def test_bad_starts_are_refused_and_leave_nothing(
+    alice: httpx.Client, body: dict[str, Any], named: str
+) -> None:
+    make_job(alice)
+    problem = ask(alice, "POST", "jobs/lakes/runs", 422, json=body)
+    assert named in problem["detail"]
+    assert problem["remedy"]
+    assert ask(alice, "GET", "runs", 200)["runs"] == []
+
+
+def test_notebook_without_parameters_cell_is_refused(alice: httpx.Client, api: ServedApi) -> None:
+    notebook = make_notebook()
+    notebook["cells"][0]["metadata"] = {}
+    body = {"name": "water", "notebook": notebook}
+    assert "parameters" in ask(alice, "POST", "releases", 422, json=body)["detail"]
+    assert not (api.data.objects / "releases").exists()
+
+
+def test_unapproved_release_makes_no_job(alice: httpx.Client) -> None:
+    ask(alice, "POST", "releases", 201, json={"name": "water", "notebook": make_notebook()})
+    ask(alice, "POST", "jobs", 409, json={"name": "lakes", "release": "water"})
+
+
+def test_own_proposal_needs_the_word(alice: httpx.Client, api: ServedApi) -> None:
+    body = {"name": "water", "notebook": make_notebook()}
+    release = ask(alice, "POST", "releases", 201, json=body)["id"]
+    ask(alice, "POST", f"releases/{release}/approve", 409, json={})
+    with api.client("bob-token") as bob:
+        decided = ask(bob, "POST", f"releases/{release}/approve", 200, json={})
+    assert (decided["decided_by"], decided["self_approved"]) == ("bob", False)
+
+
+def test_only_the_runs_own_token_reports_and_publishes(alice: httpx.Client, api: ServedApi) -> None:
+    make_job(alice)
+    run = ask(alice, "POST", "jobs/lakes/runs", 201, json={})["id"]
+    other = ask(alice, "POST", "jobs/lakes/runs", 201, json={})["id"]
+    epoch = claim(api, run)
+    said = {"done": 1, "total": 3, "cell": "x"}
+    ask(alice, "POST", f"runs/{run}/attempts/{epoch}/progress", 403, json=said)
+    with api.client("run-token") as process:
+        ask(process, "POST", f"runs/{run}/attempts/{epoch}/progress", 200, json=said)
+        ask(process, "POST", f"runs/{other}/attempts/1/progress", 403, json=said)
+        ask(process, "GET", "runs", 403)
+        claim(api, run)
+        ask(process, "POST", f"runs/{run}/attempts/{epoch}/progress", 409, json=said)
+        body = {"outputs": [], "manifest": {}}
+        ask(process, "POST", f"runs/{run}/attempts/{epoch}/publish", 409, json=body)
+        ask(process, "POST", f"runs/{run}/attempts/{epoch + 1}/publish", 200, json=body)
+
+
+def test_log_and_files_are_served_in_a_sandbox(alice: httpx.Client, api: ServedApi) -> None:
+    make_job(alice)
+    run = ask(alice, "POST", "jobs/lakes/runs", 201, json={})["id"]
+    folder = api.data.objects / "runs" / run / str(claim(api, run))
+    folder.mkdir(parents=True)
+    (folder / "log.txt").write_text("one\ntwo\n")
+    (folder / "executed.html").write_text("<script>alert(1)</script>")
+    (folder / "result.json").write_text("{}")
+    log = alice.get(f"production/runs/{run}/log?from=4")
+    assert (log.text, log.headers["X-Next"], log.headers["X-Epoch"]) == ("two\n", "8", "1")
+    page = alice.get(f"production/runs/{run}/files/executed.html")
+    assert page.headers["content-security-policy"] == "sandbox"
+    assert page.headers["x-content-type-options"] == "nosniff"
+    for name in ("result.json", "..%2Fresult.json", "manifest.json"):
+        assert alice.get(f"production/runs/{run}/files/{name}").status_code == 404
