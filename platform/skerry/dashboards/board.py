@@ -26,8 +26,8 @@ class RunRow:
     ----------
     started, duration
         For people; empty while the run is waiting.
-    attempts
-        How many executions there were; `epoch` is the last one's number.
+    epoch
+        The number of the last execution; 0 while there was none.
     progress
         Cells done and cells in all, None when the run says nothing.
     files
@@ -44,7 +44,6 @@ class RunRow:
     started: str
     duration: str
     epoch: int
-    attempts: int
     self_approved: bool
     progress: tuple[int, int] | None
     cell: str
@@ -94,7 +93,6 @@ def describe_run(run: dict[str, Any], *, prefix: str, now: datetime | None = Non
     now
         The instant up to which a run that goes on has lasted.
     """
-    attempts = run.get("attempts") or []
     started = run.get("started")
     status = str(run["status"])
     progress = run.get("progress") or {}
@@ -107,7 +105,6 @@ def describe_run(run: dict[str, Any], *, prefix: str, now: datetime | None = Non
         started=show_time(started),
         duration=show_duration(started, run.get("ended"), now or utc_now()),
         epoch=int(run.get("epoch") or 0),
-        attempts=len(attempts) or int(run.get("epoch") or 0),
         self_approved=bool(run.get("self_approved")),
         progress=_read_progress(progress, running=status == "running"),
         cell=str(progress.get("cell") or ""),

@@ -142,7 +142,7 @@ def list_runs(
     status: str | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Return runs, newest first, without their attempts and outputs."""
+    """Return runs, newest first, with their outputs and without their attempts."""
     query = _query().order_by(runs.c.id.desc()).limit(min(limit, _LIMIT))
     if job is not None:
         query = query.where(runs.c.job_name == job)
@@ -152,7 +152,12 @@ def list_runs(
                 f"{status!r} is no status of a run.", remedy=f"Use {', '.join(ACTIVE + ENDED)}."
             )
         query = query.where(runs.c.status == status)
-    return [describe_run(row) for row in connection.execute(query).mappings()]
+    found = connection.execute(query).mappings().all()
+    made = select(outputs).where(outputs.c.run_id.in_([row["id"] for row in found]))
+    products: dict[str, list[dict[str, Any]]] = {row["id"]: [] for row in found}
+    for one in connection.execute(made.order_by(outputs.c.output)).mappings():
+        products[one["run_id"]].append(_describe_output(one))
+    return [{**describe_run(row), "outputs": products[row["id"]]} for row in found]
 
 
 def cancel_run(connection: Connection, run_id: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def make_run(**changes: Any) -> dict[str, Any]:
         "self_approved": True, "occurrence": "manual/x", "epoch": 2,
         "progress": {"done": 3, "total": 11, "cell": "masks"}, "detail": None,
         "started": "2026-05-01T11:58:30Z", "ended": None,
-        "attempts": [{"epoch": 1}, {"epoch": 2}], "outputs": [],
+        "outputs": [],
     } | changes  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def test_a_running_run_shows_how_far_it_is():
     row = describe_run(make_run(), prefix="/p", now=NOW)
     assert row.progress == (3, 11)
     assert row.duration == "1 min 30 s"
-    assert (row.epoch, row.attempts) == (2, 2)
+    assert row.epoch == 2
     assert row.self_approved
     assert [name for _, name in row.files] == ["Log"]
 
@@ -44,8 +44,8 @@ def test_a_run_that_succeeded_links_its_files_and_products():
 
 
 def test_a_waiting_run_has_neither_time_nor_files():
-    row = describe_run(make_run(status="queued", started=None, attempts=[], epoch=0), prefix="/p")
-    assert (row.started, row.duration, row.files, row.attempts) == ("", "", (), 0)
+    row = describe_run(make_run(status="queued", started=None, epoch=0), prefix="/p")
+    assert (row.started, row.duration, row.files, row.epoch) == ("", "", (), 0)
     assert row.progress is None
 
 
