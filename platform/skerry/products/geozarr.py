@@ -226,8 +226,7 @@ def _write_coordinates(place: zarr.Group, data: xr.Dataset, level: GeoBox) -> No
     rows, columns = (np.arange(int(one)) + 0.5 for one in level.shape)
     axes = {"y": transform.f + transform.e * rows, "x": transform.c + transform.a * columns}
     for axis, centres in axes.items():
-        attrs = {"axis": axis.upper(), **_plain(data[axis].attrs)}
-        _put(place, axis, centres.astype(np.float64), (axis,), attrs)
+        _put(place, axis, centres.astype(np.float64), (axis,), _plain(data[axis].attrs))
     crs = level.crs
     if crs is not None:
         geotransform = " ".join(f"{one:.17g}" for one in transform.to_gdal())

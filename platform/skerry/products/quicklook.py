@@ -47,6 +47,7 @@ def write_quicklook(
         image = _draw_true_colour(true_colour)
     else:
         image = _draw_palette(_first_variable(datasets))
+    image.thumbnail((EDGE, EDGE))
     if _is_simulated(product) if simulated is None else simulated:
         write_caption(image)
     target = Path(path)
@@ -76,14 +77,14 @@ def _first_variable(datasets: list[xr.Dataset]) -> xr.DataArray:
     )
 
 
-def _shrink(variable: xr.DataArray) -> npt.NDArray[Any]:
-    """Return every n-th pixel, so that the longer side is at most `EDGE`."""
-    step = max(1, -(-max(variable.sizes["y"], variable.sizes["x"]) // EDGE))
+def _thin(variable: xr.DataArray) -> npt.NDArray[Any]:
+    """Return every n-th pixel, so that the longer side is less than twice `EDGE`."""
+    step = max(1, max(variable.sizes["y"], variable.sizes["x"]) // EDGE)
     return variable.isel(y=slice(step // 2, None, step), x=slice(step // 2, None, step)).to_numpy()
 
 
 def _draw_true_colour(data: xr.Dataset) -> Image.Image:
-    bands = np.stack([_shrink(data[name]) for name in TRUE_COLOUR], axis=-1)
+    bands = np.stack([_thin(data[name]) for name in TRUE_COLOUR], axis=-1)
     seen = np.isfinite(bands).all(axis=-1)
     bright = np.clip(np.nan_to_num(bands) / BRIGHTEST, 0, 1) ** (1 / GAMMA)
     alpha = np.where(seen, 255, 0)[..., np.newaxis]
@@ -93,7 +94,7 @@ def _draw_true_colour(data: xr.Dataset) -> Image.Image:
 def _draw_palette(variable: xr.DataArray) -> Image.Image:
     from matplotlib import colormaps
 
-    values = _shrink(variable)
+    values = _thin(variable)
     if "flag_colors" in variable.attrs:
         return _draw_classes(values, variable)
     finite = values[np.isfinite(values)]

@@ -64,6 +64,8 @@ def _open_dataset(group: Any) -> xr.Dataset:
     raw.attrs = without_conventions(raw.attrs)
     for name in raw.data_vars:
         raw[name] = unpack(raw[name])
+    for name in raw.coords:
+        raw[name].attrs.pop("_FillValue", None)
     return _add_grid_mapping(raw)
 
 

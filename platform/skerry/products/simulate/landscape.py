@@ -17,6 +17,8 @@ Mask = npt.NDArray[np.bool_]
 
 NODATA_CORNER = 0.12
 """Legs of the corner without data (the swath's edge), as a fraction of the side."""
+CLOUD_FRACTION = 0.08
+CIRRUS_FRACTION = 0.03
 SHADOW_SHIFT = 0.04
 """How far shadows fall from their clouds, as a fraction of the side."""
 
@@ -67,9 +69,9 @@ def make_landscape(size: int, seed: int, day: date) -> Landscape:
     radius = np.hypot((x - 0.30) / 1.5, y - 0.82) + 0.015 * _noise(size, 11, place)
     lake = radius < 0.10  # noqa: PLR2004 -- a tenth of the side
     sea = y < coast
-    cover = _noise(size, 7, weather)
-    cloud = cover > 0.62  # noqa: PLR2004 -- about a tenth of the scene
-    cirrus = (cover > 0.50) & ~cloud  # noqa: PLR2004
+    cover = _fractal(size, 5, weather)
+    cloud = cover > np.quantile(cover, 1 - CLOUD_FRACTION)
+    cirrus = (cover > np.quantile(cover, 1 - CLOUD_FRACTION - CIRRUS_FRACTION)) & ~cloud
     shift = max(1, round(SHADOW_SHIFT * size))
     shadow = np.roll(cloud, (-shift, shift), (0, 1)) & ~cloud & ~cirrus
     mouth = 0.7 + 0.05 * place.uniform(-1, 1)
@@ -82,7 +84,7 @@ def make_landscape(size: int, seed: int, day: date) -> Landscape:
         cirrus=cirrus,
         shadow=shadow,
         nodata=(1 - x) + y < NODATA_CORNER,
-        vegetation=np.clip(0.6 + 0.5 * _noise(size, 23, place), 0, 1),
+        vegetation=np.clip(0.6 + 0.9 * _fractal(size, 9, place), 0, 1),
         turbidity=turbidity,
         chlorophyll=chlorophyll,
     )
@@ -100,6 +102,13 @@ def _fill_sea(
     bloom = np.exp(-(((x - centre[0]) / 0.18) ** 2) - ((y - centre[1]) / 0.10) ** 2)
     chlorophyll = 2.0 + weather.uniform(8, 30) * bloom + 4.0 * plume
     return turbidity.astype(np.float32), chlorophyll.astype(np.float32)
+
+
+def _fractal(size: int, cells: int, generator: np.random.Generator) -> Field:
+    """Return noise of four octaves, between -1 and 1."""
+    octaves = range(4)
+    total = sum(0.5**one * _noise(size, cells * 2**one, generator) for one in octaves)
+    return np.asarray(total / sum(0.5**one for one in octaves), np.float32)
 
 
 def _noise(size: int, cells: int, generator: np.random.Generator) -> Field:

@@ -1,7 +1,8 @@
 """Water reflectance from what is in the water: a forward model, independent of any retrieval.
 
-``a = a_w + a_ph C + a_d T + a_g``, ``b_b = b_bw + b_bp T`` (T suspended matter in g m-3, taken
-equal in number to turbidity in FNU; C chlorophyll-a in mg m-3), ``u = b_b / (a + b_b)``,
+``a = a_w + a_ph C + a_d T + a_g``, ``b_b = b_bw + b_bp T + b_bph C`` (T suspended matter in
+g m-3, taken equal in number to turbidity in FNU; C chlorophyll-a in mg m-3),
+``u = b_b / (a + b_b)``,
 ``r = 0.0895 u + 0.1247 u^2`` (Lee et al. 2002, Applied Optics 41, 5755, equation 2), crossing the
 surface ``R_rs = 0.52 r / (1 - 1.7 r)`` (same, equation 1), ``rho_w = pi R_rs``.
 
@@ -65,6 +66,8 @@ NON_ALGAL_SLOPE = 0.0123
 PARTICLE_BACKSCATTERING_560 = 0.0110
 """b_bp at 560 nm in m2 g-1."""
 PARTICLE_EXPONENT = 0.7
+PHYTOPLANKTON_BACKSCATTERING = 0.0006
+"""b_bph in m2 mg-1, the same at all wavelengths."""
 WATER_BACKSCATTERING_500 = 0.00144
 """b_bw at 500 nm in m-1."""
 WATER_EXPONENT = 4.32
@@ -98,6 +101,7 @@ def model_reflectance(
     backscattering = (
         WATER_BACKSCATTERING_500 * (500 / wavelength) ** WATER_EXPONENT
         + PARTICLE_BACKSCATTERING_560 * (560 / wavelength) ** PARTICLE_EXPONENT * turbidity
+        + PHYTOPLANKTON_BACKSCATTERING * chlorophyll
     )
     ratio = backscattering / (absorption + backscattering)
     below = 0.0895 * ratio + 0.1247 * ratio**2

@@ -1,0 +1,168 @@
+import os
+import shutil
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from skerry.core.errors import InvalidInputError
+from skerry.products import files, open_product
+
+
+@pytest.fixture
+def copy(safe: Path, tmp_path: Path) -> Path:
+    """Return a copy of the simulated product whose files may be replaced, not changed in place."""
+    target = tmp_path / safe.name
+    shutil.copytree(safe, target, copy_function=os.link)
+    return target
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.unlink()
+    path.write_bytes(content)
+
+
+def _refused(path: Path) -> InvalidInputError:
+    with pytest.raises(InvalidInputError) as caught:
+        open_product(path)
+    assert caught.value.remedy
+    return caught.value
+
+
+def test_a_folder_that_is_no_product(tmp_path: Path) -> None:
+    (tmp_path / "holiday.txt").write_text("sea")
+    assert str(tmp_path) in _refused(tmp_path).what
+
+
+def test_a_file_that_is_no_archive(tmp_path: Path) -> None:
+    path = tmp_path / "notes.zip"
+    path.write_bytes(b"not a zip archive")
+    assert "notes.zip" in _refused(path).what
+
+
+def test_an_archive_without_product(tmp_path: Path) -> None:
+    path = tmp_path / "other.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "nothing")
+    assert "other.zip" in _refused(path).what
+
+
+def test_a_truncated_archive(safe_zip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cut.zip"
+    path.write_bytes(safe_zip.read_bytes()[:-1000])
+    assert "cut.zip" in _refused(path).what
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.999])
+def test_a_truncated_jp2_is_found_at_opening(copy: Path, keep: float) -> None:
+    band = next(copy.glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2"))
+    content = band.read_bytes()
+    _replace(band, content[: int(len(content) * keep)])
+    assert band.name in _refused(copy).what
+
+
+def test_a_truncated_jp2_inside_a_good_archive(copy: Path, tmp_path: Path) -> None:
+    band = next(copy.glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2"))
+    content = band.read_bytes()
+    _replace(band, content[: len(content) // 2])
+    path = tmp_path / "product.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for one in sorted(copy.rglob("*.*")):
+            if one.is_file():
+                archive.write(one, Path(copy.name, one.relative_to(copy)).as_posix())
+    assert band.name in _refused(path).what
+
+
+def test_a_jp2_that_breaks_after_opening_is_named_when_read(copy: Path) -> None:
+    tree = open_product(copy)
+    band = next(copy.glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2"))
+    _replace(band, band.read_bytes()[:3000])
+    with pytest.raises(InvalidInputError, match=band.name):
+        tree["measurements/reflectance/r10m"]["b04"].compute()
+
+
+def test_a_band_that_is_no_jp2(copy: Path) -> None:
+    band = next(copy.glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2"))
+    _replace(band, b"<html>Service temporarily unavailable</html>" * 10)
+    assert band.name in _refused(copy).what
+
+
+def test_a_band_of_another_size(copy: Path) -> None:
+    band = next(copy.glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2"))
+    other = next(copy.glob("GRANULE/*/IMG_DATA/R20m/*_B04_20m.jp2"))
+    _replace(band, other.read_bytes())
+    error = _refused(copy)
+    assert band.name in error.what
+    assert "(1, 300, 300)" in error.what
+
+
+def test_broken_metadata(copy: Path) -> None:
+    _replace(copy / "MTD_MSIL2A.xml", b"<broken>")
+    assert "MTD_MSIL2A.xml" in _refused(copy).what
+
+
+def test_metadata_without_a_needed_entry(copy: Path) -> None:
+    text = (copy / "MTD_MSIL2A.xml").read_text("utf-8").replace("PRODUCT_START_TIME", "OTHER")
+    _replace(copy / "MTD_MSIL2A.xml", text.encode())
+    assert "PRODUCT_START_TIME" in _refused(copy).what
+
+
+def test_entities_are_not_resolved(copy: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("2026-05-01T00:00:00Z")
+    text = (copy / "MTD_MSIL2A.xml").read_text("utf-8")
+    head, _, tail = text.partition("?>")
+    text = f'{head}?><!DOCTYPE x [<!ENTITY s SYSTEM "file://{secret}">]>{tail}'
+    start = text.index("<PRODUCT_START_TIME>") + len("<PRODUCT_START_TIME>")
+    text = text[:start] + "&s;" + text[text.index("</PRODUCT_START_TIME>") :]
+    _replace(copy / "MTD_MSIL2A.xml", text.encode())
+    _refused(copy)
+
+
+def test_a_missing_tile_document(copy: Path) -> None:
+    next(copy.glob("GRANULE/*/MTD_TL.xml")).unlink()
+    assert "MTD_TL.xml" in _refused(copy).what
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.txt", "/etc/evil.txt", "a/../../evil.txt", "C:/evil.txt"]
+)
+def test_archive_members_that_climb_out(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "climbing.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, "x")
+    error = _refused(path)
+    assert name in error.what
+    assert "climbs" in error.what
+
+
+def test_archive_members_that_are_links(tmp_path: Path) -> None:
+    path = tmp_path / "linking.zip"
+    link = zipfile.ZipInfo("product/link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    assert "product/link" in _refused(path).what
+
+
+def test_archives_that_inflate_past_the_ratio(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", bytes(files.RATIO_FROM_BYTES + 1))
+    assert "zeros" in _refused(path).what
+
+
+def test_archives_that_inflate_past_the_limit(safe_zip: Path) -> None:
+    with pytest.raises(InvalidInputError, match="inflates to"):
+        files.list_archive(safe_zip, max_bytes=10_000)
+
+
+def test_a_zarr_that_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "gr')
+    assert str(tmp_path) in _refused(tmp_path).what
+
+
+def test_a_zarr_without_arrays(tmp_path: Path) -> None:
+    (tmp_path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+    assert "holds no array" in _refused(tmp_path).what
