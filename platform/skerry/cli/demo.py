@@ -154,8 +154,9 @@ def _remove_demo(session: Session) -> None:
         if run["status"] in _ACTIVE:
             session.request("POST", f"production/runs/{run['id']}/cancel")
             wait_for_run(session, run["id"])
-    _forget(session, f"production/jobs/{NAME}", history="true")
+    # Products before histories: a history keeps the folders of products that are catalogued.
     _empty_collection(session, NAME)
+    _forget(session, f"production/jobs/{NAME}", history="true")
     for release in session.request("GET", "production/releases")["releases"]:
         if release["name"] == NAME:
             _forget(session, f"production/releases/{release['id']}")

@@ -163,6 +163,8 @@ def publish(
     import pystac
 
     check_name(output, what="output name")
+    drawn = [quicklook] if isinstance(quicklook, str) else []
+    gridded = _read_dataset(dataset, [*(variables or {}), *drawn])
     session = session or connect()
     records = _fetch_sources(session, derived_from)
     facts = _gather_facts(records, output, datetime)
@@ -171,7 +173,7 @@ def publish(
     if description:
         facts["description"] = description
     draft = Draft(
-        dataset=_prepare(dataset, variables or {}, facts),
+        dataset=_prepare(gridded, variables or {}, facts),
         output=output,
         facts=facts,
         quicklook=quicklook,
@@ -219,22 +221,27 @@ def _gather_facts(
     return facts
 
 
-def _prepare(
-    dataset: xr.Dataset | xr.DataArray,
-    variables: Mapping[str, Mapping[str, Any]],
-    facts: Mapping[str, Any],
-) -> xr.Dataset:
-    """Return the dataset with its variables' attributes and its own title."""
+def _read_dataset(dataset: xr.Dataset | xr.DataArray, named: Iterable[str]) -> xr.Dataset:
+    """Return a dataset, which must have the variables that were named."""
     import xarray as xr
 
     if isinstance(dataset, xr.DataArray):
         dataset = dataset.to_dataset(name=dataset.name or "data")
-    unknown = sorted(set(variables) - set(map(str, dataset.data_vars)))
+    unknown = sorted(set(named) - set(map(str, dataset.data_vars)))
     if unknown:
         raise InvalidInputError(
             f"The dataset has no variable {', '.join(map(repr, unknown))}.",
             remedy=f"Its variables are {', '.join(map(str, dataset.data_vars))}.",
         )
+    return dataset
+
+
+def _prepare(
+    dataset: xr.Dataset,
+    variables: Mapping[str, Mapping[str, Any]],
+    facts: Mapping[str, Any],
+) -> xr.Dataset:
+    """Return the dataset with its variables' attributes and its own title."""
     prepared = dataset.copy()
     for name, attributes in variables.items():
         prepared[name].attrs.update(attributes)

@@ -1,0 +1,192 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import rioxarray  # noqa: F401 - registers the accessor
+import xarray as xr
+from PIL import Image
+
+from skerry.client import publishing
+from skerry.client.login import Login
+from skerry.client.publishing import publish
+from skerry.client.session import Session
+from skerry.core.digests import digest_tree
+from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.products import open_product
+
+SOURCE: dict[str, Any] = {
+    "type": "Feature", "stac_version": "1.1.0", "id": "scene", "collection": "s2",
+    "geometry": {"type": "Point", "coordinates": [13.0, 54.0]}, "bbox": [13, 54, 13, 54],
+    "assets": {}, "links": [],
+    "properties": {
+        "datetime": "2026-05-01T10:06:01Z", "platform": "sentinel-2a", "grid:code": "MGRS-33UVV",
+        "skerry:simulated": True, "skerry:digest": "1e20aa",
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def session() -> Iterator[Session]:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=SOURCE))
+    with Session(Login(url="http://127.0.0.1:1", token="t"), transport=transport) as opened:
+        yield opened
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "runs" / "r1" / "2"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("SKERRY_RUN_FOLDER", str(folder))
+    monkeypatch.setenv("SKERRY_RUN", "r1")
+    monkeypatch.setenv("SKERRY_EPOCH", "2")
+    return folder
+
+
+def make_dataset() -> xr.Dataset:
+    values = np.linspace(0, 40, 64 * 48, dtype="float32").reshape(64, 48)
+    values[:5] = np.nan
+    turbidity = xr.DataArray(
+        values,
+        dims=("y", "x"),
+        coords={"y": 6_000_000 - 10 - 20.0 * np.arange(64), "x": 400_010 + 20.0 * np.arange(48)},
+        attrs={"units": "FNU", "long_name": "turbidity"},
+    )
+    return xr.Dataset({"turbidity": turbidity, "ndci": turbidity * 0}).rio.write_crs(32633)
+
+
+def list_names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+
+def test_a_run_stages_product_and_record(run_folder: Path, session: Session) -> None:
+    item = publish(
+        make_dataset(),
+        output="water",
+        title="Water",
+        description="What it is.",
+        quicklook="turbidity",
+        variables={"turbidity": {"valid_min": 0.0, "valid_max": 30.0, "colormap": "turbo"}},
+        derived_from=["s2/scene"],
+        session=session,
+    )
+    record = json.loads((run_folder / "outputs" / "water.json").read_text())
+    product = run_folder / "products" / "water"
+    properties = record["item"]["properties"]
+    assert record["output"] == "water"
+    assert record["digest"] == properties["skerry:digest"] == digest_tree(product)
+    assert properties["skerry:prefix"] == "runs/r1/2/products/water/"
+    assert properties["datetime"] == "2026-05-01T10:06:01Z"
+    assert properties["title"] == "Simulated: Water"
+    assert properties["skerry:simulated"] is True
+    assert properties["skerry:derived_from"] == ["s2/scene"]
+    assert (properties["grid:code"], properties["platform"]) == ("MGRS-33UVV", "sentinel-2a")
+    assert properties["proj:code"] == "EPSG:32633"
+    assert properties["proj:transform"] == [20.0, 0.0, 400000.0, 0.0, -20.0, 6000000.0]
+    assert properties["skerry:variables"]["turbidity"]["valid_max"] == 30.0
+    assert record["item"]["assets"]["product"]["href"] == ("runs/r1/2/products/water/product.zarr")
+    assert record["item"]["assets"]["product"]["file:checksum"] == digest_tree(
+        product / "product.zarr"
+    )
+    assert 13 < record["item"]["bbox"][0] < record["item"]["bbox"][2] < 15
+    assert item.id == "water"
+    assert list_names(run_folder / "products") == {"water"}
+    assert list_names(run_folder / "outputs") == {"water.json"}
+
+
+def test_the_staged_product_has_the_values(run_folder: Path, session: Session) -> None:
+    dataset = make_dataset()
+    publish(dataset.chunk(32), output="water", derived_from=["s2/scene"], session=session)
+    tree = open_product(run_folder / "products" / "water" / "product.zarr")
+    xr.testing.assert_equal(
+        tree.to_dataset()["turbidity"].drop_vars("spatial_ref"),
+        dataset["turbidity"].drop_vars("spatial_ref"),
+    )
+    assert tree.attrs["other_metadata"]["simulated"] is True
+
+
+def test_a_figure_can_be_the_quicklook(run_folder: Path, session: Session) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2, 1))
+    publish(
+        make_dataset(), output="water", quicklook=figure, derived_from=["s2/scene"],
+        session=session,
+    )  # fmt: skip
+    with Image.open(run_folder / "products" / "water" / "thumbnail.png") as picture:
+        assert picture.format == "PNG"
+
+
+def test_inputs_of_the_run_are_the_sources_unless_named(run_folder: Path, session: Session) -> None:
+    inputs = [{"collection": "s2", "item": "scene", "digest": "1e20aa"}]
+    (run_folder / "inputs.json").write_text(json.dumps(inputs))
+    item = publish(make_dataset()["turbidity"], output="water", session=session)
+    assert item.properties["skerry:derived_from"] == ["s2/scene"]
+    (link,) = item.get_links("derived_from")
+    assert link.href == "http://127.0.0.1:1/services/api/stac/collections/s2/items/scene"
+
+
+def test_an_output_is_published_once(run_folder: Path, session: Session) -> None:
+    publish(make_dataset(), output="water", derived_from=["s2/scene"], session=session)
+    before = digest_tree(run_folder)
+    with pytest.raises(ConflictError, match="'water'"):
+        publish(make_dataset(), output="water", derived_from=["s2/scene"], session=session)
+    assert digest_tree(run_folder) == before
+
+
+def test_what_a_call_left_that_did_not_finish_is_replaced(
+    run_folder: Path, session: Session
+) -> None:
+    stale = run_folder / "products" / "water"
+    stale.mkdir(parents=True)
+    (stale / "half").touch()
+    publish(make_dataset(), output="water", derived_from=["s2/scene"], session=session)
+    assert list_names(stale) == {"product.zarr", "thumbnail.png"}
+
+
+@pytest.mark.parametrize("step", ["digest_tree", "describe_item", "write_json"])
+def test_a_failure_never_leaves_a_record(
+    run_folder: Path, session: Session, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fail(*_arguments: Any, **_options: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(publishing, step, fail)
+    with pytest.raises(OSError, match="disk full"):
+        publish(make_dataset(), output="water", derived_from=["s2/scene"], session=session)
+    assert list_names(run_folder / "outputs") == set()
+    assert not [name for name in list_names(run_folder / "products") if name.endswith(".part")]
+
+
+def test_a_failure_while_writing_leaves_nothing(run_folder: Path, session: Session) -> None:
+    bad = make_dataset().drop_vars("spatial_ref")
+    with pytest.raises(InvalidInputError):
+        publish(bad, output="water", derived_from=["s2/scene"], session=session)
+    assert list_names(run_folder / "products") == set()
+
+
+@pytest.mark.usefixtures("run_folder")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"output": "../water", "derived_from": ["s2/scene"]}, "output name"),
+        ({"output": "water", "derived_from": []}, "no data time"),
+        ({"output": "water", "derived_from": ["nowhere"]}, "names no item"),
+        ({"output": "water", "datetime": "yesterday"}, "yesterday"),
+        ({"output": "water", "datetime": "2026-05-01T00:00:00Z", "variables": {"sst": {}}}, "sst"),
+        ({"output": "water", "datetime": "2026-05-01T00:00:00Z", "quicklook": "sst"}, "sst"),
+    ],
+)
+def test_bad_input_is_named(session: Session, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        publish(make_dataset(), session=session, **options)
+
+
+@pytest.mark.usefixtures("run_folder")
+def test_a_product_without_a_valid_pixel_is_refused(session: Session) -> None:
+    empty = make_dataset().where(False)
+    with pytest.raises(InvalidInputError, match="valid pixel"):
+        publish(empty, output="water", derived_from=["s2/scene"], session=session)
