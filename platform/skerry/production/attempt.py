@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from skerry.core.errors import ConflictError, SkerryError
+from skerry.core.errors import ConflictError, SkerryError, UnavailableError
 from skerry.core.time import format_time, utc_now
 from skerry.production.heartbeat import Heartbeat, Progress
 from skerry.production.manifest import EXECUTED, read_outputs, write_manifest, write_page
@@ -55,7 +55,8 @@ def _carry_out(order: AttemptOrder) -> None:
     )
     progress = Progress()
     _log(f"Attempt {order.epoch} of the run {order.run} begins.")
-    reporter.report(done=0, total=0, cell=None)
+    with contextlib.suppress(UnavailableError):  # the heartbeat will try again
+        reporter.report(done=0, total=0, cell=None)
     heartbeat = Heartbeat(reporter, progress, lambda reason: _give_up(order, reason))
     heartbeat.start()
     try:

@@ -6,7 +6,7 @@ ended attempt is refused; the same attempt asking twice gets the same answer.
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from skerry.catalog.collections import ensure_collection
@@ -38,6 +38,26 @@ class StagedOutput(BaseModel):
     output: str
     item: dict[str, Any]
     digest: str
+
+
+class Publication(BaseModel):
+    """Everything that an attempt publishes, and the manifest that vouches for it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    outputs: list[StagedOutput] = Field(max_length=100)
+    manifest: dict[str, Any]
+
+    def check(self, run_id: str, epoch: int) -> None:
+        """Refuse a manifest of another attempt, or one that lists other outputs."""
+        listed = [{"output": one.output, "digest": one.digest} for one in self.outputs]
+        expected = {"run": run_id, "epoch": epoch, "outputs": listed}
+        for name, value in expected.items():
+            if self.manifest.get(name) != value:
+                raise InvalidInputError(
+                    f"The manifest's {name} is {self.manifest.get(name)!r}, not {value!r}.",
+                    remedy="Publish with the manifest that the attempt wrote last.",
+                )
 
 
 def publish_outputs(

@@ -12,7 +12,7 @@ from skerry.core.scopes import Scope
 from skerry.production import epochs, files, jobs, releases, runs
 from skerry.production.occurrences import key_for_request
 from skerry.production.proposals import Proposal, propose_release
-from skerry.production.publishing import StagedOutput, list_published_prefixes, publish_outputs
+from skerry.production.publishing import Publication, list_published_prefixes, publish_outputs
 from skerry.services.identity import Identity, require
 from skerry.services.stores import Stores
 
@@ -50,13 +50,6 @@ class ProgressReport(_Body):
     done: int = Field(ge=0)
     total: int = Field(ge=0)
     cell: str | None = Field(default=None, max_length=500)
-
-
-class Publication(_Body):
-    """What an attempt publishes."""
-
-    outputs: list[StagedOutput] = Field(max_length=100)
-    manifest: dict[str, Any]
 
 
 def create_production_router(stores: Stores) -> APIRouter:
@@ -222,4 +215,5 @@ def _add_attempts(router: APIRouter, engine: Engine) -> None:
         """Publish an attempt's outputs, all or none; 409 when it is superseded."""
         with engine.begin() as connection:
             epochs.check_token(connection, run, epoch, who.token)
+            given.check(run, epoch)
             return publish_outputs(connection, run, epoch, given.outputs, by=who.name)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +14,6 @@ from skerry.core.digests import digest_tree
 LIMIT_S = 120.0
 
 _IMPORTS = """\
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -96,6 +94,11 @@ class Stage:
         else:
             assert answer.status_code == expect, answer.text
         return answer.json() if answer.content else None
+
+    def ask_with(self, token: str, method: str, path: str) -> httpx.Response:
+        """Send a request with another token."""
+        headers = {"Authorization": f"Bearer {token}"}
+        return self._client.request(method, path, headers=headers)
 
     def fetch(self, path: str) -> httpx.Response:
         """Return a whole response."""
@@ -251,8 +254,3 @@ def is_gone(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
-
-
-def make_gate(folder: Path, name: str) -> Path:
-    """Return a path that a notebook waits for."""
-    return folder / name

@@ -118,8 +118,14 @@ def test_only_the_runs_own_token_reports_and_publishes(alice: httpx.Client, api:
         ask(process, "GET", "runs", 403)
         claim(api, run)
         ask(process, "POST", f"runs/{run}/attempts/{epoch}/progress", 409, json=said)
-        body = {"outputs": [], "manifest": {}}
+        body: dict[str, Any] = {
+            "outputs": [],
+            "manifest": {"run": run, "epoch": epoch, "outputs": []},
+        }
         ask(process, "POST", f"runs/{run}/attempts/{epoch}/publish", 409, json=body)
+        problem = ask(process, "POST", f"runs/{run}/attempts/{epoch + 1}/publish", 422, json=body)
+        assert "manifest's epoch is 1, not 2" in problem["detail"]
+        body["manifest"]["epoch"] = epoch + 1
         ask(process, "POST", f"runs/{run}/attempts/{epoch + 1}/publish", 200, json=body)
 
 
