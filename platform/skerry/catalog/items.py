@@ -11,8 +11,10 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    bindparam,
     func,
     insert,
+    literal_column,
     select,
     update,
 )
@@ -31,6 +33,9 @@ from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.time import count_microseconds, format_time, from_microseconds, utc_now
 from skerry.storage.grants import check_write_grant
 from skerry.storage.objects import ObjectFolder, list_prefixes
+
+IS_CURRENT = items.c.status != literal_column("'superseded'")
+"""The condition of the index of current items; spelled out so that SQLite recognises it."""
 
 
 class Status(StrEnum):
@@ -224,7 +229,7 @@ def find_item(
     query = select_items().where(
         items.c.collection == collection,
         items.c.id == identifier,
-        items.c.status != Status.SUPERSEDED,
+        IS_CURRENT,
         is_visible(private=private),
     )
     row = connection.execute(query).first()
@@ -238,17 +243,8 @@ def item_version(
 
     The cheapest question there is: one indexed row without its document. For every tile.
     """
-    query = (
-        select(items.c.key, items.c.digest)
-        .select_from(items.join(collections, items.c.collection == collections.c.id))
-        .where(
-            items.c.collection == collection,
-            items.c.id == identifier,
-            items.c.status != Status.SUPERSEDED,
-            is_visible(private=private),
-        )
-    )
-    row = connection.execute(query).first()
+    names = {"collection": collection, "id": identifier}
+    row = connection.execute(_VERSION[private], names).first()
     return name_content(row.key, row.digest) if row else None
 
 
@@ -274,7 +270,19 @@ def is_visible(*, private: bool) -> ColumnElement[bool]:
     """Return the condition under which an asker sees an item."""
     if private:
         return items.c.key.is_not(None)
-    return and_(collections.c.public, items.c.status == Status.PUBLISHED)
+    shown = select(collections.c.id).where(collections.c.public)
+    return and_(items.c.collection.in_(shown), items.c.status == Status.PUBLISHED)
+
+
+_VERSION = {
+    private: select(items.c.key, items.c.digest).where(
+        items.c.collection == bindparam("collection"),
+        items.c.id == bindparam("id"),
+        IS_CURRENT,
+        is_visible(private=private),
+    )
+    for private in (True, False)
+}
 
 
 def read_item(row: Row[Any]) -> StoredItem:
@@ -305,9 +313,7 @@ def _find_output(connection: Connection, run: str, output: str | None) -> Stored
 def _supersede(connection: Connection, collection: str, identifier: str) -> int:
     """Mark the current version superseded; return the highest version there is, 0 for none."""
     same = and_(items.c.collection == collection, items.c.id == identifier)
-    current = connection.execute(
-        select(items.c.key).where(same, items.c.status != Status.SUPERSEDED)
-    ).scalar()
+    current = connection.execute(select(items.c.key).where(same, IS_CURRENT)).scalar()
     if current is not None:
         now = count_microseconds(utc_now())
         connection.execute(

@@ -11,16 +11,16 @@ from typing import Any
 import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from skerry.catalog.instants import HOUR_US, Span, parse_interval
-from skerry.catalog.items import Status, StoredItem, is_visible, read_item, select_items
+from skerry.catalog.items import IS_CURRENT, StoredItem, is_visible, read_item, select_items
 from skerry.catalog.places import Box, join_boxes, read_geometry, split_bbox
 from skerry.catalog.tables import items, items_index
 from skerry.core.errors import InvalidInputError
 
 LARGEST_PAGE = 1000
-_BATCH = 200
+_LARGE_AREA = 0.25 * 360 * 180  # square degrees
 
 
 @dataclass(frozen=True)
@@ -120,16 +120,14 @@ def _iterate(connection: Connection, query: SearchQuery, *, private: bool) -> Ge
     if query.area is not None:
         shapely.prepare(query.area)
     with connection.execute(_compile(query, private=private)) as rows:
-        for batch in rows.partitions(_BATCH):
+        for batch in rows.partitions(query.limit + 1):
             for row in batch:
                 if query.area is None or query.area.intersects(shape(row.document["geometry"])):
                     yield read_item(row)
 
 
 def _compile(query: SearchQuery, *, private: bool) -> Select[Any]:
-    statement = select_items().where(
-        items.c.status != Status.SUPERSEDED, is_visible(private=private)
-    )
+    statement = select_items().where(IS_CURRENT, is_visible(private=private))
     if query.collections is not None:
         statement = statement.where(items.c.collection.in_(query.collections))
     if query.ids is not None:
@@ -138,12 +136,26 @@ def _compile(query: SearchQuery, *, private: bool) -> Select[Any]:
         begins, ends = query.span
         statement = statement.where(items.c.begins <= ends, items.c.ends >= begins)
     if query.boxes:
-        statement = statement.where(items.c.key.in_(_select_candidates(query)))
+        statement = statement.where(_meets_boxes(query))
     if query.after is not None:
         begins, key = query.after
         earlier = or_(items.c.begins < begins, and_(items.c.begins == begins, items.c.key < key))
         statement = statement.where(earlier)
     return statement.order_by(items.c.begins.desc(), items.c.key.desc())
+
+
+def _meets_boxes(query: SearchQuery) -> ColumnElement[bool]:
+    """Return the condition on the index: found through it first, or looked up item by item.
+
+    A search of a large part of the world has too many candidates to sort them all; it goes
+    through the items newest first instead.
+    """
+    candidates = _select_candidates(query)
+    area = sum((east - west) * (north - south) for west, south, east, north in query.boxes)
+    if area < _LARGE_AREA:
+        return items.c.key.in_(candidates)
+    sides = items_index.c.id.in_((2 * items.c.key, 2 * items.c.key + 1))
+    return candidates.where(sides).correlate(items).exists()
 
 
 def _select_candidates(query: SearchQuery) -> Select[Any]:

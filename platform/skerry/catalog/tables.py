@@ -55,8 +55,8 @@ items = Table(
     ),
     Index(
         "ix_items_current",
-        "collection",
         "id",
+        "collection",
         unique=True,
         sqlite_where=text("status <> 'superseded'"),
     ),

@@ -145,6 +145,26 @@ class TestVerifier:
             _ask(f"{address}/hub/api", "t")
 
 
+def test_without_the_hub_nobody_is_told_that_the_token_is_bad(tmp_path: Path) -> None:
+    gone, hub_address = bind_free_port()
+    gone.close()
+    listening, url = bind_free_port()
+    access = make_hub_access("maps").model_copy(update={"api_url": f"{hub_address}/hub/api"})
+    settings = ServiceSettings(data=tmp_path, public_url=url, port=1)
+    app = create_application(settings, [_create_router()], "Test", prefix=MAPS_PREFIX, hub=access)
+    headers = {"Authorization": "Bearer t"}
+    with (
+        serve_in_thread(app, listening),
+        httpx.Client(base_url=f"{url}{MAPS_PREFIX}/", trust_env=False) as client,
+    ):
+        for path in ("private", "public"):
+            answer = client.get(path, headers=headers)
+            assert answer.status_code == 503
+            assert answer.json()["remedy"]
+        assert client.get("public").text == "nobody"
+        assert client.get("health").status_code == 200
+
+
 def test_only_the_header_carries_tokens(api: ServedApi, anonymous: httpx.Client) -> None:
     assert anonymous.get("platform/logs?token=alice-token").status_code == 401
     assert anonymous.get("stac/?token=wrong").status_code == 200

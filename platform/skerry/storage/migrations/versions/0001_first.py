@@ -82,7 +82,7 @@ def _create_catalog() -> None:
     op.create_index(
         "ix_items_current",
         "items",
-        ["collection", "id"],
+        ["id", "collection"],
         unique=True,
         sqlite_where=sa.text("status <> 'superseded'"),
     )
