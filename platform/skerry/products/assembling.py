@@ -12,13 +12,10 @@ from odc.geo.xr import xr_coords
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.files import ProductFiles
-from skerry.products.jp2 import Jp2Header, RasterWindows, check_jp2
+from skerry.products.jp2 import READ_PIXELS, Jp2Header, RasterWindows, check_jp2
 from skerry.products.mapping import Group, Kind, SensorMapping
 from skerry.products.packing import decode_numbers
 from skerry.products.safe_metadata import BANDS, SafeMetadata, read_metadata
-
-READ_PIXELS = 2048
-"""Edge of the windows read at once, about; a multiple of the file's own tiles."""
 
 
 def assemble(files: ProductFiles, mapping: SensorMapping) -> xr.DataTree:

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.grids import grid_of
+from skerry.products.grids import grid_of, north_up
 from skerry.products.packing import encode_values, packing_of
 from skerry.products.pyramid import Rule, rule_for
 
@@ -44,6 +44,9 @@ def write_cog(
     import rasterio
     from rasterio.shutil import copy
 
+    if variable.name is None:
+        variable = variable.rename("data")
+    variable = north_up(variable.to_dataset())[variable.name]
     grid = grid_of(variable)
     if grid is None or variable.dims != ("y", "x"):
         raise InvalidInputError(
@@ -66,7 +69,7 @@ def write_cog(
             if packing is not None:
                 sink.scales, sink.offsets = (packing["scale_factor"],), (packing["add_offset"],)
             sink.units = (str(variable.attrs.get("units", "")),)
-            sink.set_band_description(1, str(variable.name or "data"))
+            sink.set_band_description(1, str(variable.name))
             _write_strips(sink, variable, packing)
         mean = rule_for(variable) is Rule.MEAN
         copy(

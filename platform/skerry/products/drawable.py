@@ -25,8 +25,8 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
         Name to ``path`` (multiscale group and variable), ``long_name``, ``units``, ``valid_min``,
         ``valid_max``, ``colormap`` and, for classes, ``flag_values``, ``flag_meanings``,
         ``flag_colors``: the form of an item's ``skerry:variables``. A variable that several
-        groups have stands under its name for the finest resolution and nowhere else, except that
-        masks (``detector_footprint``, ``quality/mask``) never hide a measurement.
+        groups have stands for its finest resolution, and a measurement before anything else of
+        that name. Variables whose bits are flags are left out: no palette shows them.
     """
     found: dict[str, tuple[tuple[bool, float], dict[str, Any]]] = {}
     root = zarr.open_group(path, mode="r")
@@ -41,7 +41,9 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
         level: Any = group[finest["asset"]]
         for variable, array in level.arrays():
             rank = (auxiliary, step)
-            if array.ndim == 2 and (variable not in found or rank < found[variable][0]):  # noqa: PLR2004
+            if array.ndim != 2 or "flag_masks" in array.attrs:  # noqa: PLR2004 -- y, x
+                continue
+            if variable not in found or rank < found[variable][0]:
                 found[variable] = (rank, _describe(f"{name}/{variable}".lstrip("/"), array))
     return {name: entry for name, (_, entry) in found.items()}
 

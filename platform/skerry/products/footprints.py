@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from odc.geo.geobox import GeoBox
+from shapely import get_num_coordinates
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
@@ -16,6 +17,8 @@ from skerry.products.rasters import list_rasters
 
 SAMPLE_EDGE = 512
 """Longest side, in cells, of the mask whose outline is traced."""
+MOST_POINTS = 400
+"""Points that a footprint may have."""
 DIGITS = 6
 """Decimal digits of a degree: a tenth of a metre."""
 
@@ -23,8 +26,9 @@ DIGITS = 6
 def footprint(product: xr.DataTree | xr.Dataset) -> dict[str, Any]:
     """Return the outline of a product's valid data.
 
-    A cell counts when any of its pixels is valid, so the outline encloses all valid data; it is
-    simplified to within one cell.
+    A cell counts when any of its pixels is valid. The outline is simplified to within one cell,
+    and if it still has more than `MOST_POINTS` points (scattered gaps), gaps and parts are merged
+    until it has fewer.
 
     Parameters
     ----------
@@ -59,8 +63,7 @@ def footprint(product: xr.DataTree | xr.Dataset) -> dict[str, Any]:
             remedy="Check the masks and the area of interest.",
         )
     parts = [shape(one) for one, _ in shapes(valid, mask=valid > 0, transform=coarse.affine)]
-    outline = unary_union(parts).simplify(abs(coarse.affine.a), preserve_topology=True)
-    outline = _clip(outline, grid)
+    outline = _clip(_simplify(unary_union(parts), abs(coarse.affine.a)), grid)
     geographic = transform_geom(str(grid.crs), "EPSG:4326", mapping(outline), precision=DIGITS)
     return dict(geographic)
 
@@ -93,6 +96,17 @@ def _sample(data: xr.Dataset, grid: GeoBox) -> tuple[npt.NDArray[np.uint8], GeoB
         affine.a * factor, affine.b, affine.c, affine.d, affine.e * factor, affine.f
     )
     return mask, GeoBox(mask.shape, scaled, grid.crs)
+
+
+def _simplify(outline: BaseGeometry, step: float) -> BaseGeometry:
+    """Merge what lies close together, twice as far each time, until few points are left."""
+    simple = outline.simplify(step)
+    distance = step
+    while get_num_coordinates(simple) > MOST_POINTS:
+        simple = outline.buffer(distance, join_style="mitre").buffer(-distance, join_style="mitre")
+        simple = simple.simplify(distance)
+        distance *= 2
+    return simple
 
 
 def _clip(outline: BaseGeometry, grid: GeoBox) -> BaseGeometry:

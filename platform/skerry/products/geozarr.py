@@ -16,7 +16,7 @@ from zarr.storage import LocalStore
 
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products.conventions import describe_level, describe_multiscale
-from skerry.products.grids import grid_of
+from skerry.products.grids import grid_of, north_up
 from skerry.products.packing import encode_values, packing_of
 from skerry.products.pyramid import Rule, halve, list_levels, rule_for
 
@@ -88,9 +88,9 @@ def write_geozarr(
 
     Every group with rasters (dimensions ``y`` and ``x``, a coordinate reference system) becomes a
     multiscale group with the levels ``0``, ``1``, ... inside; other groups are written as they
-    are. Values that were read from packed integers are packed again the same way. Rows are
-    computed and written strip by strip, so memory stays bounded. The folder appears under its
-    name only when complete.
+    are. Values that were read from packed integers are packed again the same way; rows run from
+    north to south; coordinates of text are left out. Rows are computed and written strip by
+    strip, so memory stays bounded. The folder appears under its name only when complete.
 
     Parameters
     ----------
@@ -131,13 +131,20 @@ def _list_groups(
     product: xr.DataTree | xr.Dataset, leave_out: tuple[str, ...]
 ) -> dict[str, xr.Dataset]:
     if isinstance(product, xr.Dataset):
-        return {"": product}
+        return {"": _arrange(product)}
     skipped = tuple(f"{one.strip('/')}/" for one in leave_out)
     return {
-        node.path.strip("/"): node.to_dataset(inherit=False)
+        node.path.strip("/"): _arrange(node.to_dataset(inherit=False))
         for node in product.subtree
         if not f"{node.path.strip('/')}/".startswith(skipped or ("\0",))
     }
+
+
+def _arrange(data: xr.Dataset) -> xr.Dataset:
+    """Return the dataset north up, with rows and columns last."""
+    if {"y", "x"} <= set(data.dims):
+        return north_up(data).transpose(..., "y", "x")
+    return data
 
 
 def _write_store(
@@ -177,7 +184,14 @@ def _make_group(root: zarr.Group, name: str) -> zarr.Group:
 
 
 def _rasters(data: xr.Dataset) -> list[xr.DataArray]:
-    return [one for one in data.data_vars.values() if one.dims[-2:] == ("y", "x")]
+    found = [one for one in data.data_vars.values() if one.dims[-2:] == ("y", "x")]
+    for one in found:
+        if one.dtype.kind not in "iufb":
+            raise InvalidInputError(
+                f"The variable {one.name!r} holds {one.dtype}, which cannot be written.",
+                remedy="Turn it into numbers or leave it out.",
+            )
+    return found
 
 
 def _write_multiscale(
@@ -193,6 +207,9 @@ def _write_multiscale(
         _write_coordinates(place, data, level)
         for raster in rasters:
             raster.levels.append(_create_array(place, raster, level, chunk))
+    for one in data.data_vars.values():
+        if one.dims[-2:] != ("y", "x"):
+            _write_other(group["0"], one)
     for batch in _batch(rasters):
         _write_finest(batch, counter)
     for raster in rasters:
@@ -237,9 +254,14 @@ def _write_coordinates(place: zarr.Group, data: xr.Dataset, level: GeoBox) -> No
     for name, coordinate in data.coords.items():
         if name in {"x", "y", "spatial_ref"} or coordinate.dtype.kind not in "iufbM":
             continue
-        encoded = xr.conventions.encode_cf_variable(coordinate.variable.load(), name=name)
-        dims = tuple(str(one) for one in encoded.dims)
-        _put(place, str(name), np.asarray(encoded.values), dims, _plain(encoded.attrs))
+        _write_other(place, coordinate)
+
+
+def _write_other(place: Any, variable: xr.DataArray) -> None:
+    """Write a small variable that is no raster."""
+    encoded = xr.conventions.encode_cf_variable(variable.variable.load(), name=variable.name)
+    dims = tuple(str(one) for one in encoded.dims)
+    _put(place, str(variable.name), np.asarray(encoded.values), dims, _plain(encoded.attrs))
 
 
 def _put(

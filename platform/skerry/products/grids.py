@@ -6,6 +6,13 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 
+def north_up(data: xr.Dataset) -> xr.Dataset:
+    """Return the dataset with its northernmost row first."""
+    if "y" in data.coords and data.sizes.get("y", 0) > 1 and data["y"][0] < data["y"][-1]:
+        return data.isel(y=slice(None, None, -1))
+    return data
+
+
 def grid_of(data: xr.Dataset | xr.DataArray) -> GeoBox | None:
     """Return the grid of a dataset, or None if it is no georeferenced raster.
 

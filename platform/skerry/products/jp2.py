@@ -13,6 +13,9 @@ import numpy.typing as npt
 from skerry.core.errors import InvalidInputError
 from skerry.products.files import ProductFiles
 
+READ_PIXELS = 2048
+"""Edge of the windows computed at once, about; a multiple of what the file stores together."""
+
 _SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _SOC_SIZ = b"\xff\x4f\xff\x51"
 _EOC = b"\xff\xd9"

@@ -40,6 +40,8 @@ def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
     place = Path(path)
     if not place.exists():
         raise NotFoundError(f"There is no {place}.", remedy="Check the path.")
+    if place.is_file() and place.suffix.lower() != ".zip":
+        raise _unknown(place)
     if place.is_dir() and any((place / name).is_file() for name in ("zarr.json", ".zgroup")):
         from skerry.products.zarr_opening import open_zarr_product
 
@@ -57,7 +59,11 @@ def _open_files(place: Path) -> xr.DataTree:
         files = find_root(place, mapping.metadata["product"])
         if files is not None:
             return assemble(files, mapping)
-    raise InvalidInputError(
+    raise _unknown(place)
+
+
+def _unknown(place: Path) -> InvalidInputError:
+    return InvalidInputError(
         f"{place} is no product that Skerry knows.",
         remedy="Give a Sentinel-2 L2A SAFE (folder or zip), a GeoZarr or an EOPF Zarr.",
     )

@@ -10,6 +10,7 @@ from zarr.errors import GroupNotFoundError
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.conventions import without_conventions
+from skerry.products.jp2 import READ_PIXELS
 from skerry.products.packing import unpack
 
 
@@ -59,7 +60,10 @@ def _walk(group: zarr.Group, path: str, level: int) -> list[tuple[str, xr.Datase
 
 def _open_dataset(group: Any) -> xr.Dataset:
     raw = xr.open_dataset(
-        ZarrStore(group, mode="r"), chunks={}, mask_and_scale=False, decode_coords="all"
+        ZarrStore(group, mode="r"),
+        chunks=_choose_chunks(group),
+        mask_and_scale=False,
+        decode_coords="all",
     )
     raw.attrs = without_conventions(raw.attrs)
     for name in raw.data_vars:
@@ -67,6 +71,17 @@ def _open_dataset(group: Any) -> xr.Dataset:
     for name in raw.coords:
         raw[name].attrs.pop("_FillValue", None)
     return _add_grid_mapping(raw)
+
+
+def _choose_chunks(group: Any) -> dict[str, int]:
+    """Return chunks for computing: several stored chunks each, so that graphs stay small."""
+    stored = [one.chunks[-2:] for _, one in group.arrays() if one.ndim > 1]
+    if not stored:
+        return {}
+    return {
+        axis: size * max(1, READ_PIXELS // max(size, 1))
+        for axis, size in zip(("y", "x"), stored[0], strict=True)
+    }
 
 
 def _add_grid_mapping(data: xr.Dataset) -> xr.Dataset:

@@ -41,6 +41,12 @@ def test_a_file_that_is_no_archive(tmp_path: Path) -> None:
     assert "notes.zip" in _refused(path).what
 
 
+def test_a_file_of_another_format(tmp_path: Path) -> None:
+    path = tmp_path / "scene.tif"
+    path.write_bytes(b"II*\0")
+    assert "scene.tif is no product" in _refused(path).what
+
+
 def test_an_archive_without_product(tmp_path: Path) -> None:
     path = tmp_path / "other.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -244,6 +244,72 @@ def test_what_maps_can_draw_of_one_dataset(odd_dataset: xr.Dataset, tmp_path: Pa
     assert found["turbidity"] == {"path": "turbidity", "long_name": "turbidity", "units": "FNU"}
 
 
+def test_rows_run_from_north_to_south(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
+    write_geozarr(odd_dataset.isel(y=slice(None, None, -1)), tmp_path / "p.zarr")
+    assert zarr.open_group(tmp_path / "p.zarr", mode="r").attrs["spatial:transform"][4] == -20
+    back = open_product(tmp_path / "p.zarr")["turbidity"].compute()
+    xr.testing.assert_equal(back, odd_dataset["turbidity"])
+
+
+def test_dimensions_may_come_in_any_order(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
+    several = xr.concat([odd_dataset["turbidity"]] * 2, "time").transpose("y", "x", "time")
+    times = np.array(["2026-05-01", "2026-05-06"], "datetime64[ns]")
+    data = several.assign_coords(time=times).to_dataset(name="turbidity")
+    data["mean"] = ("time", np.array([1.5, 2.5]))
+    write_geozarr(data, tmp_path / "p.zarr")
+    back = open_product(tmp_path / "p.zarr").to_dataset().compute()
+    assert back["turbidity"].dims == ("time", "y", "x")
+    assert np.array_equal(back["time"], times)
+    assert back["mean"].to_numpy().tolist() == [1.5, 2.5]
+    np.testing.assert_array_equal(back["turbidity"][1], odd_dataset["turbidity"])
+
+
+def test_booleans_keep_their_type(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
+    data = odd_dataset[["turbidity"]] > 20
+    write_geozarr(data, tmp_path / "p.zarr")
+    back = open_product(tmp_path / "p.zarr")["turbidity"]
+    assert back.dtype == bool
+    assert np.array_equal(back, data["turbidity"])
+
+
+def test_text_is_no_raster(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="turbidity"):
+        write_geozarr(odd_dataset[["turbidity"]].astype(str), tmp_path / "p.zarr")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_graphs_of_large_products_stay_small(tmp_path: Path, odd_dataset: xr.Dataset) -> None:
+    write_geozarr(odd_dataset, tmp_path / "p.zarr", chunk=128)
+    assert open_product(tmp_path / "p.zarr")["turbidity"].chunks == ((1031,), (773,))
+
+
+def test_an_eopf_zarr_as_esa_writes_it(tmp_path: Path) -> None:
+    """Zarr 2, packing and reference system in the arrays' attributes."""
+    numbers = np.array([[0, 1000, 2000], [3000, 4000, 5000]], np.uint16)
+    attrs = {
+        "_ARRAY_DIMENSIONS": ["y", "x"], "add_offset": -0.1, "scale_factor": 0.0001,
+        "fill_value": 0, "proj:epsg": 32632, "units": "digital_counts",
+    }  # fmt: skip
+    path = tmp_path / "S2A_MSIL2A.zarr"
+    root = zarr.create_group(path, zarr_format=2, attributes={"stac_discovery": {"id": "S2A"}})
+    group = root.create_group("measurements").create_group("reflectance").create_group("r10m")
+    band = group.create_array("b04", shape=(2, 3), dtype="<u2", fill_value=0, attributes=attrs)
+    band[...] = numbers
+    for axis, values in {"y": [4_700_035, 4_700_025], "x": [699_965, 699_975, 699_985]}.items():
+        named = {"_ARRAY_DIMENSIONS": [axis]}
+        line = group.create_array(axis, shape=(len(values),), dtype="<i8", attributes=named)
+        line[...] = np.array(values)
+    tree = open_product(path)
+    assert tree.attrs["stac_discovery"]["id"] == "S2A"
+    data = tree["measurements/reflectance/r10m"].to_dataset()
+    assert np.isnan(data["b04"][0, 0])
+    assert data["b04"].to_numpy()[1].tolist() == pytest.approx([0.2, 0.3, 0.4])
+    write_geozarr(data[["b04"]], tmp_path / "ours.zarr")
+    written = zarr.open_group(tmp_path / "ours.zarr", mode="r").attrs
+    assert written["spatial:bbox"] == [699_960, 4_700_020, 699_990, 4_700_040]
+    assert written["proj:code"] == "EPSG:32632"
+
+
 def test_levels_past_the_coarsest_give_the_coarsest(written: Path) -> None:
     assert open_product(written, level=9)[R20M]["b04"].shape == (150, 150)
     assert open_product(written, level=9)["measurements/reflectance/r10m"]["b04"].shape == (

@@ -8,6 +8,7 @@ import rasterio
 import xarray as xr
 from PIL import Image
 from pyproj import Transformer
+from shapely import get_num_coordinates
 from shapely.geometry import Point, shape
 
 from skerry.core.errors import InvalidInputError
@@ -39,6 +40,21 @@ def test_a_datasets_footprint_covers_any_valid_variable(odd_dataset: xr.Dataset)
     outline = footprint(data)
     assert outline["type"] == "MultiPolygon"
     assert len(outline["coordinates"]) == 2
+
+
+def test_scattered_gaps_make_no_endless_footprint(odd_dataset: xr.Dataset) -> None:
+    generator = np.random.default_rng(1)
+    keep = xr.zeros_like(odd_dataset["turbidity"], dtype=bool)
+    for _ in range(3000):
+        row, column = generator.integers(0, 1030), generator.integers(0, 772)
+        keep[row : row + 4, column : column + 4] = True
+    values = xr.ones_like(odd_dataset["turbidity"]).where(keep)
+    outline = shape(footprint(values.to_dataset()))
+    assert outline.is_valid
+    assert get_num_coordinates(outline) <= 410
+    west, south, east, north = outline.bounds
+    assert (east - west) > 0.2
+    assert (north - south) > 0.17
 
 
 def test_no_valid_pixel_no_footprint(odd_dataset: xr.Dataset) -> None:
