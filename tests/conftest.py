@@ -1,10 +1,15 @@
-"""What every test run obeys: with `--complete`, nothing may be skipped, deselected or missing."""
+"""What every test run obeys, and the one real platform that a run's tests share.
+
+With `--complete`, nothing may be skipped, deselected or missing.
+"""
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.platform_process import RunningPlatform, start_platform
 
 ACCEPTANCE_LIST = Path(__file__).parent / "acceptance" / "required.txt"
 
@@ -33,6 +38,14 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     if collection_path.name.startswith("test_real_data") and not os.environ.get("SKERRY_REAL_DATA"):
         return True
     return None
+
+
+@pytest.fixture(scope="session")
+def running_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """Return a whole platform on a free port, its data folder empty at the session's start."""
+    platform = start_platform(tmp_path_factory.mktemp("platform") / "data")
+    yield platform
+    platform.stop()
 
 
 class Completeness:
