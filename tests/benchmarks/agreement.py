@@ -19,8 +19,9 @@ EQUAL = 0.99
 ZOOMS = (10, 11, 12, 13, 14)
 TILES_A_ZOOM = 5
 _FULL = 0.97  # a tile is taken when this share of its pixels has data
-_STEP = 1.5 / 255  # palettes have 255 or 256 steps: neighbours count as equal
-_COLOURS = (colormaps["viridis"](np.arange(1024) / 1023)[:, :3] * 255).round().astype(np.int32)
+# Two steps of a palette: one to round the value, one to tell our 255 colours from others' 256.
+_STEP = 2 / 255
+_COLOURS = (colormaps["viridis"](np.arange(256))[:, :3] * 255).round().astype(np.int32)
 
 Tile = tuple[int, int, int]
 Request = tuple[list[str], dict[str, str]]

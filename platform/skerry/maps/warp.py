@@ -102,9 +102,7 @@ def sample_tile(level: Level, grid: tuple[Plane, Plane], read: WindowReader) -> 
     row_range = _clip_range(rows, level.height)
     if col_range is None or row_range is None:
         return None
-    weights = _weights(len(cols))
-    pixel_cols = weights @ cols @ weights.T
-    pixel_rows = weights @ rows @ weights.T
+    pixel_cols, pixel_rows = _interpolate(cols), _interpolate(rows)
     inside = None
     if not (_all_within(cols, level.width) and _all_within(rows, level.height)):
         inside = (pixel_cols >= 0) & (pixel_cols < level.width)
@@ -141,16 +139,23 @@ def _all_within(numbers: Plane, size: int) -> bool:
     return bool(numbers.min() >= 0 and numbers.max() < size)
 
 
-@lru_cache(maxsize=2)
-def _weights(count: int) -> Plane:
-    """Return the matrix (256, count) that interpolates control points to pixel centres."""
-    position = (np.arange(TILE_SIZE) + 0.5) / TILE_SIZE * (count - 1)
-    left = position.astype(int)
-    matrix = np.zeros((TILE_SIZE, count))
-    pixels = np.arange(TILE_SIZE)
-    matrix[pixels, left] = 1 - (position - left)
-    matrix[pixels, left + 1] = position - left
-    return matrix
+def _interpolate(control: Plane) -> Plane:
+    """Return the bilinear surface (256, 256) at pixel centres of control points (n, n).
+
+    Plain arithmetic: a matrix product would wake the threads of the BLAS library, which fight
+    over the processors with the threads that draw.
+    """
+    wide = _stretch(np.ascontiguousarray(control.T))
+    return _stretch(np.ascontiguousarray(wide.T))
+
+
+def _stretch(control: Plane) -> Plane:
+    """Interpolate along the first axis: (n, m) to (256, m)."""
+    cell = TILE_SIZE // (len(control) - 1)
+    share = ((np.arange(cell) + 0.5) / cell)[None, :, None]
+    surface = np.diff(control, axis=0)[:, None, :] * share
+    surface += control[:-1, None, :]
+    return surface.reshape(TILE_SIZE, control.shape[1])
 
 
 def _transformer(crs: str) -> Any:
