@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker, SchemaError
-from jsonschema.exceptions import ValidationError, best_match
-
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import parse_day, parse_time
+from skerry.production.schemas import (
+    Draft202012Validator,
+    FormatChecker,
+    SchemaError,
+    ValidationError,
+    best_match,
+)
 
 _FORMATS = FormatChecker(formats=())
 

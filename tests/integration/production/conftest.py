@@ -15,7 +15,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         parts=["api", "worker", "hub"],
         extra_environment={"SKERRY_PAUSE_POINTS": "1"},
     )
+    stage = None
     try:
-        yield Stage(platform)
+        stage = Stage(platform)
+        yield stage
     finally:
+        if stage is not None:
+            stage.close()
         platform.stop()

@@ -86,6 +86,10 @@ class Stage:
         self.release = self.release_notebook("field", make_notebook())
         self.create_job("field")
 
+    def close(self) -> None:
+        """Close the connections to the api."""
+        self._client.close()
+
     def ask(self, method: str, path: str, expect: int | None = None, **content: Any) -> Any:
         """Send a request to the api as the owner and return its JSON."""
         answer = self._client.request(method, path, **content)
