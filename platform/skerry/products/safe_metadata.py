@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from lxml import etree
-
-from skerry.core.errors import InvalidInputError
 from skerry.core.time import format_time, parse_time
+from skerry.products.documents import Document
 from skerry.products.files import ProductFiles
+from skerry.products.safe_angles import Angles, read_angles
 
 BANDS = (
     "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12",
@@ -68,7 +65,7 @@ class SafeMetadata:
     quantification: dict[str, float]
     offsets: dict[str, float]
     grids: dict[int, TileGrid]
-    angles: "Angles"
+    angles: Angles
     simulated: bool
 
     def describe(self) -> dict[str, Any]:
@@ -104,35 +101,6 @@ class SafeMetadata:
         }
 
 
-@dataclass(frozen=True)
-class Angles:
-    """Sun and view angles in degrees on the 5 km grid; axis ``angle`` is zenith, azimuth.
-
-    Attributes
-    ----------
-    sun
-        ``(angle, y, x)``.
-    view
-        ``(band, detector, angle, y, x)``, bands in the order of `BANDS`; NaN where a detector
-        does not look.
-    detectors
-        Detector numbers.
-    mean_sun
-        ``(angle,)``.
-    mean_view
-        ``(band, angle)``.
-    step_m
-        Grid step.
-    """
-
-    sun: npt.NDArray[np.float32]
-    view: npt.NDArray[np.float32]
-    detectors: tuple[int, ...]
-    mean_sun: npt.NDArray[np.float32]
-    mean_view: npt.NDArray[np.float32]
-    step_m: float
-
-
 def read_metadata(files: ProductFiles, product: str, tile: str) -> SafeMetadata:
     """Read the product's and the tile's metadata documents.
 
@@ -148,8 +116,8 @@ def read_metadata(files: ProductFiles, product: str, tile: str) -> SafeMetadata:
     InvalidInputError
         If a document is not well formed or lacks an entry that reading needs.
     """
-    main = _Document(files, product)
-    granule = _Document(files, tile)
+    main = Document(files, product)
+    granule = Document(files, tile)
     baseline = _read_baseline(main)
     return SafeMetadata(
         product_id=main.text("PRODUCT_URI").removesuffix(".SAFE"),
@@ -169,59 +137,12 @@ def read_metadata(files: ProductFiles, product: str, tile: str) -> SafeMetadata:
         },
         offsets=_read_offsets(main, baseline),
         grids=_read_grids(granule),
-        angles=read_angles(granule),
+        angles=read_angles(granule, len(BANDS)),
         simulated=main.optional_text("SIMULATED") == "true",
     )
 
 
-class _Document:
-    """One XML document; entries are found by local name anywhere in it."""
-
-    def __init__(self, files: ProductFiles, name: str) -> None:
-        self.label = f"{name} in {files.path}"
-        # No entities, no network, no giant trees: the document comes from outside.
-        parser = etree.XMLParser(
-            resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False
-        )
-        try:
-            self.root = etree.fromstring(files.read_document(name), parser)
-        except etree.XMLSyntaxError as error:
-            raise self.refuse(f"is not well-formed XML ({error})") from error
-
-    def all(self, path: str) -> list[Any]:
-        return list(self.root.iterfind(f".//{path}"))
-
-    def optional_text(self, path: str) -> str | None:
-        found = self.root.find(f".//{path}")
-        return None if found is None or found.text is None else str(found.text).strip()
-
-    def text(self, path: str) -> str:
-        found = self.optional_text(path)
-        if not found:
-            raise self.refuse(f"lacks the entry {path}")
-        return found
-
-    def optional_number(self, path: str) -> float | None:
-        found = self.root.find(f".//{path}")
-        return None if found is None else self.parse_number(found)
-
-    def number(self, path: str) -> float:
-        self.text(path)
-        return self.parse_number(self.root.find(f".//{path}"))
-
-    def parse_number(self, element: Any) -> float:
-        try:
-            return float(element.text)
-        except (TypeError, ValueError):
-            raise self.refuse(f"has {element.text!r} in {element.tag}, no number") from None
-
-    def refuse(self, what: str) -> InvalidInputError:
-        return InvalidInputError(
-            f"{self.label} {what}.", remedy="Fetch the product again from its provider."
-        )
-
-
-def _read_baseline(main: _Document) -> tuple[int, int]:
+def _read_baseline(main: Document) -> tuple[int, int]:
     text = main.text("PROCESSING_BASELINE")
     major, _, minor = text.partition(".")
     if not (major.isdigit() and minor.isdigit()):
@@ -229,18 +150,18 @@ def _read_baseline(main: _Document) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _read_tile(granule: _Document) -> str:
+def _read_tile(granule: Document) -> str:
     parts = granule.text("TILE_ID").split("_")
     return next((one for one in parts if len(one) == 6 and one[0] == "T"), "T00AAA")  # noqa: PLR2004 -- T33UVV
 
 
-def _read_ring(main: _Document) -> list[list[float]]:
+def _read_ring(main: Document) -> list[list[float]]:
     values = [float(one) for one in main.text("EXT_POS_LIST").split()]
     ring = [[x, y] for y, x in zip(values[0::2], values[1::2], strict=True)]
     return ring if ring[0] == ring[-1] else [*ring, ring[0]]
 
 
-def _read_offsets(main: _Document, baseline: tuple[int, int]) -> dict[str, float]:
+def _read_offsets(main: Document, baseline: tuple[int, int]) -> dict[str, float]:
     names = {
         one.get("bandId"): f"B{one.get('physicalBand', '').removeprefix('B').rjust(2, '0')}"
         for one in main.all("Spectral_Information[@physicalBand]")
@@ -257,7 +178,7 @@ def _read_offsets(main: _Document, baseline: tuple[int, int]) -> dict[str, float
     return {band: found.get(band, 0.0) for band in BANDS}
 
 
-def _read_grids(granule: _Document) -> dict[int, TileGrid]:
+def _read_grids(granule: Document) -> dict[int, TileGrid]:
     corners = {one.get("resolution"): one for one in granule.all("Geoposition")}
     grids = {}
     for size in granule.all("Size"):
@@ -271,38 +192,3 @@ def _read_grids(granule: _Document) -> dict[int, TileGrid]:
     if not grids:
         raise granule.refuse("lacks the tile's size and position")
     return grids
-
-
-def read_angles(granule: _Document) -> Angles:
-    """Read the sun and view angle grids of a tile's metadata."""
-    sun_grid = granule.root.find(".//Sun_Angles_Grid")
-    if sun_grid is None:
-        raise granule.refuse("lacks Sun_Angles_Grid")
-    sun = _read_pair(sun_grid)
-    views = granule.all("Viewing_Incidence_Angles_Grids")
-    detectors = tuple(sorted({int(one.get("detectorId")) for one in views}))
-    view = np.full((len(BANDS), len(detectors), *sun.shape), np.nan, np.float32)
-    for one in views:
-        view[int(one.get("bandId")), detectors.index(int(one.get("detectorId")))] = _read_pair(one)
-    mean_view = np.full((len(BANDS), 2), np.nan, np.float32)
-    for one in granule.all("Mean_Viewing_Incidence_Angle"):
-        mean_view[int(one.get("bandId"))] = _read_mean(granule, one)
-    mean_sun = _read_mean(granule, granule.root.find(".//Mean_Sun_Angle"))
-    step = granule.parse_number(sun_grid.find("Zenith/COL_STEP"))
-    return Angles(sun, view, detectors, mean_sun, mean_view, step)
-
-
-def _read_pair(grid: Any) -> npt.NDArray[np.float32]:
-    return np.stack(
-        [
-            np.array([row.text.split() for row in grid.iterfind(f"{name}/Values_List/VALUES")])
-            for name in ("Zenith", "Azimuth")
-        ]
-    ).astype(np.float32)
-
-
-def _read_mean(granule: _Document, angle: Any) -> npt.NDArray[np.float32]:
-    return np.array(
-        [granule.parse_number(angle.find(f"{name}_ANGLE")) for name in ("ZENITH", "AZIMUTH")],
-        np.float32,
-    )

@@ -1,10 +1,8 @@
-"""The SAFE container of a simulated product: files, folders and metadata documents."""
+"""The files of a simulated product, in SAFE form."""
 
 import shutil
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
@@ -14,57 +12,9 @@ from PIL import Image
 
 from skerry.products.quicklook import BRIGHTEST, GAMMA, write_caption
 from skerry.products.safe_metadata import BANDS
+from skerry.products.simulate.documents import write_documents
 from skerry.products.simulate.landscape import Landscape
-from skerry.products.simulate.optics import BAND_OPTICS
-
-LEFT_M = 399_960
-TOP_M = 6_000_000
-EPSG = 32633
-BASELINE = "05.11"
-RELATIVE_ORBIT = 22
-ABSOLUTE_ORBIT = 50_000
-ANGLE_NODES = 3
-
-
-@dataclass(frozen=True)
-class SafeNames:
-    """The names in a product, all from moment and tile."""
-
-    moment: datetime
-    tile: str
-
-    @property
-    def sensed(self) -> str:
-        """The time of sensing as names write it."""
-        return f"{self.moment:%Y%m%dT%H%M%S}"
-
-    @property
-    def generated(self) -> datetime:
-        """A plausible time of processing; the real one would change the bytes."""
-        return self.moment + timedelta(hours=3, minutes=38, seconds=59)
-
-    @property
-    def product(self) -> str:
-        """The product's folder."""
-        baseline = BASELINE.replace(".", "")
-        return (
-            f"S2A_MSIL2A_{self.sensed}_N{baseline}_R{RELATIVE_ORBIT:03d}_{self.tile}_"
-            f"{self.generated:%Y%m%dT%H%M%S}_SIM.SAFE"
-        )
-
-    @property
-    def granule(self) -> str:
-        """The granule's folder."""
-        return f"L2A_{self.tile}_A{ABSOLUTE_ORBIT:06d}_{self.sensed}"
-
-    def image(self, what: str, resolution: int) -> str:
-        """Return the path of one image below the product, without ``.jp2``."""
-        folder = f"GRANULE/{self.granule}/IMG_DATA/R{resolution}m"
-        return f"{folder}/{self.tile}_{self.sensed}_{what}_{resolution}m"
-
-    def mask(self, what: str) -> str:
-        """Return the path of one quality file below the product."""
-        return f"GRANULE/{self.granule}/QI_DATA/MSK_{what}"
+from skerry.products.simulate.naming import EPSG, LEFT_M, TOP_M, SafeNames
 
 
 @dataclass(frozen=True)
@@ -97,7 +47,8 @@ def write_safe(
             images.append(names.image(what, resolution))
     _write_masks(root, names, rendered)
     _write_preview(root, names, rendered[60])
-    _write_documents(root, names, rendered, images, landscape)
+    edges = {resolution: files.classes.shape[0] for resolution, files in rendered.items()}
+    write_documents(root, names, edges, images, landscape)
 
 
 def _write_jp2(path: Path, values: npt.NDArray[Any], resolution: int) -> None:
@@ -150,106 +101,3 @@ def _write_preview(root: Path, names: SafeNames, files: ResolutionFiles) -> None
     planes = np.moveaxis(np.asarray(opaque), -1, 0)
     _write_jp2(folder / f"{names.tile}_{names.sensed}_PVI.jp2", planes, 320)
     opaque.save(root / f"{names.product.removesuffix('.SAFE')}-ql.jpg", quality=85)
-
-
-def _write_documents(
-    root: Path,
-    names: SafeNames,
-    rendered: dict[int, ResolutionFiles],
-    images: list[str],
-    landscape: Landscape,
-) -> None:
-    values = {
-        "product": names.product,
-        "granule": names.granule,
-        "tile": names.tile,
-        "tile_code": names.tile.removeprefix("T"),
-        "moment": f"{names.moment:%Y-%m-%dT%H:%M:%S}.000Z",
-        "generated": f"{names.generated:%Y-%m-%dT%H:%M:%S}.000000Z",
-        "sensed": names.sensed,
-        "baseline": BASELINE,
-        "orbit": str(RELATIVE_ORBIT),
-        "epsg": str(EPSG),
-        "cloud": f"{100 * float((landscape.cloud | landscape.cirrus).mean()):.6f}",
-        "nodata": f"{100 * float(landscape.nodata.mean()):.6f}",
-        "images": "\n".join(f"<IMAGE_FILE>{one}</IMAGE_FILE>" for one in images),
-        "offsets": _each_band('<BOA_ADD_OFFSET band_id="{id}">-1000</BOA_ADD_OFFSET>'),
-        "spectral": _each_band(
-            '<Spectral_Information bandId="{id}" physicalBand="{physical}"><Wavelength>'
-            '<CENTRAL unit="nm">{nm}</CENTRAL></Wavelength></Spectral_Information>'
-        ),
-        "ring": _ring(rendered[10].classes.shape[0]),
-        **_describe_grids(rendered),
-        **_describe_angles(),
-    }
-    template = Path(__file__).parent / "templates"
-    for name, place in {
-        "MTD_MSIL2A.xml": "MTD_MSIL2A.xml",
-        "manifest.safe": "manifest.safe",
-        "MTD_TL.xml": f"GRANULE/{names.granule}/MTD_TL.xml",
-        "MTD_DS.xml": f"DATASTRIP/DS_SIMU_{names.sensed}/MTD_DS.xml",
-    }.items():
-        (root / place).parent.mkdir(parents=True, exist_ok=True)
-        text = Template((template / name).read_text("utf-8")).substitute(values)
-        (root / place).write_text(text, "utf-8")
-
-
-def _each_band(pattern: str) -> str:
-    return "\n".join(
-        pattern.format(
-            id=number,
-            physical=f"B{band[1:].lstrip('0')}",
-            nm=BAND_OPTICS[band].wavelength_nm if band in BAND_OPTICS else 1373.5,
-        )
-        for number, band in enumerate(BANDS)
-    )
-
-
-def _ring(size: int) -> str:
-    from pyproj import Transformer
-
-    side = 10 * size
-    corners = [(0, 0), (side, 0), (side, -side), (0, -side), (0, 0)]
-    transformer = Transformer.from_crs(EPSG, 4326, always_xy=True)
-    points = [transformer.transform(LEFT_M + east, TOP_M + north) for east, north in corners]
-    return " ".join(f"{latitude:.9f} {longitude:.9f}" for longitude, latitude in points)
-
-
-def _describe_grids(rendered: dict[int, ResolutionFiles]) -> dict[str, str]:
-    sizes = [
-        f'<Size resolution="{resolution}"><NROWS>{files.classes.shape[0]}</NROWS>'
-        f"<NCOLS>{files.classes.shape[1]}</NCOLS></Size>"
-        for resolution, files in rendered.items()
-    ]
-    corners = [
-        f'<Geoposition resolution="{resolution}"><ULX>{LEFT_M}</ULX><ULY>{TOP_M}</ULY>'
-        f"<XDIM>{resolution}</XDIM><YDIM>-{resolution}</YDIM></Geoposition>"
-        for resolution in rendered
-    ]
-    return {"grids": "\n".join(sizes + corners)}
-
-
-def _describe_angles() -> dict[str, str]:
-    def grid(zenith: float, azimuth: float) -> str:
-        parts = []
-        for name, value in (("Zenith", zenith), ("Azimuth", azimuth)):
-            row = " ".join([f"{value:.4f}"] * ANGLE_NODES)
-            rows = "".join(f"<VALUES>{row}</VALUES>" for _ in range(ANGLE_NODES))
-            parts.append(
-                f'<{name}><COL_STEP unit="m">5000</COL_STEP><ROW_STEP unit="m">5000</ROW_STEP>'
-                f"<Values_List>{rows}</Values_List></{name}>"
-            )
-        return "".join(parts)
-
-    views = "\n".join(
-        f'<Viewing_Incidence_Angles_Grids bandId="{number}" detectorId="6">{grid(4.2, 105.0)}'
-        "</Viewing_Incidence_Angles_Grids>"
-        for number in range(len(BANDS))
-    )
-    means = "\n".join(
-        f'<Mean_Viewing_Incidence_Angle bandId="{number}"><ZENITH_ANGLE unit="deg">4.2'
-        '</ZENITH_ANGLE><AZIMUTH_ANGLE unit="deg">105.0</AZIMUTH_ANGLE>'
-        "</Mean_Viewing_Incidence_Angle>"
-        for number in range(len(BANDS))
-    )
-    return {"sun": grid(39.5, 162.0), "views": views, "mean_views": means}

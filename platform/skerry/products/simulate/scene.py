@@ -11,8 +11,9 @@ import numpy.typing as npt
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.time import parse_day
 from skerry.products.simulate.landscape import Landscape, make_landscape
+from skerry.products.simulate.naming import SafeNames
 from skerry.products.simulate.optics import BAND_OPTICS, model_reflectance
-from skerry.products.simulate.safe import ResolutionFiles, SafeNames, write_safe
+from skerry.products.simulate.safe import ResolutionFiles, write_safe
 
 DEFAULT_SIZE = 1098
 """Pixels of the 10 m grid: a tenth of a real tile's side."""
