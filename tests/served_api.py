@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from tests.platform_process import wait_until
 
 from skerry.core.scopes import ADMIN, RUN, Scope
 from skerry.core.settings import API_PREFIX, ServiceSettings
@@ -96,6 +97,13 @@ def serve_in_thread(app: FastAPI, listening: socket.socket) -> Iterator[None]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
+    wait_until(
+        lambda: server.started or not thread.is_alive(),
+        30,
+        "the application has started",
+        every_s=0.01,
+    )
+    assert server.started
     yield
     server.should_exit = True
     thread.join(timeout=30)

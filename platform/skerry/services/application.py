@@ -15,6 +15,8 @@ from skerry.services.identity import Verifier, anyone
 from skerry.services.login import HubLogin, create_login_router
 from skerry.services.problems import add_problem_handlers
 
+_LARGEST_BODY = 128 << 20  # a proposal with wheels; data never come this way
+
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -64,7 +66,7 @@ def create_application(
     verifier = verifier or HubVerifier(hub.api_url)
     app = FastAPI(
         title=title, version=skerry.__version__, openapi_url=None, docs_url=None, redoc_url=None,
-        lifespan=_combine(verifier, lifespan),
+        lifespan=_combine(verifier, lifespan), max_body_size=_LARGEST_BODY,
     )  # fmt: skip
     login = HubLogin(hub, prefix, secure=settings.public_url.startswith("https:"))
     app.state.settings = settings

@@ -1,13 +1,20 @@
 """The STAC API over HTTP: valid, navigable by pystac-client, private unless made public."""
 
+import http.client
+from contextlib import closing
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pystac_client
 import pytest
 import stac_pydantic.api
-from tests.served_api import ServedApi
+from tests.served_api import ServedApi, serve_api
 from tests.stac_documents import make_collection, make_item, write_bytes
+
+from skerry.catalog.deletions import delete_item
+from skerry.storage.database import database_url, open_database
 
 PUBLIC_PATHS = (
     "openapi.json",
@@ -243,3 +250,25 @@ def test_addresses_come_from_the_settings_not_from_the_request(
     text = anonymous.get("stac/", headers={"Host": "evil.example", "X-Forwarded-Host": "e"}).text
     assert "evil.example" not in text
     assert api.prefix in text
+
+
+def test_a_crash_between_record_and_bytes_is_made_good_at_the_next_start(tmp_path: Path) -> None:
+    with serve_api(tmp_path / "data") as api, api.client("alice-token") as alice:
+        alice.put("stac/collections/lakes", json=make_collection())
+        prefix = register(alice, api, make_item()).json()["properties"]["skerry:prefix"]
+        engine = open_database(database_url(api.data.database))
+        with engine.begin() as connection:
+            delete_item(connection, "lakes", "scene", owner="alice")
+        engine.dispose()
+        assert (api.data.objects / prefix).exists()
+    with serve_api(tmp_path / "data") as api:
+        assert not (api.data.objects / prefix).exists()
+
+
+def test_an_endless_body_is_refused_before_it_is_read(api: ServedApi) -> None:
+    port = urlsplit(api.url).port
+    headers = {"Content-Length": str(10**12), "Authorization": "Bearer alice-token"}
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request("PUT", "/services/api/stac/collections/lakes", headers=headers)
+        with connection.getresponse() as answer:
+            assert answer.status == 413
