@@ -14,6 +14,7 @@ from skerry.core.digests import digest_tree
 LIMIT_S = 120.0
 
 _IMPORTS = """\
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
