@@ -11,7 +11,7 @@ from zarr.storage import LocalStore
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products.conventions import describe_level
 from skerry.products.grids import grid_of, north_up
-from skerry.products.levels import CHUNK, Counter, Progress, list_rasters, write_multiscale
+from skerry.products.levels import CHUNK, Counter, Progress, raster_variables, write_multiscale
 from skerry.products.zarr_attributes import plain
 
 
@@ -101,7 +101,7 @@ def _write_store(
     root = zarr.create_group(store=store, zarr_format=3)
     counter = Counter(progress)
     counter.total = sum(
-        int(one.size) * 4 // 3 for name in grids for one in list_rasters(groups[name])
+        int(one.size) * 4 // 3 for name in grids for one in raster_variables(groups[name])
     )
     for name, data in groups.items():
         if name in grids:
