@@ -1,0 +1,54 @@
+"""What rio-tiler's GeoZarr `GroupReader` sees in a store, as JSON on standard output.
+
+Runs in the peers' environment. Usage: python describe_geozarr.py STORE
+"""
+
+import json
+import sys
+import warnings
+from typing import Any
+
+import zarr
+from rasterio.transform import array_bounds
+from rio_tiler.errors import RioTilerExperimentalWarning
+
+warnings.simplefilter("error")
+warnings.filterwarnings(
+    "ignore", message="This module is experimental", category=RioTilerExperimentalWarning
+)
+
+
+def describe(level: dict[str, Any]) -> dict[str, Any]:
+    """Return one array of one level."""
+    return {
+        "crs": level["crs"].to_string(),
+        "shape": [level["height"], level["width"]],
+        "transform": list(level["transform"])[:6],
+        "bounds": list(array_bounds(level["height"], level["width"], level["transform"])),
+    }
+
+
+def main(path: str) -> None:
+    from rio_tiler.experimental.zarr import GroupReader
+
+    root = zarr.open_group(path, mode="r")
+    groups: dict[str, Any] = {}
+    with GroupReader(input=root) as whole:
+        for variable in whole.list_variables():
+            group = variable["group"] or ""
+            arrays = whole.get_group_metadata(group or None)["arrays"]
+            groups.setdefault(group, {"multiscale": variable["multiscale"], "variables": {}})
+            groups[group]["variables"][variable["name"]] = [
+                describe(level) for level in arrays[variable["name"]]
+            ]
+    for name, found in groups.items():
+        with GroupReader(input=root[name] if name else root) as reader:
+            found["crs"] = reader.crs.to_string()
+            found["bounds"] = list(reader.bounds)
+            found["transform"] = list(reader.transform)[:6]
+            found["zooms"] = [reader.minzoom, reader.maxzoom]
+    json.dump(groups, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
