@@ -162,6 +162,6 @@ def _open_workflows(url: str) -> Engine:
         connection.execute("PRAGMA foreign_keys = ON")
         if sqlite3.sqlite_version_info < _HAS_SUBSEC:
             # DBOS asks for unixepoch('subsec'), which older SQLite answers with NULL.
-            connection.create_function("unixepoch", 1, lambda _modifier: time.time())
+            connection.create_function("unixepoch", 1, lambda _modifier: round(time.time(), 3))
 
     return engine

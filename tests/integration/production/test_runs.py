@@ -175,17 +175,18 @@ def test_what_the_workflow_engine_keeps_is_plain_json(stage: Stage) -> None:
     run = stage.start()
     stage.wait_for(run, "succeeded", "failed")
     workflows = sqlite3.connect(stage.platform.data / "state" / "workflows.sqlite", timeout=30)
-    kept = workflows.execute(
-        "SELECT inputs, serialization, created_at FROM workflow_status WHERE workflow_uuid = ?",
+    inputs, serialization, created = workflows.execute(
+        "SELECT workflow_input.inputs, serialization, created_at FROM workflow_status"
+        " JOIN workflow_input USING (workflow_uuid) WHERE workflow_uuid = ?",
         (run,),
     ).fetchone()
     outputs = workflows.execute(
         "SELECT output FROM operation_outputs WHERE workflow_uuid = ? ORDER BY function_id", (run,)
     ).fetchall()
     workflows.close()
-    assert json.loads(kept[0]) == {"positionalArgs": [run, 0], "namedArgs": {}}
-    assert kept[1] == "portable_json"
-    assert kept[2] is not None
+    assert json.loads(inputs) == {"positionalArgs": [run, 0], "namedArgs": {}}
+    assert serialization == "portable_json"
+    assert created is not None
     assert json.loads(outputs[0][0])["status"] == "published"
 
 
