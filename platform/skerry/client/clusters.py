@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from skerry.client.session import Session, connect
-from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError
+from skerry.core.errors import InvalidInputError, UnavailableError
 from skerry.core.settings import GATEWAY_PREFIX, default_data_folder
 from skerry.storage.layout import DataFolder
 
@@ -59,8 +60,10 @@ def cluster(
         client = _make_client(started)
         client.wait_for_workers(workers, timeout=wait_seconds)
     except BaseException as error:
-        (client or started).close()
-        if isinstance(error, SkerryError) or not isinstance(error, Exception):
+        if client is not None:
+            client.close()  # type: ignore[no-untyped-call]
+        _end(started)
+        if not isinstance(error, Exception):
             raise
         raise UnavailableError(
             f"The Dask gateway gave no {workers} workers in {wait_seconds:.0f} s ({error}).",
@@ -75,19 +78,36 @@ def _start(session: Session) -> Any:
     from dask_gateway.auth import JupyterHubAuth
 
     address = os.environ.get("DASK_GATEWAY__ADDRESS") or f"{session.url}{GATEWAY_PREFIX}"
+    # Made in two steps, so that what a failing start leaves can be ended.
+    started = GatewayCluster.__new__(GatewayCluster)
     try:
-        return GatewayCluster(
+        started.__init__(
             address=address,
             proxy_address=_find_proxy(session),
             auth=JupyterHubAuth(api_token=session.token),
         )
-    except SkerryError:
-        raise
-    except Exception as error:
+    except BaseException as error:
+        _end(started)
+        if not isinstance(error, Exception):
+            raise
         raise UnavailableError(
             f"The Dask gateway at {address} starts no cluster ({type(error).__name__}: {error}).",
             remedy=_REMEDY,
         ) from error
+    return started
+
+
+def _end(started: Any) -> None:
+    """End a cluster and its connection to the gateway, whatever state they are in."""
+    gateway = getattr(started, "gateway", None)
+    if gateway is None:
+        return
+    started.close()
+    # dask-gateway 2026.3.0 closes once more when collected, and fails when its event loop has
+    # stopped by then; without a runner it passes.
+    with suppress(RuntimeError):
+        gateway.close()
+    vars(gateway).pop("_loop_runner", None)
 
 
 def _find_proxy(session: Session) -> str | None:
@@ -116,7 +136,7 @@ def _make_client(started: Any) -> Client:
         def close(self, *arguments: Any, **options: Any) -> Any:
             """Close the client, then end the cluster."""
             closed = super().close(*arguments, **options)  # type: ignore[no-untyped-call]
-            started.close()
+            _end(started)
             return closed
 
     return ClusterClient(  # type: ignore[no-untyped-call]

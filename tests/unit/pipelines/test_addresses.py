@@ -13,7 +13,7 @@ from skerry.core.errors import InvalidInputError, UnavailableError
         "192.168.1.1",
         "169.254.169.254",
         "100.64.0.1",
-        "0.0.0.0",  # noqa: S104
+        "0.0.0.0",
         "224.0.0.1",
         "::1",
         "fe80::1%eth0",

@@ -1,0 +1,57 @@
+"""Clusters on the real gateway."""
+
+import time
+
+import dask.array
+import pytest
+from tests.platform_process import RunningPlatform, wait_until
+
+import skerry
+from skerry.client import Session
+from skerry.client.login import Login
+from skerry.core.errors import InvalidInputError, UnavailableError
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+def count_clusters(platform: RunningPlatform) -> int:
+    client = platform.http(platform.token)
+    headers = {"Authorization": f"jupyterhub {platform.token}"}
+    answer = client.get("/services/dask-gateway/api/v1/clusters/", headers=headers)
+    states = answer.raise_for_status().json().values()
+    return sum(one["status"] not in ("STOPPING", "STOPPED", "FAILED") for one in states)
+
+
+def test_a_cluster_computes_and_ends_with_its_client(running_platform: RunningPlatform) -> None:
+    before = count_clusters(running_platform)
+    began = time.monotonic()
+    with skerry.cluster(workers=2) as client:
+        assert time.monotonic() - began < 60
+        assert len(client.scheduler_info()["workers"]) == 2
+        assert count_clusters(running_platform) == before + 1
+        assert float(dask.array.ones((100, 100), chunks=50).sum()) == 10_000
+        versions = client.run(lambda: __import__("skerry").__version__)
+        assert set(versions.values()) == {skerry.__version__}
+    wait_until(lambda: count_clusters(running_platform) == before, 20, "the cluster ends")
+
+
+def test_a_cluster_of_nothing_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="0 workers"):
+        skerry.cluster(workers=0)
+
+
+def test_a_gateway_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASK_GATEWAY__ADDRESS", "http://127.0.0.1:1/services/dask-gateway")
+    with (
+        Session(Login("http://127.0.0.1:1", "t")) as session,
+        pytest.raises(UnavailableError, match=r"http://127\.0\.0\.1:1/"),
+    ):
+        skerry.cluster(session=session)
+
+
+def test_a_token_that_is_not_good_starts_nothing(running_platform: RunningPlatform) -> None:
+    with (
+        Session(Login(running_platform.url, "bad")) as session,
+        pytest.raises(UnavailableError, match="starts no cluster"),
+    ):
+        skerry.cluster(session=session)

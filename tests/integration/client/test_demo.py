@@ -1,0 +1,75 @@
+"""`skerry demo`: interrupted, taken up again, repeated, removed."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.platform_process import SKERRY, RunningPlatform, wait_until
+
+from skerry.cli.demo import NAME, SCENES
+from skerry.client import Session
+
+
+def list_state(session: Session) -> dict[str, list[str]]:
+    """Return what of the demo is there."""
+    collections = session.request("GET", "stac/collections")["collections"]
+    releases = session.request("GET", "production/releases")["releases"]
+    jobs = session.request("GET", "production/jobs")["jobs"]
+    runs = session.request("GET", "production/runs")["runs"]
+    return {
+        "collections": [one["id"] for one in collections if one["id"] in (NAME, SCENES)],
+        "releases": [one["id"] for one in releases if one["name"] == NAME],
+        "jobs": [one["name"] for one in jobs if one["name"] == NAME],
+        "runs": [one["id"] for one in runs if one["job"] == NAME],
+    }
+
+
+def list_objects(platform: RunningPlatform) -> set[str]:
+    """Return every file of the object store but the pinned environments."""
+    root = platform.data / "objects"
+    return {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.is_file() and path.relative_to(root).parts[0] != "environments"
+    }
+
+
+@pytest.mark.timeout(900)
+def test_the_demo_survives_a_kill_and_is_made_once_and_removed(
+    running_platform: RunningPlatform, session: Session
+) -> None:
+    before = list_objects(running_platform)
+    process = subprocess.Popen(
+        [*SKERRY, "demo"], env=os.environ | running_platform.env, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until(lambda: bool(list_state(session)["runs"]), 300, "the demo's run is started")
+    finally:
+        process.kill()
+        process.wait()
+
+    first = running_platform.run("demo").stdout.splitlines()[-1]
+    state = list_state(session)
+    assert {name: len(found) for name, found in state.items()} == {
+        "collections": 2,
+        "releases": 1,
+        "jobs": 1,
+        "runs": 1,
+    }
+    assert running_platform.run("demo").stdout.splitlines() == [first]
+    assert list_state(session) == state
+    note = json.loads((running_platform.data / "run" / "demo.json").read_text())
+    assert note["map"] == first
+    item = first.partition("item=")[2].partition("&")[0]
+    shown = json.loads(running_platform.run("items", "show", item, "--json").stdout)
+    assert shown["properties"]["skerry:simulated"] is True
+    assert "turbidity" in shown["properties"]["skerry:variables"]
+    assert first.startswith(f"{running_platform.url}/services/dashboards/map?item={NAME}/")
+
+    running_platform.run("demo", "--remove")
+    assert not any(list_state(session).values())
+    assert list_objects(running_platform) == before
+    assert not (Path(running_platform.data) / "run" / "demo.json").exists()
+    running_platform.run("demo", "--remove")

@@ -1,0 +1,154 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from skerry.client.login import Login
+from skerry.client.session import Session
+from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.pipelines import import_product, importing
+from skerry.pipelines.sources import digest_source
+from skerry.products.simulate import simulate_s2_l2a
+
+
+class Api:
+    """The answers that an import asks for, over a folder of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.item: dict[str, Any] | None = None
+        self.refusal: httpx.Response | None = None
+        self.seen: list[str] = []
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.seen.append(f"{request.method} {request.url.path.removeprefix('/services/api/')}")
+        if request.url.path.endswith("/grants"):
+            grant = {"id": "g", "prefix": "imports/g/", "root": f"{self.root.as_uri()}/"}
+            return httpx.Response(201, json=grant | {"expires": "2026-05-01T00:00:00Z"})
+        if request.method == "POST":
+            if self.refusal is not None:
+                return self.refusal
+            self.item = json.loads(request.content)
+            return httpx.Response(201, json=self.item)
+        if request.method == "GET" and "/items/" in request.url.path:
+            return httpx.Response(200 if self.item else 404, json=self.item or {})
+        return httpx.Response(404 if request.method == "GET" else 200, json={})
+
+    @property
+    def bytes_left(self) -> list[str]:
+        return [path.name for path in (self.root / "imports").glob("*")]
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return simulate_s2_l2a(tmp_path_factory.mktemp("scenes"), size=120)
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Api:
+    return Api(tmp_path)
+
+
+@pytest.fixture
+def session(api: Api) -> Iterator[Session]:
+    with make_session(api) as opened:
+        yield opened
+
+
+def make_session(api: Api) -> Session:
+    login = Login(url="http://127.0.0.1:1", token="t")
+    return Session(login, transport=httpx.MockTransport(api.answer))
+
+
+def test_a_scene_becomes_an_item(api: Api, session: Session, scene: Path) -> None:
+    steps: list[float] = []
+    result = import_product(
+        scene, cog=True, session=session, progress=lambda _what, done: steps.append(done)
+    )
+    properties = result.item["properties"]
+    assert result.created
+    assert result.has_cogs
+    assert str(result.reference) == f"sentinel-2-l2a-simulated/{scene.stem}"
+    assert properties["skerry:digest"] == digest_source(scene)
+    assert properties["skerry:simulated"] is True
+    assert properties["title"].startswith("Simulated: ")
+    assert properties["datetime"] == "2026-05-01T10:06:01Z"
+    assert {"b04", "b8a", "scl"} <= set(properties["skerry:variables"])
+    assert {"product", "thumbnail", "cog-b04", "cog-scl"} <= set(result.item["assets"])
+    assert result.item["assets"]["cog-b8a"]["raster:bands"][0]["spatial_resolution"] == 20.0
+    assert result.item["assets"]["cog-b04"]["proj:shape"] == [120, 120]
+    for asset in result.item["assets"].values():
+        assert (api.root / asset["href"]).exists()
+        assert asset["file:checksum"].startswith("1e20")
+    assert steps == sorted(steps)
+    assert steps[-1] == 1.0
+
+
+def test_the_same_content_again_is_recognised_before_anything_is_written(
+    api: Api, session: Session, scene: Path
+) -> None:
+    import_product(scene, session=session)
+    api.seen.clear()
+    result = import_product(scene, session=session)
+    assert not result.created
+    assert api.seen == [f"GET stac/collections/sentinel-2-l2a-simulated/items/{scene.stem}"]
+
+
+def test_another_content_under_the_same_name_is_refused(
+    api: Api, session: Session, scene: Path
+) -> None:
+    import_product(scene, session=session)
+    assert api.item is not None
+    api.item["properties"]["skerry:digest"] = "1e20other"
+    api.seen.clear()
+    with pytest.raises(ConflictError, match=scene.stem) as caught:
+        import_product(scene, session=session)
+    assert "skerry items delete" in caught.value.remedy
+    assert len(api.seen) == 1
+
+
+def test_who_comes_second_frees_their_bytes(api: Api, session: Session, scene: Path) -> None:
+    winner = {
+        "collection": "sentinel-2-l2a-simulated", "id": scene.stem, "assets": {},
+        "properties": {"skerry:prefix": "imports/other/", "skerry:digest": "d"},
+    }  # fmt: skip
+    api.refusal = httpx.Response(200, json=winner)
+    result = import_product(scene, session=session)
+    assert not result.created
+    assert api.bytes_left == []
+    assert api.seen[-1] == "DELETE grants/g"
+
+
+@pytest.mark.parametrize(
+    ("step", "error"), [("write_cogs", OSError), ("describe_item", KeyboardInterrupt)]
+)
+def test_a_failure_leaves_nothing(
+    api: Api, scene: Path, monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException]
+) -> None:
+    def fail(*_arguments: Any, **_options: Any) -> None:
+        raise error("no space left")
+
+    monkeypatch.setattr(importing, step, fail)
+    with make_session(api) as session, pytest.raises(error):
+        import_product(scene, cog=True, session=session)
+    assert api.bytes_left == []
+    assert api.seen[-1] == "DELETE grants/g"
+
+
+def test_a_refusal_leaves_nothing(api: Api, session: Session, scene: Path) -> None:
+    api.refusal = httpx.Response(409, json={"detail": "Taken.", "remedy": "Delete it."})
+    with pytest.raises(ConflictError, match="Taken"):
+        import_product(scene, session=session)
+    assert api.bytes_left == []
+
+
+def test_a_folder_that_is_no_product_never_reaches_the_api(
+    api: Api, session: Session, tmp_path: Path
+) -> None:
+    (tmp_path / "holiday").mkdir()
+    with pytest.raises(InvalidInputError, match="holiday"):
+        import_product(tmp_path / "holiday", session=session)
+    assert api.seen == []
