@@ -39,7 +39,7 @@ class RunsPage:
         pn.state.add_periodic_callback(self._renew, period=REFRESH_MS)
         main = pn.Column(
             self._jobs_pane,
-            pn.Row(self._job, pn.Spacer(width=16), self._status, margin=0),
+            pn.FlexBox(self._job, self._status, gap="0 16px", margin=0),
             self._runs_pane,
             sizing_mode="stretch_width",
             margin=0,
