@@ -1,5 +1,7 @@
 """From stored numbers to palette indices: index 0 is transparent, 1 to 255 are colours."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,6 +16,7 @@ from skerry.maps.levels import Packing
 COLOURS = 255
 """Colours of a palette beside the transparent one."""
 
+_HEX = re.compile("#[0-9a-fA-F]{6}")
 _TABLE_BITS = 16  # integers up to this wide are coloured by one table look-up
 
 
@@ -47,16 +50,21 @@ class Style:
 
     @classmethod
     def from_variable(cls, variable: Mapping[str, Any]) -> Self:
-        """Read the style of an item's ``skerry:variables`` entry."""
+        """Read the style of an item's ``skerry:variables`` entry.
+
+        Raises
+        ------
+        InvalidInputError
+            If a limit is no finite number.
+        """
         values = variable.get("flag_values")
         if values:
             return cls(categories=_read_categories(variable, [int(value) for value in values]))
-        minimum, maximum = variable.get("valid_min"), variable.get("valid_max")
-        return cls(
-            colormap=str(variable.get("colormap") or "viridis"),
-            minimum=0.0 if minimum is None else float(minimum),
-            maximum=1.0 if maximum is None else float(maximum),
-        )
+        minimum = _read_number(variable, "valid_min", 0.0)
+        maximum = _read_number(variable, "valid_max", 1.0)
+        if maximum <= minimum:  # a constant product still has to be drawn
+            maximum = minimum + 1.0
+        return cls(str(variable.get("colormap") or "viridis"), minimum, maximum)
 
     def change(
         self, *, minimum: float | None, maximum: float | None, colormap: str | None
@@ -151,10 +159,24 @@ def _read_categories(variable: Mapping[str, Any], values: list[int]) -> tuple[Ca
         Category(
             value,
             meanings[at].replace("_", " ") if at < len(meanings) else str(value),
-            colours[at] if at < len(colours) else f"C{at % 10}",
+            colours[at] if at < len(colours) and _HEX.fullmatch(colours[at]) else f"C{at % 10}",
         )
         for at, value in enumerate(values[:COLOURS])
     )
+
+
+def _read_number(variable: Mapping[str, Any], name: str, missing: float) -> float:
+    given = variable.get(name)
+    try:
+        number = missing if given is None else float(given)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InvalidInputError(
+            f"The catalogue gives {name}={given!r} for this variable.",
+            remedy="Register the item with finite numbers there.",
+        )
+    return number
 
 
 def _split(words: Any) -> list[str]:

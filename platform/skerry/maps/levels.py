@@ -146,18 +146,21 @@ def open_pyramid(store: Path, variable: str, version: str) -> Pyramid:
     InvalidInputError
         If the group is no multiscale group with a transform and a projection.
     """
-    import zarr
-
     group_path, _, name = variable.rpartition("/")
     try:
-        root = zarr.open_group(store, mode="r", use_consolidated=False)
-        group: Any = root[group_path] if group_path else root
-    except (FileNotFoundError, KeyError):
+        group = _open_group(store, group_path)
+        levels, crs = _read_levels(group, name, variable)
+        _check_crs(crs)
+    except (FileNotFoundError, KeyError) as error:
         raise NotFoundError(
-            f"The bytes of {variable!r} are not in the store.",
+            f"The store has no group for {variable!r}: {error}.",
             remedy="Look the item up again: it may have been deleted or replaced.",
         ) from None
-    levels, crs = _read_levels(group, name, variable)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"The metadata of {variable!r} are not what the zarr conventions say: {error}.",
+            remedy=_REMEDY,
+        ) from None
     array = levels[0].array
     return Pyramid(
         identity=f"{version}:{store.name}:{variable}",
@@ -166,6 +169,23 @@ def open_pyramid(store: Path, variable: str, version: str) -> Pyramid:
         packing=_read_packing(array.attrs, array.dtype),
         levels=levels,
     )
+
+
+def _open_group(store: Path, path: str) -> Any:
+    import zarr
+
+    root = zarr.open_group(store, mode="r", use_consolidated=False)
+    return root[path] if path else root
+
+
+def _check_crs(crs: str) -> None:
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        CRS.from_user_input(crs)
+    except CRSError as error:
+        raise ValueError(error) from None
 
 
 def _read_levels(group: Any, name: str, variable: str) -> tuple[tuple[Level, ...], str]:

@@ -6,12 +6,11 @@ now; only then do caches count. Public answers may be stored and are revalidated
 """
 
 import asyncio
-import math
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -22,11 +21,11 @@ from skerry.core.settings import MAPS_PREFIX
 from skerry.maps.basemap import draw_basemap
 from skerry.maps.chunks import ChunkCache
 from skerry.maps.colour import Style
-from skerry.maps.legend import describe_units, draw_legend
+from skerry.maps.legend import draw_legend
 from skerry.maps.tiles import DRAWING, Picture, check_tile, draw_tile
-from skerry.maps.warp import EARTH_HALF, MAX_ZOOM, TILE_SIZE
 from skerry.services.identity import Identity, anyone, identify
 from skerry.services.layers import Layer, LayerBook
+from skerry.services.tilejson import describe_tiles
 
 _PNG = "image/png"
 _PRIVATE = {"Cache-Control": "private, no-store"}
@@ -109,7 +108,7 @@ class Drawer:
         style = look.apply(layer.style)
         etag = name_picture(layer, style, place, picture)
         headers = {**(_PUBLIC if who is None else _PRIVATE), "ETag": etag}
-        if known == etag:
+        if known is not None and etag in known:  # a list, or marked weak on its way
             return Response(status_code=304, headers=headers)
         png = draw_tile(layer.open(), self.chunks, style, place, picture)
         return Response(png, headers=headers, media_type=_PNG)
@@ -124,9 +123,9 @@ class Drawer:
     def send_tilejson(self, who: Identity | None, name: LayerName, look: Look) -> Response:
         """Return the TileJSON 3.0.0 document of a layer."""
         layer = self.book.find(who, *name.parts)
-        look.apply(layer.style)  # a style that cannot be drawn is refused here already
-        address = "/".join(quote(part, safe="") for part in name.parts)
-        document = describe_tiles(layer, f"{self.url}{MAPS_PREFIX}/tiles/{address}", look)
+        place = "/".join(quote(part, safe="") for part in name.parts)
+        address = f"{self.url}{MAPS_PREFIX}/tiles/{place}"
+        document = describe_tiles(layer, look.apply(layer.style), address, look.to_query())
         return JSONResponse(document, headers=_PUBLIC if who is None else _PRIVATE)
 
 
@@ -173,43 +172,3 @@ def name_picture(layer: Layer, style: Style, tile: tuple[int, int, int], picture
     """Return the ETag of a tile: it changes with content, style, place, format and drawing."""
     facts = (DRAWING, layer.version, layer.path, style, tile, picture.value)
     return f'"{digest_bytes(repr(facts).encode())[4:28]}"'
-
-
-def describe_tiles(layer: Layer, address: str, look: Look) -> dict[str, Any]:
-    """Return TileJSON 3.0.0 for a raster layer whose tiles stand below `address`.
-
-    Notes
-    -----
-    TileJSON has no bounds across the antimeridian: such a layer's bounds go around the Earth.
-    """
-    pyramid, style, query = layer.open(), look.apply(layer.style), look.to_query()
-    west, south, east, north = pyramid.geographic_bounds
-    middle = (west + east) / 2 if west <= east else (west + east + 360) / 2
-    zoom = _find_native_zoom(south, north, pyramid.levels[0].height)
-    return {
-        "tilejson": "3.0.0",
-        "name": layer.title,
-        "description": f"{layer.label}, {describe_units(layer.units)}",
-        "attribution": layer.attribution,
-        "scheme": "xyz",
-        "tiles": [f"{address}/{{z}}/{{x}}/{{y}}.png{query}"],
-        "legend": f"{address}/legend.png{query}",
-        "bounds": [west, south, east, north] if west <= east else [-180.0, south, 180.0, north],
-        "center": [(middle + 180) % 360 - 180, (south + north) / 2, max(zoom - 3, 0)],
-        "minzoom": 0,
-        "maxzoom": min(zoom + 2, MAX_ZOOM),
-        "skerry:label": layer.label,
-        "skerry:units": layer.units,
-        "skerry:simulated": layer.simulated,
-        "skerry:style": {"min": style.minimum, "max": style.maximum, "colormap": style.colormap},
-    }
-
-
-def _find_native_zoom(south: float, north: float, rows: int) -> int:
-    """Return the zoom at which a pixel of a tile is about one cell."""
-    low, high = (
-        math.asinh(math.tan(math.radians(max(-85.0, min(85.0, edge))))) for edge in (south, north)
-    )
-    cell = (high - low) / math.pi * EARTH_HALF / rows
-    zoom = math.log2(2 * EARTH_HALF / TILE_SIZE / max(cell, 1e-3))
-    return int(min(max(round(zoom), 0), MAX_ZOOM))

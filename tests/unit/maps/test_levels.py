@@ -62,3 +62,21 @@ def test_a_rotated_raster_is_refused(write_pyramid):
     path = write_pyramid(np.zeros((9, 9), np.uint8), transform=(10, 1, 0, 1, -10, 0))
     with pytest.raises(InvalidInputError, match="no plain map raster"):
         open_pyramid(path, "v", "1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("multiscales", {"layout": [{"spatial:transform": [1, 0, 0, 0, -1, 0]}]}),
+        ("multiscales", {"layout": [{"asset": "0", "spatial:transform": ["x", 0, 0, 0, -1, 0]}]}),
+        ("multiscales", {"layout": [{"asset": "0", "spatial:transform": 5}]}),
+        ("multiscales", {"layout": [{"asset": "../../0", "spatial:transform": [1, 0, 0]}]}),
+        ("multiscales", ["0"]),
+        ("proj:code", "EPSG:999999"),
+    ],
+)
+def test_metadata_from_anywhere_are_checked(write_pyramid, name, value):
+    path = write_pyramid(np.zeros((9, 9), np.uint8))
+    zarr.open_group(path, mode="a").attrs[name] = value
+    with pytest.raises((InvalidInputError, NotFoundError)):
+        open_pyramid(path, "v", "1")

@@ -264,3 +264,15 @@ def test_flags_become_classes():
     )
     assert [category.meaning for category in style.categories] == ["vegetation", "open water"]
     assert make_palette(style)[:3].tolist() == [[0, 0, 0], [0, 255, 0], [0, 0, 255]]
+
+
+def test_a_constant_product_gets_a_range_and_nonsense_is_named():
+    assert Style.from_variable({"valid_min": 3, "valid_max": 3}) == Style("viridis", 3.0, 4.0)
+    for wrong in ("low", float("nan"), [1]):
+        with pytest.raises(InvalidInputError, match="valid_min"):
+            Style.from_variable({"valid_min": wrong})
+
+
+def test_a_class_without_a_proper_colour_gets_one():
+    style = Style.from_variable({"flag_values": [1, 2], "flag_colors": "javascript #00ff00"})
+    assert make_palette(style)[2].tolist() == [0, 255, 0]
