@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
+from skerry.core.settings import DASHBOARDS_PREFIX
 
 if TYPE_CHECKING:
     from skerry.pipelines import ImportResult
@@ -120,8 +121,9 @@ def items() -> None:
 @items.command("list")
 @click.option("--collection", "collections", multiple=True, help="May be given several times.")
 @click.option("--limit", default=100, show_default=True, help="At most so many items.")
+@click.option("-q", "--quiet", is_flag=True, help="Print COLLECTION/ITEM and nothing else.")
 @json_option
-def list_items(collections: tuple[str, ...], limit: int, as_json: bool) -> None:
+def list_items(collections: tuple[str, ...], limit: int, quiet: bool, as_json: bool) -> None:
     """List items, newest first.
 
     \b
@@ -131,6 +133,10 @@ def list_items(collections: tuple[str, ...], limit: int, as_json: bool) -> None:
     from skerry.client import search as find
 
     found = find(collections=collections or None, limit=limit)
+    if quiet:
+        for item in found:
+            click.echo(f"{item.collection_id}/{item.id}")
+        return
     _show_items([item.to_dict(transform_hrefs=False) for item in found], as_json=as_json)
 
 
@@ -147,7 +153,8 @@ def show_item(item: str, as_json: bool) -> None:
     from skerry.client import connect
     from skerry.client.references import fetch_item, parse_reference
 
-    record = fetch_item(connect(), parse_reference(item))
+    session = connect()
+    record = fetch_item(session, parse_reference(item))
     if as_json:
         print_json(record)
         return
@@ -160,6 +167,7 @@ def show_item(item: str, as_json: bool) -> None:
         click.echo(f"{'missing':<12}{name}")
     click.echo(f"{'variables':<12}{', '.join(properties.get('skerry:variables', {}))}")
     click.echo(f"{'assets':<12}{', '.join(record['assets'])}")
+    click.echo(f"{'map':<12}{session.url}{DASHBOARDS_PREFIX}/map?item={item}")
 
 
 @items.command("delete")
