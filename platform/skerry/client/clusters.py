@@ -100,8 +100,8 @@ def _start(session: Session) -> Any:
 def _end(started: Any) -> None:
     """End a cluster and its connection to the gateway, whatever state they are in."""
     gateway = getattr(started, "gateway", None)
-    if gateway is None:
-        return
+    if gateway is None or "_loop_runner" not in vars(gateway):
+        return  # never begun, or ended before
     started.close()
     # dask-gateway 2026.3.0 closes once more when collected, and fails when its event loop has
     # stopped by then; without a runner it passes.
