@@ -8,6 +8,7 @@ is the hub. This puts the user server's own prefix before it. To be removed when
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -59,10 +60,8 @@ class _MendingLoader(Loader):
 
 def _mend(notebook: Any, prefix: str) -> None:
     """Put the user server's prefix before every address that Panel gives the browser."""
-    from panel.io.state import state
-    from panel.util import edit_readonly  # type: ignore[attr-defined]
-
-    with edit_readonly(state):
+    state = import_module("panel.io.state").state
+    with import_module("panel.util").edit_readonly(state):
         state.base_url = prefix
     usual = notebook._autoload_js  # noqa: SLF001 - there is no public place to say it
 

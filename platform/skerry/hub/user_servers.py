@@ -11,13 +11,14 @@ from skerry.hub.home import seed_home
 from skerry.hub.roles import owner_scopes
 
 _HERE = Path(__file__).parent
+_LEAN_START = "skerry.hub.lean_start"
 
 
 def set_user_servers(config: Any, settings: HubSettings) -> None:
     """Start JupyterLab as a process of this machine's user, below the users' folder."""
     config.JupyterHub.spawner_class = "simple"
     config.SimpleLocalProcessSpawner.home_dir_template = f"{settings.users}/{{username}}"
-    config.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
+    config.Spawner.cmd = [sys.executable, "-m", _LEAN_START, "jupyterhub.singleuser"]
     config.Spawner.args = ["--allow-root"] if os.geteuid() == 0 else []
     config.Spawner.ip = "127.0.0.1"
     config.Spawner.default_url = "/lab"

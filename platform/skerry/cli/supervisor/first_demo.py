@@ -69,7 +69,9 @@ class FirstDemo:
             )
             return
         self._marker.write_text(format_time(utc_now()))
-        self._console.print(f"\nSee it on the map: {self._map_link()}", soft_wrap=True)
+        self._console.print(
+            f"\nSee it on the map: {self._map_link()}", soft_wrap=True, highlight=False
+        )
 
     def _map_link(self) -> str:
         """Return the link that the demo left, else that of the map page."""

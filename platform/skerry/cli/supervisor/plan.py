@@ -119,11 +119,12 @@ class Plan:
         return self._describe_service(name)
 
     def _describe_hub(self) -> Part:
+        config = _PACKAGE / "hub" / "jupyterhub_config.py"
         return Part(
             record=PartRecord(
                 name="hub", url=f"{self.public_url}/", health=f"{self.public_url}/hub/health"
             ),
-            command=_python("jupyterhub", "-f", str(_PACKAGE / "hub" / "jupyterhub_config.py")),
+            command=_python("skerry.hub.lean_start", "jupyterhub", "-f", str(config)),
             environment=self._common("hub") | {"SKERRY_HUB_SETTINGS": str(self._hub_file)},
             internal_health=f"http://{LOOPBACK}:{self.ports.hub}/hub/health",
         )

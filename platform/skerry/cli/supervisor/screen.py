@@ -43,6 +43,7 @@ class Screen:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+            self._live = None  # what happens later is printed below what others have printed
 
     def show(self, name: str, state: str, detail: str = "") -> None:
         """Say what a part does now: ``starting``, ``ready``, ``died``.
