@@ -54,7 +54,7 @@ def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
       skerry up --data ~/skerry --port 8080
     """  # noqa: D301
     os.umask(_PRIVATE_UMASK)
-    console = Console()
+    console = Console(highlight=False)
     host = check_host(host)
     names = _choose_parts(os.environ.get("SKERRY_PARTS", ""))
     folder = DataFolder(data)
@@ -156,5 +156,5 @@ def _print_addresses(console: Console, plan: Plan) -> None:
     ):
         table.add_row(f"[bold]{name}[/]", value)
     console.print()
-    console.print(table, soft_wrap=True, highlight=False)
-    console.print("\nCtrl-C or 'skerry down' ends it.", highlight=False)
+    console.print(table, soft_wrap=True)
+    console.print("\nCtrl-C or 'skerry down' ends it.")

@@ -69,9 +69,7 @@ class FirstDemo:
             )
             return
         self._marker.write_text(format_time(utc_now()))
-        self._console.print(
-            f"\nSee it on the map: {self._map_link()}", soft_wrap=True, highlight=False
-        )
+        self._console.print(f"\nSee it on the map: {self._map_link()}", soft_wrap=True)
 
     def _map_link(self) -> str:
         """Return the link that the demo left, else that of the map page."""

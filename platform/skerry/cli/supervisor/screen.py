@@ -65,7 +65,7 @@ class Screen:
         if self._live is not None:
             self._live.update(self._draw(), refresh=True)
         else:
-            self.console.print(f"{name:<11}{state:<10}{detail}".rstrip(), highlight=False)
+            self.console.print(f"{name:<11}{state:<10}{detail}".rstrip())
 
     def _draw(self) -> Table:
         table = Table.grid(padding=(0, 2))
