@@ -92,7 +92,11 @@ def test_an_area_of_interest_is_cut_out(
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
-    [('item = "no/where"', "where"), ("aoi = [1.0, 2.0]", "aoi|area of interest")],
+    [
+        ('item = "no/where"', "where"),
+        ("aoi = [1.0, 2.0]", "2 numbers"),
+        ("aoi = [1.0, 2.0, 3.0, 4.0]", "outside"),
+    ],
 )
 @pytest.mark.usefixtures("scene")
 def test_bad_values_are_named(execute: Execute, parameters: str, message: str) -> None:
