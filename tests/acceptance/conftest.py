@@ -1,22 +1,13 @@
-"""One real platform for the acceptance tests, and what a newcomer finds on it."""
+"""What a newcomer finds on the real platform after the demo."""
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.platform_process import RunningPlatform, start_platform
+from tests.platform_process import RunningPlatform
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-
-
-@pytest.fixture(scope="session")
-def running_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    """Return a whole platform on a free port and an empty data folder."""
-    platform = start_platform(tmp_path_factory.mktemp("acceptance") / "data")
-    yield platform
-    platform.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,25 +1,17 @@
-"""One real platform for the notebooks, and a way to execute them as a person would."""
+"""A way to execute notebooks on the real platform as a person would."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from tests.platform_process import RunningPlatform, start_platform
+from tests.platform_process import RunningPlatform
 
 ROOT = Path(__file__).parents[2] / "notebooks"
 TIMEOUT_S = 240
 
 Execute = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def running_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    """Return a whole platform on a free port and an empty data folder."""
-    platform = start_platform(tmp_path_factory.mktemp("platform") / "data")
-    yield platform
-    platform.stop()
 
 
 @pytest.fixture
