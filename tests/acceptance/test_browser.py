@@ -184,7 +184,7 @@ def test_runs_page_shows_the_demo(page: Page, demo_item: dict[str, Any]) -> None
 def test_overview_shows_products(page: Page) -> None:
     page.goto(f"{PAGES}/")
     expect(page.get_by_role("heading", name="Newest products")).to_be_visible()
-    expect(page.get_by_text("SIMULATED").first).to_be_visible()
+    expect(page.get_by_text("SIMULATED", exact=True).first).to_be_visible()
     pictures = page.locator(".gallery img")
     assert pictures.first.evaluate("image => image.naturalWidth") > 50
     keep(page, "overview")
@@ -197,7 +197,7 @@ def test_map_draws_the_product(page: Page, demo_item: dict[str, Any]) -> None:
     address = open_map(page, demo_item)
     for name, text in (("Collection", "demo-water-quality"), ("Variable", "urbidity")):
         assert text in page.get_by_label(name).locator("option:checked").inner_text()
-    expect(page.get_by_text("SIMULATED").first).to_be_visible()
+    expect(page.get_by_text("SIMULATED", exact=True).first).to_be_visible()
     assert page.title().startswith("SIMULATED: Turbidity")
     legend = page.locator(".legend img")
     assert "in FNU" in (legend.get_attribute("alt") or "")
@@ -240,7 +240,7 @@ def wait_for_tiles(page: Page) -> None:
 
 def photograph(page: Page, *, opacity: str) -> np.ndarray:
     """Set the slider by its keyboard (Home: 0, End: 1) and return the map's pixels."""
-    page.locator(".noUi-handle").focus()
+    page.get_by_role("slider", name="Opacity").focus()
     page.keyboard.press(opacity)
     shown = "1" if opacity == "End" else "0"
     expect(page.locator(".leaflet-layer").last).to_have_css("opacity", shown)

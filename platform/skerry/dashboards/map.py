@@ -25,13 +25,17 @@ from skerry.dashboards.leaflet import LocalWidget, make_layer, make_map, show_wh
 from skerry.dashboards.shell import lay_page, render, show_error, show_html, style_widget
 from skerry.dashboards.visit import Visit
 
-# In the browser: window title and address first. Then, because a tile is an <img> and cannot log
-# in, ask for the layer's description: as the browser follows the redirects through the hub, it
-# gets its session with the maps program.
+# In the browser: window title and address first, and a name for the slider's handle, to which
+# Bokeh gives none. Then, because a tile is an <img> and cannot log in, ask for the layer's
+# description: as the browser follows the redirects through the hub, it gets its session with the
+# maps program.
 _OPEN_LAYER = """
 const view = JSON.parse(cb_obj.value);
 document.title = view.title;
 history.replaceState(null, "", view.permalink);
+const find = (root) => root.querySelector(".noUi-handle")
+  ?? [...root.querySelectorAll("*")].map((e) => e.shadowRoot && find(e.shadowRoot)).find(Boolean);
+find(document)?.setAttribute("aria-label", "Opacity");
 fetch(view.layer, {mode: "no-cors", credentials: "same-origin", headers: {Accept: "text/html"}})
   .then((response) => { answer.value = view.layer + " " + response.status; })
   .catch(() => { answer.value = view.layer + " 0"; });
@@ -92,6 +96,8 @@ class MapPage:
         self._document = pn.state.curdoc
         self._view: View | None = None
         self._layer: Any = None
+        self._open_layer = ""
+        self._map_ready = False
         self._filling = False
         self._turn = 0
         self._leaflet = make_map()
@@ -114,7 +120,8 @@ class MapPage:
         self._opacity.param.watch(self._fade, "value")
         code = CustomJS(args={"answer": self._opened}, code=_OPEN_LAYER)
         self._opening.js_on_change("value", code)
-        self._opened.on_change("value", self._add_layer)
+        self._opened.on_change("value", self._read_answer)
+        self._leaflet.observe(self._begin_drawing, names="bounds")
         pn.state.onload(self._begin)
         side = pn.Column(
             self._collection, self._item, self._variable, self._opacity, self._legend, self._facts,
@@ -178,6 +185,7 @@ class MapPage:
 
     def _show(self, view: View | None) -> None:
         self._remove_layer()
+        self._open_layer = ""
         moved = self._view is None or view is None or self._view.product != view.product
         self._view = view
         if view is None:
@@ -197,19 +205,37 @@ class MapPage:
             permalink=view.permalink,
             export=link_export(product.collection, product.item, variable.name),
         )
-        if moved:
+        if moved and self._map_ready:
             show_whole(self._leaflet, product.bbox)
         self._opening.value = json.dumps(
             {"title": view.title, "permalink": view.permalink, "layer": _describe_layer(view)}
         )
 
-    def _add_layer(self, _attribute: str, _old: str, answer: str) -> None:
-        """Draw the layer once the browser has its session with maps."""
+    def _begin_drawing(self, _change: object) -> None:
+        """Show the view on the map that has just appeared; what is told earlier gets lost."""
+        if self._map_ready:
+            return
+        self._map_ready = True
+        if self._view is not None:
+            show_whole(self._leaflet, self._view.product.bbox)
+        self._add_layer()
+
+    def _read_answer(self, _attribute: str, _old: str, answer: str) -> None:
+        """Draw the layer, as the browser has its session with maps now."""
         address, _, status = answer.rpartition(" ")
         if self._view is None or address != _describe_layer(self._view):
             return
         if status != _OK:
             self._title.object += render("no_layer.html", status=status)
+            return
+        self._open_layer = address
+        self._add_layer()
+
+    def _add_layer(self) -> None:
+        """Draw the view's layer if the browser has both: the map, and its session with maps."""
+        if not self._map_ready or self._view is None:
+            return
+        if self._open_layer != _describe_layer(self._view):
             return
         self._remove_layer()
         self._layer = make_layer(
@@ -243,6 +269,7 @@ class MapPage:
 
     def _report(self, error: SkerryError) -> None:
         self._view = None
+        self._open_layer = ""
         self._remove_layer()
         self._legend.object = self._facts.object = ""
         self._title.object = show_error(error)
