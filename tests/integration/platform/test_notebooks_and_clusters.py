@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 import psutil
@@ -43,13 +43,17 @@ def lab(running_platform: RunningPlatform, person: httpx.Client) -> str:
 @pytest.fixture(scope="module")
 def server_environment(running_platform: RunningPlatform, lab: str) -> dict[str, str]:
     """Return the environment of the process that serves `lab`."""
-    (environment,) = [
-        process.environ()
-        for process in psutil.process_iter()
-        if "jupyterhub.singleuser" in process.cmdline()
-        and process.environ().get("JUPYTERHUB_SERVICE_PREFIX") == f"{lab}/"
-        and process.environ().get("SKERRY_URL") == running_platform.url
-    ]
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # other tests' processes come and go
+            environment = process.environ()
+            if (
+                "jupyterhub.singleuser" in process.cmdline()
+                and environment.get("JUPYTERHUB_SERVICE_PREFIX") == f"{lab}/"
+                and environment.get("SKERRY_URL") == running_platform.url
+            ):
+                found.append(environment)
+    (environment,) = found
     return environment
 
 
