@@ -48,6 +48,15 @@ def running_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runni
     platform.stop()
 
 
+ORDER = ("unit", "integration", "notebooks", "acceptance", "peers")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run fast tests first, and the whole road last."""
+    root = Path(__file__).parent
+    items.sort(key=lambda item: ORDER.index(item.path.relative_to(root).parts[0]))
+
+
 class Completeness:
     """Counts what a run left out and turns a passing run with gaps into a failing one."""
 
