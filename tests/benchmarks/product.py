@@ -1,8 +1,8 @@
 """A full-sized simulated product for measuring: the 20 m grid of a Sentinel-2 tile, packed.
 
-Its noise is a real sensor's. GDAL's default warp, which the peers use, may miss by an eighth of a
-pixel, so it takes the neighbouring cell for up to 6 % of the pixels; that must not read as another
-value here. The unit tests of `skerry.maps` hold every cell to an exact warp, with strong noise.
+Fields of strong contrast with a sensor's noise in every cell. rio-tiler's warp, which two peers
+use, may miss by a part of a cell and take its neighbour; in a field that is nearly the same value.
+The unit tests of `skerry.maps` hold every cell to an exact warp, with strong noise.
 """
 
 from pathlib import Path
@@ -12,6 +12,9 @@ import xarray as xr
 
 SIZE = 5490
 """Cells along an edge: 30 million cells of 20 m."""
+
+FIELD = 96
+"""Cells along the edge of a field."""
 
 NOISE = 0.002
 """Standard deviation of the noise, in reflectance."""
@@ -24,14 +27,15 @@ PACKING = {"scale_factor": 0.0001, "add_offset": -0.1, "_FillValue": 0, "dtype":
 
 
 def make_product(size: int = SIZE) -> xr.Dataset:
-    """Return reflectances (y, x): smooth shapes, noise, and a corner without data."""
+    """Return reflectances (y, x): fields, noise, and a corner without data."""
     rows, cols = np.mgrid[:size, :size].astype(np.float32)
     rng = np.random.default_rng(20260501)
+    count = size // FIELD + 1
     data = {}
-    for at, name in enumerate(VARIABLES):
-        shape = np.sin(rows / (310 + 50 * at)) * np.cos(cols / 270) * 0.3 + 0.4
-        shape += rng.normal(0, NOISE, (size, size)).astype(np.float32)
-        values = np.clip(shape, 0.0, 1.0).astype(np.float32)
+    for name in VARIABLES:
+        fields = rng.uniform(0.1, 0.9, (count, count)).astype(np.float32)
+        values = fields.repeat(FIELD, axis=0).repeat(FIELD, axis=1)[:size, :size].copy()
+        values += rng.normal(0, NOISE, (size, size)).astype(np.float32)
         values[rows + cols > 1.9 * size] = np.nan
         attrs = {"long_name": f"SIMULATED reflectance {name}", "units": "1", "valid_min": 0.0,
                  "valid_max": 1.0, "colormap": "viridis"}  # fmt: skip

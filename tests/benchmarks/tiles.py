@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from tests.benchmarks.agreement import EQUAL, choose_tiles, compare_exactly, compare_pictures
+from tests.benchmarks.agreement import (
+    EQUAL,
+    GREY,
+    choose_tiles,
+    compare_exactly,
+    compare_pictures,
+)
 from tests.benchmarks.product import VARIABLES, write_product
 from tests.benchmarks.records import Record, compare
 from tests.benchmarks.servers import (
@@ -30,10 +36,11 @@ from skerry.maps.levels import Pyramid, open_pyramid
 from skerry.maps.warp import choose_level, locate_tile
 
 Tile = tuple[int, int, int]
-Address = Callable[[str, str, Tile], str]
-"""Level, variable and tile to a URL."""
+Address = Callable[[str, str, Tile, str], str]
+"""Level, variable, tile and colormap to a URL."""
 
 FIRST, SECOND = VARIABLES
+COLORMAP = "viridis"
 PALETTE, RGBA = "Skerry, palette", "Skerry, RGBA"
 TITILER, RIO_XARRAY = "titiler-xarray", "rio-tiler XarrayReader"
 RIO_ARRAY, XPUBLISH = "rio-tiler ArrayReader", "xpublish-tiles"
@@ -54,9 +61,13 @@ class Contender:
     headers: dict[str, str]
     variable: str = FIRST
 
-    def list_urls(self, asked: list[tuple[str, Tile]], variable: str | None = None) -> list[str]:
-        """Return the addresses of tiles."""
-        return [self.address(level, variable or self.variable, tile) for level, tile in asked]
+    def list_urls(self, asked: list[tuple[str, Tile]]) -> list[str]:
+        """Return the addresses of tiles to measure."""
+        return [self.address(level, self.variable, tile, COLORMAP) for level, tile in asked]
+
+    def list_grey(self, asked: list[tuple[str, Tile]]) -> list[str]:
+        """Return the addresses of the same tiles of the first variable in grey."""
+        return [self.address(level, FIRST, tile, GREY) for level, tile in asked]
 
 
 @dataclass(frozen=True)
@@ -86,14 +97,12 @@ def measure_tiles() -> list[Record]:
             print(f"measuring {one.name} ...", flush=True)
             results[one.name] = measure(one, asked, wake)
         ours, *others = contenders
-        urls = ours.list_urls(asked)
+        grey = ours.list_grey(asked)
         shares = {
-            one.name: compare_pictures(
-                (urls, ours.headers), (one.list_urls(asked, FIRST), one.headers)
-            )
+            one.name: compare_pictures((grey, ours.headers), (one.list_grey(asked), one.headers))
             for one in others
         }
-        exact = compare_exactly(pyramid, tiles, urls, ours.headers)
+        exact = compare_exactly(pyramid, tiles, grey, ours.headers)
     fastest = find_next(shares, results)
     return [*list_agreement(shares, exact, fastest), *list_speed(results, fastest)]
 
@@ -141,34 +150,34 @@ def start_contenders(product: Path) -> Iterator[list[Contender]]:
 
 def address_ours(base: str, picture: str) -> Address:
     """Return our addresses; the level is ours to choose."""
-    return lambda _level, variable, tile: (
+    return lambda _level, variable, tile, colormap: (
         f"{base}/services/maps/tiles/{COLLECTION}/{ITEM}/{variable}/"
-        f"{tile[0]}/{tile[1]}/{tile[2]}.png?min=0&max=1&colormap=viridis&format={picture}"
+        f"{tile[0]}/{tile[1]}/{tile[2]}.png?min=0&max=1&colormap={colormap}&format={picture}"
     )
 
 
 def address_titiler(base: str, product: Path) -> Address:
     """Return titiler-xarray's addresses, the level as its ``group``."""
-    return lambda level, variable, tile: (
+    return lambda level, variable, tile, colormap: (
         f"{base}/tiles/WebMercatorQuad/{tile[0]}/{tile[1]}/{tile[2]}.png"
         f"?url={quote(str(product), safe='')}&variable={variable}&group={level}"
-        "&rescale=0,1&colormap_name=viridis"
+        f"&rescale=0,1&colormap_name={colormap}"
     )
 
 
 def address_rio_tiler(base: str, reader: str) -> Address:
     """Return the addresses of our server around rio-tiler."""
-    return lambda level, variable, tile: (
+    return lambda level, variable, tile, colormap: (
         f"{base}/{reader}/{level}/{variable}/{tile[0]}/{tile[1]}/{tile[2]}.png"
-        "?min=0&max=1&colormap=viridis"
+        f"?min=0&max=1&colormap={colormap}"
     )
 
 
 def address_xpublish(base: str) -> Address:
     """Return xpublish-tiles' addresses (row before column), each level a dataset."""
-    return lambda level, variable, tile: (
+    return lambda level, variable, tile, colormap: (
         f"{base}/datasets/level-{level}/tiles/WebMercatorQuad/{tile[0]}/{tile[2]}/{tile[1]}"
-        f"?variables={variable}&colorscalerange=0,1&style=raster/viridis"
+        f"?variables={variable}&colorscalerange=0,1&style=raster/{colormap}"
         "&width=256&height=256&f=image/png"
     )
 
