@@ -1,10 +1,14 @@
 """XML documents from outside, read with nothing resolved and nothing fetched."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from lxml import etree
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.time import parse_time
 from skerry.products.files import ProductFiles
 
 
@@ -48,12 +52,30 @@ class Document:
         self.text(path)
         return self.parse_number(self.root.find(f".//{path}"))
 
+    def time(self, path: str) -> datetime:
+        """Return the time in the first element found; refuse the document if there is none."""
+        text = self.text(path)
+        try:
+            return parse_time(text)
+        except InvalidInputError as error:
+            raise self.refuse(f"has {text!r} in {path}, no time") from error
+
     def parse_number(self, element: Any) -> float:
         """Return an element's text as a number; refuse the document if it is none."""
+        if element is None:
+            raise self.refuse("lacks a number where one must stand")
         try:
             return float(element.text)
         except (TypeError, ValueError):
             raise self.refuse(f"has {element.text!r} in {element.tag}, no number") from None
+
+    @contextmanager
+    def reading(self, what: str) -> Iterator[None]:
+        """Refuse the document when reading a part of it stumbles over what is not there."""
+        try:
+            yield
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise self.refuse(f"has {what} in a form that cannot be read ({error})") from error
 
     def refuse(self, what: str) -> InvalidInputError:
         """Return the error that names this document and what is wrong with it."""

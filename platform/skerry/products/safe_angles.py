@@ -39,7 +39,18 @@ class Angles:
 
 
 def read_angles(granule: Document, bands: int) -> Angles:
-    """Read the sun and view angle grids of a tile's metadata."""
+    """Read the sun and view angle grids of a tile's metadata.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are missing or malformed.
+    """
+    with granule.reading("sun or view angles"):
+        return _read_grids(granule, bands)
+
+
+def _read_grids(granule: Document, bands: int) -> Angles:
     sun_grid = granule.root.find(".//Sun_Angles_Grid")
     if sun_grid is None:
         raise granule.refuse("lacks Sun_Angles_Grid")

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from skerry.core.time import format_time, parse_time
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from skerry.core.time import format_time
 from skerry.products.documents import Document
 from skerry.products.files import ProductFiles
 from skerry.products.safe_angles import Angles, read_angles
@@ -121,15 +124,15 @@ def read_metadata(files: ProductFiles, product: str, tile: str) -> SafeMetadata:
     baseline = _read_baseline(main)
     return SafeMetadata(
         product_id=main.text("PRODUCT_URI").removesuffix(".SAFE"),
-        start=parse_time(main.text("PRODUCT_START_TIME")),
-        stop=parse_time(main.text("PRODUCT_STOP_TIME")),
-        generated=parse_time(main.text("GENERATION_TIME")),
+        start=main.time("PRODUCT_START_TIME"),
+        stop=main.time("PRODUCT_STOP_TIME"),
+        generated=main.time("GENERATION_TIME"),
         baseline=baseline,
         platform=main.text("SPACECRAFT_NAME").lower(),
         orbit_relative=int(main.number("SENSING_ORBIT_NUMBER")),
         orbit_state=main.text("SENSING_ORBIT_DIRECTION").lower(),
         tile=_read_tile(granule),
-        crs=granule.text("HORIZONTAL_CS_CODE"),
+        crs=_read_crs(granule),
         cloud_cover_percent=main.optional_number("Cloud_Coverage_Assessment"),
         ring=_read_ring(main),
         quantification={
@@ -156,9 +159,20 @@ def _read_tile(granule: Document) -> str:
 
 
 def _read_ring(main: Document) -> list[list[float]]:
-    values = [float(one) for one in main.text("EXT_POS_LIST").split()]
-    ring = [[x, y] for y, x in zip(values[0::2], values[1::2], strict=True)]
+    text = main.text("EXT_POS_LIST")
+    with main.reading("EXT_POS_LIST"):
+        values = [float(one) for one in text.split()]
+        ring = [[x, y] for y, x in zip(values[0::2], values[1::2], strict=True)]
     return ring if ring[0] == ring[-1] else [*ring, ring[0]]
+
+
+def _read_crs(granule: Document) -> str:
+    code = granule.text("HORIZONTAL_CS_CODE")
+    try:
+        CRS.from_user_input(code)
+    except CRSError as error:
+        raise granule.refuse(f"has the coordinate reference system {code!r}") from error
+    return code
 
 
 def _read_offsets(main: Document, baseline: tuple[int, int]) -> dict[str, float]:
@@ -181,14 +195,15 @@ def _read_offsets(main: Document, baseline: tuple[int, int]) -> dict[str, float]
 def _read_grids(granule: Document) -> dict[int, TileGrid]:
     corners = {one.get("resolution"): one for one in granule.all("Geoposition")}
     grids = {}
-    for size in granule.all("Size"):
-        corner = corners[size.get("resolution")]
-        grids[int(size.get("resolution"))] = TileGrid(
-            left_m=granule.parse_number(corner.find("ULX")),
-            top_m=granule.parse_number(corner.find("ULY")),
-            height=int(granule.parse_number(size.find("NROWS"))),
-            width=int(granule.parse_number(size.find("NCOLS"))),
-        )
+    with granule.reading("the tile's size and position"):
+        for size in granule.all("Size"):
+            corner = corners[size.get("resolution")]
+            grids[int(size.get("resolution"))] = TileGrid(
+                left_m=granule.parse_number(corner.find("ULX")),
+                top_m=granule.parse_number(corner.find("ULY")),
+                height=int(granule.parse_number(size.find("NROWS"))),
+                width=int(granule.parse_number(size.find("NCOLS"))),
+            )
     if not grids:
         raise granule.refuse("lacks the tile's size and position")
     return grids

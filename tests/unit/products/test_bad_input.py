@@ -2,12 +2,16 @@ import os
 import shutil
 import stat
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from skerry.core.errors import InvalidInputError
 from skerry.products import files, open_product
+from skerry.products.files import list_folder
+from skerry.products.safe_metadata import read_metadata
 
 
 @pytest.fixture
@@ -112,6 +116,42 @@ def test_metadata_without_a_needed_entry(copy: Path) -> None:
     text = (copy / "MTD_MSIL2A.xml").read_text("utf-8").replace("PRODUCT_START_TIME", "OTHER")
     _replace(copy / "MTD_MSIL2A.xml", text.encode())
     assert "PRODUCT_START_TIME" in _refused(copy).what
+
+
+def _metadata_variants(document: bytes) -> Iterator[tuple[str, bytes]]:
+    """Give the document with one element removed, one emptied, one of junk, for each element."""
+    seen = set()
+    for number, element in enumerate(etree.fromstring(document).iter()):
+        if number == 0 or element.tag in seen or not isinstance(element.tag, str):
+            continue
+        seen.add(element.tag)
+        for change in ("removed", "emptied", "junk", "attributes"):
+            root = etree.fromstring(document)
+            target = list(root.iter())[number]
+            if change == "removed":
+                target.getparent().remove(target)
+            elif change == "attributes":
+                for name in target.attrib:
+                    target.attrib[name] = "junk"
+            elif not len(target):
+                target.text = "" if change == "emptied" else "no number"
+            yield f"{element.tag} {change}", etree.tostring(root)
+
+
+@pytest.mark.parametrize("pattern", ["MTD_MSIL2A.xml", "GRANULE/*/MTD_TL.xml"])
+def test_no_entry_of_the_metadata_can_break_the_reader(copy: Path, pattern: str) -> None:
+    (place,) = copy.glob(pattern)
+    listed = list_folder(copy)
+    tile = str(listed.find("GRANULE/*/MTD_TL.xml"))
+    refusals = []
+    for what, content in _metadata_variants(place.read_bytes()):
+        _replace(place, content)
+        try:
+            read_metadata(listed, "MTD_MSIL2A.xml", tile).describe()
+        except InvalidInputError as error:
+            refusals.append((what, error.what))
+    assert len(refusals) > 10
+    assert [one for one in refusals if place.name not in one[1]] == []
 
 
 def test_entities_are_not_resolved(copy: Path, tmp_path: Path) -> None:

@@ -209,6 +209,21 @@ def test_a_dataset_without_reference_system_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_uneven_coordinates_are_refused_not_straightened(
+    odd_dataset: xr.Dataset, tmp_path: Path
+) -> None:
+    x = odd_dataset["x"].to_numpy().copy()
+    x[100:] += 500
+    with pytest.raises(InvalidInputError, match="regular coordinates"):
+        write_geozarr(odd_dataset.assign_coords(x=x), tmp_path / "uneven.zarr")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_coordinates_may_have_been_kept_as_float32(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
+    degrees = (13 + 0.0003 * np.arange(odd_dataset.sizes["x"])).astype(np.float32)
+    write_geozarr(odd_dataset.assign_coords(x=degrees), tmp_path / "degrees.zarr")
+
+
 def test_groups_can_be_left_out(safe: Path, tmp_path: Path) -> None:
     write_geozarr(
         open_product(safe), tmp_path / "p.zarr", leave_out=("quality", "conditions/mask/l1c")
