@@ -29,7 +29,8 @@ def session(running_platform: RunningPlatform) -> Any:
 
 @pytest.fixture(scope="module")
 def scene(session: Session, tmp_path_factory: pytest.TempPathFactory) -> ImportResult:
-    path = simulate_s2_l2a(tmp_path_factory.mktemp("scenes"), size=384, day="2026-07-01")
+    # Newer than any scene that another test leaves on the shared platform.
+    path = simulate_s2_l2a(tmp_path_factory.mktemp("scenes"), size=384, day="2031-07-01")
     return import_product(path, session=session)
 
 

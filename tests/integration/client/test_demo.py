@@ -40,6 +40,7 @@ def list_objects(platform: RunningPlatform) -> set[str]:
 def test_the_demo_survives_a_kill_and_is_made_once_and_removed(
     running_platform: RunningPlatform, session: Session
 ) -> None:
+    running_platform.run("demo", "--remove")
     before = list_objects(running_platform)
     process = subprocess.Popen(
         [*SKERRY, "demo"], env=os.environ | running_platform.env, stderr=subprocess.DEVNULL
