@@ -9,6 +9,7 @@ from skerry.catalog.instants import Span, read_span
 from skerry.catalog.places import Box, read_geometry, split_bbox
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
+from skerry.core.json_values import check_json
 from skerry.core.settings import API_PREFIX
 from skerry.storage.objects import check_key, check_prefix
 
@@ -19,6 +20,8 @@ _ADDRESS = re.compile(r"https?://[^/]+" + API_PREFIX + "/stac/collections/" + _N
 _GIVEN_LINKS = frozenset({"derived_from", "via", "about", "cite-as", "license", "describedby"})
 DERIVED_FROM = "skerry:derived_from"
 """Property that lists the items of this catalogue an item comes from: ``collection/item``."""
+VARIABLES = "skerry:variables"
+"""Property that says what maps can draw: name to a description of it."""
 # the catalogue's own: kept in columns, written into documents when they are read
 OWN_PROPERTIES = ("created", "updated", "skerry:status", "skerry:version")
 
@@ -60,6 +63,7 @@ def check_item(given: Mapping[str, Any], collection: str) -> CheckedItem:
     InvalidInputError
         Naming the first value that is wrong.
     """
+    check_json(given, what="item")
     document = {**given, "collection": collection}
     if given.get("collection") not in (None, collection):
         raise InvalidInputError(
@@ -71,6 +75,7 @@ def check_item(given: Mapping[str, Any], collection: str) -> CheckedItem:
     _validate("Item", document)
     properties = dict(document["properties"])
     _name_siblings(document["links"], properties.get(DERIVED_FROM, []))
+    _check_variables(properties.get(VARIABLES, {}))
     for name in OWN_PROPERTIES:
         properties.pop(name, None)
     document["properties"] = properties
@@ -95,6 +100,7 @@ def check_collection(given: Mapping[str, Any], identifier: str) -> tuple[dict[st
         Naming the first value that is wrong.
     """
     check_name(identifier, what="collection id")
+    check_json(given, what="collection")
     if given.get("id", identifier) != identifier:
         raise InvalidInputError(
             f"The collection says id {given['id']!r} but is sent to {identifier!r}.",
@@ -169,6 +175,12 @@ def _validate(kind: str, document: Mapping[str, Any]) -> None:
             f"(got {str(first.get('input'))[:140]!r}).",
             remedy="Mend it as the STAC 1.1 specification says.",
         ) from None
+    except OverflowError:
+        raise InvalidInputError(
+            f"This is no STAC {kind.lower()}: a time in {str(document)[:140]!r}... leaves the"
+            " calendar in UTC.",
+            remedy="Give times between the years 1 and 9999 in UTC.",
+        ) from None
 
 
 def _keep_links(links: Any) -> list[dict[str, Any]]:
@@ -177,7 +189,7 @@ def _keep_links(links: Any) -> list[dict[str, Any]]:
         return []
     if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
         raise InvalidInputError("links is no list of objects.", remedy="Send a list, or none.")
-    kept = [dict(link) for link in links if link.get("rel") in _GIVEN_LINKS]
+    kept = [dict(link) for link in links if str(link.get("rel")) in _GIVEN_LINKS]
     for link in kept:
         href = str(link.get("href", ""))
         if not href.startswith(("https://", "http://")) and find_sibling(href) is None:
@@ -186,6 +198,16 @@ def _keep_links(links: Any) -> list[dict[str, Any]]:
                 remedy="Use an http or https address, or ../../<collection>/items/<item>.",
             )
     return kept
+
+
+def _check_variables(variables: Any) -> None:
+    if not isinstance(variables, dict) or not all(
+        isinstance(about, dict) for about in variables.values()
+    ):
+        raise InvalidInputError(
+            f"{VARIABLES} is {str(variables)[:140]!r}.",
+            remedy="Give an object of variables: name to {path, long_name, units, ...}.",
+        )
 
 
 def _check_assets(assets: Mapping[str, Any], prefix: str) -> None:

@@ -20,6 +20,8 @@ from skerry.catalog.tables import items, items_index
 from skerry.core.errors import InvalidInputError
 
 LARGEST_PAGE = 1000
+_MOST_NAMES = 10_000  # SQLite binds 250,000 values at most
+_LARGEST_INTEGER = 2**63
 _LARGE_AREA = 0.25 * 360 * 180  # square degrees
 
 
@@ -82,8 +84,8 @@ def parse_query(
     if wanted < 1:
         raise InvalidInputError(f"limit is {wanted}.", remedy="Ask for 1 to 1000 items a page.")
     return SearchQuery(
-        collections=tuple(collections) if collections else None,
-        ids=tuple(ids) if ids else None,
+        collections=_read_names(collections, "collections"),
+        ids=_read_names(ids, "ids"),
         area=area,
         boxes=tuple(boxes),
         span=parse_interval(datetime) if datetime else None,
@@ -189,6 +191,15 @@ def _read_area(
     return [], None
 
 
+def _read_names(names: Sequence[str] | None, what: str) -> tuple[str, ...] | None:
+    if names and len(names) > _MOST_NAMES:
+        raise InvalidInputError(
+            f"{what} has {len(names)} names.",
+            remedy=f"Ask for at most {_MOST_NAMES} at a time.",
+        )
+    return tuple(names) if names else None
+
+
 def _write_token(item: StoredItem) -> str:
     place = json.dumps([item.begins, item.key]).encode()
     return base64.urlsafe_b64encode(place).decode().rstrip("=")
@@ -196,10 +207,13 @@ def _write_token(item: StoredItem) -> str:
 
 def _read_token(token: str) -> tuple[int, int]:
     try:
-        begins, key = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        return int(begins), int(key)
-    except (binascii.Error, ValueError, TypeError):
-        raise InvalidInputError(
-            f"{token[:60]!r} is no paging token.",
-            remedy="Follow the 'next' link of the page before, unchanged.",
-        ) from None
+        place = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        begins, key = (int(number) for number in place)
+        if max(abs(begins), abs(key)) < _LARGEST_INTEGER:
+            return begins, key
+    except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError):
+        pass
+    raise InvalidInputError(
+        f"{token[:60]!r} is no paging token.",
+        remedy="Follow the 'next' link of the page before, unchanged.",
+    )

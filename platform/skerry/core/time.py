@@ -35,14 +35,14 @@ def parse_time(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidInputError(
-            f"{text!r} is no RFC 3339 time with a time zone.",
-            remedy="Write it as 2026-05-01T10:30:00Z.",
-        )
-    return moment.astimezone(UTC)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and the last day may leave the calendar in UTC
+        pass
+    raise InvalidInputError(
+        f"{text[:140]!r} is no RFC 3339 time with a time zone.",
+        remedy="Write it as 2026-05-01T10:30:00Z.",
+    )
 
 
 def parse_day(text: str) -> date:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar, cast
 
 import attr
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import model_validator
 from sqlalchemy import Connection
 from stac_fastapi.api.app import StacApi
 from stac_fastapi.api.models import (
@@ -19,7 +20,7 @@ from stac_fastapi.types import stac
 from stac_fastapi.types.config import ApiSettings
 from stac_fastapi.types.core import AsyncBaseCoreClient
 from stac_fastapi.types.extension import ApiExtension
-from stac_fastapi.types.search import APIRequest, BaseSearchGetRequest
+from stac_fastapi.types.search import APIRequest, BaseSearchGetRequest, BaseSearchPostRequest
 from starlette.concurrency import run_in_threadpool
 
 import skerry
@@ -61,6 +62,18 @@ class SearchRequest(BaseSearchGetRequest):
         default=None, converter=_split_numbers
     )
     datetime: Annotated[str | None, Query()] = attr.ib(default=None)
+
+
+class SearchBody(BaseSearchPostRequest):
+    """A search by POST; see `SearchRequest`."""
+
+    datetime: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def validate_spatial(cls, values: Any) -> Any:
+        """Leave it to the catalogue: the usual check fails on a body that is no object."""
+        return values
 
 
 @attr.s
@@ -232,7 +245,7 @@ def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
         extensions=paging,
         router=APIRouter(prefix="/stac", tags=["stac"], dependencies=[Depends(identify())]),
         search_get_request_model=create_get_request_model(paging, SearchRequest),
-        search_post_request_model=create_post_request_model(paging),
+        search_post_request_model=create_post_request_model(paging, SearchBody),
         items_get_request_model=cast(
             "type[APIRequest]",
             create_request_model("ItemsQuery", base_model=ItemsRequest, extensions=paging),

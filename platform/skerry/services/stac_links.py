@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from skerry.catalog.collections import StoredCollection
-from skerry.catalog.documents import DERIVED_FROM, find_sibling
+from skerry.catalog.documents import DERIVED_FROM, VARIABLES, find_sibling
 from skerry.catalog.items import StoredItem
 from skerry.core.settings import API_PREFIX, MAPS_PREFIX
 
@@ -118,11 +118,11 @@ def _split_name(source: str) -> tuple[str, str]:
 
 
 def _link_tiles(item: StoredItem, addresses: Addresses) -> list[dict[str, Any]]:
-    variables: Mapping[str, Any] = item.document["properties"].get("skerry:variables") or {}
+    variables: Mapping[str, Mapping[str, Any]] = item.document["properties"].get(VARIABLES) or {}
     links = []
     for name, about in variables.items():
         tiles = addresses.variable(item, name)
-        title = str(about.get("long_name") or name) if isinstance(about, Mapping) else name
+        title = str(about.get("long_name") or name)
         links.append(_link("xyz", f"{tiles}/{{z}}/{{x}}/{{y}}.png", "image/png", title=title))
         links.append(_link("tilejson", f"{tiles}/tilejson.json", _JSON, title=title))
     return links

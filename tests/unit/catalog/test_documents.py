@@ -23,7 +23,7 @@ def test_a_good_item_is_taken_apart() -> None:
 
 def test_what_the_catalogue_writes_itself_is_not_taken_from_outside() -> None:
     given = make_item(created="2000-01-01T00:00:00Z", **{"skerry:status": "withdrawn"})
-    given["links"] = [{"rel": "self", "href": "http://elsewhere/"}]
+    given["links"] = [{"rel": "self", "href": "http://elsewhere/"}, {"rel": ["self"]}]
     document = check_item(given, "lakes").document
     assert "created" not in document["properties"]
     assert "skerry:status" not in document["properties"]
@@ -49,6 +49,12 @@ def test_what_the_catalogue_writes_itself_is_not_taken_from_outside() -> None:
         (lambda one: one["assets"]["product"].update(href="file:///etc/passwd"), "file:///etc"),
         (lambda one: one.update(links=[{"rel": "via", "href": "file:///etc"}]), "file:///etc"),
         (lambda one: one.update(links="x"), "links"),
+        (lambda one: one.update(extra=[float("nan")]), "nan"),
+        (lambda one: one["properties"].update(cover=float("inf")), "inf"),
+        (lambda one: one["properties"].update(note="\ud800"), "ud800"),
+        (lambda one: one["properties"].update({"skerry:variables": ["b04"]}), "b04"),
+        (lambda one: one["properties"].update({"skerry:variables": {"b04": "/b04"}}), "/b04"),
+        (lambda one: one["properties"].update(datetime="0001-01-01T00:00:00+14:00"), "calendar"),
         (lambda one: one.update(bbox=[13, 54, 14, 95]), "95"),
         (
             lambda one: one["geometry"].update(
@@ -114,6 +120,7 @@ def test_links_to_other_items_are_kept() -> None:
         (lambda one: one.update(id="other"), "'other'"),
         (lambda one: one.pop("extent"), "extent"),
         (lambda one: one.update({"skerry:public": "yes"}), "'yes'"),
+        (lambda one: one.update(summaries={"gsd": [float("nan")]}), "nan"),
         (lambda one: one["extent"]["spatial"].update(bbox=[[0, 50, 1, 40]]), "50"),
         (lambda one: one["extent"]["spatial"].update(bbox=[[-190, 0, 1, 40]]), "-190"),
     ],

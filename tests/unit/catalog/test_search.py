@@ -188,6 +188,10 @@ def test_an_item_of_days_is_found_by_any_of_its_hours(catalogue: Connection) -> 
         ({"limit": 0}, "limit is 0"),
         ({"token": "!!"}, "'!!'"),
         ({"token": "W10"}, "'W10'"),
+        ({"token": "WzFlNDAwLDFd"}, "WzFlNDAwLDFd"),  # [1e400,1]
+        ({"token": "WzEsOTk5OTk5OTk5OTk5OTk5OTk5OTld"}, "WzEsOTk5"),  # [1,99999999999999999999]
+        ({"ids": ["a"] * 10_001}, "ids has 10001"),
+        ({"datetime": "9999-12-31T23:59:59-14:00"}, "9999-12-31"),
     ],
 )
 def test_a_bad_search_is_refused_by_name(query: dict[str, Any], named: str) -> None:

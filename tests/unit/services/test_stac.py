@@ -1,6 +1,7 @@
 """The STAC API over HTTP: valid, navigable by pystac-client, private unless made public."""
 
 import http.client
+import json
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,22 @@ def test_nothing_is_half_registered(api: ServedApi, alice: httpx.Client, lakes: 
     assert answer.status_code == 422
     assert "99" in answer.json()["detail"]
     assert alice.get(f"stac/collections/{lakes}/items").json()["features"] == []
+
+
+def test_a_number_that_json_lacks_does_not_break_what_others_read(
+    api: ServedApi, alice: httpx.Client, anonymous: httpx.Client, lakes: str
+) -> None:
+    grant = alice.post("grants", json={"mode": "write", "purpose": "import"}).json()
+    item = make_item(prefix=grant["prefix"], cloud=float("nan"))
+    write_bytes(api.data.objects, item)
+    answer = alice.post(
+        "stac/collections/lakes/items",
+        content=json.dumps(item),
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status_code == 422
+    assert "nan" in answer.json()["detail"]
+    assert anonymous.get("stac/search").json()["features"] == []
 
 
 def test_pystac_client_finds_its_way(api: ServedApi, alice: httpx.Client, lakes: str) -> None:
@@ -232,12 +249,14 @@ def test_a_bad_search_names_the_value(anonymous: httpx.Client, query: str, named
         ({"bbox": [0, 0, 1, 100]}, "100"),
         ({"bbox": [0, 0, 1, 1], "intersects": {"type": "Point", "coordinates": [0, 0]}}, "bbox"),
         ({"datetime": "never"}, "never"),
+        ({"datetime": "0001-01-01T00:00:00+14:00"}, "0001-01-01"),
+        ([1], "[1]"),
         ({"limit": -1}, "-1"),
         ({"intersects": {"type": "Circle"}}, "Circle"),
     ],
 )
 def test_a_bad_posted_search_names_the_value(
-    anonymous: httpx.Client, body: dict[str, Any], named: str
+    anonymous: httpx.Client, body: Any, named: str
 ) -> None:
     answer = anonymous.post("stac/search", json=body)
     assert answer.status_code == 422
