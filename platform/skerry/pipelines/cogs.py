@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skerry.client.descriptions import COG_FOLDER
+from skerry.client.descriptions import COG_FOLDER, title_product
 from skerry.client.grids import describe_grid
 from skerry.core.errors import NotFoundError
 
@@ -62,23 +62,34 @@ def write_cogs(
     (folder / COG_FOLDER).mkdir(parents=True, exist_ok=True)
     described = {}
     for done, (name, array) in enumerate(rasters.items(), start=1):
-        described[name] = write_raster(array, folder / COG_FOLDER / f"{name}.tif")
+        place = folder / COG_FOLDER / f"{name}.tif"
+        described[name] = write_raster(array, place, title=title_of(tree))
         if progress is not None:
             progress(done / len(rasters))
     return described
 
 
-def write_raster(array: xr.DataArray, path: Path) -> dict[str, Any]:
+def title_of(tree: xr.DataTree) -> str:
+    """Return a product's title, which says so when it is simulated."""
+    simulated = tree.attrs.get("other_metadata", {}).get("simulated", False)
+    return title_product(str(tree.attrs.get("title", tree.name or "")), simulated=simulated)
+
+
+def write_raster(array: xr.DataArray, path: Path, *, title: str) -> dict[str, Any]:
     """Write one variable as a COG in its own packing and return its STAC fields.
 
     Parameters
     ----------
     array
         Decoded values, dims ``(y, x)``; its encoding says how they are packed.
+    path
+        The file to write; it is either complete or absent.
+    title
+        The product's, for the file's own description.
     """
     from skerry.products import write_cog
 
-    write_cog(array, path)
+    write_cog(array, path, description=title)
     return {**describe_grid(array), "raster:bands": [_describe_band(path, array)]}
 
 

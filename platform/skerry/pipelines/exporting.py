@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from skerry.client.opening import locate_product
 from skerry.client.references import parse_reference
 from skerry.client.session import Session
 from skerry.core.errors import InvalidInputError
-from skerry.core.ids import new_id
-from skerry.pipelines.cogs import find_raster, write_raster
+from skerry.pipelines.cogs import find_raster, title_of, write_raster
 
 
 def export_item(
@@ -32,20 +30,17 @@ def export_item(
     NotFoundError
         If there is no such item or variable.
     InvalidInputError
-        If `out` stands in a folder that does not exist.
+        If `out` is a folder, or stands in one that does not exist.
     """
     from skerry.products import open_product
 
+    if out.is_dir():
+        raise InvalidInputError(f"{str(out)!r} is a folder.", remedy="Name the file to write.")
     if not out.absolute().parent.is_dir():
         raise InvalidInputError(
             f"The folder of {str(out)!r} does not exist.", remedy="Make it, or name another file."
         )
     tree = open_product(locate_product(parse_reference(reference), session=session))
     raster = find_raster(tree, variable, item=reference)
-    aside = out.with_name(f".{out.stem}.{new_id()}.tif")
-    try:
-        write_raster(raster, aside)
-        shutil.move(aside, out)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_raster(raster, out, title=title_of(tree))
     return out

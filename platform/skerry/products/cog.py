@@ -12,6 +12,8 @@ from skerry.products.packing import encode_values, packing_of
 from skerry.products.pyramid import Rule, rule_for
 
 BLOCK = 512
+SAID = ("long_name", "comment", "source", "references")
+"""Attributes that go along as the band's metadata, so that a GIS user can read them."""
 STRIP_ROWS = 2048
 
 
@@ -22,6 +24,7 @@ def write_cog(
     nodata: float | None = None,
     scale: float | None = None,
     offset: float | None = None,
+    description: str = "",
 ) -> None:
     """Write a cloud optimized GeoTIFF with overviews.
 
@@ -35,6 +38,8 @@ def write_cog(
         The file to write; it appears when complete.
     nodata, scale, offset
         Override the packing: physical = number * scale + offset.
+    description
+        What the file is, for its own metadata (``TIFFTAG_IMAGEDESCRIPTION``).
 
     Raises
     ------
@@ -70,6 +75,11 @@ def write_cog(
                 sink.scales, sink.offsets = (packing["scale_factor"],), (packing["add_offset"],)
             sink.units = (str(variable.attrs.get("units", "")),)
             sink.set_band_description(1, str(variable.name))
+            sink.update_tags(
+                1, **{one: variable.attrs[one] for one in SAID if one in variable.attrs}
+            )
+            if description:
+                sink.update_tags(TIFFTAG_IMAGEDESCRIPTION=description)
             _write_strips(sink, variable, packing)
         mean = rule_for(variable) is Rule.MEAN
         copy(
@@ -115,6 +125,8 @@ def _write_strips(sink: Any, variable: xr.DataArray, packing: dict[str, Any] | N
         block = variable.isel(y=slice(start, start + step)).to_numpy()
         if packing is not None:
             block = encode_values(block, packing)
+        elif block.dtype.kind == "f" and not np.isnan(sink.nodata):
+            block = np.where(np.isnan(block), sink.nodata, block).astype(block.dtype)
         if block.dtype == bool:
             block = block.astype(np.uint8)
         sink.write(block, 1, window=Window(0, start, columns, block.shape[0]))

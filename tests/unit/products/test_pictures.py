@@ -138,6 +138,23 @@ def test_floats_become_a_cog_with_overviews(odd_dataset: xr.Dataset, tmp_path: P
         np.testing.assert_array_equal(source.read(1), odd_dataset["turbidity"])
 
 
+def test_gaps_take_the_nodata_that_was_asked_for(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
+    write_cog(odd_dataset["turbidity"], tmp_path / "t.tif", nodata=-9999)
+    with rasterio.open(tmp_path / "t.tif") as source:
+        values = source.read(1, masked=True)
+    assert not np.isnan(values.data).any()
+    np.testing.assert_array_equal(values.mask, np.isnan(odd_dataset["turbidity"]))
+
+
+def test_a_cog_says_what_it_is(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
+    turbidity = odd_dataset["turbidity"].assign_attrs(comment="Indicative only")
+    write_cog(turbidity, tmp_path / "t.tif", description="Simulated: odd sizes")
+    with rasterio.open(tmp_path / "t.tif") as source:
+        assert source.tags()["TIFFTAG_IMAGEDESCRIPTION"] == "Simulated: odd sizes"
+        assert source.tags(1)["comment"] == "Indicative only"
+        assert source.tags(1)["long_name"] == "turbidity"
+
+
 def test_a_cog_can_be_packed_as_asked(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
     write_cog(odd_dataset["turbidity"], tmp_path / "t.tif", scale=0.01, offset=0, nodata=-32768)
     with rasterio.open(tmp_path / "t.tif") as source:
