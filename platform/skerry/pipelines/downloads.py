@@ -57,10 +57,11 @@ def download(
         httpx.Client(trust_env=False, timeout=httpx.Timeout(60.0, connect=10.0)) as client,
         _open(client, url, resolve) as response,
     ):
-        expected = int(response.headers.get("content-length", 0))
+        announced = response.headers.get("content-length", "")
+        expected = int(announced) if announced.isdecimal() else 0
         done = 0
         with target.open("wb") as stream:
-            for chunk in response.iter_bytes(_CHUNK):
+            for chunk in _read_chunks(response, url):
                 done += len(chunk)
                 if done > _LIMIT_BYTES:
                     raise InvalidInputError(
@@ -71,6 +72,16 @@ def download(
                 if progress is not None and expected:
                     progress(f"Downloading {target.name}", done / expected)
     return target
+
+
+def _read_chunks(response: httpx.Response, url: str) -> Iterator[bytes]:
+    try:
+        yield from response.iter_bytes(_CHUNK)
+    except httpx.TransportError as error:
+        raise UnavailableError(
+            f"{url} broke off ({type(error).__name__}: {error}).",
+            remedy="Try again; if it breaks off each time, download the file by other means.",
+        ) from None
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from skerry.client.grants import Grant, grant_writing
 from skerry.client.references import COG_PREFIX, ItemReference, find_item
 from skerry.client.registration import register_folder
 from skerry.client.session import Session, connect
-from skerry.core.errors import ConflictError
+from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.ids import check_name
 from skerry.pipelines.cogs import write_cogs
 from skerry.pipelines.downloads import Progress
@@ -117,11 +117,11 @@ def import_product(
         known = _find_known(session, work)
         if known is not None:
             return ImportResult(known, created=False, missing=work.missing)
-        _ensure_collection(session, work)
         grant = grant_writing(session, "import")
         with register_folder(session, grant) as registration:
             item = _convert(work, grant, report, cog=cog)
             report("Registering", 0.95)
+            _ensure_collection(session, work)  # only now: a failed import leaves no empty one
             stored = registration.register(item)
             report("Done", 1.0)
             return ImportResult(stored, created=registration.keep, missing=work.missing)
@@ -148,7 +148,14 @@ class _Work:
 
 
 def _plan(tree: xr.DataTree, path: Path, collection: str | None) -> _Work:
-    discovery: Mapping[str, Any] = tree.attrs["stac_discovery"]
+    discovery: Mapping[str, Any] = tree.attrs.get("stac_discovery", {})
+    if not discovery.get("id") or not discovery.get("properties", {}).get("datetime"):
+        raise InvalidInputError(
+            f"{path} does not say what it is: its attributes have no 'stac_discovery' with id "
+            "and datetime.",
+            remedy="Give the product as its provider made it; a dataset of your own goes into the "
+            "catalogue with skerry.publish.",
+        )
     simulated = bool(
         tree.attrs.get("other_metadata", {}).get("simulated")
         or discovery["properties"].get("skerry:simulated")

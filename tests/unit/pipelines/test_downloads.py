@@ -1,11 +1,14 @@
+import tempfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from skerry.core.errors import InvalidInputError, UnavailableError
+from skerry.pipelines import sources
 from skerry.pipelines.downloads import download
 from skerry.pipelines.sources import locate_source
 
@@ -23,6 +26,12 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Location", self.redirects[self.path])
             self.send_header("Content-Length", "0")
             self.end_headers()
+        elif self.path.endswith("/cut.zip"):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(BODY)))
+            self.end_headers()
+            self.wfile.write(BODY[:1000])
+            self.close_connection = True
         elif self.path.endswith("/absent.zip"):
             self.send_error(404)
         else:
@@ -104,6 +113,20 @@ def test_an_endless_redirect_ends(server: ThreadingHTTPServer, origin: str, tmp_
     server.RequestHandlerClass.redirects["/scene.zip"] = "/scene.zip"
     with pytest.raises(InvalidInputError, match="redirects"):
         download(f"{origin}/scene.zip", tmp_path, resolve=to_loopback)
+
+
+def test_a_transfer_that_breaks_off_is_named_and_removed(
+    origin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{origin}/d/cut.zip"
+    with pytest.raises(UnavailableError, match="broke off"):
+        download(url, tmp_path, resolve=to_loopback)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(sources, "download", partial(download, resolve=to_loopback))
+    with pytest.raises(UnavailableError), locate_source(url):
+        pass
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_a_refusal_names_status_and_address(origin: str, tmp_path: Path) -> None:

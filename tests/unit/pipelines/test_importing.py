@@ -5,12 +5,14 @@ from typing import Any
 
 import httpx
 import pytest
+import rasterio
 
 from skerry.client.login import Login
 from skerry.client.session import Session
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.pipelines import import_product, importing
 from skerry.pipelines.sources import digest_source
+from skerry.products import open_product, write_geozarr
 from skerry.products.simulate import simulate_s2_l2a
 
 
@@ -80,6 +82,8 @@ def test_a_scene_becomes_an_item(api: Api, session: Session, scene: Path) -> Non
     assert {"product", "thumbnail", "cog-b04", "cog-scl"} <= set(result.item["assets"])
     assert result.item["assets"]["cog-b8a"]["raster:bands"][0]["spatial_resolution"] == 20.0
     assert result.item["assets"]["cog-b04"]["proj:shape"] == [120, 120]
+    with rasterio.open(api.root / result.item["assets"]["cog-b04"]["href"]) as file:
+        assert "SIMULATED" in file.tags()["TIFFTAG_IMAGEDESCRIPTION"]
     for asset in result.item["assets"].values():
         assert (api.root / asset["href"]).exists()
         assert asset["file:checksum"].startswith("1e20")
@@ -136,6 +140,18 @@ def test_a_failure_leaves_nothing(
         import_product(scene, cog=True, session=session)
     assert api.bytes_left == []
     assert api.seen[-1] == "DELETE grants/g"
+    assert [one for one in api.seen if one.startswith("PUT")] == [], "an empty collection"
+
+
+def test_a_store_that_does_not_say_what_it_is_never_reaches_the_api(
+    api: Api, session: Session, scene: Path, tmp_path: Path
+) -> None:
+    band = open_product(scene)["measurements/reflectance/r60m"].to_dataset()[["b01"]]
+    write_geozarr(band.assign_attrs({}), tmp_path / "nameless.zarr")
+    with pytest.raises(InvalidInputError, match="stac_discovery") as caught:
+        import_product(tmp_path / "nameless.zarr", session=session)
+    assert "nameless.zarr" in caught.value.what
+    assert api.seen == []
 
 
 def test_a_refusal_leaves_nothing(api: Api, session: Session, scene: Path) -> None:
