@@ -96,6 +96,8 @@ def describe_item(
 def bound_geometry(geometry: Mapping[str, Any]) -> list[float]:
     """Return west, south, east, north of a GeoJSON geometry in degrees.
 
+    West is greater than east when the parts meet at the antimeridian (RFC 7946, section 5.2).
+
     Raises
     ------
     InvalidInputError
@@ -109,7 +111,12 @@ def bound_geometry(geometry: Mapping[str, Any]) -> list[float]:
             "The product has no valid pixel, so it has no footprint.",
             remedy="Check its masks and its nodata value.",
         )
-    return [float(number) for number in footprint.bounds]
+    west, south, east, north = (float(number) for number in footprint.bounds)
+    parts = [one.bounds for one in getattr(footprint, "geoms", [footprint])]
+    if (west, east) == (-180.0, 180.0) and not any(one[0] < 0 < one[2] for one in parts):
+        west = min(one[0] for one in parts if one[0] >= 0)
+        east = max(one[2] for one in parts if one[2] <= 0)
+    return [west, south, east, north]
 
 
 def title_product(title: str, *, simulated: bool) -> str:

@@ -104,10 +104,13 @@ class Draft:
 
     def _draw(self, written: xr.Dataset, path: Path) -> None:
         from skerry.products import write_quicklook
+        from skerry.products.quicklook import caption_file
 
         if hasattr(self.quicklook, "savefig"):
             metadata = {"Title": self.facts["title"]}
             self.quicklook.savefig(path, dpi=96, bbox_inches="tight", metadata=metadata)
+            if self.facts["skerry:simulated"]:
+                caption_file(path)
         else:
             write_quicklook(written if self.quicklook is None else written[[self.quicklook]], path)
 
@@ -241,8 +244,10 @@ def _prepare(
     variables: Mapping[str, Mapping[str, Any]],
     facts: Mapping[str, Any],
 ) -> xr.Dataset:
-    """Return the dataset with its variables' attributes and its own title."""
-    prepared = dataset.copy()
+    """Return the dataset as it is written: north up, with attributes and a title of its own."""
+    from skerry.products.grids import north_up
+
+    prepared = north_up(dataset).copy()
     for name, attributes in variables.items():
         prepared[name].attrs.update(attributes)
     prepared.attrs = {

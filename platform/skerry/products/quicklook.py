@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.rasters import list_rasters
@@ -113,6 +114,18 @@ def _draw_classes(values: npt.NDArray[Any], variable: xr.DataArray) -> Image.Ima
     for value, colour in zip(variable.attrs["flag_values"], colours, strict=True):
         table[int(value)] = (*bytes.fromhex(colour.removeprefix("#")), 255)
     return Image.fromarray(table[values.astype(np.uint8)], "RGBA")
+
+
+def caption_file(path: Path) -> None:
+    """Draw SIMULATED over a picture that is on disk already."""
+    with Image.open(path) as picture:
+        image = picture.convert("RGBA")
+        text = dict(getattr(picture, "text", {}))
+    write_caption(image)
+    kept = PngInfo()
+    for name, value in text.items():
+        kept.add_text(name, value)
+    image.save(path, "PNG", pnginfo=kept)
 
 
 def write_caption(image: Image.Image) -> None:

@@ -118,6 +118,22 @@ def test_a_figure_can_be_the_quicklook(run_folder: Path, session: Session) -> No
     )  # fmt: skip
     with Image.open(run_folder / "products" / "water" / "thumbnail.png") as picture:
         assert picture.format == "PNG"
+        assert picture.text["Title"] == "Simulated: water"
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 16)}
+    assert (160, 0, 0) in colours, "the caption's red edge says SIMULATED"
+
+
+def test_a_dataset_from_south_to_north_is_described_as_it_is_written(
+    run_folder: Path, session: Session
+) -> None:
+    southward = make_dataset()
+    item = publish(
+        southward.isel(y=slice(None, None, -1)), output="water", derived_from=["s2/scene"],
+        session=session,
+    )  # fmt: skip
+    assert item.properties["proj:transform"] == [20.0, 0.0, 400_000.0, 0.0, -20.0, 6_000_000.0]
+    written = open_product(run_folder / "products" / "water" / "product.zarr").to_dataset()
+    np.testing.assert_array_equal(written["turbidity"], southward["turbidity"])
 
 
 def test_inputs_of_the_run_are_the_sources_unless_named(run_folder: Path, session: Session) -> None:
