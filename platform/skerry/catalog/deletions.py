@@ -1,5 +1,7 @@
 """Freeing bytes: first the record goes, then the bytes; a crash in between is made good later."""
 
+import logging
+
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -15,10 +17,12 @@ from sqlalchemy import (
 
 from skerry.catalog.collections import check_sandbox
 from skerry.catalog.tables import deletions, items, items_index
-from skerry.core.errors import NotFoundError
+from skerry.core.errors import NotFoundError, SkerryError
 from skerry.core.time import count_microseconds, utc_now
 from skerry.storage.grants import Grant, Purpose, forget_grant, list_expired
 from skerry.storage.objects import ObjectFolder, list_prefixes
+
+_LOG = logging.getLogger(__name__)
 
 
 def delete_item(connection: Connection, collection: str, identifier: str, *, owner: str) -> None:
@@ -50,15 +54,23 @@ def delete_item(connection: Connection, collection: str, identifier: str, *, own
 def finish_deletions(engine: Engine, objects: ObjectFolder) -> int:
     """Remove the bytes of everything that was deleted; return how many prefixes that were.
 
-    It is called after each deletion and at the api's start.
+    It is called after each deletion and at the api's start. What cannot be removed now (somebody
+    still writes there, a symbolic link leads out of the store) is named in the log and tried
+    again the next time; it holds up nothing else.
     """
+    removed = 0
     with engine.connect() as connection:
         prefixes = list(connection.execute(select(deletions.c.prefix)).scalars())
     for prefix in prefixes:
-        objects.remove(prefix)
+        try:
+            objects.remove(prefix)
+        except (OSError, SkerryError) as error:
+            _LOG.warning("The bytes at %s cannot be removed now: %s", prefix, error)
+            continue
+        removed += 1
         with engine.begin() as connection:
             connection.execute(delete(deletions).where(deletions.c.prefix == prefix))
-    return len(prefixes)
+    return removed
 
 
 def release_grant(connection: Connection, grant: Grant) -> None:

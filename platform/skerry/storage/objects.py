@@ -49,6 +49,11 @@ def list_prefixes(key: str) -> list[str]:
     return [*covering, key] if key.endswith("/") else covering
 
 
+def _pass_over_missing(_function: object, _path: str, error: Exception) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
 class ObjectFolder:
     """A folder used as an object store.
 
@@ -95,13 +100,13 @@ class ObjectFolder:
     def remove(self, prefix: str) -> None:
         """Remove everything below `prefix`, and parents that this leaves empty.
 
-        Doing it again, or after a half-done removal, is no error.
+        Doing it again, twice at once, or after a half-done removal, is no error.
         """
         folder = self.locate(check_prefix(prefix))
         if folder.is_symlink() or folder.is_file():
             folder.unlink()
         elif folder.exists():
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, onexc=_pass_over_missing)
         for parent in self._inner_parents(folder):
             try:
                 parent.rmdir()

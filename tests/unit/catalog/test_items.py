@@ -16,6 +16,7 @@ from skerry.catalog.collections import (
 from skerry.catalog.deletions import (
     delete_item,
     finish_deletions,
+    note_deletion,
     release_expired,
     release_grant,
 )
@@ -273,6 +274,21 @@ class TestDelete:
         assert finish_deletions(engine, objects) == 1
         assert not objects.exists(prefix)
         assert finish_deletions(engine, objects) == 0
+
+    def test_bytes_that_cannot_be_removed_hold_up_nothing(
+        self, engine: Engine, objects: ObjectFolder, tmp_path: Path
+    ) -> None:
+        (tmp_path / "elsewhere" / "a").mkdir(parents=True)
+        objects.create_folder("imports/other/")
+        (objects.root / "imports" / "link").symlink_to(tmp_path / "elsewhere")
+        with engine.begin() as connection:
+            for prefix in ("imports/link/a/", "imports/other/"):
+                note_deletion(connection, prefix)
+        assert finish_deletions(engine, objects) == 1
+        assert not objects.exists("imports/other/")
+        assert (tmp_path / "elsewhere" / "a").exists()
+        (objects.root / "imports" / "link").unlink()
+        assert finish_deletions(engine, objects) == 1  # it was not forgotten
 
     def test_a_rolled_back_deletion_keeps_the_bytes(
         self, engine: Engine, objects: ObjectFolder

@@ -1,6 +1,8 @@
 """Keys stay inside the store; removing is thorough, and harmless twice."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from hypothesis import given
@@ -68,6 +70,23 @@ def test_removing_takes_everything_and_empty_parents_but_no_neighbour(
     assert not objects.exists("imports/a/")
     assert objects.exists("imports/")
     objects.remove("imports/a/two/")
+
+
+def test_two_may_remove_the_same_at_once(objects: ObjectFolder) -> None:
+    for _ in range(5):
+        folder = objects.create_folder("imports/a/one/")
+        for number in range(200):
+            (folder / str(number)).mkdir()
+        both_ready = Barrier(2)
+
+        def remove(both_ready: Barrier = both_ready) -> None:
+            both_ready.wait(30)
+            objects.remove("imports/a/one/")
+
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(remove), pool.submit(remove)]:
+                done.result()
+        assert not objects.exists("imports/a/")
 
 
 def test_removing_a_link_leaves_what_it_points_to(objects: ObjectFolder) -> None:
