@@ -49,7 +49,7 @@ def list_prefixes(key: str) -> list[str]:
     return [*covering, key] if key.endswith("/") else covering
 
 
-def _pass_over_missing(_function: object, _path: str, error: Exception) -> None:
+def _pass_over_missing(_function: object, _path: str, error: BaseException) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error
 

@@ -1,6 +1,7 @@
 """Items: once and for all, newer versions supersede, bytes are freed with the record."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
