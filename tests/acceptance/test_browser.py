@@ -255,7 +255,7 @@ def mark_product(bbox: list[float], shape: tuple[int, ...]) -> np.ndarray:
     """Return where on a map that shows it whole a product lies, by the Web Mercator formulas."""
     west, south, east, north = bbox
     height, width = shape[:2]
-    scale = 256 * 2 ** fit(bbox)
+    scale = 256 * 2 ** fit(bbox, width, height)
     middle = (scale * (west + east) / 2 / 360, scale * mercator((south + north) / 2))
     left = width / 2 + scale * west / 360 - middle[0]
     right = width / 2 + scale * east / 360 - middle[0]
@@ -272,13 +272,13 @@ def mercator(latitude: float) -> float:
     return (1 - math.asinh(math.tan(math.radians(latitude))) / math.pi) / 2
 
 
-def fit(bbox: list[float]) -> int:
-    """Return the last zoom level at which 800 by 620 pixels show a box whole."""
+def fit(bbox: list[float], width: int, height: int) -> int:
+    """Return the last zoom level at which a map of that size shows a box whole."""
     west, south, east, north = bbox
     for zoom in range(18, 0, -1):
         scale = 256 * 2**zoom
         across, down = scale * (east - west) / 360, scale * (mercator(south) - mercator(north))
-        if across <= 800 and down <= 620:
+        if across <= width and down <= height:
             return zoom
     return 1
 
@@ -308,9 +308,12 @@ def test_pages_fit_a_small_screen(
     for name in ("", "runs", "map"):
         page.goto(f"{PAGES}/{name}")
         expect(page.locator(".card").first).to_be_visible()
+        if name == "map":
+            expect(page.locator(".leaflet-layer")).to_have_count(2)
+            wait_for_tiles(page)
+        keep(page, f"small-{name or 'overview'}")
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= 390, f"{name or 'overview'} scrolls sideways"
-        keep(page, f"small-{name or 'overview'}")
     page.close()
 
 
@@ -318,5 +321,9 @@ def test_an_address_that_names_nothing_says_so(page: Page, watch: Watch) -> None
     page.goto(f"{PAGES}/map?item=nothing/<b>here</b>")
     expect(page.get_by_role("alert")).to_contain_text("no valid item id")
     page.goto(f"{PAGES}/map?item=nothing/here")
-    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("nothing")
+    page.get_by_label("Collection").select_option("Products of demo-water-quality")
+    expect(page.locator(".leaflet-layer")).to_have_count(2)
+    page.goto(f"{PAGES}/map?item=nothing/here")
+    expect(page.get_by_role("alert")).to_contain_text("nothing")
     keep(page, "map-of-nothing")

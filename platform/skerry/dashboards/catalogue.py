@@ -127,6 +127,17 @@ def link_tiles(collection: str, item: str, variable: str) -> str:
     return f"{MAPS_PREFIX}/tiles/{quote(collection)}/{quote(item)}/{quote(variable)}"
 
 
+def list_collections(session: Session) -> dict[str, str]:
+    """Return titles and identifiers of the collections that the viewer may see."""
+    answer = session.request("GET", "stac/collections")
+    names = {entry["id"]: entry.get("title") or entry["id"] for entry in answer["collections"]}
+    titles = list(names.values())
+    return {
+        title if titles.count(title) == 1 else f"{title} ({name})": name
+        for name, title in names.items()
+    }
+
+
 def read_selection(session: Session, collection: str = "", item: str = "") -> Selection:
     """Ask the api what there is to choose from, and for the chosen item.
 
@@ -138,7 +149,7 @@ def read_selection(session: Session, collection: str = "", item: str = "") -> Se
         What the viewer chose; without a collection the newest item of all, without an item the
         newest of the collection.
     """
-    collections = _list_collections(session)
+    collections = list_collections(session)
     if not collection:
         newest = read_latest(session)
         if not newest:
@@ -206,16 +217,6 @@ def read_picture(session: Session, path: str) -> str:
     if len(picture) > _LARGEST_PICTURE:
         return ""
     return f"data:image/png;base64,{b64encode(picture).decode()}"
-
-
-def _list_collections(session: Session) -> dict[str, str]:
-    answer = session.request("GET", "stac/collections")
-    names = {entry["id"]: entry.get("title") or entry["id"] for entry in answer["collections"]}
-    titles = list(names.values())
-    return {
-        title if titles.count(title) == 1 else f"{title} ({name})": name
-        for name, title in names.items()
-    }
 
 
 def _list_items(session: Session, collection: str) -> dict[str, str]:

@@ -21,7 +21,8 @@ pn.extension("ipywidgets", inline=True)
 pn.config.css_files = []
 WidgetModel.__css__ = []
 
-_MAP_HEIGHT = 620
+_MAP_WIDTH, _MAP_HEIGHT = 800, 620
+_LARGEST_MAP = 10_000
 _TILE = 256
 _MAX_LATITUDE = 85.0511
 
@@ -90,14 +91,20 @@ def make_layer(tiles: str, bbox: tuple[float, float, float, float], **options: A
 
 
 def show_whole(leaflet: ipyleaflet.Map, bbox: tuple[float, float, float, float]) -> None:
-    """Centre the map on a product, as near as it is seen whole."""
+    """Centre the map on a product, as near as it is seen whole in the browser's window."""
     west, south, east, north = bbox
     leaflet.center = ((south + north) / 2, (west + east) / 2)
-    leaflet.zoom = fit_zoom(bbox)
+    width, height = leaflet.right - leaflet.left, leaflet.bottom - leaflet.top
+    if not 0 < width <= _LARGEST_MAP:  # no browser has shown it yet
+        width, height = _MAP_WIDTH, _MAP_HEIGHT
+    leaflet.zoom = fit_zoom(bbox, width=width, height=height)
 
 
 def fit_zoom(
-    bbox: tuple[float, float, float, float], *, width: int = 800, height: int = _MAP_HEIGHT
+    bbox: tuple[float, float, float, float],
+    *,
+    width: float = _MAP_WIDTH,
+    height: float = _MAP_HEIGHT,
 ) -> int:
     """Return the highest zoom level at which `bbox` fits into a map.
 

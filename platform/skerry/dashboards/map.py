@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from skerry.dashboards.catalogue import (
     link_export,
     link_map,
     link_tiles,
+    list_collections,
     parse_item_name,
     read_picture,
     read_selection,
@@ -143,7 +145,7 @@ class MapPage:
         try:
             collection, name = parse_item_name(item) if item else ("", "")
         except SkerryError as error:
-            self._report(error)
+            await self._fail(error)
             return
         await self._go(collection, name, variable)
 
@@ -162,7 +164,7 @@ class MapPage:
             self._visit.require(Scope.CATALOG_READ)
             view = await asyncio.to_thread(self._read, collection, item, variable)
         except SkerryError as error:
-            self._report(error)
+            await self._fail(error)
             return
         if turn == self._turn:
             # Under the document's lock all of it reaches the browser at once and in order.
@@ -267,7 +269,17 @@ class MapPage:
         finally:
             self._filling = False
 
-    def _report(self, error: SkerryError) -> None:
+    async def _fail(self, error: SkerryError) -> None:
+        """Say what is wrong, and offer the collections if there is nothing to choose from yet."""
+        collections: dict[str, str] = {}
+        if self._view is None:
+            with suppress(SkerryError):
+                collections = await asyncio.to_thread(list_collections, self._visit.session)
+        self._document.add_next_tick_callback(lambda: self._report(error, collections))
+
+    def _report(self, error: SkerryError, collections: dict[str, str]) -> None:
+        if collections:
+            self._fill(self._collection, {"Choose one": "", **collections}, "")
         self._view = None
         self._open_layer = ""
         self._remove_layer()
