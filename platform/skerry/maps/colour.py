@@ -17,6 +17,8 @@ COLOURS = 255
 """Colours of a palette beside the transparent one."""
 
 _HEX = re.compile("#[0-9a-fA-F]{6}")
+_NO_DATA = {"no data", "nodata"}
+"""What a class that is none is called: nothing is drawn there, as in any other variable."""
 _TABLE_BITS = 16  # integers up to this wide are coloured by one table look-up
 
 
@@ -155,7 +157,7 @@ def _compute_indices(values: NDArray[Any], style: Style, packing: Packing) -> ND
 def _read_categories(variable: Mapping[str, Any], values: list[int]) -> tuple[Category, ...]:
     meanings = _split(variable.get("flag_meanings"))
     colours = _split(variable.get("flag_colors"))
-    return tuple(
+    classes = (
         Category(
             value,
             meanings[at].replace("_", " ") if at < len(meanings) else str(value),
@@ -163,6 +165,7 @@ def _read_categories(variable: Mapping[str, Any], values: list[int]) -> tuple[Ca
         )
         for at, value in enumerate(values[:COLOURS])
     )
+    return tuple(one for one in classes if one.meaning.lower() not in _NO_DATA)
 
 
 def _read_number(variable: Mapping[str, Any], name: str, missing: float) -> float:

@@ -12,7 +12,7 @@ from skerry.maps.encode import encode_empty, encode_palette, encode_rgba
 from skerry.maps.levels import Pyramid
 from skerry.maps.warp import MAX_ZOOM, TILE_SIZE, choose_level, locate_tile, sample_tile
 
-DRAWING = 1
+DRAWING = 2
 """Raise it when the same product and style begin to give other pixels: it is part of ETags."""
 
 

@@ -14,9 +14,9 @@ from rasterio.warp import Resampling, reproject
 
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.maps.chunks import ChunkCache
-from skerry.maps.colour import Category, Style, make_palette
+from skerry.maps.colour import Category, Style, index_colours, make_palette
 from skerry.maps.encode import encode_empty
-from skerry.maps.levels import Level, Pyramid, open_pyramid
+from skerry.maps.levels import Level, Packing, Pyramid, open_pyramid
 from skerry.maps.tiles import Picture, check_tile, draw_tile
 from skerry.maps.warp import EARTH_HALF, choose_level, locate_tile, tile_bounds
 
@@ -264,6 +264,16 @@ def test_flags_become_classes():
     )
     assert [category.meaning for category in style.categories] == ["vegetation", "open water"]
     assert make_palette(style)[:3].tolist() == [[0, 0, 0], [0, 255, 0], [0, 0, 255]]
+
+
+def test_the_class_no_data_is_transparent_and_in_no_legend(write_pyramid):
+    flags = {
+        "flag_values": [0, 6], "flag_meanings": "no_data water", "flag_colors": "#000000 #0000ff",
+    }  # fmt: skip
+    style = Style.from_variable(flags)
+    assert [category.value for category in style.categories] == [6]
+    classes = np.array([[0, 6]], np.uint8)
+    assert index_colours(classes, style, Packing()).tolist() == [[0, 1]]
 
 
 def test_a_constant_product_gets_a_range_and_nonsense_is_named():
