@@ -31,7 +31,7 @@ def ndci(red: xr.DataArray, red_edge: xr.DataArray) -> xr.DataArray:
     index = ((red_edge - red) / total.where(usable)).astype("float32")
     index.name = "ndci"
     index.attrs = {
-        "long_name": "normalized difference chlorophyll index (Mishra and Mishra 2012)",
+        "long_name": "normalized difference chlorophyll index, indicative (Mishra and Mishra 2012)",
         "units": "1",
         "source": "Mishra and Mishra 2012, Remote Sensing of Environment 117, 394-406",
         "references": "doi:10.1016/j.rse.2011.10.016",

@@ -66,7 +66,7 @@ def turbidity_dogliotti2015(
     turbidity: xr.DataArray = blended.where((red >= 0.0) & (nir >= 0.0)).astype("float32")
     turbidity.name = "turbidity"
     turbidity.attrs = {
-        "long_name": "turbidity (Dogliotti et al. 2015)",
+        "long_name": "turbidity, indicative (Dogliotti et al. 2015)",
         "units": "FNU",
         "source": "Dogliotti et al. 2015, Remote Sensing of Environment 156, 157-168",
         "references": "doi:10.1016/j.rse.2014.09.020",

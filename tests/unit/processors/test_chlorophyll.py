@@ -24,4 +24,5 @@ def test_it_says_what_it_is() -> None:
     assert index.name == "ndci"
     assert index.attrs["units"] == "1"
     assert "Mishra" in index.attrs["long_name"]
+    assert "indicative" in index.attrs["long_name"], "titles and legends show it"
     assert index.attrs["comment"].startswith("Indicative")

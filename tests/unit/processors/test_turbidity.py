@@ -64,6 +64,7 @@ def test_it_says_what_it_is() -> None:
     assert turbidity.dtype == np.float32
     assert turbidity.attrs["units"] == "FNU"
     assert "Dogliotti" in turbidity.attrs["long_name"]
+    assert "indicative" in turbidity.attrs["long_name"], "titles and legends show it"
     assert turbidity.attrs["comment"].startswith("Indicative")
 
 
