@@ -22,12 +22,18 @@ GEOZARR_TYPE = "application/vnd.zarr; version=3; profile=multiscales"
 COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 SIMULATED_TITLE = "Simulated: "
 
-_EXTENSIONS = (
-    "https://stac-extensions.github.io/file/v2.1.0/schema.json",
-    "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
-    "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
-    "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
-)
+_SCHEMAS = "https://stac-extensions.github.io"
+_EXTENSIONS = {
+    "file:": f"{_SCHEMAS}/file/v2.1.0/schema.json",
+    "processing:": f"{_SCHEMAS}/processing/v1.2.0/schema.json",
+    "proj:": f"{_SCHEMAS}/projection/v2.0.0/schema.json",
+    "raster:": f"{_SCHEMAS}/raster/v1.1.0/schema.json",
+    "eo:": f"{_SCHEMAS}/eo/v1.1.0/schema.json",
+    "sat:": f"{_SCHEMAS}/sat/v1.0.0/schema.json",
+    "grid:": f"{_SCHEMAS}/grid/v1.1.0/schema.json",
+    "product:": f"{_SCHEMAS}/product/v0.1.0/schema.json",
+}
+"""Prefix of a field to the schema that says what it means."""
 
 
 def describe_item(
@@ -70,10 +76,16 @@ def describe_item(
     from skerry.products import find_drawable
 
     moment = format_time(utc_now())
+    assets = _describe_assets(folder, prefix, cogs or {})
+    fields = {"processing:", *properties, *(name for one in assets.values() for name in one)}
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
-        "stac_extensions": list(_EXTENSIONS),
+        "stac_extensions": [
+            schema
+            for prefix, schema in _EXTENSIONS.items()
+            if any(field.startswith(prefix) for field in fields)
+        ],
         "id": item_id,
         "collection": collection,
         "geometry": dict(geometry),
@@ -88,7 +100,7 @@ def describe_item(
             "skerry:derived_from": [str(reference) for reference in derived_from],
             "skerry:variables": find_drawable(folder / PRODUCT_FOLDER),
         },
-        "assets": _describe_assets(folder, prefix, cogs or {}),
+        "assets": assets,
         "links": [_link_source(url, reference) for reference in derived_from],
     }
 

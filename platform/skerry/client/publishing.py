@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
+_MODIFIED = "Contains modified "
 _INHERITED = ("platform", "constellation", "instruments", "grid:code")
 
 
@@ -221,7 +222,16 @@ def _gather_facts(
         values = [one[name] for one in known if name in one]
         if values and all(value == values[0] for value in values):
             facts[name] = values[0]
+    providers = [provider for one in known for provider in one.get("providers") or []]
+    if providers:
+        credited = {_credit(str(one.get("name", ""))): one for one in providers}
+        facts["providers"] = [{**one, "name": name} for name, one in credited.items()]
     return facts
+
+
+def _credit(name: str) -> str:
+    """Return how a provider of source data is named for what was made of them."""
+    return name if name.startswith(_MODIFIED) else _MODIFIED + name
 
 
 def _read_dataset(dataset: xr.Dataset | xr.DataArray, named: Iterable[str]) -> xr.Dataset:

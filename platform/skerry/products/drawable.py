@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import zarr
 
 KEPT = (
-    "long_name", "units", "valid_min", "valid_max", "colormap",
+    "long_name", "units", "comment", "valid_min", "valid_max", "colormap",
     "flag_values", "flag_meanings", "flag_colors",
 )  # fmt: skip
 
@@ -24,9 +25,10 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
     dict
         Name to ``path`` (multiscale group and variable), ``long_name``, ``units``, ``valid_min``,
         ``valid_max``, ``colormap`` and, for classes, ``flag_values``, ``flag_meanings``,
-        ``flag_colors``: the form of an item's ``skerry:variables``. A variable that several
-        groups have stands for its finest resolution, and a measurement before anything else of
-        that name. Variables whose bits are flags are left out: no palette shows them.
+        ``flag_colors``: the form of an item's ``skerry:variables``. Numbers that come without a
+        range get their 2nd and 98th percentile. A variable that several groups have stands for
+        its finest resolution, and a measurement before anything else of that name. Variables
+        whose bits are flags are left out: no palette shows them.
     """
     found: dict[str, tuple[tuple[bool, float], dict[str, Any]]] = {}
     root = zarr.open_group(path, mode="r")
@@ -44,10 +46,26 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
             if array.ndim != 2 or "flag_masks" in array.attrs:  # noqa: PLR2004 -- y, x
                 continue
             if variable not in found or rank < found[variable][0]:
-                found[variable] = (rank, _describe(f"{name}/{variable}".lstrip("/"), array))
+                coarsest = group[f"{layout['layout'][-1]['asset']}/{variable}"]
+                entry = {"path": f"{name}/{variable}".lstrip("/"), **_describe(array, coarsest)}
+                found[variable] = (rank, entry)
     return {name: entry for name, (_, entry) in found.items()}
 
 
-def _describe(path: str, array: Any) -> dict[str, Any]:
-    attrs = dict(array.attrs)
-    return {"path": path, **{key: attrs[key] for key in KEPT if key in attrs}}
+def _describe(array: Any, coarsest: Any) -> dict[str, Any]:
+    entry = {key: array.attrs[key] for key in KEPT if key in array.attrs}
+    if "flag_values" not in entry and not {"valid_min", "valid_max"} <= set(entry):
+        entry = _find_range(coarsest) | entry
+    return entry
+
+
+def _find_range(coarsest: Any) -> dict[str, float]:
+    """Return what lies between the 2nd and the 98th percentile of an overview."""
+    numbers = np.asarray(coarsest[...], np.float64)
+    numbers = numbers[np.isfinite(numbers) & (numbers != coarsest.attrs.get("_FillValue"))]
+    if not numbers.size:
+        return {}
+    values = numbers * coarsest.attrs.get("scale_factor", 1.0)
+    values += coarsest.attrs.get("add_offset", 0.0)
+    low, high = (float(f"{one:.3g}") for one in np.percentile(values, (2, 98)))
+    return {"valid_min": low, "valid_max": high}

@@ -19,6 +19,8 @@ BANDS = (
     "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12",
 )  # fmt: skip
 """Bands in the order of ``band_id`` 0 to 12."""
+LEGAL_NOTICE = "https://sentinels.copernicus.eu/documents/247904/690755/Sentinel_Data_Legal_Notice"
+"""Whoever shows the data must name them as this notice says."""
 OFFSET_SINCE_BASELINE = (4, 0)
 """Processing baseline since which reflectances carry an offset (BOA_ADD_OFFSET)."""
 
@@ -90,6 +92,14 @@ class SafeMetadata:
             "grid:code": f"MGRS-{self.tile.removeprefix('T')}",
             "proj:code": self.crs,
         }
+        if not self.simulated:
+            properties["providers"] = [
+                {
+                    "name": f"Copernicus Sentinel data {self.start.year}",
+                    "roles": ["producer", "licensor"],
+                    "url": LEGAL_NOTICE,
+                }
+            ]
         if self.cloud_cover_percent is not None:
             properties["eo:cloud_cover"] = self.cloud_cover_percent
         return {

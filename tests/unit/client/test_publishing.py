@@ -136,6 +136,18 @@ def test_a_dataset_from_south_to_north_is_described_as_it_is_written(
     np.testing.assert_array_equal(written["turbidity"], southward["turbidity"])
 
 
+def test_who_provided_the_sources_is_credited_once(
+    run_folder: Path, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    providers = [{"name": "Copernicus Sentinel data 2022", "roles": ["producer"]}]
+    monkeypatch.setitem(SOURCE["properties"], "providers", providers)
+    item = publish(
+        make_dataset(), output="water", derived_from=["s2/scene", "s2/scene"], session=session
+    )
+    credit = {"name": "Contains modified Copernicus Sentinel data 2022", "roles": ["producer"]}
+    assert item.properties["providers"] == [credit]
+
+
 def test_inputs_of_the_run_are_the_sources_unless_named(run_folder: Path, session: Session) -> None:
     inputs = [{"collection": "s2", "item": "scene", "digest": "1e20aa"}]
     (run_folder / "inputs.json").write_text(json.dumps(inputs))
