@@ -11,6 +11,8 @@ from cronsim import CronSim, CronSimError
 
 from skerry.core.errors import InvalidInputError
 
+_FIELDS = 5
+
 
 def check_clock(cron: str, timezone: str) -> None:
     """Refuse a cron expression or a time zone that cannot be used.
@@ -20,6 +22,8 @@ def check_clock(cron: str, timezone: str) -> None:
     InvalidInputError
         If the expression is no five-field cron, never ticks, or the zone is unknown.
     """
+    if len(cron.split()) != _FIELDS:  # a sixth would mean seconds
+        raise _refuse(cron)
     next_tick(cron, timezone, datetime.now(UTC))
 
 
@@ -29,10 +33,7 @@ def next_tick(cron: str, timezone: str, after: datetime) -> datetime:
     try:
         tick: datetime = next(CronSim(cron, after.astimezone(zone)))
     except (CronSimError, StopIteration):
-        raise InvalidInputError(
-            f"{cron!r} is no cron expression that ever ticks.",
-            remedy="Write five fields, such as '30 5 * * *' for every day at 05:30.",
-        ) from None
+        raise _refuse(cron) from None
     return tick.astimezone(UTC)
 
 
@@ -53,6 +54,13 @@ def latest_tick(cron: str, timezone: str, after: datetime, until: datetime) -> d
         found = tick
         tick = next_tick(cron, timezone, tick)
     return found
+
+
+def _refuse(cron: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{cron[:140]!r} is no cron expression that ever ticks.",
+        remedy="Write five fields, such as '30 5 * * *' for every day at 05:30.",
+    )
 
 
 def _windows(after: datetime, until: datetime) -> list[datetime]:

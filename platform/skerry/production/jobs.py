@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from skerry.catalog.collections import check_sandbox
 from skerry.core.errors import ConflictError, NotFoundError
 from skerry.core.ids import check_name, new_id
 from skerry.core.time import format_time, utc_now
@@ -81,6 +82,8 @@ def create_job(connection: Connection, order: JobOrder, *, by: str) -> dict[str,
         a clock needs a value for every parameter.
     ConflictError
         If the release is not approved or the name is taken.
+    ForbiddenError
+        If products would go to another user's sandbox.
     """
     release = get_approved(connection, order.release)
     _check_parameters(order, release["schema"])
@@ -97,7 +100,7 @@ def create_job(connection: Connection, order: JobOrder, *, by: str) -> dict[str,
         "cron": clock.cron if clock else None,
         "timezone": clock.timezone if clock else None,
         "settled_until": now if clock else None,
-        "collection": check_name(order.collection or order.name, what="collection id"),
+        "collection": _check_collection(order.collection or order.name, by),
         "review": order.policy.review,
         "timeout_s": order.policy.timeout_s,
         "retries": order.policy.retries,
@@ -191,6 +194,11 @@ def _query() -> Any:
         .join(releases, releases.c.id == jobs.c.release_id)
         .order_by(jobs.c.name)
     )
+
+
+def _check_collection(collection: str, by: str) -> str:
+    check_sandbox(check_name(collection, what="collection id"), by)
+    return collection
 
 
 def _check_parameters(order: JobOrder, schema: dict[str, Any]) -> None:

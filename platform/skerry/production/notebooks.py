@@ -5,6 +5,7 @@ from typing import Any
 
 from skerry.core.digests import digest_bytes
 from skerry.core.errors import InvalidInputError
+from skerry.core.json_values import check_json
 from skerry.production.parameters import find_parameters_cell, join_source
 from skerry.production.values import decode_value, write_assignment
 
@@ -31,8 +32,8 @@ def normalise_notebook(notebook: Any) -> dict[str, Any]:
         raise InvalidInputError(
             "The notebook's cells are broken.", remedy="Save it again with JupyterLab."
         )
-    _check_language(notebook.get("metadata", {}))
-    return {
+    _check_language(notebook.get("metadata"))
+    normal = {
         "nbformat": _NBFORMAT,
         "nbformat_minor": 5,
         "metadata": {
@@ -41,6 +42,8 @@ def normalise_notebook(notebook: Any) -> dict[str, Any]:
         },
         "cells": [_normalise_cell(cell, number) for number, cell in enumerate(cells)],
     }
+    check_json(normal, what="notebook")
+    return normal
 
 
 def encode_notebook(notebook: dict[str, Any]) -> bytes:
@@ -79,7 +82,10 @@ def inject_parameters(
 
 
 def _is_cell(cell: Any) -> bool:
-    if not isinstance(cell, dict) or cell.get("cell_type") not in {"code", "markdown", "raw"}:
+    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+        return False
+    metadata = cell.get("metadata", {})
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("tags", []), list):
         return False
     source = cell.get("source")
     return isinstance(source, str) or (
@@ -87,10 +93,11 @@ def _is_cell(cell: Any) -> bool:
     )
 
 
-def _check_language(metadata: dict[str, Any]) -> None:
-    language = metadata.get("kernelspec", {}).get("language") or metadata.get(
-        "language_info", {}
-    ).get("name", "python")
+def _check_language(metadata: Any) -> None:
+    about = metadata if isinstance(metadata, dict) else {}
+    said = [(about.get("kernelspec"), "language"), (about.get("language_info"), "name")]
+    named = [part.get(name) for part, name in said if isinstance(part, dict)]
+    language = next(filter(None, named), "python")
     if language != "python":
         raise InvalidInputError(
             f"The notebook's language is {language!r}.", remedy="Releases are Python notebooks."

@@ -14,6 +14,7 @@ import keyword
 from typing import Any
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.json_values import check_json
 from skerry.production.annotations import read_annotation
 from skerry.production.literals import read_literal
 from skerry.production.places import Place
@@ -43,29 +44,15 @@ def read_parameters(notebook: dict[str, Any]) -> dict[str, Any]:
     index, source = find_parameters_cell(notebook)
     place = Place(cell=index + 1)
     try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        raise place.at(error.lineno).refuse(
-            f"{(error.text or '').strip()!r} is not Python", remedy=_EXAMPLE
-        ) from None
-    properties: dict[str, Any] = {}
-    required: list[str] = []
-    for statement in tree.body:
-        if _is_docstring(statement):
-            continue
-        name, schema = _read_statement(statement, place.at(statement.lineno))
-        if name in properties:
-            raise place.at(statement.lineno).refuse(
-                f"the parameter {name!r} stands twice", remedy="Keep one of them."
-            )
-        properties[name] = schema
-        if "default" not in schema:
-            required.append(name)
+        properties = _read_properties(source, place)
+    except (RecursionError, MemoryError):  # of the syntax tree, which has no limit of its own
+        raise place.refuse("an expression is nested too deeply", remedy=_EXAMPLE) from None
+    check_json(properties, what="parameters cell")
     return {
         "$schema": SCHEMA_DIALECT,
         "type": "object",
         "properties": properties,
-        "required": required,
+        "required": [name for name, schema in properties.items() if "default" not in schema],
         "additionalProperties": False,
     }
 
@@ -90,6 +77,26 @@ def find_parameters_cell(notebook: dict[str, Any]) -> tuple[int, str]:
 def join_source(source: str | list[str]) -> str:
     """Return a cell's source as one text; nbformat allows a list of lines."""
     return source if isinstance(source, str) else "".join(source)
+
+
+def _read_properties(source: str, place: Place) -> dict[str, dict[str, Any]]:
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise place.at(error.lineno).refuse(
+            f"{(error.text or '').strip()!r} is not Python", remedy=_EXAMPLE
+        ) from None
+    properties: dict[str, dict[str, Any]] = {}
+    for statement in tree.body:
+        if _is_docstring(statement):
+            continue
+        name, schema = _read_statement(statement, place.at(statement.lineno))
+        if name in properties:
+            raise place.at(statement.lineno).refuse(
+                f"the parameter {name!r} stands twice", remedy="Keep one of them."
+            )
+        properties[name] = schema
+    return properties
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

@@ -61,9 +61,12 @@ def propose_release(
         If the notebook, its parameters cell or a wheel cannot be used.
     """
     check_name(proposal.name, what="release name")
-    schema = read_parameters(proposal.notebook)
-    content = encode_notebook(normalise_notebook(proposal.notebook))
+    notebook = normalise_notebook(proposal.notebook)
+    schema = read_parameters(notebook)
+    content = encode_notebook(notebook)
     wheels = {wheel.filename: _decode(wheel) for wheel in proposal.extra_wheels}
+    if len(wheels) < len(proposal.extra_wheels):
+        raise InvalidInputError("A wheel is given twice.", remedy="Give each wheel once.")
     environment = describe_environment(
         {name: check_wheel(name, content) for name, content in wheels.items()}
     )

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.json_values import check_json
 from skerry.core.time import parse_day, parse_time
 from skerry.production.schemas import (
     Draft202012Validator,
@@ -36,9 +37,16 @@ def check_value(name: str, value: Any, schema: Mapping[str, Any]) -> None:
             f"The bounds of {name!r} are not usable: {error.message}.",
             remedy="Give bounds of the parameter's own type.",
         ) from None
+    check_json(value, what=f"parameter {name!r}")
     worst = best_match(Draft202012Validator(schema, format_checker=_FORMATS).iter_errors(value))
     if worst is not None:
         raise _refuse(name, worst)
+    try:
+        decode_value(value, schema)
+    except OverflowError:
+        raise InvalidInputError(
+            f"The parameter {name!r} is too large a number.", remedy="Give one below 1e308."
+        ) from None
 
 
 def complete_values(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import importlib.metadata
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import skerry
 from skerry.core.digests import digest_bytes, digest_file, digest_json
 from skerry.core.errors import InvalidInputError
 
+_NO_FILE_NAME = re.compile(r"[^A-Za-z0-9._+!-]")
 _PASSED_OVER = frozenset({"__pycache__", "requirements.lock", "node_modules"})
 _SHIPPED_ONLY = "notebooks"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -73,17 +75,24 @@ def check_wheel(filename: str, content: bytes) -> str:
     Raises
     ------
     InvalidInputError
-        If the name is no wheel's name or the content no zip archive with a ``.dist-info/WHEEL``.
+        If the name is no wheel's name, the content no zip archive with a ``.dist-info/WHEEL``, or
+        it is a wheel of Skerry itself.
     """
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     try:
-        parse_wheel_filename(filename)
+        # packaging takes any text for tags, also one with path separators
+        name, *_ = parse_wheel_filename("" if _NO_FILE_NAME.search(filename) else filename)
     except InvalidWheelFilename:
         raise InvalidInputError(
-            f"{filename!r} is no wheel's file name.",
+            f"{filename[:140]!r} is no wheel's file name.",
             remedy="Build one with 'python -m build --wheel' and keep its name.",
         ) from None
+    if name == "skerry":
+        raise InvalidInputError(
+            f"{filename!r} would replace the platform's own package.",
+            remedy="Leave it out: a release's environment has the Skerry that it was proposed on.",
+        )
     if not _holds_wheel(content):
         raise InvalidInputError(
             f"{filename!r} is no wheel inside.", remedy="Build it again; it may be cut short."

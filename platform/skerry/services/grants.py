@@ -29,7 +29,7 @@ class WriteRequest(BaseModel):
     mode: Literal["write"]
     purpose: Purpose
     run: str | None = None
-    epoch: int | None = Field(default=None, ge=1)
+    epoch: int | None = Field(default=None, ge=1, lt=2**31)
 
 
 class ReadRequest(BaseModel):

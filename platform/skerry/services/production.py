@@ -21,7 +21,9 @@ Proposer = Annotated[Identity, Depends(require(Scope.PRODUCTION_PROPOSE))]
 Approver = Annotated[Identity, Depends(require(Scope.PRODUCTION_APPROVE))]
 Operator = Annotated[Identity, Depends(require(Scope.PRODUCTION_OPERATE))]
 Runner = Annotated[Identity, Depends(require(Scope.RUN_PUBLISH))]
-Epoch = Annotated[int, Path(ge=1)]
+_MOST = 2**31 - 1  # numbers that the database and files can hold
+Epoch = Annotated[int, Path(ge=1, le=_MOST)]
+ShownEpoch = Annotated[int | None, Query(ge=1, le=_MOST)]
 
 SANDBOXED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 
@@ -47,8 +49,8 @@ class RunOrder(_Body):
 class ProgressReport(_Body):
     """How far an attempt is."""
 
-    done: int = Field(ge=0)
-    total: int = Field(ge=0)
+    done: int = Field(ge=0, le=_MOST)
+    total: int = Field(ge=0, le=_MOST)
     cell: str | None = Field(default=None, max_length=500)
 
 
@@ -176,8 +178,8 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
     def read_log(
         run: str,
         _who: Reader,
-        start: Annotated[int, Query(alias="from", ge=0)] = 0,
-        epoch: Annotated[int | None, Query(ge=1)] = None,
+        start: Annotated[int, Query(alias="from", ge=0, lt=2**62)] = 0,
+        epoch: ShownEpoch = None,
     ) -> Response:
         """Return a piece of a log; X-Next says where the next begins, X-Epoch whose it is."""
         with stores.reader.connect() as connection:
@@ -188,9 +190,7 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
         return Response(content, media_type=files.SHOWN["log.txt"], headers=headers)
 
     @router.get("/runs/{run}/files/{name}")
-    def read_file(
-        run: str, name: str, _who: Reader, epoch: Annotated[int | None, Query(ge=1)] = None
-    ) -> FileResponse:
+    def read_file(run: str, name: str, _who: Reader, epoch: ShownEpoch = None) -> FileResponse:
         """Return a run's file, by default the published attempt's or else the newest one's."""
         with stores.reader.connect() as connection:
             row = runs.find_run(connection, run)

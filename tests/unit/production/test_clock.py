@@ -51,6 +51,7 @@ def test_hourly_ticks_are_never_lost_at_the_change() -> None:
         ("never", "UTC", "'never'"),
         ("61 * * * *", "UTC", "'61 * * * *'"),
         ("0 0 30 2 *", "UTC", "'0 0 30 2 *'"),
+        ("* * * * * *", "UTC", "'* * * * * *'"),
         ("0 0 * * *", "Mars/Olympus", "'Mars/Olympus'"),
         ("0 0 * * *", "../../etc/passwd", "'../../etc/passwd'"),
     ],

@@ -162,7 +162,14 @@ def test_the_running_environment_counts_while_digests_match(
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("notes.txt", b"x"), ("a.whl", b"x"), ("a-1-py3-none-any.whl", b"no zip")],
+    [
+        ("notes.txt", b"x"),
+        ("a.whl", b"x"),
+        ("a-1-py3-none-any.whl", b"no zip"),
+        ("a-1-1/../../b-py3-none-any.whl", b"x"),
+        ("a-1-py3-none-any/../../b.whl", b"x"),
+        ("skerry-9-py3-none-any.whl", b"x"),
+    ],
 )
 def test_what_is_no_wheel_is_refused(name: str, content: bytes) -> None:
     with pytest.raises(InvalidInputError) as caught:

@@ -83,6 +83,29 @@ def test_bad_starts_are_refused_and_leave_nothing(
     assert ask(alice, "GET", "runs", 200)["runs"] == []
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "content"),
+    [
+        ("GET", "runs/{run}/log?from=99999999999999999999", {}),
+        ("GET", "runs/{run}/log?epoch=99999999999999999999", {}),
+        ("GET", "runs/{run}/files/log.txt?epoch=99999999999999999999", {}),
+        ("POST", "runs/{run}/attempts/99999999999999999999/progress", {"json": {}}),
+        ("POST", "runs/{run}/attempts/1/progress", {"json": {"done": 10**20, "total": 1}}),
+    ],
+)
+def test_numbers_that_nothing_can_hold_are_refused(
+    alice: httpx.Client, api: ServedApi, method: str, path: str, content: dict[str, Any]
+) -> None:
+    make_job(alice)
+    run = ask(alice, "POST", "jobs/lakes/runs", 201, json={})["id"]
+    claim(api, run)
+    (api.data.objects / "runs" / run / "1").mkdir(parents=True)
+    (api.data.objects / "runs" / run / "1" / "log.txt").write_text("line\n")
+    with api.client("run-token" if method == "POST" else "alice-token") as client:
+        said = ask(client, method, path.format(run=run), 422, **content)
+    assert "99999" in said["detail"] or "10000" in said["detail"]
+
+
 def test_notebook_without_parameters_cell_is_refused(alice: httpx.Client, api: ServedApi) -> None:
     notebook = make_notebook()
     notebook["cells"][0]["metadata"] = {}

@@ -122,6 +122,7 @@ def test_schema_is_closed_and_names_required_parameters() -> None:
         ("x.y: int = 1", 1, "x.y"),
         ("x: int = = 1", 1, "x: int = = 1"),
         ("x: dict = {1: 2}", 1, "{1: 2}"),
+        ("x: int = " + "-" * 20_000 + "1", 1, "nested too deeply"),
     ],
 )
 def test_mistakes_name_cell_line_value_and_remedy(source: str, line: int, named: str) -> None:
@@ -146,14 +147,15 @@ def test_exactly_one_parameters_cell_is_wanted() -> None:
 SCHEMA = read_parameters(
     notebook(
         "item: str\nshare: Annotated[float, Field(ge=0, le=1)] = 0.2\n"
-        "day: date = date(2026, 5, 1)\nbox: list[float] | None = None\nn: int = 3"
+        "day: date = date(2026, 5, 1)\nbox: list[float] | None = None\nn: int = 3\n"
+        "area: float = 1.5"
     )
 )
 
 
 def test_values_are_completed_with_defaults() -> None:
     assert complete_values(SCHEMA, {"item": "a", "n": 4}) == {
-        "item": "a", "share": 0.2, "day": "2026-05-01", "box": None, "n": 4,
+        "item": "a", "share": 0.2, "day": "2026-05-01", "box": None, "n": 4, "area": 1.5,
     }  # fmt: skip
 
 
@@ -169,6 +171,10 @@ def test_values_are_completed_with_defaults() -> None:
         ({"item": "a", "n": True}, "'n'"),
         ({"item": "a", "day": "yesterday"}, "'day'"),
         ({"item": "a", "box": [1, "x"]}, "'box'"),
+        ({"item": "a", "share": float("nan")}, "'share'"),
+        ({"item": "a", "box": [float("inf")]}, "'box'"),
+        ({"item": "\ud800"}, "'item'"),
+        ({"item": "a", "area": 10**400}, "'area'"),
     ],
 )
 def test_wrong_values_name_the_parameter(values: dict[str, Any], named: str) -> None:
@@ -220,6 +226,12 @@ def test_digest_passes_over_what_editors_and_runs_change() -> None:
         {"nbformat": 4, "cells": "none"},
         {"nbformat": 4, "cells": [{"cell_type": "code"}]},
         {"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"language": "R"}}},
+        {"nbformat": 4, "cells": [], "metadata": {"language_info": {"name": "julia"}}},
+        {"nbformat": 4, "cells": [1]},
+        {"nbformat": 4, "cells": [{"cell_type": "code", "source": "", "metadata": None}]},
+        {"nbformat": 4, "cells": [{"cell_type": "code", "source": "", "metadata": {"tags": 5}}]},
+        {"nbformat": 4, "cells": [{"cell_type": "code", "source": "'\ud800'"}]},
+        {"nbformat": 4, "cells": [{"cell_type": ["code"], "source": ""}]},
     ],
 )
 def test_what_is_no_python_notebook_is_refused(broken: Any) -> None:

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 from tests.unit.production.conftest import propose
 
-from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
+from skerry.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from skerry.production import jobs, releases
 from skerry.production.occurrences import key_for_request
 from skerry.production.runs import cancel_run, get_run, start_run
@@ -55,13 +55,15 @@ def test_jobs_need_an_approved_release(engine: Engine) -> None:
         ({"trigger": {"kind": "clock", "cron": "x"}}, "'x'"),
         ({"name": "a/b"}, "'a/b'"),
         ({"collection": "../up"}, "'../up'"),
+        ({"collection": "sandbox-bob"}, "'sandbox-bob'"),
     ],
 )
 def test_bad_orders_are_refused_by_name(
     engine: Engine, release: str, change: dict[str, object], named: str
 ) -> None:
     order = jobs.JobOrder.model_validate({"name": "lakes", "release": release, **change})
-    with engine.begin() as connection, pytest.raises(InvalidInputError) as caught:
+    refusals = (InvalidInputError, ForbiddenError)
+    with engine.begin() as connection, pytest.raises(refusals) as caught:
         jobs.create_job(connection, order, by="ada")
     assert named in caught.value.what
     with engine.begin() as connection:
