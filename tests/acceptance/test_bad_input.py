@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -159,8 +160,6 @@ def test_a_box_outside_the_world_is_refused(bbox: str, running_platform: Running
         "/services/api/stac/search?datetime=yesterday",
         "/services/api/stac/collections/none/items/none",
         "/services/api/production/runs/none",
-        "/services/api/files/../../state/skerry.sqlite",
-        "/services/api/files/%2e%2e/%2e%2e/state/skerry.sqlite",
         "/services/maps/tiles/none/none/none/99/0/0.png",
         "/services/api/no-such-place",
     ],
@@ -174,3 +173,18 @@ def test_every_bad_address_gets_a_problem_document(
     assert answer.headers["content-type"].startswith("application/problem+json")
     assert answer.json()["detail"]
     assert answer.json()["remedy"]
+
+
+@pytest.mark.parametrize("climb", ["../../", "%2e%2e/%2e%2e/", "..%2f..%2f", "imports/..%2f..%2f"])
+def test_no_address_climbs_out_of_the_objects(
+    climb: str, running_platform: RunningPlatform
+) -> None:
+    with socket.create_connection(("127.0.0.1", running_platform.port), timeout=30) as wire:
+        request = (
+            f"GET /services/api/files/{climb}state/skerry.sqlite HTTP/1.0\r\n"
+            f"Authorization: token {running_platform.token}\r\n\r\n"
+        )
+        wire.sendall(request.encode())
+        answer = wire.makefile("rb").read()
+    assert int(answer.split()[1]) in range(300, 500)
+    assert b"SQLite format" not in answer

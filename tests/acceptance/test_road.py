@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 from matplotlib import colormaps
+from matplotlib.colors import Normalize
 from PIL import Image
 from rasterio.transform import from_origin
 from rasterio.warp import Resampling, reproject
@@ -48,7 +49,8 @@ class Road:
     @property
     def run(self) -> dict[str, Any]:
         """The last run of the job `lake`."""
-        return self.ask("/services/api/production/runs", job="lake")["runs"][0]
+        last = self.ask("/services/api/production/runs", job="lake")["runs"][0]
+        return self.ask(f"/services/api/production/runs/{last['id']}")
 
     @property
     def item(self) -> dict[str, Any]:
@@ -172,13 +174,11 @@ def warp(source: Path, zoom: int, x: int, y: int) -> np.ndarray:
 
 
 def paint(values: np.ndarray, drawable: dict[str, Any]) -> np.ndarray:
-    """Return RGBA: 255 colours of the colormap between the variable's limits, nan transparent."""
-    low, high = drawable["valid_min"], drawable["valid_max"]
-    table = (colormaps[drawable["colormap"]](np.linspace(0, 1, 255)) * 255).round().astype("u1")
-    scaled = np.clip((np.nan_to_num(values) - low) / (high - low), 0, 1)
-    painted = table[(scaled * 254).round().astype(int)]
+    """Return RGBA as matplotlib colours the values between the variable's limits in 255 steps."""
+    scale = Normalize(drawable["valid_min"], drawable["valid_max"])
+    painted = colormaps[drawable["colormap"]].resampled(255)(scale(values), bytes=True)
     painted[np.isnan(values)] = 0
-    return painted
+    return np.asarray(painted)
 
 
 def test_second_paste_of_the_import_changes_nothing(road: Road) -> None:
