@@ -244,3 +244,26 @@ def end_run(connection: Connection, run_id: str, epoch: int, outcome: Outcome) -
         return False
     end_attempt(connection, run_id, epoch, outcome)
     return True
+
+
+def give_up_run(connection: Connection, run_id: str, generation: int, detail: str) -> bool:
+    """End a run whose workflow came to nothing; published outputs still make it a success.
+
+    Returns
+    -------
+    bool
+        False when it has ended already or was retried since.
+    """
+    failed = connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.generation == generation, runs.c.status == "queued")
+        .values(status="failed", detail=detail, ended_at=format_time(utc_now()))
+    )
+    if failed.rowcount:
+        return True
+    epoch = connection.execute(
+        select(runs.c.epoch).where(runs.c.id == run_id, runs.c.generation == generation)
+    ).scalar_one_or_none()
+    return epoch is not None and end_run(
+        connection, run_id, epoch, Outcome(epoch, "failed", detail)
+    )

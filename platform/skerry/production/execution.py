@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, RowMapping
+from sqlalchemy.exc import OperationalError
 
 from skerry.core.digests import digest_bytes
 from skerry.core.errors import SkerryError, UnavailableError
@@ -83,7 +84,11 @@ class Executor:
         token = self._mint(run, epoch)
         try:
             process = self._start(python, order, token)
-            stopped = self._watch(process, run)
+            try:
+                stopped = self._watch(process, run)
+            finally:  # whatever happened to the watch: nothing runs on unwatched
+                if process.poll() is None:
+                    _end(process)
             return self._judge(order, process.returncode, stopped)
         finally:
             shutil.rmtree(order.scratch, ignore_errors=True)
@@ -165,23 +170,26 @@ class Executor:
         }
 
     def _watch(self, process: subprocess.Popen[bytes], run: RowMapping) -> Outcome | None:
-        """Wait for the process; end it on timeout, on cancel, and when the worker ends."""
+        """Wait for the process; say why if it has to be ended: a timeout or a wish to cancel."""
         deadline = time.monotonic() + run["timeout_s"]
         checked = time.monotonic()
         while process.poll() is None:
             if self.stopping():
-                _end(process)
                 raise StoppingError
             if time.monotonic() > deadline:
-                _end(process)
                 return Outcome(0, "failed", f"Ended after its timeout of {run['timeout_s']} s.")
             if time.monotonic() - checked > 5 * _POLL_S:
                 checked = time.monotonic()
-                if self._read(run["id"])[0]["cancel_requested"]:
-                    _end(process)
+                if self._is_cancelled(run["id"]):
                     return Outcome(0, "cancelled", "Cancelled.")
             time.sleep(_POLL_S)
         return None
+
+    def _is_cancelled(self, run_id: str) -> bool:
+        try:
+            return bool(self._read(run_id)[0]["cancel_requested"])
+        except OperationalError:  # the database is busy: asked again in a second
+            return False
 
     def _judge(self, order: AttemptOrder, returncode: int, stopped: Outcome | None) -> Outcome:
         """Say how an attempt ended; what the database says goes before what its process says."""
@@ -222,9 +230,17 @@ def _gather_facts(run: RowMapping, release: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def remove_unpublished(data: DataFolder, run_id: str, published_epoch: int | None) -> None:
-    """Free the products of attempts that were not published; logs and pages stay."""
+def remove_unpublished(
+    data: DataFolder, run_id: str, published_epoch: int | None, *, up_to: int
+) -> None:
+    """Free the products of attempts that were not published; logs and pages stay.
+
+    Parameters
+    ----------
+    up_to
+        The last epoch that is over: a later one may be at work already.
+    """
     for folder in (data.objects / "runs" / run_id).glob("*"):
-        if folder.name != str(published_epoch):
+        if folder.name != str(published_epoch) and int(folder.name) <= up_to:
             for name in ("products", "outputs"):
                 shutil.rmtree(folder / name, ignore_errors=True)

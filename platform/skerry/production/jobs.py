@@ -1,5 +1,6 @@
 """Jobs: standing orders. A release, parameters, a trigger and a policy under one name."""
 
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -7,7 +8,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from skerry.catalog.collections import check_sandbox
-from skerry.core.errors import ConflictError, NotFoundError
+from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name, new_id
 from skerry.core.time import format_time, utc_now
 from skerry.production.clock import check_clock, next_tick
@@ -171,7 +172,8 @@ def describe_job(row: RowMapping) -> dict[str, Any]:
     upcoming = None
     if row["trigger"] == "clock":
         trigger |= {"cron": row["cron"], "timezone": row["timezone"]}
-        upcoming = format_time(next_tick(row["cron"], row["timezone"], utc_now()))
+        with suppress(InvalidInputError):  # a time zone that an upgrade has dropped
+            upcoming = format_time(next_tick(row["cron"], row["timezone"], utc_now()))
     return {
         "id": row["id"],
         "name": row["name"],

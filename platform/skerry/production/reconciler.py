@@ -15,7 +15,7 @@ from sqlalchemy import Engine, RowMapping, select, update
 from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.time import format_time, parse_time, utc_now
 from skerry.production.clock import latest_tick
-from skerry.production.epochs import forget_token, list_spent_tokens
+from skerry.production.epochs import forget_token, give_up_run, list_spent_tokens
 from skerry.production.occurrences import key_for_tick
 from skerry.production.runs import ACTIVE, start_run
 from skerry.production.tables import jobs, runs
@@ -45,6 +45,7 @@ class Reconciler:
         self._engine = engine
         self._carry_out = carry_out
         self._minter = minter
+        self._broken_clocks: set[str] = set()
 
     def reconcile(self) -> None:
         """Do one round."""
@@ -60,9 +61,19 @@ class Reconciler:
         """
         with self._engine.begin() as connection:
             clocks = connection.execute(select(jobs).where(jobs.c.trigger == "clock"))
-            due = [(job, tick) for job in clocks.mappings() if (tick := _due(job, now))]
+            due = [(job, tick) for job in clocks.mappings() if (tick := self._find_due(job, now))]
         for job, tick in due:
             self._start_tick(job, tick)
+
+    def _find_due(self, job: RowMapping, now: datetime) -> datetime | None:
+        settled = parse_time(job["settled_until"])
+        try:
+            return latest_tick(job["cron"], job["timezone"], settled, now)
+        except SkerryError as error:  # a time zone that an upgrade has dropped
+            if job["name"] not in self._broken_clocks:
+                self._broken_clocks.add(job["name"])
+                _LOG.error("The clock of the job %s stands still: %s", job["name"], error)
+            return None
 
     def _start_tick(self, job: RowMapping, tick: datetime) -> None:
         with self._engine.begin() as connection:
@@ -123,22 +134,11 @@ class Reconciler:
             )
 
     def _give_up(self, run_id: str, generation: int, status: str) -> None:
-        """Fail a run whose workflow ended without acknowledging it."""
+        """End a run whose workflow ended without acknowledging it."""
+        detail = f"The workflow ended as {status}; 'skerry logs worker' says why."
         with self._engine.begin() as connection:
-            failed = connection.execute(
-                update(runs)
-                .where(
-                    runs.c.id == run_id,
-                    runs.c.generation == generation,
-                    runs.c.status.in_(ACTIVE),
-                )
-                .values(
-                    status="failed",
-                    detail=f"The workflow ended as {status}; the worker's log says why.",
-                    ended_at=format_time(utc_now()),
-                )
-            )
-        if failed.rowcount:
+            ended = give_up_run(connection, run_id, generation, detail)
+        if ended:
             _LOG.error("The workflow of the run %s ended as %s without a result.", run_id, status)
 
     def _revoke_tokens(self) -> None:
@@ -151,7 +151,3 @@ class Reconciler:
                 return  # the next round tries again
             with self._engine.begin() as connection:
                 forget_token(connection, run_id, token_id)
-
-
-def _due(job: RowMapping, now: datetime) -> datetime | None:
-    return latest_tick(job["cron"], job["timezone"], parse_time(job["settled_until"]), now)

@@ -5,6 +5,7 @@ else; the claim is therefore no recorded step. `execute` and `acknowledge` are: 
 is replayed, so a recovered workflow acknowledges what an earlier epoch has done.
 """
 
+import logging
 import sqlite3
 import threading
 import time
@@ -33,6 +34,7 @@ CONCURRENCY = 2
 ExecuteStep = Callable[[str, int], dict[str, Any]]
 AcknowledgeStep = Callable[[str, int, dict[str, Any]], None]
 
+_LOG = logging.getLogger("skerry.worker")
 _CRASHES = 3
 _RECOVERIES = 100
 _HAS_SUBSEC = (3, 42, 0)
@@ -102,11 +104,15 @@ class RunWorkflow:
 
     def _execute(self, run_id: str, epoch: int) -> Outcome:
         pause_at("before:execute", self._state)
+        said = ""
         while True:
             try:
                 outcome = self._executor.execute(run_id, epoch)
                 break
-            except UnavailableError:
+            except UnavailableError as error:
+                if str(error) != said:
+                    said = str(error)
+                    _LOG.warning("The run %s waits: %s", run_id, said)
                 time.sleep(_HUB_PAUSE_S)  # the hub is restarting
             except StoppingError:
                 # A step that never returns is not recorded: the next worker executes it anew.
@@ -116,10 +122,12 @@ class RunWorkflow:
 
     def _acknowledge(self, run_id: str, epoch: int, outcome: Outcome) -> None:
         pause_at("before:acknowledge", self._state)
+        # first the bytes: a run that has ended is not taken up again after a crash
+        published = self._read(run_id)["published_epoch"]
+        remove_unpublished(self._executor.data, run_id, published, up_to=epoch)
         with self._engine.begin() as connection:
             end_run(connection, run_id, epoch, outcome)
         pause_at("after:acknowledge", self._state)
-        remove_unpublished(self._executor.data, run_id, self._read(run_id)["published_epoch"])
 
     def _read(self, run_id: str) -> Any:
         with self._engine.begin() as connection:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from skerry.catalog.items import find_item
 from skerry.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
@@ -16,11 +16,12 @@ from skerry.production.epochs import (
     end_attempt,
     end_run,
     forget_token,
+    give_up_run,
     list_spent_tokens,
     record_progress,
     record_token,
 )
-from skerry.production.jobs import JobOrder, create_job
+from skerry.production.jobs import JobOrder, create_job, list_jobs
 from skerry.production.publishing import StagedOutput, publish_outputs
 from skerry.production.reconciler import Reconciler
 from skerry.production.runs import cancel_run, get_run, list_runs, retry_run, start_run
@@ -297,3 +298,59 @@ def test_a_missed_tick_runs_once_and_only_the_latest(engine: Engine, release: st
     rounds.start_ticks(back + timedelta(days=1))
     with engine.begin() as connection:
         assert len(list_runs(connection)) == 2
+
+
+def test_a_clock_that_cannot_be_read_any_more_holds_up_no_other(
+    engine: Engine, release: str
+) -> None:
+    for name in ("broken", "lakes"):
+        clock = {"kind": "clock", "cron": "0 5 * * *", "timezone": "Europe/Helsinki"}
+        order = JobOrder.model_validate({"name": name, "release": release, "trigger": clock})
+        with engine.begin() as connection:
+            create_job(connection, order, by="ada")
+    with engine.begin() as connection:
+        connection.execute(update(jobs).where(jobs.c.name == "broken").values(timezone="Gone/Zone"))
+    rounds = Reconciler(engine, lambda _run, _generation: "", TokenMinter("http://127.0.0.1:9", ""))
+    rounds.start_ticks(utc_now() + timedelta(days=2))
+    with engine.begin() as connection:
+        assert [run["job"] for run in list_runs(connection)] == ["lakes"]
+        shown = {one["name"]: one["next_tick"] for one in list_jobs(connection)}
+    assert shown["broken"] is None
+    assert shown["lakes"]
+
+
+class TestGiveUp:
+    """The workflow engine may end a workflow that has acknowledged nothing."""
+
+    def give_up(self, engine: Engine, run: str, generation: int = 0) -> bool:
+        with engine.begin() as connection:
+            return give_up_run(connection, run, generation, "why")
+
+    def test_a_waiting_run_fails(self, engine: Engine, job: str) -> None:
+        run = start(engine)
+        assert self.give_up(engine, run)
+        assert (show(engine, run)["status"], show(engine, run)["detail"]) == ("failed", "why")
+        assert not self.give_up(engine, run)
+
+    def test_a_running_one_fails_with_its_attempt(self, engine: Engine, job: str) -> None:
+        run = start(engine)
+        claim(engine, run)
+        assert self.give_up(engine, run)
+        assert show(engine, run)["status"] == "failed"
+        assert statuses(engine, run) == [(1, "failed", None)]
+
+    def test_what_is_published_is_a_success(self, engine: Engine, job: str) -> None:
+        run = start(engine)
+        claim(engine, run)
+        publish(engine, run, 1, staged(run, 1))
+        assert self.give_up(engine, run)
+        assert show(engine, run)["status"] == "succeeded"
+
+    def test_a_retried_run_goes_on(self, engine: Engine, job: str) -> None:
+        run = start(engine)
+        assert self.give_up(engine, run)
+        with engine.begin() as connection:
+            retry_run(connection, run)
+        assert not self.give_up(engine, run)
+        assert show(engine, run)["status"] == "queued"
+        assert self.give_up(engine, run, generation=1)

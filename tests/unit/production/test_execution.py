@@ -1,0 +1,71 @@
+"""Attempts from the worker's side: nothing runs on unwatched, nothing of a later one is freed."""
+
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy import Engine
+from tests.unit.production.conftest import make_notebook
+
+from skerry.production import execution
+from skerry.production.epochs import claim_run
+from skerry.production.execution import Executor, remove_unpublished
+from skerry.production.jobs import JobOrder, create_job
+from skerry.production.proposals import Proposal, propose_release
+from skerry.production.releases import approve_release
+from skerry.production.runs import start_run
+from skerry.production.tokens import RunToken, TokenMinter
+from skerry.storage.layout import DataFolder
+
+
+class Minter(TokenMinter):
+    """Hands out tokens that no hub knows."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:9/hub/api", "")
+
+    def mint(self, *, note: str, life_s: int) -> RunToken:
+        return RunToken("a1", f"{note} {life_s}")
+
+
+def find_attempts() -> list[psutil.Process]:
+    children = psutil.Process().children(recursive=True)
+    return [one for one in children if "skerry.production.attempt" in one.cmdline()]
+
+
+def test_a_watch_that_fails_ends_the_run_process(
+    engine: Engine, data: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = propose_release(
+        engine, data, Proposal(name="water", notebook=make_notebook()), by="ada"
+    )
+    with engine.begin() as connection:
+        approve_release(connection, released["id"], by="ada", own=True)
+        create_job(connection, JobOrder(name="lakes", release="water"), by="ada")
+        run, _ = start_run(connection, "lakes", occurrence="manual/k", parameters={}, by="ada")
+        epoch = claim_run(connection, run["id"], 0)
+    assert epoch == 1
+    watched = []
+
+    def fail() -> bool:
+        watched.extend(find_attempts())
+        raise OSError("no more memory")
+
+    monkeypatch.setattr(execution, "find_python", lambda _data, _environment: Path(sys.executable))
+    executor = Executor(engine, data, "http://127.0.0.1:9", Minter(), stopping=fail)
+    with pytest.raises(OSError, match="no more memory"):
+        executor.execute(run["id"], epoch)
+    assert len(watched) == 1
+    assert not watched[0].is_running()
+    assert find_attempts() == []
+
+
+def test_only_what_is_over_is_freed(data: DataFolder) -> None:
+    for epoch in (1, 2, 3):
+        (data.objects / "runs" / "r" / str(epoch) / "products" / "x").mkdir(parents=True)
+        (data.objects / "runs" / "r" / str(epoch) / "log.txt").touch()
+    remove_unpublished(data, "r", 1, up_to=2)
+    left = [path.parent.name for path in sorted((data.objects / "runs" / "r").glob("*/products"))]
+    assert left == ["1", "3"]
+    assert (data.objects / "runs" / "r" / "2" / "log.txt").exists()
