@@ -39,8 +39,8 @@ const find = (root) => root.querySelector(".noUi-handle")
   ?? [...root.querySelectorAll("*")].map((e) => e.shadowRoot && find(e.shadowRoot)).find(Boolean);
 find(document)?.setAttribute("aria-label", "Opacity");
 fetch(view.layer, {mode: "no-cors", credentials: "same-origin", headers: {Accept: "text/html"}})
-  .then((response) => { answer.value = view.layer + " " + response.status; })
-  .catch(() => { answer.value = view.layer + " 0"; });
+  .then((response) => { answer.value = [view.turn, view.layer, response.status].join(" "); })
+  .catch(() => { answer.value = [view.turn, view.layer, 0].join(" "); });
 """
 _OK = "200"
 
@@ -65,14 +65,19 @@ class View:
     legend: str
 
     @property
+    def names(self) -> tuple[str, str, str]:
+        """What is shown: collection, item, variable."""
+        return self.product.collection, self.product.item, self.variable.name
+
+    @property
     def tiles(self) -> str:
         """The tiles' address."""
-        return link_tiles(self.product.collection, self.product.item, self.variable.name)
+        return link_tiles(*self.names)
 
     @property
     def permalink(self) -> str:
         """The page's address that leads back to this view."""
-        return link_map(self.product.collection, self.product.item, self.variable.name)
+        return link_map(*self.names)
 
     @property
     def title(self) -> str:
@@ -100,7 +105,6 @@ class MapPage:
         self._layer: Any = None
         self._open_layer = ""
         self._map_ready = False
-        self._filling = False
         self._turn = 0
         self._leaflet = make_map()
         self._title = show_html(render("loading.html"))
@@ -150,11 +154,15 @@ class MapPage:
         await self._go(collection, name, variable)
 
     async def _choose(self, event: Any) -> None:
-        """Follow a choice of the viewer; a new collection begins with its newest item."""
-        if self._filling or not event.new:
+        """Follow a choice of the viewer; a new collection begins with its newest item.
+
+        The page's own settings come here too, later: they ask for what is shown already.
+        """
+        wanted = tuple(c.value or "" for c in (self._collection, self._item, self._variable))
+        if not event.obj.value or (self._view is not None and self._view.names == wanted):
             return
-        item = "" if event.obj is self._collection else self._item.value
-        await self._go(self._collection.value, item or "", self._variable.value or "")
+        collection, item, variable = wanted
+        await self._go(collection, "" if event.obj is self._collection else item, variable)
 
     async def _go(self, collection: str, item: str, variable: str) -> None:
         """Read what a view needs and show it, unless the viewer has gone on meanwhile."""
@@ -205,12 +213,17 @@ class MapPage:
             "facts.html",
             product=product,
             permalink=view.permalink,
-            export=link_export(product.collection, product.item, variable.name),
+            export=link_export(*view.names),
         )
         if moved and self._map_ready:
             show_whole(self._leaflet, product.bbox)
         self._opening.value = json.dumps(
-            {"title": view.title, "permalink": view.permalink, "layer": _describe_layer(view)}
+            {
+                "turn": self._turn,  # the same view twice is opened twice
+                "title": view.title,
+                "permalink": view.permalink,
+                "layer": _describe_layer(view),
+            }
         )
 
     def _begin_drawing(self, _change: object) -> None:
@@ -224,7 +237,7 @@ class MapPage:
 
     def _read_answer(self, _attribute: str, _old: str, answer: str) -> None:
         """Draw the layer, as the browser has its session with maps now."""
-        address, _, status = answer.rpartition(" ")
+        _turn, address, status = answer.split(" ")
         if self._view is None or address != _describe_layer(self._view):
             return
         if status != _OK:
@@ -258,16 +271,10 @@ class MapPage:
             self._layer.opacity = event.new
 
     def _fill(self, chooser: Any, options: dict[str, str], chosen: str) -> None:
-        """Set a chooser's options and value without it telling of a choice."""
-        if chooser.options == options and chooser.value == chosen:
-            return
-        self._filling = True
-        try:
-            # in this order: new options make a browser forget the value
+        """Set a chooser's options and value, in this order: new options make it forget a value."""
+        if chooser.options != options or chooser.value != chosen:
             chooser.options = options
             chooser.value = chosen
-        finally:
-            self._filling = False
 
     async def _fail(self, error: SkerryError) -> None:
         """Say what is wrong, and offer the collections if there is nothing to choose from yet."""
