@@ -143,7 +143,8 @@ def test_tile_equals_an_independent_warp_and_palette(road: Road, zoom: int) -> N
     visible = expected[..., 3] > 0
     assert visible.mean() > 0.005
     if zoom == 13:  # finer than the product: the same cells, so the same pixels
-        assert np.mean(np.all(drawn == expected, axis=-1)) > 0.99
+        apart = np.abs(drawn.astype(int) - expected)  # matplotlib cuts colours where we round
+        assert np.mean(np.all(apart <= [1, 1, 1, 0], axis=-1)) > 0.99
     else:  # an overview of averages against the full product: the same place
         both = (drawn[..., 3] > 0) & visible
         assert both.sum() > 0.7 * visible.sum()
