@@ -23,6 +23,7 @@ from skerry.production.processes import end_tree, pid_file
 from skerry.production.releases import check_pinned, get_approved
 from skerry.production.runs import find_run
 from skerry.production.tokens import GRACE_S, TokenMinter
+from skerry.storage.database import reading
 from skerry.storage.layout import DataFolder
 
 _POLL_S = 0.2
@@ -95,7 +96,7 @@ class Executor:
             pid_file(self.data.run, run_id, epoch).unlink(missing_ok=True)
 
     def _read(self, run_id: str) -> tuple[RowMapping, dict[str, Any]]:
-        with self.engine.begin() as connection:
+        with reading(self.engine) as connection:
             run = find_run(connection, run_id)
             return run, get_approved(connection, run["release_id"])
 

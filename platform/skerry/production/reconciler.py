@@ -21,6 +21,7 @@ from skerry.production.runs import ACTIVE, start_run
 from skerry.production.tables import jobs, runs
 from skerry.production.tokens import TokenMinter
 from skerry.production.workflow import QUEUE, STEPS_VERSION, workflow_id
+from skerry.storage.database import reading
 
 _LOG = logging.getLogger("skerry.worker")
 _UNDER_WAY = frozenset({"ENQUEUED", "PENDING", "DELAYED"})
@@ -59,7 +60,7 @@ class Reconciler:
         The run and the clock's new position are one transaction, and the tick is the run's key:
         a tick is never lost and never done twice.
         """
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             clocks = connection.execute(select(jobs).where(jobs.c.trigger == "clock"))
             due = [(job, tick) for job in clocks.mappings() if (tick := self._find_due(job, now))]
         for job, tick in due:
@@ -93,7 +94,7 @@ class Reconciler:
                 _LOG.error("The tick %s of the job %s made no run: %s", tick, job["name"], error)
 
     def _hand_over(self) -> None:
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             query = select(runs.c.id, runs.c.generation).where(runs.c.status.in_(ACTIVE))
             active = {
                 workflow_id(row.id, row.generation): (row.id, row.generation)
@@ -142,7 +143,7 @@ class Reconciler:
             _LOG.error("The workflow of the run %s ended as %s without a result.", run_id, status)
 
     def _revoke_tokens(self) -> None:
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             spent = list_spent_tokens(connection)
         for run_id, token_id in spent:
             try:

@@ -22,6 +22,7 @@ from skerry.production.epochs import Outcome, claim_run, end_attempt, end_run
 from skerry.production.execution import Executor, StoppingError, remove_unpublished
 from skerry.production.pausing import pause_at
 from skerry.production.runs import find_run
+from skerry.storage.database import reading
 
 STEPS_VERSION = "1"
 """DBOS's application version: raise it when the sequence of steps below changes. Runs in flight
@@ -130,7 +131,7 @@ class RunWorkflow:
         pause_at("after:acknowledge", self._state)
 
     def _read(self, run_id: str) -> Any:
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             return find_run(connection, run_id)
 
 

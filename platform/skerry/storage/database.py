@@ -4,6 +4,8 @@ Each room with state declares its tables on `METADATA` in its own ``tables.py``;
 migrations beside this module make them.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ METADATA = MetaData(
 """All tables of Skerry's own database."""
 
 _BUSY_MS = 15_000
+_READS = "skerry_reads"
 
 
 def database_url(path: Path) -> str:
@@ -56,7 +59,8 @@ def open_database(url: str, *, read_only: bool = False) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        reads = read_only or connection.get_execution_options().get(_READS)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     @event.listens_for(engine, "commit")
     def _commit(connection: Connection) -> None:
@@ -67,3 +71,16 @@ def open_database(url: str, *, read_only: bool = False) -> Engine:
         connection.exec_driver_sql("ROLLBACK")
 
     return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only reads: it waits for no writer, and keeps none waiting.
+
+    Parameters
+    ----------
+    engine
+        An engine of `open_database` that may write as well.
+    """
+    with engine.connect().execution_options(**{_READS: True}) as connection:
+        yield connection
