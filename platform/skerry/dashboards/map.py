@@ -105,6 +105,7 @@ class MapPage:
         self._layer: Any = None
         self._open_layer = ""
         self._map_ready = False
+        self._filling = False
         self._turn = 0
         self._leaflet = make_map()
         self._title = show_html(render("loading.html"))
@@ -153,16 +154,21 @@ class MapPage:
             return
         await self._go(collection, name, variable)
 
-    async def _choose(self, event: Any) -> None:
+    def _choose(self, event: Any) -> None:
         """Follow a choice of the viewer; a new collection begins with its newest item.
 
-        The page's own settings come here too, later: they ask for what is shown already.
+        Not a coroutine, so that what `_fill` sets is seen to be its own: Panel would run one
+        later, and on another thread than the one that fills.
         """
-        wanted = tuple(c.value or "" for c in (self._collection, self._item, self._variable))
-        if not event.obj.value or (self._view is not None and self._view.names == wanted):
+        if self._filling or not event.new:
             return
-        collection, item, variable = wanted
-        await self._go(collection, "" if event.obj is self._collection else item, variable)
+        collection, variable = self._collection.value, self._variable.value or ""
+        item = "" if event.obj is self._collection else self._item.value or ""
+
+        async def go() -> None:
+            await self._go(collection, item, variable)
+
+        pn.state.execute(go)
 
     async def _go(self, collection: str, item: str, variable: str) -> None:
         """Read what a view needs and show it, unless the viewer has gone on meanwhile."""
@@ -271,10 +277,16 @@ class MapPage:
             self._layer.opacity = event.new
 
     def _fill(self, chooser: Any, options: dict[str, str], chosen: str) -> None:
-        """Set a chooser's options and value, in this order: new options make it forget a value."""
-        if chooser.options != options or chooser.value != chosen:
+        """Set a chooser's options and value without it telling of a choice."""
+        if chooser.options == options and chooser.value == chosen:
+            return
+        self._filling = True
+        try:
+            # in this order: new options make it forget the value
             chooser.options = options
             chooser.value = chosen
+        finally:
+            self._filling = False
 
     async def _fail(self, error: SkerryError) -> None:
         """Say what is wrong, and offer the collections if there is nothing to choose from yet."""
