@@ -45,8 +45,12 @@ def _read(text: str, schema: dict[str, Any]) -> Any:
     if text in enum or (enum == [] and kinds.isdisjoint(_READ_AS_JSON)):
         return text
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_refuse_constant)
     except ValueError:
         return text
     # "none or text": a number that somebody wrote is text here
     return text if "string" in kinds and value is not None else value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

@@ -18,7 +18,7 @@ from skerry.cli.supervisor.owner import write_owner_login
 from skerry.cli.supervisor.plan import ISOLATION, PART_NAMES, Plan
 from skerry.cli.supervisor.ports import InternalPorts, check_host, check_port
 from skerry.cli.supervisor.record import PlatformRecord
-from skerry.cli.supervisor.screen import Screen
+from skerry.cli.supervisor.screen import Screen, Terminal
 from skerry.cli.supervisor.watch import StopRequestedError, Supervisor
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, DEFAULT_PORT
@@ -54,7 +54,7 @@ def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
       skerry up --data ~/skerry --port 8080
     """  # noqa: D301
     os.umask(_PRIVATE_UMASK)
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     host = check_host(host)
     names = _choose_parts(os.environ.get("SKERRY_PARTS", ""))
     folder = DataFolder(data)

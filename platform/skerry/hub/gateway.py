@@ -11,6 +11,7 @@ from skerry.core.hub_settings import GatewaySettings
 _GIB = 1024**3
 _MAX_WORKERS = 8
 _IDLE_SECONDS = 900
+_REMEMBERED_S = 5
 
 
 def set_addresses(config: Any, settings: GatewaySettings) -> None:
@@ -26,6 +27,8 @@ def set_authentication(config: Any, settings: GatewaySettings) -> None:
     """Ask the hub who a token belongs to; address and service name come from the environment."""
     config.DaskGateway.authenticator_class = "skerry.hub.gateway_auth.HubTokenAuthenticator"
     config.HubTokenAuthenticator.public_prefix = settings.prefix
+    # the gateway's own cookie must not outlive a revoked token by its usual five minutes
+    config.HubTokenAuthenticator.cache_max_age = _REMEMBERED_S
 
 
 def set_clusters(config: Any, settings: GatewaySettings) -> None:

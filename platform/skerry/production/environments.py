@@ -161,6 +161,12 @@ def _build(data: DataFolder, environment: Mapping[str, Any], home: Path) -> None
     _uv("venv", "--relocatable", "--python", environment["python"], str(aside))
     _uv("pip", "sync", "--require-hashes", "--python", python, str(source / _LOCK))
     _uv("pip", "install", "--no-deps", "--python", python, *wheels)
+    own = next(aside.glob("lib/python*/site-packages/skerry"), None)
+    if own is None or digest_package(own) != environment["package"]:
+        raise EnvironmentRefusedError(
+            f"The kept Skerry wheel of {short_digest(home.name)} is not the one that was approved.",
+            remedy="Propose and approve the notebook again.",
+        )
     (aside / _MARK).write_text(json.dumps(dict(environment)))
     aside.rename(home)
 

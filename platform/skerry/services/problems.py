@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -70,7 +70,8 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(SkerryError, on_skerry_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_exception)
-    app.add_exception_handler(OperationalError, on_busy_database)
+    app.add_exception_handler(exc.OperationalError, on_busy_database)
+    app.add_exception_handler(exc.TimeoutError, on_busy_database)  # no connection left in the pool
     app.add_exception_handler(Exception, on_any_error)
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from skerry.core.errors import InvalidInputError
+
 
 @dataclass(frozen=True)
 class DataFolder:
@@ -77,10 +79,22 @@ class DataFolder:
         return self.root / "clusters"
 
     def create(self) -> None:
-        """Make the folders that are missing, each readable by the owner alone."""
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (
-            self.state, self.run, self.logs, self.objects,
-            self.environments, self.users, self.clusters,
-        ):  # fmt: skip
-            folder.mkdir(mode=0o700, exist_ok=True)
+        """Make the folders that are missing, each readable by the owner alone.
+
+        Raises
+        ------
+        InvalidInputError
+            If this user cannot make them there.
+        """
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (
+                self.state, self.run, self.logs, self.objects,
+                self.environments, self.users, self.clusters,
+            ):  # fmt: skip
+                folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise InvalidInputError(
+                f"The data folder {self.root} cannot be made: {error.strerror} ({error.filename}).",
+                remedy="Name a folder that this user may write with --data or SKERRY_DATA.",
+            ) from None

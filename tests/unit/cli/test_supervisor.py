@@ -5,13 +5,16 @@ import socket
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
+from skerry.cli.supervisor import child
 from skerry.cli.supervisor.credentials import SERVICES, Credentials, load_password, owner_name
 from skerry.cli.supervisor.leftovers import end_leftovers, find_marked, write_pid_file
 from skerry.cli.supervisor.lock import hold_lock, is_held
@@ -19,6 +22,8 @@ from skerry.cli.supervisor.plan import PART_NAMES, Plan
 from skerry.cli.supervisor.ports import InternalPorts, check_host, check_port
 from skerry.cli.supervisor.private_file import write_private
 from skerry.cli.supervisor.record import GatewayRecord, PlatformRecord, same_process
+from skerry.cli.supervisor.screen import Screen, Terminal
+from skerry.cli.supervisor.watch import StopRequestedError, Supervisor
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.hub_settings import GatewaySettings, HubSettings
 from skerry.storage.layout import DataFolder
@@ -242,3 +247,40 @@ def test_settings_files_say_what_the_configurations_read(plan: Plan) -> None:
     assert hub.notebooks.is_dir()
     tokens = {*plan.credentials.service_tokens.values(), plan.password}
     assert not any(token in (state / "gateway.json").read_text() for token in tokens)
+
+
+def test_the_platform_outlives_whoever_reads_its_output() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as gone:
+        terminal = Terminal(file=gone)
+        terminal.print("nobody reads this")
+        terminal.print("nor this")
+        assert terminal.quiet
+        with suppress(BrokenPipeError):
+            gone.close()
+
+
+def test_a_part_that_cannot_be_started_again_ends_no_other(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "_FIRST_PAUSE_S", 0.0)
+    (plan.folder.logs / "api.log").mkdir()  # as when the disk is full: its log cannot be opened
+    api = plan.parts()[1]
+    supervisor = Supervisor(plan, [api], Screen(Console(quiet=True), ["api"]))
+    rounds = iter(range(3))
+
+    def end_after_three_rounds() -> None:
+        if next(rounds, None) is None:
+            raise StopRequestedError
+
+    with pytest.raises(StopRequestedError):
+        supervisor.watch(end_after_three_rounds)
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidInputError, match="cannot be made") as caught:
+        DataFolder(tmp_path / "file" / "data").create()
+    assert str(tmp_path / "file") in caught.value.what
+    assert "--data" in caught.value.remedy

@@ -10,7 +10,7 @@ from skerry.core.hub_settings import GatewaySettings, HubService, HubSettings
 from skerry.core.scopes import ADMIN, RUN, Scope
 from skerry.hub.accounts import set_accounts
 from skerry.hub.gateway import set_addresses as set_gateway_addresses
-from skerry.hub.gateway import set_clusters, set_limits, worker_memory
+from skerry.hub.gateway import set_authentication, set_clusters, set_limits, worker_memory
 from skerry.hub.home import seed_home
 from skerry.hub.proxy import set_addresses, set_proxy
 from skerry.hub.roles import owner_scopes, set_roles, viewer_scopes
@@ -65,6 +65,7 @@ def test_state_ends_with_the_hub(config: Any, settings: HubSettings) -> None:
     assert config.JupyterHub.cleanup_servers
     assert config.JupyterHub.cleanup_proxy
     assert str(settings.database) in config.JupyterHub.db_url
+    assert config.JupyterHub.upgrade_db
 
 
 def test_only_the_owner_may_log_in(config: Any, settings: HubSettings) -> None:
@@ -163,10 +164,12 @@ def test_gateway_listens_where_it_is_told(config: Any, tmp_path: Path) -> None:
         cluster_environment={"SKERRY_PART": "gateway"},
     )
     set_gateway_addresses(config, gateway)
+    set_authentication(config, gateway)
     set_clusters(config, gateway)
     set_limits(config)
     assert config.DaskGateway.address == gateway.api_address
     assert config.Proxy.address == gateway.dashboards_address
+    assert config.HubTokenAuthenticator.cache_max_age <= 10  # a revoked token ends within 10 s
     assert config.ClusterConfig.scheduler_cmd[1:] == ["-m", "dask", "scheduler"]
     assert config.ClusterConfig.worker_cmd[1:] == ["-m", "dask", "worker"]
     assert config.ClusterConfig.idle_timeout > 0

@@ -25,6 +25,8 @@ SCHEMA = read_parameters(
         ("name=a=b", "a=b"),
         ("name=", ""),
         ("share=0.25", 0.25),
+        ("share=NaN", "NaN"),
+        ("box=[-Infinity]", "[-Infinity]"),
         ("n=3", 3),
         ("n=three", "three"),
         ("sure=true", True),

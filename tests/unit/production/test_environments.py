@@ -151,6 +151,20 @@ def test_a_tampered_wheel_is_refused(small_lock: Path, tmp_path: Path) -> None:
         find_python(data, environment)
 
 
+def test_a_tampered_wheel_of_skerry_is_refused(small_lock: Path, tmp_path: Path) -> None:
+    data = DataFolder(tmp_path / "data")
+    data.create()
+    environment = describe_environment()
+    store_environment(data, environment, {})
+    kept = data.objects / "environments" / digest_environment(environment)
+    (own,) = kept.glob("skerry-*.whl")
+    own.unlink()
+    make_wheel(kept, "skerry", own.name.split("-")[1])
+    with pytest.raises(EnvironmentRefusedError, match="not the one that was approved"):
+        find_python(data, environment)
+    assert not (data.environments / digest_environment(environment)).exists()
+
+
 def test_the_running_environment_counts_while_digests_match(
     small_lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

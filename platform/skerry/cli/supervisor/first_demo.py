@@ -80,7 +80,16 @@ class FirstDemo:
             return f"{self._plan.public_url}{DASHBOARDS_PREFIX}/map"
 
     def _is_empty(self) -> bool:
-        """Return whether catalogue and production hold nothing at all."""
+        """Return whether catalogue and production hold nothing; False when they do not say."""
+        try:
+            return self._ask_if_empty()
+        except httpx.HTTPError as error:
+            self._console.print(
+                f"The demo was not begun ({type(error).__name__}); 'skerry demo' begins it."
+            )
+            return False
+
+    def _ask_if_empty(self) -> bool:
         token = json.loads(self._plan.folder.owner.read_text())["token"]
         api = f"http://127.0.0.1:{self._plan.ports.api}{API_PREFIX}"
         headers = {"Authorization": f"Bearer {token}"}

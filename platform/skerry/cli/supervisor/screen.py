@@ -2,13 +2,28 @@
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 _STYLES = {"ready": "green", "starting": "yellow", "died": "red", "waiting": "dim"}
+
+
+class Terminal(Console):
+    """A console whose reader may go away: the platform runs on without one."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print as usual; fall silent when a terminal has hung up or a pipe was closed."""
+        try:
+            super().print(*objects, **how)
+        except OSError:
+            self.quiet = True
+
+    def on_broken_pipe(self) -> None:
+        """Fall silent; rich would end the program."""
+        self.quiet = True
 
 
 class Screen:

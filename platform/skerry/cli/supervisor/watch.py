@@ -142,8 +142,11 @@ class Supervisor:
             # It forgets its clusters; their processes would run on unknown to anybody.
             orphans = find_marked(self._plan.credentials.instance, part=name)
             end_processes(orphans, grace=1.0)
-        if child.revive():
-            self._screen.show(name, "restarted", time.strftime("%H:%M:%S"))
+        try:
+            if child.revive():
+                self._screen.show(name, "restarted", time.strftime("%H:%M:%S"))
+        except OSError as error:  # a full disk, no more processes: the others live on
+            self._screen.show(name, "waiting", str(error))
 
 
 def _describe_failure(child: Child, trouble: str) -> UnavailableError:

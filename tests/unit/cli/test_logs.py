@@ -1,0 +1,68 @@
+"""Logs by the command line: of runs for those who may see runs, of parts for the administrator."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.served_api import ServedApi, serve_api
+from tests.unit.production.conftest import make_notebook
+
+from skerry.cli.main import run
+from skerry.core.scopes import OPERATOR
+
+TEXT = "größer\n"
+
+
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedApi]:
+    with serve_api(tmp_path / "data") as served:
+        served.book.tokens["operator-token"] = ("olga", OPERATOR)
+        monkeypatch.setenv("SKERRY_URL", served.url)
+        yield served
+
+
+def log_in(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv("SKERRY_TOKEN", token)
+
+
+@pytest.fixture
+def ended(api: ServedApi) -> str:
+    """Return a run that was cancelled, with a log all the same."""
+    with api.client("alice-token") as alice:
+        body = {"name": "water", "notebook": make_notebook()}
+        release = alice.post("production/releases", json=body).json()["id"]
+        alice.post(f"production/releases/{release}/approve", json={"self": True})
+        alice.post("production/jobs", json={"name": "lakes", "release": release})
+        made = str(alice.post("production/jobs/lakes/runs", json={}).json()["id"])
+        alice.post(f"production/runs/{made}/cancel")
+    folder = api.data.objects / "runs" / made / "0"
+    folder.mkdir(parents=True)
+    (folder / "log.txt").write_text(TEXT, encoding="utf-8")
+    return made
+
+
+def test_an_operator_sees_a_run_s_log_but_no_part_s(
+    ended: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log_in(monkeypatch, "operator-token")
+    assert run(["logs", ended, "-f"]) == 0
+    assert capfd.readouterr().out == TEXT
+    assert run(["logs", "api"]) == 2
+    assert "no run and no part 'api'" in capfd.readouterr().err
+
+
+def test_the_administrator_sees_both(
+    api: ServedApi,
+    ended: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    log_in(monkeypatch, "alice-token")
+    (api.data.logs / "worker.log").write_text("said\n")
+    assert run(["logs", "worker"]) == 0
+    assert capfd.readouterr().out == "said\n"
+    assert run(["logs", "worker", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out) == {"part": "worker", "text": "said\n"}
+    assert run(["logs", ended, "--json"]) == 0
+    assert json.loads(capfd.readouterr().out) == {"run": ended, "epoch": 0, "text": TEXT}
