@@ -2,12 +2,9 @@
 
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 from tests.platform_process import RunningPlatform
-
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 
 
 @pytest.fixture(scope="session")
