@@ -8,8 +8,10 @@ import click
 from skerry.cli.parameters import parameter_option, parse_pairs
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
 from skerry.client import Session, connect
+from skerry.core.errors import UnavailableError
 
 _POLL_S = 0.5
+_PATIENCE_S = 60.0
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
@@ -125,7 +127,7 @@ def wait_for_run(session: Session, run_id: str) -> dict[str, Any]:
     """Show a run's progress until it has ended, and return it."""
     with show_progress(f"run {run_id}") as report:
         while True:
-            found: dict[str, Any] = session.request("GET", f"production/runs/{run_id}")
+            found = _fetch_run(session, run_id)
             progress = found["progress"]
             total = progress["total"] or 1
             if found["status"] in _ENDED:
@@ -134,6 +136,20 @@ def wait_for_run(session: Session, run_id: str) -> dict[str, Any]:
             said = f"{found['status']} {progress['done']}/{progress['total']} cells"
             report(said, progress["done"] / total)
             time.sleep(_POLL_S)
+
+
+def _fetch_run(session: Session, run_id: str) -> dict[str, Any]:
+    """Return a run, patiently while a part of the platform is being started again."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            found: dict[str, Any] = session.request("GET", f"production/runs/{run_id}")
+        except UnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return found
 
 
 def _run_row(run: dict[str, Any]) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 After the proposal nothing of a release changes but the decision, which is made once.
 """
 
-import re
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
@@ -63,13 +62,6 @@ def insert_release(
 def new_release_id() -> str:
     """Return an id for a release about to be proposed."""
     return new_id()
-
-
-def name_from_file(filename: str) -> str:
-    """Return a release name made from a notebook's file name."""
-    return (
-        re.sub(r"[^A-Za-z0-9_-]+", "-", filename.removesuffix(".ipynb")).strip("-_") or "notebook"
-    )
 
 
 def approve_release(

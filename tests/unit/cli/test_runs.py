@@ -1,0 +1,36 @@
+"""Waiting for a run outlasts a restart of the api."""
+
+import httpx
+import pytest
+
+from skerry.cli import runs
+from skerry.client import Session
+from skerry.client.login import Login
+from skerry.core.errors import UnavailableError
+
+ENDED = {"status": "succeeded", "progress": {"done": 1, "total": 1, "cell": None}}
+
+
+def make_session(answers: list[httpx.Response]) -> Session:
+    """Return a session that is given the answers in turn, the last one for ever."""
+    login = Login(url="http://127.0.0.1:9", token="t", user="ann")
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    return Session(login, transport=httpx.MockTransport(answer))
+
+
+def test_waiting_outlasts_a_restart_of_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "_POLL_S", 0.0)
+    with make_session(
+        [httpx.Response(503), httpx.Response(502), httpx.Response(200, json=ENDED)]
+    ) as session:
+        assert runs.wait_for_run(session, "r")["status"] == "succeeded"
+
+
+def test_waiting_ends_when_the_platform_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "_POLL_S", 0.0)
+    monkeypatch.setattr(runs, "_PATIENCE_S", 0.0)
+    with make_session([httpx.Response(503)]) as session, pytest.raises(UnavailableError):
+        runs.wait_for_run(session, "r")
