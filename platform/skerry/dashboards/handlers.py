@@ -131,7 +131,7 @@ def describe_handlers(rules: list[Any], prefix: str) -> list[Handler]:
 
 
 # path below the prefix -> kind, audience, scope, example
-# see platform/decisions/0008-dashboards-doors.md
+# see platform/decisions/0006-dashboards-doors.md
 _DECIDED: dict[str, tuple[str, str, Scope | None, str]] = {
     "/health": ("route", ANYONE, None, "/health"),
     "/oauth_callback": ("route", ANYONE, None, "/oauth_callback"),
