@@ -15,9 +15,9 @@ from skerry.storage.layout import DataFolder
 _PR_SET_PDEATHSIG = 1
 _LOG_LIMIT = 10_000_000
 _FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 30.0
-_STEADY_S = 60.0
-"""A child that lived this long has recovered: the next restart is immediate again."""
+_LONGEST_PAUSE_S = 10.0
+_STEADY_S = 5.0
+"""A child that lived this long did not die of its start: the next restart is immediate again."""
 
 
 class Child:
@@ -75,7 +75,7 @@ class Child:
     def revive(self) -> bool:
         """Start a died process again when its pause is over; return whether it was started.
 
-        The pause doubles from 0.5 s to 30 s while it keeps dying.
+        The pause doubles from 0.5 s to 10 s while it keeps dying.
         """
         now = time.monotonic()
         if self.alive:
