@@ -53,7 +53,6 @@ def demo(*, remove: bool) -> None:
     _create_job(session, _release_notebook(session))
     product = _run_job(session, scene)
     link = f"{session.url}{DASHBOARDS_PREFIX}/map?item={product}&variable={_VARIABLE}"
-    _note_link(link)
     click.echo(link)
 
 
@@ -161,9 +160,6 @@ def _remove_demo(session: Session) -> None:
         if release["name"] == NAME:
             _forget(session, f"production/releases/{release['id']}")
     _empty_collection(session, SCENES)
-    note = _note_path()
-    if note is not None:
-        note.unlink(missing_ok=True)
 
 
 def _list_runs(session: Session) -> list[dict[str, Any]]:
@@ -198,20 +194,3 @@ def _find_notebook() -> Path:
     raise NotFoundError(
         f"{candidates[0]} is missing.", remedy="Install Skerry again: its wheel has notebooks."
     )
-
-
-def _note_path() -> Path | None:
-    """Return where the platform on this machine looks for the link."""
-    from skerry.core.settings import default_data_folder
-    from skerry.storage.layout import DataFolder
-
-    folder = DataFolder(default_data_folder()).run
-    return folder / "demo.json" if folder.is_dir() else None
-
-
-def _note_link(link: str) -> None:
-    from skerry.client.inputs import write_json
-
-    note = _note_path()
-    if note is not None:
-        write_json(note, {"map": link})

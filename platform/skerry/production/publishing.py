@@ -6,7 +6,7 @@ ended attempt is refused; the same attempt asking twice gets the same answer.
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from skerry.catalog.collections import ensure_collection
@@ -38,6 +38,13 @@ class StagedOutput(BaseModel):
     output: str
     item: dict[str, Any]
     digest: str
+
+    @field_validator("item")
+    @classmethod
+    def _check_properties(cls, item: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(item.get("properties"), dict):
+            raise ValueError("a STAC item's properties are an object")  # noqa: TRY004 - pydantic's
+        return item
 
 
 class Publication(BaseModel):

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 from tests.platform_process import SKERRY, RunningPlatform, wait_until
@@ -61,8 +60,6 @@ def test_the_demo_survives_a_kill_and_is_made_once_and_removed(
     }
     assert running_platform.run("demo").stdout.splitlines() == [first]
     assert list_state(session) == state
-    note = json.loads((running_platform.data / "run" / "demo.json").read_text())
-    assert note["map"] == first
     item = first.partition("item=")[2].partition("&")[0]
     shown = json.loads(running_platform.run("items", "show", item, "--json").stdout)
     assert shown["properties"]["skerry:simulated"] is True
@@ -72,5 +69,4 @@ def test_the_demo_survives_a_kill_and_is_made_once_and_removed(
     running_platform.run("demo", "--remove")
     assert not any(list_state(session).values())
     assert list_objects(running_platform) == before
-    assert not (Path(running_platform.data) / "run" / "demo.json").exists()
     running_platform.run("demo", "--remove")

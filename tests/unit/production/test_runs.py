@@ -354,3 +354,9 @@ class TestGiveUp:
         assert not self.give_up(engine, run)
         assert show(engine, run)["status"] == "queued"
         assert self.give_up(engine, run, generation=1)
+
+
+@pytest.mark.parametrize("item", [{}, {"properties": None}, {"properties": ["datetime"]}])
+def test_an_output_without_properties_is_refused(item: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="properties are an object"):
+        StagedOutput(output="field", item=item, digest="1e20")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from skerry.cli.supervisor.child import end_with_parent
 from skerry.cli.supervisor.plan import Plan
-from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX
+from skerry.core.settings import API_PREFIX
 from skerry.core.time import format_time, utc_now
 
 _TIMEOUT_S = 10.0
@@ -24,7 +24,7 @@ class FirstDemo:
     plan
         The platform, which is ready.
     console
-        Where the demo's progress and at last the link to the map go.
+        Where it says what it does; the demo itself writes to the same terminal.
     """
 
     def __init__(self, plan: Plan, console: Console) -> None:
@@ -62,22 +62,13 @@ class FirstDemo:
         )
 
     def _finish(self, code: int) -> None:
-        """Note that the demo was there, and print the link to the map as the last line."""
+        """Note that the demo was there; its own last line is the link to the map."""
         if code != 0:
             self._console.print(
                 f"The demo ended with exit code {code}; 'skerry demo' tries it again."
             )
             return
         self._marker.write_text(format_time(utc_now()))
-        self._console.print(f"\nSee it on the map: {self._map_link()}", soft_wrap=True)
-
-    def _map_link(self) -> str:
-        """Return the link that the demo left, else that of the map page."""
-        try:
-            left = json.loads((self._plan.folder.run / "demo.json").read_text())
-            return str(left["map"])
-        except (OSError, ValueError, KeyError):
-            return f"{self._plan.public_url}{DASHBOARDS_PREFIX}/map"
 
     def _is_empty(self) -> bool:
         """Return whether catalogue and production hold nothing; False when they do not say."""
