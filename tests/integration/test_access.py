@@ -21,7 +21,8 @@ from websockets.exceptions import InvalidStatus
 
 from skerry.core.scopes import ADMIN, RUN, Scope
 from skerry.core.settings import DEFAULT_PROJECT, ServiceSettings
-from skerry.dashboards.handlers import ANYONE, Handler, list_handlers
+from skerry.dashboards.handlers import ANYONE, Handler
+from skerry.dashboards.server import list_handlers
 from skerry.services.api import create_api
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Audience, AudienceKind

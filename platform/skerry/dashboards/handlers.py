@@ -7,7 +7,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jupyterhub.services.auth import HubOAuth
 from tornado.web import HTTPError, RequestHandler
 
 from skerry.core.errors import SkerryError
@@ -164,21 +163,6 @@ def _describe(pattern: str, target: Any, prefix: str) -> Handler:
         raise LookupError(f"Whom {pattern} ({target.__name__}) is for has not been decided.")
     kind, audience, scope, example = decided
     return Handler(pattern, kind, audience, scope, prefix + example, target.__name__)
-
-
-def list_handlers() -> list[Handler]:
-    """Return every handler of the program with its audience, enumerated from the server itself."""
-    from skerry.dashboards.server import build_server, close_unstarted
-
-    async def build() -> list[Handler]:
-        hub = HubOAuth(oauth_client_id="service-dashboards", api_token="none")  # noqa: S106
-        server = build_server("http://127.0.0.1:8000", port=0, hub=hub)
-        try:
-            return read_handlers(server)
-        finally:
-            close_unstarted(server)
-
-    return asyncio.run(build())
 
 
 def read_handlers(server: Any) -> list[Handler]:

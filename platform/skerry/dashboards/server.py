@@ -11,7 +11,13 @@ from jupyterhub.services.auth import HubOAuth
 from panel.io.server import Server, build_applications
 
 from skerry.core.settings import DASHBOARDS_PREFIX, ServiceSettings
-from skerry.dashboards.handlers import AssetHandler, ExportHandler, HealthHandler, read_handlers
+from skerry.dashboards.handlers import (
+    AssetHandler,
+    ExportHandler,
+    Handler,
+    HealthHandler,
+    read_handlers,
+)
 from skerry.dashboards.headers import SecurityHeaders
 from skerry.dashboards.leaflet import WidgetFiles
 from skerry.dashboards.map import MapPage
@@ -128,3 +134,17 @@ def _list_origins(public_url: str) -> list[str]:
     if parts.hostname in ("127.0.0.1", "localhost"):
         hosts |= {f"127.0.0.1:{parts.port}", f"localhost:{parts.port}"}
     return sorted(hosts)
+
+
+def list_handlers() -> list[Handler]:
+    """Return every handler of the program with its audience, enumerated from the server itself."""
+
+    async def build() -> list[Handler]:
+        hub = HubOAuth(oauth_client_id="service-dashboards", api_token="none")  # noqa: S106
+        server = build_server("http://127.0.0.1:8000", port=0, hub=hub)
+        try:
+            return read_handlers(server)
+        finally:
+            close_unstarted(server)
+
+    return asyncio.run(build())

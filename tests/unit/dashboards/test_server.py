@@ -17,8 +17,8 @@ from jupyterhub.services.auth import HubOAuth
 
 from skerry.core.scopes import Scope
 from skerry.dashboards import handlers
-from skerry.dashboards.handlers import ANYONE, list_handlers
-from skerry.dashboards.server import build_server
+from skerry.dashboards.handlers import ANYONE
+from skerry.dashboards.server import build_server, list_handlers
 
 PREFIX = "/services/dashboards"
 HANDLERS = list_handlers()
