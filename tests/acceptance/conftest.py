@@ -4,7 +4,15 @@ import json
 import subprocess
 
 import pytest
-from tests.platform_process import RunningPlatform
+from tests.platform_process import RunningPlatform, start_platform
+
+
+@pytest.fixture(scope="session")
+def running_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """Return a platform that holds nothing but what the road brings."""
+    platform = start_platform(tmp_path_factory.mktemp("acceptance") / "data")
+    yield platform
+    platform.stop()
 
 
 @pytest.fixture(scope="session")

@@ -31,9 +31,10 @@ def published(running_platform: RunningPlatform) -> str:
 def test_missing_bands_are_named(published: str, running_platform: RunningPlatform) -> None:
     listed = running_platform.run("items", "list", "--collection", "sentinel-2-l2a", "--json")
     [item] = json.loads(listed.stdout)["features"]
-    missing = " ".join(item["properties"]["skerry:missing"])
-    assert "B02_10m" in missing
-    assert "B05_20m" in missing
+    missing = item["properties"]["skerry:missing"]
+    assert "measurements/reflectance/r10m/b02" in missing
+    assert "measurements/reflectance/r20m/b05" in missing
+    assert "measurements/reflectance/r60m/b04" not in missing
     assert item["properties"]["skerry:simulated"] is False
 
 
