@@ -47,9 +47,13 @@ find_python() {
 
 uv=$(find_uv)
 python=$(find_python)
-say "Setting up: environment (.venv) from requirements.lock, about 1.7 GB; the first time takes a minute or two"
+say "Setting up: environment (.venv) from requirements.lock, 1.7 GB: a minute or two"
 "$uv" venv --quiet --allow-existing --python "$python" .venv
-VIRTUAL_ENV=$PWD/.venv "$uv" pip sync --require-hashes --compile-bytecode requirements.lock
+VIRTUAL_ENV=$PWD/.venv "$uv" pip sync --quiet --require-hashes --compile-bytecode requirements.lock &
+installing=$!
+while kill -0 "$installing" 2>/dev/null; do printf . >&2; sleep 1; done
+echo >&2
+wait "$installing"
 VIRTUAL_ENV=$PWD/.venv "$uv" pip install --quiet --no-deps --no-build-isolation --editable .
 say "Setting up: the hub's proxy (node_modules) from package-lock.json"
 PATH="$PWD/.venv/bin:$PATH" .venv/bin/python -c \

@@ -167,7 +167,9 @@ def show_item(item: str, as_json: bool) -> None:
         click.echo(f"{'missing':<12}{name}")
     click.echo(f"{'variables':<12}{', '.join(properties.get('skerry:variables', {}))}")
     click.echo(f"{'assets':<12}{', '.join(record['assets'])}")
-    click.echo(f"{'map':<12}{session.url}{DASHBOARDS_PREFIX}/map?item={item}")
+    for name in properties.get("skerry:variables", {}):
+        link = f"{session.url}{DASHBOARDS_PREFIX}/map?item={item}&variable={name}"
+        click.echo(f"{'map':<12}{link}")
 
 
 @items.command("delete")

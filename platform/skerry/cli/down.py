@@ -28,7 +28,7 @@ def down(data: Path) -> None:
     """  # noqa: D301
     folder = DataFolder(data)
     if not is_held(folder):
-        click.echo(f"No platform runs on {folder.root}.")
+        click.echo(f"No platform runs on {folder.root}; --data or SKERRY_DATA names another.")
         return
     record = PlatformRecord.read(folder)
     if record is None or same_process(record.pid, record.created) is None:

@@ -7,6 +7,7 @@ import click
 from skerry.cli.parameters import parameter_option, parse_pairs
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client import connect
+from skerry.core.errors import InvalidInputError
 
 
 @click.group()
@@ -16,7 +17,7 @@ def job() -> None:
     \b
     Example:
       skerry job create lakes --release water-quality --cron '30 5 * * *' \\
-          --timezone Europe/Helsinki -p collection=sentinel-2-l2a
+          --timezone Europe/Helsinki -p workers=2
     """  # noqa: D301
 
 
@@ -25,7 +26,7 @@ def job() -> None:
 @click.option("--release", "release_name", required=True, help="Id, or name of an approved one.")
 @parameter_option
 @click.option("--cron", help="Five fields, such as '30 5 * * *'.")
-@click.option("--timezone", default="UTC", show_default=True, help="The cron's time zone.")
+@click.option("--timezone", help="The cron's time zone.  [default: UTC]")
 @click.option("--collection", help="Where products go; the job's name if left out.")
 @click.option(
     "--review",
@@ -56,7 +57,7 @@ def create_job(
     release_name: str,
     pairs: tuple[str, ...],
     cron: str | None,
-    timezone: str,
+    timezone: str | None,
     collection: str | None,
     review: str,
     timeout_s: int,
@@ -67,19 +68,26 @@ def create_job(
 
     Example: skerry job create lakes --release water-quality --review none
     """
+    if timezone and not cron:
+        raise InvalidInputError(
+            f"The time zone {timezone!r} is for a clock, and none is given.",
+            remedy="Add --cron, such as --cron '30 5 * * *'.",
+        )
     session = connect()
     schema = session.request("GET", f"production/releases/{release_name}")["schema"]
     order = {
         "name": name,
         "release": release_name,
         "parameters": parse_pairs(pairs, schema),
-        "trigger": {"kind": "clock", "cron": cron, "timezone": timezone}
+        "trigger": {"kind": "clock", "cron": cron, "timezone": timezone or "UTC"}
         if cron
         else {"kind": "manual"},
         "collection": collection,
         "policy": {"review": review, "timeout_s": timeout_s, "retries": retries},
     }
     _show_job(session.request("POST", "production/jobs", json=order), as_json=as_json)
+    if review == "required" and not as_json:
+        click.echo("Its products stay preliminary: there is no review yet; see --review.")
 
 
 @job.command("list")

@@ -8,7 +8,9 @@ import click
 import httpx
 
 from skerry.client import Session, connect
-from skerry.core.errors import ForbiddenError, NotFoundError
+from skerry.core.errors import ForbiddenError, NotFoundError, UnavailableError
+from skerry.core.settings import default_data_folder
+from skerry.storage.layout import DataFolder
 
 _POLL_S = 0.5
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
@@ -24,11 +26,27 @@ def logs(name: str, *, follow: bool, as_json: bool) -> None:
     Example: skerry logs 019c2f -f
     """
     session = connect()
-    parts = _list_parts(session)
+    try:
+        parts = _list_parts(session)
+    except UnavailableError:
+        _show_file(name)
+        return
     if name in parts:
         _show_part(session, name, follow=follow, as_json=as_json)
     else:
         _show_run(session, name, parts, follow=follow, as_json=as_json)
+
+
+def _show_file(part: str) -> None:
+    """Show a part's log from this machine's data folder: the platform does not answer."""
+    folder = DataFolder(default_data_folder()).logs
+    known = {path.stem: path for path in folder.glob("*.log")}
+    if part not in known:
+        raise UnavailableError(
+            f"The platform does not answer, and {folder} has no log of {part!r}.",
+            remedy=f"Start it with 'skerry up'. Logs: {', '.join(sorted(known)) or 'none'}.",
+        )
+    click.echo(known[part].read_bytes(), nl=False)
 
 
 def _list_parts(session: Session) -> list[str]:

@@ -24,7 +24,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("skerry.cli.catalog:export", "Write an item's variable as a GeoTIFF."),
     "items": ("skerry.cli.catalog:items", "List, show and delete items."),
     "search": ("skerry.cli.catalog:search", "Find items by area, time and collection."),
-    "collections": ("skerry.cli.catalog:collections", "List, create and delete collections."),
+    "collections": (
+        "skerry.cli.catalog:collections",
+        "List, publish, delete collections.",
+    ),
     "simulate": ("skerry.cli.simulate:simulate", "Make small simulated products."),
     "demo": ("skerry.cli.demo:demo", "Send a simulated scene down the whole road."),
     "release": ("skerry.cli.production:release", "Propose, approve and list releases."),

@@ -21,7 +21,7 @@ def run() -> None:
 
     \b
     Example:
-      skerry run start lakes -p item=S2B_T33UVV_20260501 --wait
+      skerry run start lakes -p item=sentinel-2-l2a/S2B_T33UVV_20260501 --wait
     """  # noqa: D301
 
 
@@ -45,7 +45,7 @@ def start_run(
 ) -> None:
     """Start a run of JOB.
 
-    Example: skerry run start lakes -p item=S2B_T33UVV_20260501 --wait
+    Example: skerry run start lakes -p item=sentinel-2-l2a/S2B_T33UVV_20260501 --wait
     """
     session = connect()
     release_id = session.request("GET", f"production/jobs/{job_name}")["release"]

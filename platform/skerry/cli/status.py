@@ -75,7 +75,7 @@ def _ask(part: PartRecord) -> PartStatus:
 
 def _print_status(folder: DataFolder, found: PlatformStatus) -> None:
     if not found.parts:
-        click.echo(f"No platform runs on {folder.root}.")
+        click.echo(f"No platform runs on {folder.root}; --data or SKERRY_DATA names another.")
         return
     for part in found.parts:
         mark = "ready" if part.ready else "NOT READY"

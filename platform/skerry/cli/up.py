@@ -1,11 +1,14 @@
 """`skerry up`: start the platform on this machine and stay with it."""
 
 import os
+import shutil
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import click
+import platformdirs
 from rich.console import Console
 from rich.table import Table
 
@@ -148,7 +151,7 @@ def _print_addresses(console: Console, plan: Plan) -> None:
         ("Notebooks", f"{url}/"),
         ("Dashboard", f"{url}{DASHBOARDS_PREFIX}/"),
         ("Catalogue", f"{url}{API_PREFIX}/stac"),
-        ("API", f"{url}{API_PREFIX}/"),
+        ("API", f"{url}{API_PREFIX}/openapi.json"),
         ("User", plan.credentials.owner),
         ("Password", f"{plan.password}   (kept in {plan.folder.password})"),
         ("Data", str(plan.folder.root)),
@@ -157,4 +160,13 @@ def _print_addresses(console: Console, plan: Plan) -> None:
         table.add_row(f"[bold]{name}[/]", value)
     console.print()
     console.print(table, soft_wrap=True)
-    console.print("\nCtrl-C or 'skerry down' ends it.")
+    if plan.folder.root != Path(platformdirs.user_data_dir("skerry")):
+        console.print(
+            f"\nIn other terminals: export SKERRY_DATA={plan.folder.root}", soft_wrap=True
+        )
+    console.print(f"\nCtrl-C, or '{_name_command()} down', ends it.", soft_wrap=True)
+
+
+def _name_command() -> str:
+    """Return how another terminal calls this program."""
+    return "skerry" if shutil.which("skerry") else str(Path(sys.executable).with_name("skerry"))

@@ -56,7 +56,10 @@ def find_login() -> Login:
         )
     raise UnauthenticatedError(
         f"No platform is known here: SKERRY_URL is not set and {owner} does not exist.",
-        remedy="Start one with 'skerry up', or set SKERRY_URL and SKERRY_TOKEN.",
+        remedy=(
+            "Start one with 'skerry up'; for one on another data folder set SKERRY_DATA,"
+            " for one elsewhere SKERRY_URL and SKERRY_TOKEN."
+        ),
     )
 
 

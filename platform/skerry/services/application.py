@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.datastructures import MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import skerry
@@ -119,6 +120,11 @@ def _create_platform_router(app: FastAPI) -> APIRouter:
     async def report_health() -> dict[str, bool]:
         """Say that this program answers."""
         return {"ready": True}
+
+    @router.get("/", dependencies=[Depends(anyone())], include_in_schema=False)
+    async def lead_to_description() -> RedirectResponse:
+        """Lead whoever opens the bare address to the program's description."""
+        return RedirectResponse(app.url_path_for("openapi"))
 
     @router.get("/openapi.json", dependencies=[Depends(anyone())], name="openapi")
     async def describe_api() -> dict[str, object]:

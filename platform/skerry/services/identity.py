@@ -177,7 +177,7 @@ def refuse_unseen(identity: Identity | None, scope: Scope, what: str) -> SkerryE
             f"There is no public {what}, and the token lacks the scope {scope}.",
             remedy="Use a token with that scope.",
         )
-    return NotFoundError(f"There is no {what}.", remedy="Check the name; 'skerry search' lists.")
+    return NotFoundError(f"There is no {what}.", remedy="Check the name; a search lists them.")
 
 
 async def _find_identity(connection: HTTPConnection) -> Identity | None:

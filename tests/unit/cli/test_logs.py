@@ -1,6 +1,8 @@
 """Logs by the command line: of runs for those who may see runs, of parts for the administrator."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,3 +68,24 @@ def test_the_administrator_sees_both(
     assert json.loads(capfd.readouterr().out) == {"part": "worker", "text": "said\n"}
     assert run(["logs", ended, "--json"]) == 0
     assert json.loads(capfd.readouterr().out) == {"run": ended, "epoch": 0, "text": TEXT}
+
+
+def test_a_parts_log_can_be_read_when_the_platform_is_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "hub.log").write_text("the hub says why\n")
+    login = {"url": "http://127.0.0.1:9", "user": "ann", "token": "none"}
+    (tmp_path / "owner.json").write_text(json.dumps(login))
+    monkeypatch.setenv("SKERRY_DATA", str(tmp_path))
+    for other in ("SKERRY_URL", "SKERRY_TOKEN"):
+        monkeypatch.delenv(other, raising=False)
+
+    def show(part: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "skerry.cli", "logs", part]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert show("hub").stdout == "the hub says why\n"
+    unknown = show("cafe")
+    assert unknown.returncode == 1
+    assert "no log of 'cafe'" in unknown.stderr
