@@ -7,13 +7,13 @@ from typing import Any
 
 from skerry.catalog.instants import Span, read_span
 from skerry.catalog.places import Box, read_geometry, split_bbox
+from skerry.core.digests import is_digest
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
 from skerry.core.json_values import check_json
 from skerry.core.settings import API_PREFIX
 from skerry.storage.objects import check_key, check_prefix
 
-_DIGEST_LENGTH = 68
 _NAMES = r"([A-Za-z0-9_.-]+)/items/([A-Za-z0-9_.-]+)"
 _SIBLING = re.compile(r"\.\./\.\./" + _NAMES)
 _ADDRESS = re.compile(r"https?://[^/]+" + API_PREFIX + "/stac/collections/" + _NAMES)
@@ -224,16 +224,12 @@ def _check_assets(assets: Mapping[str, Any], prefix: str) -> None:
 
 def _check_digest(digest: Any) -> str:
     text = str(digest)
-    if len(text) != _DIGEST_LENGTH or not text.startswith("1e20") or not _is_hexadecimal(text):
+    if not is_digest(text):
         raise InvalidInputError(
             f"skerry:digest is {text[:80]!r}.",
             remedy="Give the BLAKE3 multihash of the product, as skerry.core.digests makes it.",
         )
     return text
-
-
-def _is_hexadecimal(text: str) -> bool:
-    return set(text) <= set("0123456789abcdef")
 
 
 def _find_boxes(document: Mapping[str, Any]) -> list[Box]:

@@ -7,13 +7,13 @@ from typing import Any
 import click
 import httpx
 
+from skerry.cli.runs import ENDED
 from skerry.client import Session, connect
 from skerry.core.errors import ForbiddenError, NotFoundError, UnavailableError
 from skerry.core.settings import default_data_folder
 from skerry.storage.layout import DataFolder
 
 _POLL_S = 0.5
-_ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
 @click.command()
@@ -80,7 +80,7 @@ def _show_run(session: Session, run: str, parts: list[str], *, follow: bool, as_
         ) from None
     begin, epoch = 0, None
     while True:
-        ended = session.request("GET", f"production/runs/{run}")["status"] in _ENDED
+        ended = session.request("GET", f"production/runs/{run}")["status"] in ENDED
         answer = session.send("GET", f"production/runs/{run}/log", params={"from": begin})
         if epoch not in (None, answer.headers["X-Epoch"]):  # another attempt, another log
             begin, epoch = 0, None

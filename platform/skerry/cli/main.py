@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("skerry.cli.up:up", "Start the platform on this machine and stay with it."),
     "down": ("skerry.cli.down:down", "Stop the platform of a data folder."),
     "status": ("skerry.cli.status:status", "Say which parts of the platform answer."),
-    "logs": ("skerry.cli.production:logs", "Show the log of a run or of a part."),
+    "logs": ("skerry.cli.logs:logs", "Show the log of a run or of a part."),
     "import": ("skerry.cli.catalog:import_", "Convert products and register them as items."),
     "export": ("skerry.cli.catalog:export", "Write an item's variable as a GeoTIFF."),
     "items": ("skerry.cli.catalog:items", "List, show and delete items."),
@@ -30,10 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "simulate": ("skerry.cli.simulate:simulate", "Make small simulated products."),
     "demo": ("skerry.cli.demo:demo", "Send a simulated scene down the whole road."),
-    "release": ("skerry.cli.production:release", "Propose, approve and list releases."),
-    "job": ("skerry.cli.production:job", "Create, list and delete jobs."),
-    "run": ("skerry.cli.production:run", "Start, show, cancel and retry runs."),
-    "runs": ("skerry.cli.production:runs", "List runs."),
+    "release": ("skerry.cli.releases:release", "Propose, approve and list releases."),
+    "job": ("skerry.cli.jobs:job", "Create, list and delete jobs."),
+    "run": ("skerry.cli.runs:run", "Start, show, cancel and retry runs."),
+    "runs": ("skerry.cli.runs:runs", "List runs."),
 }
 """Command name to where it stands (``module:attribute``) and its line in ``skerry --help``."""
 

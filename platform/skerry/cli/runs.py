@@ -12,7 +12,7 @@ from skerry.core.errors import UnavailableError
 
 _POLL_S = 0.5
 _PATIENCE_S = 60.0
-_ENDED = frozenset({"succeeded", "failed", "cancelled"})
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
 @click.group()
@@ -106,7 +106,7 @@ def retry_run(ctx: click.Context, run_id: str, *, wait_for_it: bool, as_json: bo
 
 @click.command()
 @click.option("--job", "job_name", help="Only this job's.")
-@click.option("--status", type=click.Choice(["queued", "running", *sorted(_ENDED)]))
+@click.option("--status", type=click.Choice(["queued", "running", *sorted(ENDED)]))
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @json_option
 def runs(job_name: str | None, status: str | None, limit: int, *, as_json: bool) -> None:
@@ -130,7 +130,7 @@ def wait_for_run(session: Session, run_id: str) -> dict[str, Any]:
             found = _fetch_run(session, run_id)
             progress = found["progress"]
             total = progress["total"] or 1
-            if found["status"] in _ENDED:
+            if found["status"] in ENDED:
                 report(found["status"], 1.0)
                 return found
             said = f"{found['status']} {progress['done']}/{progress['total']} cells"

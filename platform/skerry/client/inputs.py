@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from skerry.client.references import ItemReference
+from skerry.storage.writing import write_aside
 
 FILE = "inputs.json"
 
@@ -68,9 +69,4 @@ def list_inputs() -> list[Input]:
 def write_json(path: Path, value: Mapping[str, object] | Sequence[object]) -> None:
     """Write a JSON file that is either absent, the old one, or complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with aside.open("w", encoding="utf-8") as stream:
-        json.dump(value, stream, indent=1, sort_keys=True)
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.replace(path)
+    write_aside(path, json.dumps(value, indent=1, sort_keys=True))

@@ -6,12 +6,19 @@ registered in the multiformats table.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from blake3 import blake3
 
 _MULTIHASH_PREFIX = "1e20"
+_DIGEST = re.compile(_MULTIHASH_PREFIX + "[0-9a-f]{64}")
+
+
+def is_digest(text: str) -> bool:
+    """Return whether `text` is a digest as this module writes them."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def digest_bytes(data: bytes) -> str:

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from skerry.maps.warp import EARTH_HALF
 
-ATTRIBUTION = "Natural Earth"
-
 _SHAPEFILE = "tests/fixtures/naturalearth_lowres/naturalearth_lowres.shp"
 _LATITUDE_LIMIT = 85.05112878  # where web mercator's square ends
 

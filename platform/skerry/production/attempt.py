@@ -18,10 +18,11 @@ from skerry.core.time import format_time, utc_now
 from skerry.production.heartbeat import Heartbeat, Progress
 from skerry.production.manifest import EXECUTED, read_outputs, write_manifest, write_page
 from skerry.production.notebooks import inject_parameters
-from skerry.production.orders import RESULT_NAME, AttemptOrder, AttemptResult, write_aside
+from skerry.production.orders import RESULT_NAME, AttemptOrder, AttemptResult
 from skerry.production.pausing import pause_at
 from skerry.production.processes import end_children, pid_file, write_pid_file
 from skerry.production.reporting import Reporter
+from skerry.storage.writing import write_aside
 
 _EXIT = {"published": 0, "failed": 10, "superseded": 11}
 

@@ -18,13 +18,14 @@ from skerry.core.settings import API_PREFIX, GATEWAY_PREFIX
 from skerry.production.environments import find_python
 from skerry.production.epochs import Outcome, record_token
 from skerry.production.manifest import LOG
-from skerry.production.orders import RESULT_NAME, AttemptOrder, AttemptResult, write_aside
+from skerry.production.orders import RESULT_NAME, AttemptOrder, AttemptResult
 from skerry.production.processes import end_tree, pid_file
 from skerry.production.releases import check_pinned, get_approved
 from skerry.production.runs import find_run
 from skerry.production.tokens import GRACE_S, TokenMinter
 from skerry.storage.database import reading
 from skerry.storage.layout import DataFolder
+from skerry.storage.writing import write_aside
 
 _POLL_S = 0.2
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "USER",

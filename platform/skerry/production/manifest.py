@@ -6,7 +6,8 @@ from typing import Any
 
 from skerry.core.digests import digest_file
 from skerry.core.time import format_time, utc_now
-from skerry.production.orders import AttemptOrder, write_aside
+from skerry.production.orders import AttemptOrder
+from skerry.storage.writing import write_aside
 
 EXECUTED = "executed.ipynb"
 PAGE = "executed.html"

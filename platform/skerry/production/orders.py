@@ -3,7 +3,6 @@
 Secrets never stand here; the run token goes by environment.
 """
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,13 +56,3 @@ class AttemptResult(BaseModel):
 
 
 RESULT_NAME = "result.json"
-
-
-def write_aside(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, also after a crash."""
-    aside = path.with_name(f"{path.name}.partial")
-    with aside.open("w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.rename(path)

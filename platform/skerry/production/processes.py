@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from skerry.production.orders import write_aside
+from skerry.storage.writing import write_aside
 
 _WAIT_S = 3.0
 

@@ -12,11 +12,11 @@ from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
 from skerry.production.environments import describe_environment, store_environment
 from skerry.production.notebooks import encode_notebook, normalise_notebook
-from skerry.production.orders import write_aside
 from skerry.production.parameters import read_parameters
 from skerry.production.releases import insert_release, new_release_id
 from skerry.production.wheels import check_wheel
 from skerry.storage.layout import DataFolder
+from skerry.storage.writing import write_aside
 
 _LARGEST_WHEEL = 64 * 2**20
 

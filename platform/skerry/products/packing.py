@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-PACKING_KEYS = ("dtype", "scale_factor", "add_offset", "_FillValue")
 """What a variable's encoding keeps of its packed form."""
 
 

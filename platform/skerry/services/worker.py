@@ -19,10 +19,10 @@ from types import FrameType
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
 from skerry.core.time import format_time, utc_now
 from skerry.production.execution import Executor
-from skerry.production.orders import write_aside
 from skerry.production.tokens import TokenMinter
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
+from skerry.storage.writing import write_aside
 
 _ROUND_S = 0.5
 _READY_S = 2.0
