@@ -50,9 +50,9 @@ def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
 
 
 def _open_files(place: Path) -> xr.DataTree:
-    from skerry.products.assembling import assemble
-    from skerry.products.files import find_root
-    from skerry.products.mapping import load_mapping
+    from skerry.products.safe.files import find_root
+    from skerry.products.safe.sentinel_2_assembling import assemble
+    from skerry.products.safe.sentinel_2_mapping import load_mapping
 
     for sensor in SENSORS:
         mapping = load_mapping(sensor)

@@ -10,8 +10,8 @@ from zarr.errors import GroupNotFoundError
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.conventions import without_conventions
-from skerry.products.jp2 import READ_PIXELS
 from skerry.products.packing import unpack
+from skerry.products.safe.jp2 import READ_PIXELS
 
 
 def open_zarr_product(path: Path, *, level: int = 0) -> xr.DataTree:

@@ -9,9 +9,10 @@ import pytest
 from lxml import etree
 
 from skerry.core.errors import InvalidInputError
-from skerry.products import files, open_product
-from skerry.products.files import list_folder
-from skerry.products.safe_metadata import read_metadata
+from skerry.products import open_product
+from skerry.products.safe import files
+from skerry.products.safe.files import list_folder
+from skerry.products.safe.sentinel_2 import read_metadata
 
 
 @pytest.fixture

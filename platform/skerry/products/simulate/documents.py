@@ -3,7 +3,7 @@
 from pathlib import Path
 from string import Template
 
-from skerry.products.safe_metadata import BANDS
+from skerry.products.safe.sentinel_2 import BANDS
 from skerry.products.simulate.landscape import Landscape
 from skerry.products.simulate.naming import BASELINE, EPSG, LEFT_M, RELATIVE_ORBIT, TOP_M, SafeNames
 from skerry.products.simulate.optics import BAND_OPTICS

@@ -11,7 +11,7 @@ from affine import Affine
 from PIL import Image
 
 from skerry.products.quicklook import BRIGHTEST, GAMMA, write_caption
-from skerry.products.safe_metadata import BANDS
+from skerry.products.safe.sentinel_2 import BANDS
 from skerry.products.simulate.documents import write_documents
 from skerry.products.simulate.landscape import Landscape
 from skerry.products.simulate.naming import EPSG, LEFT_M, TOP_M, SafeNames

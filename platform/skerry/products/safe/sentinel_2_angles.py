@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skerry.products.documents import Document
+from skerry.products.safe.documents import Document
 
 
 @dataclass(frozen=True)

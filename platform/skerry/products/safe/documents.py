@@ -9,7 +9,7 @@ from lxml import etree
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import parse_time
-from skerry.products.files import ProductFiles
+from skerry.products.safe.files import ProductFiles
 
 
 class Document:

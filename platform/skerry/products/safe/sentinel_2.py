@@ -11,9 +11,9 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from skerry.core.time import format_time
-from skerry.products.documents import Document
-from skerry.products.files import ProductFiles
-from skerry.products.safe_angles import Angles, read_angles
+from skerry.products.safe.documents import Document
+from skerry.products.safe.files import ProductFiles
+from skerry.products.safe.sentinel_2_angles import Angles, read_angles
 
 BANDS = (
     "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12",

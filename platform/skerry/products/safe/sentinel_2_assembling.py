@@ -11,11 +11,11 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.files import ProductFiles
-from skerry.products.jp2 import READ_PIXELS, Jp2Header, RasterWindows, check_jp2
-from skerry.products.mapping import Group, Kind, SensorMapping
 from skerry.products.packing import decode_numbers
-from skerry.products.safe_metadata import BANDS, SafeMetadata, read_metadata
+from skerry.products.safe.files import ProductFiles
+from skerry.products.safe.jp2 import READ_PIXELS, Jp2Header, RasterWindows, check_jp2
+from skerry.products.safe.sentinel_2 import BANDS, SafeMetadata, read_metadata
+from skerry.products.safe.sentinel_2_mapping import Group, Kind, SensorMapping
 
 
 def assemble(files: ProductFiles, mapping: SensorMapping) -> xr.DataTree:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.files import ProductFiles
+from skerry.products.safe.files import ProductFiles
 
 READ_PIXELS = 2048
 """Edge of the windows computed at once, about; a multiple of what the file stores together."""

@@ -1,0 +1,1 @@
+"""SAFE products: one engine reads and writes what the mapping files in ``sensors/`` say."""

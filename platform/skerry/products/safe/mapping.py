@@ -1,0 +1,266 @@
+"""How a product type's files map to the tree: one data file a type, read into typed records.
+
+A file in ``sensors/`` names, for each group of the tree, the files that hold its variables, their
+format, and what the numbers mean; and for each attribute of the root the place in the metadata
+documents. The engine reads a product by it, the simulator writes one by it. Adding a product type
+is adding such a file and a test.
+
+Repetition is written once: an object with a list ``each`` stands for one object a member, with
+``{name}`` replaced by the member's value in every key and text below it.
+"""
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """A frozen record that knows its fields and no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Entry(Record):
+    """A value in a metadata document.
+
+    Attributes
+    ----------
+    document
+        Role of the document, a key of `Mapping.documents`.
+    path
+        Path of the element by local names, anywhere below the document's root, with predicates
+        on attributes; ``/@name`` at the end takes an attribute.
+    type
+        How the text becomes a value.
+    many
+        All elements found, as a list, instead of the first.
+    value
+        The value itself, instead of a place in a document.
+    """
+
+    document: str = ""
+    path: str = ""
+    type: Literal["text", "lower", "integer", "number", "numbers", "boolean", "time"] = "text"
+    many: bool = False
+    value: Any = None
+
+
+class Kind(Record):
+    """What numbers mean.
+
+    Attributes
+    ----------
+    dims
+        Dimension names in order, rows and columns last.
+    dtype
+        Number type in the file.
+    scale_factor, add_offset, fill_value
+        Packing: physical = number * scale_factor + add_offset. A text names an entry of
+        `Mapping.entries`, for packings that a metadata document holds.
+    further_fills
+        Other numbers that stand for no measurement (such as saturation).
+    decoded
+        Number type of the values; by default float32 for packed numbers of at most 16 bits,
+        float64 for wider ones, and the file's type for numbers that are not packed.
+    bands, pack_bits
+        Bands in a raster file; band i holds 0 or 1 and becomes bit i - 1 of one number.
+    attrs
+        CF attributes: long_name, standard_name, units, valid_min and valid_max (packed, as CF
+        says), flag_values or flag_masks with flag_meanings and flag_colors, and
+        ``display_range`` and ``colormap`` for maps. ``{source}`` is the variable's source.
+    """
+
+    dims: tuple[str, ...] = ()
+    dtype: str = ""
+    scale_factor: float | str | None = None
+    add_offset: float | str | None = None
+    fill_value: float | None = None
+    further_fills: tuple[float, ...] = ()
+    decoded: str | None = None
+    bands: int = 1
+    pack_bits: bool = False
+    attrs: dict[str, Any] = {}
+
+
+class Variable(Record):
+    """Where one variable comes from.
+
+    Attributes
+    ----------
+    source
+        Its name in the file: a band, a NetCDF variable, the path of an XML element.
+    file
+        Glob pattern of its file below the product's root if not the group's.
+    kind
+        Its kind if not the group's.
+    coordinate
+        Whether it is a coordinate of the group.
+    dims, dtype, scale_factor, add_offset, fill_value, attrs
+        What differs from the kind; attributes are added to the kind's.
+    """
+
+    source: str
+    file: str | None = None
+    kind: str | None = None
+    coordinate: bool = False
+    dims: tuple[str, ...] | None = None
+    dtype: str | None = None
+    scale_factor: float | str | None = None
+    add_offset: float | str | None = None
+    fill_value: float | None = None
+    attrs: dict[str, Any] = {}
+
+
+class Group(Record):
+    """One group of the tree, or a part of one: groups of one path are joined.
+
+    Attributes
+    ----------
+    path
+        Group path in the EOPF structure.
+    format
+        Name of the module that reads and writes its files.
+    file
+        Glob pattern below the product's root; ``{source}`` is the variable's source. Writing
+        fills the stars with the names of the product that is written.
+    kind
+        Kind of its variables.
+    variables
+        Variable name to where it comes from; a text is a `Variable` with that source.
+    optional
+        Whether a complete product may lack it.
+    options
+        What the format needs besides, such as ``resolution_m``.
+    """
+
+    path: str
+    format: str
+    file: str
+    kind: str
+    variables: dict[str, Variable]
+    optional: bool = False
+    options: dict[str, Any] = {}
+
+
+class Mapping(Record):
+    """One product type.
+
+    Attributes
+    ----------
+    name
+        Name of the file.
+    product_type
+        EOPF name, such as ``S02MSIL2A``.
+    title
+        Name for people.
+    marks
+        Glob patterns, below the product's root, of files that must all be there for a product to
+        be of this type.
+    names
+        Glob pattern of product names of this type; where several types have the same marks it
+        decides.
+    documents
+        Role to glob pattern of the metadata documents that must be there.
+    expected
+        Name to glob pattern of further files that a complete product has.
+    entries
+        Named values in the documents, for packings and formats.
+    attributes
+        Path below the tree's root attributes, such as ``stac_discovery/properties/platform``, to
+        its place.
+    kinds, groups
+        What the numbers mean and where they are.
+    """
+
+    name: str
+    product_type: str
+    title: str
+    marks: tuple[str, ...]
+    names: str
+    documents: dict[str, str]
+    expected: dict[str, str] = {}
+    entries: dict[str, Entry] = {}
+    attributes: dict[str, Entry] = {}
+    kinds: dict[str, Kind]
+    groups: tuple[Group, ...]
+
+    def kind_of(self, group: Group, variable: Variable) -> Kind:
+        """Return a variable's kind with what the variable changes in it."""
+        kind = self.kinds[variable.kind or group.kind]
+        changed = {
+            key: value
+            for key in ("dims", "dtype", "scale_factor", "add_offset", "fill_value")
+            if (value := getattr(variable, key)) is not None
+        }
+        attrs = {
+            key: one.replace("{source}", variable.source) if isinstance(one, str) else one
+            for key, one in (kind.attrs | variable.attrs).items()
+        }
+        return kind.model_copy(update=changed | {"attrs": attrs})
+
+
+def list_types() -> list[str]:
+    """Return the names of all mapping files."""
+    folder = resources.files("skerry.products").joinpath("sensors")
+    return sorted(one.name[:-5] for one in folder.iterdir() if one.name.endswith(".json"))
+
+
+@cache
+def load_mapping(name: str) -> Mapping:
+    """Read the mapping file of one product type, such as ``sentinel_2_l2a``."""
+    file = resources.files("skerry.products").joinpath("sensors", f"{name}.json")
+    raw = _expand(json.loads(file.read_text("utf-8")))
+    for group in raw["groups"]:
+        group["variables"] = {
+            key: {"source": one} if isinstance(one, str) else one
+            for key, one in group["variables"].items()
+        }
+    return Mapping.model_validate(raw | {"name": name})
+
+
+def _expand(value: Any) -> Any:
+    """Write out what ``each`` stands for, in lists of objects and in objects of objects."""
+    if isinstance(value, list):
+        return [made for one in value for made in _repeat(one)]
+    if isinstance(value, dict):
+        return {
+            key: made
+            for name, one in value.items()
+            for key, made in _repeat_named(name, one)
+        }  # fmt: skip
+    return value
+
+
+def _repeat(value: Any) -> list[Any]:
+    if not isinstance(value, dict) or "each" not in value:
+        return [_expand(value)]
+    body = {key: one for key, one in value.items() if key != "each"}
+    return [made for member in value["each"] for made in _repeat(_fill(body, member))]
+
+
+def _repeat_named(name: str, value: Any) -> list[tuple[str, Any]]:
+    if not isinstance(value, dict) or "each" not in value:
+        return [(name, _expand(value))]
+    body = {key: one for key, one in value.items() if key != "each"}
+    return [
+        pair
+        for member in value["each"]
+        for pair in _repeat_named(_fill(name, member), _fill(body, member))
+    ]
+
+
+def _fill(value: Any, member: dict[str, Any]) -> Any:
+    if isinstance(value, str):
+        if value[1:-1] in member and value == f"{{{value[1:-1]}}}":
+            return member[value[1:-1]]
+        for key, one in member.items():
+            value = value.replace(f"{{{key}}}", str(one))
+        return value
+    if isinstance(value, list):
+        return [_fill(one, member) for one in value]
+    if isinstance(value, dict):
+        return {_fill(key, member): _fill(one, member) for key, one in value.items()}
+    return value
