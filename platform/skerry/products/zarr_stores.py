@@ -1,0 +1,137 @@
+"""Zarr stores for reading: metadata read once and bounded, errors that name the place."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from obstore.exceptions import BaseError
+from zarr.storage import LocalStore, ObjectStore, WrapperStore
+
+from skerry.storage.remote import RemotePath, explain, too_large
+
+if TYPE_CHECKING:
+    from zarr.abc.store import ByteRequest, Store
+    from zarr.core.buffer import Buffer, BufferPrototype
+
+METADATA_NAMES = frozenset({"zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata"})
+MAX_METADATA_BYTES = 64 * 2**20
+"""Largest metadata document read (a full Sentinel-2 L2A has 1 MiB, consolidated)."""
+
+
+class ProductStore(WrapperStore[Any]):
+    """A read-only store that remembers metadata documents, and that they are absent.
+
+    Sent to a worker it goes without what it remembers.
+
+    Parameters
+    ----------
+    store
+        The store that holds the product at `root`.
+    place
+        The product, for messages.
+    root
+        Key of the product in the store.
+    """
+
+    def __init__(self, store: "Store", place: Path | RemotePath, root: str = "") -> None:
+        super().__init__(store)
+        self.place = place
+        self.root = root
+        self._documents: dict[str, Buffer | None] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_documents": {}}
+
+    def _with_store(self, store: "Store") -> "ProductStore":
+        return ProductStore(store, self.place, self.root)
+
+    def with_read_only(self, read_only: bool = False) -> "ProductStore":
+        """Return this store: it only reads."""
+        if not read_only:
+            raise ValueError("a product is opened for reading")
+        return self
+
+    async def get(
+        self,
+        key: str,
+        prototype: "BufferPrototype | None" = None,
+        byte_range: "ByteRequest | None" = None,
+    ) -> "Buffer | None":
+        """Return a document or chunk, or None if it is absent.
+
+        Raises
+        ------
+        InvalidInputError
+            If a metadata document has more than `MAX_METADATA_BYTES`; it is not read.
+        ForbiddenError, UnavailableError
+            If the server refuses or does not answer.
+        """
+        from zarr.core.buffer import default_buffer_prototype
+
+        prototype = prototype or default_buffer_prototype()
+        if key.rpartition("/")[2] not in METADATA_NAMES:
+            found: Buffer | None = await self._read(key, prototype, byte_range)
+            return found
+        if key not in self._documents:
+            self._documents[key] = await self._read_document(key, prototype)
+        return self._documents[key]
+
+    async def _read(self, key: str, prototype: Any, byte_range: Any) -> Any:
+        try:
+            return await self._store.get(self._full(key), prototype, byte_range)
+        except (BaseError, OSError) as error:
+            raise explain(error, f"{self.place}/{key}") from None
+
+    async def _read_document(self, key: str, prototype: Any) -> Any:
+        label = f"{self.place}/{key}"
+        if isinstance(self.place, Path):
+            path = self.place / key
+            if path.is_file() and path.stat().st_size > MAX_METADATA_BYTES:
+                raise too_large(label, path.stat().st_size, MAX_METADATA_BYTES)
+            return await self._store.get(key, prototype)
+        import obstore
+
+        try:
+            found = await obstore.get_async(self.place.store, self._full(key))
+            size = int(found.meta["size"])
+            if size <= MAX_METADATA_BYTES:
+                return prototype.buffer.from_bytes(bytes(await found.bytes_async()))
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError) as error:
+            raise explain(error, label) from None
+        raise too_large(label, size, MAX_METADATA_BYTES)
+
+    def _full(self, key: str) -> str:
+        return f"{self.root}/{key}".strip("/")
+
+    async def exists(self, key: str) -> bool:
+        """Return whether a key is there."""
+        if key.rpartition("/")[2] in METADATA_NAMES:
+            return await self.get(key) is not None
+        return bool(await self._store.exists(self._full(key)))
+
+    async def get_partial_values(self, prototype: Any, key_ranges: Any) -> list[Any]:
+        """Return parts of several keys."""
+        return [await self._read(key, prototype, part) for key, part in key_ranges]
+
+    def list(self) -> Any:
+        """List all keys, which `list_prefix` gives relative to the product."""
+        return self.list_prefix("")
+
+    async def list_prefix(self, prefix: str) -> Any:
+        """List keys below a prefix."""
+        start = len(self.root) + 1 if self.root else 0
+        async for key in self._store.list_prefix(self._full(prefix)):
+            yield key[start:]
+
+    async def list_dir(self, prefix: str) -> Any:
+        """List names right below a prefix."""
+        async for name in self._store.list_dir(self._full(prefix)):
+            yield name
+
+
+def open_store(place: Path | RemotePath) -> ProductStore:
+    """Return the store of a Zarr product, for reading."""
+    if isinstance(place, Path):
+        return ProductStore(LocalStore(place, read_only=True), place)
+    return ProductStore(ObjectStore(place.store, read_only=True), place, place.key)

@@ -1,0 +1,354 @@
+"""Files behind ``http(s)://`` and ``s3://`` addresses, read by ranges.
+
+Access to S3 comes from the environment (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``,
+``AWS_REGION``, ...); without a key, requests are not signed. Neither keys nor the query of an
+address (where signatures stand) appear in messages, and neither travels with a `RemotePath` that
+is sent to a worker of S3: each process makes its own connection from its own environment.
+"""
+
+import io
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from threading import Lock
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from skerry.core.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    SkerryError,
+    UnavailableError,
+)
+
+SCHEMES = ("http", "https", "s3")
+BLOCK_BYTES = 256 * 2**10
+"""Ranges are fetched in whole blocks: small reads beside each other cost one request."""
+KEPT_BLOCKS = 64
+MAX_LISTED = 20_000
+"""Most files of one product."""
+_STATUS = re.compile(r"status code: (\d{3}[ A-Za-z]*)")
+_ANSWER_WITHIN_S = 60
+_CONNECT_WITHIN_S = 10
+_RETRY_FOR_S = 30
+
+
+def is_remote(place: object) -> bool:
+    """Return whether a place is an address (``scheme://...``), not a path on this machine."""
+    return isinstance(place, RemotePath) or (isinstance(place, str) and "://" in place)
+
+
+@dataclass(frozen=True)
+class RemotePath:
+    """A file or folder behind an address.
+
+    Attributes
+    ----------
+    url
+        The address, without a ``/`` at its end.
+    """
+
+    url: str
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.key.rpartition("/")[2]
+
+    @property
+    def suffix(self) -> str:
+        """The name's last part with its dot, or nothing."""
+        return f".{self.name.rpartition('.')[2]}" if "." in self.name else ""
+
+    @property
+    def key(self) -> str:
+        """The path below the server or bucket."""
+        return unquote(urlsplit(self.url).path).strip("/")
+
+    @property
+    def store(self) -> Any:
+        """The obstore store of the server or bucket, one a process."""
+        parts = urlsplit(self.url)
+        return _connect(parts.scheme, parts.netloc, parts.query)
+
+    def __truediv__(self, name: str) -> "RemotePath":
+        """Return a place below this one."""
+        parts = urlsplit(self.url)
+        below = f"{parts.path.rstrip('/')}/{quote(name)}"
+        return RemotePath(urlunsplit((parts.scheme, parts.netloc, below, parts.query, "")))
+
+    def __str__(self) -> str:
+        """Return the address without its query, which may hold a signature."""
+        return self.url.partition("?")[0]
+
+    def __repr__(self) -> str:
+        return f"RemotePath({str(self)!r})"
+
+    def read_bytes(self, most: int) -> bytes:
+        """Read a file of at most `most` bytes; a larger one is refused before it is read.
+
+        Raises
+        ------
+        NotFoundError, ForbiddenError, UnavailableError
+            If it is not there, not for the asker, or the server does not answer.
+        InvalidInputError
+            If it is larger.
+        """
+        import obstore
+
+        with explaining(self):
+            found = obstore.get(self.store, self.key)
+            if found.meta["size"] <= most:
+                return bytes(found.bytes())
+        raise too_large(self, found.meta["size"], most)
+
+    def open(self) -> "RemoteReader":
+        """Open a file for reading by ranges; it can seek and be sent to a worker."""
+        return RemoteReader(self)
+
+    def exists(self) -> bool:
+        """Return whether a file is there."""
+        import obstore
+
+        try:
+            with explaining(self):
+                obstore.head(self.store, self.key)
+        except NotFoundError:
+            return False
+        return True
+
+    def list_sizes(self) -> dict[str, int]:
+        """Return all files below this S3 prefix: name relative to it, to size in bytes.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are more than `MAX_LISTED`.
+        """
+        import obstore
+
+        sizes: dict[str, int] = {}
+        with explaining(self):
+            for batch in obstore.list(self.store, prefix=self.key):
+                for one in batch:
+                    sizes[str(one["path"]).removeprefix(f"{self.key}/")] = int(one["size"])
+                if len(sizes) > MAX_LISTED:
+                    break
+        if len(sizes) > MAX_LISTED:
+            raise InvalidInputError(
+                f"{self} holds more than {MAX_LISTED} files.", remedy="Name one product's folder."
+            )
+        return sizes
+
+
+def parse_address(text: str) -> RemotePath:
+    """Return the place behind an address.
+
+    Raises
+    ------
+    InvalidInputError
+        If the scheme is another than http, https and s3, there is no host or bucket, or the
+        address carries a user name or password.
+    """
+    shown = re.sub(r"//[^/@]*@", "//***@", text.partition("?")[0])[:200]
+    try:
+        parts = urlsplit(text)
+        named, user = parts.hostname, parts.username
+    except ValueError:
+        named, user = None, None
+        parts = urlsplit("")
+    if parts.scheme not in SCHEMES or not named or user is not None:
+        raise InvalidInputError(
+            f"{shown!r} is no address that can be opened.",
+            remedy="Give http://..., https://... or s3://bucket/..., without a user name, or a "
+            "path on this machine; keys of S3 stand in the environment (AWS_ACCESS_KEY_ID, ...).",
+        )
+    query = parts.query if parts.scheme != "s3" else ""
+    return RemotePath(urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), query, "")))
+
+
+@cache
+def _connect(scheme: str, authority: str, query: str) -> Any:
+    from obstore.store import HTTPStore, S3Store
+
+    client: dict[str, Any] = {
+        "timeout": timedelta(seconds=_ANSWER_WITHIN_S),
+        "connect_timeout": timedelta(seconds=_CONNECT_WITHIN_S),
+        "user_agent": "skerry",
+    }
+    retry: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=_RETRY_FOR_S)}
+    if scheme != "s3":
+        client["allow_http"] = scheme == "http"
+        url = f"{scheme}://{authority}" + (f"?{query}" if query else "")
+        return HTTPStore.from_url(url, client_options=client, retry_config=retry)  # type: ignore[arg-type]
+    options: dict[str, Any] = {}
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+    if endpoint:
+        options["endpoint"] = endpoint
+        client["allow_http"] = endpoint.startswith("http://")
+    if not _has_credentials():
+        options["skip_signature"] = True
+    return S3Store(authority, client_options=client, retry_config=retry, **options)  # type: ignore[arg-type]
+
+
+def _has_credentials() -> bool:
+    """Return whether the environment names any way to sign; else S3's client asks the cloud's."""
+    ways = (
+        "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    )  # fmt: skip
+    return any(os.environ.get(one) for one in ways)
+
+
+@contextmanager
+def explaining(place: object) -> Iterator[None]:
+    """Turn what the store's client raises into errors that name the place and a remedy."""
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        # `from None`: the client's own words hold whole addresses, with their signatures.
+        raise explain(error, place) from None
+
+
+def explain(error: Exception, place: object) -> SkerryError:
+    """Return the error that says in words what went wrong at `place`."""
+    from obstore import exceptions
+
+    if isinstance(error, FileNotFoundError | exceptions.NotFoundError):
+        return NotFoundError(f"There is no {place}.", remedy="Check the address.")
+    text = str(error)
+    status = _STATUS.search(text)
+    said = status.group(1).strip() if status else ""
+    denied = exceptions.PermissionDeniedError | exceptions.UnauthenticatedError | PermissionError
+    if isinstance(error, denied) or said[:3] in ("401", "403"):
+        return ForbiddenError(
+            f"{place} is not open to you ({said or 'refused'}).",
+            remedy="Ask for access, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+        )
+    if isinstance(error, exceptions.NotSupportedError) or "ange" in text.partition("\n")[0]:
+        return InvalidInputError(
+            f"{place} cannot be read in parts: the server sends whole files only.",
+            remedy="Download the product and give its path.",
+        )
+    what = f"answers {said}" if said else "does not answer"
+    if "timed out" in text or "Timeout" in text:
+        what = "does not answer in time"
+    return UnavailableError(f"{place} {what}.", remedy="Check the address and the network.")
+
+
+def too_large(place: object, size: int, most: int) -> InvalidInputError:
+    """Return the refusal of a document that is too large to be one."""
+    return InvalidInputError(
+        f"{place} has {size} bytes, more than the {most} that metadata may have.",
+        remedy="Write the product again with less in its attributes.",
+    )
+
+
+class RemoteReader(io.RawIOBase):
+    """A remote file for reading, in blocks that are kept for a while.
+
+    Parameters
+    ----------
+    place
+        The file; opening it fetches its first block and its size in one request.
+
+    Raises
+    ------
+    NotFoundError, ForbiddenError, UnavailableError
+        If it is not there, not for the asker, or the server does not answer.
+    InvalidInputError
+        If the server sends whole files only.
+    """
+
+    def __init__(self, place: RemotePath) -> None:
+        import obstore
+
+        self.place = place
+        self._position = 0
+        self._lock = Lock()
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        with explaining(place):
+            first = obstore.get(place.store, place.key, options={"range": (0, BLOCK_BYTES)})
+            self.size = int(first.meta["size"])
+            self._blocks[0] = bytes(first.bytes())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send the place, not what was read."""
+        return RemoteReader, (self.place,)
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.place.name
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position in bytes."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a position, which may lie past the end."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read up to `size` bytes, all that are left by default."""
+        left = max(0, self.size - self._position)
+        count = left if size is None or size < 0 else min(size, left)
+        if not count:
+            return b""
+        start = self._position
+        self._position += count
+        with self._lock:
+            return self._gather(start, start + count)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer and return how many bytes there were."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _gather(self, start: int, stop: int) -> bytes:
+        first, last = start // BLOCK_BYTES, (stop - 1) // BLOCK_BYTES
+        absent = [one for one in range(first, last + 1) if one not in self._blocks]
+        found = {one: self._blocks[one] for one in range(first, last + 1) if one in self._blocks}
+        if absent:
+            found |= self._fetch(absent[0], absent[-1])
+        for number, block in found.items():
+            self._blocks[number] = block
+            self._blocks.move_to_end(number)
+        while len(self._blocks) > KEPT_BLOCKS:
+            self._blocks.popitem(last=False)
+        data = b"".join(found[one] for one in range(first, last + 1))
+        return data[start - first * BLOCK_BYTES : stop - first * BLOCK_BYTES]
+
+    def _fetch(self, first: int, last: int) -> dict[int, bytes]:
+        import obstore
+
+        start, stop = first * BLOCK_BYTES, min((last + 1) * BLOCK_BYTES, self.size)
+        with explaining(self.place):
+            data = bytes(obstore.get_range(self.place.store, self.place.key, start=start, end=stop))
+        if len(data) != stop - start:
+            raise UnavailableError(
+                f"{self.place} sent {len(data)} of {stop - start} bytes.", remedy="Try again."
+            )
+        return {
+            first + number: data[number * BLOCK_BYTES : (number + 1) * BLOCK_BYTES]
+            for number in range(last - first + 1)
+        }
