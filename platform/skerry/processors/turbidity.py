@@ -5,9 +5,15 @@ to retrieve turbidity from remotely-sensed data in all coastal and estuarine wat
 of Environment 156, 157-168, doi:10.1016/j.rse.2014.09.020; equations 1 and 2, table 1.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
+import numpy as np
 import xarray as xr
+from pydantic import Field
+
+from skerry.processors.declarations import Output, VariableInput, sentinel_2_sources
+from skerry.processors.pixels import Floats, map_pixels
+from skerry.processors.registry import processor
 
 RED_A_FNU: Final = 228.1
 """A of equation 1 at 645 nm, in FNU."""
@@ -31,8 +37,24 @@ INDICATIVE: Final = (
 )
 
 
+@processor(
+    name="turbidity",
+    version="1.1.0",
+    inputs=[
+        VariableInput("red", "1", "Water reflectance near 645 nm", sentinel_2_sources("b04")),
+        VariableInput("nir", "1", "Water reflectance near 859 nm", sentinel_2_sources("b8a")),
+    ],
+    outputs=[Output("turbidity", "FNU", "Turbidity; NaN where an input is, or near the pole")],
+    citation="Dogliotti et al. 2015, doi:10.1016/j.rse.2014.09.020, equations 1 and 2, table 1",
+)
 def turbidity_dogliotti2015(
-    red: xr.DataArray, nir: xr.DataArray, *, pole_fraction: float = POLE_FRACTION
+    red: xr.DataArray,
+    nir: xr.DataArray,
+    *,
+    pole_fraction: Annotated[
+        float,
+        Field(gt=0, lt=1, description="Reflectance is masked from this fraction of the pole's on"),
+    ] = POLE_FRACTION,
 ) -> xr.DataArray:
     """Compute turbidity from water reflectance in the red and the near infrared.
 
@@ -56,31 +78,41 @@ def turbidity_dogliotti2015(
         Turbidity in FNU, float32, NaN where an input is NaN or negative or near the pole; as lazy
         as the inputs. The attributes name unit, source and, since Level-2A reflectance is not
         made for water, that the numbers are indicative.
+
+    Raises
+    ------
+    InvalidInputError
+        If the bands lie on different grids or the fraction is out of its bounds.
     """
-    weight = ((red - BLEND_FROM) / (BLEND_TO - BLEND_FROM)).clip(0.0, 1.0)
-    low = _semi_empirical(red, RED_A_FNU, RED_C, pole_fraction)
-    high = _semi_empirical(nir, NIR_A_FNU, NIR_C, pole_fraction)
-    mixed = (1.0 - weight) * low + weight * high
-    # A band that does not count must not make a gap where the other one does.
-    blended = mixed.where(weight > 0.0, low).where(weight < 1.0, high)
-    turbidity: xr.DataArray = blended.where((red >= 0.0) & (nir >= 0.0)).astype("float32")
-    turbidity.name = "turbidity"
-    turbidity.attrs = {
-        "long_name": "turbidity, indicative (Dogliotti et al. 2015)",
-        "units": "FNU",
-        "source": "Dogliotti et al. 2015, Remote Sensing of Environment 156, 157-168",
-        "references": "doi:10.1016/j.rse.2014.09.020",
-        "comment": INDICATIVE,
-        "valid_min": 0.0,
-        "valid_max": 50.0,
-        "colormap": "turbo",
-    }
-    return turbidity
+
+    def blend(red: Floats, nir: Floats) -> Floats:
+        low = _semi_empirical(red, RED_A_FNU, RED_C, pole_fraction)
+        high = _semi_empirical(nir, NIR_A_FNU, NIR_C, pole_fraction)
+        weight = np.clip((red - BLEND_FROM) / (BLEND_TO - BLEND_FROM), 0, 1)
+        turbidity = low + weight * (high - low)
+        # A band that does not count must not make a gap where the other one does.
+        turbidity = np.where(weight <= 0, low, np.where(weight >= 1, high, turbidity))
+        return np.where((red >= 0) & (nir >= 0), turbidity, np.nan)
+
+    return map_pixels(
+        blend,
+        red,
+        nir,
+        name="turbidity",
+        attrs={
+            "long_name": "turbidity, indicative (Dogliotti et al. 2015)",
+            "units": "FNU",
+            "source": "Dogliotti et al. 2015, Remote Sensing of Environment 156, 157-168",
+            "references": "doi:10.1016/j.rse.2014.09.020",
+            "comment": INDICATIVE,
+            "display_min": 0.0,
+            "display_max": 50.0,
+            "colormap": "turbo",
+        },
+    )
 
 
-def _semi_empirical(
-    reflectance: xr.DataArray, a_fnu: float, c: float, pole_fraction: float
-) -> xr.DataArray:
+def _semi_empirical(reflectance: Floats, a_fnu: float, c: float, pole_fraction: float) -> Floats:
     """Evaluate equation 1, NaN beyond `pole_fraction` of the pole at `c`."""
-    usable = reflectance.where(reflectance < pole_fraction * c)
-    return a_fnu * usable / (1.0 - usable / c)
+    usable = np.where(reflectance < pole_fraction * c, reflectance, np.nan)
+    return a_fnu * usable / (1 - usable / c)

@@ -1,0 +1,69 @@
+"""Pixel by pixel: one NumPy kernel a chunk, so that nothing but inputs and results is in memory."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from skerry.core.errors import InvalidInputError
+
+Floats = npt.NDArray[np.floating[Any]]
+"""One block of numbers, float32 as a rule."""
+
+
+def map_pixels(
+    kernel: Callable[..., npt.NDArray[Any]],
+    *arrays: xr.DataArray,
+    name: str,
+    attrs: Mapping[str, Any],
+    dtype: npt.DTypeLike = np.float32,
+) -> xr.DataArray:
+    """Apply `kernel` to arrays on one grid, chunk by chunk.
+
+    Parameters
+    ----------
+    kernel
+        Takes one NumPy array per input, of one shape (or such that they broadcast), and returns
+        one of `dtype`.
+    arrays
+        With the same coordinates where they share dimensions.
+    name, attrs
+        Of the result.
+    dtype
+        Of the result.
+
+    Returns
+    -------
+    xarray.DataArray
+        As lazy as the inputs, with their coordinates and grid mapping, without their attributes
+        and packing.
+
+    Raises
+    ------
+    InvalidInputError
+        If the arrays lie on different grids.
+    """
+
+    def compute(*blocks: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.asarray(kernel(*blocks), dtype)
+
+    try:
+        result: xr.DataArray = xr.apply_ufunc(
+            compute,
+            *arrays,
+            join="exact",
+            dask="parallelized",
+            output_dtypes=[np.dtype(dtype)],
+            keep_attrs=False,
+        )
+    except ValueError as error:  # xarray's alignment error and Dask's broadcasting error
+        sizes = "; ".join(f"{one.name}: {dict(one.sizes)}" for one in arrays)
+        raise InvalidInputError(
+            f"The inputs of {name} lie on different grids ({sizes}).",
+            remedy="Bring them to one grid first: skerry.products.regridding.",
+        ) from error
+    result.name = name
+    result.attrs = dict(attrs)
+    return result

@@ -1,0 +1,104 @@
+"""From products to what a processor's function takes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import xarray as xr
+
+from skerry.core.errors import InvalidInputError
+from skerry.processors.declarations import Input, ProductInput, VariableInput
+
+
+def name_type(product: xr.DataTree) -> str:
+    """Return a product's type, such as ``S02MSIL2A``, or an empty text if it does not say."""
+    discovery = product.attrs.get("stac_discovery") or {}
+    return str((discovery.get("properties") or {}).get("product:type") or "")
+
+
+def has_variable(product: xr.DataTree, path: str) -> bool:
+    """Return whether a product has a variable at ``group/name``."""
+    group, _, name = path.strip("/").rpartition("/")
+    node: Any = product
+    for step in filter(None, group.split("/")):
+        if step not in node.children:
+            return False
+        node = node.children[step]
+    return name in node.variables
+
+
+def find_variable(product: xr.DataTree, path: str) -> xr.DataArray:
+    """Return the variable at ``group/name``, with the coordinates of its group.
+
+    Raises
+    ------
+    InvalidInputError
+        If the product has no such variable.
+    """
+    if not has_variable(product, path):
+        raise InvalidInputError(
+            f"{product.name or 'The product'} has no {path}.",
+            remedy="Give a product that has it: a partial product lists what it lacks when opened.",
+        )
+    found: xr.DataArray = product[path]  # type: ignore[assignment]
+    return found
+
+
+def select_inputs(
+    products: Sequence[xr.DataTree], inputs: Sequence[Input], *, processor: str
+) -> dict[str, Any]:
+    """Return the function's inputs by keyword.
+
+    Raises
+    ------
+    InvalidInputError
+        If a product is missing, too much, of a type that the processor does not know, or lacks
+        a variable. The message names the product, its type and the variables.
+    """
+    whole = [one for one in inputs if isinstance(one, ProductInput)]
+    if not products or (len(products) > 1 and not any(one.many for one in whole)):
+        count = "one product or more" if any(one.many for one in whole) else "one product"
+        raise InvalidInputError(
+            f"{processor} got {len(products)} products.", remedy=f"Give {count}."
+        )
+    selected: dict[str, Any] = {}
+    for one in whole:
+        for product in products:
+            _check_type(product, one.product_types, processor)
+        selected[one.name] = list(products) if one.many else products[0]
+    single = [one for one in inputs if isinstance(one, VariableInput)]
+    return selected | (_select_variables(products[0], single, processor) if single else {})
+
+
+def _check_type(product: xr.DataTree, known: Sequence[str], processor: str) -> None:
+    kind = name_type(product)
+    if known and kind not in known:
+        raise InvalidInputError(
+            f"{processor} does not know products of type {kind or 'unknown'!r} "
+            f"({product.name or 'unnamed'}).",
+            remedy=f"Give a product of type {', '.join(known)}.",
+        )
+
+
+def _select_variables(
+    product: xr.DataTree, inputs: Sequence[VariableInput], processor: str
+) -> dict[str, Any]:
+    known = sorted(set.intersection(*(set(one.sources) for one in inputs if not one.optional)))
+    _check_type(product, known, processor)
+    kind = name_type(product)
+    needed = [one for one in inputs if not one.optional]
+    for place in range(max(len(one.sources[kind]) for one in needed)):
+        paths = {one.name: one.sources.get(kind, ())[place : place + 1] for one in inputs}
+        if all(paths[one.name] and has_variable(product, paths[one.name][0]) for one in needed):
+            return {
+                name: find_variable(product, path[0])
+                if path and has_variable(product, path[0])
+                else None
+                for name, path in paths.items()
+            }
+    lacking = [
+        one.sources[kind][0] for one in needed if not has_variable(product, one.sources[kind][0])
+    ]
+    raise InvalidInputError(
+        f"{product.name or 'The product'} lacks {', '.join(lacking)}, which {processor} needs.",
+        remedy="Give a product that has all of them on one grid.",
+    )
