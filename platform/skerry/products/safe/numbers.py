@@ -1,0 +1,128 @@
+"""Stored numbers and the values they stand for, as a NetCDF file and a mapping say together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skerry.products.safe.mapping import Kind
+
+_WIDE_BYTES = 2
+"""Packed numbers of more bytes become float64."""
+_UNITS = {
+    "days": "D", "hours": "h", "minutes": "m", "seconds": "s", "milliseconds": "ms",
+    "microseconds": "us", "nanoseconds": "ns",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How stored numbers become values.
+
+    Attributes
+    ----------
+    scale, offset
+        value = number * scale + offset; None where the number is the value.
+    fills
+        Numbers that stand for no measurement.
+    since
+        Units of time as CF writes them, such as ``microseconds since 2000-01-01``.
+    dtype
+        Type of the values.
+    """
+
+    scale: float | None
+    offset: float | None
+    fills: tuple[float, ...]
+    since: str | None
+    dtype: np.dtype[Any]
+
+    def decode(self, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return values, NaN or NaT where a number stands for no measurement."""
+        values: npt.NDArray[Any]
+        if self.since is not None:
+            unit, epoch = _parse_time_units(self.since)
+            values = epoch + numbers.astype(np.int64).astype(f"timedelta64[{unit}]")
+            values = values.astype("datetime64[ns]")
+        elif self.scale is None and self.offset is None:
+            values = numbers.astype(self.dtype)
+        else:
+            scale = 1.0 if self.scale is None else self.scale
+            scaled = numbers * np.float64(scale) + np.float64(self.offset or 0.0)
+            values = scaled.astype(self.dtype)
+        for one in self.fills:
+            values[numbers == one] = "NaT" if self.since else np.nan
+        return values
+
+    def encode(self, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        """Return the numbers that `decode` turns into `values`; the inverse of it.
+
+        Values outside of the type's range are clipped to it, and a value that would land on a
+        fill moves to the number beside it: a measurement never becomes a gap.
+        """
+        if self.since is not None:
+            return self._encode_time(values, dtype)
+        if values.dtype.kind not in "fc":
+            return values.astype(dtype)
+        gaps = np.isnan(values)
+        fill = self.fills[0] if self.fills else 0
+        numbers = values.astype(np.float64)
+        if self.scale is not None or self.offset is not None:
+            numbers = (numbers - (self.offset or 0.0)) / (self.scale or 1.0)
+        if dtype.kind == "f":
+            return np.where(gaps, fill if self.fills else np.nan, numbers).astype(dtype)
+        limits = np.iinfo(dtype)
+        whole = np.clip(np.rint(np.where(gaps, 0, numbers)), limits.min, limits.max)
+        packed: npt.NDArray[Any] = whole.astype(dtype)
+        for one in self.fills:
+            packed[packed == one] = one + 1 if one < limits.max else one - 1
+        packed[gaps] = fill
+        return packed
+
+    def _encode_time(self, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        unit, epoch = _parse_time_units(str(self.since))
+        gaps = np.isnat(values)
+        elapsed = np.where(gaps, epoch, values) - epoch
+        numbers: npt.NDArray[Any] = elapsed.astype(f"timedelta64[{unit}]").astype(dtype)
+        numbers[gaps] = self.fills[0] if self.fills else 0
+        return numbers
+
+
+def choose_packing(kind: Kind, attrs: dict[str, Any], stored: np.dtype[Any]) -> Packing:
+    """Decide from the mapping whether numbers are packed, and from the file how, if it says."""
+    since = attrs.get("units") if "units" in attrs else kind.attrs.get("units")
+    if " since " not in str(kind.attrs.get("units", "")):
+        since = None
+    scale = attrs.get("scale_factor", kind.scale_factor)
+    offset = attrs.get("add_offset", kind.add_offset)
+    packed = scale is not None or offset is not None
+    fill = attrs.get("_FillValue", kind.fill_value)
+    # A fill in the file alone does not turn flags and counts into floating point numbers.
+    masked = since or packed or kind.fill_value is not None or stored.kind == "f"
+    fills = () if fill is None or not masked else (fill, *kind.further_fills)
+    return Packing(
+        scale=None if scale is None else float(scale),
+        offset=None if offset is None else float(offset),
+        fills=tuple(one for one in fills if one == one),  # noqa: PLR0124 -- NaN is NaN already
+        since=since,
+        dtype=_decoded_type(kind, stored, packed=bool(packed or fills), time=bool(since)),
+    )
+
+
+def _decoded_type(kind: Kind, stored: np.dtype[Any], *, packed: bool, time: bool) -> np.dtype[Any]:
+    if time:
+        return np.dtype("datetime64[ns]")
+    if kind.decoded:
+        return np.dtype(kind.decoded)
+    if stored.kind == "f" or not packed:
+        return stored
+    return np.dtype(np.float32 if stored.itemsize <= _WIDE_BYTES else np.float64)
+
+
+def _parse_time_units(since: str) -> tuple[str, np.datetime64]:
+    import pandas as pd
+
+    unit, _, epoch = since.partition(" since ")
+    unit = unit.strip() if unit.strip().endswith("s") else f"{unit.strip()}s"
+    return _UNITS[unit], np.datetime64(pd.Timestamp(epoch.strip()).as_unit("ns").to_numpy())
