@@ -19,6 +19,7 @@ test: setup ## Every test but those against peers
 
 peers: setup
 	@bash tests/peers/setup.sh
+	@sh tests/reference/setup.sh
 
 test-peers: peers ## Tests against other projects, each in an environment of its own
 	@$(PYTEST) tests/peers
