@@ -1,5 +1,10 @@
-"""XML documents from outside, read with nothing resolved and nothing fetched."""
+"""XML documents: from outside, read with nothing resolved and nothing fetched; and built here.
 
+Elements and attributes are named by their local names: namespaces differ between versions of one
+document and say nothing that the names do not.
+"""
+
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,10 +30,19 @@ class Document:
             self.root = etree.fromstring(files.read_document(name), parser)
         except etree.XMLSyntaxError as error:
             raise self.refuse(f"is not well-formed XML ({error})") from error
+        for element in self.root.iter(tag=etree.Element):
+            _strip_namespaces(element)
 
     def all(self, path: str) -> list[Any]:
         """Return all elements that a path finds."""
         return list(self.root.iterfind(f".//{path}"))
+
+    def texts(self, path: str) -> list[str]:
+        """Return the texts, not blank, of what a path finds; ``/@name`` at its end: attributes."""
+        place, _, attribute = path.partition("/@")
+        found = [self.root] if not place else self.all(place)
+        raw = [one.get(attribute) if attribute else one.text for one in found]
+        return [text.strip() for text in raw if text is not None and text.strip()]
 
     def optional_text(self, path: str) -> str | None:
         """Return the text of the first element found, or None."""
@@ -82,3 +96,88 @@ class Document:
         return InvalidInputError(
             f"{self.label} {what}.", remedy="Fetch the product again from its provider."
         )
+
+
+def _strip_namespaces(element: Any) -> None:
+    element.tag = etree.QName(element).localname
+    for name in element.attrib:
+        if name.startswith("{"):
+            element.attrib[etree.QName(name).localname] = element.attrib.pop(name)
+
+
+_STEP = re.compile(r"(?P<name>[^\[/]+)(?P<predicates>(?:\[[^\]]*\])*)")
+_PREDICATE = re.compile(r"\[(@?)([^=\]]+)(?:=['\"]([^'\"]*)['\"])?\]")
+
+
+class DocumentBuilder:
+    """A document being written: a skeleton, and texts put in at paths.
+
+    Parameters
+    ----------
+    skeleton
+        The document's root with its namespaces, and whatever is the same in all documents.
+    """
+
+    def __init__(self, skeleton: bytes) -> None:
+        parser = etree.XMLParser(remove_blank_text=True)
+        self.root = etree.fromstring(skeleton, parser)
+
+    def put(self, path: str, text: str) -> None:
+        """Put a text at a path from below the root, making what is not there on the way.
+
+        Predicates on attributes and children (``[@id='1']``, ``[name='x']``) choose the element
+        and are made true of a new one. ``/@name`` at the end puts an attribute.
+        """
+        place, _, attribute = path.partition("/@")
+        element = self.reach(place)
+        if attribute:
+            element.set(attribute, text)
+        else:
+            element.text = text
+
+    def reach(self, path: str) -> Any:
+        """Return the element at a path, made if it is not there."""
+        element = self.root
+        for step in _STEP.finditer(path):
+            conditions = _PREDICATE.findall(step["predicates"])
+            element = _choose(element, step["name"], conditions)
+        return element
+
+    def to_bytes(self) -> bytes:
+        """Return the document."""
+        return bytes(
+            etree.tostring(
+                self.root, pretty_print=True, xml_declaration=True, encoding="UTF-8"
+            )
+        )  # fmt: skip
+
+
+def _choose(parent: Any, name: str, conditions: list[tuple[str, str, str]]) -> Any:
+    children = [
+        one
+        for one in parent.iterchildren(tag=etree.Element)
+        if etree.QName(one).localname == name
+    ]  # fmt: skip
+    position = next((int(key) for sign, key, _ in conditions if not sign and key.isdigit()), None)
+    if position is not None:
+        children += [etree.SubElement(parent, name) for _ in range(position - len(children))]
+        return children[position - 1]
+    for one in children:
+        if all(_holds(one, *condition) for condition in conditions):
+            return one
+    made = etree.SubElement(parent, name)
+    for sign, key, value in conditions:
+        if sign:
+            made.set(key, value)
+        else:
+            etree.SubElement(made, key).text = value
+    return made
+
+
+def _holds(element: Any, sign: str, key: str, value: str) -> bool:
+    if sign:
+        return bool(element.get(key) == value)
+    return any(
+        etree.QName(one).localname == key and (one.text or "") == value
+        for one in element.iterchildren(tag=etree.Element)
+    )

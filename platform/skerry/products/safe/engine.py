@@ -10,7 +10,9 @@ CF-decoded, with the packing in ``encoding``; it appends what is not there to
 ``product.missing`` as ``<group path>/<variable>``. ``write`` is its inverse.
 """
 
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -18,8 +20,10 @@ from typing import Any, Protocol
 
 import xarray as xr
 
-from skerry.core.errors import InvalidInputError
-from skerry.products.safe.documents import Document
+from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.products.grids import grid_of
+from skerry.products.safe.attributes import find, read_attributes, read_entry, write_attributes
+from skerry.products.safe.documents import Document, DocumentBuilder
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.mapping import Group, Mapping
 
@@ -32,6 +36,10 @@ FORMATS = {
     "s2-angles": "skerry.products.safe.sentinel_2_angles",
 }
 """Format names in mapping files to modules."""
+SUFFIXES = (".zip", ".SAFE", ".SEN3")
+"""What product names have at their end on disk, outermost first."""
+
+Progress = Callable[[float, str], None]
 
 
 class Format(Protocol):
@@ -65,9 +73,23 @@ class SafeProduct:
     missing: list[str] = field(default_factory=list)
     healed: list[str] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        """The product's name as its folder or archive has it, without suffixes."""
+        name = self.files.prefix.rstrip("/") or self.files.path.name
+        for suffix in SUFFIXES:
+            name = name.removesuffix(suffix)
+        return name
+
     @cached_property
     def documents(self) -> dict[str, Document]:
-        """Role to metadata document; raises `InvalidInputError` if one is missing or broken."""
+        """Role to metadata document, those of `Mapping.expected` if they are there.
+
+        Raises
+        ------
+        InvalidInputError
+            If one of `Mapping.documents` is missing, or any is broken.
+        """
         found = {}
         for role, pattern in self.mapping.documents.items():
             name = self.files.find(pattern)
@@ -77,7 +99,15 @@ class SafeProduct:
                     remedy=f"Give a complete {self.mapping.title} product, folder or zip archive.",
                 )
             found[role] = Document(self.files, name)
+        for role, pattern in self.mapping.expected.items():
+            name = self.files.find(pattern)
+            if name is not None and name.endswith((".xml", ".safe")):
+                found[role] = Document(self.files, name)
         return found
+
+    def entry(self, name: str, source: str = "") -> Any:
+        """Return the value of an entry of `Mapping.entries`, or None where there is none."""
+        return read_entry(self, self.mapping.entries[name], source)
 
 
 @dataclass(frozen=True)
@@ -87,17 +117,44 @@ class SafeFolder:
     Attributes
     ----------
     root
-        The product's folder.
+        The folder that is filled.
     mapping
         Its type.
     names
-        What fills the stars of file patterns, in the order in which they stand: pattern of the
-        mapping file to name.
+        What stands for the parts of file patterns that have stars: the pattern from the
+        product's root up to such a part, or that part alone, to the part's name; both may hold
+        ``{source}``.
+    documents
+        Role to document being built; formats may put into them.
     """
 
     root: Path
     mapping: Mapping
     names: dict[str, str]
+    documents: dict[str, DocumentBuilder] = field(default_factory=dict)
+
+    def place(self, pattern: str, source: str = "") -> Path:
+        """Return the path of a file to write, its folder made.
+
+        Raises
+        ------
+        InvalidInputError
+            If a part with a star has no name.
+        """
+        parts: list[str] = []
+        above: list[str] = []
+        for part in pattern.split("/"):
+            above.append(part)
+            known = self.names.get("/".join(above), self.names.get(part, part))
+            if "*" in known:
+                raise InvalidInputError(
+                    f"Nothing says what {part!r} of {pattern!r} is called.",
+                    remedy="Name it in `names`.",
+                )
+            parts.append(known.replace("{source}", source))
+        path = self.root.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
 
 def load_format(name: str) -> Format:
@@ -123,10 +180,161 @@ def assemble(files: ProductFiles, mapping: Mapping) -> xr.DataTree:
         the metadata say.
     """
     product = SafeProduct(files, mapping)
+    attrs = read_attributes(product)
+    product.missing.extend(
+        f"{title} ({pattern})"
+        for title, pattern in mapping.expected.items()
+        if files.find(pattern) is None
+    )
+    product, of_members = _unfold_members(product)
     datasets: dict[str, xr.Dataset] = {}
-    for group in mapping.groups:
+    for group in product.mapping.groups:
         data = load_format(group.format).read(product, group)
         if data.variables:
             known = datasets.get(group.path)
-            datasets[group.path] = data if known is None else known.merge(data)
-    return xr.DataTree.from_dict(datasets)
+            datasets[group.path] = data if known is None else _join(known, data)
+    if not any("measurements" in path and data.data_vars for path, data in datasets.items()):
+        raise InvalidInputError(
+            f"{files.path} has metadata but not one measurement of a {mapping.title} product.",
+            remedy="Give the whole product.",
+        )
+    name = str(find(attrs, "stac_discovery/id") or product.name)
+    root = xr.Dataset(attrs=_complete(attrs, product, name, datasets))
+    tree = xr.DataTree.from_dict({"/": root, **datasets}, name=name)
+    for member, own in of_members.items():
+        tree[member].attrs.update(own)
+    return tree
+
+
+def _unfold_members(product: SafeProduct) -> tuple[SafeProduct, dict[str, dict[str, Any]]]:
+    """Write out the groups of a product of several like members; read the members' attributes."""
+    if product.mapping.members is None:
+        return product, {}
+    from skerry.products.safe.members import read_member_attributes, unfold
+
+    module: Any = load_format(product.mapping.members.format)
+    members = module.list_members(product)
+    attributes = read_member_attributes(product, members)
+    return replace(product, mapping=unfold(product.mapping, members)), attributes
+
+
+def _join(known: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
+    """Join the parts of one group; never by comparing values, which would read them."""
+    return known.merge(data, compat="override", join="exact", combine_attrs="override")
+
+
+def _complete(
+    attrs: dict[str, Any], product: SafeProduct, name: str, datasets: dict[str, xr.Dataset]
+) -> dict[str, Any]:
+    """Add to the attributes what no document says."""
+    other = attrs.setdefault("other_metadata", {})
+    simulated = bool(other.get("simulated", product.name.endswith("_SIM")))
+    other |= {
+        "mapping": product.mapping.name,
+        "missing": product.missing,
+        "healed": product.healed,
+        "simulated": simulated,
+    }
+    title = f"{product.mapping.title} {name}"
+    item = attrs.get("stac_discovery", {})
+    grid = next((one for data in datasets.values() if (one := grid_of(data)) is not None), None)
+    if item and grid is not None:
+        item["properties"]["proj:bbox"] = [float(one) for one in grid.boundingbox.bbox]
+    return {"title": f"SIMULATED {title}" if simulated else title, **attrs}
+
+
+def write_safe(
+    tree: xr.DataTree,
+    root: Path,
+    mapping: Mapping,
+    names: dict[str, str],
+    *,
+    skeletons: dict[str, bytes] | None = None,
+    texts: dict[str, dict[str, str]] | None = None,
+    finish: Callable[[SafeFolder], None] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a tree as a SAFE product: the mapping backwards.
+
+    Written aside and renamed, so that the folder is there whole or not at all.
+
+    Parameters
+    ----------
+    tree
+        As `assemble` gives it; its variables' encoding holds their packing. Variables that the
+        tree lacks are not written.
+    root
+        The product's folder, which must not exist.
+    mapping
+        The product's type.
+    names
+        What stands for the stars of file patterns, see `SafeFolder`.
+    skeletons
+        Role to metadata document with what is the same in all products; the attributes of the
+        tree's root are put in at the mapping's paths.
+    texts
+        Role to path to text: what the documents say besides. Put in last.
+    finish
+        Called with the filled folder before it is renamed.
+    progress
+        Called with the fraction done and the group being written.
+
+    Raises
+    ------
+    ConflictError
+        If `root` exists.
+    """
+    if root.exists():
+        raise ConflictError(f"{root} exists already.", remedy="Choose another folder or day.")
+    partial = root.with_name(f".{root.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    builders = {role: DocumentBuilder(one) for role, one in (skeletons or {}).items()}
+    folder = SafeFolder(partial, mapping, names, builders)
+    partial.mkdir(parents=True)
+    try:
+        _fill(folder, tree, texts or {}, progress)
+        if finish is not None:
+            finish(folder)
+        partial.rename(root)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return root
+
+
+def _fill(
+    folder: SafeFolder,
+    tree: xr.DataTree,
+    texts: dict[str, dict[str, str]],
+    progress: Progress | None,
+) -> None:
+    mapping = folder.mapping
+    if mapping.members is not None:
+        from skerry.products.safe.members import unfold
+
+        module: Any = load_format(mapping.members.format)
+        mapping = unfold(mapping, module.members_of_tree(tree))
+        folder = replace(folder, mapping=mapping)
+    for number, group in enumerate(mapping.groups):
+        node = tree.get(group.path)
+        if isinstance(node, xr.DataTree):
+            data = node.to_dataset(inherit=False)
+            present = [name for name in group.variables if name in data.variables]
+            if present:
+                load_format(group.format).write(folder, group, _select(data, present))
+        if progress is not None:
+            progress((number + 1) / len(mapping.groups), group.path)
+    write_attributes(dict(tree.attrs), mapping.attributes, folder.documents)
+    for role, entries in texts.items():
+        for path, text in entries.items():
+            folder.documents[role].put(path, text)
+    patterns = mapping.documents | mapping.expected
+    for role, document in folder.documents.items():
+        folder.place(patterns[role]).write_bytes(document.to_bytes())
+
+
+def _select(data: xr.Dataset, names: list[str]) -> xr.Dataset:
+    """Return these variables, with the coordinates that go with them."""
+    chosen = [name for name in names if name in data.data_vars]
+    coords = [name for name in names if name in data.coords]
+    return data[chosen].assign_coords({name: data.coords[name] for name in coords})

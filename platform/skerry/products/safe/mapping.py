@@ -6,7 +6,9 @@ documents. The engine reads a product by it, the simulator writes one by it. Add
 is adding such a file and a test.
 
 Repetition is written once: an object with a list ``each`` stands for one object a member, with
-``{name}`` replaced by the member's value in every key and text below it.
+``{name}`` replaced by the member's value in every key and text below it. A list that several
+objects repeat over stands once under ``lists`` and is named: ``"each": "grids"``; several names,
+``"each": ["visible", "shortwave"]``, stand for one list after the other.
 """
 
 import json
@@ -24,7 +26,7 @@ class Record(BaseModel):
 
 
 class Entry(Record):
-    """A value in a metadata document.
+    """A value in a metadata document, and how its text becomes the value (and back).
 
     Attributes
     ----------
@@ -32,20 +34,68 @@ class Entry(Record):
         Role of the document, a key of `Mapping.documents`.
     path
         Path of the element by local names, anywhere below the document's root, with predicates
-        on attributes; ``/@name`` at the end takes an attribute.
+        on attributes or children; ``/@name`` at the end takes an attribute.
     type
-        How the text becomes a value.
+        How the text becomes a value: ``lower`` in lower case; ``time`` as RFC 3339 in UTC;
+        ``microseconds`` a time as microseconds since 1970; ``numbers`` a list; ``polygon`` pairs
+        of latitude and longitude as a GeoJSON polygon, ``bbox`` as its bounding box.
     many
         All elements found, as a list, instead of the first.
     value
         The value itself, instead of a place in a document.
+    file, variable
+        Instead of a document: glob pattern of a NetCDF file, and its variable of one number, or
+        ``@name`` for a global attribute.
+    template
+        The text around the value in the document, such as ``{}.SAFE``.
+    label
+        What stands around the text in the value, such as ``MGRS-{}``.
+    pattern
+        Regular expression with one group that finds the value in the text. Not written back.
+    values
+        Text to value, for texts that stand for something else.
+    scale
+        What a number is multiplied by.
+    reciprocal
+        Whether the value is one divided by the number.
+    times
+        Name of another entry that the number is multiplied by.
+    default
+        The value where the document has none; without default the attribute is left out.
+    required
+        Whether a document without it is refused.
+    since
+        Processing baseline (`Mapping.entries` has ``baseline``) from which it is required.
     """
 
     document: str = ""
     path: str = ""
-    type: Literal["text", "lower", "integer", "number", "numbers", "boolean", "time"] = "text"
+    type: Literal[
+        "text",
+        "lower",
+        "integer",
+        "number",
+        "numbers",
+        "boolean",
+        "time",
+        "microseconds",
+        "polygon",
+        "bbox",
+    ] = "text"
     many: bool = False
     value: Any = None
+    file: str = ""
+    variable: str = ""
+    template: str = "{}"
+    label: str = "{}"
+    pattern: str = ""
+    values: dict[str, Any] = {}
+    scale: float = 1.0
+    reciprocal: bool = False
+    times: str = ""
+    default: Any = None
+    required: bool = False
+    since: str = ""
 
 
 class Kind(Record):
@@ -145,6 +195,25 @@ class Group(Record):
     options: dict[str, Any] = {}
 
 
+class Members(Record):
+    """A product's like members, each with the same groups: one a polarisation.
+
+    Attributes
+    ----------
+    format
+        The format whose module lists them (see `members`). What it says of a member fills
+        ``{name}`` in paths, file patterns and options of groups, and here.
+    documents
+        Role to glob pattern of a member's metadata documents.
+    attributes
+        As `Mapping.attributes`, of the member's node.
+    """
+
+    format: str
+    documents: dict[str, str] = {}
+    attributes: dict[str, Entry] = {}
+
+
 class Mapping(Record):
     """One product type.
 
@@ -173,6 +242,8 @@ class Mapping(Record):
         its place.
     kinds, groups
         What the numbers mean and where they are.
+    members
+        For products of several like members.
     """
 
     name: str
@@ -186,6 +257,7 @@ class Mapping(Record):
     attributes: dict[str, Entry] = {}
     kinds: dict[str, Kind]
     groups: tuple[Group, ...]
+    members: Members | None = None
 
     def kind_of(self, group: Group, variable: Variable) -> Kind:
         """Return a variable's kind with what the variable changes in it."""
@@ -212,13 +284,32 @@ def list_types() -> list[str]:
 def load_mapping(name: str) -> Mapping:
     """Read the mapping file of one product type, such as ``sentinel_2_l2a``."""
     file = resources.files("skerry.products").joinpath("sensors", f"{name}.json")
-    raw = _expand(json.loads(file.read_text("utf-8")))
+    written = json.loads(file.read_text("utf-8"))
+    raw = _expand(_name_lists(written, written.pop("lists", {})))
     for group in raw["groups"]:
         group["variables"] = {
             key: {"source": one} if isinstance(one, str) else one
             for key, one in group["variables"].items()
         }
     return Mapping.model_validate(raw | {"name": name})
+
+
+def _name_lists(value: Any, lists: dict[str, Any]) -> Any:
+    """Put the lists in the places of their names."""
+    if isinstance(value, list):
+        return [_name_lists(one, lists) for one in value]
+    if isinstance(value, dict):
+        return {
+            key: _join_lists(one, lists) if key == "each" else _name_lists(one, lists)
+            for key, one in value.items()
+        }
+    return value
+
+
+def _join_lists(each: Any, lists: dict[str, Any]) -> Any:
+    if isinstance(each, str):
+        return lists.get(each, each)
+    return [one for part in each for one in (lists[part] if isinstance(part, str) else [part])]
 
 
 def _expand(value: Any) -> Any:
@@ -238,7 +329,7 @@ def _repeat(value: Any) -> list[Any]:
     if not isinstance(value, dict) or "each" not in value:
         return [_expand(value)]
     body = {key: one for key, one in value.items() if key != "each"}
-    return [made for member in value["each"] for made in _repeat(_fill(body, member))]
+    return [made for member in value["each"] for made in _repeat(fill_names(body, member))]
 
 
 def _repeat_named(name: str, value: Any) -> list[tuple[str, Any]]:
@@ -248,11 +339,12 @@ def _repeat_named(name: str, value: Any) -> list[tuple[str, Any]]:
     return [
         pair
         for member in value["each"]
-        for pair in _repeat_named(_fill(name, member), _fill(body, member))
+        for pair in _repeat_named(fill_names(name, member), fill_names(body, member))
     ]
 
 
-def _fill(value: Any, member: dict[str, Any]) -> Any:
+def fill_names(value: Any, member: dict[str, Any]) -> Any:
+    """Replace ``{name}`` by the member's value in all texts of `value`."""
     if isinstance(value, str):
         if value[1:-1] in member and value == f"{{{value[1:-1]}}}":
             return member[value[1:-1]]
@@ -260,7 +352,7 @@ def _fill(value: Any, member: dict[str, Any]) -> Any:
             value = value.replace(f"{{{key}}}", str(one))
         return value
     if isinstance(value, list):
-        return [_fill(one, member) for one in value]
+        return [fill_names(one, member) for one in value]
     if isinstance(value, dict):
-        return {_fill(key, member): _fill(one, member) for key, one in value.items()}
+        return {fill_names(key, member): fill_names(one, member) for key, one in value.items()}
     return value

@@ -1,0 +1,239 @@
+"""Attributes of a product's root: read from its metadata documents, and put back into them."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from skerry.core.errors import InvalidInputError
+from skerry.core.time import format_time, parse_time
+from skerry.products.safe.documents import Document, DocumentBuilder
+from skerry.products.safe.mapping import Entry
+
+if TYPE_CHECKING:
+    from skerry.products.safe.engine import SafeProduct
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RING_POINTS = 4
+"""A closed ring has at least so many points."""
+
+
+def read_attributes(product: "SafeProduct") -> dict[str, Any]:
+    """Return what `Mapping.attributes` names, nested as their paths say.
+
+    Raises
+    ------
+    InvalidInputError
+        If a document lacks an entry that is required, or has one in a form that is none.
+    """
+    return nest(
+        (path, value)
+        for path, entry in product.mapping.attributes.items()
+        if (value := read_entry(product, entry)) is not None
+    )
+
+
+def read_entry(product: "SafeProduct", entry: Entry, source: str = "") -> Any:
+    """Return one entry's value, or None where the product has none.
+
+    Parameters
+    ----------
+    product
+        The product.
+    entry
+        Where the value is.
+    source
+        What stands for ``{source}`` in its path.
+    """
+    if entry.value is not None:
+        return entry.value
+    if entry.file:
+        from skerry.products.safe.engine import load_format
+
+        raw = load_format("netcdf").read_scalar(product, entry.file, entry.variable)  # type: ignore[attr-defined]
+        return entry.default if raw is None else _finish(entry, raw)
+    document = product.documents[entry.document]
+    path = entry.path.replace("{source}", source)
+    texts = document.texts(path)
+    if not texts:
+        if entry.required or (entry.since and _is_since(product, entry.since)):
+            raise document.refuse(f"lacks the entry {path}")
+        return entry.default
+    try:
+        values = [parse_text(entry, text) for text in (texts if entry.many else texts[:1])]
+    except (ValueError, InvalidInputError) as error:
+        raise document.refuse(f"has {texts[0][:80]!r} in {path} ({error})") from error
+    if entry.times:
+        factor = read_entry(product, product.mapping.entries[entry.times], source)
+        values = [value * factor for value in values]
+    return values if entry.many else values[0]
+
+
+def _is_since(product: "SafeProduct", baseline: str) -> bool:
+    found = read_entry(product, product.mapping.entries["baseline"])
+    return _version(product, str(found)) >= _version(product, baseline)
+
+
+def _version(product: "SafeProduct", text: str) -> tuple[int, ...]:
+    parts = text.split(".")
+    if not all(one.isdigit() for one in parts):
+        document: Document = next(iter(product.documents.values()))
+        raise document.refuse(f"has the processing baseline {text!r}, not like 05.11")
+    return tuple(int(one) for one in parts)
+
+
+def parse_text(entry: Entry, text: str) -> Any:
+    """Turn a document's text into an entry's value.
+
+    Raises
+    ------
+    ValueError, InvalidInputError
+        If it is none.
+    """
+    if entry.pattern:
+        found = re.search(entry.pattern, text)
+        if found is None:
+            raise ValueError(f"not like {entry.pattern}")
+        text = found[1]
+    before, _, after = entry.template.partition("{}")
+    text = text.removeprefix(before).removesuffix(after)
+    if text in entry.values:
+        return entry.values[text]
+    value = _PARSERS[entry.type](text)
+    return _finish(entry, value)
+
+
+def _finish(entry: Entry, value: Any) -> Any:
+    if entry.scale != 1.0:
+        value = value * entry.scale
+    if entry.reciprocal:
+        if value == 0:
+            raise ValueError("0, which cannot divide")
+        value = 1.0 / value
+    return entry.label.replace("{}", str(value)) if entry.label != "{}" else value
+
+
+def _parse_boolean(text: str) -> bool:
+    if text.lower() not in {"true", "false", "1", "0"}:
+        raise ValueError("neither true nor false")
+    return text.lower() in {"true", "1"}
+
+
+def parse_instant(text: str) -> datetime:
+    """Return a time; one without zone is in UTC."""
+    try:
+        return parse_time(text)
+    except InvalidInputError:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def parse_ring(text: str) -> list[list[float]]:
+    """Return a closed ring of (longitude, latitude) from pairs of latitude and longitude."""
+    values = [float(one) for one in text.replace(",", " ").split()]
+    ring = [[x, y] for y, x in zip(values[0::2], values[1::2], strict=True)]
+    if len(ring) < RING_POINTS - 1:
+        raise ValueError("no ring")
+    return ring if ring[0] == ring[-1] else [*ring, ring[0]]
+
+
+def bound_ring(ring: list[list[float]]) -> list[float]:
+    """Return west, south, east, north of a ring."""
+    longitudes, latitudes = zip(*ring, strict=True)
+    return [min(longitudes), min(latitudes), max(longitudes), max(latitudes)]
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "text": str,
+    "lower": str.lower,
+    "integer": lambda text: int(float(text)),
+    "number": float,
+    "numbers": lambda text: [float(one) for one in text.split()],
+    "boolean": _parse_boolean,
+    "time": lambda text: format_time(parse_instant(text)),
+    "microseconds": lambda text: (parse_instant(text) - EPOCH) // timedelta(microseconds=1),
+    "polygon": lambda text: {"type": "Polygon", "coordinates": [parse_ring(text)]},
+    "bbox": lambda text: bound_ring(parse_ring(text)),
+}
+
+
+def write_attributes(
+    attrs: dict[Any, Any], entries: dict[str, Entry], builders: dict[str, DocumentBuilder]
+) -> None:
+    """Put a root's attributes into the documents; those that no document holds are left out.
+
+    Parameters
+    ----------
+    attrs
+        The root's attributes.
+    entries
+        Attribute path to its place.
+    builders
+        Role to document.
+    """
+    for path, entry in entries.items():
+        value = find(attrs, path)
+        if value is None or not entry.document or entry.pattern or entry.type == "bbox":
+            continue
+        if entry.document in builders and not entry.many:
+            builders[entry.document].put(entry.path, format_value(entry, value))
+
+
+def format_value(entry: Entry, value: Any) -> str:
+    """Return the text by which a document says a value: the inverse of `parse_text`."""
+    for text, meaning in entry.values.items():
+        if meaning == value:
+            return text
+    before, _, after = entry.label.partition("{}")
+    if isinstance(value, str):
+        value = value.removeprefix(before).removesuffix(after)
+    if entry.reciprocal:
+        value = 1.0 / value
+    if entry.scale != 1.0:
+        value = value / entry.scale
+    return entry.template.replace("{}", _format_type(entry, value))
+
+
+def _format_type(entry: Entry, value: Any) -> str:
+    if entry.type == "numbers":
+        return " ".join(repr(float(one)) for one in value)
+    if entry.type == "boolean":
+        return "true" if value else "false"
+    if entry.type == "microseconds":
+        return format_time(EPOCH + timedelta(microseconds=int(value)))
+    if entry.type == "polygon":
+        ring = value["coordinates"][0]
+        return " ".join(f"{y!r} {x!r}" for x, y in ring)
+    return str(value)
+
+
+def nest(pairs: Iterator[tuple[str, Any]]) -> dict[str, Any]:
+    """Return nested dictionaries; where the keys of one are 0 to n - 1, a list."""
+    root: dict[str, Any] = {}
+    for path, value in pairs:
+        *parents, name = path.split("/")
+        place = root
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[name] = value
+    return {key: _list(one) for key, one in root.items()}
+
+
+def _list(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _list(one) for key, one in value.items()}
+    if inner and list(inner) == [str(number) for number in range(len(inner))]:
+        return list(inner.values())
+    return inner
+
+
+def find(attrs: Any, path: str) -> Any:
+    """Return the attribute at a path, or None."""
+    for part in path.split("/"):
+        if isinstance(attrs, dict):
+            attrs = attrs.get(part)
+        elif isinstance(attrs, list) and part.isdigit() and int(part) < len(attrs):
+            attrs = attrs[int(part)]
+        else:
+            return None
+    return attrs
