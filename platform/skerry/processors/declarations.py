@@ -53,7 +53,25 @@ class ProductInput:
     many: bool = False
 
 
-Input = VariableInput | ProductInput
+@dataclass(frozen=True)
+class AuxiliaryInput:
+    """A versioned folder of auxiliary files: coefficients, nets, climatologies.
+
+    The function takes it as ``Mapping[str, bytes]``, file name to content.
+
+    Attributes
+    ----------
+    name
+        Keyword of the function.
+    description
+        What it is, for people.
+    """
+
+    name: str
+    description: str
+
+
+Input = VariableInput | ProductInput | AuxiliaryInput
 
 
 @dataclass(frozen=True)

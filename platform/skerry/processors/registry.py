@@ -84,8 +84,22 @@ class Processor:
         """Return all parameters from texts of a command line; raises `InvalidInputError`."""
         return parse_parameters(self.model, texts)
 
-    def apply(self, *products: xr.DataTree, **parameters: Any) -> xr.Dataset | xr.DataTree:
+    def apply(
+        self,
+        *products: xr.DataTree,
+        auxiliary: Mapping[str, Mapping[str, bytes]] | None = None,
+        **parameters: Any,
+    ) -> xr.Dataset | xr.DataTree:
         """Run the function on what it needs of the products.
+
+        Parameters
+        ----------
+        products
+            One product, or several where the declaration says so.
+        auxiliary
+            Name of each declared auxiliary input to its files.
+        parameters
+            Parameters that differ from their defaults.
 
         Returns
         -------
@@ -100,7 +114,7 @@ class Processor:
             parameter is not acceptable.
         """
         checked = self.check(parameters)
-        selected = select_inputs(products, self.inputs, processor=self.name)
+        selected = select_inputs(products, self.inputs, auxiliary or {}, processor=self.name)
         result = self.function(**selected, **checked)
         if isinstance(result, xr.DataTree):
             return result

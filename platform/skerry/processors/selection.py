@@ -1,12 +1,12 @@
 """From products to what a processor's function takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
-from skerry.processors.declarations import Input, ProductInput, VariableInput
+from skerry.processors.declarations import AuxiliaryInput, Input, ProductInput, VariableInput
 
 
 def name_type(product: xr.DataTree) -> str:
@@ -44,15 +44,19 @@ def find_variable(product: xr.DataTree, path: str) -> xr.DataArray:
 
 
 def select_inputs(
-    products: Sequence[xr.DataTree], inputs: Sequence[Input], *, processor: str
+    products: Sequence[xr.DataTree],
+    inputs: Sequence[Input],
+    auxiliary: Mapping[str, Mapping[str, bytes]],
+    *,
+    processor: str,
 ) -> dict[str, Any]:
     """Return the function's inputs by keyword.
 
     Raises
     ------
     InvalidInputError
-        If a product is missing, too much, of a type that the processor does not know, or lacks
-        a variable. The message names the product, its type and the variables.
+        If a product or auxiliary folder is missing or too much, a product is of a type that the
+        processor does not know, or lacks a variable. The message names them.
     """
     whole = [one for one in inputs if isinstance(one, ProductInput)]
     if not products or (len(products) > 1 and not any(one.many for one in whole)):
@@ -60,13 +64,25 @@ def select_inputs(
         raise InvalidInputError(
             f"{processor} got {len(products)} products.", remedy=f"Give {count}."
         )
-    selected: dict[str, Any] = {}
+    selected: dict[str, Any] = _select_auxiliary(inputs, auxiliary, processor)
     for one in whole:
         for product in products:
             _check_type(product, one.product_types, processor)
         selected[one.name] = list(products) if one.many else products[0]
     single = [one for one in inputs if isinstance(one, VariableInput)]
     return selected | (_select_variables(products[0], single, processor) if single else {})
+
+
+def _select_auxiliary(
+    inputs: Sequence[Input], auxiliary: Mapping[str, Mapping[str, bytes]], processor: str
+) -> dict[str, Any]:
+    names = [one.name for one in inputs if isinstance(one, AuxiliaryInput)]
+    if sorted(names) != sorted(auxiliary):
+        raise InvalidInputError(
+            f"{processor} got the auxiliary folders {sorted(auxiliary)}.",
+            remedy=f"It needs {sorted(names)}." if names else "It needs none.",
+        )
+    return dict(auxiliary)
 
 
 def _check_type(product: xr.DataTree, known: Sequence[str], processor: str) -> None:
