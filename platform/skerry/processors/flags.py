@@ -141,7 +141,7 @@ def parse_expression(expression: str) -> tuple[list[str], Test]:
         )
     parser = _Parser(expression)
     test = parser.read_or(0)
-    if parser.token:
+    if parser.word:
         raise parser.refuse()
     return list(dict.fromkeys(parser.names)), test
 
@@ -260,7 +260,7 @@ def _read_numbers(value: Any) -> list[int] | None:
 def _as_unsigned(block: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return numbers whose bits can be tested: a signed mask's highest bit is a bit."""
     if np.issubdtype(block.dtype, np.floating):
-        return np.nan_to_num(block, nan=0).astype(np.uint64)
+        return np.asarray(np.nan_to_num(block, nan=0).astype(np.uint64))
     if block.dtype.kind == "i":
         return np.asarray(block.view(f"u{block.dtype.itemsize}"))
-    return block
+    return np.asarray(block)
