@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "skerry.cli.catalog:collections",
         "List, publish, delete collections.",
     ),
+    "validate": ("skerry.cli.validate:validate", "Check a product and name every check made."),
     "simulate": ("skerry.cli.simulate:simulate", "Make small simulated products."),
     "demo": ("skerry.cli.demo:demo", "Send a simulated scene down the whole road."),
     "release": ("skerry.cli.releases:release", "Propose, approve and list releases."),

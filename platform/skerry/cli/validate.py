@@ -1,0 +1,66 @@
+"""`skerry validate`: every check of a product by name, as a table or as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from skerry.cli.presenting import print_json, print_table
+
+if TYPE_CHECKING:
+    from skerry.products.validation import Report
+
+MOST_LINES = 5
+"""Findings shown of one check; JSON has all."""
+
+
+@click.command()
+@click.argument("product", type=click.Path(path_type=Path))
+@click.option("--profile", help="Also check the rules of an EOPF profile: cpm-2.8 or 2025.")
+@click.option("--deep", is_flag=True, help="Also read every chunk and checksum.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+    help="How the report is printed.",
+)  # fmt: skip
+@click.pass_context
+def validate(
+    context: click.Context, product: Path, profile: str | None, deep: bool, form: str
+) -> None:
+    """Check a product: SAFE, EOPF Zarr, GeoZarr, NetCDF or a set of COGs. Nothing is fetched.
+
+    The exit code is 0 if no check found anything, 1 if one did, 2 if there is nothing to check.
+
+    \b
+    Example:
+      skerry validate S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV_20260501T134557.SAFE
+      skerry validate product.zarr --profile 2025 --format json
+    """  # noqa: D301
+    from skerry.products.validation import validate_product
+
+    report = validate_product(product, profile, deep=deep)
+    if form == "json":
+        print_json(report.to_dict())
+    else:
+        _print_report(report)
+    context.exit(0 if report.clean else 1)
+
+
+def _print_report(report: Report) -> None:
+    """Print every check as a row, then what was found, where, and what to do."""
+    click.echo(f"{report.product}: {report.container} {report.product_type}".rstrip())
+    rows = [
+        (one.check, one.result.value, str(one.examined), one.note or one.meaning)
+        for one in report.outcomes
+    ]
+    print_table(("CHECK", "RESULT", "LOOKED AT", "WHAT HOLDS WHERE IT PASSES"), rows)
+    for outcome in report.failed:
+        click.echo(f"\n{outcome.check}: {len(outcome.findings)} found")
+        for one in outcome.findings[:MOST_LINES]:
+            click.echo(f"  {one.where}: {one.what}")
+        if len(outcome.findings) > MOST_LINES:
+            click.echo(f"  and {len(outcome.findings) - MOST_LINES} more (--format json has all)")
+        click.echo(f"  Remedy: {outcome.remedy}")
+    failed = f"{len(report.failed)} found something" if report.failed else "none found anything"
+    click.echo(f"\n{report.made} of {len(report.outcomes)} checks made, {failed}.")

@@ -1,0 +1,83 @@
+"""Checks of encodings: packing, fill values, valid ranges."""
+
+from typing import Any
+
+import numpy as np
+
+from skerry.products.validation.registry import check
+from skerry.products.validation.subject import ArrayFacts, Subject, arrays_with, is_number
+
+
+def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
+    """Return whether a number can be stored as `dtype` without change."""
+    if dtype.kind == "f":
+        return isinstance(value, int | float)
+    if dtype.kind not in "iu" or not is_number(value) or float(value) != int(value):
+        return False
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= int(value) <= limits.max)
+
+
+@check(
+    "encodings.packing",
+    of=arrays_with("scale_factor", "add_offset"),
+    remedy="Give scale_factor a finite number other than 0 and add_offset a finite number.",
+)
+def packing_is_usable(array: ArrayFacts, _: Subject) -> str | None:
+    """Scale and offset are numbers by which values can be unpacked."""
+    scale, offset = array.attrs.get("scale_factor", 1.0), array.attrs.get("add_offset", 0.0)
+    if not is_number(scale) or float(scale) == 0.0:
+        return f"has the scale_factor {scale!r}"
+    return None if is_number(offset) else f"has the add_offset {offset!r}"
+
+
+@check(
+    "encodings.fill-value",
+    of=arrays_with("_FillValue", "fill_value"),
+    remedy="Give _FillValue a number of the stored type.",
+)
+def fill_fits(array: ArrayFacts, _: Subject) -> str | None:
+    """The fill value is a number of the stored type."""
+    fill = array.missing_number
+    if fill is None or array.dtype.kind not in "iuf" or fill == "NaN":
+        return None
+    # EOPF Zarr of today's archives names the number of the packed source on decoded floats.
+    stored = np.dtype(str(array.attrs.get("dtype", array.dtype)))
+    kind = stored if stored.kind in "iu" else array.dtype
+    return None if _fits(fill, kind) else f"has the fill value {fill!r} in {array.dtype}"
+
+
+@check(
+    "encodings.fill-is-invalid",
+    of=arrays_with("valid_min", "valid_max"),
+    remedy="Move the fill value out of the valid range, or shrink the range.",
+)
+def fill_is_no_measurement(array: ArrayFacts, _: Subject) -> str | None:
+    """The fill value of packed numbers lies outside of the valid range."""
+    fill = array.missing_number
+    low, high = (array.attrs.get(key) for key in ("valid_min", "valid_max"))
+    if array.dtype.kind not in "iu" or not is_number(fill):
+        return None
+    above = low is None or float(fill) >= float(low)
+    below = high is None or float(fill) <= float(high)
+    return f"has the fill value {fill} between {low} and {high}" if above and below else None
+
+
+@check(
+    "encodings.valid-range",
+    of=arrays_with("valid_min", "valid_max", "valid_range"),
+    remedy="Give valid_min and valid_max in stored numbers (CF 2.5.1), the smaller one first.",
+)
+def range_is_possible(array: ArrayFacts, _: Subject) -> str | None:
+    """The valid range is a range of the stored type."""
+    low, high = array.attrs.get("valid_range") or (
+        array.attrs.get("valid_min"), array.attrs.get("valid_max")
+    )  # fmt: skip
+    given = [one for one in (low, high) if one is not None]
+    if not all(is_number(one) for one in given):
+        return f"has the range {low!r} to {high!r}"
+    if len(given) > 1 and float(given[0]) > float(given[1]):
+        return f"has the range {low} to {high}, which is empty"
+    if array.dtype.kind in "iu" and not all(_fits(one, array.dtype) for one in given):
+        return f"has the range {low} to {high}, which {array.dtype} cannot hold"
+    return None

@@ -1,0 +1,141 @@
+"""The grids of a stored product: coordinates, and all that is said about them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skerry.products.validation.subject import ArrayFacts, Subject
+
+CRS_KEYS = ("proj:code", "proj:epsg", "proj:wkt2", "proj:projjson")
+AFFINE = 6
+"""Numbers of an affine transform that count; ``0, 0, 1`` may follow."""
+
+
+@dataclass(frozen=True)
+class Raster:
+    """A group with arrays ``(..., y, x)`` on coordinates of pixel centres.
+
+    Attributes
+    ----------
+    group
+        The group's path.
+    x, y
+        Pixel centres as stored, unpacked.
+    arrays
+        The arrays on them.
+    attrs
+        The group's attributes.
+    """
+
+    group: str
+    x: npt.NDArray[np.float64]
+    y: npt.NDArray[np.float64]
+    arrays: tuple[ArrayFacts, ...]
+    attrs: dict[str, Any]
+
+    @cached_property
+    def steps(self) -> tuple[float, float]:
+        """Pixel size along x and y, signed; 0 where there is one pixel."""
+
+        def step(centres: npt.NDArray[np.float64]) -> float:
+            many = len(centres) > 1
+            return float((centres[-1] - centres[0]) / (len(centres) - 1)) if many else 0.0
+
+        return step(self.x), step(self.y)
+
+    @cached_property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right, top at pixel edges."""
+        half = [abs(one) / 2 for one in self.steps]
+        return (
+            float(self.x.min()) - half[0],
+            float(self.y.min()) - half[1],
+            float(self.x.max()) + half[0],
+            float(self.y.max()) + half[1],
+        )
+
+    @property
+    def tolerance(self) -> float:
+        """A tenth of a pixel."""
+        return 0.1 * max(abs(one) for one in self.steps) or 1e-6
+
+    def statements(self, *keys: str) -> Iterator[tuple[str, str, Any]]:
+        """Give who says what under one of the keys: place, key, value."""
+        for place, attrs in [
+            (self.group, self.attrs),
+            *((one.path, one.attrs) for one in self.arrays),
+        ]:
+            for key in keys:
+                if attrs.get(key) is not None:
+                    yield place, key, attrs[key]
+
+
+def list_rasters(subject: Subject) -> list[Raster]:
+    """Return the groups with arrays ``(..., y, x)`` whose coordinates can be read."""
+    found = []
+    for group, arrays in subject.by_group.items():
+        flat = tuple(
+            one for one in arrays.values() if one.dims is not None and one.dims[-2:] == ("y", "x")
+        )
+        x, y = (subject.find(group, axis) for axis in ("x", "y"))
+        if not flat or x is None or y is None or x.dims != ("x",) or y.dims != ("y",):
+            continue
+        if 0 in x.shape + y.shape or x.dtype.kind not in "iuf" or y.dtype.kind not in "iuf":
+            continue
+        found.append(Raster(group, x.numbers(), y.numbers(), flat, subject.groups.get(group, {})))
+    return found
+
+
+def every_raster(subject: Subject) -> Iterator[tuple[str, Raster]]:
+    """Give every raster."""
+    for one in list_rasters(subject):
+        yield one.group, one
+
+
+def measured_rasters(subject: Subject) -> Iterator[tuple[str, Raster]]:
+    """Give the rasters of measurements; of a product that is not EOPF, every one."""
+    for one in list_rasters(subject):
+        if not subject.is_eopf or "measurements" in one.group.split("/"):
+            yield one.group, one
+
+
+def crs_statements(raster: Raster, subject: Subject) -> dict[str, Any]:
+    """Return who names which coordinate reference system: place to a pyproj CRS or the fault."""
+    said: dict[str, Any] = {}
+    for place, key, value in raster.statements(*CRS_KEYS):
+        said[f"{key} of {place or '/'}"] = read_crs(value)
+    names = {str(one.attrs.get("grid_mapping", "spatial_ref")) for one in raster.arrays}
+    for name in sorted(names):
+        mapping = subject.find(raster.group, name.split(":")[0].strip())
+        if mapping is not None:
+            said[f"grid mapping {mapping.path}"] = read_crs(mapping.attrs)
+    for key in ("proj:code", "proj:epsg"):
+        if subject.properties.get(key) is not None:
+            said[f"{key} of stac_discovery"] = read_crs(subject.properties[key])
+    return said
+
+
+def read_crs(value: Any) -> Any:
+    """Return the coordinate reference system that a value names, or in words why it names none."""
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        if isinstance(value, dict) and not {"$schema", "type"} & set(value):
+            text = value.get("crs_wkt") or value.get("spatial_ref")
+            return CRS.from_wkt(text) if text else CRS.from_cf(value)
+        return CRS.from_user_input(value)
+    except (CRSError, KeyError, ValueError, TypeError) as error:
+        return str(error)[:120]
+
+
+def same_crs(one: Any, other: Any) -> bool:
+    """Return whether two systems are the same, whatever the order of axes and spelling."""
+    codes = one.to_epsg(), other.to_epsg()
+    if None not in codes:
+        return bool(codes[0] == codes[1])
+    return bool(one.equals(other, ignore_axis_order=True))

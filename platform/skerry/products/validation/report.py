@@ -1,0 +1,129 @@
+"""What a validation came to: every check by name, with its outcome."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Result(StrEnum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FINDING = "finding"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    where
+        Path in the product, such as ``measurements/reflectance/r10m/b02``.
+    what
+        What is wrong, with the values.
+    """
+
+    where: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One check's outcome.
+
+    Attributes
+    ----------
+    check
+        The check's name, ``<group>.<idea>``.
+    meaning
+        What holds where it passes.
+    remedy
+        What to do where it does not.
+    examined
+        How many things it looked at; none makes it not applicable.
+    findings
+        What is wrong.
+    note
+        Why it was not made, where that is not plain.
+    """
+
+    check: str
+    meaning: str
+    remedy: str
+    examined: int
+    findings: tuple[Finding, ...] = ()
+    note: str = ""
+
+    @property
+    def result(self) -> Result:
+        """How it ended."""
+        if self.findings:
+            return Result.FINDING
+        return Result.PASSED if self.examined else Result.NOT_APPLICABLE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "check": self.check,
+            "result": self.result.value,
+            "meaning": self.meaning,
+            "examined": self.examined,
+            **({"note": self.note} if self.note else {}),
+            **({"remedy": self.remedy} if self.findings else {}),
+            "findings": [{"where": one.where, "what": one.what} for one in self.findings],
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a validation came to.
+
+    Attributes
+    ----------
+    product
+        Its name or path.
+    container
+        ``safe``, ``zarr-v2``, ``zarr-v3``, ``netcdf``, ``cog`` or ``tree``.
+    product_type
+        Its type as it says itself, such as ``S02MSIL2A``, or empty.
+    profile
+        The profile whose rules were checked, or None.
+    outcomes
+        Every check that there is.
+    """
+
+    product: str
+    container: str
+    product_type: str
+    profile: str | None
+    outcomes: tuple[Outcome, ...] = field(default=())
+
+    @property
+    def made(self) -> int:
+        """Number of checks that looked at something."""
+        return sum(one.result is not Result.NOT_APPLICABLE for one in self.outcomes)
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """The checks with findings."""
+        return tuple(one for one in self.outcomes if one.findings)
+
+    @property
+    def clean(self) -> bool:
+        """Whether checks were made and none found anything."""
+        return self.made > 0 and not self.failed
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "product": self.product,
+            "container": self.container,
+            "product_type": self.product_type,
+            "profile": self.profile,
+            "clean": self.clean,
+            "checks_made": self.made,
+            "checks_failed": len(self.failed),
+            "checks": [one.to_dict() for one in self.outcomes],
+        }
