@@ -1,0 +1,355 @@
+"""Products as NetCDF-4 files: groups as the tree has them, CF-1.11, read lazily.
+
+Attributes that NetCDF cannot hold (dictionaries, booleans, nothing, lists of mixed things) stand
+as JSON text; ``json_attributes`` of the same group or variable names them.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.products.cf import IN_NUMBERS, LISTS, decode, encode, index_coordinates
+from skerry.products.codecs import Codec, codec_of
+from skerry.products.strips import Counter, Progress, iterate_blocks
+from skerry.products.zarr_attributes import plain
+from skerry.storage.remote import RemotePath, RemoteReader
+
+CONVENTIONS = "CF-1.11"
+JSON_NAMES = "json_attributes"
+USUAL = Codec("zlib", 4, "byte")
+"""The codec of variables whose own NetCDF does not have."""
+READ_BYTES = 16 * 2**20
+"""Size of the blocks computed at once, about; whole multiples of the stored chunks."""
+KNOWN_JSON = ("stac_discovery", "other_metadata", "processing_history")
+"""Attributes that others, too, write as JSON text."""
+
+
+def write_netcdf(
+    product: xr.DataTree | xr.Dataset,
+    path: Path | str,
+    *,
+    chunks: Mapping[str, int] | None = None,
+    codec: Codec | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write a product as one NetCDF-4 file.
+
+    Values are packed as their encoding says, and stored in its chunks. Strips of rows are
+    computed and written one after the other, so memory stays bounded. The file appears under its
+    name only when complete.
+
+    Parameters
+    ----------
+    product
+        A tree as `open_product` gives it, or one dataset.
+    path
+        The file to make.
+    chunks
+        Dimension to chunk length, for all variables; by default each variable's own.
+    codec
+        Compression for all variables (``zlib:5``, ``zlib:5:byte``, ``none``); by default each
+        variable's own where NetCDF has it, else ``zlib:4:byte``.
+    progress
+        Told the fraction done and the variable written.
+
+    Raises
+    ------
+    ConflictError
+        If `path` exists.
+    InvalidInputError
+        If a variable has a type that NetCDF-4 has not (complex, float16), or NetCDF-4 has no
+        such codec.
+    """
+    import h5netcdf  # type: ignore[import-untyped]
+
+    target = Path(path)
+    if target.exists():
+        raise ConflictError(
+            f"{target} exists already.", remedy="Remove it or write to another place."
+        )
+    if codec is not None:
+        codec.to_hdf5()
+    wishes = _Wishes(dict(chunks or {}), codec)
+    tree = product if isinstance(product, xr.DataTree) else xr.DataTree(product)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        with h5netcdf.File(partial, "w", libver="latest") as file:
+            _write_groups(file, tree, wishes, progress)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _Wishes:
+    """How variables are to be stored, where that is not as they were."""
+
+    chunks: dict[str, int]
+    codec: Codec | None
+
+
+def _write_groups(file: Any, tree: xr.DataTree, wishes: _Wishes, progress: Progress | None) -> None:
+    sinks: dict[str, Any] = {}
+    blocks: dict[str, xr.Variable] = {}
+    for node in tree.subtree:
+        group = file if node.path == "/" else file.create_group(node.path)
+        data = node.to_dataset(inherit=False)
+        variables, attrs = _encode_dataset(data)
+        extra = {"Conventions": CONVENTIONS} if node.path == "/" else {}
+        _put_attributes(group, {**attrs, **extra}, None)
+        unlimited = set(data.encoding.get("unlimited_dims", ()))
+        _create_dimensions(group, data, unlimited)
+        for name, variable in variables.items():
+            label = f"{node.path.rstrip('/')}/{name}"
+            sinks[label] = _create_variable(group, label, variable, wishes, unlimited)
+            blocks[label] = variable
+    counter = Counter(progress, total=sum(int(one.size) for one in blocks.values()))
+    for label, place, block in iterate_blocks(blocks):
+        sinks[label][place or ...] = block
+        counter.add(int(np.size(block)), label.rpartition("/")[2])
+
+
+def _create_dimensions(group: Any, data: xr.Dataset, unlimited: set[Any]) -> None:
+    for name, size in data.sizes.items():
+        if _visible_size(group, str(name)) != size:
+            group.dimensions[str(name)] = None if name in unlimited else int(size)
+            if name in unlimited:
+                group.resize_dimension(str(name), int(size))
+
+
+def _visible_size(group: Any, name: str) -> int | None:
+    """Return the size of a dimension that a group has or inherits."""
+    while group is not None:
+        if name in group.dimensions:
+            return int(group.dimensions[name].size)
+        group = group.parent if group.name != "/" else None
+    return None
+
+
+def _encode_dataset(data: xr.Dataset) -> tuple[dict[str, xr.Variable], dict[str, Any]]:
+    """Return variables as they stand on disk, with CF's ``coordinates`` and ``grid_mapping``."""
+    encoded = {str(name): encode(str(name), one) for name, one in data.variables.items()}
+    for name, one in encoded.items():
+        own = one.encoding.get("grid_mapping")
+        if own is None and "spatial_ref" in data.coords and {"y", "x"} <= set(one.dims):
+            own = "spatial_ref"
+        if own is not None and name in data.data_vars:
+            one.attrs["grid_mapping"] = own
+    mappings = {one.attrs.get("grid_mapping") for one in encoded.values()}
+    # Grid mappings are named by `grid_mapping`, never in CF's list of coordinates.
+    listed = [str(name) for name in data.coords if name not in mappings]
+    named = xr.Dataset(encoded, attrs=data.attrs).set_coords(listed)
+    variables, attrs = xr.conventions.encode_dataset_coordinates(named)
+    return {str(name): one for name, one in variables.items()}, dict(attrs)
+
+
+def _create_variable(
+    group: Any, label: str, variable: xr.Variable, wishes: _Wishes, unlimited: set[Any]
+) -> Any:
+    import h5py  # type: ignore[import-untyped]
+
+    text = variable.dtype.kind in "UOTS"
+    dtype = h5py.string_dtype() if text else variable.dtype
+    if dtype.kind == "c" or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
+        raise InvalidInputError(
+            f"{label} holds {variable.dtype}, which NetCDF-4 has not.",
+            remedy="Turn it into float32 or float64, or write Zarr.",
+        )
+    options: dict[str, Any] = {}
+    if variable.ndim and variable.size:
+        options = _choose_codec(variable, wishes.codec).to_hdf5()
+        options["chunks"] = _choose_chunks(variable, wishes.chunks, unlimited)
+    attrs = dict(variable.attrs)
+    fill = attrs.pop("_FillValue", None)
+    if fill is not None and not text:
+        options["fillvalue"] = fill
+    name = label.rpartition("/")[2]
+    sink = group.create_variable(name, variable.dims, dtype, **options)
+    _put_attributes(sink, attrs, None if text else dtype)
+    return sink
+
+
+def _choose_codec(variable: xr.Variable, codec: Codec | None) -> Codec:
+    own = codec or codec_of(variable.encoding)
+    if own is None:
+        return USUAL
+    try:
+        own.to_hdf5()
+    except InvalidInputError:
+        return USUAL
+    return own
+
+
+def _choose_chunks(
+    variable: xr.Variable, chunks: dict[str, int], unlimited: set[Any]
+) -> tuple[int, ...]:
+    own = variable.encoding.get("chunks")
+    if own is not None and len(own) == variable.ndim:
+        wanted = [int(one) for one in own]
+    else:
+        wanted = list(variable.shape)
+        for axis in range(max(0, variable.ndim - 2), variable.ndim):
+            wanted[axis] = min(wanted[axis], 512)
+    wanted = [
+        int(chunks.get(str(name), one)) for name, one in zip(variable.dims, wanted, strict=True)
+    ]
+    if unlimited & set(variable.dims):
+        return tuple(max(1, one) for one in wanted)
+    return tuple(max(1, min(one, size)) for one, size in zip(wanted, variable.shape, strict=True))
+
+
+def _put_attributes(place: Any, attrs: Mapping[Any, Any], dtype: Any) -> None:
+    """Write attributes; those that NetCDF cannot hold as JSON text."""
+    as_json = []
+    for name, value in plain(dict(attrs)).items():
+        if name in IN_NUMBERS and dtype is not None and dtype.kind in "iuf":
+            place.attrs[name] = np.asarray(value, dtype)
+        elif _is_native(value):
+            place.attrs[name] = _shrink(value)
+        else:
+            place.attrs[name] = json.dumps(value)
+            as_json.append(name)
+    if as_json:
+        place.attrs[JSON_NAMES] = " ".join(as_json)
+
+
+def _is_native(value: Any) -> bool:
+    if isinstance(value, list):
+        kinds = {type(one) for one in value}
+        return len(value) > 1 and kinds in ({int}, {float}, {str})
+    return type(value) in (int, float, str)
+
+
+def _shrink(value: Any) -> Any:
+    """Return integers as 32 bits where they fit, as older readers want them."""
+    if isinstance(value, str) or (isinstance(value, list) and isinstance(value[0], str)):
+        return value
+    numbers = np.asarray(value)
+    if numbers.dtype.kind == "i" and (np.abs(numbers) < 2**31).all():
+        numbers = numbers.astype(np.int32)
+    return numbers if numbers.ndim else numbers[()]
+
+
+def open_netcdf_product(place: Path | RemotePath) -> xr.DataTree:
+    """Open a NetCDF-4 file lazily: any groups, or a flat CF file.
+
+    Returns
+    -------
+    xarray.DataTree
+        Named after the file without its suffix; CF-decoded, dask arrays, packing and storage in
+        the encodings.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is damaged or no NetCDF-4.
+    """
+    import h5netcdf
+
+    source: Path | RemoteReader = place.open() if isinstance(place, RemotePath) else place
+    try:
+        with h5netcdf.File(source, "r", phony_dims="sort") as file:
+            groups = ["/", *_list_groups(file, "")]
+        datasets = {group: _open_group(source, group, place) for group in groups}
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise InvalidInputError(
+            f"{place} is no readable NetCDF-4 file ({type(error).__name__}: {error}).",
+            remedy="Fetch it again; NetCDF 3 is turned into NetCDF-4 with nccopy -4.",
+        ) from error
+    if not any(one.variables for one in datasets.values()):
+        raise InvalidInputError(f"{place} holds no variable.", remedy="Give a complete product.")
+    name = place.name.removesuffix(place.suffix)
+    return xr.DataTree.from_dict(datasets, name=name)
+
+
+def _list_groups(group: Any, path: str) -> list[str]:
+    found = []
+    for name, child in group.groups.items():
+        found += [f"{path}/{name}", *_list_groups(child, f"{path}/{name}")]
+    return found
+
+
+def _open_group(source: Path | RemoteReader, group: str, place: Path | RemotePath) -> xr.Dataset:
+    from dask.base import tokenize
+
+    raw = xr.open_dataset(
+        source,  # type: ignore[arg-type]
+        engine="h5netcdf",
+        group=group,
+        mask_and_scale=False,
+        decode_times=False,
+        decode_coords="all",
+        create_default_indexes=False,
+        cache=False,
+        phony_dims="sort",
+    )
+    stamp = place.stat().st_mtime_ns if isinstance(place, Path) else 0
+    variables = {}
+    for name, one in raw.variables.items():
+        one.encoding = _storage_of(one)
+        token = tokenize(str(place), stamp, group, name)
+        lazy = one.chunk(_read_chunks(one), name=f"{name}-{token}") if one.ndim else one
+        _parse_json(lazy.attrs)
+        variables[name] = decode(str(name), lazy)
+    attrs = dict(raw.attrs)
+    _parse_json(attrs)
+    if group == "/":
+        attrs = {key: one for key, one in attrs.items() if key != "Conventions"}
+    data = xr.Dataset(
+        {name: variables[name] for name in raw.data_vars}, attrs=plain(attrs)
+    ).assign_coords({name: variables[name] for name in raw.coords})
+    data.encoding = {
+        key: one for key, one in raw.encoding.items() if key == "unlimited_dims" and one
+    }
+    return index_coordinates(data)
+
+
+def _storage_of(variable: xr.Variable) -> dict[str, Any]:
+    """Return how the file stores a variable, in the words of every other format."""
+    found = variable.encoding
+    kept: dict[str, Any] = {}
+    if "grid_mapping" in found:
+        kept["grid_mapping"] = found["grid_mapping"]
+    if not variable.ndim:
+        return kept
+    if found.get("chunksizes"):
+        kept["chunks"] = tuple(int(one) for one in found["chunksizes"])
+    deflated = found.get("zlib") or found.get("compression") in ("zlib", "gzip")
+    shuffle = "byte" if found.get("shuffle") else "none"
+    level = int(found.get("complevel") or found.get("compression_opts") or 0)
+    kept["compressors"] = ({"id": "zlib", "level": level, "shuffle": shuffle},) if deflated else ()
+    return kept
+
+
+def _read_chunks(variable: xr.Variable) -> dict[Any, int]:
+    """Return chunks for computing: several stored ones each, so that graphs stay small."""
+    stored = variable.encoding.get("chunks", variable.shape)
+    sizes = list(stored)
+    cells = int(np.prod(sizes)) * variable.dtype.itemsize
+    for axis in reversed(range(variable.ndim)):
+        fit = max(1, READ_BYTES // max(cells, 1))
+        grown = min(sizes[axis] * fit, variable.shape[axis])
+        cells = cells // max(sizes[axis], 1) * max(grown, 1)
+        sizes[axis] = max(grown, 1)
+    return dict(zip(variable.dims, sizes, strict=True))
+
+
+def _parse_json(attrs: dict[Any, Any]) -> None:
+    """Turn attributes that hold JSON text back into what they mean."""
+    named = str(attrs.pop(JSON_NAMES, "")).split()
+    for name in {*named, *(one for one in KNOWN_JSON if one in attrs)}:
+        if isinstance(attrs.get(name), str):
+            try:
+                attrs[name] = json.loads(attrs[name])
+            except ValueError:
+                if name in named:
+                    raise
+    for name in LISTS:
+        if name in attrs and not isinstance(attrs[name], list):
+            attrs[name] = np.atleast_1d(attrs[name]).tolist()
