@@ -9,6 +9,10 @@ Repetition is written once: an object with a list ``each`` stands for one object
 ``{name}`` replaced by the member's value in every key and text below it. A list that several
 objects repeat over stands once under ``lists`` and is named: ``"each": "grids"``; several names,
 ``"each": ["visible", "shortwave"]``, stand for one list after the other.
+
+A type that differs little from another names it: ``"like": "sentinel_3_olci_efr"``. What the file
+says is put over what the other says, objects into objects; ``"without"`` names group paths that
+it does not have.
 """
 
 import json
@@ -283,8 +287,7 @@ def list_types() -> list[str]:
 @cache
 def load_mapping(name: str) -> Mapping:
     """Read the mapping file of one product type, such as ``sentinel_2_l2a``."""
-    file = resources.files("skerry.products").joinpath("sensors", f"{name}.json")
-    written = json.loads(file.read_text("utf-8"))
+    written = _read_file(name)
     raw = _expand(_name_lists(written, written.pop("lists", {})))
     for group in raw["groups"]:
         group["variables"] = {
@@ -292,6 +295,25 @@ def load_mapping(name: str) -> Mapping:
             for key, one in group["variables"].items()
         }
     return Mapping.model_validate(raw | {"name": name})
+
+
+def _read_file(name: str) -> dict[str, Any]:
+    file = resources.files("skerry.products").joinpath("sensors", f"{name}.json")
+    written: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    if "like" not in written:
+        return written
+    merged: dict[str, Any] = _put_over(_read_file(written.pop("like")), written)
+    without = merged.pop("without", [])
+    merged["groups"] = [one for one in merged["groups"] if one["path"] not in without]
+    return merged
+
+
+def _put_over(below: Any, above: Any) -> Any:
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return below | {
+        key: _put_over(below[key], one) if key in below else one for key, one in above.items()
+    }
 
 
 def _name_lists(value: Any, lists: dict[str, Any]) -> Any:
