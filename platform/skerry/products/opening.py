@@ -6,9 +6,6 @@ import xarray as xr
 
 from skerry.core.errors import InvalidInputError, NotFoundError
 
-SENSORS = ("sentinel_2_l2a",)
-"""Mapping files, one a sensor."""
-
 
 def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
     """Open a product lazily.
@@ -16,8 +13,8 @@ def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
     Parameters
     ----------
     path
-        A SAFE folder or a zip archive of one (or a folder that holds one), a GeoZarr written by
-        `write_geozarr`, or an EOPF Zarr.
+        A SAFE folder or a zip archive of one (or a folder that holds one), of any type that the
+        files in ``sensors/`` describe, a GeoZarr written by `write_geozarr`, or an EOPF Zarr.
     level
         Overview level of a GeoZarr: 0 is full resolution, each further one has half of it; where
         a group has fewer levels its coarsest. Only 0 for other containers.
@@ -50,20 +47,17 @@ def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
 
 
 def _open_files(place: Path) -> xr.DataTree:
-    from skerry.products.safe.files import find_root
-    from skerry.products.safe.sentinel_2_assembling import assemble
-    from skerry.products.safe.sentinel_2_mapping import load_mapping
+    from skerry.products.safe.engine import assemble
+    from skerry.products.safe.recognition import find_product
 
-    for sensor in SENSORS:
-        mapping = load_mapping(sensor)
-        files = find_root(place, mapping.metadata["product"])
-        if files is not None:
-            return assemble(files, mapping)
-    raise _unknown(place)
+    found = find_product(place)
+    if found is None:
+        raise _unknown(place)
+    return assemble(*found)
 
 
 def _unknown(place: Path) -> InvalidInputError:
     return InvalidInputError(
         f"{place} is no product that Skerry knows.",
-        remedy="Give a Sentinel-2 L2A SAFE (folder or zip), a GeoZarr or an EOPF Zarr.",
+        remedy="Give a Sentinel product (SAFE, folder or zip), a GeoZarr or an EOPF Zarr.",
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -46,13 +47,15 @@ def read_entry(product: "SafeProduct", entry: Entry, source: str = "") -> Any:
         What stands for ``{source}`` in its path.
     """
     if entry.value is not None:
-        return entry.value
+        return deepcopy(entry.value)
     if entry.file:
         from skerry.products.safe.engine import load_format
 
         raw = load_format("netcdf").read_scalar(product, entry.file, entry.variable)  # type: ignore[attr-defined]
         return entry.default if raw is None else _finish(entry, raw)
-    document = product.documents[entry.document]
+    document = product.documents.get(entry.document)
+    if document is None:  # one of `Mapping.expected`
+        return entry.default
     path = entry.path.replace("{source}", source)
     texts = document.texts(path)
     if not texts:

@@ -1,21 +1,39 @@
 """JPEG 2000 files: a cheap check at opening, and windows read lazily through GDAL.
 
+Options of a group: ``resolution_m``, the pixel size; entries ``rows``, ``columns``, ``left``,
+``top`` (of ``{source}``, the resolution) and ``crs`` of the mapping say the grid.
+
 Source: ISO/IEC 15444-1, annex A (codestream markers) and annex I (boxes).
 """
 
 import struct
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
+import dask.array as da
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
+from affine import Affine
+from dask.base import tokenize
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.grids import grid_of
 from skerry.products.safe.files import ProductFiles
+from skerry.products.safe.mapping import Group, Kind
+from skerry.products.safe.numbers import Packing
+
+if TYPE_CHECKING:
+    from skerry.products.safe.engine import SafeFolder, SafeProduct
 
 READ_PIXELS = 2048
 """Edge of the windows computed at once, about; a multiple of what the file stores together."""
 
+_PLANE_DIMS = 2
 _SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _SOC_SIZ = b"\xff\x4f\xff\x51"
 _EOC = b"\xff\xd9"
@@ -132,6 +150,8 @@ class RasterWindows:
         Bands in the file.
     pack_bits
         Band i becomes bit i - 1 of one number.
+    driver
+        GDAL's name of the file's format.
     """
 
     path: str
@@ -140,6 +160,7 @@ class RasterWindows:
     dtype: np.dtype[Any]
     bands: int
     pack_bits: bool
+    driver: str = "JP2OpenJPEG"
 
     @property
     def ndim(self) -> int:
@@ -164,7 +185,7 @@ class RasterWindows:
         )
         window = Window.from_slices(rows, columns)
         try:
-            with rasterio.open(self.path, driver="JP2OpenJPEG") as source:
+            with rasterio.open(self.path, driver=self.driver) as source:
                 if self.ndim == 2:  # noqa: PLR2004 -- y, x
                     return self._read_plane(source, window)
                 return np.asarray(source.read(window=window))[key[0]]
@@ -181,3 +202,179 @@ class RasterWindows:
         for band in range(self.bands):
             packed |= (source.read(band + 1, window=window) > 0).astype(self.dtype) << band
         return packed
+
+
+def read(product: "SafeProduct", group: Group) -> xr.Dataset:
+    """Read the rasters of a group, lazily.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``(y, x)``, or with a leading ``band`` counted from 1; coordinates of pixel centres and
+        the grid mapping ``spatial_ref``.
+
+    Raises
+    ------
+    InvalidInputError
+        If a file is damaged or of another size than the metadata say.
+    """
+    variables = {}
+    grid: GeoBox | None = None
+    for name, variable in group.variables.items():
+        pattern = (variable.file or group.file).replace("{source}", variable.source)
+        found = product.files.find(pattern)
+        if found is None:
+            if not group.optional:
+                product.missing.append(f"{group.path}/{name}")
+            continue
+        grid = grid or _read_grid(product, group)
+        kind = product.mapping.kind_of(group, variable)
+        header = check_jp2(product.files, found)
+        _check_shape(f"{found} in {product.files.path}", header, (kind.bands, *grid.shape))
+        numbers = _read_lazily(product.files, found, header, kind)
+        variables[name] = _decode(numbers, kind, _find_packing(product, kind, variable.source))
+    if grid is None:
+        return xr.Dataset()
+    data = xr.Dataset(variables, coords=xr_coords(grid, "spatial_ref"))
+    return data.assign_coords(band=np.arange(1, data.sizes["band"] + 1)) if "band" in data else data
+
+
+def _read_grid(product: "SafeProduct", group: Group) -> GeoBox:
+    step = group.options["resolution_m"]
+    rows, columns, left, top = (
+        product.entry(one, str(step)) for one in ("rows", "columns", "left", "top")
+    )
+    crs = product.entry("crs")
+    try:
+        CRS.from_user_input(crs)
+    except CRSError as error:
+        document = product.documents[product.mapping.entries["crs"].document]
+        raise document.refuse(f"has the coordinate reference system {crs!r}") from error
+    return GeoBox((rows, columns), Affine(float(step), 0.0, left, 0.0, -float(step), top), crs)
+
+
+def _check_shape(label: str, header: Jp2Header, expected: tuple[int, ...]) -> None:
+    actual = (header.bands, header.height, header.width)
+    if actual != expected:
+        raise InvalidInputError(
+            f"{label} has (bands, rows, columns) {actual}; the product's metadata say {expected}.",
+            remedy="Fetch the product again from its provider.",
+        )
+
+
+def _read_lazily(files: ProductFiles, name: str, header: Jp2Header, kind: Kind) -> da.Array:
+    plane = (header.height, header.width)
+    shape = plane if len(kind.dims) == _PLANE_DIMS else (kind.bands, *plane)
+    dtype = np.dtype(kind.dtype)
+    windows = RasterWindows(
+        path=files.raster_path(name),
+        label=f"{name} in {files.path}",
+        shape=shape,
+        dtype=dtype,
+        bands=kind.bands,
+        pack_bits=kind.pack_bits,
+    )
+    chunks = (
+        *shape[:-2],
+        _window_edge(header.tile_height, header.height),
+        _window_edge(header.tile_width, header.width),
+    )
+    changed = files.path.stat() if files.archived else (files.path / name).stat()
+    token = tokenize(windows, files.sizes[name], changed.st_mtime_ns)
+    return da.from_array(  # type: ignore[no-untyped-call,no-any-return]
+        windows,
+        chunks=chunks,
+        name=f"jp2-{token}",
+        asarray=False,
+        lock=False,
+        meta=np.empty((0,) * len(shape), dtype),
+    )
+
+
+def _window_edge(tile: int, length: int) -> int:
+    return min(length, tile * max(1, round(READ_PIXELS / tile)))
+
+
+def _find_packing(product: "SafeProduct", kind: Kind, source: str) -> Packing | None:
+    """Return the packing, whose factors may be metadata entries; None for plain numbers."""
+    if kind.scale_factor is None:
+        return None
+    scale, offset = (
+        product.entry(one.replace("{source}", source)) if isinstance(one, str) else one
+        for one in (kind.scale_factor, kind.add_offset or 0.0)
+    )
+    fills = () if kind.fill_value is None else (kind.fill_value, *kind.further_fills)
+    return Packing(scale, offset, fills, None, np.dtype(kind.decoded or "float32"))
+
+
+def _decode(numbers: da.Array, kind: Kind, packing: Packing | None) -> xr.DataArray:
+    if packing is None:
+        plain = xr.DataArray(numbers, dims=kind.dims, attrs=dict(kind.attrs))
+        plain.encoding = {"dtype": np.dtype(kind.dtype), "grid_mapping": "spatial_ref"}
+        return plain
+    values = da.map_blocks(  # type: ignore[no-untyped-call]
+        packing.decode,
+        numbers,
+        dtype=packing.dtype,
+        meta=np.empty((0,) * numbers.ndim, packing.dtype),
+    )
+    variable = xr.DataArray(values, dims=kind.dims, attrs=dict(kind.attrs))
+    variable.encoding = {
+        "dtype": np.dtype(kind.dtype),
+        "scale_factor": packing.scale,
+        "add_offset": packing.offset,
+        "_FillValue": int(packing.fills[0]) if packing.fills else None,
+        "grid_mapping": "spatial_ref",
+    }
+    return variable
+
+
+def write(folder: "SafeFolder", group: Group, data: xr.Dataset) -> None:
+    """Write a group's rasters, one file each; losslessly.
+
+    Raises
+    ------
+    InvalidInputError
+        If the group has no grid.
+    """
+    grid = grid_of(data)
+    if grid is None:
+        raise InvalidInputError(
+            f"{group.path} has no grid.",
+            remedy="Give it coordinates y and x and a coordinate reference system.",
+        )
+    for name, variable in group.variables.items():
+        if name not in data:
+            continue
+        kind = folder.mapping.kind_of(group, variable)
+        path = folder.place(variable.file or group.file, variable.source)
+        write_jp2(path, _encode(data[name], kind), grid)
+
+
+def _encode(variable: xr.DataArray, kind: Kind) -> npt.NDArray[Any]:
+    """Return the numbers of the file, ``(band, y, x)``."""
+    values = np.asarray(variable.data)
+    encoding = variable.encoding
+    if encoding.get("scale_factor") is not None:
+        fill = encoding.get("_FillValue", kind.fill_value)
+        fills = () if fill is None else (float(fill), *kind.further_fills)
+        packing = Packing(
+            encoding["scale_factor"], encoding.get("add_offset"), fills, None, values.dtype
+        )
+        values = packing.encode(values, np.dtype(kind.dtype))
+    if kind.pack_bits:
+        values = np.stack([(values >> bit) & 1 for bit in range(kind.bands)])
+    planes = values if values.ndim > _PLANE_DIMS else values[np.newaxis]
+    return planes.astype(kind.dtype, copy=False)
+
+
+def write_jp2(path: Any, planes: npt.NDArray[Any], grid: GeoBox) -> None:
+    """Write ``(band, y, x)`` numbers as a JPEG 2000 file, losslessly."""
+    import rasterio
+
+    with rasterio.open(
+        path, "w", driver="JP2OpenJPEG", count=planes.shape[0], height=planes.shape[1],
+        width=planes.shape[2], dtype=planes.dtype.name, crs=str(grid.crs), transform=grid.affine,
+        QUALITY="100", REVERSIBLE="YES", YCBCR420="NO",
+    ) as sink:  # fmt: skip
+        sink.write(planes)

@@ -1,84 +1,137 @@
-"""Sun and view angles of a Sentinel-2 tile."""
+"""Sun and view angles of a Sentinel-2 tile, in its metadata document.
 
-from dataclasses import dataclass
-from typing import Any
+A variable's source is the element that holds it. Grids have nodes every 5 km from the tile's
+upper left corner on; the view angles of a band and a detector are NaN where it does not look.
+
+Source: Sentinel-2 Products Specification Document, S2-PDGS-TAS-DI-PSD, Tile_Angles.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
+from lxml import etree
 
-from skerry.products.safe.documents import Document
+from skerry.products.safe.documents import Document, DocumentBuilder
+from skerry.products.safe.mapping import Group
 
+if TYPE_CHECKING:
+    from skerry.products.safe.engine import SafeFolder, SafeProduct
 
-@dataclass(frozen=True)
-class Angles:
-    """Sun and view angles in degrees on the 5 km grid; axis ``angle`` is zenith, azimuth.
+BANDS = (
+    "b01", "b02", "b03", "b04", "b05", "b06", "b07", "b08", "b8a", "b09", "b10", "b11", "b12",
+)  # fmt: skip
+"""Bands in the order of ``bandId`` 0 to 12."""
+ANGLES = ("zenith", "azimuth")
+_PARENT = "Geometric_Info/Tile_Angles"
+_DIGITS = 12
 
-    Attributes
-    ----------
-    sun
-        ``(angle, y, x)``.
-    view
-        ``(band, detector, angle, y, x)``, bands in the order of `BANDS`; NaN where a detector
-        does not look.
-    detectors
-        Detector numbers.
-    mean_sun
-        ``(angle,)``.
-    mean_view
-        ``(band, angle)``.
-    step_m
-        Grid step.
-    """
-
-    sun: npt.NDArray[np.float32]
-    view: npt.NDArray[np.float32]
-    detectors: tuple[int, ...]
-    mean_sun: npt.NDArray[np.float32]
-    mean_view: npt.NDArray[np.float32]
-    step_m: float
+Grid = npt.NDArray[np.float64]
 
 
-def read_angles(granule: Document, bands: int) -> Angles:
-    """Read the sun and view angle grids of a tile's metadata.
+def read(product: "SafeProduct", group: Group) -> xr.Dataset:
+    """Read sun and view angles, float64, degrees.
 
     Raises
     ------
     InvalidInputError
         If they are missing or malformed.
     """
-    with granule.reading("sun or view angles"):
-        return _read_grids(granule, bands)
+    tile = product.documents["tile"]
+    with tile.reading("sun or view angles"):
+        arrays, coords = _read_arrays(tile)
+    left, top = (product.entry(name, "10") for name in ("left", "top"))
+    with tile.reading("the steps of the sun angles"):
+        across, down = (
+            float(tile.root.find(f".//Sun_Angles_Grid/Zenith/{name}").text)
+            for name in ("COL_STEP", "ROW_STEP")
+        )
+    rows, columns = arrays["sun_angles"].shape[-2:]
+    coords["y"] = top - down * np.arange(rows)
+    coords["x"] = left + across * np.arange(columns)
+    variables = {}
+    for name, variable in group.variables.items():
+        kind = product.mapping.kind_of(group, variable)
+        variables[name] = (kind.dims, arrays[name], dict(kind.attrs))
+    return xr.Dataset(variables, coords=coords)
 
 
-def _read_grids(granule: Document, bands: int) -> Angles:
-    sun_grid = granule.root.find(".//Sun_Angles_Grid")
-    if sun_grid is None:
-        raise granule.refuse("lacks Sun_Angles_Grid")
-    sun = _read_pair(sun_grid)
-    views = granule.all("Viewing_Incidence_Angles_Grids")
-    detectors = tuple(sorted({int(one.get("detectorId")) for one in views}))
-    view = np.full((bands, len(detectors), *sun.shape), np.nan, np.float32)
+def _read_arrays(tile: Document) -> tuple[dict[str, Grid], dict[str, Any]]:
+    sun = _read_pair(tile.root.find(".//Sun_Angles_Grid"))
+    views = tile.all("Viewing_Incidence_Angles_Grids")
+    detectors = sorted({int(one.get("detectorId")) for one in views})
+    view = np.full((len(BANDS), len(detectors), *sun.shape), np.nan)
     for one in views:
-        view[int(one.get("bandId")), detectors.index(int(one.get("detectorId")))] = _read_pair(one)
-    mean_view = np.full((bands, 2), np.nan, np.float32)
-    for one in granule.all("Mean_Viewing_Incidence_Angle"):
-        mean_view[int(one.get("bandId"))] = _read_mean(granule, one)
-    mean_sun = _read_mean(granule, granule.root.find(".//Mean_Sun_Angle"))
-    step = granule.parse_number(sun_grid.find("Zenith/COL_STEP"))
-    return Angles(sun, view, detectors, mean_sun, mean_view, step)
+        place = int(one.get("bandId")), detectors.index(int(one.get("detectorId")))
+        view[place] = _read_pair(one)
+    mean_view = np.full((len(BANDS), len(ANGLES)), np.nan)
+    for one in tile.all("Mean_Viewing_Incidence_Angle"):
+        mean_view[int(one.get("bandId"))] = _read_mean(one)
+    arrays = {
+        "sun_angles": sun,
+        "mean_sun_angles": _read_mean(tile.root.find(".//Mean_Sun_Angle")),
+        "viewing_incidence_angles": view,
+        "mean_viewing_incidence_angles": mean_view,
+    }
+    coords = {
+        "angle": np.array(ANGLES),
+        "band": np.array(BANDS),
+        "detector": np.array(detectors, np.int64),
+    }
+    return arrays, coords
 
 
-def _read_pair(grid: Any) -> npt.NDArray[np.float32]:
+def _read_pair(grid: Any) -> Grid:
     return np.stack(
         [
-            np.array([row.text.split() for row in grid.iterfind(f"{name}/Values_List/VALUES")])
+            np.array(
+                [row.text.split() for row in grid.iterfind(f"{name}/Values_List/VALUES")],
+                np.float64,
+            )
             for name in ("Zenith", "Azimuth")
         ]
-    ).astype(np.float32)
-
-
-def _read_mean(granule: Document, angle: Any) -> npt.NDArray[np.float32]:
-    return np.array(
-        [granule.parse_number(angle.find(f"{name}_ANGLE")) for name in ("ZENITH", "AZIMUTH")],
-        np.float32,
     )
+
+
+def _read_mean(angle: Any) -> Grid:
+    return np.array([float(angle.find(f"{name}_ANGLE").text) for name in ("ZENITH", "AZIMUTH")])
+
+
+def write(folder: "SafeFolder", group: Group, data: xr.Dataset) -> None:
+    """Put the angles into the tile's metadata document."""
+    del group
+    tile = folder.documents["tile"]
+    steps = [float(abs(data[axis][1] - data[axis][0])) for axis in ("x", "y")]
+    _put_pair(tile.reach(f"{_PARENT}/Sun_Angles_Grid"), data["sun_angles"].to_numpy(), steps)
+    _put_mean(tile, f"{_PARENT}/Mean_Sun_Angle", data["mean_sun_angles"].to_numpy())
+    view, mean = data["viewing_incidence_angles"], data["mean_viewing_incidence_angles"]
+    for band in range(view.sizes["band"]):
+        for number, detector in enumerate(view["detector"].to_numpy()):
+            grid = view.isel(band=band, detector=number).to_numpy()
+            if np.isnan(grid).all():
+                continue
+            path = f"Viewing_Incidence_Angles_Grids[@bandId='{band}'][@detectorId='{detector}']"
+            _put_pair(tile.reach(f"{_PARENT}/{path}"), grid, steps)
+        path = f"Mean_Viewing_Incidence_Angle_List/Mean_Viewing_Incidence_Angle[@bandId='{band}']"
+        _put_mean(tile, f"{_PARENT}/{path}", mean.isel(band=band).to_numpy())
+
+
+def _put_pair(parent: Any, pair: Grid, steps: list[float]) -> None:
+    for name, grid in zip(("Zenith", "Azimuth"), pair, strict=True):
+        element = etree.SubElement(parent, name)
+        for axis, step in zip(("COL_STEP", "ROW_STEP"), steps, strict=True):
+            etree.SubElement(element, axis, unit="m").text = f"{step:g}"
+        values = etree.SubElement(element, "Values_List")
+        for row in grid:
+            etree.SubElement(values, "VALUES").text = " ".join(_format(one) for one in row)
+
+
+def _put_mean(tile: DocumentBuilder, path: str, pair: Grid) -> None:
+    for name, value in zip(("ZENITH_ANGLE", "AZIMUTH_ANGLE"), pair, strict=True):
+        tile.put(f"{path}/{name}", _format(value))
+        tile.put(f"{path}/{name}/@unit", "deg")
+
+
+def _format(value: float) -> str:
+    return "NaN" if np.isnan(value) else repr(round(float(value), _DIGITS))

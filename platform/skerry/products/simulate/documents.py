@@ -3,11 +3,12 @@
 from pathlib import Path
 from string import Template
 
-from skerry.products.safe.sentinel_2 import BANDS
+from skerry.products.safe.sentinel_2_angles import BANDS as _BANDS
 from skerry.products.simulate.landscape import Landscape
 from skerry.products.simulate.naming import BASELINE, EPSG, LEFT_M, RELATIVE_ORBIT, TOP_M, SafeNames
 from skerry.products.simulate.optics import BAND_OPTICS
 
+BANDS = tuple(one.upper() for one in _BANDS)
 ANGLE_NODES = 3
 
 

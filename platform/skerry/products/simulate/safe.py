@@ -11,10 +11,12 @@ from affine import Affine
 from PIL import Image
 
 from skerry.products.quicklook import BRIGHTEST, GAMMA, write_caption
-from skerry.products.safe.sentinel_2 import BANDS
+from skerry.products.safe.sentinel_2_angles import BANDS as _BANDS
 from skerry.products.simulate.documents import write_documents
 from skerry.products.simulate.landscape import Landscape
 from skerry.products.simulate.naming import EPSG, LEFT_M, TOP_M, SafeNames
+
+BANDS = tuple(one.upper() for one in _BANDS)
 
 
 @dataclass(frozen=True)
