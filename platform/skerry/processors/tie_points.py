@@ -146,13 +146,11 @@ def _interpolate(
     values: npt.NDArray[Any], rows: npt.NDArray[Any], columns: npt.NDArray[Any]
 ) -> npt.NDArray[np.float32]:
     # A loop dimension of size one stands before the tie points for each of the pixels'.
-    table = values.reshape(values.shape[-2:]).astype(np.float32)
-    above, row_weight, in_rows = _split(rows, table.shape[0])
-    before, column_weight, in_columns = _split(columns, table.shape[1])
-    below, after = (
-        np.minimum(above + 1, table.shape[0] - 1),
-        np.minimum(before + 1, table.shape[1] - 1),
-    )
+    height, width = int(values.shape[-2]), int(values.shape[-1])
+    table: Any = values.reshape((height, width)).astype(np.float32)
+    above, row_weight, in_rows = _split(rows, height)
+    before, column_weight, in_columns = _split(columns, width)
+    below, after = np.minimum(above + 1, height - 1), np.minimum(before + 1, width - 1)
     upper = table[above, before] * (1 - column_weight) + table[above, after] * column_weight
     lower = table[below, before] * (1 - column_weight) + table[below, after] * column_weight
     mixed = upper * (1 - row_weight) + lower * row_weight

@@ -1,0 +1,166 @@
+from datetime import UTC, date, datetime
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from skerry.core.errors import InvalidInputError
+from skerry.processors.composite import composite_scenes, merge_blocks
+from skerry.processors.registry import get_processor
+
+NAN = np.nan
+LAST = date(2026, 5, 3)
+MOMENTS = [datetime(2026, 5, day, 10, tzinfo=UTC) for day in (1, 2, 3)]
+
+
+def _scene(values: list[float], other: list[float] | None = None) -> xr.Dataset:
+    """One row of pixels of two variables."""
+    grid = {"y": [50.0], "x": 10.0 * np.arange(len(values)), "spatial_ref": 0}
+    first = xr.DataArray(np.array([values], np.float32), dims=("y", "x"), attrs={"units": "FNU"})
+    second = xr.DataArray(np.array([other or values], np.float32), dims=("y", "x"))
+    return xr.Dataset({"turbidity": first, "ndci": second}).assign_coords(grid)
+
+
+SCENES = [
+    _scene([1, 1, 1, NAN, NAN]),
+    _scene([2, 2, NAN, NAN, NAN]),
+    _scene([3, NAN, NAN, NAN, 3], [3, 3, 3, 3, NAN]),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "values", "source"),
+    [
+        ("most-recent", [3, 2, 1, NAN, NAN], [2, 1, 0, -1, -1]),
+        ("best-quality", [3, 2, 1, NAN, NAN], [2, 1, 0, -1, -1]),
+        ("median", [2, 1.5, 1, NAN, 3], [-1] * 5),
+    ],
+)
+@pytest.mark.parametrize("lazy", [False, True])
+def test_methods(method: str, values: list[float], source: list[int], lazy: bool) -> None:
+    scenes = [one.chunk({"x": 2}) for one in SCENES] if lazy else SCENES
+    found = composite_scenes(scenes, MOMENTS, last=LAST, days=3, method=method)
+    assert found["turbidity"].dims == ("time", "y", "x")
+    assert (found["turbidity"].chunks is not None) == lazy
+    assert found["time"].values.tolist() == [np.datetime64("2026-05-03", "ns").item()]
+    assert "spatial_ref" in found.coords
+    np.testing.assert_array_equal(found["turbidity"].values[0, 0], values)
+    np.testing.assert_array_equal(found["source"].values[0, 0], source)
+    np.testing.assert_array_equal(found["count"].values[0, 0], [3, 2, 1, 0, 0])
+    assert found["turbidity"].attrs["units"] == "FNU"
+    assert found["source"].dtype == found["count"].dtype == np.int16
+
+
+def test_the_best_quality_wins_and_the_more_recent_of_equals() -> None:
+    qualities = [
+        xr.DataArray(np.array([one], np.float32), dims=("y", "x"))
+        for one in ([9, 5, 1, 1, 1], [9, 6, 1, 1, 1], [9, 9, 9, 9, NAN])
+    ]
+    found = composite_scenes(SCENES, MOMENTS, last=LAST, days=3, qualities=qualities)
+    assert found["source"].values[0, 0].tolist() == [2, 1, 0, -1, -1]
+    qualities[0] = qualities[0] + 1
+    found = composite_scenes(SCENES, MOMENTS, last=LAST, days=3, qualities=qualities)
+    assert found["turbidity"].values[0, 0, :2].tolist() == [1, 2]
+
+
+def test_the_window_is_days_up_to_the_last() -> None:
+    found = composite_scenes(SCENES, MOMENTS, last=date(2026, 5, 2), days=1)
+    np.testing.assert_array_equal(found["turbidity"].values[0, 0], [2, 2, NAN, NAN, NAN])
+    assert found["source"].attrs["flag_meanings"] == "none scene_1"
+
+
+@pytest.mark.parametrize("method", ["best-quality", "median", "most-recent"])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_nothing_valid_is_a_valid_empty_composite(method: str, lazy: bool) -> None:
+    cloudy = _scene([NAN] * 4)
+    cloudy = cloudy.chunk({"x": 2}) if lazy else cloudy
+    for last in (LAST, date(2020, 1, 1)):  # all cloud; no scene in the window
+        found = composite_scenes([cloudy] * 3, MOMENTS, last=last, days=3, method=method)
+        assert np.isnan(found["turbidity"]).all()
+        assert (found["count"] == 0).all()
+        assert (found["source"] == -1).all()
+
+
+def test_scenes_on_other_grids_are_refused() -> None:
+    moved = SCENES[1].assign_coords(x=SCENES[1]["x"] + 5)
+    with pytest.raises(InvalidInputError, match="another grid"):
+        composite_scenes([SCENES[0], moved], MOMENTS[:2], last=LAST)
+    with pytest.raises(InvalidInputError, match="lacks ndci"):
+        composite_scenes([SCENES[0], SCENES[1][["turbidity"]]], MOMENTS[:2], last=LAST)
+    with pytest.raises(InvalidInputError, match="0 scenes"):
+        composite_scenes([], [], last=LAST)
+
+
+@given(
+    arrays(
+        np.float32,
+        st.tuples(st.integers(1, 6), st.just(2), st.just(3)),
+        elements=st.one_of(st.just(np.float32(np.nan)), st.floats(-9, 9, width=32)),
+    )
+)
+def test_the_median_is_numpys(layers: np.ndarray) -> None:
+    blocks = [np.zeros((2, 3), "i1")]
+    for layer in layers:
+        blocks += [layer, np.zeros((2, 3), "f4")]
+    merged = merge_blocks(blocks, list(range(len(layers))), 1, "median")
+    for place in np.ndindex(2, 3):
+        valid = layers[(slice(None), *place)]
+        valid = valid[np.isfinite(valid)]
+        expected = np.median(valid) if len(valid) else np.nan
+        np.testing.assert_allclose(merged[(0, *place)], expected, rtol=1e-6)
+    np.testing.assert_array_equal(merged[1], np.isfinite(layers).sum(axis=0))
+
+
+def test_a_chunk_reads_only_its_own_chunk_of_each_scene() -> None:
+    read: list[tuple[int, int]] = []
+
+    def load(block_info: dict | None = None) -> np.ndarray:
+        read.append(block_info[None]["chunk-location"])
+        return np.ones((4, 4), np.float32)
+
+    band = da.map_blocks(load, chunks=((4,) * 8, (4,) * 8), dtype="f4", meta=np.empty((0, 0), "f4"))
+    scenes = [xr.Dataset({"turbidity": (("y", "x"), band + day)}) for day in range(3)]
+    found = composite_scenes(scenes, MOMENTS, last=LAST, days=3)
+    block = found["turbidity"].isel(y=slice(4, 8), x=slice(8, 12)).compute(scheduler="synchronous")
+    assert float(block.mean()) == 3
+    assert set(read) == {(1, 2)}
+
+
+def _product(day: int, values: list[float], scl: list[int]) -> xr.DataTree:
+    scene = _scene(values)
+    flags = xr.DataArray(
+        np.array([scl], np.uint8),
+        dims=("y", "x"),
+        coords=scene.coords,
+        attrs={"flag_values": [6, 9], "flag_meanings": "water cloud_high"},
+    )
+    tree = xr.DataTree.from_dict(
+        {"/measurements": scene, "/conditions/mask": xr.Dataset({"scl": flags})}, name=f"day{day}"
+    )
+    tree.attrs["stac_discovery"] = {"properties": {"datetime": f"2026-05-0{day}T10:00:00Z"}}
+    return tree
+
+
+def test_products_by_flags() -> None:
+    products = [_product(1, [1, 1], [6, 6]), _product(2, [2, 2], [6, 9])]
+    found = get_processor("composite").apply(
+        *products,
+        group="measurements",
+        variables=["turbidity"],
+        flag_group="conditions/mask",
+        valid_flags="~cloud_high",
+        day=date(2026, 5, 2),
+        days=2,
+        method="most-recent",
+    )
+    assert found["turbidity"].values[0, 0].tolist() == [2, 1]
+    assert found["source"].attrs["flag_meanings"] == "none day1 day2"
+    assert found["turbidity"].encoding["grid_mapping"] == "spatial_ref"
+    with pytest.raises(InvalidInputError, match="no group 'nowhere'"):
+        get_processor("composite").apply(*products, group="nowhere")
+    with pytest.raises(InvalidInputError, match=r"'days'.*at least 1 and at most 366"):
+        get_processor("composite").apply(*products, group="measurements", days=0)
