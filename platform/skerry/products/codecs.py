@@ -60,6 +60,16 @@ class Codec:
             return cls(name, int(inner.get("level", 0)), str(inner.get("shuffle", "none")))
         return None
 
+    def to_configs(self) -> tuple[dict[str, Any], ...]:
+        """Return what an encoding's ``compressors`` holds, as numcodecs spells it."""
+        if self.name == "none":
+            return ()
+        if self.name.startswith("blosc"):
+            cname = self.name.removeprefix("blosc-")
+            number = SHUFFLES.index(self.shuffle)
+            return ({"id": "blosc", "cname": cname, "clevel": self.level, "shuffle": number},)
+        return ({"id": self.name, "level": self.level, "shuffle": self.shuffle},)
+
     def to_zarr3(self) -> list[Any]:
         """Return the compressors for a Zarr 3 array.
 

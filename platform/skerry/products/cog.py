@@ -1,5 +1,6 @@
 """Write one variable as a cloud optimized GeoTIFF."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +8,19 @@ import numpy as np
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.cf import encode
+from skerry.products.codecs import Codec
 from skerry.products.grids import grid_of, north_up
-from skerry.products.packing import encode_values, packing_of
+from skerry.products.packing import packing_of
 from skerry.products.pyramid import Rule, rule_for
+from skerry.products.strips import iterate_blocks
 
 BLOCK = 512
+BLOCK_UNIT = 16
+"""TIFF's blocks are multiples of so many pixels."""
+USUAL = Codec("zlib", 6)
 SAID = ("long_name", "comment", "source", "references")
 """Attributes that go along as the band's metadata, so that a GIS user can read them."""
-STRIP_ROWS = 2048
 
 
 def write_cog(
@@ -25,66 +31,93 @@ def write_cog(
     scale: float | None = None,
     offset: float | None = None,
     description: str = "",
+    block: int = BLOCK,
+    codec: Codec = USUAL,
 ) -> None:
     """Write a cloud optimized GeoTIFF with overviews.
 
     Parameters
     ----------
     variable
-        ``(y, x)`` with coordinates of pixel centres and a ``spatial_ref``. Values that were read
-        from packed integers are packed again the same way; the file then holds integers with
-        scale, offset and nodata.
+        ``(y, x)``, or ``(band, y, x)`` for a file of several bands, with coordinates of pixel
+        centres and a ``spatial_ref``. Values that were read from packed integers are packed again
+        the same way; the file then holds integers with scale, offset and nodata.
     path
         The file to write; it appears when complete.
     nodata, scale, offset
         Override the packing: physical = number * scale + offset.
     description
         What the file is, for its own metadata (``TIFFTAG_IMAGEDESCRIPTION``).
+    block
+        Edge of a block in pixels, a multiple of 16.
+    codec
+        Compression: ``zlib``, ``zstd`` or ``none``.
 
     Raises
     ------
     InvalidInputError
-        If `variable` is no georeferenced raster ``(y, x)``.
+        If `variable` is no georeferenced raster, or GeoTIFF has no such type, block or codec.
     """
-    import rasterio
-    from rasterio.shutil import copy
-
     if variable.name is None:
         variable = variable.rename("data")
+    if block < BLOCK_UNIT or block % BLOCK_UNIT:
+        raise InvalidInputError(
+            f"A GeoTIFF has no blocks of {block} pixels.", remedy="Use a multiple of 16."
+        )
     variable = north_up(variable.to_dataset())[variable.name]
-    grid = grid_of(variable)
-    if grid is None or variable.dims != ("y", "x"):
+    _check_raster(variable)
+    if nodata is not None or scale is not None or offset is not None:
+        variable = variable.copy(deep=False)
+        variable.encoding = _override_packing(variable, nodata, scale, offset)
+    _write(variable, Path(path), description, block, codec)
+
+
+def _check_raster(variable: xr.DataArray) -> None:
+    if grid_of(variable) is None or variable.dims[-2:] != ("y", "x") or variable.ndim > 3:  # noqa: PLR2004 -- band, y, x
         raise InvalidInputError(
             f"The variable {variable.name!r} with dimensions {variable.dims} is no georeferenced "
             "raster (y, x).",
             remedy="Select one time or band, and give the system with .rio.write_crs('EPSG:...').",
         )
-    packing = _choose_packing(variable, nodata, scale, offset)
-    dtype = variable.dtype.name if packing is None else packing["dtype"]
-    target = Path(path)
+    if variable.dtype.kind not in "iufb" or variable.dtype == np.float16:
+        raise InvalidInputError(
+            f"The variable {variable.name!r} holds {variable.dtype}, which GeoTIFF has not.",
+            remedy="Turn it into integers, float32 or float64.",
+        )
+
+
+def _override_packing(
+    variable: xr.DataArray, nodata: float | None, scale: float | None, offset: float | None
+) -> dict[str, Any]:
+    packing = packing_of(variable)
+    if scale is None and offset is None and packing is None:
+        return {**variable.encoding, "_FillValue": nodata}
+    packing = packing or {"dtype": "int16", "_FillValue": np.iinfo(np.int16).min}
+    if scale is not None or offset is not None:
+        packing["scale_factor"] = 1.0 if scale is None else scale
+        packing["add_offset"] = 0.0 if offset is None else offset
+        if nodata is not None:
+            packing["_FillValue"] = int(nodata)
+    return packing
+
+
+def _write(
+    variable: xr.DataArray, target: Path, description: str, block: int, codec: Codec
+) -> None:
+    import rasterio
+    from rasterio.shutil import copy
+
+    numbers = encode(str(variable.name), variable.variable)
     raw, partial = (target.with_name(f".{target.name}.{part}") for part in ("raw", "partial"))
-    profile = {
-        "driver": "GTiff", "width": grid.shape.x, "height": grid.shape.y, "count": 1,
-        "dtype": "uint8" if dtype == "bool" else dtype, "crs": str(grid.crs),
-        "transform": grid.affine, "nodata": _nodata(variable, packing, nodata),
-        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK,
-    }  # fmt: skip
+    mean = rule_for(variable) is Rule.MEAN
     try:
-        with rasterio.open(raw, "w", **profile) as sink:
-            if packing is not None:
-                sink.scales, sink.offsets = (packing["scale_factor"],), (packing["add_offset"],)
-            sink.units = (str(variable.attrs.get("units", "")),)
-            sink.set_band_description(1, str(variable.name))
-            sink.update_tags(
-                1, **{one: variable.attrs[one] for one in SAID if one in variable.attrs}
-            )
-            if description:
-                sink.update_tags(TIFFTAG_IMAGEDESCRIPTION=description)
-            _write_strips(sink, variable, packing)
-        mean = rule_for(variable) is Rule.MEAN
+        with rasterio.open(raw, "w", **_describe_file(variable, numbers)) as sink:
+            _describe_bands(sink, variable, numbers, description)
+            _write_strips(sink, numbers)
         copy(
-            raw, partial, driver="COG", COMPRESS="DEFLATE", PREDICTOR="YES", LEVEL="6",
-            BLOCKSIZE=str(BLOCK), OVERVIEW_RESAMPLING="AVERAGE" if mean else "MODE",
+            raw, partial, driver="COG", BLOCKSIZE=str(block), BIGTIFF="IF_SAFER",
+            INTERLEAVE="BAND", OVERVIEW_RESAMPLING="AVERAGE" if mean else "MODE",
+            **codec.to_geotiff(),
         )  # fmt: skip
         partial.replace(target)
     finally:
@@ -92,41 +125,55 @@ def write_cog(
         partial.unlink(missing_ok=True)
 
 
-def _choose_packing(
-    variable: xr.DataArray, nodata: float | None, scale: float | None, offset: float | None
-) -> dict[str, Any] | None:
-    packing = packing_of(variable)
-    if scale is None and offset is None:
-        return packing
-    packing = packing or {"dtype": "int16", "_FillValue": np.iinfo(np.int16).min}
-    packing["scale_factor"] = 1.0 if scale is None else scale
-    packing["add_offset"] = 0.0 if offset is None else offset
-    if nodata is not None:
-        packing["_FillValue"] = int(nodata)
-    return packing
+def _describe_file(variable: xr.DataArray, numbers: xr.Variable) -> dict[str, Any]:
+    grid = grid_of(variable)
+    assert grid is not None  # noqa: S101 -- `_check_raster` asked
+    nodata = math.nan if numbers.dtype.kind == "f" else None
+    if "_FillValue" in numbers.attrs:
+        nodata = np.asarray(numbers.attrs["_FillValue"]).item()
+    return {
+        "driver": "GTiff", "width": grid.shape.x, "height": grid.shape.y,
+        "count": variable.shape[0] if variable.ndim > 2 else 1,  # noqa: PLR2004 -- band, y, x
+        "dtype": "uint8" if variable.dtype == bool else numbers.dtype.name,
+        "crs": str(grid.crs), "transform": grid.affine, "interleave": "band",
+        "nodata": nodata,
+        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "IF_SAFER",
+    }  # fmt: skip
 
 
-def _nodata(
-    variable: xr.DataArray, packing: dict[str, Any] | None, nodata: float | None
-) -> float | None:
-    if packing is not None:
-        return float(packing["_FillValue"])
-    if nodata is None and np.issubdtype(variable.dtype, np.floating):
-        return float("nan")
-    return nodata
+def _describe_bands(
+    sink: Any, variable: xr.DataArray, numbers: xr.Variable, description: str
+) -> None:
+    count = sink.count
+    if "scale_factor" in numbers.attrs or "add_offset" in numbers.attrs:
+        sink.scales = (float(numbers.attrs.get("scale_factor", 1.0)),) * count
+        sink.offsets = (float(numbers.attrs.get("add_offset", 0.0)),) * count
+    sink.units = (str(variable.attrs.get("units", "")),) * count
+    said = {one: variable.attrs[one] for one in SAID if one in variable.attrs}
+    for band in range(1, count + 1):
+        sink.set_band_description(band, _name_band(variable, band))
+        sink.update_tags(band, **said)
+    if description:
+        sink.update_tags(TIFFTAG_IMAGEDESCRIPTION=description)
 
 
-def _write_strips(sink: Any, variable: xr.DataArray, packing: dict[str, Any] | None) -> None:
+def _name_band(variable: xr.DataArray, band: int) -> str:
+    if variable.ndim == 2:  # noqa: PLR2004 -- y, x
+        return str(variable.name)
+    leading = variable.dims[0]
+    named = variable[leading].to_numpy()[band - 1] if leading in variable.coords else band
+    return f"{variable.name} {named}"
+
+
+def _write_strips(sink: Any, numbers: xr.Variable) -> None:
     from rasterio.windows import Window
 
-    rows, columns = variable.shape
-    step = max(BLOCK, int(variable.chunksizes.get("y", (STRIP_ROWS,))[0]))
-    for start in range(0, rows, step):
-        block = variable.isel(y=slice(start, start + step)).to_numpy()
-        if packing is not None:
-            block = encode_values(block, packing)
-        elif block.dtype.kind == "f" and not np.isnan(sink.nodata):
-            block = np.where(np.isnan(block), sink.nodata, block).astype(block.dtype)
-        if block.dtype == bool:
-            block = block.astype(np.uint8)
-        sink.write(block, 1, window=Window(0, start, columns, block.shape[0]))
+    columns = numbers.shape[-1]
+    for _, place, block in iterate_blocks({"numbers": numbers}):
+        rows = place[-1]
+        window = Window(0, rows.start, columns, rows.stop - rows.start)
+        data = block.astype(sink.dtypes[0], copy=False)
+        if data.ndim == 2:  # noqa: PLR2004 -- y, x
+            sink.write(data, 1, window=window)
+        else:
+            sink.write(data, window=window)

@@ -323,7 +323,8 @@ def _storage_of(variable: xr.Variable) -> dict[str, Any]:
     deflated = found.get("zlib") or found.get("compression") in ("zlib", "gzip")
     shuffle = "byte" if found.get("shuffle") else "none"
     level = int(found.get("complevel") or found.get("compression_opts") or 0)
-    kept["compressors"] = ({"id": "zlib", "level": level, "shuffle": shuffle},) if deflated else ()
+    codec = Codec("zlib", level, shuffle) if deflated else Codec("none")
+    kept["compressors"] = codec.to_configs()
     return kept
 
 

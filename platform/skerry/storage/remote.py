@@ -12,6 +12,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -279,6 +280,17 @@ class RemoteReader(io.RawIOBase):
             first = obstore.get(place.store, place.key, options={"range": (0, BLOCK_BYTES)})
             self.size = int(first.meta["size"])
             self._blocks[0] = bytes(first.bytes())
+
+    def fork(self) -> "RemoteReader":
+        """Return a reader at the file's start that shares what was read."""
+        other = copy(self)
+        other.seek(0)
+        return other
+
+    def __copy__(self) -> "RemoteReader":
+        other = RemoteReader.__new__(RemoteReader)
+        other.__dict__.update(self.__dict__)
+        return other
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Send the place, not what was read."""
