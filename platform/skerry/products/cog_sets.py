@@ -1,0 +1,420 @@
+"""A product as a folder of COGs, one a variable, with a STAC item that ties them together.
+
+``item.json`` is an ordinary STAC item for any client; what a GeoTIFF cannot hold (group,
+attributes, packing to the last digit, type of booleans) stands in its ``skerry:`` fields, by
+which the folder opens again as the product it was.
+"""
+
+import json
+import math
+from collections import Counter as Tally
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.cf import decode, encode
+from skerry.products.codecs import Codec, codec_of, parse_codec
+from skerry.products.cog import BLOCK, write_cog
+from skerry.products.folders import writing_folder
+from skerry.products.grids import grid_of
+from skerry.products.raster_files import RasterFile
+from skerry.products.strips import Counter, Progress
+from skerry.products.swaths import refuse_swaths
+from skerry.products.zarr_attributes import plain
+from skerry.storage.remote import RemotePath
+
+ITEM = "item.json"
+MAX_ITEM_BYTES = 64 * 2**20
+TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
+USUAL = Codec("zlib", 6)
+READ_PIXELS = 2048
+EDGE_POINTS = 8
+"""Points along an edge of an outline: edges are curved in longitude and latitude."""
+_PACKING = ("scale_factor", "add_offset", "_FillValue")
+
+
+def write_cog_set(
+    product: xr.DataTree | xr.Dataset,
+    path: Path | str,
+    *,
+    chunk: int | None = None,
+    codec: Codec | None = None,
+    progress: Progress | None = None,
+) -> list[str]:
+    """Write a product as a folder of COGs and an item.
+
+    Parameters
+    ----------
+    product
+        A tree as `open_product` gives it, or one dataset. Variables ``(y, x)`` and
+        ``(band, y, x)`` on a grid are written, ``<group>/<variable>.tif``.
+    path
+        The folder to make; it appears under its name only when complete.
+    chunk
+        Edge of a block in pixels, a multiple of 16; by default each variable's own where it is
+        square and such a multiple, else 512.
+    codec
+        Compression (``zlib:6``, ``zstd:9``, ``none``); by default each variable's own where a
+        GeoTIFF has it, else ``zlib:6``.
+    progress
+        Told the fraction done and the variable written.
+
+    Returns
+    -------
+    list of str
+        Paths of the variables left out, which are no rasters (angles, tie points, tables).
+
+    Raises
+    ------
+    ConflictError
+        If `path` exists.
+    InvalidInputError
+        If there is no raster (a swath), or GeoTIFF has no such codec or block.
+    """
+    tree = product if isinstance(product, xr.DataTree) else xr.DataTree(product)
+    refuse_swaths(tree, "COG")
+    if codec is not None:
+        codec.to_geotiff()
+    rasters, left_out = _split(tree)
+    counter = Counter(progress, total=sum(int(one.size) for one in rasters.values()))
+    keys = _name_assets(list(rasters))
+    with writing_folder(Path(path)) as folder:
+        assets = {}
+        for where, raster in rasters.items():
+            assets[keys[where]] = _write_one(folder, where, raster, chunk=chunk, codec=codec)
+            counter.add(int(raster.size), where.rpartition("/")[2])
+        item = _describe(tree, rasters, assets, left_out)
+        try:
+            text = json.dumps(item, indent=1, allow_nan=False)
+        except ValueError:
+            raise InvalidInputError(
+                f"{tree.name or path} has attributes that are NaN or infinite, which JSON has not.",
+                remedy="Remove them, or write NetCDF.",
+            ) from None
+        (folder / ITEM).write_text(text, encoding="utf-8")
+    return left_out
+
+
+def _split(tree: xr.DataTree) -> tuple[dict[str, xr.DataArray], list[str]]:
+    """Return rasters by path, and the paths of all other variables and coordinates."""
+    rasters: dict[str, xr.DataArray] = {}
+    left_out = []
+    for node in tree.subtree:
+        data = node.to_dataset(inherit=True)
+        grid = grid_of(data)
+        leading = set()
+        for name, one in data.data_vars.items():
+            label = f"{node.path.strip('/')}/{name}".lstrip("/")
+            raster = grid is not None and one.dims[-2:] == ("y", "x") and one.ndim <= 3  # noqa: PLR2004 -- band, y, x
+            if raster and one.dtype.kind in "iufb" and one.dtype != np.float16:
+                rasters[label] = one
+                leading |= set(one.dims[:-2])
+            else:
+                left_out.append(label)
+        kept = {"x", "y", "spatial_ref", *leading} if grid is not None else set()
+        own = node.to_dataset(inherit=False).coords
+        left_out += [f"{node.path.strip('/')}/{one}".lstrip("/") for one in own if one not in kept]
+    return rasters, left_out
+
+
+def _name_assets(paths: list[str]) -> dict[str, str]:
+    """Return an asset name for each path: as much of its end as tells it from the others."""
+    names = {}
+    for path in paths:
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            names[path] = "-".join(parts[-count:])
+            if Tally("-".join(one.split("/")[-count:]) for one in paths)[names[path]] == 1:
+                break
+    return names
+
+
+def _write_one(
+    folder: Path, where: str, raster: xr.DataArray, *, chunk: int | None, codec: Codec | None
+) -> dict[str, Any]:
+    """Write one COG and return its asset."""
+    target = folder / f"{where}.tif"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    on_disk = encode(str(raster.name), raster.variable)
+    block, compression = chunk or _choose_block(raster), _choose_codec(raster, codec)
+    write_cog(raster, target, block=block, codec=compression)
+    grid = grid_of(raster)
+    assert grid is not None  # noqa: S101 -- `_split` asked
+    packing = {key: on_disk.attrs[key] for key in _PACKING if key in on_disk.attrs}
+    stored = {
+        "dtype": "bool" if raster.dtype == bool else on_disk.dtype.name,
+        "chunks": [1] * (raster.ndim - 2) + [block, block],
+        "codec": str(compression),
+    }
+    asset: dict[str, Any] = {
+        "href": f"./{where}.tif", "type": TYPE, "roles": ["data"],
+        "title": str(raster.attrs.get("long_name", raster.name)),
+        **_describe_grid(grid),
+        "raster:bands": [_describe_band(target)] * (raster.shape[0] if raster.ndim > 2 else 1),  # noqa: PLR2004
+        "skerry:variable": where,
+        "skerry:attributes": plain(raster.attrs),
+        "skerry:encoding": _spell(packing | stored),
+    }  # fmt: skip
+    if raster.ndim > 2:  # noqa: PLR2004 -- band, y, x
+        asset["skerry:bands"] = _describe_leading(raster)
+    return asset
+
+
+def _spell(encoding: Mapping[str, Any]) -> dict[str, Any]:
+    """Return numbers as JSON has them; NaN as text."""
+    found = plain(dict(encoding))
+    return {
+        key: "nan" if isinstance(one, float) and math.isnan(one) else one
+        for key, one in found.items()
+    }
+
+
+def _describe_leading(raster: xr.DataArray) -> dict[str, Any]:
+    name = str(raster.dims[0])
+    found: dict[str, Any] = {"dimension": name}
+    if name in raster.coords:
+        coordinate = raster[name]
+        values = coordinate.to_numpy()
+        text = values.astype(str) if values.dtype.kind in "MmO" else values
+        found |= {
+            "dtype": values.dtype.str if values.dtype.kind != "O" else "str",
+            "values": text.tolist(), "attributes": plain(coordinate.attrs),
+        }  # fmt: skip
+    return found
+
+
+def _describe_grid(grid: GeoBox) -> dict[str, Any]:
+    crs = grid.crs
+    code = ":".join(map(str, crs.authority)) if crs is not None and crs.authority[0] else None
+    box = grid.boundingbox
+    found: dict[str, Any] = {
+        "proj:code": code,
+        "proj:shape": [int(grid.shape.y), int(grid.shape.x)],
+        "proj:transform": [float(one) for one in grid.affine[:6]],
+        "proj:bbox": [box.left, box.bottom, box.right, box.top],
+    }
+    if code is None and crs is not None:
+        found["proj:wkt2"] = crs.proj.to_wkt()
+    return found
+
+
+def _describe_band(path: Path) -> dict[str, Any]:
+    """Describe a band as the file has it, not as it was meant to be."""
+    import rasterio
+
+    with rasterio.open(path) as file:
+        band = {
+            "data_type": file.dtypes[0],
+            "scale": float(file.scales[0]),
+            "offset": float(file.offsets[0]),
+        }
+        if file.nodata is not None:
+            band["nodata"] = "nan" if np.isnan(file.nodata) else file.nodata
+        if file.units[0]:
+            band["unit"] = file.units[0]
+    return band
+
+
+def _choose_block(raster: xr.DataArray) -> int:
+    own = raster.encoding.get("chunks") or ()
+    edge = int(own[-1]) if own else BLOCK
+    return edge if own and own[-1] == own[-2] and edge % 16 == 0 and edge > 0 else BLOCK
+
+
+def _choose_codec(raster: xr.DataArray, codec: Codec | None) -> Codec:
+    own = codec or codec_of(raster.encoding) or USUAL
+    try:
+        own.to_geotiff()
+    except InvalidInputError:
+        return USUAL
+    return own
+
+
+def _describe(
+    tree: xr.DataTree,
+    rasters: Mapping[str, xr.DataArray],
+    assets: dict[str, Any],
+    left_out: list[str],
+) -> dict[str, Any]:
+    """Return the STAC item."""
+    discovery: Mapping[str, Any] = tree.attrs.get("stac_discovery") or {}
+    finest = min(
+        (grid for one in rasters.values() if (grid := grid_of(one)) is not None),
+        key=lambda one: abs(one.affine.a),
+    )
+    outline = _outline(finest)
+    properties = {"datetime": None, **discovery.get("properties", {})}
+    properties.setdefault("title", str(tree.attrs.get("title", tree.name or "")))
+    for key in ("proj:code", "proj:shape", "proj:transform", "proj:bbox"):
+        properties.pop(key, None)  # every asset has its own
+    nodes = {node.path: plain(node.to_dataset(inherit=False).attrs) for node in tree.subtree}
+    return plain(
+        {
+            "type": "Feature",
+            "stac_version": "1.1.0",
+            "stac_extensions": [],
+            "id": discovery.get("id") or tree.name or "product",
+            "geometry": discovery.get("geometry") or outline.__geo_interface__,
+            "bbox": discovery.get("bbox") or list(outline.bounds),
+            "properties": properties,
+            "links": [],
+            "assets": assets,
+            "skerry:groups": nodes,
+            "skerry:left_out": left_out,
+        }
+    )
+
+
+def _outline(grid: GeoBox) -> Any:
+    """Return a grid's outline in longitude and latitude, with points along its edges."""
+    from rasterio.warp import transform_geom
+    from shapely import segmentize
+    from shapely.geometry import box, mapping, shape
+
+    edges = grid.boundingbox
+    outline = box(edges.left, edges.bottom, edges.right, edges.top)
+    fine = segmentize(outline, max(edges.span_x, edges.span_y) / EDGE_POINTS)
+    return shape(transform_geom(str(grid.crs), "EPSG:4326", mapping(fine), precision=7))
+
+
+def open_cog_set(place: Path | RemotePath) -> xr.DataTree:
+    """Open a folder that `write_cog_set` made, lazily.
+
+    Raises
+    ------
+    InvalidInputError
+        If its item is damaged, too large, or was not made by `write_cog_set`.
+    """
+    label = place / ITEM
+    item = _read_item(label)
+    datasets: dict[str, xr.Dataset] = {}
+    try:
+        for path, attrs in item["skerry:groups"].items():
+            datasets[path] = xr.Dataset(attrs=attrs)
+        for asset in item["assets"].values():
+            group, _, name = asset["skerry:variable"].rpartition("/")
+            raster = _open_one(place, name, asset)
+            known = datasets.get(f"/{group}", xr.Dataset())
+            datasets[f"/{group}"] = known.assign_coords(raster.coords).assign({name: raster})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InvalidInputError(
+            f"{label} does not describe a set of COGs ({type(error).__name__}: {error}).",
+            remedy="Give a folder that skerry convert --format cog made.",
+        ) from error
+    return xr.DataTree.from_dict(datasets, name=item["id"])
+
+
+def _read_item(label: Path | RemotePath) -> dict[str, Any]:
+    if isinstance(label, RemotePath):
+        text = label.read_bytes(MAX_ITEM_BYTES)
+    else:
+        if label.stat().st_size > MAX_ITEM_BYTES:
+            raise InvalidInputError(
+                f"{label} has {label.stat().st_size} bytes, more than {MAX_ITEM_BYTES}.",
+                remedy="Write the product again with less in its attributes.",
+            )
+        text = label.read_bytes()
+    try:
+        found: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise InvalidInputError(
+            f"{label} is no JSON ({error}).", remedy="Fetch the product again."
+        ) from error
+    return found
+
+
+def _open_one(place: Path | RemotePath, name: str, asset: dict[str, Any]) -> xr.DataArray:
+    where = f"{asset['skerry:variable']}.tif"
+    at = place / where
+    remote = at if isinstance(at, RemotePath) else None
+    file = RasterFile(at.name if remote else str(at), str(at), remote)
+    encoding = dict(asset["skerry:encoding"])
+    grid = _read_grid(asset)
+    bands = asset.get("skerry:bands")
+    shape = (*([len(asset["raster:bands"])] if bands else []), *asset["proj:shape"])
+    dims = (*([bands["dimension"]] if bands else []), "y", "x")
+    numbers = _Numbers(file, shape, np.dtype(encoding.pop("dtype")))
+    attrs = {
+        key: float("nan") if one == "nan" else one
+        for key, one in encoding.items()
+        if key in _PACKING
+    }
+    raw = xr.Variable(dims, numbers.to_dask(), {**asset["skerry:attributes"], **attrs})
+    raw.encoding = {
+        "grid_mapping": "spatial_ref",
+        "chunks": tuple(encoding["chunks"]),
+        "compressors": parse_codec(encoding["codec"]).to_configs(),
+    }
+    values = decode(name, raw)
+    coords = dict(xr_coords(grid, crs_coord_name="spatial_ref"))
+    if bands and "values" in bands:
+        leading = np.asarray(bands["values"]).astype(bands["dtype"])
+        coords[dims[0]] = xr.DataArray(leading, dims=dims[:1], attrs=bands["attributes"])
+    raster = xr.DataArray(values, coords=coords, name=name)
+    raster.encoding = values.encoding  # which a new array drops
+    return raster
+
+
+def _read_grid(asset: Mapping[str, Any]) -> GeoBox:
+    crs = asset.get("proj:code") or asset["proj:wkt2"]
+    return GeoBox(tuple(asset["proj:shape"]), Affine(*asset["proj:transform"]), crs)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """The numbers of a COG, read window by window; the file is opened anew for each."""
+
+    file: RasterFile
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    def __getitem__(self, key: tuple[slice, ...]) -> npt.NDArray[Any]:
+        """Read a window."""
+        from rasterio.windows import Window
+
+        rows, columns = (
+            slice(*one.indices(size)) for one, size in zip(key[-2:], self.shape[-2:], strict=True)
+        )
+        window = Window.from_slices(rows, columns)
+        with self.file.open("GTiff") as source:
+            if (source.height, source.width) != tuple(self.shape[-2:]):
+                raise InvalidInputError(
+                    f"{self.file.label} has {source.height} by {source.width} pixels and its item "
+                    f"says {self.shape[-2]} by {self.shape[-1]}.",
+                    remedy="Write the set of COGs again.",
+                )
+            if self.ndim == 2:  # noqa: PLR2004 -- y, x
+                read = source.read(1, window=window)
+            else:
+                bands = list(range(1, self.shape[0] + 1))[key[0]]
+                read = source.read(bands, window=window)
+        return np.asarray(read).astype(self.dtype)
+
+    def to_dask(self) -> Any:
+        """Return a lazy array in blocks of whole stored ones."""
+        import dask.array as da
+        from dask.base import tokenize
+
+        chunks = (*self.shape[:-2], *(min(READ_PIXELS, one) for one in self.shape[-2:]))
+        name = f"cog-{tokenize(self.file.label, self.shape, self._stamp())}"
+        return da.from_array(  # type: ignore[no-untyped-call]
+            self, chunks=chunks, name=name, meta=np.empty((0,) * self.ndim, self.dtype)
+        )
+
+    def _stamp(self) -> int:
+        path = Path(self.file.path)
+        return path.stat().st_mtime_ns if self.file.remote is None and path.exists() else 0
