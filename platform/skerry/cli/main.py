@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "List, publish, delete collections.",
     ),
     "validate": ("skerry.cli.validate:validate", "Check a product and name every check made."),
+    "process": ("skerry.cli.process:process", "Run a processor, or the steps of a payload."),
     "simulate": ("skerry.cli.simulate:simulate", "Make small simulated products."),
     "demo": ("skerry.cli.demo:demo", "Send a simulated scene down the whole road."),
     "release": ("skerry.cli.releases:release", "Propose, approve and list releases."),

@@ -56,7 +56,7 @@ def map_pixels(
             join="exact",
             dask="parallelized",
             output_dtypes=[np.dtype(dtype)],
-            keep_attrs=False,
+            keep_attrs="override",  # of the coordinates: the grid mapping is there
         )
     except ValueError as error:  # xarray's alignment error and Dask's broadcasting error
         sizes = "; ".join(f"{one.name}: {dict(one.sizes)}" for one in arrays)

@@ -259,13 +259,12 @@ def cover_is_per_cent(value: Any, _: Subject) -> str | None:
 
 @check(
     "stac.product-type",
-    of=_properties,
+    of=discovery_with("product:type"),
     remedy="Write the EOPF type, such as S02MSIL2A.",
 )
-def type_is_known(properties: dict[str, Any], _: Subject) -> str | None:
+def type_is_known(kind: Any, _: Subject) -> str | None:
     """The product type is an EOPF type."""
-    kind = properties.get("product:type")
-    return None if PRODUCT_TYPE.fullmatch(str(kind)) else f"has the product:type {kind!r}"
+    return None if PRODUCT_TYPE.fullmatch(str(kind)) else f"is {kind!r}"
 
 
 def allowed(subject: Subject) -> frozenset[str]:

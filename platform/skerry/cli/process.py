@@ -1,0 +1,323 @@
+"""`skerry process`: one processor on products, or a payload of steps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skerry.cli.presenting import json_option, print_json, print_table, show_progress
+from skerry.core.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from skerry.pipelines.timeline import Timeline
+    from skerry.processors.registry import Processor
+    from skerry.products.auxiliary import AuxiliaryFolder
+
+FORMATS = ("eopf-zarr", "eopf-zarr-v2", "geozarr", "netcdf", "cog")
+AOI_NUMBERS = 4
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.argument("inputs", nargs=-1, metavar="[PRODUCT]...")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The product to make.")
+@click.option(
+    "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE",
+    help="A parameter that differs from its default.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="eopf-zarr", show_default=True,
+    help="How the product is written.",
+)  # fmt: skip
+@click.option("--aoi", help="Process the part west,south,east,north in degrees.")
+@click.option(
+    "--aux", "auxiliary", multiple=True, metavar="NAME=FOLDER[@VERSION]",
+    help="A folder of auxiliary data that the processor names.",
+)  # fmt: skip
+@click.option(
+    "--payload", type=click.Path(path_type=Path), help="Run the steps of a YAML file instead."
+)
+@click.option(
+    "--trace", type=click.Path(path_type=Path),
+    help="Write wall time, CPU and memory of each step, for chrome://tracing.",
+)  # fmt: skip
+@click.option("--list", "listing", is_flag=True, help="List the processors.")
+@click.option("--describe", is_flag=True, help="Describe a processor: inputs, parameters, source.")
+@click.option("-v", "--verbose", is_flag=True, help="Log every step with the run's id.")
+@json_option
+def process(
+    *,
+    name: str | None,
+    inputs: tuple[str, ...],
+    output: Path | None,
+    pairs: tuple[str, ...],
+    form: str,
+    aoi: str | None,
+    auxiliary: tuple[str, ...],
+    payload: Path | None,
+    trace: Path | None,
+    listing: bool,
+    describe: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Run the processor NAME on products, or the steps of a payload.
+
+    A payload that was interrupted goes on at its first unfinished step when it is run again.
+
+    \b
+    Example:
+      skerry process --list
+      skerry process turbidity --describe
+      skerry process turbidity S2B_MSIL2A_*.SAFE -o turbidity.zarr -p pole_fraction=0.4
+      skerry process --payload water.yaml --trace water.trace.json
+    """  # noqa: D301
+    from skerry.core.ids import new_id
+
+    if listing:
+        _list(as_json=as_json)
+        return
+    if describe:
+        _describe(_need(name, "a processor: skerry process NAME --describe"), as_json=as_json)
+        return
+    run_id = new_id()
+    with _logging(run_id, verbose=verbose), _timing(run_id, trace) as timeline:
+        if payload is not None:
+            if name or inputs or output or pairs or auxiliary or aoi:
+                raise InvalidInputError(
+                    "A payload names its own processors, products and parameters.",
+                    remedy="Give --payload alone, or with --trace.",
+                )
+            _run_payload(payload, timeline, as_json=as_json)
+            return
+        _run_processor(
+            _need(name, "a processor (skerry process --list), or --payload FILE"),
+            inputs,
+            _need(output, "-o OUT"),
+            pairs,
+            form,
+            aoi=_read_aoi(aoi),
+            auxiliary=_read_auxiliary(auxiliary),
+            timeline=timeline,
+            as_json=as_json,
+        )
+
+
+def _run_payload(payload: Path, timeline: Timeline, *, as_json: bool) -> None:
+    from skerry.pipelines.payload_running import run_payload
+
+    with show_progress(payload.name) as progress:
+        result = run_payload(payload, progress=progress, timeline=timeline, run_id=timeline.run_id)
+    if as_json:
+        outputs = {name: str(path) for name, path in result.outputs.items()}
+        print_json(
+            {
+                "run_id": result.run_id,
+                "written": list(result.written),
+                "kept": list(result.kept),
+                "outputs": outputs,
+            }
+        )
+        return
+    if not result.written:
+        click.echo("Everything is done already: nothing had to be written.")
+    for name in result.written:
+        click.echo(f"Wrote {name}")
+    for name in result.kept:
+        click.echo(f"Kept {name}")
+    for path in result.outputs.values():
+        click.echo(str(path))
+
+
+def _run_processor(
+    name: str,
+    inputs: Sequence[str],
+    output: Path,
+    pairs: Sequence[str],
+    form: str,
+    *,
+    aoi: list[float] | None,
+    auxiliary: dict[str, AuxiliaryFolder],
+    timeline: Timeline,
+    as_json: bool,
+) -> None:
+    from skerry.pipelines.processing import run_processor
+    from skerry.processors.registry import get_processor
+
+    if not inputs:
+        raise InvalidInputError(f"{name} got no product.", remedy="Name one after the processor.")
+    parameters = get_processor(name).parse(_split_pairs(pairs))
+    with show_progress(name) as progress:
+        manifest = run_processor(
+            name,
+            inputs,
+            output,
+            parameters=parameters,
+            form=form,
+            auxiliary=auxiliary,
+            aoi=aoi,
+            progress=progress,
+            timeline=timeline,
+            run_id=timeline.run_id,
+        )
+    if as_json:
+        print_json(manifest)
+    else:
+        click.echo(str(output))
+
+
+def _list(*, as_json: bool) -> None:
+    from skerry.processors.registry import list_processors
+
+    found = list_processors()
+    if as_json:
+        print_json([_to_dict(one) for one in found])
+        return
+    rows = [(one.name, one.version, one.summary) for one in found]
+    print_table(("PROCESSOR", "VERSION", "WHAT IT DOES"), rows)
+
+
+def _describe(name: str, *, as_json: bool) -> None:
+    from skerry.processors.registry import get_processor
+
+    said = _to_dict(get_processor(name))
+    if as_json:
+        print_json(said)
+        return
+    click.echo(f"{said['name']} {said['version']}: {said['summary']}\n{said['citation']}\n")
+    print_table(
+        ("INPUT", "UNITS", "PRODUCTS", "WHAT"),
+        [
+            (one["name"], one["units"], ", ".join(one["products"]) or "any", one["description"])
+            for one in said["inputs"]
+        ],
+    )
+    click.echo()
+    properties = said["parameters"].get("properties", {})
+    rows = [
+        (key, str(one.get("default", "(needed)")), _word_range(one), one.get("description", ""))
+        for key, one in properties.items()
+    ]
+    print_table(("PARAMETER", "DEFAULT", "RANGE", "WHAT"), rows or [("(none)", "", "", "")])
+    click.echo()
+    print_table(
+        ("OUTPUT", "UNITS", "WHAT"),
+        [(one["name"], one["units"], one["description"]) for one in said["outputs"]],
+    )
+
+
+def _to_dict(processor: Processor) -> dict[str, Any]:
+    return {
+        "name": processor.name,
+        "version": processor.version,
+        "summary": processor.summary,
+        "citation": processor.citation,
+        "inputs": [
+            {
+                "name": one.name,
+                "units": getattr(one, "units", ""),
+                "products": list(getattr(one, "sources", getattr(one, "product_types", ()))),
+                "description": one.description,
+            }
+            for one in processor.inputs
+        ],
+        "parameters": processor.schema,
+        "outputs": [
+            {"name": one.name, "units": one.units, "description": one.description}
+            for one in processor.outputs
+        ],
+    }
+
+
+def _word_range(schema: dict[str, Any]) -> str:
+    """Return a parameter's type and bounds in a few words."""
+    marks = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    bounds = [f"{mark} {schema[key]}" for key, mark in marks.items() if key in schema]
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    return " ".join([str(schema.get("type", "")), ", ".join(bounds)]).strip()
+
+
+def _split_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise InvalidInputError(f"{pair!r} gives no value.", remedy="Write -p NAME=VALUE.")
+        if name in values:
+            raise InvalidInputError(f"{name!r} is given twice.", remedy="Give it once.")
+        values[name] = text
+    return values
+
+
+def _read_aoi(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != AOI_NUMBERS:
+        raise InvalidInputError(
+            f"{text!r} is no bounding box.",
+            remedy="Write it as 13,54,15,55 (west,south,east,north).",
+        )
+    return numbers
+
+
+def _read_auxiliary(pairs: Sequence[str]) -> dict[str, AuxiliaryFolder]:
+    from skerry.products.auxiliary import AuxiliaryFolder
+
+    found = {}
+    for name, text in _split_pairs(pairs).items():
+        folder, mark, version = text.rpartition("@")
+        if not mark:
+            folder, version = text, ""
+        found[name] = AuxiliaryFolder(name, Path(folder).expanduser(), version or None)
+    return found
+
+
+def _need[T](value: T | None, what: str) -> T:
+    if value is None:
+        raise InvalidInputError("Something is missing on the command line.", remedy=f"Give {what}.")
+    return value
+
+
+@contextmanager
+def _timing(run_id: str, trace: Path | None) -> Iterator[Timeline]:
+    """Take the time of what the block does; write the file also when it fails."""
+    from skerry.pipelines.timeline import Timeline
+
+    timeline = Timeline(run_id)
+    if trace is None:
+        yield timeline
+        return
+    with timeline:
+        try:
+            yield timeline
+        finally:
+            timeline.write(trace)
+
+
+@contextmanager
+def _logging(run_id: str, *, verbose: bool) -> Iterator[None]:
+    """Send the log to standard error, each line with the run's id."""
+    from skerry.pipelines.work_folder import LOG_FORMAT, LOG_TIME
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(LOG_FORMAT.format(run_id=run_id), LOG_TIME))
+    handler.setLevel(logging.INFO if verbose else logging.WARNING)
+    logger = logging.getLogger("skerry")
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)

@@ -1,0 +1,332 @@
+"""Run a payload: task by task, each written whole, none twice.
+
+A task writes one product: a breakpoint or an output. Its key is the digest of all that it depends
+on: processors, versions, parameters and, through every step below it, the inputs' contents. A
+marker beside the products names the key; where it is there, the product is as it was written and
+the auxiliary files are as they were, the task is done. Steps without breakpoint are not written:
+they are computed as part of the tasks that use them.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from skerry import __version__
+from skerry.core.digests import digest_tree
+from skerry.core.errors import ConflictError
+from skerry.core.ids import new_id
+from skerry.core.time import format_time, utc_now
+from skerry.pipelines.computing import compute_by
+from skerry.pipelines.payloads import Payload, Step, read_payload
+from skerry.pipelines.processing import (
+    Made,
+    Progress,
+    apply_processor,
+    check_auxiliary,
+    describe_step,
+    digest_key,
+    digest_place,
+    name_product,
+    open_source,
+    write_made,
+    write_manifest,
+)
+from skerry.pipelines.timeline import Timeline
+from skerry.pipelines.work_folder import WorkFolder
+from skerry.processors.declarations import AuxiliaryInput
+from skerry.processors.registry import Processor, get_processor
+from skerry.products.auxiliary import AuxiliaryFolder, find_changes
+
+log = logging.getLogger(__name__)
+
+BREAKPOINT_FORMAT = "geozarr"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One product to write.
+
+    Attributes
+    ----------
+    name
+        ``step-<step>`` or ``output-<output>``.
+    step
+        The step whose result it is.
+    path, form
+        Where it goes and how.
+    """
+
+    name: str
+    step: str
+    path: Path
+    form: str
+
+
+@dataclass(frozen=True)
+class PayloadResult:
+    """What a run came to.
+
+    Attributes
+    ----------
+    run_id
+        Its name in logs and manifests.
+    written, kept
+        Names of tasks that were done now, and of those that were done before.
+    outputs
+        Name of each output to its path.
+    """
+
+    run_id: str
+    written: tuple[str, ...]
+    kept: tuple[str, ...]
+    outputs: dict[str, Path]
+
+
+def run_payload(
+    file: Path,
+    *,
+    progress: Progress | None = None,
+    timeline: Timeline | None = None,
+    run_id: str | None = None,
+) -> PayloadResult:
+    """Run a payload file, or the part of it that is not done.
+
+    Raises
+    ------
+    NotFoundError, InvalidInputError
+        If the payload, its inputs, parameters or auxiliary data are not usable.
+    ConflictError
+        If another run of it is going on, or an output was not written by it or was changed since.
+    """
+    payload = read_payload(file)
+    base = file.absolute().parent
+    work = WorkFolder(base / (payload.work or f"{file.stem}.work"))
+    run_id = run_id or new_id()
+    timeline = timeline or Timeline(run_id)
+    with work.hold(), work.keep_log(run_id), compute_by(payload.dask):
+        run = _Run(payload, base, work, timeline, run_id, progress or _ignore)
+        return run.do()
+
+
+@dataclass
+class _Run:
+    """One run of a payload."""
+
+    payload: Payload
+    base: Path
+    work: WorkFolder
+    timeline: Timeline
+    run_id: str
+    progress: Progress
+    made: dict[str, Made] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    digests: dict[str, str | None] = field(default_factory=dict)
+    redone: set[str] = field(default_factory=set)
+
+    def do(self) -> PayloadResult:
+        """Do every task that is not done."""
+        processors = {one.name: get_processor(one.processor) for one in self.payload.steps}
+        self._check_steps(processors)
+        tasks = self._list_tasks()
+        written, kept = [], []
+        for number, task in enumerate(tasks):
+            if self._is_done(task):
+                log.info("%s is done", task.name)
+                kept.append(task.name)
+                continue
+            log.info("%s begins", task.name)
+            self._write(task, number / len(tasks), 1 / len(tasks))
+            log.info("%s is written: %s", task.name, task.path)
+            written.append(task.name)
+        outputs = {name: self.base / one.path for name, one in self.payload.outputs.items()}
+        return PayloadResult(self.run_id, tuple(written), tuple(kept), outputs)
+
+    def _check_steps(self, processors: Mapping[str, Processor]) -> None:
+        """Refuse what can be seen to be wrong before anything is computed; find all keys."""
+        with self.timeline.span("digest inputs"):
+            self.digests = {name: digest_place(self._place(name)) for name in self.payload.inputs}
+        for name, source in self.payload.inputs.items():
+            self.keys[name] = digest_key(
+                {
+                    "digest": self.digests[name] or source.path,
+                    "aoi": source.aoi,
+                    "crs": source.aoi_crs,
+                }
+            )
+        for step in self.payload.steps:
+            processor = processors[step.name]
+            folders = self._folders(step, processor)
+            check_auxiliary(processor, folders)
+            self.keys[step.name] = digest_key(
+                describe_step(processor, processor.check(step.parameters))
+                | {"inputs": [self.keys[one] for one in step.inputs]}
+                | {"auxiliary": {key: str(one.root) for key, one in folders.items()}}
+            )
+
+    def _list_tasks(self) -> list[Task]:
+        """Return the tasks: each step's breakpoint, then its outputs, in the order of the steps."""
+        tasks = []
+        for step in self.payload.steps:
+            if step.breakpoint:
+                path = self.work.product(step.name)
+                tasks.append(Task(f"step-{step.name}", step.name, path, BREAKPOINT_FORMAT))
+            tasks += [
+                Task(f"output-{name}", step.name, self.base / one.path, one.format)
+                for name, one in self.payload.outputs.items()
+                if one.step == step.name
+            ]
+        return tasks
+
+    def _is_done(self, task: Task) -> bool:
+        """Return whether a task is done and nothing that it depends on has changed.
+
+        Raises
+        ------
+        ConflictError
+            If something stands at the output that this payload did not write, or that was
+            changed since.
+        """
+        marker = self.work.read_marker(task.name)
+        ours = marker is not None and marker.get("path") == str(task.path)
+        if not task.path.exists():
+            return False
+        if marker is None or not ours:
+            raise _refuse(task.path, "exists and was not written by this payload")
+        if marker.get("state") != "done":
+            return False
+        if marker.get("digest") != digest_tree(task.path):
+            if task.name.startswith("step-"):
+                return False
+            raise _refuse(task.path, "was changed since this payload wrote it")
+        if marker.get("key") != self._task_key(task) or self.redone & self._steps_below(task.step):
+            return False
+        changed = [file for record in marker["auxiliary"].values() for file in find_changes(record)]
+        for one in changed:
+            log.warning("%s is not as it was: %s is done again", one, task.name)
+        return not changed
+
+    def _steps_below(self, name: str) -> set[str]:
+        """Return the steps that a step stands on."""
+        steps = {one.name: one for one in self.payload.steps}
+        found: set[str] = set()
+        for one in steps[name].inputs:
+            if one in steps:
+                found |= {one} | self._steps_below(one)
+        return found | {name}
+
+    def _task_key(self, task: Task) -> str:
+        return digest_key({"step": self.keys[task.step], "form": task.form})
+
+    def _write(self, task: Task, begin: float, share: float) -> None:
+        marker: dict[str, Any] = {"state": "writing", "path": str(task.path), "run_id": self.run_id}
+        started = format_time(utc_now())
+        with self.timeline.span(task.name, output=str(task.path), format=task.form):
+            # From here on a stale product counts as none, and what is half written as ours.
+            self.work.write_marker(task.name, marker)
+            made = self._make(task.step)
+            made.tree.name = made.tree.attrs["stac_discovery"]["id"] = name_product(task.path)
+            write_made(
+                made,
+                task.path,
+                task.form,
+                progress=lambda what, done: self.progress(what, begin + share * done),
+            )
+        manifest = self._describe(task, made, started)
+        if task.name.startswith("output-"):
+            write_manifest(task.path, manifest)
+        self.work.write_marker(
+            task.name,
+            marker | manifest | {
+                "state": "done",
+                "key": self._task_key(task),
+                "digest": manifest["output"]["digest"],
+            },
+        )  # fmt: skip
+        if task.name.startswith("step-"):
+            self.redone.add(task.step)
+            del self.made[task.step]  # from here on it is read from the work folder
+
+    def _describe(self, task: Task, made: Made, started: str) -> dict[str, Any]:
+        below = self._steps_below(task.step)
+        steps = [one for one in self.payload.steps if one.name in below]
+        named = {self._place(name): self.digests[name] for name in self.payload.inputs}
+        return {
+            "run_id": self.run_id,
+            "software": {"skerry": __version__},
+            "started": started,
+            "finished": format_time(utc_now()),
+            "steps": [{"name": one.name} | self._describe_step(one) for one in steps],
+            "inputs": {place: named.get(place) for place in made.places},
+            "auxiliary": self._describe_auxiliary(made, below),
+            "output": {
+                "path": task.path.name,
+                "format": task.form,
+                "digest": digest_tree(task.path),
+            },
+        }
+
+    def _describe_step(self, step: Step) -> dict[str, Any]:
+        processor = get_processor(step.processor)
+        return describe_step(processor, processor.check(step.parameters))
+
+    def _describe_auxiliary(self, made: Made, below: set[str]) -> dict[str, Any]:
+        """Return the auxiliary files used, here and in breakpoints below."""
+        found: dict[str, Any] = {}
+        for step in below:
+            marker = self.work.read_marker(f"step-{step}")
+            if marker is not None and marker.get("state") == "done":
+                found |= marker["auxiliary"]
+        return found | {one.name: one.describe() for one in made.folders}
+
+    def _make(self, name: str) -> Made:
+        """Return an input's or a step's product, lazy: opened, or a processor applied."""
+        if name in self.made:
+            return self.made[name]
+        if name in self.payload.inputs:
+            source = self.payload.inputs[name]
+            self.made[name] = open_source(self._place(name), aoi=source.aoi, crs=source.aoi_crs)
+            return self.made[name]
+        step = next(one for one in self.payload.steps if one.name == name)
+        processor = get_processor(step.processor)
+        marker = self.work.read_marker(f"step-{name}")
+        if step.breakpoint and marker is not None and marker.get("state") == "done":
+            opened = open_source(str(self.work.product(name)))
+            self.made[name] = Made(opened.tree, tuple(marker["inputs"]))
+            return self.made[name]
+        self.made[name] = apply_processor(
+            processor,
+            [self._make(one) for one in step.inputs],
+            name=name,
+            parameters=processor.check(step.parameters),
+            folders=self._folders(step, processor),
+        )
+        return self.made[name]
+
+    def _folders(self, step: Step, processor: Processor) -> dict[str, AuxiliaryFolder]:
+        """Return the folders of a step's auxiliary inputs: named in the step, or of one name."""
+        wanted = {
+            one.name: step.auxiliary.get(one.name, one.name)
+            for one in processor.inputs
+            if isinstance(one, AuxiliaryInput)
+        }
+        chosen = wanted | dict(step.auxiliary)
+        found = {}
+        for key, name in chosen.items():
+            source = self.payload.auxiliary.get(name)
+            if source is not None:
+                found[key] = AuxiliaryFolder(name, self.base / source.folder, source.version)
+        return found
+
+    def _place(self, name: str) -> str:
+        path = self.payload.inputs[name].path
+        return path if "://" in path else str(self.base / Path(path).expanduser())
+
+
+def _refuse(path: Path, why: str) -> ConflictError:
+    return ConflictError(f"{path} {why}.", remedy="Move it away, or write to another place.")
+
+
+def _ignore(_what: str, _done: float) -> None:
+    """Report to nobody."""

@@ -1,0 +1,274 @@
+"""Payloads: a file of steps, what goes in, what comes out, and how to compute.
+
+::
+
+    inputs:
+      scene: S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV_20260501T134557.SAFE
+    steps:
+      - name: water
+        processor: turbidity
+        inputs: [scene]
+        parameters: {pole_fraction: 0.4}
+        breakpoint: true
+    outputs:
+      turbidity: {step: water, path: turbidity.zarr, format: eopf-zarr}
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from skerry.core.errors import InvalidInputError, NotFoundError
+
+MAX_PAYLOAD_BYTES = 2**20
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+"""Names of inputs, steps and outputs: they become file names."""
+
+
+class Record(BaseModel):
+    """A frozen record that knows its fields and no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class InputProduct(Record):
+    """A product that goes in, and which part of it.
+
+    Attributes
+    ----------
+    path
+        A path, relative to the payload's folder, or an address.
+    aoi
+        West, south, east, north of the part that is wanted, in `aoi_crs`.
+    aoi_crs
+        System of `aoi`.
+    """
+
+    path: Annotated[str, Field(min_length=1)]
+    aoi: Annotated[list[float], Field(min_length=4, max_length=4)] | None = None
+    aoi_crs: str = "EPSG:4326"
+
+
+class AuxiliarySource(Record):
+    """A versioned folder of auxiliary files."""
+
+    folder: Annotated[str, Field(min_length=1)]
+    version: Name | None = None
+
+
+class DaskSettings(Record):
+    """Where the work is computed.
+
+    Attributes
+    ----------
+    scheduler
+        ``threads`` and ``processes`` of this machine, or ``distributed``: worker processes with
+        a memory limit each, which spill and restart instead of taking the machine down.
+    workers
+        Threads, processes or workers; one a core if None.
+    threads_per_worker
+        Threads of each distributed worker.
+    memory_limit
+        Of each distributed worker, such as ``2GiB``.
+    """
+
+    scheduler: Literal["threads", "processes", "distributed"] = "threads"
+    workers: Annotated[int, Field(ge=1, le=1024)] | None = None
+    threads_per_worker: Annotated[int, Field(ge=1, le=256)] | None = None
+    memory_limit: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? ?[kMGT]?i?B$")] | None = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _limits_need_workers(self) -> Self:
+        for key in ("threads_per_worker", "memory_limit"):
+            if getattr(self, key) is not None and self.scheduler != "distributed":
+                raise ValueError(f"{key} needs 'scheduler: distributed'")
+        return self
+
+
+class Step(Record):
+    """One processor on its inputs.
+
+    Attributes
+    ----------
+    name
+        What others call its result.
+    processor
+        The processor's name.
+    inputs
+        Names of inputs or of steps above, in the processor's order.
+    parameters
+        Parameters that differ from their defaults.
+    auxiliary
+        The processor's auxiliary input to the payload's; not needed where they have one name.
+    breakpoint
+        Whether its result is written to the work folder: later steps read it from there, and a
+        run that was interrupted goes on behind it.
+    """
+
+    name: Name
+    processor: str
+    inputs: Annotated[list[Name], Field(min_length=1)]
+    parameters: dict[str, Any] = {}
+    auxiliary: dict[str, Name] = {}
+    breakpoint: bool = False
+
+
+class OutputProduct(Record):
+    """A step's result, written.
+
+    Attributes
+    ----------
+    step
+        Name of the step.
+    path
+        The file or folder to make, relative to the payload's folder.
+    format
+        A format that `skerry convert` writes.
+    """
+
+    step: Name
+    path: Annotated[str, Field(min_length=1)]
+    format: Literal["eopf-zarr", "eopf-zarr-v2", "geozarr", "netcdf", "cog"] = "eopf-zarr"
+
+
+class Payload(Record):
+    """What is to be done.
+
+    Attributes
+    ----------
+    inputs, auxiliary
+        Name to product, name to folder; a text stands for its path.
+    steps
+        In order: a step uses inputs and steps above it.
+    outputs
+        Name to what is written.
+    dask
+        Where it is computed.
+    work
+        Folder of intermediate products, markers and logs, relative to the payload's folder.
+    """
+
+    inputs: Annotated[dict[Name, InputProduct], Field(min_length=1)]
+    auxiliary: dict[Name, AuxiliarySource] = {}
+    steps: Annotated[list[Step], Field(min_length=1)]
+    outputs: Annotated[dict[Name, OutputProduct], Field(min_length=1)]
+    dask: DaskSettings = DaskSettings()
+    work: str | None = None
+
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def _read_paths(cls, value: Any) -> Any:
+        return _expand(value, "path")
+
+    @field_validator("auxiliary", mode="before")
+    @classmethod
+    def _read_folders(cls, value: Any) -> Any:
+        return _expand(value, "folder")
+
+    @model_validator(mode="after")
+    def _names_lead_somewhere(self) -> Self:
+        known = set(self.inputs)
+        for step in self.steps:
+            if step.name in known:
+                raise ValueError(f"steps: the name {step.name!r} is given twice")
+            if unknown := [one for one in step.inputs if one not in known]:
+                raise ValueError(
+                    f"steps.{step.name}.inputs: {unknown[0]!r} is no input and no step above"
+                )
+            absent = [one for one in step.auxiliary.values() if one not in self.auxiliary]
+            if absent:
+                raise ValueError(f"steps.{step.name}.auxiliary: there is no {absent[0]!r}")
+            known.add(step.name)
+        self._check_outputs()
+        return self
+
+    def _check_outputs(self) -> None:
+        steps = {one.name for one in self.steps}
+        paths: set[str] = set()
+        for name, output in self.outputs.items():
+            if output.step not in steps:
+                raise ValueError(f"outputs.{name}.step: there is no step {output.step!r}")
+            if output.path in paths:
+                raise ValueError(f"outputs.{name}.path: {output.path!r} is written twice")
+            paths.add(output.path)
+        used = {one.step for one in self.outputs.values()}
+        for step in reversed(self.steps):
+            if step.name not in used and not step.breakpoint:
+                raise ValueError(
+                    f"steps.{step.name}: leads nowhere: no output and no later step uses it"
+                )
+            used |= set(step.inputs)
+
+
+def _expand(value: Any, key: str) -> Any:
+    """Let a plain text stand for an object with one key."""
+    if not isinstance(value, dict):
+        return value
+    return {name: {key: one} if isinstance(one, str) else one for name, one in value.items()}
+
+
+def read_payload(path: Path) -> Payload:
+    """Read and check a payload file.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such file.
+    InvalidInputError
+        If it is no YAML or not as `Payload` says; the message names the key.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"There is no payload {path}.", remedy="Check the path.")
+    if path.stat().st_size > MAX_PAYLOAD_BYTES:
+        raise InvalidInputError(
+            f"The payload {path} has {path.stat().st_size} bytes.",
+            remedy=f"Give a text of at most {MAX_PAYLOAD_BYTES} bytes.",
+        )
+    try:
+        value = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInputError(
+            f"The payload {path} is no YAML: {' '.join(str(error).split())}.",
+            remedy="Mend the line that is named.",
+        ) from None
+    return parse_payload(value, source=str(path))
+
+
+def parse_payload(value: object, *, source: str = "the payload") -> Payload:
+    """Check a payload that was read; see `read_payload`."""
+    try:
+        return Payload.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(_name_steps(first["loc"], value))
+        said = first["msg"].removeprefix("Value error, ")
+        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise InvalidInputError(
+            f"{source}: {f'{key}: ' if key else ''}{said}{more}.",
+            remedy="Mend this key; platform/library/processing.md describes all of them.",
+        ) from None
+
+
+def _name_steps(place: tuple[int | str, ...], value: object) -> list[str]:
+    """Write ``steps.water.parameters`` where the list has a name, else the number."""
+    words = [str(one) for one in place]
+    if len(place) > 1 and place[0] == "steps" and isinstance(value, dict):
+        steps = value.get("steps")
+        number = place[1]
+        step = steps[number] if isinstance(steps, list) and isinstance(number, int) else None
+        if isinstance(step, dict) and isinstance(step.get("name"), str):
+            words[1] = step["name"]
+    return words

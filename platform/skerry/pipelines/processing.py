@@ -1,0 +1,259 @@
+"""Run one processor on products and write what it gives."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from skerry import __version__
+from skerry.core.digests import digest_json, digest_tree
+from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
+from skerry.core.ids import new_id
+from skerry.core.time import format_time, utc_now
+from skerry.pipelines.replacing import make_aside
+from skerry.pipelines.results import describe_result, link_sources
+from skerry.pipelines.sources import digest_source
+from skerry.pipelines.timeline import Timeline
+from skerry.processors.declarations import AuxiliaryInput
+from skerry.processors.registry import Processor, get_processor
+from skerry.products.auxiliary import AuxiliaryFolder
+from skerry.storage.writing import write_aside
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, float], None]
+"""Told what is being done and the fraction done."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A product that is described and not computed yet, and what it stands on.
+
+    Attributes
+    ----------
+    tree
+        The product, lazy.
+    places
+        Paths and addresses of the inputs at the bottom.
+    folders
+        Auxiliary folders in use.
+    """
+
+    tree: xr.DataTree
+    places: tuple[str, ...]
+    folders: tuple[AuxiliaryFolder, ...] = field(default=())
+
+
+def apply_processor(
+    processor: Processor,
+    sources: Sequence[Made],
+    *,
+    name: str,
+    parameters: Mapping[str, Any],
+    folders: Mapping[str, AuxiliaryFolder] | None = None,
+) -> Made:
+    """Apply a processor; nothing is computed.
+
+    Raises
+    ------
+    InvalidInputError
+        If the sources or parameters are not what the processor takes.
+    """
+    folders = folders or {}
+    result = processor.apply(*(one.tree for one in sources), auxiliary=folders, **parameters)
+    used = tuple(folders.values())
+    tree = describe_result(
+        result,
+        processor,
+        parameters,
+        [one.tree for one in sources],
+        name=name,
+        auxiliary=[one.describe() for one in used],
+    )
+    places = tuple(dict.fromkeys(place for one in sources for place in one.places))
+    below = tuple(folder for one in sources for folder in one.folders)
+    return Made(tree, places, below + used)
+
+
+def run_processor(
+    name: str,
+    inputs: Sequence[str],
+    output: Path,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    form: str = "eopf-zarr",
+    auxiliary: Mapping[str, AuxiliaryFolder] | None = None,
+    aoi: Sequence[float] | None = None,
+    progress: Progress | None = None,
+    timeline: Timeline | None = None,
+    run_id: str | None = None,
+) -> dict[str, Any]:
+    """Run one processor and write its product, with a manifest beside it.
+
+    Parameters
+    ----------
+    name
+        The processor.
+    inputs
+        Paths or addresses of products.
+    output
+        The file or folder to make.
+    parameters
+        Parameters that differ from their defaults.
+    form
+        Format of the output.
+    auxiliary
+        The processor's auxiliary inputs to folders.
+    aoi
+        West, south, east, north in degrees of the part that is processed.
+    progress, timeline
+        Told of the work.
+    run_id
+        Named in manifest and logs; made if None.
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    NotFoundError, InvalidInputError
+        If processor, inputs, parameters or auxiliary data are not usable.
+    ConflictError
+        If the output exists.
+    """
+    if output.exists():
+        raise ConflictError(
+            f"{output} exists already.", remedy="Remove it or write to another place."
+        )
+    timeline = timeline or Timeline(run_id or new_id())
+    processor = get_processor(name)
+    checked = processor.check(parameters or {})
+    folders = dict(auxiliary or {})
+    started = format_time(utc_now())
+    with timeline.span("open", inputs=list(inputs)):
+        sources = [open_source(one, aoi=aoi) for one in inputs]
+    with timeline.span(f"prepare {name}", processor=name, version=processor.version):
+        made = apply_processor(
+            processor, sources, name=name_product(output), parameters=checked, folders=folders
+        )
+    with timeline.span(f"write {output.name}", format=form):
+        write_made(made, output, form, progress=progress)
+    manifest = {
+        "run_id": run_id or timeline.run_id,
+        "software": {"skerry": __version__},
+        "started": started,
+        "finished": format_time(utc_now()),
+        "steps": [describe_step(processor, checked)],
+        "inputs": {place: digest_place(place) for place in made.places},
+        "auxiliary": {one.name: one.describe() for one in made.folders},
+        "output": {"path": output.name, "format": form, "digest": digest_tree(output)},
+    }
+    write_manifest(output, manifest)
+    return manifest
+
+
+def describe_step(processor: Processor, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a manifest says of a step; parameters as JSON values."""
+    return {
+        "processor": processor.name,
+        "version": processor.version,
+        "citation": processor.citation,
+        "parameters": json.loads(json.dumps(dict(parameters), default=str)),
+    }
+
+
+def open_source(place: str, *, aoi: Sequence[float] | None = None, crs: str = "EPSG:4326") -> Made:
+    """Open an input, or the part of it that is wanted.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no product, or has nothing in the area.
+    """
+    from skerry.products import open_product
+
+    tree = open_product(place)
+    missing = (tree.attrs.get("other_metadata") or {}).get("missing") or []
+    if missing:
+        log.warning("%s lacks %d parts: %s", tree.name, len(missing), ", ".join(missing)[:300])
+    if aoi is not None:
+        from skerry.products.filtering import filter_product
+
+        tree = filter_product(tree, aoi=tuple(aoi), aoi_crs=crs)
+    return Made(tree, (place,))
+
+
+def digest_place(place: str) -> str | None:
+    """Return the digest of an input's content; None for an address, whose bytes stay there."""
+    if "://" in place:
+        return None
+    if not Path(place).exists():
+        raise NotFoundError(f"There is no {place}.", remedy="Check the path.")
+    return digest_source(Path(place))
+
+
+def name_product(output: Path) -> str:
+    """Return a product's name: its file name without suffix."""
+    return output.name.removesuffix(output.suffix) or output.name
+
+
+def write_manifest(output: Path, manifest: Mapping[str, Any]) -> None:
+    """Write a manifest beside the product that it is about."""
+    path = output.with_name(f"{output.name}.manifest.json")
+    write_aside(path, json.dumps(manifest, indent=2))
+
+
+def check_auxiliary(processor: Processor, folders: Mapping[str, AuxiliaryFolder]) -> None:
+    """Refuse auxiliary data that the processor does not name, and say which it needs.
+
+    Raises
+    ------
+    InvalidInputError
+        If one is missing or too much.
+    """
+    needed = {one.name for one in processor.inputs if isinstance(one, AuxiliaryInput)}
+    if needed != set(folders):
+        raise InvalidInputError(
+            f"{processor.name} got the auxiliary data {sorted(folders)}.",
+            remedy=f"Give {sorted(needed)} with --aux NAME=FOLDER." if needed else "It needs none.",
+        )
+
+
+def write_made(made: Made, output: Path, form: str, *, progress: Progress | None = None) -> None:
+    """Compute a product and write it, atomically, in place of one that is there."""
+    link_sources(made.tree, made.places, output)
+    name = output.name
+
+    def report(fraction: float, what: str) -> None:
+        if progress is not None:
+            progress(f"{name}: {what}", fraction)
+
+    with make_aside(output) as aside:
+        write_product(made.tree, aside, form, progress=report)
+
+
+def write_product(
+    tree: xr.DataTree, path: Path, form: str, *, progress: Callable[[float, str], None]
+) -> None:
+    """Write a product in a format by name."""
+    if form == "geozarr":
+        from skerry.products import write_geozarr
+
+        write_geozarr(tree, path, progress=progress)
+    elif form == "netcdf":
+        from skerry.products.netcdf import write_netcdf
+
+        write_netcdf(tree, path, progress=progress)
+    else:
+        raise InvalidInputError(f"The format {form!r} cannot be written.", remedy="Use geozarr.")
+
+
+def digest_key(value: Mapping[str, Any]) -> str:
+    """Return the digest of what a task depends on."""
+    return digest_json(json.loads(json.dumps(dict(value), default=str, sort_keys=True)))

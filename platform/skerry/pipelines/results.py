@@ -1,0 +1,181 @@
+"""What a processor's result says of itself: its STAC item, its history, where it came from."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from skerry import __version__
+from skerry.core.time import format_time, utc_now
+from skerry.processors.registry import Processor
+
+EXTENSIONS = {
+    "processing": "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
+    "sat": "https://stac-extensions.github.io/sat/v1.1.0/schema.json",
+    "proj": "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+}
+CARRIED = (
+    "platform", "constellation", "instruments", "mission", "sat:orbit_state",
+    "sat:relative_orbit", "sat:absolute_orbit",
+)  # fmt: skip
+"""Properties of the inputs that hold for the result, where all inputs agree."""
+DERIVED_LEVEL = "Level-2 Product"
+"""Level of the first entry in a history; later ones join the last level that is there."""
+
+
+def describe_result(
+    result: xr.Dataset | xr.DataTree,
+    processor: Processor,
+    parameters: Mapping[str, Any],
+    sources: Sequence[xr.DataTree],
+    *,
+    name: str,
+    auxiliary: Sequence[Mapping[str, Any]] = (),
+) -> xr.DataTree:
+    """Make a product of a processor's result.
+
+    Parameters
+    ----------
+    result
+        One dataset, which becomes ``/measurements``, or a tree, which keeps its groups.
+    processor, parameters
+        What made it; all parameters, defaults included.
+    sources
+        What it was made from.
+    name
+        The product's name: the id of its item.
+    auxiliary
+        Records of the auxiliary files used.
+
+    Returns
+    -------
+    xarray.DataTree
+        With ``title``, ``stac_discovery``, ``other_metadata`` and ``processing_history``.
+    """
+    if isinstance(result, xr.DataTree):
+        tree = result.copy()
+    else:
+        tree = xr.DataTree.from_dict({"/measurements": result})
+    tree.name = name
+    simulated = any(_is_simulated(one) for one in sources)
+    title = processor.summary.rstrip(".")
+    tree.attrs = {
+        **tree.attrs,
+        "title": f"Simulated: {title}" if simulated else title,
+        "stac_discovery": _describe_item(processor, sources, name),
+        "other_metadata": {"simulated": simulated, "missing": [], "healed": []},
+        "processing_history": _extend_history(processor, parameters, sources, name, auxiliary),
+    }
+    return tree
+
+
+def link_sources(tree: xr.DataTree, places: Sequence[str], output: Path) -> None:
+    """Add ``derived_from`` links to the item, relative to where the product is written."""
+    tree.attrs["stac_discovery"]["links"] = [
+        {"rel": "derived_from", "href": _make_href(one, output)} for one in places
+    ]
+
+
+def _make_href(place: str, output: Path) -> str:
+    if "://" in place:
+        return place.partition("?")[0]  # signatures and keys stand behind the question mark
+    return Path(os.path.relpath(Path(place).absolute(), output.absolute().parent)).as_posix()
+
+
+def _is_simulated(tree: xr.DataTree) -> bool:
+    return bool((tree.attrs.get("other_metadata") or {}).get("simulated"))
+
+
+def _describe_item(
+    processor: Processor, sources: Sequence[xr.DataTree], name: str
+) -> dict[str, Any]:
+    items = [dict(one.attrs.get("stac_discovery") or {}) for one in sources]
+    known = [dict(one.get("properties") or {}) for one in items]
+    properties: dict[str, Any] = {
+        **_carry(known),
+        **_describe_time(known),
+        "created": format_time(utc_now()),
+        "processing:lineage": f"{processor.summary} {processor.citation}".strip(),
+        "processing:software": {"skerry": __version__, processor.name: processor.version},
+        "processing:datetime": format_time(utc_now()),
+    }
+    used = {key.partition(":")[0] for key in properties if ":" in key}
+    return {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "stac_extensions": [EXTENSIONS[one] for one in sorted(used) if one in EXTENSIONS],
+        "id": name,
+        **_describe_place(items),
+        "properties": properties,
+        "links": [],
+        "assets": {},
+    }
+
+
+def _carry(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the properties in which all sources agree."""
+    first = known[0] if known else {}
+    return {
+        key: first[key]
+        for key in CARRIED
+        if key in first and all(one.get(key) == first[key] for one in known)
+    }
+
+
+def _describe_time(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the data time: that of the latest source, with the period of all of them."""
+    moments = sorted(str(one["datetime"]) for one in known if one.get("datetime"))
+    starts = [str(one.get("start_datetime") or one.get("datetime") or "") for one in known]
+    ends = [str(one.get("end_datetime") or one.get("datetime") or "") for one in known]
+    said: dict[str, Any] = {"datetime": moments[-1] if moments else None}
+    if all(starts) and all(ends) and known:
+        said |= {"start_datetime": min(starts), "end_datetime": max(ends)}
+    return said
+
+
+def _describe_place(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the geometry of all sources and the box around it."""
+    from shapely.geometry import mapping, shape
+    from shapely.ops import unary_union
+
+    shapes = [shape(one["geometry"]) for one in items if one.get("geometry")]
+    if not shapes:
+        return {"geometry": None}
+    union = shapes[0] if len(shapes) == 1 else unary_union(shapes)
+    geometry = json.loads(json.dumps(mapping(union)))  # tuples become lists
+    return {"geometry": geometry, "bbox": list(union.bounds)}
+
+
+def _extend_history(
+    processor: Processor,
+    parameters: Mapping[str, Any],
+    sources: Sequence[xr.DataTree],
+    name: str,
+    auxiliary: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return the first source's history with one entry more.
+
+    The entry has the fields of EOPF's processing histories: texts, lists and objects only.
+    """
+    before = dict(sources[0].attrs.get("processing_history") or {}) if sources else {}
+    level = next(reversed(before), DERIVED_LEVEL)
+    entry = {
+        "processor": processor.name,
+        "version": processor.version,
+        "facility": "Skerry",
+        "time": utc_now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "inputs": [str(one.name) for one in sources],
+        "outputs": [name],
+        "adfs": [
+            f"{Path(str(one['folder'])).name}/{file}"
+            for one in auxiliary
+            for file in one.get("files", {})
+        ],
+        "execution_parameters": {
+            key: json.dumps(value, default=str) for key, value in parameters.items()
+        },
+    }
+    return {**before, level: [*before.get(level, []), entry]}

@@ -1,0 +1,112 @@
+"""A payload's work folder: its lock, its markers of what is done, its intermediate products.
+
+::
+
+    lock                 held while a run is going on
+    markers/<task>.json  what was written, from what: there when a task is finished
+    products/<step>.zarr breakpoints
+    logs/<run>.log       one log a run
+"""
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.storage.writing import write_aside
+
+LOG_FORMAT = "%(asctime)s {run_id} %(levelname)s %(message)s"
+LOG_TIME = "%Y-%m-%dT%H:%M:%S"
+
+
+@dataclass(frozen=True)
+class WorkFolder:
+    """The folder of one payload's runs.
+
+    Attributes
+    ----------
+    root
+        The folder itself.
+    """
+
+    root: Path
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Hold the folder's lock while the block runs; the kernel lets go of it after a kill.
+
+        Raises
+        ------
+        ConflictError
+            If another run holds it; names its process.
+        InvalidInputError
+            If the folder cannot be made.
+        """
+        try:
+            for one in ("markers", "products", "logs"):
+                (self.root / one).mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise InvalidInputError(
+                f"The work folder {self.root} cannot be made: {error.strerror}.",
+                remedy="Name another with the payload's key 'work'.",
+            ) from None
+        try:
+            self._lock(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 32).decode() or "unknown"
+            raise ConflictError(
+                f"A run of this payload is going on in {self.root}: process {holder}.",
+                remedy="Wait for its end, or give the payload another 'work' folder.",
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+
+    def product(self, step: str) -> Path:
+        """Return where a breakpoint's product stands."""
+        return self.root / "products" / f"{step}.zarr"
+
+    @contextmanager
+    def keep_log(self, run_id: str) -> Iterator[None]:
+        """Write what the block logs into ``logs/<run>.log``."""
+        handler = logging.FileHandler(self.root / "logs" / f"{run_id}.log", encoding="utf-8")
+        handler.setFormatter(logging.Formatter(LOG_FORMAT.format(run_id=run_id), LOG_TIME))
+        handler.setLevel(logging.INFO)
+        logger = logging.getLogger("skerry")
+        before = logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            handler.close()
+            logger.setLevel(before)
+
+    def read_marker(self, task: str) -> dict[str, Any] | None:
+        """Return a task's marker, or None if there is none that can be read."""
+        try:
+            marker = json.loads(self._marker(task).read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return marker if isinstance(marker, dict) else None
+
+    def write_marker(self, task: str, marker: dict[str, Any]) -> None:
+        """Write a task's marker, whole or not at all."""
+        write_aside(self._marker(task), json.dumps(marker, indent=2))
+
+    def _marker(self, task: str) -> Path:
+        return self.root / "markers" / f"{task}.json"
