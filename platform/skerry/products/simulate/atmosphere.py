@@ -1,0 +1,270 @@
+"""The atmosphere between sensor and ground in the solar range: a forward model for simulations.
+
+Reflectance at the top of the atmosphere over a surface of reflectance ``rho`` in surroundings of
+mean reflectance ``env`` (Tanre et al. 1981, Applied Optics 20, 3676; Vermote et al. 1997, IEEE
+TGRS 35, 675, equations 2 and 5)::
+
+    rho_toa = t_gas (rho_path + t_sun (t_direct rho + t_diffuse env) / (1 - s env)) + clouds, glint
+
+with single scattering for the path. Everything is a function of wavelength, so that any sensor of
+this range can use it. Not modelled: polarisation, multiple scattering beyond the fluxes above,
+the sphericity of the Earth (sun or view beyond 75 degrees), absorption lines.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Field = npt.NDArray[np.float32]
+Number = npt.ArrayLike
+
+STANDARD_PRESSURE_HPA = 1013.25
+ASYMMETRY = 0.72
+"""Henyey-Greenstein asymmetry of the aerosol: a maritime one at medium humidity."""
+SINGLE_SCATTERING_ALBEDO = 0.97
+CLOUD_ASYMMETRY = 0.85
+"""Of water droplets (Hansen and Travis 1974, Space Science Reviews 16, 527)."""
+FRESNEL_INDEX = 1.34
+"""Refractive index of sea water in the visible."""
+OZONE_TABLE_NM = (400, 443, 490, 510, 560, 600, 620, 665, 709, 754, 779, 865, 1000)
+OZONE_TABLE = (0.0, 0.0032, 0.0213, 0.041, 0.104, 0.125, 0.109, 0.0505, 0.0197, 0.0096, 0.0077,
+               0.0022, 0.0)  # fmt: skip
+"""Absorption of ozone per atm cm: the Chappuis band, rounded from Anderson et al. (1993,
+Geophysical Research Letters 20, 1579)."""
+
+
+@dataclass(frozen=True)
+class Air:
+    """The state of the atmosphere.
+
+    Attributes
+    ----------
+    aerosol_550
+        Aerosol optical thickness at 550 nm.
+    angstrom
+        Its Angstrom exponent.
+    ozone_du
+        Total column of ozone, Dobson units.
+    water_cm
+        Total column of water vapour, cm (10 kg m-2).
+    pressure_hpa
+        At the surface.
+    """
+
+    aerosol_550: float = 0.12
+    angstrom: float = 1.2
+    ozone_du: float = 330.0
+    water_cm: float = 1.5
+    pressure_hpa: float = STANDARD_PRESSURE_HPA
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Directions of sun and sensor as seen from the ground, degrees, numbers or arrays."""
+
+    sun_zenith: Number
+    sun_azimuth: Number
+    view_zenith: Number
+    view_azimuth: Number
+
+    @property
+    def sun_cosine(self) -> Field:
+        """Cosine of the sun's zenith angle, at least 0.05."""
+        return _cosine(self.sun_zenith)
+
+    @property
+    def view_cosine(self) -> Field:
+        """Cosine of the view zenith angle, at least 0.05."""
+        return _cosine(self.view_zenith)
+
+    @property
+    def relative_azimuth(self) -> Field:
+        """View azimuth less sun azimuth, radians."""
+        difference = np.asarray(self.view_azimuth) - np.asarray(self.sun_azimuth)
+        return np.asarray(np.radians(difference), np.float32)
+
+    @property
+    def scattering_cosine(self) -> Field:
+        """Cosine of the angle by which light turns from the sun's beam to the sensor."""
+        sines = np.sin(np.radians(self.sun_zenith)) * np.sin(np.radians(self.view_zenith))
+        return np.asarray(
+            -self.sun_cosine * self.view_cosine - sines * np.cos(self.relative_azimuth), np.float32
+        )
+
+
+def _cosine(zenith: Number) -> Field:
+    cosine = np.cos(np.radians(np.asarray(zenith, np.float32)))
+    return np.asarray(np.maximum(cosine, 0.05), np.float32)
+
+
+def rayleigh_thickness(wavelength_nm: float, pressure_hpa: float) -> float:
+    """Return the optical thickness of air molecules (Hansen and Travis 1974, equation 2.30)."""
+    inverse = (1000.0 / wavelength_nm) ** 2
+    thickness = 0.008569 * inverse**2 * (1 + 0.0113 * inverse + 0.00013 * inverse**2)
+    return thickness * pressure_hpa / STANDARD_PRESSURE_HPA
+
+
+def aerosol_thickness(wavelength_nm: float, air: Air) -> float:
+    """Return the aerosol's optical thickness (Angstrom's law)."""
+    return float(air.aerosol_550 * (wavelength_nm / 550.0) ** -air.angstrom)
+
+
+def path_reflectance(wavelength_nm: float, air: Air, geometry: Geometry) -> Field:
+    """Return the reflectance of air and aerosol above a black surface, by single scattering.
+
+    ``P tau_s (1 - exp(-tau m)) / (4 tau m mu_s mu_v)`` with ``m = 1 / mu_s + 1 / mu_v``
+    (Liou 2002, An Introduction to Atmospheric Radiation, equation 7.2.13, for two scatterers).
+    """
+    molecules = rayleigh_thickness(wavelength_nm, air.pressure_hpa)
+    aerosol = aerosol_thickness(wavelength_nm, air)
+    turn = geometry.scattering_cosine
+    phased = 0.75 * (1 + turn**2) * molecules
+    phased += SINGLE_SCATTERING_ALBEDO * aerosol * _henyey_greenstein(turn)
+    sun, view = geometry.sun_cosine, geometry.view_cosine
+    masses = 1 / sun + 1 / view
+    total = molecules + aerosol
+    escaped = (1 - np.exp(-total * masses)) / (total * masses)
+    return np.asarray(phased * escaped / (4 * sun * view), np.float32)
+
+
+def _henyey_greenstein(turn: Field) -> Field:
+    """Return the phase function (Henyey and Greenstein 1941, Astrophysical Journal 93, 70)."""
+    g = ASYMMETRY
+    return np.asarray((1 - g**2) / (1 + g**2 - 2 * g * turn) ** 1.5, np.float32)
+
+
+def direct_transmittance(wavelength_nm: float, air: Air, cosine: Field) -> Field:
+    """Return the part of a beam that air and aerosol neither scatter nor absorb."""
+    total = rayleigh_thickness(wavelength_nm, air.pressure_hpa)
+    total += aerosol_thickness(wavelength_nm, air)
+    return np.asarray(np.exp(-total / cosine), np.float32)
+
+
+def total_transmittance(wavelength_nm: float, air: Air, cosine: Field) -> Field:
+    """Return direct and diffuse transmittance: what is scattered forward arrives too.
+
+    ``exp(-(tau_r / 2 + (1 - w F) tau_a) / mu)`` (Gordon et al. 1983, Applied Optics 22, 20,
+    equation 8), with the forward fraction ``F = (1 + g) / 2``.
+    """
+    molecules = rayleigh_thickness(wavelength_nm, air.pressure_hpa)
+    aerosol = aerosol_thickness(wavelength_nm, air)
+    lost = 1 - SINGLE_SCATTERING_ALBEDO * (1 + ASYMMETRY) / 2
+    return np.asarray(np.exp(-(molecules / 2 + lost * aerosol) / cosine), np.float32)
+
+
+def spherical_albedo(wavelength_nm: float, air: Air) -> float:
+    """Return how much of the ground's light the atmosphere sends back down.
+
+    Molecules exactly, ``(3 t - E3(t) (4 + 2 t) + 2 exp(-t)) / (4 + 3 t)`` (Vermote et al. 1997,
+    6S user guide, CSALBR); aerosol by its backward fraction.
+    """
+    t = rayleigh_thickness(wavelength_nm, air.pressure_hpa)
+    molecules = (3 * t - _exponential_integral(t) * (4 + 2 * t) + 2 * np.exp(-t)) / (4 + 3 * t)
+    aerosol = aerosol_thickness(wavelength_nm, air) * SINGLE_SCATTERING_ALBEDO
+    return float(molecules + (1 - ASYMMETRY) / 2 * aerosol)
+
+
+def _exponential_integral(t: float) -> float:
+    """Return E3(t), the integral of mu exp(-t / mu) for mu from 0 to 1, by Gauss's formula."""
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    mu = (nodes + 1) / 2
+    return float(np.sum(weights / 2 * mu * np.exp(-t / mu)))
+
+
+def ozone_transmittance(wavelength_nm: float, air: Air, geometry: Geometry) -> Field:
+    """Return the transmittance of ozone on both ways."""
+    absorption = float(np.interp(wavelength_nm, OZONE_TABLE_NM, OZONE_TABLE, 0.0, 0.0))
+    masses = 1 / geometry.sun_cosine + 1 / geometry.view_cosine
+    return np.asarray(np.exp(-absorption * air.ozone_du / 1000 * masses), np.float32)
+
+
+def vapour_transmittance(coefficient: float, air: Air, geometry: Geometry) -> Field:
+    """Return the transmittance of water vapour on both ways, ``exp(-k (w m)^0.6)``.
+
+    The power law between the linear and the square root regime of a band of lines (Rahman and
+    Dedieu 1994, SMAC, International Journal of Remote Sensing 15, 123, use such a law).
+
+    Parameters
+    ----------
+    coefficient
+        k of the band.
+    air
+        For the column of water vapour.
+    geometry
+        For the air mass.
+    """
+    masses = 1 / geometry.sun_cosine + 1 / geometry.view_cosine
+    return np.asarray(np.exp(-coefficient * (air.water_cm * masses) ** 0.6), np.float32)
+
+
+def glint_reflectance(geometry: Geometry, wind_speed: Number) -> Field:
+    """Return the sun's glitter on a sea roughened by wind.
+
+    Cox and Munk (1954, Journal of the Optical Society of America 44, 838): slopes are normally
+    distributed with variance 0.003 + 0.00512 W in all directions.
+    """
+    sun, view = geometry.sun_cosine, geometry.view_cosine
+    variance = 0.003 + 0.00512 * np.asarray(wind_speed, np.float32)
+    twice = np.clip(-geometry.scattering_cosine, -1, 1)  # cosine of twice the incidence angle
+    incidence = np.sqrt((1 + twice) / 2)
+    tilt = np.clip((sun + view) / (2 * incidence), 0.05, 1)
+    density = np.exp(-(1 / tilt**2 - 1) / variance) / (np.pi * variance)
+    mirrored = fresnel_reflectance(incidence)
+    return np.asarray(np.pi * mirrored * density / (4 * sun * view * tilt**4), np.float32)
+
+
+def fresnel_reflectance(cosine: Field) -> Field:
+    """Return the unpolarised reflectance of water for light coming in at this angle."""
+    inside = np.sqrt(1 - (1 - cosine**2) / FRESNEL_INDEX**2)
+    across = (cosine - FRESNEL_INDEX * inside) / (cosine + FRESNEL_INDEX * inside)
+    along = (inside - FRESNEL_INDEX * cosine) / (inside + FRESNEL_INDEX * cosine)
+    return np.asarray((across**2 + along**2) / 2, np.float32)
+
+
+def cloud_reflectance(optical_thickness: Number) -> Field:
+    """Return the reflectance of a water cloud without absorption, ``t' / (2 + t')``.
+
+    Two streams, ``t' = (1 - g) t`` (Bohren 1987, American Journal of Physics 55, 524).
+    """
+    scaled = (1 - CLOUD_ASYMMETRY) * np.asarray(optical_thickness, np.float32)
+    return np.asarray(scaled / (2 + scaled), np.float32)
+
+
+def blur_surroundings(field: Field, pixel_m: float, scale_m: float = 1000.0) -> Field:
+    """Return the mean of a field's surroundings, weighted by ``exp(-distance / scale)``.
+
+    The shape of the environment function of molecules and aerosol together (Santer and
+    Schmechtig 2000, Applied Optics 39, 361). The field is mirrored at its edges.
+
+    Parameters
+    ----------
+    field
+        ``(y, x)``.
+    pixel_m
+        Size of its pixels.
+    scale_m
+        Distance over which the weight falls to 1 / e.
+    """
+    reach = min(int(np.ceil(4 * scale_m / pixel_m)), min(field.shape) - 1)
+    if reach < 1:
+        return field
+    padded = np.pad(field, reach, mode="symmetric")
+    rows, columns = (np.minimum(np.arange(n), n - np.arange(n)) for n in padded.shape)
+    distance = np.hypot(rows[:, None], columns[None, :]) * pixel_m
+    kernel = np.where(distance <= reach * pixel_m, np.exp(-distance / scale_m), 0.0)
+    kernel /= kernel.sum()
+    blurred = np.fft.irfft2(np.fft.rfft2(padded) * np.fft.rfft2(kernel), padded.shape)
+    return np.asarray(blurred[reach:-reach, reach:-reach], np.float32)
+
+
+def sensor_noise(
+    reflectance: Field, reference: float, ratio: float, generator: np.random.Generator
+) -> Field:
+    """Return noise of zero mean: standard deviation ``reference / ratio`` at `reference`.
+
+    Photon noise: it grows with the square root of the signal.
+    """
+    amplitude = np.sqrt(np.clip(reflectance, 0, None) * reference) / ratio
+    noise = amplitude * generator.standard_normal(reflectance.shape, np.float32)
+    return np.asarray(noise, np.float32)
