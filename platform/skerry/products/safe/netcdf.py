@@ -219,11 +219,12 @@ def _describe(
     named = {key: one for key, one in header.attrs.items() if key not in _PACKING}
     attrs = {**named, **kind.attrs, **{key: named[key] for key in _FROM_FILE if key in named}}
     encoding: dict[str, Any] = {"dtype": header.dtype.name}
-    if packing.scale is not None or packing.offset is not None:
+    if packing.dtype.kind == "f" and (header.dtype.kind != "f" or packing.scale is not None):
         encoding["scale_factor"] = 1.0 if packing.scale is None else packing.scale
         encoding["add_offset"] = packing.offset or 0.0
-    if packing.fills:
-        encoding["_FillValue"] = packing.fills[0]
+    fill = packing.fills[0] if packing.fills else header.attrs.get("_FillValue")
+    if fill is not None:
+        encoding["_FillValue"] = fill
     if packing.since:
         attrs.pop("units", None)
         encoding["units"] = packing.since
@@ -340,9 +341,12 @@ def read_scalar(product: "SafeProduct", pattern: str, source: str) -> Any:
 def write_scalar(folder: "SafeFolder", file: str, source: str, value: float | str) -> None:
     """Write one number or text as a variable without dimensions, adding to a file that is there."""
     import h5netcdf
+    import h5py
 
     path = folder.root / folder.names.get(file, file)
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5netcdf.File(path, "a") as sink:
         if source not in sink.variables:
-            sink.create_variable(source, (), data=np.asarray(value))
+            dtype = h5py.string_dtype() if isinstance(value, str) else np.asarray(value).dtype
+            stored = np.asarray(value, object if isinstance(value, str) else dtype)
+            sink.create_variable(source, (), dtype, data=stored)
