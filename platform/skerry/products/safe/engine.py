@@ -192,7 +192,7 @@ def assemble(files: ProductFiles, mapping: Mapping) -> xr.DataTree:
         data = load_format(group.format).read(product, group)
         if data.variables:
             known = datasets.get(group.path)
-            datasets[group.path] = data if known is None else _join(known, data)
+            datasets[group.path] = data if known is None else _join(product, group, known, data)
     if not any("measurements" in path and data.data_vars for path, data in datasets.items()):
         raise InvalidInputError(
             f"{files.path} has metadata but not one measurement of a {mapping.title} product.",
@@ -218,9 +218,16 @@ def _unfold_members(product: SafeProduct) -> tuple[SafeProduct, dict[str, dict[s
     return replace(product, mapping=unfold(product.mapping, members)), attributes
 
 
-def _join(known: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
+def _join(product: SafeProduct, group: Group, known: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     """Join the parts of one group; never by comparing values, which would read them."""
-    return known.merge(data, compat="override", join="exact", combine_attrs="override")
+    try:
+        return known.merge(data, compat="override", join="exact", combine_attrs="override")
+    except ValueError as error:
+        raise InvalidInputError(
+            f"The files of {group.path} in {product.files.path} are of different sizes: "
+            f"{dict(known.sizes)} and, in {group.file}, {dict(data.sizes)}.",
+            remedy="Fetch the product again from its provider.",
+        ) from error
 
 
 def _complete(
@@ -315,10 +322,10 @@ def _fill(
         module: Any = load_format(mapping.members.format)
         mapping = unfold(mapping, module.members_of_tree(tree))
         folder = replace(folder, mapping=mapping)
+    known = set(tree.groups)
     for number, group in enumerate(mapping.groups):
-        node = tree.get(group.path)
-        if isinstance(node, xr.DataTree):
-            data = node.to_dataset(inherit=False)
+        if f"/{group.path}" in known:
+            data = tree[group.path].to_dataset(inherit=False)
             present = [name for name in group.variables if name in data.variables]
             if present:
                 load_format(group.format).write(folder, group, _select(data, present))

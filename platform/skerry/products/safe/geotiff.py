@@ -1,0 +1,125 @@
+"""GeoTIFF files: a cheap check at opening, and windows read lazily through GDAL.
+
+Source: TIFF 6.0 (strips and tiles, by offset and byte count), as GDAL shows it.
+"""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.safe.engine import SafeFolder, SafeProduct
+from skerry.products.safe.files import ProductFiles
+from skerry.products.safe.jp2 import RasterWindows
+from skerry.products.safe.mapping import Group, Kind
+
+CHUNK = (2048, 4096)
+"""Rows and columns computed at once, and stored together when written again."""
+
+
+def read(product: SafeProduct, group: Group) -> xr.Dataset:
+    """Read the rasters of a group, lazily; see `engine`."""
+    found = {}
+    for name, variable in group.variables.items():
+        pattern = (variable.file or group.file).replace("{source}", variable.source)
+        file = product.files.find(pattern)
+        if file is None:
+            if not group.optional:
+                product.missing.append(f"{group.path}/{name}")
+            continue
+        kind = product.mapping.kind_of(group, variable)
+        found[name] = open_raster(product.files, file, kind)
+    return xr.Dataset(found)
+
+
+def open_raster(files: ProductFiles, name: str, kind: Kind) -> xr.Variable:
+    """Return a file's only band as a lazy variable of its own number type.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no GeoTIFF, is shorter than it says, or holds other numbers than `kind` says.
+    """
+    import dask.array as da
+
+    height, width = check_geotiff(files, name, kind.dtype)
+    label = f"{name} in {files.path}"
+    chunk = (min(CHUNK[0], height), min(CHUNK[1], width))
+    windows = RasterWindows(
+        path=files.raster_path(name), label=label, shape=(height, width),
+        dtype=np.dtype(kind.dtype), bands=1, pack_bits=False, driver="GTiff",
+    )  # fmt: skip
+    # The name makes no hash of the file: it must be as lazy as the array.
+    data = da.from_array(windows, chunks=chunk, name=f"{label}-{files.sizes[name]}", asarray=False)
+    return xr.Variable(
+        kind.dims, data, dict(kind.attrs), {"dtype": np.dtype(kind.dtype), "chunks": chunk}
+    )
+
+
+def check_geotiff(files: ProductFiles, name: str, dtype: str) -> tuple[int, int]:
+    """Read a GeoTIFF's header and check that its last block is there, without decoding.
+
+    Returns
+    -------
+    tuple
+        Height and width in pixels.
+    """
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    label = f"{name} in {files.path}"
+    try:
+        with expect_no_transform(), rasterio.open(files.raster_path(name), driver="GTiff") as source:
+            end = _find_end(source)
+            height, width, held = source.height, source.width, (source.count, source.dtypes[0])
+    except (RasterioError, OSError) as error:
+        raise _damaged(label, str(error)) from error
+    if held != (1, dtype):
+        raise _damaged(label, f"it has {held[0]} bands of {held[1]} instead of one of {dtype}")
+    if end > files.sizes[name]:
+        raise _damaged(label, f"it should have {end} bytes and has {files.sizes[name]}")
+    return height, width
+
+
+def _find_end(source: Any) -> int:
+    """Return the first byte behind the last block (0 if that block is not stored)."""
+    rows, columns = source.block_shapes[0]
+    block = f"{(source.width - 1) // columns}_{(source.height - 1) // rows}"
+    offset, size = (
+        source.get_tag_item(f"BLOCK_{what}_{block}", ns="TIFF", bidx=1)
+        for what in ("OFFSET", "SIZE")
+    )
+    return int(offset) + int(size) if offset and size else 0
+
+
+def expect_no_transform() -> Any:
+    """Return a context in which an image without a transform is no warning."""
+    import warnings
+
+    from rasterio.errors import NotGeoreferencedWarning
+
+    return warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning)
+
+
+def _damaged(label: str, why: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{label} is damaged: {why}.", remedy="Fetch the product again from its provider."
+    )
+
+
+def write(folder: SafeFolder, group: Group, data: xr.Dataset) -> None:
+    """Write a group's rasters, one band a file, without georeference; see `engine`."""
+    import rasterio
+
+    for name, variable in group.variables.items():
+        if name not in data:
+            continue
+        path = folder.place(variable.file or group.file, variable.source)
+        kind = folder.mapping.kind_of(group, variable)
+        values = data[name]
+        with expect_no_transform(), rasterio.open(
+            path, "w", driver="GTiff", count=1, dtype=kind.dtype,
+            height=values.shape[0], width=values.shape[1],
+        ) as sink:  # fmt: skip
+            sink.write(values.to_numpy().astype(kind.dtype), 1)
