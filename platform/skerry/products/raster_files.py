@@ -1,5 +1,6 @@
 """Raster files that GDAL opens: on this machine, in zip archives, behind addresses."""
 
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,12 +22,15 @@ class RasterFile:
     label
         What to call it in messages.
     remote
-        Where it is, if it is behind an address.
+        Where it is, or the zip archive that holds it, if it is behind an address.
+    member
+        Its name in the archive behind an address.
     """
 
     path: str
     label: str
     remote: RemotePath | None = None
+    member: str = ""
 
     @contextmanager
     def open(self, driver: str | None = None) -> Iterator[Any]:
@@ -52,7 +56,7 @@ class RasterFile:
             with (
                 rasterio.Env(GDAL_NUM_THREADS="1", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
                 rasterio.open(
-                    self.path, driver=driver, opener=_Opener(self.path, self.remote, failures)
+                    self.path, driver=driver, opener=_Opener(self, self.remote, failures)
                 ) as source,
             ):
                 yield source
@@ -70,21 +74,30 @@ class RasterFile:
 class _Opener:
     """Gives GDAL readers of one file, which share what was read, and of no other."""
 
-    def __init__(self, path: str, place: RemotePath, failures: list[SkerryError]) -> None:
-        self.path = path
+    def __init__(self, file: RasterFile, place: RemotePath, failures: list[SkerryError]) -> None:
+        self.file = file
         self.first = RemoteReader(place)
         self.failures = failures
 
     def __call__(self, path: str, mode: str = "rb") -> IO[bytes]:
-        if path != self.path or mode not in ("r", "rb"):
+        if path != self.file.path or mode not in ("r", "rb"):
             raise FileNotFoundError(path)
-        return _Watched(self.first.fork(), self.failures)  # type: ignore[return-value]
+        reader: Any = self.first.fork()
+        if self.file.member:
+            reader = open_member(reader, self.file.member)
+        return _Watched(reader, self.failures)  # type: ignore[return-value]
+
+
+def open_member(archive: IO[bytes] | RemoteReader, name: str) -> IO[bytes]:
+    """Open a member of a zip archive for reading; it can seek, cheaply if it is not deflated."""
+    with zipfile.ZipFile(archive) as listing:
+        return listing.open(name)
 
 
 class _Watched:
     """A reader that notes why reading failed: GDAL drops what Python raises."""
 
-    def __init__(self, reader: RemoteReader, failures: list[SkerryError]) -> None:
+    def __init__(self, reader: Any, failures: list[SkerryError]) -> None:
         self.reader = reader
         self.failures = failures
 
@@ -97,18 +110,18 @@ class _Watched:
     def read(self, size: int = -1) -> bytes:
         """Read, or note why not and give nothing."""
         try:
-            return self.reader.read(size)
+            return bytes(self.reader.read(size))
         except SkerryError as error:
             self.failures.append(error)
             return b""
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move to a position."""
-        return self.reader.seek(offset, whence)
+        return int(self.reader.seek(offset, whence))
 
     def tell(self) -> int:
         """Return the position."""
-        return self.reader.tell()
+        return int(self.reader.tell())
 
     def close(self) -> None:
         """Leave the reader to the file that shares it."""

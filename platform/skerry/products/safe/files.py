@@ -1,4 +1,4 @@
-"""A product's files, in a folder or in a zip archive, never unpacked."""
+"""A product's files, in a folder or a zip archive, here or behind an address, never unpacked."""
 
 import fnmatch
 import stat
@@ -9,6 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.raster_files import RasterFile, open_member
+from skerry.storage.remote import RemotePath, RemoteReader
 
 MAX_ARCHIVE_BYTES = 32 * 2**30
 """Largest sum of unpacked sizes taken from an archive (a full Sentinel-2 L2A has 1 to 2 GiB)."""
@@ -26,7 +28,7 @@ class ProductFiles:
     Attributes
     ----------
     path
-        The folder or the archive, absolute.
+        The folder or the archive: absolute, or behind an address.
     prefix
         Folder inside the archive in which the product's root lies; empty for a folder.
     sizes
@@ -35,7 +37,7 @@ class ProductFiles:
         Whether `path` is a zip archive.
     """
 
-    path: Path
+    path: Path | RemotePath
     prefix: str
     sizes: dict[str, int]
     archived: bool
@@ -51,18 +53,30 @@ class ProductFiles:
                 return name
         return None
 
-    def raster_path(self, name: str) -> str:
-        """Return the path by which GDAL opens a member."""
+    def raster(self, name: str) -> RasterFile:
+        """Return a member as a raster file, to be opened with GDAL."""
+        label, full = f"{name} in {self.path}", f"{self.prefix}{name}"
+        if isinstance(self.path, RemotePath):
+            remote = self.path if self.archived else self.path / full
+            return RasterFile(Path(name).name, label, remote, full if self.archived else "")
         if self.archived:
-            return f"/vsizip/{{{self.path}}}/{self.prefix}{name}"
-        return str(self.path / name)
+            return RasterFile(f"/vsizip/{{{self.path}}}/{full}", label)
+        return RasterFile(str(self.path / full), label)
 
     def open(self, name: str) -> IO[bytes]:
         """Open a member for reading bytes; it can seek."""
+        full = f"{self.prefix}{name}"
         if not self.archived:
-            return (self.path / name).open("rb")
-        with zipfile.ZipFile(self.path) as archive:
-            return archive.open(f"{self.prefix}{name}")
+            place = self.path / full
+            return place.open("rb") if isinstance(place, Path) else place.open()  # type: ignore[return-value]
+        archive = self.path.open() if isinstance(self.path, RemotePath) else self.path.open("rb")
+        return open_member(archive, full)
+
+    def changed_ns(self, name: str) -> int:
+        """Return when a member was changed last, in nanoseconds; 0 behind an address."""
+        if isinstance(self.path, RemotePath):
+            return 0
+        return (self.path if self.archived else self.path / name).stat().st_mtime_ns
 
     def read_document(self, name: str) -> bytes:
         """Read a metadata document whole.
@@ -97,8 +111,13 @@ def list_folder(root: Path) -> ProductFiles:
     return ProductFiles(root.absolute(), "", sizes, archived=False)
 
 
-def list_archive(path: Path, *, max_bytes: int = MAX_ARCHIVE_BYTES) -> zipfile.ZipFile:
-    """Open a zip archive after checking every member's name, type and size.
+def list_archive(
+    path: Path | RemotePath,
+    *,
+    max_bytes: int = MAX_ARCHIVE_BYTES,
+    stream: RemoteReader | None = None,
+) -> zipfile.ZipFile:
+    """Open a zip archive (from `stream`, if given) after checking each member's name and size.
 
     Raises
     ------
@@ -107,7 +126,7 @@ def list_archive(path: Path, *, max_bytes: int = MAX_ARCHIVE_BYTES) -> zipfile.Z
         `max_bytes` or `MAX_ARCHIVE_RATIO`.
     """
     try:
-        archive = zipfile.ZipFile(path)
+        archive = zipfile.ZipFile(path if stream is None else stream)  # type: ignore[arg-type]
     except (zipfile.BadZipFile, OSError) as error:
         raise InvalidInputError(
             f"{path} is no readable zip archive: {error}.",
@@ -121,7 +140,7 @@ def list_archive(path: Path, *, max_bytes: int = MAX_ARCHIVE_BYTES) -> zipfile.Z
     return archive
 
 
-def _check_members(path: Path, members: list[zipfile.ZipInfo], max_bytes: int) -> None:
+def _check_members(path: object, members: list[zipfile.ZipInfo], max_bytes: int) -> None:
     if len(members) > MAX_ARCHIVE_MEMBERS:
         raise _refuse(path, f"has {len(members)} members, more than {MAX_ARCHIVE_MEMBERS}")
     total = sum(one.file_size for one in members)
@@ -140,37 +159,43 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], max_bytes: int) -
             raise _refuse(path, f"has the member {one.filename!r}, which inflates {ratio:.0f} fold")
 
 
-def _refuse(path: Path, what: str) -> InvalidInputError:
+def _refuse(path: object, what: str) -> InvalidInputError:
     return InvalidInputError(
         f"The archive {path} {what}.",
         remedy="Use the archive as its provider made it, or unpack it and give the folder.",
     )
 
 
-def find_root(path: Path, document: str) -> ProductFiles | None:
+def find_root(path: Path | ProductFiles, document: str) -> ProductFiles | None:
     """Find the product root: where `document` stands, at `path` itself or one folder below.
 
     Parameters
     ----------
     path
-        A folder or a zip archive.
+        A folder or a zip archive, or the files listed behind an address.
     document
         File name that marks the root, such as ``MTD_MSIL2A.xml``.
     """
-    if path.is_dir():
+    if isinstance(path, Path) and path.is_dir():
         candidates = [path, *sorted(one for one in path.iterdir() if one.is_dir())]
         return next((list_folder(one) for one in candidates if (one / document).is_file()), None)
-    with list_archive(path) as archive:
-        members = [one for one in archive.infolist() if not one.is_dir()]
-    prefix = _find_prefix((one.filename for one in members), document)
+    files = _list_members(path) if isinstance(path, Path) else path
+    prefix = _find_prefix(files.sizes, document)
     if prefix is None:
         return None
     sizes = {
-        one.filename.removeprefix(prefix): one.file_size
-        for one in members
-        if one.filename.startswith(prefix)
+        name.removeprefix(prefix): size
+        for name, size in files.sizes.items()
+        if name.startswith(prefix)
     }
-    return ProductFiles(path.absolute(), prefix, sizes, archived=True)
+    return ProductFiles(files.path, prefix, sizes, files.archived)
+
+
+def _list_members(path: Path) -> ProductFiles:
+    with list_archive(path) as archive:
+        members = [one for one in archive.infolist() if not one.is_dir()]
+    sizes = {one.filename: one.file_size for one in members}
+    return ProductFiles(path.absolute(), "", sizes, archived=True)
 
 
 def _find_prefix(names: Iterable[str], document: str) -> str | None:

@@ -47,7 +47,7 @@ def open_raster(files: ProductFiles, name: str, kind: Kind) -> xr.Variable:
     label = f"{name} in {files.path}"
     chunk = (min(CHUNK[0], height), min(CHUNK[1], width))
     windows = RasterWindows(
-        path=files.raster_path(name), label=label, shape=(height, width),
+        file=files.raster(name), shape=(height, width),
         dtype=np.dtype(kind.dtype), bands=1, pack_bits=False, driver="GTiff",
     )  # fmt: skip
     # The name makes no hash of the file: it must be as lazy as the array.
@@ -65,12 +65,11 @@ def check_geotiff(files: ProductFiles, name: str, dtype: str) -> tuple[int, int]
     tuple
         Height and width in pixels.
     """
-    import rasterio
     from rasterio.errors import RasterioError
 
     label = f"{name} in {files.path}"
     try:
-        with expect_no_transform(), rasterio.open(files.raster_path(name), driver="GTiff") as source:
+        with expect_no_transform(), files.raster(name).open("GTiff") as source:
             end = _find_end(source)
             height, width, held = source.height, source.width, (source.count, source.dtypes[0])
     except (RasterioError, OSError) as error:

@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from threading import RLock
 from typing import IO, Any
 
@@ -186,8 +185,7 @@ atexit.register(_OPEN.close)
 
 def version_of(files: ProductFiles, name: str) -> str:
     """Return a token that changes when a member does: place, size and time of change."""
-    place = files.path if files.archived else files.path / name
-    changed = place.stat().st_mtime_ns if isinstance(place, Path) else 0
+    changed = files.changed_ns(name)
     return str(tokenize(str(files.path), files.prefix, name, files.sizes[name], changed))
 
 

@@ -23,6 +23,7 @@ from pyproj.exceptions import CRSError
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.grids import grid_of
+from skerry.products.raster_files import RasterFile
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.mapping import Group, Kind
 from skerry.products.safe.numbers import Packing
@@ -138,10 +139,8 @@ class RasterWindows:
 
     Attributes
     ----------
-    path
-        Path for GDAL.
-    label
-        What to call the file in messages.
+    file
+        The file.
     shape
         ``(y, x)``, or ``(band, y, x)`` when `stacked`.
     dtype
@@ -154,8 +153,7 @@ class RasterWindows:
         GDAL's name of the file's format.
     """
 
-    path: str
-    label: str
+    file: RasterFile
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     bands: int
@@ -175,8 +173,6 @@ class RasterWindows:
         InvalidInputError
             If the file cannot be decoded there.
         """
-        import rasterio
-        from rasterio.errors import RasterioError
         from rasterio.windows import Window
 
         rows, columns = (
@@ -184,16 +180,10 @@ class RasterWindows:
             for one, length in zip(key[-2:], self.shape[-2:], strict=True)
         )
         window = Window.from_slices(rows, columns)
-        try:
-            with rasterio.open(self.path, driver=self.driver) as source:
-                if self.ndim == 2:  # noqa: PLR2004 -- y, x
-                    return self._read_plane(source, window)
-                return np.asarray(source.read(window=window))[key[0]]
-        except (RasterioError, OSError) as error:
-            raise InvalidInputError(
-                f"{self.label} cannot be read: {error}.",
-                remedy="Fetch the product again from its provider.",
-            ) from error
+        with self.file.open(self.driver) as source:
+            if self.ndim == 2:  # noqa: PLR2004 -- y, x
+                return self._read_plane(source, window)
+            return np.asarray(source.read(window=window))[key[0]]
 
     def _read_plane(self, source: Any, window: Any) -> npt.NDArray[Any]:
         if not self.pack_bits:
@@ -267,8 +257,7 @@ def _read_lazily(files: ProductFiles, name: str, header: Jp2Header, kind: Kind) 
     shape = plane if len(kind.dims) == _PLANE_DIMS else (kind.bands, *plane)
     dtype = np.dtype(kind.dtype)
     windows = RasterWindows(
-        path=files.raster_path(name),
-        label=f"{name} in {files.path}",
+        file=files.raster(name),
         shape=shape,
         dtype=dtype,
         bands=kind.bands,
@@ -279,8 +268,7 @@ def _read_lazily(files: ProductFiles, name: str, header: Jp2Header, kind: Kind) 
         _window_edge(header.tile_height, header.height),
         _window_edge(header.tile_width, header.width),
     )
-    changed = files.path.stat() if files.archived else (files.path / name).stat()
-    token = tokenize(windows, files.sizes[name], changed.st_mtime_ns)
+    token = tokenize(windows, files.sizes[name], files.changed_ns(name))
     return da.from_array(  # type: ignore[no-untyped-call,no-any-return]
         windows,
         chunks=chunks,

@@ -10,13 +10,14 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.safe.engine import SUFFIXES, assemble
 from skerry.products.safe.files import ProductFiles, find_root
 from skerry.products.safe.mapping import Mapping, list_types, load_mapping
+from skerry.products.safe.remote_listing import MANIFESTS, list_remote
+from skerry.storage.remote import RemotePath
 
-MANIFESTS = ("manifest.safe", "xfdumanifest.xml")
-"""What products of the Sentinels have, of whatever type."""
 
+def find_product(place: Path | RemotePath) -> tuple[ProductFiles, Mapping] | None:
+    """Find a product (a folder or zip archive, here or behind an address) and its type.
 
-def find_product(place: Path) -> tuple[ProductFiles, Mapping] | None:
-    """Find a product at a folder or zip archive, or one folder below, and its type.
+    It may stand one folder below.
 
     Returns
     -------
@@ -29,12 +30,13 @@ def find_product(place: Path) -> tuple[ProductFiles, Mapping] | None:
         If there is a product of another type than those of the mapping files, or one whose name
         would have to say which of several types it is and does not.
     """
+    listed: Path | ProductFiles = list_remote(place) if isinstance(place, RemotePath) else place
     seen: set[str] = set()
     for document in (*(mapping.marks[0] for mapping in list_mappings()), *MANIFESTS):
         if document in seen:
             continue
         seen.add(document)
-        files = find_root(place, document)
+        files = find_root(listed, document)
         if files is not None:
             mapping = recognise(files)
             if mapping is not None:

@@ -1,0 +1,96 @@
+"""Which files a product behind an address has, asked once."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from lxml import etree
+
+from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.products.safe.files import (
+    MAX_DOCUMENT_BYTES,
+    ProductFiles,
+    list_archive,
+)
+from skerry.storage.remote import MAX_LISTED, RemotePath
+
+MANIFESTS = ("manifest.safe", "xfdumanifest.xml")
+"""XFDU manifests, which name every file of a product with its size (CCSDS 661.0-B-1, section 6)."""
+FOLDER_SUFFIXES = (".safe", ".sen3")
+
+
+def list_remote(place: RemotePath) -> ProductFiles:
+    """List a product behind an address.
+
+    An archive's members; what lies below an S3 prefix; or what the product's manifest names, as
+    HTTP has no listing.
+
+    Raises
+    ------
+    NotFoundError
+        If nothing is there.
+    InvalidInputError
+        If it is no archive, or its manifest cannot be read.
+    """
+    scheme = urlsplit(place.url).scheme
+    if place.suffix.lower() not in FOLDER_SUFFIXES:
+        try:
+            reader = place.open()
+        except NotFoundError:
+            reader = None
+        if reader is not None:
+            with list_archive(place, stream=reader) as archive:
+                members = [one for one in archive.infolist() if not one.is_dir()]
+            sizes = {one.filename: one.file_size for one in members}
+            return ProductFiles(place, "", sizes, archived=True)
+    sizes = place.list_sizes() if scheme == "s3" else _list_manifest(place)
+    if not sizes:
+        raise NotFoundError(f"There is no {place}.", remedy="Check the address.")
+    return ProductFiles(place, "", sizes, archived=False)
+
+
+def _list_manifest(place: RemotePath) -> dict[str, int]:
+    for name in MANIFESTS:
+        try:
+            text = (place / name).read_bytes(MAX_DOCUMENT_BYTES)
+        except NotFoundError:
+            continue
+        return {**_parse_manifest(text, f"{place}/{name}"), name: len(text)}
+    return {}
+
+
+def _parse_manifest(text: bytes, label: str) -> dict[str, int]:
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False
+    )
+    try:
+        root = etree.fromstring(text, parser)
+    except etree.XMLSyntaxError as error:
+        raise InvalidInputError(
+            f"{label} is not well-formed XML ({error}).",
+            remedy="Fetch the product again from its provider.",
+        ) from error
+    sizes = {}
+    for stream in root.iterfind(".//{*}byteStream"):
+        location = stream.find("{*}fileLocation")
+        if location is not None and location.get("href"):
+            sizes[_check_name(location.get("href"), label)] = _read_size(stream)
+    if len(sizes) > MAX_LISTED:
+        raise InvalidInputError(
+            f"{label} names {len(sizes)} files.", remedy="Give one product's folder."
+        )
+    return sizes
+
+
+def _check_name(href: str, label: str) -> str:
+    name = href.removeprefix("./").replace("\\", "/")
+    if name.startswith("/") or ".." in name.split("/") or "://" in name:
+        raise InvalidInputError(
+            f"{label} names {href!r}, which is outside of the product.",
+            remedy="Fetch the product again from its provider.",
+        )
+    return name
+
+
+def _read_size(stream: Any) -> int:
+    size = stream.get("size") or ""
+    return int(size) if size.isdecimal() else 0
