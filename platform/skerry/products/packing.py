@@ -1,6 +1,7 @@
 """Packed numbers and physical values: ``physical = number * scale_factor + add_offset``."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import dask.array as da
@@ -8,14 +9,23 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-"""What a variable's encoding keeps of its packed form."""
+NARROW_BYTES = 2
+"""Packed integers of at most so many bytes become float32, wider ones float64."""
 
 
 def decode_numbers(
-    numbers: npt.NDArray[Any], *, scale: float, offset: float, missing: tuple[int, ...]
-) -> npt.NDArray[np.float32]:
-    """Turn packed integers into float32 values, `missing` ones into NaN."""
-    values = (numbers * np.float64(scale) + np.float64(offset)).astype(np.float32)
+    numbers: npt.NDArray[Any],
+    *,
+    scale: float,
+    offset: float,
+    missing: tuple[float, ...],
+    dtype: str = "float32",
+) -> npt.NDArray[Any]:
+    """Turn packed numbers into floating-point values, `missing` ones into NaN."""
+    if scale == 1 and offset == 0:
+        values: npt.NDArray[Any] = numbers.astype(dtype)
+    else:
+        values = (numbers * np.float64(scale) + np.float64(offset)).astype(dtype)
     for one in missing:
         values[numbers == one] = np.nan
     return values
@@ -38,7 +48,7 @@ def encode_values(values: npt.NDArray[Any], encoding: Mapping[str, Any]) -> npt.
     return rounded
 
 
-def packing_of(variable: xr.DataArray) -> dict[str, Any] | None:
+def packing_of(variable: xr.DataArray | xr.Variable) -> dict[str, Any] | None:
     """Return a variable's packing if its encoding has one, else None."""
     encoding = variable.encoding
     if not np.issubdtype(variable.dtype, np.floating) or "_FillValue" not in encoding:
@@ -55,13 +65,20 @@ def packing_of(variable: xr.DataArray) -> dict[str, Any] | None:
     }
 
 
+def decoded_dtype(packed: str | np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type of the values that are stored as integers of type `packed`."""
+    narrow = np.dtype(packed).itemsize <= NARROW_BYTES
+    return np.dtype(np.float32 if narrow else np.float64)
+
+
 def unpack(raw: xr.DataArray) -> xr.DataArray:
     """Decode a variable whose attributes hold its packing; leave others as they are.
 
     Returns
     -------
     xarray.DataArray
-        float32, NaN = fill value, as lazy as `raw`; the packing moves to ``encoding``.
+        float32 (float64 for more than 16 bits), NaN = fill value, as lazy as `raw`; the
+        packing moves to ``encoding``.
     """
     keys = ("scale_factor", "add_offset", "_FillValue")
     if not np.issubdtype(raw.dtype, np.integer) or not any(key in raw.attrs for key in keys):
@@ -86,13 +103,13 @@ def _map_numbers(raw: xr.DataArray, packing: dict[str, Any]) -> Any:
         "scale": packing["scale_factor"],
         "offset": packing["add_offset"],
         "missing": (packing["_FillValue"],),
+        "dtype": decoded_dtype(packing["dtype"]).name,
     }
     if raw.chunks is None:
         return decode_numbers(raw.to_numpy(), **arguments)
     return da.map_blocks(  # type: ignore[no-untyped-call]
-        decode_numbers,
+        partial(decode_numbers, **arguments),
         raw.data,
-        dtype=np.float32,
-        meta=np.empty((0,) * raw.ndim, np.float32),
-        **arguments,
+        dtype=arguments["dtype"],
+        meta=np.empty((0,) * raw.ndim, arguments["dtype"]),
     )

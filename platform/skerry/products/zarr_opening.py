@@ -3,22 +3,33 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 import zarr
-from xarray.backends import ZarrStore
 from zarr.errors import GroupNotFoundError
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.conventions import without_conventions
-from skerry.products.packing import unpack
-from skerry.products.safe.jp2 import READ_PIXELS
+from skerry.products.eopf.healing import Wounds, heal_grid
+from skerry.products.eopf.json_values import TYPES, from_json
+from skerry.products.eopf.profiles import read_root
+from skerry.products.eopf.variables import list_coordinates, read_variable
+from skerry.products.zarr_stores import open_store
+from skerry.storage.remote import RemotePath
 
 
-def open_zarr_product(path: Path, *, level: int = 0) -> xr.DataTree:
+def open_zarr_product(place: Path | RemotePath, *, level: int = 0) -> xr.DataTree:
     """Open a Zarr product lazily.
 
     A multiscale group appears as its level `level` (or its coarsest, if it has fewer), without
-    the level groups.
+    the level groups. Of the arrays only the dimensions' coordinates are read; all else when it
+    is computed.
+
+    Returns
+    -------
+    xarray.DataTree
+        Canonical, whichever profile the product has; ``other_metadata/healed`` lists the wounds
+        that opening healed.
 
     Raises
     ------
@@ -26,71 +37,92 @@ def open_zarr_product(path: Path, *, level: int = 0) -> xr.DataTree:
         If the store cannot be read, or holds no array.
     """
     try:
-        root = zarr.open_group(path, mode="r")
-        datasets = dict(_walk(root, "", level))
-    except (GroupNotFoundError, KeyError, ValueError, OSError) as error:
-        raise InvalidInputError(
-            f"{path} is no readable Zarr product: {error}.",
-            remedy="Write it again, or fetch it again from its provider.",
-        ) from error
+        root = zarr.open_group(open_store(place), mode="r")
+    except (GroupNotFoundError, KeyError, ValueError, TypeError, OSError) as error:
+        raise _unreadable(place, error) from error
+    return build_tree(root, place.name.removesuffix(".zarr"), place, level=level)
+
+
+def build_tree(
+    root: zarr.Group,
+    name: str,
+    place: Path | RemotePath,
+    *,
+    level: int = 0,
+    values: bool = True,
+) -> xr.DataTree:
+    """Return the canonical tree of an open Zarr group; without `values` it has no indexes."""
+    wounds = Wounds()
+    try:
+        datasets = dict(_walk(root, "", level, wounds, values=values))
+    except (KeyError, ValueError, TypeError, OSError, AttributeError) as error:
+        raise _unreadable(place, error) from error
     if not any(one.variables for one in datasets.values()):
         raise InvalidInputError(
-            f"The Zarr store {path} holds no array.", remedy="Give a complete product."
+            f"The Zarr store {place} holds no array.", remedy="Give a complete product."
         )
-    return xr.DataTree.from_dict(datasets, name=path.name.removesuffix(".zarr"))
+    tree = xr.DataTree.from_dict(datasets, name=name)
+    attrs: Any = tree.attrs
+    tree.attrs = read_root(attrs, wounds)
+    return tree
 
 
-def _walk(group: zarr.Group, path: str, level: int) -> list[tuple[str, xr.Dataset]]:
+def _unreadable(place: Path | RemotePath, error: Exception) -> InvalidInputError:
+    return InvalidInputError(
+        f"{place} is no readable Zarr product: {error}.",
+        remedy="Write it again, or fetch it again from its provider.",
+    )
+
+
+def _walk(
+    group: zarr.Group, path: str, level: int, wounds: Wounds, *, values: bool
+) -> list[tuple[str, xr.Dataset]]:
     attrs = dict(group.attrs)
-    children = dict(group.groups())
+    members = dict(group.members())
+    children = {name: one for name, one in members.items() if isinstance(one, zarr.Group)}
     assets: list[str] = []
     if "multiscales" in attrs:
-        multiscales: Any = attrs["multiscales"]
-        assets = [str(one["asset"]) for one in multiscales["layout"]]
-        data = _open_dataset(group[assets[min(level, len(assets) - 1)]])
-        data.attrs = without_conventions(attrs)
-    else:
-        data = _open_dataset(group)
+        assets = [str(one["asset"]) for one in attrs["multiscales"]["layout"]]  # type: ignore[index,call-overload,union-attr]
+        chosen: Any = group[assets[min(level, len(assets) - 1)]]
+        members = dict(chosen.members())
+    arrays = {name: one for name, one in members.items() if isinstance(one, zarr.Array)}
+    attrs = from_json(attrs, attrs.pop(TYPES, {}))  # type: ignore[arg-type]
+    data = _build_dataset(arrays, path, wounds, values=values)
+    data.attrs = without_conventions(attrs)
     found = [(path or "/", data)]
     for name, child in sorted(children.items()):
         if name not in assets:
-            found += _walk(child, f"{path}/{name}", level)
+            found += _walk(child, f"{path}/{name}", level, wounds, values=values)
     return found
 
 
-def _open_dataset(group: Any) -> xr.Dataset:
-    raw = xr.open_dataset(
-        ZarrStore(group, mode="r"),
-        chunks=_choose_chunks(group),
-        mask_and_scale=False,
-        decode_coords="all",
-    )
-    raw.attrs = without_conventions(raw.attrs)
-    for name in raw.data_vars:
-        raw[name] = unpack(raw[name])
-    for name in raw.coords:
-        raw[name].attrs.pop("_FillValue", None)
-    return _add_grid_mapping(raw)
-
-
-def _choose_chunks(group: Any) -> dict[str, int]:
-    """Return chunks for computing: several stored chunks each, so that graphs stay small."""
-    stored = [one.chunks[-2:] for _, one in group.arrays() if one.ndim > 1]
-    if not stored:
-        return {}
-    return {
-        axis: size * max(1, READ_PIXELS // max(size, 1))
-        for axis, size in zip(("y", "x"), stored[0], strict=True)
+def _build_dataset(
+    arrays: dict[str, Any], path: str, wounds: Wounds, *, values: bool
+) -> xr.Dataset:
+    variables = {name: read_variable(one, f"{path}/{name}", wounds) for name, one in arrays.items()}
+    listed = {name for one in arrays.values() for name in list_coordinates(one)}
+    named = {
+        name
+        for name, one in variables.items()
+        if name in listed or one.dims == (name,) or (name == "spatial_ref" and not one.dims)
     }
+    coordinates: Any = {name: one for name, one in variables.items() if name in named}
+    if values:
+        for name, one in coordinates.items():
+            coordinates[name] = _load(one) if one.dims == (name,) else one
+    else:
+        coordinates = xr.Coordinates(coordinates, indexes={})
+    data = xr.Dataset(
+        {name: one for name, one in variables.items() if name not in named}, coords=coordinates
+    )
+    projections = {
+        name: {key: one for key, one in array.attrs.items() if key.startswith("proj:")}
+        for name, array in arrays.items()
+    }
+    return heal_grid(data, projections, path or "/", wounds)
 
 
-def _add_grid_mapping(data: xr.Dataset) -> xr.Dataset:
-    """Give an EOPF Zarr, whose arrays name their system as ``proj:epsg``, a grid mapping."""
-    if "spatial_ref" in data.coords or not {"x", "y"} <= set(data.coords):
-        return data
-    codes = {one.attrs["proj:epsg"] for one in data.data_vars.values() if "proj:epsg" in one.attrs}
-    if len(codes) != 1:
-        return data
-    from odc.geo.xr import assign_crs
-
-    return assign_crs(data, f"EPSG:{codes.pop()}", crs_coord_name="spatial_ref")
+def _load(variable: xr.Variable) -> xr.Variable:
+    """Read a dimension's coordinate, once: an index needs its values."""
+    values = np.asarray(variable.data.compute(scheduler="synchronous"))
+    return xr.Variable(variable.dims, values, variable.attrs, variable.encoding)

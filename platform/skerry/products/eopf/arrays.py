@@ -1,0 +1,264 @@
+"""How a canonical variable is stored: numbers, chunks, codec and attributes of its array."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.codecs import Codec, codec_of
+from skerry.products.eopf.attributes import describe_attributes
+from skerry.products.eopf.profiles import Model
+from skerry.products.packing import decoded_dtype, encode_values, packing_of
+
+DEFAULT_CHUNKS = {
+    "y": 1830, "x": 1830, "rows": 1024, "columns": 1024, "azimuth_time": 2048,
+    "ground_range": 4096,
+}  # fmt: skip
+"""Chunks by dimension, as the products of 2025 have them; other dimensions are one chunk."""
+DEFAULT_CODEC = Codec("blosc-zstd", 3, "bit")
+PACKED_FAMILIES = ("S02",)
+"""Families of product types that the profile ``2025`` keeps packed; others are decoded there."""
+EPOCH = "nanoseconds since 1970-01-01"
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the caller chose: profile, format, and options that replace the source's."""
+
+    profile: str
+    zarr_format: int
+    product_type: str
+    model: Model | None
+    chunks: Mapping[str, int] | None = None
+    shards: Mapping[str, int] | None = None
+    codec: Codec | None = None
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How one variable is stored.
+
+    Attributes
+    ----------
+    path
+        Of the array in the product.
+    dims, shape
+        Of the variable.
+    dtype
+        Of the stored numbers.
+    packing
+        How values become numbers, for `encode_values`; None if they are stored as they are.
+    times
+        Units and calendar of time variables, else None.
+    fill
+        Fill value of the array; None only in Zarr 2.
+    chunks, shards
+        Lengths; shards only in Zarr 3.
+    codec
+        Compression; None where `compressors` of the source are kept as they are.
+    compressors, filters
+        Of the source.
+    attrs
+        Attributes of the array, JSON values.
+    """
+
+    path: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    packing: dict[str, Any] | None
+    times: tuple[str, str] | None
+    fill: Any
+    chunks: tuple[int, ...]
+    shards: tuple[int, ...] | None
+    codec: Codec | None
+    compressors: tuple[Any, ...]
+    attrs: dict[str, Any]
+
+    @property
+    def unit(self) -> tuple[int, ...]:
+        """What is written as one object."""
+        return self.shards or self.chunks
+
+    def encode(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the numbers to store."""
+        if self.times is not None:
+            return _encode_times(values, self.times)
+        if values.dtype.kind == "m":
+            return values.astype("timedelta64[ns]").view(np.int64)
+        if self.packing is not None:
+            return encode_values(values, self.packing)
+        return values.astype(self.dtype)
+
+
+def design_storage(path: str, variable: xr.Variable, coordinates: list[str], form: Form) -> Storage:
+    """Decide how a variable is stored.
+
+    Parameters
+    ----------
+    path
+        Path of the variable in the product.
+    variable
+        Canonical: values decoded, the packing in the encoding.
+    coordinates
+        Names of the group's coordinates that belong to it and are not its dimensions'.
+    form
+        What the caller chose.
+
+    Raises
+    ------
+    InvalidInputError
+        If the variable holds objects that are no text, or an option does not fit.
+    """
+    kind = form.model.kind_of(path) if form.model is not None else None
+    if form.profile != "cpm-2.8":
+        kind = None
+    packing = packing_of(variable)
+    stored = _keep_packed(packing, kind, form)
+    dtype, times = _choose_dtype(path, variable, packing if stored else None, kind)
+    attrs = describe_attributes(
+        path, variable, coordinates, dtype, packing, kind,
+        packed=stored, times=times, form=form,
+    )  # fmt: skip
+    chunks = _choose_chunks(variable, form.chunks)
+    shards = _choose_shards(variable, chunks, form)
+    source = codec_of(variable.encoding)
+    chosen = form.codec or source
+    given = variable.encoding.get("compressors")
+    if chosen is None and not given:
+        chosen = DEFAULT_CODEC
+    return Storage(
+        path=path,
+        dims=tuple(str(one) for one in variable.dims),
+        shape=variable.shape,
+        dtype=dtype,
+        packing=packing if stored else None,
+        times=times,
+        fill=_choose_fill(dtype, attrs.fill, form.zarr_format),
+        chunks=chunks,
+        shards=shards,
+        codec=chosen,
+        compressors=tuple(given or ()),
+        attrs=attrs.values,
+    )
+
+
+def _keep_packed(packing: dict[str, Any] | None, kind: Any, form: Form) -> bool:
+    if packing is None:
+        return False
+    if kind is not None:
+        integer = np.dtype(kind.dtype).kind in "iu"
+        return integer or bool({"scale_factor", "fill_value"} & kind.attrs)
+    return (
+        form.profile != "2025"
+        or form.product_type.startswith(PACKED_FAMILIES)
+        or (not form.product_type.startswith(("S01", "S03")))
+    )
+
+
+def _choose_dtype(
+    path: str, variable: xr.Variable, packing: dict[str, Any] | None, kind: Any
+) -> tuple[np.dtype[Any], tuple[str, str] | None]:
+    if packing is not None:
+        return np.dtype(packing["dtype"]), None
+    if variable.dtype.kind == "M":
+        units = str(variable.encoding.get("units", EPOCH))
+        return np.dtype(np.int64), (units, "proleptic_gregorian")
+    if variable.dtype.kind == "m":
+        return np.dtype(np.int64), None
+    if variable.dtype.kind == "O":
+        return _find_text_dtype(path, variable), None
+    if kind is not None and variable.dtype.kind == "f" and np.dtype(kind.dtype).kind == "f":
+        return np.dtype(kind.dtype), None
+    return variable.dtype, None
+
+
+def _find_text_dtype(path: str, variable: xr.Variable) -> np.dtype[Any]:
+    values = np.asarray(variable.values)
+    if all(isinstance(one, str) for one in values.flat):
+        return values.astype(str).dtype
+    raise InvalidInputError(
+        f"The variable {path} holds objects, which cannot be written.",
+        remedy="Turn it into numbers, times or text, or leave it out.",
+    )
+
+
+def _choose_chunks(variable: xr.Variable, wanted: Mapping[str, int] | None) -> tuple[int, ...]:
+    known = variable.encoding.get("chunks")
+    usable = known is not None and len(known) == variable.ndim
+    chunks = []
+    for axis, (dim, size) in enumerate(variable.sizes.items()):
+        if wanted is not None and dim in wanted:
+            length = int(wanted[str(dim)])
+        elif usable:
+            length = int(known[axis])  # type: ignore[index]
+        else:
+            length = DEFAULT_CHUNKS.get(str(dim), size)
+        if length < 1:
+            raise InvalidInputError(
+                f"A chunk of {dim} cannot have {length} elements.", remedy="Give at least 1."
+            )
+        chunks.append(max(1, min(length, size)))
+    return tuple(chunks)
+
+
+def _choose_shards(
+    variable: xr.Variable, chunks: tuple[int, ...], form: Form
+) -> tuple[int, ...] | None:
+    if form.zarr_format == 2:  # noqa: PLR2004 -- the format's name
+        if form.shards:
+            raise InvalidInputError(
+                "Zarr 2 has no shards.", remedy="Write zarr_format=3 or leave shards out."
+            )
+        return None
+    if form.shards is None:
+        known = variable.encoding.get("shards")
+        fits = known is not None and len(known) == len(chunks)
+        if fits and all(one % chunk == 0 for one, chunk in zip(known, chunks, strict=True)):  # type: ignore[arg-type]
+            return tuple(known)  # type: ignore[arg-type]
+        return None
+    if not set(form.shards) & {str(one) for one in variable.dims}:
+        return None
+    shards = []
+    for (dim, size), chunk in zip(variable.sizes.items(), chunks, strict=True):
+        wanted = int(form.shards.get(str(dim), chunk))
+        if wanted < 1 or (wanted % chunk and wanted < size):
+            raise InvalidInputError(
+                f"A shard of {wanted} along {dim} is not a whole number of chunks of {chunk}.",
+                remedy=f"Give a multiple of {chunk}.",
+            )
+        shards.append(chunk * -(-min(wanted, size) // chunk))
+    return tuple(shards)
+
+
+def _choose_fill(dtype: np.dtype[Any], fill: Any, zarr_format: int) -> Any:
+    if fill is not None:
+        return fill
+    if dtype.kind == "f":
+        return float("nan")
+    if zarr_format == 2:  # noqa: PLR2004 -- the format's name
+        return None
+    return "" if dtype.kind in "UT" else dtype.type(0)
+
+
+def _encode_times(values: npt.NDArray[Any], times: tuple[str, str]) -> npt.NDArray[np.int64]:
+    """Return CF time as int64, NaT as the smallest one."""
+    moments = values.astype("datetime64[ns]")
+    units, calendar = times
+    if units == EPOCH:
+        return moments.view(np.int64)
+    from xarray.coding.times import encode_cf_datetime
+
+    gaps = np.isnat(moments)
+    filled = np.where(gaps, np.datetime64(0, "ns"), moments)
+    numbers, _, _ = encode_cf_datetime(filled, units, calendar, np.dtype(np.int64))
+    return np.where(gaps, np.iinfo(np.int64).min, numbers).astype(np.int64)
+
+
+def is_usual(dtype: np.dtype[Any], packing: dict[str, Any]) -> bool:
+    """Tell whether values have the type that readers give packed numbers anyway."""
+    return dtype == decoded_dtype(packing["dtype"])

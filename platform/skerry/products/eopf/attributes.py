@@ -1,0 +1,203 @@
+"""A variable's attributes on disk, in the spelling of each profile.
+
+Array attributes are what CF readers see, ``_eopf_attrs`` what EOPF CPM sees besides; CPM also
+sees those array attributes that `SEEN` names. What the validator of ``cpm-2.8`` does not allow
+a variable stands in ``_cf_attrs``, where only this package looks.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from skerry.products.eopf.json_values import TYPES, to_json
+from skerry.products.packing import decoded_dtype
+
+if TYPE_CHECKING:
+    from skerry.products.eopf.arrays import Form
+    from skerry.products.eopf.profiles import Kind
+
+EOPF = "_eopf_attrs"
+HIDDEN = "_cf_attrs"
+DECODED = "decoded_dtype"
+SEEN = frozenset({
+    "fill_value", "_FillValue", "add_offset", "scale_factor", "units", "flag_values",
+    "flag_masks", "flag_meanings", "dimensions", "standard_name", "long_name", "dtype",
+    "coordinates",
+})  # fmt: skip
+ALLOWED = SEEN | {"valid_min", "valid_max", "short_name", "eopf_target_dtype"}
+"""What STRUCTURE allows any variable."""
+_PACKING = ("scale_factor", "add_offset")
+
+
+@dataclass(frozen=True)
+class ArrayAttributes:
+    """Attributes of an array as JSON, and the array's fill value, None for none."""
+
+    values: dict[str, Any]
+    fill: Any
+
+
+def describe_attributes(
+    path: str,
+    variable: xr.Variable,
+    coordinates: list[str],
+    dtype: np.dtype[Any],
+    packing: dict[str, Any] | None,
+    kind: "Kind | None",
+    *,
+    packed: bool,
+    times: tuple[str, str] | None,
+    form: "Form",
+) -> ArrayAttributes:
+    """Return the attributes of a variable's array.
+
+    Parameters
+    ----------
+    path
+        Path of the variable.
+    variable
+        Canonical.
+    coordinates
+        Names of its coordinates that are not its dimensions'.
+    dtype
+        Type of the stored numbers.
+    packing
+        The packing of the source, if it has one.
+    kind
+        What the validator's model says of the variable, for ``cpm-2.8``.
+    packed
+        Whether the stored numbers have that packing.
+    times
+        Units and calendar, for times.
+    form
+        Profile and format.
+    """
+    name = path.rpartition("/")[2]
+    fill = variable.encoding.get("_FillValue") if times is None else None
+    known = dict(variable.attrs)
+    own: dict[str, Any] = {"long_name": known.pop("long_name", name)}
+    own |= known
+    own["dtype"] = "<M8[ns]" if times else _name_dtype(variable, dtype, packing)
+    if times is not None:
+        own |= {"units": times[0], "calendar": times[1]}
+    if coordinates:
+        own["coordinates"] = " ".join(coordinates)
+    if "grid_mapping" in variable.encoding:
+        own["grid_mapping"] = variable.encoding["grid_mapping"]
+    if packing is not None and variable.dtype != decoded_dtype(packing["dtype"]):
+        own[DECODED] = variable.dtype.name
+    source = {key: packing[key] for key in _PACKING} if packing is not None else {}
+    if form.profile == "2025":
+        made = _spell_2025(own, variable, source, fill, name, packed=packed, form=form)
+    else:
+        made = _spell_cpm(own, variable, source, fill, name, kind, packed=packed)
+    if "long_name" not in variable.attrs:
+        made.setdefault(HIDDEN, {})["long_name"] = None
+    if form.zarr_format == 2:  # noqa: PLR2004 -- the format's name
+        made["_ARRAY_DIMENSIONS"] = [str(one) for one in variable.dims]
+    elif fill is not None and (packed or dtype.kind in "iu"):
+        made["_FillValue"] = fill
+    values, types = to_json(made)
+    if types:
+        values[TYPES] = types
+    return ArrayAttributes(values, _fill_of(made, fill, dtype, kind, packed=packed))
+
+
+def _spell_2025(
+    own: dict[str, Any],
+    variable: xr.Variable,
+    source: dict[str, Any],
+    fill: Any,
+    name: str,
+    *,
+    packed: bool,
+    form: "Form",
+) -> dict[str, Any]:
+    if form.product_type.startswith("S02") and isinstance(own.get("flag_meanings"), str):
+        own["flag_meanings"] = own["flag_meanings"].split()
+    eopf: dict[str, Any] = {"dimensions": [str(one) for one in variable.dims], "short_name": name}
+    eopf |= {key: one for key, one in own.items() if key in ALLOWED and key != "coordinates"}
+    eopf["coordinates"] = own.get("coordinates", "").split()
+    eopf |= source
+    if fill is not None:
+        eopf["fill_value"] = fill
+    if source:
+        eopf["eopf_target_dtype"] = variable.dtype.str
+        eopf["eopf_is_masked"] = True
+        if not packed:
+            eopf["eopf_is_scaled"] = True
+    if packed:
+        own |= source
+        if fill is not None:
+            own["fill_value"] = fill
+    else:
+        # The numbers are values: a valid range in packed numbers belongs to the source.
+        for key in ("valid_min", "valid_max"):
+            own.pop(key, None) if source else None
+    if form.product_type.startswith("S03") and "units" in own and variable.dtype.kind != "M":
+        eopf["data_units"] = own["units"]
+    return own | {EOPF: eopf}
+
+
+def _spell_cpm(
+    own: dict[str, Any],
+    variable: xr.Variable,
+    source: dict[str, Any],
+    fill: Any,
+    name: str,
+    kind: "Kind | None",
+    *,
+    packed: bool,
+) -> dict[str, Any]:
+    allowed = ALLOWED if kind is None else kind.attrs | {"long_name", "short_name", "dtype"}
+    if variable.dtype.kind == "M":
+        allowed = allowed | {"units"}  # decoding takes it away before the validator looks
+    target = kind.dtype if kind is not None else variable.dtype.name
+    eopf: dict[str, Any] = {"short_name": name, "long_name": own["long_name"]}
+    eopf["dtype"] = own["dtype"]
+    seen = dict(own) | (source if packed else {})
+    if fill is not None and (packed or variable.dtype.kind == "f"):
+        seen["fill_value"] = fill
+    if packed and np.dtype(target).kind == "f" and source:
+        seen["eopf_target_dtype"] = np.dtype(target).str
+    hidden = {
+        key: one
+        for key, one in seen.items()
+        if key in ALLOWED and key not in allowed and key != "dtype"
+    }
+    if not packed and source:
+        hidden |= source | {"decoded": True, "fill_value": fill}
+    for key in ("valid_min", "valid_max", "flag_values", "flag_masks", "flag_meanings"):
+        if key in seen and key not in hidden:
+            eopf[key] = seen[key]
+    for key in ("scale_factor", "add_offset", "fill_value", "eopf_target_dtype"):
+        if key in seen and key not in hidden:
+            eopf[key] = seen.pop(key)
+    visible = {
+        key: one
+        for key, one in seen.items()
+        if key not in hidden and key not in ("eopf_target_dtype", "fill_value", *_PACKING)
+    }
+    if packed:
+        visible |= {key: eopf[key] for key in _PACKING if key in eopf}
+    made = visible | {EOPF: eopf}
+    return made | {HIDDEN: hidden} if hidden else made
+
+
+def _name_dtype(variable: xr.Variable, dtype: np.dtype[Any], packing: Any) -> str:
+    if packing is not None:
+        return np.dtype(packing["dtype"]).str
+    return str(variable.dtype.str) if variable.dtype.kind in "mU" else dtype.str
+
+
+def _fill_of(
+    made: dict[str, Any], fill: Any, dtype: np.dtype[Any], kind: "Kind | None", *, packed: bool
+) -> Any:
+    """Return the array's fill value: the packing's where CPM may see one."""
+    if fill is None or "fill_value" in made.get(HIDDEN, {}):
+        return None
+    if dtype.kind == "f":
+        return float(fill)
+    return int(fill) if packed and dtype.kind in "iu" else None

@@ -1,0 +1,102 @@
+"""Copy chunks as the bytes they are, from one array to another that stores them the same way.
+
+The bytes of a chunk are the same in Zarr 2 and Zarr 3 when its shape, number type and codec are:
+Zarr 2 writes its numbers little-endian as its type says, Zarr 3 by its ``bytes`` codec. Blosc's
+frame says its own length and that of the numbers (Blosc 1 header: bytes 4-8 uncompressed, 12-16
+compressed), so that a chunk cut short is noticed without decoding it.
+"""
+
+import itertools
+import struct
+from typing import Any
+
+import numpy as np
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.codecs import codec_of
+
+_HEADER = struct.Struct("<4xIII")
+
+
+def can_copy(source: Any, target: Any) -> bool:
+    """Tell whether `target` stores its chunks as `source` does, byte for byte."""
+    if source.shards is not None or target.shards is not None or source.filters:
+        return False
+    if source.shape != target.shape or source.chunks != target.chunks or not source.shape:
+        return False
+    if source.dtype != target.dtype or source.dtype.kind not in "iufb":
+        return False
+    if not _is_plain(source) or not _is_plain(target):
+        return False
+    if not _same_fill(source, target):
+        return False
+    codecs = [codec_of({"compressors": one.compressors}) for one in (source, target)]
+    return codecs[0] is not None and codecs[0] == codecs[1]
+
+
+def _is_plain(array: Any) -> bool:
+    """Tell whether numbers are little-endian in C order, without other codecs."""
+    if array.dtype.byteorder == ">":
+        return False
+    if array.metadata.zarr_format == 2:  # noqa: PLR2004 -- the format's name
+        return bool(array.order == "C")
+    serializer = array.serializer.to_dict()
+    little = serializer.get("configuration", {}).get("endian", "little") == "little"
+    return not array.filters and serializer.get("name") == "bytes" and little
+
+
+def _same_fill(source: Any, target: Any) -> bool:
+    """Tell whether a chunk that is not there means the same in both."""
+    one, other = source.fill_value, target.fill_value
+    if one is None or other is None:
+        # Readers take an absent chunk of an array without fill value as zeros.
+        return (one or 0) == (other or 0)
+    return bool(
+        np.array_equal(np.asarray(one), np.asarray(other), equal_nan=source.dtype.kind == "f")
+    )
+
+
+def list_chunks(array: Any) -> list[tuple[int, ...]]:
+    """Return the coordinates of all chunks."""
+    counts = [-(-size // step) for size, step in zip(array.shape, array.chunks, strict=True)]
+    return list(itertools.product(*(range(one) for one in counts)))
+
+
+def copy_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
+    """Copy one chunk's bytes; an absent chunk stays absent.
+
+    Raises
+    ------
+    InvalidInputError
+        If the chunk is shorter than it says.
+    """
+    key = source.metadata.encode_chunk_key(chunk)
+    prototype = default_buffer_prototype()
+    path = source.store_path / key
+    content = sync(path.get(prototype))
+    if content is None:
+        return
+    if _is_blosc(source):
+        _check_frame(content.as_numpy_array(), source, f"{path}")
+    sync((target.store_path / target.metadata.encode_chunk_key(chunk)).set(content))
+
+
+def _is_blosc(array: Any) -> bool:
+    codec = codec_of({"compressors": array.compressors})
+    return codec is not None and codec.name.startswith("blosc")
+
+
+def _check_frame(content: Any, array: Any, where: str) -> None:
+    expected = int(np.prod(array.chunks, dtype=np.int64)) * array.dtype.itemsize
+    raw = bytes(content[: _HEADER.size])
+    if len(raw) == _HEADER.size:
+        numbers, _, compressed = _HEADER.unpack(raw)
+        if numbers == expected and compressed == len(content):
+            return
+    raise InvalidInputError(
+        f"The chunk {where} is damaged: it has {len(content)} bytes and is cut short or not of "
+        f"this array.",
+        remedy="Fetch the product again.",
+    )

@@ -1,0 +1,225 @@
+"""Put values into arrays, several pieces at a time and never more than memory allows.
+
+Three ways, the cheapest that is right: a chunk's bytes as they are, where the array is stored
+as before; stored numbers, read and written again, where chunks or codec change; computed
+values, encoded.
+"""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from dask.base import compute
+from dask.delayed import delayed
+
+from skerry.products.eopf.arrays import Storage
+from skerry.products.eopf.chunk_bytes import can_copy, copy_chunk, list_chunks
+from skerry.products.stored import StoredArray, stored_behind
+
+MEMORY_BYTES = 192 * 2**20
+"""Bound of the pieces in memory at any time."""
+WORKERS = 4
+Progress = Callable[[float, str], None]
+Region = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class Filling:
+    """An empty array and the variable that goes into it.
+
+    Attributes
+    ----------
+    array
+        The Zarr array to fill.
+    variable
+        Canonical values.
+    storage
+        How they are stored.
+    """
+
+    array: Any
+    variable: xr.Variable
+    storage: Storage
+
+    @property
+    def source(self) -> StoredArray | None:
+        """The stored array whose numbers may be taken as they are."""
+        stored = stored_behind(self.variable.data)
+        if stored is None or stored.dtype != self.variable.dtype:
+            return None
+        same = self.storage.dtype == stored.numbers.dtype
+        if stored.decode is None:
+            return stored if same else None
+        kept = getattr(stored.decode, "keywords", {})
+        if self.storage.times is not None:
+            as_before = self.storage.times[0] == kept.get("units")
+            return stored if same and as_before else None
+        packing = self.storage.packing
+        if packing is None or not same:
+            return None
+        fill = packing.get("_FillValue")
+        as_before = (
+            kept.get("scale") == packing["scale_factor"]
+            and kept.get("offset") == packing["add_offset"]
+            and kept.get("missing") == (() if fill is None else (fill,))
+        )
+        return stored if as_before else None
+
+
+class _Meter:
+    """Bytes written of bytes to write, told from several threads."""
+
+    def __init__(self, total: int, report: Progress | None) -> None:
+        self.total = total
+        self.done = 0
+        self.report = report
+        self.lock = threading.Lock()
+
+    def add(self, size: int, what: str) -> None:
+        with self.lock:
+            self.done += size
+            if self.report is not None:
+                self.report(min(1.0, self.done / max(self.total, 1)), what)
+
+
+def fill_arrays(
+    filling: list[Filling], memory_bytes: int = MEMORY_BYTES, progress: Progress | None = None
+) -> None:
+    """Fill all arrays.
+
+    Parameters
+    ----------
+    filling
+        Arrays and what goes into them.
+    memory_bytes
+        Bound of the pieces in memory at any time; a larger piece is worked on alone.
+    progress
+        Told the fraction done and the array's path.
+    """
+    meter = _Meter(sum(_count_bytes(one) for one in filling), progress)
+    jobs: list[tuple[int, str, Callable[[], None]]] = []
+    computed: list[Filling] = []
+    for one in filling:
+        source = one.source
+        if source is not None:
+            jobs += _list_copies(one, source)
+        elif isinstance(one.variable.data, da.Array):
+            computed.append(one)
+        else:
+            one.array[...] = one.storage.encode(np.asarray(one.variable.values))
+            meter.add(_count_bytes(one), one.storage.path)
+    _run_bounded(jobs, memory_bytes, meter)
+    for batch in _batch_alike(computed):
+        _compute(batch, memory_bytes, meter)
+
+
+def _count_bytes(one: Filling) -> int:
+    return int(one.variable.size) * one.storage.dtype.itemsize
+
+
+def _list_copies(
+    one: Filling, source: StoredArray
+) -> Iterator[tuple[int, str, Callable[[], None]]]:
+    """Yield, piece by piece, its size in memory, its array's path and the work."""
+    numbers, array = source.numbers, one.array
+    path = one.storage.path
+    unit = int(np.prod(one.storage.unit, dtype=np.int64)) * one.storage.dtype.itemsize
+    if can_copy(numbers, array):
+        for key in list_chunks(array):
+            yield unit // 2, path, lambda key=key: copy_chunk(numbers, array, key)  # type: ignore[misc]
+        return
+    for region in list_regions(one.storage.shape, one.storage.unit):
+        size = _size_of(region, one.storage.dtype)
+        # Read, written and compressed: a piece is in memory about twice.
+        yield 2 * size, path, lambda region=region: _rewrite(source, array, region)  # type: ignore[misc]
+
+
+def _rewrite(source: StoredArray, array: Any, region: Region) -> None:
+    array[region] = StoredArray(source.numbers, None, source.numbers.dtype)[region]
+
+
+def list_regions(shape: tuple[int, ...], unit: tuple[int, ...]) -> Iterator[Region]:
+    """Yield the regions of an array, each of `unit` or what is left at the edges."""
+    ranges = [range(0, size, step) for size, step in zip(shape, unit, strict=True)]
+    for starts in itertools.product(*ranges):
+        yield tuple(
+            slice(start, min(start + step, size))
+            for start, step, size in zip(starts, unit, shape, strict=True)
+        )
+
+
+def _size_of(region: Region, dtype: np.dtype[Any]) -> int:
+    return int(np.prod([one.stop - one.start for one in region], dtype=np.int64)) * dtype.itemsize
+
+
+def _run_bounded(
+    jobs: list[tuple[int, str, Callable[[], None]]], memory_bytes: int, meter: _Meter
+) -> None:
+    """Run jobs in threads, as long as those in work fit into memory together."""
+    running: dict[Future[None], tuple[int, str]] = {}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        try:
+            for size, path, work in jobs:
+                while running and (
+                    sum(one for one, _ in running.values()) + size > memory_bytes
+                    or len(running) >= WORKERS
+                ):
+                    _collect(running, meter)
+                running[pool.submit(work)] = (size, path)
+            while running:
+                _collect(running, meter)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _collect(running: dict[Future[None], tuple[int, str]], meter: _Meter) -> None:
+    done, _ = wait(running, return_when=FIRST_COMPLETED)
+    for future in done:
+        size, path = running.pop(future)
+        future.result()
+        meter.add(size // 2, path)
+
+
+def _batch_alike(filling: list[Filling]) -> Iterator[list[Filling]]:
+    """Put variables of one group and grid together: they often share work."""
+    alike: dict[Any, list[Filling]] = {}
+    for one in filling:
+        group = one.storage.path.rpartition("/")[0]
+        alike.setdefault((group, one.storage.shape, one.storage.unit), []).append(one)
+    yield from alike.values()
+
+
+def _compute(batch: list[Filling], memory_bytes: int, meter: _Meter) -> None:
+    """Compute and write regions, as many at a time as memory allows, with the current scheduler."""
+    first = batch[0].storage
+    tasks: list[Any] = []
+    waiting = 0
+    for region in list_regions(first.shape, first.unit):
+        for one in batch:
+            size = _size_of(region, one.variable.dtype)
+            if tasks and waiting + 3 * size > memory_bytes:
+                _flush(tasks, meter)
+                tasks, waiting = [], 0
+            block = one.variable.data[region].rechunk(-1)
+            tasks.append((one, delayed(_write_block)(block, one.array, one.storage, region)))
+            # Values, what they come from, and their numbers.
+            waiting += 3 * size
+    _flush(tasks, meter)
+
+
+def _flush(tasks: list[Any], meter: _Meter) -> None:
+    for (one, _), size in zip(tasks, compute(*(task for _, task in tasks)), strict=True):
+        meter.add(size, one.storage.path)
+
+
+def _write_block(values: Any, array: Any, storage: Storage, region: Region) -> int:
+    numbers = storage.encode(np.asarray(values))
+    array[region] = numbers
+    return int(numbers.nbytes)

@@ -1,0 +1,267 @@
+"""The two profiles of EOPF products, and the root attributes of each.
+
+``2025``
+    What the products that the EOPF sample service published in 2025 have.
+``cpm-2.8``
+    What the validator of EOPF CPM 2.8.1 (`eopf validate --mode "STRUCTURE | MODEL"`) wants: for
+    each product type exactly its variables and attributes, no others. ``cpm_2_8.json`` holds
+    these facts; `tests/reference/describe_models.py` says them from the installed validator.
+
+A tree in memory is canonical: attributes as in ``2025``, whichever profile it was read from.
+What ``cpm-2.8`` does not allow is kept in ``processing_history/skerry``, which its model does
+not look under, and comes back from there.
+"""
+
+import json
+from copy import deepcopy
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+import xarray as xr
+from pydantic import BaseModel, ConfigDict
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.eopf.healing import Wounds, heal_item
+from skerry.products.eopf.json_values import TYPES, from_json
+
+PROFILES: Final = ("2025", "cpm-2.8")
+HISTORY: Final = "processing_history"
+KEPT: Final = "skerry"
+"""Key of `HISTORY` below which the profile ``cpm-2.8`` keeps what its model does not allow."""
+CATEGORY: Final = "other_metadata/eopf_category"
+ASSETS: Final = "stac_discovery/assets"
+
+_DISTANCE = (
+    "reflectance_correction_factor_from_the_{}_distance_variation_"
+    "computed_using_the_acquisition_date"
+)
+_OTHER_SPELLINGS = (
+    ("absolute_location_assessment_from_aocs", "absolute_location_assessment_from_AOCS"),
+    ("aot_retrieval_model", "AOT_retrieval_model"),
+    ("declared_accuracy_of_aot_model", "declared_accuracy_of_AOT_model"),
+    ("horizontal_crs_code", "horizontal_CRS_code"),
+    ("horizontal_crs_name", "horizontal_CRS_name"),
+    ("l0_ancillary_data_quality", "L0_ancillary_data_quality"),
+    ("l0_ephemeris_data_quality", "L0_ephemeris_data_quality"),
+    ("nuc_table_id", "NUC_table_ID"),
+    ("percentage_of_degraded_msi_data", "percentage_of_degraded_MSI_data"),
+    ("planimetric_stability_assessment_from_aocs", "planimetric_stability_assessment_from_AOCS"),
+    (_DISTANCE.format("sun_earth"), _DISTANCE.format("Sun-Earth")),
+    ("swir_rearrangement_flag", "SWIR_rearrangement_flag"),
+    ("utm_zone_identification", "UTM_zone_identification"),
+)
+SPELLINGS: Final = {
+    "stac_discovery/properties/eopf:datatake_id": "stac_discovery/properties/eopf:data_take_id",
+    **{
+        f"other_metadata/{cpm}": f"other_metadata/{canonical}"
+        for cpm, canonical in _OTHER_SPELLINGS
+    },
+}
+"""Attribute path in ``cpm-2.8`` to the canonical one, where they differ."""
+
+
+class Kind(BaseModel):
+    """What the model says of variables: type and dimensions of the values, attributes allowed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dtype: str
+    dims: tuple[str, ...]
+    attrs: frozenset[str]
+
+
+class Model(BaseModel):
+    """What the validator wants of one product type.
+
+    Attributes
+    ----------
+    attributes
+        Paths of root attributes that must be there; assets come from the variables.
+    kinds
+        Kinds of variables.
+    groups
+        Group path to variable name to index in `kinds`.
+    short_names
+        Variable path to short name, where it is not the variable's name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    attributes: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    groups: dict[str, dict[str, int]]
+    short_names: dict[str, str]
+
+    def kind_of(self, path: str) -> Kind | None:
+        """Return a variable's kind by its path, None if the model does not know it."""
+        group, _, name = path.rpartition("/")
+        index = self.groups.get(group, {}).get(name)
+        return None if index is None else self.kinds[index]
+
+
+@cache
+def _load_models() -> dict[str, Model]:
+    text = resources.files("skerry.products.eopf").joinpath("cpm_2_8.json").read_text("utf-8")
+    return {name: Model.model_validate(one) for name, one in json.loads(text).items()}
+
+
+def find_model(attrs: dict[str, Any]) -> Model | None:
+    """Return the validator's model of a product by its root attributes, if there is one."""
+    return _load_models().get(product_type_of(attrs))
+
+
+def product_type_of(attrs: dict[str, Any]) -> str:
+    """Return the product type that root attributes name, or an empty text."""
+    properties = (attrs.get("stac_discovery") or {}).get("properties") or {}
+    return str(properties.get("product:type", ""))
+
+
+def check_profile(name: str) -> str:
+    """Return the name of a profile; refuse others."""
+    if name not in PROFILES:
+        raise InvalidInputError(
+            f"There is no EOPF profile {name!r}.", remedy=f"Use one of {', '.join(PROFILES)}."
+        )
+    return name
+
+
+def to_profile(tree: xr.DataTree, name: str) -> dict[str, Any]:
+    """Return the root attributes of a canonical tree as a profile has them."""
+    check_profile(name)
+    attrs: Any = deepcopy(dict(tree.attrs))
+    attrs.setdefault("stac_discovery", {})
+    attrs.setdefault("other_metadata", {})
+    if name == "2025":
+        return _write_2025(attrs)
+    paths = [f"{node.path}/{one}".strip("/") for node in tree.subtree for one in node.data_vars]
+    return _write_cpm(attrs, find_model(attrs), paths)
+
+
+def read_root(attrs: dict[str, Any], wounds: Wounds) -> dict[str, Any]:
+    """Return the canonical root attributes of a product of either profile, healed."""
+    attrs = _read_cpm(dict(attrs))
+    item = attrs.get("stac_discovery")
+    if isinstance(item, dict):
+        properties = item.get("properties") or {}
+        if "proj:code" in properties:
+            properties.pop("proj:epsg", None)
+        attrs["stac_discovery"] = heal_item(item, wounds)
+    if wounds.found:
+        other = dict(attrs.get("other_metadata") or {})
+        earlier = [one for one in other.get("healed", []) if one not in wounds.describe()]
+        attrs["other_metadata"] = other | {"healed": [*earlier, *wounds.describe()]}
+    return attrs
+
+
+def _write_2025(attrs: dict[str, Any]) -> dict[str, Any]:
+    properties = attrs["stac_discovery"].get("properties") or {}
+    code = str(properties.get("proj:code", ""))
+    if code.startswith("EPSG:") and code[5:].isdigit():
+        properties["proj:epsg"] = int(code[5:])
+    return attrs
+
+
+def _write_cpm(attrs: dict[str, Any], model: Model | None, variables: list[str]) -> dict[str, Any]:
+    if model is None:
+        return attrs
+    history = attrs.pop(HISTORY, None)
+    given = dict(_list_leaves(attrs))
+    allowed = {SPELLINGS.get(path, path): path for path in model.attributes}
+    written: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
+    for path, value in given.items():
+        is_leaf = not isinstance(value, dict)
+        place = allowed.get(path, path if path in model.attributes else None)
+        if place is not None and is_leaf:
+            _put(written, place, value)
+        else:
+            kept[path] = value
+    unknown = [path for path in model.attributes if SPELLINGS.get(path, path) not in given]
+    for path in unknown:
+        _put(written, path, "eoproduct" if path == CATEGORY else None)
+    for path in variables:
+        if model.kind_of(path) is not None:
+            short = model.short_names.get(path, path.rpartition("/")[2])
+            _put(written, f"{ASSETS}/{_escape(short)}", {"href": f"/{path}", "title": short})
+    block = {"attributes": kept, "unknown": unknown, "simulated": _is_simulated(attrs)}
+    if isinstance(history, dict):
+        written[HISTORY] = {**history, KEPT: block}
+    else:
+        written[HISTORY] = {KEPT: block | ({} if history is None else {"history": history})}
+    written.setdefault("stac_discovery", {})
+    written.setdefault("other_metadata", {})
+    return written
+
+
+def _read_cpm(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Turn root attributes of ``cpm-2.8`` into canonical ones; others stay as they are."""
+    attrs = deepcopy(attrs)
+    history = attrs.get(HISTORY)
+    if isinstance(history, dict) and isinstance(history.get(KEPT), dict):
+        from_json(attrs, history[KEPT].pop(TYPES, {}))
+    block = history.pop(KEPT, {}) if isinstance(history, dict) else {}
+    for path, canonical in SPELLINGS.items():
+        value = _take(attrs, path)
+        if value is not _ABSENT:
+            _put(attrs, canonical, value)
+    for path in block.get("unknown", []):
+        _take(attrs, SPELLINGS.get(path, path))
+    if block:
+        (attrs.get("stac_discovery") or {}).pop("assets", None)
+        if "history" in block:
+            attrs[HISTORY] = block["history"]
+        elif not history:
+            attrs.pop(HISTORY)
+        for path, value in block.get("attributes", {}).items():
+            _put(attrs, path, value)
+    return attrs
+
+
+def _is_simulated(attrs: dict[str, Any]) -> bool:
+    return bool((attrs.get("other_metadata") or {}).get("simulated", False))
+
+
+_ABSENT: Final = object()
+
+
+def _escape(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _split(path: str) -> list[str]:
+    return [one.replace("~1", "/").replace("~0", "~") for one in path.split("/")]
+
+
+def _list_leaves(attrs: dict[str, Any], prefix: str = "") -> Any:
+    for key, value in attrs.items():
+        path = f"{prefix}{_escape(str(key))}"
+        if isinstance(value, dict) and value:
+            yield from _list_leaves(value, f"{path}/")
+        else:
+            yield path, value
+
+
+def _put(attrs: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = _split(path)
+    for key in parents:
+        if not isinstance(attrs.get(key), dict):
+            attrs[key] = {}
+        attrs = attrs[key]
+    attrs[last] = value
+
+
+def _take(attrs: dict[str, Any], path: str) -> Any:
+    """Remove a value, and the dicts that it leaves empty; return it or `_ABSENT`."""
+    *parents, last = _split(path)
+    chain = [attrs]
+    for key in parents:
+        inner = chain[-1].get(key)
+        if not isinstance(inner, dict):
+            return _ABSENT
+        chain.append(inner)
+    value = chain[-1].pop(last, _ABSENT)
+    for key, outer, inner in zip(parents[::-1], chain[-2::-1], chain[:0:-1], strict=True):
+        if value is not _ABSENT and not inner:
+            del outer[key]
+    return value

@@ -1,0 +1,226 @@
+"""Write a product as EOPF Zarr, version 2 or 3: aside, chunk by chunk, then under its name."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+import zarr
+from zarr.storage import LocalStore
+
+from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.products.codecs import Codec, parse_codec
+from skerry.products.eopf.arrays import Form, Storage, design_storage
+from skerry.products.eopf.filling import MEMORY_BYTES, Filling, fill_arrays
+from skerry.products.eopf.json_values import TYPES, to_json
+from skerry.products.eopf.profiles import (
+    HISTORY,
+    KEPT,
+    check_profile,
+    find_model,
+    product_type_of,
+    to_profile,
+)
+
+Progress = Callable[[float, str], None]
+"""Called with the fraction done, 0 to 1, and what was just written."""
+
+
+def write_eopf_zarr(
+    tree: xr.DataTree,
+    path: Path | str,
+    *,
+    zarr_format: int = 3,
+    profile: str = "2025",
+    chunks: Mapping[str, int] | None = None,
+    shards: Mapping[str, int] | None = None,
+    codec: Codec | str | None = None,
+    progress: Progress | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+) -> None:
+    """Write a product as an EOPF Zarr folder.
+
+    Packed numbers stay packed: a variable that was read from a Zarr and not touched is written
+    from its stored numbers, and chunk for chunk as the bytes they are where nothing about them
+    changes. Others are computed and written piece by piece, through the Dask scheduler in use (a
+    distributed client's workers write themselves and need to see `path`). The folder appears
+    under its name only when complete; a crash leaves nothing there.
+
+    Parameters
+    ----------
+    tree
+        Canonical, as `open_product` gives it.
+    path
+        The folder to make.
+    zarr_format
+        2 or 3.
+    profile
+        ``2025`` or ``cpm-2.8``: see `skerry.products.eopf.profiles`.
+    chunks, shards
+        Dimension name to length. By default each variable's own (``encoding``), and where it has
+        none, those of the products of 2025. Shards only in Zarr 3, whole numbers of chunks.
+    codec
+        Compression such as ``blosc-zstd:3`` or ``none``; by default each variable's own.
+    progress
+        Told the fraction done and the variable written.
+    memory_bytes
+        Bound of the pieces in memory at any time, about; a chunk larger than it is written alone.
+
+    Raises
+    ------
+    ConflictError
+        If `path` exists.
+    InvalidInputError
+        If an option or a variable does not fit, or stored numbers are damaged.
+    """
+    form = _check_form(
+        tree, zarr_format=zarr_format, profile=profile, chunks=chunks, shards=shards, codec=codec
+    )
+    target = Path(path)
+    with _write_folder_aside(target) as folder:
+        filling = _lay_out(tree, folder, form)
+        fill_arrays(filling, memory_bytes, progress)
+        _consolidate(folder, zarr_format)
+
+
+def _check_form(
+    tree: xr.DataTree,
+    *,
+    zarr_format: int,
+    profile: str,
+    chunks: Mapping[str, int] | None,
+    shards: Mapping[str, int] | None,
+    codec: Codec | str | None,
+) -> Form:
+    check_profile(profile)
+    if zarr_format not in {2, 3}:
+        raise InvalidInputError(f"There is no Zarr {zarr_format}.", remedy="Use 2 or 3.")
+    if not any(node.variables for node in tree.subtree):
+        raise InvalidInputError("The product holds no variable.", remedy="Give one that does.")
+    attrs: Any = dict(tree.attrs)
+    return Form(
+        profile=profile,
+        zarr_format=zarr_format,
+        product_type=product_type_of(attrs),
+        model=find_model(attrs),
+        chunks=chunks,
+        shards=shards,
+        codec=parse_codec(codec) if isinstance(codec, str) else codec,
+    )
+
+
+@contextmanager
+def _write_folder_aside(target: Path) -> Iterator[Path]:
+    """Give a hidden folder beside `target` that gets its name when all went well."""
+    if target.exists():
+        raise ConflictError(
+            f"{target} exists already.", remedy="Remove it or write to another place."
+        )
+    if not target.parent.is_dir():
+        raise InvalidInputError(
+            f"There is no folder {target.parent}.", remedy="Make it, or write to another place."
+        )
+    for left in target.parent.glob(f".{target.name}.*.partial"):
+        if not _is_running(left.name.split(".")[-2]):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        yield folder
+        folder.rename(target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _is_running(process: str) -> bool:
+    return process.isdigit() and Path(f"/proc/{process}").exists()
+
+
+def _lay_out(tree: xr.DataTree, folder: Path, form: Form) -> list[Filling]:
+    """Make all groups and arrays, without values; return what goes into the arrays."""
+    root = zarr.create_group(LocalStore(folder), zarr_format=form.zarr_format)  # type: ignore[arg-type]
+    filling = []
+    for node in tree.subtree:
+        path = node.path.strip("/")
+        if form.profile == "cpm-2.8" and path.endswith("_quicklook"):
+            continue
+        if form.profile == "cpm-2.8" and "_quicklook/" in path:
+            continue
+        group = root.require_group(path) if path else root
+        attrs: Any = dict(node.attrs) if path else to_profile(tree, form.profile)
+        _write_group_attributes(group, attrs, at_root=not path)
+        data = node.to_dataset(inherit=False)
+        for name, variable in data.variables.items():
+            full = f"{path}/{name}".strip("/")
+            storage = design_storage(full, variable, _list_coordinates(data, str(name)), form)
+            filling.append(
+                Filling(create_array(group, str(name), storage, form), variable, storage)
+            )
+    return filling
+
+
+def _write_group_attributes(group: zarr.Group, attrs: dict[str, Any], *, at_root: bool) -> None:
+    values, types = to_json(attrs)
+    if types and at_root and KEPT in (values.get(HISTORY) or {}):
+        values[HISTORY][KEPT][TYPES] = types
+    elif types:
+        values[TYPES] = types
+    if values:
+        group.attrs.update(values)
+
+
+def _list_coordinates(data: xr.Dataset, name: str) -> list[str]:
+    """Return the coordinates that a data variable has beside its dimensions'."""
+    if name in data.coords:
+        return []
+    dims = set(data[name].dims)
+    return sorted(
+        str(key) for key, one in data.coords.items() if set(one.dims) <= dims and one.dims != (key,)
+    )
+
+
+def create_array(group: zarr.Group, name: str, storage: Storage, form: Form) -> Any:
+    """Make an array without values."""
+    options: dict[str, Any] = {}
+    if form.zarr_format == 3:  # noqa: PLR2004 -- the format's name
+        options["dimension_names"] = storage.dims
+        options["shards"] = storage.shards
+    else:
+        options["chunk_key_encoding"] = {"name": "v2", "separator": "."}
+    with warnings.catch_warnings():
+        # Fixed-length text is no part of the Zarr 3 standard yet; Zarr and xarray read it.
+        warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
+        return group.create_array(
+            name,
+            shape=storage.shape,
+            dtype=storage.dtype,
+            chunks=storage.chunks or (1,) * 0,
+            compressors=_choose_compressors(storage, form.zarr_format),
+            filters=None,
+            fill_value=storage.fill,
+            attributes=storage.attrs,
+            config={"write_empty_chunks": False},
+            **options,
+        )
+
+
+def _choose_compressors(storage: Storage, zarr_format: int) -> Any:
+    if not storage.shape:
+        return None
+    if storage.codec is None:
+        return storage.compressors
+    if zarr_format == 3:  # noqa: PLR2004 -- the format's name
+        return storage.codec.to_zarr3() or None
+    return storage.codec.to_zarr2()
+
+
+def _consolidate(folder: Path, zarr_format: int) -> None:
+    with warnings.catch_warnings():
+        # Every reader of Zarr v3 that knows consolidated metadata reads these; others pass by.
+        warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
+        warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
+        zarr.consolidate_metadata(LocalStore(folder), zarr_format=zarr_format)  # type: ignore[arg-type]
