@@ -52,7 +52,9 @@ def read_entry(product: "SafeProduct", entry: Entry, source: str = "") -> Any:
         from skerry.products.safe.engine import load_format
 
         raw = load_format("netcdf").read_scalar(product, entry.file, entry.variable)  # type: ignore[attr-defined]
-        return entry.default if raw is None else _finish(entry, raw)
+        if raw is None:
+            return entry.default
+        return parse_text(entry, raw) if isinstance(raw, str) else _finish(entry, raw)
     document = product.documents.get(entry.document)
     if document is None:  # one of `Mapping.expected`
         return entry.default

@@ -1,0 +1,143 @@
+"""What SLSTR's solar channels see: radiance at the top of the atmosphere.
+
+Water as `optics` has it, glint and air as `atmosphere` has them; clouds and cirrus lie above.
+Water vapour hides the ground in S4.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from skerry.products.simulate import atmosphere
+from skerry.products.simulate.atmosphere import Air, Geometry
+from skerry.products.simulate.optics import BandOptics, model_reflectance
+from skerry.products.simulate.scene import SceneFields
+
+Field = npt.NDArray[np.float32]
+
+NOISE_REFERENCE, NOISE_RATIO = 0.1, 200.0
+"""Signal to noise at a reflectance."""
+GLINT_REFLECTANCE = 0.03
+"""Glint above it is flagged."""
+SHADOW_LIGHT = 0.35
+"""Light of the sky that reaches shadows, over all light."""
+
+
+@dataclass(frozen=True)
+class SolarChannel:
+    """A solar channel.
+
+    Attributes
+    ----------
+    optics
+        Water, land and cloud in it.
+    irradiance
+        Of the sun at 1 AU, mW m-2 nm-1.
+    vapour
+        Absorption by water vapour as `atmosphere.vapour_transmittance` takes it.
+    bandwidth_nm
+        Full width at half maximum.
+    """
+
+    optics: BandOptics
+    irradiance: float
+    vapour: float
+    bandwidth_nm: float
+
+
+CHANNELS = {
+    "s1": SolarChannel(
+        BandOptics(554.27, 0.0596, 0.0076, 0.070, 0.13, 0.75, 1.0), 1837.0, 0.0, 19.26
+    ),
+    "s2": SolarChannel(
+        BandOptics(659.47, 0.4100, 0.0125, 0.040, 0.17, 0.70, 1.0), 1526.0, 0.003, 19.25
+    ),
+    "s3": SolarChannel(
+        BandOptics(868.0, 4.8000, 0.0000, 0.410, 0.27, 0.48, 1.0), 956.0, 0.001, 20.6
+    ),
+    "s4": SolarChannel(
+        BandOptics(1374.8, 480.00, 0.0000, 0.300, 0.31, 0.10, 0.9), 366.0, 3.0, 20.8
+    ),
+    "s5": SolarChannel(
+        BandOptics(1613.4, 670.00, 0.0000, 0.210, 0.33, 0.04, 0.7), 248.0, 0.003, 60.68
+    ),
+    "s6": SolarChannel(
+        BandOptics(2255.7, 2300.0, 0.0000, 0.100, 0.26, 0.03, 0.5), 78.3, 0.02, 50.15
+    ),
+}
+"""Channels by their names in EOPF products. Wavelengths and widths as product manifests say,
+irradiance rounded from quality files."""
+
+
+def model_radiance(
+    channel: SolarChannel,
+    fields: SceneFields,
+    geometry: Geometry,
+    air: Air,
+    *,
+    distance: float,
+    pixel_m: float,
+) -> Field:
+    """Return the radiance at the top of the atmosphere, mW m-2 sr-1 nm-1, without noise.
+
+    Parameters
+    ----------
+    channel
+        The channel.
+    fields, geometry
+        What is seen, and from where; arrays of one shape ``(rows, columns)``.
+    air
+        The state of the atmosphere.
+    distance
+        (mean distance of the sun / distance)^2.
+    pixel_m
+        Size of pixels, for the light of their surroundings.
+    """
+    wavelength = channel.optics.wavelength_nm
+    ground = _reflect_ground(channel.optics, fields)
+    around = atmosphere.blur_surroundings(ground, pixel_m)
+    sun, view = geometry.sun_cosine, geometry.view_cosine
+    direct = atmosphere.direct_transmittance(wavelength, air, view)
+    down = atmosphere.total_transmittance(wavelength, air, sun)
+    diffuse = atmosphere.total_transmittance(wavelength, air, view) - direct
+    albedo = atmosphere.spherical_albedo(wavelength, air)
+    clear = down * (direct * ground + diffuse * around) / (1 - albedo * around)
+    clear += (
+        _mirror_sun(fields, geometry)
+        * direct
+        * atmosphere.direct_transmittance(wavelength, air, sun)
+    )
+    clear += atmosphere.path_reflectance(wavelength, air, geometry)
+    clear *= atmosphere.ozone_transmittance(wavelength, air, geometry)
+    clear *= atmosphere.vapour_transmittance(channel.vapour, air, geometry)
+    veil = atmosphere.cloud_reflectance(fields.cirrus_optical_thickness) * channel.optics.cloud
+    clear = veil + (1 - veil) ** 2 * clear
+    thick = atmosphere.cloud_reflectance(fields.cloud_optical_thickness) * channel.optics.cloud
+    reflectance = np.where(fields.cloud, thick, clear)
+    return to_radiance(channel, reflectance, geometry, distance)
+
+
+def to_radiance(
+    channel: SolarChannel, reflectance: Field, geometry: Geometry, distance: float
+) -> Field:
+    """Return radiance, mW m-2 sr-1 nm-1, of a reflectance at the top of the atmosphere."""
+    light = geometry.sun_cosine * channel.irradiance * distance / np.pi
+    return np.asarray(reflectance * light, np.float32)
+
+
+def find_glint(fields: SceneFields, geometry: Geometry) -> npt.NDArray[np.bool_]:
+    """Return where the sun glitters on water."""
+    return np.asarray(_mirror_sun(fields, geometry) > GLINT_REFLECTANCE)
+
+
+def _mirror_sun(fields: SceneFields, geometry: Geometry) -> Field:
+    glint = atmosphere.glint_reflectance(geometry, fields.wind_speed)
+    return np.where(fields.water & ~fields.ice & ~fields.shadow, glint, np.float32(0))
+
+
+def _reflect_ground(optics: BandOptics, fields: SceneFields) -> Field:
+    water = model_reflectance(optics, fields.turbidity, fields.chlorophyll, fields.cdom)
+    land = optics.soil + (optics.vegetation - optics.soil) * fields.vegetation
+    ground = np.where(fields.water, np.where(fields.ice, optics.ice, water), land)
+    return np.where(fields.shadow, SHADOW_LIGHT * ground, ground).astype(np.float32)
