@@ -19,7 +19,7 @@ from skerry.products.simulate.olci_bands import BANDS, Band
 from skerry.products.simulate.olci_conditions import make_conditions, make_solar_flux
 from skerry.products.simulate.olci_flags import make_flags
 from skerry.products.simulate.olci_grid import RESOLUTIONS, Grid
-from skerry.products.simulate.olci_manifest import make_attributes, make_skeleton
+from skerry.products.simulate.olci_manifest import make_attributes, make_skeleton, make_texts
 from skerry.products.simulate.olci_optics import Geometry, model_reflectance, model_water
 from skerry.products.simulate.scene import Scene, SceneFields
 
@@ -180,7 +180,7 @@ def simulate_olci(
         load_mapping(f"sentinel_3_olci_{kind}"),
         {},
         skeletons={"manifest": make_skeleton(image.grid)},
-        texts={"manifest": _more_texts(kind)},
+        texts={"manifest": make_texts(image.grid, kind)},
         progress=progress,
     )
     write_truth(target.with_name(f"{name.removesuffix('.SEN3')}.truth.nc"), image, name)
@@ -192,18 +192,6 @@ def _name_product(kind: str, grid: Grid) -> str:
     duration = round((grid.end - grid.moment).total_seconds())
     times = "_".join(f"{one:%Y%m%dT%H%M%S}" for one in (grid.moment, grid.end, created))
     return f"S3A_OL_1_{kind.upper()}____{times}_{duration:04d}_140_122_1980_SIM_D_NR_SIM.SEN3"
-
-
-def _more_texts(kind: str) -> dict[str, str]:
-    information = (
-        "metadataSection/metadataObject[@ID='generalProductInformation']/metadataWrap/xmlData/"
-        "generalProductInformation"
-    )
-    platform = "metadataSection/metadataObject[@ID='platform']/metadataWrap/xmlData/platform"
-    return {
-        f"{information}/productType": f"OL_1_{kind.upper()}___",
-        f"{platform}/number": "A",
-    }
 
 
 def make_tree(image: Image, kind: str) -> xr.DataTree:

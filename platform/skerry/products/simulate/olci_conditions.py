@@ -3,6 +3,8 @@
 The temperature profile is the US Standard Atmosphere (1976) with the surface as warm as the scene.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
@@ -33,13 +35,19 @@ def make_conditions(grid: Grid, seed: int, attrs: dict[str, str]) -> dict[str, x
     sza, saa = grid.sun(columns)
     oza, oaa = (np.broadcast_to(one, sza.shape) for one in grid.view(columns))
     angles = {"sza": sza, "saa": saa, "oza": oza, "oaa": oaa}
+    # The files of tie points say how far they are apart.
+    attrs_of_ties: dict[str, Any] = {
+        **attrs,
+        "ac_subsampling_factor": grid.resolution.tie_columns,
+        "al_subsampling_factor": 1,
+    }
     scene = Scene.over(seed, grid.moment.date(), longitude, latitude).sample(longitude, latitude)
     return {
         "conditions/geometry": xr.Dataset(
-            {name: (_TIE, values) for name, values in angles.items()}, place, attrs
+            {name: (_TIE, values) for name, values in angles.items()}, place, attrs_of_ties
         ),
         "conditions/meteorology": _make_weather(
-            scene.surface_temperature, scene.wind_speed, place, attrs
+            scene.surface_temperature, scene.wind_speed, place, attrs_of_ties
         ),
         "conditions/instrument": _make_instrument(grid, attrs),
     }
@@ -49,7 +57,7 @@ def _make_weather(
     surface: npt.NDArray[np.float32],
     wind_speed: npt.NDArray[np.float32],
     place: dict[str, tuple[tuple[str, str], npt.NDArray[np.float64]]],
-    attrs: dict[str, str],
+    attrs: dict[str, Any],
 ) -> xr.Dataset:
     shape = surface.shape
     even = {

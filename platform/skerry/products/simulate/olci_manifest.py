@@ -43,6 +43,21 @@ def make_skeleton(grid: Grid) -> bytes:
     return text.encode()
 
 
+def make_texts(grid: Grid, kind: str) -> dict[str, str]:
+    """Return what the manifest says besides the attributes, or in another spelling: path to text.
+
+    Real manifests have fractions of seconds even where they are 0, and CPM insists on them.
+    """
+    texts = {
+        "generalProductInformation/productType": f"OL_1_{kind.upper()}___",
+        "platform/number": "A",
+        "acquisitionPeriod/startTime": f"{grid.moment:%Y-%m-%dT%H:%M:%S.%f}Z",
+        "acquisitionPeriod/stopTime": f"{grid.end:%Y-%m-%dT%H:%M:%S.%f}Z",
+    }
+    place = "metadataSection/metadataObject[@ID='{}']/metadataWrap/xmlData/{}"
+    return {place.format(path.split("/")[0], path): text for path, text in texts.items()}
+
+
 def make_attributes(grid: Grid, name: str, tree: xr.DataTree) -> dict[str, Any]:
     """Return the root's attributes, which go to the manifest by the mapping."""
     return {
