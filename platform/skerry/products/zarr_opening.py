@@ -61,7 +61,10 @@ def build_tree(
         raise InvalidInputError(
             f"The Zarr store {place} holds no array.", remedy="Give a complete product."
         )
-    tree = xr.DataTree.from_dict(datasets, name=name)
+    try:
+        tree = xr.DataTree.from_dict(datasets, name=name)
+    except ValueError as error:  # a group's coordinates are not those of the group above
+        raise _unreadable(place, ValueError(" ".join(str(error).split())[:200])) from error
     attrs: Any = tree.attrs
     tree.attrs = read_root(attrs, wounds)
     return tree

@@ -7,10 +7,10 @@ from typing import Any
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import parse_time
+from skerry.products.validation.profiles import old_names
 from skerry.products.validation.registry import check
 from skerry.products.validation.subject import (
     Subject,
-    arrays_with,
     discovery_with,
     is_number,
     the_discovery,
@@ -53,15 +53,13 @@ def _with_geometry(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "stac_discovery/bbox", found
 
 
-def _codes(subject: Subject) -> Iterator[tuple[str, str]]:
-    for key in ("proj:code", "proj:epsg"):
-        if key in subject.properties:
-            yield "stac_discovery/properties", key
-        for path, _ in arrays_with(key)(subject):
-            yield path, key
-        for path, attrs in subject.groups.items():
-            if key in attrs:
-                yield path, key
+def _codes(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give all attributes that name a system by a code."""
+    places = [("stac_discovery/properties", subject.properties), *subject.groups.items()]
+    places += [(path, one.attrs) for path, one in subject.arrays.items()]
+    for place, attrs in places:
+        if {"proj:code", "proj:epsg"} & set(attrs):
+            yield place, attrs
 
 
 def _is_box(value: Any) -> bool:
@@ -214,11 +212,13 @@ def _read_time(text: Any) -> datetime:
 @check(
     "stac.projection",
     of=_codes,
-    remedy="Write proj:code, such as EPSG:32633 (projection extension 2.0), instead of proj:epsg.",
+    remedy="Write proj:code, such as EPSG:32633 (projection extension 2.0), beside proj:epsg.",
 )
-def code_is_todays(key: str, subject: Subject) -> str | None:
-    """The coordinate reference system is named by proj:code, not by the old proj:epsg."""
-    return "has proj:epsg" if key == "proj:epsg" and "proj:epsg" not in allowed(subject) else None
+def code_is_todays(attrs: dict[str, Any], subject: Subject) -> str | None:
+    """Coordinate reference systems are named by proj:code, not by the old proj:epsg alone."""
+    if "proj:code" in attrs or "proj:epsg" in old_names(subject):
+        return None
+    return f"has proj:epsg {attrs['proj:epsg']} and no proj:code"
 
 
 @check(
@@ -228,7 +228,7 @@ def code_is_todays(key: str, subject: Subject) -> str | None:
 )
 def names_are_todays(properties: dict[str, Any], subject: Subject) -> str | None:
     """Properties have the names of STAC 1.1, not older ones."""
-    old = [key for key in OLD_NAMES if key in properties and key not in allowed(subject)]
+    old = [key for key in OLD_NAMES if key in properties and key not in old_names(subject)]
     return f"has {', '.join(old)}" if old else None
 
 
@@ -265,10 +265,3 @@ def cover_is_per_cent(value: Any, _: Subject) -> str | None:
 def type_is_known(kind: Any, _: Subject) -> str | None:
     """The product type is an EOPF type."""
     return None if PRODUCT_TYPE.fullmatch(str(kind)) else f"is {kind!r}"
-
-
-def allowed(subject: Subject) -> frozenset[str]:
-    """Return the old names that the profile under validation itself prescribes."""
-    from skerry.products.validation.profiles import old_names
-
-    return old_names(subject.profile)

@@ -1,5 +1,6 @@
 """Validation of one product: see what is stored, make every check."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
@@ -42,6 +43,10 @@ def validate_product(
     InvalidInputError
         If what is there is no product, or holds nothing that could be checked.
     """
+    if profile is not None:
+        from skerry.products.eopf.profiles import check_profile
+
+        check_profile(profile)
     if isinstance(product, xr.DataTree):
         groups, arrays = read_tree(product)
         subject = Subject(
@@ -49,14 +54,29 @@ def validate_product(
         )
     else:
         subject = _read_place(Path(product), profile, deep)
-    outcomes = tuple(one.run(subject) for one in list_checks())
-    report = Report(subject.name, subject.container, subject.product_type, profile, outcomes)
+    return report_on(subject)
+
+
+def report_on(subject: Subject) -> Report:
+    """Make every check of a product that was read.
+
+    Raises
+    ------
+    InvalidInputError
+        If it holds nothing that could be checked.
+    """
     if not subject.arrays:
         raise InvalidInputError(
             f"{subject.name} holds no array, so there is nothing to check.",
             remedy="Give a complete product.",
         )
-    return report
+    outcomes = [one.run(subject) for one in list_checks()]
+    if any(one.findings for one in outcomes[1:]) and subject.problem:
+        # What the other checks found says why it cannot be opened, and where.
+        outcomes[0] = replace(outcomes[0], examined=0, findings=(), note=subject.problem)
+    return Report(
+        subject.name, subject.container, subject.product_type, subject.profile, tuple(outcomes)
+    )
 
 
 def _read_place(place: Path, profile: str | None, deep: bool) -> Subject:
