@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("skerry.cli.logs:logs", "Show the log of a run or of a part."),
     "import": ("skerry.cli.catalog:import_", "Convert products and register them as items."),
     "export": ("skerry.cli.catalog:export", "Write an item's variable as a GeoTIFF."),
+    "convert": ("skerry.cli.convert:convert", "Write a product in another format."),
     "items": ("skerry.cli.catalog:items", "List, show and delete items."),
     "search": ("skerry.cli.catalog:search", "Find items by area, time and collection."),
     "collections": (

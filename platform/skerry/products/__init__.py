@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from skerry.products.cog import write_cog
+    from skerry.products.cog_sets import write_cog_set
     from skerry.products.drawable import find_drawable
     from skerry.products.footprints import footprint
     from skerry.products.geozarr import write_geozarr
+    from skerry.products.netcdf import write_netcdf
     from skerry.products.opening import open_product
     from skerry.products.quicklook import write_quicklook
+    from skerry.products.writing import write_product
 
 _HOMES = {
     "find_drawable": "drawable",
@@ -17,6 +20,9 @@ _HOMES = {
     "open_product": "opening",
     "write_cog": "cog",
     "write_geozarr": "geozarr",
+    "write_cog_set": "cog_sets",
+    "write_netcdf": "netcdf",
+    "write_product": "writing",
     "write_quicklook": "quicklook",
 }
 
@@ -25,7 +31,10 @@ __all__ = [
     "footprint",
     "open_product",
     "write_cog",
+    "write_cog_set",
     "write_geozarr",
+    "write_netcdf",
+    "write_product",
     "write_quicklook",
 ]
 

@@ -1,6 +1,5 @@
 """Write a product as GeoZarr: Zarr v3 with multiscales, spatial and proj conventions."""
 
-import shutil
 import warnings
 from pathlib import Path
 
@@ -8,18 +7,24 @@ import xarray as xr
 import zarr
 from zarr.storage import LocalStore
 
-from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.errors import InvalidInputError
+from skerry.products.codecs import Codec
 from skerry.products.conventions import describe_level
+from skerry.products.folders import writing_folder
 from skerry.products.grids import grid_of, north_up
-from skerry.products.levels import CHUNK, Counter, Progress, raster_variables, write_multiscale
-from skerry.products.zarr_attributes import plain
+from skerry.products.levels import CHUNK, Storage, raster_variables, write_multiscale
+from skerry.products.strips import Counter, Progress
+from skerry.products.swaths import refuse_swaths
+from skerry.products.zarr_attributes import encode_for_zarr, plain, write_other
 
 
 def write_geozarr(
     product: xr.DataTree | xr.Dataset,
     path: Path | str,
     *,
-    chunk: int = CHUNK,
+    chunk: int | None = CHUNK,
+    shard: int | None = 0,
+    codec: Codec | None = None,
     leave_out: tuple[str, ...] = (),
     progress: Progress | None = None,
 ) -> None:
@@ -28,7 +33,7 @@ def write_geozarr(
     Every group with rasters (dimensions ``y`` and ``x``, a coordinate reference system) becomes a
     multiscale group with the levels ``0``, ``1``, ... inside; other groups are written as they
     are. Values that were read from packed integers are packed again the same way; rows run from
-    north to south; coordinates of text are left out. Rows are computed and written strip by
+    north to south. Rows are computed and written strip by
     strip, so memory stays bounded. The folder appears under its name only when complete.
 
     Parameters
@@ -38,7 +43,12 @@ def write_geozarr(
     path
         The folder to make.
     chunk
-        Edge of a chunk in pixels.
+        Edge of a chunk in pixels; None for each variable's own chunks, 512 where it has none.
+    shard
+        Edge of a shard in pixels, a multiple of the chunk's; 0 for no shards; None for each
+        variable's own.
+    codec
+        Compression; by default each variable's own where Zarr 3 has it, else ``blosc-zstd:3``.
     leave_out
         Group paths that are not written, with all below them, such as ``quality/mask``.
     progress
@@ -49,28 +59,24 @@ def write_geozarr(
     ConflictError
         If `path` exists.
     InvalidInputError
-        If `product` has no raster.
+        If `product` has no raster (a swath), Zarr 3 has no such codec, or `shard` is no multiple
+        of `chunk`.
     """
-    target = Path(path)
-    if target.exists():
-        raise ConflictError(
-            f"{target} exists already.", remedy="Remove it or write to another place."
+    if shard and shard % (chunk or CHUNK):
+        raise InvalidInputError(
+            f"A shard of {shard} pixels does not hold whole chunks of {chunk or CHUNK}.",
+            remedy="Use a multiple.",
         )
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        _write_store(_list_groups(product, leave_out), partial, chunk, progress)
-        partial.rename(target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    if codec is not None:
+        codec.to_zarr3()
+    storage = Storage(chunk, shard, codec)
+    tree = product if isinstance(product, xr.DataTree) else xr.DataTree(product)
+    refuse_swaths(tree, "GeoZarr")
+    with writing_folder(Path(path)) as folder:
+        _write_store(_list_groups(tree, leave_out), folder, storage, progress)
 
 
-def _list_groups(
-    product: xr.DataTree | xr.Dataset, leave_out: tuple[str, ...]
-) -> dict[str, xr.Dataset]:
-    if isinstance(product, xr.Dataset):
-        return {"": _arrange(product)}
+def _list_groups(product: xr.DataTree, leave_out: tuple[str, ...]) -> dict[str, xr.Dataset]:
     skipped = tuple(f"{one.strip('/')}/" for one in leave_out)
     return {
         node.path.strip("/"): _arrange(node.to_dataset(inherit=False))
@@ -87,16 +93,9 @@ def _arrange(data: xr.Dataset) -> xr.Dataset:
 
 
 def _write_store(
-    groups: dict[str, xr.Dataset], folder: Path, chunk: int, progress: Progress | None
+    groups: dict[str, xr.Dataset], folder: Path, storage: Storage, progress: Progress | None
 ) -> None:
     grids = {name: grid for name, data in groups.items() if (grid := grid_of(data)) is not None}
-    if not grids:
-        raise InvalidInputError(
-            "The product has no raster: no group has dimensions y and x, regular coordinates and "
-            "a coordinate reference system.",
-            remedy="Name the dimensions y and x and give the system with "
-            "dataset.rio.write_crs('EPSG:...').",
-        )
     store = LocalStore(folder)
     root = zarr.create_group(store=store, zarr_format=3)
     counter = Counter(progress)
@@ -105,11 +104,12 @@ def _write_store(
     )
     for name, data in groups.items():
         if name in grids:
-            write_multiscale(_make_group(root, name), data, grids[name], chunk, counter)
-        elif data.variables:
-            data.to_zarr(store, group=name or None, mode="a", zarr_format=3, consolidated=False)
+            write_multiscale(_make_group(root, name), data, grids[name], storage, counter)
         else:
-            _make_group(root, name).attrs.update(plain(data.attrs))
+            place = _make_group(root, name)
+            place.attrs.update(plain(data.attrs))
+            for one, numbers in encode_for_zarr(data).items():
+                write_other(place, one, numbers)
     if "" not in grids and len({one.boundingbox for one in grids.values()}) == 1:
         # The whole product covers one box: say so at the top, on the finest grid.
         finest = min(grids.values(), key=lambda one: abs(one.affine.a))
