@@ -12,7 +12,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.conventions import without_conventions
 from skerry.products.eopf.healing import Wounds, heal_grid
 from skerry.products.eopf.json_values import TYPES, from_json
-from skerry.products.eopf.profiles import read_root
+from skerry.products.eopf.profiles import product_type_of, read_root, rename_dims
 from skerry.products.eopf.variables import list_coordinates, read_variable
 from skerry.products.zarr_stores import open_store
 from skerry.storage.remote import RemotePath
@@ -61,12 +61,16 @@ def build_tree(
         raise InvalidInputError(
             f"The Zarr store {place} holds no array.", remedy="Give a complete product."
         )
+    root_attrs: Any = datasets["/"].attrs
+    kind = product_type_of(root_attrs)
     try:
-        tree = xr.DataTree.from_dict(datasets, name=name)
+        tree = xr.DataTree.from_dict(
+            {key: rename_dims(one, key, kind, canonical=True) for key, one in datasets.items()},
+            name=name,
+        )
     except ValueError as error:  # a group's coordinates are not those of the group above
         raise _unreadable(place, ValueError(" ".join(str(error).split())[:200])) from error
-    attrs: Any = tree.attrs
-    tree.attrs = read_root(attrs, wounds)
+    tree.attrs = read_root(root_attrs, wounds)
     return tree
 
 

@@ -12,7 +12,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.codecs import Codec, codec_of
 from skerry.products.eopf.attributes import describe_attributes
 from skerry.products.eopf.profiles import Model
-from skerry.products.packing import decoded_dtype, encode_values, packing_of
+from skerry.products.packing import encode_values, packing_of
 
 DEFAULT_CHUNKS = {
     "y": 1830, "x": 1830, "rows": 1024, "columns": 1024, "azimuth_time": 2048,
@@ -22,6 +22,7 @@ DEFAULT_CHUNKS = {
 DEFAULT_CODEC = Codec("blosc-zstd", 3, "bit")
 PACKED_FAMILIES = ("S02",)
 """Families of product types that the profile ``2025`` keeps packed; others are decoded there."""
+ZARR_2 = 2
 EPOCH = "nanoseconds since 1970-01-01"
 
 
@@ -58,10 +59,8 @@ class Storage:
         Fill value of the array; None only in Zarr 2.
     chunks, shards
         Lengths; shards only in Zarr 3.
-    codec
-        Compression; None where `compressors` of the source are kept as they are.
-    compressors, filters
-        Of the source.
+    compressors
+        As `zarr.Group.create_array` takes them.
     attrs
         Attributes of the array, JSON values.
     """
@@ -75,8 +74,7 @@ class Storage:
     fill: Any
     chunks: tuple[int, ...]
     shards: tuple[int, ...] | None
-    codec: Codec | None
-    compressors: tuple[Any, ...]
+    compressors: Any
     attrs: dict[str, Any]
 
     @property
@@ -126,11 +124,6 @@ def design_storage(path: str, variable: xr.Variable, coordinates: list[str], for
     )  # fmt: skip
     chunks = _choose_chunks(variable, form.chunks)
     shards = _choose_shards(variable, chunks, form)
-    source = codec_of(variable.encoding)
-    chosen = form.codec or source
-    given = variable.encoding.get("compressors")
-    if chosen is None and not given:
-        chosen = DEFAULT_CODEC
     return Storage(
         path=path,
         dims=tuple(str(one) for one in variable.dims),
@@ -141,8 +134,7 @@ def design_storage(path: str, variable: xr.Variable, coordinates: list[str], for
         fill=_choose_fill(dtype, attrs.fill, form.zarr_format),
         chunks=chunks,
         shards=shards,
-        codec=chosen,
-        compressors=tuple(given or ()),
+        compressors=_choose_compressors(variable, form),
         attrs=attrs.values,
     )
 
@@ -209,7 +201,7 @@ def _choose_chunks(variable: xr.Variable, wanted: Mapping[str, int] | None) -> t
 def _choose_shards(
     variable: xr.Variable, chunks: tuple[int, ...], form: Form
 ) -> tuple[int, ...] | None:
-    if form.zarr_format == 2:  # noqa: PLR2004 -- the format's name
+    if form.zarr_format == ZARR_2:
         if form.shards:
             raise InvalidInputError(
                 "Zarr 2 has no shards.", remedy="Write zarr_format=3 or leave shards out."
@@ -240,9 +232,26 @@ def _choose_fill(dtype: np.dtype[Any], fill: Any, zarr_format: int) -> Any:
         return fill
     if dtype.kind == "f":
         return float("nan")
-    if zarr_format == 2:  # noqa: PLR2004 -- the format's name
+    if zarr_format == ZARR_2:
         return None
     return "" if dtype.kind in "UT" else dtype.type(0)
+
+
+def _choose_compressors(variable: xr.Variable, form: Form) -> Any:
+    """Return the codec asked for, else the source's, else (no such codec in Zarr) the usual."""
+    if not variable.ndim:
+        return None
+    if form.codec is not None:
+        return _spell(form.codec, form.zarr_format)
+    source = codec_of(variable.encoding)
+    try:
+        return _spell(DEFAULT_CODEC if source is None else source, form.zarr_format)
+    except InvalidInputError:
+        return _spell(DEFAULT_CODEC, form.zarr_format)
+
+
+def _spell(codec: Codec, zarr_format: int) -> Any:
+    return codec.to_zarr2() if zarr_format == ZARR_2 else codec.to_zarr3() or None
 
 
 def _encode_times(values: npt.NDArray[Any], times: tuple[str, str]) -> npt.NDArray[np.int64]:
@@ -257,8 +266,3 @@ def _encode_times(values: npt.NDArray[Any], times: tuple[str, str]) -> npt.NDArr
     filled = np.where(gaps, np.datetime64(0, "ns"), moments)
     numbers, _, _ = encode_cf_datetime(filled, units, calendar, np.dtype(np.int64))
     return np.where(gaps, np.iinfo(np.int64).min, numbers).astype(np.int64)
-
-
-def is_usual(dtype: np.dtype[Any], packing: dict[str, Any]) -> bool:
-    """Tell whether values have the type that readers give packed numbers anyway."""
-    return dtype == decoded_dtype(packing["dtype"])

@@ -75,6 +75,7 @@ def describe_attributes(
         Profile and format.
     """
     name = path.rpartition("/")[2]
+    short = name if form.model is None else form.model.short_name_of(path)
     fill = variable.encoding.get("_FillValue") if times is None else None
     known = dict(variable.attrs)
     own: dict[str, Any] = {"long_name": known.pop("long_name", name)}
@@ -90,9 +91,9 @@ def describe_attributes(
         own[DECODED] = variable.dtype.name
     source = {key: packing[key] for key in _PACKING} if packing is not None else {}
     if form.profile == "2025":
-        made = _spell_2025(own, variable, source, fill, name, packed=packed, form=form)
+        made = _spell_2025(own, variable, source, fill, short, packed=packed, form=form)
     else:
-        made = _spell_cpm(own, variable, source, fill, name, kind, packed=packed)
+        made = _spell_cpm(own, variable, source, fill, short, kind, packed=packed)
     if "long_name" not in variable.attrs:
         made.setdefault(HIDDEN, {})["long_name"] = None
     if form.zarr_format == 2:  # noqa: PLR2004 -- the format's name

@@ -30,6 +30,7 @@ HISTORY: Final = "processing_history"
 KEPT: Final = "skerry"
 """Key of `HISTORY` below which the profile ``cpm-2.8`` keeps what its model does not allow."""
 CATEGORY: Final = "other_metadata/eopf_category"
+UNKNOWN_TIME: Final = "1970-01-01T00:00:00Z"
 ASSETS: Final = "stac_discovery/assets"
 
 _DISTANCE = (
@@ -59,6 +60,12 @@ SPELLINGS: Final = {
     },
 }
 """Attribute path in ``cpm-2.8`` to the canonical one, where they differ."""
+
+
+TIE_POINT_GROUPS: Final = {"S03OLC": ("conditions/geometry", "conditions/meteorology")}
+"""Family of product types to groups on tie points, whose dimensions ``cpm-2.8`` names otherwise."""
+TIE_POINT_DIMS: Final = {"tp_rows": "rows", "tp_columns": "columns"}
+"""Canonical dimension to that of ``cpm-2.8``."""
 
 
 class Kind(BaseModel):
@@ -93,6 +100,10 @@ class Model(BaseModel):
     groups: dict[str, dict[str, int]]
     short_names: dict[str, str]
 
+    def short_name_of(self, path: str) -> str:
+        """Return a variable's short name."""
+        return self.short_names.get(path, path.rpartition("/")[2])
+
     def kind_of(self, path: str) -> Kind | None:
         """Return a variable's kind by its path, None if the model does not know it."""
         group, _, name = path.rpartition("/")
@@ -124,6 +135,17 @@ def check_profile(name: str) -> str:
             f"There is no EOPF profile {name!r}.", remedy=f"Use one of {', '.join(PROFILES)}."
         )
     return name
+
+
+def rename_dims(
+    data: xr.Dataset, path: str, product_type: str, *, canonical: bool
+) -> xr.Dataset:
+    """Return a group with the dimension names of a canonical tree, or those of ``cpm-2.8``."""
+    if path.strip("/") not in TIE_POINT_GROUPS.get(product_type[:6], ()):
+        return data
+    names = {one: key for key, one in TIE_POINT_DIMS.items()} if canonical else TIE_POINT_DIMS
+    known = {key: one for key, one in names.items() if key in data.dims}
+    return data.rename_dims(known) if known else data
 
 
 def to_profile(tree: xr.DataTree, name: str) -> dict[str, Any]:
@@ -182,13 +204,17 @@ def _write_cpm(attrs: dict[str, Any], model: Model | None, variables: list[str])
         _put(written, path, "eoproduct" if path == CATEGORY else None)
     for path in variables:
         if model.kind_of(path) is not None:
-            short = model.short_names.get(path, path.rpartition("/")[2])
+            short = model.short_name_of(path)
             _put(written, f"{ASSETS}/{_escape(short)}", {"href": f"/{path}", "title": short})
-    block = {"attributes": kept, "unknown": unknown, "simulated": _is_simulated(attrs)}
-    if isinstance(history, dict):
-        written[HISTORY] = {**history, KEPT: block}
-    else:
-        written[HISTORY] = {KEPT: block | ({} if history is None else {"history": history})}
+    block = {
+        "processingTime": str(given.get("stac_discovery/properties/created") or UNKNOWN_TIME),
+        "simulated": bool(given.get("other_metadata/simulated", False)),
+        "attributes": kept,
+        "unknown": unknown,
+    }
+    if history is not None and not isinstance(history, dict):
+        block["history"] = history
+    written[HISTORY] = {**(history if isinstance(history, dict) else {}), KEPT: [block]}
     written.setdefault("stac_discovery", {})
     written.setdefault("other_metadata", {})
     return written
@@ -198,9 +224,10 @@ def _read_cpm(attrs: dict[str, Any]) -> dict[str, Any]:
     """Turn root attributes of ``cpm-2.8`` into canonical ones; others stay as they are."""
     attrs = deepcopy(attrs)
     history = attrs.get(HISTORY)
-    if isinstance(history, dict) and isinstance(history.get(KEPT), dict):
-        from_json(attrs, history[KEPT].pop(TYPES, {}))
-    block = history.pop(KEPT, {}) if isinstance(history, dict) else {}
+    block: dict[str, Any] = {}
+    if isinstance(history, dict) and history.get(KEPT):
+        from_json(attrs, history[KEPT][0].pop(TYPES, {}))
+        block = history.pop(KEPT)[0]
     for path, canonical in SPELLINGS.items():
         value = _take(attrs, path)
         if value is not _ABSENT:
@@ -216,10 +243,6 @@ def _read_cpm(attrs: dict[str, Any]) -> dict[str, Any]:
         for path, value in block.get("attributes", {}).items():
             _put(attrs, path, value)
     return attrs
-
-
-def _is_simulated(attrs: dict[str, Any]) -> bool:
-    return bool((attrs.get("other_metadata") or {}).get("simulated", False))
 
 
 _ABSENT: Final = object()

@@ -226,7 +226,7 @@ def decode_times(
     times = decode_cf_datetime(
         np.where(gaps, 0, numbers), units, calendar or "standard", use_cftime=False
     )
-    return np.where(gaps, np.datetime64("NaT"), times).astype("datetime64[ns]")
+    return np.where(gaps, np.datetime64("NaT", "ns"), times).astype("datetime64[ns]")
 
 
 def _as_timedelta(numbers: npt.NDArray[Any]) -> npt.NDArray[np.timedelta64]:
@@ -234,4 +234,5 @@ def _as_timedelta(numbers: npt.NDArray[Any]) -> npt.NDArray[np.timedelta64]:
 
 
 def _as_text(values: npt.NDArray[Any], *, dtype: np.dtype[Any] | None) -> npt.NDArray[Any]:
-    return values.astype(str if dtype is None else dtype)
+    # NumPy gives texts of any length a width only by way of Python's own.
+    return np.array(values.tolist(), dtype=str if dtype is None else dtype).reshape(values.shape)

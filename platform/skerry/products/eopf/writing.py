@@ -23,6 +23,7 @@ from skerry.products.eopf.profiles import (
     check_profile,
     find_model,
     product_type_of,
+    rename_dims,
     to_profile,
 )
 
@@ -154,6 +155,8 @@ def _lay_out(tree: xr.DataTree, folder: Path, form: Form) -> list[Filling]:
         attrs: Any = dict(node.attrs) if path else to_profile(tree, form.profile)
         _write_group_attributes(group, attrs, at_root=not path)
         data = node.to_dataset(inherit=False)
+        if form.profile == "cpm-2.8":
+            data = rename_dims(data, path, form.product_type, canonical=False)
         for name, variable in data.variables.items():
             full = f"{path}/{name}".strip("/")
             storage = design_storage(full, variable, _list_coordinates(data, str(name)), form)
@@ -166,7 +169,7 @@ def _lay_out(tree: xr.DataTree, folder: Path, form: Form) -> list[Filling]:
 def _write_group_attributes(group: zarr.Group, attrs: dict[str, Any], *, at_root: bool) -> None:
     values, types = to_json(attrs)
     if types and at_root and KEPT in (values.get(HISTORY) or {}):
-        values[HISTORY][KEPT][TYPES] = types
+        values[HISTORY][KEPT][0][TYPES] = types
     elif types:
         values[TYPES] = types
     if values:
@@ -199,23 +202,13 @@ def create_array(group: zarr.Group, name: str, storage: Storage, form: Form) -> 
             shape=storage.shape,
             dtype=storage.dtype,
             chunks=storage.chunks or (1,) * 0,
-            compressors=_choose_compressors(storage, form.zarr_format),
+            compressors=storage.compressors,
             filters=None,
             fill_value=storage.fill,
             attributes=storage.attrs,
             config={"write_empty_chunks": False},
             **options,
         )
-
-
-def _choose_compressors(storage: Storage, zarr_format: int) -> Any:
-    if not storage.shape:
-        return None
-    if storage.codec is None:
-        return storage.compressors
-    if zarr_format == 3:  # noqa: PLR2004 -- the format's name
-        return storage.codec.to_zarr3() or None
-    return storage.codec.to_zarr2()
 
 
 def _consolidate(folder: Path, zarr_format: int) -> None:
