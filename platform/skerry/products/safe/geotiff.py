@@ -42,19 +42,21 @@ def open_raster(files: ProductFiles, name: str, kind: Kind) -> xr.Variable:
         If it is no GeoTIFF, is shorter than it says, or holds other numbers than `kind` says.
     """
     import dask.array as da
+    from dask.base import tokenize
 
     height, width = check_geotiff(files, name, kind.dtype)
-    label = f"{name} in {files.path}"
+    dtype = np.dtype(kind.dtype)
     chunk = (min(CHUNK[0], height), min(CHUNK[1], width))
     windows = RasterWindows(
-        file=files.raster(name), shape=(height, width),
-        dtype=np.dtype(kind.dtype), bands=1, pack_bits=False, driver="GTiff",
+        file=files.raster(name), shape=(height, width), dtype=dtype, bands=1, pack_bits=False,
+        driver="GTiff",
     )  # fmt: skip
-    # The name makes no hash of the file: it must be as lazy as the array.
-    data = da.from_array(windows, chunks=chunk, name=f"{label}-{files.sizes[name]}", asarray=False)
-    return xr.Variable(
-        kind.dims, data, dict(kind.attrs), {"dtype": np.dtype(kind.dtype), "chunks": chunk}
-    )
+    token = tokenize(windows, files.sizes[name], files.changed_ns(name))
+    data = da.from_array(  # type: ignore[no-untyped-call]
+        windows, chunks=chunk, name=f"geotiff-{token}", asarray=False, lock=False,
+        meta=np.empty((0, 0), dtype),
+    )  # fmt: skip
+    return xr.Variable(kind.dims, data, dict(kind.attrs), {"dtype": dtype, "chunks": chunk})
 
 
 def check_geotiff(files: ProductFiles, name: str, dtype: str) -> tuple[int, int]:
@@ -64,16 +66,16 @@ def check_geotiff(files: ProductFiles, name: str, dtype: str) -> tuple[int, int]
     -------
     tuple
         Height and width in pixels.
-    """
-    from rasterio.errors import RasterioError
 
+    Raises
+    ------
+    InvalidInputError
+        As `open_raster`.
+    """
     label = f"{name} in {files.path}"
-    try:
-        with expect_no_transform(), files.raster(name).open("GTiff") as source:
-            end = _find_end(source)
-            height, width, held = source.height, source.width, (source.count, source.dtypes[0])
-    except (RasterioError, OSError) as error:
-        raise _damaged(label, str(error)) from error
+    with expect_no_transform(), files.raster(name).open("GTiff") as source:
+        end = _find_end(source)
+        height, width, held = source.height, source.width, (source.count, source.dtypes[0])
     if held != (1, dtype):
         raise _damaged(label, f"it has {held[0]} bands of {held[1]} instead of one of {dtype}")
     if end > files.sizes[name]:
@@ -86,8 +88,7 @@ def _find_end(source: Any) -> int:
     rows, columns = source.block_shapes[0]
     block = f"{(source.width - 1) // columns}_{(source.height - 1) // rows}"
     offset, size = (
-        source.get_tag_item(f"BLOCK_{what}_{block}", ns="TIFF", bidx=1)
-        for what in ("OFFSET", "SIZE")
+        source.get_tag_item(f"BLOCK_{what}_{block}", "TIFF", bidx=1) for what in ("OFFSET", "SIZE")
     )
     return int(offset) + int(size) if offset and size else 0
 
@@ -110,6 +111,7 @@ def _damaged(label: str, why: str) -> InvalidInputError:
 def write(folder: SafeFolder, group: Group, data: xr.Dataset) -> None:
     """Write a group's rasters, one band a file, without georeference; see `engine`."""
     import rasterio
+    from rasterio.windows import Window
 
     for name, variable in group.variables.items():
         if name not in data:
@@ -121,4 +123,6 @@ def write(folder: SafeFolder, group: Group, data: xr.Dataset) -> None:
             path, "w", driver="GTiff", count=1, dtype=kind.dtype,
             height=values.shape[0], width=values.shape[1],
         ) as sink:  # fmt: skip
-            sink.write(values.to_numpy().astype(kind.dtype), 1)
+            for first in range(0, values.shape[0], CHUNK[0]):
+                block = values[first : first + CHUNK[0]].to_numpy().astype(kind.dtype)
+                sink.write(block, 1, window=Window(0, first, block.shape[1], block.shape[0]))

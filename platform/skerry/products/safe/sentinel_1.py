@@ -161,11 +161,12 @@ def _parse(texts: list[str], dtype: str) -> Values:
 def _stack(rows: list[Values]) -> Values:
     """Return vectors as one array, short ones filled up."""
     longest = max(len(one) for one in rows)
-    fill = np.nan if rows[0].dtype.kind == "f" else NO_PIXEL
-    out = np.full((len(rows), longest), fill, rows[0].dtype)
+    if all(len(one) == longest for one in rows):
+        return np.stack(rows)
+    out = np.full((len(rows), longest), np.nan if rows[0].dtype.kind == "f" else NO_PIXEL)
     for row, values in zip(out, rows, strict=True):
         row[: len(values)] = values
-    return out
+    return out.astype(rows[0].dtype)
 
 
 def _unstack(values: Values, records: list[Any], kind: Kind, grid: dict[str, str]) -> Values:

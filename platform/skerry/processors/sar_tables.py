@@ -1,0 +1,167 @@
+"""Tables of Sentinel-1 annotation: given at some lines and samples, wanted at every pixel."""
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from skerry.core.errors import InvalidInputError
+from skerry.processors.selection import find_variable, has_variable
+
+Float32 = npt.NDArray[np.float32]
+Numbers = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers at the samples of some lines.
+
+    Attributes
+    ----------
+    lines
+        In rising order.
+    samples, values
+        Of each line, in rising order of samples; no NaN.
+    """
+
+    lines: npt.NDArray[np.float64]
+    samples: tuple[npt.NDArray[np.float64], ...]
+    values: tuple[npt.NDArray[np.float64], ...]
+
+    def at(self, line: Numbers, pixel: Numbers) -> Float32:
+        """Interpolate bilinearly; outside of the table its edge goes on.
+
+        Parameters
+        ----------
+        line, pixel
+            Lines as a column or a vector, samples as a row or a vector, of one block.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(line, pixel)``.
+        """
+        place = np.interp(line.ravel(), self.lines, np.arange(len(self.lines)))
+        upper = np.minimum(place.astype(np.intp), max(len(self.lines) - 2, 0))
+        wanted = pixel.ravel()
+        needed = range(int(upper.min()), min(int(upper.max()) + 2, len(self.lines)))
+        rows = np.stack(
+            [np.interp(wanted, self.samples[one], self.values[one]) for one in needed]
+        ).astype(np.float32)
+        upper -= needed.start
+        lower = np.minimum(upper + 1, len(rows) - 1)
+        weight = (place - needed.start - upper).astype(np.float32)[:, None]
+        result = rows[upper]
+        result += weight * (rows[lower] - result)
+        return np.asarray(result, np.float32)
+
+
+@dataclass(frozen=True)
+class AzimuthBlock:
+    """The noise's factor over azimuth in a part of the image.
+
+    Attributes
+    ----------
+    lines, samples
+        First and last.
+    at_lines, factors
+        The factor at some lines.
+    """
+
+    lines: tuple[int, int]
+    samples: tuple[int, int]
+    at_lines: npt.NDArray[np.float64]
+    factors: npt.NDArray[np.float64]
+
+    def scale(self, noise: Float32, line: Numbers, pixel: Numbers) -> Float32:
+        """Multiply what lies in the block, in place."""
+        rows = np.flatnonzero((line >= self.lines[0]) & (line <= self.lines[1]))
+        columns = np.flatnonzero((pixel >= self.samples[0]) & (pixel <= self.samples[1]))
+        if rows.size and columns.size:
+            factors = np.interp(line[rows], self.at_lines, self.factors).astype(np.float32)
+            part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+            noise[part] *= factors[:, None]
+        return noise
+
+
+@dataclass(frozen=True)
+class NoiseTable:
+    """Thermal noise power, in squared digital numbers.
+
+    Attributes
+    ----------
+    over_range
+        The power.
+    over_azimuth
+        Its factor in blocks of lines and samples; none in products before 2018.
+    """
+
+    over_range: Table
+    over_azimuth: tuple[AzimuthBlock, ...]
+
+    def at(self, line: Numbers, pixel: Numbers) -> Float32:
+        """Return the power at lines and samples, both rising, ``(line, pixel)``."""
+        rows, columns = line.ravel(), pixel.ravel()
+        return reduce(
+            lambda noise, block: block.scale(noise, rows, columns),
+            self.over_azimuth,
+            self.over_range.at(rows, columns),
+        )
+
+
+def read_table(member: xr.DataTree, path: str) -> Table:
+    """Return the table at a path below a polarisation's node.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not there, or holds nothing.
+    """
+    found = find_variable(member, path).load()
+    group = found.coords
+    lines = group["line"].to_numpy().astype(np.float64)
+    samples = np.broadcast_to(group["pixel"].to_numpy(), found.shape).astype(np.float64)
+    values = found.to_numpy().astype(np.float64)
+    order = [int(one) for one in np.argsort(lines) if np.isfinite(values[one]).any()]
+    if not order:
+        raise InvalidInputError(
+            f"{path} of {member.name} holds no number.",
+            remedy="Fetch the product again from its provider.",
+        )
+    there = [np.isfinite(values[one]) & (samples[one] >= 0) for one in order]
+    return Table(
+        lines[order],
+        tuple(samples[one][good] for one, good in zip(order, there, strict=True)),
+        tuple(values[one][good] for one, good in zip(order, there, strict=True)),
+    )
+
+
+def read_noise(member: xr.DataTree) -> NoiseTable:
+    """Return the noise of a polarisation; raises `InvalidInputError` where it has none."""
+    path = "quality/noise_azimuth/noise_azimuth_lut"
+    if not has_variable(member, "quality/noise_range/noise_range_lut"):
+        raise InvalidInputError(
+            f"{member.name} has no noise table.", remedy="Ask for remove_noise=false."
+        )
+    over_range = read_table(member, "quality/noise_range/noise_range_lut")
+    if not has_variable(member, path):
+        return NoiseTable(over_range, ())
+    table = find_variable(member, path).load()
+    return NoiseTable(over_range, tuple(_read_block(table[n]) for n in range(table.shape[0])))
+
+
+def _read_block(row: xr.DataArray) -> AzimuthBlock:
+    def bound(name: str) -> int:
+        return int(row[name])
+
+    lines = row["line"].to_numpy()
+    there = np.isfinite(row.to_numpy()) & (lines >= 0)
+    return AzimuthBlock(
+        (bound("first_azimuth_time"), bound("last_azimuth_time")),
+        (bound("first_range_sample"), bound("last_range_sample")),
+        lines[there].astype(np.float64),
+        row.to_numpy()[there].astype(np.float64),
+    )
