@@ -15,12 +15,13 @@ from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.time import parse_day
 from skerry.products.safe.engine import write_safe
 from skerry.products.safe.mapping import load_mapping
+from skerry.products.simulate.atmosphere import Geometry, sensor_noise
 from skerry.products.simulate.olci_bands import BANDS, Band
 from skerry.products.simulate.olci_conditions import make_conditions, make_solar_flux
 from skerry.products.simulate.olci_flags import make_flags
 from skerry.products.simulate.olci_grid import RESOLUTIONS, Grid
 from skerry.products.simulate.olci_manifest import make_attributes, make_skeleton, make_texts
-from skerry.products.simulate.olci_optics import Geometry, model_reflectance, model_water
+from skerry.products.simulate.olci_optics import model_toa_reflectance, model_water
 from skerry.products.simulate.scene import Scene, SceneFields
 
 Field = npt.NDArray[Any]
@@ -83,17 +84,15 @@ class Image:
 
     def measure(self, band: Band) -> Field:
         """Return radiance in mW m-2 sr-1 nm-1 with the instrument's noise, NaN where invalid."""
-        pixel_km = self.grid.resolution.across_m / 1000
-        reflectance = model_reflectance(band, self.scene, self.geometry, pixel_km)
+        across_m = self.grid.resolution.across_m
+        reflectance = model_toa_reflectance(band, self.scene, self.geometry, across_m)
         flux = make_solar_flux(band, self.grid)[self.grid.detectors()]
-        radiance = reflectance * flux * self.geometry.cos_sun / np.pi
+        radiance = reflectance * flux * self.geometry.sun_cosine / np.pi
         day = self.grid.moment.toordinal()
         noise = np.random.default_rng([self.seed, 3, day, BANDS.index(band)])
-        # Photons: the variance grows with the signal; binned pixels of ERR have less of it.
-        binned = self.grid.resolution.across_m / RESOLUTIONS["efr"].across_m
-        deviation = np.sqrt(np.clip(radiance, 0, None) * band.reference_radiance)
-        deviation /= band.signal_to_noise * binned
-        radiance += deviation * noise.standard_normal(radiance.shape, np.float32)
+        # Pixels of ERR are means of several measurements, which have less noise.
+        ratio = band.signal_to_noise * across_m / RESOLUTIONS["efr"].across_m
+        radiance += sensor_noise(radiance, band.reference_radiance, ratio, noise)
         sources = np.arange(self.grid.size) - self.duplicated
         return np.where(self.invalid, np.nan, radiance[:, sources]).astype(np.float32)
 
@@ -280,7 +279,7 @@ def _make_orphans(
     conditions = {
         "detector_index": take(image.grid.detectors()[np.newaxis]),
         "frame_offset": take(image.grid.frame_offsets()[np.newaxis]),
-        "sza": take(image.geometry.sza),
+        "sza": take(np.asarray(image.geometry.sun_zenith)),
         "nb_removed_pixels": ("rows", count.astype(np.uint16)),
     }
     measurements = {f"{band.name}_radiance": take(one) for band, one in radiances.items()}

@@ -11,7 +11,7 @@ import xarray as xr
 
 from skerry.products.simulate.olci_bands import BANDS, Band
 from skerry.products.simulate.olci_grid import CAMERAS, DETECTORS, Grid
-from skerry.products.simulate.olci_optics import OZONE_DU, VAPOUR
+from skerry.products.simulate.olci_optics import AIR
 from skerry.products.simulate.scene import Scene
 from skerry.products.simulate.sun import sun_distance_factor
 
@@ -62,9 +62,9 @@ def _make_weather(
     shape = surface.shape
     even = {
         "humidity": 72.0,
-        "sea_level_pressure": 1015.0,
-        "total_columnar_water_vapour": VAPOUR,
-        "total_ozone": OZONE_DU * OZONE_KG,
+        "sea_level_pressure": AIR.pressure_hpa,
+        "total_columnar_water_vapour": 10 * AIR.water_cm,
+        "total_ozone": AIR.ozone_du * OZONE_KG,
     }
     standard = _standard_temperature()
     excess = np.exp(-_standard_height_km() / 2)

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skerry.products.safe.mapping import load_mapping
-from skerry.products.simulate.olci_optics import Geometry, model_glint
+from skerry.products.simulate.atmosphere import Geometry
+from skerry.products.simulate.olci_optics import model_glint
 from skerry.products.simulate.scene import SceneFields
 
 Mask = npt.NDArray[np.bool_]
@@ -38,7 +39,7 @@ def make_flags(
         Columns whose measurement is that of the column before, ``(columns,)``.
     """
     bright = scene.cloud | scene.ice
-    glint = model_glint(geometry, scene.wind_speed) > GLINT_RISK
+    glint = model_glint(geometry, scene) > GLINT_RISK
     raised: dict[str, Any] = {
         "land": scene.land,
         "coastline": scene.land & _widen(scene.water, 1),
@@ -47,7 +48,7 @@ def make_flags(
         "straylight_risk": _widen(bright, STRAY_PIXELS) & ~bright,
         "invalid": invalid,
         "duplicated": np.broadcast_to(duplicated, invalid.shape),
-        "sun-glint_risk": scene.water & glint,
+        "sun-glint_risk": glint,
     }
     masks = flag_masks()
     flags = np.zeros(invalid.shape, np.uint32)

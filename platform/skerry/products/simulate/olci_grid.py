@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from skerry.products.simulate.olci_optics import Geometry
+from skerry.products.simulate.atmosphere import Geometry
 from skerry.products.simulate.sun import solar_position
 
 Field = npt.NDArray[np.float64]
@@ -124,8 +124,7 @@ class Grid:
     def geometry(self) -> Geometry:
         """Return the angles at every pixel."""
         sza, saa = self.sun(self.columns)
-        oza, oaa = (np.broadcast_to(one, sza.shape) for one in self.view(self.columns))
-        return Geometry(*(one.astype(np.float32) for one in (sza, oza, wrap_degrees(saa - oaa))))
+        return Geometry(sza, saa, *self.view(self.columns))
 
     def detectors(self) -> npt.NDArray[np.int64]:
         """Return the detector that saw each column; neighbours may share one."""
