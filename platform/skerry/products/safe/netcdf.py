@@ -69,18 +69,21 @@ class NetcdfWindows:
         """Type of the values."""
         return self.packing.dtype
 
-    def __getitem__(self, key: tuple[slice, ...]) -> npt.NDArray[Any]:
-        """Read a window.
+    def __getitem__(self, key: tuple[slice | int, ...]) -> npt.NDArray[Any]:
+        """Read a window; a number takes one place and its dimension away.
 
         Raises
         ------
         InvalidInputError
             If the file is damaged there.
         """
-        wanted = tuple(0 if one is None else key[one] for one in self.axes)
+        window = tuple(one if isinstance(one, slice) else slice(one, one + 1) for one in key)
+        wanted = tuple(0 if one is None else window[one] for one in self.axes)
         numbers = read_window(self.files, self.name, self.source, wanted)
         kept = [one for one in self.axes if one is not None]
-        return self.packing.decode(numbers.transpose(np.argsort(kept)))
+        values = self.packing.decode(numbers.transpose(np.argsort(kept)))
+        places = tuple(slice(None) if isinstance(one, slice) else 0 for one in key)
+        return np.asarray(values[places])
 
 
 @dataclass(frozen=True)

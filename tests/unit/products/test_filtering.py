@@ -1,0 +1,336 @@
+"""Filters on tiny trees made here, in the structure of the products."""
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from odc.geo.geom import box
+from odc.geo.xr import assign_crs
+from shapely.geometry import Point
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.areas import project_area
+from skerry.products.filtering import filter_product
+
+LEFT, TOP, SIDE = 399960.0, 6000000.0, 2400.0
+CRS = "EPSG:32633"
+
+
+def _raster(resolution: int, names: tuple[str, ...], **attrs: Any) -> xr.Dataset:
+    size = int(SIDE / resolution)
+    x = LEFT + resolution * (np.arange(size) + 0.5)
+    y = TOP - resolution * (np.arange(size) + 0.5)
+    data = xr.Dataset(
+        {
+            name: (
+                ("y", "x"),
+                da.from_array((x[None] - LEFT + 0 * y[:, None]).astype("f4"), chunks=16),
+                {"units": "1", "proj:bbox": [0, 0, 0, 0], **attrs},
+            )
+            for name in names
+        },
+        coords={"y": y, "x": x},
+    )
+    data = assign_crs(data, CRS)
+    for one in data.data_vars.values():
+        one.encoding = {"dtype": "uint16", "scale_factor": 1e-4, "grid_mapping": "spatial_ref"}
+    return data
+
+
+@pytest.fixture
+def scene() -> xr.DataTree:
+    """A Level-2A product: water in the west half, cloud in the east half of SCL."""
+    scl = _raster(20, ("scl",))
+    scl["scl"] = xr.where(scl["x"] < LEFT + SIDE / 2, 6, 9).astype("u1").broadcast_like(scl["scl"])
+    scl["scl"].attrs = {"flag_values": [6, 9], "flag_meanings": "water cloud_high"}
+    angles = xr.Dataset(
+        {"sun_angles": (("y", "x"), np.zeros((2, 2)))},
+        coords={"y": [TOP, TOP - 5000], "x": [LEFT, LEFT + 5000]},
+    )
+    tree = xr.DataTree.from_dict(
+        {
+            "/measurements/reflectance/r10m": _raster(10, ("b02", "b04")),
+            "/measurements/reflectance/r20m": _raster(20, ("b05", "b8a")),
+            "/conditions/mask/l2a_classification/r20m": scl,
+            "/conditions/geometry": angles,
+        },
+        name="S2_SIM",
+    )
+    tree.attrs = {
+        "stac_discovery": {
+            "bbox": [13.0, 54.0, 14.0, 54.5],
+            "properties": {
+                "product:type": "S02MSIL2A",
+                "datetime": "2026-05-01T10:06:00Z",
+                "proj:bbox": [0.0, 0.0, 0.0, 0.0],
+            },
+        }
+    }
+    return tree
+
+
+def _paths(tree: xr.DataTree) -> set[str]:
+    return {node.path for node in tree.subtree if node.data_vars}
+
+
+def test_groups_variables_and_resolution(scene: xr.DataTree) -> None:
+    assert _paths(filter_product(scene, groups=["measurements"])) == {
+        "/measurements/reflectance/r10m",
+        "/measurements/reflectance/r20m",
+    }
+    assert _paths(filter_product(scene, resolution=20)) == {
+        "/measurements/reflectance/r20m",
+        "/conditions/mask/l2a_classification/r20m",
+        "/conditions/geometry",
+    }
+    found = filter_product(scene, variables=["b0[24]", "conditions/geometry/*"])
+    assert _paths(found) == {"/measurements/reflectance/r10m", "/conditions/geometry"}
+    assert "/conditions/mask" not in found.groups, "no empty group stays"
+    assert found.attrs["stac_discovery"] == scene.attrs["stac_discovery"]
+    assert found.name == "S2_SIM"
+
+
+def test_an_area_cuts_all_rasters_to_the_same_ground(scene: xr.DataTree) -> None:
+    area = (LEFT + 405, TOP - 995, LEFT + 795, TOP - 605)
+    found = filter_product(scene, aoi=area, aoi_crs=CRS)
+    fine = found["measurements/reflectance/r10m"].to_dataset()
+    coarse = found["measurements/reflectance/r20m"].to_dataset()
+    assert fine.sizes == {"y": 40, "x": 40}
+    assert coarse.sizes == {"y": 20, "x": 20}
+    assert fine["x"][0] - 5 == coarse["x"][0] - 10 == LEFT + 400
+    assert fine["y"][-1] - 5 == TOP - 1000
+    assert found["conditions/geometry/sun_angles"].shape == (2, 2), "angles stay whole"
+    band = found["measurements/reflectance/r10m/b02"]
+    assert band.chunks is not None
+    assert band.encoding["scale_factor"] == 1e-4
+    assert band.odc.geobox.crs == CRS
+    assert band.attrs["proj:bbox"] == [LEFT + 400, TOP - 1000, LEFT + 800, TOP - 600]
+    discovery = found.attrs["stac_discovery"]
+    assert discovery["properties"]["proj:bbox"] == band.attrs["proj:bbox"]
+    west, south, east, north = discovery["bbox"]
+    ground = project_area(box(*band.attrs["proj:bbox"], CRS), "EPSG:4326").boundingbox
+    assert (west, south, east, north) == pytest.approx(ground.bbox)
+    assert scene.attrs["stac_discovery"]["bbox"] == [13.0, 54.0, 14.0, 54.5], "input unchanged"
+
+
+def test_an_area_in_degrees_and_as_geometry_is_the_same_ground(scene: xr.DataTree) -> None:
+    centre = Point(LEFT + 1000, TOP - 1000).buffer(200)
+    by_shape = filter_product(scene, aoi=centre, aoi_crs=CRS)
+    degrees = project_area(box(*centre.bounds, CRS), "EPSG:4326")
+    by_degrees = filter_product(scene, aoi=degrees)
+    by_json = filter_product(scene, aoi=degrees.json)
+    band = by_shape["measurements/reflectance/r10m/b02"]
+    assert band.shape == (40, 40)
+    for other in (by_degrees, by_json):
+        shape = other["measurements/reflectance/r10m/b02"].shape
+        assert all(40 <= size <= 43 for size in shape), "a box turned a little holds more"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"aoi": (0, 0, 1, 1)}, r"\[0.0, 0.0, 1.0, 1.0\] lies outside of S2_SIM \[13.0, 54.0"),
+        ({"aoi": (1, 0, 0, 1), "aoi_crs": CRS}, "turned around"),
+        ({"aoi": (np.nan, 0, 1, 1)}, "four finite numbers"),
+        ({"aoi": (0, 0, 1, 1), "aoi_crs": "EPSG:0"}, "is none"),
+        ({"aoi": {"type": "Polygon"}}, "is none"),
+        ({"groups": ["nothing"]}, "no group 'nothing'.*measurements/reflectance"),
+        ({"variables": ["b99"]}, "no variable 'b99'.*b02"),
+        ({"resolution": "r60m"}, "no resolution 'r60m'.*r10m, r20m"),
+        ({"flags": "fog"}, "no flag 'fog'.*water, cloud_high"),
+        ({"flags": "cloud_high", "flag_group": "quality"}, "no flags for .*quality"),
+        ({"valid_range": {"b02": (1, 0)}}, "lower number first"),
+        ({"valid_range": {"scl": (0, 1)}}, "no floating point variable 'scl'"),
+        ({"time": ("2020-01-01", "2020-01-02")}, "nothing between 2020-01-01"),
+        ({"time": ("yesterday", None)}, "'yesterday' is no time"),
+        ({"groups": ["conditions/geometry"], "flags": "water"}, "no measurements to mask"),
+    ],
+)
+def test_what_is_wrong_is_named(scene: xr.DataTree, wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        filter_product(scene, **wrong)
+
+
+def test_empty_products_where_they_are_allowed(scene: xr.DataTree) -> None:
+    for filters in ({"aoi": (0, 0, 1, 1)}, {"time": (None, "2020-01-01")}):
+        found = filter_product(scene, allow_empty=True, **filters)
+        band = found["measurements/reflectance/r10m/b02"]
+        assert band.shape == (0, 0)
+        assert band.attrs["units"] == "1"
+
+
+def test_time_of_a_scene_and_of_a_series(scene: xr.DataTree) -> None:
+    whole = filter_product(scene, time=("2026-05-01", "2026-05-01T13:00:00+02:00"))
+    assert _paths(whole) == _paths(scene)
+    with pytest.raises(InvalidInputError, match="nothing between"):
+        filter_product(scene, time=("2026-05-01", "2026-05-01T12:00:00+02:00"))
+    days = np.arange("2026-05-01", "2026-05-06", dtype="M8[D]").astype("M8[ns]")
+    series = xr.DataTree.from_dict(
+        {"/measurements": xr.Dataset({"t": ("time", np.arange(5.0))}, coords={"time": days})}
+    )
+    found = filter_product(series, time=("2026-05-02", "2026-05-03"))
+    assert found["measurements/t"].values.tolist() == [1, 2]
+
+
+def test_flags_mask_measurements_of_each_resolution(scene: xr.DataTree) -> None:
+    found = filter_product(scene, flags="cloud_high")
+    for path, half in (("r10m/b02", 120), ("r20m/b05", 60)):
+        band = found[f"measurements/reflectance/{path}"]
+        assert band.chunks is not None
+        assert np.isfinite(band.values[:, :half]).all(), path
+        assert np.isnan(band.values[:, half:]).all(), path
+        assert band.encoding["dtype"] == "uint16"
+        assert band.attrs["units"] == "1"
+    scl = found["conditions/mask/l2a_classification/r20m/scl"]
+    assert scl.dtype == np.uint8, "classes are not measurements"
+    cut = filter_product(
+        scene, flags="~water", groups=["measurements"], resolution=10,
+        aoi=(LEFT, TOP - 100, LEFT + 1300, TOP), aoi_crs=CRS,
+    )["measurements/reflectance/r10m/b02"]  # fmt: skip
+    assert np.isfinite(cut.values).sum() == 120 * 10
+    assert cut.shape == (10, 130)
+
+
+def test_valid_range(scene: xr.DataTree) -> None:
+    found = filter_product(scene, valid_range={"b02": (100, 200)})
+    values = found["measurements/reflectance/r10m/b02"].values
+    assert np.nanmin(values) == 105
+    assert np.nanmax(values) == 195
+    assert np.isfinite(found["measurements/reflectance/r10m/b04"].values).all()
+
+
+@pytest.fixture
+def swath() -> xr.DataTree:
+    """SLSTR: 500 m and 1 km grids of a nadir view, a turned grid of latitude and longitude."""
+    groups = {}
+    for name, step in (("anadir", 1), ("inadir", 2)):
+        rows, columns = np.meshgrid(
+            (np.arange(80 // step) + 0.5) * step, (np.arange(100 // step) + 0.5) * step,
+            indexing="ij",
+        )  # fmt: skip
+        place = {
+            "latitude": (("rows", "columns"), 54 - 0.005 * rows - 0.001 * columns),
+            "longitude": (("rows", "columns"), 13 + 0.008 * columns - 0.001 * rows),
+            "time_stamp": (
+                "rows",
+                np.datetime64("2026-05-01T10:00", "ns")
+                + (np.arange(80 // step) * step * 75_000_000).astype("m8[ns]"),
+            ),
+        }
+        band = ("s1_radiance_an", "s8_bt_in")[step - 1]
+        groups[f"/measurements/{name}"] = xr.Dataset(
+            {band: (("rows", "columns"), columns.astype("f4"))}, coords=place
+        )
+        groups[f"/quality/{name}"] = xr.Dataset(
+            {f"cloud_{name[:2]}": (
+                ("rows", "columns"), (columns > 50).astype("u2"),
+                {"flag_masks": [1], "flag_meanings": "gross_cloud"},
+            )}
+        )  # fmt: skip
+    groups["/conditions/geometry_tn"] = xr.Dataset({"sza": (("rows", "columns"), np.ones((40, 8)))})
+    tree = xr.DataTree.from_dict(groups, name="RBT_SIM")
+    tree.attrs["stac_discovery"] = {"bbox": [], "properties": {"product:type": "S03SLSRBT"}}
+    return tree
+
+
+def test_an_area_cuts_the_grids_of_a_view_in_step(swath: xr.DataTree) -> None:
+    area = (13.30, 53.70, 13.42, 53.80)
+    found = filter_product(swath, aoi=area)
+    fine, coarse = found["measurements/anadir"], found["measurements/inadir"]
+    assert {dim: 2 * size for dim, size in coarse.sizes.items()} == dict(fine.sizes)
+    assert found["quality/anadir/cloud_an"].shape == fine["s1_radiance_an"].shape
+    assert found["conditions/geometry_tn/sza"].shape == (40, 8)
+    assert float(fine["s1_radiance_an"][0, 0]) + 0.5 == float(coarse["s8_bt_in"][0, 0])
+    whole = swath["measurements/anadir"].to_dataset()
+    inside = (
+        (whole["latitude"] >= area[1]) & (whole["latitude"] <= area[3])
+        & (whole["longitude"] >= area[0]) & (whole["longitude"] <= area[2])
+    )  # fmt: skip
+    kept = fine.to_dataset()
+    still = (
+        (kept["latitude"] >= area[1]) & (kept["latitude"] <= area[3])
+        & (kept["longitude"] >= area[0]) & (kept["longitude"] <= area[2])
+    )  # fmt: skip
+    assert int(still.sum()) == int(inside.sum()) > 0, "no pixel of the area is lost"
+    assert kept.sizes["rows"] < 80
+    west, south, east, north = found.attrs["stac_discovery"]["bbox"]
+    assert (west, south, east, north) == pytest.approx((13.25, 53.63, 13.47, 53.87), abs=0.08)
+
+
+def test_a_time_cuts_rows_in_step(swath: xr.DataTree) -> None:
+    found = filter_product(swath, time=("2026-05-01T10:00:01.5", "2026-05-01T10:00:03"))
+    assert found["measurements/anadir"].sizes["rows"] == 22
+    assert found["measurements/inadir"].sizes["rows"] == 11
+    assert found["measurements/inadir"].sizes["columns"] == 50
+
+
+def test_flags_of_each_grid(swath: xr.DataTree) -> None:
+    found = filter_product(swath, flags="gross_cloud")
+    assert np.nanmax(found["measurements/anadir/s1_radiance_an"].values) < 50.5
+    assert np.nanmax(found["measurements/inadir/s8_bt_in"].values) < 51
+
+
+def test_tie_points_still_span_a_cut_image() -> None:
+    rows, columns = 30, 65
+    place = {
+        "latitude": (("rows", "columns"), np.tile(np.linspace(54, 53, rows)[:, None], columns)),
+        "longitude": (("rows", "columns"), np.tile(np.linspace(13, 15, columns), (rows, 1))),
+    }
+    image = xr.Dataset({"oa01_radiance": (("rows", "columns"), np.ones((rows, columns), "f4"))})
+    ties = np.tile(np.linspace(20, 24, 5), (rows, 1))
+    tree = xr.DataTree.from_dict(
+        {
+            "/measurements": image.assign_coords(place),
+            "/conditions/geometry": xr.Dataset({"sza": (("tp_rows", "tp_columns"), ties)}),
+        }
+    )
+    found = filter_product(tree, aoi=(13.6, 53.4, 13.8, 53.6))
+    image, angles = found["measurements"].to_dataset(), found["conditions/geometry/sza"]
+    assert image.sizes["columns"] == 17
+    assert angles.shape == (image.sizes["rows"], 2)
+    assert angles.values[0].tolist() == [21, 22]
+    assert float(image["longitude"][0, 0]) == 13.5
+
+
+def test_an_area_cuts_a_radar_image_by_its_control_points() -> None:
+    line, pixel = np.arange(0, 401, 100), np.arange(0, 601, 100)
+    latitude = 54 - 0.001 * line[:, None] + 0 * pixel
+    longitude = 13 + 0.001 * pixel + 0 * line[:, None]
+    gcp = xr.Dataset(
+        {
+            "latitude": (("azimuth_time", "ground_range"), latitude),
+            "longitude": (("azimuth_time", "ground_range"), longitude),
+        },
+        coords={"line": ("azimuth_time", line), "pixel": ("ground_range", pixel)},
+    )
+    image = xr.Dataset(
+        {"grd": (("azimuth_time", "ground_range"), da.ones((401, 601), chunks=100))},
+        coords={
+            "line": ("azimuth_time", np.arange(401)),
+            "pixel": ("ground_range", np.arange(601)),
+        },
+    )
+    tree = xr.DataTree.from_dict({"/VH/measurements": image, "/VH/conditions/gcp": gcp})
+    found = filter_product(tree, aoi=(13.2, 53.8, 13.3, 53.9))["VH/measurements"].to_dataset()
+    assert 80 <= found["line"][0] <= 100
+    assert 200 <= found["line"][-1] <= 220
+    assert 180 <= found["pixel"][0] <= 200
+    assert 300 <= found["pixel"][-1] <= 320
+
+
+def test_an_area_across_the_antimeridian() -> None:
+    longitude = np.tile(np.concatenate([np.linspace(178, 180, 20), np.linspace(-180, -178, 20)]),
+                        (10, 1))  # fmt: skip
+    data = xr.Dataset(
+        {"band": (("rows", "columns"), np.ones((10, 40), "f4"))},
+        coords={
+            "latitude": (("rows", "columns"), np.tile(np.linspace(1, 0, 10)[:, None], 40)),
+            "longitude": (("rows", "columns"), longitude),
+        },
+    )
+    tree = xr.DataTree.from_dict({"/measurements": data})
+    found = filter_product(tree, aoi=(179.5, 0, -179.5, 1))["measurements/longitude"].values
+    assert 8 <= found.shape[1] <= 12
+    assert (np.abs(found) >= 179.5).all()
