@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 from rasterio.errors import NotGeoreferencedWarning
 
 from skerry.core.digests import digest_tree
@@ -14,8 +15,9 @@ from skerry.products.simulate import simulate_s2_l2a
 
 @pytest.fixture(scope="module")
 def truth(safe: Path) -> dict[str, np.ndarray]:
-    with np.load(safe.parent / f"{safe.stem}.truth.npz") as stored:
-        return dict(stored)
+    with xr.open_dataset(safe.parent / f"{safe.stem}.truth.nc", engine="h5netcdf") as stored:
+        truth = {str(name): one.to_numpy() for name, one in stored.data_vars.items()}
+    return truth | {"water": truth["water"] == 1}
 
 
 def test_it_says_that_it_is_simulated(safe: Path) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PARAMETERS = {
     "PWC": (128, 137), "MSL": (128, 151), "TCO3": (128, 206), "10U": (128, 165),
-    "10V": (128, 166), "R": (128, 157), "Z": (210, 129), "AOD469": (210, 213),
+    "10V": (128, 166), "R": (128, 157), "Z": (128, 129), "AOD469": (210, 213),
     "AOD550": (210, 207), "AOD670": (210, 214), "AOD865": (210, 215), "AOD1240": (210, 216),
     "BCAOD550": (210, 211), "DUAOD550": (210, 209), "OMAOD550": (210, 210),
     "SSAOD550": (210, 208), "SUAOD550": (210, 212),
@@ -187,9 +187,9 @@ def _pack(values: npt.NDArray[np.float64]) -> bytes:
     exponent = math.ceil(math.log2(spread / (2**_BITS - 1))) if spread > 0 else 0
     numbers = np.rint((values - low) / 2.0**exponent).astype(">u2").tobytes()
     scale = abs(exponent) | (0x8000 if exponent < 0 else 0)
-    padding = len(numbers) % 2
-    body = bytes([padding * 8]) + scale.to_bytes(2, "big") + reference + bytes([_BITS]) + numbers
-    body += bytes((3 + len(body)) % 2)
+    body = scale.to_bytes(2, "big") + reference + bytes([_BITS]) + numbers
+    padding = len(body) % 2  # a section has an even number of octets, four of them before the body
+    body = bytes([8 * padding]) + body + bytes(padding)
     return (3 + len(body)).to_bytes(3, "big") + body
 
 

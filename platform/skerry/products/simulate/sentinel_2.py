@@ -1,19 +1,27 @@
-"""Simulate a small Sentinel-2 L2A product in SAFE form."""
+"""Simulate small Sentinel-2 products, Level-1C and Level-2A, in SAFE form."""
 
-import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import xarray as xr
+from odc.geo.xr import xr_coords
+from PIL import Image
 
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.time import parse_day
-from skerry.products.simulate.landscape import Landscape, make_landscape
-from skerry.products.simulate.naming import SafeNames
-from skerry.products.simulate.optics import BAND_OPTICS, model_reflectance
-from skerry.products.simulate.safe import ResolutionFiles, write_safe
+from skerry.products.quicklook import write_caption
+from skerry.products.safe.engine import SafeFolder, write_safe
+from skerry.products.safe.jp2 import write_jp2
+from skerry.products.safe.mapping import load_mapping
+from skerry.products.simulate.scene import Scene
+from skerry.products.simulate.sentinel_2_documents import load_skeletons, write_texts
+from skerry.products.simulate.sentinel_2_names import CRS, LEFT_M, TOP_M, Names, check_tile, grid_at
+from skerry.products.simulate.sentinel_2_picture import PREVIEW_EDGE, Picture
+from skerry.products.simulate.sentinel_2_tree import build_tree
+from skerry.products.simulate.truth import write_truth
 
 DEFAULT_SIZE = 1098
 """Pixels of the 10 m grid: a tenth of a real tile's side."""
@@ -21,17 +29,12 @@ DEFAULT_DAY = date(2026, 5, 1)
 DEFAULT_TILE = "T33UVV"
 """Szczecin Lagoon and the Pomeranian Bay."""
 SENSING = time(10, 6, 1, tzinfo=UTC)
-OFFSET = 1000
-QUANTIFICATION = 10_000
-NOISE = 0.0004
-"""Standard deviation of the noise added to reflectances."""
-BANDS = {
-    10: ("B02", "B03", "B04", "B08"),
-    20: ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B8A", "B11", "B12"),
-    60: ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B8A", "B09", "B11", "B12"),
-}
-_LARGEST = 10_980
+_SMALLEST, _LARGEST = 60, 10_980
 _COMMON = 6
+_RENDERED = 0.5
+"""Part of the work that rendering is; the rest is writing."""
+
+Progress = Callable[[float, str], None]
 
 
 def simulate_s2_l2a(
@@ -41,13 +44,13 @@ def simulate_s2_l2a(
     seed: int = 1,
     day: date | str = DEFAULT_DAY,
     tile: str = DEFAULT_TILE,
+    progress: Progress | None = None,
 ) -> Path:
     """Write a simulated Sentinel-2 L2A product: lake and coast, plume, bloom, clouds, shadows.
 
     Deterministic: the same arguments give the same bytes. The product says that it is simulated
-    in its name (``_SIM``), metadata and quicklook. Beside it ``<name>.truth.npz`` keeps what the
-    water held: ``turbidity`` (FNU) and ``chlorophyll`` (mg m-3) on the 20 m grid, and ``water``,
-    true where nothing hides the water.
+    in its name (``_SIM``), metadata and quicklook. Beside it ``<name>.truth.nc`` keeps what was
+    there, on the 20 m grid (see `write_truth`).
 
     Parameters
     ----------
@@ -58,9 +61,11 @@ def simulate_s2_l2a(
     seed
         The place. Several days of one seed show one place.
     day
-        The day of sensing, which decides plume, bloom and clouds.
+        The day of sensing, which decides plume, bloom, temperature, wind and clouds.
     tile
         MGRS tile name in the product's name; the place stays in the southern Baltic.
+    progress
+        Called with the fraction done and what is being made.
 
     Returns
     -------
@@ -74,89 +79,112 @@ def simulate_s2_l2a(
     ConflictError
         If the product exists already.
     """
-    if size % _COMMON or not 60 <= size <= _LARGEST:  # noqa: PLR2004 -- one 60 m chunk at least
+    return _simulate(_Order("L2A", Path(out), size, seed, day, tile), progress)
+
+
+def simulate_s2_l1c(
+    out: Path | str,
+    *,
+    size: int = DEFAULT_SIZE,
+    seed: int = 1,
+    day: date | str = DEFAULT_DAY,
+    tile: str = DEFAULT_TILE,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a simulated Sentinel-2 L1C product of the same scene: see `simulate_s2_l2a`."""
+    return _simulate(_Order("L1C", Path(out), size, seed, day, tile), progress)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What is asked for."""
+
+    level: str
+    out: Path
+    size: int
+    seed: int
+    day: date | str
+    tile: str
+
+
+def _simulate(order: _Order, progress: Progress | None) -> Path:
+    size, level = order.size, order.level
+    if size % _COMMON or not _SMALLEST <= size <= _LARGEST:
         raise InvalidInputError(
-            f"The size {size} is no multiple of 6 between 60 and {_LARGEST}.",
+            f"The size {size} is no multiple of 6 between {_SMALLEST} and {_LARGEST}.",
             remedy="The 10, 20 and 60 m grids must cover the same ground; try 1098.",
         )
-    moment = datetime.combine(parse_day(day) if isinstance(day, str) else day, SENSING)
-    names = SafeNames(moment=moment, tile=_check_tile(tile))
-    target = Path(out) / names.product
+    moment = datetime.combine(_parse(order.day), SENSING)
+    names = Names(level, moment, check_tile(order.tile))
+    target = order.out / f"{names.product}.SAFE"
     if target.exists():
         raise ConflictError(f"{target} exists already.", remedy="Choose another folder or day.")
-    landscape = make_landscape(size, seed, moment.date())
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    noise = np.random.default_rng([seed, 2, moment.date().toordinal()])
-    write_safe(partial, names, _render(landscape, size, noise), landscape)
-    _write_truth(target.with_name(f"{names.product.removesuffix('.SAFE')}.truth.npz"), landscape)
-    partial.rename(target)
-    return target
+    mapping = load_mapping(f"sentinel_2_{level.lower()}")
+    picture = Picture(make_scene(size, order.seed, moment.date()), level, size, moment)
+    picture.render(_part(progress, 0.0, _RENDERED))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _write_truth(target.with_name(f"{names.product}.truth.nc"), picture)
+    return write_safe(
+        build_tree(picture, names, mapping),
+        target,
+        mapping,
+        names.stars(),
+        skeletons=load_skeletons(level),
+        texts=write_texts(picture, names, mapping),
+        finish=lambda folder: _write_previews(folder, picture, names),
+        progress=_part(progress, _RENDERED, 1.0),
+    )
 
 
-def _check_tile(tile: str) -> str:
-    name = tile.upper().removeprefix("T")
-    if len(name) != 5 or not name[:2].isdigit() or not name[2:].isalpha() or not name.isascii():  # noqa: PLR2004
-        raise InvalidInputError(
-            f"{tile!r} is no MGRS tile name.", remedy="Write it as T33UVV or 33UVV."
-        )
-    return f"T{name}"
+def _parse(day: date | str) -> date:
+    return parse_day(day) if isinstance(day, str) else day
 
 
-def _render(
-    landscape: Landscape, size: int, noise: np.random.Generator
-) -> dict[int, ResolutionFiles]:
-    """Return the numbers of every file, by resolution in metres."""
-    finest = {name: _render_band(landscape, name) for name in BAND_OPTICS}
-    classes = landscape.classify()
-    rendered = {}
-    for resolution, bands in BANDS.items():
-        factor = resolution // 10
-        step = size // factor
-        gap = _thin(landscape.nodata, factor)
-        numbers = {}
-        for name in bands:
-            mean = finest[name].reshape(step, factor, step, factor).mean(axis=(1, 3))
-            mean += noise.normal(0, NOISE, mean.shape).astype(np.float32)
-            numbers[name] = _pack(mean, gap)
-        rendered[resolution] = ResolutionFiles(
-            bands=numbers,
-            classes=_thin(classes, factor),
-            cloud=_thin(landscape.cloud | landscape.cirrus, factor).astype(np.uint8) * 90,
-            aerosol=np.where(gap, 0, 120).astype(np.uint16),
-            vapour=np.where(gap, 0, 1500).astype(np.uint16),
-        )
-    return rendered
+def make_scene(size: int, seed: int, day: date) -> Scene:
+    """Return the scene of a picture of `size` pixels of 10 m."""
+    from pyproj import Transformer
+
+    side = 10 * size
+    transformer = Transformer.from_crs(CRS, 4326, always_xy=True)
+    corners = (
+        [LEFT_M, LEFT_M + side, LEFT_M, LEFT_M + side],
+        [TOP_M, TOP_M, TOP_M - side, TOP_M - side],
+    )
+    longitude, latitude = transformer.transform(*corners)
+    return Scene.over(seed, day, longitude, latitude)
 
 
-def _render_band(landscape: Landscape, name: str) -> npt.NDArray[np.float32]:
-    optics = BAND_OPTICS[name]
-    water = model_reflectance(optics, landscape.turbidity, landscape.chlorophyll)
-    land = optics.soil + (optics.vegetation - optics.soil) * landscape.vegetation
-    surface = np.where(landscape.water, water, land)
-    surface = np.where(landscape.shadow, 0.35 * surface, surface)
-    surface = np.where(landscape.cirrus, surface + 0.06, surface)
-    return np.where(landscape.cloud, optics.cloud, surface).astype(np.float32)
+def _part(progress: Progress | None, start: float, stop: float) -> Progress | None:
+    if progress is None:
+        return None
+    return lambda done, what: progress(start + (stop - start) * done, what)
 
 
-def _pack(
-    reflectance: npt.NDArray[np.float32], gap: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.uint16]:
-    numbers = np.rint(reflectance * QUANTIFICATION + OFFSET)
-    return np.where(gap, 0, np.clip(numbers, 1, 65534)).astype(np.uint16)
+def _write_truth(path: Path, picture: Picture) -> None:
+    grid = grid_at(20, picture.size)
+    edge = grid.shape[0]
+    fields = picture.fields_of(20, 0, edge)
+    gap = picture.gap_of(20, 0, edge)
+    coords = xr_coords(grid, "spatial_ref")
+    frame = xr.Dataset(coords=coords)
+    write_truth(path, fields, frame, ("y", "x"), gap=gap, scene=picture.scene)
 
 
-def _thin(field: npt.NDArray[Any], factor: int) -> npt.NDArray[Any]:
-    """Return the pixel beside the centre of each block."""
-    return field[factor // 2 :: factor, factor // 2 :: factor]
+def _write_previews(folder: SafeFolder, picture: Picture, names: Names) -> None:
+    """Write the preview with SIMULATED drawn in, as JPEG 2000 and as the browse image."""
+    from affine import Affine
+    from odc.geo.geobox import GeoBox
 
-
-def _write_truth(path: Path, landscape: Landscape) -> None:
-    size = landscape.water.shape[0] // 2
-    hidden = landscape.cloud | landscape.cirrus | landscape.shadow | landscape.nodata
-    seen = (landscape.water & ~hidden).reshape(size, 2, size, 2).all(axis=(1, 3))
-    means = {
-        name: getattr(landscape, name).reshape(size, 2, size, 2).mean(axis=(1, 3))
-        for name in ("turbidity", "chlorophyll")
-    }
-    np.savez_compressed(path, water=seen, **means)
+    resolution = 60 if picture.level == "L2A" else 10
+    colours = np.moveaxis(picture.true_colour(resolution), 0, -1)
+    image = Image.fromarray(colours).resize((PREVIEW_EDGE, PREVIEW_EDGE)).convert("RGBA")
+    write_caption(image)
+    opaque = image.convert("RGB")
+    step = picture.side_m / PREVIEW_EDGE
+    crs = grid_at(10, picture.size).crs
+    affine = Affine(step, 0.0, LEFT_M, 0.0, -step, TOP_M)
+    grid = GeoBox((PREVIEW_EDGE, PREVIEW_EDGE), affine, crs)
+    place = folder.root / "GRANULE" / names.granule / "QI_DATA"
+    file = place / f"{names.tile}_{names.sensed}_PVI.jp2"
+    write_jp2(file, np.moveaxis(np.asarray(opaque), -1, 0), grid)
+    opaque.save(folder.root / f"{names.product}-ql.jpg", quality=85)

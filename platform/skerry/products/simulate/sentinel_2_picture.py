@@ -1,0 +1,239 @@
+"""The numbers in the files of a simulated Sentinel-2 product, rendered strip by strip."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from pyproj import Transformer
+
+from skerry.products.quicklook import BRIGHTEST, GAMMA
+from skerry.products.simulate.atmosphere import Field, Geometry, blur_surroundings
+from skerry.products.simulate.scene import SIDE_KM, Mask, Scene, SceneFields
+from skerry.products.simulate.sentinel_2_bands import BANDS, L2A_BANDS, Band, native_bands
+from skerry.products.simulate.sentinel_2_names import CRS, LEFT_M, TOP_M
+from skerry.products.simulate.sentinel_2_radiometry import (
+    AIR,
+    RETRIEVED_AEROSOL,
+    Radiometry,
+    classify,
+)
+from skerry.products.simulate.sun import solar_position
+
+OFFSET = 1000
+QUANTIFICATION = 10_000
+STRIP_M = 6000
+"""Rows that are rendered at once; a multiple of 60 m."""
+DETECTORS = (5, 6, 7, 8)
+"""Detectors that share the picture, from west to east."""
+NODATA_CORNER = 0.12
+"""Legs of the corner without data (the swath's edge), as a fraction of the side."""
+ADJACENCY_M = 1000.0
+"""Distance over which the light of surroundings falls to 1 / e; shrinks with a model landscape."""
+PREVIEW_EDGE = 343
+CONTROL_POINTS = 9
+Progress = Callable[[float, str], None]
+Numbers = npt.NDArray[np.uint16]
+
+
+@dataclass
+class Picture:
+    """A scene seen by MSI; ask for `render` first.
+
+    Attributes
+    ----------
+    scene
+        The place and its weather.
+    level
+        ``L1C`` or ``L2A``.
+    size
+        Pixels of the 10 m grid.
+    moment
+        Time of sensing.
+    reflectances
+        Resolution in metres, band to numbers of files.
+    classes
+        Resolution (20 and 60 m, 10 m for what masks need) to scene classes.
+    """
+
+    scene: Scene
+    level: str
+    size: int
+    moment: datetime
+    reflectances: dict[int, dict[str, Numbers]] = field(default_factory=dict)
+    classes: dict[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+
+    @cached_property
+    def side_m(self) -> int:
+        """Length of a side."""
+        return self.size * 10
+
+    @cached_property
+    def sun(self) -> tuple[float, float]:
+        """Zenith and azimuth of the sun at the centre; it stands so over the whole picture."""
+        longitude, latitude = self.locate(np.array([0.5]), np.array([0.5]))
+        zenith, azimuth = solar_position(self.moment, longitude, latitude)
+        return float(zenith[0]), float(azimuth[0])
+
+    def locate(self, across: Field, down: Field) -> tuple[Field, Field]:
+        """Return longitude and latitude of places in fractions of the side."""
+        transformer = Transformer.from_crs(CRS, 4326, always_xy=True)
+        return transformer.transform(  # type: ignore[no-any-return]
+            LEFT_M + self.side_m * across, TOP_M - self.side_m * down
+        )
+
+    def detector_at(self, across: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+        """Return the detector that sees a place, in fractions of the side from the west."""
+        number = np.clip(np.floor(np.asarray(across) * len(DETECTORS)), 0, len(DETECTORS) - 1)
+        return np.asarray(np.asarray(DETECTORS)[number.astype(int)], np.uint8)
+
+    def look_from(self, across: npt.ArrayLike) -> tuple[Field, Field]:
+        """Return view zenith and azimuth: MSI's detectors look forward and backward in turns."""
+        place = np.asarray(across, np.float64)
+        zenith = 3.0 + 4.0 * place + 0.4 * (self.detector_at(place) % 2)
+        azimuth = np.where(self.detector_at(place) % 2 == 0, 104.0, 112.0)
+        return zenith.astype(np.float32), azimuth.astype(np.float32)
+
+    def fields_of(self, resolution_m: int, start: int, stop: int) -> SceneFields:
+        """Sample the scene at the pixel centres of rows `start` to `stop`.
+
+        Positions are interpolated between control points: the map is smooth to a centimetre.
+        """
+        edge = self.side_m // resolution_m
+        across = (np.arange(edge) + 0.5) / edge
+        down = (np.arange(start, stop) + 0.5) / edge
+        nodes = np.linspace(0, 1, CONTROL_POINTS)
+        grid = self.locate(*np.meshgrid(nodes, nodes))
+        weights = [_interpolation(one, nodes) for one in (down, across)]
+        longitude, latitude = (weights[0] @ one @ weights[1].T for one in grid)
+        return self.scene.sample(longitude, latitude)
+
+    def gap_of(self, resolution_m: int, start: int, stop: int) -> Mask:
+        """Return where the swath does not reach: the upper right corner."""
+        edge = self.side_m // resolution_m
+        across = (np.arange(edge) + 0.5) / edge
+        down = (np.arange(start, stop) + 0.5) / edge
+        return np.asarray((1 - across)[None, :] + down[:, None] < NODATA_CORNER)
+
+    def radiometry(self, band: Band, resolution_m: int) -> Radiometry:
+        """Return how a band looks on the picture."""
+        edge = self.side_m // resolution_m
+        zenith, azimuth = self.look_from((np.arange(edge) + 0.5) / edge)
+        return Radiometry(band, Geometry(*self.sun, zenith, azimuth))
+
+    def render(self, progress: Progress | None = None) -> None:
+        """Fill `reflectances` and `classes`.
+
+        Noise depends on seed, day, band alone, not on the size of strips.
+        """
+        steps = sum(self.side_m // STRIP_M + 1 for _ in (10, 20, 60))
+        done = 0
+        native: dict[str, npt.NDArray[np.float32]] = {}
+        surroundings = self._see_surroundings()
+        for resolution in (60, 20, 10):
+            edge = self.side_m // resolution
+            looks = [self.radiometry(one, resolution) for one in native_bands(resolution)]
+            noises = [self._noise(one.band) for one in looks]
+            for one in looks:
+                native[one.band.name] = np.empty((edge, edge), np.float32)
+            self.classes[resolution] = np.empty((edge, edge), np.uint8)
+            for rows in _strips(edge, STRIP_M // resolution):
+                fields = self.fields_of(resolution, rows.start, rows.stop)
+                gap = self.gap_of(resolution, rows.start, rows.stop)
+                self.classes[resolution][rows] = np.where(gap, 0, classify(fields))
+                for look, noise in zip(looks, noises, strict=True):
+                    around = _widen(surroundings[look.band.name], rows, resolution)
+                    seen = look.look(look.reflect_ground(fields), around, fields)
+                    seen = look.add_noise(seen, noise)
+                    found = look.correct(seen, fields.cloud) if self.level == "L2A" else seen
+                    native[look.band.name][rows] = np.where(gap, np.nan, found)
+                done += 1
+                if progress is not None:
+                    progress(min(1.0, done / steps), f"{resolution} m")
+        self._pack(native)
+
+    def _noise(self, band: Band) -> np.random.Generator:
+        day = self.moment.date().toordinal()
+        return np.random.default_rng([self.scene.seed, 2, day, band.number])
+
+    def _see_surroundings(self) -> dict[str, Field]:
+        """Return the mean reflectance around every 60 m pixel, for every band."""
+        fields = self.fields_of(60, 0, self.side_m // 60)
+        looks = [self.radiometry(one, 60) for one in BANDS.values()]
+        scale_m = ADJACENCY_M * self.scene.side_km / SIDE_KM
+        return {
+            one.band.name: blur_surroundings(one.reflect_ground(fields), 60.0, scale_m)
+            for one in looks
+        }
+
+    def _pack(self, native: dict[str, npt.NDArray[np.float32]]) -> None:
+        for resolution in (10, 20, 60):
+            names = (
+                [one.name for one in native_bands(resolution)]
+                if self.level == "L1C"
+                else L2A_BANDS[resolution]
+            )
+            self.reflectances[resolution] = {
+                name: _pack(_resample(native[name], BANDS[name].resolution_m, resolution))
+                for name in names
+            }
+
+    def true_colour(self, resolution_m: int) -> npt.NDArray[np.uint8]:
+        """Return red, green and blue, 1 to 255, 0 where there is nothing."""
+        bands = self.reflectances[resolution_m]
+        planes = []
+        for name in ("B04", "B03", "B02"):
+            value = (bands[name].astype(np.float32) - OFFSET) / QUANTIFICATION
+            bright = np.clip(value / BRIGHTEST, 0, 1) ** (1 / GAMMA)
+            planes.append(np.where(bands[name] == 0, 0, 1 + 254 * bright).astype(np.uint8))
+        return np.stack(planes)
+
+    def retrieved_aerosol(self) -> float:
+        """Return the optical thickness that the correction assumed."""
+        return RETRIEVED_AEROSOL * AIR.aerosol_550
+
+    def share(self, *classes: int) -> float:
+        """Return the percentage of the picture's data in these scene classes."""
+        found = self.classes[20]
+        seen = found > 0
+        return float(100 * np.isin(found, classes).sum() / max(int(seen.sum()), 1))
+
+
+def _strips(edge: int, rows: int) -> Iterator[slice]:
+    for start in range(0, edge, rows):
+        yield slice(start, min(start + rows, edge))
+
+
+def _interpolation(places: npt.NDArray[np.float64], nodes: npt.NDArray[np.float64]) -> Field:
+    """Return the weights of Lagrange's polynomial through the nodes, ``(place, node)``."""
+    weights = np.ones((len(places), len(nodes)))
+    for number, node in enumerate(nodes):
+        for other in np.delete(nodes, number):
+            weights[:, number] *= (places - other) / (node - other)
+    return weights
+
+
+def _widen(coarse: Field, rows: slice, resolution_m: int) -> Field:
+    """Return a 60 m field on rows of a finer grid: it varies slowly."""
+    factor = 60 // resolution_m
+    first, last = rows.start // factor, -(-rows.stop // factor)
+    fine = coarse[first:last].repeat(factor, axis=0).repeat(factor, axis=1)
+    return np.asarray(fine[rows.start - first * factor :][: rows.stop - rows.start])
+
+
+def _resample(values: Field, from_m: int, to_m: int) -> Field:
+    """Average to a coarser grid, or repeat on a finer one."""
+    if to_m < from_m:
+        factor = from_m // to_m
+        return values.repeat(factor, axis=0).repeat(factor, axis=1)
+    factor = to_m // from_m
+    edge = values.shape[0] // factor
+    return np.asarray(values.reshape(edge, factor, edge, factor).mean(axis=(1, 3)))
+
+
+def _pack(reflectance: Field) -> Numbers:
+    gap = np.isnan(reflectance)
+    numbers = np.rint(np.where(gap, 0, reflectance) * QUANTIFICATION + OFFSET)
+    return np.where(gap, 0, np.clip(numbers, 1, 65534)).astype(np.uint16)
