@@ -31,10 +31,11 @@ AOI_NUMBERS = 4
     help="A parameter that differs from its default.",
 )  # fmt: skip
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="eopf-zarr", show_default=True,
+    "--format", "form", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True,
     help="How the product is written.",
 )  # fmt: skip
 @click.option("--aoi", help="Process the part west,south,east,north in degrees.")
+@click.option("--flags", help="Leave out pixels of these flags: 'cloud_high | cloud_shadow'.")
 @click.option(
     "--aux", "auxiliary", multiple=True, metavar="NAME=FOLDER[@VERSION]",
     help="A folder of auxiliary data that the processor names.",
@@ -58,6 +59,7 @@ def process(
     pairs: tuple[str, ...],
     form: str,
     aoi: str | None,
+    flags: str | None,
     auxiliary: tuple[str, ...],
     payload: Path | None,
     trace: Path | None,
@@ -88,7 +90,7 @@ def process(
     run_id = new_id()
     with _logging(run_id, verbose=verbose), _timing(run_id, trace) as timeline:
         if payload is not None:
-            if name or inputs or output or pairs or auxiliary or aoi:
+            if name or inputs or output or pairs or auxiliary or aoi or flags:
                 raise InvalidInputError(
                     "A payload names its own processors, products and parameters.",
                     remedy="Give --payload alone, or with --trace.",
@@ -101,7 +103,7 @@ def process(
             _need(output, "-o OUT"),
             pairs,
             form,
-            aoi=_read_aoi(aoi),
+            filters=_read_filters(aoi, flags),
             auxiliary=_read_auxiliary(auxiliary),
             timeline=timeline,
             as_json=as_json,
@@ -141,7 +143,7 @@ def _run_processor(
     pairs: Sequence[str],
     form: str,
     *,
-    aoi: list[float] | None,
+    filters: dict[str, Any],
     auxiliary: dict[str, AuxiliaryFolder],
     timeline: Timeline,
     as_json: bool,
@@ -160,7 +162,7 @@ def _run_processor(
             parameters=parameters,
             form=form,
             auxiliary=auxiliary,
-            aoi=aoi,
+            filters=filters,
             progress=progress,
             timeline=timeline,
             run_id=timeline.run_id,
@@ -253,6 +255,11 @@ def _split_pairs(pairs: Sequence[str]) -> dict[str, str]:
             raise InvalidInputError(f"{name!r} is given twice.", remedy="Give it once.")
         values[name] = text
     return values
+
+
+def _read_filters(aoi: str | None, flags: str | None) -> dict[str, Any]:
+    given = {"aoi": _read_aoi(aoi), "flags": flags}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _read_aoi(text: str | None) -> list[float] | None:

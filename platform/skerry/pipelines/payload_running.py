@@ -41,7 +41,7 @@ from skerry.products.auxiliary import AuxiliaryFolder, find_changes
 
 log = logging.getLogger(__name__)
 
-BREAKPOINT_FORMAT = "geozarr"
+BREAKPOINT_FORMAT = "eopf-zarr"
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,7 @@ class _Run:
             self.digests = {name: digest_place(self._place(name)) for name in self.payload.inputs}
         for name, source in self.payload.inputs.items():
             self.keys[name] = digest_key(
-                {
-                    "digest": self.digests[name] or source.path,
-                    "aoi": source.aoi,
-                    "crs": source.aoi_crs,
-                }
+                {"content": self.digests[name] or source.path, "filters": source.filters}
             )
         for step in self.payload.steps:
             processor = processors[step.name]
@@ -286,7 +282,7 @@ class _Run:
             return self.made[name]
         if name in self.payload.inputs:
             source = self.payload.inputs[name]
-            self.made[name] = open_source(self._place(name), aoi=source.aoi, crs=source.aoi_crs)
+            self.made[name] = open_source(self._place(name), source.filters)
             return self.made[name]
         step = next(one for one in self.payload.steps if one.name == name)
         processor = get_processor(step.processor)

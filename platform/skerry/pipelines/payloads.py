@@ -49,15 +49,32 @@ class InputProduct(Record):
     ----------
     path
         A path, relative to the payload's folder, or an address.
-    aoi
-        West, south, east, north of the part that is wanted, in `aoi_crs`.
-    aoi_crs
-        System of `aoi`.
+    groups, variables, resolution, aoi, aoi_crs, time, valid_range, flags, flag_group
+        As `skerry.products.filtering.filter_product` takes them.
     """
 
     path: Annotated[str, Field(min_length=1)]
+    groups: list[str] | None = None
+    variables: list[str] | None = None
+    resolution: str | int | None = None
     aoi: Annotated[list[float], Field(min_length=4, max_length=4)] | None = None
-    aoi_crs: str = "EPSG:4326"
+    aoi_crs: str | None = None
+    time: Annotated[list[str | None], Field(min_length=2, max_length=2)] | None = None
+    valid_range: (
+        dict[str, Annotated[list[float | None], Field(min_length=2, max_length=2)]] | None
+    ) = None
+    flags: str | None = None
+    flag_group: str | None = None
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """The filters that are given, as keywords."""
+        given = self.model_dump(exclude={"path"}, exclude_none=True)
+        if "time" in given:
+            given["time"] = tuple(given["time"])
+        if "valid_range" in given:
+            given["valid_range"] = {key: tuple(one) for key, one in given["valid_range"].items()}
+        return given
 
 
 class AuxiliarySource(Record):

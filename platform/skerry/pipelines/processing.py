@@ -21,6 +21,7 @@ from skerry.pipelines.timeline import Timeline
 from skerry.processors.declarations import AuxiliaryInput
 from skerry.processors.registry import Processor, get_processor
 from skerry.products.auxiliary import AuxiliaryFolder
+from skerry.products.writing import write_product
 from skerry.storage.writing import write_aside
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ def run_processor(
     parameters: Mapping[str, Any] | None = None,
     form: str = "eopf-zarr",
     auxiliary: Mapping[str, AuxiliaryFolder] | None = None,
-    aoi: Sequence[float] | None = None,
+    filters: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     timeline: Timeline | None = None,
     run_id: str | None = None,
@@ -108,8 +109,8 @@ def run_processor(
         Format of the output.
     auxiliary
         The processor's auxiliary inputs to folders.
-    aoi
-        West, south, east, north in degrees of the part that is processed.
+    filters
+        Keywords of `skerry.products.filtering.filter_product`: the part that is processed.
     progress, timeline
         Told of the work.
     run_id
@@ -137,7 +138,7 @@ def run_processor(
     folders = dict(auxiliary or {})
     started = format_time(utc_now())
     with timeline.span("open", inputs=list(inputs)):
-        sources = [open_source(one, aoi=aoi) for one in inputs]
+        sources = [open_source(one, filters) for one in inputs]
     with timeline.span(f"prepare {name}", processor=name, version=processor.version):
         made = apply_processor(
             processor, sources, name=name_product(output), parameters=checked, folders=folders
@@ -168,13 +169,13 @@ def describe_step(processor: Processor, parameters: Mapping[str, Any]) -> dict[s
     }
 
 
-def open_source(place: str, *, aoi: Sequence[float] | None = None, crs: str = "EPSG:4326") -> Made:
-    """Open an input, or the part of it that is wanted.
+def open_source(place: str, filters: Mapping[str, Any] | None = None) -> Made:
+    """Open an input, or the part of it that `filters` (of `filter_product`) leave.
 
     Raises
     ------
     InvalidInputError
-        If it is no product, or has nothing in the area.
+        If it is no product, or the filters leave nothing of it.
     """
     from skerry.products import open_product
 
@@ -182,10 +183,10 @@ def open_source(place: str, *, aoi: Sequence[float] | None = None, crs: str = "E
     missing = (tree.attrs.get("other_metadata") or {}).get("missing") or []
     if missing:
         log.warning("%s lacks %d parts: %s", tree.name, len(missing), ", ".join(missing)[:300])
-    if aoi is not None:
+    if filters:
         from skerry.products.filtering import filter_product
 
-        tree = filter_product(tree, aoi=tuple(aoi), aoi_crs=crs)
+        tree = filter_product(tree, **filters)
     return Made(tree, (place,))
 
 
@@ -235,23 +236,9 @@ def write_made(made: Made, output: Path, form: str, *, progress: Progress | None
             progress(f"{name}: {what}", fraction)
 
     with make_aside(output) as aside:
-        write_product(made.tree, aside, form, progress=report)
-
-
-def write_product(
-    tree: xr.DataTree, path: Path, form: str, *, progress: Callable[[float, str], None]
-) -> None:
-    """Write a product in a format by name."""
-    if form == "geozarr":
-        from skerry.products import write_geozarr
-
-        write_geozarr(tree, path, progress=progress)
-    elif form == "netcdf":
-        from skerry.products.netcdf import write_netcdf
-
-        write_netcdf(tree, path, progress=progress)
-    else:
-        raise InvalidInputError(f"The format {form!r} cannot be written.", remedy="Use geozarr.")
+        left_out = write_product(made.tree, aside, form=form, progress=report)
+    for one in left_out or []:
+        log.warning("%s cannot hold %s", form, one)
 
 
 def digest_key(value: Mapping[str, Any]) -> str:

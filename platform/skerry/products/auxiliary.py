@@ -9,6 +9,7 @@ from pathlib import Path
 
 from skerry.core.digests import digest_bytes, digest_file
 from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.core.ids import check_name
 
 MAX_FILE_BYTES = 1 << 30
 """Largest auxiliary file that is read: coefficients and nets have kilobytes to some 100 MB."""
@@ -36,11 +37,13 @@ class AuxiliaryFolder(Mapping[str, bytes]):
     NotFoundError
         If there is no such folder or version.
     InvalidInputError
-        If it has no file.
+        If it has no file, or the version is no name.
     """
 
     def __init__(self, name: str, folder: Path, version: str | None = None) -> None:
         self.name = name
+        if version is not None:
+            check_name(version, what=f"version of the auxiliary data {name!r}")
         self.root = (folder if version is None else folder / version).absolute()
         self.version = version or self.root.name
         self.used: dict[str, str] = {}
@@ -49,9 +52,7 @@ class AuxiliaryFolder(Mapping[str, bytes]):
                 f"The folder {folder} of the auxiliary data {name!r} does not exist.",
                 remedy="Name the folder that holds them.",
             )
-        if not self.root.is_dir() or (
-            version is not None and self.root.parent != folder.absolute()
-        ):
+        if not self.root.is_dir():
             there = ", ".join(sorted(one.name for one in folder.iterdir() if one.is_dir()))
             raise NotFoundError(
                 f"The auxiliary data {name!r} have no version {version!r} in {folder}.",
