@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, Self
 
 from skerry.core.errors import InvalidInputError, SkerryError
@@ -88,8 +89,11 @@ class _Opener:
         return _Watched(reader, self.failures)  # type: ignore[return-value]
 
 
-def open_member(archive: IO[bytes] | RemoteReader, name: str) -> IO[bytes]:
-    """Open a member of a zip archive for reading; it can seek, cheaply if it is not deflated."""
+def open_member(archive: Path | IO[bytes] | RemoteReader, name: str) -> IO[bytes]:
+    """Open a member of a zip archive for reading; it can seek, cheaply if it is not deflated.
+
+    Closing it closes an archive given by its path; one given open stays open.
+    """
     with zipfile.ZipFile(archive) as listing:
         return listing.open(name)
 

@@ -69,7 +69,7 @@ class ProductFiles:
         if not self.archived:
             place = self.path / full
             return place.open("rb") if isinstance(place, Path) else place.open()  # type: ignore[return-value]
-        archive = self.path.open() if isinstance(self.path, RemotePath) else self.path.open("rb")
+        archive = self.path.open() if isinstance(self.path, RemotePath) else self.path
         return open_member(archive, full)
 
     def changed_ns(self, name: str) -> int:

@@ -81,7 +81,7 @@ class SlstrNames:
         times = "_".join(f"{one:%Y%m%dT%H%M%S}" for one in (self.start, self.stop, self.created))
         return (
             f"S3A_SL_1_RBT____{times}_{round(self.duration.total_seconds()):04d}_{self.cycle:03d}_"
-            f"{RELATIVE_ORBIT:03d}_{FRAME}_SKE_O_NT_SIM"
+            f"{RELATIVE_ORBIT:03d}_{FRAME}_SIM_O_NT_SIM"
         )
 
     def skeletons(self, swath: Swath) -> dict[str, bytes]:
@@ -118,7 +118,7 @@ def describe(names: SlstrNames, swath: Swath) -> dict[str, Any]:
         "created": format_time(names.created),
     }
     attributes = {
-        "stac_discovery/id": f"{names.product}.SEN3",
+        "stac_discovery/id": names.product,
         "stac_discovery/geometry": {"type": "Polygon", "coordinates": [ring]},
         "other_metadata/product_unit/duration": round(names.duration.total_seconds()),
     }
