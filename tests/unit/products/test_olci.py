@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import h5py
+import h5py  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 import xarray as xr
@@ -80,7 +80,9 @@ def test_the_tree_has_every_variable_with_its_dimensions_and_types(tree: xr.Data
             "pressure_level tp_rows tp_columns", "float32",
         ),
     }  # fmt: skip
-    found = {path: (" ".join(tree[path].dims), str(tree[path].dtype)) for path in expected}
+    found = {
+        path: (" ".join(map(str, tree[path].dims)), str(tree[path].dtype)) for path in expected
+    }
     assert found == expected
     assert tree["measurements"].sizes == {"rows": SIZE, "columns": SIZE}
     assert tree["conditions/geometry"].sizes == {"tp_rows": SIZE, "tp_columns": 3}
@@ -187,16 +189,21 @@ def test_opening_reads_no_values_and_each_file_once(
     windows: list[str] = []
     opened: list[str] = []
     read, start = hdf5.read_window, hdf5._open
-    monkeypatch.setattr(
-        netcdf, "read_window", lambda *a: (windows.append(a[2]), read(*a))[1]
-    )  # fmt: skip
-    monkeypatch.setattr(
-        hdf5, "_open", lambda files, name: (opened.append(name), start(files, name))[1]
-    )
+
+    def read_noted(files: Any, name: str, source: str, key: Any) -> Any:
+        windows.append(source)
+        return read(files, name, source, key)
+
+    def open_noted(files: Any, name: str) -> Any:
+        opened.append(name)
+        return start(files, name)
+
+    monkeypatch.setattr(netcdf, "read_window", read_noted)
+    monkeypatch.setattr(hdf5, "_open", open_noted)
     fresh = open_product(_copy(efr, tmp_path))
     assert windows == ["reference_pressure_level"]
     assert len(opened) == len(set(opened)) == 50
-    assert float(fresh["measurements/oa12_radiance"][5, 7]) > 0
+    assert fresh["measurements"].data_vars["oa12_radiance"][:1].to_numpy().max() > 0
     assert windows[1:] == ["Oa12_radiance"]
 
 
