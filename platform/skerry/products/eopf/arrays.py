@@ -93,7 +93,14 @@ class Storage:
         return values.astype(self.dtype)
 
 
-def design_storage(path: str, variable: xr.Variable, coordinates: list[str], form: Form) -> Storage:
+def design_storage(
+    path: str,
+    variable: xr.Variable,
+    coordinates: list[str],
+    form: Form,
+    *,
+    decoded: bool = False,
+) -> Storage:
     """Decide how a variable is stored.
 
     Parameters
@@ -106,6 +113,8 @@ def design_storage(path: str, variable: xr.Variable, coordinates: list[str], for
         Names of the group's coordinates that belong to it and are not its dimensions'.
     form
         What the caller chose.
+    decoded
+        Whether its values are stored, whatever its packing.
 
     Raises
     ------
@@ -116,7 +125,7 @@ def design_storage(path: str, variable: xr.Variable, coordinates: list[str], for
     if form.profile != "cpm-2.8":
         kind = None
     packing = packing_of(variable)
-    stored = _keep_packed(packing, kind, form)
+    stored = not decoded and _keep_packed(packing, kind, form)
     dtype, times = _choose_dtype(path, variable, packing if stored else None, kind)
     attrs = describe_attributes(
         path, variable, coordinates, dtype, packing, kind,

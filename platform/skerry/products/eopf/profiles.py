@@ -137,9 +137,7 @@ def check_profile(name: str) -> str:
     return name
 
 
-def rename_dims(
-    data: xr.Dataset, path: str, product_type: str, *, canonical: bool
-) -> xr.Dataset:
+def rename_dims(data: xr.Dataset, path: str, product_type: str, *, canonical: bool) -> xr.Dataset:
     """Return a group with the dimension names of a canonical tree, or those of ``cpm-2.8``."""
     if path.strip("/") not in TIE_POINT_GROUPS.get(product_type[:6], ()):
         return data

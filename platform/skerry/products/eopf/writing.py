@@ -157,13 +157,31 @@ def _lay_out(tree: xr.DataTree, folder: Path, form: Form) -> list[Filling]:
         data = node.to_dataset(inherit=False)
         if form.profile == "cpm-2.8":
             data = rename_dims(data, path, form.product_type, canonical=False)
+        decoded = _decodes_coordinates(data, path, form)
         for name, variable in data.variables.items():
-            full = f"{path}/{name}".strip("/")
-            storage = design_storage(full, variable, _list_coordinates(data, str(name)), form)
+            storage = design_storage(
+                f"{path}/{name}".strip("/"),
+                variable,
+                _list_coordinates(data, str(name)),
+                form,
+                decoded=decoded and name in data.coords,
+            )
             filling.append(
                 Filling(create_array(group, str(name), storage, form), variable, storage)
             )
     return filling
+
+
+def _decodes_coordinates(data: xr.Dataset, path: str, form: Form) -> bool:
+    """Tell whether a group's coordinates are stored as values.
+
+    CPM calls a variable scaled when one of its coordinates is packed, which the validator's model
+    of some variables does not allow.
+    """
+    if form.profile != "cpm-2.8" or form.model is None:
+        return False
+    kinds = [form.model.kind_of(f"{path}/{name}") for name in data.data_vars]
+    return any(one is not None and "eopf_is_scaled" not in one.attrs for one in kinds)
 
 
 def _write_group_attributes(group: zarr.Group, attrs: dict[str, Any], *, at_root: bool) -> None:
