@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from skerry.products.netcdf import write_netcdf
     from skerry.products.opening import open_product
     from skerry.products.quicklook import write_quicklook
+    from skerry.products.validation import validate_product
     from skerry.products.writing import write_product
 
 _HOMES = {
     "find_drawable": "drawable",
     "footprint": "footprints",
     "open_product": "opening",
+    "validate_product": "validation",
     "write_cog": "cog",
     "write_geozarr": "geozarr",
     "write_cog_set": "cog_sets",
@@ -30,6 +32,7 @@ __all__ = [
     "find_drawable",
     "footprint",
     "open_product",
+    "validate_product",
     "write_cog",
     "write_cog_set",
     "write_geozarr",
