@@ -1,10 +1,12 @@
 """Real `skerry process` in processes of its own, with a package of processors made for the test."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 from tests.unit.products.validation.healthy import describe_eopf
+
+from skerry.cli.main import run
 
 PACKAGE = '''
 """Processors that count how often they compute, and can be held at a gate."""
@@ -111,6 +115,14 @@ class Bench:
         return process
 
     def run(self, *words: str) -> tuple[int, str, str]:
+        """Run the command in this process, which has its imports behind it."""
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code = run(["process", *words])
+        return code, out.getvalue(), err.getvalue()
+
+    def run_apart(self, *words: str) -> tuple[int, str, str]:
+        """Run the command in a process of its own."""
         process = self.start(*words)
         out, err = process.communicate(timeout=120)
         return process.returncode, out, err
@@ -127,7 +139,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     plugin = tmp_path / "plugin"
     information = plugin / "skerry_test_processors-1.0.dist-info"
     information.mkdir(parents=True)
@@ -138,6 +150,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         "test-scale = skerry_test_processors:test_scale\n"
         "test-table = skerry_test_processors:test_table\n"
     )
+    monkeypatch.syspath_prepend(plugin)
     describe_eopf().write(tmp_path / "scene.zarr")
     found = Bench(tmp_path, os.environ | {"PYTHONPATH": str(plugin), "HOME": str(tmp_path)})
     yield found

@@ -116,7 +116,7 @@ def test_two_runs_at_once_are_refused(bench: Bench) -> None:
     first = bench.start("--payload", str(payload))
     with Path(gate).open() as stream:
         assert stream.read(4) == "here"
-        code, out, err = bench.run("--payload", str(payload))
+        code, out, err = bench.run_apart("--payload", str(payload))
     assert (code, out) == (2, "")
     assert f"process {first.pid}" in err
     assert "Traceback" not in err
@@ -181,7 +181,7 @@ def test_other_schedulers_give_the_same(bench: Bench, scheduler: str) -> None:
     payload["dask"] = {"scheduler": scheduler, "workers": 1}
     if scheduler == "distributed":
         payload["dask"]["memory_limit"] = "1GiB"
-    code, _, err = bench.run("--payload", str(bench.write(payload)), "--trace", "trace.json")
+    code, _, err = bench.run_apart("--payload", str(bench.write(payload)), "--trace", "trace.json")
     assert code == 0, err
     check_product(bench)
     trace = json.loads((bench.root / "trace.json").read_text())
