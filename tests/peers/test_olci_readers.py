@@ -20,7 +20,8 @@ from skerry.products.simulate.olci import simulate_olci
 SCRIPT = Path(__file__).with_name("read_olci.py")
 SIZES = {"efr": 193, "err": 65}
 """Four tie points across and more: satpy's spline is cubic."""
-FLOAT32 = {"rtol": 1e-6, "atol": 1e-6}
+FLOAT32 = 1e-6
+"""Relative, and absolute near 0."""
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -51,7 +52,7 @@ def test_satpy_reads_the_same(
     found = _read(reference_python, "satpy", product, tmp_path / "satpy.npz")
     for number in range(1, 22):
         ours = tree[f"measurements/oa{number:02d}_radiance"].to_numpy()
-        np.testing.assert_allclose(found[f"Oa{number:02d}"], ours, **FLOAT32)
+        np.testing.assert_allclose(found[f"Oa{number:02d}"], ours, rtol=FLOAT32, atol=FLOAT32)
     for name in ("latitude", "longitude"):
         np.testing.assert_allclose(found[name], tree[f"measurements/{name}"], rtol=0, atol=1e-9)
     np.testing.assert_array_equal(found["altitude"], tree["measurements/altitude"])
@@ -84,7 +85,9 @@ def test_cpm_reads_the_same(
     }
     assert compared == ours
     for path in compared:
-        np.testing.assert_allclose(found[path], tree[path], err_msg=path, **FLOAT32)
+        np.testing.assert_allclose(
+            found[path], tree[path], err_msg=path, rtol=FLOAT32, atol=FLOAT32
+        )
     for path, coordinates in {
         "measurements/oa01_radiance": ("latitude", "longitude", "altitude", "time_stamp"),
         "conditions/geometry/sza": ("latitude", "longitude"),
