@@ -176,7 +176,7 @@ def warp(source: Path, zoom: int, x: int, y: int) -> np.ndarray:
 
 def paint(values: np.ndarray, drawable: dict[str, Any]) -> np.ndarray:
     """Return RGBA as matplotlib colours the values between the variable's limits in 255 steps."""
-    scale = Normalize(drawable["valid_min"], drawable["valid_max"])
+    scale = Normalize(drawable["display_min"], drawable["display_max"])
     painted = colormaps[drawable["colormap"]].resampled(255)(scale(values), bytes=True)
     painted[np.isnan(values)] = 0
     return np.asarray(painted)

@@ -37,8 +37,8 @@ def make_product(size: int = SIZE) -> xr.Dataset:
         values = fields.repeat(FIELD, axis=0).repeat(FIELD, axis=1)[:size, :size].copy()
         values += rng.normal(0, NOISE, (size, size)).astype(np.float32)
         values[rows + cols > 1.9 * size] = np.nan
-        attrs = {"long_name": f"SIMULATED reflectance {name}", "units": "1", "valid_min": 0.0,
-                 "valid_max": 1.0, "colormap": "viridis"}  # fmt: skip
+        attrs = {"long_name": f"SIMULATED reflectance {name}", "units": "1", "display_min": 0.0,
+                 "display_max": 1.0, "colormap": "viridis"}  # fmt: skip
         data[name] = xr.DataArray(values, dims=("y", "x"), attrs=attrs)
         data[name].encoding = dict(PACKING)
     x = WEST_M + (np.arange(size) + 0.5) * RESOLUTION_M

@@ -143,7 +143,7 @@ def publish(
         The name of the variable to draw, or a matplotlib figure; the first variable when None.
     variables
         Variable name to attributes that maps and readers need: ``long_name``, ``units``,
-        ``valid_min``, ``valid_max`` (the range that is coloured), ``colormap``.
+        ``display_min``, ``display_max`` (the range that is coloured), ``colormap``.
     derived_from
         The source items. In a run, when None, all items that the run opened.
     datetime

@@ -62,8 +62,8 @@ class Style:
         values = variable.get("flag_values")
         if values:
             return cls(categories=_read_categories(variable, [int(value) for value in values]))
-        minimum = _read_number(variable, "valid_min", 0.0)
-        maximum = _read_number(variable, "valid_max", 1.0)
+        minimum = _read_number(variable, "display_min", 0.0)
+        maximum = _read_number(variable, "display_max", 1.0)
         if maximum <= minimum:  # a constant product still has to be drawn
             maximum = minimum + 1.0
         return cls(str(variable.get("colormap") or "viridis"), minimum, maximum)

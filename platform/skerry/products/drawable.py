@@ -7,7 +7,7 @@ import numpy as np
 import zarr
 
 KEPT = (
-    "long_name", "units", "comment", "valid_min", "valid_max", "colormap",
+    "long_name", "units", "comment", "display_min", "display_max", "colormap",
     "flag_values", "flag_meanings", "flag_colors",
 )  # fmt: skip
 
@@ -23,8 +23,8 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict
-        Name to ``path`` (multiscale group and variable), ``long_name``, ``units``, ``valid_min``,
-        ``valid_max``, ``colormap`` and, for classes, ``flag_values``, ``flag_meanings``,
+        Name to ``path`` (multiscale group and variable), ``long_name``, ``units``, ``display_min``,
+        ``display_max``, ``colormap`` and, for classes, ``flag_values``, ``flag_meanings``,
         ``flag_colors``: the form of an item's ``skerry:variables``. Numbers that come without a
         range get their 2nd and 98th percentile. A variable that several groups have stands for
         its finest resolution, and a measurement before anything else of that name. Variables
@@ -54,7 +54,7 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
 
 def _describe(array: Any, coarsest: Any) -> dict[str, Any]:
     entry = {key: array.attrs[key] for key in KEPT if key in array.attrs}
-    if "flag_values" not in entry and not {"valid_min", "valid_max"} <= set(entry):
+    if "flag_values" not in entry and not {"display_min", "display_max"} <= set(entry):
         entry = _find_range(coarsest) | entry
     return entry
 
@@ -68,4 +68,4 @@ def _find_range(coarsest: Any) -> dict[str, float]:
     values = numbers * coarsest.attrs.get("scale_factor", 1.0)
     values += coarsest.attrs.get("add_offset", 0.0)
     low, high = (float(f"{one:.3g}") for one in np.percentile(values, (2, 98)))
-    return {"valid_min": low, "valid_max": high}
+    return {"display_min": low, "display_max": high}

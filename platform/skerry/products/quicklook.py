@@ -30,8 +30,8 @@ def write_quicklook(
     ----------
     product
         A tree with the bands b04, b03, b02 (drawn in true colour), or a tree or dataset whose
-        first variable ``(y, x)`` is drawn in its ``colormap`` between ``valid_min`` and
-        ``valid_max``, else between its 2nd and 98th percentile.
+        first variable ``(y, x)`` is drawn in its ``colormap`` between ``display_min`` and
+        ``display_max``, else between its 2nd and 98th percentile.
     path
         The file to write; it appears when complete.
     simulated
@@ -100,8 +100,8 @@ def _draw_palette(variable: xr.DataArray) -> Image.Image:
         return _draw_classes(values, variable)
     finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, (2, 98)) if finite.size else (0.0, 1.0)
-    low = variable.attrs.get("valid_min", low)
-    high = variable.attrs.get("valid_max", high)
+    low = variable.attrs.get("display_min", low)
+    high = variable.attrs.get("display_max", high)
     scaled = (values - low) / max(high - low, 1e-12)
     colours = colormaps[variable.attrs.get("colormap", "viridis")](np.nan_to_num(scaled))
     colours[..., 3] = np.isfinite(values)

@@ -69,7 +69,7 @@ def test_a_run_stages_product_and_record(run_folder: Path, session: Session) -> 
         title="Water",
         description="What it is.",
         quicklook="turbidity",
-        variables={"turbidity": {"valid_min": 0.0, "valid_max": 30.0, "colormap": "turbo"}},
+        variables={"turbidity": {"display_min": 0.0, "display_max": 30.0, "colormap": "turbo"}},
         derived_from=["s2/scene"],
         session=session,
     )
@@ -86,7 +86,7 @@ def test_a_run_stages_product_and_record(run_folder: Path, session: Session) -> 
     assert (properties["grid:code"], properties["platform"]) == ("MGRS-33UVV", "sentinel-2a")
     assert properties["proj:code"] == "EPSG:32633"
     assert properties["proj:transform"] == [20.0, 0.0, 400000.0, 0.0, -20.0, 6000000.0]
-    assert properties["skerry:variables"]["turbidity"]["valid_max"] == 30.0
+    assert properties["skerry:variables"]["turbidity"]["display_max"] == 30.0
     assert record["item"]["assets"]["product"]["href"] == ("runs/r1/2/products/water/product.zarr")
     assert record["item"]["assets"]["product"]["file:checksum"] == digest_tree(
         product / "product.zarr"

@@ -241,7 +241,7 @@ def test_a_tile_outside_the_world(tile):
 
 
 def test_a_style_is_read_from_the_catalogue_and_changed_within_reason():
-    style = Style.from_variable({"colormap": "turbo", "valid_min": 0, "valid_max": 50})
+    style = Style.from_variable({"colormap": "turbo", "display_min": 0, "display_max": 50})
     assert style == Style("turbo", 0.0, 50.0)
     assert style.change(minimum=None, maximum=10, colormap="gray") == Style("gray", 0.0, 10.0)
     for wrong in (
@@ -277,10 +277,10 @@ def test_the_class_no_data_is_transparent_and_in_no_legend(write_pyramid):
 
 
 def test_a_constant_product_gets_a_range_and_nonsense_is_named():
-    assert Style.from_variable({"valid_min": 3, "valid_max": 3}) == Style("viridis", 3.0, 4.0)
+    assert Style.from_variable({"display_min": 3, "display_max": 3}) == Style("viridis", 3.0, 4.0)
     for wrong in ("low", float("nan"), [1]):
-        with pytest.raises(InvalidInputError, match="valid_min"):
-            Style.from_variable({"valid_min": wrong})
+        with pytest.raises(InvalidInputError, match="display_min"):
+            Style.from_variable({"display_min": wrong})
 
 
 def test_a_class_without_a_proper_colour_gets_one():

@@ -77,8 +77,8 @@ def make_item(identifier: str, prefix: str, seed: int) -> dict[str, Any]:
                     "path": "turbidity",
                     "long_name": "Turbidity",
                     "units": "FNU",
-                    "valid_min": 0,
-                    "valid_max": 50,
+                    "display_min": 0,
+                    "display_max": 50,
                     "colormap": "gray",
                 }
             },

@@ -242,7 +242,7 @@ def test_what_maps_can_draw(written: Path) -> None:
     found = find_drawable(written)
     assert found["b04"]["path"] == "measurements/reflectance/r10m/b04"
     assert found["b05"]["path"] == "measurements/reflectance/r20m/b05"
-    assert found["b04"]["valid_max"] == 0.3
+    assert found["b04"]["display_max"] == 0.3
     assert found["b04"]["units"] == "1"
     assert found["scl"]["path"] == "conditions/mask/l2a_classification/r20m/scl"
     assert len(found["scl"]["flag_colors"].split()) == len(found["scl"]["flag_values"]) == 12
@@ -268,18 +268,18 @@ def test_numbers_without_a_range_get_one_from_the_data(
     packed.encoding = {
         "dtype": "int16", "scale_factor": 0.01, "add_offset": 5.0, "_FillValue": -1,
     }  # fmt: skip
-    ranged = odd_dataset["turbidity"].assign_attrs(valid_min=1.0, valid_max=2.0)
+    ranged = odd_dataset["turbidity"].assign_attrs(display_min=1.0, display_max=2.0)
     empty = odd_dataset["turbidity"] * np.nan
     write_geozarr(
         odd_dataset.assign(packed=packed, ranged=ranged, empty=empty), tmp_path / "r.zarr"
     )
     found = find_drawable(tmp_path / "r.zarr")
     for name in ("turbidity", "packed"):
-        assert 5 < found[name]["valid_min"] < 18, name
-        assert 22 < found[name]["valid_max"] < 35, name
-    assert (found["ranged"]["valid_min"], found["ranged"]["valid_max"]) == (1.0, 2.0)
-    assert "valid_min" not in found["empty"]
-    assert "valid_min" not in found["scl"]
+        assert 5 < found[name]["display_min"] < 18, name
+        assert 22 < found[name]["display_max"] < 35, name
+    assert (found["ranged"]["display_min"], found["ranged"]["display_max"]) == (1.0, 2.0)
+    assert "display_min" not in found["empty"]
+    assert "display_min" not in found["scl"]
 
 
 def test_rows_run_from_north_to_south(odd_dataset: xr.Dataset, tmp_path: Path) -> None:

@@ -124,7 +124,8 @@ class Kind(Record):
     attrs
         CF attributes: long_name, standard_name, units, valid_min and valid_max (packed, as CF
         says), flag_values or flag_masks with flag_meanings and flag_colors, and
-        ``display_range`` and ``colormap`` for maps. ``{source}`` is the variable's source.
+        ``display_min``, ``display_max`` and ``colormap`` for maps. ``{source}`` is the
+        variable's source.
     """
 
     dims: tuple[str, ...] = ()
@@ -210,7 +211,7 @@ class Members(Record):
     documents
         Role to glob pattern of a member's metadata documents.
     attributes
-        As `Mapping.attributes`, of the member's node.
+        As `Mapping.attributes`, of the member's node, besides those of the root.
     """
 
     format: str
