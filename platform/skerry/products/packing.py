@@ -25,7 +25,7 @@ def decode_numbers(
     if scale == 1 and offset == 0:
         values: npt.NDArray[Any] = numbers.astype(dtype)
     else:
-        values = (numbers * np.float64(scale) + np.float64(offset)).astype(dtype)
+        values = np.asarray(numbers * np.float64(scale) + np.float64(offset), dtype)
     for one in missing:
         values[numbers == one] = np.nan
     return values

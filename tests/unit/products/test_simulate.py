@@ -86,9 +86,12 @@ def test_turbidity_is_found_again(safe: Path, truth: dict[str, np.ndarray]) -> N
     found = turbidity_dogliotti2015(data["b04"], data["b8a"]).where(water).to_numpy()
     seen = truth["water"] & np.isfinite(found)
     assert seen.sum() > 0.9 * truth["water"].sum()
-    assert np.corrcoef(found[seen], truth["turbidity"][seen])[0, 1] > 0.95
-    ratio = np.median(found[seen] / truth["turbidity"][seen])
-    assert 0.6 < ratio < 1.4
+    error = found[seen] - truth["turbidity"][seen]
+    # Glint raises all of it; the land beside the plume raises the near infrared there.
+    assert np.corrcoef(found[seen], truth["turbidity"][seen])[0, 1] > 0.9
+    assert 0 < error.mean() < 1.5
+    assert np.sqrt((error**2).mean()) < 5
+    assert 0.6 < np.median(found[seen] / truth["turbidity"][seen]) < 1.4
 
 
 def test_the_bloom_raises_the_chlorophyll_index(safe: Path, truth: dict[str, np.ndarray]) -> None:

@@ -132,6 +132,12 @@ def parse_instant(text: str) -> datetime:
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+def format_instant(moment: datetime) -> str:
+    """Return a time as documents write it: in UTC, always with a fraction of the second."""
+    precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
 def parse_ring(text: str) -> list[list[float]]:
     """Return a closed ring of (longitude, latitude) from pairs of latitude and longitude."""
     values = [float(one) for one in text.replace(",", " ").split()]
@@ -203,8 +209,10 @@ def _format_type(entry: Entry, value: Any) -> str:
         return " ".join(repr(float(one)) for one in value)
     if entry.type == "boolean":
         return "true" if value else "false"
+    if entry.type == "time":
+        return format_instant(parse_instant(value))
     if entry.type == "microseconds":
-        return format_time(EPOCH + timedelta(microseconds=int(value)))
+        return format_instant(EPOCH + timedelta(microseconds=int(value)))
     if entry.type == "polygon":
         ring = value["coordinates"][0]
         return " ".join(f"{y!r} {x!r}" for x, y in ring)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products.grids import grid_of
@@ -38,6 +39,22 @@ FORMATS = {
 """Format names in mapping files to modules."""
 SUFFIXES = (".zip", ".SAFE", ".SEN3")
 """What product names have at their end on disk, outermost first."""
+
+SIMULATOR = {"name": "Skerry, simulated", "roles": ["producer"]}
+"""The provider of products that say that they were not measured."""
+EXTENSIONS = {
+    "eopf": "https://stac-extensions.github.io/eopf/v1.2.0/schema.json",
+    "eo": "https://stac-extensions.github.io/eo/v2.0.0/schema.json",
+    "raster": "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
+    "sat": "https://stac-extensions.github.io/sat/v1.1.0/schema.json",
+    "view": "https://stac-extensions.github.io/view/v1.1.0/schema.json",
+    "sci": "https://stac-extensions.github.io/scientific/v1.0.0/schema.json",
+    "processing": "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
+    "product": "https://stac-extensions.github.io/product/v1.0.0/schema.json",
+    "proj": "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+    "grid": "https://stac-extensions.github.io/grid/v1.1.0/schema.json",
+}
+"""Prefix of properties to the STAC extension that defines them."""
 
 Progress = Callable[[float, str], None]
 
@@ -242,12 +259,25 @@ def _complete(
         "healed": product.healed,
         "simulated": simulated,
     }
+    if "stac_discovery" in attrs:
+        grids = (grid_of(data) for data in datasets.values())
+        grid = next((one for one in grids if one is not None), None)
+        _complete_item(attrs["stac_discovery"], grid, simulated=simulated)
     title = f"{product.mapping.title} {name}"
-    item = attrs.get("stac_discovery", {})
-    grid = next((one for data in datasets.values() if (one := grid_of(data)) is not None), None)
-    if item and grid is not None:
-        item["properties"]["proj:bbox"] = [float(one) for one in grid.boundingbox.bbox]
     return {"title": f"SIMULATED {title}" if simulated else title, **attrs}
+
+
+def _complete_item(item: dict[str, Any], grid: GeoBox | None, *, simulated: bool) -> None:
+    properties = item.setdefault("properties", {})
+    if grid is not None:
+        properties["proj:bbox"] = [float(one) for one in grid.boundingbox.bbox]
+    if simulated:
+        properties["providers"] = [SIMULATOR]
+    used = {key.partition(":")[0] for key in properties if ":" in key}
+    schemas = [url for prefix, url in EXTENSIONS.items() if prefix in used]
+    item.setdefault("stac_extensions", schemas)
+    item.setdefault("links", [])
+    item.setdefault("assets", {})
 
 
 def write_safe(

@@ -2,8 +2,8 @@
 
 from importlib import resources
 
-from skerry.core.time import format_time
 from skerry.processors.masks import SceneClass
+from skerry.products.safe.attributes import format_instant
 from skerry.products.safe.mapping import Mapping
 from skerry.products.simulate.sentinel_2_bands import BANDS, RESOLUTIONS_M
 from skerry.products.simulate.sentinel_2_names import (
@@ -74,8 +74,8 @@ def _describe_product(picture: Picture, names: Names, images: list[str]) -> dict
     info = "General_Info/Product_Info"
     granule = f"{info}/Product_Organisation/Granule_List/Granule"
     texts = {
-        f"{info}/PRODUCT_STOP_TIME": format_time(names.moment),
-        f"{info}/Datatake/DATATAKE_SENSING_START": format_time(names.moment),
+        f"{info}/PRODUCT_STOP_TIME": format_instant(names.moment),
+        f"{info}/Datatake/DATATAKE_SENSING_START": format_instant(names.moment),
         f"{granule}/@granuleIdentifier": names.identify("TL"),
         f"{granule}/@imageFormat": "JPEG2000",
         **{f"{granule}/IMAGE_FILE[{number}]": one for number, one in enumerate(images, 1)},
@@ -131,7 +131,7 @@ def _describe_tile(picture: Picture, names: Names) -> dict[str, str]:
 
 def _describe_datastrip(names: Names) -> dict[str, str]:
     return {
-        "General_Info/Datatake_Info/DATATAKE_SENSING_START": format_time(names.moment),
+        "General_Info/Datatake_Info/DATATAKE_SENSING_START": format_instant(names.moment),
         "General_Info/Processing_Info/PROCESSING_BASELINE": BASELINE,
     }
 
@@ -145,7 +145,7 @@ def _describe_manifest(picture: Picture, names: Names, mapping: Mapping) -> dict
     places = [picture.locate(*one) for one in corners]
     frame = f"{section('measurementFrameSet')}/frameSet/footPrint/coordinates"
     texts = {
-        f"{section('acquisitionPeriod')}/acquisitionPeriod/startTime": format_time(names.moment),
+        f"{section('acquisitionPeriod')}/acquisitionPeriod/startTime": format_instant(names.moment),
         f"{orbit}/orbitNumber": f"{ABSOLUTE_ORBIT:06d}",
         f"{orbit}/relativeOrbitNumber": f"{RELATIVE_ORBIT:03d}",
         frame: " ".join(f"{latitude:.9f} {longitude:.9f}" for longitude, latitude in places),

@@ -161,7 +161,7 @@ def _build_meteorology(picture: Picture, group: Group, mapping: Mapping) -> xr.D
         "ssaod550": 0.3 * aerosol, "suaod550": 0.3 * aerosol,
     }  # fmt: skip
     start = np.datetime64(picture.moment.date())
-    minutes = picture.moment.hour * 60 + picture.moment.minute
+    minutes = 60 * picture.moment.hour
     coords = {
         "latitude": latitude.mean(axis=1),
         "longitude": longitude.mean(axis=0),
