@@ -10,7 +10,7 @@ import xarray as xr
 from odc.geo.xr import xr_coords
 
 # CI counts a skipped test as a failure, so without real data there is no such test at all.
-collect_ignore = [] if os.environ.get("SKERRY_REAL_DATA") else ["test_real_product.py"]
+collect_ignore_glob = [] if os.environ.get("SKERRY_REAL_DATA") else ["test_real_*.py"]
 
 
 @pytest.fixture(autouse=True)

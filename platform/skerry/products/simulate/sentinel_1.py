@@ -233,6 +233,8 @@ def _write_product(
 
     def finish(folder: SafeFolder) -> None:
         (folder.root / "manifest.safe").write_bytes(documents.manifest)
+        (folder.root / "support").mkdir()
+        (folder.root / "support/s1-level-1-product.xsd").write_bytes(documents.schema())
         for one in documents.polarisations:
             files = documents.files(one)
             _pin(folder.root / files.pop("measurement"), records["conditions/gcp"])

@@ -95,6 +95,11 @@ class Documents:
         header = _read_template("header.xml").substitute(values)
         return _read_template(f"{document}.xml").substitute(values, header=header).encode()
 
+    @staticmethod
+    def schema() -> bytes:
+        """Return the schema that readers look for in ``support/``; it allows any annotation."""
+        return _read_template("s1-level-1-product.xsd").template.encode()
+
     @cached_property
     def _values(self) -> dict[str, str]:
         image = self.recorder.image
