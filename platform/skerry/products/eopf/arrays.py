@@ -128,9 +128,16 @@ def design_storage(
     stored = not decoded and _keep_packed(packing, kind, form)
     dtype, times = _choose_dtype(path, variable, packing if stored else None, kind)
     attrs = describe_attributes(
-        path, variable, coordinates, dtype, packing, kind,
-        packed=stored, times=times, form=form,
-    )  # fmt: skip
+        path,
+        variable,
+        coordinates,
+        dtype=dtype,
+        packing=packing,
+        kind=kind,
+        packed=stored,
+        times=times,
+        form=form,
+    )
     chunks = _choose_chunks(variable, form.chunks)
     shards = _choose_shards(variable, chunks, form)
     return Storage(

@@ -43,10 +43,10 @@ def describe_attributes(
     path: str,
     variable: xr.Variable,
     coordinates: list[str],
+    *,
     dtype: np.dtype[Any],
     packing: dict[str, Any] | None,
     kind: "Kind | None",
-    *,
     packed: bool,
     times: tuple[str, str] | None,
     form: "Form",
@@ -93,7 +93,7 @@ def describe_attributes(
     if form.profile == "2025":
         made = _spell_2025(own, variable, source, fill, short, packed=packed, form=form)
     else:
-        made = _spell_cpm(own, variable, source, fill, short, kind, packed=packed)
+        made = _spell_cpm(own, variable, source, fill, short, kind=kind, packed=packed)
     if "long_name" not in variable.attrs:
         made.setdefault(HIDDEN, {})["long_name"] = None
     if form.zarr_format == 2:  # noqa: PLR2004 -- the format's name
@@ -103,7 +103,7 @@ def describe_attributes(
     values, types = to_json(made)
     if types:
         values[TYPES] = types
-    return ArrayAttributes(values, _fill_of(made, fill, dtype, kind, packed=packed))
+    return ArrayAttributes(values, _fill_of(made, fill, dtype, packed=packed))
 
 
 def _spell_2025(
@@ -148,8 +148,8 @@ def _spell_cpm(
     source: dict[str, Any],
     fill: Any,
     name: str,
-    kind: "Kind | None",
     *,
+    kind: "Kind | None",
     packed: bool,
 ) -> dict[str, Any]:
     allowed = ALLOWED if kind is None else kind.attrs | {"long_name", "short_name", "dtype"}
@@ -189,13 +189,11 @@ def _spell_cpm(
 
 def _name_dtype(variable: xr.Variable, dtype: np.dtype[Any], packing: Any) -> str:
     if packing is not None:
-        return np.dtype(packing["dtype"]).str
-    return str(variable.dtype.str) if variable.dtype.kind in "mU" else dtype.str
+        return str(np.dtype(packing["dtype"]).str)
+    return str(variable.dtype.str) if variable.dtype.kind in "mU" else str(dtype.str)
 
 
-def _fill_of(
-    made: dict[str, Any], fill: Any, dtype: np.dtype[Any], kind: "Kind | None", *, packed: bool
-) -> Any:
+def _fill_of(made: dict[str, Any], fill: Any, dtype: np.dtype[Any], *, packed: bool) -> Any:
     """Return the array's fill value: the packing's where CPM may see one."""
     if fill is None or "fill_value" in made.get(HIDDEN, {}):
         return None

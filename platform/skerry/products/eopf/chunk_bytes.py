@@ -7,7 +7,9 @@ compressed), so that a chunk cut short is noticed without decoding it.
 """
 
 import itertools
+import shutil
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,6 +74,10 @@ def copy_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
     InvalidInputError
         If the chunk is shorter than it says.
     """
+    files = (_find_file(source, chunk), _find_file(target, chunk))
+    if files[0] is not None and files[1] is not None:
+        _copy_file(files[0], files[1], source)
+        return
     key = source.metadata.encode_chunk_key(chunk)
     prototype = default_buffer_prototype()
     path = source.store_path / key
@@ -79,8 +85,28 @@ def copy_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
     if content is None:
         return
     if _is_blosc(source):
-        _check_frame(content.as_numpy_array(), source, f"{path}")
+        _check_frame(content.to_bytes()[: _HEADER.size], len(content), source, f"{path}")
     sync((target.store_path / target.metadata.encode_chunk_key(chunk)).set(content))
+
+
+def _find_file(array: Any, chunk: tuple[int, ...]) -> Path | None:
+    """Return the file of a chunk if the array is in a folder of this machine."""
+    store = array.store
+    folder = getattr(store, "place", None) or getattr(store, "root", None)
+    if not isinstance(folder, Path):
+        return None
+    return folder / array.path / array.metadata.encode_chunk_key(chunk)
+
+
+def _copy_file(source: Path, target: Path, array: Any) -> None:
+    """Copy a chunk's file without holding it in memory."""
+    if not source.is_file():
+        return
+    if _is_blosc(array):
+        with source.open("rb") as stream:
+            _check_frame(stream.read(_HEADER.size), source.stat().st_size, array, f"{source}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
 
 
 def _is_blosc(array: Any) -> bool:
@@ -88,15 +114,14 @@ def _is_blosc(array: Any) -> bool:
     return codec is not None and codec.name.startswith("blosc")
 
 
-def _check_frame(content: Any, array: Any, where: str) -> None:
+def _check_frame(raw: bytes, length: int, array: Any, where: str) -> None:
     expected = int(np.prod(array.chunks, dtype=np.int64)) * array.dtype.itemsize
-    raw = bytes(content[: _HEADER.size])
     if len(raw) == _HEADER.size:
         numbers, _, compressed = _HEADER.unpack(raw)
-        if numbers == expected and compressed == len(content):
+        if numbers == expected and compressed == length:
             return
     raise InvalidInputError(
-        f"The chunk {where} is damaged: it has {len(content)} bytes and is cut short or not of "
+        f"The chunk {where} is damaged: it has {length} bytes and is cut short or not of "
         f"this array.",
         remedy="Fetch the product again.",
     )

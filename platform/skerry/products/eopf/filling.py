@@ -132,7 +132,7 @@ def _list_copies(
     unit = int(np.prod(one.storage.unit, dtype=np.int64)) * one.storage.dtype.itemsize
     if can_copy(numbers, array):
         for key in list_chunks(array):
-            yield unit // 2, path, lambda key=key: copy_chunk(numbers, array, key)  # type: ignore[misc]
+            yield unit // 8, path, lambda key=key: copy_chunk(numbers, array, key)  # type: ignore[misc]
         return
     for region in list_regions(one.storage.shape, one.storage.unit):
         size = _size_of(region, one.storage.dtype)

@@ -44,7 +44,7 @@ def _escape(key: Any) -> str:
     return str(key).replace("~", "~0").replace("/", "~1")
 
 
-def _to_json(value: Any, path: str, types: dict[str, str]) -> Any:
+def _to_json(value: Any, path: str, types: dict[str, str]) -> Any:  # noqa: PLR0911 -- one a type
     if isinstance(value, np.ndarray | np.generic) and not isinstance(value, np.bytes_):
         value = value.tolist() if value.dtype.kind not in "mM" else value.astype(str).tolist()
     if value is None or isinstance(value, bool | int | str):

@@ -162,7 +162,7 @@ def _describe_storage(array: Any) -> dict[str, Any]:
     return storage
 
 
-def _choose_decoding(
+def _choose_decoding(  # noqa: PLR0911 -- one a kind of array
     array: Any, attrs: dict[str, Any], merged: dict[str, Any], packing: dict[str, Any]
 ) -> tuple[Decode | None, np.dtype[Any], tuple[str, ...]]:
     """Return how numbers become values, the values' type, and attributes of time."""
