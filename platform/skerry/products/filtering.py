@@ -8,13 +8,14 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
 from skerry.processors.flags import select_flags
+from skerry.processors.masks import FLAG_SOURCES
 from skerry.processors.selection import name_type
 from skerry.products.areas import project_area, read_area
 from skerry.products.cropping import cut_window, outline_item
@@ -25,16 +26,6 @@ from skerry.products.windows import (
     join_windows,
 )
 
-FLAG_GROUPS: Final = {
-    "S02MSIL1C": ("conditions/mask/l1c_classification/r60m",),
-    "S02MSIL2A": (
-        "conditions/mask/l2a_classification/r20m",
-        "conditions/mask/l2a_classification/r60m",
-    ),
-    "S03OLCEFR": ("quality",),
-    "S03OLCERR": ("quality",),
-}
-"""Product type to the groups whose flags select pixels, best first. SLSTR: that of each grid."""
 Moment = str | datetime | None
 """A time as ISO 8601 text or datetime, without an offset in UTC."""
 _RESOLUTION = re.compile(r"r(\d+)m")
@@ -81,8 +72,9 @@ def filter_product(
         Flag expression; pixels of floating point measurements where it holds become NaN:
         ``cloud_high | cloud_shadow`` masks clouds, ``~water`` all but water.
     flag_group
-        Group that holds the flags, by default that of the product type (`FLAG_GROUPS`). Flags of
-        another resolution are taken from the nearest pixel.
+        Group that holds the flags, by default that of the product type
+        (`skerry.processors.masks.FLAG_SOURCES`). Flags of another resolution are taken from the
+        nearest pixel.
     allow_empty
         Whether an area or time off the product gives a valid product without rows and columns.
 
@@ -261,14 +253,11 @@ def _is_measured(variable: xr.DataArray) -> bool:
 
 
 def _find_flag_group(tree: xr.DataTree, path: str, flag_group: str | None) -> str:
+    """Return the flags' group: of the same grid or resolution if there is one, else the type's."""
     last = path.rpartition("/")[2]
-    own = [
-        one.replace(one.rpartition("/")[2], last) if _is_resolution(last) else one
-        for one in FLAG_GROUPS.get(name_type(tree), ())
-    ]
-    candidates = [flag_group] if flag_group else [
-        *own, *FLAG_GROUPS.get(name_type(tree), ()), path.replace("measurements", "quality", 1)
-    ]  # fmt: skip
+    known = FLAG_SOURCES.get(name_type(tree), ())
+    beside = [f"{one.rpartition('/')[0]}/{last}" for one in known]
+    candidates = [flag_group] if flag_group else [*beside, *known]
     for one in candidates:
         if f"/{one.strip('/')}" in tree.groups:
             return f"/{one.strip('/')}"

@@ -1,0 +1,284 @@
+"""From one grid to another: rasters by warping, swaths by their pixels' longitude and latitude.
+
+Lazy throughout: a chunk of the target reads only the part of the source that it needs. No data
+never spreads: a pixel of the target has a value where its place has one in the source.
+"""
+
+from typing import Any, Final, Literal
+
+import numpy as np
+import xarray as xr
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+
+from skerry.core.errors import InvalidInputError
+from skerry.processors.selection import find_variable
+from skerry.processors.tie_points import (
+    interpolate_tie_points,
+    locate_by_coordinates,
+    locate_evenly,
+)
+from skerry.products.grids import grid_of
+from skerry.products.swath_blocks import map_swath
+
+Method = Literal["nearest", "linear", "mean", "mode"]
+METHODS: Final = {"nearest": "nearest", "linear": "bilinear", "mean": "average", "mode": "mode"}
+"""Our names to GDAL's."""
+_COARSER = 1.5
+"""How many times larger the target's pixels must be for means to be taken."""
+
+
+def choose_method(variable: xr.DataArray, ratio: float) -> Method:
+    """Return how a variable is brought to pixels `ratio` times as large.
+
+    Bits stay bits (nearest), classes become the most frequent one of a larger pixel, measurements
+    its mean; in smaller pixels classes stay and measurements are interpolated linearly.
+    """
+    if "flag_values" in variable.attrs and "flag_masks" not in variable.attrs:
+        return "mode" if ratio > _COARSER else "nearest"
+    if variable.dtype.kind != "f" or "flag_meanings" in variable.attrs:
+        return "nearest"
+    return "mean" if ratio > _COARSER else "linear"
+
+
+def regrid_raster(
+    data: xr.Dataset, target: GeoBox, *, method: Method | None = None, chunk: int = 1024
+) -> xr.Dataset:
+    """Bring a raster to another grid, of another resolution, place or reference system.
+
+    Parameters
+    ----------
+    data
+        ``(..., y, x)`` with a grid mapping; other variables are left out.
+    target
+        The grid.
+    method
+        For all variables; by default `choose_method` for each. Means and modes are over the
+        source pixels in each pixel of the target, without the gaps.
+    chunk
+        Edge of the result's chunks for lazy data.
+
+    Returns
+    -------
+    xarray.Dataset
+        On the target's grid, types, attributes and packing as they were; NaN (whole numbers: the
+        packing's fill value, else 0) off the source.
+
+    Raises
+    ------
+    InvalidInputError
+        If the data are no georeferenced raster or the method is unknown.
+    """
+    from odc.geo.xr import xr_reproject
+
+    source = grid_of(data)
+    if source is None:
+        raise InvalidInputError(
+            "The data are no georeferenced raster.",
+            remedy="Give (y, x) with a spatial_ref; for a swath use regrid_swath.",
+        )
+    ratio = _compare_sizes(source, target)
+    result = {}
+    for name, variable in data.data_vars.items():
+        if not {"y", "x"} <= set(variable.dims):
+            continue
+        chosen = _check_method(method or choose_method(variable, ratio))
+        lazily: dict[str, Any] = {"chunks": (chunk, chunk)} if variable.chunks is not None else {}
+        warped = xr_reproject(
+            _to_float(variable), target, resampling=METHODS[chosen], dst_nodata=np.nan, **lazily
+        )
+        if variable.dtype.kind != "f":
+            warped = warped.fillna(_fill_of(variable)).astype(variable.dtype)
+        result[name] = _finish(warped, variable)
+    return xr.Dataset(result, attrs=data.attrs)
+
+
+def regrid_swath(
+    data: xr.Dataset,
+    target: GeoBox,
+    *,
+    method: Method | None = None,
+    radius_m: float | None = None,
+    chunk: int = 512,
+) -> xr.Dataset:
+    """Bring a swath to a grid by the longitude and latitude of its pixels.
+
+    Parameters
+    ----------
+    data
+        Variables of two dimensions with 2-D ``latitude`` and ``longitude`` of the same. The
+        coordinates are read once, thinned, when this is called.
+    target
+        The grid.
+    method
+        ``nearest``: the nearest pixel (a kd-tree: pyresample). ``linear``: between the four pixels
+        around a place, found from the nearest one and the swath's spacing there; the nearest where
+        the spacing tells nothing (duplicated pixels) or a neighbour is no data. By default linear
+        for measurements, nearest for whole numbers and flags, which are never mixed.
+    radius_m
+        How far a pixel's value reaches; by default 0.75 of the swath's pixel diagonal.
+    chunk
+        Edge of the result's chunks.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``(y, x)`` on the target's grid, lazy, types, attributes and packing as they were; NaN
+        (whole numbers: the packing's fill value, else 0) farther than the radius from any pixel.
+        Empty of values, not an error, where the swath misses the target.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no 2-D longitude and latitude, or the method or radius is none.
+    """
+    if not {"latitude", "longitude"} <= set(data.variables) or data["latitude"].ndim != 2:  # noqa: PLR2004
+        raise InvalidInputError(
+            "The data have no 2-D latitude and longitude.",
+            remedy="Give a measurements group of a swath product.",
+        )
+    if radius_m is not None and not 0 < radius_m < 1e6:  # noqa: PLR2004 -- false for NaN too
+        raise InvalidInputError(f"The radius is {radius_m} m.", remedy="Give metres.")
+    chosen: dict[str, tuple[xr.DataArray, bool, Any]] = {}
+    for name, variable in data.data_vars.items():
+        if variable.dims != data["latitude"].dims:
+            continue
+        one = method or choose_method(variable, 1.0)
+        if one not in {"nearest", "linear"}:
+            raise InvalidInputError(
+                f"The method {one!r} is not for swaths.", remedy="Give nearest or linear."
+            )
+        linear = one == "linear" and choose_method(variable, 1.0) == "linear"
+        chosen[str(name)] = (variable, linear, _fill_of(variable))
+    arrays = map_swath(
+        data["latitude"], data["longitude"], chosen, target, radius_m=radius_m, chunk=chunk
+    )
+    coords = xr_coords(target)
+    dims = target.dimensions
+    return xr.Dataset(
+        {
+            name: _finish(xr.DataArray(array, dims=dims, coords=coords), chosen[name][0])
+            for name, array in arrays.items()
+        },
+        attrs=data.attrs,
+    )
+
+
+def regrid_product(
+    tree: xr.DataTree,
+    target: GeoBox,
+    variables: list[str],
+    *,
+    method: Method | None = None,
+    radius_m: float | None = None,
+) -> xr.Dataset:
+    """Bring variables of an OLCI, SLSTR or raster product to one grid.
+
+    Parameters
+    ----------
+    tree
+        The product.
+    target
+        The grid.
+    variables
+        Paths. The group of the first one says the source's grid (of SLSTR: view and stripe); tie
+        points are interpolated to it first, other variables are of the same rows and columns.
+    method, radius_m
+        As in `regrid_swath` and `regrid_raster`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the product lacks a variable, or it fits the first one's grid in no way.
+    """
+    if not variables:
+        raise InvalidInputError("There is nothing to regrid.", remedy="Name variables by path.")
+    first = find_variable(tree, variables[0])
+    group = variables[0].strip("/").rpartition("/")[0]
+    home = tree[group].to_dataset()
+    chosen = {}
+    for path in variables:
+        variable = find_variable(tree, path)
+        if variable.dims == first.dims and variable.shape == first.shape:
+            spread = variable
+        else:
+            spread = _spread(tree, path, variable, first, home)
+        chosen[str(variable.name)] = spread.drop_vars(spread.coords)
+    data = xr.Dataset(chosen, coords=home.coords)
+    if grid_of(data) is not None:
+        return regrid_raster(data, target, method=method)
+    return regrid_swath(data, target, method=method, radius_m=radius_m)
+
+
+def _spread(
+    tree: xr.DataTree, path: str, variable: xr.DataArray, image: xr.DataArray, home: xr.Dataset
+) -> xr.DataArray:
+    """Interpolate tie points to the image's pixels."""
+    if set(variable.dims) == {"tp_rows", "tp_columns"}:
+        return interpolate_tie_points(variable, *locate_evenly(image, variable))
+    group = path.strip("/").rpartition("/")[0]
+    ties = tree[group].to_dataset()
+    if {"x", "y"} <= set(ties.variables) & set(home.variables) and variable.dims == ties["x"].dims:
+        rows, columns = locate_by_coordinates(
+            home["y"].drop_vars(home["y"].coords),
+            home["x"].drop_vars(home["x"].coords),
+            ties["y"][:, 0],
+            ties["x"][0, :],
+        )
+        return interpolate_tie_points(variable, rows, columns)
+    raise InvalidInputError(
+        f"{path} {dict(variable.sizes)} is neither on the grid {dict(image.sizes)} nor on its "
+        "tie points.",
+        remedy="Regrid variables of one grid at a time.",
+    )
+
+
+def _compare_sizes(source: GeoBox, target: GeoBox) -> float:
+    """Return how many times as long the target's pixels are, near the target's centre."""
+    if source.crs == target.crs:
+        return float(abs(target.resolution.x) / abs(source.resolution.x))
+    here = _pixel_m(source)
+    return _pixel_m(target) / here
+
+
+def _pixel_m(grid: GeoBox) -> float:
+    metres_per_unit = 111_195.0 if grid.crs is not None and grid.crs.geographic else 1.0
+    return float(abs(grid.resolution.y)) * metres_per_unit
+
+
+def _check_method(method: str) -> str:
+    if method not in METHODS:
+        raise InvalidInputError(
+            f"The method {method!r} is unknown.", remedy=f"Give one of {', '.join(METHODS)}."
+        )
+    return method
+
+
+def _fill_of(variable: xr.DataArray) -> Any:
+    if variable.dtype.kind == "f":
+        return np.nan
+    fill = variable.encoding.get("_FillValue", variable.attrs.get("_FillValue"))
+    return 0 if fill is None else fill
+
+
+def _to_float(variable: xr.DataArray) -> xr.DataArray:
+    """Return whole numbers as float64 with NaN for the fill value.
+
+    Told of a whole number for no data, GDAL changes the values that equal it.
+    """
+    if variable.dtype.kind == "f":
+        return variable
+    fill = variable.encoding.get("_FillValue")
+    wide = variable.astype("float64")
+    return wide if fill is None else wide.where(variable != fill)
+
+
+def _finish(result: xr.DataArray, source: xr.DataArray) -> xr.DataArray:
+    """Give a result the attributes and packing of its source."""
+    result.attrs = {key: one for key, one in source.attrs.items() if not key.startswith("proj:")}
+    result.encoding = {
+        key: source.encoding[key]
+        for key in ("dtype", "scale_factor", "add_offset", "_FillValue")
+        if key in source.encoding
+    } | {"grid_mapping": "spatial_ref"}
+    return result
