@@ -203,7 +203,8 @@ def test_opening_reads_no_values_and_each_file_once(
     fresh = open_product(_copy(efr, tmp_path))
     assert windows == ["reference_pressure_level"]
     assert len(opened) == len(set(opened)) == 50
-    assert fresh["measurements"].data_vars["oa12_radiance"][:1].to_numpy().max() > 0
+    first = fresh["measurements"].data_vars["oa12_radiance"][:1].to_numpy()
+    assert np.nanmax(first) > 0
     assert windows[1:] == ["Oa12_radiance"]
 
 

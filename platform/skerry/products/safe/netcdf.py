@@ -344,7 +344,7 @@ def read_scalar(product: "SafeProduct", pattern: str, source: str) -> Any:
 def write_scalar(folder: "SafeFolder", file: str, source: str, value: float | str) -> None:
     """Write one number or text as a variable without dimensions, adding to a file that is there."""
     import h5netcdf
-    import h5py
+    import h5py  # type: ignore[import-untyped]
 
     path = folder.root / folder.names.get(file, file)
     path.parent.mkdir(parents=True, exist_ok=True)
