@@ -4,20 +4,15 @@ from pathlib import Path
 
 import click
 
+from skerry.cli.presenting import show_progress
 
-@click.group()
-def simulate() -> None:
-    """Make small simulated products.
-
-    \b
-    Example:
-      skerry simulate s2-l2a scenes --seed 7 --day 2026-05-01
-    """  # noqa: D301
+KINDS = ("s2-l1c", "s2-l2a", "olci-efr", "olci-err", "slstr-rbt", "s1-iw-grd")
 
 
-@simulate.command("s2-l2a")
+@click.command()
+@click.argument("kind", type=click.Choice(KINDS))
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--size", default=1098, show_default=True, help="Edge in pixels of 10 m.")
+@click.option("--size", type=int, help="Edge in pixels. [default: some hundred, by kind]")
 @click.option("--seed", default=1, show_default=True, help="Another seed, another place.")
 @click.option(
     "--day",
@@ -25,25 +20,48 @@ def simulate() -> None:
     show_default=True,
     help="Day of the overpass; it names the scene.",
 )
-def simulate_s2_l2a(out: Path, size: int, seed: int, day: str) -> None:
-    """Make a Sentinel-2 L2A scene (SAFE) below the folder OUT and print its path.
+@click.option(
+    "--format", "form", type=click.Choice(("safe", "eopf-zarr")), default="safe", show_default=True,
+    help="What to write.",
+)  # fmt: skip
+def simulate(kind: str, out: Path, size: int | None, seed: int, day: str, form: str) -> None:  # noqa: PLR0917 -- click hands them over by name
+    """Make a small simulated product below the folder OUT and print its path.
 
-    A lake and a coast with gradients of turbidity and chlorophyll, and clouds.
+    The same seed and day show one place and its weather to all sensors: sea, coast and lake with
+    gradients of turbidity, chlorophyll and temperature, and clouds. Beside the product
+    NAME.truth.nc says what was there.
+
+    \b
+    Kinds:
+      s2-l1c, s2-l2a      Sentinel-2 MSI, SIZE pixels of 10 m (a multiple of 6)
+      olci-efr, olci-err  Sentinel-3 OLCI, full and reduced resolution
+      slstr-rbt           Sentinel-3 SLSTR
+      s1-iw-grd           Sentinel-1 IW GRD, VV and VH
 
     \b
     Example:
       skerry simulate s2-l2a scenes --seed 7 --day 2026-05-01
       skerry import scenes/S2*.SAFE
+      skerry simulate olci-efr scenes --size 240 --format eopf-zarr
     """  # noqa: D301
     from skerry.core.errors import InvalidInputError
     from skerry.core.time import parse_day
-    from skerry.products.simulate import simulate_s2_l2a as make
+    from skerry.products.simulate.kinds import simulate as make
 
     try:
-        scene = make(out, size=size, seed=seed, day=parse_day(day))
+        with show_progress(kind) as progress:
+            made = make(
+                kind,
+                out,
+                day=parse_day(day),
+                size=size,
+                seed=seed,
+                form=form,
+                progress=lambda done, what: progress(what, done),
+            )
     except OSError as error:
         raise InvalidInputError(
             f"{out} cannot be written ({error.strerror}).",
             remedy="Name a folder that you may write.",
         ) from None
-    click.echo(str(scene))
+    click.echo(str(made))
