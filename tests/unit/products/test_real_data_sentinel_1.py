@@ -78,8 +78,9 @@ def test_the_real_attributes_are_there(tree: xr.DataTree) -> None:
     product = read_product()
     real = product["attributes"]["stac_discovery"]["properties"]
     ours = tree.attrs["stac_discovery"]["properties"]
-    # What STAC calls `instruments` and `providers`.
-    assert set(real) - set(ours) == {"provider"}
+    # What STAC calls `providers` and `instruments`, and the later name of the data take.
+    assert set(real) - set(ours) == {"provider", "eopf:datatake_id"}
+    assert {"providers", "eopf:data_take_id"} <= set(ours)
     own = find_member(product, "VV")["attributes"]["stac_discovery"]["properties"]
     member = next(iter(tree.children.values()))
     assert set(own) - set(member.attrs["stac_discovery"]["properties"]) == {"instrument"}

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import xarray as xr
 from odc.geo.geobox import GeoBox
@@ -53,6 +53,7 @@ EXTENSIONS = {
     "product": "https://stac-extensions.github.io/product/v1.0.0/schema.json",
     "proj": "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
     "grid": "https://stac-extensions.github.io/grid/v1.1.0/schema.json",
+    "sar": "https://stac-extensions.github.io/sar/v1.2.0/schema.json",
 }
 """Prefix of properties to the STAC extension that defines them."""
 
@@ -218,7 +219,9 @@ def assemble(files: ProductFiles, mapping: Mapping) -> xr.DataTree:
     name = str(find(attrs, "stac_discovery/id") or product.name)
     root = xr.Dataset(attrs=_complete(attrs, product, name, datasets))
     tree = xr.DataTree.from_dict({"/": root, **datasets}, name=name)
+    simulated = root.attrs["other_metadata"]["simulated"]
     for member, own in of_members.items():
+        _complete_item(own["stac_discovery"], None, simulated=simulated)
         tree[member].attrs.update(own)
     return tree
 
@@ -262,6 +265,7 @@ def _complete(
     if "stac_discovery" in attrs:
         grids = (grid_of(data) for data in datasets.values())
         grid = next((one for one in grids if one is not None), None)
+        attrs["stac_discovery"].setdefault("id", name)
         _complete_item(attrs["stac_discovery"], grid, simulated=simulated)
     title = f"{product.mapping.title} {name}"
     return {"title": f"SIMULATED {title}" if simulated else title, **attrs}
