@@ -1,0 +1,18 @@
+"""The page names every check, with the meaning and the remedy that reports show."""
+
+import re
+from pathlib import Path
+
+from skerry.products.validation.registry import list_checks
+
+PAGE = Path(__file__).parents[4] / "platform/library/validation.md"
+
+
+def test_the_page_says_what_the_registry_says() -> None:
+    rows = re.findall(
+        r"^\| `([a-z]+\.[a-z-]+)` \| (.+) \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE
+    )
+    said = [(name, meaning.removesuffix(" *(deep)*"), remedy) for name, meaning, remedy in rows]
+    assert said == [(one.name, one.meaning, one.remedy) for one in list_checks()]
+    deep = {name for name, meaning, _ in rows if meaning.endswith("*(deep)*")}
+    assert deep == {one.name for one in list_checks() if one.deep}

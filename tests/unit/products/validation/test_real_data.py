@@ -1,0 +1,17 @@
+"""The real Sentinel-2 product: it is partial, and the validation says so and nothing else."""
+
+import os
+from pathlib import Path
+
+from skerry.products.validation import validate_product
+
+
+def test_the_real_product_lists_its_real_defects() -> None:
+    (product,) = Path(os.environ["SKERRY_REAL_DATA"]).rglob("S2*_MSIL2A_*.SAFE")
+    report = validate_product(product)
+    found = {one.check: one for one in report.failed}
+    assert {"completeness.parts", "completeness.files"} <= set(found)
+    absent = {one.where for one in found["completeness.files"].findings}
+    assert any(one.endswith("_B02_10m.jp2") for one in absent)
+    assert all(not (product / one).exists() for one in absent)
+    assert set(found) == {"completeness.parts", "completeness.files"}
