@@ -359,7 +359,7 @@ def _fill(
     known = set(tree.groups)
     for number, group in enumerate(mapping.groups):
         if f"/{group.path}" in known:
-            data = tree[group.path].to_dataset(inherit=False)
+            data = cast("xr.DataTree", tree[group.path]).to_dataset(inherit=False)
             present = [name for name in group.variables if name in data.variables]
             if present:
                 load_format(group.format).write(folder, group, _select(data, present))
