@@ -180,7 +180,8 @@ def _choose_dtype(
         return np.dtype(np.int64), None
     if variable.dtype.kind == "O":
         return _find_text_dtype(path, variable), None
-    if kind is not None and variable.dtype.kind == "f" and np.dtype(kind.dtype).kind == "f":
+    numbers = variable.dtype.kind in "iuf"
+    if kind is not None and numbers and np.dtype(kind.dtype).kind in "iuf":
         return np.dtype(kind.dtype), None
     return variable.dtype, None
 

@@ -89,6 +89,8 @@ def describe_attributes(
         own["grid_mapping"] = variable.encoding["grid_mapping"]
     if packing is not None and variable.dtype != decoded_dtype(packing["dtype"]):
         own[DECODED] = variable.dtype.name
+    if packing is None and variable.dtype.kind in "iuf" and variable.dtype != dtype:
+        own[DECODED] = variable.dtype.name
     source = {key: packing[key] for key in _PACKING} if packing is not None else {}
     if form.profile == "2025":
         made = _spell_2025(own, variable, source, fill, short, packed=packed, form=form)

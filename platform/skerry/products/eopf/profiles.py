@@ -62,6 +62,8 @@ SPELLINGS: Final = {
 """Attribute path in ``cpm-2.8`` to the canonical one, where they differ."""
 
 
+OMITTED: Final = ("quality/l1c_quicklook", "quality/l2a_quicklook", "quality/probability/r60m")
+"""Groups of Sentinel-2 products that ``cpm-2.8`` has not: left out, with all below them."""
 TIE_POINT_GROUPS: Final = {"S03OLC": ("conditions/geometry", "conditions/meteorology")}
 """Family of product types to groups on tie points, whose dimensions ``cpm-2.8`` names otherwise."""
 TIE_POINT_DIMS: Final = {"tp_rows": "rows", "tp_columns": "columns"}
@@ -135,6 +137,12 @@ def check_profile(name: str) -> str:
             f"There is no EOPF profile {name!r}.", remedy=f"Use one of {', '.join(PROFILES)}."
         )
     return name
+
+
+def is_omitted(path: str, product_type: str) -> bool:
+    """Tell whether ``cpm-2.8`` leaves a group out."""
+    inside = tuple(f"{one}/" for one in OMITTED)
+    return product_type.startswith("S02MSI") and f"{path.strip('/')}/".startswith(inside)
 
 
 def rename_dims(data: xr.Dataset, path: str, product_type: str, *, canonical: bool) -> xr.Dataset:

@@ -180,6 +180,9 @@ def _choose_decoding(  # noqa: PLR0911 -- one a kind of array
         if stored.kind == "U":
             return None, stored, ()
         return partial(_as_text, dtype=text), text or np.dtype(object), ()
+    given = np.dtype(merged.get(DECODED, stored))
+    if stored.kind in "iuf" and given.kind in "iu":
+        return partial(_as_numbers, dtype=given), given, ()
     if stored.kind in "iu":
         if "_FillValue" not in packing and not _is_packed(packing):
             return None, stored, ()
@@ -231,6 +234,10 @@ def decode_times(
 
 def _as_timedelta(numbers: npt.NDArray[Any]) -> npt.NDArray[np.timedelta64]:
     return numbers.astype(np.int64).view("timedelta64[ns]")
+
+
+def _as_numbers(values: npt.NDArray[Any], *, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    return values.astype(dtype)
 
 
 def _as_text(values: npt.NDArray[Any], *, dtype: np.dtype[Any] | None) -> npt.NDArray[Any]:

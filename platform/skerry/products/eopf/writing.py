@@ -22,6 +22,7 @@ from skerry.products.eopf.profiles import (
     KEPT,
     check_profile,
     find_model,
+    is_omitted,
     product_type_of,
     rename_dims,
     to_profile,
@@ -147,9 +148,7 @@ def _lay_out(tree: xr.DataTree, folder: Path, form: Form) -> list[Filling]:
     filling = []
     for node in tree.subtree:
         path = node.path.strip("/")
-        if form.profile == "cpm-2.8" and path.endswith("_quicklook"):
-            continue
-        if form.profile == "cpm-2.8" and "_quicklook/" in path:
+        if form.profile == "cpm-2.8" and is_omitted(path, form.product_type):
             continue
         group = root.require_group(path) if path else root
         attrs: Any = dict(node.attrs) if path else to_profile(tree, form.profile)
