@@ -16,7 +16,7 @@ from dask.base import tokenize
 from skerry.core.errors import InvalidInputError
 from skerry.products.safe.files import ProductFiles
 
-MAX_OPEN_FILES = 32
+MAX_OPEN_FILES = 128
 MAX_HELD_BYTES = 256 * 2**20
 """Largest sum of archive members kept inflated."""
 BLOCK_BYTES = 64 * 2**10
