@@ -75,7 +75,7 @@ class Grid:
         """Columns of the tie points; the last is at or beyond the last column."""
         step = self.resolution.tie_columns
         count = -(-(self.size - 1) // step) + 1
-        return np.arange(count) * float(step)
+        return np.asarray(np.arange(count) * float(step))
 
     @property
     def times(self) -> npt.NDArray[np.datetime64]:
