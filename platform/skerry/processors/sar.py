@@ -17,7 +17,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.processors.declarations import Output, ProductInput
 from skerry.processors.pixels import Floats, map_pixels
 from skerry.processors.registry import processor
-from skerry.processors.sar_tables import NoiseTable, Table, read_noise, read_table
+from skerry.processors.sar_tables import NoiseTable, Table, read_noise, read_place, read_table
 from skerry.processors.tie_points import spread_lazily
 
 PRODUCT: Final = ProductInput("product", "Sentinel-1 IW GRD product", ("S01SIWGRD",))
@@ -134,6 +134,63 @@ def incidence_angle(
     return _map_image(compute, grd, name="incidence_angle", attrs=attrs)
 
 
+@processor(
+    name="s1-geolocation",
+    version="1.0.0",
+    inputs=[PRODUCT],
+    outputs=[
+        Output("latitude", "degrees_north", "Latitude of each pixel's centre"),
+        Output("longitude", "degrees_east", "Longitude of each pixel's centre"),
+    ],
+    citation="S1-RS-MDA-52-7441, section 6.3.1.10 (geolocation grid)",
+)
+def geolocation(
+    product: xr.DataTree,
+    *,
+    polarisations: _Polarisations = [],  # noqa: B006
+) -> xr.Dataset:
+    """Interpolate the place of a Sentinel-1 GRD product's pixels.
+
+    The vertical's unit vector is interpolated bilinearly between the ground control points, and
+    not the angles: the ground between two points is an arc, no chord, and the date line no edge.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``latitude`` and ``longitude``, degrees, float64, ``(azimuth_time, ground_range)``, as
+        lazy as the image of the first polarisation. With them as coordinates the backscatter is
+        a swath, which `skerry.products.regridding.regrid_swath` brings to a grid.
+
+    Raises
+    ------
+    InvalidInputError
+        If the product lacks the image or its ground control points.
+    """
+    polarisation, member = next(iter(select_members(product, polarisations).items()))
+    grd = _read_image(member, polarisation)
+    place = read_place(member)
+
+    def find_latitude(_: Floats, line: Floats, pixel: Floats) -> Floats:
+        x, y, z = place.at(line, pixel)
+        return np.asarray(np.degrees(np.arctan2(z, np.hypot(x, y))))
+
+    def find_longitude(_: Floats, line: Floats, pixel: Floats) -> Floats:
+        x, y, _z = place.at(line, pixel)
+        return np.asarray(np.degrees(np.arctan2(y, x)))
+
+    found = {"latitude": find_latitude, "longitude": find_longitude}
+    units = {"latitude": "degrees_north", "longitude": "degrees_east"}
+    return xr.Dataset(
+        {
+            name: _map_image(
+                kernel, grd, name=name, dtype=np.float64,
+                attrs={"standard_name": name, "units": units[name]},
+            )
+            for name, kernel in found.items()
+        }
+    )  # fmt: skip
+
+
 def select_members(product: xr.DataTree, polarisations: list[str]) -> dict[str, xr.DataTree]:
     """Return the nodes of a product's polarisations, by polarisation.
 
@@ -217,8 +274,13 @@ def _calibrate(
 
 
 def _map_image(
-    kernel: Callable[..., Floats], grd: xr.DataArray, *, name: str, attrs: Mapping[str, Any]
+    kernel: Callable[..., Floats],
+    grd: xr.DataArray,
+    *,
+    name: str,
+    attrs: Mapping[str, Any],
+    dtype: npt.DTypeLike = np.float32,
 ) -> xr.DataArray:
     """Apply a kernel of numbers, lines and samples to an image."""
     places = [spread_lazily(grd[one], grd) for one in ("line", "pixel")]
-    return map_pixels(kernel, grd, *places, name=name, attrs=attrs)
+    return map_pixels(kernel, grd, *places, name=name, attrs=attrs, dtype=dtype)

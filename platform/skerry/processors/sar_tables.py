@@ -31,13 +31,15 @@ class Table:
     samples: tuple[npt.NDArray[np.float64], ...]
     values: tuple[npt.NDArray[np.float64], ...]
 
-    def at(self, line: Numbers, pixel: Numbers) -> Float32:
+    def at(self, line: Numbers, pixel: Numbers, dtype: npt.DTypeLike = np.float32) -> Numbers:
         """Interpolate bilinearly; outside of the table its edge goes on.
 
         Parameters
         ----------
         line, pixel
             Lines as a column or a vector, samples as a row or a vector, of one block.
+        dtype
+            Of the result.
 
         Returns
         -------
@@ -50,13 +52,13 @@ class Table:
         needed = range(int(upper.min()), min(int(upper.max()) + 2, len(self.lines)))
         rows = np.stack(
             [np.interp(wanted, self.samples[one], self.values[one]) for one in needed]
-        ).astype(np.float32)
+        ).astype(dtype)
         upper -= needed.start
         lower = np.minimum(upper + 1, len(rows) - 1)
-        weight = (place - needed.start - upper).astype(np.float32)[:, None]
+        weight = (place - needed.start - upper).astype(dtype)[:, None]
         result = rows[upper]
         result += weight * (rows[lower] - result)
-        return np.asarray(result, np.float32)
+        return np.asarray(result)
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,30 @@ class NoiseTable:
         )
 
 
+@dataclass(frozen=True)
+class PlaceTable:
+    """Unit vectors of the ellipsoid's vertical, by component."""
+
+    components: tuple[Table, Table, Table]
+
+    def at(self, line: Numbers, pixel: Numbers) -> Numbers:
+        """Return vectors, ``(3, line, pixel)``, float64, not of unit length."""
+        return np.stack([one.at(line, pixel, np.float64) for one in self.components])
+
+
+def read_place(member: xr.DataTree) -> PlaceTable:
+    """Return where lines and samples are; raises `InvalidInputError` without control points."""
+    latitude, longitude = (
+        read_table(member, f"conditions/gcp/{one}") for one in ("latitude", "longitude")
+    )
+    phi, lam = (np.radians(np.stack(one.values)) for one in (latitude, longitude))
+    vectors = (np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi))
+    x, y, z = (Table(latitude.lines, latitude.samples, tuple(one)) for one in vectors)
+    return PlaceTable((x, y, z))
+
+
 def read_table(member: xr.DataTree, path: str) -> Table:
-    """Return the table at a path below a polarisation's node.
+    """Return the table at a path below a polarisation's node, whole numbers of lines and samples.
 
     Raises
     ------

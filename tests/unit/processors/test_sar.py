@@ -6,12 +6,16 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from odc.geo.geobox import GeoBox
+from pyproj import Geod
 
 from skerry.core.errors import InvalidInputError
-from skerry.processors.sar import backscatter, incidence_angle
-from skerry.processors.sar_tables import Table
+from skerry.processors.sar import backscatter, geolocation, incidence_angle
+from skerry.processors.sar_tables import Table, read_place, read_table
 from skerry.products import open_product
+from skerry.products.regridding import regrid_swath
 from skerry.products.simulate.sentinel_1 import simulate_s1_iw_grd
+from skerry.products.simulate.sentinel_1_orbit import fly_over
 
 MEMBER = "S01SIWGRD_20260501T165159_0025_A350_0000_07A1B2_VV"
 DIMS = ("azimuth_time", "ground_range")
@@ -218,3 +222,50 @@ def test_gamma_is_sigma_over_the_cosine(scene):
     gamma = backscatter(product, negative="keep", quantity="gamma")["gamma_nought_vv"]
     cosine = np.cos(np.radians(incidence_angle(product)))
     np.testing.assert_allclose(gamma, sigma / cosine, rtol=1e-4)
+
+
+def test_pixels_lie_where_the_simulator_put_them(scene):
+    product, truth = scene
+    found = geolocation(product)
+    assert found.latitude.chunks is not None
+    for name in ("latitude", "longitude"):
+        # The truth is kept as float32: 4e-6 degrees at 54, half a metre.
+        np.testing.assert_allclose(found[name], truth[name], atol=4e-6)
+
+
+def test_a_full_swath_is_located_to_a_fifth_of_a_pixel():
+    """With control points as far apart as in a full product, 18 by 12 km; angles do worse."""
+    image = fly_over(
+        14.3, 53.65, lines=16_000, samples=25_000, spacing_m=10.0, centre_incidence=0.684
+    )
+    line, pixel = np.linspace(0, 15_999, 10).round(), np.linspace(0, 24_999, 21).round()
+    points = image.see(line[:, None], pixel)
+    grid = {"latitude": (DIMS, points.latitude), "longitude": (DIMS, points.longitude)}
+    member = xr.DataTree.from_dict(
+        {"conditions/gcp": xr.Dataset(grid, {"line": (DIMS[0], line), "pixel": (DIMS[1], pixel)})}
+    )
+    between = np.array([900.0, 7100.0, 15_100.0]), np.array([600.0, 11_900.0, 24_400.0])
+    x, y, z = read_place(member).at(*between)
+    truth = image.see(between[0][:, None], between[1])
+    longitude, latitude = np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
+    angles = [read_table(member, f"conditions/gcp/{one}") for one in ("longitude", "latitude")]
+    linear = [one.at(*between, np.float64) for one in angles]
+    geod = Geod(ellps="WGS84")
+    _, _, miss = geod.inv(longitude, latitude, truth.longitude, truth.latitude)
+    _, _, miss_of_angles = geod.inv(*linear, truth.longitude, truth.latitude)
+    assert np.max(miss) < 2.0  # metres
+    assert np.max(miss_of_angles) > 2 * np.max(miss)
+
+
+def test_a_geocoded_image_has_its_values_in_place(scene):
+    """What is brought to a grid is the longitude itself: it must be the grid's."""
+    product, truth = scene
+    place = geolocation(product)
+    swath = xr.Dataset({"east": (DIMS, truth.longitude.to_numpy())}, place.data_vars)
+    middle = 14.305, 53.655
+    grid = GeoBox.from_bbox((middle[0], middle[1], middle[0] + 0.01, middle[1] + 0.005),
+                            "EPSG:4326", resolution=0.0002)  # fmt: skip
+    found = regrid_swath(swath.chunk(), grid)["east"].compute()
+    assert found.notnull().mean() > 0.9
+    miss = (found - found[found.dims[1]]) * 111_195 * np.cos(np.radians(middle[1]))
+    assert float(np.abs(miss).max()) < 2.0  # metres
