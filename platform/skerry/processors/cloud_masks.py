@@ -161,7 +161,10 @@ def add_shadows(
     # Shadows fall away from the sun: rows grow southward, columns eastward.
     down = float(np.cos(np.radians(sun_azimuth)) * length)
     right = float(-np.sin(np.radians(sun_azimuth)) * length)
-    depth = (int(np.ceil(abs(down))) + 1, int(np.ceil(abs(right))) + 1)
+    depth = tuple(
+        min(int(np.ceil(abs(one))) + 1, size)
+        for one, size in zip((down, right), classes.shape, strict=True)
+    )
 
     def smear(block: Classes) -> npt.NDArray[np.bool_]:
         return smear_mask(block == PixelClass.CLOUD, down, right)
