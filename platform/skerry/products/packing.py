@@ -1,6 +1,6 @@
 """Packed numbers and physical values: ``physical = number * scale_factor + add_offset``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,8 @@ import xarray as xr
 
 NARROW_BYTES = 2
 """Packed integers of at most so many bytes become float32, wider ones float64."""
+BLOCK_PIXELS = 2**17
+"""Numbers that are worked on at once."""
 
 
 def decode_numbers(
@@ -22,13 +24,17 @@ def decode_numbers(
     dtype: str = "float32",
 ) -> npt.NDArray[Any]:
     """Turn packed numbers into floating-point values, `missing` ones into NaN."""
-    if scale == 1 and offset == 0:
-        values: npt.NDArray[Any] = numbers.astype(dtype)
-    else:
-        values = np.asarray(numbers * np.float64(scale) + np.float64(offset), dtype)
-    for one in missing:
-        values[numbers == one] = np.nan
-    return values
+
+    def decode(part: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if scale == 1 and offset == 0:
+            values: npt.NDArray[Any] = part.astype(dtype)
+        else:
+            values = np.asarray(part * np.float64(scale) + np.float64(offset), dtype)
+        for one in missing:
+            values[part == one] = np.nan
+        return values
+
+    return _map_blocks(decode, numbers, dtype)
 
 
 def encode_values(values: npt.NDArray[Any], encoding: Mapping[str, Any]) -> npt.NDArray[Any]:
@@ -39,13 +45,32 @@ def encode_values(values: npt.NDArray[Any], encoding: Mapping[str, Any]) -> npt.
     """
     dtype = np.dtype(encoding["dtype"])
     fill = int(encoding["_FillValue"])
-    numbers = (values - encoding["add_offset"]) / encoding["scale_factor"]
-    gaps = np.isnan(numbers)
     limits = np.iinfo(dtype)
-    rounded = np.clip(np.rint(np.where(gaps, fill, numbers)), limits.min, limits.max).astype(dtype)
     neighbour = fill + 1 if fill < limits.max else fill - 1
-    rounded[(rounded == fill) & ~gaps] = neighbour
-    return rounded
+
+    def encode(part: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        numbers = (part - encoding["add_offset"]) / encoding["scale_factor"]
+        gaps = np.isnan(numbers)
+        rounded = np.rint(np.where(gaps, fill, numbers))
+        packed = np.clip(rounded, limits.min, limits.max).astype(dtype)
+        packed[(packed == fill) & ~gaps] = neighbour
+        return packed
+
+    return _map_blocks(encode, values, dtype)
+
+
+def _map_blocks(
+    change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
+    numbers: npt.NDArray[Any],
+    dtype: npt.DTypeLike,
+) -> npt.NDArray[Any]:
+    """Apply `change` part by part, so that what it needs in between stays in the cache."""
+    changed = np.empty(numbers.shape, dtype)
+    flat, target = numbers.reshape(-1), changed.reshape(-1)
+    for start in range(0, flat.size, BLOCK_PIXELS):
+        part = slice(start, start + BLOCK_PIXELS)
+        target[part] = change(flat[part])
+    return changed
 
 
 def packing_of(variable: xr.DataArray | xr.Variable) -> dict[str, Any] | None:
