@@ -9,9 +9,8 @@ PAGE = Path(__file__).parents[4] / "platform/library/validation.md"
 
 
 def test_the_page_says_what_the_registry_says() -> None:
-    rows = re.findall(
-        r"^\| `([a-z]+\.[a-z-]+)` \| (.+) \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE
-    )
+    pattern = r"^\| `([a-z]+\.[a-z-]+)` \| (.+) \| (.+) \|$"
+    rows = re.findall(pattern, PAGE.read_text("utf-8"), re.MULTILINE)
     said = [(name, meaning.removesuffix(" *(deep)*"), remedy) for name, meaning, remedy in rows]
     assert said == [(one.name, one.meaning, one.remedy) for one in list_checks()]
     deep = {name for name, meaning, _ in rows if meaning.endswith("*(deep)*")}
