@@ -1,0 +1,80 @@
+"""The simulated atmosphere against published and exact values."""
+
+import numpy as np
+import pytest
+
+from skerry.products.simulate import atmosphere
+from skerry.products.simulate.atmosphere import Air, Geometry
+
+CLEAN = Air(aerosol_550=0.0)
+OVERHEAD = Geometry(0.0, 0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("wavelength", "thickness"),
+    # Bodhaine et al. (1999, Journal of Atmospheric and Oceanic Technology 16, 1854), table 3.
+    [(400, 0.3602), (450, 0.2204), (550, 0.0972), (700, 0.03647), (850, 0.01663)],
+)
+def test_rayleigh_thickness(wavelength: float, thickness: float) -> None:
+    found = atmosphere.rayleigh_thickness(wavelength, 1013.25)
+    assert found == pytest.approx(thickness, rel=0.01)
+    assert atmosphere.rayleigh_thickness(wavelength, 506.625) == pytest.approx(found / 2)
+
+
+def test_a_thin_atmosphere_reflects_as_its_phase_function_says() -> None:
+    # Straight back, molecules scatter 3/2; thin layers reflect P tau / (4 mu mu).
+    thickness = atmosphere.rayleigh_thickness(1600, 1013.25)
+    found = atmosphere.path_reflectance(1600, CLEAN, OVERHEAD)
+    assert float(found) == pytest.approx(1.5 * thickness / 4, rel=0.01)
+
+
+def test_light_is_not_made() -> None:
+    for wavelength in (443, 865):
+        sun = np.float32(0.7)
+        direct = atmosphere.direct_transmittance(wavelength, Air(), sun)
+        total = atmosphere.total_transmittance(wavelength, Air(), sun)
+        assert direct < total < 1
+        assert 0 < atmosphere.spherical_albedo(wavelength, Air()) < 0.3
+
+
+def test_spherical_albedo_of_molecules() -> None:
+    # A third order expansion of the 6S formula gives 3 t / 4 + ... for small t.
+    small = atmosphere.spherical_albedo(2200, CLEAN)
+    assert small == pytest.approx(atmosphere.rayleigh_thickness(2200, 1013.25), rel=0.1)
+
+
+def test_fresnel_and_glint_straight_below_the_sun() -> None:
+    assert atmosphere.fresnel_reflectance(np.array([1.0])) == pytest.approx((0.34 / 2.34) ** 2)
+    # All at zenith: the density of level facets is 1 / (pi s^2).
+    variance = 0.003 + 0.00512 * 5
+    found = atmosphere.glint_reflectance(OVERHEAD, 5.0)
+    assert float(found) == pytest.approx((0.34 / 2.34) ** 2 / (4 * variance), rel=1e-3)
+
+
+def test_glint_is_brightest_where_a_level_sea_mirrors_the_sun() -> None:
+    views = np.arange(0, 70, 5.0)
+    found = atmosphere.glint_reflectance(Geometry(30.0, 0.0, views, 180.0), 3.0)
+    assert 25 <= views[int(np.argmax(found))] <= 40
+    behind = atmosphere.glint_reflectance(Geometry(30.0, 0.0, 30.0, 0.0), 3.0)
+    assert float(behind) < 1e-3 * found.max()
+
+
+def test_surroundings_keep_the_light() -> None:
+    even = np.full((40, 50), 0.3, np.float32)
+    assert atmosphere.blur_surroundings(even, 60.0) == pytest.approx(0.3, abs=1e-6)
+    spot = np.zeros((61, 61), np.float32)
+    spot[30, 30] = 1.0
+    blurred = atmosphere.blur_surroundings(spot, 60.0, 200.0)
+    assert blurred.sum() == pytest.approx(1.0, abs=1e-3)
+    assert blurred[30, 30] > blurred[30, 33] > blurred[30, 36] > 0
+    ratio = blurred[30, 40] / blurred[30, 35]
+    assert ratio == pytest.approx(np.exp(-300 / 200), rel=1e-3)
+
+
+def test_noise_has_the_ratio_that_is_asked_for() -> None:
+    level = np.full((400, 400), 0.1, np.float32)
+    generator = np.random.default_rng(1)
+    noise = atmosphere.sensor_noise(level, reference=0.1, ratio=120, generator=generator)
+    assert noise.std() == pytest.approx(0.1 / 120, rel=0.02)
+    darker = atmosphere.sensor_noise(level / 4, reference=0.1, ratio=120, generator=generator)
+    assert darker.std() == pytest.approx(0.05 / 120, rel=0.02)

@@ -1,0 +1,53 @@
+"""All simulations by name, in both forms."""
+
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from skerry.cli.simulate import KINDS
+from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.products import open_product
+from skerry.products.simulate import SIMULATIONS, simulate
+
+
+def test_the_command_offers_every_kind() -> None:
+    assert set(KINDS) == set(SIMULATIONS)
+
+
+def test_both_forms_hold_the_same(tmp_path: Path) -> None:
+    said: list[float] = []
+    trees = {}
+    for form in ("safe", "eopf-zarr"):
+        made = simulate(
+            "s2-l1c", tmp_path / form, day="2026-05-01", size=60, form=form,
+            progress=lambda done, _: said.append(done),
+        )  # fmt: skip
+        assert made.name.removesuffix(made.suffix).endswith("_SIM")
+        assert (made.parent / f"{made.stem}.truth.nc").is_file()
+        assert sorted(one.name for one in made.parent.iterdir()) == sorted(
+            [made.name, f"{made.stem}.truth.nc"]
+        )
+        trees[form] = open_product(made)
+    for path in ("measurements/reflectance/r10m", "conditions/mask/detector_footprint/r60m"):
+        for name, one in trees["safe"][path].data_vars.items():
+            xr.testing.assert_equal(one.compute(), trees["eopf-zarr"][path][name].compute())
+    assert trees["eopf-zarr"].attrs["other_metadata"]["simulated"] is True
+    assert 0 <= min(said) < max(said) == 1
+
+
+def test_a_zarr_is_not_overwritten(tmp_path: Path) -> None:
+    for _ in range(2):
+        try:
+            simulate("s2-l1c", tmp_path, day="2026-05-01", size=60, form="eopf-zarr")
+        except ConflictError:
+            break
+    else:
+        pytest.fail("the second one was written over the first")
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(("kind", "form"), [("s2-l3", "safe"), ("s2-l1c", "shapefile")])
+def test_kinds_and_forms_that_there_are_not(tmp_path: Path, kind: str, form: str) -> None:
+    with pytest.raises(InvalidInputError, match="no simulation"):
+        simulate(kind, tmp_path, day="2026-05-01", form=form)
