@@ -34,7 +34,7 @@ CONTRADICTED = [
         "total_column_ozone", "total_column_water_vapour", "u_wind", "v_wind",
     )
 ]  # fmt: skip
-"""Variables of RBT of which MODEL wants attributes `model` and `parameter` that STRUCTURE forbids."""
+"""Variables of RBT: MODEL wants attributes `model` and `parameter`, which STRUCTURE forbids."""
 
 
 @pytest.fixture(scope="module", params=SIMULATORS)

@@ -102,6 +102,26 @@ def test_a_product_comes_back(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("conditions/mask/l2a_classification/r60m/scl", np.array([[1, 2], [3, 4]], np.uint8)),
+        ("conditions/mask/l2a_classification/r20m/scl", np.array([[1, 2], [3, 4]], np.uint8)),
+        ("quality/probability/r20m/cld", np.array([[1, 2], [3, 4]], np.uint8)),
+        ("conditions/geometry/sun_angles", np.array([[[1.5]], [[np.nan]]], np.float32)),
+    ],
+)
+def test_number_types_of_the_validator_are_turned_back(
+    tmp_path: Path, path: str, values: np.ndarray[Any, Any]
+) -> None:
+    tree = make_product()
+    group, _, name = path.rpartition("/")
+    dims = ("angle", "y", "x")[-values.ndim :]
+    tree[f"/{group}"] = xr.DataTree(xr.Dataset({name: (dims, values)}))
+    write_eopf_zarr(tree, tmp_path / "a.zarr", zarr_format=2, profile="cpm-2.8")
+    check_equal(open_zarr_product(tmp_path / "a.zarr"), tree)
+
+
 @pytest.mark.parametrize("first", FORMS)
 @pytest.mark.parametrize("second", FORMS)
 def test_profiles_and_formats_turn_into_each_other(

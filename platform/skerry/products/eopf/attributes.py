@@ -80,6 +80,7 @@ def describe_attributes(
     known = dict(variable.attrs)
     own: dict[str, Any] = {"long_name": known.pop("long_name", name)}
     own |= known
+    hidden: dict[str, Any] = {} if "long_name" in variable.attrs else {"long_name": None}
     own["dtype"] = "<M8[ns]" if times else _name_dtype(variable, dtype, packing)
     if times is not None:
         own |= {"units": times[0], "calendar": times[1]}
@@ -87,17 +88,16 @@ def describe_attributes(
         own["coordinates"] = " ".join(coordinates)
     if "grid_mapping" in variable.encoding:
         own["grid_mapping"] = variable.encoding["grid_mapping"]
-    if packing is not None and variable.dtype != decoded_dtype(packing["dtype"]):
-        own[DECODED] = variable.dtype.name
-    if packing is None and variable.dtype.kind in "iuf" and variable.dtype != dtype:
+    usual = dtype if packing is None else decoded_dtype(packing["dtype"])
+    if variable.dtype.kind in "iuf" and variable.dtype != usual:
         own[DECODED] = variable.dtype.name
     source = {key: packing[key] for key in _PACKING} if packing is not None else {}
     if form.profile == "2025":
         made = _spell_2025(own, variable, source, fill, short, packed=packed, form=form)
     else:
         made = _spell_cpm(own, variable, source, fill, short, kind=kind, packed=packed)
-    if "long_name" not in variable.attrs:
-        made.setdefault(HIDDEN, {})["long_name"] = None
+    if hidden:
+        made[HIDDEN] = made.get(HIDDEN, {}) | hidden
     if form.zarr_format == 2:  # noqa: PLR2004 -- the format's name
         made["_ARRAY_DIMENSIONS"] = [str(one) for one in variable.dims]
     elif fill is not None and (packed or dtype.kind in "iu"):

@@ -95,7 +95,8 @@ def _find_file(array: Any, chunk: tuple[int, ...]) -> Path | None:
     folder = getattr(store, "place", None) or getattr(store, "root", None)
     if not isinstance(folder, Path):
         return None
-    return folder / array.path / array.metadata.encode_chunk_key(chunk)
+    key: str = array.metadata.encode_chunk_key(chunk)
+    return folder / str(array.path) / key
 
 
 def _copy_file(source: Path, target: Path, array: Any) -> None:

@@ -215,7 +215,8 @@ def _compute(batch: list[Filling], memory_bytes: int, meter: _Meter) -> None:
 
 
 def _flush(tasks: list[Any], meter: _Meter) -> None:
-    for (one, _), size in zip(tasks, compute(*(task for _, task in tasks)), strict=True):
+    sizes = compute(*(task for _, task in tasks))  # type: ignore[no-untyped-call]
+    for (one, _), size in zip(tasks, sizes, strict=True):
         meter.add(size, one.storage.path)
 
 

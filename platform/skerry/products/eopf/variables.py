@@ -180,7 +180,7 @@ def _choose_decoding(  # noqa: PLR0911 -- one a kind of array
         if stored.kind == "U":
             return None, stored, ()
         return partial(_as_text, dtype=text), text or np.dtype(object), ()
-    given = np.dtype(merged.get(DECODED, stored))
+    given = np.dtype(merged.get(DECODED, np.float64))
     if stored.kind in "iuf" and given.kind in "iu":
         return partial(_as_numbers, dtype=given), given, ()
     if stored.kind in "iu":
@@ -189,8 +189,11 @@ def _choose_decoding(  # noqa: PLR0911 -- one a kind of array
         dtype = np.dtype(merged.get(DECODED, decoded_dtype(stored)))
         return _bind(packing, dtype), dtype, ()
     fill = packing.get("_FillValue")
-    if stored.kind == "f" and fill is not None and _stands_for_nothing(fill, packing):
-        return _bind({"_FillValue": fill}, stored), stored, ()
+    if stored.kind == "f":
+        dtype = given if DECODED in merged else stored
+        gaps = fill is not None and _stands_for_nothing(fill, packing)
+        if gaps or dtype != stored:
+            return _bind({"_FillValue": fill} if gaps else {}, dtype), dtype, ()
     return None, stored, ()
 
 
