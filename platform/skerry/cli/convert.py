@@ -6,7 +6,7 @@ import click
 
 from skerry.cli.presenting import json_option, print_json, show_progress
 
-FORMATS = ("eopf-zarr-v2", "eopf-zarr", "geozarr", "netcdf", "cog")
+FORMATS = ("eopf-zarr", "eopf-zarr-v2", "geozarr", "netcdf", "cog")
 PROFILES = ("2025", "cpm-2.8")
 
 

@@ -113,16 +113,19 @@ class RemotePath:
         """Open a file for reading by ranges; it can seek and be sent to a worker."""
         return RemoteReader(self)
 
-    def exists(self) -> bool:
-        """Return whether a file is there."""
+    def find_size(self) -> int | None:
+        """Return a file's size in bytes; None if it is not there."""
         import obstore
 
         try:
             with explaining(self):
-                obstore.head(self.store, self.key)
+                return int(obstore.head(self.store, self.key)["size"])
         except NotFoundError:
-            return False
-        return True
+            return None
+
+    def exists(self) -> bool:
+        """Return whether a file is there."""
+        return self.find_size() is not None
 
     def list_sizes(self) -> dict[str, int]:
         """Return all files below this S3 prefix: name relative to it, to size in bytes.

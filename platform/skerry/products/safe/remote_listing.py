@@ -1,6 +1,6 @@
 """Which files a product behind an address has, asked once."""
 
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from lxml import etree
@@ -14,7 +14,8 @@ from skerry.products.safe.files import (
 from skerry.storage.remote import MAX_LISTED, RemotePath
 
 MANIFESTS = ("manifest.safe", "xfdumanifest.xml")
-"""XFDU manifests, which name every file of a product with its size (CCSDS 661.0-B-1, section 6)."""
+"""XFDU manifests, which name every file of a product (CCSDS 661.0-B-1, section 6)."""
+ASKED_AT_ONCE = 16
 FOLDER_SUFFIXES = (".safe", ".sen3")
 
 
@@ -54,11 +55,23 @@ def _list_manifest(place: RemotePath) -> dict[str, int]:
             text = (place / name).read_bytes(MAX_DOCUMENT_BYTES)
         except NotFoundError:
             continue
-        return {**_parse_manifest(text, f"{place}/{name}"), name: len(text)}
+        named = _parse_manifest(text, f"{place}/{name}")
+        return {**_ask_sizes(place, named), name: len(text)}
     return {}
 
 
-def _parse_manifest(text: bytes, label: str) -> dict[str, int]:
+def _ask_sizes(place: RemotePath, names: list[str]) -> dict[str, int]:
+    """Ask for each file's size, several at a time; drop what is absent.
+
+    Manifests name files that partial products lack, and not all say sizes.
+    """
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        sizes = pool.map(lambda name: (place / name).find_size(), names)
+        found = dict(zip(names, sizes, strict=True))
+    return {name: size for name, size in found.items() if size is not None}
+
+
+def _parse_manifest(text: bytes, label: str) -> list[str]:
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False
     )
@@ -69,16 +82,13 @@ def _parse_manifest(text: bytes, label: str) -> dict[str, int]:
             f"{label} is not well-formed XML ({error}).",
             remedy="Fetch the product again from its provider.",
         ) from error
-    sizes = {}
-    for stream in root.iterfind(".//{*}byteStream"):
-        location = stream.find("{*}fileLocation")
-        if location is not None and location.get("href"):
-            sizes[_check_name(location.get("href"), label)] = _read_size(stream)
-    if len(sizes) > MAX_LISTED:
+    locations = root.iterfind(".//{*}byteStream/{*}fileLocation[@href]")
+    names = sorted({_check_name(one.get("href"), label) for one in locations})
+    if len(names) > MAX_LISTED:
         raise InvalidInputError(
-            f"{label} names {len(sizes)} files.", remedy="Give one product's folder."
+            f"{label} names {len(names)} files.", remedy="Give one product's folder."
         )
-    return sizes
+    return names
 
 
 def _check_name(href: str, label: str) -> str:
@@ -89,8 +99,3 @@ def _check_name(href: str, label: str) -> str:
             remedy="Fetch the product again from its provider.",
         )
     return name
-
-
-def _read_size(stream: Any) -> int:
-    size = stream.get("size") or ""
-    return int(size) if size.isdecimal() else 0

@@ -1,0 +1,105 @@
+"""`skerry convert`, from the words on the command line to the exit code."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from tests.object_servers import locate, serve_folder
+from tests.unit.products.small_trees import EVERYTHING, assemble
+
+from skerry.cli.convert import FORMATS, PROFILES
+from skerry.cli.main import run
+from skerry.products import open_product, writing
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("product") / "small.zarr"
+    tree = assemble(3, 40, 40, EVERYTHING | {"packings": [2], "plain": []})
+    writing.write_product(tree, path, form="geozarr")
+    return path
+
+
+def test_the_names_are_those_of_the_library() -> None:
+    assert tuple(writing.FORMATS) == FORMATS
+    assert PROFILES == writing.PROFILES
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format(
+    form: str, product: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run(["convert", str(product), str(out), "--format", form]) == 0
+    said = capsys.readouterr()
+    assert said.out.strip() == str(out)
+    assert ("left out, cog cannot hold it: conditions/tables/quality" in said.err) == (
+        form == "cog"
+    )
+    band = "measurements/r10m/p2"
+    xr.testing.assert_equal(
+        open_product(out)[band].compute(), open_product(product)[band].compute()
+    )
+
+
+def test_options(product: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.zarr"
+    words = ["--format", "eopf-zarr", "--chunks", "16", "--shards", "32", "--codec", "zstd:7"]
+    assert run(["convert", str(product), str(out), *words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["path"] == str(out)
+    found = open_product(out)["measurements/r10m"].variables["p2"].encoding
+    assert (found["chunks"], found["shards"]) == ((16, 16), (32, 32))
+    assert found["compressors"][0].to_dict()["configuration"]["level"] == 7
+
+
+def test_from_an_address(product: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.nc"
+    with serve_folder(product.parent) as server:
+        address = locate(server, "small.zarr")
+        assert run(["convert", address, str(out), "--format", "netcdf"]) == 0
+    assert np.isfinite(open_product(out)["measurements/r10m/p2"].to_numpy()).any()
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["{product}", "{there}", "--format", "netcdf"], "exists already"),
+        (["{product}", "{folder}/no/out", "--format", "netcdf"], "does not exist"),
+        (["{product}", "{product}/out", "--format", "netcdf"], "inside of"),
+        (["{folder}/absent", "{folder}/out", "--format", "netcdf"], "There is no"),
+        (["{product}", "{folder}/out", "--format", "netcdf", "--codec", "rar"], "names no codec"),
+        (["{product}", "{folder}/out", "--format", "cog", "--shards", "64"], "no shards"),
+        (["{product}", "{folder}/out", "--format", "geozarr", "--profile", "2025"], "no profiles"),
+        (["{product}", "{folder}/out", "--format", "tiff"], "tiff"),
+        (["{product}", "{folder}/out"], "--format"),
+        (["file:///etc/passwd", "{folder}/out", "--format", "netcdf"], "no address"),
+    ],
+)
+def test_bad_input_ends_with_2_and_a_line(
+    words: list[str], what: str, product: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = tmp_path / "there"
+    there.write_text("mine")
+    filled = [one.format(product=product, there=there, folder=tmp_path) for one in words]
+    assert run(["convert", *filled]) == 2
+    said = capsys.readouterr().err
+    assert what in said
+    assert "Traceback" not in said
+    assert [one.name for one in tmp_path.iterdir()] == ["there"]
+    assert there.read_text() == "mine"
+
+
+def test_nothing_is_left_when_it_is_interrupted(
+    product: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skerry.products.strips.Counter.add", stop)
+    for form in ("geozarr", "netcdf", "cog"):
+        assert run(["convert", str(product), str(tmp_path / "out"), "--format", form]) == 130
+        assert os.listdir(tmp_path) == []  # noqa: PTH208
