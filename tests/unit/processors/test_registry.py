@@ -240,3 +240,10 @@ def test_other_packages_add_theirs_and_broken_ones_are_reported(
     assert "no licence" in caplog.text
     with pytest.raises(NotFoundError, match=r"no processor 'nothing'.*There are: ndci, scale"):
         get_processor("nothing")
+
+
+def test_every_processor_stands_in_the_page() -> None:
+    page = Path(__file__).parents[3] / "platform" / "library" / "processors.md"
+    text = page.read_text("utf-8")
+    ours = [one.name for one in list_processors() if one.function.__module__.startswith("skerry.")]
+    assert [name for name in ours if f"| `{name}` |" not in text] == []
