@@ -75,13 +75,17 @@ class Swath:
         return round(TRACK * (self.size // 2)) * per_km - self.columns(grid)[0]
 
     def positions(self, grid: str) -> tuple[Field, Field]:
-        """Return metres across (east of the track) and along it, both ``(rows, columns)``."""
+        """Return metres across and along the track, both ``(rows, columns)``.
+
+        As in real products, across is positive to the right of the flight: on a descending pass
+        west, at the first column.
+        """
         if grid[0] == "t":
             across, rows, metres = self._tie_columns(), self.size // 2, 1000.0
         else:
             metres = 500.0 if grid[0] in "ab" else 1000.0
             rows, count = self.shape(grid)
-            across = np.asarray((np.arange(count) + 0.5 - self.track_column(grid)) * metres)
+            across = np.asarray((self.track_column(grid) - np.arange(count) - 0.5) * metres)
         along = FRAME_M + (np.arange(rows) + 0.5) * metres
         x, y = np.meshgrid(across, along)
         return x, y
@@ -89,16 +93,16 @@ class Swath:
     def _tie_columns(self) -> Field:
         width = self.size * 500.0
         step = min(TIE_M, width * MOST_TIE_M)
-        west = -round(TRACK * (self.size // 2)) * 1000.0
-        return np.asarray(west - step + step * np.arange(int(np.ceil(width / step)) + 3))
+        west = round(TRACK * (self.size // 2)) * 1000.0
+        return np.asarray(west + step - step * np.arange(int(np.ceil(width / step)) + 3))
 
     def locate(self, x: Field, y: Field) -> tuple[Field, Field]:
         """Return longitude and latitude, degrees, of positions across and along the track."""
-        east = x - self.size * 250.0 * (1 - 2 * TRACK)
+        right = x - self.size * 250.0 * (2 * TRACK - 1)
         forward = y - FRAME_M - self.size * 250.0
         # Great circles: forward along the track, then at a right angle to it.
         longitude, latitude, heading = _travel(*CENTRE, HEADING, forward)
-        longitude, latitude, _ = _travel(longitude, latitude, heading - 90, east)
+        longitude, latitude, _ = _travel(longitude, latitude, heading + 90, right)
         return (longitude + 180) % 360 - 180, latitude
 
 
@@ -162,7 +166,7 @@ def _look_across(x: Field) -> tuple[Field, Field]:
     angle = x / EARTH_M
     height = np.cos(angle) - EARTH_M / (EARTH_M + ORBIT_M)
     zenith = np.degrees(np.arctan2(np.abs(np.sin(angle)), height))
-    return zenith, np.where(x < 0, HEADING - 90, (HEADING + 90) % 360)
+    return zenith, np.where(x > 0, HEADING - 90, (HEADING + 90) % 360)
 
 
 def _path(zenith: Field) -> Field:

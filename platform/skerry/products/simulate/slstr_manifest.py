@@ -63,7 +63,7 @@ class SlstrNames:
     @property
     def created(self) -> datetime:
         """A plausible time of processing; the real one would change the bytes."""
-        return self.moment.replace(minute=0, second=0) + timedelta(hours=33)
+        return self.moment.replace(minute=0, second=0) + timedelta(hours=33, milliseconds=500)
 
     @property
     def orbit(self) -> int:
