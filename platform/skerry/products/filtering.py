@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from odc.geo.geom import Geometry
 
 from skerry.core.errors import InvalidInputError
 from skerry.processors.flags import select_flags
@@ -59,10 +60,10 @@ def filter_product(
         ``r20m`` or 20: groups of other resolutions fall away, groups without one stay.
     aoi, aoi_crs
         Area of interest: west, south, east, north, or a geometry, in `aoi_crs`. Rasters are cut to
-        the pixels that its bounding box touches; swaths to the rows and columns between the first
-        and the last pixel in it, widened to whole tie points; Sentinel-1 images likewise, by their
-        ground control points. Angles and weather of Sentinel-2 and tie points of SLSTR stay whole:
-        pixels are interpolated between them.
+        the pixels of the coarsest wanted one that its bounding box touches; swaths to the rows
+        and columns between the first and the last pixel in it, widened to whole tie points;
+        Sentinel-1 images likewise, by their ground control points. Angles and weather of
+        Sentinel-2 and tie points of SLSTR stay whole: pixels are interpolated between them.
     time
         First and last moment, UTC, either None; of a ``time`` dimension, of a swath's rows, else
         of the product.
@@ -95,7 +96,8 @@ def filter_product(
     if time is not None:
         windows = _find_period(tree, time, allow_empty=allow_empty)
     if aoi is not None:
-        area = _find_area(tree, aoi, aoi_crs, allow_empty=allow_empty)
+        kept = [path for path, data in datasets.items() if data.data_vars]
+        area = _find_area(tree, kept, read_area(aoi, aoi_crs), allow_empty=allow_empty)
         windows = join_windows(windows, area)
     datasets = {path: cut_window(data, windows.get(path, {})) for path, data in datasets.items()}
     full = {path: data for path, data in datasets.items() if data.data_vars}
@@ -321,9 +323,10 @@ def _has_any(windows: dict[str, Window]) -> bool:
     return any(all(part.stop > part.start for part in one.values()) for one in windows.values())
 
 
-def _find_area(tree: xr.DataTree, aoi: Any, crs: Any, *, allow_empty: bool) -> dict[str, Window]:
-    area = read_area(aoi, crs)
-    windows = find_area_windows(tree, area)
+def _find_area(
+    tree: xr.DataTree, kept: list[str], area: Geometry, *, allow_empty: bool
+) -> dict[str, Window]:
+    windows = find_area_windows(tree, area, kept)
     if not windows:
         raise InvalidInputError(
             f"{tree.name or 'The product'} has no grid with coordinates to cut.",

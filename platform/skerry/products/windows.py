@@ -1,7 +1,7 @@
 """The window of a product that an area of interest needs: rows and columns, grid by grid."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +37,19 @@ class _Swath:
         return tuple(self.data["latitude"].shape)  # type: ignore[return-value]
 
 
-def find_area_windows(tree: xr.DataTree, area: Geometry) -> dict[str, Window]:
+def find_area_windows(
+    tree: xr.DataTree, area: Geometry, kept: Collection[str]
+) -> dict[str, Window]:
     """Return the window of each group that an area needs.
+
+    Parameters
+    ----------
+    tree
+        The product.
+    area
+        The area.
+    kept
+        Paths of the groups that are wanted: the coarsest raster of them sets the bounds of all.
 
     Returns
     -------
@@ -46,14 +57,7 @@ def find_area_windows(tree: xr.DataTree, area: Geometry) -> dict[str, Window]:
         Group path to window; groups that stay whole are not in it. A group that the area misses
         has an empty window.
     """
-    windows: dict[str, Window] = {}
-    for node in tree.subtree:
-        inner = node.path.strip("/")
-        if not node.data_vars or inner.startswith(WHOLE):
-            continue
-        grid = grid_of(node.to_dataset())
-        if grid is not None:
-            windows[node.path] = _find_raster_window(node.to_dataset(), area)
+    windows = _find_raster_windows(tree, area, kept)
     parts = [part.boundingbox for part in _split_parts(area)]
     windows |= _find_swath_windows(tree, lambda swath: _find_pixels(swath, parts))
     return windows | _find_radar_windows(tree, area)
@@ -83,17 +87,47 @@ def join_windows(some: dict[str, Window], others: dict[str, Window]) -> dict[str
     return joined
 
 
-def _find_raster_window(data: xr.Dataset, area: Geometry) -> Window:
-    """Return the pixels that the area's bounding box touches."""
+def _find_raster_windows(
+    tree: xr.DataTree, area: Geometry, kept: Collection[str]
+) -> dict[str, Window]:
+    """Return the same ground on all rasters of a reference system, in whole pixels of each.
+
+    It is that of the pixels of the coarsest raster which the area's bounding box touches.
+    """
+    rasters: dict[Any, list[tuple[float, str, xr.Dataset]]] = {}
+    for path in kept:
+        data = tree[path].to_dataset()
+        if path.strip("/").startswith(WHOLE) or not data.data_vars:
+            continue
+        grid = grid_of(data)
+        if grid is not None:
+            rasters.setdefault(str(grid.crs), []).append((abs(grid.affine.a), path, data))
+    windows: dict[str, Window] = {}
+    for crs, found in rasters.items():
+        bounds = tuple(project_area(area, crs).boundingbox.bbox)
+        coarsest = max(found, key=lambda one: one[0])[2]
+        window = _find_pixels_within(coarsest, bounds, touch=True)
+        ground = coarsest.isel(window)
+        if 0 in (ground.sizes["y"], ground.sizes["x"]):
+            edges = (np.inf, np.inf, -np.inf, -np.inf)
+        else:
+            edges = tuple(ground.odc.geobox.boundingbox.bbox)
+        windows |= {path: _find_pixels_within(data, edges, touch=False) for _, path, data in found}
+    return windows
+
+
+def _find_pixels_within(data: xr.Dataset, bounds: tuple[float, ...], *, touch: bool) -> Window:
+    """Return the pixels whose centres lie in bounds, or whose areas touch them."""
     grid: Any = data.odc.geobox
-    bounds = project_area(area, grid.crs).boundingbox
+    west, south, east, north = bounds
     window = {}
     for dim, low, high, step in (
-        ("y", bounds.bottom, bounds.top, abs(grid.affine.e)),
-        ("x", bounds.left, bounds.right, abs(grid.affine.a)),
+        ("y", south, north, abs(grid.affine.e)),
+        ("x", west, east, abs(grid.affine.a)),
     ):
         centres = data[dim].to_numpy()
-        window[dim] = _span((centres > low - step / 2) & (centres < high + step / 2))
+        reach = step / 2 if touch else 0.0
+        window[dim] = _span((centres > low - reach) & (centres < high + reach))
     return window
 
 
