@@ -15,6 +15,8 @@ from skerry.processors.sar import backscatter, select_members
 from skerry.products import open_product
 from skerry.products.simulate.sentinel_1 import simulate_s1_iw_grd
 
+pytestmark = pytest.mark.peers
+
 SIZE = 200
 SCRIPT = Path(__file__).parent / "read_sentinel_1.py"
 ROUNDING = 3e-7

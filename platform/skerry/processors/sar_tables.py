@@ -37,7 +37,7 @@ class Table:
         Parameters
         ----------
         line, pixel
-            Lines as a column or a vector, samples as a row or a vector, of one block.
+            Lines as a column or a vector, samples as a row or a vector, both rising.
         dtype
             Of the result.
 
@@ -47,18 +47,20 @@ class Table:
             ``(line, pixel)``.
         """
         place = np.interp(line.ravel(), self.lines, np.arange(len(self.lines)))
-        upper = np.minimum(place.astype(np.intp), max(len(self.lines) - 2, 0))
+        above = np.minimum(place.astype(np.intp), max(len(self.lines) - 2, 0))
         wanted = pixel.ravel()
-        needed = range(int(upper.min()), min(int(upper.max()) + 2, len(self.lines)))
-        rows = np.stack(
-            [np.interp(wanted, self.samples[one], self.values[one]) for one in needed]
-        ).astype(dtype)
-        upper -= needed.start
-        lower = np.minimum(upper + 1, len(rows) - 1)
-        weight = (place - needed.start - upper).astype(dtype)[:, None]
-        result = rows[upper]
-        result += weight * (rows[lower] - result)
-        return np.asarray(result)
+        result = np.empty((len(place), len(wanted)), dtype)
+        for row in np.unique(above):
+            # Lines rise, so those between two lines of the table follow each other.
+            part = slice(*np.searchsorted(above, [row, row + 1]))
+            low, high = (
+                np.interp(wanted, self.samples[one], self.values[one])
+                for one in (row, min(row + 1, len(self.lines) - 1))
+            )
+            weight = (place[part] - row)[:, None].astype(dtype)
+            np.multiply(weight, (high - low).astype(dtype), out=result[part])
+            result[part] += low.astype(dtype)
+        return result
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from skerry.products.safe.sentinel_1 import compute_product_id, members_of_tree
 from skerry.products.simulate.scene import Scene
 from skerry.products.simulate.sentinel_1 import simulate_s1_iw_grd
 from skerry.products.simulate.sentinel_1_orbit import Orbit, fly_over
+from skerry.products.writing import write_product
 
 SIZE = 90
 WITHOUT_POINTS = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -337,3 +338,20 @@ def test_points_lie_at_right_angles_to_the_flight_on_the_ellipsoid():
     assert float(image.see(np.array([499.5]), np.array([9999.5])).longitude[0]) == pytest.approx(
         14.3
     )
+
+
+@pytest.mark.parametrize("form", ["eopf-zarr", "eopf-zarr-v2", "netcdf"])
+def test_other_formats_give_the_same_product(tree, tmp_path, form):
+    path = tmp_path / ("product.nc" if form == "netcdf" else "product.zarr")
+    write_product(tree, path, form=form)
+    again = open_product(path)
+    assert sorted(again.groups) == sorted(tree.groups)
+    for group in tree.groups:
+        xr.testing.assert_identical(again[group].to_dataset(), tree[group].to_dataset())
+
+
+@pytest.mark.parametrize("form", ["geozarr", "cog"])
+def test_formats_of_grids_refuse_a_swath(tree, tmp_path, form):
+    with pytest.raises(InvalidInputError, match=r"no raster.*Regrid a swath first"):
+        write_product(tree, tmp_path / "out", form=form)
+    assert not list(tmp_path.iterdir())
