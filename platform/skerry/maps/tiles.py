@@ -6,11 +6,12 @@ from functools import partial
 import numpy as np
 
 from skerry.core.errors import InvalidInputError, NotFoundError
-from skerry.maps.chunks import ChunkCache, read_window
+from skerry.maps.chunks import read_window
 from skerry.maps.colour import Style, index_colours, make_palette
 from skerry.maps.encode import encode_empty, encode_palette, encode_rgba
 from skerry.maps.levels import Pyramid
 from skerry.maps.warp import MAX_ZOOM, TILE_SIZE, choose_level, locate_tile, sample_tile
+from skerry.products.chunk_cache import ChunkCache
 
 DRAWING = 2
 """Raise it when the same product and style begin to give other pixels: it is part of ETags."""

@@ -1,5 +1,13 @@
-"""Arrays in a Zarr store, read lazily; writers find the numbers behind an untouched one."""
+"""Arrays in a Zarr store, read lazily; writers find the numbers behind an untouched one.
 
+Real products store chunks of 30 to 120 million numbers. They are computed in smaller blocks, so
+that a few of them with what is computed from them fit in memory; a chunk that several blocks
+share is decoded once and kept, in its stored number type, until all of it has been read or room
+is needed.
+"""
+
+import itertools
+import zlib
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -10,10 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.chunk_cache import ChunkCache
 
 READ_PIXELS = 2048
-"""Edge of the blocks computed at once, about; a multiple of what the store keeps together."""
+"""Edge of the blocks computed at once, about: several of what the store keeps together, or an
+even part of it."""
+KEPT_BYTES = 768 * 2**20
+"""Bound of the decoded chunks kept for further blocks: twelve variables of a Sentinel-2 scene."""
 
+_CHUNKS = ChunkCache(KEPT_BYTES)
 _KNOWN: WeakValueDictionary[str, "StoredArray"] = WeakValueDictionary()
 
 Decode = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
@@ -34,6 +47,8 @@ class StoredArray:
 
     def __init__(self, numbers: Any, decode: Decode | None, dtype: np.dtype[Any]) -> None:
         self.numbers = numbers
+        self.identity = uuid4().hex
+        self.served: dict[tuple[int, ...], int] = {}
         self.decode = decode
         self.dtype = dtype
         self.shape: tuple[int, ...] = tuple(numbers.shape)
@@ -41,13 +56,58 @@ class StoredArray:
 
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
         try:
-            read = np.asarray(self.numbers[key])
-        except (ValueError, RuntimeError, OSError) as error:
+            read = self._read(key)
+        except (ValueError, RuntimeError, EOFError, OSError, zlib.error) as error:
             raise InvalidInputError(
                 f"The array {self.numbers.name} of {self.numbers.store} cannot be read: {error}.",
                 remedy="Its chunks are damaged or missing: fetch the product again.",
             ) from error
         return read if self.decode is None else self.decode(read)
+
+    def _read(self, key: Any) -> npt.NDArray[Any]:
+        """Read a window: parts of stored chunks through the kept ones, all else directly."""
+        unit = _unit_of(self.numbers)
+        ranges = _list_ranges(key, self.shape)
+        if ranges is None or not _is_part(ranges, unit, self.shape):
+            return np.asarray(self.numbers[key])
+        window = np.empty([stop - start for start, stop in ranges], self.numbers.dtype)
+        touched = [
+            range(start // size, -(-stop // size))
+            for (start, stop), size in zip(ranges, unit, strict=True)
+        ]
+        for place in itertools.product(*touched):
+            self._fill(window, ranges, place, unit)
+        return window
+
+    def _fill(
+        self,
+        window: npt.NDArray[Any],
+        ranges: list[tuple[int, int]],
+        place: tuple[int, ...],
+        unit: tuple[int, ...],
+    ) -> None:
+        """Copy into `window` what it has of the stored chunk at `place`."""
+        corners = [number * size for number, size in zip(place, unit, strict=True)]
+        whole = tuple(slice(at, at + size) for at, size in zip(corners, unit, strict=True))
+        chunk = _CHUNKS.get((self.identity, place), lambda: np.asarray(self.numbers[whole]))
+        source, target = [], []
+        for (start, stop), corner, size in zip(ranges, corners, unit, strict=True):
+            low, high = max(start, corner), min(stop, corner + size)
+            source.append(slice(low - corner, high - corner))
+            target.append(slice(low - start, high - start))
+        part = chunk[tuple(source)]
+        window[tuple(target)] = part
+        self._count(place, part.size, chunk.size)
+
+    def _count(self, place: tuple[int, ...], numbers: int, total: int) -> None:
+        """Note what has been read of a chunk; let go of it when that is all of it.
+
+        Threads may lose a count here; then the chunk stays until room is needed.
+        """
+        served = self.served.get(place, 0) + numbers
+        self.served[place] = served % total
+        if served >= total:
+            _CHUNKS.drop((self.identity, place))
 
 
 def make_lazy(stored: StoredArray) -> da.Array:
@@ -70,8 +130,39 @@ def stored_behind(data: Any) -> StoredArray | None:
     return _KNOWN.get(data.name) if isinstance(data, da.Array) else None
 
 
+def _unit_of(numbers: Any) -> tuple[int, ...]:
+    """Return the shape of what the store keeps together."""
+    return tuple(numbers.shards or numbers.chunks)
+
+
+def _list_ranges(key: Any, shape: tuple[int, ...]) -> list[tuple[int, int]] | None:
+    """Return the start and stop of each dimension; None if `key` is not plain slices."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if len(parts) != len(shape) or not all(isinstance(one, slice) for one in parts):
+        return None
+    bounds = [one.indices(size) for one, size in zip(parts, shape, strict=True)]
+    if any(step != 1 or stop <= start for start, stop, step in bounds):
+        return None
+    return [(start, stop) for start, stop, _ in bounds]
+
+
+def _is_part(ranges: list[tuple[int, int]], unit: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Tell whether a window covers stored chunks in part, which others will ask for too."""
+    return any(
+        start % size or (stop % size and stop != length)
+        for (start, stop), size, length in zip(ranges, unit, shape, strict=True)
+    )
+
+
 def _choose_chunks(numbers: Any) -> tuple[int, ...]:
-    """Return several stored chunks a block in the last two dimensions, so graphs stay small."""
-    unit = tuple(numbers.shards or numbers.chunks)
+    """Return blocks of about `READ_PIXELS` by `READ_PIXELS` that stored chunks divide evenly."""
+    unit = _unit_of(numbers)
     leading, raster = unit[:-2], unit[-2:]
-    return leading + tuple(size * max(1, READ_PIXELS // max(size, 1)) for size in raster)
+    return leading + tuple(_choose_edge(size) for size in raster)
+
+
+def _choose_edge(size: int) -> int:
+    if size <= READ_PIXELS:
+        return size * max(1, READ_PIXELS // max(size, 1))
+    parts = -(-size // READ_PIXELS)
+    return -(-size // parts)

@@ -13,12 +13,12 @@ from rasterio.transform import Affine, from_bounds
 from rasterio.warp import Resampling, reproject
 
 from skerry.core.errors import InvalidInputError, NotFoundError
-from skerry.maps.chunks import ChunkCache
 from skerry.maps.colour import Category, Style, index_colours, make_palette
 from skerry.maps.encode import encode_empty
 from skerry.maps.levels import Level, Packing, Pyramid, open_pyramid
 from skerry.maps.tiles import Picture, check_tile, draw_tile
 from skerry.maps.warp import EARTH_HALF, choose_level, locate_tile, tile_bounds
+from skerry.products.chunk_cache import ChunkCache
 
 GRAY = Style("gray", 0.0, 1.0)
 PACKED = {"scale_factor": 0.0001, "add_offset": -0.1, "_FillValue": 0}
