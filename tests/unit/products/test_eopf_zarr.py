@@ -160,6 +160,21 @@ def test_an_untouched_chunk_is_copied_and_a_changed_variable_is_encoded(tmp_path
     np.testing.assert_array_equal(again["quality/wide"].values, [2.5, np.nan, 4])
 
 
+@pytest.mark.parametrize("codec", ["none", "zstd:3", "blosc-lz4:1:byte", "gzip:1"])
+def test_a_codec_is_replaced(tmp_path: Path, codec: str) -> None:
+    write_eopf_zarr(make_product(), tmp_path / "a.zarr", zarr_format=2)
+    write_eopf_zarr(open_zarr_product(tmp_path / "a.zarr"), tmp_path / "b.zarr", codec=codec)
+    check_equal(open_zarr_product(tmp_path / "b.zarr"), make_product())
+    write_eopf_zarr(open_zarr_product(tmp_path / "b.zarr"), tmp_path / "c.zarr", zarr_format=2)
+    check_equal(open_zarr_product(tmp_path / "c.zarr"), make_product())
+    (chunk,) = (tmp_path / "b.zarr/measurements/r10m/b02/c").glob("0/0")
+    chunk.write_bytes(chunk.read_bytes()[:30])
+    with pytest.raises(InvalidInputError, match="b02"):
+        write_eopf_zarr(
+            open_zarr_product(tmp_path / "b.zarr"), tmp_path / "d.zarr", codec="blosc-zstd:5"
+        )
+
+
 @pytest.mark.parametrize("keep", [0, 5, 40])
 def test_a_chunk_cut_short_is_refused(tmp_path: Path, keep: int) -> None:
     write_eopf_zarr(make_product(), tmp_path / "a.zarr", zarr_format=2)

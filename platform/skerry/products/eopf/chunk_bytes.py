@@ -9,6 +9,7 @@ compressed), so that a chunk cut short is noticed without decoding it.
 import itertools
 import shutil
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.codecs import codec_of
+from skerry.products.codecs import Codec, codec_of
 
 _HEADER = struct.Struct("<4xIII")
 
 
-def can_copy(source: Any, target: Any) -> bool:
-    """Tell whether `target` stores its chunks as `source` does, byte for byte."""
+def can_recode(source: Any, target: Any) -> bool:
+    """Tell whether `target` stores its chunks as `source` does but for the codec."""
     if source.shards is not None or target.shards is not None or source.filters:
         return False
     if source.shape != target.shape or source.chunks != target.chunks or not source.shape:
@@ -34,8 +35,16 @@ def can_copy(source: Any, target: Any) -> bool:
         return False
     if not _same_fill(source, target):
         return False
-    codecs = [codec_of({"compressors": one.compressors}) for one in (source, target)]
-    return codecs[0] is not None and codecs[0] == codecs[1]
+    return _codec_of(source) is not None and _codec_of(target) is not None
+
+
+def can_copy(source: Any, target: Any) -> bool:
+    """Tell whether `target` stores its chunks as `source` does, byte for byte."""
+    return can_recode(source, target) and _codec_of(source) == _codec_of(target)
+
+
+def _codec_of(array: Any) -> Codec | None:
+    return codec_of({"compressors": array.compressors})
 
 
 def _is_plain(array: Any) -> bool:
@@ -78,15 +87,50 @@ def copy_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
     if files[0] is not None and files[1] is not None:
         _copy_file(files[0], files[1], source)
         return
-    key = source.metadata.encode_chunk_key(chunk)
-    prototype = default_buffer_prototype()
-    path = source.store_path / key
-    content = sync(path.get(prototype))
-    if content is None:
+    content = _read(source, chunk)
+    if content is not None:
+        sync(_place_of(target, chunk).set(content))
+
+
+def recode_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
+    """Copy one chunk into another codec; in memory it is once as numbers, twice compressed.
+
+    Raises
+    ------
+    InvalidInputError
+        If the chunk is damaged.
+    """
+    content = _read(source, chunk)
+    given, wanted = _codec_of(source), _codec_of(target)
+    if content is None or given is None or wanted is None:
         return
-    if _is_blosc(source):
-        _check_frame(content.to_bytes()[: _HEADER.size], len(content), source, f"{path}")
-    sync((target.store_path / target.metadata.encode_chunk_key(chunk)).set(content))
+    numbers = np.empty(source.chunks, source.dtype)
+    decoder, encoder = given.to_zarr2(), wanted.to_zarr2()
+    raw = content.as_numpy_array()
+    try:
+        if decoder is None:
+            numbers.reshape(-1).view(np.uint8)[:] = raw
+        else:
+            decoder.decode(raw, out=numbers)
+    except (ValueError, RuntimeError, EOFError, OSError, zlib.error) as error:
+        raise _damaged(f"{_place_of(source, chunk)}", len(raw)) from error
+    del content, raw
+    made = numbers if encoder is None else encoder.encode(numbers)
+    buffer = default_buffer_prototype().buffer.from_bytes(memoryview(made).cast("B"))
+    sync(_place_of(target, chunk).set(buffer))
+
+
+def _place_of(array: Any, chunk: tuple[int, ...]) -> Any:
+    return array.store_path / array.metadata.encode_chunk_key(chunk)
+
+
+def _read(array: Any, chunk: tuple[int, ...]) -> Any:
+    """Return a chunk's bytes, checked; None if it is absent."""
+    place = _place_of(array, chunk)
+    content = sync(place.get(default_buffer_prototype()))
+    if content is not None:
+        _check(content[: _HEADER.size].to_bytes(), len(content), array, f"{place}")
+    return content
 
 
 def _find_file(array: Any, chunk: tuple[int, ...]) -> Path | None:
@@ -103,25 +147,31 @@ def _copy_file(source: Path, target: Path, array: Any) -> None:
     """Copy a chunk's file without holding it in memory."""
     if not source.is_file():
         return
-    if _is_blosc(array):
-        with source.open("rb") as stream:
-            _check_frame(stream.read(_HEADER.size), source.stat().st_size, array, f"{source}")
+    with source.open("rb") as stream:
+        _check(stream.read(_HEADER.size), source.stat().st_size, array, f"{source}")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
 
 
-def _is_blosc(array: Any) -> bool:
-    codec = codec_of({"compressors": array.compressors})
-    return codec is not None and codec.name.startswith("blosc")
-
-
-def _check_frame(raw: bytes, length: int, array: Any, where: str) -> None:
+def _check(raw: bytes, length: int, array: Any, where: str) -> None:
+    """Refuse a chunk of Blosc, or without compression, that is not as long as it should be."""
     expected = int(np.prod(array.chunks, dtype=np.int64)) * array.dtype.itemsize
-    if len(raw) == _HEADER.size:
+    codec = _codec_of(array)
+    if codec is None or not (codec.name == "none" or codec.name.startswith("blosc")):
+        return
+    if codec.name == "none":
+        sound = length == expected
+    elif len(raw) < _HEADER.size:
+        sound = False
+    else:
         numbers, _, compressed = _HEADER.unpack(raw)
-        if numbers == expected and compressed == length:
-            return
-    raise InvalidInputError(
+        sound = numbers == expected and compressed == length
+    if not sound:
+        raise _damaged(where, length)
+
+
+def _damaged(where: str, length: int) -> InvalidInputError:
+    return InvalidInputError(
         f"The chunk {where} is damaged: it has {length} bytes and is cut short or not of "
         f"this array.",
         remedy="Fetch the product again.",

@@ -19,7 +19,13 @@ from dask.base import compute
 from dask.delayed import delayed
 
 from skerry.products.eopf.arrays import Storage
-from skerry.products.eopf.chunk_bytes import can_copy, copy_chunk, list_chunks
+from skerry.products.eopf.chunk_bytes import (
+    can_copy,
+    can_recode,
+    copy_chunk,
+    list_chunks,
+    recode_chunk,
+)
 from skerry.products.stored import StoredArray, stored_behind
 
 MEMORY_BYTES = 192 * 2**20
@@ -133,6 +139,10 @@ def _list_copies(
     if can_copy(numbers, array):
         for key in list_chunks(array):
             yield unit // 8, path, lambda key=key: copy_chunk(numbers, array, key)  # type: ignore[misc]
+        return
+    if can_recode(numbers, array):
+        for key in list_chunks(array):
+            yield 2 * unit, path, lambda key=key: recode_chunk(numbers, array, key)  # type: ignore[misc]
         return
     for region in list_regions(one.storage.shape, one.storage.unit):
         size = _size_of(region, one.storage.dtype)
