@@ -12,7 +12,7 @@ J. Geophys. Res. 80(36), 5113). Clouds lie above as emitters, cirrus as half-tra
 ``B`` is Planck's law at the channel's central wavelength (constants: CODATA 2018); ``e`` of water
 follows from Fresnel's equations for the complex refractive index of water (Hale and Querry 1973:
 Optical constants of water in the 200-nm to 200-um wavelength region. Applied Optics 12(3), 555,
-table I, interpolated), so that an oblique view sees a darker sea. Waves are neglected.
+table I, rounded), so that an oblique view sees a darker sea. Waves are neglected.
 """
 
 from dataclasses import dataclass
