@@ -30,6 +30,7 @@ from skerry.products.raster_files import RasterFile
 from skerry.products.strips import Counter, Progress
 from skerry.products.swaths import refuse_swaths
 from skerry.products.zarr_attributes import plain
+from skerry.storage.objects import check_key
 from skerry.storage.remote import RemotePath
 
 ITEM = "item.json"
@@ -202,6 +203,8 @@ def _describe_grid(grid: GeoBox) -> dict[str, Any]:
         "proj:transform": [float(one) for one in grid.affine[:6]],
         "proj:bbox": [box.left, box.bottom, box.right, box.top],
     }
+    if crs is not None and crs.epsg is not None:
+        found["proj:epsg"] = int(crs.epsg)  # what clients before STAC 1.1 know
     if code is None and crs is not None:
         found["proj:wkt2"] = crs.proj.to_wkt()
     return found
@@ -301,7 +304,7 @@ def open_cog_set(place: Path | RemotePath) -> xr.DataTree:
         for path, attrs in item["skerry:groups"].items():
             datasets[path] = xr.Dataset(attrs=attrs)
         for asset in item["assets"].values():
-            group, _, name = asset["skerry:variable"].rpartition("/")
+            group, _, name = check_key(asset["skerry:variable"]).rpartition("/")
             raster = _open_one(place, name, asset)
             known = datasets.get(f"/{group}", xr.Dataset())
             datasets[f"/{group}"] = known.assign_coords(raster.coords).assign({name: raster})

@@ -294,7 +294,7 @@ def _open_group(source: Path | RemoteReader, group: str, place: Path | RemotePat
     for name, one in raw.variables.items():
         one.encoding = _storage_of(one)
         token = tokenize(str(place), stamp, group, name)
-        lazy = one.chunk(_read_chunks(one), name=f"{name}-{token}") if one.ndim else one
+        lazy = _make_lazy(one, f"{name}-{token}", f"{group.rstrip('/')}/{name} in {place}")
         _parse_json(lazy.attrs)
         variables[name] = decode(str(name), lazy)
     attrs = dict(raw.attrs)
@@ -308,6 +308,51 @@ def _open_group(source: Path | RemoteReader, group: str, place: Path | RemotePat
         key: one for key, one in raw.encoding.items() if key == "unlimited_dims" and one
     }
     return index_coordinates(data)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A variable in a file, read where asked for, with errors that name it."""
+
+    variable: xr.Variable
+    label: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each dimension."""
+        return self.variable.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return self.variable.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Number type as stored."""
+        return np.dtype(self.variable.dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return self.variable[key].to_numpy()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise InvalidInputError(
+                f"{self.label} cannot be read: {error}.",
+                remedy="The file is damaged: fetch it again from its provider.",
+            ) from error
+
+
+def _make_lazy(variable: xr.Variable, name: str, label: str) -> xr.Variable:
+    import dask.array as da
+
+    stored = _Stored(variable, label)
+    if not variable.ndim:
+        return xr.Variable((), stored[()], variable.attrs, variable.encoding)
+    data = da.from_array(  # type: ignore[no-untyped-call]
+        stored, chunks=_read_chunks(variable), name=name, asarray=False,
+        meta=np.empty((0,) * variable.ndim, variable.dtype),
+    )  # fmt: skip
+    return xr.Variable(variable.dims, data, variable.attrs, variable.encoding)
 
 
 def _storage_of(variable: xr.Variable) -> dict[str, Any]:
@@ -328,7 +373,7 @@ def _storage_of(variable: xr.Variable) -> dict[str, Any]:
     return kept
 
 
-def _read_chunks(variable: xr.Variable) -> dict[Any, int]:
+def _read_chunks(variable: xr.Variable) -> tuple[int, ...]:
     """Return chunks for computing: several stored ones each, so that graphs stay small."""
     stored = variable.encoding.get("chunks", variable.shape)
     sizes = list(stored)
@@ -338,7 +383,7 @@ def _read_chunks(variable: xr.Variable) -> dict[Any, int]:
         grown = min(sizes[axis] * fit, variable.shape[axis])
         cells = cells // max(sizes[axis], 1) * max(grown, 1)
         sizes[axis] = max(grown, 1)
-    return dict(zip(variable.dims, sizes, strict=True))
+    return tuple(sizes)
 
 
 def _parse_json(attrs: dict[Any, Any]) -> None:

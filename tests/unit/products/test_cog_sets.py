@@ -1,0 +1,121 @@
+"""Sets of COGs: what other readers see, and what is damaged."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pystac
+import pytest
+import rasterio
+import rioxarray
+import stackstac
+import xarray as xr
+from tests.unit.products.small_trees import EVERYTHING, assemble
+
+from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.products import open_product, write_cog_set
+
+BAND = "measurements/r10m/p2"
+
+
+@pytest.fixture(scope="module")
+def tree() -> xr.DataTree:
+    return assemble(2, 600, 530, EVERYTHING | {"packings": [2], "plain": [], "chunks": (512, 512)})
+
+
+@pytest.fixture(scope="module")
+def written(tree: xr.DataTree, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cogs") / "small"
+    write_cog_set(tree, path)
+    return path
+
+
+def test_rasterio_reads_it(tree: xr.DataTree, written: Path) -> None:
+    with rasterio.open(written / f"{BAND}.tif") as file:
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert file.overviews(1) == [2]
+        assert (file.scales[0], file.offsets[0], file.nodata) == (1e-4, -0.1, 0)
+        numbers = file.read(1)
+        values = numbers * file.scales[0] + file.offsets[0]
+        values[numbers == 0] = np.nan
+        assert file.transform.to_gdal() == (399_960, 10, 0, 6_000_000, 0, -10)
+    np.testing.assert_allclose(values, tree[BAND], rtol=1e-6)
+
+
+def test_several_bands_are_one_file(tree: xr.DataTree, written: Path) -> None:
+    with rasterio.open(written / "measurements/r10m/tci.tif") as file:
+        assert file.count == 3
+        assert np.array_equal(file.read(), tree["measurements/r10m/tci"])
+        assert file.descriptions == ("tci 1", "tci 2", "tci 3")
+
+
+def test_rioxarray_reads_it(tree: xr.DataTree, written: Path) -> None:
+    with rioxarray.open_rasterio(written / f"{BAND}.tif", mask_and_scale=True) as found:
+        np.testing.assert_allclose(found[0], tree[BAND], rtol=1e-5, atol=1e-7)
+        assert found.rio.crs.to_epsg() == 32633
+
+
+def test_stackstac_loads_the_item_to_our_values(tree: xr.DataTree, written: Path) -> None:
+    item = pystac.Item.from_file(str(written / "item.json"))
+    item.make_asset_hrefs_absolute()
+    stack = stackstac.stack(
+        [item], assets=["r10m-p2"], epsg=32633, resolution=10, rescale=True,
+        fill_value=np.float64(np.nan), snap_bounds=False,
+    )  # fmt: skip
+    np.testing.assert_allclose(stack[0, 0].compute(), tree[BAND], rtol=1e-5)
+    assert stack.x[0] == 399_960
+
+
+def test_the_item_is_a_stac_item(written: Path) -> None:
+    item = json.loads((written / "item.json").read_text())
+    assert item["id"] == "small"
+    assert item["properties"]["datetime"] == "2026-05-01T10:06:01Z"
+    west, south, east, north = item["bbox"]
+    assert 13 < west < east < 14
+    assert 54 < south < north < 54.2
+    asset = item["assets"]["r20m-p2"]
+    assert asset["proj:shape"] == [300, 265]
+    assert asset["raster:bands"] == [
+        {"data_type": "uint16", "scale": 1e-4, "offset": -0.1, "nodata": 0.0, "unit": "1"}
+    ]
+    assert "/" not in "".join(item["assets"])
+
+
+def test_an_existing_folder_is_left_alone(tree: xr.DataTree, tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    with pytest.raises(ConflictError, match="/p"):
+        write_cog_set(tree, tmp_path / "p")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [("{", "no JSON"), ("[]", "describe"), ('{"skerry:groups": {}}', "describe")],
+)
+def test_a_damaged_item(text: str, what: str, written: Path, tmp_path: Path) -> None:
+    shutil.copytree(written, tmp_path / "p")
+    (tmp_path / "p" / "item.json").write_text(text)
+    with pytest.raises(InvalidInputError, match=what):
+        open_product(tmp_path / "p")
+
+
+@pytest.mark.parametrize("damage", ["cut", "absent", "other"])
+def test_a_damaged_picture_is_named(damage: str, written: Path, tmp_path: Path) -> None:
+    shutil.copytree(written, tmp_path / "p")
+    band = tmp_path / "p" / f"{BAND}.tif"
+    data = band.read_bytes()
+    band.unlink()
+    if damage == "cut":
+        band.write_bytes(data[: len(data) // 2])
+    elif damage == "other":
+        shutil.copy(tmp_path / "p" / "measurements/r20m/p2.tif", band)
+    with pytest.raises(InvalidInputError, match=r"p2\.tif"):
+        open_product(tmp_path / "p")[BAND].compute()
+
+
+def test_an_item_does_not_lead_out(written: Path, tmp_path: Path) -> None:
+    shutil.copytree(written, tmp_path / "p")
+    item = tmp_path / "p" / "item.json"
+    item.write_text(item.read_text().replace(f'"{BAND}"', '"../../secret/p2"'))
+    with pytest.raises(InvalidInputError, match="secret"):
+        open_product(tmp_path / "p")
