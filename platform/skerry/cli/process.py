@@ -35,7 +35,7 @@ AOI_NUMBERS = 4
     help="How the product is written.",
 )  # fmt: skip
 @click.option("--aoi", help="Process the part west,south,east,north in degrees.")
-@click.option("--flags", help="Leave out pixels of these flags: 'cloud_high | cloud_shadow'.")
+@click.option("--flags", help="Leave out pixels of these flags: 'thin_cirrus | snow_or_ice'.")
 @click.option(
     "--aux", "auxiliary", multiple=True, metavar="NAME=FOLDER[@VERSION]",
     help="A folder of auxiliary data that the processor names.",
