@@ -27,7 +27,7 @@ from skerry.products.simulate.slstr_manifest import (
     describe_file,
     finish_product,
 )
-from skerry.products.simulate.slstr_tree import Values, build_tree
+from skerry.products.simulate.slstr_tree import GRIDS, Values, build_tree
 from skerry.products.simulate.sun import sun_distance_factor
 
 DEFAULT_SIZE = 600
@@ -38,10 +38,7 @@ SMALLEST, LARGEST = 40, 3000
 EDGE = 0.03
 """Legs of the corner that the scans leave unfilled, in parts of the side."""
 VAPOUR_KG_M2, VAPOUR_RANGE = 18.0, 5.0
-GRIDS = {
-    "an": "anadir", "ao": "aoblique", "bn": "bnadir", "bo": "boblique",
-    "in": "inadir", "io": "ioblique", "fn": "fnadir", "fo": "foblique",
-}  # fmt: skip
+GROUPS = {grid: group for group, grid in GRIDS.items()}
 """Grid to its group's name."""
 CHANNELS = {
     "a": ("s1", "s2", "s3", "s4", "s5", "s6"), "b": ("s4", "s5", "s6"),
@@ -175,7 +172,7 @@ def _observe(overflight: Pass) -> Values:
 
 
 def _grid_of(path: str) -> str:
-    return next((grid for grid, group in GRIDS.items() if group in path), "tn")
+    return next((grid for group, grid in GRIDS.items() if group in path), "tn")
 
 
 def _crop(whole: SceneFields, seen: slice) -> SceneFields:
@@ -189,14 +186,14 @@ def _place(
     found: dict[str, npt.NDArray[Any]] = {
         "longitude": longitude, "latitude": latitude, "elevation": place.altitude, "x": x, "y": y
     }  # fmt: skip
-    return {(f"measurements/{GRIDS[grid]}", name): one for name, one in found.items()}
+    return {(f"measurements/{GROUPS[grid]}", name): one for name, one in found.items()}
 
 
 def _measure(grid: str, place: SceneFields, vapour: Field, overflight: Pass) -> Values:
     moment = overflight.swath.moment
     look = Look(place, view_angles(overflight.swath, grid, view=grid[1]), vapour)
     unfilled = _find_unfilled(place.land.shape)
-    group = GRIDS[grid]
+    group = GROUPS[grid]
     values: Values = {}
     for channel in CHANNELS[grid[0]]:
         stream = [overflight.seed, moment.toordinal(), *f"{channel}{grid}".encode()]

@@ -7,6 +7,7 @@ from importlib import resources
 from string import Template
 from typing import Any
 
+import numpy as np
 from lxml import etree
 
 from skerry.core.time import format_time
@@ -108,7 +109,7 @@ def describe(names: SlstrNames, swath: Swath) -> dict[str, Any]:
     first, last = swath.positions("in")[1][[0, -1], 0]
     corners = [(west, first), (west, last), (east, last), (east, first), (west, first)]
     ring = [
-        [round(float(one), 4) for one in swath.locate(*(_single(one) for one in corner))]
+        [round(float(one), 4) for one in swath.locate(*(np.asarray(one) for one in corner))]
         for corner in corners
     ]
     properties = {
@@ -214,12 +215,6 @@ def _describe_temperatures() -> str:
 
 def _plain(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds")
-
-
-def _single(metres: float) -> Any:
-    import numpy as np
-
-    return np.asarray(metres, np.float64)
 
 
 def _version() -> str:
