@@ -13,7 +13,7 @@ if [ ! -x "$uv" ]; then
     echo "There is no $uv. Run 'make setup' first." >&2
     exit 2
 fi
-echo "Peers: making .peers (titiler-xarray, xpublish-tiles, rio-tiler) ..."
+echo "Peers: making .peers (titiler-xarray, xpublish-tiles, rio-tiler, odc-stac) ..."
 "$uv" venv --quiet --clear --python .venv/bin/python .peers
 VIRTUAL_ENV=.peers "$uv" pip sync --quiet --require-hashes --compile-bytecode "$lock"
 printf '%s\n' "$digest" >"$stamp"

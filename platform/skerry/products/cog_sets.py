@@ -128,13 +128,20 @@ def _split(tree: xr.DataTree) -> tuple[dict[str, xr.DataArray], list[str]]:
 
 
 def _name_assets(paths: list[str]) -> dict[str, str]:
-    """Return an asset name for each path: as much of its end as tells it from the others."""
+    """Return an asset name for each path: as much of its end as tells it from the others.
+
+    Where there are several groups, the last one's name is always part of it; a measurement has
+    the shorter name (``r20m-b05``) and a mask of the same name the longer one.
+    """
+    least = 1 if len({one.rpartition("/")[0] for one in paths}) == 1 else 2
     names = {}
     for path in paths:
         parts = path.split("/")
-        for count in range(1, len(parts) + 1):
+        measured = [one for one in paths if one.startswith("measurements/")]
+        rivals = measured if path in measured else paths
+        for count in range(min(least, len(parts)), len(parts) + 1):
             names[path] = "-".join(parts[-count:])
-            if Tally("-".join(one.split("/")[-count:]) for one in paths)[names[path]] == 1:
+            if Tally("-".join(one.split("/")[-count:]) for one in rivals)[names[path]] == 1:
                 break
     return names
 

@@ -330,7 +330,8 @@ class _Stored:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Number type as stored."""
-        return np.dtype(self.variable.dtype)
+        found: np.dtype[Any] = self.variable.dtype
+        return found
 
     def __getitem__(self, key: Any) -> Any:
         try:
