@@ -147,3 +147,19 @@ def test_a_sentinel_product_of_another_type_says_so(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="type that Skerry does not know") as caught:
         open_product(product)
     assert "S02MSIL1C" in str(caught.value.remedy)
+
+
+def test_the_manifest_names_every_file(l1c: Path) -> None:
+    from lxml import etree
+
+    manifest = etree.parse(l1c / "manifest.safe")
+    named = {
+        stream.find("fileLocation").get("href"): int(stream.get("size"))
+        for stream in manifest.iterfind(".//byteStream")
+    }
+    there = {
+        f"./{one.relative_to(l1c).as_posix()}": one.stat().st_size
+        for one in l1c.rglob("*")
+        if one.is_file() and one.name != "manifest.safe"
+    }
+    assert named == there

@@ -341,19 +341,25 @@ def write(folder: "SafeFolder", group: Group, data: xr.Dataset) -> None:
 
 def _encode(variable: xr.DataArray, kind: Kind) -> npt.NDArray[Any]:
     """Return the numbers of the file, ``(band, y, x)``."""
-    values = np.asarray(variable.data)
+    dtype = np.dtype(kind.dtype)
     encoding = variable.encoding
     if encoding.get("scale_factor") is not None:
         fill = encoding.get("_FillValue", kind.fill_value)
         fills = () if fill is None else (float(fill), *kind.further_fills)
-        packing = Packing(
-            encoding["scale_factor"], encoding.get("add_offset"), fills, None, values.dtype
+        scale, offset = encoding["scale_factor"], encoding.get("add_offset")
+        packing = Packing(scale, offset, fills, None, variable.dtype)
+        variable = xr.apply_ufunc(  # chunk by chunk: what is packed is half as large
+            packing.encode,
+            variable,
+            kwargs={"dtype": dtype},
+            dask="parallelized",
+            output_dtypes=[dtype],
         )
-        values = packing.encode(values, np.dtype(kind.dtype))
+    values = variable.to_numpy()
     if kind.pack_bits:
         values = np.stack([(values >> bit) & 1 for bit in range(kind.bands)])
     planes = values if values.ndim > _PLANE_DIMS else values[np.newaxis]
-    return planes.astype(kind.dtype, copy=False)
+    return np.asarray(planes, dtype)
 
 
 def write_jp2(path: Any, planes: npt.NDArray[Any], grid: GeoBox) -> None:

@@ -17,7 +17,7 @@ from skerry.products.safe.engine import SafeFolder, write_safe
 from skerry.products.safe.jp2 import write_jp2
 from skerry.products.safe.mapping import load_mapping
 from skerry.products.simulate.scene import Scene
-from skerry.products.simulate.sentinel_2_documents import load_skeletons, write_texts
+from skerry.products.simulate.sentinel_2_documents import list_files, load_skeletons, write_texts
 from skerry.products.simulate.sentinel_2_names import CRS, LEFT_M, TOP_M, Names, check_tile, grid_at
 from skerry.products.simulate.sentinel_2_picture import PREVIEW_EDGE, Picture
 from skerry.products.simulate.sentinel_2_tree import build_tree
@@ -131,7 +131,7 @@ def _simulate(order: _Order, progress: Progress | None) -> Path:
         names.stars(),
         skeletons=load_skeletons(level),
         texts=write_texts(picture, names, mapping),
-        finish=lambda folder: _write_previews(folder, picture, names),
+        finish=lambda folder: _finish(folder, picture, names),
         progress=_part(progress, _RENDERED, 1.0),
     )
 
@@ -168,6 +168,11 @@ def _write_truth(path: Path, picture: Picture) -> None:
     coords = xr_coords(grid, "spatial_ref")
     frame = xr.Dataset(coords=coords)
     write_truth(path, fields, frame, ("y", "x"), gap=gap, scene=picture.scene)
+
+
+def _finish(folder: SafeFolder, picture: Picture, names: Names) -> None:
+    _write_previews(folder, picture, names)
+    list_files(folder)
 
 
 def _write_previews(folder: SafeFolder, picture: Picture, names: Names) -> None:

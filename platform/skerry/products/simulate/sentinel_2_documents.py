@@ -1,9 +1,11 @@
 """What the metadata documents of a simulated Sentinel-2 product say besides its attributes."""
 
+import re
 from importlib import resources
 
 from skerry.processors.masks import SceneClass
 from skerry.products.safe.attributes import format_instant
+from skerry.products.safe.engine import SafeFolder
 from skerry.products.safe.mapping import Mapping
 from skerry.products.simulate.sentinel_2_bands import BANDS, RESOLUTIONS_M
 from skerry.products.simulate.sentinel_2_names import (
@@ -52,7 +54,7 @@ def write_texts(picture: Picture, names: Names, mapping: Mapping) -> Texts:
         "product": _describe_product(picture, names, _list_images(names, mapping)),
         "tile": _describe_tile(picture, names),
         "datastrip metadata": _describe_datastrip(names),
-        "manifest": _describe_manifest(picture, names, mapping),
+        "manifest": _describe_manifest(picture, names),
     }
 
 
@@ -136,7 +138,7 @@ def _describe_datastrip(names: Names) -> dict[str, str]:
     }
 
 
-def _describe_manifest(picture: Picture, names: Names, mapping: Mapping) -> dict[str, str]:
+def _describe_manifest(picture: Picture, names: Names) -> dict[str, str]:
     def section(name: str) -> str:
         return f"metadataSection/metadataObject[@ID='{name}']/metadataWrap/xmlData"
 
@@ -144,26 +146,25 @@ def _describe_manifest(picture: Picture, names: Names, mapping: Mapping) -> dict
     corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)]
     places = [picture.locate(*one) for one in corners]
     frame = f"{section('measurementFrameSet')}/frameSet/footPrint/coordinates"
-    texts = {
+    return {
         f"{section('acquisitionPeriod')}/acquisitionPeriod/startTime": format_instant(names.moment),
         f"{orbit}/orbitNumber": f"{ABSOLUTE_ORBIT:06d}",
         f"{orbit}/relativeOrbitNumber": f"{RELATIVE_ORBIT:03d}",
         frame: " ".join(f"{latitude:.9f} {longitude:.9f}" for longitude, latitude in places),
     }
-    stem = f"S2_Level-{names.level[1:]}"
-    files = {
-        f"{stem}_Product_Metadata": mapping.documents["product"],
-        f"{stem}_Tile1_Metadata": f"GRANULE/{names.granule}/MTD_TL.xml",
-        f"{stem}_Datastrip1_Metadata": f"DATASTRIP/{names.datastrip}/MTD_DS.xml",
-    }
-    for number, image in enumerate(_list_images(names, mapping), 1):
-        files[f"IMG_DATA_{number}_Tile1_Data"] = f"{image}.jp2"
-    for identifier, href in files.items():
+
+
+def list_files(folder: SafeFolder) -> None:
+    """Name every file of the product in its manifest, with size, as real manifests do."""
+    manifest = folder.documents["manifest"]
+    place = folder.place(folder.mapping.expected["manifest"])
+    for path in sorted(one for one in folder.root.rglob("*") if one.is_file() and one != place):
+        href = path.relative_to(folder.root).as_posix()
+        identifier = re.sub(r"\W", "_", href)
         stream = f"dataObjectSection/dataObject[@ID='{identifier}']/byteStream"
-        kind = "application/octet-stream" if href.endswith(".jp2") else "text/xml"
-        texts |= {
-            f"{stream}/@mimeType": kind,
-            f"{stream}/fileLocation/@locatorType": "URL",
-            f"{stream}/fileLocation/@href": f"./{href}",
-        }
-    return texts
+        kind = "text/xml" if href.endswith(".xml") else "application/octet-stream"
+        manifest.put(f"{stream}/@mimeType", kind)
+        manifest.put(f"{stream}/@size", str(path.stat().st_size))
+        manifest.put(f"{stream}/fileLocation/@locatorType", "URL")
+        manifest.put(f"{stream}/fileLocation/@href", f"./{href}")
+    place.write_bytes(manifest.to_bytes())

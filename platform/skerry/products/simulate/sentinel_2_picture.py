@@ -24,8 +24,8 @@ from skerry.products.simulate.sun import solar_position
 
 OFFSET = 1000
 QUANTIFICATION = 10_000
-STRIP_M = 6000
-"""Rows that are rendered at once; a multiple of 60 m."""
+STRIP_PIXELS = 2**19
+"""About so many pixels are rendered at once: some hundred megabytes of fields."""
 DETECTORS = (5, 6, 7, 8)
 """Detectors that share the picture, from west to east."""
 NODATA_CORNER = 0.12
@@ -36,6 +36,7 @@ PREVIEW_EDGE = 343
 CONTROL_POINTS = 9
 Progress = Callable[[float, str], None]
 Numbers = npt.NDArray[np.uint16]
+Degrees = npt.NDArray[np.float64]
 
 
 @dataclass
@@ -77,12 +78,14 @@ class Picture:
         zenith, azimuth = solar_position(self.moment, longitude, latitude)
         return float(zenith[0]), float(azimuth[0])
 
-    def locate(self, across: Field, down: Field) -> tuple[Field, Field]:
+    def locate(self, across: npt.ArrayLike, down: npt.ArrayLike) -> tuple[Degrees, Degrees]:
         """Return longitude and latitude of places in fractions of the side."""
         transformer = Transformer.from_crs(CRS, 4326, always_xy=True)
-        return transformer.transform(  # type: ignore[no-any-return]
-            LEFT_M + self.side_m * across, TOP_M - self.side_m * down
+        east = LEFT_M + self.side_m * np.asarray(across, np.float64)
+        longitude, latitude = transformer.transform(
+            east, TOP_M - self.side_m * np.asarray(down, np.float64)
         )
+        return np.asarray(longitude), np.asarray(latitude)
 
     def detector_at(self, across: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         """Return the detector that sees a place, in fractions of the side from the west."""
@@ -128,18 +131,18 @@ class Picture:
 
         Noise depends on seed, day, band alone, not on the size of strips.
         """
-        steps = sum(self.side_m // STRIP_M + 1 for _ in (10, 20, 60))
+        pixels = sum((self.side_m // one) ** 2 for one in (10, 20, 60))
         done = 0
-        native: dict[str, npt.NDArray[np.float32]] = {}
+        native: dict[str, Numbers] = {}
         surroundings = self._see_surroundings()
         for resolution in (60, 20, 10):
             edge = self.side_m // resolution
             looks = [self.radiometry(one, resolution) for one in native_bands(resolution)]
             noises = [self._noise(one.band) for one in looks]
             for one in looks:
-                native[one.band.name] = np.empty((edge, edge), np.float32)
+                native[one.band.name] = np.empty((edge, edge), np.uint16)
             self.classes[resolution] = np.empty((edge, edge), np.uint8)
-            for rows in _strips(edge, STRIP_M // resolution):
+            for rows in _strips(edge, 60 // resolution):
                 fields = self.fields_of(resolution, rows.start, rows.stop)
                 gap = self.gap_of(resolution, rows.start, rows.stop)
                 self.classes[resolution][rows] = np.where(gap, 0, classify(fields))
@@ -148,11 +151,11 @@ class Picture:
                     seen = look.look(look.reflect_ground(fields), around, fields)
                     seen = look.add_noise(seen, noise)
                     found = look.correct(seen, fields.cloud) if self.level == "L2A" else seen
-                    native[look.band.name][rows] = np.where(gap, np.nan, found)
-                done += 1
+                    native[look.band.name][rows] = _pack(found, gap)
+                done += gap.size
                 if progress is not None:
-                    progress(min(1.0, done / steps), f"{resolution} m")
-        self._pack(native)
+                    progress(done / pixels, f"{resolution} m")
+        self._resample(native)
 
     def _noise(self, band: Band) -> np.random.Generator:
         day = self.moment.date().toordinal()
@@ -168,7 +171,7 @@ class Picture:
             for one in looks
         }
 
-    def _pack(self, native: dict[str, npt.NDArray[np.float32]]) -> None:
+    def _resample(self, native: dict[str, Numbers]) -> None:
         for resolution in (10, 20, 60):
             names = (
                 [one.name for one in native_bands(resolution)]
@@ -176,7 +179,7 @@ class Picture:
                 else L2A_BANDS[resolution]
             )
             self.reflectances[resolution] = {
-                name: _pack(_resample(native[name], BANDS[name].resolution_m, resolution))
+                name: _resample(native[name], BANDS[name].resolution_m, resolution)
                 for name in names
             }
 
@@ -201,12 +204,14 @@ class Picture:
         return float(100 * np.isin(found, classes).sum() / max(int(seen.sum()), 1))
 
 
-def _strips(edge: int, rows: int) -> Iterator[slice]:
+def _strips(edge: int, multiple: int) -> Iterator[slice]:
+    """Give rows of about `STRIP_PIXELS`, whole pixels of 60 m."""
+    rows = multiple * max(1, STRIP_PIXELS // (edge * multiple))
     for start in range(0, edge, rows):
         yield slice(start, min(start + rows, edge))
 
 
-def _interpolation(places: npt.NDArray[np.float64], nodes: npt.NDArray[np.float64]) -> Field:
+def _interpolation(places: Degrees, nodes: Degrees) -> Degrees:
     """Return the weights of Lagrange's polynomial through the nodes, ``(place, node)``."""
     weights = np.ones((len(places), len(nodes)))
     for number, node in enumerate(nodes):
@@ -223,17 +228,21 @@ def _widen(coarse: Field, rows: slice, resolution_m: int) -> Field:
     return np.asarray(fine[rows.start - first * factor :][: rows.stop - rows.start])
 
 
-def _resample(values: Field, from_m: int, to_m: int) -> Field:
-    """Average to a coarser grid, or repeat on a finer one."""
+def _resample(numbers: Numbers, from_m: int, to_m: int) -> Numbers:
+    """Average what is measured to a coarser grid, or repeat it on a finer one."""
+    if to_m == from_m:
+        return numbers
     if to_m < from_m:
         factor = from_m // to_m
-        return values.repeat(factor, axis=0).repeat(factor, axis=1)
+        return numbers.repeat(factor, axis=0).repeat(factor, axis=1)
     factor = to_m // from_m
-    edge = values.shape[0] // factor
-    return np.asarray(values.reshape(edge, factor, edge, factor).mean(axis=(1, 3)))
+    edge = numbers.shape[0] // factor
+    blocks = numbers.reshape(edge, factor, edge, factor)
+    total = blocks.sum(axis=(1, 3), dtype=np.float32)
+    whole = (blocks > 0).all(axis=(1, 3))
+    return np.where(whole, np.rint(total / factor**2), 0).astype(np.uint16)
 
 
-def _pack(reflectance: Field) -> Numbers:
-    gap = np.isnan(reflectance)
-    numbers = np.rint(np.where(gap, 0, reflectance) * QUANTIFICATION + OFFSET)
+def _pack(reflectance: Field, gap: Mask) -> Numbers:
+    numbers = np.rint(reflectance * np.float32(QUANTIFICATION) + np.float32(OFFSET))
     return np.where(gap, 0, np.clip(numbers, 1, 65534)).astype(np.uint16)
