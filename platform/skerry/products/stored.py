@@ -29,6 +29,9 @@ KEPT_BYTES = 768 * 2**20
 _CHUNKS = ChunkCache(KEPT_BYTES)
 _KNOWN: WeakValueDictionary[str, "StoredArray"] = WeakValueDictionary()
 
+_DAMAGE = (ValueError, RuntimeError, EOFError, OSError, zlib.error, SystemError)
+"""What codecs raise; a Blosc chunk shorter than its header, a SystemError now and then."""
+
 Decode = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 
 
@@ -57,7 +60,7 @@ class StoredArray:
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
         try:
             read = self._read(key)
-        except (ValueError, RuntimeError, EOFError, OSError, zlib.error) as error:
+        except _DAMAGE as error:
             raise InvalidInputError(
                 f"The array {self.numbers.name} of {self.numbers.store} cannot be read: {error}.",
                 remedy="Its chunks are damaged or missing: fetch the product again.",
