@@ -11,6 +11,8 @@ from skerry.core.errors import InvalidInputError
 
 Floats = npt.NDArray[np.floating[Any]]
 """One block of numbers, float32 as a rule."""
+PART_PIXELS = 2**16
+"""Numbers of each input that a kernel gets at once, about."""
 
 
 def map_pixels(
@@ -26,7 +28,7 @@ def map_pixels(
     ----------
     kernel
         Takes one NumPy array per input, of one shape (or such that they broadcast), and returns
-        one of `dtype`.
+        one of that shape. It sees some rows of a chunk at a time.
     arrays
         With the same coordinates where they share dimensions.
     name, attrs
@@ -47,7 +49,20 @@ def map_pixels(
     """
 
     def compute(*blocks: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return np.asarray(kernel(*blocks), dtype)
+        shape = np.broadcast_shapes(*(one.shape for one in blocks))
+        result = np.empty(shape, dtype)
+        if not shape:
+            result[...] = kernel(*blocks)
+            return result
+        # Some rows at a time, so that what the kernel needs in between stays in the cache.
+        rows = max(1, PART_PIXELS * shape[0] // max(result.size, 1))
+        long = [one.ndim == len(shape) and len(one) == shape[0] > 1 for one in blocks]
+        for start in range(0, shape[0], rows):
+            part = slice(start, start + rows)
+            result[part] = kernel(
+                *(one[part] if cut else one for one, cut in zip(blocks, long, strict=True))
+            )
+        return result
 
     try:
         result: xr.DataArray = xr.apply_ufunc(
