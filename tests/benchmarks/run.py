@@ -9,10 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.benchmarks.products import measure_products
 from tests.benchmarks.records import Record, print_table, write_records
 from tests.benchmarks.tiles import measure_tiles
 
-BENCHMARKS: dict[str, Callable[[], list[Record]]] = {"tiles": measure_tiles}
+BENCHMARKS: dict[str, Callable[[], list[Record]]] = {
+    "products": measure_products,
+    "tiles": measure_tiles,
+}
 OUTPUT = Path(__file__).parents[2] / "build/bench.json"
 
 

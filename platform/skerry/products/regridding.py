@@ -15,6 +15,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.processors.selection import find_variable
 from skerry.processors.tie_points import (
     interpolate_tie_points,
+    is_azimuth,
     locate_by_coordinates,
     locate_evenly,
 )
@@ -32,11 +33,12 @@ def choose_method(variable: xr.DataArray, ratio: float) -> Method:
     """Return how a variable is brought to pixels `ratio` times as large.
 
     Bits stay bits (nearest), classes become the most frequent one of a larger pixel, measurements
-    its mean; in smaller pixels classes stay and measurements are interpolated linearly.
+    its mean; in smaller pixels classes stay and measurements are interpolated linearly. Azimuths,
+    which jump, have no mean: the nearest.
     """
     if "flag_values" in variable.attrs and "flag_masks" not in variable.attrs:
         return "mode" if ratio > _COARSER else "nearest"
-    if variable.dtype.kind != "f" or "flag_meanings" in variable.attrs:
+    if variable.dtype.kind != "f" or "flag_meanings" in variable.attrs or is_azimuth(variable):
         return "nearest"
     return "mean" if ratio > _COARSER else "linear"
 
@@ -83,6 +85,9 @@ def regrid_raster(
         if not {"y", "x"} <= set(variable.dims):
             continue
         chosen = _check_method(method or choose_method(variable, ratio))
+        if chosen == "nearest" and _is_finer(source, target):
+            result[name] = _finish(_repeat(variable, target, chunk), variable)
+            continue
         lazily: dict[str, Any] = {"chunks": (chunk, chunk)} if variable.chunks is not None else {}
         warped = xr_reproject(
             _to_float(variable), target, resampling=METHODS[chosen], dst_nodata=np.nan, **lazily
@@ -231,6 +236,44 @@ def _spread(
         "tie points.",
         remedy="Regrid variables of one grid at a time.",
     )
+
+
+def _is_finer(source: GeoBox, target: GeoBox) -> bool:
+    """Tell whether `target` cuts each pixel of `source` into equal ones."""
+    factor = round(source.resolution.x / target.resolution.x)
+    return (
+        factor > 1
+        and source.crs == target.crs
+        and bool(source.zoom_to(target.shape).affine.almost_equals(target.affine, 1e-9))
+        and target.shape == (source.shape.y * factor, source.shape.x * factor)
+    )
+
+
+def _repeat(variable: xr.DataArray, target: GeoBox, chunk: int) -> xr.DataArray:
+    """Repeat each pixel; the nearest one, without a warp."""
+    from odc.geo.xr import xr_coords
+
+    factor = target.shape.y // variable.sizes["y"]
+    leading = variable.dims[:-2]
+    numbers = variable.data
+    if variable.chunks is None:
+        numbers = numbers.repeat(factor, axis=-2).repeat(factor, axis=-1)
+    else:
+        edge = max(1, chunk // factor)
+        numbers = numbers.rechunk({-2: edge, -1: edge})
+        sizes = numbers.chunks
+        numbers = numbers.map_blocks(
+            lambda block: block.repeat(factor, axis=-2).repeat(factor, axis=-1),
+            chunks=(*sizes[:-2], *(tuple(factor * one for one in axis) for axis in sizes[-2:])),
+            dtype=variable.dtype,
+        )
+    kept = {
+        name: one
+        for name, one in variable.coords.items()
+        if not {"y", "x"} & set(one.dims) and name != "spatial_ref"
+    }
+    coords = {**kept, **xr_coords(target, "spatial_ref")}
+    return xr.DataArray(numbers, dims=(*leading, "y", "x"), coords=coords, name=variable.name)
 
 
 def _compare_sizes(source: GeoBox, target: GeoBox) -> float:

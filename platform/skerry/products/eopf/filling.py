@@ -15,8 +15,6 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import xarray as xr
-from dask.base import compute
-from dask.delayed import delayed
 
 from skerry.products.eopf.arrays import Storage
 from skerry.products.eopf.chunk_bytes import (
@@ -207,30 +205,43 @@ def _batch_alike(filling: list[Filling]) -> Iterator[list[Filling]]:
 
 
 def _compute(batch: list[Filling], memory_bytes: int, meter: _Meter) -> None:
-    """Compute and write regions, as many at a time as memory allows, with the current scheduler."""
+    """Compute and write regions, as many at a time as memory allows, with the current scheduler.
+
+    Variables of one region go together where they fit: what they share is computed once.
+    """
     first = batch[0].storage
-    tasks: list[Any] = []
+    pieces: list[tuple[da.Array, _Piece]] = []
     waiting = 0
     for region in list_regions(first.shape, first.unit):
-        for one in batch:
-            size = _size_of(region, one.variable.dtype)
-            if tasks and waiting + 3 * size > memory_bytes:
-                _flush(tasks, meter)
-                tasks, waiting = [], 0
-            block = one.variable.data[region].rechunk(-1)
-            tasks.append((one, delayed(_write_block)(block, one.array, one.storage, region)))
-            # Values, what they come from, and their numbers.
-            waiting += 3 * size
-    _flush(tasks, meter)
+        made = [(one.variable.data[region].rechunk(-1), _Piece(one, region)) for one in batch]
+        together = sum(piece.memory_bytes for _, piece in made)
+        for place, (values, piece) in enumerate(made):
+            needed = piece.memory_bytes if place else together
+            if pieces and waiting + needed > memory_bytes:
+                _flush(pieces, meter)
+                pieces, waiting = [], 0
+            pieces.append((values, piece))
+            waiting += piece.memory_bytes
+    _flush(pieces, meter)
 
 
-def _flush(tasks: list[Any], meter: _Meter) -> None:
-    sizes = compute(*(task for _, task in tasks))  # type: ignore[no-untyped-call]
-    for (one, _), size in zip(tasks, sizes, strict=True):
-        meter.add(size, one.storage.path)
+class _Piece:
+    """A region of an array; as a target of Dask it takes the region's values.
+
+    Not a dataclass, and without the variable: Dask would look into it and compute all of it.
+    """
+
+    def __init__(self, one: Filling, region: Region) -> None:
+        self.array, self.storage, self.region = one.array, one.storage, region
+        self.memory_bytes = 3 * _size_of(region, one.variable.dtype)
+        """Bytes of values, of what they come from, and of their numbers, about."""
+
+    def __setitem__(self, _: Any, values: Any) -> None:
+        self.array[self.region] = self.storage.encode(np.asarray(values))
 
 
-def _write_block(values: Any, array: Any, storage: Storage, region: Region) -> int:
-    numbers = storage.encode(np.asarray(values))
-    array[region] = numbers
-    return int(numbers.nbytes)
+def _flush(pieces: list[tuple[da.Array, _Piece]], meter: _Meter) -> None:
+    values, targets = zip(*pieces, strict=True)
+    da.store(values, targets, lock=False)
+    for one in targets:
+        meter.add(_size_of(one.region, one.storage.dtype), one.storage.path)

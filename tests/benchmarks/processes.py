@@ -1,0 +1,85 @@
+"""What a process costs: wall time of its work, and peak memory of it and its children."""
+
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+SAMPLE_S = 0.02
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of the work, and the largest sum of resident memory over the process tree."""
+
+    seconds: float
+    peak_mib: float
+
+
+def measure(command: list[str], *, cwd: Path | None = None) -> Cost:
+    """Run a command to its end; its last line says ``seconds`` and how many its work took.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails; with the end of what it printed.
+    """
+    with subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as child:
+        peak = 0
+        tree = psutil.Process(child.pid)
+        while child.poll() is None:
+            peak = max(peak, _resident(tree))
+            time.sleep(SAMPLE_S)
+        output = child.stdout.read() if child.stdout else ""
+    if child.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{output[-3000:]}")
+    return Cost(float(output.rsplit("seconds ", 1)[1]), peak / 2**20)
+
+
+def measure_in_turns(
+    commands: dict[str, list[str]], *, rounds: int, clean: dict[str, Path]
+) -> dict[str, Cost]:
+    """Run commands in turns, each `rounds` times after a first one that warms caches.
+
+    Parameters
+    ----------
+    commands
+        Name to command.
+    rounds
+        Measured rounds.
+    clean
+        Name to the folder that its command makes; removed before each run.
+
+    Returns
+    -------
+    dict
+        Name to the median of the wall times and the largest of the peaks.
+    """
+    import shutil
+
+    found: dict[str, list[Cost]] = {name: [] for name in commands}
+    for number in range(rounds + 1):
+        for name, command in commands.items():
+            shutil.rmtree(clean[name], ignore_errors=True)
+            cost = measure(command)
+            if number:
+                found[name].append(cost)
+    return {
+        name: Cost(median(one.seconds for one in costs), max(one.peak_mib for one in costs))
+        for name, costs in found.items()
+    }
+
+
+def _resident(tree: psutil.Process) -> int:
+    total = 0
+    try:
+        for one in (tree, *tree.children(recursive=True)):
+            total += one.memory_info().rss
+    except psutil.NoSuchProcess:
+        pass
+    return total
