@@ -21,11 +21,49 @@ def test_rayleigh_thickness(wavelength: float, thickness: float) -> None:
     assert atmosphere.rayleigh_thickness(wavelength, 506.625) == pytest.approx(found / 2)
 
 
-def test_a_thin_atmosphere_reflects_as_its_phase_function_says() -> None:
-    # Straight back, molecules scatter 3/2; thin layers reflect P tau / (4 mu mu).
-    thickness = atmosphere.rayleigh_thickness(1600, 1013.25)
-    found = atmosphere.path_reflectance(1600, CLEAN, OVERHEAD)
-    assert float(found) == pytest.approx(1.5 * thickness / 4, rel=0.01)
+@pytest.mark.parametrize("turn", [0.0, 60.0, 90.0, 180.0])
+def test_a_thin_atmosphere_reflects_as_its_phase_function_says(turn: float) -> None:
+    """Rayleigh's phase function, depolarised (Chandrasekhar 1960): P tau / (4 mu mu)."""
+    thickness = 1e-4
+    sun, view = np.radians(40.0), np.radians(50.0)
+    across = np.sin(sun) * np.sin(view) * np.cos(np.radians(turn))
+    cosine = -np.cos(sun) * np.cos(view) - across
+    gamma = 0.0279 / (2 - 0.0279)
+    phase = 0.75 / (1 + 2 * gamma) * ((1 + 3 * gamma) + (1 - gamma) * cosine**2)
+    found = atmosphere.molecular_reflectance(thickness, Geometry(40.0, 0.0, 50.0, turn))
+    expected = phase * thickness / (4 * np.cos(sun) * np.cos(view))
+    assert float(found) == pytest.approx(expected, rel=2e-3)
+
+
+@pytest.mark.parametrize("wavelength", [400, 443, 560, 865])
+def test_molecules_keep_the_energy(wavelength: float) -> None:
+    """What goes in comes out above or below, and over all of the sky by the exact albedo."""
+    thickness = atmosphere.rayleigh_thickness(wavelength, 1013.25)
+    nodes, weights = np.polynomial.legendre.leggauss(16)
+    cosines, weights = (nodes + 1) / 2, weights / 2
+    views, azimuths = np.degrees(np.arccos(cosines))[:, None], np.arange(0.0, 360.0, 10.0)
+    reflected = np.array([
+        2 * np.sum(weights * cosines * np.mean(atmosphere.molecular_reflectance(
+            thickness, Geometry(float(np.degrees(np.arccos(one))), 0.0, views, azimuths)
+        ), axis=1))
+        for one in cosines
+    ])  # fmt: skip
+    passed = atmosphere.total_transmittance(wavelength, CLEAN, cosines)
+    high = cosines > 0.25  # 75 degrees
+    np.testing.assert_allclose((reflected + passed)[high], 1.0, atol=0.005)
+    albedo = 2 * np.sum(weights * cosines * reflected)
+    assert albedo == pytest.approx(atmosphere.spherical_albedo(wavelength, CLEAN), rel=0.04)
+
+
+def test_higher_orders_brighten_the_blue_most() -> None:
+    """By about a third in the violet and not at all in the infrared (single scattering by hand)."""
+    rises = []
+    for wavelength in (400, 865):
+        tau = atmosphere.rayleigh_thickness(wavelength, 1013.25)
+        once = 1.5 * (1 - np.exp(-2 * tau)) / 8
+        rises.append(float(atmosphere.path_reflectance(wavelength, CLEAN, OVERHEAD)) / once)
+    assert 1.2 < rises[0] < 1.5
+    assert rises[1] == pytest.approx(1.0, abs=0.05)
 
 
 def test_light_is_not_made() -> None:
@@ -38,7 +76,7 @@ def test_light_is_not_made() -> None:
 
 
 def test_spherical_albedo_of_molecules() -> None:
-    # A third order expansion of the 6S formula gives 3 t / 4 + ... for small t.
+    # The exact formula becomes t for a small t.
     small = atmosphere.spherical_albedo(2200, CLEAN)
     assert small == pytest.approx(atmosphere.rayleigh_thickness(2200, 1013.25), rel=0.1)
 

@@ -6,12 +6,14 @@ TGRS 35, 675, equations 2 and 5)::
 
     rho_toa = t_gas (rho_path + t_sun (t_direct rho + t_diffuse env) / (1 - s env)) + clouds, glint
 
-with single scattering for the path. Everything is a function of wavelength, so that any sensor of
-this range can use it. Not modelled: polarisation, multiple scattering beyond the fluxes above,
-the sphericity of the Earth (sun or view beyond 75 degrees), absorption lines.
+with all orders of scattering by molecules in the path, and one order by aerosol. Everything is a
+function of wavelength, so that any sensor of this range can use it. Not modelled: light scattered
+by aerosol more than once, or by aerosol and molecules both (which makes hazy air some percent too
+dark in the blue), the sphericity of the Earth (sun or view beyond 75 degrees), absorption lines.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,15 @@ Field = npt.NDArray[np.float32]
 Number = npt.ArrayLike
 
 STANDARD_PRESSURE_HPA = 1013.25
+ANISOTROPY = 2 * (1 - 0.0279) / (2 + 0.0279)
+"""Of scattering by molecules with a depolarisation of 0.0279 (Young 1980, Applied Optics 19, 3427);
+1 would be Rayleigh's own phase function."""
+HIGHER_ORDERS = (
+    (0.33243832, -0.06777104), (0.16285370, 0.001577425), (-0.30924818, -0.01240906),
+    (-0.10324388, 0.03241678), (0.11493334, -0.03503695),
+)  # fmt: skip
+"""Light scattered by molecules more than once, of the mean over azimuth: numbers of the paper that
+`molecular_reflectance` names; a test finds that they keep the energy."""
 ASYMMETRY = 0.72
 """Henyey-Greenstein asymmetry of the aerosol: a maritime one at medium humidity."""
 SINGLE_SCATTERING_ALBEDO = 0.97
@@ -111,21 +122,65 @@ def aerosol_thickness(wavelength_nm: float, air: Air) -> float:
 
 
 def path_reflectance(wavelength_nm: float, air: Air, geometry: Geometry) -> Field:
-    """Return the reflectance of air and aerosol above a black surface, by single scattering.
+    """Return the reflectance of air and aerosol above a black surface.
 
-    ``P tau_s (1 - exp(-tau m)) / (4 tau m mu_s mu_v)`` with ``m = 1 / mu_s + 1 / mu_v``
-    (Liou 2002, An Introduction to Atmospheric Radiation, equation 7.2.13, for two scatterers).
+    Molecules by all orders of scattering, on top of them aerosol by single scattering:
+    ``P tau_s (1 - exp(-tau m)) / (4 tau m mu_s mu_v)`` with ``m = 1 / mu_s + 1 / mu_v`` and the
+    thickness tau of both (Liou 2002, An Introduction to Atmospheric Radiation, chapter 6).
     """
     molecules = rayleigh_thickness(wavelength_nm, air.pressure_hpa)
     aerosol = aerosol_thickness(wavelength_nm, air)
-    turn = geometry.scattering_cosine
-    phased = 0.75 * (1 + turn**2) * molecules
-    phased += SINGLE_SCATTERING_ALBEDO * aerosol * _henyey_greenstein(turn)
     sun, view = geometry.sun_cosine, geometry.view_cosine
     masses = 1 / sun + 1 / view
     total = molecules + aerosol
     escaped = (1 - np.exp(-total * masses)) / (total * masses)
-    return np.asarray(phased * escaped / (4 * sun * view), np.float32)
+    hazy = SINGLE_SCATTERING_ALBEDO * aerosol * _henyey_greenstein(geometry.scattering_cosine)
+    hazy *= escaped / (4 * sun * view)
+    return np.asarray(molecular_reflectance(molecules, geometry) + hazy, np.float32)
+
+
+def molecular_reflectance(thickness: float, geometry: Geometry) -> Field:
+    """Return the reflectance of molecules alone, all orders of scattering, polarisation included.
+
+    E. F. Vermote, D. Tanre (1992): Analytical expressions for radiative properties of planar
+    Rayleigh scattering media, including polarization contributions. Journal of Quantitative
+    Spectroscopy and Radiative Transfer 47(4), 305-314: single scattering in a series of cosines
+    of the azimuth, each term with a correction for the higher orders.
+
+    Parameters
+    ----------
+    thickness
+        Optical thickness, greater than 0, up to about 0.7.
+    geometry
+        Directions.
+    """
+    sun, view = (np.asarray(one, np.float64) for one in (geometry.sun_cosine, geometry.view_cosine))
+    sine_sun, sine_view = np.sqrt(1 - sun**2), np.sqrt(1 - view**2)
+    # Terms of the phase function's series of cosines of the azimuth's multiples.
+    terms = (
+        1 + ANISOTROPY * (3 * sun**2 - 1) * (3 * view**2 - 1) / 8,
+        0.75 * ANISOTROPY * sun * view * sine_sun * sine_view,
+        0.1875 * ANISOTROPY * (sine_sun * sine_view) ** 2,
+    )
+    once = (1 - np.exp(-thickness * (1 / sun + 1 / view))) / (4 * (sun + view))
+    again = (1 - np.exp(-thickness / sun)) * (1 - np.exp(-thickness / view))
+    log = np.log(thickness)
+    ones = np.ones_like(sun * view)
+    shapes = (ones, sun + view, sun * view, sun**2 + view**2, (sun * view) ** 2)
+    mean = np.zeros_like(ones)
+    for (constant, slope), shape in zip(HIGHER_ORDERS, shapes, strict=True):
+        mean += (constant + slope * log) * shape
+    corrections: tuple[Any, ...] = (
+        mean,
+        0.19666292 - 0.05439061 * log,
+        0.14545937 - 0.02910845 * log,
+    )
+    azimuth = geometry.relative_azimuth
+    weights: tuple[Any, ...] = (1.0, 2 * np.cos(azimuth), 2 * np.cos(2 * azimuth))
+    found = np.zeros(np.broadcast_shapes(ones.shape, azimuth.shape))
+    for term, more, weight in zip(terms, corrections, weights, strict=True):
+        found += weight * term * (once + again * more)
+    return np.asarray(found, np.float32)
 
 
 def _henyey_greenstein(turn: Field) -> Field:
@@ -144,13 +199,17 @@ def direct_transmittance(wavelength_nm: float, air: Air, cosine: Field) -> Field
 def total_transmittance(wavelength_nm: float, air: Air, cosine: Field) -> Field:
     """Return direct and diffuse transmittance: what is scattered forward arrives too.
 
-    ``exp(-(tau_r / 2 + (1 - w F) tau_a) / mu)`` (Gordon et al. 1983, Applied Optics 22, 20,
-    equation 8), with the forward fraction ``F = (1 + g) / 2``.
+    Molecules ``((2/3 + mu) + (2/3 - mu) exp(-tau / mu)) / (4/3 + tau)`` (Vermote and Tanre 1992,
+    as for `molecular_reflectance`), so that no light is lost between both; aerosol
+    ``exp(-(1 - w F) tau / mu)`` (Gordon et al. 1983, Applied Optics 22, 20), with the forward
+    fraction ``F = (1 + g) / 2``.
     """
     molecules = rayleigh_thickness(wavelength_nm, air.pressure_hpa)
     aerosol = aerosol_thickness(wavelength_nm, air)
     lost = 1 - SINGLE_SCATTERING_ALBEDO * (1 + ASYMMETRY) / 2
-    return np.asarray(np.exp(-(molecules / 2 + lost * aerosol) / cosine), np.float32)
+    passed = (2 / 3 + cosine) + (2 / 3 - cosine) * np.exp(-molecules / cosine)
+    passed *= np.exp(-lost * aerosol / cosine) / (4 / 3 + molecules)
+    return np.asarray(passed, np.float32)
 
 
 def spherical_albedo(wavelength_nm: float, air: Air) -> float:
