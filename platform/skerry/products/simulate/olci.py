@@ -90,8 +90,8 @@ class Image:
         radiance = reflectance * flux * self.geometry.sun_cosine / np.pi
         day = self.grid.moment.toordinal()
         noise = np.random.default_rng([self.seed, 3, day, BANDS.index(band)])
-        # Pixels of ERR are means of several measurements, which have less noise.
-        ratio = band.signal_to_noise * across_m / RESOLUTIONS["efr"].across_m
+        # Pixels of ERR are means of 16 measurements, which have a quarter of the noise of one.
+        ratio = band.signal_to_noise * across_m / RESOLUTIONS["err"].across_m
         radiance += sensor_noise(radiance, band.reference_radiance, ratio, noise)
         sources = np.arange(self.grid.size) - self.duplicated
         return np.where(self.invalid, np.nan, radiance[:, sources]).astype(np.float32)
@@ -333,7 +333,7 @@ def write_truth(path: Path, image: Image, name: str) -> None:
         },
         attrs={
             "Conventions": "CF-1.11", "title": f"SIMULATED truth of {name}",
-            "comment": "What the simulated scene held; no measurement.",
+            "comment": "What the simulated scene held; no measurement.", "simulated": "true",
         },
     )  # fmt: skip
     packed = {"zlib": True, "complevel": 1}

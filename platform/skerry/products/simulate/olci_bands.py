@@ -27,7 +27,8 @@ class Band:
     solar_flux
         At the mean distance of the sun, mW m-2 nm-1.
     reference_radiance, signal_to_noise
-        mW m-2 sr-1 nm-1, and the ratio required there at full resolution.
+        mW m-2 sr-1 nm-1, and the ratio required there at reduced resolution (the mean of 16
+        measurements; a quarter of it at full resolution).
     optics
         The band's centre, and what water, land, cloud and ice do in it.
     """

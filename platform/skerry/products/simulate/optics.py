@@ -9,8 +9,9 @@ surface ``R_rs = 0.52 r / (1 - 1.7 r)`` (same, equation 1), ``rho_w = pi R_rs``.
 
 Coefficients are rounded from: pure water absorption Pope and Fry (1997, Applied Optics 36, 8710)
 to 704 nm and Kou et al. (1993, Applied Optics 32, 3531) beyond; pure water backscattering Morel
-(1974); phytoplankton Bricaud et al. (1995, JGR 100, 13321); non-algal particles Babin et al.
-(2003, JGR 108, 3211). Ice and snow after Warren (1982, Reviews of Geophysics 20, 67).
+(1974); phytoplankton Bricaud et al. (1995, JGR 100, 13321; here proportional to chlorophyll, no
+package effect, so blooms absorb too much in the blue); non-algal particles Babin et al. (2003,
+JGR 108, 3211). Ice and snow after Warren (1982, Reviews of Geophysics 20, 67).
 """
 
 from dataclasses import dataclass
@@ -65,14 +66,15 @@ BAND_OPTICS = {
 }
 
 GELBSTOFF_SLOPE = 0.018
-NON_ALGAL_443 = 0.031
-"""a_d at 443 nm in m2 g-1."""
+NON_ALGAL_443 = 0.041
+"""a_d at 443 nm in m2 g-1: the mean of Babin et al.'s coasts (the Baltic has more)."""
 NON_ALGAL_SLOPE = 0.0123
 PARTICLE_BACKSCATTERING_560 = 0.0110
-"""b_bp at 560 nm in m2 g-1."""
+"""b_bp at 560 nm in m2 g-1: scattering of 0.5 m2 g-1 (Babin et al. 2003, Limnology and Oceanography
+48, 843), of which about 2 % goes back."""
 PARTICLE_EXPONENT = 0.7
 PHYTOPLANKTON_BACKSCATTERING = 0.0006
-"""b_bph in m2 mg-1, the same at all wavelengths."""
+"""b_bph in m2 mg-1, the same at all wavelengths; a typical value."""
 WATER_BACKSCATTERING_500 = 0.00144
 """b_bw at 500 nm in m-1."""
 WATER_EXPONENT = 4.32

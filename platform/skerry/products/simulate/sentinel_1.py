@@ -289,7 +289,9 @@ def _write_truth(path: Path, picture: Picture) -> None:
     truth = xr.Dataset(
         attrs={
             "Conventions": "CF-1.11",
-            "title": "SIMULATED truth behind a simulated Sentinel-1 IW GRD product",
+            "title": f"SIMULATED truth of {path.name.removesuffix('.truth.nc')}",
+            "comment": "Simulated, not measured.",
+            "simulated": "true",
             "wind_angle_degrees": float(np.degrees(picture.wind_angle)),
         }
     )

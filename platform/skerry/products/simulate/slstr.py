@@ -261,8 +261,12 @@ def _write_truth(path: Path, overflight: Pass) -> None:
         },
         attrs={
             "Conventions": "CF-1.11",
-            "title": "SIMULATED truth of a simulated Sentinel-3 SLSTR product",
+            "title": f"SIMULATED truth of {path.name.removesuffix('.truth.nc')}",
+            "comment": "Simulated, not measured.",
+            "simulated": "true",
             "time_coverage_start": format_time(overflight.swath.moment),
         },
     )
-    truth.to_netcdf(path, engine="h5netcdf")
+    partial = path.with_name(f".{path.name}.partial")
+    truth.to_netcdf(partial, engine="h5netcdf")
+    partial.replace(path)
