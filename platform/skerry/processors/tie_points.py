@@ -30,15 +30,17 @@ def interpolate_tie_points(
     Returns
     -------
     xarray.DataArray
-        float32 on the pixels' grid, NaN outside of the tie points and beside a gap in them. Not
-        for azimuths, which jump at 360 degrees.
+        float32 on the pixels' grid, NaN outside of the tie points and beside a gap in them.
+        Azimuths (`is_azimuth`) are interpolated over their jump at 180 or 360 degrees, as
+        directions, and lie in the half-open range that the tie points have.
     """
+    kernel = _interpolate_azimuths if is_azimuth(values) else _interpolate
     # Tie points have dimensions of their own, even where the product calls them rows and columns.
     dims = ["tie_row", "tie_column"]
     table = xr.DataArray(values.data, dims=dims, name=values.name)
     whole = table.chunk(dict.fromkeys(dims, -1)) if table.chunks is not None else table
     result: xr.DataArray = xr.apply_ufunc(
-        _interpolate,
+        kernel,
         whole,
         rows,
         columns,
@@ -51,6 +53,13 @@ def interpolate_tie_points(
     result.name = values.name
     result.attrs = {key: values.attrs[key] for key in ("long_name", "units") if key in values.attrs}
     return result
+
+
+def is_azimuth(variable: xr.DataArray) -> bool:
+    """Tell whether a variable is an azimuth: by its standard name, else by its name."""
+    standard = str(variable.attrs.get("standard_name", ""))
+    name = str(variable.name).lower()
+    return standard.endswith("azimuth_angle") or "azimuth" in name or name in {"saa", "oaa"}
 
 
 def locate_evenly(
@@ -155,6 +164,16 @@ def _interpolate(
     lower = table[below, before] * (1 - column_weight) + table[below, after] * column_weight
     mixed = upper * (1 - row_weight) + lower * row_weight
     return np.where(in_rows & in_columns, mixed, np.float32(np.nan))
+
+
+def _interpolate_azimuths(
+    degrees: npt.NDArray[Any], rows: npt.NDArray[Any], columns: npt.NDArray[Any]
+) -> npt.NDArray[np.float32]:
+    angles = np.radians(degrees.astype(np.float64))
+    east, north = (_interpolate(one, rows, columns) for one in (np.sin(angles), np.cos(angles)))
+    found = np.degrees(np.arctan2(east, north))  # -180 to 180
+    signed = bool((np.nan_to_num(degrees) < 0).any())
+    return found if signed else np.where(found < 0, found + np.float32(360), found)
 
 
 def _split(

@@ -38,7 +38,7 @@ def make_conditions(grid: Grid, seed: int, attrs: dict[str, str]) -> dict[str, x
     # The files of tie points say how far they are apart.
     attrs_of_ties: dict[str, Any] = {
         **attrs,
-        "ac_subsampling_factor": grid.resolution.tie_columns,
+        "ac_subsampling_factor": grid.tie_step,
         "al_subsampling_factor": 1,
     }
     scene = Scene.over(seed, grid.moment.date(), longitude, latitude).sample(longitude, latitude)

@@ -39,7 +39,7 @@ class Resolution:
     columns
         Columns of the full swath.
     tie_columns
-        Columns from one tie point to the next; along the track each row has some.
+        Columns from one tie point to the next in real products; along the track each row has some.
     row_us
         Time from row to row.
     """
@@ -71,11 +71,18 @@ class Grid:
         return np.arange(self.size, dtype=np.float64)
 
     @property
+    def tie_step(self) -> int:
+        """Columns from one tie point to the next.
+
+        As in real products the first and the last column have one: of an odd size they are closer.
+        """
+        last = self.size - 1
+        return max(one for one in range(1, self.resolution.tie_columns + 1) if last % one == 0)
+
+    @property
     def tie_columns(self) -> Field:
-        """Columns of the tie points; the last is at or beyond the last column."""
-        step = self.resolution.tie_columns
-        count = -(-(self.size - 1) // step) + 1
-        return np.asarray(np.arange(count) * float(step))
+        """Columns of the tie points, first and last column included."""
+        return np.asarray(np.arange(0.0, self.size, self.tie_step))
 
     @property
     def times(self) -> npt.NDArray[np.datetime64]:
