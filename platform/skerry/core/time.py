@@ -45,6 +45,18 @@ def parse_time(text: str) -> datetime:
     )
 
 
+def find_middle(start: str, end: str) -> str:
+    """Return the instant in the middle of two, all in RFC 3339.
+
+    Raises
+    ------
+    InvalidInputError
+        If one of them is no RFC 3339 time with a time zone.
+    """
+    first, last = parse_time(start), parse_time(end)
+    return format_time(first + (last - first) / 2)
+
+
 def parse_day(text: str) -> date:
     """Read a calendar day written YYYY-MM-DD."""
     try:

@@ -69,6 +69,19 @@ def test_a_box_over_the_antimeridian_is_right(tmp_path: Path) -> None:
     assert tree.attrs["stac_discovery"]["bbox"] == [179.0, 0.0, -179.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    # The first as the real Sentinel-1 item among the EOPF samples has it.
+    [("2024-11-24T18:03:19.762879Z", "2024-11-24T18:03:07.263668Z"),
+     ("null", "2024-11-24T18:02:54.764458Z")],
+)  # fmt: skip
+def test_a_missing_time_becomes_the_middle(tmp_path: Path, end: str, expected: str) -> None:
+    item = change(datetime=None, start_datetime="2024-11-24T18:02:54.764458Z", end_datetime=end)
+    tree, healed = open_wounded(tmp_path, item)
+    assert healed == ["datetime"]
+    assert tree.attrs["stac_discovery"]["properties"]["datetime"] == expected
+
+
 @pytest.mark.parametrize("absent", [None, "null", ""])
 def test_a_missing_time_comes_from_the_start(tmp_path: Path, absent: str | None) -> None:
     item = change(datetime=absent, start_datetime="2026-02-02T00:00:00Z")

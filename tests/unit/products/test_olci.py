@@ -85,7 +85,7 @@ def test_the_tree_has_every_variable_with_its_dimensions_and_types(tree: xr.Data
     }
     assert found == expected
     assert tree["measurements"].sizes == {"rows": SIZE, "columns": SIZE}
-    assert tree["conditions/geometry"].sizes == {"tp_rows": SIZE, "tp_columns": 3}
+    assert tree["conditions/geometry"].sizes == {"tp_rows": SIZE, "tp_columns": 4}
 
 
 def test_values_are_the_numbers_of_the_files_unpacked(efr: Path, tree: xr.DataTree) -> None:
@@ -99,7 +99,7 @@ def test_values_are_the_numbers_of_the_files_unpacked(efr: Path, tree: xr.DataTr
     latitude = _raw(efr, "geo_coordinates.nc", "latitude") * 1e-6
     np.testing.assert_array_equal(tree["measurements/latitude"], latitude)
     profile = _raw(efr, "tie_meteo.nc", "atmospheric_temperature_profile")
-    assert profile.shape == (SIZE, 3, 25)
+    assert profile.shape == (SIZE, 4, 25)
     np.testing.assert_array_equal(
         tree["conditions/meteorology/atmospheric_temperature_profile"], np.moveaxis(profile, 2, 0)
     )
@@ -170,6 +170,12 @@ def test_attributes_come_from_the_manifest(tree: xr.DataTree) -> None:
     assert properties["product:timeliness"] == "PT3H"
     assert properties["proj:shape"] == [SIZE, SIZE]
     assert properties["start_datetime"] == "2026-05-01T09:20:30Z"
+    start, middle, end = (
+        np.datetime64(str(properties[one]).removesuffix("Z"), "us")
+        for one in ("start_datetime", "datetime", "end_datetime")
+    )
+    assert abs((middle - start) - (end - middle)) <= np.timedelta64(1, "us")
+    assert middle > start
     assert [band["name"] for band in properties["bands"]] == [band.name for band in BANDS]
     assert properties["bands"][3]["eo:center_wavelength"] == pytest.approx(0.49)
     west, south, east, north = item["bbox"]
@@ -178,7 +184,7 @@ def test_attributes_come_from_the_manifest(tree: xr.DataTree) -> None:
     other = tree.attrs["other_metadata"]
     assert other["simulated"] is True
     assert other["missing"] == []
-    assert other["data_information"]["sampling"]["columns_per_tiepoint"] == 64
+    assert other["data_information"]["sampling"]["columns_per_tiepoint"] == 23  # 3 x 23 + 1 columns
     assert other["ephemeris"]["stop"]["velocity"]["z"] == 7366.0
     assert tree.attrs["title"].startswith("SIMULATED")
 
@@ -323,5 +329,6 @@ def test_the_sky_over_dark_water_is_as_bright_as_published(image: Image) -> None
     clear = scene.water & ~scene.cloud & ~scene.cirrus & ~scene.shadow
     for band in BANDS[:12]:
         radiance = image.measure(band)[clear & ~image.invalid]
-        assert 0.4 < np.median(radiance) / band.reference_radiance < 1.2
+        ratio = np.median(radiance) / band.reference_radiance
+        assert (0.7 if band.centre_nm < 600 else 0.45) < ratio < 1.2, band.name
     assert rayleigh_thickness(550, 1013.25) == pytest.approx(0.0973, rel=0.02)

@@ -7,6 +7,9 @@ from typing import Any, Final
 
 import xarray as xr
 
+from skerry.core.errors import InvalidInputError
+from skerry.core.time import find_middle
+
 WOUNDS: Final = {
     "bbox": "the bounding box is not west, south, east, north",
     "datetime": "the item has no datetime, only start and end",
@@ -59,8 +62,8 @@ def heal_item(item: dict[str, Any], wounds: Wounds) -> dict[str, Any]:
     start = properties.get("start_datetime") or properties.get("end_datetime")
     absent = properties.get("datetime") in (None, "", "null")
     if "properties" in item and absent and start is not None:
-        properties["datetime"] = start
-        wounds.add("datetime", f"it became {start}")
+        properties["datetime"] = _choose_moment(start, properties.get("end_datetime"))
+        wounds.add("datetime", f"it became {properties['datetime']}")
     code = properties.get("proj:epsg")
     if code is not None and "proj:code" not in properties:
         del properties["proj:epsg"]
@@ -69,6 +72,16 @@ def heal_item(item: dict[str, Any], wounds: Wounds) -> dict[str, Any]:
     if "properties" in item:
         healed["properties"] = properties
     return healed
+
+
+def _choose_moment(start: Any, end: Any) -> Any:
+    """Return the middle, as real Sentinel-1 items have it; the start where an end is no time."""
+    if end in (None, start):
+        return start
+    try:
+        return find_middle(str(start), str(end))
+    except InvalidInputError:
+        return start
 
 
 def is_reversed(box: list[float], geometry: Any) -> bool:

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from skerry.core.errors import InvalidInputError
-from skerry.core.time import format_time, parse_time
+from skerry.core.time import find_middle, format_time, parse_time
 from skerry.products.safe.documents import Document, DocumentBuilder
 from skerry.products.safe.mapping import Entry
 
 if TYPE_CHECKING:
     from skerry.products.safe.engine import SafeProduct
 
+PROPERTIES = "stac_discovery/properties"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RING_POINTS = 4
 """A closed ring has at least so many points."""
@@ -22,16 +23,23 @@ RING_POINTS = 4
 def read_attributes(product: "SafeProduct") -> dict[str, Any]:
     """Return what `Mapping.attributes` names, nested as their paths say.
 
+    An item with a start and an end but no datetime gets the middle of both, as real Sentinel-1
+    items and CPM have it.
+
     Raises
     ------
     InvalidInputError
         If a document lacks an entry that is required, or has one in a form that is none.
     """
-    return nest(
-        (path, value)
+    found = {
+        path: value
         for path, entry in product.mapping.attributes.items()
         if (value := read_entry(product, entry)) is not None
-    )
+    }
+    start, end = (found.get(f"{PROPERTIES}/{one}_datetime") for one in ("start", "end"))
+    if start and end:
+        found.setdefault(f"{PROPERTIES}/datetime", find_middle(start, end))
+    return nest(iter(found.items()))
 
 
 def read_entry(product: "SafeProduct", entry: Entry, source: str = "") -> Any:

@@ -80,7 +80,7 @@ def make_attributes(grid: Grid, name: str, tree: xr.DataTree) -> dict[str, Any]:
                     "along_track_distance": grid.resolution.along_m,
                     "across_track_distance": grid.resolution.across_m,
                     "rows_per_tiepoint": 1,
-                    "columns_per_tiepoint": grid.resolution.tie_columns,
+                    "columns_per_tiepoint": grid.tie_step,
                 },
             },
             "meteo": {"type": "SIMULATED", "missing_time": 0},
@@ -101,7 +101,6 @@ def make_attributes(grid: Grid, name: str, tree: xr.DataTree) -> dict[str, Any]:
 def _properties(grid: Grid, tree: xr.DataTree) -> dict[str, Any]:
     return {
         "start_datetime": format_time(grid.moment),
-        "datetime": format_time(grid.moment),
         "end_datetime": format_time(grid.end),
         "created": f"{grid.end + timedelta(hours=2):%Y%m%dT%H%M%S}",
         "platform": "sentinel-3a",

@@ -114,7 +114,6 @@ def describe(names: SlstrNames, swath: Swath) -> dict[str, Any]:
     ]
     properties = {
         "start_datetime": format_time(names.start),
-        "datetime": format_time(names.start),
         "end_datetime": format_time(names.stop),
         "created": format_time(names.created),
     }
