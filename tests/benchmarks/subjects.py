@@ -46,8 +46,9 @@ def indices(out: Path, place: Path) -> None:
 
 def indices_floor(out: Path, place: Path) -> None:
     """Read the same bands and write as many numbers, with no arithmetic."""
-    red, _, edge, classes = _read_bands(place)
-    _write(out, {"turbidity": red, "ndci": edge, "water": classes == classes[0, 0]})
+    red, nir, edge, classes = _read_bands(place)
+    both = red.copy(data=red.data.map_blocks(lambda one, _: one, nir.data, dtype=red.dtype))
+    _write(out, {"turbidity": both, "ndci": edge, "water": classes})
 
 
 def composite(out: Path, *places: Path) -> None:
