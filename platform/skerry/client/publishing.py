@@ -105,7 +105,7 @@ class Draft:
 
     def _draw(self, written: xr.Dataset, path: Path) -> None:
         from skerry.products import write_quicklook
-        from skerry.products.quicklook import caption_file
+        from skerry.products.pictures.quicklook import caption_file
 
         if hasattr(self.quicklook, "savefig"):
             metadata = {"Title": self.facts["title"]}

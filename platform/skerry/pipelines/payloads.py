@@ -50,7 +50,7 @@ class InputProduct(Record):
     path
         A path, relative to the payload's folder, or an address.
     groups, variables, resolution, aoi, aoi_crs, time, valid_range, flags, flag_group
-        As `skerry.products.filtering.filter_product` takes them.
+        As `skerry.products.selecting.filtering.filter_product` takes them.
     """
 
     path: Annotated[str, Field(min_length=1)]

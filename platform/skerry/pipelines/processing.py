@@ -110,7 +110,7 @@ def run_processor(
     auxiliary
         The processor's auxiliary inputs to folders.
     filters
-        Keywords of `skerry.products.filtering.filter_product`: the part that is processed.
+        Keywords of `skerry.products.filter_product`: the part that is processed.
     progress, timeline
         Told of the work.
     run_id
@@ -184,7 +184,7 @@ def open_source(place: str, filters: Mapping[str, Any] | None = None) -> Made:
     if missing:
         log.warning("%s lacks %d parts: %s", tree.name, len(missing), ", ".join(missing)[:300])
     if filters:
-        from skerry.products.filtering import filter_product
+        from skerry.products.selecting.filtering import filter_product
 
         tree = filter_product(tree, **filters)
     return Made(tree, (place,))

@@ -6,35 +6,51 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skerry.products.cog import write_cog
     from skerry.products.cog_sets import write_cog_set
-    from skerry.products.drawable import find_drawable
-    from skerry.products.footprints import footprint
-    from skerry.products.geozarr import write_geozarr
+    from skerry.products.eopf.metadata import open_metadata
+    from skerry.products.eopf.writing import write_eopf_zarr
+    from skerry.products.geozarr.writing import write_geozarr
     from skerry.products.netcdf import write_netcdf
     from skerry.products.opening import open_product
-    from skerry.products.quicklook import write_quicklook
+    from skerry.products.pictures.drawable import find_drawable
+    from skerry.products.pictures.footprints import footprint
+    from skerry.products.pictures.quicklook import write_quicklook
+    from skerry.products.regridding import regrid_product, regrid_raster, regrid_swath
+    from skerry.products.selecting.filtering import filter_product
     from skerry.products.validation import validate_product
     from skerry.products.writing import write_product
 
 _HOMES = {
-    "find_drawable": "drawable",
-    "footprint": "footprints",
+    "filter_product": "selecting.filtering",
+    "find_drawable": "pictures.drawable",
+    "footprint": "pictures.footprints",
+    "open_metadata": "eopf.metadata",
     "open_product": "opening",
+    "regrid_product": "regridding",
+    "regrid_raster": "regridding",
+    "regrid_swath": "regridding",
     "validate_product": "validation",
     "write_cog": "cog",
-    "write_geozarr": "geozarr",
     "write_cog_set": "cog_sets",
+    "write_eopf_zarr": "eopf.writing",
+    "write_geozarr": "geozarr.writing",
     "write_netcdf": "netcdf",
     "write_product": "writing",
-    "write_quicklook": "quicklook",
+    "write_quicklook": "pictures.quicklook",
 }
 
 __all__ = [
+    "filter_product",
     "find_drawable",
     "footprint",
+    "open_metadata",
     "open_product",
+    "regrid_product",
+    "regrid_raster",
+    "regrid_swath",
     "validate_product",
     "write_cog",
     "write_cog_set",
+    "write_eopf_zarr",
     "write_geozarr",
     "write_netcdf",
     "write_product",

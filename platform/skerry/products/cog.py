@@ -10,9 +10,9 @@ import xarray as xr
 from skerry.core.errors import InvalidInputError
 from skerry.products.cf import encode
 from skerry.products.codecs import Codec
+from skerry.products.geozarr.pyramid import Rule, rule_for
 from skerry.products.grids import grid_of, north_up
 from skerry.products.packing import packing_of
-from skerry.products.pyramid import Rule, rule_for
 from skerry.products.strips import iterate_blocks
 
 BLOCK = 512

@@ -25,11 +25,11 @@ from skerry.products.cf import decode, encode
 from skerry.products.codecs import Codec, codec_of, parse_codec
 from skerry.products.cog import BLOCK, write_cog
 from skerry.products.folders import writing_folder
+from skerry.products.geozarr.attributes import plain
 from skerry.products.grids import grid_of
 from skerry.products.raster_files import RasterFile
 from skerry.products.strips import Counter, Progress
 from skerry.products.swaths import refuse_swaths
-from skerry.products.zarr_attributes import plain
 from skerry.storage.objects import check_key
 from skerry.storage.remote import RemotePath
 

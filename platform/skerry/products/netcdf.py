@@ -16,8 +16,8 @@ import xarray as xr
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products.cf import IN_NUMBERS, LISTS, decode, encode, index_coordinates
 from skerry.products.codecs import Codec, codec_of
+from skerry.products.geozarr.attributes import plain
 from skerry.products.strips import Counter, Progress, iterate_blocks
-from skerry.products.zarr_attributes import plain
 from skerry.storage.remote import RemotePath, RemoteReader
 
 CONVENTIONS = "CF-1.11"

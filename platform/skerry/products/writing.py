@@ -91,7 +91,7 @@ def write_product(
         _write_eopf(tree, target, wishes, zarr_format=version, profile=chosen, progress=progress)
         return []
     if form == "geozarr":
-        from skerry.products.geozarr import write_geozarr
+        from skerry.products.geozarr.writing import write_geozarr
 
         write_geozarr(tree, target, chunk=chunk, shard=shard, codec=wishes.codec, progress=progress)
         return []

@@ -9,11 +9,11 @@ import zarr
 from zarr.errors import GroupNotFoundError
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.conventions import without_conventions
 from skerry.products.eopf.healing import Wounds, heal_grid
 from skerry.products.eopf.json_values import TYPES, from_json
 from skerry.products.eopf.profiles import product_type_of, read_root, rename_dims
 from skerry.products.eopf.variables import list_coordinates, read_variable
+from skerry.products.geozarr.conventions import without_conventions
 from skerry.products.zarr_stores import open_store
 from skerry.storage.remote import RemotePath
 

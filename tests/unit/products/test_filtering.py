@@ -11,8 +11,8 @@ from odc.geo.xr import assign_crs
 from shapely.geometry import Point
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.areas import project_area
-from skerry.products.filtering import filter_product
+from skerry.products.selecting.areas import project_area
+from skerry.products.selecting.filtering import filter_product
 
 LEFT, TOP, SIDE = 399960.0, 6000000.0, 2400.0
 CRS = "EPSG:32633"

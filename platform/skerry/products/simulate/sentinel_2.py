@@ -12,7 +12,7 @@ from PIL import Image
 
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.time import parse_day
-from skerry.products.quicklook import write_caption
+from skerry.products.pictures.quicklook import write_caption
 from skerry.products.safe.engine import SafeFolder, write_safe
 from skerry.products.safe.jp2 import write_jp2
 from skerry.products.safe.mapping import load_mapping

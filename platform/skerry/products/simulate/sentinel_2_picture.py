@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pyproj import Transformer
 
-from skerry.products.quicklook import BRIGHTEST, GAMMA
+from skerry.products.pictures.quicklook import BRIGHTEST, GAMMA
 from skerry.products.simulate.atmosphere import Field, Geometry, blur_surroundings
 from skerry.products.simulate.scene import SIDE_KM, Mask, Scene, SceneFields
 from skerry.products.simulate.sentinel_2_bands import BANDS, L2A_BANDS, Band, native_bands

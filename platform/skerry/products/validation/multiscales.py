@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from skerry.products.conventions import MULTISCALES
+from skerry.products.geozarr.conventions import MULTISCALES
 from skerry.products.validation.registry import check
 from skerry.products.validation.subject import ArrayFacts, Subject
 

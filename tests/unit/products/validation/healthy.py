@@ -132,7 +132,7 @@ def describe_eopf() -> Described:
 
 def describe_geozarr() -> Described:
     """A group with two levels, as the multiscales convention has it."""
-    from skerry.products.conventions import MULTISCALES
+    from skerry.products.geozarr.conventions import MULTISCALES
 
     product = Described()
     for number, step in enumerate((10.0, 20.0)):

@@ -1,0 +1,128 @@
+"""Coordinates, small variables and attributes, as Zarr 3 arrays and JSON."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from odc.geo.geobox import GeoBox
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.cf import encode
+from skerry.products.codecs import Codec, codec_of
+
+USUAL = Codec("blosc-zstd", 3, "bit")
+OWN = ("x", "y", "spatial_ref")
+"""Coordinates that every level has of its own."""
+
+
+def encode_for_zarr(data: xr.Dataset) -> dict[str, xr.Variable]:
+    """Return variables as they stand in Zarr, with CF's ``coordinates`` and ``grid_mapping``.
+
+    Booleans stay what they are: Zarr has them.
+    """
+    encoded = {
+        str(name): one.copy(deep=False) if one.dtype == bool else encode(str(name), one)
+        for name, one in data.variables.items()
+    }
+    for name, one in encoded.items():
+        own = one.encoding.get("grid_mapping")
+        if own in data.coords and name in data.data_vars:
+            one.attrs["grid_mapping"] = own
+    listed = [str(name) for name in data.coords if name not in OWN]
+    variables, _ = xr.conventions.encode_dataset_coordinates(
+        xr.Dataset(encoded).set_coords(listed).drop_vars(OWN, errors="ignore")
+    )
+    return encoded | {str(name): one for name, one in variables.items()}
+
+
+def choose_compressors(numbers: xr.Variable, codec: Codec | None) -> list[Any]:
+    """Return the compressors of an array: `codec`, else its own, else the usual."""
+    own = codec or codec_of(numbers.encoding)
+    if codec is not None or own is not None:
+        try:
+            return (codec or own or USUAL).to_zarr3()
+        except InvalidInputError:
+            if codec is not None:
+                raise
+    return USUAL.to_zarr3()
+
+
+def fill_of(numbers: xr.Variable) -> Any:
+    """Return what chunks that were never written hold."""
+    fill = numbers.attrs.get("_FillValue")
+    if fill is not None:
+        return np.asarray(fill).item()
+    return {"f": float("nan"), "b": False, "O": "", "T": "", "U": ""}.get(numbers.dtype.kind, 0)
+
+
+def attributes_of(numbers: xr.Variable) -> dict[str, Any]:
+    """Return a variable's attributes as JSON values."""
+    return plain(dict(numbers.attrs))
+
+
+def write_coordinates(
+    place: zarr.Group,
+    data: xr.Dataset,
+    level: GeoBox,
+    encoded: dict[str, xr.Variable],
+    *,
+    finest: bool,
+) -> None:
+    """Write pixel centres, the grid mapping, and what other coordinates fit the level."""
+    transform = level.affine
+    rows, columns = (np.arange(int(one)) + 0.5 for one in level.shape)
+    axes = {"y": transform.f + transform.e * rows, "x": transform.c + transform.a * columns}
+    for axis, centres in axes.items():
+        values = xr.Variable((axis,), centres.astype(np.float64), data[axis].attrs)
+        write_other(place, axis, values)
+    crs = level.crs
+    if crs is not None:
+        geotransform = " ".join(f"{one:.17g}" for one in transform.to_gdal())
+        reference = {**plain(crs.proj.to_cf()), "GeoTransform": geotransform}
+        reference["spatial_ref"] = reference.get("crs_wkt", "")
+        number = np.array(crs.epsg or 0, np.int32)
+        write_other(place, "spatial_ref", xr.Variable((), number, reference))
+    place.attrs["coordinates"] = "spatial_ref"
+    for name in data.coords:
+        coordinate = encoded[str(name)]
+        fits = finest or not {"x", "y"} & set(coordinate.dims)
+        if name not in OWN and fits:
+            write_other(place, str(name), coordinate)
+
+
+def write_other(place: Any, name: str, numbers: xr.Variable) -> None:
+    """Write a small variable whole, text too."""
+    values = np.asarray(numbers.load().values)
+    text = values.dtype.kind in "UOT"
+    own = numbers.encoding.get("chunks") or ()
+    chunks = tuple(int(one) for one in own) if len(own) == values.ndim else values.shape
+    array = place.create_array(
+        name,
+        shape=values.shape,
+        dtype=str if text else values.dtype,
+        chunks=tuple(max(1, one) for one in chunks),
+        compressors="auto" if text else choose_compressors(numbers, None),
+        fill_value=fill_of(numbers),
+        dimension_names=[str(one) for one in numbers.dims],
+        attributes=attributes_of(numbers),
+    )
+    if values.size:
+        array[...] = values.astype(str) if text else values
+
+
+def plain(attrs: dict[Any, Any]) -> dict[str, Any]:
+    """Return attributes as JSON values."""
+    return {str(key): _plain_value(value) for key, value in attrs.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [_plain_value(one) for one in value.tolist()]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return plain(value)
+    if isinstance(value, list | tuple):
+        return [_plain_value(one) for one in value]
+    return value

@@ -1,0 +1,96 @@
+"""Attributes of the Zarr conventions that make a GeoZarr: multiscales, spatial and proj.
+
+Sources: zarr-conventions/multiscales v1, zarr-conventions/spatial v0.1 and
+zarr-conventions/geo-proj v1. Bounds are at pixel edges (registration ``pixel``).
+"""
+
+from typing import Any, Final
+
+from odc.geo.geobox import GeoBox
+
+MULTISCALES: Final = {
+    "uuid": "d35379db-88df-4056-af3a-620245f8e347",
+    "name": "multiscales",
+    "schema_url": "https://raw.githubusercontent.com/zarr-conventions/multiscales/refs/tags/v1/schema.json",
+    "spec_url": "https://github.com/zarr-conventions/multiscales/blob/v1/README.md",
+    "description": "Multiscale layout of zarr datasets",
+}
+SPATIAL: Final = {
+    "uuid": "689b58e2-cf7b-45e0-9fff-9cfc0883d6b4",
+    "name": "spatial",
+    "schema_url": "https://raw.githubusercontent.com/zarr-conventions/spatial/refs/tags/v0.1/schema.json",
+    "spec_url": "https://github.com/zarr-conventions/spatial/blob/v0.1/README.md",
+    "description": "Spatial coordinate information",
+}
+PROJ: Final = {
+    "uuid": "f17cb550-5864-4468-aeb7-f3180cfb622f",
+    "name": "proj:",
+    "schema_url": "https://raw.githubusercontent.com/zarr-experimental/geo-proj/refs/tags/v1/schema.json",
+    "spec_url": "https://github.com/zarr-experimental/geo-proj/blob/v1/README.md",
+    "description": "Coordinate reference system information for geospatial data",
+}
+GROUP_KEYS: Final = ("zarr_conventions", "multiscales")
+GROUP_PREFIXES: Final = ("spatial:", "proj:")
+
+
+def describe_multiscale(levels: list[GeoBox]) -> dict[str, Any]:
+    """Return the attributes of a multiscale group whose levels are named 0, 1, 2, ...
+
+    Parameters
+    ----------
+    levels
+        The levels' grids, finest first, each with half of the resolution of the one before.
+    """
+    layout = []
+    for number, grid in enumerate(levels):
+        entry: dict[str, Any] = {"asset": str(number)}
+        if number:
+            entry["derived_from"] = str(number - 1)
+        factor = 2.0 if number else 1.0
+        entry["transform"] = {"scale": [factor, factor], "translation": [0.0, 0.0]}
+        entry |= _describe_grid(grid)
+        layout.append(entry)
+    return {
+        "zarr_conventions": [MULTISCALES, SPATIAL, PROJ],
+        "multiscales": {"layout": layout, "resampling_method": "average"},
+        "spatial:dimensions": ["y", "x"],
+        "spatial:registration": "pixel",
+        **_describe_grid(levels[0]),
+        **_describe_crs(levels[0]),
+    }
+
+
+def describe_level(grid: GeoBox) -> dict[str, Any]:
+    """Return the attributes of one level's group."""
+    return {
+        "zarr_conventions": [SPATIAL, PROJ],
+        "spatial:dimensions": ["y", "x"],
+        "spatial:registration": "pixel",
+        **_describe_grid(grid),
+        **_describe_crs(grid),
+    }
+
+
+def without_conventions(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes that are not those of the conventions."""
+    return {
+        key: value
+        for key, value in attrs.items()
+        if key not in GROUP_KEYS and not key.startswith(GROUP_PREFIXES)
+    }
+
+
+def _describe_grid(grid: GeoBox) -> dict[str, Any]:
+    box = grid.boundingbox
+    return {
+        "spatial:transform": [float(one) for one in grid.affine[:6]],
+        "spatial:shape": [int(grid.shape.y), int(grid.shape.x)],
+        "spatial:bbox": [box.left, box.bottom, box.right, box.top],
+    }
+
+
+def _describe_crs(grid: GeoBox) -> dict[str, Any]:
+    crs = grid.crs
+    if crs is not None and crs.authority[0]:
+        return {"proj:code": ":".join(map(str, crs.authority))}
+    return {"proj:wkt2": "" if crs is None else crs.proj.to_wkt()}

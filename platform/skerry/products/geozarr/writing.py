@@ -1,0 +1,124 @@
+"""Write a product as GeoZarr: Zarr v3 with multiscales, spatial and proj conventions."""
+
+import warnings
+from pathlib import Path
+
+import xarray as xr
+import zarr
+from zarr.storage import LocalStore
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.codecs import Codec
+from skerry.products.folders import writing_folder
+from skerry.products.geozarr.attributes import encode_for_zarr, plain, write_other
+from skerry.products.geozarr.conventions import describe_level
+from skerry.products.geozarr.levels import CHUNK, Storage, raster_variables, write_multiscale
+from skerry.products.grids import grid_of, north_up
+from skerry.products.strips import Counter, Progress
+from skerry.products.swaths import refuse_swaths
+
+
+def write_geozarr(
+    product: xr.DataTree | xr.Dataset,
+    path: Path | str,
+    *,
+    chunk: int | None = CHUNK,
+    shard: int | None = 0,
+    codec: Codec | None = None,
+    leave_out: tuple[str, ...] = (),
+    progress: Progress | None = None,
+) -> None:
+    """Write a product as a GeoZarr folder, with overviews.
+
+    Every group with rasters (dimensions ``y`` and ``x``, a coordinate reference system) becomes a
+    multiscale group with the levels ``0``, ``1``, ... inside; other groups are written as they
+    are. Values that were read from packed integers are packed again the same way; rows run from
+    north to south. Rows are computed and written strip by
+    strip, so memory stays bounded. The folder appears under its name only when complete.
+
+    Parameters
+    ----------
+    product
+        A tree as `open_product` gives it, or one dataset ``(y, x)``.
+    path
+        The folder to make.
+    chunk
+        Edge of a chunk in pixels; None for each variable's own chunks, 512 where it has none.
+    shard
+        Edge of a shard in pixels, a multiple of the chunk's; 0 for no shards; None for each
+        variable's own.
+    codec
+        Compression; by default each variable's own where Zarr 3 has it, else ``blosc-zstd:3``.
+    leave_out
+        Group paths that are not written, with all below them, such as ``quality/mask``.
+    progress
+        Told the fraction done and the variable written.
+
+    Raises
+    ------
+    ConflictError
+        If `path` exists.
+    InvalidInputError
+        If `product` has no raster (a swath), Zarr 3 has no such codec, or `shard` is no multiple
+        of `chunk`.
+    """
+    if shard and shard % (chunk or CHUNK):
+        raise InvalidInputError(
+            f"A shard of {shard} pixels does not hold whole chunks of {chunk or CHUNK}.",
+            remedy="Use a multiple.",
+        )
+    if codec is not None:
+        codec.to_zarr3()
+    storage = Storage(chunk, shard, codec)
+    tree = product if isinstance(product, xr.DataTree) else xr.DataTree(product)
+    refuse_swaths(tree, "GeoZarr")
+    with writing_folder(Path(path)) as folder:
+        _write_store(_list_groups(tree, leave_out), folder, storage, progress)
+
+
+def _list_groups(product: xr.DataTree, leave_out: tuple[str, ...]) -> dict[str, xr.Dataset]:
+    skipped = tuple(f"{one.strip('/')}/" for one in leave_out)
+    return {
+        node.path.strip("/"): _arrange(node.to_dataset(inherit=False))
+        for node in product.subtree
+        if not f"{node.path.strip('/')}/".startswith(skipped or ("\0",))
+    }
+
+
+def _arrange(data: xr.Dataset) -> xr.Dataset:
+    """Return the dataset north up, with rows and columns last."""
+    if {"y", "x"} <= set(data.dims):
+        return north_up(data).transpose(..., "y", "x")
+    return data
+
+
+def _write_store(
+    groups: dict[str, xr.Dataset], folder: Path, storage: Storage, progress: Progress | None
+) -> None:
+    grids = {name: grid for name, data in groups.items() if (grid := grid_of(data)) is not None}
+    store = LocalStore(folder)
+    root = zarr.create_group(store=store, zarr_format=3)
+    counter = Counter(progress)
+    counter.total = sum(
+        int(one.size) * 4 // 3 for name in grids for one in raster_variables(groups[name])
+    )
+    for name, data in groups.items():
+        if name in grids:
+            write_multiscale(_make_group(root, name), data, grids[name], storage, counter)
+        else:
+            place = _make_group(root, name)
+            place.attrs.update(plain(data.attrs))
+            for one, numbers in encode_for_zarr(data).items():
+                write_other(place, one, numbers)
+    if "" not in grids and len({one.boundingbox for one in grids.values()}) == 1:
+        # The whole product covers one box: say so at the top, on the finest grid.
+        finest = min(grids.values(), key=lambda one: abs(one.affine.a))
+        root.attrs.update(describe_level(finest))
+    with warnings.catch_warnings():
+        # Every reader of Zarr v3 that knows consolidated metadata reads these; others pass by.
+        warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
+        zarr.consolidate_metadata(store)
+
+
+def _make_group(root: zarr.Group, name: str) -> zarr.Group:
+    return root.require_group(name) if name else root

@@ -1,0 +1,1 @@
+"""Pictures of products, what of them can be drawn, and their outlines."""

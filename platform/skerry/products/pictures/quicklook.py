@@ -1,0 +1,143 @@
+"""Quicklooks: small pictures of products, that say when a product is simulated."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.rasters import list_rasters
+
+EDGE = 512
+"""Longest side of a quicklook in pixels."""
+TRUE_COLOUR = ("b04", "b03", "b02")
+BRIGHTEST = 0.25
+"""Reflectance drawn white."""
+GAMMA = 1.8
+CAPTION = "SIMULATED"
+
+
+def write_quicklook(
+    product: xr.DataTree | xr.Dataset, path: Path | str, *, simulated: bool | None = None
+) -> None:
+    """Write a PNG of at most 512 pixels a side.
+
+    Parameters
+    ----------
+    product
+        A tree with the bands b04, b03, b02 (drawn in true colour), or a tree or dataset whose
+        first variable ``(y, x)`` is drawn in its ``colormap`` between ``display_min`` and
+        ``display_max``, else between its 2nd and 98th percentile.
+    path
+        The file to write; it appears when complete.
+    simulated
+        Whether to draw SIMULATED over it; by default what the product's attributes say.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is nothing to draw.
+    """
+    datasets = [product] if isinstance(product, xr.Dataset) else _by_size(product)
+    true_colour = next((one for one in datasets if set(TRUE_COLOUR) <= set(one.data_vars)), None)
+    if true_colour is not None:
+        image = _draw_true_colour(true_colour)
+    else:
+        image = _draw_palette(_first_variable(datasets))
+    image.thumbnail((EDGE, EDGE))
+    if _is_simulated(product) if simulated is None else simulated:
+        write_caption(image)
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    image.save(partial, "PNG", optimize=True)
+    partial.replace(target)
+
+
+def _by_size(product: xr.DataTree) -> list[xr.Dataset]:
+    """Return the rasters, those just large enough for a quicklook first."""
+    rasters = [one for _, one in list_rasters(product)]
+    return sorted(rasters, key=lambda one: (one.sizes["x"] < EDGE, abs(one.sizes["x"] - EDGE)))
+
+
+def _is_simulated(product: xr.DataTree | xr.Dataset) -> bool:
+    other = product.attrs.get("other_metadata", {})
+    return bool(product.attrs.get("simulated", other.get("simulated", False)))
+
+
+def _first_variable(datasets: list[xr.Dataset]) -> xr.DataArray:
+    for data in datasets:
+        for variable in data.data_vars.values():
+            if variable.dims == ("y", "x"):
+                return variable
+    raise InvalidInputError(
+        "The product has no variable (y, x) to draw.", remedy="Give a product with a raster."
+    )
+
+
+def _thin(variable: xr.DataArray) -> npt.NDArray[Any]:
+    """Return every n-th pixel, so that the longer side is less than twice `EDGE`."""
+    step = max(1, max(variable.sizes["y"], variable.sizes["x"]) // EDGE)
+    return variable.isel(y=slice(step // 2, None, step), x=slice(step // 2, None, step)).to_numpy()
+
+
+def _draw_true_colour(data: xr.Dataset) -> Image.Image:
+    bands = np.stack([_thin(data[name]) for name in TRUE_COLOUR], axis=-1)
+    seen = np.isfinite(bands).all(axis=-1)
+    bright = np.clip(np.nan_to_num(bands) / BRIGHTEST, 0, 1) ** (1 / GAMMA)
+    alpha = np.where(seen, 255, 0)[..., np.newaxis]
+    return Image.fromarray(np.concatenate([bright * 255, alpha], -1).astype(np.uint8), "RGBA")
+
+
+def _draw_palette(variable: xr.DataArray) -> Image.Image:
+    from matplotlib import colormaps
+
+    values = _thin(variable)
+    if "flag_colors" in variable.attrs:
+        return _draw_classes(values, variable)
+    finite = values[np.isfinite(values)]
+    low, high = np.percentile(finite, (2, 98)) if finite.size else (0.0, 1.0)
+    low = variable.attrs.get("display_min", low)
+    high = variable.attrs.get("display_max", high)
+    scaled = (values - low) / max(high - low, 1e-12)
+    colours = colormaps[variable.attrs.get("colormap", "viridis")](np.nan_to_num(scaled))
+    colours[..., 3] = np.isfinite(values)
+    return Image.fromarray((colours * 255).astype(np.uint8), "RGBA")
+
+
+def _draw_classes(values: npt.NDArray[Any], variable: xr.DataArray) -> Image.Image:
+    table = np.zeros((256, 4), np.uint8)
+    colours = str(variable.attrs["flag_colors"]).split()
+    for value, colour in zip(variable.attrs["flag_values"], colours, strict=True):
+        table[int(value)] = (*bytes.fromhex(colour.removeprefix("#")), 255)
+    return Image.fromarray(table[values.astype(np.uint8)], "RGBA")
+
+
+def caption_file(path: Path) -> None:
+    """Draw SIMULATED over a picture that is on disk already."""
+    with Image.open(path) as picture:
+        image = picture.convert("RGBA")
+        text = dict(getattr(picture, "text", {}))
+    write_caption(image)
+    kept = PngInfo()
+    for name, value in text.items():
+        kept.add_text(name, value)
+    image.save(path, "PNG", pnginfo=kept)
+
+
+def write_caption(image: Image.Image) -> None:
+    """Draw SIMULATED along the lower edge of an RGBA image."""
+    size = max(12, image.width // 10)
+    font = ImageFont.load_default(size)
+    ImageDraw.Draw(image).text(
+        (image.width / 2, image.height - size),
+        CAPTION,
+        font=font,
+        anchor="ms",
+        fill=(255, 255, 255, 255),
+        stroke_width=2,
+        stroke_fill=(160, 0, 0, 255),
+    )

@@ -1,0 +1,1 @@
+"""Parts of products: by group, variable, resolution, area, time, range and flags."""

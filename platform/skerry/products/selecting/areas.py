@@ -1,0 +1,86 @@
+"""Areas of interest: boxes and geometries in any reference system."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import shapely
+from odc.geo.geom import Geometry, box
+
+from skerry.core.errors import InvalidInputError
+
+_BOX_NUMBERS = 4
+_EDGE_PARTS = 100
+
+
+def read_area(aoi: Any, crs: Any) -> Geometry:
+    """Return an area of interest as a geometry with a coordinate reference system.
+
+    Parameters
+    ----------
+    aoi
+        West, south, east, north; or a shapely geometry, a GeoJSON geometry, or one of odc-geo,
+        which brings its own reference system. With longitudes, a west beyond the east crosses the
+        antimeridian.
+    crs
+        Anything pyproj understands.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no such thing, is empty, not finite, or turned around.
+    """
+    if isinstance(aoi, Geometry):
+        return aoi
+    try:
+        if isinstance(aoi, Mapping) or hasattr(aoi, "__geo_interface__"):
+            area = Geometry(dict(aoi if isinstance(aoi, Mapping) else aoi.__geo_interface__), crs)
+        else:
+            area = _read_box([float(one) for one in aoi], crs)
+        empty = area.is_empty or not np.isfinite(area.boundingbox.bbox).all()
+    except InvalidInputError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- whatever pyproj, shapely and odc-geo raise for what is none
+        raise InvalidInputError(
+            f"The area of interest {aoi!r:.200} in {crs} is none: {error}.",
+            remedy="Give west, south, east, north or a geometry, and its EPSG code.",
+        ) from None
+    if empty:
+        raise InvalidInputError(
+            f"The area of interest {aoi!r:.200} is empty.", remedy="Give an area."
+        )
+    return area
+
+
+def project_area(area: Geometry, crs: Any) -> Geometry:
+    """Return an area in another reference system, its edges in a hundred parts or more.
+
+    Its bounding box is infinite where the other system does not reach.
+    """
+    from pyproj import Transformer
+
+    extent = area.boundingbox
+    part = max(extent.span_x, extent.span_y) / _EDGE_PARTS
+    edges = shapely.segmentize(area.geom, part) if part > 0 else area.geom
+    project: Any = Transformer.from_crs(str(area.crs), str(crs), always_xy=True).transform
+    return Geometry(shapely.transform(edges, project, interleaved=False), crs)
+
+
+def _read_box(numbers: list[float], crs: Any) -> Geometry:
+    if len(numbers) != _BOX_NUMBERS or not np.isfinite(numbers).all():
+        raise InvalidInputError(
+            f"The area of interest {numbers} is no box of four finite numbers.",
+            remedy="Give west, south, east, north.",
+        )
+    west, south, east, north = numbers
+    whole: Geometry = box(west, south, east, north, crs)
+    around = whole.crs is not None and whole.crs.geographic and west > east
+    if south >= north or (west >= east and not around):
+        raise InvalidInputError(
+            f"The area of interest {numbers} is turned around.",
+            remedy="Give west, south, east, north.",
+        )
+    if around:
+        both: Geometry = box(west, south, 180, north, crs) | box(-180, south, east, north, crs)
+        return both
+    return whole

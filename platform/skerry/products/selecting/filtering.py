@@ -1,0 +1,357 @@
+"""A part of a product: some groups, variables, a resolution, an area, a time, valid pixels.
+
+Everything stays lazy and keeps attributes, packing and grid mapping. What is left out leaves no
+empty group behind.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from odc.geo.geom import Geometry
+
+from skerry.core.errors import InvalidInputError
+from skerry.processors.flags import select_flags
+from skerry.processors.masks import FLAG_SOURCES
+from skerry.processors.selection import name_type
+from skerry.products.selecting.areas import project_area, read_area
+from skerry.products.selecting.cropping import cut_window, outline_item
+from skerry.products.selecting.windows import (
+    Window,
+    find_area_windows,
+    find_period_windows,
+    join_windows,
+)
+
+Moment = str | datetime | None
+"""A time as ISO 8601 text or datetime, without an offset in UTC."""
+_RESOLUTION = re.compile(r"r(\d+)m")
+
+
+def filter_product(
+    tree: xr.DataTree,
+    *,
+    groups: Sequence[str] | None = None,
+    variables: Sequence[str] | None = None,
+    resolution: str | int | None = None,
+    aoi: Any = None,
+    aoi_crs: Any = "EPSG:4326",
+    time: tuple[Moment, Moment] | None = None,
+    valid_range: Mapping[str, tuple[float | None, float | None]] | None = None,
+    flags: str | None = None,
+    flag_group: str | None = None,
+    allow_empty: bool = False,
+) -> xr.DataTree:
+    """Return a part of a product; what is not given filters nothing.
+
+    Parameters
+    ----------
+    tree
+        A product as `open_product` gives it.
+    groups
+        Paths or patterns with stars (``measurements/*``); a group brings the groups below it.
+    variables
+        Names, paths or patterns: ``b04``, ``oa*_radiance``, ``quality/*``. Coordinates stay.
+    resolution
+        ``r20m`` or 20: groups of other resolutions fall away, groups without one stay.
+    aoi, aoi_crs
+        Area of interest: west, south, east, north, or a geometry, in `aoi_crs`. Rasters are cut to
+        the pixels of the coarsest wanted one that its bounding box touches; swaths to the rows
+        and columns between the first and the last pixel in it, widened to whole tie points;
+        Sentinel-1 images likewise, by their ground control points. Angles and weather of
+        Sentinel-2 and tie points of SLSTR stay whole: pixels are interpolated between them.
+    time
+        First and last moment, UTC, either None; of a ``time`` dimension, of a swath's rows, else
+        of the product.
+    valid_range
+        Variable name to lowest and highest valid value; others become NaN.
+    flags
+        Flag expression; pixels of floating point measurements where it holds become NaN:
+        ``cloud_high | cloud_shadow`` masks clouds, ``~water`` all but water.
+    flag_group
+        Group that holds the flags, by default that of the product type
+        (`skerry.processors.masks.FLAG_SOURCES`). Flags of another resolution are taken from the
+        nearest pixel.
+    allow_empty
+        Whether an area or time off the product gives a valid product without rows and columns.
+
+    Raises
+    ------
+    InvalidInputError
+        If a name matches nothing, the area is none or misses the product (the message names both
+        boxes), the time misses it, or the flag expression is wrong.
+    """
+    result = _select_groups(tree, groups, resolution)
+    masks = {} if flags is None else _mask_by_flags(tree, result, flags, flag_group)
+    datasets = {node.path: masks.get(node.path, _own(node)) for node in result.subtree}
+    if variables is not None:
+        datasets = _select_variables(datasets, variables)
+    for name, limits in (valid_range or {}).items():
+        datasets = _limit(datasets, name, limits)
+    windows: dict[str, Window] = {}
+    if time is not None:
+        windows = _find_period(tree, time, allow_empty=allow_empty)
+    if aoi is not None:
+        kept = [path for path, data in datasets.items() if data.data_vars]
+        area = _find_area(tree, kept, read_area(aoi, aoi_crs), allow_empty=allow_empty)
+        windows = join_windows(windows, area)
+    datasets = {path: cut_window(data, windows.get(path, {})) for path, data in datasets.items()}
+    full = {path: data for path, data in datasets.items() if data.data_vars}
+    if not full:
+        raise InvalidInputError(
+            f"The filters leave nothing of {tree.name or 'the product'}.",
+            remedy="Name groups and variables that stand together in the product.",
+        )
+    return _assemble(tree, full, cropped=aoi is not None)
+
+
+def _own(node: xr.DataTree | xr.DataArray) -> xr.Dataset:
+    assert isinstance(node, xr.DataTree)  # noqa: S101 -- paths of groups, for mypy
+    return node.to_dataset(inherit=False)
+
+
+def _select_groups(
+    tree: xr.DataTree, groups: Sequence[str] | None, resolution: str | int | None
+) -> xr.DataTree:
+    paths = {node.path for node in tree.subtree}
+    if groups is not None:
+        kept: set[str] = set()
+        for group in groups:
+            pattern = f"/{group.strip('/')}"
+            found = {one for one in paths if _below(one, pattern)}
+            if not found:
+                raise _unknown("group", group, sorted(paths))
+            kept |= found
+        paths = kept
+    if resolution is not None:
+        wanted = f"r{resolution}m" if isinstance(resolution, int) else resolution
+        known = {part for path in tree.groups for part in path.split("/") if _is_resolution(part)}
+        if wanted not in known:
+            raise _unknown("resolution", str(resolution), sorted(known))
+        paths = {path for path in paths if wanted in path.split("/") or not _has_resolution(path)}
+    return xr.DataTree.from_dict({path: _own(tree[path]) for path in sorted(paths)})
+
+
+def _below(path: str, pattern: str) -> bool:
+    """Return whether a group or one above it matches."""
+    parts = path.split("/")
+    return any(fnmatchcase("/".join(parts[:end]), pattern) for end in range(1, len(parts) + 1))
+
+
+def _is_resolution(part: str) -> bool:
+    return _RESOLUTION.fullmatch(part) is not None
+
+
+def _has_resolution(path: str) -> bool:
+    return any(_is_resolution(part) for part in path.split("/"))
+
+
+def _select_variables(
+    datasets: dict[str, xr.Dataset], variables: Sequence[str]
+) -> dict[str, xr.Dataset]:
+    chosen: dict[str, set[Any]] = {path: set() for path in datasets}
+    for pattern in variables:
+        full = f"/{pattern.strip('/')}" if "/" in pattern else f"*/{pattern}"
+        found = [
+            (path, name)
+            for path, data in datasets.items()
+            for name in data.data_vars
+            if fnmatchcase(f"{path}/{name}", full)
+        ]
+        if not found:
+            names = {str(name) for data in datasets.values() for name in data.data_vars}
+            raise _unknown("variable", pattern, sorted(names))
+        for path, name in found:
+            chosen[path].add(name)
+    return {
+        path: data[[name for name in data.data_vars if name in chosen[path]]]
+        for path, data in datasets.items()
+    }
+
+
+def _unknown(what: str, name: str, known: list[str]) -> InvalidInputError:
+    shown = ", ".join(known[:40]) + (f" and {len(known) - 40} more" if len(known) > 40 else "")  # noqa: PLR2004
+    return InvalidInputError(
+        f"The product has no {what} {name!r}.",
+        remedy=f"It has: {shown}." if known else f"It has no {what} at all.",
+    )
+
+
+def _limit(
+    datasets: dict[str, xr.Dataset], name: str, limits: tuple[float | None, float | None]
+) -> dict[str, xr.Dataset]:
+    low, high = limits
+    if any(one is not None and not np.isfinite(one) for one in limits) or (
+        low is not None and high is not None and low > high
+    ):
+        raise InvalidInputError(
+            f"The valid range of {name!r} is {limits}.", remedy="Give the lower number first."
+        )
+    known = sorted(
+        {str(one) for data in datasets.values() for one, array in data.data_vars.items()
+         if array.dtype.kind == "f"}
+    )  # fmt: skip
+    if name not in known:
+        raise _unknown("floating point variable", name, known)
+    return {
+        path: data.assign({name: _keep_between(data[name], low, high)})
+        if name in data.data_vars and data[name].dtype.kind == "f"
+        else data
+        for path, data in datasets.items()
+    }
+
+
+def _keep_between(values: xr.DataArray, low: float | None, high: float | None) -> xr.DataArray:
+    kept = values
+    if low is not None:
+        kept = kept.where(values >= low)
+    if high is not None:
+        kept = kept.where(values <= high)
+    return _like(kept, values)
+
+
+def _like(changed: xr.DataArray, original: xr.DataArray) -> xr.DataArray:
+    """Give changed values the attributes and packing of the original."""
+    changed.attrs, changed.encoding = dict(original.attrs), dict(original.encoding)
+    return changed
+
+
+def _mask_by_flags(
+    tree: xr.DataTree, kept: xr.DataTree, flags: str, flag_group: str | None
+) -> dict[str, xr.Dataset]:
+    """Return the measurements' groups with pixels masked where the flags hold."""
+    masked: dict[str, xr.Dataset] = {}
+    masks: dict[str, xr.DataArray] = {}
+    for node in kept.subtree:
+        data = _own(node)
+        if "measurements" not in node.path.split("/") or "orphan" in node.path:
+            continue
+        if not any(_is_measured(one) for one in data.data_vars.values()):
+            continue
+        place = _find_flag_group(tree, node.path, flag_group)
+        if place not in masks:
+            masks[place] = select_flags(_own(tree[place]), flags)
+        mask = _fit_mask(masks[place], data, place, node.path)
+        masked[node.path] = data.assign(
+            {
+                name: _like(one.where(~mask), one)
+                for name, one in data.data_vars.items()
+                if _is_measured(one) and set(mask.dims) <= set(one.dims)
+            }
+        )
+    if not masked:
+        raise InvalidInputError(
+            "There are no measurements to mask by flags.", remedy="Keep a measurements group."
+        )
+    return masked
+
+
+def _is_measured(variable: xr.DataArray) -> bool:
+    return variable.dtype.kind == "f" and variable.ndim >= 2  # noqa: PLR2004
+
+
+def _find_flag_group(tree: xr.DataTree, path: str, flag_group: str | None) -> str:
+    """Return the flags' group: of the same grid or resolution if there is one, else the type's."""
+    last = path.rpartition("/")[2]
+    known = FLAG_SOURCES.get(name_type(tree), ())
+    beside = [f"{one.rpartition('/')[0]}/{last}" for one in known]
+    candidates = [flag_group] if flag_group else [*beside, *known]
+    for one in candidates:
+        if f"/{one.strip('/')}" in tree.groups:
+            return f"/{one.strip('/')}"
+    raise InvalidInputError(
+        f"{tree.name or 'The product'} has no flags for {path}: {', '.join(candidates)}.",
+        remedy="Name the group that holds them (flag_group).",
+    )
+
+
+def _fit_mask(mask: xr.DataArray, data: xr.Dataset, place: str, path: str) -> xr.DataArray:
+    """Bring a mask to a dataset's grid: as it is, or from the nearest pixels of a raster."""
+    if all(data.sizes.get(dim) == size for dim, size in mask.sizes.items()):
+        return mask.drop_vars(mask.coords)
+    if {"y", "x"} <= set(mask.coords) & set(data.coords):
+        fitted = mask.sel(x=data["x"], y=data["y"], method="nearest")
+        return fitted.drop_vars(fitted.coords)
+    raise InvalidInputError(
+        f"The flags of {place} {dict(mask.sizes)} do not fit {path} {dict(data.sizes)}.",
+        remedy="Name a group with flags on that grid (flag_group).",
+    )
+
+
+def _find_period(
+    tree: xr.DataTree, time: tuple[Moment, Moment], *, allow_empty: bool
+) -> dict[str, Window]:
+    first, last = (_read_moment(one) for one in time)
+    windows = find_period_windows(tree, first, last)
+    if not windows:
+        properties = (tree.attrs.get("stac_discovery") or {}).get("properties") or {}
+        moment = _read_moment(properties.get("datetime") or properties.get("start_datetime"))
+        off = moment is None or not (first is None or moment >= first)
+        if off or not (last is None or moment <= last):
+            windows = {
+                node.path: dict.fromkeys(map(str, node.sizes), slice(0, 0))
+                for node in tree.subtree
+                if node.data_vars
+            }
+    if windows and not _has_any(windows) and not allow_empty:
+        raise InvalidInputError(
+            f"{tree.name or 'The product'} has nothing between {time[0]} and {time[1]}.",
+            remedy="Give a time within the product, or allow an empty result.",
+        )
+    return windows
+
+
+def _read_moment(value: Moment) -> Any:
+    if value is None or value == "":
+        return None
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise InvalidInputError(
+            f"{value!r} is no time.", remedy="Write it as 2026-05-01T10:00:00Z."
+        ) from None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return np.datetime64(moment, "ns")
+
+
+def _has_any(windows: dict[str, Window]) -> bool:
+    return any(all(part.stop > part.start for part in one.values()) for one in windows.values())
+
+
+def _find_area(
+    tree: xr.DataTree, kept: list[str], area: Geometry, *, allow_empty: bool
+) -> dict[str, Window]:
+    windows = find_area_windows(tree, area, kept)
+    if not windows:
+        raise InvalidInputError(
+            f"{tree.name or 'The product'} has no grid with coordinates to cut.",
+            remedy="Give a product with a raster, a swath or ground control points.",
+        )
+    if not _has_any(windows) and not allow_empty:
+        box = [round(one, 4) for one in project_area(area, "EPSG:4326").boundingbox]
+        raise InvalidInputError(
+            f"The area of interest {box} lies outside of {tree.name or 'the product'} "
+            f"{_read_bbox(tree)} (west, south, east, north in degrees).",
+            remedy="Give an area that touches the product, or allow an empty result.",
+        )
+    return windows
+
+
+def _read_bbox(tree: xr.DataTree) -> list[float]:
+    box = (tree.attrs.get("stac_discovery") or {}).get("bbox") or []
+    return [round(float(one), 4) for one in box]
+
+
+def _assemble(tree: xr.DataTree, full: dict[str, xr.Dataset], *, cropped: bool) -> xr.DataTree:
+    result = xr.DataTree.from_dict(full, name=tree.name)
+    for node in result.subtree:  # groups between, which hold nothing but attributes
+        if node.path in tree.groups:
+            node.attrs = dict(tree[node.path].attrs)
+    if cropped and "stac_discovery" in result.attrs:
+        result.attrs["stac_discovery"] = outline_item(result, dict(result.attrs["stac_discovery"]))
+    return result

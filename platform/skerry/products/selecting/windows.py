@@ -1,0 +1,367 @@
+"""The window of a product that an area of interest needs: rows and columns, grid by grid."""
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from odc.geo.geom import Geometry
+
+from skerry.products.grids import grid_of
+from skerry.products.selecting.areas import project_area
+
+WHOLE = ("conditions/geometry", "conditions/meteorology")
+"""Coarse grids of Sentinel-2: angles and weather between whose points pixels are interpolated."""
+
+Window = dict[str, slice]
+"""Dimension to its rows or columns."""
+
+
+@dataclass(frozen=True)
+class _Swath:
+    """A grid of pixels with longitude and latitude: where it is in the tree, and its size."""
+
+    name: str
+    path: str
+    data: xr.Dataset
+
+    @property
+    def dims(self) -> tuple[str, str]:
+        return tuple(map(str, self.data["latitude"].dims))  # type: ignore[return-value]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return tuple(self.data["latitude"].shape)  # type: ignore[return-value]
+
+
+def find_area_windows(
+    tree: xr.DataTree, area: Geometry, kept: Collection[str]
+) -> dict[str, Window]:
+    """Return the window of each group that an area needs.
+
+    Parameters
+    ----------
+    tree
+        The product.
+    area
+        The area.
+    kept
+        Paths of the groups that are wanted: the coarsest raster of them sets the bounds of all.
+
+    Returns
+    -------
+    dict
+        Group path to window; groups that stay whole are not in it. A group that the area misses
+        has an empty window.
+    """
+    windows = _find_raster_windows(tree, area, kept)
+    parts = [part.boundingbox for part in _split_parts(area)]
+    windows |= _find_swath_windows(tree, lambda swath: _find_pixels(swath, parts))
+    return windows | _find_radar_windows(tree, area)
+
+
+def find_period_windows(tree: xr.DataTree, first: Any, last: Any) -> dict[str, Window]:
+    """Return the window of each group that the time from `first` to `last` (datetime64) needs."""
+    windows = _find_swath_windows(tree, lambda swath: _find_rows(swath, first, last))
+    for node in tree.subtree:
+        data = node.to_dataset()
+        for dim in ("time", "azimuth_time"):
+            measured = dim == "time" or node.name == "measurements"
+            if measured and dim in data.dims and dim in data.coords and data.data_vars:
+                windows[node.path] = {dim: _span(_is_between(data[dim], first, last))}
+    return windows
+
+
+def join_windows(some: dict[str, Window], others: dict[str, Window]) -> dict[str, Window]:
+    """Return what is in both windows of each group."""
+    joined = some | others
+    for path in some.keys() & others.keys():
+        joined[path] = some[path] | others[path]
+        for dim in some[path].keys() & others[path].keys():
+            one, other = some[path][dim], others[path][dim]
+            start, stop = max(one.start, other.start), min(one.stop, other.stop)
+            joined[path][dim] = slice(start, stop) if stop > start else slice(0, 0)
+    return joined
+
+
+def _find_raster_windows(
+    tree: xr.DataTree, area: Geometry, kept: Collection[str]
+) -> dict[str, Window]:
+    """Return the same ground on all rasters of a reference system, in whole pixels of each.
+
+    It is that of the pixels of the coarsest raster which the area's bounding box touches.
+    """
+    rasters: dict[Any, list[tuple[float, str, xr.Dataset]]] = {}
+    for path in kept:
+        data = tree[path].to_dataset()
+        if path.strip("/").startswith(WHOLE) or not data.data_vars:
+            continue
+        grid = grid_of(data)
+        if grid is not None:
+            rasters.setdefault(str(grid.crs), []).append((abs(grid.affine.a), path, data))
+    windows: dict[str, Window] = {}
+    for crs, found in rasters.items():
+        bounds = tuple(project_area(area, crs).boundingbox.bbox)
+        coarsest = max(found, key=lambda one: one[0])[2]
+        window = _find_pixels_within(coarsest, bounds, touch=True)
+        ground = coarsest.isel(window)
+        if 0 in (ground.sizes["y"], ground.sizes["x"]):
+            edges = (np.inf, np.inf, -np.inf, -np.inf)
+        else:
+            edges = tuple(ground.odc.geobox.boundingbox.bbox)
+        windows |= {path: _find_pixels_within(data, edges, touch=False) for _, path, data in found}
+    return windows
+
+
+def _find_pixels_within(data: xr.Dataset, bounds: tuple[float, ...], *, touch: bool) -> Window:
+    """Return the pixels whose centres lie in bounds, or whose areas touch them."""
+    grid: Any = data.odc.geobox
+    west, south, east, north = bounds
+    window = {}
+    for dim, low, high, step in (
+        ("y", south, north, abs(grid.affine.e)),
+        ("x", west, east, abs(grid.affine.a)),
+    ):
+        centres = data[dim].to_numpy()
+        reach = step / 2 if touch else 0.0
+        window[dim] = _span((centres > low - reach) & (centres < high + reach))
+    return window
+
+
+def _span(inside: npt.NDArray[np.bool_]) -> slice:
+    """Return the slice from the first True to the last, empty if there is none."""
+    places = np.flatnonzero(inside)
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
+
+
+def _find_swath_windows(
+    tree: xr.DataTree, measure: Callable[[_Swath], tuple[slice, slice]]
+) -> dict[str, Window]:
+    """Return windows of swaths, in step on all grids of a view, by rows and columns of each."""
+    swaths = list(_list_swaths(tree))
+    windows: dict[str, Window] = {}
+    for family in _group_families(swaths):
+        base = family[0]
+        rows, columns = _unite([_coarsen(measure(one), one, base) for one in family])
+        rows, columns = _widen_to_tie_points(tree, base, rows, columns)
+        for swath in family:
+            scale = swath.shape[0] // base.shape[0]
+            window = {
+                dim: slice(one.start * scale, one.stop * scale)
+                for dim, one in zip(swath.dims, (rows, columns), strict=True)
+            }
+            for path in _list_members(tree, swath, alone=len(swaths) == 1):
+                windows[path] = window
+        windows |= _find_tie_windows(tree, base, rows, columns)
+    return windows
+
+
+def _coarsen(window: tuple[slice, slice], swath: _Swath, base: _Swath) -> tuple[slice, slice]:
+    scale = swath.shape[0] // base.shape[0]
+    rows, columns = (slice(one.start // scale, -(-one.stop // scale)) for one in window)
+    return rows, columns
+
+
+def _list_swaths(tree: xr.DataTree) -> Iterator[_Swath]:
+    """Yield the measurements' grids that have longitude and latitude for each pixel."""
+    for node in tree.subtree:
+        inner = node.path.strip("/")
+        if not inner.startswith("measurements") or inner.endswith(("orphans", "orphan")):
+            continue
+        data = node.to_dataset()
+        if {"latitude", "longitude"} <= set(data.variables) and data["latitude"].ndim == 2:  # noqa: PLR2004
+            yield _Swath(inner.rpartition("/")[2], node.path, data)
+
+
+def _group_families(swaths: list[_Swath]) -> list[list[_Swath]]:
+    """Group grids that are whole multiples of one another, such as the 500 m and 1 km of a view."""
+    families: list[list[_Swath]] = []
+    for swath in sorted(swaths, key=lambda one: one.shape):
+        for family in families:
+            base = family[0].shape
+            factors = [size / small for size, small in zip(swath.shape, base, strict=True)]
+            if factors[0] == factors[1] and factors[0].is_integer():
+                family.append(swath)
+                break
+        else:
+            families.append([swath])
+    return families
+
+
+def _find_pixels(swath: _Swath, parts: list[Any]) -> tuple[slice, slice]:
+    """Return the rows and columns that hold the pixels in any of the boxes."""
+    latitude, longitude = swath.data["latitude"], swath.data["longitude"]
+    inside = xr.zeros_like(latitude, dtype=bool)
+    for part in parts:
+        inside |= (
+            (latitude >= part.bottom)
+            & (latitude <= part.top)
+            & (longitude >= part.left)
+            & (longitude <= part.right)
+        )
+    return (
+        _span(inside.any(swath.dims[1]).to_numpy()),
+        _span(inside.any(swath.dims[0]).to_numpy()),
+    )
+
+
+def _find_rows(swath: _Swath, first: Any, last: Any) -> tuple[slice, slice]:
+    """Return the rows of a time, and all columns unless there are none."""
+    if "time_stamp" not in swath.data.variables:
+        return slice(0, swath.shape[0]), slice(0, swath.shape[1])
+    rows = _span(_is_between(swath.data["time_stamp"], first, last))
+    return rows, slice(0, swath.shape[1] if rows.stop else 0)
+
+
+def _is_between(times: xr.DataArray, first: Any, last: Any) -> npt.NDArray[np.bool_]:
+    moments = times.to_numpy()
+    inside = np.ones(moments.shape, np.bool_)
+    if first is not None:
+        inside &= moments >= first
+    if last is not None:
+        inside &= moments <= last
+    return inside
+
+
+def _unite(pairs: list[tuple[slice, slice]]) -> tuple[slice, slice]:
+    """Return the rows and columns that hold all windows that are not empty."""
+    full = [pair for pair in pairs if pair[0].stop > pair[0].start]
+    if not full:
+        return slice(0, 0), slice(0, 0)
+    rows, columns = (
+        slice(min(pair[axis].start for pair in full), max(pair[axis].stop for pair in full))
+        for axis in (0, 1)
+    )
+    return rows, columns
+
+
+def _list_members(tree: xr.DataTree, swath: _Swath, *, alone: bool) -> Iterator[str]:
+    """Yield the groups on a swath's grid: below its name, or any where there is one grid."""
+    for node in tree.subtree:
+        parts = node.path.strip("/").split("/")
+        if not alone and swath.name not in parts:
+            continue
+        sizes = node.to_dataset().sizes
+        shared = [dim for dim in swath.dims if dim in sizes]
+        if shared and all(
+            sizes[dim] == size
+            for dim, size in zip(swath.dims, swath.shape, strict=True)
+            if dim in shared
+        ):
+            yield node.path
+
+
+def _tie_steps(tree: xr.DataTree, swath: _Swath) -> tuple[int, int] | None:
+    """Return pixels a tie point, along and across, where tie points span the image evenly."""
+    for node in tree.subtree:
+        sizes = node.to_dataset().sizes
+        if {"tp_rows", "tp_columns"} <= set(sizes):
+            steps = [
+                (pixels - 1) / max(sizes[dim] - 1, 1)
+                for dim, pixels in zip(("tp_rows", "tp_columns"), swath.shape, strict=True)
+            ]
+            if all(one.is_integer() and one > 0 for one in steps):
+                return int(steps[0]), int(steps[1])
+    return None
+
+
+def _widen_to_tie_points(
+    tree: xr.DataTree, swath: _Swath, rows: slice, columns: slice
+) -> tuple[slice, slice]:
+    """Widen a window so that it begins and ends at tie points, as the whole image does."""
+    steps = _tie_steps(tree, swath)
+    if steps is None or rows.stop == rows.start:
+        return rows, columns
+    widened = []
+    for one, step, size in zip((rows, columns), steps, swath.shape, strict=True):
+        start = one.start // step * step
+        stop = min(-(-(one.stop - 1) // step) * step + 1, size)
+        widened.append(slice(start, max(stop, start + 1)))
+    return widened[0], widened[1]
+
+
+def _find_tie_windows(
+    tree: xr.DataTree, swath: _Swath, rows: slice, columns: slice
+) -> dict[str, Window]:
+    steps = _tie_steps(tree, swath)
+    if steps is None:
+        return {}
+    empty = rows.stop == rows.start
+    window = {
+        dim: slice(0, 0) if empty else slice(one.start // step, (one.stop - 1) // step + 1)
+        for dim, one, step in zip(("tp_rows", "tp_columns"), (rows, columns), steps, strict=True)
+    }
+    return {
+        node.path: window for node in tree.subtree if set(window) <= set(node.to_dataset().sizes)
+    }
+
+
+def _split_parts(area: Geometry) -> list[Geometry]:
+    """Return an area's parts in longitude and latitude; a multipolygon has several."""
+    geographic = project_area(area, "EPSG:4326")
+    return list(geographic.geoms) if geographic.is_multi else [geographic]
+
+
+_FINER = 16
+"""Steps between ground control points: 1 km for Sentinel-1's 20 km."""
+
+
+def _find_radar_windows(tree: xr.DataTree, area: Geometry) -> dict[str, Window]:
+    """Return windows of Sentinel-1 images, by their ground control points."""
+    windows: dict[str, Window] = {}
+    for node in tree.subtree:
+        match = re.fullmatch(r"/(.+/)?conditions/gcp", node.path)
+        data = node.to_dataset()
+        if match is None or not {"latitude", "longitude"} <= set(data.data_vars):
+            continue
+        measurement = f"/{match.group(1) or ''}measurements"
+        if measurement not in tree.groups:
+            continue
+        image = tree[measurement].to_dataset()
+        if not {"line", "pixel"} <= set(data.coords) & set(image.coords):
+            continue
+        windows[measurement] = _find_image_window(data, image, _split_parts(area))
+    return windows
+
+
+def _find_image_window(points: xr.Dataset, image: xr.Dataset, parts: list[Geometry]) -> Window:
+    window = {}
+    numbers = [np.asarray(points[name], np.float64) for name in ("line", "pixel")]
+    finer = [
+        np.interp(np.arange((len(one) - 1) * _FINER + 1) / _FINER, np.arange(len(one)), one)
+        for one in numbers
+    ]
+    latitude, longitude = (
+        _refine(points[name].to_numpy(), _FINER) for name in ("latitude", "longitude")
+    )
+    inside = np.zeros(latitude.shape, np.bool_)
+    for part in parts:
+        box_ = part.boundingbox
+        margin = np.abs(np.diff(latitude, axis=0)).max(), np.abs(np.diff(longitude, axis=1)).max()
+        inside |= (
+            (latitude >= box_.bottom - margin[0])
+            & (latitude <= box_.top + margin[0])
+            & (longitude >= box_.left - margin[1])
+            & (longitude <= box_.right + margin[1])
+        )
+    for axis, name in enumerate(("line", "pixel")):
+        held = finer[axis][inside.any(axis=1 - axis)]
+        dim = str(image[name].dims[0])
+        count = np.asarray(image[name])
+        window[dim] = (
+            _span((count >= held.min()) & (count <= held.max())) if len(held) else slice(0, 0)
+        )
+    return window
+
+
+def _refine(values: npt.NDArray[Any], steps: int) -> npt.NDArray[Any]:
+    """Interpolate a table linearly to `steps` times as many points along both axes."""
+    for axis in (0, 1):
+        places = np.arange((values.shape[axis] - 1) * steps + 1) / steps
+        low = np.minimum(places.astype(int), values.shape[axis] - 2)
+        weight = np.expand_dims(places - low, 1 - axis)
+        values = values.take(low, axis) * (1 - weight) + values.take(low + 1, axis) * weight
+    return values
