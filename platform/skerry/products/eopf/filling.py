@@ -10,11 +10,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import xarray as xr
+from dask.base import compute
 
 from skerry.products.eopf.arrays import Storage
 from skerry.products.eopf.chunk_bytes import (
@@ -28,6 +30,8 @@ from skerry.products.stored import StoredArray, stored_behind
 
 MEMORY_BYTES = 192 * 2**20
 """Bound of the pieces in memory at any time."""
+SMALL_BYTES = 2**20
+"""Variables up to this size are computed many at a time, whatever their group and grid."""
 WORKERS = 4
 Progress = Callable[[float, str], None]
 Region = tuple[slice, ...]
@@ -109,16 +113,18 @@ def fill_arrays(
     meter = _Meter(sum(_count_bytes(one) for one in filling), progress)
     jobs: list[tuple[int, str, Callable[[], None]]] = []
     computed: list[Filling] = []
+    small: list[Filling] = []
     for one in filling:
         source = one.source
         if source is not None:
             jobs += _list_copies(one, source)
         elif isinstance(one.variable.data, da.Array):
-            computed.append(one)
+            (small if _count_bytes(one) <= SMALL_BYTES else computed).append(one)
         else:
-            one.array[...] = one.storage.encode(np.asarray(one.variable.values))
+            _write_whole(one, one.variable.values)
             meter.add(_count_bytes(one), one.storage.path)
     _run_bounded(jobs, memory_bytes, meter)
+    _compute_small(small, memory_bytes, meter)
     for batch in _batch_alike(computed):
         _compute(batch, memory_bytes, meter)
 
@@ -193,6 +199,25 @@ def _collect(running: dict[Future[None], tuple[int, str]], meter: _Meter) -> Non
         size, path = running.pop(future)
         future.result()
         meter.add(size // 2, path)
+
+
+def _compute_small(filling: list[Filling], memory_bytes: int, meter: _Meter) -> None:
+    """Compute whole variables together, and write them here.
+
+    A product may have a thousand; for each, a graph of its own costs more than its values.
+    """
+    for number in range(0, len(filling), most := max(1, memory_bytes // (3 * SMALL_BYTES))):
+        batch = filling[number : number + most]
+        values = compute(*(one.variable.data for one in batch))  # type: ignore[no-untyped-call]
+        jobs: list[tuple[int, str, Callable[[], None]]] = [
+            (2 * _count_bytes(one), one.storage.path, partial(_write_whole, one, found))
+            for one, found in zip(batch, values, strict=True)
+        ]
+        _run_bounded(jobs, memory_bytes, meter)
+
+
+def _write_whole(one: Filling, values: Any) -> None:
+    one.array[...] = one.storage.encode(np.asarray(values))
 
 
 def _batch_alike(filling: list[Filling]) -> Iterator[list[Filling]]:

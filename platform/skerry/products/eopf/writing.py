@@ -6,11 +6,12 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import xarray as xr
 import zarr
-from zarr.storage import LocalStore
+from zarr.core.buffer import Buffer
+from zarr.storage import LocalStore, MemoryStore
 
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products.codecs import Codec, parse_codec
@@ -84,9 +85,7 @@ def write_eopf_zarr(
     )
     target = Path(path)
     with _write_folder_aside(target) as folder:
-        filling = _lay_out(tree, folder, form)
-        fill_arrays(filling, memory_bytes, progress)
-        _consolidate(folder, zarr_format)
+        fill_arrays(_lay_out(tree, folder, form), memory_bytes, progress)
 
 
 def _check_form(
@@ -143,9 +142,29 @@ def _is_running(process: str) -> bool:
 
 
 def _lay_out(tree: xr.DataTree, folder: Path, form: Form) -> list[Filling]:
-    """Make all groups and arrays, without values; return what goes into the arrays."""
-    root = zarr.create_group(LocalStore(folder), zarr_format=form.zarr_format)  # type: ignore[arg-type]
-    filling = []
+    """Make all groups and arrays, without values; return what goes into the arrays.
+
+    Their metadata are made in memory and then written once: a product may have a thousand small
+    arrays, and Zarr would look into the folder several times for each.
+    """
+    documents: dict[str, Buffer] = {}
+    memory = MemoryStore(documents)
+    planned = _plan_arrays(tree, zarr.create_group(memory, zarr_format=_format_of(form)), form)
+    with _quiet():
+        zarr.consolidate_metadata(memory, zarr_format=_format_of(form))
+        for key, document in documents.items():
+            file = folder / key
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(document.to_bytes())
+        root = zarr.open_group(LocalStore(folder), mode="r+", use_consolidated=True)
+        return [Filling(root[storage.path], variable, storage) for variable, storage in planned]
+
+
+def _plan_arrays(
+    tree: xr.DataTree, root: zarr.Group, form: Form
+) -> list[tuple[xr.Variable, Storage]]:
+    """Make groups and arrays below `root`; return each array's values and how they are stored."""
+    planned = []
     for node in tree.subtree:
         path = node.path.strip("/")
         if form.profile == "cpm-2.8" and is_omitted(path, form.product_type):
@@ -165,10 +184,13 @@ def _lay_out(tree: xr.DataTree, folder: Path, form: Form) -> list[Filling]:
                 form,
                 decoded=decoded and name in data.coords,
             )
-            filling.append(
-                Filling(create_array(group, str(name), storage, form), variable, storage)
-            )
-    return filling
+            create_array(group, str(name), storage, form)
+            planned.append((variable, storage))
+    return planned
+
+
+def _format_of(form: Form) -> Literal[2, 3]:
+    return 2 if form.zarr_format == 2 else 3  # noqa: PLR2004 -- the format's name
 
 
 def _decodes_coordinates(data: xr.Dataset, path: str, form: Form) -> bool:
@@ -203,7 +225,7 @@ def _list_coordinates(data: xr.Dataset, name: str) -> list[str]:
     )
 
 
-def create_array(group: zarr.Group, name: str, storage: Storage, form: Form) -> Any:
+def create_array(group: zarr.Group, name: str, storage: Storage, form: Form) -> None:
     """Make an array without values."""
     options: dict[str, Any] = {}
     if form.zarr_format == 3:  # noqa: PLR2004 -- the format's name
@@ -211,10 +233,8 @@ def create_array(group: zarr.Group, name: str, storage: Storage, form: Form) -> 
         options["shards"] = storage.shards
     else:
         options["chunk_key_encoding"] = {"name": "v2", "separator": "."}
-    with warnings.catch_warnings():
-        # Fixed-length text is no part of the Zarr 3 standard yet; Zarr and xarray read it.
-        warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
-        return group.create_array(
+    with _quiet():
+        group.create_array(
             name,
             shape=storage.shape,
             dtype=storage.dtype,
@@ -223,14 +243,16 @@ def create_array(group: zarr.Group, name: str, storage: Storage, form: Form) -> 
             filters=None,
             fill_value=storage.fill,
             attributes=storage.attrs,
-            config={"write_empty_chunks": False},
             **options,
         )
 
 
-def _consolidate(folder: Path, zarr_format: int) -> None:
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep two warnings of Zarr's away."""
     with warnings.catch_warnings():
         # Every reader of Zarr v3 that knows consolidated metadata reads these; others pass by.
         warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
+        # Fixed-length text is no part of the Zarr 3 standard yet; Zarr and xarray read it.
         warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
-        zarr.consolidate_metadata(LocalStore(folder), zarr_format=zarr_format)  # type: ignore[arg-type]
+        yield
