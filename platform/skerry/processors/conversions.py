@@ -226,8 +226,9 @@ def slstr_thermal_radiance(
 def _slstr_zenith(product: xr.DataTree, group: str, view: str) -> xr.DataArray:
     end = f"t{view[0]}"
     zenith = find_variable(product, f"conditions/geometry_{end}/solar_zenith_{end}")
-    tie_x = find_variable(product, f"conditions/geometry_{end}/x")
-    tie_y = find_variable(product, f"conditions/geometry_{end}/y")
+    # Both views share one grid of tie points; its coordinates stand beside the nadir view alone.
+    tie_x = find_variable(product, "conditions/geometry_tn/x")
+    tie_y = find_variable(product, "conditions/geometry_tn/y")
     x, y = find_variable(product, f"{group}/x"), find_variable(product, f"{group}/y")
     # The tie points lie evenly along both axes: one row and one column say where.
     rows, columns = locate_by_coordinates(

@@ -223,6 +223,10 @@ def _spread(
         return interpolate_tie_points(variable, *locate_evenly(image, variable))
     group = path.strip("/").rpartition("/")[0]
     ties = tree[group].to_dataset()
+    if group.endswith("geometry_to") and "x" not in ties.variables:
+        # SLSTR's views share one grid of tie points; its place stands beside the nadir view alone.
+        nadir = tree[f"{group.removesuffix('to')}tn"].to_dataset()
+        ties = ties.assign_coords({name: nadir[name] for name in ("x", "y")})
     if {"x", "y"} <= set(ties.variables) & set(home.variables) and variable.dims == ties["x"].dims:
         rows, columns = locate_by_coordinates(
             home["y"].drop_vars(home["y"].coords),
