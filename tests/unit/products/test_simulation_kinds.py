@@ -36,6 +36,21 @@ def test_both_forms_hold_the_same(tmp_path: Path) -> None:
     assert 0 <= min(said) < max(said) == 1
 
 
+@pytest.mark.parametrize("kind", sorted(SIMULATIONS))
+def test_every_kind_says_that_it_is_simulated(tmp_path: Path, kind: str) -> None:
+    """In its name, title and item, and in the truth beside it."""
+    made = simulate(kind, tmp_path, day="2026-05-01", size=66)
+    tree = open_product(made)
+    assert str(tree.attrs["title"]).startswith("SIMULATED")
+    assert tree.attrs["other_metadata"]["simulated"] is True
+    item = tree.attrs["stac_discovery"]
+    assert item["id"].endswith("_SIM") or "SIMULATED" in item["id"]
+    assert [one["name"] for one in item["properties"]["providers"]][-1:] == ["Skerry, simulated"]
+    with xr.open_dataset(made.with_name(f"{made.stem}.truth.nc")) as truth:
+        assert truth.attrs["title"] == f"SIMULATED truth of {made.stem}"
+        assert truth.attrs["simulated"] == "true"
+
+
 def test_a_zarr_is_not_overwritten(tmp_path: Path) -> None:
     for _ in range(2):
         try:

@@ -182,7 +182,7 @@ def simulate_olci(
         texts={"manifest": make_texts(image.grid, kind)},
         progress=progress,
     )
-    write_truth(target.with_name(f"{name.removesuffix('.SEN3')}.truth.nc"), image, name)
+    write_truth(target.with_name(f"{name.removesuffix('.SEN3')}.truth.nc"), image)
     return target
 
 
@@ -295,7 +295,7 @@ def _make_orphans(
     }  # fmt: skip
 
 
-def write_truth(path: Path, image: Image, name: str) -> None:
+def write_truth(path: Path, image: Image) -> None:
     """Write what the scene held as CF NetCDF: constituents, masks, water-leaving reflectance."""
     scene = image.scene
     longitude, latitude = image.coordinates
@@ -332,7 +332,8 @@ def write_truth(path: Path, image: Image, name: str) -> None:
                           {"standard_name": "longitude", "units": "degrees_east"}),
         },
         attrs={
-            "Conventions": "CF-1.11", "title": f"SIMULATED truth of {name}",
+            "Conventions": "CF-1.11",
+            "title": f"SIMULATED truth of {path.name.removesuffix('.truth.nc')}",
             "comment": "What the simulated scene held; no measurement.", "simulated": "true",
         },
     )  # fmt: skip
