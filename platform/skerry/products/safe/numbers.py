@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skerry.products.packing import decode_numbers, decoded_dtype
 from skerry.products.safe.mapping import Kind
 
-_WIDE_BYTES = 2
-"""Packed numbers of more bytes become float64."""
 _UNITS = {
     "days": "D", "hours": "h", "minutes": "m", "seconds": "s", "milliseconds": "ms",
     "microseconds": "us", "nanoseconds": "ns",
@@ -40,19 +39,19 @@ class Packing:
 
     def decode(self, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return values, NaN or NaT where a number stands for no measurement."""
-        values: npt.NDArray[Any]
-        if self.since is not None:
-            unit, epoch = _parse_time_units(self.since)
-            values = epoch + numbers.astype(np.int64).astype(f"timedelta64[{unit}]")
-            values = values.astype("datetime64[ns]")
-        elif self.scale is None and self.offset is None:
-            values = numbers.astype(self.dtype)
-        else:
-            scale = 1.0 if self.scale is None else self.scale
-            scaled = numbers * np.float64(scale) + np.float64(self.offset or 0.0)
-            values = scaled.astype(self.dtype)
+        if self.since is None:
+            return decode_numbers(
+                numbers,
+                scale=1.0 if self.scale is None else self.scale,
+                offset=self.offset or 0.0,
+                missing=self.fills,
+                dtype=self.dtype.name,
+            )
+        unit, epoch = _parse_time_units(self.since)
+        elapsed = numbers.astype(np.int64).astype(f"timedelta64[{unit}]")
+        values: npt.NDArray[Any] = (epoch + elapsed).astype("datetime64[ns]")
         for one in self.fills:
-            values[numbers == one] = "NaT" if self.since else np.nan
+            values[numbers == one] = "NaT"
         return values
 
     def encode(self, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -117,7 +116,7 @@ def _decoded_type(kind: Kind, stored: np.dtype[Any], *, packed: bool, time: bool
         return np.dtype(kind.decoded)
     if stored.kind == "f" or not packed:
         return stored
-    return np.dtype(np.float32 if stored.itemsize <= _WIDE_BYTES else np.float64)
+    return decoded_dtype(stored)
 
 
 def _parse_time_units(since: str) -> tuple[str, np.datetime64]:
