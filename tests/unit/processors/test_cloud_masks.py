@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skerry.core.errors import InvalidInputError
-from skerry.processors.cloud_masks import PixelClass, add_shadows, classify_msi, smear_mask
+from skerry.processors.cloud_masks import (
+    PixelClass,
+    _coarsen,
+    add_shadows,
+    classify_msi,
+    smear_mask,
+)
 from skerry.processors.registry import get_processor
 
 SPECTRA = {
@@ -98,3 +104,28 @@ def test_a_missing_band_is_named() -> None:
         get_processor("s2-cloud-mask").apply(tree)
     with pytest.raises(InvalidInputError, match=r"'cloud_height_m'.*at most 15000"):
         get_processor("s2-cloud-mask").apply(_product(0.1), cloud_height_m=1e6)
+
+
+def test_resolutions_meet_at_the_centres_of_pixels() -> None:
+    """A plane, averaged from 10 to 20 m, is that plane at the centres of 20 m: no half pixel."""
+    fine, coarse = (
+        xr.DataArray(
+            np.add.outer(-step * (np.arange(size) + 0.5), 0.25 * step * (np.arange(size) + 0.5)),
+            dims=("y", "x"),
+            coords={"y": -step * (np.arange(size) + 0.5), "x": step * (np.arange(size) + 0.5)},
+        )
+        for step, size in ((10.0, 12), (20.0, 6))
+    )
+    found = _coarsen(fine, coarse)
+    np.testing.assert_allclose(found, coarse, atol=1e-9)
+    np.testing.assert_array_equal(found["x"], coarse["x"])
+
+
+def test_cirrus_of_60_m_lies_over_its_nine_pixels_of_20_m() -> None:
+    tree = _product(0.1)
+    place = tree["measurements/reflectance/r60m"]
+    place["b10"] = place["b10"].copy(data=np.array([[0.0, 0.1], [0.0, 0.0]], np.float32))
+    found = get_processor("s2-cloud-mask").apply(tree, cloud_height_m=0)["pixel_class"].values
+    expected = np.zeros((6, 6), bool)
+    expected[:3, 3:] = True
+    np.testing.assert_array_equal(found == PixelClass.CIRRUS, expected)

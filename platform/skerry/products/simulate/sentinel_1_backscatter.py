@@ -5,8 +5,8 @@ Sea and lakes, co-polarised: the form of the CMOD models (Stoffelen and Anderson
 speed that falls with the incidence angle. The coefficients are rounded ones of our own, of the
 size of that paper's figures between 28 and 47 degrees; they retrieve no wind. Cross-polarised:
 ``0.580 U - 35.652`` dB whatever angle and direction (the relation C-2PO: Zhang and Perrie 2012,
-Bulletin of the American Meteorological Society 93, 531; Vachon and Wolfe 2011, IEEE GRSL 8, 456,
-find nearly the same line; both below some 25 m s-1).
+Bulletin of the American Meteorological Society 93, 531, its numbers not checked against the print;
+Vachon and Wolfe 2011, IEEE GRSL 8, 456, find such a line too).
 Land: a volume of leaves over soil, ``sigma = gamma cos(incidence)``, with typical levels (Ulaby
 and Dobson 1989, Handbook of Radar Scattering Statistics for Terrain). Clouds are transparent.
 

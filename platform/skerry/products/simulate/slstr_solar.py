@@ -17,7 +17,7 @@ from skerry.products.simulate.scene import SceneFields
 Field = npt.NDArray[np.float32]
 
 NOISE_REFERENCE, NOISE_RATIO = 0.1, 200.0
-"""Signal to noise at a reflectance."""
+"""Signal to noise at a reflectance: typical, of the size of the requirement of its bands."""
 GLINT_REFLECTANCE = 0.03
 """Glint above it is flagged."""
 SHADOW_LIGHT = 0.35
