@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skerry.products.cog import write_cog
-    from skerry.products.cog_sets import write_cog_set
+    from skerry.products.cogs.cog import write_cog
+    from skerry.products.cogs.writing import write_cog_set
     from skerry.products.eopf.metadata import open_metadata
     from skerry.products.eopf.writing import write_eopf_zarr
     from skerry.products.geozarr.writing import write_geozarr
@@ -29,8 +29,8 @@ _HOMES = {
     "regrid_raster": "regridding",
     "regrid_swath": "regridding",
     "validate_product": "validation",
-    "write_cog": "cog",
-    "write_cog_set": "cog_sets",
+    "write_cog": "cogs.cog",
+    "write_cog_set": "cogs.writing",
     "write_eopf_zarr": "eopf.writing",
     "write_geozarr": "geozarr.writing",
     "write_netcdf": "netcdf",

@@ -104,7 +104,7 @@ def _open_netcdf(place: Path | RemotePath) -> xr.DataTree:
 
 
 def _open_cogs(place: Path | RemotePath) -> xr.DataTree:
-    from skerry.products.cog_sets import open_cog_set
+    from skerry.products.cogs.opening import open_cog_set
 
     return open_cog_set(place)
 

@@ -101,7 +101,7 @@ def write_product(
         lengths = _by_axis(tree, chunk)
         write_netcdf(tree, target, chunks=lengths, codec=wishes.codec, progress=progress)
         return []
-    from skerry.products.cog_sets import write_cog_set
+    from skerry.products.cogs.writing import write_cog_set
 
     return write_cog_set(tree, target, chunk=chunk, codec=wishes.codec, progress=progress)
 
