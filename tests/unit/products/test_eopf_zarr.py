@@ -175,6 +175,23 @@ def test_a_codec_is_replaced(tmp_path: Path, codec: str) -> None:
         )
 
 
+def test_zarr_2_leaves_out_no_chunk_without_a_fill_value(tmp_path: Path) -> None:
+    """Readers of zarr-python 2 give what was in memory for a chunk that is absent."""
+    tree = make_product()
+    tree["measurements/r10m/scl"] = xr.zeros_like(tree["measurements/r10m/scl"])
+    write_eopf_zarr(tree, tmp_path / "a.zarr", zarr_format=2)
+    write_eopf_zarr(tree, tmp_path / "b.zarr")
+    stored = open_zarr_product(tmp_path / "b.zarr")
+    write_eopf_zarr(stored, tmp_path / "c.zarr", zarr_format=2)
+    write_eopf_zarr(stored, tmp_path / "d.zarr", zarr_format=2, codec="zlib:1")
+    assert not (tmp_path / "b.zarr/measurements/r10m/scl/c").exists()
+    for name in ("a.zarr", "c.zarr", "d.zarr"):
+        array = zarr.open_array(tmp_path / name / "measurements/r10m/scl", mode="r")
+        assert array.fill_value is None
+        assert array.nchunks_initialized == array.nchunks
+        assert not np.any(array[...])
+
+
 @pytest.mark.parametrize("keep", [0, 5, 40])
 def test_a_chunk_cut_short_is_refused(tmp_path: Path, keep: int) -> None:
     write_eopf_zarr(make_product(), tmp_path / "a.zarr", zarr_format=2)

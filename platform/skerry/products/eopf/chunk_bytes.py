@@ -62,7 +62,7 @@ def _same_fill(source: Any, target: Any) -> bool:
     """Tell whether a chunk that is not there means the same in both."""
     one, other = source.fill_value, target.fill_value
     if one is None or other is None:
-        # Readers take an absent chunk of an array without fill value as zeros.
+        # An absent chunk of an array without fill value is read as zeros, see `_leave_absent`.
         return (one or 0) == (other or 0)
     return bool(
         np.array_equal(np.asarray(one), np.asarray(other), equal_nan=source.dtype.kind == "f")
@@ -76,7 +76,7 @@ def list_chunks(array: Any) -> list[tuple[int, ...]]:
 
 
 def copy_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
-    """Copy one chunk's bytes; an absent chunk stays absent.
+    """Copy one chunk's bytes; an absent chunk stays absent where a fill value stands for it.
 
     Raises
     ------
@@ -85,10 +85,13 @@ def copy_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
     """
     files = (_find_file(source, chunk), _find_file(target, chunk))
     if files[0] is not None and files[1] is not None:
-        _copy_file(files[0], files[1], source)
+        if not _copy_file(files[0], files[1], source):
+            _leave_absent(target, chunk)
         return
     content = _read(source, chunk)
-    if content is not None:
+    if content is None:
+        _leave_absent(target, chunk)
+    else:
         sync(_place_of(target, chunk).set(content))
 
 
@@ -103,6 +106,7 @@ def recode_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
     content = _read(source, chunk)
     given, wanted = _codec_of(source), _codec_of(target)
     if content is None or given is None or wanted is None:
+        _leave_absent(target, chunk)
         return
     numbers = np.empty(source.chunks, source.dtype)
     decoder, encoder = given.to_zarr2(), wanted.to_zarr2()
@@ -118,6 +122,15 @@ def recode_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
     made = numbers if encoder is None else encoder.encode(numbers)
     buffer = default_buffer_prototype().buffer.from_bytes(memoryview(made).cast("B"))
     sync(_place_of(target, chunk).set(buffer))
+
+
+def _leave_absent(target: Any, chunk: tuple[int, ...]) -> None:
+    """Write zeros where nothing stands for a chunk that is absent.
+
+    Without a fill value readers differ: zarr-python 3 gives zeros, 2 what was in memory.
+    """
+    if target.fill_value is None:
+        target.set_block_selection(chunk, 0)
 
 
 def _place_of(array: Any, chunk: tuple[int, ...]) -> Any:
@@ -143,14 +156,15 @@ def _find_file(array: Any, chunk: tuple[int, ...]) -> Path | None:
     return folder / str(array.path) / key
 
 
-def _copy_file(source: Path, target: Path, array: Any) -> None:
-    """Copy a chunk's file without holding it in memory."""
+def _copy_file(source: Path, target: Path, array: Any) -> bool:
+    """Copy a chunk's file, without holding it in memory; tell whether there is one."""
     if not source.is_file():
-        return
+        return False
     with source.open("rb") as stream:
         _check(stream.read(_HEADER.size), source.stat().st_size, array, f"{source}")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
+    return True
 
 
 def _check(raw: bytes, length: int, array: Any, where: str) -> None:

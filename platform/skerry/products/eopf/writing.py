@@ -157,7 +157,15 @@ def _lay_out(tree: xr.DataTree, folder: Path, form: Form) -> list[Filling]:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(document.to_bytes())
         root = zarr.open_group(LocalStore(folder), mode="r+", use_consolidated=True)
-        return [Filling(root[storage.path], variable, storage) for variable, storage in planned]
+        return [
+            Filling(_open_array(root, storage), variable, storage) for variable, storage in planned
+        ]
+
+
+def _open_array(root: zarr.Group, storage: Storage) -> Any:
+    """Return an array that leaves out chunks for which its fill value stands, and no others."""
+    array: Any = root[storage.path]
+    return array.with_config({"write_empty_chunks": storage.fill is None})
 
 
 def _plan_arrays(
