@@ -93,9 +93,20 @@ def open_member(archive: Path | IO[bytes] | RemoteReader, name: str) -> IO[bytes
     """Open a member of a zip archive for reading; it can seek, cheaply if it is not deflated.
 
     Closing it closes an archive given by its path; one given open stays open.
+
+    Raises
+    ------
+    InvalidInputError
+        If the archive is damaged where the member begins.
     """
-    with zipfile.ZipFile(archive) as listing:
-        return listing.open(name)
+    try:
+        with zipfile.ZipFile(archive) as listing:
+            return listing.open(name)
+    except zipfile.BadZipFile as error:
+        raise InvalidInputError(
+            f"{name} in its archive is damaged: {error}.",
+            remedy="Fetch the archive again from its provider.",
+        ) from error
 
 
 class _Watched:

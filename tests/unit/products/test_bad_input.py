@@ -87,6 +87,23 @@ def test_a_truncated_jp2_inside_a_good_archive(copy: Path, tmp_path: Path) -> No
     assert band.name in _refused(path).what
 
 
+@pytest.mark.parametrize("pattern", ["*_B04_10m.jp2", "MTD_MSIL2A.xml"])
+@pytest.mark.parametrize("offset", [0, 60])
+def test_a_hole_in_an_archive(copy: Path, tmp_path: Path, pattern: str, offset: int) -> None:
+    path = tmp_path / "product.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for one in sorted(copy.rglob("*.*")):
+            if one.is_file():
+                archive.write(one, Path(copy.name, one.relative_to(copy)).as_posix())
+        [member] = [one for one in archive.infolist() if Path(one.filename).match(pattern)]
+    content = bytearray(path.read_bytes())
+    # From the member's header on, or from within its compressed bytes.
+    start = member.header_offset + (offset and 30 + len(member.filename) + offset)
+    content[start : start + 300] = b"\xff" * 300
+    path.write_bytes(content)
+    assert Path(member.filename).name in _refused(path).what
+
+
 def test_a_jp2_that_breaks_after_opening_is_named_when_read(copy: Path) -> None:
     tree = open_product(copy)
     band = next(copy.glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2"))

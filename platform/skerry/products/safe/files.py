@@ -3,6 +3,7 @@
 import fnmatch
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -94,7 +95,7 @@ class ProductFiles:
         try:
             with self.open(name) as stream:
                 return stream.read()
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, zlib.error) as error:
             raise InvalidInputError(
                 f"{name} in {self.path} is damaged: {error}.",
                 remedy="Fetch the archive again from its provider.",

@@ -7,6 +7,8 @@ Source: ISO/IEC 15444-1, annex A (codestream markers) and annex I (boxes).
 """
 
 import struct
+import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -73,17 +75,20 @@ def check_jp2(files: ProductFiles, name: str) -> Jp2Header:
     InvalidInputError
         If it is no JPEG 2000 file or is shorter than it says.
     """
-    size = files.sizes[name]
-    with files.open(name) as stream:
-        start, end = _find_codestream(stream, size, f"{name} in {files.path}")
-        if end > size:
-            raise _damaged(f"{name} in {files.path}", f"it should have {end} bytes and has {size}")
-        stream.seek(start)
-        header = _read_header(stream.read(64), f"{name} in {files.path}")
-        if not files.archived:  # seeking to the end of a deflated member would inflate it all
-            stream.seek(end - len(_EOC))
-            if stream.read(len(_EOC)) != _EOC:
-                raise _damaged(f"{name} in {files.path}", "its codestream has no end marker")
+    size, label = files.sizes[name], f"{name} in {files.path}"
+    try:
+        with files.open(name) as stream:
+            start, end = _find_codestream(stream, size, label)
+            if end > size:
+                raise _damaged(label, f"it should have {end} bytes and has {size}")
+            stream.seek(start)
+            header = _read_header(stream.read(64), label)
+            if not files.archived:  # seeking to the end of a deflated member would inflate it all
+                stream.seek(end - len(_EOC))
+                if stream.read(len(_EOC)) != _EOC:
+                    raise _damaged(label, "its codestream has no end marker")
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(label, str(error)) from error
     return header
 
 
