@@ -22,6 +22,8 @@ TIME_UNITS = re.compile(
     r"(days?|hours?|hr|h|minutes?|min|seconds?|sec|s|milliseconds?|ms|microseconds?|us|nanoseconds?"
     r"|ns) since .+"
 )
+TIME_ZONE = re.compile(r"(?<=:\d\d)(\.\d+)? ?(Z|UTC|[+-]\d\d:?\d\d)$")
+"""Fraction and zone at the end of a time: NumPy warns of zones."""
 AXES = {
     "latitude": {"degrees_north", "degree_north", "degrees_N", "degree_N", "degreesN", "degreeN"},
     "longitude": {"degrees_east", "degree_east", "degrees_E", "degree_E", "degreesE", "degreeE"},
@@ -118,8 +120,9 @@ def time_is_readable(array: ArrayFacts, _: Subject) -> str | None:
     units = str(array.attrs["units"])
     if not TIME_UNITS.fullmatch(units):
         return f"has the units {units!r}"
+    since = TIME_ZONE.sub("", units.partition(" since ")[2].strip())
     try:
-        np.datetime64(units.partition(" since ")[2].strip().replace(" ", "T", 1).rstrip("Z"))
+        np.datetime64(since.replace(" ", "T", 1))
     except ValueError:
         return f"counts from {units.partition(' since ')[2]!r}, which is no time"
     return None

@@ -12,6 +12,8 @@ import zarr
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.validation.subject import ArrayFacts
+from skerry.products.zarr_stores import MAX_METADATA_BYTES, open_store
+from skerry.storage.remote import too_large
 
 Stored = tuple[dict[str, dict[str, Any]], dict[str, ArrayFacts]]
 """Groups' attributes and arrays, each by path."""
@@ -26,7 +28,7 @@ def read_zarr(path: Path) -> tuple[Stored, int, set[str] | None]:
         If its metadata cannot be read.
     """
     try:
-        root = zarr.open_group(path, mode="r", use_consolidated=False)
+        root = zarr.open_group(open_store(path), mode="r", use_consolidated=False)
         groups, arrays = {"": dict(root.attrs)}, {}
         for name, member in sorted(root.members(max_depth=None)):
             if isinstance(member, zarr.Group):
@@ -80,14 +82,22 @@ def _read_index(path: Path) -> set[str] | None:
     """Return the arrays that the consolidated metadata list, or None if there are none."""
     v2, v3 = path / ".zmetadata", path / "zarr.json"
     if v2.is_file():
-        listed = json.loads(v2.read_text("utf-8")).get("metadata", {})
+        listed = _read_document(v2).get("metadata", {})
         return {one.removesuffix("/.zarray") for one in listed if one.endswith("/.zarray")}
     if v3.is_file():
-        consolidated = json.loads(v3.read_text("utf-8")).get("consolidated_metadata")
+        consolidated = _read_document(v3).get("consolidated_metadata")
         if consolidated:
             nodes = consolidated.get("metadata", {}).items()
             return {name for name, node in nodes if node.get("node_type") == "array"}
     return None
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    size = path.stat().st_size
+    if size > MAX_METADATA_BYTES:
+        raise too_large(str(path), size, MAX_METADATA_BYTES)
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
 
 
 def read_netcdf(path: Path) -> Stored:

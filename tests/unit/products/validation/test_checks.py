@@ -17,6 +17,7 @@ from tests.unit.products.validation.healthy import (
     describe_item,
 )
 
+from skerry.core.errors import InvalidInputError
 from skerry.products.validation import Report, Result, validate_product
 from skerry.products.validation.registry import list_checks
 from skerry.products.validation.stores import read_tree
@@ -488,6 +489,25 @@ def test_the_products_that_are_damaged_were_healthy(
     report = validate_product(written, deep=True)
     assert report.clean, [one.findings for one in report.failed]
     assert report.container == f"zarr-v{zarr_format}"
+
+
+@pytest.mark.parametrize("since", ["2026-05-01T10:29:00Z", "2026-05-01 10:29:00.5+00:00"])
+def test_times_may_count_from_a_time_with_a_zone(since: str, tmp_path: Path) -> None:
+    product = describe_eopf()
+    product.attrs("conditions/time")["units"] = f"seconds since {since}"
+    report = validate_product(product.write(tmp_path / "product.zarr"))
+    assert report.clean, [one.findings for one in report.failed]
+
+
+@pytest.mark.parametrize(("zarr_format", "name"), [(2, ".zmetadata"), (3, "zarr.json")])
+def test_metadata_of_two_gigabytes_are_not_read(
+    zarr_format: int, name: str, tmp_path: Path
+) -> None:
+    written = describe_eopf().write(tmp_path / "product.zarr", zarr_format=zarr_format)
+    with (written / name).open("ab") as stream:
+        stream.truncate(2 * 2**30)  # a hole: it takes no room on disk
+    with pytest.raises(InvalidInputError, match=f"{name} has 2147483648 bytes"):
+        validate_product(written)
 
 
 def test_the_product_of_the_profile_was_healthy(tmp_path: Path) -> None:
