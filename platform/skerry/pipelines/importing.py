@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _COLLECTIONS = {
-    False: ("sentinel-2-l2a", "Sentinel-2 L2A"),
-    True: ("sentinel-2-l2a-simulated", "Simulated: Sentinel-2 L2A"),
+    "S02MSIL1C": ("sentinel-2-l1c", "Sentinel-2 L1C"),
+    "S02MSIL2A": ("sentinel-2-l2a", "Sentinel-2 L2A"),
 }
+"""Product type to the collection where it goes, and its title."""
 _LEFT_OUT = ("quality/mask", "conditions/mask/detector_footprint", "quality/l2a_quicklook")
 """Groups of a scene that are large and rarely wanted; the source still has them."""
 _SIMULATED_LICENCE = "Apache-2.0"
@@ -84,8 +85,8 @@ def import_product(
     source
         A SAFE folder or zip, or an http(s) URL of a zip.
     collection
-        Where it goes; ``sentinel-2-l2a``, or ``sentinel-2-l2a-simulated`` for a simulated scene,
-        when None. Made when missing, not public.
+        Where it goes; when None that of its type, such as ``sentinel-2-l2a``, or
+        ``sentinel-2-l2a-simulated`` for a simulated scene. Made when missing, not public.
     cog
         Also write a COG of each band at its native resolution.
     progress
@@ -101,7 +102,8 @@ def import_product(
     Raises
     ------
     NotFoundError, InvalidInputError
-        If the source does not exist or is no product that Skerry reads.
+        If the source does not exist, is no product that Skerry reads, is none on a map grid (a
+        swath), or is of a type without a collection of its own and `collection` is None.
     ConflictError
         If an item of that name has another content.
     """
@@ -161,10 +163,22 @@ def _plan(tree: xr.DataTree, path: Path, collection: str | None) -> _Work:
         or discovery["properties"].get("skerry:simulated")
     )
     reference = ItemReference(
-        check_name(collection or _COLLECTIONS[simulated][0], what="collection id"),
+        check_name(collection or _choose_collection(tree, simulated), what="collection id"),
         check_name(discovery["id"], what="item id"),
     )
     return _Work(tree, reference, digest_source(path), simulated)
+
+
+def _choose_collection(tree: xr.DataTree, simulated: bool) -> str:
+    kind = tree.attrs["stac_discovery"]["properties"].get("product:type")
+    if kind not in _COLLECTIONS:
+        raise InvalidInputError(
+            f"{tree.name} is of type {kind!r}, which has no collection of its own: "
+            f"{' and '.join(_COLLECTIONS)} have.",
+            remedy="Name one with --collection (rasters on a map grid only: regrid a swath first), "
+            "or use 'skerry convert'.",
+        )
+    return _COLLECTIONS[kind][0] + "-simulated" * simulated
 
 
 def _find_known(session: Session, work: _Work) -> dict[str, Any] | None:
@@ -181,11 +195,12 @@ def _find_known(session: Session, work: _Work) -> dict[str, Any] | None:
 
 
 def _ensure_collection(session: Session, work: _Work) -> None:
-    title = title_product(_COLLECTIONS[work.simulated][1], simulated=work.simulated)
+    own = work.reference.collection
+    titles = dict(_COLLECTIONS.values())
+    title = titles.get(own.removesuffix("-simulated"))
     licence = _SIMULATED_LICENCE if work.simulated else "other"
-    if work.reference.collection not in dict(_COLLECTIONS.values()):
-        title = work.reference.collection
-    ensure_collection(session, work.reference.collection, title=title, licence=licence)
+    title = own if title is None else title_product(title, simulated=work.simulated)
+    ensure_collection(session, own, title=title, licence=licence)
 
 
 def _convert(work: _Work, grant: Grant, report: Progress, *, cog: bool) -> dict[str, Any]:

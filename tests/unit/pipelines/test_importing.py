@@ -13,7 +13,8 @@ from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.pipelines import import_product, importing
 from skerry.pipelines.sources import digest_source
 from skerry.products import open_product, write_geozarr
-from skerry.products.simulate import simulate_s2_l2a
+from skerry.products.simulate import simulate_s2_l1c, simulate_s2_l2a
+from skerry.products.simulate.olci import simulate_olci
 
 
 class Api:
@@ -152,6 +153,25 @@ def test_a_store_that_does_not_say_what_it_is_never_reaches_the_api(
         import_product(tmp_path / "nameless.zarr", session=session)
     assert "nameless.zarr" in caught.value.what
     assert api.seen == []
+
+
+def test_each_type_goes_into_its_own_collection(api: Api, session: Session, tmp_path: Path) -> None:
+    level_1c = simulate_s2_l1c(tmp_path / "scenes", size=60)
+    result = import_product(level_1c, session=session)
+    assert result.reference.collection == "sentinel-2-l1c-simulated"
+
+
+def test_a_swath_is_refused_with_what_to_do_instead(
+    api: Api, session: Session, tmp_path: Path
+) -> None:
+    swath = simulate_olci(tmp_path / "scenes", size=33)
+    with pytest.raises(InvalidInputError, match=r"S03OLCEFR.*no collection") as caught:
+        import_product(swath, session=session)
+    assert "regrid" in caught.value.remedy
+    assert api.seen == []
+    with pytest.raises(InvalidInputError, match="no raster"):
+        import_product(swath, collection="mine", session=session)
+    assert api.bytes_left == []
 
 
 def test_a_refusal_leaves_nothing(api: Api, session: Session, scene: Path) -> None:
