@@ -1,5 +1,6 @@
 """`skerry`: one group, its commands imported when they are named, errors without stack traces."""
 
+import errno
 import os
 import sys
 import traceback
@@ -11,7 +12,7 @@ import click
 import platformdirs
 
 from skerry import __version__
-from skerry.core.errors import SkerryError, UnavailableError
+from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError
 from skerry.core.settings import default_data_folder
 from skerry.core.time import format_time, utc_now
 
@@ -41,6 +42,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command name to where it stands (``module:attribute``) and its line in ``skerry --help``."""
 
 _EXIT_INTERRUPTED = 130
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+"""What the user's disk says no with: no fault in Skerry."""
 
 
 class LazyGroup(click.Group):
@@ -127,6 +130,12 @@ def _report(error: Exception) -> int:
         return error.exit_code
     if isinstance(error, SkerryError):
         return _report_expected(error)
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        refused = InvalidInputError(
+            f"{error.filename or 'A file'} cannot be read or written ({error.strerror}).",
+            remedy="Look who may read and write there, and how much room there is.",
+        )
+        return _report_expected(refused)
     return _report_unexpected(error)
 
 

@@ -57,7 +57,7 @@ def simulate(kind: str, out: Path, size: int | None, seed: int, day: str, form: 
                 size=size,
                 seed=seed,
                 form=form,
-                progress=lambda done, what: progress(what, done),
+                progress=lambda done, _: progress("Simulating", done),
             )
     except OSError as error:
         raise InvalidInputError(

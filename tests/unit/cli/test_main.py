@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,6 +33,20 @@ def test_known_error_is_two_lines_and_its_exit_code(
     output = capsys.readouterr()
     assert output.err == "Error: There is no item 'x'.\nLook with 'skerry search'.\n"
     assert output.out == ""
+
+
+def test_a_disk_that_says_no_is_no_fault_of_ours(
+    register: Callable[[Callable[[], None]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/data/out.zarr")
+
+    register(fail)
+    assert main.run(["probe"]) == 2
+    said = capsys.readouterr().err
+    assert "/data/out.zarr" in said
+    assert "No space left on device" in said
+    assert "fault in Skerry" not in said
 
 
 def test_unknown_error_is_one_line_and_its_trace_in_a_log(
