@@ -76,8 +76,9 @@ def composite_products(
         str, Field(description="Path of a variable that is the higher the better; empty: recency")
     ] = "",
 ) -> xr.Dataset:
-    """Composite products of the previous days; see `composite_scenes`.
+    """Composite the products of the previous days, pixel by pixel.
 
+    `composite_scenes` says how the value of a pixel is chosen.
     Products of other days are left out. None left, or all cloud, gives a valid empty composite:
     values NaN, count 0, source -1.
 

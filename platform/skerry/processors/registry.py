@@ -154,7 +154,7 @@ def processor[**P, R](
             kwargs.update(check_parameters(model, given))
             return function(*args, **kwargs)
 
-        summary = (function.__doc__ or "").strip().partition("\n")[0]
+        summary = (function.__doc__ or "").strip().partition("\n")[0].replace("`", "")
         _DECLARED[checked] = Processor(
             name, version, checked, tuple(inputs), tuple(outputs), citation, summary, model
         )

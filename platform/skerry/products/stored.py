@@ -61,8 +61,9 @@ class StoredArray:
         try:
             read = self._read(key)
         except _DAMAGE as error:
+            place = getattr(self.numbers.store, "place", self.numbers.store)
             raise InvalidInputError(
-                f"The array {self.numbers.name} of {self.numbers.store} cannot be read: {error}.",
+                f"The array {self.numbers.name} of {place} cannot be read: {error}.",
                 remedy="Its chunks are damaged or missing: fetch the product again.",
             ) from error
         return read if self.decode is None else self.decode(read)
