@@ -7,6 +7,7 @@ Usage: python eopf_copy.py IN.zarr OUT_FOLDER
 
 import sys
 import time
+from pathlib import Path
 
 from eopf.common.constants import OpeningMode
 from eopf.store.zarr import EOZarrStore
@@ -16,6 +17,7 @@ def main() -> None:
     started = time.perf_counter()
     source = EOZarrStore(sys.argv[1], mask_and_scale=False)
     product = source.load()
+    Path(sys.argv[2]).mkdir()
     target = EOZarrStore(sys.argv[2], mask_and_scale=False)
     target.open(mode=OpeningMode.CREATE_OVERWRITE)
     target["copy"] = product

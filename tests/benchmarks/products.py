@@ -40,7 +40,6 @@ def measure_products() -> list[Record]:
 def _measure_copy(folder: Path, scene: Path) -> list[Record]:
     ours, peer = folder / "ours.zarr", folder / "eopf"
     eopf_copy = str(Path(__file__).with_name("eopf_copy.py"))
-    peer.mkdir()
     costs = measure_in_turns(
         {
             "ours": _subject("copy", ours, scene),
