@@ -1,6 +1,6 @@
-"""What rio-tiler's GeoZarr `GroupReader` sees in a store, as JSON on standard output.
+"""What rio-tiler's GeoZarr `GroupReader` sees in stores, as JSON on standard output.
 
-Runs in the peers' environment. Usage: python describe_geozarr.py STORE
+Runs in the peers' environment. Usage: python describe_geozarr.py STORE…
 """
 
 import json
@@ -28,7 +28,8 @@ def describe(level: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def main(path: str) -> None:
+def describe_store(path: str) -> dict[str, Any]:
+    """Return each group's place and levels."""
     from rio_tiler.experimental.zarr import GroupReader
 
     root = zarr.open_group(path, mode="r")
@@ -47,8 +48,8 @@ def main(path: str) -> None:
             found["bounds"] = list(reader.bounds)
             found["transform"] = list(reader.transform)[:6]
             found["zooms"] = [reader.minzoom, reader.maxzoom]
-    json.dump(groups, sys.stdout)
+    return groups
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    json.dump([describe_store(path) for path in sys.argv[1:]], sys.stdout)

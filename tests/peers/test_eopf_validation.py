@@ -1,29 +1,46 @@
-"""EOPF CPM 2.8.1 finds our products valid and opens them to our values."""
+"""EOPF CPM 2.8.1 finds our products valid and opens them to our values.
+
+Complete products of profile ``cpm-2.8`` are held against the validator's structure and model;
+Sentinel-1 products, for which it has no model, and parts of products and derived ones against its
+structure.
+"""
 
 import json
-import os
+import shutil
 import subprocess
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+import xarray as xr
+from tests.peers.comparison import (
+    check_coordinates,
+    check_variables,
+    list_paths,
+    list_variables,
+)
+from tests.peers.reference_process import ReferenceProcess
+from tests.peers.simulated_products import DAY, SimulatedProducts
 
-from skerry.products import open_product
-from skerry.products.eopf import write_eopf_zarr
-from skerry.products.simulate.olci import simulate_olci
-from skerry.products.simulate.sentinel_2 import simulate_s2_l1c, simulate_s2_l2a
-from skerry.products.simulate.slstr import simulate_slstr_rbt
+from skerry.pipelines.results import describe_result
+from skerry.processors.registry import get_processor
+from skerry.products import filter_product, open_product, write_product
 
 pytestmark = pytest.mark.peers
 
 ROOT = Path(__file__).parents[2]
-SIMULATORS: dict[str, Any] = {
-    "S02MSIL1C": lambda out: simulate_s2_l1c(out, size=240),
-    "S02MSIL2A": lambda out: simulate_s2_l2a(out, size=240),
-    "S03OLCEFR": lambda out: simulate_olci(out, kind="efr", size=129),
-    "S03SLSRBT": lambda out: simulate_slstr_rbt(out, size=120),
-}
+MODELLED = ["s2-l1c", "s2-l2a", "olci-efr", "olci-err", "slstr-rbt"]
+NOT_MODELLED = {
+    "s2-l1c": {"quality/l1c_quicklook/r10m/tci"},
+    "s2-l2a": {
+        "quality/l2a_quicklook/r10m/tci", "quality/l2a_quicklook/r20m/tci",
+        "quality/l2a_quicklook/r60m/tci", "quality/probability/r60m/cld",
+        "quality/probability/r60m/snw",
+    },
+}  # fmt: skip
+"""What the profile leaves out, since the model allows no more than it names."""
 CONTRADICTED = [
     f"{name}_tp"
     for name in (
@@ -37,72 +54,168 @@ CONTRADICTED = [
 """Variables of RBT: MODEL wants attributes `model` and `parameter`, which STRUCTURE forbids."""
 
 
-@pytest.fixture(scope="module", params=SIMULATORS)
-def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return the product type, our tree, and where it stands as profile cpm-2.8."""
-    folder = tmp_path_factory.mktemp(request.param)
-    tree = open_product(SIMULATORS[request.param](folder))
-    write_eopf_zarr(tree, folder / "cpm.zarr", zarr_format=2, profile="cpm-2.8")
-    return request.param, tree, folder / "cpm.zarr"
-
-
-def validate(python: Path, place: Path, mode: str) -> list[str]:
-    """Return the anomalies that `eopf validate` reports."""
-    done = subprocess.run(
-        [python.with_name("eopf"), "validate", "--mode", mode, place],
-        capture_output=True, text=True, check=False, cwd=place.parent,
-        env={**os.environ, "DASK_DISTRIBUTED__DASHBOARD__LINK": ""},
-    )  # fmt: skip
-    lines = (done.stdout + done.stderr).splitlines()
-    assert any("successfully loaded, starting to validate" in one for one in lines), lines[-5:]
-    found = [one.partition("** ")[2] for one in lines if "** " in one]
-    assert (done.returncode == 0) == (not found)
-    return found
-
-
-def test_the_validator_finds_no_anomaly(product: Any, reference_python: Path) -> None:
-    name, _, place = product
+@pytest.mark.parametrize("kind", MODELLED)
+def test_complete_products_have_no_anomaly(
+    kind: str, simulated: SimulatedProducts, reference: ReferenceProcess
+) -> None:
     expected = []
-    if name == "S03SLSRBT":
+    if kind == "slstr-rbt":
         expected = [
             f"Attribute {attribute} not available in {one} but is in model"
             for one in CONTRADICTED
             for attribute in ("model", "parameter")
         ]
-    assert sorted(validate(reference_python, place, "STRUCTURE | MODEL")) == sorted(expected)
+    found = reference.validate(simulated.cpm_zarr(kind), "STRUCTURE | MODEL")
+    written = list_variables(simulated.tree(kind)) - NOT_MODELLED.get(kind, set())
+    assert found["kind"] == "EOProduct"
+    assert found["variables"] == len(written)
+    assert sorted(found["anomalies"]) == sorted(expected)
 
 
-def test_the_validator_finds_what_is_wrong(product: Any, reference_python: Path) -> None:
-    _, tree, place = product
-    part = tree.filter(lambda node: not node.path.startswith("/conditions"))
-    part.attrs = tree.attrs
-    write_eopf_zarr(part, place.with_name("part.zarr"), zarr_format=2, profile="cpm-2.8")
-    assert validate(reference_python, place.with_name("part.zarr"), "STRUCTURE") == []
-    assert validate(reference_python, place.with_name("part.zarr"), "STRUCTURE | MODEL") != []
+def test_a_sentinel_1_container_has_no_anomaly(
+    simulated: SimulatedProducts, reference: ReferenceProcess
+) -> None:
+    found = reference.validate(simulated.cpm_zarr("s1-iw-grd"), "STRUCTURE")
+    assert found["kind"] == "EOContainer"
+    assert found["variables"] == len(list_variables(simulated.tree("s1-iw-grd")))
+    assert found["anomalies"] == []
 
 
-def test_cpm_reads_our_values(product: Any, reference_python: Path) -> None:
-    """CPM's values of every variable of the measurements, in its own decoding, are ours."""
-    _, tree, place = product
-    done = subprocess.run(
-        [reference_python, ROOT / "tests/reference/read_values.py", place],
-        capture_output=True, text=True, check=False, cwd=place.parent,
+@pytest.mark.parametrize("kind", [*MODELLED, "s1-iw-grd"])
+def test_cpm_reads_our_values(
+    kind: str, simulated: SimulatedProducts, reference: ReferenceProcess
+) -> None:
+    """All values of all variables and coordinates, in CPM's own decoding."""
+    tree = simulated.tree(kind)
+    found = reference.read_with_cpm(simulated.cpm_zarr(kind))
+    assert list_paths(found) == list_variables(tree) - NOT_MODELLED.get(kind, set())
+    check_variables(found, tree, list_paths(found))
+    assert check_coordinates(found, tree) > len(list_paths(found)) / 5
+
+
+def lose_files(simulated: SimulatedProducts, folder: Path, kind: str, *names: str) -> xr.DataTree:
+    """Return a product some of whose files are absent."""
+    place = folder / simulated.safe(kind).name
+    shutil.copytree(simulated.safe(kind), place)
+    for name in names:
+        (found,) = place.rglob(name)
+        found.unlink()
+    tree = open_product(place)
+    assert tree.attrs["other_metadata"]["missing"]
+    return tree
+
+
+def cut(tree: xr.DataTree, coordinates: str) -> xr.DataTree:
+    """Return the middle of a swath."""
+    place = tree[coordinates].to_dataset()
+    south, north = place["latitude"].quantile([0.4, 0.6]).to_numpy()
+    west, east = place["longitude"].quantile([0.4, 0.6]).to_numpy()
+    return filter_product(tree, aoi=(west, south, east, north))
+
+
+def derive(name: str, *sources: xr.DataTree, **parameters: Any) -> xr.DataTree:
+    """Return a processor's product."""
+    processor = get_processor(name)
+    result = processor.apply(*sources, **parameters)
+    return describe_result(result, processor, parameters, sources, name=name)
+
+
+def composite_two_days(simulated: SimulatedProducts) -> xr.DataTree:
+    """Return a composite of a product and the same a day earlier."""
+    tree = simulated.tree("s2-l2a")
+    earlier = tree.copy()
+    item = json.loads(json.dumps(tree.attrs["stac_discovery"]))
+    for key in ("datetime", "start_datetime", "end_datetime"):
+        if key in item["properties"]:
+            day = f"{DAY - timedelta(days=1)}"
+            item["properties"][key] = item["properties"][key].replace(f"{DAY}", day)
+    earlier.attrs = {**tree.attrs, "stac_discovery": item}
+    return derive(
+        "composite", tree, earlier,
+        group="measurements/reflectance/r20m", variables=["b04", "b05"], days=2, method="median",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    values = json.loads(done.stdout.splitlines()[-1])
-    assert len(values) > 5
-    for path, (mean, missing) in values.items():
-        ours = tree[path].values.astype(np.float64)
-        # Ours are float32 where CPM computes float64.
-        assert np.isnan(ours).sum() == missing, path
-        if missing < ours.size:
-            assert np.nanmean(ours) == pytest.approx(mean, rel=1e-6, abs=1e-6), path
 
 
-def test_the_profile_data_are_the_validators(reference_python: Path) -> None:
+PARTS: dict[str, Callable[[SimulatedProducts, Path], xr.DataTree]] = {
+    "partial S2": lambda one, folder: lose_files(
+        one, folder, "s2-l2a", "*_B05_20m.jp2", "MSK_DETFOO_B03.jp2"
+    ),
+    "partial OLCI": lambda one, folder: lose_files(
+        one, folder, "olci-efr", "Oa07_radiance.nc", "tie_meteo.nc"
+    ),
+    "partial S1": lambda one, folder: lose_files(one, folder, "s1-iw-grd", "*-vh-*.tiff"),
+    "S2 of an area": lambda one, _: filter_product(
+        one.tree("s2-l2a"), aoi=(401_000, 5_996_000, 403_000, 5_998_500), aoi_crs="EPSG:32633"
+    ),
+    "S2 of one resolution, clouds masked": lambda one, _: filter_product(
+        one.tree("s2-l2a"), resolution="r20m", flags="cloud_high_probability | cloud_shadows"
+    ),
+    "OLCI of an area": lambda one, _: cut(one.tree("olci-efr"), "measurements"),
+    "SLSTR of a grid": lambda one, _: filter_product(
+        one.tree("slstr-rbt"), groups=["measurements/inadir", "quality/inadir"]
+    ),
+    "S1 of an area": lambda one, _: cut_sentinel_1(one.tree("s1-iw-grd")),
+    "composite": lambda one, _: composite_two_days(one),
+    "turbidity": lambda one, _: derive("turbidity", one.tree("s2-l2a")),
+}
+
+
+def cut_sentinel_1(tree: xr.DataTree) -> xr.DataTree:
+    """Return what is around the middle of a Sentinel-1 image."""
+    west, south, east, north = tree.attrs["stac_discovery"]["bbox"]
+    width, height = (east - west) / 4, (north - south) / 4
+    return filter_product(tree, aoi=(west + width, south + height, east - width, north - height))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_parts_and_derived_products_have_their_structure(
+    part: str, simulated: SimulatedProducts, reference: ReferenceProcess, tmp_path: Path
+) -> None:
+    tree = PARTS[part](simulated, tmp_path)
+    write_product(tree, tmp_path / "part.zarr", form="eopf-zarr-v2", profile="cpm-2.8")
+    found = reference.validate(tmp_path / "part.zarr", "STRUCTURE")
+    assert found["anomalies"] == []
+    assert found["variables"] > 0
+
+
+def test_the_validator_finds_what_is_wrong(
+    simulated: SimulatedProducts, reference: ReferenceProcess, tmp_path: Path
+) -> None:
+    """What the command says of a sound product and of others is what the tests above ask for."""
+    tree = simulated.tree("s2-l2a")
+    part = filter_product(tree, groups=["measurements"])
+    write_product(part, tmp_path / "part.zarr", form="eopf-zarr-v2", profile="cpm-2.8")
+    rest = filter_product(tree, groups=["conditions"])
+    write_product(rest, tmp_path / "rest.zarr", form="eopf-zarr-v2", profile="cpm-2.8")
+    assert reference.validate(tmp_path / "part.zarr", "STRUCTURE")["anomalies"] == []
+    assert len(reference.validate(tmp_path / "part.zarr", "STRUCTURE | MODEL")["anomalies"]) > 40
+    assert len(reference.validate(tmp_path / "rest.zarr", "STRUCTURE")["anomalies"]) == 1
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_the_command_says_the_same(
+    complete: bool,
+    simulated: SimulatedProducts,
+    reference: ReferenceProcess,
+    reference_python: Path,
+    tmp_path: Path,
+) -> None:
+    place = simulated.cpm_zarr("s2-l2a")
+    if not complete:
+        place = tmp_path / "part.zarr"
+        part = filter_product(simulated.tree("s2-l2a"), groups=["measurements"])
+        write_product(part, place, form="eopf-zarr-v2", profile="cpm-2.8")
     done = subprocess.run(
-        [reference_python, ROOT / "tests/reference/describe_models.py"],
-        capture_output=True, text=True, check=True,
+        [reference_python.with_name("eopf"), "validate", "--mode", "STRUCTURE | MODEL", place],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
     )  # fmt: skip
+    lines = (done.stdout + done.stderr).splitlines()
+    assert any("successfully loaded, starting to validate" in one for one in lines), lines[-5:]
+    said = [one.partition("** ")[2] for one in lines if "** " in one]
+    assert said == reference.validate(place, "STRUCTURE | MODEL")["anomalies"]
+    assert (done.returncode == 0) == (not said) == complete
+
+
+def test_the_profile_data_are_the_validators(reference: ReferenceProcess) -> None:
     data = ROOT / "platform/skerry/products/eopf/cpm_2_8.json"
-    assert json.loads(done.stdout.splitlines()[-1]) == json.loads(data.read_text())
+    assert reference.ask("describe_models", "describe_all") == json.loads(data.read_text())

@@ -13,26 +13,17 @@ import pytest
 import rasterio
 import rioxarray  # noqa: F401  (makes .rio)
 import xarray as xr
+from tests.peers.simulated_products import SimulatedProducts
 
-from skerry.products import open_product, write_geozarr
-from skerry.products.simulate import simulate_s2_l2a
+from skerry.products import write_geozarr
 
 pytestmark = pytest.mark.peers
 
-ROOT = Path(__file__).parents[2]
-SIZE = 1098
+SCRIPT = Path(__file__).with_name("describe_geozarr.py")
 RESOLUTIONS = {"r10m": 10, "r20m": 20, "r60m": 60}
+SHAPES = [(701, 515), (1024, 512), (257, 1999), (100, 30), (513, 257)]
+CELL, WEST, NORTH = 30.0, 312_345.0, 4_567_890.0
 SMALLEST = 256
-
-
-def read_with_peer(store: Path) -> dict[str, Any]:
-    """Return what `describe_geozarr.py` says in the peers' environment."""
-    done = subprocess.run(
-        [ROOT / ".peers/bin/python", ROOT / "tests/peers/describe_geozarr.py", store],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def expect_levels(west: float, north: float, cell: float, height: int, width: int) -> list[Any]:
@@ -61,27 +52,45 @@ def check_levels(found: list[dict[str, Any]], expected: list[Any], crs: str) -> 
         assert seen["bounds"] == pytest.approx(wanted["bounds"], abs=1e-6)
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return simulate_s2_l2a(tmp_path_factory.mktemp("scene"), size=SIZE)
+def write_image(place: Path, height: int, width: int) -> None:
+    values = np.linspace(0, 1, height * width, dtype=np.float32).reshape(height, width)
+    coordinates = {
+        "x": WEST + (np.arange(width) + 0.5) * CELL,
+        "y": NORTH - (np.arange(height) + 0.5) * CELL,
+    }
+    image = xr.Dataset({"turbidity": (("y", "x"), values)}, coords=coordinates)
+    write_geozarr(image.rio.write_crs("EPSG:32722"), place)
 
 
 @pytest.fixture(scope="module")
-def seen(scene: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    store = tmp_path_factory.mktemp("store") / "product.zarr"
-    write_geozarr(open_product(scene), store)
-    return read_with_peer(store)
+def seen(
+    simulated: SimulatedProducts, peers_python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[Any, Any]:
+    """Return what the peer sees in a product and in images of all `SHAPES`."""
+    folder = tmp_path_factory.mktemp("stores")
+    stores: dict[Any, Path] = {"product": folder / "product.zarr"}
+    write_geozarr(simulated.tree("s2-l2a"), stores["product"])
+    for height, width in SHAPES:
+        stores[height, width] = folder / f"{height}-{width}.zarr"
+        write_image(stores[height, width], height, width)
+    done = subprocess.run(
+        [peers_python, SCRIPT, *stores.values()], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(zip(stores, json.loads(done.stdout), strict=True))
 
 
 @pytest.mark.parametrize("folder", RESOLUTIONS)
-def test_reflectances_stand_where_the_safe_has_them(scene, seen, folder):
-    jp2 = min(scene.rglob(f"IMG_DATA/R{folder[1:]}/*_B0[2-5]_*.jp2"))
+def test_reflectances_stand_where_the_safe_has_them(
+    folder: str, simulated: SimulatedProducts, seen: dict[Any, Any]
+) -> None:
+    jp2 = min(simulated.safe("s2-l2a").rglob(f"IMG_DATA/R{folder[1:]}/*_B0[2-5]_*.jp2"))
     with rasterio.open(jp2) as band:
         crs, height, width = band.crs.to_string(), band.height, band.width
         west, north, cell = band.transform.c, band.transform.f, band.transform.a
     assert cell == RESOLUTIONS[folder]
     expected = expect_levels(west, north, cell, height, width)
-    group = seen[f"measurements/reflectance/{folder}"]
+    group = seen["product"][f"measurements/reflectance/{folder}"]
     assert group["multiscale"]
     assert group["crs"] == crs
     assert group["bounds"] == pytest.approx(expected[0]["bounds"], abs=1e-6)
@@ -92,17 +101,17 @@ def test_reflectances_stand_where_the_safe_has_them(scene, seen, folder):
         check_levels(levels, expected, crs)
 
 
-def test_odd_sizes_have_their_own_bounds_a_level(tmp_path):
-    height, width, cell, west, north = 701, 515, 30.0, 312_345.0, 4_567_890.0
-    values = np.linspace(0, 1, height * width, dtype=np.float32).reshape(height, width)
-    coordinates = {
-        "x": west + (np.arange(width) + 0.5) * cell,
-        "y": north - (np.arange(height) + 0.5) * cell,
-    }
-    product = xr.Dataset({"turbidity": (("y", "x"), values)}, coords=coordinates)
-    write_geozarr(product.rio.write_crs("EPSG:32722"), tmp_path / "odd.zarr")
-    group = read_with_peer(tmp_path / "odd.zarr")[""]
-    expected = expect_levels(west, north, cell, height, width)
-    assert [level["shape"] for level in expected] == [[701, 515], [351, 258], [176, 129]]
+@pytest.mark.parametrize(("height", "width"), SHAPES)
+def test_odd_sizes_have_their_own_bounds_a_level(
+    height: int, width: int, seen: dict[Any, Any]
+) -> None:
+    group = seen[height, width][""]
+    expected = expect_levels(WEST, NORTH, CELL, height, width)
     assert group["bounds"] == pytest.approx(expected[0]["bounds"])
+    assert list(group["variables"]) == ["turbidity"]
     check_levels(group["variables"]["turbidity"], expected, "EPSG:32722")
+
+
+def test_levels_are_those_of_the_sizes_alone() -> None:
+    levels = expect_levels(WEST, NORTH, CELL, 701, 515)
+    assert [one["shape"] for one in levels] == [[701, 515], [351, 258], [176, 129]]

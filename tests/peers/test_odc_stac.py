@@ -5,34 +5,33 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.peers.simulated_products import SimulatedProducts
 
 from skerry.products import open_product, write_cog_set
-from skerry.products.simulate import simulate_s2_l2a
 
 pytestmark = pytest.mark.peers
 
-ROOT = Path(__file__).parents[2]
+SCRIPT = Path(__file__).with_name("load_item.py")
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scene(simulated: SimulatedProducts, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a simulated product as a set of COGs."""
-    folder = tmp_path_factory.mktemp("scene")
-    tree = open_product(simulate_s2_l2a(folder, size=300, seed=3))
-    write_cog_set(tree, folder / "cogs")
-    return folder / "cogs"
+    folder = tmp_path_factory.mktemp("scene") / "cogs"
+    write_cog_set(simulated.tree("s2-l2a"), folder)
+    return folder
 
 
 @pytest.mark.parametrize(("resolution", "bands"), [(20, ["b05", "b11"]), (10, ["b08"])])
 def test_it_loads_to_our_values(
-    resolution: int, bands: list[str], scene: Path, tmp_path: Path
+    resolution: int, bands: list[str], scene: Path, peers_python: Path, tmp_path: Path
 ) -> None:
     tree = open_product(scene)
     group = f"measurements/reflectance/r{resolution}m"
     names = {f"r{resolution}m-{one}": one for one in bands}
     command = [
-        str(ROOT / ".peers/bin/python"), str(ROOT / "tests/peers/load_item.py"),
-        str(scene / "item.json"), str(tmp_path / "out.npz"), "EPSG:32633", str(resolution), *names,
+        peers_python, SCRIPT, scene / "item.json", tmp_path / "out.npz", "EPSG:32633",
+        str(resolution), *names,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

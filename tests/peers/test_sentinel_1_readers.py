@@ -3,22 +3,17 @@
 Both read it under the name without ``_SIM``, which their patterns do not know.
 """
 
-import shutil
-import subprocess
-from functools import cache
-from pathlib import Path
-
 import numpy as np
 import pytest
+import xarray as xr
+from tests.peers.reference_process import Arrays, ReferenceProcess
+from tests.peers.simulated_products import SIZES, SimulatedProducts
 
 from skerry.processors.sar import backscatter, select_members
-from skerry.products import open_product
-from skerry.products.simulate.sentinel_1 import simulate_s1_iw_grd
 
 pytestmark = pytest.mark.peers
 
-SIZE = 200
-SCRIPT = Path(__file__).parent / "read_sentinel_1.py"
+KIND = "s1-iw-grd"
 ROUNDING = 3e-7
 """Relative: CPM and satpy read numbers as float32 where we read float64."""
 MICROSECOND = np.timedelta64(1000, "ns")
@@ -30,41 +25,28 @@ DIFFERENT = {
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory):
-    return simulate_s1_iw_grd(tmp_path_factory.mktemp("s1"), size=SIZE)
+def ours(simulated: SimulatedProducts) -> xr.DataTree:
+    return simulated.tree(KIND)
 
 
 @pytest.fixture(scope="module")
-def ours(product):
-    return open_product(product)
+def cpm(simulated: SimulatedProducts, reference: ReferenceProcess) -> Arrays:
+    return reference.read_with_cpm(simulated.named_as_real(KIND))
 
 
 @pytest.fixture(scope="module")
-def read(product, reference_python, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("peers")
-    renamed = folder / product.name.replace("_SIM", "")
-    shutil.copytree(product, renamed)
-
-    @cache
-    def run(reader):
-        out = folder / f"{reader}.npz"
-        command = [reference_python, SCRIPT, reader, renamed, out]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
-        assert done.returncode == 0, done.stderr[-2000:]
-        return np.load(out)
-
-    return run
+def satpy(simulated: SimulatedProducts, reference: ReferenceProcess) -> Arrays:
+    return reference.ask("satpy_sentinel_1", "read", path=simulated.named_as_real(KIND))
 
 
-def test_cpm_reads_the_same_variables(read, ours):
-    theirs = read("cpm")
+def test_cpm_reads_the_same_variables(cpm: Arrays, ours: xr.DataTree) -> None:
     compared = 0
-    for key in theirs.files:
+    for key in cpm:
         path, _, coordinate = key.partition("@")
         inner = path.partition("/")[2]
         if coordinate or inner in DIFFERENT or "/noise_azimuth/" in path:
             continue
-        mine, other = ours[path].to_numpy(), theirs[key]
+        mine, other = ours[path].to_numpy(), cpm[key]
         if other.dtype.kind == "M":
             assert np.abs(mine - other).max() <= MICROSECOND, path
         elif other.dtype.kind == "U":
@@ -75,52 +57,50 @@ def test_cpm_reads_the_same_variables(read, ours):
     assert compared == 2 * 41
 
 
-def test_cpm_reads_the_same_azimuth_noise(read, ours):
-    theirs = read("cpm")
+def test_cpm_reads_the_same_azimuth_noise(cpm: Arrays, ours: xr.DataTree) -> None:
     for member in select_members(ours, []).values():
         noise = member["quality/noise_azimuth"].to_dataset()
         for swath in noise.swath.to_numpy():
             path = f"{member.name}/quality/noise_azimuth/{swath}/noise_azimuth_lut"
             mine = noise.sel(swath=swath)
-            np.testing.assert_array_equal(mine.noise_azimuth_lut, theirs[path])
-            np.testing.assert_array_equal(mine.line, theirs[f"{path}@line"])
-            assert mine.last_range_sample == theirs[f"{path}@last_range_sample"]
+            np.testing.assert_array_equal(mine.noise_azimuth_lut, cpm[path])
+            np.testing.assert_array_equal(mine.line, cpm[f"{path}@line"])
+            assert mine.last_range_sample == cpm[f"{path}@last_range_sample"]
 
 
-def test_cpm_gives_the_image_the_same_coordinates(read, ours):
-    theirs = read("cpm")
+def test_cpm_gives_the_image_the_same_coordinates(cpm: Arrays, ours: xr.DataTree) -> None:
     for member in select_members(ours, []).values():
         grd = member["measurements/grd"]
         path = f"{member.name}/measurements/grd"
         for name in ("line", "pixel", "ground_range"):
-            np.testing.assert_array_equal(grd[name], theirs[f"{path}@{name}"])
-        gap = np.abs(grd.azimuth_time.to_numpy() - theirs[f"{path}@azimuth_time"])
+            np.testing.assert_array_equal(grd[name], cpm[f"{path}@{name}"])
+        gap = np.abs(grd.azimuth_time.to_numpy() - cpm[f"{path}@azimuth_time"])
         assert gap.max() <= MICROSECOND
 
 
-def test_satpy_calibrates_to_the_same_backscatter(read, ours):
+def test_satpy_calibrates_to_the_same_backscatter(satpy: Arrays, ours: xr.DataTree) -> None:
     """Linear units. satpy adds the annotation's ``absoluteCalibrationConstant``, 1, to DN^2."""
-    theirs = read("satpy")
     for quantity, table in (("sigma", "sigma_nought"), ("beta", "beta_nought"), ("gamma", "gamma")):
         found = backscatter(ours, quantity=quantity, negative="keep")
         for polarisation, member in select_members(ours, []).items():
             name = f"{quantity}_nought_{polarisation.lower()}"
             weakest = float(member[f"quality/calibration/{table}"].min())
             lut = member[f"quality/calibration/{table}"]
-            pixels = np.arange(SIZE)
+            pixels = np.arange(SIZES[KIND])
             square = np.interp(pixels, lut.pixel, lut.isel(azimuth_time=0)) ** 2
             expected = np.maximum(found[name].to_numpy() + 1 / square, 0)
             # One per mille of a squared digital number; the noise here is some hundreds of them.
             np.testing.assert_allclose(
-                theirs[name], expected, rtol=1e-5, atol=2e-3 / weakest**2, err_msg=name
+                satpy[name], expected, rtol=1e-5, atol=2e-3 / weakest**2, err_msg=name
             )
 
 
-def test_satpy_locates_the_ground_control_points_where_we_do(read, ours):
-    theirs = read("satpy")
+def test_satpy_locates_the_ground_control_points_where_we_do(
+    satpy: Arrays, ours: xr.DataTree
+) -> None:
     for polarisation, member in select_members(ours, []).items():
         points = member["conditions/gcp"].to_dataset()
         place = np.ix_(points.line.to_numpy(), points.pixel.to_numpy())
         for name in ("latitude", "longitude"):
-            found = theirs[f"{name}_{polarisation.lower()}"][place]
+            found = satpy[f"{name}_{polarisation.lower()}"][place]
             np.testing.assert_allclose(found, points[name], atol=1e-6)  # degrees: 0.1 m

@@ -1,6 +1,6 @@
 """Say what eopf 2.8.1's validator wants of each product type, in the form of our profile data.
 
-Run with the reference environment's Python; prints JSON.
+Answers questions (see answer.py); run with the reference environment's Python it prints JSON.
 """
 
 import json
@@ -64,5 +64,9 @@ def describe(product_type: str, mapping: str) -> dict[str, Any]:
     }
 
 
+def describe_all() -> dict[str, Any]:
+    return {name: describe(name, one) for name, one in TYPES.items()}
+
+
 if __name__ == "__main__":
-    print(json.dumps({name: describe(name, one) for name, one in TYPES.items()}, sort_keys=True))
+    print(json.dumps(describe_all(), sort_keys=True))

@@ -1,6 +1,9 @@
 #!/bin/sh
 # Make the reference environment (.reference) from its lock; silent and quick when nothing changed.
 # eopf 2.8.1 needs zarr 2, and Python 3.11 from `python3.11`: so it has an environment of its own.
+# The lock, after a change of requirements.in beside it:
+#   uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+#     --no-annotate tests/reference/requirements.in -o tests/reference/requirements.lock
 set -eu
 cd "$(dirname "$0")/../.."
 lock=tests/reference/requirements.lock

@@ -1,13 +1,9 @@
-"""Run in the reference environment: read an SLSTR product with satpy or CPM into an .npz."""
+"""What satpy reads of an SLSTR product; answers questions (see answer.py)."""
 
-import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
-import rasterio  # noqa: F401 -- before netCDF4, beside which it crashes when imported later
-
-warnings.simplefilter("ignore")
+from satpy import DataQuery, Scene
 
 SOLAR = [f"S{number}" for number in range(1, 7)]
 THERMAL = ["S7", "S8", "S9", "F1", "F2"]
@@ -17,8 +13,9 @@ ANGLES = [
 ]  # fmt: skip
 
 
-def read_with_satpy(product: Path) -> dict[str, np.ndarray]:
+def read(path: str) -> dict[str, np.ndarray]:
     """Return what satpy gives for both views and all grids, as ``name@view@stripe``."""
+    product = Path(path)
     # Factors by which satpy corrects real radiances are set to 1; files of other kinds refuse them.
     factors = {f"{name}_{view}": 1.0 for name in SOLAR for view in ("nadir", "oblique")}
     solar = {"reader_kwargs": {"user_calibration": factors}}
@@ -29,8 +26,6 @@ def read_with_satpy(product: Path) -> dict[str, np.ndarray]:
 
 def _load_angles(product: Path) -> dict[str, np.ndarray]:
     """Return angles on the 1 km grid, as ``name@view``."""
-    from satpy import DataQuery, Scene
-
     scene = Scene(reader="slstr_l1b", filenames=[str(one) for one in product.glob("*.nc")])
     wanted = {
         f"{name}@{view}": DataQuery(name=name, view=view, resolution=1000)
@@ -42,8 +37,6 @@ def _load_angles(product: Path) -> dict[str, np.ndarray]:
 
 
 def _load(product, pattern, stripes, list_names, options) -> dict[str, np.ndarray]:
-    from satpy import DataQuery, Scene
-
     files = [str(one) for one in product.glob(pattern)]
     scene = Scene(reader="slstr_l1b", filenames=files, **options)
     wanted = {
@@ -68,32 +61,3 @@ def _other_names(stripe: str) -> list[tuple[str, dict[str, object]]]:
     resolution = {"resolution": 500 if stripe in "ab" else 1000}
     plain = ["latitude", "longitude", "elevation", "cloud", "confidence", "pointing"]
     return channels + [(name, resolution) for name in plain]
-
-
-def read_with_cpm(product: Path) -> dict[str, np.ndarray]:
-    """Return every variable and coordinate, by path."""
-    from eopf.store.safe import EOSafeStore
-
-    store = EOSafeStore(str(product))
-    store.open()
-    found = {}
-    for path, variable in _walk(store.load()):
-        found[path] = np.asarray(variable.data)
-        for coordinate, values in variable.data.coords.items():
-            found[f"{path}@{coordinate}"] = np.asarray(values)
-    return found
-
-
-def _walk(node: object, path: str = "") -> list[tuple[str, object]]:
-    """Return the variables below a CPM node."""
-    found = []
-    for name, child in node.items():
-        place = f"{path}/{name}".strip("/")
-        found += _walk(child, place) if hasattr(child, "items") else [(place, child)]
-    return found
-
-
-if __name__ == "__main__":
-    reader, product, out = sys.argv[1:]
-    read = {"satpy": read_with_satpy, "cpm": read_with_cpm}[reader]
-    np.savez(out, **read(Path(product)))
