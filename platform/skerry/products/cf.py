@@ -4,12 +4,15 @@ Source: NetCDF Climate and Forecast Metadata Conventions 1.11, sections 2.5.1, 4
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from skerry.products.packing import decode_numbers, decoded_dtype, encode_values, packing_of
+from skerry.products.zarr_stores import MAX_METADATA_BYTES
+from skerry.storage.remote import too_large
 
 STORAGE = ("chunks", "shards", "compressors", "filters", "serializer", "grid_mapping")
 """Keys of an encoding that say how numbers are stored, not what they mean."""
@@ -181,3 +184,17 @@ def index_coordinates(data: xr.Dataset) -> xr.Dataset:
         if one.ndim == 1
     }
     return data.drop_vars(list(loaded)).assign_coords(loaded)
+
+
+def check_sizes(attrs: Mapping[Any, Any], where: str) -> None:
+    """Refuse attributes too large to be metadata, naming `where` they stand.
+
+    Raises
+    ------
+    InvalidInputError
+        If one has more than `MAX_METADATA_BYTES`.
+    """
+    for name, value in attrs.items():
+        size = len(value) if isinstance(value, str | bytes) else np.asarray(value).nbytes
+        if size > MAX_METADATA_BYTES:
+            raise too_large(f"The attribute {name} of {where}", size, MAX_METADATA_BYTES)

@@ -14,9 +14,10 @@ import numpy as np
 import xarray as xr
 
 from skerry.core.errors import ConflictError, InvalidInputError
-from skerry.products.cf import IN_NUMBERS, LISTS, decode, encode, index_coordinates
+from skerry.products.cf import IN_NUMBERS, LISTS, check_sizes, decode, encode, index_coordinates
 from skerry.products.codecs import Codec, codec_of
 from skerry.products.geozarr.attributes import plain
+from skerry.products.hdf5_attributes import check_file
 from skerry.products.strips import Counter, Progress, iterate_blocks
 from skerry.storage.remote import RemotePath, RemoteReader
 
@@ -248,10 +249,11 @@ def open_netcdf_product(place: Path | RemotePath) -> xr.DataTree:
     Raises
     ------
     InvalidInputError
-        If the file is damaged or no NetCDF-4.
+        If the file is damaged, no NetCDF-4, or has an attribute too large for metadata.
     """
     source: Path | RemoteReader = place.open() if isinstance(place, RemotePath) else place
     try:
+        check_file(source, str(place))
         # All groups through one open file: opening it for each takes their number squared.
         raw = xr.open_groups(
             source,  # type: ignore[arg-type]
@@ -280,10 +282,12 @@ def _decode_group(raw: xr.Dataset, group: str, place: Path | RemotePath) -> xr.D
 
     stamp = place.stat().st_mtime_ns if isinstance(place, Path) else 0
     variables = {}
+    check_sizes(raw.attrs, f"{group} in {place}")
     for name, one in raw.variables.items():
+        label = f"{group.rstrip('/')}/{name} in {place}"
+        check_sizes(one.attrs, label)
         one.encoding = _storage_of(one)
-        token = tokenize(str(place), stamp, group, name)
-        lazy = _make_lazy(one, f"{name}-{token}", f"{group.rstrip('/')}/{name} in {place}")
+        lazy = _make_lazy(one, f"{name}-{tokenize(str(place), stamp, group, name)}", label)
         _parse_json(lazy.attrs)
         variables[name] = decode(str(name), lazy)
     attrs = dict(raw.attrs)

@@ -161,3 +161,15 @@ def test_a_damaged_chunk_is_named(written: Path, tmp_path: Path) -> None:
     band = open_product(tmp_path / "damaged.nc")[BAND]
     with pytest.raises(InvalidInputError, match=r"damaged\.nc"):
         band.compute()
+
+
+def test_an_attribute_too_large_for_metadata_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "large.nc"
+    data = xr.Dataset({"a": ("x", [1.0, 2.0], {"comment": "x" * 2000})})
+    data.to_netcdf(place, engine="h5netcdf")
+    assert "a" in open_product(place).dataset
+    monkeypatch.setattr("skerry.products.cf.MAX_METADATA_BYTES", 1000)
+    with pytest.raises(InvalidInputError, match=r"comment of /a in .* 2000 bytes"):
+        open_product(place)
