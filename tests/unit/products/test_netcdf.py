@@ -14,7 +14,7 @@ import xarray as xr
 from tests.unit.products.small_trees import EVERYTHING, assemble, place
 
 from skerry.core.errors import ConflictError, InvalidInputError
-from skerry.products import open_product, write_netcdf
+from skerry.products import hdf5_attributes, open_product, validate_product, write_netcdf
 
 BAND = "measurements/r10m/p2"
 
@@ -173,3 +173,20 @@ def test_an_attribute_too_large_for_metadata_is_refused(
     monkeypatch.setattr("skerry.products.cf.MAX_METADATA_BYTES", 1000)
     with pytest.raises(InvalidInputError, match=r"comment of /a in .* 2000 bytes"):
         open_product(place)
+
+
+def test_attributes_too_large_for_metadata_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hdf5_attributes, "MAX_METADATA_BYTES", 2**20)
+    path = tmp_path / "large.nc"
+    with h5py.File(path, "w", libver="latest") as file:
+        file["band"] = np.zeros(4)
+        file["band"].attrs["units"] = "1"
+        file["band"].attrs["history"] = np.zeros(2**21, np.uint8)
+    for read in (open_product, validate_product):
+        with pytest.raises(InvalidInputError, match=r"/band in .*large.nc .* has 2\d+ bytes"):
+            read(path)
+    with h5py.File(path, "a") as file:
+        del file["band"].attrs["history"]
+    assert open_product(path)["band"].attrs["units"] == "1"

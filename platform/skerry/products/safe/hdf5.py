@@ -14,6 +14,7 @@ import numpy.typing as npt
 from dask.base import tokenize
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.hdf5_attributes import check_attributes
 from skerry.products.safe.files import ProductFiles
 
 MAX_OPEN_FILES = 128
@@ -204,7 +205,11 @@ def read_headers(files: ProductFiles, name: str, sources: list[str]) -> dict[str
     """
     with _reading(files, name), _OPEN.lock:
         file = _OPEN.get(files, name, whole=False)
-        return {source: _read_header(file[source]) for source in sources if source in file}
+        return {
+            source: _read_header(file[source], f"{source} in {name}")
+            for source in sources
+            if source in file
+        }
 
 
 def read_window(files: ProductFiles, name: str, source: str, key: tuple[Any, ...]) -> Any:
@@ -246,7 +251,8 @@ def _reading(files: ProductFiles, name: str) -> Iterator[None]:
         ) from error
 
 
-def _read_header(dataset: Any) -> Header:
+def _read_header(dataset: Any, label: str) -> Header:
+    check_attributes(dataset, label)
     attrs = {name: _simplify(dataset.attrs[name]) for name in _ATTRIBUTES if name in dataset.attrs}
     filters: list[dict[str, Any]] = []
     if dataset.chunks:

@@ -11,6 +11,7 @@ import xarray as xr
 import zarr
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.hdf5_attributes import check_file
 from skerry.products.validation.subject import ArrayFacts
 from skerry.products.zarr_stores import MAX_METADATA_BYTES, open_store
 from skerry.storage.remote import too_large
@@ -109,6 +110,7 @@ def read_netcdf(path: Path) -> Stored:
         If it cannot be read.
     """
     try:
+        check_file(path, str(path))
         tree = xr.open_datatree(path, engine="h5netcdf", decode_cf=False)
     except (OSError, ValueError, KeyError) as error:
         raise InvalidInputError(
