@@ -23,8 +23,8 @@ from skerry.products.chunk_cache import ChunkCache
 READ_PIXELS = 2048
 """Edge of the blocks computed at once, about: several of what the store keeps together, or an
 even part of it."""
-KEPT_BYTES = 768 * 2**20
-"""Bound of the decoded chunks kept for further blocks: twelve variables of a Sentinel-2 scene."""
+KEPT_BYTES = 512 * 2**20
+"""Bound of the decoded chunks kept for further blocks: eight variables of a Sentinel-2 scene."""
 
 _CHUNKS = ChunkCache(KEPT_BYTES)
 _KNOWN: WeakValueDictionary[str, "StoredArray"] = WeakValueDictionary()
