@@ -7,7 +7,7 @@ is needed.
 """
 
 import itertools
-import zlib
+import math
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -18,19 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.chunk_bytes import DAMAGE, can_decode, decode_chunk
 from skerry.products.chunk_cache import ChunkCache
 
 READ_PIXELS = 2048
-"""Edge of the blocks computed at once, about: several of what the store keeps together, or an
-even part of it."""
-KEPT_BYTES = 512 * 2**20
-"""Bound of the decoded chunks kept for further blocks: eight variables of a Sentinel-2 scene."""
+"""Edge of the blocks computed at once, at most: one or several of what the store keeps together."""
+PART_PIXELS = 1024
+"""Edge of the even parts of larger chunks, about: less, since the whole chunk is kept as well."""
+KEPT_BYTES = 832 * 2**20
+"""Bound of the decoded chunks kept for further blocks: twelve variables of 5490 x 5490 pixels."""
 
 _CHUNKS = ChunkCache(KEPT_BYTES)
 _KNOWN: WeakValueDictionary[str, "StoredArray"] = WeakValueDictionary()
-
-_DAMAGE = (ValueError, RuntimeError, EOFError, OSError, zlib.error, SystemError)
-"""What codecs raise; a Blosc chunk shorter than its header, a SystemError now and then."""
 
 Decode = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 
@@ -60,7 +59,7 @@ class StoredArray:
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
         try:
             read = self._read(key)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             place = getattr(self.numbers.store, "place", self.numbers.store)
             raise InvalidInputError(
                 f"The array {self.numbers.name} of {place} cannot be read: {error}.",
@@ -93,7 +92,7 @@ class StoredArray:
         """Copy into `window` what it has of the stored chunk at `place`."""
         corners = [number * size for number, size in zip(place, unit, strict=True)]
         whole = tuple(slice(at, at + size) for at, size in zip(corners, unit, strict=True))
-        chunk = _CHUNKS.get((self.identity, place), lambda: np.asarray(self.numbers[whole]))
+        chunk = _CHUNKS.get((self.identity, place), lambda: self._load(place, whole))
         source, target = [], []
         for (start, stop), corner, size in zip(ranges, corners, unit, strict=True):
             low, high = max(start, corner), min(stop, corner + size)
@@ -101,7 +100,16 @@ class StoredArray:
             target.append(slice(low - start, high - start))
         part = chunk[tuple(source)]
         window[tuple(target)] = part
-        self._count(place, part.size, chunk.size)
+        inside = [
+            min(size, length - corner)
+            for size, length, corner in zip(unit, self.shape, corners, strict=True)
+        ]
+        self._count(place, part.size, math.prod(inside))
+
+    def _load(self, place: tuple[int, ...], whole: tuple[slice, ...]) -> npt.NDArray[Any]:
+        """Decode the stored chunk at `place`, where that can be done with its numbers held once."""
+        numbers = decode_chunk(self.numbers, place) if can_decode(self.numbers) else None
+        return np.asarray(self.numbers[whole]) if numbers is None else numbers
 
     def _count(self, place: tuple[int, ...], numbers: int, total: int) -> None:
         """Note what has been read of a chunk; let go of it when that is all of it.
@@ -159,7 +167,7 @@ def _is_part(ranges: list[tuple[int, int]], unit: tuple[int, ...], shape: tuple[
 
 
 def _choose_chunks(numbers: Any) -> tuple[int, ...]:
-    """Return blocks of about `READ_PIXELS` by `READ_PIXELS` that stored chunks divide evenly."""
+    """Return blocks made of whole stored chunks, or even parts of large ones."""
     unit = _unit_of(numbers)
     leading, raster = unit[:-2], unit[-2:]
     return leading + tuple(_choose_edge(size) for size in raster)
@@ -168,5 +176,5 @@ def _choose_chunks(numbers: Any) -> tuple[int, ...]:
 def _choose_edge(size: int) -> int:
     if size <= READ_PIXELS:
         return size * max(1, READ_PIXELS // max(size, 1))
-    parts = -(-size // READ_PIXELS)
+    parts = -(-size // PART_PIXELS)
     return -(-size // parts)

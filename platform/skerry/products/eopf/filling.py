@@ -18,14 +18,14 @@ import numpy as np
 import xarray as xr
 from dask.base import compute
 
-from skerry.products.eopf.arrays import Storage
-from skerry.products.eopf.chunk_bytes import (
+from skerry.products.chunk_bytes import (
     can_copy,
     can_recode,
     copy_chunk,
     list_chunks,
     recode_chunk,
 )
+from skerry.products.eopf.arrays import Storage
 from skerry.products.stored import StoredArray, stored_behind
 
 MEMORY_BYTES = 192 * 2**20

@@ -1,4 +1,4 @@
-"""Copy chunks as the bytes they are, from one array to another that stores them the same way.
+"""Stored chunks as the bytes they are: copy them to an array that stores them alike, decode them.
 
 The bytes of a chunk are the same in Zarr 2 and Zarr 3 when its shape, number type and codec are:
 Zarr 2 writes its numbers little-endian as its type says, Zarr 3 by its ``bytes`` codec. Blosc's
@@ -14,33 +14,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.codecs import Codec, codec_of
 
+DAMAGE = (ValueError, RuntimeError, EOFError, OSError, zlib.error, SystemError)
+"""What codecs raise; a Blosc chunk shorter than its header, a SystemError now and then."""
 _HEADER = struct.Struct("<4xIII")
 
 
 def can_recode(source: Any, target: Any) -> bool:
     """Tell whether `target` stores its chunks as `source` does but for the codec."""
-    if source.shards is not None or target.shards is not None or source.filters:
-        return False
     if source.shape != target.shape or source.chunks != target.chunks or not source.shape:
         return False
-    if source.dtype != target.dtype or source.dtype.kind not in "iufb":
+    if source.dtype != target.dtype or not _same_fill(source, target):
         return False
-    if not _is_plain(source) or not _is_plain(target):
-        return False
-    if not _same_fill(source, target):
-        return False
-    return _codec_of(source) is not None and _codec_of(target) is not None
+    return can_decode(source) and can_decode(target)
 
 
 def can_copy(source: Any, target: Any) -> bool:
     """Tell whether `target` stores its chunks as `source` does, byte for byte."""
     return can_recode(source, target) and _codec_of(source) == _codec_of(target)
+
+
+def can_decode(array: Any) -> bool:
+    """Tell whether `decode_chunk` can: plain numbers behind one known codec, no shards."""
+    if array.shards is not None or array.dtype.kind not in "iufb":
+        return False
+    return _is_plain(array) and _codec_of(array) is not None
 
 
 def _codec_of(array: Any) -> Codec | None:
@@ -103,25 +107,40 @@ def recode_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
     InvalidInputError
         If the chunk is damaged.
     """
-    content = _read(source, chunk)
-    given, wanted = _codec_of(source), _codec_of(target)
-    if content is None or given is None or wanted is None:
+    numbers = decode_chunk(source, chunk)
+    wanted = _codec_of(target)
+    if numbers is None or wanted is None:
         _leave_absent(target, chunk)
         return
+    encoder = wanted.to_zarr2()
+    made = numbers if encoder is None else encoder.encode(numbers)
+    buffer = default_buffer_prototype().buffer.from_bytes(memoryview(made).cast("B"))
+    sync(_place_of(target, chunk).set(buffer))
+
+
+def decode_chunk(source: Any, chunk: tuple[int, ...]) -> npt.NDArray[Any] | None:
+    """Return a chunk's numbers, of the chunk's full shape; None if it is absent.
+
+    In memory they are once as numbers, once compressed.
+
+    Raises
+    ------
+    InvalidInputError
+        If the chunk is damaged.
+    """
+    content, codec = _read(source, chunk), _codec_of(source)
+    if content is None or codec is None:
+        return None
     numbers = np.empty(source.chunks, source.dtype)
-    decoder, encoder = given.to_zarr2(), wanted.to_zarr2()
-    raw = content.as_numpy_array()
+    decoder, raw = codec.to_zarr2(), content.as_numpy_array()
     try:
         if decoder is None:
             numbers.reshape(-1).view(np.uint8)[:] = raw
         else:
             decoder.decode(raw, out=numbers)
-    except (ValueError, RuntimeError, EOFError, OSError, zlib.error) as error:
+    except DAMAGE as error:
         raise _damaged(f"{_place_of(source, chunk)}", len(raw)) from error
-    del content, raw
-    made = numbers if encoder is None else encoder.encode(numbers)
-    buffer = default_buffer_prototype().buffer.from_bytes(memoryview(made).cast("B"))
-    sync(_place_of(target, chunk).set(buffer))
+    return numbers
 
 
 def _leave_absent(target: Any, chunk: tuple[int, ...]) -> None:
