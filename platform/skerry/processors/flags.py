@@ -21,7 +21,7 @@ Lookup = Callable[[str], Booleans]
 Test = Callable[[Lookup], Booleans]
 """A parsed expression: evaluates itself given where each flag is set."""
 
-_TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z0-9_][A-Za-z0-9_.+-]*)|(?P<sign>[|&~()]))")
+_TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z0-9_][A-Za-z0-9_.+@-]*)|(?P<sign>[|&~()]))")
 _MOST_CHARACTERS = 4096
 _DEEPEST = 64
 

@@ -49,6 +49,28 @@ def test_bits_and_names_with_hyphens() -> None:
     assert mask.dtype == bool
 
 
+OLCI_NAMES = (
+    "land coastline fresh_inland_water tidal_region bright straylight_risk invalid cosmetic "
+    "duplicated sun-glint_risk dubious "
+    + " ".join(f"saturated@Oa{number:02d}" for number in range(1, 22))
+).split()
+"""Of a classic OLCI Level-1 SAFE, highest bit first (Sentinel-3 OLCI Level-1 product format)."""
+
+
+@pytest.mark.parametrize("name", OLCI_NAMES)
+def test_every_flag_of_a_classic_olci_product_can_be_named(name: str) -> None:
+    bits = {one: 1 << (31 - place) for place, one in enumerate(OLCI_NAMES)}
+    flags = xr.DataArray(
+        np.array([bits[name], 0xFFFFFFFF ^ bits[name]], np.uint32),
+        dims="x",
+        name="quality_flags",
+        attrs={"flag_masks": list(bits.values()), "flag_meanings": " ".join(bits)},
+    )
+    assert len(bits) == 32
+    assert select_flags(flags, name).values.tolist() == [True, False]
+    assert select_flags(flags, f"~({name}|quality_flags.{name})").values.tolist() == [False, True]
+
+
 def test_the_highest_bit_of_a_signed_number_is_a_bit() -> None:
     flags = xr.DataArray(
         np.array([-128, 127], np.int8),
