@@ -65,10 +65,27 @@ def test_no_radiance_has_no_temperature() -> None:
     assert np.isnan(planck_radiance(_line(0, -1, np.nan), wavelength_um=11)).all()
 
 
-def test_the_suns_distance_through_the_year() -> None:
-    # U of a real Level-1C product of that day; the earth's aphelion of 1.0167 au.
-    assert sun_distance_factor(date(2025, 1, 13)) == pytest.approx(1.03411047670495, abs=1e-3)
-    assert sun_distance_factor(date(2025, 7, 4)) == pytest.approx(1 / 1.0167**2, abs=1e-3)
+@pytest.mark.parametrize(
+    ("day", "factor", "within"),
+    [
+        # U in the metadata of real products: S2A_MSIL2A_20221005T115411_N0400_R023_T29UNU,
+        # S2B_MSIL1C_20250113T103309_N0511_R108_T32TLQ, S2A_MSIL2A_20251008T100041_N0511_R122.
+        (date(2022, 10, 5), 0.998456468000941, 5e-6),
+        (date(2025, 1, 13), 1.03411047670495, 5e-6),
+        (date(2025, 10, 8), 1.00019034041899, 5e-5),
+    ],
+)
+def test_the_suns_distance_as_esa_has_it(day: date, factor: float, within: float) -> None:
+    assert sun_distance_factor(day) == pytest.approx(factor, abs=within)
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+def test_the_suns_distance_through_the_year(month: int) -> None:
+    """Against the Astronomical Almanac's low-precision formula (section C, the sun's distance)."""
+    day = date(2025, month, 15)
+    anomaly = np.radians(357.528 + 0.9856003 * (day - date(2000, 1, 1)).days)
+    distance = 1.00014 - 0.01671 * np.cos(anomaly) - 0.00014 * np.cos(2 * anomaly)
+    assert sun_distance_factor(day) == pytest.approx(distance**-2, abs=3e-3)
 
 
 def test_a_white_surface_under_the_sun() -> None:
