@@ -11,18 +11,19 @@ import xarray as xr
 from skerry.processors.declarations import Output, VariableInput, sentinel_2_sources
 from skerry.processors.pixels import Floats, map_pixels
 from skerry.processors.registry import processor
-from skerry.processors.turbidity import INDICATIVE
+from skerry.processors.turbidity import INDICATIVE, SEN2COR_REMARK
 
 
 @processor(
     name="ndci",
-    version="1.1.0",
+    version="1.1.1",
     inputs=[
         VariableInput("red", "1", "Reflectance near 665 nm", sentinel_2_sources("b04")),
         VariableInput("red_edge", "1", "Reflectance near 708 nm", sentinel_2_sources("b05")),
     ],
     outputs=[Output("ndci", "1", "Normalized difference chlorophyll index, -1 to 1")],
     citation="Mishra and Mishra 2012, doi:10.1016/j.rse.2011.10.016, equation 5",
+    remarks={"S02MSIL2A": SEN2COR_REMARK},
 )
 def ndci(red: xr.DataArray, red_edge: xr.DataArray) -> xr.DataArray:
     """Compute ``(rho(708) - rho(665)) / (rho(708) + rho(665))``.

@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Any
 
 import xarray as xr
@@ -36,7 +37,7 @@ from skerry.processors.parameters import (
     parse_parameters,
     read_parameters,
 )
-from skerry.processors.selection import select_inputs
+from skerry.processors.selection import name_type, select_inputs
 
 GROUP = "skerry.processors"
 """Entry-point group in which packages name their processors."""
@@ -60,6 +61,8 @@ class Processor:
         The source: paper or specification, with equation.
     summary
         First line of the function's docstring.
+    remarks
+        Product type to what results from such a product say of themselves (``comment``).
     """
 
     name: str
@@ -70,6 +73,7 @@ class Processor:
     citation: str
     summary: str
     model: type[BaseModel] = field(repr=False)
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -105,7 +109,8 @@ class Processor:
         -------
         xarray.Dataset or xarray.DataTree
             As lazy as the products; a tree where the outputs lie on several grids. Variables keep
-            the grid mapping of their inputs.
+            the grid mapping of their inputs; the declaration's remark on the product's type is
+            added to their comments.
 
         Raises
         ------
@@ -119,7 +124,10 @@ class Processor:
         if isinstance(result, xr.DataTree):
             return result
         data = result.to_dataset(promote_attrs=False) if _is_array(result) else result
+        remark = self.remarks.get(name_type(products[0]))
         for variable in data.data_vars.values():
+            if remark:
+                variable.attrs["comment"] = f"{variable.attrs.get('comment', '')} {remark}".strip()
             if "spatial_ref" in data.coords and {"y", "x"} <= set(variable.dims):
                 variable.encoding.setdefault("grid_mapping", "spatial_ref")
         return data  # type: ignore[no-any-return]
@@ -135,8 +143,11 @@ def processor[**P, R](
     inputs: Sequence[Input],
     outputs: Sequence[Output],
     citation: str,
+    remarks: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Declare a function as a processor; it stays a function, with its parameters checked.
+
+    The arguments are the attributes of `Processor`.
 
     Raises
     ------
@@ -156,7 +167,15 @@ def processor[**P, R](
 
         summary = (function.__doc__ or "").strip().partition("\n")[0].replace("`", "")
         _DECLARED[checked] = Processor(
-            name, version, checked, tuple(inputs), tuple(outputs), citation, summary, model
+            name,
+            version,
+            checked,
+            tuple(inputs),
+            tuple(outputs),
+            citation,
+            summary,
+            model,
+            remarks,
         )
         return checked
 

@@ -32,20 +32,26 @@ POLE_FRACTION: Final = 0.5
 reflectance is multiplied by 1 / (1 - rho / C): by 2 there, without bound towards the pole."""
 
 INDICATIVE: Final = (
-    "Indicative only: the reflectance was corrected for the atmosphere by Sen2Cor, which is made "
-    "for land and removes neither sun glint nor adjacency effects over water."
+    "Indicative only: no better than the correction of the reflectance for the atmosphere, sun "
+    "glint and adjacency effects."
 )
+SEN2COR_REMARK: Final = (
+    "The reflectance was corrected for the atmosphere by Sen2Cor, which is made for land and "
+    "removes neither sun glint nor adjacency effects over water."
+)
+"""What results from Sentinel-2 Level-2A products say of themselves."""
 
 
 @processor(
     name="turbidity",
-    version="1.1.0",
+    version="1.2.0",
     inputs=[
         VariableInput("red", "1", "Water reflectance near 645 nm", sentinel_2_sources("b04")),
         VariableInput("nir", "1", "Water reflectance near 859 nm", sentinel_2_sources("b8a")),
     ],
-    outputs=[Output("turbidity", "FNU", "Turbidity; NaN where an input is, or near the pole")],
+    outputs=[Output("turbidity", "FNU", "Turbidity; NaN where a band that counts has none")],
     citation="Dogliotti et al. 2015, doi:10.1016/j.rse.2014.09.020, equations 1 and 2, table 1",
+    remarks={"S02MSIL2A": SEN2COR_REMARK},
 )
 def turbidity_dogliotti2015(
     red: xr.DataArray,
@@ -59,7 +65,9 @@ def turbidity_dogliotti2015(
     """Compute turbidity from water reflectance in the red and the near infrared.
 
     ``T = A rho / (1 - rho / C)`` in each band; red below a red reflectance of 0.05, near infrared
-    above 0.07, and in between both, weighted linearly.
+    above 0.07, and in between both, weighted linearly. Red decides, so it counts everywhere; near
+    infrared counts above a red reflectance of 0.05 only: over clear water, where it is little more
+    than noise, negative values of it are no gaps.
 
     Parameters
     ----------
@@ -76,9 +84,10 @@ def turbidity_dogliotti2015(
     Returns
     -------
     xarray.DataArray
-        Turbidity in FNU, float32, NaN where an input is NaN or negative or near the pole; as lazy
-        as the inputs. The attributes name unit, source and, since Level-2A reflectance is not
-        made for water, that the numbers are indicative.
+        Turbidity in FNU, float32, NaN where red is NaN or negative, or near infrared where it
+        counts, or a band that counts is near its pole; as lazy as the inputs. The attributes name
+        unit and source, and say that the numbers are indicative; applied to a Level-2A product
+        also that Sen2Cor is not made for water.
 
     Raises
     ------
@@ -92,8 +101,7 @@ def turbidity_dogliotti2015(
         weight = np.clip((red - BLEND_FROM) / (BLEND_TO - BLEND_FROM), 0, 1)
         turbidity = low + weight * (high - low)
         # A band that does not count must not make a gap where the other one does.
-        turbidity = np.where(weight <= 0, low, np.where(weight >= 1, high, turbidity))
-        return np.where((red >= 0) & (nir >= 0), turbidity, np.nan)
+        return np.where(weight <= 0, low, np.where(weight >= 1, high, turbidity))
 
     return map_pixels(
         blend,
@@ -114,6 +122,7 @@ def turbidity_dogliotti2015(
 
 
 def _semi_empirical(reflectance: Floats, a_fnu: float, c: float, pole_fraction: float) -> Floats:
-    """Evaluate equation 1, NaN beyond `pole_fraction` of the pole at `c`."""
-    usable = np.where(reflectance < pole_fraction * c, reflectance, np.nan)
+    """Evaluate equation 1, NaN below zero and beyond `pole_fraction` of the pole at `c`."""
+    inside = (reflectance >= 0) & (reflectance < pole_fraction * c)
+    usable = np.where(inside, reflectance, np.nan)
     return a_fnu * usable / (1 - usable / c)

@@ -4,6 +4,7 @@ import pytest
 import xarray as xr
 
 from skerry.processors import turbidity_dogliotti2015
+from skerry.processors.registry import get_processor
 from skerry.processors.turbidity import NIR_C, POLE_FRACTION, RED_C
 
 
@@ -51,11 +52,18 @@ def test_the_blend_has_no_step() -> None:
     assert np.abs(np.diff(turbidity)).max() < 0.25
 
 
-def test_gaps_and_negative_reflectance_become_gaps() -> None:
-    turbidity = turbidity_dogliotti2015(
-        _line(np.nan, 0.02, -0.001, 0.02), _line(0.01, np.nan, 0, -1)
-    )
-    assert np.isnan(turbidity).all()
+@pytest.mark.parametrize("gap", [np.nan, -0.001])
+def test_a_gap_or_negative_reflectance_is_a_gap_where_the_band_counts(gap: float) -> None:
+    red = _line(gap, gap, 0.0501, 0.06, 0.07, 0.2)
+    nir = _line(0.004, gap, gap, gap, gap, gap)
+    assert np.isnan(turbidity_dogliotti2015(red, nir)).all()
+
+
+@pytest.mark.parametrize("gap", [np.nan, -0.001, -1.0])
+def test_near_infrared_does_not_count_over_clear_water(gap: float) -> None:
+    """Noise about zero must not leave the brighter half of the pixels only."""
+    turbidity = turbidity_dogliotti2015(_line(0.0, 0.02, 0.05), _line(gap, gap, gap))
+    np.testing.assert_allclose(turbidity, [0.0, 5.19517, 16.4028], rtol=1e-5)
 
 
 def test_it_says_what_it_is() -> None:
@@ -66,6 +74,17 @@ def test_it_says_what_it_is() -> None:
     assert "Dogliotti" in turbidity.attrs["long_name"]
     assert "indicative" in turbidity.attrs["long_name"], "titles and legends show it"
     assert turbidity.attrs["comment"].startswith("Indicative")
+    assert "Sen2Cor" not in turbidity.attrs["comment"], "nobody knows where an array comes from"
+
+
+@pytest.mark.parametrize("name", ["turbidity", "ndci"])
+def test_of_a_level_2a_product_it_says_who_corrected_it(name: str) -> None:
+    bands = xr.Dataset({one: (("y", "x"), np.full((2, 2), 0.02)) for one in ("b04", "b05", "b8a")})
+    product = xr.DataTree.from_dict({"/measurements/reflectance/r20m": bands}, name="SIMULATED")
+    product.attrs["stac_discovery"] = {"properties": {"product:type": "S02MSIL2A"}}
+    comment = get_processor(name).apply(product)[name].attrs["comment"]
+    assert comment.startswith("Indicative")
+    assert "by Sen2Cor" in comment
 
 
 def test_it_stays_lazy() -> None:
