@@ -27,6 +27,8 @@ METHODS: Final = {"nearest": "nearest", "linear": "bilinear", "mean": "average",
 """Our names to GDAL's."""
 _COARSER = 1.5
 """How many times larger the target's pixels must be for means to be taken."""
+_AS_LARGE = 0.99
+"""From how many times on pixels count as being as large: sizes in degrees are near values."""
 
 
 def choose_method(variable: xr.DataArray, ratio: float) -> Method:
@@ -56,7 +58,7 @@ def regrid_raster(
         The grid.
     method
         For all variables; by default `choose_method` for each. Means and modes are over the
-        source pixels in each pixel of the target, without the gaps.
+        source pixels in each pixel of the target, without the gaps; smaller pixels have neither.
     chunk
         Edge of the result's chunks for lazy data.
 
@@ -69,7 +71,9 @@ def regrid_raster(
     Raises
     ------
     InvalidInputError
-        If the data are no georeferenced raster or the method is unknown.
+        If the data are no georeferenced raster, the method is unknown, or it is mean or mode and
+        the target's pixels are smaller than the source's: GDAL would spread values to pixels
+        beside them.
     """
     from odc.geo.xr import xr_reproject
 
@@ -84,7 +88,7 @@ def regrid_raster(
     for name, variable in data.data_vars.items():
         if not {"y", "x"} <= set(variable.dims):
             continue
-        chosen = _check_method(method or choose_method(variable, ratio))
+        chosen = _check_method(method or choose_method(variable, ratio), ratio)
         if chosen == "nearest" and _is_finer(source, target):
             result[name] = _finish(_repeat(variable, target, chunk), variable)
             continue
@@ -293,10 +297,16 @@ def _pixel_m(grid: GeoBox) -> float:
     return float(abs(grid.resolution.y)) * metres_per_unit
 
 
-def _check_method(method: str) -> str:
+def _check_method(method: str, ratio: float) -> str:
     if method not in METHODS:
         raise InvalidInputError(
             f"The method {method!r} is unknown.", remedy=f"Give one of {', '.join(METHODS)}."
+        )
+    if method in {"mean", "mode"} and ratio < _AS_LARGE:
+        raise InvalidInputError(
+            f"The method {method!r} is for pixels as large as the source's or larger; the target's "
+            f"are {ratio:.3g} times as large.",
+            remedy="Give nearest or linear, or a coarser target.",
         )
     return method
 

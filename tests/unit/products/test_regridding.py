@@ -72,6 +72,26 @@ def test_gaps_do_not_spread_in_finer_pixels() -> None:
     assert np.isnan(found).sum() == 4
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("method", ["nearest", "linear", None])
+def test_values_do_not_spread_to_finer_pixels_around(method: Any, lazy: bool) -> None:
+    source = GeoBox.from_bbox((0, 0, 180, 120), "EPSG:32633", resolution=60)
+    around = GeoBox.from_bbox((-60, -60, 240, 180), "EPSG:32633", resolution=20)
+    data = _raster(source, np.ones(source.shape, "f4"))
+    found = regrid_raster(data if lazy else data.compute(), around, method=method)["v"].values
+    assert np.isfinite(found[3:9, 3:12]).all()
+    assert np.isfinite(found).sum() == 6 * 9
+
+
+@pytest.mark.parametrize("method", ["mean", "mode"])
+def test_finer_pixels_have_no_mean(method: Any) -> None:
+    data = _raster(COARSE, np.ones(COARSE.shape, "f4"))
+    with pytest.raises(InvalidInputError, match=rf"'{method}' is for pixels as large .* 0.5 times"):
+        regrid_raster(data, FINE, method=method)
+    found = regrid_raster(data, COARSE.pad(2), method=method)["v"].values
+    assert np.isfinite(found).sum() == COARSE.shape[0] * COARSE.shape[1]
+
+
 def test_rasters_in_another_reference_system() -> None:
     longitude, latitude = locate_pixels(FINE)
     box = (longitude.min(), latitude.min(), longitude.max(), latitude.max())
