@@ -10,13 +10,16 @@ import xarray as xr
 from skerry.core.errors import InvalidInputError
 
 _ROUNDING = 1e-6
-"""Tie points by which rounding may push the last pixel off the last one."""
+"""Tie points by which rounding may push a pixel off the place that it has."""
+REACH = 1.0
+"""Tie points off the first and last ones up to which values are continued: the pixels of a fine
+image stand around its tie points, so that half a step of pixels lies outside of them (SLSTR)."""
 
 
 def interpolate_tie_points(
     values: xr.DataArray, rows: xr.DataArray, columns: xr.DataArray
 ) -> xr.DataArray:
-    """Interpolate linearly between tie points.
+    """Interpolate linearly between tie points, and on for up to one step beyond the outermost.
 
     Parameters
     ----------
@@ -30,8 +33,8 @@ def interpolate_tie_points(
     Returns
     -------
     xarray.DataArray
-        float32 on the pixels' grid, NaN outside of the tie points and beside a gap in them.
-        Azimuths (`is_azimuth`) are interpolated over their jump at 180 or 360 degrees, as
+        float32 on the pixels' grid, NaN farther off the tie points than one step and beside a gap
+        in them. Azimuths (`is_azimuth`) are interpolated over their jump at 180 or 360 degrees, as
         directions, and lie in the half-open range that the tie points have.
     """
     kernel = _interpolate_azimuths if is_azimuth(values) else _interpolate
@@ -179,10 +182,14 @@ def _interpolate_azimuths(
 def _split(
     places: npt.NDArray[Any], count: int
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Return the tie point before each place, the weight of the next one, and what is inside."""
-    inside = (places >= -_ROUNDING) & (places <= count - 1 + _ROUNDING)
-    held = np.clip(np.nan_to_num(places), 0, count - 1)
-    first = np.minimum(held.astype(np.intp), max(count - 2, 0))
+    """Return the tie point before each place, the weight of the next one, and what is in reach.
+
+    Beyond the outermost tie points the weight is negative, or larger than 1.
+    """
+    reach = REACH if count > 1 else 0.0  # one tie point has no slope to continue
+    inside = (places >= -reach - _ROUNDING) & (places <= count - 1 + reach + _ROUNDING)
+    held = np.clip(np.nan_to_num(places), -reach, count - 1 + reach)
+    first = np.clip(np.floor(held).astype(np.intp), 0, max(count - 2, 0))
     return first, (held - first).astype(np.float32), inside
 
 

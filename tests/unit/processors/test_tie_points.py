@@ -65,13 +65,39 @@ def test_lazily_and_beside_gaps() -> None:
     assert float(found[0, 2]) == pytest.approx(180.0), "zenith angles do not turn"
 
 
-def test_places_off_the_tie_points_have_no_value() -> None:
+def test_a_plane_goes_on_for_a_step_off_the_tie_points_and_no_farther() -> None:
     tie = xr.DataArray([0.0, 5000.0], dims="t")
-    at = xr.DataArray([-10.0, 10.0, 4990.0, 5010.0], dims="x")
+    at = xr.DataArray([-5010.0, -5000.0, -10.0, 10.0, 4990.0, 10_000.0, 10_010.0], dims="x")
     rows, columns = locate_by_coordinates(at.rename(x="y"), at, tie, tie)
-    found = interpolate_tie_points(_ties(np.array([[0.0, 1.0], [0.0, 1.0]])), rows, columns)
-    assert np.isnan(found.values[[0, -1]]).all()
-    np.testing.assert_allclose(found.values[1, 1:3], [0.002, 0.998], atol=1e-6)
+    found = interpolate_tie_points(_ties(np.array([[0.0, 1.0], [2.0, 3.0]])), rows, columns).values
+    plane = (at.values[:, None] * 2 + at.values[None, :]) / 5000
+    inner = (slice(1, -1), slice(1, -1))
+    np.testing.assert_allclose(found[inner], plane[inner], atol=1e-6)
+    assert np.isnan(found[[0, -1]]).all()
+    assert np.isnan(found[:, [0, -1]]).all()
+
+
+def test_one_tie_point_is_not_continued() -> None:
+    place = xr.DataArray([-0.25, 0.0, 0.25], dims="x")
+    found = interpolate_tie_points(_ties(np.array([[5.0]])), place.rename(x="y"), place).values
+    assert found[1, 1] == 5.0
+    assert np.isfinite(found).sum() == 1
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_azimuths_go_on_over_their_jump(signed: bool) -> None:
+    """Half a step beyond 340 and 352 degrees lies 358, a step beyond 4."""
+    east, west = (352.0, 340.0) if not signed else (-8.0, -20.0)
+    places = xr.DataArray([-0.5, 1.5, 2.0], dims="x")
+    found = interpolate_tie_points(
+        _ties(np.array([[west, east]] * 2), "saa"), xr.DataArray([0.5], dims="y"), places
+    ).values[0]
+    wanted = np.array([334.0, 358.0, 364.0])
+    away = (found - wanted + 180) % 360 - 180
+    assert np.abs(away).max() < 0.5  # of a chord that goes on along 12 degrees
+    lowest, highest = (-180, 180) if signed else (0, 360)
+    assert found.min() >= lowest
+    assert found.max() <= highest
 
 
 @pytest.mark.parametrize(

@@ -235,11 +235,15 @@ def test_reflectance_of_slstr(folder: Path, view: str) -> None:
         ones = np.ones((), np.float32)
         true = radiance / slstr_solar.to_radiance(channel, ones, look.geometry, 1.0)
         values = found[f"{name}_reflectance_{grid}"].values
+        measured = np.isfinite(tree[f"measurements/a{view}/{name}_radiance_{grid}"].values)
+        assert np.isfinite(values[measured]).all(), "half a pixel lies off the tie points"
         seen = np.isfinite(values) & (true > 0.005)
         noise = np.sqrt(slstr_solar.NOISE_REFERENCE * true) / slstr_solar.NOISE_RATIO
         ratio = ((values - true) / noise)[seen]
         assert abs(((values - true)[seen]).mean() / true[seen].mean()) < 2e-3, name
         assert ratio.std() == pytest.approx(1.0, abs=0.15), name
+        edge = ((values - true) / noise)[[0, -1]][seen[[0, -1]]]
+        assert abs(edge.mean()) < 4 / np.sqrt(edge.size), f"{name}, first and last row"
     cloud = look.fields.cloud & np.isfinite(found[f"s1_reflectance_{grid}"].values)
     bright, infrared, vapour_band = (
         np.median(found[f"{one}_reflectance_{grid}"].values[cloud]) for one in ("s1", "s5", "s4")
