@@ -4,7 +4,6 @@ Sources as in `skerry.processors.reflectance` and `skerry.processors.planck`; SL
 SLSTR Level-1 Product Data Format Specification (S3IPF.PDS.005), quality annotations.
 """
 
-from datetime import date
 from typing import Annotated, Any, Final, Literal
 
 import xarray as xr
@@ -19,7 +18,7 @@ from skerry.processors.reflectance import (
     sun_distance_factor,
 )
 from skerry.processors.registry import processor
-from skerry.processors.selection import find_variable
+from skerry.processors.selection import find_variable, read_moment
 from skerry.processors.tie_points import (
     interpolate_tie_points,
     locate_by_coordinates,
@@ -31,7 +30,10 @@ from skerry.processors.tie_points import (
 OLCI_TYPES: Final = ("S03OLCEFR", "S03OLCERR")
 OLCI_BANDS: Final = tuple(f"oa{number:02d}" for number in range(1, 22))
 SLSTR_SOLAR_BANDS: Final = ("s1", "s2", "s3", "s4", "s5", "s6")
-SLSTR_THERMAL_BANDS: Final = ("s7", "s8", "s9")
+SLSTR_THERMAL_BANDS: Final = ("s7", "s8", "s9", "f2")
+"""On the grid of 1 km."""
+SLSTR_FIRE_BAND: Final = "f1"
+"""Of the detectors of s7 at lower gain, on a grid of its own."""
 
 _Bands = Annotated[
     list[str], Field(description="Names of bands, such as b04, oa08 or s3; empty: all there are")
@@ -41,7 +43,7 @@ _View = Annotated[Literal["nadir", "oblique"], Field(description="View of SLSTR"
 
 @processor(
     name="s2-radiance",
-    version="1.0.0",
+    version="1.1.0",
     inputs=[ProductInput("product", "Sentinel-2 Level-1C product", ("S02MSIL1C",))],
     outputs=[Output("*_radiance", "mW m-2 sr-1 nm-1", "Radiance at the top of the atmosphere")],
     citation="Sentinel-2 Products Specification Document, S2-PDGS-TAS-DI-PSD, Level-1C radiometry",
@@ -66,7 +68,7 @@ def sentinel_2_radiance(
     """
     group = f"measurements/reflectance/{resolution}"
     names = bands or _list_bands(product, group, "")
-    factor = _read_distance_factor(product)
+    factor = read_distance_factor(product)
     angles = find_variable(product, "conditions/geometry/sun_angles").sel(angle="zenith")
     result = {}
     for name in names:
@@ -133,7 +135,7 @@ def olci_reflectance(
 
 @processor(
     name="slstr-reflectance",
-    version="1.0.0",
+    version="1.1.0",
     inputs=[ProductInput("product", "SLSTR Level-1 product", ("S03SLSRBT",))],
     outputs=[Output("*_reflectance_*", "1", "Reflectance at the top of the atmosphere")],
     citation="Sentinel-3 SLSTR Level-1 PDFS, S3IPF.PDS.005: solar irradiance by band and detector",
@@ -188,7 +190,7 @@ def slstr_reflectance(
 
 @processor(
     name="slstr-thermal-radiance",
-    version="1.0.0",
+    version="1.1.0",
     inputs=[ProductInput("product", "SLSTR Level-1 product", ("S03SLSRBT",))],
     outputs=[Output("*_radiance_*", "W m-2 sr-1 um-1", "Black body radiance at the band's centre")],
     citation="Planck 1901, doi:10.1002/andp.19013090310; CODATA 2018 constants",
@@ -201,12 +203,17 @@ def slstr_thermal_radiance(
 ) -> xr.Dataset:
     """Compute SLSTR radiance from brightness temperature, at the centre of each thermal band.
 
+    Without names: s7, s8, s9 and f2. The fire channel f1 has a grid of its own: ask for it alone.
+
     Raises
     ------
     InvalidInputError
-        If the product lacks a band or its centre.
+        If the product lacks a band or its centre, a band is none of these, or f1 is asked for
+        together with others.
     """
-    grid, end = f"i{view}", f"i{view[0]}"
+    letter = "f" if SLSTR_FIRE_BAND in bands else "i"
+    _check_thermal_bands(bands)
+    grid, end = f"{letter}{view}", f"{letter}{view[0]}"
     group = f"measurements/{grid}"
     names = bands or [
         name for name in _list_bands(product, group, f"_bt_{end}") if name in SLSTR_THERMAL_BANDS
@@ -221,6 +228,19 @@ def slstr_thermal_radiance(
         radiance.attrs["long_name"] += f", band {name}, {view} view"
         result[f"{name}_radiance_{end}"] = radiance
     return xr.Dataset(result)
+
+
+def _check_thermal_bands(bands: list[str]) -> None:
+    if unknown := sorted(set(bands) - {*SLSTR_THERMAL_BANDS, SLSTR_FIRE_BAND}):
+        raise InvalidInputError(
+            f"SLSTR has no thermal band {unknown[0]!r}.",
+            remedy=f"Give some of {', '.join(SLSTR_THERMAL_BANDS)}, or {SLSTR_FIRE_BAND} alone.",
+        )
+    if SLSTR_FIRE_BAND in bands and len(bands) > 1:
+        raise InvalidInputError(
+            f"{SLSTR_FIRE_BAND} lies on another grid than {', '.join(bands)}.",
+            remedy=f"Ask for {SLSTR_FIRE_BAND} alone, and for the others in a second call.",
+        )
 
 
 def _slstr_zenith(product: xr.DataTree, group: str, view: str) -> xr.DataArray:
@@ -265,15 +285,15 @@ def _read_band_irradiance(product: xr.DataTree, name: str) -> float:
     )
 
 
-def _read_distance_factor(product: xr.DataTree) -> float:
+def read_distance_factor(product: xr.DataTree) -> float:
+    """Return the factor of the sun's distance that the product gives, else that of its day in UTC.
+
+    Raises
+    ------
+    InvalidInputError
+        If the product gives neither.
+    """
     for key, value in (product.attrs.get("other_metadata") or {}).items():
         if key.lower().startswith("reflectance_correction_factor"):
             return float(value)
-    properties = _read_properties(product)
-    moment = properties.get("datetime") or properties.get("start_datetime")
-    if not moment:
-        raise InvalidInputError(
-            f"{product.name or 'The product'} does not say when it was taken.",
-            remedy="Give a product with a datetime.",
-        )
-    return sun_distance_factor(date.fromisoformat(str(moment)[:10]))
+    return sun_distance_factor(read_moment(product).date())

@@ -1,6 +1,7 @@
 """From products to what a processor's function takes."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import xarray as xr
@@ -41,6 +42,32 @@ def find_variable(product: xr.DataTree, path: str) -> xr.DataArray:
         )
     found: xr.DataArray = product[path]  # type: ignore[assignment]
     return found
+
+
+def read_moment(product: xr.DataTree) -> datetime:
+    """Return when a product was taken, or began to be, in UTC.
+
+    Raises
+    ------
+    InvalidInputError
+        If it does not say.
+    """
+    properties = (product.attrs.get("stac_discovery") or {}).get("properties") or {}
+    texts = [properties.get(key) for key in ("datetime", "start_datetime")]
+    for text in texts:
+        try:
+            return as_utc(datetime.fromisoformat(str(text)))
+        except (ValueError, OverflowError):  # real products have "null" and "None" too
+            continue
+    raise InvalidInputError(
+        f"{product.name or 'The product'} does not say when it was taken: {texts[0]!r}.",
+        remedy="Give a product with a datetime or a start_datetime.",
+    )
+
+
+def as_utc(moment: datetime) -> datetime:
+    """Return a time in UTC; one without a zone is so already."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def select_inputs(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skerry.core.errors import InvalidInputError
+from skerry.processors.conversions import read_distance_factor
 from skerry.processors.planck import brightness_temperature, planck_radiance
 from skerry.processors.reflectance import (
     radiance_to_reflectance,
@@ -193,6 +194,22 @@ def test_sentinel_2_radiance_by_the_products_irradiance() -> None:
         get_processor("olci-reflectance").apply(tree)
 
 
+@pytest.mark.parametrize(
+    ("properties", "day"),
+    [
+        ({"datetime": "2025-01-13T23:30:00-02:00"}, date(2025, 1, 14)),
+        ({"datetime": "null", "start_datetime": "2025-01-13T10:33:09Z"}, date(2025, 1, 13)),
+    ],
+)
+def test_a_product_without_the_factor_takes_that_of_its_day(
+    properties: dict[str, str], day: date
+) -> None:
+    tree = _tree("S02MSIL1C", {}, **properties)
+    assert read_distance_factor(tree) == sun_distance_factor(day)
+    with pytest.raises(InvalidInputError, match="when it was taken: 'null'"):
+        read_distance_factor(_tree("S02MSIL1C", {}, datetime="null"))
+
+
 @pytest.fixture
 def slstr() -> xr.DataTree:
     y, x = np.meshgrid(np.arange(4) * 500.0, np.arange(6) * 500.0 - 1000, indexing="ij")
@@ -239,3 +256,26 @@ def test_slstr_takes_angles_by_coordinates(slstr: xr.DataTree) -> None:
 def test_slstr_radiance_of_a_temperature(slstr: xr.DataTree) -> None:
     found = get_processor("slstr-thermal-radiance").apply(slstr)["s8_radiance_in"]
     assert float(found[0, 0]) == pytest.approx(9.924, rel=1e-3)
+
+
+def test_fire_channels_are_reached_on_their_own_grids(slstr: xr.DataTree) -> None:
+    process = get_processor("slstr-thermal-radiance").apply
+    groups = {
+        "measurements/inadir": {"f2_bt_in": slstr["measurements/inadir/s8_bt_in"] * 0 + 300},
+        "measurements/fnadir": {"f1_bt_fn": (("rows", "columns"), np.full((3, 3), 300.0))},
+        "conditions/instrument/inadir/f2": {"f2_band_centre_in": ("detectors", [10.0e-6])},
+        "conditions/instrument/fnadir/f1": {"f1_band_centre_fn": ("detectors", [11.0e-6])},
+    }
+    for path, variables in groups.items():
+        known = slstr[path].to_dataset() if f"/{path}" in slstr.groups else xr.Dataset()
+        slstr[path] = known.assign(variables)
+    every = process(slstr)
+    assert list(every.data_vars) == ["f2_radiance_in", "s8_radiance_in"]
+    assert float(every["f2_radiance_in"][0, 0]) == pytest.approx(9.924, rel=1e-3)
+    fire = process(slstr, bands=["f1"])["f1_radiance_fn"]
+    assert fire.shape == (3, 3)
+    assert float(fire[0, 0]) == pytest.approx(9.573, rel=1e-3)
+    with pytest.raises(InvalidInputError, match=r"another grid.*f1 alone"):
+        process(slstr, bands=["s8", "f1"])
+    with pytest.raises(InvalidInputError, match=r"no thermal band 's3'.*s7, s8, s9, f2"):
+        process(slstr, bands=["s3"])
