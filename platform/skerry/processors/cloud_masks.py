@@ -24,6 +24,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.processors.conversions import OLCI_TYPES, olci_reflectance
 from skerry.processors.declarations import Output, ProductInput
 from skerry.processors.flags import select_flags
+from skerry.processors.grids import fit_to_grid
 from skerry.processors.pixels import Floats, map_pixels
 from skerry.processors.registry import processor
 from skerry.processors.selection import find_variable
@@ -85,8 +86,11 @@ def mask_sentinel_2_clouds(
     swir2 = find_variable(product, f"{group}/r20m/b12")
     fine = [_coarsen(find_variable(product, f"{group}/r10m/{name}"), swir1)
             for name in ("b02", "b03", "b04", "b08")]  # fmt: skip
-    cirrus = find_variable(product, f"{group}/r60m/b10").sel(
-        y=swir1["y"], x=swir1["x"], method="nearest"
+    cirrus = fit_to_grid(
+        find_variable(product, f"{group}/r60m/b10"),
+        swir1,
+        names=("The pixels of band 10", "those of 20 m"),
+        remedy="Cut products with filter_product, which keeps resolutions in step.",
     )
     classes = map_pixels(
         lambda *bands: classify_msi(*bands, cirrus_reflectance=cirrus_reflectance),
@@ -264,8 +268,14 @@ def mask_olci_clouds(
         return classes
 
     layers = [reflectance[f"{name}_reflectance"] for name in bands]
+    fitted = fit_to_grid(
+        land,
+        layers[0],
+        names=("The quality flags", "the bands"),
+        remedy="Give a product whose flags and bands are of the same pixels.",
+    )
     return map_pixels(
-        classify, *layers, _on(land, layers[0]), name="pixel_class", attrs=_ATTRS, dtype=np.uint8
+        classify, *layers, _on(fitted, layers[0]), name="pixel_class", attrs=_ATTRS, dtype=np.uint8
     )
 
 

@@ -10,7 +10,7 @@ using the medoid. Remote Sensing 5 (12), 6481-6500, doi:10.3390/rs5126481, which
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 import dask.array as da
@@ -22,8 +22,9 @@ from pydantic import Field
 from skerry.core.errors import InvalidInputError
 from skerry.processors.declarations import Output, ProductInput
 from skerry.processors.flags import select_flags
+from skerry.processors.grids import check_scenes, fit_to_grid
 from skerry.processors.registry import processor
-from skerry.processors.selection import find_variable
+from skerry.processors.selection import as_utc, find_variable, read_moment
 
 Method = Literal["best-quality", "median", "most-recent"]
 NO_SOURCE: Final = -1
@@ -67,13 +68,21 @@ def composite_products(
         "best-quality"
     ),
     flag_group: Annotated[
-        str, Field(description="Group or path of a variable with flags on the same grid")
+        str,
+        Field(
+            description="Group or path of a variable with flags; of rasters of another resolution "
+            "the nearest pixels"
+        ),
     ] = "",
     valid_flags: Annotated[
         str, Field(description="Flag expression that holds where a pixel is valid")
     ] = "",
     quality: Annotated[
-        str, Field(description="Path of a variable that is the higher the better; empty: recency")
+        str,
+        Field(
+            description="Path of a variable that is the higher the better, on the same grid or of "
+            "another resolution; empty: recency"
+        ),
     ] = "",
 ) -> xr.Dataset:
     """Composite the products of the previous days, pixel by pixel.
@@ -85,16 +94,16 @@ def composite_products(
     Raises
     ------
     InvalidInputError
-        If a product lacks a variable or a time, or the products lie on different grids.
+        If a product lacks a variable or a time, the products lie on different grids, or flags or
+        quality do not fit the variables' grid. The message names both grids.
     """
-    moments = [_read_moment(product) for product in products]
+    moments = [read_moment(product) for product in products]
     last = day or max(moments).date()
     scenes, qualities = [], []
     for product in products:
         data = _select_variables(product, group, variables)
         if valid_flags:
-            held = select_flags(_find_flags(product, flag_group), valid_flags)
-            data = data.where(held)
+            data = _mask_by_flags(product, data, flag_group, valid_flags)
         scenes.append(data)
         if quality:
             qualities.append(find_variable(product, quality))
@@ -127,7 +136,7 @@ def composite_scenes(
         The same variables ``(y, x)`` on the same grid in each, NaN = not valid. Lazy ones stay
         so: each chunk of the result reads that chunk of each scene of the window, and no more.
     moments
-        When each scene was taken, UTC.
+        When each scene was taken; without a time zone: in UTC.
     last, days
         The window, by day in UTC.
     method
@@ -135,8 +144,8 @@ def composite_scenes(
         valid in every variable; ``most-recent``: of the latest of them; ``median``: of each
         variable by itself.
     qualities
-        Quality of each scene on the same grid, the higher the better, NaN = not usable. Without
-        it the best is the most recent.
+        Quality of each scene, the higher the better, NaN = not usable; of rasters of another
+        resolution the nearest pixels. Without it the best is the most recent.
     names
         What to call the scenes in the result's ``source``.
 
@@ -151,7 +160,8 @@ def composite_scenes(
     Raises
     ------
     InvalidInputError
-        If there are no scenes, or they differ in grid or variables.
+        If there are no scenes, they differ in grid (swaths: in latitude or longitude) or
+        variables, or a quality does not fit.
     """
     if not scenes or len(scenes) != len(moments):
         raise InvalidInputError(
@@ -159,7 +169,8 @@ def composite_scenes(
             remedy="Give at least one scene, and a time for each.",
         )
     variables = [str(name) for name in scenes[0].data_vars]
-    _check_grids(scenes, variables)
+    check_scenes(scenes, variables)
+    moments = [as_utc(moment) for moment in moments]
     first = last - timedelta(days=days - 1)
     chosen = sorted(
         (place for place, moment in enumerate(moments) if first <= moment.date() <= last),
@@ -256,7 +267,7 @@ def _stack(
     for place in chosen:
         parts = [scenes[place][name] for name in variables]
         if qualities is not None:
-            parts.append(qualities[place])
+            parts.append(_fit_quality(qualities[place], parts[0], place))
         layers += [dask_array.asarray(one.data) if lazy else one.to_numpy() for one in parts]
         if qualities is None:
             layers.append(
@@ -265,31 +276,6 @@ def _stack(
                 else np.zeros(shape, "f4")
             )
     return layers
-
-
-def _check_grids(scenes: Sequence[xr.Dataset], variables: list[str]) -> None:
-    first = scenes[0]
-    if not variables:
-        raise InvalidInputError(
-            "There are no variables to composite.", remedy="Name some of the products' variables."
-        )
-    for place, scene in enumerate(scenes[1:], 1):
-        if missing := [name for name in variables if name not in scene.data_vars]:
-            raise InvalidInputError(
-                f"Scene {place} lacks {', '.join(missing)}.",
-                remedy="Composite variables that all scenes have.",
-            )
-        same = all(
-            scene[name].dims == first[name].dims and scene[name].shape == first[name].shape
-            for name in variables
-        )
-        axes = [axis for axis in first[variables[0]].dims if axis in first.coords]
-        if not same or not all(first[axis].equals(scene[axis]) for axis in axes):
-            raise InvalidInputError(
-                f"Scene {place} lies on another grid than scene 0: {dict(scene.sizes)} and "
-                f"{dict(first.sizes)}.",
-                remedy="Bring the scenes to one grid first: skerry.products.regridding.",
-            )
 
 
 def _describe(merged: Any, like: xr.Dataset, window: _Window, method: Method) -> xr.Dataset:
@@ -338,21 +324,33 @@ def _select_variables(product: xr.DataTree, group: str, variables: list[str]) ->
     return data[names]
 
 
+def _mask_by_flags(
+    product: xr.DataTree, data: xr.Dataset, flag_group: str, valid_flags: str
+) -> xr.Dataset:
+    held = select_flags(_find_flags(product, flag_group), valid_flags)
+    fitted = fit_to_grid(
+        held,
+        data,
+        names=(f"The flags of {flag_group}", "the variables of the product"),
+        remedy="Name flags on the variables' grid (flag_group).",
+    )
+    return data.where(fitted)
+
+
+def _fit_quality(quality: xr.DataArray, like: xr.DataArray, place: int) -> xr.DataArray:
+    names = (f"The numbers of the quality of scene {place}", str(like.name))
+    remedy = "Give a quality on the scene's grid: skerry.products.regridding."
+    fitted = fit_to_grid(quality, like, names=names, remedy=remedy)
+    if set(fitted.dims) != set(like.dims):
+        raise InvalidInputError(
+            f"{names[0]} {dict(quality.sizes)} do not fit {names[1]} {dict(like.sizes)}.",
+            remedy=remedy,
+        )
+    return fitted.transpose(*like.dims)
+
+
 def _find_flags(product: xr.DataTree, path: str) -> xr.DataArray | xr.Dataset:
     inner = path.strip("/")
     if inner and f"/{inner}" in product.groups:
         return product[inner].to_dataset()
     return find_variable(product, inner)
-
-
-def _read_moment(product: xr.DataTree) -> datetime:
-    properties: dict[str, Any] = (product.attrs.get("stac_discovery") or {}).get("properties") or {}
-    text = properties.get("datetime") or properties.get("start_datetime")
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        raise InvalidInputError(
-            f"{product.name or 'A product'} does not say when it was taken: {text!r}.",
-            remedy="Give products with a datetime.",
-        ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import dask.array as da
 import numpy as np
@@ -95,6 +95,87 @@ def test_scenes_on_other_grids_are_refused() -> None:
         composite_scenes([], [], last=LAST)
 
 
+def test_the_same_coordinates_in_another_zone_are_another_grid() -> None:
+    from pyproj import CRS
+
+    def place(scene: xr.Dataset, number: int, version: str = "WKT2_2019") -> xr.Dataset:
+        wkt = CRS.from_epsg(number).to_wkt(version)
+        return scene.assign_coords(spatial_ref=((), 0, {"crs_wkt": wkt}))
+
+    north = [place(SCENES[0], 32633), place(SCENES[1], 32633, "WKT2_2015")]
+    assert (composite_scenes(north, MOMENTS[:2], last=LAST, days=3)["count"][0, 0, 0]) == 2
+    with pytest.raises(InvalidInputError, match="another grid"):
+        composite_scenes([north[0], place(SCENES[1], 32632)], MOMENTS[:2], last=LAST)
+
+
+def test_variables_on_two_grids_are_refused() -> None:
+    scene = SCENES[0].assign(time_stamp=("y", [5.0]))
+    with pytest.raises(InvalidInputError, match="another grid"):
+        composite_scenes([scene], MOMENTS[:1], last=LAST)
+
+
+def _swath(west: float, read: list[str] | None = None) -> xr.Dataset:
+    """A swath whose coordinates tell when they are read."""
+    rows, columns = np.mgrid[:4.0, :4.0]
+    places = {"latitude": 54 - rows / 100, "longitude": west + columns / 100}
+
+    def load(name: str, block_info: dict | None = None) -> np.ndarray:
+        if read is not None:
+            read.append(f"{name} {block_info[None]['chunk-location']}")
+        (top, _), (left, _) = block_info[None]["array-location"]
+        return places[name][top : top + 2, left : left + 2]
+
+    coords = {
+        name: (
+            ("rows", "columns"),
+            da.map_blocks(load, name, chunks=((2, 2), (2, 2)), dtype="f8", meta=np.empty((0, 0)),
+                          name=f"{name} {west} {id(places)}"),
+        )
+        for name in places
+    }  # fmt: skip
+    data = da.full((4, 4), west, dtype="f4", chunks=2)
+    return xr.Dataset({"radiance": (("rows", "columns"), data)}, coords=coords)
+
+
+def test_swaths_of_one_place_are_composited() -> None:
+    read: list[str] = []
+    scenes = [_swath(14, read) for _ in MOMENTS]
+    found = composite_scenes(scenes, MOMENTS, last=LAST, days=3)
+    assert (found["count"] == 3).all()
+    assert len(read) == 3 * 2 * 4, "each chunk of each scene's coordinates is read once"
+    read.clear()
+    composite_scenes([scenes[0]] * 3, MOMENTS, last=LAST, days=3)
+    assert not read, "the same arrays need no look"
+    gap = scenes[0].assign_coords(latitude=scenes[0]["latitude"].where(scenes[0]["latitude"] < 54))
+    assert composite_scenes([gap, gap.load()], MOMENTS[:2], last=LAST, days=3)["count"].max() == 2
+
+
+@pytest.mark.parametrize("other", [_swath(100), _swath(14).drop_vars(["latitude", "longitude"])])
+def test_swaths_of_different_places_are_refused(other: xr.Dataset) -> None:
+    for scenes in ([_swath(14), other], [other, _swath(14)]):
+        with pytest.raises(
+            InvalidInputError, match=r"Scene 1 is a swath of another place"
+        ) as raised:
+            composite_scenes(scenes, MOMENTS[:2], last=LAST, days=3)
+        assert "regrid_swath" in str(raised.value.remedy)
+
+
+def test_times_are_of_utc_whatever_their_zone() -> None:
+    east, west = timezone(timedelta(hours=10)), timezone(timedelta(hours=-10))
+    moments = [
+        datetime(2026, 5, 3, 5, tzinfo=east),  # the 2nd, 19:00 UTC
+        datetime(2026, 5, 2, 20, tzinfo=west),  # the 3rd, 06:00 UTC
+        datetime(2026, 5, 3, 5),  # noqa: DTZ001 -- without a zone it is UTC
+    ]
+    found = composite_scenes(SCENES, moments, last=LAST, days=1, method="most-recent")
+    np.testing.assert_array_equal(found["source"].values[0, 0], [1, 1, -1, -1, -1])
+    assert found["count"].values[0, 0].tolist() == [2, 1, 0, 0, 0]
+    assert found.attrs["sources"] == [
+        "scene 1 2026-05-03T06:00:00+00:00",
+        "scene 2 2026-05-03T05:00:00+00:00",
+    ]
+
+
 @given(
     arrays(
         np.float32,
@@ -164,3 +245,88 @@ def test_products_by_flags() -> None:
         get_processor("composite").apply(*products, group="nowhere")
     with pytest.raises(InvalidInputError, match=r"'days'.*at least 1 and at most 366"):
         get_processor("composite").apply(*products, group="measurements", days=0)
+
+
+def _raster(
+    resolution: int, values: np.ndarray, *, west: float = 0.0, lazy: bool = False, **attrs: object
+) -> xr.DataArray:
+    coords = {
+        "y": -resolution * (np.arange(values.shape[0]) + 0.5),
+        "x": west + resolution * (np.arange(values.shape[1]) + 0.5),
+    }
+    array = xr.DataArray(values, dims=("y", "x"), coords=coords, attrs=attrs)
+    return array.chunk(4) if lazy else array
+
+
+def _level_1c(day: int, flags: np.ndarray, *, west: float = 0.0, lazy: bool = False) -> xr.DataTree:
+    """Bands of 20 m, flags and a quality of 60 m."""
+    band = _raster(20, np.full((9, 9), day, np.float32), lazy=lazy)
+    meaning = {"flag_masks": [1, 2, 4], "flag_meanings": "opaque cirrus snow"}
+    mask = _raster(60, flags.astype(np.uint8), west=west, lazy=lazy, **meaning)
+    quality = _raster(60, 9 - flags.astype(np.float32), west=west, lazy=lazy)
+    groups = {
+        "/measurements/reflectance/r20m": xr.Dataset({"b05": band}),
+        "/conditions/mask/l1c_classification/r60m": xr.Dataset({"b00": mask}),
+        "/quality/r60m": xr.Dataset({"clear": quality.transpose("x", "y")}),
+    }
+    tree = xr.DataTree.from_dict(groups, name=f"day{day}")
+    tree.attrs["stac_discovery"] = {"properties": {"datetime": f"2026-05-0{day}T10:00:00Z"}}
+    return tree
+
+
+FLAGS = np.array([[1, 0, 0], [0, 2, 0], [0, 0, 4]])
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_flags_of_60_m_mask_their_nine_pixels_of_20_m(lazy: bool) -> None:
+    products = [_level_1c(1, 0 * FLAGS, lazy=lazy), _level_1c(2, FLAGS, lazy=lazy)]
+    found = get_processor("composite").apply(
+        *products,
+        group="measurements/reflectance/r20m",
+        flag_group="conditions/mask/l1c_classification/r60m",
+        valid_flags="~(opaque | cirrus)",
+        method="most-recent",
+    )
+    expected = np.where(np.isin(FLAGS, [1, 2]), 1, 2).repeat(3, axis=0).repeat(3, axis=1)
+    np.testing.assert_array_equal(found["b05"].values[0], expected)
+    assert (found["b05"].chunks is not None) == lazy
+    if lazy:
+        assert found["b05"].chunks == ((1,), (4, 4, 1), (4, 4, 1))
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_quality_of_60_m_decides_over_its_nine_pixels(lazy: bool) -> None:
+    products = [_level_1c(1, 0 * FLAGS + 1, lazy=lazy), _level_1c(2, FLAGS, lazy=lazy)]
+    found = get_processor("composite").apply(
+        *products, group="measurements/reflectance/r20m", quality="quality/r60m/clear"
+    )
+    expected = np.where(FLAGS > 1, 1, 2).repeat(3, axis=0).repeat(3, axis=1)
+    np.testing.assert_array_equal(found["b05"].values[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "what"),
+    [
+        ({"flag_group": "conditions/mask/l1c_classification/r60m", "valid_flags": "~snow"},
+         "The flags of conditions/mask"),
+        ({"quality": "quality/r60m/clear"}, "The numbers of the quality of scene 0"),
+    ],
+)  # fmt: skip
+def test_flags_and_qualities_of_another_place_are_refused(
+    parameters: dict[str, str], what: str
+) -> None:
+    product = _level_1c(1, FLAGS, west=90.0)
+    with pytest.raises(
+        InvalidInputError, match=rf"{what}.* 3.*x 120 to 240.* do not fit .* 9.*x 10 to 170"
+    ):
+        get_processor("composite").apply(
+            product, group="measurements/reflectance/r20m", **parameters
+        )
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1, 1, 5), (5,), (1, 1)])
+def test_qualities_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    dims = ("z", "y", "x")[-len(shape) :]
+    qualities = [xr.DataArray(np.ones(shape, np.float32), dims=dims)] * 3
+    with pytest.raises(InvalidInputError, match=r"quality of scene 2 .* do not fit turbidity"):
+        composite_scenes(SCENES, MOMENTS, last=LAST, days=3, qualities=qualities)
