@@ -319,15 +319,20 @@ def _fill_of(variable: xr.DataArray) -> Any:
 
 
 def _to_float(variable: xr.DataArray) -> xr.DataArray:
-    """Return whole numbers as float64 with NaN for the fill value.
+    """Return numbers with NaN, and nothing else, for no data: whole ones as float64.
 
-    Told of a whole number for no data, GDAL changes the values that equal it.
+    Told of a whole number for no data, GDAL changes the values that equal it; the fill value of
+    packed measurements, often 0, is none of their own values.
     """
-    if variable.dtype.kind == "f":
-        return variable
     fill = variable.encoding.get("_FillValue")
-    wide = variable.astype("float64")
-    return wide if fill is None else wide.where(variable != fill)
+    wide = variable.copy(deep=False)
+    if variable.dtype.kind != "f":
+        wide = variable.astype("float64")
+        wide = wide if fill is None else wide.where(variable != fill)
+    hidden = ("nodata", "_FillValue")
+    wide.attrs = {key: one for key, one in variable.attrs.items() if key not in hidden}
+    wide.encoding = {key: one for key, one in variable.encoding.items() if key not in hidden}
+    return wide
 
 
 def _finish(result: xr.DataArray, source: xr.DataArray) -> xr.DataArray:

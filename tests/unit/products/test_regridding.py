@@ -72,6 +72,19 @@ def test_gaps_do_not_spread_in_finer_pixels() -> None:
     assert np.isnan(found).sum() == 4
 
 
+@pytest.mark.parametrize("method", ["nearest", "linear"])
+def test_a_measurement_that_equals_the_packing_s_fill_value_stays(method: Any) -> None:
+    values = np.full(COARSE.shape, 0.2, "f4")
+    values[30, 40] = 0.0
+    data = _raster(COARSE, values)
+    data["v"].encoding = {"_FillValue": 0, "dtype": "uint16", "scale_factor": 1e-4}
+    target = GeoBox.from_bbox((400000, 5990010, 402300, 5992300), COARSE.crs, resolution=15)
+    found = regrid_raster(data, target, method=method)["v"]
+    assert np.isfinite(found.values).all()
+    assert float(found.min()) < 0.2
+    assert found.encoding["_FillValue"] == 0
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 @pytest.mark.parametrize("method", ["nearest", "linear", None])
 def test_values_do_not_spread_to_finer_pixels_around(method: Any, lazy: bool) -> None:
