@@ -71,7 +71,7 @@ def map_swath(
     import dask.array as da
 
     together: Any = da  # untyped
-    thin = _thin(latitude, longitude)
+    thin = thin_swath(latitude, longitude)
     radius = radius_m or REACH * _measure_diagonal(latitude, longitude)
     plan: dict[str, list[list[Any]]] = {name: [] for name in variables}
     for rows in _split(target.shape[0], chunk):
@@ -79,7 +79,7 @@ def map_swath(
             blocks.append([])
         for columns in _split(target.shape[1], chunk):
             block = target[rows, columns]
-            window = _find_window(thin, block, radius, latitude.shape)
+            window = _find_window(thin, block, radius)
             near = None
             if window is not None:
                 near = dask.delayed(find_neighbours, pure=True)(  # type: ignore[attr-defined]
@@ -133,7 +133,7 @@ def find_neighbours(
     found = nearest >= 0
     row, column = np.divmod(np.maximum(nearest, 0), latitude.shape[1])
     down, right = _refine(
-        _to_vectors(latitude, longitude), _to_vectors(here_latitude, here_longitude), row, column
+        to_vectors(latitude, longitude), to_vectors(here_latitude, here_longitude), row, column
     )
     return Neighbours(found, row.astype(np.int32), column.astype(np.int32), down, right)
 
@@ -229,14 +229,20 @@ def _sided(source: Numbers, row: Numbers, column: Numbers, share: Numbers, *, ax
     return np.asarray((source[row, other] - source[row, column]) * side[..., None])
 
 
-def _to_vectors(latitude: Numbers, longitude: Numbers) -> Numbers:
+def to_vectors(latitude: Numbers, longitude: Numbers) -> Numbers:
     """Return unit vectors from the earth's centre: no antimeridian, no pole."""
     phi, lam = np.radians(latitude), np.radians(longitude)
     return np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=-1)
 
 
+def to_degrees(vectors: Numbers) -> tuple[Numbers, Numbers]:
+    """Return longitude and latitude, degrees, of vectors ``(..., 3)`` of any length."""
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    return np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
 @dataclass(frozen=True)
-class _Thin:
+class Thin:
     """Some of a swath's places: where they are, and their rows and columns."""
 
     vectors: Numbers
@@ -245,18 +251,39 @@ class _Thin:
     spacing: float
     """Largest chord between neighbours of the thinned grid, in earth radii."""
 
+    def find_window(self, centre: Numbers, reach: float) -> tuple[slice, slice] | None:
+        """Return the rows and columns that may hold pixels near a place, None if none do.
 
-def _thin(latitude: xr.DataArray, longitude: xr.DataArray) -> _Thin:
+        Parameters
+        ----------
+        centre
+            Vector to the place.
+        reach
+            How far pixels may be from it: the chord, in earth radii.
+        """
+        near = np.linalg.norm(self.vectors - centre, axis=-1) <= reach + self.spacing
+        if not near.any():
+            return None
+        window = []
+        for axis, numbers in enumerate((self.rows, self.columns)):
+            held = numbers[near.any(axis=1 - axis)]
+            start, stop = int(held[0]) - STEP, int(held[-1]) + STEP + 1
+            window.append(slice(max(start, 0), min(stop, int(numbers[-1]) + 1)))
+        return window[0], window[1]
+
+
+def thin_swath(latitude: xr.DataArray, longitude: xr.DataArray) -> Thin:
+    """Read every `STEP`-th place of a swath, and the last ones."""
     rows, columns = (_pick(size) for size in latitude.shape)
     places = xr.Dataset({"lat": latitude.drop_vars(latitude.coords),
                          "lon": longitude.drop_vars(longitude.coords)})  # fmt: skip
     down, across = latitude.dims
     some = places.isel({down: rows, across: columns}).compute()
-    vectors = _to_vectors(some["lat"].to_numpy(), some["lon"].to_numpy())
+    vectors = to_vectors(some["lat"].to_numpy(), some["lon"].to_numpy())
     gaps = [np.linalg.norm(np.diff(vectors, axis=axis), axis=-1) for axis in (0, 1)]
     spacing = max((float(np.nanmax(gap)) for gap in gaps if gap.size and np.isfinite(gap).any()),
                   default=0.0)  # fmt: skip
-    return _Thin(vectors, rows, columns, spacing)
+    return Thin(vectors, rows, columns, spacing)
 
 
 def _pick(size: int) -> npt.NDArray[np.intp]:
@@ -273,7 +300,7 @@ def _measure_diagonal(latitude: xr.DataArray, longitude: xr.DataArray) -> float:
             down: slice(max(rows // 2 - 1, 0), rows // 2 + 1),
             across: slice(column, column + 2),
         }
-        vectors = _to_vectors(latitude.isel(window).to_numpy(), longitude.isel(window).to_numpy())
+        vectors = to_vectors(latitude.isel(window).to_numpy(), longitude.isel(window).to_numpy())
         if vectors.shape[:2] == (2, 2):
             crossing = (
                 np.linalg.norm(vectors[1, 1] - vectors[0, 0]),
@@ -283,29 +310,17 @@ def _measure_diagonal(latitude: xr.DataArray, longitude: xr.DataArray) -> float:
     return largest * EARTH_M
 
 
-def _find_window(
-    thin: _Thin, block: GeoBox, radius_m: float, shape: tuple[int, ...]
-) -> tuple[slice, slice] | None:
+def _find_window(thin: Thin, block: GeoBox, radius_m: float) -> tuple[slice, slice] | None:
     """Return the rows and columns of a swath that a block may need, None if it needs none."""
     lattice = block.zoom_to((_LATTICE, _LATTICE))
     longitude, latitude = locate_pixels(lattice)
-    vectors = _to_vectors(latitude, longitude).reshape(-1, 3)
+    vectors = to_vectors(latitude, longitude).reshape(-1, 3)
     vectors = vectors[np.isfinite(vectors).all(axis=1)]
     if not len(vectors):
         return None
     centre = vectors.mean(axis=0)
     reach = float(np.linalg.norm(vectors - centre, axis=1).max()) * _LATTICE / (_LATTICE - 1)
-    reach += 2 * radius_m / EARTH_M + thin.spacing
-    near = np.linalg.norm(thin.vectors - centre, axis=-1) <= reach
-    if not near.any():
-        return None
-    window = []
-    for axis, numbers in enumerate((thin.rows, thin.columns)):
-        held = numbers[near.any(axis=1 - axis)]
-        window.append(
-            slice(max(int(held[0]) - STEP, 0), min(int(held[-1]) + STEP + 1, shape[axis]))
-        )
-    return window[0], window[1]
+    return thin.find_window(centre, reach + 2 * radius_m / EARTH_M)
 
 
 def _split(size: int, chunk: int) -> list[slice]:

@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import shapely
 from odc.geo.geom import Geometry, box
+from shapely.geometry.base import BaseGeometry
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.outlines import make_valid
 
 _BOX_NUMBERS = 4
-_EDGE_PARTS = 100
+_EDGE_PARTS = 400
+"""Of the longest side of a box: its edges are bent elsewhere, by 2 m where it spans 10 degrees."""
 
 
 def read_area(aoi: Any, crs: Any) -> Geometry:
@@ -28,16 +31,17 @@ def read_area(aoi: Any, crs: Any) -> Geometry:
     Raises
     ------
     InvalidInputError
-        If it is no such thing, is empty, not finite, or turned around.
+        If it is no such thing, has no reference system, is empty, not finite, or turned around.
     """
-    if isinstance(aoi, Geometry):
-        return aoi
     try:
-        if isinstance(aoi, Mapping) or hasattr(aoi, "__geo_interface__"):
+        if isinstance(aoi, Geometry):
+            area = aoi
+        elif isinstance(aoi, Mapping) or hasattr(aoi, "__geo_interface__"):
             area = Geometry(dict(aoi if isinstance(aoi, Mapping) else aoi.__geo_interface__), crs)
         else:
             area = _read_box([float(one) for one in aoi], crs)
         empty = area.is_empty or not np.isfinite(area.boundingbox.bbox).all()
+        area = Geometry(make_valid(area.geom), area.crs)
     except InvalidInputError:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever pyproj, shapely and odc-geo raise for what is none
@@ -49,21 +53,29 @@ def read_area(aoi: Any, crs: Any) -> Geometry:
         raise InvalidInputError(
             f"The area of interest {aoi!r:.200} is empty.", remedy="Give an area."
         )
+    if area.crs is None:
+        raise InvalidInputError(
+            "The area of interest has no reference system.", remedy="Give its EPSG code."
+        )
     return area
 
 
+def densify(area: Geometry) -> BaseGeometry:
+    """Return an area's shape with its edges in parts, which are bent in other systems."""
+    extent = area.boundingbox
+    part = max(extent.span_x, extent.span_y) / _EDGE_PARTS
+    return shapely.segmentize(area.geom, part) if part > 0 else area.geom
+
+
 def project_area(area: Geometry, crs: Any) -> Geometry:
-    """Return an area in another reference system, its edges in a hundred parts or more.
+    """Return an area in another reference system, its edges in parts.
 
     Its bounding box is infinite where the other system does not reach.
     """
     from pyproj import Transformer
 
-    extent = area.boundingbox
-    part = max(extent.span_x, extent.span_y) / _EDGE_PARTS
-    edges = shapely.segmentize(area.geom, part) if part > 0 else area.geom
     project: Any = Transformer.from_crs(str(area.crs), str(crs), always_xy=True).transform
-    return Geometry(shapely.transform(edges, project, interleaved=False), crs)
+    return Geometry(shapely.transform(densify(area), project, interleaved=False), crs)
 
 
 def _read_box(numbers: list[float], crs: Any) -> Geometry:

@@ -1,11 +1,12 @@
 """Cutting a window out of a product, with what its attributes say of its place."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
 
 from skerry.products.grids import grid_of
-from skerry.products.selecting.areas import project_area
+from skerry.products.selecting.outlining import outline_cut
 from skerry.products.selecting.windows import Window
 
 
@@ -31,39 +32,45 @@ def _place(data: xr.Dataset) -> xr.Dataset:
     return data
 
 
-def outline_item(tree: xr.DataTree, discovery: dict[str, Any]) -> dict[str, Any]:
-    """Return the item with the bounding box and the outline of what is left."""
-    for node in tree.subtree:
+def outline_items(result: xr.DataTree, whole: xr.DataTree, windows: Mapping[str, Window]) -> None:
+    """Bring the items of a cut product, and of its members, up to date.
+
+    Each gets the geometry and the bounding box of the first measurements at or below it that have
+    a place; an item without any stays as it is.
+
+    Parameters
+    ----------
+    result
+        The cut product.
+    whole
+        The product before.
+    windows
+        Group path to what was cut.
+    """
+    for node in result.subtree:
+        item = node.attrs.get("stac_discovery")
+        if isinstance(item, dict):
+            node.attrs["stac_discovery"] = _outline_item(item, node, whole, windows)
+
+
+def _outline_item(
+    item: dict[str, Any],
+    owner: xr.DataTree,
+    whole: xr.DataTree,
+    windows: Mapping[str, Window],
+) -> dict[str, Any]:
+    for node in owner.subtree:
         data = node.to_dataset(inherit=False)
-        if not node.path.startswith("/measurements") or 0 in data.sizes.values():
+        if "measurements" not in node.path.split("/"):
             continue
+        outline = outline_cut(whole, node.path, data, windows.get(node.path, {}))
+        if outline is None:
+            continue
+        geometry, box = outline
+        item = item | {"geometry": geometry, "bbox": box}
         grid = grid_of(data)
-        if grid is not None:
-            outline = project_area(grid.extent, "EPSG:4326")
-            discovery["geometry"] = outline.json
-            discovery["bbox"] = list(outline.boundingbox.bbox)
-            if "proj:bbox" in (properties := dict(discovery.get("properties") or {})):
-                properties["proj:bbox"] = list(grid.boundingbox.bbox)
-                discovery["properties"] = properties
-            return discovery
-        if {"latitude", "longitude"} <= set(data.variables) and data["latitude"].ndim == 2:  # noqa: PLR2004
-            return discovery | _outline_swath(data)
-    return discovery
-
-
-def _outline_swath(data: xr.Dataset) -> dict[str, Any]:
-    rows, columns = data["latitude"].shape
-    corners = [(0, 0), (0, columns - 1), (rows - 1, columns - 1), (rows - 1, 0), (0, 0)]
-    dims = data["latitude"].dims
-    points = [
-        [
-            float(data[name].isel({dims[0]: row, dims[1]: column}))
-            for name in ("longitude", "latitude")
-        ]
-        for row, column in corners
-    ]
-    longitudes, latitudes = zip(*points, strict=True)
-    return {
-        "geometry": {"type": "Polygon", "coordinates": [points]},
-        "bbox": [min(longitudes), min(latitudes), max(longitudes), max(latitudes)],
-    }
+        if grid is not None and "proj:bbox" in (item.get("properties") or {}):
+            place = {"proj:bbox": list(grid.boundingbox.bbox)}
+            item["properties"] = item["properties"] | place
+        return item
+    return item

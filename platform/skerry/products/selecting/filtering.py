@@ -6,7 +6,7 @@ empty group behind.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -16,10 +16,12 @@ from odc.geo.geom import Geometry
 
 from skerry.core.errors import InvalidInputError
 from skerry.processors.flags import select_flags
+from skerry.processors.grids import fit_to_grid
 from skerry.processors.masks import FLAG_SOURCES
 from skerry.processors.selection import name_type
-from skerry.products.selecting.areas import project_area, read_area
-from skerry.products.selecting.cropping import cut_window, outline_item
+from skerry.products.selecting.areas import read_area
+from skerry.products.selecting.cropping import cut_window, outline_items
+from skerry.products.selecting.outlining import bound_area
 from skerry.products.selecting.windows import (
     Window,
     find_area_windows,
@@ -27,8 +29,8 @@ from skerry.products.selecting.windows import (
     join_windows,
 )
 
-Moment = str | datetime | None
-"""A time as ISO 8601 text or datetime, without an offset in UTC."""
+Moment = str | date | datetime | None
+"""A time as ISO 8601 text, date or datetime, without an offset in UTC."""
 _RESOLUTION = re.compile(r"r(\d+)m")
 
 
@@ -59,11 +61,13 @@ def filter_product(
     resolution
         ``r20m`` or 20: groups of other resolutions fall away, groups without one stay.
     aoi, aoi_crs
-        Area of interest: west, south, east, north, or a geometry, in `aoi_crs`. Rasters are cut to
-        the pixels of the coarsest wanted one that its bounding box touches; swaths to the rows
-        and columns between the first and the last pixel in it, widened to whole tie points;
-        Sentinel-1 images likewise, by their ground control points. Angles and weather of
-        Sentinel-2 and tie points of SLSTR stay whole: pixels are interpolated between them.
+        Area of interest: west, south, east, north, or a geometry, in `aoi_crs`, over poles and
+        the antimeridian too. Rasters are cut to the rows and columns from the first to the last
+        pixel of the coarsest wanted one that it touches; swaths likewise, widened to whole tie
+        points; Sentinel-1 images by their ground control points, in steps of a sixteenth of
+        these. Angles and weather of Sentinel-2 and tie points of SLSTR stay whole: pixels are
+        interpolated between them. The items of the product and its members get the outline of
+        what is left.
     time
         First and last moment, UTC, either None; of a ``time`` dimension, of a swath's rows, else
         of the product.
@@ -106,7 +110,7 @@ def filter_product(
             f"The filters leave nothing of {tree.name or 'the product'}.",
             remedy="Name groups and variables that stand together in the product.",
         )
-    return _assemble(tree, full, cropped=aoi is not None)
+    return _assemble(tree, full, windows)
 
 
 def _own(node: xr.DataTree | xr.DataArray) -> xr.Dataset:
@@ -235,7 +239,12 @@ def _mask_by_flags(
         place = _find_flag_group(tree, node.path, flag_group)
         if place not in masks:
             masks[place] = select_flags(_own(tree[place]), flags)
-        mask = _fit_mask(masks[place], data, place, node.path)
+        mask = fit_to_grid(
+            masks[place],
+            data,
+            names=(f"The flags of {place}", node.path),
+            remedy="Name a group with flags on that grid (flag_group).",
+        )
         masked[node.path] = data.assign(
             {
                 name: _like(one.where(~mask), one)
@@ -269,19 +278,6 @@ def _find_flag_group(tree: xr.DataTree, path: str, flag_group: str | None) -> st
     )
 
 
-def _fit_mask(mask: xr.DataArray, data: xr.Dataset, place: str, path: str) -> xr.DataArray:
-    """Bring a mask to a dataset's grid: as it is, or from the nearest pixels of a raster."""
-    if all(data.sizes.get(dim) == size for dim, size in mask.sizes.items()):
-        return mask.drop_vars(mask.coords)
-    if {"y", "x"} <= set(mask.coords) & set(data.coords):
-        fitted = mask.sel(x=data["x"], y=data["y"], method="nearest")
-        return fitted.drop_vars(fitted.coords)
-    raise InvalidInputError(
-        f"The flags of {place} {dict(mask.sizes)} do not fit {path} {dict(data.sizes)}.",
-        remedy="Name a group with flags on that grid (flag_group).",
-    )
-
-
 def _find_period(
     tree: xr.DataTree, time: tuple[Moment, Moment], *, allow_empty: bool
 ) -> dict[str, Window]:
@@ -309,8 +305,8 @@ def _read_moment(value: Moment) -> Any:
     if value is None or value == "":
         return None
     try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
+        moment = datetime.fromisoformat(value if isinstance(value, str) else value.isoformat())
+    except (AttributeError, ValueError):
         raise InvalidInputError(
             f"{value!r} is no time.", remedy="Write it as 2026-05-01T10:00:00Z."
         ) from None
@@ -333,7 +329,7 @@ def _find_area(
             remedy="Give a product with a raster, a swath or ground control points.",
         )
     if not _has_any(windows) and not allow_empty:
-        box = [round(one, 4) for one in project_area(area, "EPSG:4326").boundingbox]
+        box = [round(one, 4) for one in bound_area(area)]
         raise InvalidInputError(
             f"The area of interest {box} lies outside of {tree.name or 'the product'} "
             f"{_read_bbox(tree)} (west, south, east, north in degrees).",
@@ -347,11 +343,13 @@ def _read_bbox(tree: xr.DataTree) -> list[float]:
     return [round(float(one), 4) for one in box]
 
 
-def _assemble(tree: xr.DataTree, full: dict[str, xr.Dataset], *, cropped: bool) -> xr.DataTree:
+def _assemble(
+    tree: xr.DataTree, full: dict[str, xr.Dataset], windows: dict[str, Window]
+) -> xr.DataTree:
     result = xr.DataTree.from_dict(full, name=tree.name)
     for node in result.subtree:  # groups between, which hold nothing but attributes
         if node.path in tree.groups:
             node.attrs = dict(tree[node.path].attrs)
-    if cropped and "stac_discovery" in result.attrs:
-        result.attrs["stac_discovery"] = outline_item(result, dict(result.attrs["stac_discovery"]))
+    if windows:
+        outline_items(result, tree, windows)
     return result

@@ -1,6 +1,5 @@
 """The window of a product that an area of interest needs: rows and columns, grid by grid."""
 
-import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +10,17 @@ import xarray as xr
 from odc.geo.geom import Geometry
 
 from skerry.products.grids import grid_of
-from skerry.products.selecting.areas import project_area
+from skerry.products.selecting.pieces import NOWHERE, Piece, bound_common, split_area
+from skerry.products.selecting.radar import find_image_window, find_points
+from skerry.products.selecting.touching import find_span, find_touched_window
 
 WHOLE = ("conditions/geometry", "conditions/meteorology")
 """Coarse grids of Sentinel-2: angles and weather between whose points pixels are interpolated."""
 
 Window = dict[str, slice]
 """Dimension to its rows or columns."""
+_NEARLY = 1e-6
+"""Of a pixel: what is touched by less is not, as coordinates are no more exact."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,13 @@ def find_area_windows(
         Group path to window; groups that stay whole are not in it. A group that the area misses
         has an empty window.
     """
-    windows = _find_raster_windows(tree, area, kept)
-    parts = [part.boundingbox for part in _split_parts(area)]
-    windows |= _find_swath_windows(tree, lambda swath: _find_pixels(swath, parts))
-    return windows | _find_radar_windows(tree, area)
+    pieces = list(split_area(area))
+    windows = _find_raster_windows(tree, area, pieces, kept)
+    windows |= _find_swath_windows(
+        tree,
+        lambda swath: find_touched_window(swath.data["latitude"], swath.data["longitude"], pieces),
+    )
+    return windows | _find_radar_windows(tree, pieces)
 
 
 def find_period_windows(tree: xr.DataTree, first: Any, last: Any) -> dict[str, Window]:
@@ -71,7 +77,7 @@ def find_period_windows(tree: xr.DataTree, first: Any, last: Any) -> dict[str, W
         for dim in ("time", "azimuth_time"):
             measured = dim == "time" or node.name == "measurements"
             if measured and dim in data.dims and dim in data.coords and data.data_vars:
-                windows[node.path] = {dim: _span(_is_between(data[dim], first, last))}
+                windows[node.path] = {dim: find_span(_is_between(data[dim], first, last))}
     return windows
 
 
@@ -88,11 +94,11 @@ def join_windows(some: dict[str, Window], others: dict[str, Window]) -> dict[str
 
 
 def _find_raster_windows(
-    tree: xr.DataTree, area: Geometry, kept: Collection[str]
+    tree: xr.DataTree, area: Geometry, pieces: list[Piece], kept: Collection[str]
 ) -> dict[str, Window]:
     """Return the same ground on all rasters of a reference system, in whole pixels of each.
 
-    It is that of the pixels of the coarsest raster which the area's bounding box touches.
+    It is that of the pixels of the coarsest raster which the area touches.
     """
     rasters: dict[Any, list[tuple[float, str, xr.Dataset]]] = {}
     for path in kept:
@@ -103,13 +109,13 @@ def _find_raster_windows(
         if grid is not None:
             rasters.setdefault(str(grid.crs), []).append((abs(grid.affine.a), path, data))
     windows: dict[str, Window] = {}
-    for crs, found in rasters.items():
-        bounds = tuple(project_area(area, crs).boundingbox.bbox)
+    for found in rasters.values():
         coarsest = max(found, key=lambda one: one[0])[2]
+        bounds = bound_common(area, pieces, coarsest.odc.geobox)
         window = _find_pixels_within(coarsest, bounds, touch=True)
         ground = coarsest.isel(window)
         if 0 in (ground.sizes["y"], ground.sizes["x"]):
-            edges = (np.inf, np.inf, -np.inf, -np.inf)
+            edges = NOWHERE
         else:
             edges = tuple(ground.odc.geobox.boundingbox.bbox)
         windows |= {path: _find_pixels_within(data, edges, touch=False) for _, path, data in found}
@@ -117,7 +123,10 @@ def _find_raster_windows(
 
 
 def _find_pixels_within(data: xr.Dataset, bounds: tuple[float, ...], *, touch: bool) -> Window:
-    """Return the pixels whose centres lie in bounds, or whose areas touch them."""
+    """Return the pixels whose centres lie in bounds, or whose areas touch them.
+
+    Bounds on the edge between two pixels touch the one on their side, a point there touches both.
+    """
     grid: Any = data.odc.geobox
     west, south, east, north = bounds
     window = {}
@@ -126,15 +135,11 @@ def _find_pixels_within(data: xr.Dataset, bounds: tuple[float, ...], *, touch: b
         ("x", west, east, abs(grid.affine.a)),
     ):
         centres = data[dim].to_numpy()
-        reach = step / 2 if touch else 0.0
-        window[dim] = _span((centres > low - reach) & (centres < high + reach))
+        reach = step * (0.5 - _NEARLY) if touch else 0.0
+        if touch and high - low < step * _NEARLY:
+            reach = step * (0.5 + _NEARLY)
+        window[dim] = find_span((centres > low - reach) & (centres < high + reach))
     return window
-
-
-def _span(inside: npt.NDArray[np.bool_]) -> slice:
-    """Return the slice from the first True to the last, empty if there is none."""
-    places = np.flatnonzero(inside)
-    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
 
 
 def _find_swath_windows(
@@ -191,28 +196,11 @@ def _group_families(swaths: list[_Swath]) -> list[list[_Swath]]:
     return families
 
 
-def _find_pixels(swath: _Swath, parts: list[Any]) -> tuple[slice, slice]:
-    """Return the rows and columns that hold the pixels in any of the boxes."""
-    latitude, longitude = swath.data["latitude"], swath.data["longitude"]
-    inside = xr.zeros_like(latitude, dtype=bool)
-    for part in parts:
-        inside |= (
-            (latitude >= part.bottom)
-            & (latitude <= part.top)
-            & (longitude >= part.left)
-            & (longitude <= part.right)
-        )
-    return (
-        _span(inside.any(swath.dims[1]).to_numpy()),
-        _span(inside.any(swath.dims[0]).to_numpy()),
-    )
-
-
 def _find_rows(swath: _Swath, first: Any, last: Any) -> tuple[slice, slice]:
     """Return the rows of a time, and all columns unless there are none."""
     if "time_stamp" not in swath.data.variables:
         return slice(0, swath.shape[0]), slice(0, swath.shape[1])
-    rows = _span(_is_between(swath.data["time_stamp"], first, last))
+    rows = find_span(_is_between(swath.data["time_stamp"], first, last))
     return rows, slice(0, swath.shape[1] if rows.stop else 0)
 
 
@@ -299,69 +287,11 @@ def _find_tie_windows(
     }
 
 
-def _split_parts(area: Geometry) -> list[Geometry]:
-    """Return an area's parts in longitude and latitude; a multipolygon has several."""
-    geographic = project_area(area, "EPSG:4326")
-    return list(geographic.geoms) if geographic.is_multi else [geographic]
-
-
-_FINER = 16
-"""Steps between ground control points: 1 km for Sentinel-1's 20 km."""
-
-
-def _find_radar_windows(tree: xr.DataTree, area: Geometry) -> dict[str, Window]:
+def _find_radar_windows(tree: xr.DataTree, pieces: list[Piece]) -> dict[str, Window]:
     """Return windows of Sentinel-1 images, by their ground control points."""
     windows: dict[str, Window] = {}
-    for node in tree.subtree:
-        match = re.fullmatch(r"/(.+/)?conditions/gcp", node.path)
-        data = node.to_dataset()
-        if match is None or not {"latitude", "longitude"} <= set(data.data_vars):
-            continue
-        measurement = f"/{match.group(1) or ''}measurements"
-        if measurement not in tree.groups:
-            continue
-        image = tree[measurement].to_dataset()
-        if not {"line", "pixel"} <= set(data.coords) & set(image.coords):
-            continue
-        windows[measurement] = _find_image_window(data, image, _split_parts(area))
+    for path in tree.groups:
+        points = find_points(tree, path)
+        if points is not None:
+            windows[path] = find_image_window(points, tree[path].to_dataset(), pieces)
     return windows
-
-
-def _find_image_window(points: xr.Dataset, image: xr.Dataset, parts: list[Geometry]) -> Window:
-    window = {}
-    numbers = [np.asarray(points[name], np.float64) for name in ("line", "pixel")]
-    finer = [
-        np.interp(np.arange((len(one) - 1) * _FINER + 1) / _FINER, np.arange(len(one)), one)
-        for one in numbers
-    ]
-    latitude, longitude = (
-        _refine(points[name].to_numpy(), _FINER) for name in ("latitude", "longitude")
-    )
-    inside = np.zeros(latitude.shape, np.bool_)
-    for part in parts:
-        box_ = part.boundingbox
-        margin = np.abs(np.diff(latitude, axis=0)).max(), np.abs(np.diff(longitude, axis=1)).max()
-        inside |= (
-            (latitude >= box_.bottom - margin[0])
-            & (latitude <= box_.top + margin[0])
-            & (longitude >= box_.left - margin[1])
-            & (longitude <= box_.right + margin[1])
-        )
-    for axis, name in enumerate(("line", "pixel")):
-        held = finer[axis][inside.any(axis=1 - axis)]
-        dim = str(image[name].dims[0])
-        count = np.asarray(image[name])
-        window[dim] = (
-            _span((count >= held.min()) & (count <= held.max())) if len(held) else slice(0, 0)
-        )
-    return window
-
-
-def _refine(values: npt.NDArray[Any], steps: int) -> npt.NDArray[Any]:
-    """Interpolate a table linearly to `steps` times as many points along both axes."""
-    for axis in (0, 1):
-        places = np.arange((values.shape[axis] - 1) * steps + 1) / steps
-        low = np.minimum(places.astype(int), values.shape[axis] - 2)
-        weight = np.expand_dims(places - low, 1 - axis)
-        values = values.take(low, axis) * (1 - weight) + values.take(low + 1, axis) * weight
-    return values

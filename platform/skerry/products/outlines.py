@@ -1,0 +1,94 @@
+"""Outlines on Earth as GeoJSON has them: cut at the antimeridian, where west is beyond east."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
+DIGITS = 7
+"""Decimal digits of a degree: a centimetre."""
+_SHARE = 1e-3
+"""How far a simple outline may lie from the ring: of its extent from south to north."""
+_MOST_DEGREES = 0.01
+_THIN_DEGREES = 1e-5
+"""Half the width given to an outline that is a line or a place: a metre."""
+
+
+def outline_ring(
+    longitude: npt.NDArray[Any], latitude: npt.NDArray[Any]
+) -> tuple[dict[str, Any], list[float]]:
+    """Return the geometry and the bounding box of what a ring encloses, with few points.
+
+    Parameters
+    ----------
+    longitude, latitude
+        Degrees, along the ring, less than half a turn from one to the next; NaN is left out, the
+        last point may be the first. A ring around a pole encloses it.
+
+    Returns
+    -------
+    dict
+        A Polygon, or a MultiPolygon of the parts on both sides of the antimeridian (RFC 7946,
+        section 3.1.9).
+    list of float
+        West, south, east, north in degrees; west beyond east across the antimeridian (RFC 7946,
+        section 5.2), -180 to 180 around a pole (5.3).
+    """
+    shape = _unroll(longitude, latitude)
+    south, north = shape.bounds[1::2]
+    shape = make_valid(shape.simplify(min(_SHARE * (north - south), _MOST_DEGREES)))
+    west, _, east, _ = shape.bounds
+    turns = range(int((west + 180) // 360), int((east + 180) // 360) + 1)
+    parts = [part for turn in turns if (part := _cut_turn(shape, turn)).area > 0]
+    whole = shapely.union_all(parts)
+    _, south, _, north = whole.bounds
+    around = east - west >= 360  # noqa: PLR2004 -- degrees
+    box = [-180.0 if around else parts[0].bounds[0], south,
+           180.0 if around else parts[-1].bounds[2], north]  # fmt: skip
+    return _list(mapping(shapely.orient_polygons(whole))), [float(one) for one in box]
+
+
+def _cut_turn(shape: BaseGeometry, turn: int) -> BaseGeometry:
+    """Return what of an outline lies in one turn around the Earth, brought to -180 to 180."""
+
+    def bring(points: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.asarray(np.round(points - np.array([360.0 * turn, 0.0]), DIGITS))
+
+    window = shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90)
+    cut = make_valid(shapely.transform(shapely.intersection(shape, window), bring))
+    areas = [one for one in shapely.get_parts(cut) if one.area > 0]
+    return shapely.union_all(areas)
+
+
+def make_valid(shape: BaseGeometry) -> BaseGeometry:
+    """Return a shape whose rings do not cross themselves, as it is if they do not."""
+    if shape.is_valid:
+        return shape
+    return shapely.make_valid(shape, method="structure", keep_collapsed=False)
+
+
+def _unroll(longitude: npt.NDArray[Any], latitude: npt.NDArray[Any]) -> BaseGeometry:
+    """Return what a ring encloses, its longitudes going on beyond 180 degrees."""
+    known = np.isfinite(longitude) & np.isfinite(latitude)
+    x, y = longitude[known], latitude[known]
+    x, y = np.append(x, x[0]), np.append(y, y[0])
+    x = np.unwrap(x, period=360)
+    if abs(x[-1] - x[0]) > 180:  # noqa: PLR2004 -- around a pole
+        pole = np.copysign(90.0, y.mean())
+        x, y = np.append(x, [x[-1], x[0]]), np.append(y, [pole, pole])
+    points = np.stack([x, y], axis=1)
+    shape = make_valid(shapely.Polygon(points)) if len(points) > 3 else shapely.Point()  # noqa: PLR2004
+    if shape.area > _THIN_DEGREES**2:
+        return shape
+    hull: BaseGeometry = shapely.MultiPoint(points).convex_hull
+    return hull.buffer(_THIN_DEGREES, quad_segs=1)
+
+
+def _list(value: Any) -> Any:
+    """Return a geometry as JSON has it: lists, no tuples."""
+    if isinstance(value, dict):
+        return {key: _list(one) for key, one in value.items()}
+    return [_list(one) for one in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,170 @@
+"""Which pixels of a swath an area touches: pixels are areas, not points."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+import xarray as xr
+
+from skerry.products.selecting.pieces import Piece
+from skerry.products.swath_blocks import thin_swath, to_vectors
+
+Numbers = npt.NDArray[Any]
+
+_HALF = 0.51
+"""Of the spacing: a pixel reaches so far to each side, and swaths that bend have no gaps."""
+_STRIP = 256
+"""Rows that are looked at together."""
+
+
+def find_span(inside: npt.NDArray[np.bool_]) -> slice:
+    """Return the slice from the first True to the last, empty if there is none."""
+    places = np.flatnonzero(inside)
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
+
+
+def find_touched_window(
+    latitude: xr.DataArray, longitude: xr.DataArray, pieces: Sequence[Piece]
+) -> tuple[slice, slice]:
+    """Return the rows and columns from the first to the last pixel that an area touches.
+
+    Every `swath_blocks.STEP`-th place is read; all of them only near the area's edges.
+
+    Parameters
+    ----------
+    latitude, longitude
+        Degrees, ``(row, column)``; NaN = no pixel.
+    pieces
+        The area.
+
+    Returns
+    -------
+    tuple of slice
+        Rows and columns, empty where the area touches no pixel.
+    """
+    thin = thin_swath(latitude, longitude)
+    found = _Extent()
+    for piece in pieces:
+        shapely.prepare(piece.shape)
+        window = thin.find_window(piece.centre, piece.reach + thin.spacing)
+        if window is None:
+            continue
+        inside = shapely.contains_xy(piece.shape, *piece.frame.flatten(thin.vectors))
+        found.add(inside, thin.rows, thin.columns)
+        for rows, places in _read_strips(latitude, longitude, window, found):
+            columns = np.arange(window[1].start, window[1].stop)
+            wanted = ~found.holds(rows, columns)
+            found.add(find_touched(places, piece, wanted), rows, columns)
+    return found.rows, found.columns
+
+
+def find_touched(places: Numbers, piece: Piece, wanted: npt.NDArray[np.bool_]) -> Any:
+    """Return which pixels a piece of an area touches.
+
+    A pixel is the parallelogram of its spacing along rows and columns around its centre. Where
+    there is one row or column alone, pixels are as long as wide; one pixel alone is its centre.
+
+    Parameters
+    ----------
+    places
+        Unit vectors to the centres, ``(row, column, 3)``; NaN = no pixel.
+    piece
+        The piece, its shape prepared.
+    wanted
+        Pixels to look at, ``(row, column)``; the others are not touched.
+    """
+    x, y = piece.frame.flatten(places)
+    centres = x + 1j * y
+    down, right = _measure_halves(centres)
+    west, south, east, north = piece.shape.bounds
+    wide, high = np.abs(down.real) + np.abs(right.real), np.abs(down.imag) + np.abs(right.imag)
+    touched = wanted & (x + wide >= west) & (x - wide <= east)
+    touched &= (y + high >= south) & (y - high <= north)
+    touched[touched] = shapely.intersects_xy(piece.shape, x[touched], y[touched]) | (
+        shapely.intersects(
+            piece.shape, _draw_cells(*(one[touched] for one in (centres, down, right)))
+        )
+    )
+    return touched
+
+
+def _draw_cells(centres: Numbers, down: Numbers, right: Numbers) -> Numbers:
+    corners = [centres - down - right, centres - down + right,
+               centres + down + right, centres + down - right]  # fmt: skip
+    rings = np.stack([*corners, corners[0]], axis=1)
+    return np.asarray(shapely.polygons(np.stack([rings.real, rings.imag], axis=-1)))
+
+
+def _measure_halves(centres: Numbers) -> tuple[Numbers, Numbers]:
+    """Return half the ways to the next pixels down and right, x and y as complex numbers."""
+    down, right = (
+        _HALF * np.gradient(centres, axis=axis) if centres.shape[axis] > 1 else None
+        for axis in (0, 1)
+    )
+    if down is None:
+        down = np.zeros_like(centres) if right is None else 1j * right
+    if right is None:
+        right = 1j * down
+    for steps in (down, right):
+        known = np.isfinite(steps)
+        if not known.all():  # beside a gap: as most others
+            some = steps[known] if known.any() else np.zeros(1)
+            steps[~known] = np.median(some.real) + 1j * np.median(some.imag)
+    return down, right
+
+
+class _Extent:
+    """The rows and columns of pixels found so far."""
+
+    def __init__(self) -> None:
+        self.rows = self.columns = slice(0, 0)
+
+    def add(self, found: Any, rows: Numbers, columns: Numbers) -> None:
+        """Widen the extent to what was found at some rows and columns."""
+        if not found.any():
+            return
+        for name, numbers, axis in (("rows", rows, 1), ("columns", columns, 0)):
+            held = numbers[found.any(axis=axis)]
+            start, stop = int(held[0]), int(held[-1]) + 1
+            before: slice = getattr(self, name)
+            if before.stop > before.start:
+                start, stop = min(start, before.start), max(stop, before.stop)
+            setattr(self, name, slice(start, stop))
+
+    def holds(self, rows: Numbers, columns: Numbers) -> npt.NDArray[np.bool_]:
+        """Return which pixels would not widen the extent."""
+        held = [
+            (numbers >= one.start) & (numbers < one.stop)
+            for numbers, one in ((rows, self.rows), (columns, self.columns))
+        ]
+        return np.asarray(held[0][:, None] & held[1])
+
+
+def _read_strips(
+    latitude: xr.DataArray,
+    longitude: xr.DataArray,
+    window: tuple[slice, slice],
+    found: _Extent,
+) -> Iterator[tuple[Numbers, Numbers]]:
+    """Yield row numbers and unit vectors of strips of a window that may widen what is found.
+
+    Strips are read by rows of chunks, each once, and overlap by a row, for the spacing.
+    """
+    rows, columns = window
+    edges = {rows.start, rows.stop}
+    if latitude.chunks is not None:
+        edges |= {one for one in np.cumsum(latitude.chunks[0]).tolist() if one < rows.stop}
+    limits = sorted(one for one in edges if one >= rows.start)
+    for first, last in pairwise(limits):
+        numbers = np.arange(first, last)
+        if found.holds(numbers, np.arange(columns.start, columns.stop)).all():
+            continue
+        dims = latitude.dims
+        part = {dims[0]: slice(first, last), dims[1]: columns}
+        north, east = (one.isel(part).to_numpy() for one in (latitude, longitude))
+        for start in range(0, last - first, _STRIP):
+            strip = slice(max(start - 1, 0), start + _STRIP)
+            yield numbers[strip], to_vectors(north[strip], east[strip])
