@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from skerry.products.cf import LISTS
 from skerry.products.eopf.attributes import DECODED, EOPF, HIDDEN
 from skerry.products.eopf.healing import Wounds
 from skerry.products.eopf.json_values import TYPES, from_json
@@ -172,11 +173,14 @@ def _choose_decoding(  # noqa: PLR0911 -- one a kind of array
         times = tuple(key for key in ("units", "calendar") if key in attrs)
         decode = partial(decode_times, units=units, calendar=str(attrs.get("calendar", "")))
         return decode, np.dtype("datetime64[ns]"), times
-    if stored.kind == "i" and str(merged.get("dtype")) == "<m8[ns]":
-        return _as_timedelta, np.dtype("timedelta64[ns]"), ()
+    given_dtype = str(merged.get("dtype", ""))
+    if stored.kind in "if" and given_dtype in ("<m8[ns]", "timedelta64[ns]"):
+        # The first is EOPF's spelling, always nanoseconds; the second CF's, in any unit.
+        named = given_dtype != "<m8[ns]"
+        spans: Decode = partial(decode_spans, units=units) if named else _as_timedelta
+        return spans, np.dtype("timedelta64[ns]"), ("units",) if named else ()
     if stored.kind in "OTU":
-        width = str(merged.get("dtype", ""))
-        text = np.dtype(width) if width.startswith(("<U", "U")) else None
+        text = np.dtype(given_dtype) if given_dtype.startswith(("<U", "U")) else None
         if stored.kind == "U":
             return None, stored, ()
         return partial(_as_text, dtype=text), text or np.dtype(object), ()
@@ -184,7 +188,8 @@ def _choose_decoding(  # noqa: PLR0911 -- one a kind of array
     if stored.kind in "iuf" and given.kind in "iu":
         return partial(_as_numbers, dtype=given), given, ()
     if stored.kind in "iu":
-        if "_FillValue" not in packing and not _is_packed(packing):
+        flags = any(key in attrs for key in LISTS)
+        if flags or ("_FillValue" not in packing and not _is_packed(packing)):
             return None, stored, ()
         dtype = np.dtype(merged.get(DECODED, decoded_dtype(stored)))
         return _bind(packing, dtype), dtype, ()
@@ -233,6 +238,17 @@ def decode_times(
         np.where(gaps, 0, numbers), units, calendar or "standard", use_cftime=False
     )
     return np.where(gaps, np.datetime64("NaT", "ns"), times).astype("datetime64[ns]")
+
+
+def decode_spans(numbers: npt.NDArray[Any], *, units: str) -> npt.NDArray[np.timedelta64]:
+    """Turn numbers of CF time spans into timedelta64[ns]; the smallest int64 and NaN into NaT."""
+    from xarray.coding.times import decode_cf_timedelta
+
+    gaps = (
+        numbers == np.iinfo(np.int64).min if numbers.dtype == np.int64 else np.isnan(numbers * 1.0)
+    )
+    spans = decode_cf_timedelta(np.where(gaps, 0, numbers), units)
+    return np.where(gaps, np.timedelta64("NaT", "ns"), spans).astype("timedelta64[ns]")
 
 
 def _as_timedelta(numbers: npt.NDArray[Any]) -> npt.NDArray[np.timedelta64]:

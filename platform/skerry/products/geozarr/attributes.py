@@ -112,7 +112,13 @@ def write_other(place: Any, name: str, numbers: xr.Variable) -> None:
 
 
 def plain(attrs: dict[Any, Any]) -> dict[str, Any]:
-    """Return attributes as JSON values."""
+    """Return attributes as JSON values.
+
+    Raises
+    ------
+    InvalidInputError
+        If one is bytes, which JSON has not.
+    """
     return {str(key): _plain_value(value) for key, value in attrs.items()}
 
 
@@ -121,6 +127,11 @@ def _plain_value(value: Any) -> Any:
         return [_plain_value(one) for one in value.tolist()]
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, bytes):
+        raise InvalidInputError(
+            f"An attribute is the bytes {value[:20]!r}, which JSON has not.",
+            remedy="Turn it into text, or write EOPF Zarr.",
+        )
     if isinstance(value, dict):
         return plain(value)
     if isinstance(value, list | tuple):
