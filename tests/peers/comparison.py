@@ -5,8 +5,8 @@ import numpy.typing as npt
 import xarray as xr
 from tests.peers.reference_process import Arrays
 
-FLOAT32 = 1e-6
-"""Relative, and absolute near 0: rounding of numbers that one has in single precision."""
+ROUNDINGS = 4
+"""How often a number may have been rounded on the way, in the coarser of the two types."""
 
 
 def list_variables(tree: xr.DataTree) -> set[str]:
@@ -23,6 +23,19 @@ def list_paths(found: Arrays) -> set[str]:
     return {path for path in found if "@" not in path}
 
 
+def tolerance_of(theirs: npt.NDArray, ours: npt.NDArray) -> float:
+    """Return by how much two arrays may differ: some roundings of the largest number.
+
+    Whatever the unit: a band's centre is some 1e-6 m, a pressure some 1e5 Pa. Integers and truth
+    values are exact.
+    """
+    floats = [one.dtype for one in (theirs, ours) if one.dtype.kind == "f"]
+    finite = np.abs(ours[np.isfinite(ours)].astype(np.float64))
+    if not floats or not finite.size:
+        return 0.0
+    return ROUNDINGS * max(float(np.finfo(one).eps) for one in floats) * float(finite.max())
+
+
 def check_values(theirs: npt.NDArray, ours: npt.ArrayLike, what: str) -> None:
     """Numbers agree but for rounding, all else does exactly."""
     expected = np.asarray(ours)
@@ -33,7 +46,8 @@ def check_values(theirs: npt.NDArray, ours: npt.ArrayLike, what: str) -> None:
             theirs.astype("datetime64[ns]"), expected.astype("datetime64[ns]"), err_msg=what
         )
     else:
-        np.testing.assert_allclose(theirs, expected, rtol=FLOAT32, atol=FLOAT32, err_msg=what)
+        tolerance = tolerance_of(theirs, expected)
+        np.testing.assert_allclose(theirs, expected, rtol=0, atol=tolerance, err_msg=what)
 
 
 def check_variables(found: Arrays, tree: xr.DataTree, paths: set[str]) -> None:

@@ -1,7 +1,7 @@
 """satpy and ESA's CPM read the simulated Sentinel-2 products to the values of our reader.
 
 Tolerances. satpy gives reflectance in percent, offset taken off and nodata NaN as we do: a
-hundredth of it is ours to float32 rounding, 1e-6 relative. It spreads the few angles of the
+hundredth of it is ours to float32 rounding. It spreads the few angles of the
 5 km grid over the image, whatever its size, and gives the mean of all bands and detectors: so
 done, our angles are its to 1e-9 degree. CPM's values are ours to float32 rounding.
 """
