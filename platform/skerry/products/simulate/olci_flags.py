@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from skerry.products.safe.mapping import load_mapping
 from skerry.products.simulate.atmosphere import Geometry
-from skerry.products.simulate.olci_optics import model_glint
 from skerry.products.simulate.scene import SceneFields
+from skerry.products.simulate.solar_view import mirror_sun
 
 Mask = npt.NDArray[np.bool_]
 
@@ -39,7 +39,7 @@ def make_flags(
         Columns whose measurement is that of the column before, ``(columns,)``.
     """
     bright = scene.cloud | scene.ice
-    glint = model_glint(geometry, scene) > GLINT_RISK
+    glint = mirror_sun(geometry, scene) > GLINT_RISK
     raised: dict[str, Any] = {
         "land": scene.land,
         "coastline": scene.land & _widen(scene.water, 1),

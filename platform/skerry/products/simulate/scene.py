@@ -38,10 +38,12 @@ OVERPASS = time(10, 6, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class SceneFields:
-    """What is at each coordinate; all arrays of the coordinates' shape.
+    """What is at each coordinate: arrays of the coordinates' shape, and how large the scene is.
 
     Attributes
     ----------
+    side_km
+        `Scene.side_km` of the scene, with which lengths of the air shrink too.
     water, lake, land, ice
         Masks: water is sea or lake (under clouds too), ice the part of it that is frozen.
     vegetation
@@ -68,6 +70,7 @@ class SceneFields:
         m; 0 on the sea.
     """
 
+    side_km: float
     water: Mask
     lake: Mask
     land: Mask
@@ -168,6 +171,7 @@ class Scene:
         temperature = self._warm(x, y, offshore, lake, altitude)
         zero = np.float32(0)
         return SceneFields(
+            side_km=self.side_km,
             water=water,
             lake=lake,
             land=~water,

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from pyproj import Transformer
 
 from skerry.products.pictures.quicklook import BRIGHTEST, GAMMA
-from skerry.products.simulate.atmosphere import Field, Geometry, blur_surroundings
-from skerry.products.simulate.scene import SIDE_KM, Mask, Scene, SceneFields
+from skerry.products.simulate.atmosphere import Field, Geometry
+from skerry.products.simulate.scene import Mask, Scene, SceneFields
 from skerry.products.simulate.sentinel_2_bands import BANDS, L2A_BANDS, Band, native_bands
 from skerry.products.simulate.sentinel_2_names import CRS, LEFT_M, TOP_M
 from skerry.products.simulate.sentinel_2_radiometry import (
@@ -20,6 +20,7 @@ from skerry.products.simulate.sentinel_2_radiometry import (
     Radiometry,
     classify,
 )
+from skerry.products.simulate.solar_view import scale_adjacency, see_surroundings
 from skerry.products.simulate.sun import solar_position
 
 OFFSET = 1000
@@ -30,8 +31,9 @@ DETECTORS = (5, 6, 7, 8)
 """Detectors that share the picture, from west to east."""
 NODATA_CORNER = 0.12
 """Legs of the corner without data (the swath's edge), as a fraction of the side."""
-ADJACENCY_M = 1000.0
-"""Distance over which the light of surroundings falls to 1 / e; shrinks with a model landscape."""
+PIXELS_OF_ADJACENCY = 5
+"""Pixels that the scale of surroundings' light has at least on the grid where they are seen, unless
+the band's own is coarser: between those pixels the light is interpolated."""
 PREVIEW_EDGE = 343
 CONTROL_POINTS = 9
 Progress = Callable[[float, str], None]
@@ -134,10 +136,10 @@ class Picture:
         pixels = sum((self.side_m // one) ** 2 for one in (10, 20, 60))
         done = 0
         native: dict[str, Numbers] = {}
-        surroundings = self._see_surroundings()
         for resolution in (60, 20, 10):
             edge = self.side_m // resolution
             looks = [self.radiometry(one, resolution) for one in native_bands(resolution)]
+            pixel, surroundings = self._see_surroundings(looks)
             noises = [self._noise(one.band) for one in looks]
             for one in looks:
                 native[one.band.name] = np.empty((edge, edge), np.uint16)
@@ -146,9 +148,9 @@ class Picture:
                 fields = self.fields_of(resolution, rows.start, rows.stop)
                 gap = self.gap_of(resolution, rows.start, rows.stop)
                 self.classes[resolution][rows] = np.where(gap, 0, classify(fields))
-                for look, noise in zip(looks, noises, strict=True):
-                    around = _widen(surroundings[look.band.name], rows, resolution)
-                    seen = look.look(look.reflect_ground(fields), around, fields)
+                for look, noise, coarse in zip(looks, noises, surroundings, strict=True):
+                    around = _refine(coarse, rows, pixel // resolution)
+                    seen = look.view.look(look.view.light_ground(fields), around, fields)
                     seen = look.add_noise(seen, noise)
                     found = look.correct(seen, fields.cloud) if self.level == "L2A" else seen
                     native[look.band.name][rows] = _pack(found, gap)
@@ -161,15 +163,17 @@ class Picture:
         day = self.moment.date().toordinal()
         return np.random.default_rng([self.scene.seed, 2, day, band.number])
 
-    def _see_surroundings(self) -> dict[str, Field]:
-        """Return the mean reflectance around every 60 m pixel, for every band."""
-        fields = self.fields_of(60, 0, self.side_m // 60)
-        looks = [self.radiometry(one, 60) for one in BANDS.values()]
-        scale_m = ADJACENCY_M * self.scene.side_km / SIDE_KM
-        return {
-            one.band.name: blur_surroundings(one.reflect_ground(fields), 60.0, scale_m)
-            for one in looks
-        }
+    def _see_surroundings(self, looks: list[Radiometry]) -> tuple[int, list[Field]]:
+        """Return a pixel size in metres and the surroundings' reflectance on it, band by band.
+
+        The wider the light is spread, the coarser the grid: memory does not grow with the picture.
+        """
+        finest = scale_adjacency(self.scene.side_km) / PIXELS_OF_ADJACENCY
+        fitting = (one for one in (60, 20, 10) if one <= finest)
+        pixel = max(next(fitting, 10), looks[0].band.resolution_m)
+        fields = self.fields_of(pixel, 0, self.side_m // pixel)
+        grounds = (one.view.light_ground(fields) for one in looks)
+        return pixel, [see_surroundings(one, fields, pixel) for one in grounds]
 
     def _resample(self, native: dict[str, Numbers]) -> None:
         for resolution in (10, 20, 60):
@@ -220,12 +224,28 @@ def _interpolation(places: Degrees, nodes: Degrees) -> Degrees:
     return weights
 
 
-def _widen(coarse: Field, rows: slice, resolution_m: int) -> Field:
-    """Return a 60 m field on rows of a finer grid: it varies slowly."""
-    factor = 60 // resolution_m
-    first, last = rows.start // factor, -(-rows.stop // factor)
-    fine = coarse[first:last].repeat(factor, axis=0).repeat(factor, axis=1)
-    return np.asarray(fine[rows.start - first * factor :][: rows.stop - rows.start])
+def _refine(coarse: Field, rows: slice, factor: int) -> Field:
+    """Return a field on rows of a grid that is finer by a factor, interpolated linearly."""
+    if factor == 1:
+        return coarse[rows]
+    everywhere = np.arange(len(coarse) * factor)
+    upper, lower, weight = _find_nodes(everywhere[rows], factor, len(coarse))
+    band = coarse[upper] + weight[:, np.newaxis] * (coarse[lower] - coarse[upper])
+    left, right, weight = _find_nodes(everywhere, factor, len(coarse))
+    return np.asarray(band[:, left] + weight * (band[:, right] - band[:, left]), np.float32)
+
+
+def _find_nodes(
+    pixels: npt.NDArray[np.intp], factor: int, nodes: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Field]:
+    """Return the coarse pixels before and behind the centres of fine ones, and the latter's weight.
+
+    Beyond the outermost centres the field goes on as it is there.
+    """
+    place = np.clip((pixels + 0.5) / factor - 0.5, 0, nodes - 1)
+    before = place.astype(np.intp)
+    behind = np.minimum(before + 1, nodes - 1)
+    return before, behind, np.asarray(place - before, np.float32)
 
 
 def _resample(numbers: Numbers, from_m: int, to_m: int) -> Numbers:

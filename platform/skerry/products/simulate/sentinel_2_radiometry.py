@@ -1,8 +1,8 @@
 """What Sentinel-2's MSI would measure over a scene, and what a correction makes of it.
 
-Level-1C: the ground's reflectance through the atmosphere, with glint, clouds, adjacency and
-noise. Level-2A: that, inverted as Sen2Cor does it over water: path and transmittances removed
-with an aerosol that is known to 10 %, glint, adjacency, cirrus and noise left in.
+Level-1C: the scene as `solar_view` has it, with noise. Level-2A: that, inverted as Sen2Cor does it
+over water: path and transmittances removed with an aerosol that is known to 10 %, glint,
+adjacency, cirrus and noise left in.
 """
 
 from dataclasses import dataclass, replace
@@ -14,27 +14,18 @@ from skerry.products.simulate.atmosphere import (
     Air,
     Field,
     Geometry,
-    cloud_reflectance,
-    direct_transmittance,
-    glint_reflectance,
-    ozone_transmittance,
     path_reflectance,
     sensor_noise,
     spherical_albedo,
     total_transmittance,
-    vapour_transmittance,
 )
-from skerry.products.simulate.optics import model_reflectance
 from skerry.products.simulate.scene import Mask, SceneFields
 from skerry.products.simulate.sentinel_2_bands import Band
+from skerry.products.simulate.solar_view import SolarView
 
 AIR = Air()
 RETRIEVED_AEROSOL = 1.1
 """Aerosol optical thickness that the correction assumes, of the true one."""
-ABOVE_CLOUD = Air(aerosol_550=0.0, ozone_du=AIR.ozone_du, water_cm=0.15, pressure_hpa=540.0)
-"""The atmosphere above a cloud of 5 km."""
-LIT_FROM_THE_SIDE = 0.1
-"""Part of the direct light that reaches a cloud's shadow."""
 
 
 @dataclass(frozen=True)
@@ -52,50 +43,10 @@ class Radiometry:
     band: Band
     geometry: Geometry
 
-    def reflect_ground(self, fields: SceneFields) -> Field:
-        """Return the reflectance of water, ice and land, without glint."""
-        optics = self.band.optics
-        water = model_reflectance(optics, fields.tsm, fields.chlorophyll, fields.cdom)
-        land = optics.soil + (optics.vegetation - optics.soil) * fields.vegetation
-        dry = np.where(fields.ice, optics.ice, land)
-        return np.where(fields.water & ~fields.ice, water, dry).astype(np.float32)
-
-    def look(self, ground: Field, surroundings: Field, fields: SceneFields) -> Field:
-        """Return the reflectance at the top of the atmosphere, without noise."""
-        wavelength = self.band.centre_nm
-        sun, view = self.geometry.sun_cosine, self.geometry.view_cosine
-        down = total_transmittance(wavelength, AIR, sun)
-        beam = direct_transmittance(wavelength, AIR, sun)
-        up = total_transmittance(wavelength, AIR, view)
-        straight = direct_transmittance(wavelength, AIR, view)
-        shade = LIT_FROM_THE_SIDE + (1 - LIT_FROM_THE_SIDE) * (1 - beam / down)
-        lit = np.where(fields.shadow, ground * shade, ground)
-        bounced = 1 - spherical_albedo(wavelength, AIR) * surroundings
-        seen = down * (straight * lit + (up - straight) * surroundings) / bounced
-        glint = glint_reflectance(self.geometry, fields.wind_speed) * beam * straight
-        seen += np.where(fields.water & ~fields.ice & ~fields.shadow, glint, 0)
-        clear = self._absorb(AIR) * (path_reflectance(wavelength, AIR, self.geometry) + seen)
-        return np.asarray(self._cover(clear, fields), np.float32)
-
-    def _cover(self, clear: Field, fields: SceneFields) -> Field:
-        """Lay cirrus and clouds over what is seen without them."""
-        wavelength = self.band.centre_nm
-        ice = cloud_reflectance(fields.cirrus_optical_thickness)
-        below_cirrus = ice + clear * (1 - ice) ** 2
-        water = self.band.optics.cloud * cloud_reflectance(fields.cloud_optical_thickness)
-        sun, view = self.geometry.sun_cosine, self.geometry.view_cosine
-        through = total_transmittance(wavelength, ABOVE_CLOUD, sun) * total_transmittance(
-            wavelength, ABOVE_CLOUD, view
-        )
-        above = path_reflectance(wavelength, ABOVE_CLOUD, self.geometry)
-        cloudy = self._absorb(ABOVE_CLOUD) * (above + through * water)
-        return np.asarray(np.where(fields.cloud, cloudy, below_cirrus), np.float32)
-
-    def _absorb(self, air: Air) -> Field:
-        ozone = ozone_transmittance(self.band.centre_nm, air, self.geometry)
-        return np.asarray(
-            ozone * vapour_transmittance(self.band.vapour, air, self.geometry), np.float32
-        )
+    @property
+    def view(self) -> SolarView:
+        """What the band sees without noise."""
+        return SolarView(self.band.optics, self.geometry, AIR, self.band.vapour)
 
     def add_noise(self, reflectance: Field, generator: np.random.Generator) -> Field:
         """Return what the sensor reads of a reflectance at the top of the atmosphere."""
@@ -115,8 +66,9 @@ class Radiometry:
             wavelength, air, view
         )
         path = path_reflectance(wavelength, air, self.geometry)
-        absorbed = np.where(cloud, self._absorb(ABOVE_CLOUD), self._absorb(air))
-        raised = (measured / absorbed - path) / through
+        above = self.view.rise_above_cloud()
+        absorbed = np.where(cloud, above.absorb_in_lines(), self.view.absorb_in_lines())
+        raised = (measured / (absorbed * self.view.absorb_in_ozone()) - path) / through
         return np.asarray(raised / (1 + spherical_albedo(wavelength, air) * raised), np.float32)
 
 

@@ -1,7 +1,7 @@
 """Simulate a Sentinel-3 SLSTR L1 RBT product in SAFE form: both views, all grids, all channels."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -176,7 +176,10 @@ def _grid_of(path: str) -> str:
 
 
 def _crop(whole: SceneFields, seen: slice) -> SceneFields:
-    return replace(whole, **{one.name: getattr(whole, one.name)[:, seen] for one in fields(whole)})
+    planes: dict[str, Any] = {
+        name: one[:, seen] for name, one in vars(whole).items() if isinstance(one, np.ndarray)
+    }
+    return replace(whole, **planes)
 
 
 def _place(

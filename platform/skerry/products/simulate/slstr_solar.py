@@ -1,7 +1,6 @@
 """What SLSTR's solar channels see: radiance at the top of the atmosphere.
 
-Water as `optics` has it, glint and air as `atmosphere` has them; clouds and cirrus lie above.
-Water vapour hides the ground in S4.
+As `solar_view` has it. Water vapour hides the ground in S4.
 """
 
 from dataclasses import dataclass
@@ -9,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from skerry.products.simulate import atmosphere
 from skerry.products.simulate.atmosphere import Air, Geometry
-from skerry.products.simulate.optics import BandOptics, model_reflectance
+from skerry.products.simulate.optics import BandOptics
 from skerry.products.simulate.scene import SceneFields
+from skerry.products.simulate.solar_view import SolarView, mirror_sun, see_surroundings
 
 Field = npt.NDArray[np.float32]
 
@@ -20,8 +19,6 @@ NOISE_REFERENCE, NOISE_RATIO = 0.1, 200.0
 """Signal to noise at a reflectance: typical, of the size of the requirement of its bands."""
 GLINT_REFLECTANCE = 0.03
 """Glint above it is flagged."""
-SHADOW_LIGHT = 0.35
-"""Light of the sky that reaches shadows, over all light."""
 
 
 @dataclass(frozen=True)
@@ -94,27 +91,9 @@ def model_radiance(
     pixel_m
         Size of pixels, for the light of their surroundings.
     """
-    wavelength = channel.optics.wavelength_nm
-    ground = _reflect_ground(channel.optics, fields)
-    around = atmosphere.blur_surroundings(ground, pixel_m)
-    sun, view = geometry.sun_cosine, geometry.view_cosine
-    direct = atmosphere.direct_transmittance(wavelength, air, view)
-    down = atmosphere.total_transmittance(wavelength, air, sun)
-    diffuse = atmosphere.total_transmittance(wavelength, air, view) - direct
-    albedo = atmosphere.spherical_albedo(wavelength, air)
-    clear = down * (direct * ground + diffuse * around) / (1 - albedo * around)
-    clear += (
-        _mirror_sun(fields, geometry)
-        * direct
-        * atmosphere.direct_transmittance(wavelength, air, sun)
-    )
-    clear += atmosphere.path_reflectance(wavelength, air, geometry)
-    clear *= atmosphere.ozone_transmittance(wavelength, air, geometry)
-    clear *= atmosphere.vapour_transmittance(channel.vapour, air, geometry)
-    veil = atmosphere.cloud_reflectance(fields.cirrus_optical_thickness) * channel.optics.cloud
-    clear = veil + (1 - veil) ** 2 * clear
-    thick = atmosphere.cloud_reflectance(fields.cloud_optical_thickness) * channel.optics.cloud
-    reflectance = np.where(fields.cloud, thick, clear)
+    view = SolarView(channel.optics, geometry, air, channel.vapour)
+    ground = view.light_ground(fields)
+    reflectance = view.look(ground, see_surroundings(ground, fields, pixel_m), fields)
     return to_radiance(channel, reflectance, geometry, distance)
 
 
@@ -128,16 +107,4 @@ def to_radiance(
 
 def find_glint(fields: SceneFields, geometry: Geometry) -> npt.NDArray[np.bool_]:
     """Return where the sun glitters on water."""
-    return np.asarray(_mirror_sun(fields, geometry) > GLINT_REFLECTANCE)
-
-
-def _mirror_sun(fields: SceneFields, geometry: Geometry) -> Field:
-    glint = atmosphere.glint_reflectance(geometry, fields.wind_speed)
-    return np.where(fields.water & ~fields.ice & ~fields.shadow, glint, np.float32(0))
-
-
-def _reflect_ground(optics: BandOptics, fields: SceneFields) -> Field:
-    water = model_reflectance(optics, fields.turbidity, fields.chlorophyll, fields.cdom)
-    land = optics.soil + (optics.vegetation - optics.soil) * fields.vegetation
-    ground = np.where(fields.water, np.where(fields.ice, optics.ice, water), land)
-    return np.where(fields.shadow, SHADOW_LIGHT * ground, ground).astype(np.float32)
+    return np.asarray(mirror_sun(geometry, fields) > GLINT_REFLECTANCE)
