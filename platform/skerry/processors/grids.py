@@ -1,5 +1,6 @@
 """Grids: bringing a layer to the pixels of another, and telling whether scenes share one."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from skerry.core.errors import InvalidInputError
 
 _AXES: Final = ("y", "x")
 _PLACES: Final = ("latitude", "longitude")
+_CRS_NAME: Final = re.compile(r'\w+\["([^"]{1,60})"')
 _ROUNDING: Final = 1e-6
 """Pixels by which rounding may push a pixel's centre off the edge of a coarser one."""
 
@@ -152,7 +154,7 @@ def _share_crs(scene: xr.Dataset, first: xr.Dataset) -> bool:
     return bool(CRS(texts[0]) == CRS(texts[1]))
 
 
-def _read_crs(scene: xr.Dataset) -> str:
+def _read_crs(scene: xr.DataArray | xr.Dataset) -> str:
     for one in scene.coords.values():
         if one.ndim == 0 and (text := one.attrs.get("crs_wkt") or one.attrs.get("spatial_ref")):
             return str(text)
@@ -204,10 +206,11 @@ def _compare(one: xr.DataArray, other: xr.DataArray) -> Any:
 
 
 def _describe(data: xr.DataArray | xr.Dataset) -> str:
-    """Name a grid: its sizes, and where it begins and ends."""
+    """Name a grid: its sizes, where it begins and ends, and its reference system."""
     spans = [
-        f", {axis} {data.indexes[axis][0]:g} to {data.indexes[axis][-1]:g}"
+        f", {axis} {data.indexes[axis][0]:.10g} to {data.indexes[axis][-1]:.10g}"
         for axis in _AXES
         if axis in data.indexes and len(data.indexes[axis])
     ]
-    return f"{dict(data.sizes)}{''.join(spans)}"
+    crs = _CRS_NAME.match(_read_crs(data))
+    return f"{dict(data.sizes)}{''.join(spans)}{f' in {crs[1]}' if crs else ''}"
