@@ -47,15 +47,17 @@ def find_touched_window(
     """
     thin = thin_swath(latitude, longitude)
     found = _Extent()
-    for piece in pieces:
+    near = [(one, thin.find_window(one.centre, one.reach + thin.spacing)) for one in pieces]
+    for piece, window in near:  # all of these first: the more is found, the less is read
         shapely.prepare(piece.shape)
-        window = thin.find_window(piece.centre, piece.reach + thin.spacing)
+        if window is not None:
+            inside = shapely.contains_xy(piece.shape, *piece.frame.flatten(thin.vectors))
+            found.add(inside, thin.rows, thin.columns)
+    for piece, window in near:
         if window is None:
             continue
-        inside = shapely.contains_xy(piece.shape, *piece.frame.flatten(thin.vectors))
-        found.add(inside, thin.rows, thin.columns)
+        columns = np.arange(window[1].start, window[1].stop)
         for rows, places in _read_strips(latitude, longitude, window, found):
-            columns = np.arange(window[1].start, window[1].stop)
             wanted = ~found.holds(rows, columns)
             found.add(find_touched(places, piece, wanted), rows, columns)
     return found.rows, found.columns
