@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from shapely.geometry import mapping
+from shapely.geometry import shape as from_geojson
 from shapely.geometry.base import BaseGeometry
 
 DIGITS = 7
@@ -31,15 +32,28 @@ def outline_ring(
     Returns
     -------
     dict
+        As of `cut_outline`.
+    list of float
+        As of `cut_outline`.
+    """
+    shape = unroll_ring(longitude, latitude)
+    south, north = shape.bounds[1::2]
+    return cut_outline(shape.simplify(min(_SHARE * (north - south), _MOST_DEGREES)))
+
+
+def cut_outline(shape: BaseGeometry) -> tuple[dict[str, Any], list[float]]:
+    """Return the geometry and the bounding box of a shape as `unroll_ring` gives it.
+
+    Returns
+    -------
+    dict
         A Polygon, or a MultiPolygon of the parts on both sides of the antimeridian (RFC 7946,
         section 3.1.9).
     list of float
         West, south, east, north in degrees; west beyond east across the antimeridian (RFC 7946,
         section 5.2), -180 to 180 around a pole (5.3).
     """
-    shape = _unroll(longitude, latitude)
-    south, north = shape.bounds[1::2]
-    shape = make_valid(shape.simplify(min(_SHARE * (north - south), _MOST_DEGREES)))
+    shape = make_valid(shape)
     west, _, east, _ = shape.bounds
     turns = range(int((west + 180) // 360), int((east + 180) // 360) + 1)
     parts = [part for turn in turns if (part := _cut_turn(shape, turn)).area > 0]
@@ -49,6 +63,28 @@ def outline_ring(
     box = [-180.0 if around else parts[0].bounds[0], south,
            180.0 if around else parts[-1].bounds[2], north]  # fmt: skip
     return _list(mapping(shapely.orient_polygons(whole))), [float(one) for one in box]
+
+
+def join_outline(geometry: dict[str, Any]) -> list[list[float]]:
+    """Return the closed ring of longitude and latitude around an outline, cut or whole.
+
+    Parameters
+    ----------
+    geometry
+        GeoJSON Polygon, or a MultiPolygon of which the outermost ring of the largest part counts,
+        after parts that meet at the antimeridian are joined.
+    """
+    if geometry["type"] == "Polygon":
+        return [list(one) for one in geometry["coordinates"][0]]
+
+    def bring(points: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.asarray(points + np.array([360.0, 0.0]) * (points[:, :1] < 0))
+
+    parts = shapely.get_parts(shapely.transform(from_geojson(geometry), bring))
+    whole = shapely.get_parts(shapely.union_all(parts).simplify(0))
+    ring = shapely.get_coordinates(max(whole, key=lambda one: float(one.area)).exterior)
+    ring[:, 0] = np.where(ring[:, 0] > 180, ring[:, 0] - 360, ring[:, 0])  # noqa: PLR2004
+    return [[float(one) for one in np.round(point, DIGITS)] for point in ring]
 
 
 def _cut_turn(shape: BaseGeometry, turn: int) -> BaseGeometry:
@@ -70,7 +106,7 @@ def make_valid(shape: BaseGeometry) -> BaseGeometry:
     return shapely.make_valid(shape, method="structure", keep_collapsed=False)
 
 
-def _unroll(longitude: npt.NDArray[Any], latitude: npt.NDArray[Any]) -> BaseGeometry:
+def unroll_ring(longitude: npt.NDArray[Any], latitude: npt.NDArray[Any]) -> BaseGeometry:
     """Return what a ring encloses, its longitudes going on beyond 180 degrees."""
     known = np.isfinite(longitude) & np.isfinite(latitude)
     x, y = longitude[known], latitude[known]

@@ -15,7 +15,9 @@ from pyproj import Transformer
 from shapely.geometry import MultiPolygon, Point, Polygon, box, shape
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.outlines import outline_ring
+from skerry.products.outlines import join_outline, outline_ring
+from skerry.products.safe.attributes import format_value, parse_text
+from skerry.products.safe.mapping import Entry
 from skerry.products.selecting.filtering import filter_product
 
 STEP = 0.01
@@ -407,6 +409,47 @@ def test_reference_systems_that_are_none_and_areas_without_one() -> None:
         filter_product(_even(13, 54), aoi=Geometry(box(13, 53, 14, 54), None))
     with pytest.raises(InvalidInputError, match="is empty"):
         filter_product(_even(13, 54), aoi=Geometry(Polygon(), "EPSG:4326"))
+
+
+def test_footprints_of_safe_products_across_the_antimeridian_and_back() -> None:
+    text = "1.5 179.0 1.0 -179.5 -0.5 -179.75 0.0 178.75 1.5 179.0"
+    geometry, bbox = (parse_text(Entry(type=kind), text) for kind in ("polygon", "bbox"))
+    assert bbox == [178.75, -0.5, -179.5, 1.5]
+    assert geometry["type"] == "MultiPolygon"
+    parts = shape(geometry)
+    assert parts.is_valid
+    assert parts.area == pytest.approx(
+        Polygon([(179, 1.5), (180.5, 1), (180.25, -0.5), (178.75, 0)]).area
+    )
+    again = format_value(Entry(type="polygon"), geometry)
+    ring = np.array(again.split(), float).reshape(-1, 2)
+    corners = {(1.5, 179.0), (1.0, -179.5), (-0.5, -179.75), (0.0, 178.75)}
+    assert corners <= {(float(y), float(x)) for y, x in ring}
+    assert ring[0].tolist() == ring[-1].tolist()
+    assert parse_text(Entry(type="bbox"), again) == bbox
+    whole = "54.0 13.0 54.0 14.0 53.0 14.0 53.0 13.0 54.0 13.0"
+    geometry = parse_text(Entry(type="polygon"), whole)
+    assert join_outline(geometry) == geometry["coordinates"][0]
+    assert format_value(Entry(type="polygon"), geometry) == whole
+
+
+def test_an_area_larger_than_the_product_reads_no_coordinates_but_for_the_thinned_ones() -> None:
+    tree = _even(13, 54, rows=64, columns=64)
+    read: list[str] = []
+
+    def load(block: np.ndarray, name: str = "") -> np.ndarray:
+        read.append(name)
+        return block
+
+    data = tree["measurements"].to_dataset()
+    for name in ("latitude", "longitude"):
+        lazy = da.from_array(data[name].to_numpy(), chunks=32)
+        lazy = lazy.map_blocks(load, name=f"load-{name}", meta=np.empty((0, 0)))
+        data = data.assign_coords({name: (ROWS, lazy)})
+    tree["measurements"] = xr.DataTree(data)
+    tree.attrs = {}
+    filter_product(tree, aoi=(-180, -90, 180, 90))
+    assert len(read) == 8, "each chunk of the two once"
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,11 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import find_middle, format_time, parse_time
+from skerry.products.outlines import cut_outline, join_outline, unroll_ring
 from skerry.products.safe.documents import Document, DocumentBuilder
 from skerry.products.safe.mapping import Entry
 
@@ -18,6 +21,8 @@ PROPERTIES = "stac_discovery/properties"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RING_POINTS = 4
 """A closed ring has at least so many points."""
+HALF_TURN = 180.0
+"""Degrees; a ring that spans more crosses the antimeridian or goes around a pole."""
 
 
 def read_attributes(product: "SafeProduct") -> dict[str, Any]:
@@ -155,10 +160,14 @@ def parse_ring(text: str) -> list[list[float]]:
     return ring if ring[0] == ring[-1] else [*ring, ring[0]]
 
 
-def bound_ring(ring: list[list[float]]) -> list[float]:
-    """Return west, south, east, north of a ring."""
+def read_outline(text: str) -> tuple[dict[str, Any], list[float]]:
+    """Return the geometry and bounding box of a ring; across the antimeridian as GeoJSON says."""
+    ring = parse_ring(text)
     longitudes, latitudes = zip(*ring, strict=True)
-    return [min(longitudes), min(latitudes), max(longitudes), max(latitudes)]
+    if max(longitudes) - min(longitudes) > HALF_TURN:
+        return cut_outline(unroll_ring(np.array(longitudes), np.array(latitudes)))
+    box = [min(longitudes), min(latitudes), max(longitudes), max(latitudes)]
+    return {"type": "Polygon", "coordinates": [ring]}, box
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {
@@ -170,8 +179,8 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "boolean": _parse_boolean,
     "time": lambda text: format_time(parse_instant(text)),
     "microseconds": lambda text: (parse_instant(text) - EPOCH) // timedelta(microseconds=1),
-    "polygon": lambda text: {"type": "Polygon", "coordinates": [parse_ring(text)]},
-    "bbox": lambda text: bound_ring(parse_ring(text)),
+    "polygon": lambda text: read_outline(text)[0],
+    "bbox": lambda text: read_outline(text)[1],
 }
 
 
@@ -222,8 +231,7 @@ def _format_type(entry: Entry, value: Any) -> str:
     if entry.type == "microseconds":
         return format_instant(EPOCH + timedelta(microseconds=int(value)))
     if entry.type == "polygon":
-        ring = value["coordinates"][0]
-        return " ".join(f"{y!r} {x!r}" for x, y in ring)
+        return " ".join(f"{y!r} {x!r}" for x, y in join_outline(value))
     return str(value)
 
 
