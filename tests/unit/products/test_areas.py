@@ -379,6 +379,31 @@ def test_the_outline_of_a_bent_swath_follows_its_edges() -> None:
     assert shapely.contains(outer, geometry)
 
 
+def test_the_shape_and_transform_of_the_item_are_those_of_the_rest() -> None:
+    tree = _even(13, 54)
+    properties = tree.attrs["stac_discovery"]["properties"]
+    properties["proj:shape"] = [40, 60]
+    found = filter_product(tree, aoi=(13.101, 53.801, 13.299, 53.899))
+    assert _item(found)["properties"]["proj:shape"] == [10, 20]
+    assert properties["proj:shape"] == [40, 60], "input unchanged"
+    properties["proj:shape"] = [{"name": "1 km", "rows": 40, "columns": 60}]
+    found = filter_product(tree, aoi=(13.101, 53.801, 13.299, 53.899))
+    assert _item(found)["properties"] == properties
+    grid = GeoBox.from_bbox((399_960, 5_990_000, 402_360, 5_992_400), "EPSG:32633", resolution=20)
+    raster = _grid(grid)
+    raster.attrs["stac_discovery"]["properties"] |= {
+        "proj:shape": [120, 120],
+        "proj:transform": [20.0, 0.0, 399_960.0, 0.0, -20.0, 5_992_400.0],
+        "proj:bbox": [0.0, 0.0, 0.0, 0.0],
+    }
+    area = (400_000, 5_992_000, 400_100, 5_992_200)
+    assert _item(filter_product(raster, aoi=area, aoi_crs=grid.crs))["properties"] == {
+        "proj:shape": [10, 5],
+        "proj:transform": [20.0, 0.0, 400_000.0, 0.0, -20.0, 5_992_200.0],
+        "proj:bbox": list(area),
+    }
+
+
 def test_a_time_changes_the_outline_too() -> None:
     tree = _even(13, 54)
     data = tree["measurements"].to_dataset()

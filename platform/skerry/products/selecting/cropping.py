@@ -18,18 +18,26 @@ def cut_window(data: xr.Dataset, window: Window) -> xr.Dataset:
 
 def _place(data: xr.Dataset) -> xr.Dataset:
     """Bring what attributes say of a raster's place up to date."""
-    if 0 in data.sizes.values() or (grid := grid_of(data)) is None:
+    if 0 in data.sizes.values() or grid_of(data) is None:
         return data
-    place = {
-        "proj:bbox": list(grid.boundingbox.bbox),
-        "proj:shape": list(grid.shape),
-        "proj:transform": [*grid.affine][:9],
-    }
+    place = _describe_place(data)
     for variable in data.data_vars.values():
         variable.attrs = variable.attrs | {
             key: one for key, one in place.items() if key in variable.attrs
         }
     return data
+
+
+def _describe_place(data: xr.Dataset) -> dict[str, list[Any]]:
+    """Return the projection attributes of a raster, the shape of a swath."""
+    grid = grid_of(data)
+    if grid is not None:
+        return {
+            "proj:bbox": list(grid.boundingbox.bbox),
+            "proj:shape": list(grid.shape),
+            "proj:transform": [*grid.affine][:9],
+        }
+    return {"proj:shape": list(data["latitude"].shape)} if "latitude" in data.variables else {}
 
 
 def outline_items(result: xr.DataTree, whole: xr.DataTree, windows: Mapping[str, Window]) -> None:
@@ -67,10 +75,18 @@ def _outline_item(
         if outline is None:
             continue
         geometry, box = outline
-        item = item | {"geometry": geometry, "bbox": box}
-        grid = grid_of(data)
-        if grid is not None and "proj:bbox" in (item.get("properties") or {}):
-            place = {"proj:bbox": list(grid.boundingbox.bbox)}
-            item["properties"] = item["properties"] | place
-        return item
+        before = whole[node.path].to_dataset()
+        return item | {"geometry": geometry, "bbox": box} | _place_item(item, data, before)
     return item
+
+
+def _place_item(item: dict[str, Any], data: xr.Dataset, before: xr.Dataset) -> dict[str, Any]:
+    """Return the properties with the place of a cut group, where they told of it before."""
+    properties = dict(item.get("properties") or {})
+    was = _describe_place(before)
+    for key, value in _describe_place(data).items():
+        said = properties.get(key)
+        # All resolutions have one box; a shape and a transform are those of one of them.
+        if isinstance(said, list) and (key == "proj:bbox" or said == was[key][: len(said)]):
+            properties[key] = value[: len(said)]
+    return {"properties": properties} if "properties" in item else {}
