@@ -116,3 +116,65 @@ def test_noise_has_the_ratio_that_is_asked_for() -> None:
     assert noise.std() == pytest.approx(0.1 / 120, rel=0.02)
     darker = atmosphere.sensor_noise(level / 4, reference=0.1, ratio=120, generator=generator)
     assert darker.std() == pytest.approx(0.05 / 120, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("wavelength", "absorption", "within"),
+    # NASA's ocean colour processing: SeaWiFS at 510, 555, 670 and MODIS Aqua, per atm cm; the
+    # last three lie between nodes where the band is steep, or at its weak end.
+    [
+        (443, 0.00319, 0.06), (488, 0.02032, 0.06), (510, 0.0420, 0.06), (531, 0.06838, 0.06),
+        (547, 0.08622, 0.06), (555, 0.09338, 0.06), (667, 0.0489, 0.06), (670, 0.04685, 0.06),
+        (678, 0.03787, 0.13), (748, 0.01235, 0.13), (869, 0.001936, 0.13),
+    ],
+)  # fmt: skip
+def test_ozone(wavelength: float, absorption: float, within: float) -> None:
+    """Beer's law on both ways; half of the ozone leaves the root of the transmittance."""
+    passed = float(atmosphere.ozone_transmittance(wavelength, Air(ozone_du=300), OVERHEAD))
+    assert -np.log(passed) / (2 * 0.3) == pytest.approx(absorption, rel=within)
+    half = float(atmosphere.ozone_transmittance(wavelength, Air(ozone_du=150), OVERHEAD))
+    assert half**2 == pytest.approx(passed, rel=1e-5)
+    assert float(atmosphere.ozone_transmittance(1600, Air(), OVERHEAD)) == 1.0
+
+
+@pytest.mark.parametrize("coefficient", [0.01, 0.55, 3.0])
+def test_vapour_absorbs_between_weak_and_strong_lines(coefficient: float) -> None:
+    """A band of many lines: faster than the root of the amount, slower than the amount itself.
+
+    The statistical model of Goody 1952 (QJRMS 78, 165) has ``u / sqrt(1 + u / b)``; with lines
+    near the strong limit (b = 0.5 cm) the power law follows it within 6 % for 1 to 12 cm of slant
+    path. The coefficients are chosen, so no number of a band is checked.
+    """
+    columns = np.linspace(0.5, 6.0, 12)
+    depth = np.array([
+        -np.log(float(atmosphere.vapour_transmittance(
+            coefficient / 100, Air(water_cm=one), OVERHEAD
+        ))) for one in columns
+    ])  # fmt: skip
+    goody = 2 * columns / np.sqrt(1 + 2 * columns / 0.5)
+    ratio = depth / goody
+    assert ratio / ratio.mean() == pytest.approx(1, abs=0.06)
+    growth = np.diff(np.log(depth)) / np.diff(np.log(columns))
+    assert np.all((growth > 0.5) & (growth < 1))
+    assert float(atmosphere.vapour_transmittance(coefficient, Air(water_cm=0), OVERHEAD)) == 1.0
+    slant = atmosphere.vapour_transmittance(coefficient, Air(), Geometry(60.0, 0, 60.0, 0))
+    twice = atmosphere.vapour_transmittance(coefficient, Air(water_cm=3.0), OVERHEAD)
+    assert float(slant) == pytest.approx(float(twice), rel=1e-5)
+
+
+@pytest.mark.parametrize("thickness", [0.0, 0.3, 3.0, 20.0, 70.0])
+def test_a_cloud_reflects_what_doubling_of_thin_layers_gives(thickness: float) -> None:
+    """Two streams by adding equal layers: ``r + t^2 r / (1 - r^2)``, nothing absorbed."""
+    reflected = thickness / 2**24 * (1 - 0.85) / 2
+    for _ in range(24):
+        passed = 1 - reflected
+        reflected += passed**2 * reflected / (1 - reflected**2)
+    assert float(atmosphere.cloud_reflectance(thickness)) == pytest.approx(reflected, abs=1e-4)
+
+
+@pytest.mark.parametrize("thickness", [5.0, 20.0, 70.0])
+def test_clouds_are_somewhat_darker_than_those_of_another_approximation(thickness: float) -> None:
+    """Lacis and Hansen 1974 (JAS 31, 118): ``sqrt(3) t' / (2 + sqrt(3) t')``."""
+    scaled = np.sqrt(3) * (1 - 0.85) * thickness
+    found = float(atmosphere.cloud_reflectance(thickness))
+    assert 0 < scaled / (2 + scaled) - found < 0.13

@@ -1,6 +1,9 @@
 """The thermal forward model, and what a simulated SLSTR product says of the scene's truth."""
 
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,9 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skerry.products import open_product
+from skerry.products.simulate import thermal
+from skerry.products.simulate.scene import Scene
 from skerry.products.simulate.slstr import simulate_slstr_rbt
 from skerry.products.simulate.slstr_grids import EARTH_M, Swath
-from skerry.products.simulate.thermal import CHANNELS, invert_planck, planck, water_emissivity
+from skerry.products.simulate.thermal import (
+    CHANNELS,
+    invert_planck,
+    model_temperature,
+    planck,
+    water_emissivity,
+)
 
 
 def test_planck_integrates_to_stefan_and_boltzmann() -> None:
@@ -47,6 +58,90 @@ def test_emissivity_of_flat_water(name: str) -> None:
     assert np.all(np.diff(falling) <= 1e-4)
     assert float(water_emissivity(channel, 89.99)) < 0.02
     assert 0.94 < float(water_emissivity(channel, 55)) < 0.985
+
+
+HALE_QUERRY = {3.7: (1.374, 0.0036), 3.8: (1.364, 0.0034), 10.5: (1.185, 0.0662),
+               11.0: (1.153, 0.0968), 12.0: (1.111, 0.199), 12.5: (1.123, 0.259)}  # fmt: skip
+"""Wavelength, um, to the refractive index of water and its imaginary part: the paper's table I."""
+
+
+@pytest.mark.parametrize("name", ["s7", "s8", "s9"])
+def test_refractive_index_of_water(name: str) -> None:
+    channel = CHANNELS[name]
+    real, imaginary = zip(*HALE_QUERRY.values(), strict=True)
+    for found, table in ((channel.refraction, real), (channel.extinction, imaginary)):
+        expected = np.interp(channel.wavelength_um, list(HALE_QUERRY), table)
+        assert found == pytest.approx(expected, rel=0.02)
+
+
+def _invert(wavelength_um: float, part: float, kelvin: float) -> float:
+    """Return the temperature of a part of a black body's light, by c2."""
+    c2 = 14387.768775  # um K, CODATA 2018
+    exponent = np.expm1(c2 / (wavelength_um * kelvin)) / part
+    return float(c2 / (wavelength_um * np.log1p(exponent)))
+
+
+def _see(name: str, vapour: float, view: float = 0.0, sun: float = 90.0, **what: Any) -> float:
+    """Return the brightness temperature of a sea of 290 K, or of what is named instead."""
+    fields = Scene(1, date(2026, 5, 1)).sample(np.full((1, 1), 14.0), np.full((1, 1), 54.6))
+    kind = {"water": True, "ice": False, "surface_temperature": 290.0,
+            "cloud_optical_thickness": 0.0, "cirrus_optical_thickness": 0.0,
+            "cloud_top_temperature": np.nan} | what  # fmt: skip
+    fields = replace(fields, **{key: np.full((1, 1), one) for key, one in kind.items()})
+    angles = (np.full((1, 1), one) for one in (view, sun, vapour))
+    return float(model_temperature(CHANNELS[name], fields, *angles)[0, 0])
+
+
+@pytest.mark.parametrize("name", ["s7", "s8", "s9"])
+def test_limits_of_the_thermal_model(name: str) -> None:
+    """No air: the surface's emission alone. Opaque air: its own temperature. Clouds: their tops."""
+    channel = CHANNELS[name]
+    wavelength = channel.wavelength_um
+    sea = float(water_emissivity(channel, 40.0))
+    assert _see(name, 0.0, 40.0) == pytest.approx(_invert(wavelength, sea, 290.0), abs=1e-6)
+    land, ice = (_see(name, 0.0, water=one, ice=one) for one in (False, True))
+    assert land == pytest.approx(_invert(wavelength, 0.97, 290.0), abs=1e-6)
+    assert ice == pytest.approx(_invert(wavelength, 0.985, 290.0), abs=1e-6)
+    assert _see(name, 1e6) == pytest.approx(278.0, abs=1e-6)
+    cloud = _see(name, 20.0, cloud_optical_thickness=30.0, cloud_top_temperature=250.0)
+    assert cloud == pytest.approx(250.0, abs=1e-6)
+    cold = {"cirrus_optical_thickness": 1e3, "cloud_top_temperature": 225.0}
+    assert _see(name, 20.0, **cold) == pytest.approx(225.0, abs=1e-6)
+    thin = _see(name, 20.0, **(cold | {"cirrus_optical_thickness": 0.3}))
+    assert 225.0 < thin < _see(name, 20.0) < 290.0
+
+
+@pytest.mark.parametrize(("name", "kelvin"), [("s7", 0.3), ("s8", 1.0), ("s9", 1.6)])
+def test_vapour_cools_by_what_the_channels_say(name: str, kelvin: float) -> None:
+    """And attenuation grows linearly with a little vapour, as McMillin's theory has it."""
+    dry = _see(name, 0.0)
+    assert dry - _see(name, 20.0) == pytest.approx(kelvin, abs=0.25)
+    little, twice = (dry - _see(name, one) for one in (5.0, 10.0))
+    assert twice == pytest.approx(2 * little, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["s7", "s8", "s9"])
+def test_a_closed_cavity_is_black(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kirchhoff: air as warm as the sea takes nothing but what a mirrored cold sky leaves out."""
+    monkeypatch.setattr(thermal, "AIR_COOLER_K", 0.0)
+    channel = CHANNELS[name]
+    dark = 1 - float(water_emissivity(channel, 0.0))
+    clear = np.exp(-channel.vapour_absorption * 30.0)
+    expected = _invert(channel.wavelength_um, 1 - dark * clear**2, 290.0)
+    assert _see(name, 30.0) == pytest.approx(expected, abs=1e-6)
+    assert _see(name, 1e5) == pytest.approx(290.0, abs=1e-6)
+
+
+def test_the_sun_shines_with_the_solar_constant() -> None:
+    """IAU 2015 resolution B3: 1361 W m-2; so it warms land by day at 3.7 um alone."""
+    wavelengths = np.geomspace(0.1, 1000, 20_001)
+    light = np.array([float(planck(one, thermal.SUN_K)) for one in wavelengths])
+    total = np.trapezoid(light, wavelengths) * thermal.SUN_STERADIAN
+    assert total == pytest.approx(1361.0, rel=1e-3)
+    for name, by_day in (("s7", True), ("s8", False)):
+        warmer = _see(name, 20.0, sun=30.0, water=False) - _see(name, 20.0, water=False)
+        assert (warmer > 1.0) is by_day
+        assert _see(name, 20.0, sun=30.0) == _see(name, 20.0), "no glint on the sea"
 
 
 def test_the_swath_keeps_distances() -> None:

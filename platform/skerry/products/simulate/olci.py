@@ -20,7 +20,12 @@ from skerry.products.simulate.olci_bands import BANDS, Band
 from skerry.products.simulate.olci_conditions import make_conditions, make_solar_flux
 from skerry.products.simulate.olci_flags import make_flags
 from skerry.products.simulate.olci_grid import RESOLUTIONS, Grid
-from skerry.products.simulate.olci_manifest import make_attributes, make_skeleton, make_texts
+from skerry.products.simulate.olci_manifest import (
+    list_files,
+    make_attributes,
+    make_skeleton,
+    make_texts,
+)
 from skerry.products.simulate.olci_optics import model_toa_reflectance, model_water
 from skerry.products.simulate.scene import Scene, SceneFields
 
@@ -180,6 +185,7 @@ def simulate_olci(
         {},
         skeletons={"manifest": make_skeleton(image.grid)},
         texts={"manifest": make_texts(image.grid, kind)},
+        finish=list_files,
         progress=progress,
     )
     write_truth(target.with_name(f"{name.removesuffix('.SEN3')}.truth.nc"), image)

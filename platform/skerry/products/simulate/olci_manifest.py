@@ -1,5 +1,6 @@
 """What the manifest of a simulated OLCI product says."""
 
+import hashlib
 from datetime import timedelta
 from pathlib import Path
 from string import Template
@@ -7,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from lxml import etree
 
 from skerry.core.time import format_time
+from skerry.products.safe.engine import SafeFolder
 from skerry.products.simulate.olci_bands import BANDS
 from skerry.products.simulate.olci_flags import flag_masks
 from skerry.products.simulate.olci_grid import Grid
@@ -96,6 +99,23 @@ def make_attributes(grid: Grid, name: str, tree: xr.DataTree) -> dict[str, Any]:
             },
         },
     }
+
+
+def list_files(folder: SafeFolder) -> None:
+    """Name every file of the product in its manifest, with size and checksum, as real ones do."""
+    manifest = folder.documents["manifest"]
+    section = manifest.root.find("dataObjectSection")
+    for path in sorted(folder.root.glob("*.nc")):
+        content = path.read_bytes()
+        one = etree.SubElement(section, "dataObject", ID=f"{path.stem}Data")
+        stream = etree.SubElement(
+            one, "byteStream", mimeType="application/x-netcdf", size=str(len(content))
+        )
+        etree.SubElement(stream, "fileLocation", locatorType="URL", href=f"./{path.name}")
+        # MD5 is what manifests of Sentinel-3 have; it guards against nothing but accidents.
+        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        etree.SubElement(stream, "checksum", checksumName="MD5").text = digest
+    (folder.root / folder.mapping.documents["manifest"]).write_bytes(manifest.to_bytes())
 
 
 def _properties(grid: Grid, tree: xr.DataTree) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 Sea and lakes, co-polarised: the form of the CMOD models (Stoffelen and Anderson 1997, JGR 102,
 5767, equation 1), ``sigma = B0 (1 + B1 cos(phi) + B2 cos(2 phi))^1.6``, ``B0`` a power of wind
-speed that falls with the incidence angle. The coefficients are rounded ones of our own, of the
-size of that paper's figures between 28 and 47 degrees; they retrieve no wind. Cross-polarised:
-``0.580 U - 35.652`` dB whatever angle and direction (the relation C-2PO: Zhang and Perrie 2012,
-Bulletin of the American Meteorological Society 93, 531, its numbers not checked against the print;
-Vachon and Wolfe 2011, IEEE GRSL 8, 456, find such a line too).
+speed that falls with the incidence angle. The coefficients are rounded ones of our own; they
+retrieve no wind. From 5 to 15 m s-1 and 30 to 45 degrees they are within 3 dB of CMOD5.N (Hersbach
+2008, ECMWF Technical Memorandum 554); light winds are too dark, across the wind by up to 6 dB at
+2 m s-1.
+Cross-polarised: ``0.580 U - 35.652`` dB whatever angle and direction (the relation C-2PO: Zhang and
+Perrie 2012, Bulletin of the American Meteorological Society 93, 531, its numbers not checked
+against the print; within 0.4 dB of the line of Vachon and Wolfe 2011, IEEE GRSL 8, 456, as that
+is quoted).
 Land: a volume of leaves over soil, ``sigma = gamma cos(incidence)``, with typical levels (Ulaby
 and Dobson 1989, Handbook of Radar Scattering Statistics for Terrain). Clouds are transparent.
 

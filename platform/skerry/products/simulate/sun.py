@@ -1,7 +1,8 @@
 """Where the sun stands.
 
 Source: J. W. Spencer (1971): Fourier series representation of the position of the sun. Search
-2(5), 172 (declination, equation of time, distance); good to about 0.3 degrees, enough to simulate.
+2(5), 172 (declination, equation of time, distance). Good to half a degree and 0.2 % of the
+irradiance from 2015 to 2035, as a test against the Astronomical Almanac finds.
 """
 
 from datetime import UTC, datetime
