@@ -248,8 +248,6 @@ def mask_olci_clouds(
     """
     bands = ["oa02", "oa06", "oa10", "oa17", "oa21"]
     reflectance = olci_reflectance(product, bands=bands)
-    flags = find_variable(product, "quality/quality_flags")
-    land = select_flags(flags, "land & ~fresh_inland_water")
 
     def classify(  # noqa: PLR0917 -- bands by wavelength
         blue: Floats, green: Floats, red: Floats, nir: Floats, last: Floats, land: Any
@@ -268,15 +266,20 @@ def mask_olci_clouds(
         return classes
 
     layers = [reflectance[f"{name}_reflectance"] for name in bands]
-    fitted = fit_to_grid(
-        land,
-        layers[0],
+    land = _find_olci_land(product, layers[0])
+    return map_pixels(classify, *layers, land, name="pixel_class", attrs=_ATTRS, dtype=np.uint8)
+
+
+def _find_olci_land(product: xr.DataTree, like: xr.DataArray) -> xr.DataArray:
+    """Return where the quality flags have land, on the grid of a band."""
+    flags = find_variable(product, "quality/quality_flags")
+    land = fit_to_grid(
+        select_flags(flags, "land & ~fresh_inland_water"),
+        like,
         names=("The quality flags", "the bands"),
         remedy="Give a product whose flags and bands are of the same pixels.",
     )
-    return map_pixels(
-        classify, *layers, _on(fitted, layers[0]), name="pixel_class", attrs=_ATTRS, dtype=np.uint8
-    )
+    return _on(land, like)
 
 
 def _coarsen(fine: xr.DataArray, like: xr.DataArray) -> xr.DataArray:

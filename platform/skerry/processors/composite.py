@@ -30,6 +30,22 @@ Method = Literal["best-quality", "median", "most-recent"]
 NO_SOURCE: Final = -1
 """In `source`, where no scene has a valid value, and everywhere in medians."""
 
+_FlagGroup = Annotated[
+    str,
+    Field(
+        description="Group or path of a variable with flags; of rasters of another resolution "
+        "the nearest pixels"
+    ),
+]
+_ValidFlags = Annotated[str, Field(description="Flag expression that holds where a pixel is valid")]
+_Quality = Annotated[
+    str,
+    Field(
+        description="Path of a variable that is the higher the better, on the same grid or of "
+        "another resolution; empty: recency"
+    ),
+]
+
 
 @dataclass(frozen=True)
 class _Window:
@@ -44,7 +60,7 @@ class _Window:
 
 @processor(
     name="composite",
-    version="1.0.0",
+    version="1.1.0",
     inputs=[ProductInput("products", "Products of one grid, of several days", many=True)],
     outputs=[
         Output("*", "", "The composite of each variable, units as in the products"),
@@ -67,23 +83,9 @@ def composite_products(
     method: Annotated[Method, Field(description="Which valid value stands for a pixel")] = (
         "best-quality"
     ),
-    flag_group: Annotated[
-        str,
-        Field(
-            description="Group or path of a variable with flags; of rasters of another resolution "
-            "the nearest pixels"
-        ),
-    ] = "",
-    valid_flags: Annotated[
-        str, Field(description="Flag expression that holds where a pixel is valid")
-    ] = "",
-    quality: Annotated[
-        str,
-        Field(
-            description="Path of a variable that is the higher the better, on the same grid or of "
-            "another resolution; empty: recency"
-        ),
-    ] = "",
+    flag_group: _FlagGroup = "",
+    valid_flags: _ValidFlags = "",
+    quality: _Quality = "",
 ) -> xr.Dataset:
     """Composite the products of the previous days, pixel by pixel.
 

@@ -165,8 +165,13 @@ def slstr_reflectance(
     Raises
     ------
     InvalidInputError
-        If the product lacks a band, its irradiance or the sun's angles.
+        If the product lacks a band, its irradiance or the sun's angles, or a factor is of no band.
     """
+    if unknown := sorted(set(radiance_factors) - set(SLSTR_SOLAR_BANDS)):
+        raise InvalidInputError(
+            f"radiance_factors has {unknown[0]!r}, which is no solar band of SLSTR.",
+            remedy=f"Give factors of {', '.join(SLSTR_SOLAR_BANDS)}.",
+        )
     grid, end = f"{stripe}{view}", f"{stripe}{view[0]}"
     group = f"measurements/{grid}"
     names = bands or [
