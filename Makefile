@@ -4,6 +4,9 @@
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
+# A folder of real products, where there is one: tests that read it run, and say so where not.
+SKERRY_REAL_DATA ?= $(patsubst %/safe,%,$(abspath $(wildcard ../shared/data/safe)))
+export SKERRY_REAL_DATA
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14

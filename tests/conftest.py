@@ -1,6 +1,8 @@
 """What every test run obeys, and the one real platform that a run's tests share.
 
-With `--complete`, nothing may be skipped, deselected or missing.
+With `--complete`, nothing may be skipped, deselected or missing. Tests marked `real_data` are an
+extra: where SKERRY_REAL_DATA (`make` sets it) names no folder, they are not run, and the summary
+says how many; where it does, they are as all others.
 """
 
 import os
@@ -12,6 +14,9 @@ import pytest
 from tests.platform_process import RunningPlatform, start_platform
 
 ACCEPTANCE_LIST = Path(__file__).parent / "acceptance" / "required.txt"
+REAL_DATA = os.environ.get("SKERRY_REAL_DATA", "")
+NOT_RUN = pytest.StashKey[list[str]]()
+"""Names of the tests that would read real data."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,10 +37,8 @@ def find_chromium() -> str | None:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Browser tests exist only where a browser does; real-data tests only where the data is."""
+    """Browser tests exist only where a browser does."""
     if collection_path.name.startswith("test_browser") and find_chromium() is None:
-        return True
-    if collection_path.name.startswith("test_real_data") and not os.environ.get("SKERRY_REAL_DATA"):
         return True
     return None
 
@@ -51,8 +54,11 @@ def running_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runni
 ORDER = ("unit", "integration", "notebooks", "acceptance", "peers")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run fast tests first, and the whole road last."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run fast tests first, and the whole road last; real-data tests only where the data are."""
+    if not REAL_DATA:
+        config.stash[NOT_RUN] = [one.nodeid for one in items if one.get_closest_marker("real_data")]
+        items[:] = [one for one in items if not one.get_closest_marker("real_data")]
     root = Path(__file__).parent
     items.sort(key=lambda item: ORDER.index(item.path.relative_to(root).parts[0]))
 
@@ -68,7 +74,8 @@ class Completeness:
         self.gaps += [f"deselected: {item.nodeid}" for item in items]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        collected = {item.nodeid.split("[")[0] for item in session.items}
+        known = [item.nodeid for item in session.items] + session.config.stash.get(NOT_RUN, [])
+        collected = {name.split("[")[0] for name in known}
         self.gaps += [f"not collected: {name}" for name in self.required if name not in collected]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -84,7 +91,18 @@ class Completeness:
             terminalreporter.write_line(f"INCOMPLETE {gap}", red=True)
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if count := len(config.stash.get(NOT_RUN, [])):
+        terminalreporter.write_line(
+            f"{count} real-data tests were not run: SKERRY_REAL_DATA names no folder", yellow=True
+        )
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if REAL_DATA and not Path(REAL_DATA, "safe").is_dir():
+        raise pytest.UsageError(f"SKERRY_REAL_DATA: there is no folder {REAL_DATA}/safe.")
     if config.getoption("--complete"):
         wanted = []
         if ACCEPTANCE_LIST.exists() and "tests" in config.args:

@@ -1,4 +1,3 @@
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +7,6 @@ import numpy as np
 import pytest
 import xarray as xr
 from odc.geo.xr import xr_coords
-
-# CI counts a skipped test as a failure, so without real data there is no such test at all.
-collect_ignore_glob = [] if os.environ.get("SKERRY_REAL_DATA") else ["test_real_*.py"]
 
 
 @pytest.fixture(autouse=True)

@@ -151,7 +151,6 @@ EXPECTED = {  # arrays in the file; one spatial_ref more in each group that lack
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif("SKERRY_REAL_DATA" not in os.environ, reason="SKERRY_REAL_DATA names no folder")
 @pytest.mark.parametrize("name", EXPECTED)
 def test_real_metadata_open(name: str) -> None:
     folder = Path(os.environ["SKERRY_REAL_DATA"]) / "eopf"

@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from skerry.products.validation import validate_product
+
+pytestmark = pytest.mark.real_data
 
 
 def test_the_real_product_lists_its_real_defects() -> None:
