@@ -1,4 +1,4 @@
-"""The OLCI mapping against the metadata of a real product; only where SKERRY_REAL_DATA is set."""
+"""The OLCI mapping against the metadata of a real product; run where SKERRY_REAL_DATA names its folder."""
 
 import json
 import os
