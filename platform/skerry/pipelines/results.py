@@ -11,12 +11,8 @@ import xarray as xr
 from skerry import __version__
 from skerry.core.time import format_time, utc_now
 from skerry.processors.registry import Processor
+from skerry.products.stac_extensions import list_schemas
 
-EXTENSIONS = {
-    "processing": "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
-    "sat": "https://stac-extensions.github.io/sat/v1.1.0/schema.json",
-    "proj": "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
-}
 CARRIED = (
     "platform", "constellation", "instruments", "mission", "sat:orbit_state",
     "sat:relative_orbit", "sat:absolute_orbit",
@@ -102,11 +98,10 @@ def _describe_item(
         "processing:software": {"skerry": __version__, processor.name: processor.version},
         "processing:datetime": format_time(utc_now()),
     }
-    used = {key.partition(":")[0] for key in properties if ":" in key}
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
-        "stac_extensions": [EXTENSIONS[one] for one in sorted(used) if one in EXTENSIONS],
+        "stac_extensions": list_schemas(properties),
         "id": name,
         **_describe_place(items),
         "properties": properties,

@@ -130,12 +130,12 @@ def time_is_readable(array: ArrayFacts, _: Subject) -> str | None:
 
 @check(
     "cf.flag-count",
-    of=arrays_with("flag_meanings"),
+    of=arrays_with("flag_meanings", "flag_values", "flag_masks"),
     remedy="Give as many flag_meanings as flag_values or flag_masks (CF 3.5).",
 )
 def flags_are_named(array: ArrayFacts, _: Subject) -> str | None:
     """Every flag has a value or a mask, and a name."""
-    meanings = array.attrs["flag_meanings"]
+    meanings = array.attrs.get("flag_meanings", ())
     names = meanings.split() if isinstance(meanings, str) else list(meanings)
     found = [array.attrs[key] for key in ("flag_values", "flag_masks") if key in array.attrs]
     if not found:
@@ -149,14 +149,16 @@ def flags_are_named(array: ArrayFacts, _: Subject) -> str | None:
 @check(
     "cf.flag-numbers",
     of=arrays_with("flag_values", "flag_masks"),
-    remedy="Give flags different numbers of the variable's own type (CF 3.5).",
+    remedy="Give flags different numbers of the variable's own type, values within their masks "
+    "(CF 3.5).",
 )
 def flags_are_possible(array: ArrayFacts, _: Subject) -> str | None:
-    """Flag numbers are different, fit the variable, and masks have a bit."""
+    """Flag numbers are different, fit the variable, masks have a bit, and values lie in them."""
+    fault = _fault_of_fields(array)
+    if fault:
+        return fault
     for key in ("flag_values", "flag_masks"):
         numbers = [int(one) for one in np.atleast_1d(array.attrs.get(key, []))]
-        if key == "flag_values" and len(set(numbers)) != len(numbers):
-            return f"has a flag value twice: {numbers}"
         if key == "flag_masks" and 0 in numbers:
             return "has a flag mask without a bit"
         if array.dtype.kind in "iu" and numbers:
@@ -164,6 +166,23 @@ def flags_are_possible(array: ArrayFacts, _: Subject) -> str | None:
             if min(numbers) < limits.min or max(numbers) > limits.max:
                 return f"has {key} {numbers}, which {array.dtype} cannot hold"
     return None
+
+
+def _fault_of_fields(array: ArrayFacts) -> str | None:
+    """Return what is wrong with values and masks taken together."""
+    values, masks = (
+        [int(one) for one in np.atleast_1d(array.attrs.get(key, []))]
+        for key in ("flag_values", "flag_masks")
+    )
+    if not values or not masks:
+        numbers, what = (values, "value") if values else (masks, "mask")
+        twice = len(set(numbers)) != len(numbers)
+        return f"has a flag {what} twice: {numbers}" if twice else None
+    pairs = list(zip(masks, values, strict=False))
+    if len(set(pairs)) != len(pairs):
+        return f"has a flag twice: masks {masks}, values {values}"
+    outside = [f"{value} in the mask {mask}" for mask, value in pairs if value & mask != value]
+    return f"has the flag value {outside[0]}, which does not hold it" if outside else None
 
 
 @check(

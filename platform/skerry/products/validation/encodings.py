@@ -1,11 +1,17 @@
 """Checks of encodings: packing, fill values, valid ranges."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from skerry.products.validation.registry import check
 from skerry.products.validation.subject import ArrayFacts, Subject, arrays_with, is_number
+
+_PACKING = {
+    "scale_factor": "scale_factor", "add_offset": "add_offset", "fill_value": "_FillValue",
+}  # fmt: skip
+"""Names in `_eopf_attrs` to those beside them."""
 
 
 def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
@@ -24,7 +30,11 @@ def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
     remedy="Give scale_factor a finite number other than 0 and add_offset a finite number.",
 )
 def packing_is_usable(array: ArrayFacts, _: Subject) -> str | None:
-    """Scale and offset are numbers by which values can be unpacked."""
+    """Scale and offset are numbers by which values can be unpacked from stored integers."""
+    if array.dtype.kind == "f" and {"scale_factor", "add_offset"} & (
+        set(array.attrs) - set(array.eopf)
+    ):
+        return f"packs {array.dtype}, where CF wants integers (8.1)"
     scale, offset = array.attrs.get("scale_factor", 1.0), array.attrs.get("add_offset", 0.0)
     if not is_number(scale) or float(scale) == 0.0:
         return f"has the scale_factor {scale!r}"
@@ -45,6 +55,48 @@ def fill_fits(array: ArrayFacts, _: Subject) -> str | None:
     stored = np.dtype(str(array.attrs.get("dtype", array.dtype)))
     kind = stored if stored.kind in "iu" else array.dtype
     return None if _fits(fill, kind) else f"has the fill value {fill!r} in {array.dtype}"
+
+
+def _said_twice(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
+    """Give integers whose packing stands beside `_eopf_attrs` and in them."""
+    for path, one in subject.arrays.items():
+        if one.dtype.kind in "iu" and any(key in one.eopf for key in _PACKING):
+            yield path, one
+
+
+@check(
+    "encodings.agree",
+    of=_said_twice,
+    remedy="Write the packing as the numbers are stored in both places, or in one.",
+)
+def packing_is_said_alike(array: ArrayFacts, _: Subject) -> str | None:
+    """What _eopf_attrs say of the packing is what stands beside them."""
+    for key, other in _PACKING.items():
+        mine, inner = array.attrs.get(other), array.eopf.get(key)
+        if mine is None or inner is None or not (is_number(mine) and is_number(inner)):
+            continue
+        if float(mine) != float(inner):
+            return f"has the {other} {mine} and {key} {inner} in _eopf_attrs"
+    return None
+
+
+def _with_both_fills(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
+    for path, one in subject.arrays.items():
+        if one.dtype.kind in "iu" and is_number(one.missing_number) and one.fill_value is not None:
+            yield path, one
+
+
+@check(
+    "encodings.absent-chunks",
+    of=_with_both_fills,
+    remedy="Give the array the fill value that _FillValue names.",
+)
+def absent_chunks_are_gaps(array: ArrayFacts, _: Subject) -> str | None:
+    """What an absent chunk stands for is the fill value that the attributes name."""
+    fill, named = array.fill_value, array.missing_number
+    if not _fits(named, array.dtype) or float(fill) == float(named):
+        return None
+    return f"stands for {fill} where a chunk is absent and names the fill value {named}"
 
 
 @check(

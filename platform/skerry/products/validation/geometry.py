@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from skerry.products.validation.rasters import (
     AFFINE,
     Raster,
     crs_statements,
     every_raster,
+    grid_mappings,
     list_rasters,
     measured_rasters,
     same_crs,
@@ -21,6 +23,8 @@ UNEVEN = 0.1
 """How far, in pixels, a coordinate may lie from where an even spacing puts it."""
 MARGIN = 0.1
 """How far a STAC bbox may reach past the data, as a fraction of the data's extent."""
+NARROW = 100.0
+"""How many times as wide as a STAC bbox, which may leave out what holds no data, data may be."""
 FOOTPRINT_SAMPLES = 21
 """Points along each edge of a raster that are turned into degrees."""
 
@@ -33,6 +37,24 @@ def _saying(*keys: str) -> Any:
         yield from ()
 
     return look
+
+
+def _transforms(subject: Subject) -> Iterator[tuple[str, tuple[Raster, Any]]]:
+    """Give transforms, and the GeoTransform of grid mappings, which GDAL and rioxarray prefer."""
+    yield from _saying("proj:transform", "spatial:transform")(subject)
+    for raster in list_rasters(subject):
+        for place, mapping in grid_mappings(raster, subject):
+            if "GeoTransform" in mapping:
+                yield place, (raster, _order_as_affine(mapping["GeoTransform"]))
+
+
+def _order_as_affine(text: Any) -> Any:
+    """Return GDAL's left, step, shear, top, shear, step in the order of the others."""
+    try:
+        c, a, b, f, d, e = (float(one) for one in str(text).split())
+    except ValueError:
+        return text
+    return [a, b, c, d, e, f]
 
 
 def _with_systems(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -122,7 +144,7 @@ def _short(crs: Any) -> str:
 
 @check(
     "geometry.transform",
-    of=_saying("proj:transform", "spatial:transform"),
+    of=_transforms,
     remedy="Write [step x, 0, left, 0, -step y, top] at pixel edges.",
 )
 def transform_agrees(said: tuple[Raster, Any], _: Subject) -> str | None:
@@ -131,10 +153,13 @@ def transform_agrees(said: tuple[Raster, Any], _: Subject) -> str | None:
     if not isinstance(numbers, list) or len(numbers) < AFFINE or not all(map(is_number, numbers)):
         return f"has the transform {numbers!r}"
     a, b, c, d, e, f = (float(one) for one in numbers[:AFFINE])
-    columns, rows = (np.array([0, len(one) - 1]) + 0.5 for one in (raster.x, raster.y))
-    x, y = a * columns + b * rows[0] + c, d * columns[0] + e * rows + f
+    columns, rows = np.meshgrid(
+        *(np.array([0, len(one) - 1]) + 0.5 for one in (raster.x, raster.y))
+    )
+    x, y = np.meshgrid(raster.x[[0, -1]], raster.y[[0, -1]])
     off = max(
-        float(np.abs(x - raster.x[[0, -1]]).max()), float(np.abs(y - raster.y[[0, -1]]).max())
+        float(np.abs(a * columns + b * rows + c - x).max()),
+        float(np.abs(d * columns + e * rows + f - y).max()),
     )
     if off <= max(raster.tolerance, 0.1 * abs(a)):
         return None
@@ -227,7 +252,11 @@ def footprint_is_where_data_are(box: list[Any], subject: Subject) -> str | None:
     if west > east:  # across the antimeridian
         east += 360.0
     margins = [max(MARGIN * (data[2] - data[0]), 0.01), max(MARGIN * (data[3] - data[1]), 0.01)]
-    inside = (
+    narrow = max(
+        (data[2] - data[0]) / max(east - west, 1e-12),
+        (data[3] - data[1]) / max(north - south, 1e-12),
+    )
+    inside = narrow < NARROW and (
         west >= data[0] - margins[0] and east <= data[2] + margins[0]
         and south >= data[1] - margins[1] and north <= data[3] + margins[1]
     )  # fmt: skip
@@ -237,19 +266,47 @@ def footprint_is_where_data_are(box: list[Any], subject: Subject) -> str | None:
     return f"is {box}, the data lie in [{shown}]"
 
 
+def _measured_places(subject: Subject) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
+    """Give longitudes and latitudes of the first and last rows and columns of swaths."""
+    for group, arrays in subject.by_group.items():
+        both = [arrays.get(name) for name in ("longitude", "latitude")]
+        measured = "measurements" in group.split("/") and "orphan" not in group
+        if not measured or not all(one is not None and len(one.shape) == 2 for one in both):  # noqa: PLR2004
+            continue
+        edges = [_read_edges(one) for one in both if one is not None]
+        known = np.isfinite(edges[0]) & np.isfinite(edges[1])
+        if known.any():
+            yield group, np.array([one[known] for one in edges])
+
+
+def _read_edges(array: ArrayFacts) -> npt.NDArray[np.float64]:
+    """Return the values along the edges of an array, unpacked, NaN for no data."""
+    parts = [np.s_[:1, :], np.s_[-1:, :], np.s_[:, :1], np.s_[:, -1:]]
+    raw = np.concatenate([np.asarray(array.read(one), np.float64).reshape(-1) for one in parts])
+    fill = array.missing_number if array.missing_number is not None else array.fill_value
+    if is_number(fill) and (array.dtype.kind in "iu" or abs(float(fill)) > 360):  # noqa: PLR2004
+        raw[raw == float(fill)] = np.nan
+    return raw * float(array.attrs.get("scale_factor", 1.0)) if array.packed else raw
+
+
 def _geographic_box(subject: Subject) -> tuple[float, float, float, float] | None:
-    """Return west, south, east, north of the measured rasters, or None if none is placed.
+    """Return west, south, east, north of measured rasters and swaths, or None if none is placed.
 
     East is past 180 where the data cross the antimeridian.
     """
     from pyproj import Transformer
 
     corners = []
+    for _, place in _measured_places(subject):
+        corners.append(place)
     for _, raster in measured_rasters(subject):
-        systems = [
-            one for one in crs_statements(raster, subject).values() if not isinstance(one, str)
-        ]
-        if not systems or not np.isfinite([*raster.x, *raster.y]).all():
+        said = crs_statements(raster, subject)
+        systems = [one for one in said.values() if not isinstance(one, str)]
+        if (
+            not systems
+            or systems_agree(said, subject)
+            or not np.isfinite([*raster.x, *raster.y]).all()
+        ):
             continue
         left, bottom, right, top = raster.box
         x, y = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skerry.products.geozarr.conventions import MULTISCALES
+from skerry.products.validation.rasters import list_rasters
 from skerry.products.validation.registry import check
 from skerry.products.validation.subject import ArrayFacts, Subject
 
@@ -100,6 +101,25 @@ def levels_shrink_as_said(group: Multiscale, subject: Subject) -> str | None:
                         f"{name} has {coarser[name].shape} at the level {entry['asset']}, "
                         f"{finer[name].shape} at {entry['derived_from']}, and a scale of {factor:g}"
                     )
+    return None
+
+
+@check(
+    "multiscales.corners",
+    of=_whole,
+    remedy="Place the pixels of every level from the same upper left corner on.",
+)
+def levels_begin_at_one_corner(group: Multiscale, subject: Subject) -> str | None:
+    """All levels begin at the same corner, to a tenth of a pixel of the finest."""
+    there = {one.group: one for one in list_rasters(subject)}
+    levels = [there.get(f"{group.path}/{one.get('asset')}".lstrip("/")) for one in group.layout]
+    known = [one for one in levels if one is not None]
+    for one in known[1:]:
+        off = max(
+            abs(mine - first) for mine, first in zip(one.corner, known[0].corner, strict=True)
+        )
+        if off > known[0].tolerance:
+            return f"{one.group} begins at {one.corner}, {known[0].group} at {known[0].corner}"
     return None
 
 

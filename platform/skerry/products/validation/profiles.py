@@ -23,6 +23,11 @@ def _model(subject: Subject) -> Model | None:
     return find_model(subject.root) if subject.profile == CPM else None
 
 
+def has_model(subject: Subject) -> bool:
+    """Tell whether the profile under validation says which variables the product has."""
+    return _model(subject) is not None
+
+
 def _types(subject: Subject) -> Iterator[tuple[str, str]]:
     if subject.profile == CPM:
         yield "stac_discovery/properties/product:type", subject.product_type

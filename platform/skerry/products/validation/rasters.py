@@ -29,6 +29,8 @@ class Raster:
         The arrays on them.
     attrs
         The group's attributes.
+    above
+        What a group of levels says of it, as place and attributes.
     """
 
     group: str
@@ -36,6 +38,7 @@ class Raster:
     y: npt.NDArray[np.float64]
     arrays: tuple[ArrayFacts, ...]
     attrs: dict[str, Any]
+    above: tuple[tuple[str, dict[str, Any]], ...] = ()
 
     @cached_property
     def steps(self) -> tuple[float, float]:
@@ -58,6 +61,14 @@ class Raster:
             float(self.y.max()) + half[1],
         )
 
+    @cached_property
+    def corner(self) -> tuple[float, float]:
+        """The outer corner of the first pixel: x, y."""
+        return (
+            float(self.x[0]) - self.steps[0] / 2,
+            float(self.y[0]) - self.steps[1] / 2,
+        )
+
     @property
     def tolerance(self) -> float:
         """A tenth of a pixel."""
@@ -67,6 +78,7 @@ class Raster:
         """Give who says what under one of the keys: place, key, value."""
         for place, attrs in [
             (self.group, self.attrs),
+            *self.above,
             *((one.path, one.attrs) for one in self.arrays),
         ]:
             for key in keys:
@@ -77,6 +89,7 @@ class Raster:
 def list_rasters(subject: Subject) -> list[Raster]:
     """Return the groups with arrays ``(..., y, x)`` whose coordinates can be read."""
     found = []
+    above = _list_statements_above(subject)
     for group, arrays in subject.by_group.items():
         flat = tuple(
             one for one in arrays.values() if one.dims is not None and one.dims[-2:] == ("y", "x")
@@ -86,8 +99,25 @@ def list_rasters(subject: Subject) -> list[Raster]:
             continue
         if 0 in x.shape + y.shape or x.dtype.kind not in "iuf" or y.dtype.kind not in "iuf":
             continue
-        found.append(Raster(group, x.numbers(), y.numbers(), flat, subject.groups.get(group, {})))
+        attrs = subject.groups.get(group, {})
+        said = tuple(above.get(group, ()))
+        found.append(Raster(group, x.numbers(), y.numbers(), flat, attrs, said))
     return found
+
+
+def _list_statements_above(subject: Subject) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+    """Return what groups of levels say of each level; their own attributes are of the finest."""
+    said: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for path, attrs in subject.groups.items():
+        found = attrs.get("multiscales")
+        layout = found.get("layout") if isinstance(found, dict) else None
+        entries = [one for one in layout or [] if isinstance(one, dict)]
+        for number, entry in enumerate(entries):
+            level = f"{path}/{entry.get('asset')}".lstrip("/")
+            places = [(path, attrs)] if number == 0 else []
+            places.append((f"{path}/multiscales/layout/{number}", entry))
+            said.setdefault(level, []).extend(places)
+    return said
 
 
 def every_raster(subject: Subject) -> Iterator[tuple[str, Raster]]:
@@ -108,15 +138,21 @@ def crs_statements(raster: Raster, subject: Subject) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for place, key, value in raster.statements(*CRS_KEYS):
         said[f"{key} of {place or '/'}"] = read_crs(value)
-    names = {str(one.attrs.get("grid_mapping", "spatial_ref")) for one in raster.arrays}
-    for name in sorted(names):
-        mapping = subject.find(raster.group, name.split(":")[0].strip())
-        if mapping is not None:
-            said[f"grid mapping {mapping.path}"] = read_crs(mapping.attrs)
+    for place, mapping in grid_mappings(raster, subject):
+        said[f"grid mapping {place}"] = read_crs(mapping)
     for key in ("proj:code", "proj:epsg"):
         if subject.properties.get(key) is not None:
             said[f"{key} of stac_discovery"] = read_crs(subject.properties[key])
     return said
+
+
+def grid_mappings(raster: Raster, subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give path and attributes of the grid mappings that a raster's arrays name."""
+    names = {str(one.attrs.get("grid_mapping", "spatial_ref")) for one in raster.arrays}
+    for name in sorted(names):
+        mapping = subject.find(raster.group, name.split(":")[0].strip())
+        if mapping is not None:
+            yield mapping.path, mapping.attrs
 
 
 def read_crs(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import parse_time
+from skerry.products.stac_extensions import SCHEMAS, is_listed
 from skerry.products.validation.profiles import old_names
 from skerry.products.validation.registry import check
 from skerry.products.validation.subject import (
@@ -27,8 +28,6 @@ OLD_NAMES = {
     "product:timeline": "product:timeliness_category",
 }
 """Old attribute names and today's."""
-EXTENSIONS = ("eo", "sat", "sar", "view", "processing", "product", "proj", "sci", "eopf")
-SCHEMA_NAMES = {"proj": "projection", "sci": "scientific"}
 PRODUCT_TYPE = re.compile(r"S0[1-6][A-Z0-9]{3,6}")
 
 
@@ -83,10 +82,14 @@ def item_is_there(subject: Subject, _: Subject) -> str | None:
     if item is None:
         return "is not there"
     absent = [
-        key for key in ("type", "id", "stac_version", "geometry", "properties") if not item.get(key)
+        key
+        for key in ("type", "id", "stac_version", "geometry", "bbox", "properties")
+        if not item.get(key)
     ]
     if absent:
         return f"has no {', '.join(absent)}"
+    if not str(item["stac_version"]).startswith("1."):
+        return f"is of STAC {item['stac_version']!r}"
     return None if item["type"] == "Feature" else f"has the type {item['type']!r}"
 
 
@@ -239,11 +242,16 @@ def names_are_todays(properties: dict[str, Any], subject: Subject) -> str | None
 )
 def extensions_are_listed(item: dict[str, Any], subject: Subject) -> str | None:
     """Every extension whose properties are used is listed."""
-    listed = " ".join(map(str, item.get("stac_extensions") or []))
-    used = {key.partition(":")[0] for key in subject.properties if ":" in key}
-    absent = [
-        one for one in EXTENSIONS if one in used and f"/{SCHEMA_NAMES.get(one, one)}/" not in listed
-    ]
+    assets = item.get("assets")
+    places = [subject.properties, *(assets.values() if isinstance(assets, dict) else ())]
+    used = {
+        key.partition(":")[0]
+        for place in places
+        if isinstance(place, dict)
+        for key in place
+        if ":" in key
+    }
+    absent = [one for one in SCHEMAS if one in used and not is_listed(one, item)]
     return f"uses {', '.join(f'{one}:' for one in absent)}, not listed" if absent else None
 
 

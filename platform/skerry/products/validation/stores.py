@@ -12,7 +12,7 @@ import zarr
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.hdf5_attributes import check_file
-from skerry.products.validation.subject import ArrayFacts
+from skerry.products.validation.subject import ArrayFacts, Index
 from skerry.products.zarr_stores import MAX_METADATA_BYTES, open_store
 from skerry.storage.remote import too_large
 
@@ -20,7 +20,7 @@ Stored = tuple[dict[str, dict[str, Any]], dict[str, ArrayFacts]]
 """Groups' attributes and arrays, each by path."""
 
 
-def read_zarr(path: Path) -> tuple[Stored, int, set[str] | None]:
+def read_zarr(path: Path) -> tuple[Stored, int, Index | None]:
     """Read a Zarr store's metadata: its groups and arrays, its format, its consolidated index.
 
     Raises
@@ -61,6 +61,7 @@ def _read_zarr_array(name: str, array: zarr.Array[Any]) -> ArrayFacts:
         attrs=attrs,
         read=lambda index: np.asarray(array[index]),
         fill_value=array.fill_value,
+        eopf=inner if isinstance(inner, dict) else {},
         read_chunks=lambda: _read_zarr_chunks(array),
     )
 
@@ -79,18 +80,33 @@ def _read_zarr_chunks(array: zarr.Array[Any]) -> Iterator[str]:
             yield f"chunk {'/'.join(map(str, position)) or '0'}: {type(error).__name__}: {error}"
 
 
-def _read_index(path: Path) -> set[str] | None:
-    """Return the arrays that the consolidated metadata list, or None if there are none."""
+def _read_index(path: Path) -> Index | None:
+    """Return the consolidated metadata, compared with each node's own; None if there are none."""
     v2, v3 = path / ".zmetadata", path / "zarr.json"
     if v2.is_file():
         listed = _read_document(v2).get("metadata", {})
-        return {one.removesuffix("/.zarray") for one in listed if one.endswith("/.zarray")}
-    if v3.is_file():
-        consolidated = _read_document(v3).get("consolidated_metadata")
-        if consolidated:
-            nodes = consolidated.get("metadata", {}).items()
-            return {name for name, node in nodes if node.get("node_type") == "array"}
-    return None
+        names = {one.removesuffix("/.zarray") for one in listed if one.endswith("/.zarray")}
+        files = {key: (path / key, node) for key, node in listed.items()}
+    else:
+        consolidated = (_read_document(v3) if v3.is_file() else {}).get("consolidated_metadata")
+        if not consolidated:
+            return None
+        nodes = consolidated.get("metadata", {})
+        names = {name for name, node in nodes.items() if node.get("node_type") == "array"}
+        files = {name: (path / name / "zarr.json", node) for name, node in nodes.items()}
+    stale = [
+        name
+        for name, (file, node) in files.items()
+        if file.is_file() and _normalise(_read_document(file)) != _normalise(node)
+    ]
+    return Index(frozenset(names), tuple(stale))
+
+
+def _normalise(document: dict[str, Any]) -> str:
+    """Return a node's document as text, without what consolidating leaves out or adds."""
+    own = {key: one for key, one in document.items() if key != "consolidated_metadata"}
+    return json.dumps({key: one for key, one in own.items() if one not in ({}, [], None)},
+                      sort_keys=True)  # fmt: skip
 
 
 def _read_document(path: Path) -> dict[str, Any]:

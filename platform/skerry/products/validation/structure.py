@@ -8,6 +8,7 @@ from skerry.products.validation.registry import check
 from skerry.products.validation.subject import (
     EOPF_GROUPS,
     ArrayFacts,
+    Index,
     Subject,
     every_array,
     every_group,
@@ -23,9 +24,9 @@ def _eopf(subject: Subject) -> Iterator[tuple[str, Subject]]:
         yield "", subject
 
 
-def _indexed(subject: Subject) -> Iterator[tuple[str, set[str]]]:
-    if subject.indexed is not None:
-        yield "", subject.indexed
+def _indexed(subject: Subject) -> Iterator[tuple[str, Index]]:
+    if subject.index is not None:
+        yield "", subject.index
 
 
 def _attributes(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -106,12 +107,13 @@ def agrees_on_sizes(arrays: dict[str, ArrayFacts], _: Subject) -> str | None:
     of=_indexed,
     remedy="Consolidate the metadata again: zarr.consolidate_metadata(store).",
 )
-def index_is_true(indexed: set[str], subject: Subject) -> str | None:
-    """Consolidated metadata list the arrays that are there, and no others."""
-    absent = sorted(indexed - set(subject.arrays))
-    unknown = sorted(set(subject.arrays) - indexed)
+def index_is_true(index: Index, subject: Subject) -> str | None:
+    """Consolidated metadata list the arrays that are there, no others, and say what they say."""
+    absent = sorted(index.arrays - set(subject.arrays))
+    unknown = sorted(set(subject.arrays) - index.arrays)
     said = [f"lists {one}, which is not there" for one in absent[:3]]
     said += [f"does not list {one}" for one in unknown[:3]]
+    said += [f"says of {one or '/'} what its own document does not" for one in index.stale[:3]]
     return "; ".join(said) or None
 
 

@@ -14,6 +14,22 @@ EOPF_GROUPS = ("measurements", "conditions", "quality")
 
 
 @dataclass(frozen=True)
+class Index:
+    """A Zarr store's consolidated metadata.
+
+    Attributes
+    ----------
+    arrays
+        Paths of the arrays that they list.
+    stale
+        Paths of the groups and arrays whose own documents say something else.
+    """
+
+    arrays: frozenset[str]
+    stale: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ArrayFacts:
     """One array as it is stored.
 
@@ -27,6 +43,8 @@ class ArrayFacts:
         As stored: packed numbers where they are packed.
     attrs
         As stored; what EOPF keeps in ``_eopf_attrs`` is below what stands beside it.
+    eopf
+        What EOPF keeps in ``_eopf_attrs``.
     fill_value
         The store's own fill value, where it has one.
     read
@@ -43,6 +61,7 @@ class ArrayFacts:
     attrs: dict[str, Any]
     read: Callable[[Any], npt.NDArray[Any]]
     fill_value: Any = None
+    eopf: dict[str, Any] = field(default_factory=dict)
     read_chunks: Callable[[], Iterator[str]] | None = None
 
     @property
@@ -96,8 +115,8 @@ class Subject:
         The profile whose rules count, or None.
     deep
         Whether checks may read every value.
-    indexed
-        Array paths that the store's consolidated metadata list, or None where it has none.
+    index
+        The store's consolidated metadata, or None where it has none.
     """
 
     name: str
@@ -109,7 +128,7 @@ class Subject:
     problem: str = ""
     profile: str | None = None
     deep: bool = False
-    indexed: set[str] | None = field(default=None)
+    index: Index | None = None
 
     @cached_property
     def root(self) -> dict[str, Any]:

@@ -6,12 +6,14 @@ from pathlib import Path
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.products.cogs.opening import read_item
+from skerry.products.containers import COG_MARK, NETCDF_SUFFIXES, choose_product, list_names
+from skerry.products.opening import HDF5, open_product
 from skerry.products.validation.registry import list_checks
 from skerry.products.validation.report import Report
 from skerry.products.validation.stores import read_netcdf, read_tree, read_zarr
 from skerry.products.validation.subject import Subject
-
-NETCDF_SUFFIXES = {".nc", ".nc4"}
+from skerry.storage.remote import is_remote, parse_address
 
 
 def validate_product(
@@ -20,7 +22,8 @@ def validate_product(
     """Check a product: structure, completeness, encodings, CF, geometry, overviews, STAC.
 
     Zarr and NetCDF are judged as they are stored, before opening heals anything; SAFE and COG
-    sets as they are opened, and by what opening found missing or had to heal. Nothing is fetched.
+    sets as they are opened, with the COG set's own item, and by what opening found missing or had
+    to heal. Nothing is fetched.
 
     Parameters
     ----------
@@ -53,7 +56,7 @@ def validate_product(
             product.name or "tree", "tree", groups, arrays, tree=product, profile=profile, deep=deep
         )
     else:
-        subject = _read_place(Path(product), profile, deep)
+        subject = _read_place(_parse_place(product), profile, deep)
     return report_on(subject)
 
 
@@ -79,32 +82,56 @@ def report_on(subject: Subject) -> Report:
     )
 
 
+def _parse_place(product: Path | str) -> Path:
+    """Return the path of what is validated, which stands on this machine."""
+    if isinstance(product, str) and not product.strip():
+        raise InvalidInputError("The path is empty.", remedy="Name a product.")
+    if is_remote(product):
+        raise InvalidInputError(
+            f"{parse_address(str(product))} is an address; validation judges products on this "
+            "machine.",
+            remedy="Download the product and give its path.",
+        )
+    return Path(product)
+
+
 def _read_place(place: Path, profile: str | None, deep: bool) -> Subject:
     if not place.exists():
         raise NotFoundError(f"There is no {place}.", remedy="Check the path.")
-    if place.is_dir() and any((place / name).is_file() for name in ("zarr.json", ".zgroup")):
-        (groups, arrays), version, indexed = read_zarr(place)
+    container, place = _find_product(place)
+    if container == "zarr":
+        (groups, arrays), version, index = read_zarr(place)
         tree, problem = _open(place)
         return Subject(
             str(place), f"zarr-v{version}", groups, arrays, place, tree, problem, profile, deep,
-            indexed,
+            index,
         )  # fmt: skip
-    if place.suffix in NETCDF_SUFFIXES:
+    if container == "netcdf":
         groups, arrays = read_netcdf(place)
         tree, problem = _open(place)
         return Subject(str(place), "netcdf", groups, arrays, place, tree, problem, profile, deep)
-    from skerry.products.opening import open_product
-
     tree = open_product(place)
     groups, arrays = read_tree(tree)
-    container = "safe" if "mapping" in tree.attrs.get("other_metadata", {}) else "cog"
+    if container == "cog":
+        groups[""]["stac_discovery"] = read_item(place / COG_MARK)
     return Subject(str(place), container, groups, arrays, place, tree, "", profile, deep)
+
+
+def _find_product(place: Path) -> tuple[str, Path]:
+    """Tell what holds the product, as opening does, and where it is."""
+    if place.is_dir():
+        found = choose_product(place, list_names(place))
+        if found is None:
+            return "safe", place
+        words = {"cogs": "cog", "archive": "safe"}
+        return words.get(found.container, found.container), place / found.inside
+    with place.open("rb") as stream:
+        hdf5 = stream.read(len(HDF5)) == HDF5
+    return "netcdf" if hdf5 or place.suffix.lower() in NETCDF_SUFFIXES else "safe", place
 
 
 def _open(place: Path) -> tuple[xr.DataTree | None, str]:
     """Open a product, or say in words why it cannot be opened."""
-    from skerry.products.opening import open_product
-
     try:
         return open_product(place), ""
     except InvalidInputError as error:

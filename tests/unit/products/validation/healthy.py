@@ -72,7 +72,8 @@ def describe_item() -> dict[str, Any]:
             "datetime": "2026-05-01T10:30:00Z",
             "start_datetime": "2026-05-01T10:29:00Z",
             "end_datetime": "2026-05-01T10:31:00Z",
-            "product:type": "S02MSIL2A",
+            # A type whose complete products nothing describes: none of its parts is missing.
+            "product:type": "S02MSIL1B",
             "proj:code": "EPSG:32633",
             "eo:cloud_cover": 12.5,
         },
@@ -125,7 +126,7 @@ def describe_eopf() -> Described:
             ("rows", "columns"), standard_name=name, units=units,
         )  # fmt: skip
     product.put(
-        "conditions/time", np.arange(4), ("time",), units="seconds since 2026-05-01T10:29:00"
+        "conditions/time", np.arange(1, 5), ("time",), units="seconds since 2026-05-01T10:29:00"
     )
     return copy.deepcopy(product)
 

@@ -1,6 +1,7 @@
 """Every check has a product that it alone finds fault with; a healthy one passes all of them."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from tests.unit.products.validation.healthy import (
+    LEFT,
+    TOP,
     Described,
     describe_cpm,
     describe_eopf,
@@ -18,6 +21,8 @@ from tests.unit.products.validation.healthy import (
 )
 
 from skerry.core.errors import InvalidInputError
+from skerry.products import filter_product, open_product, write_product
+from skerry.products.simulate import simulate_s2_l2a
 from skerry.products.validation import Report, Result, validate_product
 from skerry.products.validation.registry import list_checks
 from skerry.products.validation.stores import read_tree
@@ -204,6 +209,17 @@ def _(product: Described) -> None:
     product.attrs(B02)["valid_max"] = 1e9
 
 
+@eopf("encodings.agree")
+def _(product: Described) -> None:
+    product.attrs(B02)["_eopf_attrs"] = {"scale_factor": 0.001, "add_offset": -0.1}
+
+
+@eopf("encodings.absent-chunks")
+def _(product: Described) -> None:
+    product.attrs(B02)["_FillValue"] = 65535  # the arrays are made with 0
+    product.attrs(B02)["valid_max"] = 65534
+
+
 # CF
 
 
@@ -362,6 +378,15 @@ def _(product: Described) -> None:
     product.groups["scene"]["multiscales"]["layout"][1]["transform"]["scale"] = [3.0, 3.0]
 
 
+@geozarr("multiscales.corners")
+def _(product: Described) -> None:
+    product.arrays["scene/1/x"][0][:] += 5.0
+    attrs = product.attrs("scene/1/b02")
+    attrs["proj:transform"][2] += 5.0
+    attrs["proj:bbox"][0] += 5.0
+    attrs["proj:bbox"][2] += 5.0
+
+
 @geozarr("multiscales.convention")
 def _(product: Described) -> None:
     product.groups["scene"]["zarr_conventions"] = []
@@ -466,6 +491,161 @@ def _(product: Described) -> None:
     path = "measurements/reflectance/r10m/b03"
     data, _dims, attrs = product.arrays[path]
     product.arrays[path] = (data, ("rows", "columns"), attrs)
+
+
+def shear(product: Described) -> None:
+    product.attrs(B02)["proj:transform"][1] = 1.5
+
+
+def move_geotransform(product: Described) -> None:
+    mapping = product.attrs("measurements/reflectance/r10m/spatial_ref")
+    mapping["GeoTransform"] = f"{LEFT + 40} 10 0 {TOP} 0 -10"
+
+
+def garble_geotransform(product: Described) -> None:
+    product.attrs("measurements/reflectance/r10m/spatial_ref")["GeoTransform"] = "left top"
+
+
+def repeat_mask(product: Described) -> None:
+    product.attrs("quality/flags")["flag_masks"] = [1, 1]
+
+
+def leave_mask(product: Described) -> None:
+    product.attrs("quality/flags")["flag_values"] = [1, 8]
+
+
+def repeat_field(product: Described) -> None:
+    product.attrs("quality/flags").update(flag_masks=[3, 3], flag_values=[1, 1])
+
+
+def lose_meanings(product: Described) -> None:
+    del product.attrs("quality/flags")["flag_meanings"]
+
+
+def scale_floats(product: Described) -> None:
+    product.put("quality/scaled", np.ones(3), ("rows3",), scale_factor=0.1, units="1")
+
+
+def lose_bbox(product: Described) -> None:
+    del item(product)["bbox"]
+
+
+def age_item(product: Described) -> None:
+    item(product)["stac_version"] = "0.9.0"
+
+
+def use_extension_in_asset(product: Described) -> None:
+    item(product)["assets"] = {"b02": {"href": "b02", "sat:relative_orbit": 22}}
+
+
+def shrink_footprint(product: Described) -> None:
+    found = item(product)
+    west, south = found["bbox"][0] + 0.005, found["bbox"][1] + 0.005
+    east, north = west + 1e-5, south + 1e-5
+    found["bbox"] = [west, south, east, north]
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    found["geometry"] = {"type": "Polygon", "coordinates": [ring]}
+
+
+MORE: list[tuple[str, Callable[[Described], None]]] = [
+    ("geometry.transform", shear),
+    ("geometry.transform", move_geotransform),
+    ("geometry.transform", garble_geotransform),
+    ("geometry.footprint", shrink_footprint),
+    ("cf.flag-numbers", repeat_mask),
+    ("cf.flag-numbers", leave_mask),
+    ("cf.flag-numbers", repeat_field),
+    ("cf.flag-count", lose_meanings),
+    ("encodings.packing", scale_floats),
+    ("stac.item", lose_bbox),
+    ("stac.item", age_item),
+    ("stac.extensions", use_extension_in_asset),
+]
+"""More defects that one check alone finds."""
+
+
+@pytest.mark.parametrize(("name", "damage"), MORE)
+def test_other_defects_that_a_check_finds(
+    name: str, damage: Callable[[Described], None], tmp_path: Path
+) -> None:
+    product = describe_eopf()
+    damage(product)
+    report = validate_product(product.write(tmp_path / "product.zarr"))
+    assert [one.check for one in report.failed] == [name], [one.findings for one in report.failed]
+
+
+@pytest.mark.parametrize(
+    ("check", "where", "change"),
+    [
+        ("geometry.transform", None, {"spatial:transform": [10.0, 0, 0, 0, -10.0, 0]}),
+        ("geometry.bounds", None, {"spatial:bbox": [0, 0, 1, 1]}),
+        ("geometry.shape", None, {"spatial:shape": [7, 7]}),
+        ("geometry.transform", 1, {"spatial:transform": [1.0, 0, 0, 0, -1.0, 0]}),
+        ("geometry.shape", 1, {"spatial:shape": [3, 3]}),
+    ],
+)
+def test_what_is_said_above_levels_is_held_against_them(
+    check: str, where: int | None, change: dict[str, Any], tmp_path: Path
+) -> None:
+    product = describe_geozarr()
+    scene = product.groups["scene"]
+    (scene if where is None else scene["multiscales"]["layout"][where]).update(change)
+    report = validate_product(product.write(tmp_path / "product.zarr"))
+    assert [one.check for one in report.failed] == [check], [one.findings for one in report.failed]
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_stale_consolidated_metadata_are_found(zarr_format: int, tmp_path: Path) -> None:
+    """Readers see these first: a scale that only they have is what users get."""
+    written = describe_eopf().write(tmp_path / "product.zarr", zarr_format=zarr_format)
+    file = written / (".zmetadata" if zarr_format == 2 else "zarr.json")
+    document = json.loads(file.read_text())
+    if zarr_format == 2:
+        document["metadata"][f"{B02}/.zattrs"]["scale_factor"] = 0.001
+    else:
+        nodes = document["consolidated_metadata"]["metadata"]
+        nodes[B02]["attributes"]["scale_factor"] = 0.001
+    file.write_text(json.dumps(document))
+    report = validate_product(written)
+    assert [one.check for one in report.failed] == ["structure.consolidated"]
+    assert B02 in report.failed[0].findings[0].what
+
+
+def move_swath(west: float) -> Report:
+    """A swath around 13.5 E, 54 N, whose item has its bbox from `west` on."""
+    ring = [[west, 53.95], [west + 0.2, 53.95], [west + 0.2, 54.1], [west, 54.1], [west, 53.95]]
+    found = describe_item() | {
+        "bbox": [west, 53.95, west + 0.2, 54.1],
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
+    rows, columns = np.mgrid[0:4, 0:5]
+    places = {
+        "latitude": (("rows", "columns"), 54.1 - 0.05 * rows, {"units": "degrees_north"}),
+        "longitude": (("rows", "columns"), 13.4 + 0.05 * columns, {"units": "degrees_east"}),
+    }
+    radiance = xr.Dataset(
+        {"oa01": (("rows", "columns"), np.ones((4, 5)), {"units": "1"})}, coords=places
+    )
+    tree = xr.DataTree.from_dict({"/measurements": radiance})
+    tree.attrs = {"stac_discovery": found}
+    return validate_product(tree)
+
+
+def test_the_bbox_of_a_swath_is_held_against_its_places() -> None:
+    assert move_swath(13.4).clean
+    report = move_swath(23.4)
+    assert [one.check for one in report.failed] == ["geometry.footprint"]
+
+
+def test_a_container_is_known_by_what_is_in_it(tmp_path: Path) -> None:
+    """Not by its name, nor by what its product was before it was converted."""
+    safe = simulate_s2_l2a(tmp_path, size=60, day="2026-05-01")
+    tree = filter_product(open_product(safe), groups=["measurements"], resolution=20)
+    for form, name, container in (("netcdf", "product", "netcdf"), ("cog", "set", "cog")):
+        write_product(tree, tmp_path / name, form=form)
+        report = validate_product(tmp_path / name)
+        assert report.container == container
+        assert [one.check for one in report.failed] in ([], ["completeness.parts"])
 
 
 @pytest.mark.parametrize("name", [one.name for one in list_checks()])

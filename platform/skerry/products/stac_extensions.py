@@ -1,0 +1,38 @@
+"""STAC extensions: which schema defines the fields of which prefix."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_ROOT = "https://stac-extensions.github.io"
+SCHEMAS = {
+    "eopf": f"{_ROOT}/eopf/v1.2.0/schema.json",
+    "eo": f"{_ROOT}/eo/v2.0.0/schema.json",
+    "raster": f"{_ROOT}/raster/v2.0.0/schema.json",
+    "sat": f"{_ROOT}/sat/v1.1.0/schema.json",
+    "view": f"{_ROOT}/view/v1.1.0/schema.json",
+    "sci": f"{_ROOT}/scientific/v1.0.0/schema.json",
+    "processing": f"{_ROOT}/processing/v1.2.0/schema.json",
+    "product": f"{_ROOT}/product/v1.0.0/schema.json",
+    "proj": f"{_ROOT}/projection/v2.0.0/schema.json",
+    "grid": f"{_ROOT}/grid/v1.1.0/schema.json",
+    "sar": f"{_ROOT}/sar/v1.2.0/schema.json",
+}
+"""Prefix of fields to the schema that defines them."""
+RASTER_BANDS = f"{_ROOT}/raster/v1.1.0/schema.json"
+"""The last raster extension that has ``raster:bands``, which clients before STAC 1.1 read."""
+
+
+def list_schemas(*places: Mapping[str, Any]) -> list[str]:
+    """Return the schemas that properties and assets of an item use."""
+    keys = {key for place in places for key in place}
+    used = {key.partition(":")[0] for key in keys if ":" in key}
+    found = [url for prefix, url in SCHEMAS.items() if prefix in used]
+    if "raster:bands" in keys:
+        found[found.index(SCHEMAS["raster"])] = RASTER_BANDS
+    return found
+
+
+def is_listed(prefix: str, item: Mapping[str, Any]) -> bool:
+    """Tell whether an item lists the extension of a prefix, in whatever version."""
+    name = SCHEMAS[prefix].removeprefix(_ROOT).split("/")[1]
+    return any(f"/{name}/" in str(one) for one in item.get("stac_extensions") or [])
