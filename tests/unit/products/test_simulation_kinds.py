@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import h5netcdf
 import pytest
+import rasterio
 import xarray as xr
 
 from skerry.cli.simulate import KINDS
@@ -49,6 +51,25 @@ def test_every_kind_says_that_it_is_simulated(tmp_path: Path, kind: str) -> None
     with xr.open_dataset(made.with_name(f"{made.stem}.truth.nc")) as truth:
         assert truth.attrs["title"] == f"SIMULATED truth of {made.stem}"
         assert truth.attrs["simulated"] == "true"
+    for path in made.rglob("*.nc"):
+        with h5netcdf.File(path) as data:
+            said = str(dict(data.attrs.items()))
+            assert "SIMULATED" in said or "simulation" in said, path.name
+    for path in made.rglob("*.tiff"):
+        with rasterio.open(path) as image:
+            assert "SIMULATED" in image.tags()["TIFFTAG_IMAGEDESCRIPTION"]
+    manifest = next(iter([*made.glob("xfdumanifest.xml"), *made.glob("MTD_MSI*.xml"),
+                          *made.glob("manifest.safe")]))  # fmt: skip
+    assert "simulated" in manifest.read_text("utf-8").lower()
+
+
+@pytest.mark.parametrize("kind", ["olci-efr", "slstr-rbt", "s1-iw-grd"])
+def test_the_zarr_says_so_too(tmp_path: Path, kind: str) -> None:
+    made = simulate(kind, tmp_path, day="2026-05-01", size=66, form="eopf-zarr")
+    tree = open_product(made)
+    assert str(tree.attrs["title"]).startswith("SIMULATED")
+    assert tree.attrs["other_metadata"]["simulated"] is True
+    assert tree.attrs["stac_discovery"]["id"].endswith("_SIM")
 
 
 def test_a_zarr_is_not_overwritten(tmp_path: Path) -> None:
