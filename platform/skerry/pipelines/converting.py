@@ -60,8 +60,8 @@ def convert_product(
         If `out` exists.
     """
     from skerry.products import open_product
-    from skerry.products.folders import check_free
     from skerry.products.writing import write_product
+    from skerry.storage.writing import check_free
 
     report = progress or _ignore
     check_free(out)

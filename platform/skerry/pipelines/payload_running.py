@@ -8,6 +8,7 @@ they are computed as part of the tasks that use them.
 """
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -218,17 +219,24 @@ class _Run:
     def _write(self, task: Task, begin: float, share: float) -> None:
         marker: dict[str, Any] = {"state": "writing", "path": str(task.path), "run_id": self.run_id}
         started = format_time(utc_now())
+        # What is there now is this payload's own; what comes there meanwhile is another's.
+        replace = os.path.lexists(task.path)
         with self.timeline.span(task.name, output=str(task.path), format=task.form):
             # From here on a stale product counts as none, and what is half written as ours.
             self.work.write_marker(task.name, marker)
             made = self._make(task.step)
             made.tree.name = made.tree.attrs["stac_discovery"]["id"] = name_product(task.path)
-            write_made(
-                made,
-                task.path,
-                task.form,
-                progress=lambda what, done: self.progress(what, begin + share * done),
-            )
+            try:
+                write_made(
+                    made,
+                    task.path,
+                    task.form,
+                    replace=replace,
+                    progress=lambda what, done: self.progress(what, begin + share * done),
+                )
+            except ConflictError:
+                self.work.remove_marker(task.name)  # what is there is not ours
+                raise
         manifest = self._describe(task, made, started)
         if task.name.startswith("output-"):
             write_manifest(task.path, manifest)

@@ -14,7 +14,6 @@ from skerry.core.digests import digest_json, digest_tree
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import new_id
 from skerry.core.time import format_time, utc_now
-from skerry.pipelines.replacing import make_aside
 from skerry.pipelines.results import describe_result, link_sources
 from skerry.pipelines.sources import digest_source
 from skerry.pipelines.timeline import Timeline
@@ -22,7 +21,7 @@ from skerry.processors.declarations import AuxiliaryInput
 from skerry.processors.registry import Processor, get_processor
 from skerry.products.auxiliary import AuxiliaryFolder
 from skerry.products.writing import write_product
-from skerry.storage.writing import write_aside
+from skerry.storage.writing import make_aside, write_aside
 
 log = logging.getLogger(__name__)
 
@@ -226,8 +225,21 @@ def check_auxiliary(processor: Processor, folders: Mapping[str, AuxiliaryFolder]
         )
 
 
-def write_made(made: Made, output: Path, form: str, *, progress: Progress | None = None) -> None:
-    """Compute a product and write it, atomically, in place of one that is there."""
+def write_made(
+    made: Made,
+    output: Path,
+    form: str,
+    *,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Compute a product and write it, whole or not at all, in place of an old one if asked.
+
+    Raises
+    ------
+    ConflictError
+        If something is there and is not to be replaced, or another writer makes it meanwhile.
+    """
     link_sources(made.tree, made.places, output)
     name = output.name
 
@@ -235,7 +247,7 @@ def write_made(made: Made, output: Path, form: str, *, progress: Progress | None
         if progress is not None:
             progress(f"{name}: {what}", fraction)
 
-    with make_aside(output) as aside:
+    with make_aside(output, replace=replace, parents=True) as aside:
         left_out = write_product(made.tree, aside, form=form, progress=report)
     for one in left_out or []:
         log.warning("%s cannot hold %s", form, one)

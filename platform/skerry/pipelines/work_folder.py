@@ -108,5 +108,9 @@ class WorkFolder:
         """Write a task's marker, whole or not at all."""
         write_aside(self._marker(task), json.dumps(marker, indent=2))
 
+    def remove_marker(self, task: str) -> None:
+        """Remove a task's marker: what stands at its place was not written by this payload."""
+        self._marker(task).unlink(missing_ok=True)
+
     def _marker(self, task: str) -> Path:
         return self.root / "markers" / f"{task}.json"

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.errors import InvalidInputError
 from skerry.products.cf import IN_NUMBERS, LISTS, check_sizes, decode, encode, index_coordinates
 from skerry.products.codecs import Codec, codec_of
 from skerry.products.geozarr.attributes import plain
 from skerry.products.hdf5_attributes import check_file
 from skerry.products.strips import Counter, Progress, iterate_blocks
 from skerry.storage.remote import RemotePath, RemoteReader
+from skerry.storage.writing import make_aside
 
 CONVENTIONS = "CF-1.11"
 JSON_NAMES = "json_attributes"
@@ -62,29 +63,22 @@ def write_netcdf(
     Raises
     ------
     ConflictError
-        If `path` exists.
+        If `path` exists, or another writer makes it meanwhile.
     InvalidInputError
         If a variable has a type that NetCDF-4 has not (complex, float16), or NetCDF-4 has no
         such codec.
     """
     import h5netcdf  # type: ignore[import-untyped]
 
-    target = Path(path)
-    if target.exists():
-        raise ConflictError(
-            f"{target} exists already.", remedy="Remove it or write to another place."
-        )
     if codec is not None:
         codec.to_hdf5()
     wishes = _Wishes(dict(chunks or {}), codec)
     tree = product if isinstance(product, xr.DataTree) else xr.DataTree(product)
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        with h5netcdf.File(partial, "w", libver="latest") as file:
-            _write_groups(file, tree, wishes, progress)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        make_aside(Path(path)) as aside,
+        h5netcdf.File(aside, "w", libver="latest") as file,
+    ):
+        _write_groups(file, tree, wishes, progress)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import xarray as xr
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.codecs import Codec, parse_codec
-from skerry.products.folders import check_free
 from skerry.products.strips import Progress
+from skerry.storage.writing import check_free
 
 FORMATS = {
     "eopf-zarr": "EOPF Zarr, Zarr version 3",

@@ -1,7 +1,92 @@
-"""Files that are there whole or not at all."""
+"""Files and folders that are there whole or not at all, however many write them at once.
 
+Every writer works in a hidden folder of its own beside the target::
+
+    .<name>.<pid>.<random>.partial/
+        <name>.lock   flock held while the writer lives; holds its pid once it is locked
+        <name>        what is being written, file or folder
+        <name>.old    what it replaces, for a moment
+
+The kernel lets go of a lock when its process ends, however it ends, so the next writer of the
+same target knows what a dead one left. Where no lock can be had (some network file systems)
+it takes for left what nobody touched for `LEFT_DAYS`.
+"""
+
+import atexit
+import ctypes
+import errno
+import fcntl
 import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from skerry.core.errors import ConflictError, InvalidInputError
+
+LEFT_DAYS = 7
+_CLASHES = frozenset((errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR))
+_NO_LINKS = frozenset((errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK))
+_NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
+
+
+def check_free(target: Path) -> None:
+    """Refuse a target that exists, or whose folder does not.
+
+    Raises
+    ------
+    ConflictError
+        If something is there.
+    InvalidInputError
+        If there is no folder to write it into.
+    """
+    if os.path.lexists(target):
+        raise ConflictError(
+            f"{target} exists already.", remedy="Remove it or write to another place."
+        )
+    if not target.absolute().parent.is_dir():
+        raise InvalidInputError(
+            f"The folder of {str(target)!r} does not exist.", remedy="Make it, or name another."
+        )
+
+
+@contextmanager
+def make_aside(target: Path, *, replace: bool = False, parents: bool = False) -> Iterator[Path]:
+    """Give a path at which to make a file or a folder; after the block it becomes `target`.
+
+    The path has the target's name, so that writers choose the same form, and nothing stands
+    there yet. What is made is on the disk before it gets its name: after a power cut, too, there
+    is all of it or nothing. If the block fails or is interrupted, nothing of it stays. What
+    killed writers of the same target left is removed first.
+
+    Parameters
+    ----------
+    target
+        What is to be made.
+    replace
+        Whether it may take the place of what is there. A file is replaced in one step. A folder
+        is moved away first: in between there is nothing, or the old one again if that fails.
+    parents
+        Whether to make the folders above.
+
+    Raises
+    ------
+    ConflictError
+        If something is there and is not to be replaced, before the block or after it: what
+        another writer finished meanwhile is kept.
+    InvalidInputError
+        If the target cannot be written: no folder, no permission, no room.
+    """
+    with _naming_errors(target):
+        if parents:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        if not replace:
+            check_free(target)
+        with _place_aside(target, replace=replace) as aside:
+            yield aside
 
 
 def write_aside(path: Path, text: str) -> None:
@@ -10,13 +95,173 @@ def write_aside(path: Path, text: str) -> None:
     Parameters
     ----------
     path
-        The file; its folder exists. The piece beside it is hidden and named after the process.
+        The file; its folder exists.
     text
         The whole new content, written as UTF-8.
+
+    Raises
+    ------
+    OSError
+        As the system says.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with aside.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.replace(path)
+    with _place_aside(path, replace=True) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _place_aside(target: Path, *, replace: bool) -> Iterator[Path]:
+    _remove_leftovers(target)
+    folder = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.partial")
+    lock = -1
+    try:
+        folder.mkdir()
+        lock = _lock_own(folder / f"{target.name}.lock")
+        aside = folder / target.name
+        yield aside
+        _put_on_disk(aside)
+        _publish(aside, target, replace=replace)
+        _put_folder_on_disk(target.parent)
+    except BaseException:
+        # Threads of the failed write may still write what they have in hand, and make the
+        # folder anew: once more when they have ended.
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if lock >= 0:
+            os.close(lock)
+
+
+def _lock_own(path: Path) -> int:
+    """Make a lock file and hold its lock; it stays empty where there are no locks."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    with suppress(OSError):
+        # One that looks for leftovers lets go at once of an empty file.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.write(descriptor, str(os.getpid()).encode())
+    return descriptor
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove what writers of `target` left that did not come to their end."""
+    ours = re.compile(rf"\.{re.escape(target.name)}\.\d+\.[0-9a-f]{{8}}\.partial")
+    with suppress(OSError), os.scandir(target.parent) as entries:
+        for folder in [Path(one.path) for one in entries if ours.fullmatch(one.name)]:
+            with suppress(OSError):
+                _remove_if_left(folder, folder / f"{target.name}.lock")
+
+
+def _remove_if_left(folder: Path, lock: Path) -> None:
+    with suppress(FileNotFoundError), lock.open("r+b") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        except OSError:
+            pass  # no locks here
+        else:
+            if stream.read(1):
+                shutil.rmtree(folder, ignore_errors=True)
+                return
+    # Being made or removed at this moment, or no locks here.
+    touched = max(one.stat().st_mtime for one in (folder, *folder.iterdir()))
+    if time.time() - touched > LEFT_DAYS * 86400:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_on_disk(path: Path) -> None:
+    """Wait until a file, or all of a folder, is on the disk.
+
+    For folders the whole file system is synchronized: of 5000 chunks of 100 kB each this takes
+    0.3 s, one `fsync` for each of them 20 s (measured on ext4).
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if not path.is_dir():
+            os.fsync(descriptor)
+            return
+        syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+        if syncfs is None:
+            os.sync()
+        elif syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(path))
+    finally:
+        os.close(descriptor)
+
+
+def _put_folder_on_disk(folder: Path) -> None:
+    """Wait until a folder's entries are on the disk, where its file system can do so."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _publish(aside: Path, target: Path, *, replace: bool) -> None:
+    """Give what was made its name, never over what another writer finished."""
+    try:
+        if aside.is_dir() or (replace and target.is_dir()):
+            _move_folder(aside, target, replace=replace)
+        elif replace:
+            aside.replace(target)
+        else:
+            _move_file(aside, target)
+    except OSError as error:
+        if error.errno not in _CLASHES or not os.path.lexists(target):
+            raise
+        raise ConflictError(
+            f"{target} was made by another writer meanwhile.",
+            remedy="It is kept. Remove it, or write to another place.",
+        ) from None
+
+
+def _move_folder(aside: Path, target: Path, *, replace: bool) -> None:
+    old = aside.with_name(f"{target.name}.old")
+    try:
+        if replace:
+            with suppress(FileNotFoundError):
+                target.rename(old)
+        aside.rename(target)  # never over a file, or a folder that holds something
+    except BaseException:
+        if os.path.lexists(old) and not os.path.lexists(target):
+            old.rename(target)
+        raise
+
+
+def _move_file(aside: Path, target: Path) -> None:
+    try:
+        os.link(aside, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        aside.rename(target)
+
+
+@contextmanager
+def _naming_errors(target: Path) -> Iterator[None]:
+    """Turn the system's errors about writing `target` into ones that name it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM and not _is_about(error.filename, target):
+            raise
+        # Libraries say it at length; the system's own words are one line.
+        said = os.strerror(error.errno) if error.errno else error
+        raise InvalidInputError(
+            f"{target} cannot be written: {said}.",
+            remedy="Look who may write there and how much room there is, or name another place.",
+        ) from error
+
+
+def _is_about(filename: object, target: Path) -> bool:
+    """Tell whether a system error's file is a folder above `target` or a writer's beside it."""
+    if not isinstance(filename, str | os.PathLike):
+        return False
+    path = Path(filename)
+    beside = f".{target.name}.{os.getpid()}."
+    return target.is_relative_to(path) or any(one.startswith(beside) for one in path.parts)

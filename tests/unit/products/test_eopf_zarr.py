@@ -1,9 +1,6 @@
 """EOPF Zarr: what is written comes back as it was, in both profiles and both formats."""
 
 import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -234,31 +231,6 @@ def test_bad_options_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.zarr").mkdir()
     with pytest.raises(ConflictError):
         write_eopf_zarr(tree, tmp_path / "a.zarr")
-
-
-KILLED = """
-import os, signal, sys
-from tests.unit.products.test_eopf_zarr import make_product
-from skerry.products.eopf import write_eopf_zarr
-done = []
-def report(fraction, name):
-    done.append(name)
-    if len(done) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-write_eopf_zarr(make_product(), sys.argv[1], progress=report)
-"""
-
-
-def test_a_killed_writer_leaves_no_product_and_the_next_one_tidies(tmp_path: Path) -> None:
-    target = tmp_path / "a.zarr"
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, target], cwd=Path(__file__).parents[3], check=False
-    )
-    assert done.returncode == -signal.SIGKILL
-    assert not target.exists()
-    assert len(list(tmp_path.iterdir())) == 1
-    write_eopf_zarr(make_product(), target)
-    assert [one.name for one in tmp_path.iterdir()] == ["a.zarr"]
 
 
 def test_attributes_are_strict_json(tmp_path: Path) -> None:

@@ -183,13 +183,6 @@ def test_nothing_is_left_when_writing_breaks(odd_dataset: xr.Dataset, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_leftovers_of_a_killed_writer_are_replaced(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
-    (tmp_path / ".p.zarr.partial" / "junk").mkdir(parents=True)
-    write_geozarr(odd_dataset, tmp_path / "p.zarr")
-    assert [one.name for one in tmp_path.iterdir()] == ["p.zarr"]
-    assert not (tmp_path / "p.zarr" / "junk").exists()
-
-
 def test_an_existing_target_is_left_alone(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
     (tmp_path / "p.zarr").mkdir()
     with pytest.raises(ConflictError, match=r"p\.zarr"):

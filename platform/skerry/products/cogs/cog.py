@@ -1,6 +1,8 @@
 """Write one variable as a cloud optimized GeoTIFF."""
 
+import errno
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from skerry.products.geozarr.pyramid import Rule, rule_for
 from skerry.products.grids import grid_of, north_up
 from skerry.products.packing import packing_of
 from skerry.products.strips import iterate_blocks
+from skerry.storage.writing import make_aside
 
 BLOCK = 512
 BLOCK_UNIT = 16
@@ -43,7 +46,7 @@ def write_cog(
         centres and a ``spatial_ref``. Values that were read from packed integers are packed again
         the same way; the file then holds integers with scale, offset and nodata.
     path
-        The file to write; it appears when complete.
+        The file to write; it appears when complete, in place of one that is there.
     nodata, scale, offset
         Override the packing: physical = number * scale + offset.
     description
@@ -58,6 +61,21 @@ def write_cog(
     InvalidInputError
         If `variable` is no georeferenced raster, or GeoTIFF has no such type, block or codec.
     """
+    variable = _check_raster(variable, block)
+    if nodata is not None or scale is not None or offset is not None:
+        variable = variable.copy(deep=False)
+        variable.encoding = _override_packing(variable, nodata, scale, offset)
+    with make_aside(Path(path), replace=True) as aside:
+        _write(variable, aside, description, block, codec)
+
+
+def make_cog(variable: xr.DataArray, path: Path, *, block: int, codec: Codec) -> None:
+    """Write a cloud optimized GeoTIFF as `write_cog` does, into a folder that is written aside."""
+    _write(_check_raster(variable, block), path, "", block, codec)
+
+
+def _check_raster(variable: xr.DataArray, block: int) -> xr.DataArray:
+    """Return a raster with a name and north up, if GeoTIFF can hold it."""
     if variable.name is None:
         variable = variable.rename("data")
     if block < BLOCK_UNIT or block % BLOCK_UNIT:
@@ -65,14 +83,6 @@ def write_cog(
             f"A GeoTIFF has no blocks of {block} pixels.", remedy="Use a multiple of 16."
         )
     variable = north_up(variable.to_dataset())[variable.name]
-    _check_raster(variable)
-    if nodata is not None or scale is not None or offset is not None:
-        variable = variable.copy(deep=False)
-        variable.encoding = _override_packing(variable, nodata, scale, offset)
-    _write(variable, Path(path), description, block, codec)
-
-
-def _check_raster(variable: xr.DataArray) -> None:
     if grid_of(variable) is None or variable.dims[-2:] != ("y", "x") or variable.ndim > 3:  # noqa: PLR2004 -- band, y, x
         raise InvalidInputError(
             f"The variable {variable.name!r} with dimensions {variable.dims} is no georeferenced "
@@ -84,6 +94,7 @@ def _check_raster(variable: xr.DataArray) -> None:
             f"The variable {variable.name!r} holds {variable.dtype}, which GeoTIFF has not.",
             remedy="Turn it into integers, float32 or float64.",
         )
+    return variable
 
 
 def _override_packing(
@@ -105,24 +116,47 @@ def _write(
     variable: xr.DataArray, target: Path, description: str, block: int, codec: Codec
 ) -> None:
     import rasterio
+    from rasterio.errors import RasterioIOError
     from rasterio.shutil import copy
 
     numbers = encode(str(variable.name), variable.variable)
-    raw, partial = (target.with_name(f".{target.name}.{part}") for part in ("raw", "partial"))
+    raw = target.with_name(f".{target.name}.raw")
     mean = rule_for(variable) is Rule.MEAN
     try:
         with rasterio.open(raw, "w", **_describe_file(variable, numbers)) as sink:
             _describe_bands(sink, variable, numbers, description)
             _write_strips(sink, numbers)
+        _check_length(raw, numbers.size * numbers.dtype.itemsize)
         copy(
-            raw, partial, driver="COG", BLOCKSIZE=str(block), BIGTIFF="IF_SAFER",
+            raw, target, driver="COG", BLOCKSIZE=str(block), BIGTIFF="IF_SAFER",
             INTERLEAVE="BAND", OVERVIEW_RESAMPLING="AVERAGE" if mean else "MODE",
             **codec.to_geotiff(),
         )  # fmt: skip
-        partial.replace(target)
+        _check_length(target, _find_end(target))
+    except RasterioIOError as error:
+        raise OSError(errno.EIO, str(error), str(target)) from error
     finally:
         raw.unlink(missing_ok=True)
-        partial.unlink(missing_ok=True)
+
+
+def _check_length(path: Path, least_bytes: int) -> None:
+    """Refuse a file that was cut off: when a disk gets full GDAL does not always say so."""
+    if path.stat().st_size < least_bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+
+def _find_end(path: Path) -> int:
+    """Return where the last block of the last band ends, which a COG has at its end."""
+    import rasterio
+
+    with rasterio.open(path) as file:
+        rows, columns = file.block_shapes[-1]
+        last = f"{(file.width - 1) // columns}_{(file.height - 1) // rows}"
+        start, size = (
+            int(file.get_tag_item(f"BLOCK_{one}_{last}", "TIFF", bidx=file.count) or 0)
+            for one in ("OFFSET", "SIZE")
+        )
+    return start + size
 
 
 def _describe_file(variable: xr.DataArray, numbers: xr.Variable) -> dict[str, Any]:

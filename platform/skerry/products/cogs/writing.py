@@ -19,12 +19,12 @@ from odc.geo.geobox import GeoBox
 from skerry.core.errors import InvalidInputError
 from skerry.products.cf import encode
 from skerry.products.codecs import Codec, codec_of
-from skerry.products.cogs.cog import BLOCK, write_cog
-from skerry.products.folders import writing_folder
+from skerry.products.cogs.cog import BLOCK, make_cog
 from skerry.products.geozarr.attributes import plain
 from skerry.products.grids import grid_of
 from skerry.products.strips import Counter, Progress
 from skerry.products.swaths import refuse_swaths
+from skerry.storage.writing import make_aside
 
 ITEM = "item.json"
 TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -68,7 +68,7 @@ def write_cog_set(
     Raises
     ------
     ConflictError
-        If `path` exists.
+        If `path` exists, or another writer makes it meanwhile.
     InvalidInputError
         If there is no raster (a swath), or GeoTIFF has no such codec or block.
     """
@@ -79,7 +79,7 @@ def write_cog_set(
     rasters, left_out = _split(tree)
     counter = Counter(progress, total=sum(int(one.size) for one in rasters.values()))
     keys = _name_assets(list(rasters))
-    with writing_folder(Path(path)) as folder:
+    with make_aside(Path(path)) as folder:
         assets = {}
         for where, raster in rasters.items():
             assets[keys[where]] = _write_one(folder, where, raster, chunk=chunk, codec=codec)
@@ -145,7 +145,7 @@ def _write_one(
     target.parent.mkdir(parents=True, exist_ok=True)
     on_disk = encode(str(raster.name), raster.variable)
     block, compression = chunk or _choose_block(raster), _choose_codec(raster, codec)
-    write_cog(raster, target, block=block, codec=compression)
+    make_cog(raster, target, block=block, codec=compression)
     grid = grid_of(raster)
     assert grid is not None  # noqa: S101 -- `_split` asked
     packing = {key: on_disk.attrs[key] for key in PACKING if key in on_disk.attrs}

@@ -1,7 +1,5 @@
 """Write a product as EOPF Zarr, version 2 or 3: aside, chunk by chunk, then under its name."""
 
-import os
-import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ import zarr
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore, MemoryStore
 
-from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.errors import InvalidInputError
 from skerry.products.codecs import Codec, parse_codec
 from skerry.products.eopf.arrays import Form, Storage, design_storage
 from skerry.products.eopf.filling import MEMORY_BYTES, Filling, fill_arrays
@@ -28,6 +26,7 @@ from skerry.products.eopf.profiles import (
     rename_dims,
     to_profile,
 )
+from skerry.storage.writing import make_aside
 
 Progress = Callable[[float, str], None]
 """Called with the fraction done, 0 to 1, and what was just written."""
@@ -76,15 +75,14 @@ def write_eopf_zarr(
     Raises
     ------
     ConflictError
-        If `path` exists.
+        If `path` exists, or another writer makes it meanwhile.
     InvalidInputError
         If an option or a variable does not fit, or stored numbers are damaged.
     """
     form = _check_form(
         tree, zarr_format=zarr_format, profile=profile, chunks=chunks, shards=shards, codec=codec
     )
-    target = Path(path)
-    with _write_folder_aside(target) as folder:
+    with make_aside(Path(path)) as folder:
         fill_arrays(_lay_out(tree, folder, form), memory_bytes, progress)
 
 
@@ -112,33 +110,6 @@ def _check_form(
         shards=shards,
         codec=parse_codec(codec) if isinstance(codec, str) else codec,
     )
-
-
-@contextmanager
-def _write_folder_aside(target: Path) -> Iterator[Path]:
-    """Give a hidden folder beside `target` that gets its name when all went well."""
-    if target.exists():
-        raise ConflictError(
-            f"{target} exists already.", remedy="Remove it or write to another place."
-        )
-    if not target.parent.is_dir():
-        raise InvalidInputError(
-            f"There is no folder {target.parent}.", remedy="Make it, or write to another place."
-        )
-    for left in target.parent.glob(f".{target.name}.*.partial"):
-        if not _is_running(left.name.split(".")[-2]):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        yield folder
-        folder.rename(target)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-def _is_running(process: str) -> bool:
-    return process.isdigit() and Path(f"/proc/{process}").exists()
 
 
 def _lay_out(tree: xr.DataTree, folder: Path, form: Form) -> list[Filling]:

@@ -9,13 +9,13 @@ from zarr.storage import LocalStore
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.codecs import Codec
-from skerry.products.folders import writing_folder
 from skerry.products.geozarr.attributes import encode_for_zarr, plain, write_other
 from skerry.products.geozarr.conventions import describe_level
 from skerry.products.geozarr.levels import CHUNK, Storage, raster_variables, write_multiscale
 from skerry.products.grids import grid_of, north_up
 from skerry.products.strips import Counter, Progress
 from skerry.products.swaths import refuse_swaths
+from skerry.storage.writing import make_aside
 
 
 def write_geozarr(
@@ -57,7 +57,7 @@ def write_geozarr(
     Raises
     ------
     ConflictError
-        If `path` exists.
+        If `path` exists, or another writer makes it meanwhile.
     InvalidInputError
         If `product` has no raster (a swath), Zarr 3 has no such codec, or `shard` is no multiple
         of `chunk`.
@@ -72,7 +72,7 @@ def write_geozarr(
     storage = Storage(chunk, shard, codec)
     tree = product if isinstance(product, xr.DataTree) else xr.DataTree(product)
     refuse_swaths(tree, "GeoZarr")
-    with writing_folder(Path(path)) as folder:
+    with make_aside(Path(path)) as folder:
         _write_store(_list_groups(tree, leave_out), folder, storage, progress)
 
 

@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.rasters import list_rasters
+from skerry.storage.writing import make_aside
 
 EDGE = 512
 """Longest side of a quicklook in pixels."""
@@ -33,7 +34,7 @@ def write_quicklook(
         first variable ``(y, x)`` is drawn in its ``colormap`` between ``display_min`` and
         ``display_max``, else between its 2nd and 98th percentile.
     path
-        The file to write; it appears when complete.
+        The file to write; it appears when complete, in place of one that is there.
     simulated
         Whether to draw SIMULATED over it; by default what the product's attributes say.
 
@@ -51,10 +52,8 @@ def write_quicklook(
     image.thumbnail((EDGE, EDGE))
     if _is_simulated(product) if simulated is None else simulated:
         write_caption(image)
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
-    image.save(partial, "PNG", optimize=True)
-    partial.replace(target)
+    with make_aside(Path(path), replace=True) as aside:
+        image.save(aside, "PNG", optimize=True)
 
 
 def _by_size(product: xr.DataTree) -> list[xr.Dataset]:
@@ -125,7 +124,8 @@ def caption_file(path: Path) -> None:
     kept = PngInfo()
     for name, value in text.items():
         kept.add_text(name, value)
-    image.save(path, "PNG", pnginfo=kept)
+    with make_aside(path, replace=True) as aside:
+        image.save(aside, "PNG", pnginfo=kept)
 
 
 def write_caption(image: Image.Image) -> None:

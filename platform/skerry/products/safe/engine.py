@@ -10,7 +10,6 @@ CF-decoded, with the packing in ``encoding``; it appends what is not there to
 ``product.missing`` as ``<group path>/<variable>``. ``write`` is its inverse.
 """
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,12 +20,13 @@ from typing import Any, Protocol, cast
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
-from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.errors import InvalidInputError
 from skerry.products.grids import grid_of
 from skerry.products.safe.attributes import find, read_attributes, read_entry, write_attributes
 from skerry.products.safe.documents import Document, DocumentBuilder
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.mapping import Group, Mapping
+from skerry.storage.writing import make_aside
 
 FORMATS = {
     "jp2": "skerry.products.safe.jp2",
@@ -323,23 +323,15 @@ def write_safe(
     Raises
     ------
     ConflictError
-        If `root` exists.
+        If `root` exists, or another writer makes it meanwhile.
     """
-    if root.exists():
-        raise ConflictError(f"{root} exists already.", remedy="Choose another folder or day.")
-    partial = root.with_name(f".{root.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
     builders = {role: DocumentBuilder(one) for role, one in (skeletons or {}).items()}
-    folder = SafeFolder(partial, mapping, names, builders)
-    partial.mkdir(parents=True)
-    try:
+    with make_aside(root, parents=True) as aside:
+        folder = SafeFolder(aside, mapping, names, builders)
+        aside.mkdir()
         _fill(folder, tree, texts or {}, progress)
         if finish is not None:
             finish(folder)
-        partial.rename(root)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return root
 
 

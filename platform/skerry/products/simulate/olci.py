@@ -28,6 +28,7 @@ from skerry.products.simulate.olci_manifest import (
 )
 from skerry.products.simulate.olci_optics import model_toa_reflectance, model_water
 from skerry.products.simulate.scene import Scene, SceneFields
+from skerry.products.simulate.truth import place_truth
 
 Field = npt.NDArray[Any]
 
@@ -175,20 +176,20 @@ def simulate_olci(
     target = Path(out) / name
     if target.exists():
         raise ConflictError(f"{target} exists already.", remedy="Choose another folder or day.")
-    Path(out).mkdir(parents=True, exist_ok=True)
     tree = make_tree(image, kind)
     tree.attrs = make_attributes(image.grid, name.removesuffix(".SEN3"), tree)
-    write_safe(
-        tree,
-        target,
-        load_mapping(f"sentinel_3_olci_{kind}"),
-        {},
-        skeletons={"manifest": make_skeleton(image.grid)},
-        texts={"manifest": make_texts(image.grid, kind)},
-        finish=list_files,
-        progress=progress,
-    )
-    write_truth(target.with_name(f"{name.removesuffix('.SEN3')}.truth.nc"), image)
+    with place_truth(target) as truth:
+        write_truth(truth, image)
+        write_safe(
+            tree,
+            target,
+            load_mapping(f"sentinel_3_olci_{kind}"),
+            {},
+            skeletons={"manifest": make_skeleton(image.grid)},
+            texts={"manifest": make_texts(image.grid, kind)},
+            finish=list_files,
+            progress=progress,
+        )
     return target
 
 
@@ -344,6 +345,4 @@ def write_truth(path: Path, image: Image) -> None:
         },
     )  # fmt: skip
     packed = {"zlib": True, "complevel": 1}
-    partial = path.with_name(f".{path.name}.partial")
-    data.to_netcdf(partial, engine="h5netcdf", encoding=dict.fromkeys(data.data_vars, packed))
-    partial.replace(path)
+    data.to_netcdf(path, engine="h5netcdf", encoding=dict.fromkeys(data.data_vars, packed))

@@ -21,6 +21,7 @@ from skerry.products.simulate.sentinel_1_annotation import BETA, Recorder
 from skerry.products.simulate.sentinel_1_backscatter import draw_numbers, model_sigma
 from skerry.products.simulate.sentinel_1_documents import CLASSES, Documents, complete
 from skerry.products.simulate.sentinel_1_orbit import fly_over
+from skerry.products.simulate.truth import place_truth
 
 DEFAULT_SIZE = 1024
 DEFAULT_DAY = date(2026, 5, 1)
@@ -99,10 +100,10 @@ def simulate_s1_iw_grd(
     target = Path(out) / documents.product
     if target.exists():
         raise ConflictError(f"{target} exists already.", remedy="Choose another folder or day.")
-    target.parent.mkdir(parents=True, exist_ok=True)
     picture = Picture(recorder, seed, moment.date(), ordered)
-    _write_product(target, picture, documents, progress)
-    _write_truth(target.with_name(f"{target.name.removesuffix('.SAFE')}.truth.nc"), picture)
+    with place_truth(target) as truth:
+        _write_truth(truth, picture)
+        _write_product(target, picture, documents, progress)
     return target
 
 
@@ -299,10 +300,8 @@ def _write_truth(path: Path, picture: Picture) -> None:
         parts = [(block[name], (count, samples)) for block, count in blocks]
         attrs = TRUTH_ATTRS.get(name, {"long_name": f"true where there is {name}"})
         truth[name] = ("line", "pixel"), _stack_lazily(parts, example.dtype), attrs
-    partial = path.with_name(f".{path.name}.partial")
     encoding = {name: {"zlib": True, "complevel": 1} for name in truth.data_vars}
-    truth.to_netcdf(partial, engine="h5netcdf", encoding=encoding)
-    partial.rename(path)
+    truth.to_netcdf(path, engine="h5netcdf", encoding=encoding)
 
 
 _SIGMA = {"long_name": "sigma nought without speckle and noise", "units": "1"}

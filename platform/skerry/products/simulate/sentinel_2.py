@@ -21,7 +21,7 @@ from skerry.products.simulate.sentinel_2_documents import list_files, load_skele
 from skerry.products.simulate.sentinel_2_names import CRS, LEFT_M, TOP_M, Names, check_tile, grid_at
 from skerry.products.simulate.sentinel_2_picture import PREVIEW_EDGE, Picture
 from skerry.products.simulate.sentinel_2_tree import build_tree
-from skerry.products.simulate.truth import write_truth
+from skerry.products.simulate.truth import place_truth, write_truth
 
 DEFAULT_SIZE = 1098
 """Pixels of the 10 m grid: a tenth of a real tile's side."""
@@ -122,18 +122,18 @@ def _simulate(order: _Order, progress: Progress | None) -> Path:
     mapping = load_mapping(f"sentinel_2_{level.lower()}")
     picture = Picture(make_scene(size, order.seed, moment.date()), level, size, moment)
     picture.render(_part(progress, 0.0, _RENDERED))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _write_truth(target.with_name(f"{names.product}.truth.nc"), picture)
-    return write_safe(
-        build_tree(picture, names, mapping),
-        target,
-        mapping,
-        names.stars(),
-        skeletons=load_skeletons(level),
-        texts=write_texts(picture, names, mapping),
-        finish=lambda folder: _finish(folder, picture, names),
-        progress=_part(progress, _RENDERED, 1.0),
-    )
+    with place_truth(target) as truth:
+        _write_truth(truth, picture)
+        return write_safe(
+            build_tree(picture, names, mapping),
+            target,
+            mapping,
+            names.stars(),
+            skeletons=load_skeletons(level),
+            texts=write_texts(picture, names, mapping),
+            finish=lambda folder: _finish(folder, picture, names),
+            progress=_part(progress, _RENDERED, 1.0),
+        )
 
 
 def _parse(day: date | str) -> date:

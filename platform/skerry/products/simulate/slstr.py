@@ -29,6 +29,7 @@ from skerry.products.simulate.slstr_manifest import (
 )
 from skerry.products.simulate.slstr_tree import GRIDS, Values, build_tree
 from skerry.products.simulate.sun import sun_distance_factor
+from skerry.products.simulate.truth import place_truth
 
 DEFAULT_SIZE = 600
 """Pixels of the 500 m grids: a fifth of a real swath's width."""
@@ -146,11 +147,12 @@ def simulate_slstr_rbt(
     for node in tree.subtree:
         if node.data_vars:
             node.attrs = describe_file(names, swath, _grid_of(node.path))
-    write_safe(
-        tree, target, mapping, {}, skeletons=names.skeletons(swath), progress=progress,
-        finish=lambda folder: finish_product(folder, names),
-    )  # fmt: skip
-    _write_truth(target.with_name(f"{names.product}.truth.nc"), overflight)
+    with place_truth(target) as truth:
+        _write_truth(truth, overflight)
+        write_safe(
+            tree, target, mapping, {}, skeletons=names.skeletons(swath), progress=progress,
+            finish=lambda folder: finish_product(folder, names),
+        )  # fmt: skip
     return target
 
 
@@ -270,6 +272,4 @@ def _write_truth(path: Path, overflight: Pass) -> None:
             "time_coverage_start": format_time(overflight.swath.moment),
         },
     )
-    partial = path.with_name(f".{path.name}.partial")
-    truth.to_netcdf(partial, engine="h5netcdf")
-    partial.replace(path)
+    truth.to_netcdf(path, engine="h5netcdf")

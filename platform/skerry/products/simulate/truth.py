@@ -1,5 +1,6 @@
 """The truth beside a simulated product: what was there, as CF NetCDF."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from skerry.products.simulate.scene import Mask, Scene, SceneFields
+from skerry.storage.writing import make_aside
 
 VARIABLES: dict[str, tuple[str, str]] = {
     "turbidity": ("FNU", "turbidity of the water"),
@@ -31,6 +33,16 @@ MASKS = {
 }
 
 
+def place_truth(product: Path) -> AbstractContextManager[Path]:
+    """Give a path for the truth of a product that is written in the block.
+
+    It appears beside the product just after it, in place of one left without product, and not at
+    all if another writer makes the product meanwhile: truth and product are of one scene.
+    """
+    name = product.name.removesuffix(product.suffix)
+    return make_aside(product.with_name(f"{name}.truth.nc"), replace=True, parents=True)
+
+
 def write_truth(
     path: Path,
     fields: SceneFields,
@@ -40,12 +52,12 @@ def write_truth(
     gap: Mask,
     scene: Scene,
 ) -> None:
-    """Write the fields of a scene; the file is there whole or not at all.
+    """Write the fields of a scene.
 
     Parameters
     ----------
     path
-        The file.
+        The file, as `place_truth` gives it.
     fields
         What was there.
     frame
@@ -85,6 +97,4 @@ def write_truth(
         "day": scene.day.isoformat(),
         "side_km": scene.side_km,
     }
-    partial = path.with_name(f".{path.name}.partial")
-    data.to_netcdf(partial, engine="h5netcdf")
-    partial.replace(path)
+    data.to_netcdf(path, engine="h5netcdf")
