@@ -3,14 +3,22 @@
 Source: NetCDF Climate and Forecast Metadata Conventions 1.11, sections 2.5.1, 4.4 and 8.1.
 """
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from skerry.products.packing import decode_numbers, decoded_dtype, encode_values, packing_of
+from skerry.products.packing import (
+    DECODED,
+    FACTORS,
+    Packing,
+    find_packing,
+    fit_fill,
+    packing_of,
+    values_type,
+)
+from skerry.products.times import CLOCK, choose_clock, find_clock
 from skerry.products.zarr_stores import MAX_METADATA_BYTES
 from skerry.storage.remote import too_large
 
@@ -19,7 +27,8 @@ STORAGE = ("chunks", "shards", "compressors", "filters", "serializer", "grid_map
 IN_NUMBERS = ("valid_min", "valid_max", "valid_range", "flag_values", "flag_masks")
 """Attributes that CF gives in the type of the numbers on disk."""
 LISTS = ("flag_values", "flag_masks")
-_FIRST_INSTANT = np.datetime64("1970-01-01", "ns")
+PACKING = (*FACTORS, "_FillValue", DECODED)
+"""Attributes of what is on disk that say how numbers become values."""
 
 
 def encode(name: str, values: xr.Variable) -> xr.Variable:
@@ -29,136 +38,91 @@ def encode(name: str, values: xr.Variable) -> xr.Variable:
     -------
     xarray.Variable
         Numbers or texts; ``scale_factor``, ``add_offset``, ``_FillValue``, ``units`` and
-        ``calendar`` of times, and ``dtype`` of booleans are among the attributes; ``encoding``
-        keeps what says how it is stored.
+        ``calendar`` of times, ``dtype`` of booleans and spans of time, and `DECODED` where
+        needed are among the attributes; ``encoding`` keeps what says how it is stored.
+
+    Raises
+    ------
+    InvalidInputError
+        When computed, if values are missing and the packing has no number for that.
     """
     kind = values.dtype.kind
-    kept = {key: one for key, one in values.encoding.items() if key in STORAGE}
-    if kind in "Mmb":
-        encoded = _encode_by_xarray(name, values)
+    if kind in "Mm":
+        encoded = _encode_times(values)
+    elif kind == "b":
+        attrs = values.attrs | {"dtype": "bool"}
+        encoded = xr.Variable(values.dims, values.data.astype(np.int8), attrs)
     elif kind in "UOT":
         encoded = xr.Variable(values.dims, values.data.astype(object), values.attrs)
     else:
-        encoded = _encode_numbers(values)
-    encoded.encoding = kept
+        encoded = _encode_numbers(name, values)
+    encoded.encoding = {key: one for key, one in values.encoding.items() if key in STORAGE}
     return encoded
 
 
-def _encode_by_xarray(name: str, values: xr.Variable) -> xr.Variable:
-    """Encode times and booleans, which are loaded first where they are times."""
-    keys = ("units", "calendar", "dtype", "_FillValue")
-    kept = {key: one for key, one in values.encoding.items() if key in keys and one is not None}
-    if values.dtype.kind == "b":
-        kept = {}
-    else:
-        values = values.load()
-        kept = kept if "units" in kept else {}
-        if values.dtype.kind == "M" and not kept:
-            kept = {"units": _choose_units(values), "calendar": "proleptic_gregorian"}
-            kept["dtype"] = "int64"
-        if np.isnat(values.to_numpy()).any() and np.dtype(kept.get("dtype", "f8")).kind == "i":
-            kept.setdefault("_FillValue", np.iinfo(np.int64).min)
-    plain_values = xr.Variable(values.dims, values.data, values.attrs, kept)
-    return xr.conventions.encode_cf_variable(plain_values, name=name)
+def _encode_times(values: xr.Variable) -> xr.Variable:
+    """Encode times and spans, which are loaded: their units depend on all of them."""
+    moments = values.to_numpy()
+    clock = choose_clock(moments, values.encoding)
+    return xr.Variable(values.dims, clock.encode(moments), values.attrs | clock.attrs)
 
 
-def _choose_units(values: xr.Variable) -> str:
-    """Return the coarsest unit in which all times are whole numbers."""
-    whole = values.to_numpy().astype("datetime64[ns]").astype(np.int64)
-    whole = whole[~np.isnat(values.to_numpy())]
-    for unit, size in (("seconds", 10**9), ("milliseconds", 10**6), ("microseconds", 10**3)):
-        if not (whole % size).any():
-            return f"{unit} since 1970-01-01"
-    return "nanoseconds since 1970-01-01"
-
-
-def _encode_numbers(values: xr.Variable) -> xr.Variable:
-    packing = packing_of(values)
-    attrs = dict(values.attrs)
+def _encode_numbers(name: str, values: xr.Variable) -> xr.Variable:
+    packing = packing_of(values, name)
+    fill = fit_fill(values.encoding.get("_FillValue"), values.dtype)
     if packing is not None:
-        dtype = np.dtype(packing["dtype"])
-        values = _map(values, encode_values, dtype, {"encoding": packing})
-        attrs |= {key: packing[key] for key in _PACKING if key in packing}
+        attrs = packing.attrs
     else:
-        dtype = values.dtype
-        attrs |= {key: one for key in _PACKING if (one := values.encoding.get(key)) is not None}
-        if dtype.kind == "f":
-            arguments = {
-                "scale": float(attrs.get("scale_factor", 1)),
-                "offset": float(attrs.get("add_offset", 0)),
-                "fill": attrs.get("_FillValue"),
-            }
-            values = _map(values, _pack_floats, dtype, arguments)
+        attrs = {} if fill is None else {"_FillValue": fill}
+        if values.dtype.kind == "f" and fill is not None and not np.isnan(fill):
+            packing = Packing(values.dtype, values.dtype, missing=(fill,), name=name)
+    stored = values.dtype if packing is None else packing.stored
     if "_FillValue" in attrs:
-        attrs["_FillValue"] = dtype.type(attrs["_FillValue"])
+        attrs["_FillValue"] = stored.type(attrs["_FillValue"])
+    attrs = {**values.attrs, **attrs}
+    if values.dtype != values_type(stored, attrs):
+        attrs[DECODED] = values.dtype.name
+    if packing is not None:
+        values = _map(values, packing.encode, stored)
     return xr.Variable(values.dims, values.data, attrs)
 
 
-def _map(values: xr.Variable, function: Any, dtype: Any, arguments: dict[str, Any]) -> xr.Variable:
+def _map(values: xr.Variable, function: Callable[[Any], Any], dtype: Any) -> xr.Variable:
     mapped: xr.Variable = xr.apply_ufunc(
-        function, values, kwargs=arguments, dask="parallelized", output_dtypes=[np.dtype(dtype)]
+        function, values, dask="parallelized", output_dtypes=[np.dtype(dtype)]
     )
     return mapped
 
 
-def _pack_floats(values: Any, scale: float, offset: float, fill: float | None) -> Any:
-    numbers = values
-    if (scale, offset) != (1.0, 0.0):
-        numbers = ((values - np.float64(offset)) / np.float64(scale)).astype(values.dtype)
-    if fill is None or math.isnan(fill):
-        return numbers
-    return np.where(np.isnan(values), values.dtype.type(fill), numbers)
-
-
-def decode(name: str, raw: xr.Variable) -> xr.Variable:
+def decode(raw: xr.Variable) -> xr.Variable:
     """Return what a variable on disk means, as lazy as it is; the inverse of `encode`.
+
+    Scaled floating-point numbers become their values and stay so; all other packing is kept.
 
     Parameters
     ----------
-    name
-        Its name, for messages.
     raw
         Numbers with their CF attributes, as a backend gives them undecoded.
     """
     storage = {key: one for key, one in raw.encoding.items() if key in STORAGE}
-    units = raw.attrs.get("units")
-    timed = isinstance(units, str) and " since " in units
-    if timed or raw.attrs.get("dtype") in ("bool", "timedelta64[ns]"):
-        decoded = xr.conventions.decode_cf_variable(
-            name, raw, decode_times=True, decode_timedelta=not timed
-        )
+    attrs = {str(key): _plain(str(key), one) for key, one in raw.attrs.items()}
+    clock = find_clock(attrs, raw.dtype)
+    coding = clock or find_packing(raw.dtype, attrs)
+    if attrs.get("dtype") == "bool" and raw.dtype.kind in "iu":
+        values, meaning = raw.astype(bool), {}
+        del attrs["dtype"]
     else:
-        decoded = _unpack(raw)
-    decoded.attrs = {str(key): _plain(str(key), one) for key, one in decoded.attrs.items()}
-    decoded.encoding = {
-        key: one for key, one in decoded.encoding.items() if key in _MEANING
-    } | storage
-    return decoded
-
-
-_PACKING = ("scale_factor", "add_offset", "_FillValue")
-_MEANING = ("dtype", "scale_factor", "add_offset", "_FillValue", "units", "calendar")
-
-
-def _unpack(raw: xr.Variable) -> xr.Variable:
-    """Decode packed integers and fill values; flags stay the integers that they are."""
-    attrs = {key: one for key, one in raw.attrs.items() if key not in _PACKING}
-    packing = {key: _plain(key, raw.attrs[key]) for key in _PACKING if key in raw.attrs}
-    flags = any(key in attrs for key in LISTS)
-    if raw.dtype.kind not in "iuf" or not packing or flags:
-        return xr.Variable(raw.dims, raw.data, attrs, packing)
-    fill = packing.get("_FillValue")
-    dtype = raw.dtype if raw.dtype.kind == "f" else decoded_dtype(raw.dtype)
-    arguments = {
-        "scale": float(packing.get("scale_factor", 1)),
-        "offset": float(packing.get("add_offset", 0)),
-        "missing": () if fill is None or math.isnan(fill) else (fill,),
-        "dtype": dtype.name,
-    }
-    values = _map(raw, decode_numbers, dtype, arguments)
-    if raw.dtype.kind != "f":
-        packing |= {"scale_factor": arguments["scale"], "add_offset": arguments["offset"]}
-    return xr.Variable(raw.dims, values.data, attrs, packing | {"dtype": raw.dtype})
+        values = raw if coding is None else _map(raw, coding.decode, coding.dtype)
+        meaning = {key: attrs[key] for key in PACKING if key in attrs and key != DECODED}
+        if raw.dtype.kind == "f" and set(FACTORS) & set(meaning):
+            meaning = {}
+        if clock is not None:
+            meaning |= clock.encoding
+            attrs = {key: one for key, one in attrs.items() if key not in CLOCK}
+        if coding is not None:
+            meaning["dtype"] = raw.dtype
+    attrs = {key: one for key, one in attrs.items() if key not in PACKING}
+    return xr.Variable(raw.dims, values.data, attrs, meaning | storage)
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -170,6 +134,13 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     return value if name not in LISTS or isinstance(value, list) else [value]
+
+
+def spell_fill(fill: Any, dtype: np.dtype[Any]) -> Any:
+    """Return a fill value as xarray has it in an attribute of Zarr 3: floats in base64."""
+    from xarray.backends.zarr import FillValueCoder
+
+    return FillValueCoder.encode(fill, dtype) if dtype.kind == "f" else fill
 
 
 def index_coordinates(data: xr.Dataset) -> xr.Dataset:

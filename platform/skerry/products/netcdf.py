@@ -283,7 +283,7 @@ def _decode_group(raw: xr.Dataset, group: str, place: Path | RemotePath) -> xr.D
         one.encoding = _storage_of(one)
         lazy = _make_lazy(one, f"{name}-{tokenize(str(place), stamp, group, name)}", label)
         _parse_json(lazy.attrs)
-        variables[name] = decode(str(name), lazy)
+        variables[name] = decode(lazy)
     attrs = dict(raw.attrs)
     _parse_json(attrs)
     if group == "/":

@@ -1,69 +1,149 @@
-"""Packed numbers and physical values: ``physical = number * scale_factor + add_offset``."""
+"""Packed numbers and physical values: ``value = number * scale_factor + add_offset``."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from skerry.core.errors import InvalidInputError
+
 NARROW_BYTES = 2
 """Packed integers of at most so many bytes become float32, wider ones float64."""
+EXACT_BYTES = 4
+"""Integers of more bytes have values that no floating-point number holds."""
 BLOCK_PIXELS = 2**17
 """Numbers that are worked on at once."""
+FACTORS = ("scale_factor", "add_offset")
+DECODED = "decoded_dtype"
+"""Attribute with the values' type, where it is not the one that `values_type` says."""
+Numbers = npt.NDArray[Any]
 
 
-def decode_numbers(
-    numbers: npt.NDArray[Any],
-    *,
-    scale: float,
-    offset: float,
-    missing: tuple[float, ...],
-    dtype: str = "float32",
-) -> npt.NDArray[Any]:
-    """Turn packed numbers into floating-point values, `missing` ones into NaN."""
+@dataclass(frozen=True)
+class Packing:
+    """How values stand as stored numbers.
 
-    def decode(part: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if scale == 1 and offset == 0:
-            values: npt.NDArray[Any] = part.astype(dtype)
+    Attributes
+    ----------
+    stored, values
+        Types of the numbers and of the values.
+    scale, offset
+        value = number * scale + offset; None where the source has none (1 and 0).
+    missing
+        Numbers that stand for no measurement (NaN); the first one is written.
+    name
+        Of the variable, for messages.
+    """
+
+    stored: np.dtype[Any]
+    values: np.dtype[Any]
+    scale: float | None = None
+    offset: float | None = None
+    missing: tuple[float, ...] = ()
+    name: str = field(default="values", compare=False)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return self.values
+
+    @property
+    def factors(self) -> tuple[float, float]:
+        """Scale and offset, of whatever source."""
+        return (1.0 if self.scale is None else self.scale, self.offset or 0.0)
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """The packing as CF attributes, those that the source has."""
+        found = {"scale_factor": self.scale, "add_offset": self.offset}
+        found["_FillValue"] = self.missing[0] if self.missing else None
+        return {key: one for key, one in found.items() if one is not None}
+
+    def decode(self, numbers: Numbers) -> Numbers:
+        """Turn numbers into values, `missing` ones into NaN."""
+        if self.values.kind != "f":
+            return numbers.astype(self.values)
+        return _map_blocks(self._decode_part, numbers, self.values)
+
+    def encode(self, values: Numbers) -> Numbers:
+        """Turn values into numbers; the inverse of `decode`.
+
+        Values out of the stored type's range, infinite ones too, become its ends; a value that
+        would land on a missing number moves to the one beside it: a measurement never becomes a
+        gap.
+
+        Raises
+        ------
+        InvalidInputError
+            If values are NaN and no number stands for that.
+        """
+        if values.dtype.kind != "f":
+            return values.astype(self.stored)
+        return _map_blocks(self._encode_part, values, self.stored)
+
+    def _decode_part(self, part: Numbers) -> Numbers:
+        scale, offset = self.factors
+        if (scale, offset) == (1.0, 0.0):
+            values: Numbers = part.astype(self.values)
         else:
-            values = np.asarray(part * np.float64(scale) + np.float64(offset), dtype)
-        for one in missing:
+            values = np.asarray(part * np.float64(scale) + np.float64(offset), self.values)
+        for one in self.missing:
             values[part == one] = np.nan
         return values
 
-    return _map_blocks(decode, numbers, dtype)
+    def _encode_part(self, part: Numbers) -> Numbers:
+        scale, offset = self.factors
+        gaps = np.isnan(part)
+        empty = bool(gaps.any())
+        if empty and not self.missing and self.stored.kind != "f":
+            raise InvalidInputError(
+                f"{self.name} has missing values (NaN), and no number of its packing "
+                f"({self.stored.name}) stands for them.",
+                remedy="Give it one, encoding['_FillValue'], or take encoding['dtype'] away to "
+                "write the values as they are.",
+            )
+        plain = (scale, offset) == (1.0, 0.0)
+        numbers = part if plain else (part - np.float64(offset)) / np.float64(scale)
+        if self.stored.kind != "f":
+            numbers = round_into(np.where(gaps, 0, numbers) if empty else numbers, self.stored)
+        else:
+            numbers = numbers.astype(self.stored)
+        for one in self.missing:
+            numbers[numbers == one] = self._beside(one)
+        if empty and self.missing:
+            numbers[gaps] = self.missing[0]
+        return numbers
+
+    def _beside(self, missing: float) -> Any:
+        """Return the number nearest to a missing one that is not missing."""
+        if self.stored.kind == "f":
+            towards = np.array(1.0 if missing == 0 else 0.0, self.stored)
+            return np.nextafter(np.array(missing, self.stored), towards)
+        limits = np.iinfo(self.stored)
+        near = (missing + step for size in range(1, 9) for step in (size, -size))
+        return next(
+            one for one in near if limits.min <= one <= limits.max and one not in self.missing
+        )
 
 
-def encode_values(values: npt.NDArray[Any], encoding: Mapping[str, Any]) -> npt.NDArray[Any]:
-    """Turn physical values into packed integers, NaN into the fill value.
-
-    Values out of the type's range are clipped to it; a value that would land on the fill value
-    moves to the number next to it, so that a measurement never becomes a gap.
-    """
-    dtype = np.dtype(encoding["dtype"])
-    fill = int(encoding["_FillValue"])
+def round_into(numbers: Numbers, dtype: np.dtype[Any]) -> Numbers:
+    """Round to whole numbers of a type; those out of its range become its ends."""
     limits = np.iinfo(dtype)
-    neighbour = fill + 1 if fill < limits.max else fill - 1
-
-    def encode(part: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        numbers = (part - encoding["add_offset"]) / encoding["scale_factor"]
-        gaps = np.isnan(numbers)
-        rounded = np.rint(np.where(gaps, fill, numbers))
-        packed = np.clip(rounded, limits.min, limits.max).astype(dtype)
-        packed[(packed == fill) & ~gaps] = neighbour
-        return packed
-
-    return _map_blocks(encode, values, dtype)
+    top = float(limits.max)
+    if dtype.itemsize > NARROW_BYTES:  # float32 has not all of their numbers
+        numbers = numbers.astype(np.float64)
+    if int(top) > limits.max:  # nor has float64 2**63 - 1
+        top = float(np.nextafter(top, 0))
+    rounded: Numbers = np.clip(np.rint(numbers), limits.min, top).astype(dtype)
+    return rounded
 
 
 def _map_blocks(
-    change: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
-    numbers: npt.NDArray[Any],
-    dtype: npt.DTypeLike,
-) -> npt.NDArray[Any]:
+    change: Callable[[Numbers], Numbers], numbers: Numbers, dtype: npt.DTypeLike
+) -> Numbers:
     """Apply `change` part by part, so that what it needs in between stays in the cache."""
     changed = np.empty(numbers.shape, dtype)
     flat, target = numbers.reshape(-1), changed.reshape(-1)
@@ -73,68 +153,81 @@ def _map_blocks(
     return changed
 
 
-def packing_of(variable: xr.DataArray | xr.Variable) -> dict[str, Any] | None:
-    """Return a variable's packing if its encoding has one, else None."""
+def packing_of(variable: xr.DataArray | xr.Variable, name: str = "") -> Packing | None:
+    """Return how a variable's values are packed integers if its encoding says so, else None."""
     encoding = variable.encoding
-    if not np.issubdtype(variable.dtype, np.floating) or "_FillValue" not in encoding:
+    if variable.dtype.kind != "f" or np.dtype(encoding.get("dtype") or "f4").kind not in "iu":
         return None
-    if encoding["_FillValue"] is None or "dtype" not in encoding:
+    stored = np.dtype(encoding["dtype"]).newbyteorder("=")
+    scale, offset = (encoding.get(key) for key in FACTORS)
+    fill = fit_fill(encoding.get("_FillValue"), stored)
+    if scale is None and offset is None and fill is None:
         return None
-    if not np.issubdtype(np.dtype(encoding["dtype"]), np.integer):
+    return Packing(
+        stored,
+        variable.dtype,
+        None if scale is None else float(scale),
+        None if offset is None else float(offset),
+        () if fill is None else (fill,),
+        name or str(getattr(variable, "name", None) or "A variable"),
+    )
+
+
+def find_packing(
+    stored: np.dtype[Any], attrs: Mapping[str, Any], values: np.dtype[Any] | None = None
+) -> Packing | None:
+    """Return how stored numbers with CF attributes become values; None where they are values.
+
+    Parameters
+    ----------
+    stored
+        Type of the numbers.
+    attrs
+        ``scale_factor``, ``add_offset``, ``_FillValue``, `DECODED`; ``flag_*`` of flags, which
+        stay the integers that they are.
+    values
+        Type of the values, where it is known.
+    """
+    usual = values_type(stored, attrs)
+    values = np.dtype(attrs.get(DECODED) or usual) if values is None else values
+    if values.kind != "f":
+        return None if values == stored else Packing(stored, values)
+    scale, offset = (None if (one := attrs.get(key)) is None else float(one) for key in FACTORS)
+    fill = fit_fill(attrs.get("_FillValue"), stored)
+    missing = () if fill is None or np.isnan(fill) else (fill,)
+    packing = Packing(stored, values, scale, offset, missing)
+    same = values == stored and packing.factors == (1.0, 0.0) and not missing
+    return None if same else packing
+
+
+def values_type(stored: np.dtype[Any], attrs: Mapping[str, Any]) -> np.dtype[Any]:
+    """Return the type of values that stand as numbers of type `stored`, by their CF attributes.
+
+    Scaled integers become floating-point numbers, and so do those with a number for no data,
+    except flags and integers of 64 bits, which no floating-point number holds exactly.
+    """
+    if stored.kind not in "iu":
+        return stored
+    scaled = any(attrs.get(key) is not None for key in FACTORS)
+    flags = any(key in attrs for key in ("flag_values", "flag_masks"))
+    exact = flags or stored.itemsize > EXACT_BYTES
+    if scaled or (attrs.get("_FillValue") is not None and not exact):
+        return decoded_dtype(stored)
+    return stored
+
+
+def fit_fill(fill: Any, dtype: np.dtype[Any]) -> Any:
+    """Return a fill value as a plain number of a type, None where it is none of it."""
+    if fill is None or dtype.kind not in "iuf":
         return None
-    return {
-        "dtype": np.dtype(encoding["dtype"]).name,
-        "scale_factor": float(encoding.get("scale_factor", 1.0)),
-        "add_offset": float(encoding.get("add_offset", 0.0)),
-        "_FillValue": int(encoding["_FillValue"]),
-    }
+    if dtype.kind == "f":
+        return float(fill)
+    limits = np.iinfo(dtype)
+    whole = isinstance(fill, int | np.integer) or (np.isfinite(fill) and int(fill) == fill)
+    return int(fill) if whole and limits.min <= int(fill) <= limits.max else None
 
 
 def decoded_dtype(packed: str | np.dtype[Any]) -> np.dtype[Any]:
     """Return the type of the values that are stored as integers of type `packed`."""
     narrow = np.dtype(packed).itemsize <= NARROW_BYTES
     return np.dtype(np.float32 if narrow else np.float64)
-
-
-def unpack(raw: xr.DataArray) -> xr.DataArray:
-    """Decode a variable whose attributes hold its packing; leave others as they are.
-
-    Returns
-    -------
-    xarray.DataArray
-        float32 (float64 for more than 16 bits), NaN = fill value, as lazy as `raw`; the
-        packing moves to ``encoding``.
-    """
-    keys = ("scale_factor", "add_offset", "_FillValue")
-    if not np.issubdtype(raw.dtype, np.integer) or not any(key in raw.attrs for key in keys):
-        raw.attrs.pop("_FillValue", None)
-        return raw
-    packing = {
-        "dtype": raw.dtype.name,
-        "scale_factor": float(raw.attrs.get("scale_factor", 1.0)),
-        "add_offset": float(raw.attrs.get("add_offset", 0.0)),
-        "_FillValue": int(raw.attrs.get("_FillValue", raw.attrs.get("fill_value", 0))),
-    }
-    values = raw.copy(data=_map_numbers(raw, packing))
-    values.attrs = {key: value for key, value in raw.attrs.items() if key not in keys}
-    values.encoding = packing | {
-        key: one for key, one in raw.encoding.items() if key == "grid_mapping"
-    }
-    return values
-
-
-def _map_numbers(raw: xr.DataArray, packing: dict[str, Any]) -> Any:
-    arguments: dict[str, Any] = {
-        "scale": packing["scale_factor"],
-        "offset": packing["add_offset"],
-        "missing": (packing["_FillValue"],),
-        "dtype": decoded_dtype(packing["dtype"]).name,
-    }
-    if raw.chunks is None:
-        return decode_numbers(raw.to_numpy(), **arguments)
-    return da.map_blocks(  # type: ignore[no-untyped-call]
-        partial(decode_numbers, **arguments),
-        raw.data,
-        dtype=arguments["dtype"],
-        meta=np.empty((0,) * raw.ndim, arguments["dtype"]),
-    )

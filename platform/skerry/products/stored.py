@@ -142,6 +142,12 @@ def stored_behind(data: Any) -> StoredArray | None:
     return _KNOWN.get(data.name) if isinstance(data, da.Array) else None
 
 
+def coding_behind(data: Any) -> Any:
+    """Return the object whose ``decode`` makes the values of an untouched stored array."""
+    stored = stored_behind(data)
+    return None if stored is None else getattr(stored.decode, "__self__", None)
+
+
 def _unit_of(numbers: Any) -> tuple[int, ...]:
     """Return the shape of what the store keeps together."""
     return tuple(numbers.shards or numbers.chunks)

@@ -72,11 +72,10 @@ def test_a_new_baseline_without_offsets_is_refused(safe: Path, tmp_path: Path) -
 
 
 def test_saturated_pixels_are_no_measurement() -> None:
-    from skerry.products.packing import decode_numbers
+    from skerry.products.packing import Packing
 
-    values = decode_numbers(
-        np.array([0, 1000, 65535], np.uint16), scale=1e-4, offset=-0.1, missing=(0, 65535)
-    )
+    packing = Packing(np.dtype(np.uint16), np.dtype(np.float32), 1e-4, -0.1, (0, 65535))
+    values = packing.decode(np.array([0, 1000, 65535], np.uint16))
     assert np.isnan(values).tolist() == [True, False, True]
     assert values[1] == 0
 

@@ -1,4 +1,7 @@
+"""Packed numbers: every number comes back, and a measurement never becomes a gap."""
+
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,33 +11,93 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from skerry.products.packing import decode_numbers, encode_values, packing_of, unpack
+from skerry.core.errors import InvalidInputError
+from skerry.products.packing import Packing, find_packing, packing_of, values_type
 
-PACKING = {"dtype": "uint16", "scale_factor": 1e-4, "add_offset": -0.1, "_FillValue": 0}
+F4, F8, U2 = (np.dtype(one) for one in ("f4", "f8", "u2"))
+REFLECTANCE = Packing(U2, F4, 1e-4, -0.1, (0,))
 
 
-@given(arrays.arrays(np.uint16, st.integers(1, 50), elements=st.integers(0, 65534)))
+@given(arrays.arrays(np.uint16, st.integers(1, 50), elements=st.integers(0, 65535)))
 def test_packed_numbers_survive_float32(numbers: npt.NDArray[np.uint16]) -> None:
-    values = decode_numbers(numbers, scale=1e-4, offset=-0.1, missing=(0,))
-    assert np.array_equal(encode_values(values, PACKING), numbers)
+    assert np.array_equal(REFLECTANCE.encode(REFLECTANCE.decode(numbers)), numbers)
 
 
 @given(arrays.arrays(np.float32, 20, elements=st.floats(-10, 10, width=32) | st.just(math.nan)))
 def test_a_measurement_never_becomes_a_gap(values: npt.NDArray[np.float32]) -> None:
-    assert np.array_equal(encode_values(values, PACKING) == 0, np.isnan(values))
+    assert np.array_equal(REFLECTANCE.encode(values) == 0, np.isnan(values))
 
 
-def test_a_variable_without_packing_has_none() -> None:
-    assert packing_of(xr.DataArray(np.zeros(3, np.float32))) is None
-    assert packing_of(xr.DataArray(np.zeros(3, np.uint8))) is None
+@pytest.mark.parametrize("missing", [(65535, 65534), (65534, 65535), (0, 1)])
+def test_a_measurement_moves_past_all_missing_numbers(missing: tuple[int, ...]) -> None:
+    packing = Packing(U2, F4, 1.0, 0.0, missing)
+    assert not set(packing.encode(np.array(missing, np.float32)).tolist()) & set(missing)
+    assert packing.encode(np.array([np.nan], np.float32)).tolist() == [missing[0]]
 
 
-def test_unpacking_moves_the_packing_into_the_encoding() -> None:
-    attrs = {"scale_factor": 0.001, "_FillValue": 0, "units": "cm"}
-    values = unpack(xr.DataArray(np.array([0, 1500], np.uint16), dims="x", attrs=attrs))
-    assert np.isnan(values[0])
-    assert float(values[1]) == pytest.approx(1.5)
-    assert values.attrs == {"units": "cm"}
-    assert packing_of(values) == {
-        "dtype": "uint16", "scale_factor": 0.001, "add_offset": 0.0, "_FillValue": 0,
-    }  # fmt: skip
+def test_a_float_that_is_the_fill_value_moves_to_its_neighbour() -> None:
+    packing = Packing(F4, F4, missing=(0.0,))
+    numbers = packing.encode(np.array([0.0, np.nan, 1.0], np.float32))
+    assert numbers.tolist() == [pytest.approx(0.0, abs=1e-40), 0.0, 1.0]
+    assert np.isnan(packing.decode(numbers)).tolist() == [False, True, False]
+
+
+def test_values_beyond_the_range_become_its_ends() -> None:
+    values = np.array([-np.inf, -5, 99, np.inf], np.float32)
+    assert REFLECTANCE.encode(values).tolist() == [1, 1, 65535, 65535]
+
+
+@pytest.mark.parametrize("stored", ["i1", "u4", "i4", "i8", "u8"])
+def test_ends_of_wide_types(stored: str) -> None:
+    limits = np.iinfo(stored)
+    numbers = Packing(np.dtype(stored), F4, 1.0, None).encode(np.array([-np.inf, np.inf], "f4"))
+    assert int(numbers[0]) == limits.min
+    assert int(numbers[1]) == pytest.approx(limits.max)
+    assert int(numbers[1]) <= limits.max
+
+
+def test_gaps_without_a_number_for_them_are_refused() -> None:
+    packing = Packing(U2, F4, 0.01, name="b02")
+    with pytest.raises(InvalidInputError, match="b02"):
+        packing.encode(np.array([1.0, np.nan], np.float32))
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        {},
+        {"dtype": "u2"},
+        {"dtype": "f4", "scale_factor": 2.0},
+        {"_FillValue": math.nan},
+        {"dtype": "u1", "_FillValue": math.nan},
+        {"dtype": "u1", "_FillValue": -1},
+    ],
+)
+def test_a_variable_without_packing_has_none(encoding: dict[str, Any]) -> None:
+    values = xr.Variable("x", np.zeros(3, np.float32), {}, encoding)
+    assert packing_of(values) is None
+    assert packing_of(xr.Variable("x", np.zeros(3, np.uint8), {}, encoding)) is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "attrs", "values"),
+    [
+        ("u2", {}, "u2"),
+        ("u2", {"scale_factor": 0.1}, "f4"),
+        ("i4", {"add_offset": 0.1}, "f8"),
+        ("i4", {"_FillValue": -1}, "f8"),
+        ("u1", {"_FillValue": 255, "flag_values": [1]}, "u1"),
+        ("u1", {"_FillValue": 255, "flag_masks": [1]}, "u1"),
+        ("u8", {"_FillValue": 2**64 - 1}, "u8"),
+        ("f4", {"_FillValue": -1.0, "scale_factor": 2.0}, "f4"),
+    ],
+)
+def test_types_of_values(stored: str, attrs: dict[str, Any], values: str) -> None:
+    assert values_type(np.dtype(stored), attrs) == np.dtype(values)
+
+
+@pytest.mark.parametrize("attrs", [{"scale_factor": 0.01}, {"add_offset": 5.0, "_FillValue": 7}])
+def test_attributes_give_the_packing_back(attrs: dict[str, Any]) -> None:
+    packing = find_packing(np.dtype("i2"), attrs)
+    assert packing is not None
+    assert packing.attrs == attrs

@@ -22,6 +22,8 @@ BLOCK = 512
 BLOCK_UNIT = 16
 """TIFF's blocks are multiples of so many pixels."""
 USUAL = Codec("zlib", 6)
+LARGEST_NODATA = 2**53
+"""Rasterio takes nodata for float64: larger whole numbers stand in the set's item alone."""
 SAID = ("long_name", "comment", "source", "references")
 """Attributes that go along as the band's metadata, so that a GIS user can read them."""
 
@@ -103,13 +105,14 @@ def _override_packing(
     packing = packing_of(variable)
     if scale is None and offset is None and packing is None:
         return {**variable.encoding, "_FillValue": nodata}
-    packing = packing or {"dtype": "int16", "_FillValue": np.iinfo(np.int16).min}
+    encoding: dict[str, Any] = {"dtype": "int16", "_FillValue": np.iinfo(np.int16).min}
+    encoding = encoding if packing is None else packing.attrs | {"dtype": packing.stored}
     if scale is not None or offset is not None:
-        packing["scale_factor"] = 1.0 if scale is None else scale
-        packing["add_offset"] = 0.0 if offset is None else offset
+        encoding["scale_factor"] = 1.0 if scale is None else scale
+        encoding["add_offset"] = 0.0 if offset is None else offset
         if nodata is not None:
-            packing["_FillValue"] = int(nodata)
-    return packing
+            encoding["_FillValue"] = int(nodata)
+    return encoding
 
 
 def _write(
@@ -163,8 +166,9 @@ def _describe_file(variable: xr.DataArray, numbers: xr.Variable) -> dict[str, An
     grid = grid_of(variable)
     assert grid is not None  # noqa: S101 -- `_check_raster` asked
     nodata = math.nan if numbers.dtype.kind == "f" else None
-    if "_FillValue" in numbers.attrs:
-        nodata = np.asarray(numbers.attrs["_FillValue"]).item()
+    fill = np.asarray(numbers.attrs.get("_FillValue", nodata)).item()
+    if numbers.dtype.kind == "f" or (fill is not None and abs(fill) <= LARGEST_NODATA):
+        nodata = fill
     return {
         "driver": "GTiff", "width": grid.shape.x, "height": grid.shape.y,
         "count": variable.shape[0] if variable.ndim > 2 else 1,  # noqa: PLR2004 -- band, y, x

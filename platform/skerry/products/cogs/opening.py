@@ -14,9 +14,9 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.cf import decode
+from skerry.products.cf import PACKING, decode
 from skerry.products.codecs import parse_codec
-from skerry.products.cogs.writing import ITEM, PACKING
+from skerry.products.cogs.writing import ITEM
 from skerry.products.raster_files import RasterFile
 from skerry.storage.objects import check_key
 from skerry.storage.remote import RemotePath
@@ -93,7 +93,7 @@ def _open_one(place: Path | RemotePath, name: str, asset: dict[str, Any]) -> xr.
         "chunks": tuple(encoding["chunks"]),
         "compressors": parse_codec(encoding["codec"]).to_configs(),
     }
-    values = decode(name, raw)
+    values = decode(raw)
     coords = dict(xr_coords(grid, crs_coord_name="spatial_ref"))
     if bands and "values" in bands:
         leading = np.asarray(bands["values"]).astype(bands["dtype"])

@@ -17,7 +17,7 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.cf import encode
+from skerry.products.cf import PACKING, encode
 from skerry.products.codecs import Codec, codec_of
 from skerry.products.cogs.cog import BLOCK, make_cog
 from skerry.products.geozarr.attributes import plain
@@ -31,7 +31,6 @@ TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 USUAL = Codec("zlib", 6)
 EDGE_POINTS = 8
 """Points along an edge of an outline: edges are curved in longitude and latitude."""
-PACKING = ("scale_factor", "add_offset", "_FillValue")
 
 
 def write_cog_set(

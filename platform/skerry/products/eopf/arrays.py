@@ -12,7 +12,9 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.codecs import Codec, codec_of
 from skerry.products.eopf.attributes import describe_attributes
 from skerry.products.eopf.profiles import Model
-from skerry.products.packing import encode_values, packing_of
+from skerry.products.packing import Packing, packing_of
+from skerry.products.stored import coding_behind
+from skerry.products.times import Clock, choose_clock
 
 DEFAULT_CHUNKS = {
     "y": 1830, "x": 1830, "rows": 1024, "columns": 1024, "azimuth_time": 2048,
@@ -51,10 +53,8 @@ class Storage:
         Of the variable.
     dtype
         Of the stored numbers.
-    packing
-        How values become numbers, for `encode_values`; None if they are stored as they are.
-    times
-        Units and calendar of time variables, else None.
+    coding
+        How values become numbers; None if they are stored as they are.
     fill
         Fill value of the array; None only in Zarr 2.
     chunks, shards
@@ -69,8 +69,7 @@ class Storage:
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    packing: dict[str, Any] | None
-    times: tuple[str, str] | None
+    coding: Packing | Clock | None
     fill: Any
     chunks: tuple[int, ...]
     shards: tuple[int, ...] | None
@@ -84,12 +83,8 @@ class Storage:
 
     def encode(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the numbers to store."""
-        if self.times is not None:
-            return _encode_times(values, self.times)
-        if values.dtype.kind == "m":
-            return values.astype("timedelta64[ns]").view(np.int64)
-        if self.packing is not None:
-            return encode_values(values, self.packing)
+        if self.coding is not None:
+            return self.coding.encode(values)
         return values.astype(self.dtype)
 
 
@@ -124,9 +119,10 @@ def design_storage(
     kind = form.model.kind_of(path) if form.model is not None else None
     if form.profile != "cpm-2.8":
         kind = None
-    packing = packing_of(variable)
+    packing = packing_of(variable, path)
     stored = not decoded and _keep_packed(packing, kind, form)
-    dtype, times = _choose_dtype(path, variable, packing if stored else None, kind)
+    coding = _choose_clock(variable, kind) or (packing if stored else None)
+    dtype = _choose_dtype(path, variable, kind) if coding is None else coding.stored
     attrs = describe_attributes(
         path,
         variable,
@@ -135,7 +131,7 @@ def design_storage(
         packing=packing,
         kind=kind,
         packed=stored,
-        times=times,
+        clock=coding if isinstance(coding, Clock) else None,
         form=form,
     )
     chunks = _choose_chunks(variable, form.chunks)
@@ -145,8 +141,7 @@ def design_storage(
         dims=tuple(str(one) for one in variable.dims),
         shape=variable.shape,
         dtype=dtype,
-        packing=packing if stored else None,
-        times=times,
+        coding=coding,
         fill=_choose_fill(dtype, attrs.fill, form.zarr_format),
         chunks=chunks,
         shards=shards,
@@ -155,7 +150,7 @@ def design_storage(
     )
 
 
-def _keep_packed(packing: dict[str, Any] | None, kind: Any, form: Form) -> bool:
+def _keep_packed(packing: Packing | None, kind: Any, form: Form) -> bool:
     if packing is None:
         return False
     if kind is not None:
@@ -168,22 +163,31 @@ def _keep_packed(packing: dict[str, Any] | None, kind: Any, form: Form) -> bool:
     )
 
 
-def _choose_dtype(
-    path: str, variable: xr.Variable, packing: dict[str, Any] | None, kind: Any
-) -> tuple[np.dtype[Any], tuple[str, str] | None]:
-    if packing is not None:
-        return np.dtype(packing["dtype"]), None
-    if variable.dtype.kind == "M":
-        units = str(variable.encoding.get("units", EPOCH))
-        return np.dtype(np.int64), (units, "proleptic_gregorian")
-    if variable.dtype.kind == "m":
-        return np.dtype(np.int64), None
+def _choose_clock(variable: xr.Variable, kind: Any) -> Clock | None:
+    """Return how times are counted: as in the array that they come from, else by all of them."""
+    if variable.dtype.kind not in "mM":
+        return None
+    encoding = dict(variable.encoding)
+    known = coding_behind(variable.data)
+    if kind is not None:
+        encoding["dtype"] = np.dtype(np.int64)
+        if np.isnat(variable.to_numpy()).any():
+            encoding.pop("_FillValue", None)  # the model has none: CPM knows the usual one only
+    if isinstance(known, Clock):
+        counted = known.encoding
+        if all(encoding.get(key) == counted.get(key) for key in (*counted, "_FillValue")):
+            return known
+    usual = EPOCH if variable.dtype.kind == "M" else EPOCH.partition(" ")[0]
+    return choose_clock(variable.to_numpy(), encoding, usual)
+
+
+def _choose_dtype(path: str, variable: xr.Variable, kind: Any) -> np.dtype[Any]:
     if variable.dtype.kind == "O":
-        return _find_text_dtype(path, variable), None
-    numbers = variable.dtype.kind in "iuf"
-    if kind is not None and numbers and np.dtype(kind.dtype).kind in "iuf":
-        return np.dtype(kind.dtype), None
-    return variable.dtype, None
+        return _find_text_dtype(path, variable)
+    dtype: np.dtype[Any] = variable.dtype
+    if kind is not None and dtype.kind in "iuf" and np.dtype(kind.dtype).kind in "iuf":
+        dtype = np.dtype(kind.dtype)
+    return dtype
 
 
 def _find_text_dtype(path: str, variable: xr.Variable) -> np.dtype[Any]:
@@ -269,17 +273,3 @@ def _choose_compressors(variable: xr.Variable, form: Form) -> Any:
 
 def _spell(codec: Codec, zarr_format: int) -> Any:
     return codec.to_zarr2() if zarr_format == ZARR_2 else codec.to_zarr3() or None
-
-
-def _encode_times(values: npt.NDArray[Any], times: tuple[str, str]) -> npt.NDArray[np.int64]:
-    """Return CF time as int64, NaT as the smallest one."""
-    moments = values.astype("datetime64[ns]")
-    units, calendar = times
-    if units == EPOCH:
-        return moments.view(np.int64)
-    from xarray.coding.times import encode_cf_datetime
-
-    gaps = np.isnat(moments)
-    filled = np.where(gaps, np.datetime64(0, "ns"), moments)
-    numbers, _, _ = encode_cf_datetime(filled, units, calendar, np.dtype(np.int64))
-    return np.where(gaps, np.iinfo(np.int64).min, numbers).astype(np.int64)

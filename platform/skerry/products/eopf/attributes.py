@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from skerry.products.cf import spell_fill
 from skerry.products.eopf.json_values import TYPES, to_json
-from skerry.products.packing import decoded_dtype
+from skerry.products.packing import DECODED, FACTORS, Packing, fit_fill, values_type
+from skerry.products.times import SPANS, Clock
 
 if TYPE_CHECKING:
     from skerry.products.eopf.arrays import Form
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 EOPF = "_eopf_attrs"
 HIDDEN = "_cf_attrs"
-DECODED = "decoded_dtype"
 SEEN = frozenset({
     "fill_value", "_FillValue", "add_offset", "scale_factor", "units", "flag_values",
     "flag_masks", "flag_meanings", "dimensions", "standard_name", "long_name", "dtype",
@@ -28,7 +29,6 @@ SEEN = frozenset({
 })  # fmt: skip
 ALLOWED = SEEN | {"valid_min", "valid_max", "short_name", "eopf_target_dtype"}
 """What STRUCTURE allows any variable."""
-_PACKING = ("scale_factor", "add_offset")
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ def describe_attributes(
     coordinates: list[str],
     *,
     dtype: np.dtype[Any],
-    packing: dict[str, Any] | None,
+    packing: Packing | None,
     kind: "Kind | None",
     packed: bool,
-    times: tuple[str, str] | None,
+    clock: Clock | None,
     form: "Form",
 ) -> ArrayAttributes:
     """Return the attributes of a variable's array.
@@ -69,49 +69,85 @@ def describe_attributes(
         What the validator's model says of the variable, for ``cpm-2.8``.
     packed
         Whether the stored numbers have that packing.
-    times
-        Units and calendar, for times.
+    clock
+        How times and spans are counted.
     form
         Profile and format.
     """
     name = path.rpartition("/")[2]
     short = name if form.model is None else form.model.short_name_of(path)
-    fill = variable.encoding.get("_FillValue") if times is None else None
+    fill = _find_fill(variable, packing, clock)
     known = dict(variable.attrs)
     own: dict[str, Any] = {"long_name": known.pop("long_name", name)}
     own |= known
     hidden: dict[str, Any] = {} if "long_name" in variable.attrs else {"long_name": None}
-    own["dtype"] = "<M8[ns]" if times else _name_dtype(variable, dtype, packing)
-    if times is not None:
-        own |= {"units": times[0], "calendar": times[1]}
+    own["dtype"] = _name_dtype(variable, dtype, packing)
+    if clock is not None:
+        own |= _describe_clock(clock)
     if coordinates:
         own["coordinates"] = " ".join(coordinates)
     if "grid_mapping" in variable.encoding:
         own["grid_mapping"] = variable.encoding["grid_mapping"]
-    usual = dtype if packing is None else decoded_dtype(packing["dtype"])
-    if variable.dtype.kind in "iuf" and variable.dtype != usual:
-        own[DECODED] = variable.dtype.name
-    source = {key: packing[key] for key in _PACKING} if packing is not None else {}
+    source = None
+    if packing is not None:
+        source = {key: one for key, one in packing.attrs.items() if key in FACTORS}
+    own |= _name_decoded(variable, dtype, known | {"_FillValue": fill} | (source or {}))
     if form.profile == "2025":
         made = _spell_2025(own, variable, source, fill, short, packed=packed, form=form)
     else:
         made = _spell_cpm(own, variable, source, fill, short, kind=kind, packed=packed)
     if hidden:
         made[HIDDEN] = made.get(HIDDEN, {}) | hidden
+    masked = packed or clock is not None
+    _place_fill(made, fill, dtype, clock, form, masked=masked)
     if form.zarr_format == 2:  # noqa: PLR2004 -- the format's name
         made["_ARRAY_DIMENSIONS"] = [str(one) for one in variable.dims]
-    elif fill is not None and (packed or dtype.kind in "iu"):
-        made["_FillValue"] = fill
     values, types = to_json(made)
     if types:
         values[TYPES] = types
-    return ArrayAttributes(values, _fill_of(made, fill, dtype, packed=packed))
+    return ArrayAttributes(values, _fill_of(made, fill, dtype, masked=masked))
+
+
+def _place_fill(
+    made: dict[str, Any], fill: Any, dtype: np.dtype[Any], clock: Clock | None, form: "Form",
+    *, masked: bool,
+) -> None:  # fmt: skip
+    """Say in an attribute, besides the array's own fill value, what stands for no data."""
+    if fill is None:
+        return
+    if clock is not None and form.profile != "2025":
+        made[HIDDEN] = made.get(HIDDEN, {}) | {"_FillValue": fill}
+    elif form.zarr_format != 2 and (masked or dtype.kind in "iu"):  # noqa: PLR2004 -- its name
+        made["_FillValue"] = spell_fill(fill, dtype)
+
+
+def _find_fill(variable: xr.Variable, packing: Packing | None, clock: Clock | None) -> Any:
+    if clock is not None:
+        return clock.missing
+    stored = variable.dtype if packing is None else packing.stored
+    return fit_fill(variable.encoding.get("_FillValue"), stored)
+
+
+def _name_decoded(
+    variable: xr.Variable, dtype: np.dtype[Any], attrs: dict[str, Any]
+) -> dict[str, str]:
+    """Name the values' type where the stored numbers' does not tell it."""
+    told = variable.dtype.kind not in "iuf" or variable.dtype == values_type(dtype, attrs)
+    return {} if told else {DECODED: variable.dtype.name}
+
+
+def _describe_clock(clock: Clock) -> dict[str, Any]:
+    """Return the attributes of times and spans; spans of nanoseconds have no unit."""
+    if clock.calendar:
+        return {"units": clock.units, "calendar": clock.calendar, "dtype": "<M8[ns]"}
+    units = {} if clock.units == "nanoseconds" else {"units": clock.units}
+    return units | {"dtype": SPANS[1]}
 
 
 def _spell_2025(
     own: dict[str, Any],
     variable: xr.Variable,
-    source: dict[str, Any],
+    source: dict[str, Any] | None,
     fill: Any,
     name: str,
     *,
@@ -123,22 +159,22 @@ def _spell_2025(
     eopf: dict[str, Any] = {"dimensions": [str(one) for one in variable.dims], "short_name": name}
     eopf |= {key: one for key, one in own.items() if key in ALLOWED and key != "coordinates"}
     eopf["coordinates"] = own.get("coordinates", "").split()
-    eopf |= source
-    if fill is not None:
+    eopf |= source or {}
+    if fill is not None and variable.dtype.kind not in "Mm":
         eopf["fill_value"] = fill
-    if source:
+    if source is not None:
         eopf["eopf_target_dtype"] = variable.dtype.str
         eopf["eopf_is_masked"] = True
         if not packed:
             eopf["eopf_is_scaled"] = True
     if packed:
-        own |= source
+        own |= source or {}
         if fill is not None:
             own["fill_value"] = fill
     else:
         # The numbers are values: a valid range in packed numbers belongs to the source.
         for key in ("valid_min", "valid_max"):
-            own.pop(key, None) if source else None
+            own.pop(key, None) if source is not None else None
     if form.product_type.startswith("S03") and "units" in own and variable.dtype.kind != "M":
         eopf["data_units"] = own["units"]
     return own | {EOPF: eopf}
@@ -147,7 +183,7 @@ def _spell_2025(
 def _spell_cpm(
     own: dict[str, Any],
     variable: xr.Variable,
-    source: dict[str, Any],
+    source: dict[str, Any] | None,
     fill: Any,
     name: str,
     *,
@@ -160,18 +196,16 @@ def _spell_cpm(
     target = kind.dtype if kind is not None else variable.dtype.name
     eopf: dict[str, Any] = {"short_name": name, "long_name": own["long_name"]}
     eopf["dtype"] = own["dtype"]
-    seen = dict(own) | (source if packed else {})
+    seen = dict(own) | ((source or {}) if packed else {})
     if fill is not None and (packed or variable.dtype.kind == "f"):
         seen["fill_value"] = fill
-    if packed and np.dtype(target).kind == "f" and source:
+    if packed and np.dtype(target).kind == "f":
         seen["eopf_target_dtype"] = np.dtype(target).str
     hidden = {
         key: one
         for key, one in seen.items()
         if key in ALLOWED and key not in allowed and key != "dtype"
-    }
-    if not packed and source:
-        hidden |= source | {"decoded": True, "fill_value": fill}
+    } | _hide_source(variable, source, fill, packed=packed)
     for key in ("valid_min", "valid_max", "flag_values", "flag_masks", "flag_meanings"):
         if key in seen and key not in hidden:
             eopf[key] = seen[key]
@@ -181,24 +215,33 @@ def _spell_cpm(
     visible = {
         key: one
         for key, one in seen.items()
-        if key not in hidden and key not in ("eopf_target_dtype", "fill_value", *_PACKING)
+        if key not in hidden and key not in ("eopf_target_dtype", "fill_value", *FACTORS)
     }
     if packed:
-        visible |= {key: eopf[key] for key in _PACKING if key in eopf}
+        visible |= {key: eopf[key] for key in FACTORS if key in eopf}
     made = visible | {EOPF: eopf}
     return made | {HIDDEN: hidden} if hidden else made
 
 
-def _name_dtype(variable: xr.Variable, dtype: np.dtype[Any], packing: Any) -> str:
+def _hide_source(
+    variable: xr.Variable, source: dict[str, Any] | None, fill: Any, *, packed: bool
+) -> dict[str, Any]:
+    """Return what CPM must not see, since it would decode or mask by it."""
+    if source is not None and not packed:
+        return source | {"decoded": True, "fill_value": fill}
+    return {"fill_value": fill} if fill is not None and variable.dtype.kind in "iu" else {}
+
+
+def _name_dtype(variable: xr.Variable, dtype: np.dtype[Any], packing: Packing | None) -> str:
     if packing is not None:
-        return str(np.dtype(packing["dtype"]).str)
+        return str(packing.stored.str)
     return str(variable.dtype.str) if variable.dtype.kind in "mU" else str(dtype.str)
 
 
-def _fill_of(made: dict[str, Any], fill: Any, dtype: np.dtype[Any], *, packed: bool) -> Any:
+def _fill_of(made: dict[str, Any], fill: Any, dtype: np.dtype[Any], *, masked: bool) -> Any:
     """Return the array's fill value: the packing's where CPM may see one."""
-    if fill is None or "fill_value" in made.get(HIDDEN, {}):
+    if fill is None or {"fill_value", "_FillValue"} & set(made.get(HIDDEN, {})):
         return None
     if dtype.kind == "f":
         return float(fill)
-    return int(fill) if packed and dtype.kind in "iu" else None
+    return int(fill) if masked and dtype.kind in "iu" else None

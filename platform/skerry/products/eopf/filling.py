@@ -26,7 +26,7 @@ from skerry.products.chunk_bytes import (
     recode_chunk,
 )
 from skerry.products.eopf.arrays import Storage
-from skerry.products.stored import StoredArray, stored_behind
+from skerry.products.stored import StoredArray, coding_behind, stored_behind
 
 MEMORY_BYTES = 192 * 2**20
 """Bound of the pieces in memory at any time."""
@@ -61,23 +61,10 @@ class Filling:
         stored = stored_behind(self.variable.data)
         if stored is None or stored.dtype != self.variable.dtype:
             return None
-        same = self.storage.dtype == stored.numbers.dtype
-        if stored.decode is None:
-            return stored if same else None
-        kept = getattr(stored.decode, "keywords", {})
-        if self.storage.times is not None:
-            as_before = self.storage.times[0] == kept.get("units")
-            return stored if same and as_before else None
-        packing = self.storage.packing
-        if packing is None or not same:
+        coding = coding_behind(self.variable.data)
+        if self.storage.dtype != stored.numbers.dtype or self.storage.coding != coding:
             return None
-        fill = packing.get("_FillValue")
-        as_before = (
-            kept.get("scale") == packing["scale_factor"]
-            and kept.get("offset") == packing["add_offset"]
-            and kept.get("missing") == (() if fill is None else (fill,))
-        )
-        return stored if as_before else None
+        return stored if coding is not None or stored.decode is None else None
 
 
 class _Meter:

@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from skerry.products.cf import LISTS
-from skerry.products.eopf.attributes import DECODED, EOPF, HIDDEN
+from skerry.products.eopf.attributes import EOPF, HIDDEN
 from skerry.products.eopf.healing import Wounds
 from skerry.products.eopf.json_values import TYPES, from_json
-from skerry.products.packing import decode_numbers, decoded_dtype
+from skerry.products.packing import DECODED, FACTORS, Packing, find_packing, fit_fill
 from skerry.products.stored import Decode, StoredArray, make_lazy
+from skerry.products.times import CLOCK, Clock, find_clock
 
-_PACKING = ("scale_factor", "add_offset")
 _STRUCTURE = (
     "_ARRAY_DIMENSIONS", "dimensions", "coordinates", "dtype", "short_name", "fill_value",
     "_FillValue", "eopf_is_masked", "eopf_is_scaled", "eopf_target_dtype",
@@ -47,20 +46,27 @@ def read_variable(array: Any, path: str, wounds: Wounds) -> xr.Variable:
     eopf = own.pop(EOPF, None) or {}
     hidden = own.pop(HIDDEN, None) or {}
     merged = {key: one for key, one in (eopf | own | hidden).items() if one is not None}
-    packing = _find_packing(array, own, eopf | hidden)
+    clock = _find_clock(array, own | hidden, merged)
+    packing = {} if clock is not None else _find_source(array, own, eopf | hidden)
     attrs = _clean_attributes(merged, packing, path, wounds)
     encoding = _describe_storage(array) | packing
     if "grid_mapping" in attrs:
         encoding["grid_mapping"] = attrs.pop("grid_mapping")
-    decode, dtype, times = _choose_decoding(array, attrs, merged, packing)
-    for key in times:
-        encoding[key] = attrs.pop(key)
-    if dtype.kind in "mM":
-        # What is stored counts time; a packing named beside it is that of the source.
-        encoding = {key: one for key, one in encoding.items() if key not in packing}
-        encoding["dtype"] = array.dtype
-    data = make_lazy(StoredArray(array, decode, dtype))
-    return xr.Variable(list_dims(array, merged), data, attrs, encoding)
+    if clock is not None:
+        encoding |= clock.encoding
+        attrs = {key: one for key, one in attrs.items() if key not in CLOCK}
+        coding: Clock | Packing | None = clock
+    else:
+        coding = _choose_packing(array, own, merged, packing)
+    if coding is not None:
+        stored = StoredArray(array, coding.decode, coding.dtype)
+    else:
+        stored = StoredArray(array, *_choose_text(array, str(merged.get("dtype", ""))))
+    if stored.dtype.kind in "iu":
+        encoding |= {"dtype": stored.dtype}
+        fill = fit_fill(encoding.pop("_FillValue", None), stored.dtype)
+        encoding |= {} if fill is None else {"_FillValue": fill}
+    return xr.Variable(list_dims(array, merged), make_lazy(stored), attrs, encoding)
 
 
 def list_dims(array: Any, attrs: dict[str, Any]) -> tuple[str, ...]:
@@ -81,30 +87,51 @@ def list_coordinates(array: Any) -> list[str]:
     return [str(one) for one in names]
 
 
-def _find_packing(array: Any, own: dict[str, Any], eopf: dict[str, Any]) -> dict[str, Any]:
+def _find_clock(array: Any, own: dict[str, Any], merged: dict[str, Any]) -> Clock | None:
+    """Return how times or spans are counted.
+
+    A ``fill_value`` in the attributes is that of the source, whose units may have been others.
+    """
+    fill = own.get("_FillValue")
+    if fill is None and array.metadata.zarr_format == 2:  # noqa: PLR2004 -- the format's name
+        fill = array.fill_value
+    attrs: dict[str, Any] = {key: merged[key] for key in CLOCK if key in merged}
+    if fill is not None and array.dtype.kind in "iuf":
+        attrs["_FillValue"] = read_fill(fill, array.dtype)
+    return find_clock(attrs, array.dtype)
+
+
+def _find_source(array: Any, own: dict[str, Any], eopf: dict[str, Any]) -> dict[str, Any]:
     """Return what the encoding keeps: ``dtype, scale_factor, add_offset, _FillValue``."""
     stored_floats = array.dtype.kind == "f"
     source = eopf if stored_floats and EOPF in array.attrs else {**eopf, **own}
+    if _is_scaled(array, own):
+        return {"dtype": array.dtype}
     fill = source.get("_FillValue", source.get("fill_value"))
     if fill is None and array.metadata.zarr_format == 2:  # noqa: PLR2004 -- the format's name
         # CPM's own writing leaves the fill value to the array.
-        fill = array.fill_value if EOPF in array.attrs or _is_packed(source) else None
-    packed = str(source.get("dtype", array.dtype)) if stored_floats else array.dtype
-    packing: dict[str, Any] = {"dtype": _read_dtype(packed, array.dtype)}
-    packing |= {key: float(source[key]) for key in _PACKING if source.get(key) is not None}
+        packed = any(source.get(key) is not None for key in FACTORS)
+        fill = array.fill_value if EOPF in array.attrs or packed else None
+    dtype = _read_dtype(source.get("dtype"), array.dtype) if stored_floats else array.dtype
+    found: dict[str, Any] = {"dtype": dtype}
+    found |= {key: float(source[key]) for key in FACTORS if source.get(key) is not None}
     if fill is not None and array.dtype.kind in "iuf":
-        number = read_fill(fill, array.dtype)
-        integer = packing["dtype"].kind in "iu" and np.isfinite(number)
-        packing["_FillValue"] = int(number) if integer else number
-    if packing["dtype"].kind in "iu" and packing.get("_FillValue") is not None:
-        limits = np.iinfo(packing["dtype"])
-        if not limits.min <= packing["_FillValue"] <= limits.max:
-            del packing["_FillValue"]
-    return packing
+        fill = fit_fill(read_fill(fill, array.dtype), dtype)
+        found |= {} if fill is None else {"_FillValue": fill}
+    return found
 
 
-def _is_packed(attrs: dict[str, Any]) -> bool:
-    return any(attrs.get(key) is not None for key in _PACKING)
+def _is_scaled(array: Any, own: dict[str, Any]) -> bool:
+    """Tell whether floating-point numbers are scaled, as CF says of any array's attributes.
+
+    EOPF products decode them and leave the source's factors and integer type beside them.
+    """
+    scaled = array.dtype.kind == "f" and any(own.get(key) is not None for key in FACTORS)
+    return (
+        scaled
+        and not own.get("eopf_is_scaled")
+        and (_read_dtype(own.get("dtype"), array.dtype).kind == "f")
+    )
 
 
 def _read_dtype(text: Any, fallback: np.dtype[Any]) -> np.dtype[Any]:
@@ -132,7 +159,7 @@ def _clean_attributes(
         key: value
         for key, value in merged.items()
         if key not in _STRUCTURE
-        and key not in _PACKING
+        and key not in FACTORS
         and key not in _UNITS
         and not key.startswith("proj:")
     }
@@ -163,43 +190,31 @@ def _describe_storage(array: Any) -> dict[str, Any]:
     return storage
 
 
-def _choose_decoding(  # noqa: PLR0911 -- one a kind of array
-    array: Any, attrs: dict[str, Any], merged: dict[str, Any], packing: dict[str, Any]
-) -> tuple[Decode | None, np.dtype[Any], tuple[str, ...]]:
-    """Return how numbers become values, the values' type, and attributes of time."""
+def _choose_packing(
+    array: Any, own: dict[str, Any], merged: dict[str, Any], source: dict[str, Any]
+) -> Packing | None:
+    """Return how numbers become values, None where they are values or texts."""
     stored: np.dtype[Any] = array.dtype
-    units = str(attrs.get("units", ""))
-    if stored.kind in "iuf" and " since " in units:
-        times = tuple(key for key in ("units", "calendar") if key in attrs)
-        decode = partial(decode_times, units=units, calendar=str(attrs.get("calendar", "")))
-        return decode, np.dtype("datetime64[ns]"), times
-    given_dtype = str(merged.get("dtype", ""))
-    if stored.kind in "if" and given_dtype in ("<m8[ns]", "timedelta64[ns]"):
-        # The first is EOPF's spelling, always nanoseconds; the second CF's, in any unit.
-        named = given_dtype != "<m8[ns]"
-        spans: Decode = partial(decode_spans, units=units) if named else _as_timedelta
-        return spans, np.dtype("timedelta64[ns]"), ("units",) if named else ()
-    if stored.kind in "OTU":
-        text = np.dtype(given_dtype) if given_dtype.startswith(("<U", "U")) else None
-        if stored.kind == "U":
-            return None, stored, ()
-        return partial(_as_text, dtype=text), text or np.dtype(object), ()
-    given = np.dtype(merged.get(DECODED, np.float64))
-    if stored.kind in "iuf" and given.kind in "iu":
-        return partial(_as_numbers, dtype=given), given, ()
-    if stored.kind in "iu":
-        flags = any(key in attrs for key in LISTS)
-        if flags or ("_FillValue" not in packing and not _is_packed(packing)):
-            return None, stored, ()
-        dtype = np.dtype(merged.get(DECODED, decoded_dtype(stored)))
-        return _bind(packing, dtype), dtype, ()
-    fill = packing.get("_FillValue")
+    flags = {key: one for key, one in merged.items() if key.startswith("flag_")}
+    given = {DECODED: merged[DECODED]} if DECODED in merged else {}
     if stored.kind == "f":
-        dtype = given if DECODED in merged else stored
-        gaps = fill is not None and _stands_for_nothing(fill, packing)
-        if gaps or dtype != stored:
-            return _bind({"_FillValue": fill} if gaps else {}, dtype), dtype, ()
-    return None, stored, ()
+        attrs = {key: own[key] for key in FACTORS if key in own} if _is_scaled(array, own) else {}
+        fill = source.get("_FillValue")
+        if attrs and own.get("_FillValue") is not None:
+            attrs["_FillValue"] = read_fill(own["_FillValue"], stored)
+        elif fill is not None and _stands_for_nothing(fill, source):
+            attrs["_FillValue"] = fill
+    else:
+        attrs = source
+    return find_packing(stored, attrs | flags | given)
+
+
+def _choose_text(array: Any, given: str) -> tuple[Decode | None, np.dtype[Any]]:
+    """Return how texts are read, and their type; other values are what they are."""
+    if array.dtype.kind not in "OT":
+        return None, array.dtype
+    text = np.dtype(given) if given.startswith(("<U", "U")) else None
+    return partial(_as_text, dtype=text), text or np.dtype(object)
 
 
 def _stands_for_nothing(fill: float, packing: dict[str, Any]) -> bool:
@@ -213,50 +228,6 @@ def _stands_for_nothing(fill: float, packing: dict[str, Any]) -> bool:
     number = (fill - packing.get("add_offset", 0.0)) / packing.get("scale_factor", 1.0)
     limits = np.iinfo(packing["dtype"])
     return number == fill or not limits.min <= round(number) <= limits.max
-
-
-def _bind(packing: dict[str, Any], dtype: np.dtype[Any]) -> Decode:
-    return partial(
-        decode_numbers,
-        scale=packing.get("scale_factor", 1.0),
-        offset=packing.get("add_offset", 0.0),
-        missing=(packing["_FillValue"],) if "_FillValue" in packing else (),
-        dtype=dtype.name,
-    )
-
-
-def decode_times(
-    numbers: npt.NDArray[Any], *, units: str, calendar: str
-) -> npt.NDArray[np.datetime64]:
-    """Turn numbers of CF time into datetime64[ns]; the smallest int64 into NaT."""
-    from xarray.coding.times import decode_cf_datetime
-
-    gaps = (
-        numbers == np.iinfo(np.int64).min if numbers.dtype == np.int64 else np.isnan(numbers * 1.0)
-    )
-    times = decode_cf_datetime(
-        np.where(gaps, 0, numbers), units, calendar or "standard", use_cftime=False
-    )
-    return np.where(gaps, np.datetime64("NaT", "ns"), times).astype("datetime64[ns]")
-
-
-def decode_spans(numbers: npt.NDArray[Any], *, units: str) -> npt.NDArray[np.timedelta64]:
-    """Turn numbers of CF time spans into timedelta64[ns]; the smallest int64 and NaN into NaT."""
-    from xarray.coding.times import decode_cf_timedelta
-
-    gaps = (
-        numbers == np.iinfo(np.int64).min if numbers.dtype == np.int64 else np.isnan(numbers * 1.0)
-    )
-    spans = decode_cf_timedelta(np.where(gaps, 0, numbers), units)
-    return np.where(gaps, np.timedelta64("NaT", "ns"), spans).astype("timedelta64[ns]")
-
-
-def _as_timedelta(numbers: npt.NDArray[Any]) -> npt.NDArray[np.timedelta64]:
-    return numbers.astype(np.int64).view("timedelta64[ns]")
-
-
-def _as_numbers(values: npt.NDArray[Any], *, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    return values.astype(dtype)
 
 
 def _as_text(values: npt.NDArray[Any], *, dtype: np.dtype[Any] | None) -> npt.NDArray[Any]:

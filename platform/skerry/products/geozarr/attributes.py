@@ -8,7 +8,7 @@ import zarr
 from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.cf import encode
+from skerry.products.cf import encode, spell_fill
 from skerry.products.codecs import Codec, codec_of
 
 USUAL = Codec("blosc-zstd", 3, "bit")
@@ -58,7 +58,10 @@ def fill_of(numbers: xr.Variable) -> Any:
 
 def attributes_of(numbers: xr.Variable) -> dict[str, Any]:
     """Return a variable's attributes as JSON values."""
-    return plain(dict(numbers.attrs))
+    attrs = plain(dict(numbers.attrs))
+    if "_FillValue" in attrs:
+        attrs["_FillValue"] = spell_fill(attrs["_FillValue"], numbers.dtype)
+    return attrs
 
 
 def write_coordinates(

@@ -85,7 +85,7 @@ class _Raster:
         """The number on disk that stands for no data."""
         fill = self.numbers.attrs.get("_FillValue")
         if fill is not None:
-            return float(fill)
+            return np.asarray(fill).item()  # type: ignore[no-any-return]
         return float("nan") if self.numbers.dtype.kind == "f" else None
 
 

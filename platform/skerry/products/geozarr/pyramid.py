@@ -14,6 +14,8 @@ import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
+from skerry.products.packing import round_into
+
 COARSEST_EDGE = 256
 """Levels are added while one side is longer than this many pixels: the coarsest fits in a tile."""
 
@@ -74,7 +76,7 @@ def halve(numbers: npt.NDArray[Any], rule: Rule, missing: float | None) -> npt.N
     if np.issubdtype(numbers.dtype, np.floating):
         mean[count == 0] = np.nan
         return np.asarray(mean, numbers.dtype)
-    rounded: npt.NDArray[Any] = np.rint(mean).astype(numbers.dtype)
+    rounded = round_into(mean, numbers.dtype)
     if missing is not None:
         rounded = _avoid(rounded, int(missing), count > 0)
         rounded[count == 0] = int(missing)

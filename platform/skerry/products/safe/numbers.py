@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skerry.products.packing import decode_numbers, decoded_dtype
+from skerry.products import packing
+from skerry.products.packing import decoded_dtype
 from skerry.products.safe.mapping import Kind
 
 _UNITS = {
@@ -40,13 +41,7 @@ class Packing:
     def decode(self, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return values, NaN or NaT where a number stands for no measurement."""
         if self.since is None:
-            return decode_numbers(
-                numbers,
-                scale=1.0 if self.scale is None else self.scale,
-                offset=self.offset or 0.0,
-                missing=self.fills,
-                dtype=self.dtype.name,
-            )
+            return self._of(numbers.dtype).decode(numbers)
         unit, epoch = _parse_time_units(self.since)
         elapsed = numbers.astype(np.int64).astype(f"timedelta64[{unit}]")
         values: npt.NDArray[Any] = (epoch + elapsed).astype("datetime64[ns]")
@@ -55,29 +50,13 @@ class Packing:
         return values
 
     def encode(self, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        """Return the numbers that `decode` turns into `values`; the inverse of it.
-
-        Values outside of the type's range are clipped to it, and a value that would land on a
-        fill moves to the number beside it: a measurement never becomes a gap.
-        """
+        """Return the numbers that `decode` turns into `values`; the inverse of it."""
         if self.since is not None:
             return self._encode_time(values, dtype)
-        if values.dtype.kind not in "fc":
-            return values.astype(dtype)
-        gaps = np.isnan(values)
-        fill = self.fills[0] if self.fills else 0
-        numbers = values.astype(np.float64)
-        if self.scale is not None or self.offset is not None:
-            numbers = (numbers - (self.offset or 0.0)) / (self.scale or 1.0)
-        if dtype.kind == "f":
-            return np.where(gaps, fill if self.fills else np.nan, numbers).astype(dtype)
-        limits = np.iinfo(dtype)
-        whole = np.clip(np.rint(np.where(gaps, 0, numbers)), limits.min, limits.max)
-        packed: npt.NDArray[Any] = whole.astype(dtype)
-        for one in self.fills:
-            packed[packed == one] = one + 1 if one < limits.max else one - 1
-        packed[gaps] = fill
-        return packed
+        return self._of(dtype).encode(values)
+
+    def _of(self, stored: np.dtype[Any]) -> packing.Packing:
+        return packing.Packing(stored, self.dtype, self.scale, self.offset, self.fills)
 
     def _encode_time(self, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         unit, epoch = _parse_time_units(str(self.since))

@@ -1,0 +1,213 @@
+"""Times and spans of time as CF keeps them: numbers of a unit, of times since a date.
+
+Source: NetCDF Climate and Forecast Metadata Conventions 1.11, section 4.4.
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.packing import fit_fill
+
+CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
+"""Calendars whose dates datetime64 has; in others times stay numbers."""
+SPANS = ("timedelta64[ns]", "<m8[ns]")
+"""What the attribute ``dtype`` says of spans of time: as xarray and as EOPF write it."""
+CLOCK = ("units", "calendar", "dtype")
+"""Attributes of numbers that tell of times."""
+NAT = int(np.iinfo(np.int64).min)
+_UNITS = ("seconds", "milliseconds", "microseconds", "nanoseconds")
+Numbers = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How times, or spans of time, stand as numbers.
+
+    Attributes
+    ----------
+    units
+        Such as ``seconds since 2026-05-01``; of spans ``seconds``.
+    calendar
+        Of times; of spans empty.
+    stored
+        Type of the numbers.
+    missing
+        The number for NaT, None for the usual one: NaN or the smallest int64.
+    """
+
+    units: str
+    calendar: str
+    stored: np.dtype[Any]
+    missing: float | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the values."""
+        return np.dtype("datetime64[ns]" if self.calendar else "timedelta64[ns]")
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """The clock as CF attributes."""
+        found: dict[str, Any] = {"units": self.units}
+        found |= {"calendar": self.calendar} if self.calendar else {"dtype": SPANS[0]}
+        return found if self.missing is None else found | {"_FillValue": self.missing}
+
+    @property
+    def encoding(self) -> dict[str, Any]:
+        """The clock as the encoding of its values."""
+        return {**self.attrs, "dtype": self.stored}
+
+    def decode(self, numbers: Numbers) -> Numbers:
+        """Turn numbers into datetime64[ns] or timedelta64[ns].
+
+        Raises
+        ------
+        InvalidInputError
+            If a time is beyond what these have (1677 to 2262).
+        """
+        gaps = np.isnan(numbers) if numbers.dtype.kind == "f" else numbers == NAT
+        if self.missing is not None:
+            gaps = gaps | (numbers == self.missing)
+        values = _decode(np.where(gaps, _first(numbers, gaps), numbers), self.units, self.calendar)
+        return np.where(gaps, np.array("NaT", self.dtype), values.astype(self.dtype))
+
+    def encode(self, values: Numbers) -> Numbers:
+        """Turn times or spans into numbers; the inverse of `decode` where the units allow."""
+        gaps = np.isnat(values)
+        wide = np.dtype(np.float64 if self.stored.kind == "f" else np.int64)
+        whole = np.where(gaps, _first(values, gaps), values).astype(self.dtype)
+        numbers = _encode(whole, self.units, self.calendar, wide)
+        if self.missing is not None:
+            gap = self.missing
+        else:
+            gap = float("nan") if wide.kind == "f" else NAT
+        return np.where(gaps, np.array(gap, wide), numbers).astype(self.stored)
+
+
+def _first(values: Numbers, gaps: Numbers) -> Any:
+    """Return one that is no gap, to stand in for those that are."""
+    return values[~gaps].flat[0] if not gaps.all() else np.zeros((), values.dtype)
+
+
+def _decode(numbers: Numbers, units: str, calendar: str) -> Numbers:
+    from xarray.coding.times import decode_cf_datetime, decode_cf_timedelta
+
+    if not calendar:
+        return np.asarray(decode_cf_timedelta(numbers, units))
+    try:
+        return np.asarray(decode_cf_datetime(numbers, units, calendar, use_cftime=False))
+    except (ValueError, OverflowError) as error:  # pandas' errors of bounds are such
+        raise InvalidInputError(
+            f"There are times in {units!r} before 1677 or after 2262: {error}",
+            remedy="Give such numbers a _FillValue if they are none, or take the units away.",
+        ) from error
+
+
+def _encode(values: Numbers, units: str, calendar: str, dtype: np.dtype[Any]) -> Numbers:
+    """Return numbers; not those of `values` where `units` are too coarse for the type."""
+    from xarray.coding.times import encode_cf_datetime, encode_cf_timedelta
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of units too coarse: `choose_clock` sees to them
+        if not calendar:
+            return np.asarray(encode_cf_timedelta(values, units, dtype)[0])
+        return np.asarray(encode_cf_datetime(values, units, calendar, dtype)[0])
+
+
+def find_clock(attrs: Mapping[str, Any], stored: np.dtype[Any]) -> Clock | None:
+    """Return how numbers with CF attributes become times or spans; None where they are neither.
+
+    Numbers in units or calendars that datetime64 has not stay numbers.
+    """
+    if stored.kind not in "iuf":
+        return None
+    missing = _find_missing(attrs, stored)
+    units = attrs.get("units")
+    if attrs.get("dtype") in SPANS:
+        return Clock(str(units or "nanoseconds"), "", stored, missing)
+    calendar = str(attrs.get("calendar") or "standard")
+    if not isinstance(units, str) or " since " not in units or calendar.lower() not in CALENDARS:
+        return None
+    try:
+        _decode(np.zeros(1, np.int64), units, calendar)
+    except (InvalidInputError, KeyError):  # no such unit or date
+        return None
+    return Clock(units, calendar, stored, missing)
+
+
+def choose_clock(values: Numbers, encoding: Mapping[str, Any], usual: str | None = None) -> Clock:
+    """Return how times or spans are to be stored so that they come back as they are.
+
+    Parameters
+    ----------
+    values
+        All of them.
+    encoding
+        ``units``, ``calendar``, ``dtype`` and ``_FillValue`` of the source, which are kept if
+        they hold the values: of units that are too coarse for whole numbers finer ones are taken.
+    usual
+        Units where the source has none; by default the coarsest that hold the values.
+
+    Raises
+    ------
+    InvalidInputError
+        If a time is beyond what datetime64[ns] has.
+    """
+    try:
+        exact = values.astype(f"{values.dtype.kind}8[ns]")
+    except OverflowError as error:
+        raise InvalidInputError(
+            f"There are times or spans beyond what {values.dtype.kind}8[ns] holds: {error}.",
+            remedy="Times from 1677 to 2262 and spans up to 292 years can be written.",
+        ) from error
+    return next(one for one in _list_clocks(exact, encoding, usual) if _restores(one, exact))
+
+
+def _list_clocks(values: Numbers, encoding: Mapping[str, Any], usual: str | None) -> list[Clock]:
+    """Return clocks to try: the source's, a finer one, and one that always holds the values."""
+    times = values.dtype.kind == "M"
+    calendar = str(encoding.get("calendar") or "proleptic_gregorian") if times else ""
+    stored = np.dtype(encoding.get("dtype") or np.int64)
+    stored = stored if stored.kind in "iuf" else np.dtype(np.int64)
+    integer = np.dtype(np.int64)
+    units = encoding.get("units") or usual
+    empty = bool(np.isnat(values).any())
+    since = " since 1970-01-01" if times else ""
+    clocks = []
+    if units is not None:
+        fill = _find_missing(encoding, stored)
+        fill = _choose_missing(stored) if fill is None and empty else fill
+        clocks.append(Clock(str(units), calendar, stored, fill))
+        since = str(units)[str(units).index(" since ") :] if times else ""
+    clocks += [Clock(f"{one}{since}", calendar, integer, NAT if empty else None) for one in _UNITS]
+    calendar = "proleptic_gregorian" if times else ""
+    since = " since 1970-01-01" if times else ""
+    return [*clocks, Clock(f"nanoseconds{since}", calendar, integer, NAT if empty else None)]
+
+
+def _find_missing(attrs: Mapping[str, Any], stored: np.dtype[Any]) -> Any:
+    fill = fit_fill(attrs.get("_FillValue"), stored)
+    return None if fill is None or np.isnan(fill) else fill
+
+
+def _choose_missing(stored: np.dtype[Any]) -> float | None:
+    if stored.kind == "f":
+        return None
+    limits = np.iinfo(stored)
+    return int(limits.min if stored.kind == "i" else limits.max)
+
+
+def _restores(clock: Clock, values: Numbers) -> bool:
+    if find_clock(clock.attrs, clock.stored) is None:
+        return False
+    try:
+        back = clock.decode(clock.encode(values))
+    except (ValueError, OverflowError, ImportError, AttributeError, InvalidInputError):
+        return False  # out of bounds, for which xarray looks for cftime
+    return np.array_equal(back, values, equal_nan=True)
