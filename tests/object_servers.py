@@ -7,6 +7,7 @@ looks at who signs, not at the signature.
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from xml.sax.saxutils import escape
 ACCESS_KEY = "AKIALOOPBACKTEST"
 SECRET_KEY = "loopback-secret-that-must-not-show"
 BUCKET = "products"
+PAGE = b"<html><body>Not what was asked for.</body></html>"
 _PAGE = 3
 """Keys a listing page: small, so that paging is exercised."""
 
@@ -44,23 +46,38 @@ class ObjectServer:
         The server's HTTP address.
     seen
         Requests in the order in which they arrived.
+    sent
+        Path to bytes of it sent.
+    at_once
+        Most requests being answered at one time.
     faults
-        Pattern of paths to what happens instead: a status, ``"stall"``, ``"cut"`` (half of the
-        bytes) or ``"whole"`` (the range is ignored).
+        Pattern of paths to what happens instead: a status, ``"stall"``, ``"slow"``, ``"cut"``
+        (half of the bytes), ``"whole"`` (the range is ignored), ``"page"`` (an HTML page of
+        unknown length) or ``"index"`` (an HTML page, by ranges).
     """
 
     url: str
     endpoint: str
     seen: list[Request] = field(default_factory=list)
+    sent: Counter[str] = field(default_factory=Counter)
+    at_once: int = 0
     faults: dict[str, int | str] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def paths(self, method: str | None = None) -> list[str]:
         """Return the paths asked for."""
         return [one.path for one in self.seen if method in (None, one.method)]
 
+    def note_sent(self, path: str, count: int) -> None:
+        """Count bytes of a file."""
+        with self._lock:
+            self.sent[path] += count
+
     def forget(self) -> None:
         """Start counting anew."""
         self.seen.clear()
+        self.sent.clear()
+        self.at_once = 0
 
 
 @contextmanager
@@ -84,19 +101,19 @@ def _serve(
     folder: Path, answer: Callable[["_Handler", Path], None]
 ) -> Iterator[tuple[str, ObjectServer]]:
     lock = Lock()
+    running: set[int] = set()
 
     class Handler(_Handler):
         def _handle(self) -> None:
+            path = unquote(urlsplit(self.path).path)
             with lock:
-                self.noted.seen.append(
-                    Request(
-                        self.command,
-                        unquote(urlsplit(self.path).path),
-                        self.headers.get("Range", ""),
-                    )
-                )
+                self.noted.seen.append(Request(self.command, path, self.headers.get("Range", "")))
+                running.add(id(self))
+                self.noted.at_once = max(self.noted.at_once, len(running))
             if not self._fail():
                 answer(self, folder)
+            with lock:
+                running.discard(id(self))
 
         do_GET = do_HEAD = _handle  # noqa: N815
 
@@ -129,6 +146,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fail(self) -> bool:
         fault = self._fault()
+        if fault == "slow":
+            time.sleep(0.05)
+        if fault in ("page", "index"):
+            self._send_page(ranged=fault == "index")
+            return True
         if isinstance(fault, int):
             self.reply(fault, b"")
             return True
@@ -137,6 +159,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return True
         return False
+
+    def _send_page(self, *, ranged: bool) -> None:
+        """Send an HTML page, by ranges or of unknown length."""
+        if ranged:
+            end = {"Content-Range": f"bytes 0-{len(PAGE) - 1}/{len(PAGE)}"}
+            asked = "Range" in self.headers
+            self.reply(206 if asked else 200, PAGE, end if asked else {})
+            return
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(PAGE)
 
     def reply(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         """Send an answer whole."""
@@ -182,6 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self._fault() == "cut":
             data = data[: len(data) // 2]
             self.close_connection = True
+        self.noted.note_sent(unquote(urlsplit(self.path).path), len(data))
         with suppress(ConnectionError):  # the reader may hang up when it has seen enough
             self.wfile.write(data)
 

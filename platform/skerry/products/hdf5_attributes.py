@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from skerry.products.zarr_stores import MAX_METADATA_BYTES
-from skerry.storage.remote import RemoteReader, too_large
+from skerry.storage.blocks import BlockReader
+from skerry.storage.remote import too_large
 
 
-def check_file(source: Path | RemoteReader, label: str) -> None:
+def check_file(source: Path | BlockReader, label: str) -> None:
     """Refuse a file with a group or variable whose attributes are too large; none is read.
 
     Texts of variable length stand elsewhere in the file and are not counted.

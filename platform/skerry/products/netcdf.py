@@ -19,7 +19,7 @@ from skerry.products.codecs import Codec, codec_of
 from skerry.products.geozarr.attributes import plain
 from skerry.products.hdf5_attributes import check_file
 from skerry.products.strips import Counter, Progress, iterate_blocks
-from skerry.storage.remote import RemotePath, RemoteReader
+from skerry.products.zarr_stores import Place
 from skerry.storage.writing import make_aside
 
 CONVENTIONS = "CF-1.11"
@@ -231,7 +231,7 @@ def _shrink(value: Any) -> Any:
     return numbers if numbers.ndim else numbers[()]
 
 
-def open_netcdf_product(place: Path | RemotePath) -> xr.DataTree:
+def open_netcdf_product(place: Place) -> xr.DataTree:
     """Open a NetCDF-4 file lazily: any groups, or a flat CF file.
 
     Returns
@@ -245,7 +245,7 @@ def open_netcdf_product(place: Path | RemotePath) -> xr.DataTree:
     InvalidInputError
         If the file is damaged, no NetCDF-4, or has an attribute too large for metadata.
     """
-    source: Path | RemoteReader = place.open() if isinstance(place, RemotePath) else place
+    source = place if isinstance(place, Path) else place.open()
     try:
         check_file(source, str(place))
         # All groups through one open file: opening it for each takes their number squared.
@@ -271,7 +271,7 @@ def open_netcdf_product(place: Path | RemotePath) -> xr.DataTree:
     return xr.DataTree.from_dict(datasets, name=name)
 
 
-def _decode_group(raw: xr.Dataset, group: str, place: Path | RemotePath) -> xr.Dataset:
+def _decode_group(raw: xr.Dataset, group: str, place: Place) -> xr.Dataset:
     from dask.base import tokenize
 
     stamp = place.stat().st_mtime_ns if isinstance(place, Path) else 0

@@ -1,15 +1,27 @@
 """Open a product, whatever its container and wherever it is, as a lazy tree in EOPF structure."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import xarray as xr
 
-from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.core.errors import InvalidInputError, NotFoundError, SkerryError
+from skerry.products.archives import ArchivedPath, read_archive
+from skerry.products.containers import (
+    COG_MARK,
+    NETCDF_SUFFIXES,
+    ZARR_MARKS,
+    Found,
+    choose_product,
+    list_names,
+)
+from skerry.products.zarr_stores import Place
+from skerry.storage.blocks import BlockReader
 from skerry.storage.remote import RemotePath, is_remote, parse_address
 
-ZARR_MARKS = ("zarr.json", ".zgroup", ".zmetadata")
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK"
+FOLDER_SUFFIXES = (".safe", ".sen3")
 
 
 def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
@@ -18,10 +30,10 @@ def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
     Parameters
     ----------
     path
-        A SAFE folder or a zip archive of one (or a folder that holds one), of any type that the
-        files in ``sensors/`` describe, a GeoZarr written by `write_geozarr`, an EOPF Zarr, a
-        NetCDF-4 file, or a folder of COGs written by `write_cog_set`. On this machine, or behind
-        an ``http(s)://`` or ``s3://`` address, read by ranges.
+        A SAFE folder of any type that the files in ``sensors/`` describe, a GeoZarr written by
+        `write_geozarr`, an EOPF Zarr, a NetCDF-4 file, or a folder of COGs written by
+        `write_cog_set`; or a zip archive or a folder that holds one of these and no other. On
+        this machine, or behind an ``http(s)://`` or ``s3://`` address, read by ranges.
     level
         Overview level of a GeoZarr: 0 is full resolution, each further one has half of it; where
         a group has fewer levels its coarsest. Only 0 for other containers.
@@ -39,87 +51,137 @@ def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
     NotFoundError
         If nothing is at `path`.
     InvalidInputError
-        If what is there is no product, is damaged, or is an archive that is not safe to read.
+        If what is there is no product, is several, is damaged, or is an archive that is not
+        safe to read.
     ForbiddenError, UnavailableError
         If a server refuses or does not answer.
     """
-    if isinstance(path, str) and is_remote(path):
-        return _open_remote(parse_address(path), level)
+    if isinstance(path, str):
+        if not path.strip():
+            raise InvalidInputError("The path is empty.", remedy="Name a product.")
+        if is_remote(path):
+            return _open_remote(parse_address(path), level)
     place = Path(path)
     if not place.exists():
         raise NotFoundError(f"There is no {place}.", remedy="Check the path.")
     if place.is_file():
-        with place.open("rb") as stream:
-            start = stream.read(len(HDF5))
-        if start == HDF5 or place.suffix.lower() in (".nc", ".nc4"):
-            return _open_netcdf(place)
-        if place.suffix.lower() != ".zip" and not start.startswith(ZIP):
-            raise _unknown(place)
-    elif any((place / name).is_file() for name in ZARR_MARKS):
-        return _open_zarr(place, level)
-    elif (place / "item.json").is_file():
-        return _open_cogs(place)
-    return _open_files(place)
+        return _open_file(place, level)
+    return _open_found(place, choose_product(place, list_names(place)), level)
+
+
+def _open_file(place: Path, level: int) -> xr.DataTree:
+    """Open a file by its first bytes, or else by its suffix."""
+    with place.open("rb") as stream:
+        start = stream.read(len(HDF5))
+    suffix = place.suffix.lower()
+    if start == HDF5 or suffix in NETCDF_SUFFIXES:
+        return _open_netcdf(place)
+    if suffix == ".zip" or start.startswith(ZIP):
+        return _open_archive(place.absolute(), level)
+    raise _unknown(place)
 
 
 def _open_remote(place: RemotePath, level: int) -> xr.DataTree:
     """Open a file by its first bytes, a folder by what stands in it; its name says what to try.
 
-    HTTP has no listing: a folder is known by the documents it must have.
+    HTTP has no listing: a folder is known by the documents it must have. Some servers answer for
+    a folder with a page: what is neither NetCDF nor an archive may be one.
     """
     suffix = place.suffix.lower()
     if suffix == ".zarr":
         return _open_zarr(place, level)
-    if suffix not in (".safe", ".sen3"):
-        try:
-            reader = place.open()
-        except NotFoundError:
-            reader = None
-        if reader is not None and reader.size:
-            start = reader.read(len(HDF5))
-            if start == HDF5:
-                return _open_netcdf(place)
-            if start.startswith(ZIP):
-                return _open_files(place)
-            raise _unknown(place)
-        if suffix in (".zip", ".nc", ".nc4"):
-            raise NotFoundError(f"There is no {place}.", remedy="Check the address.")
-        if any((place / name).exists() for name in ZARR_MARKS):
-            return _open_zarr(place, level)
-        if (place / "item.json").exists():
-            return _open_cogs(place)
-    return _open_files(place)
+    if suffix in FOLDER_SUFFIXES:
+        return _open_safe(place)
+    reader, problem = _sniff(place)
+    start = reader.read(len(HDF5)) if reader else b""
+    if start == HDF5:
+        return _open_netcdf(place)
+    if start.startswith(ZIP):
+        return _open_archive(place, level, reader)
+    found = None if suffix in (".zip", *NETCDF_SUFFIXES) else _find_remote(place)
+    if found is None:
+        raise problem
+    return _open_found(place, found, level)
 
 
-def _open_zarr(place: Path | RemotePath, level: int) -> xr.DataTree:
+def _sniff(place: RemotePath) -> tuple[BlockReader | None, SkerryError]:
+    """Open what may be a file; also return the error that holds if it is of no use."""
+    try:
+        return place.open(), _unknown(place)
+    except (NotFoundError, InvalidInputError) as error:
+        return None, error
+
+
+def _find_remote(place: RemotePath) -> Found | None:
+    """Find the product in a folder, by the documents that tell its kind, or by listing it."""
+    from skerry.products.safe.remote_listing import MANIFESTS
+
+    marks = (*ZARR_MARKS, COG_MARK, *MANIFESTS)
+    with ThreadPoolExecutor(len(marks)) as pool:
+        there = list(pool.map(lambda mark: (place / mark).exists(), marks))
+    found = choose_product(place, [mark for mark, one in zip(marks, there, strict=True) if one])
+    if found is None and place.lists:
+        found = choose_product(place, place.list_sizes())
+    return found
+
+
+def _open_archive(
+    place: Path | RemotePath, level: int, reader: BlockReader | None = None
+) -> xr.DataTree:
+    """Open the product in a zip archive: at its root, or in a folder there."""
+    archive = read_archive(place, reader)
+    found = choose_product(place, archive.sizes)
+    return _open_found(ArchivedPath(place), found, level)
+
+
+def _open_found(place: Place, found: Found | None, level: int) -> xr.DataTree:
+    """Open the product that was found at a place."""
+    if found is None:
+        raise _unknown(place)
+    at = place / found.inside if found.inside else place
+    if found.container == "zarr":
+        return _open_zarr(at, level)
+    if found.container == "cogs":
+        return _open_cogs(at)
+    if found.container == "netcdf":
+        return _open_netcdf(at)
+    if found.container == "archive" and not isinstance(at, ArchivedPath):
+        return _open_archive(at, level)
+    return _open_safe(at)
+
+
+def _open_zarr(place: Place, level: int) -> xr.DataTree:
     from skerry.products.zarr_opening import open_zarr_product
 
     return open_zarr_product(place, level=level)
 
 
-def _open_netcdf(place: Path | RemotePath) -> xr.DataTree:
+def _open_netcdf(place: Place) -> xr.DataTree:
     from skerry.products.netcdf import open_netcdf_product
 
     return open_netcdf_product(place)
 
 
-def _open_cogs(place: Path | RemotePath) -> xr.DataTree:
+def _open_cogs(place: Place) -> xr.DataTree:
     from skerry.products.cogs.opening import open_cog_set
 
     return open_cog_set(place)
 
 
-def _open_files(place: Path | RemotePath) -> xr.DataTree:
+def _open_safe(place: Place) -> xr.DataTree:
     from skerry.products.safe.engine import assemble
-    from skerry.products.safe.recognition import find_product
+    from skerry.products.safe.files import list_archived, list_folder
+    from skerry.products.safe.recognition import find_mapping
+    from skerry.products.safe.remote_listing import list_remote
 
-    found = find_product(place)
-    if found is None:
-        raise _unknown(place)
-    return assemble(*found)
+    if isinstance(place, RemotePath):
+        files = list_remote(place)
+    else:
+        files = list_folder(place) if isinstance(place, Path) else list_archived(place)
+    return assemble(files, find_mapping(files))
 
 
-def _unknown(place: Path | RemotePath) -> InvalidInputError:
+def _unknown(place: Place) -> InvalidInputError:
     return InvalidInputError(
         f"{place} is no product that Skerry knows.",
         remedy="Give a Sentinel product (SAFE, folder or zip), a GeoZarr, an EOPF Zarr, a NetCDF-4 "

@@ -1,14 +1,17 @@
 """Raster files that GDAL opens: on this machine, in zip archives, behind addresses."""
 
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from skerry.core.errors import InvalidInputError, SkerryError
-from skerry.storage.remote import RemotePath, RemoteReader
+from skerry.products.archives import ArchivedPath
+from skerry.storage.remote import RemotePath
 
 
 @dataclass(frozen=True)
@@ -23,15 +26,12 @@ class RasterFile:
     label
         What to call it in messages.
     remote
-        Where it is, or the zip archive that holds it, if it is behind an address.
-    member
-        Its name in the archive behind an address.
+        Where it is, if it is behind an address, or in an archive there.
     """
 
     path: str
     label: str
-    remote: RemotePath | None = None
-    member: str = ""
+    remote: RemotePath | ArchivedPath | None = None
 
     @contextmanager
     def open(self, driver: str | None = None) -> Iterator[Any]:
@@ -72,41 +72,95 @@ class RasterFile:
             ) from error
 
 
+@dataclass(frozen=True)
+class RasterWindows:
+    """An array whose windows are read from a file when asked for.
+
+    Opens the file anew for every window: safe in threads and processes, and small to send.
+
+    Attributes
+    ----------
+    file
+        The file.
+    shape
+        ``(y, x)``, or ``(band, y, x)``.
+    dtype
+        NumPy number type of the values.
+    driver
+        GDAL's name of the file's format.
+    packed_bands
+        If not 0, the file has so many bands, and band i becomes bit i - 1 of one number.
+    """
+
+    file: RasterFile
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    driver: str
+    packed_bands: int = 0
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    def __getitem__(self, key: tuple[slice, ...]) -> npt.NDArray[Any]:
+        """Read a window.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be decoded there, or has another size.
+        """
+        from rasterio.windows import Window
+
+        rows, columns = (
+            slice(*one.indices(length))
+            for one, length in zip(key[-2:], self.shape[-2:], strict=True)
+        )
+        window = Window.from_slices(rows, columns)
+        with self.file.open(self.driver) as source:
+            if (source.height, source.width) != self.shape[-2:]:
+                raise InvalidInputError(
+                    f"{self.file.label} has {source.height} by {source.width} pixels, and the "
+                    f"product says {self.shape[-2]} by {self.shape[-1]}.",
+                    remedy="Write the product again, or fetch it again from its provider.",
+                )
+            if self.packed_bands:
+                return self._pack(source, window)
+            flat = self.ndim == 2  # noqa: PLR2004 -- y, x
+            bands = 1 if flat else list(range(1, self.shape[0] + 1))[key[0]]
+            return np.asarray(source.read(bands, window=window)).astype(self.dtype, copy=False)
+
+    def _pack(self, source: Any, window: Any) -> npt.NDArray[Any]:
+        packed = np.zeros((window.height, window.width), self.dtype)
+        for band in range(self.packed_bands):
+            packed |= (source.read(band + 1, window=window) > 0).astype(self.dtype) << band
+        return packed
+
+
 class _Opener:
     """Gives GDAL readers of one file, which share what was read, and of no other."""
 
-    def __init__(self, file: RasterFile, place: RemotePath, failures: list[SkerryError]) -> None:
+    def __init__(
+        self, file: RasterFile, place: RemotePath | ArchivedPath, failures: list[SkerryError]
+    ) -> None:
         self.file = file
-        self.first = RemoteReader(place)
+        self.first = place.open()
         self.failures = failures
 
     def __call__(self, path: str, mode: str = "rb") -> IO[bytes]:
         if path != self.file.path or mode not in ("r", "rb"):
             raise FileNotFoundError(path)
-        reader: Any = self.first.fork()
-        if self.file.member:
-            reader = open_member(reader, self.file.member)
-        return _Watched(reader, self.failures)  # type: ignore[return-value]
+        return _Watched(self.first.fork(), self.failures)  # type: ignore[return-value]
 
 
-def open_member(archive: Path | IO[bytes] | RemoteReader, name: str) -> IO[bytes]:
-    """Open a member of a zip archive for reading; it can seek, cheaply if it is not deflated.
-
-    Closing it closes an archive given by its path; one given open stays open.
-
-    Raises
-    ------
-    InvalidInputError
-        If the archive is damaged where the member begins.
-    """
-    try:
-        with zipfile.ZipFile(archive) as listing:
-            return listing.open(name)
-    except zipfile.BadZipFile as error:
-        raise InvalidInputError(
-            f"{name} in its archive is damaged: {error}.",
-            remedy="Fetch the archive again from its provider.",
-        ) from error
+def locate_raster(place: Path | RemotePath | ArchivedPath, label: str) -> RasterFile:
+    """Return the raster file at a place."""
+    if isinstance(place, Path):
+        return RasterFile(str(place), label)
+    if isinstance(place, ArchivedPath) and isinstance(place.archive, Path):
+        return RasterFile(f"/vsizip/{{{place.archive}}}/{place.inside}", label)
+    return RasterFile(place.name, label, place)
 
 
 class _Watched:

@@ -1,6 +1,6 @@
 """Open a GeoZarr or an EOPF Zarr as the tree that the SAFE reader gives."""
 
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -8,17 +8,19 @@ import xarray as xr
 import zarr
 from zarr.errors import GroupNotFoundError
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.products.eopf.healing import Wounds, heal_grid
 from skerry.products.eopf.json_values import TYPES, from_json
 from skerry.products.eopf.profiles import product_type_of, read_root, rename_dims
 from skerry.products.eopf.variables import list_coordinates, read_variable
 from skerry.products.geozarr.conventions import without_conventions
-from skerry.products.zarr_stores import open_store
-from skerry.storage.remote import RemotePath
+from skerry.products.zarr_stores import Place, open_store
+
+READ_AT_ONCE = 16
+"""Coordinates."""
 
 
-def open_zarr_product(place: Path | RemotePath, *, level: int = 0) -> xr.DataTree:
+def open_zarr_product(place: Place, *, level: int = 0) -> xr.DataTree:
     """Open a Zarr product lazily.
 
     A multiscale group appears as its level `level` (or its coarsest, if it has fewer), without
@@ -38,7 +40,9 @@ def open_zarr_product(place: Path | RemotePath, *, level: int = 0) -> xr.DataTre
     """
     try:
         root = zarr.open_group(open_store(place), mode="r")
-    except (GroupNotFoundError, KeyError, ValueError, TypeError, OSError) as error:
+    except GroupNotFoundError as error:
+        raise NotFoundError(f"There is no {place}.", remedy="Check the address.") from error
+    except (KeyError, ValueError, TypeError, OSError) as error:
         raise _unreadable(place, error) from error
     return build_tree(root, place.name.removesuffix(".zarr"), place, level=level)
 
@@ -46,7 +50,7 @@ def open_zarr_product(place: Path | RemotePath, *, level: int = 0) -> xr.DataTre
 def build_tree(
     root: zarr.Group,
     name: str,
-    place: Path | RemotePath,
+    place: Place,
     *,
     level: int = 0,
     values: bool = True,
@@ -54,7 +58,9 @@ def build_tree(
     """Return the canonical tree of an open Zarr group; without `values` it has no indexes."""
     wounds = Wounds()
     try:
-        datasets = dict(_walk(root, "", level, wounds, values=values))
+        datasets = dict(_walk(root, "", level, wounds))
+        if values:
+            datasets = _index(datasets)
     except (KeyError, ValueError, TypeError, OSError, AttributeError) as error:
         raise _unreadable(place, error) from error
     if not any(one.variables for one in datasets.values()):
@@ -74,16 +80,14 @@ def build_tree(
     return tree
 
 
-def _unreadable(place: Path | RemotePath, error: Exception) -> InvalidInputError:
+def _unreadable(place: Place, error: Exception) -> InvalidInputError:
     return InvalidInputError(
         f"{place} is no readable Zarr product: {error}.",
         remedy="Write it again, or fetch it again from its provider.",
     )
 
 
-def _walk(
-    group: zarr.Group, path: str, level: int, wounds: Wounds, *, values: bool
-) -> list[tuple[str, xr.Dataset]]:
+def _walk(group: zarr.Group, path: str, level: int, wounds: Wounds) -> list[tuple[str, xr.Dataset]]:
     attrs = dict(group.attrs)
     members = dict(group.members())
     children = {name: one for name, one in members.items() if isinstance(one, zarr.Group)}
@@ -94,18 +98,16 @@ def _walk(
         members = dict(chosen.members())
     arrays = {name: one for name, one in members.items() if isinstance(one, zarr.Array)}
     attrs = from_json(attrs, attrs.pop(TYPES, {}))  # type: ignore[arg-type]
-    data = _build_dataset(arrays, path, wounds, values=values)
+    data = _build_dataset(arrays, path, wounds)
     data.attrs = without_conventions(attrs)
     found = [(path or "/", data)]
     for name, child in sorted(children.items()):
         if name not in assets:
-            found += _walk(child, f"{path}/{name}", level, wounds, values=values)
+            found += _walk(child, f"{path}/{name}", level, wounds)
     return found
 
 
-def _build_dataset(
-    arrays: dict[str, Any], path: str, wounds: Wounds, *, values: bool
-) -> xr.Dataset:
+def _build_dataset(arrays: dict[str, Any], path: str, wounds: Wounds) -> xr.Dataset:
     variables = {name: read_variable(one, f"{path}/{name}", wounds) for name, one in arrays.items()}
     listed = {name for one in arrays.values() for name in list_coordinates(one)}
     named = {
@@ -113,20 +115,32 @@ def _build_dataset(
         for name, one in variables.items()
         if name in listed or one.dims == (name,) or (name == "spatial_ref" and not one.dims)
     }
-    coordinates: Any = {name: one for name, one in variables.items() if name in named}
-    if values:
-        for name, one in coordinates.items():
-            coordinates[name] = _load(one) if one.dims == (name,) else one
-    else:
-        coordinates = xr.Coordinates(coordinates, indexes={})
+    coordinates = {name: one for name, one in variables.items() if name in named}
     data = xr.Dataset(
-        {name: one for name, one in variables.items() if name not in named}, coords=coordinates
+        {name: one for name, one in variables.items() if name not in named},
+        coords=xr.Coordinates(coordinates, indexes={}),
     )
     projections = {
         name: {key: one for key, one in array.attrs.items() if key.startswith("proj:")}
         for name, array in arrays.items()
     }
     return heal_grid(data, projections, path or "/", wounds)
+
+
+def _index(datasets: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+    """Read the dimensions' coordinates, each once, many at a time; give the groups indexes."""
+    wanted = [
+        (path, name)
+        for path, data in datasets.items()
+        for name, one in data.coords.items()
+        if one.dims == (name,)
+    ]
+    with ThreadPoolExecutor(READ_AT_ONCE) as pool:
+        read = pool.map(lambda one: _load(datasets[one[0]].variables[one[1]]), wanted)
+        loaded: dict[str, dict[Any, xr.Variable]] = {}
+        for (path, name), variable in zip(wanted, read, strict=True):
+            loaded.setdefault(path, {})[name] = variable
+    return {path: data.assign_coords(loaded.get(path, {})) for path, data in datasets.items()}
 
 
 def _load(variable: xr.Variable) -> xr.Variable:

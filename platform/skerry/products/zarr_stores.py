@@ -1,16 +1,27 @@
 """Zarr stores for reading: metadata read once and bounded, errors that name the place."""
 
+from asyncio import to_thread
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from obstore.exceptions import BaseError
+from zarr.abc.store import (
+    OffsetByteRequest,
+    RangeByteRequest,
+    Store,
+    SuffixByteRequest,
+)
 from zarr.storage import LocalStore, ObjectStore, WrapperStore
 
-from skerry.storage.remote import RemotePath, explain, too_large
+from skerry.core.errors import InvalidInputError
+from skerry.products.archives import ArchivedPath, get_archive
+from skerry.storage.remote import RemotePath, explain, explaining, too_large
 
 if TYPE_CHECKING:
-    from zarr.abc.store import ByteRequest, Store
+    from zarr.abc.store import ByteRequest
     from zarr.core.buffer import Buffer, BufferPrototype
+
+Place = Path | RemotePath | ArchivedPath
 
 METADATA_NAMES = frozenset({"zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata"})
 MAX_METADATA_BYTES = 64 * 2**20
@@ -32,7 +43,7 @@ class ProductStore(WrapperStore[Any]):
         Key of the product in the store.
     """
 
-    def __init__(self, store: "Store", place: Path | RemotePath, root: str = "") -> None:
+    def __init__(self, store: Store, place: Place, root: str = "") -> None:
         super().__init__(store)
         self.place = place
         self.root = root
@@ -41,7 +52,7 @@ class ProductStore(WrapperStore[Any]):
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_documents": {}}
 
-    def _with_store(self, store: "Store") -> "ProductStore":
+    def _with_store(self, store: Store) -> "ProductStore":
         return ProductStore(store, self.place, self.root)
 
     def with_read_only(self, read_only: bool = False) -> "ProductStore":
@@ -83,11 +94,11 @@ class ProductStore(WrapperStore[Any]):
 
     async def _read_document(self, key: str, prototype: Any) -> Any:
         label = f"{self.place}/{key}"
-        if isinstance(self.place, Path):
-            path = self.place / key
-            if path.is_file() and path.stat().st_size > MAX_METADATA_BYTES:
-                raise too_large(label, path.stat().st_size, MAX_METADATA_BYTES)
-            return await self._store.get(key, prototype)
+        if not isinstance(self.place, RemotePath):
+            size = _find_size(self.place / key)
+            if size is not None and size > MAX_METADATA_BYTES:
+                raise too_large(label, size, MAX_METADATA_BYTES)
+            return await self._store.get(self._full(key), prototype)
         import obstore
 
         try:
@@ -108,7 +119,8 @@ class ProductStore(WrapperStore[Any]):
         """Return whether a key is there."""
         if key.rpartition("/")[2] in METADATA_NAMES:
             return await self.get(key) is not None
-        return bool(await self._store.exists(self._full(key)))
+        with explaining(f"{self.place}/{key}"):
+            return bool(await self._store.exists(self._full(key)))
 
     async def get_partial_values(self, prototype: Any, key_ranges: Any) -> list[Any]:
         """Return parts of several keys."""
@@ -120,18 +132,125 @@ class ProductStore(WrapperStore[Any]):
 
     async def list_prefix(self, prefix: str) -> Any:
         """List keys below a prefix."""
+        self._refuse_listing()
         start = len(self.root) + 1 if self.root else 0
-        async for key in self._store.list_prefix(self._full(prefix)):
-            yield key[start:]
+        with explaining(self.place):
+            async for key in self._store.list_prefix(self._full(prefix)):
+                yield key[start:]
 
     async def list_dir(self, prefix: str) -> Any:
         """List names right below a prefix."""
-        async for name in self._store.list_dir(self._full(prefix)):
+        self._refuse_listing()
+        with explaining(self.place):
+            async for name in self._store.list_dir(self._full(prefix)):
+                yield name
+
+    def _refuse_listing(self) -> None:
+        if isinstance(self.place, RemotePath) and not self.place.lists:
+            raise InvalidInputError(
+                f"{self.place} has no consolidated metadata, and HTTP has no listing that says "
+                "what it holds.",
+                remedy="Consolidate its metadata (zarr.consolidate_metadata), or download it.",
+            )
+
+
+def _find_size(place: Path | ArchivedPath) -> int | None:
+    if isinstance(place, ArchivedPath):
+        return place.find_size()
+    return place.stat().st_size if place.is_file() else None
+
+
+class ArchiveStore(Store):
+    """A zip archive as a Zarr store, for reading; sent to a worker by its place.
+
+    Parameters
+    ----------
+    archive
+        The archive.
+    """
+
+    supports_writes = False
+    supports_deletes = False
+    supports_listing = True
+
+    def __init__(self, archive: Path | RemotePath) -> None:
+        super().__init__(read_only=True)
+        self.archive = archive
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ArchiveStore) and self.archive == other.archive
+
+    def __hash__(self) -> int:
+        return hash(self.archive)
+
+    async def get(
+        self,
+        key: str,
+        prototype: "BufferPrototype",
+        byte_range: "ByteRequest | None" = None,
+    ) -> "Buffer | None":
+        """Return a member or a part of it, or None if it is absent."""
+        data = await to_thread(self._read, key, byte_range)
+        return None if data is None else prototype.buffer.from_bytes(data)
+
+    def _read(self, key: str, part: "ByteRequest | None") -> bytes | None:
+        place = ArchivedPath(self.archive, key)
+        size = place.find_size()
+        if size is None:
+            return None
+        start, stop = 0, size
+        if isinstance(part, RangeByteRequest):
+            start, stop = part.start, min(part.end, size)
+        elif isinstance(part, OffsetByteRequest):
+            start = part.offset
+        elif isinstance(part, SuffixByteRequest):
+            start = max(0, size - part.suffix)
+        with place.open() as reader:
+            reader.seek(start)
+            return reader.read(max(0, stop - start))
+
+    async def get_partial_values(self, prototype: Any, key_ranges: Any) -> list[Any]:
+        """Return parts of several members."""
+        return [await self.get(key, prototype, part) for key, part in key_ranges]
+
+    async def exists(self, key: str) -> bool:
+        """Return whether there is a member."""
+        return key in get_archive(self.archive).sizes
+
+    async def set(self, key: str, value: "Buffer") -> None:
+        """Refuse to write."""
+        raise NotImplementedError
+
+    async def delete(self, key: str) -> None:
+        """Refuse to delete."""
+        raise NotImplementedError
+
+    def list(self) -> Any:
+        """List all members."""
+        return self.list_prefix("")
+
+    async def list_prefix(self, prefix: str) -> Any:
+        """List members whose names begin so."""
+        for name in get_archive(self.archive).sizes:
+            if name.startswith(prefix):
+                yield name
+
+    async def list_dir(self, prefix: str) -> Any:
+        """List names right below a folder."""
+        above = f"{prefix.rstrip('/')}/" if prefix else ""
+        seen = dict.fromkeys(
+            name.removeprefix(above).partition("/")[0]
+            for name in get_archive(self.archive).sizes
+            if name.startswith(above)
+        )
+        for name in seen:
             yield name
 
 
-def open_store(place: Path | RemotePath) -> ProductStore:
+def open_store(place: Place) -> ProductStore:
     """Return the store of a Zarr product, for reading."""
     if isinstance(place, Path):
         return ProductStore(LocalStore(place, read_only=True), place)
+    if isinstance(place, ArchivedPath):
+        return ProductStore(ArchiveStore(place.archive), place, place.inside)
     return ProductStore(ObjectStore(place.store, read_only=True), place, place.key)

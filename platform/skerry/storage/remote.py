@@ -6,17 +6,13 @@ address (where signatures stand) appear in messages, and neither travels with a 
 is sent to a worker of S3: each process makes its own connection from its own environment.
 """
 
-import io
 import os
 import re
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from threading import Lock
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -27,11 +23,9 @@ from skerry.core.errors import (
     SkerryError,
     UnavailableError,
 )
+from skerry.storage.blocks import AHEAD_BYTES, KEPT_BYTES, BlockReader
 
 SCHEMES = ("http", "https", "s3")
-BLOCK_BYTES = 256 * 2**10
-"""Ranges are fetched in whole blocks: small reads beside each other cost one request."""
-KEPT_BLOCKS = 64
 MAX_LISTED = 20_000
 """Most files of one product."""
 _STATUS = re.compile(r"status code: (\d{3}[ A-Za-z]*)")
@@ -73,6 +67,11 @@ class RemotePath:
         return unquote(urlsplit(self.url).path).strip("/")
 
     @property
+    def lists(self) -> bool:
+        """Whether what is below it can be listed: S3 can, HTTP cannot."""
+        return self.url.startswith("s3:")
+
+    @property
     def store(self) -> Any:
         """The obstore store of the server or bucket, one a process."""
         parts = urlsplit(self.url)
@@ -109,9 +108,26 @@ class RemotePath:
                 return bytes(found.bytes())
         raise too_large(self, found.meta["size"], most)
 
-    def open(self) -> "RemoteReader":
-        """Open a file for reading by ranges; it can seek and be sent to a worker."""
-        return RemoteReader(self)
+    def open(self, ahead: int = AHEAD_BYTES, kept: int = KEPT_BYTES) -> BlockReader:
+        """Open a file for reading by ranges of `ahead` bytes; it can be sent to a worker.
+
+        The first range and the size come in one request.
+
+        Raises
+        ------
+        NotFoundError, ForbiddenError, UnavailableError
+            If it is not there, not for the asker, or the server does not answer.
+        InvalidInputError
+            If the server sends whole files only.
+        """
+        import obstore
+
+        with explaining(self):
+            first = obstore.get(self.store, self.key, options={"range": (0, ahead)})
+            file = RemoteFile(self, int(first.meta["size"]))
+            reader = BlockReader(file, ahead=ahead, kept=kept)
+            reader.take(bytes(first.bytes()))
+        return reader
 
     def find_size(self) -> int | None:
         """Return a file's size in bytes; None if it is not there."""
@@ -164,6 +180,7 @@ def parse_address(text: str) -> RemotePath:
     try:
         parts = urlsplit(text)
         named, user = parts.hostname, parts.username
+        _ = parts.port  # which raises where it is no port
     except ValueError:
         named, user = None, None
         parts = urlsplit("")
@@ -231,6 +248,12 @@ def explain(error: Exception, place: object) -> SkerryError:
     text = str(error)
     status = _STATUS.search(text)
     said = status.group(1).strip() if status else ""
+    if "Content-Length" in text.partition("\n")[0]:
+        return InvalidInputError(
+            f"{place} is answered with something of unknown length: a page, such as one to log "
+            "in, and no file.",
+            remedy="Check the address in a browser; give one that needs no log-in.",
+        )
     denied = exceptions.PermissionDeniedError | exceptions.UnauthenticatedError | PermissionError
     if isinstance(error, denied) or said[:3] in ("401", "403"):
         return ForbiddenError(
@@ -256,114 +279,29 @@ def too_large(place: object, size: int, most: int) -> InvalidInputError:
     )
 
 
-class RemoteReader(io.RawIOBase):
-    """A remote file for reading, in blocks that are kept for a while.
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file behind an address whose size is known: a source of `BlockReader`."""
 
-    Parameters
-    ----------
-    place
-        The file; opening it fetches its first block and its size in one request.
-
-    Raises
-    ------
-    NotFoundError, ForbiddenError, UnavailableError
-        If it is not there, not for the asker, or the server does not answer.
-    InvalidInputError
-        If the server sends whole files only.
-    """
-
-    def __init__(self, place: RemotePath) -> None:
-        import obstore
-
-        self.place = place
-        self._position = 0
-        self._lock = Lock()
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
-        with explaining(place):
-            first = obstore.get(place.store, place.key, options={"range": (0, BLOCK_BYTES)})
-            self.size = int(first.meta["size"])
-            self._blocks[0] = bytes(first.bytes())
-
-    def fork(self) -> "RemoteReader":
-        """Return a reader at the file's start that shares what was read."""
-        other = copy(self)
-        other.seek(0)
-        return other
-
-    def __copy__(self) -> "RemoteReader":
-        other = RemoteReader.__new__(RemoteReader)
-        other.__dict__.update(self.__dict__)
-        return other
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Send the place, not what was read."""
-        return RemoteReader, (self.place,)
+    place: RemotePath
+    size: int
 
     @property
     def name(self) -> str:
         """The file's name."""
         return self.place.name
 
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position in bytes."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to a position, which may lie past the end."""
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def read(self, size: int | None = -1) -> bytes:
-        """Read up to `size` bytes, all that are left by default."""
-        left = max(0, self.size - self._position)
-        count = left if size is None or size < 0 else min(size, left)
-        if not count:
-            return b""
-        start = self._position
-        self._position += count
-        with self._lock:
-            return self._gather(start, start + count)
-
-    def readinto(self, buffer: Any) -> int:
-        """Read into a buffer and return how many bytes there were."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def _gather(self, start: int, stop: int) -> bytes:
-        first, last = start // BLOCK_BYTES, (stop - 1) // BLOCK_BYTES
-        absent = [one for one in range(first, last + 1) if one not in self._blocks]
-        found = {one: self._blocks[one] for one in range(first, last + 1) if one in self._blocks}
-        if absent:
-            found |= self._fetch(absent[0], absent[-1])
-        for number, block in found.items():
-            self._blocks[number] = block
-            self._blocks.move_to_end(number)
-        while len(self._blocks) > KEPT_BLOCKS:
-            self._blocks.popitem(last=False)
-        data = b"".join(found[one] for one in range(first, last + 1))
-        return data[start - first * BLOCK_BYTES : stop - first * BLOCK_BYTES]
-
-    def _fetch(self, first: int, last: int) -> dict[int, bytes]:
+    def fetch(self, start: int, stop: int) -> bytes:
+        """Return a range of bytes, in one request."""
         import obstore
 
-        start, stop = first * BLOCK_BYTES, min((last + 1) * BLOCK_BYTES, self.size)
         with explaining(self.place):
             data = bytes(obstore.get_range(self.place.store, self.place.key, start=start, end=stop))
         if len(data) != stop - start:
             raise UnavailableError(
                 f"{self.place} sent {len(data)} of {stop - start} bytes.", remedy="Try again."
             )
-        return {
-            first + number: data[number * BLOCK_BYTES : (number + 1) * BLOCK_BYTES]
-            for number in range(last - first + 1)
-        }
+        return data
+
+    def close(self) -> None:
+        """Do nothing: there is no connection of its own."""

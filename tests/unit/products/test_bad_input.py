@@ -9,8 +9,7 @@ import pytest
 from lxml import etree
 
 from skerry.core.errors import InvalidInputError
-from skerry.products import open_product
-from skerry.products.safe import files
+from skerry.products import archives, open_product
 from skerry.products.safe.attributes import read_attributes
 from skerry.products.safe.engine import SafeProduct, load_format
 from skerry.products.safe.files import list_folder
@@ -224,13 +223,13 @@ def test_archive_members_that_are_links(tmp_path: Path) -> None:
 def test_archives_that_inflate_past_the_ratio(tmp_path: Path) -> None:
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("zeros", bytes(files.RATIO_FROM_BYTES + 1))
+        archive.writestr("zeros", bytes(archives.RATIO_FROM_BYTES + 1))
     assert "zeros" in _refused(path).what
 
 
 def test_archives_that_inflate_past_the_limit(safe_zip: Path) -> None:
     with pytest.raises(InvalidInputError, match="inflates to"):
-        files.list_archive(safe_zip, max_bytes=10_000)
+        archives.Archive(safe_zip, max_bytes=10_000)
 
 
 def test_a_zarr_that_is_cut(tmp_path: Path) -> None:

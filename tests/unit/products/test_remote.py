@@ -1,6 +1,11 @@
 """Products behind addresses: real requests to loopback servers, counted."""
 
+import gc
+import json
+import pickle
 import shutil
+import traceback
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +24,7 @@ from tests.object_servers import (
 )
 from tests.unit.products.small_trees import EVERYTHING, assemble
 
+from skerry.cli.main import run
 from skerry.core.errors import (
     ForbiddenError,
     InvalidInputError,
@@ -91,6 +97,128 @@ def test_every_format_reads_as_on_disk(
 ) -> None:
     served: ObjectServer = request.getfixturevalue(server)
     same(open_product(locate(served, name)), open_product(folder / name))
+
+
+@pytest.fixture(scope="module")
+def packed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an archive of every product: alone in it, and in a folder there."""
+    place = tmp_path_factory.mktemp("packed")
+    for name in FORMS.values():
+        for below, method in (("", zipfile.ZIP_DEFLATED), (f"{name}/", zipfile.ZIP_STORED)):
+            archive = place / f"{'below' if below else 'root'}-{name}.zip"
+            with zipfile.ZipFile(archive, "w", method) as target:
+                if (folder / name).is_file():
+                    target.write(folder / name, below + name)
+                for one in (folder / name).rglob("*"):
+                    if one.is_file():
+                        target.write(one, below + one.relative_to(folder / name).as_posix())
+    return place
+
+
+@pytest.mark.parametrize("where", ["here", "http"])
+@pytest.mark.parametrize("inside", ["root", "below"])
+@pytest.mark.parametrize("name", [one for one in FORMS.values() if one != "p.nc"])
+def test_every_format_reads_from_an_archive(
+    name: str, inside: str, where: str, folder: Path, packed: Path
+) -> None:
+    archive = packed / f"{inside}-{name}.zip"
+    with serve_folder(packed) as server:
+        found = open_product(archive if where == "here" else locate(server, archive.name))
+        same(found, open_product(folder / name))
+        same(pickle.loads(pickle.dumps(found)), found)  # noqa: S301 -- our own bytes
+        assert sum(server.sent.values()) <= 3 * archive.stat().st_size
+
+
+@pytest.mark.parametrize("where", ["here", "http"])
+def test_a_netcdf_reads_from_an_archive(where: str, folder: Path, packed: Path) -> None:
+    with serve_folder(packed) as server:
+        place = packed / "root-p.nc.zip" if where == "here" else locate(server, "root-p.nc.zip")
+        found = open_product(place)
+        same(found, open_product(folder / "p.nc"))
+        same(pickle.loads(pickle.dumps(found)), found)  # noqa: S301 -- our own bytes
+
+
+@pytest.mark.parametrize("name", FORMS.values())
+def test_a_folder_that_holds_one_product(
+    name: str, folder: Path, tmp_path: Path, s3: ObjectServer
+) -> None:
+    (tmp_path / "of.truth.nc").touch()
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / name).symlink_to(folder / name)
+    same(open_product(tmp_path), open_product(folder / name))
+    with pytest.raises(InvalidInputError, match=r"holds 5 products: cogs, geo\.zarr, p\.nc"):
+        open_product(s3.url)
+
+
+def test_several_products_are_refused_by_name(folder: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "two.zip"
+    with zipfile.ZipFile(archive, "w") as target:
+        for name in ("a.nc", "b.nc"):
+            target.write(folder / "p.nc", name)
+    with serve_folder(tmp_path) as server:
+        for place in (folder, archive, locate(server, "two.zip")):
+            with pytest.raises(InvalidInputError, match=r"(a|cogs).*(b|p)\.nc") as caught:
+                open_product(place)
+            assert caught.value.remedy == "Name one of them."
+
+
+@pytest.mark.parametrize("fault", ["page", "index"])
+@pytest.mark.parametrize("name", ["v2.zarr", "v3.zarr", "cogs"])
+def test_a_server_that_answers_for_a_folder_with_a_page(
+    fault: str, name: str, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "product").symlink_to(folder / name)
+    with serve_folder(tmp_path) as server:
+        server.faults = {"/(product)?$": fault}
+        found = open_product(locate(server, "product"))
+        same(found, open_product(folder / name))
+        with pytest.raises(InvalidInputError, match="127"):
+            open_product(f"{server.url}/")
+
+
+def test_a_page_instead_of_a_product(http: ObjectServer, capfd: pytest.CaptureFixture[str]) -> None:
+    """As servers answer those who are not logged in; nothing else is printed."""
+    http.faults = {".": "page"}
+    for name in ("a.zarr", "a.nc", "a.SAFE", "a.zip", "a"):
+        with pytest.raises(InvalidInputError, match=r"/a.* (page|whole files)"):
+            open_product(f"{http.url}/{name}?signature=very-secret")
+    gc.collect()
+    assert run(["convert", f"{http.url}/a.zarr", "out.nc", "--format", "netcdf"]) == 2
+    assert [one for one in capfd.readouterr().err.splitlines() if "retrieved" in one] == []
+
+
+def test_a_zarr_without_consolidated_metadata(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folder / "v3.zarr", tmp_path / "v3.zarr")
+    document = tmp_path / "v3.zarr" / "zarr.json"
+    text = json.loads(document.read_text())
+    del text["consolidated_metadata"]
+    document.write_text(json.dumps(text))
+    shutil.copytree(folder / "v2.zarr", tmp_path / "v2.zarr")
+    (tmp_path / "v2.zarr" / ".zmetadata").unlink()
+    with serve_folder(tmp_path) as server:
+        for name in ("v2.zarr", "v3.zarr"):
+            with pytest.raises(InvalidInputError, match="no consolidated metadata") as caught:
+                open_product(f"{server.url}/{name}?signature={SECRET_KEY}")
+            assert SECRET_KEY not in "".join(traceback.format_exception(caught.value))
+            assert open_product(tmp_path / name)
+    gc.collect()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["absent.zarr", "absent.nc", "absent.SAFE", "absent.zip", "absent"]
+)
+def test_what_is_not_there_is_named_alike(name: str, http: ObjectServer) -> None:
+    with pytest.raises(NotFoundError, match=rf"^There is no {http.url}/{name}\. Check"):
+        open_product(locate(http, name))
+
+
+def test_coordinates_are_read_at_once(http: ObjectServer) -> None:
+    http.faults = {r"/(c/)?0$": "slow"}
+    open_product(locate(http, "v3.zarr"))
+    assert http.at_once >= 4
 
 
 @pytest.mark.parametrize("name", ["v2.zarr", "v3.zarr", "geo.zarr"])
@@ -217,7 +345,13 @@ def test_the_query_of_an_address_never_shows(http: ObjectServer) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["file:///etc/passwd", "ftp://example.org/a", "http:///a", "http://me:very-secret@host/a.zarr"],
+    [
+        "file:///etc/passwd",
+        "ftp://example.org/a",
+        "http:///a",
+        "http://host:99999/a.zarr",
+        "http://me:very-secret@host/a.zarr",
+    ],
 )
 def test_other_addresses_are_refused(address: str) -> None:
     with pytest.raises(InvalidInputError) as caught:

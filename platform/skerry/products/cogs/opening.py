@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
@@ -17,15 +15,15 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.cf import PACKING, decode
 from skerry.products.codecs import parse_codec
 from skerry.products.cogs.writing import ITEM
-from skerry.products.raster_files import RasterFile
+from skerry.products.raster_files import RasterWindows, locate_raster
+from skerry.products.zarr_stores import Place
 from skerry.storage.objects import check_key
-from skerry.storage.remote import RemotePath
 
 MAX_ITEM_BYTES = 64 * 2**20
 READ_PIXELS = 2048
 
 
-def open_cog_set(place: Path | RemotePath) -> xr.DataTree:
+def open_cog_set(place: Place) -> xr.DataTree:
     """Open a folder that `write_cog_set` made, lazily.
 
     Raises
@@ -34,7 +32,7 @@ def open_cog_set(place: Path | RemotePath) -> xr.DataTree:
         If its item is damaged, too large, or was not made by `write_cog_set`.
     """
     label = place / ITEM
-    item = _read_item(label)
+    item = read_item(label)
     datasets: dict[str, xr.Dataset] = {}
     try:
         for path, attrs in item["skerry:groups"].items():
@@ -52,8 +50,9 @@ def open_cog_set(place: Path | RemotePath) -> xr.DataTree:
     return xr.DataTree.from_dict(datasets, name=item["id"])
 
 
-def _read_item(label: Path | RemotePath) -> dict[str, Any]:
-    if isinstance(label, RemotePath):
+def read_item(label: Place) -> dict[str, Any]:
+    """Read the item of a set of COGs."""
+    if not isinstance(label, Path):
         text = label.read_bytes(MAX_ITEM_BYTES)
     else:
         if label.stat().st_size > MAX_ITEM_BYTES:
@@ -71,23 +70,22 @@ def _read_item(label: Path | RemotePath) -> dict[str, Any]:
     return found
 
 
-def _open_one(place: Path | RemotePath, name: str, asset: dict[str, Any]) -> xr.DataArray:
+def _open_one(place: Place, name: str, asset: dict[str, Any]) -> xr.DataArray:
     where = f"{asset['skerry:variable']}.tif"
     at = place / where
-    remote = at if isinstance(at, RemotePath) else None
-    file = RasterFile(at.name if remote else str(at), str(at), remote)
+    file = locate_raster(at, str(at))
     encoding = dict(asset["skerry:encoding"])
     grid = _read_grid(asset)
     bands = asset.get("skerry:bands")
     shape = (*([len(asset["raster:bands"])] if bands else []), *asset["proj:shape"])
     dims = (*([bands["dimension"]] if bands else []), "y", "x")
-    numbers = _Numbers(file, shape, np.dtype(encoding.pop("dtype")))
+    numbers = RasterWindows(file, shape, np.dtype(encoding.pop("dtype")), "GTiff")
     attrs = {
         key: float("nan") if one == "nan" else one
         for key, one in encoding.items()
         if key in PACKING
     }
-    raw = xr.Variable(dims, numbers.to_dask(), {**asset["skerry:attributes"], **attrs})
+    raw = xr.Variable(dims, _make_lazy(numbers), {**asset["skerry:attributes"], **attrs})
     raw.encoding = {
         "grid_mapping": "spatial_ref",
         "chunks": tuple(encoding["chunks"]),
@@ -108,52 +106,17 @@ def _read_grid(asset: Mapping[str, Any]) -> GeoBox:
     return GeoBox(tuple(asset["proj:shape"]), Affine(*asset["proj:transform"]), crs)
 
 
-@dataclass(frozen=True)
-class _Numbers:
-    """The numbers of a COG, read window by window; the file is opened anew for each."""
+def _make_lazy(numbers: RasterWindows) -> Any:
+    """Return a lazy array in blocks of whole stored ones."""
+    import dask.array as da
+    from dask.base import tokenize
 
-    file: RasterFile
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return len(self.shape)
-
-    def __getitem__(self, key: tuple[slice, ...]) -> npt.NDArray[Any]:
-        """Read a window."""
-        from rasterio.windows import Window
-
-        rows, columns = (
-            slice(*one.indices(size)) for one, size in zip(key[-2:], self.shape[-2:], strict=True)
-        )
-        window = Window.from_slices(rows, columns)
-        with self.file.open("GTiff") as source:
-            if (source.height, source.width) != tuple(self.shape[-2:]):
-                raise InvalidInputError(
-                    f"{self.file.label} has {source.height} by {source.width} pixels and its item "
-                    f"says {self.shape[-2]} by {self.shape[-1]}.",
-                    remedy="Write the set of COGs again.",
-                )
-            if self.ndim == 2:  # noqa: PLR2004 -- y, x
-                read = source.read(1, window=window)
-            else:
-                bands = list(range(1, self.shape[0] + 1))[key[0]]
-                read = source.read(bands, window=window)
-        return np.asarray(read).astype(self.dtype)
-
-    def to_dask(self) -> Any:
-        """Return a lazy array in blocks of whole stored ones."""
-        import dask.array as da
-        from dask.base import tokenize
-
-        chunks = (*self.shape[:-2], *(min(READ_PIXELS, one) for one in self.shape[-2:]))
-        name = f"cog-{tokenize(self.file.label, self.shape, self._stamp())}"
-        return da.from_array(  # type: ignore[no-untyped-call]
-            self, chunks=chunks, name=name, meta=np.empty((0,) * self.ndim, self.dtype)
-        )
-
-    def _stamp(self) -> int:
-        path = Path(self.file.path)
-        return path.stat().st_mtime_ns if self.file.remote is None and path.exists() else 0
+    path = Path(numbers.file.path)
+    stamp = path.stat().st_mtime_ns if numbers.file.remote is None and path.exists() else 0
+    chunks = (*numbers.shape[:-2], *(min(READ_PIXELS, one) for one in numbers.shape[-2:]))
+    return da.from_array(  # type: ignore[no-untyped-call]
+        numbers,
+        chunks=chunks,
+        name=f"cog-{tokenize(numbers.file.label, numbers.shape, stamp)}",
+        meta=np.empty((0,) * numbers.ndim, numbers.dtype),
+    )

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.raster_files import RasterWindows
 from skerry.products.safe.engine import SafeFolder, SafeProduct
 from skerry.products.safe.files import ProductFiles
-from skerry.products.safe.jp2 import RasterWindows
 from skerry.products.safe.mapping import Group, Kind
 
 CHUNK = (2048, 4096)
@@ -48,8 +48,7 @@ def open_raster(files: ProductFiles, name: str, kind: Kind) -> xr.Variable:
     dtype = np.dtype(kind.dtype)
     chunk = (min(CHUNK[0], height), min(CHUNK[1], width))
     windows = RasterWindows(
-        file=files.raster(name), shape=(height, width), dtype=dtype, bands=1, pack_bits=False,
-        driver="GTiff",
+        file=files.raster(name), shape=(height, width), dtype=dtype, driver="GTiff",
     )  # fmt: skip
     token = tokenize(windows, files.sizes[name], files.changed_ns(name))
     data = da.from_array(  # type: ignore[no-untyped-call]

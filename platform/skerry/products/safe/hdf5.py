@@ -1,7 +1,6 @@
 """HDF5 files of a product: opened once, kept open for a while, read by attribute and window."""
 
 import atexit
-import io
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +15,13 @@ from dask.base import tokenize
 from skerry.core.errors import InvalidInputError
 from skerry.products.hdf5_attributes import check_attributes
 from skerry.products.safe.files import ProductFiles
+from skerry.storage.blocks import BlockReader
 
 MAX_OPEN_FILES = 128
+AHEAD_BYTES = 64 * 2**10
+"""Fetched at once, at least: of most files what HDF5 says about itself."""
 MAX_HELD_BYTES = 256 * 2**20
 """Largest sum of archive members kept inflated."""
-BLOCK_BYTES = 64 * 2**10
-_BLOCKS = 16
 
 _ATTRIBUTES = (
     "_FillValue", "scale_factor", "add_offset", "valid_min", "valid_max", "units", "calendar",
@@ -52,84 +52,6 @@ class Header:
     attrs: dict[str, Any]
 
 
-class _MemberStream(io.RawIOBase):
-    """A member as HDF5 wants to read it: many small pieces, any place, its size known.
-
-    Small reads are served from blocks kept in memory, so that metadata cost few reads of a zip
-    archive or of a server.
-    """
-
-    def __init__(self, files: ProductFiles, name: str) -> None:
-        super().__init__()
-        self._stream: IO[bytes] = files.open(name)
-        self._size = files.sizes[name]
-        self._position = 0
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
-        self._whole: memoryview | None = None
-
-    def hold(self) -> int:
-        """Keep the whole member in memory from now on; return its size in bytes."""
-        if self._whole is None:
-            self._stream.seek(0)
-            self._whole = memoryview(self._stream.read())
-            self._blocks.clear()
-        return len(self._whole)
-
-    def readable(self) -> bool:
-        """Say that this can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say that this can seek."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move, without touching the member."""
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = start + offset
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill `buffer` from the position on, as far as the member goes."""
-        target = memoryview(buffer).cast("B")
-        piece = self._piece(self._position, min(len(target), self._size - self._position))
-        target[: len(piece)] = piece
-        self._position += len(piece)
-        return len(piece)
-
-    def close(self) -> None:
-        """Close the member."""
-        if not self.closed:
-            self._stream.close()
-        super().close()
-
-    def _piece(self, start: int, length: int) -> bytes | memoryview:
-        if length <= 0:
-            return b""
-        if self._whole is not None:
-            return self._whole[start : start + length]
-        if length >= BLOCK_BYTES:
-            self._stream.seek(start)
-            return self._stream.read(length)
-        first, last = start // BLOCK_BYTES, (start + length - 1) // BLOCK_BYTES
-        joined = b"".join(self._block(number) for number in range(first, last + 1))
-        skipped = start - first * BLOCK_BYTES
-        return joined[skipped : skipped + length]
-
-    def _block(self, number: int) -> bytes:
-        if number not in self._blocks:
-            self._stream.seek(number * BLOCK_BYTES)
-            self._blocks[number] = self._stream.read(BLOCK_BYTES)
-            if len(self._blocks) > _BLOCKS:
-                self._blocks.popitem(last=False)
-        self._blocks.move_to_end(number)
-        return self._blocks[number]
-
-
 class _OpenFiles:
     """The files of this process that are open, at most `MAX_OPEN_FILES`, oldest use first.
 
@@ -138,7 +60,7 @@ class _OpenFiles:
 
     def __init__(self) -> None:
         self.lock = RLock()
-        self._files: OrderedDict[str, tuple[Any, _MemberStream, int]] = OrderedDict()
+        self._files: OrderedDict[str, tuple[Any, IO[bytes], int]] = OrderedDict()
 
     def get(self, files: ProductFiles, name: str, *, whole: bool) -> Any:
         """Return a member as an open `h5py.File`; the lock must be held.
@@ -155,7 +77,7 @@ class _OpenFiles:
         if key not in self._files:
             self._files[key] = (*_open(files, name), 0)
         file, stream, held = self._files[key]
-        if whole and files.archived and not held:
+        if whole and files.archived and not held and isinstance(stream, BlockReader):
             self._files[key] = (file, stream, stream.hold())
         self._files.move_to_end(key)
         self._forget()
@@ -225,10 +147,10 @@ def read_window(files: ProductFiles, name: str, source: str, key: tuple[Any, ...
         return values
 
 
-def _open(files: ProductFiles, name: str) -> tuple[Any, _MemberStream]:
+def _open(files: ProductFiles, name: str) -> tuple[Any, IO[bytes]]:
     import h5py  # type: ignore[import-untyped]
 
-    stream = _MemberStream(files, name)
+    stream = files.open(name, AHEAD_BYTES)
     try:
         return h5py.File(stream, "r"), stream
     except BaseException:
@@ -238,13 +160,10 @@ def _open(files: ProductFiles, name: str) -> tuple[Any, _MemberStream]:
 
 @contextmanager
 def _reading(files: ProductFiles, name: str) -> Iterator[None]:
-    """Turn whatever a damaged file makes HDF5, zlib or zipfile raise into one clear error."""
-    import zipfile
-    import zlib
-
+    """Turn whatever a damaged file makes HDF5 raise into one clear error."""
     try:
         yield
-    except (OSError, RuntimeError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise InvalidInputError(
             f"{name} in {files.path} is damaged: {error}.",
             remedy="Fetch the product again from its provider.",

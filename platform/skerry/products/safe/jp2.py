@@ -7,9 +7,8 @@ Source: ISO/IEC 15444-1, annex A (codestream markers) and annex I (boxes).
 """
 
 import struct
-import zipfile
-import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import dask.array as da
@@ -25,7 +24,7 @@ from pyproj.exceptions import CRSError
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.grids import grid_of
-from skerry.products.raster_files import RasterFile
+from skerry.products.raster_files import RasterWindows
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.mapping import Group, Kind
 from skerry.products.safe.numbers import Packing
@@ -36,7 +35,11 @@ if TYPE_CHECKING:
 READ_PIXELS = 2048
 """Edge of the windows computed at once, about; a multiple of what the file stores together."""
 
+HEADER_BYTES = 4 * 2**10
+"""Read of a file behind an address when it is opened; boxes of metadata may take more."""
+
 _PLANE_DIMS = 2
+_SIZ_BYTES = 64
 _SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _SOC_SIZ = b"\xff\x4f\xff\x51"
 _EOC = b"\xff\xd9"
@@ -76,19 +79,16 @@ def check_jp2(files: ProductFiles, name: str) -> Jp2Header:
         If it is no JPEG 2000 file or is shorter than it says.
     """
     size, label = files.sizes[name], f"{name} in {files.path}"
-    try:
-        with files.open(name) as stream:
-            start, end = _find_codestream(stream, size, label)
-            if end > size:
-                raise _damaged(label, f"it should have {end} bytes and has {size}")
-            stream.seek(start)
-            header = _read_header(stream.read(64), label)
-            if not files.archived:  # seeking to the end of a deflated member would inflate it all
-                stream.seek(end - len(_EOC))
-                if stream.read(len(_EOC)) != _EOC:
-                    raise _damaged(label, "its codestream has no end marker")
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise _damaged(label, str(error)) from error
+    with files.open(name, HEADER_BYTES) as stream:
+        start, end = _find_codestream(stream, size, label)
+        if end > size:
+            raise _damaged(label, f"it should have {end} bytes and has {size}")
+        stream.seek(start)
+        header = _read_header(stream.read(_SIZ_BYTES), label)
+        if isinstance(files.locate(name), Path):  # elsewhere the end costs a request, or inflating
+            stream.seek(end - len(_EOC))
+            if stream.read(len(_EOC)) != _EOC:
+                raise _damaged(label, "its codestream has no end marker")
     return header
 
 
@@ -134,69 +134,6 @@ def _damaged(label: str, why: str) -> InvalidInputError:
     return InvalidInputError(
         f"{label} is damaged: {why}.", remedy="Fetch the product again from its provider."
     )
-
-
-@dataclass(frozen=True)
-class RasterWindows:
-    """An array whose windows are read from a file when asked for.
-
-    Opens the file anew for every window: safe in threads and processes, and small to send.
-
-    Attributes
-    ----------
-    file
-        The file.
-    shape
-        ``(y, x)``, or ``(band, y, x)`` when `stacked`.
-    dtype
-        NumPy type name.
-    bands
-        Bands in the file.
-    pack_bits
-        Band i becomes bit i - 1 of one number.
-    driver
-        GDAL's name of the file's format.
-    """
-
-    file: RasterFile
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    bands: int
-    pack_bits: bool
-    driver: str = "JP2OpenJPEG"
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return len(self.shape)
-
-    def __getitem__(self, key: tuple[slice, ...]) -> npt.NDArray[Any]:
-        """Read the window of the last two slices.
-
-        Raises
-        ------
-        InvalidInputError
-            If the file cannot be decoded there.
-        """
-        from rasterio.windows import Window
-
-        rows, columns = (
-            slice(*one.indices(length))
-            for one, length in zip(key[-2:], self.shape[-2:], strict=True)
-        )
-        window = Window.from_slices(rows, columns)
-        with self.file.open(self.driver) as source:
-            if self.ndim == 2:  # noqa: PLR2004 -- y, x
-                return self._read_plane(source, window)
-            return np.asarray(source.read(window=window))[key[0]]
-
-    def _read_plane(self, source: Any, window: Any) -> npt.NDArray[Any]:
-        if not self.pack_bits:
-            return np.asarray(source.read(1, window=window))
-        packed = np.zeros((window.height, window.width), self.dtype)
-        for band in range(self.bands):
-            packed |= (source.read(band + 1, window=window) > 0).astype(self.dtype) << band
-        return packed
 
 
 def read(product: "SafeProduct", group: Group) -> xr.Dataset:
@@ -265,8 +202,8 @@ def _read_lazily(files: ProductFiles, name: str, header: Jp2Header, kind: Kind) 
         file=files.raster(name),
         shape=shape,
         dtype=dtype,
-        bands=kind.bands,
-        pack_bits=kind.pack_bits,
+        driver="JP2OpenJPEG",
+        packed_bands=kind.bands if kind.pack_bits else 0,
     )
     chunks = (
         *shape[:-2],

@@ -1,61 +1,46 @@
 """Which files a product behind an address has, asked once."""
 
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
 
 from lxml import etree
 
 from skerry.core.errors import InvalidInputError, NotFoundError
-from skerry.products.safe.files import (
-    MAX_DOCUMENT_BYTES,
-    ProductFiles,
-    list_archive,
-)
+from skerry.products.safe.files import MAX_DOCUMENT_BYTES, ProductFiles
 from skerry.storage.remote import MAX_LISTED, RemotePath
 
 MANIFESTS = ("manifest.safe", "xfdumanifest.xml")
 """XFDU manifests, which name every file of a product (CCSDS 661.0-B-1, section 6)."""
 ASKED_AT_ONCE = 16
-FOLDER_SUFFIXES = (".safe", ".sen3")
 
 
 def list_remote(place: RemotePath) -> ProductFiles:
-    """List a product behind an address.
+    """List a product's folder behind an address.
 
-    An archive's members; what lies below an S3 prefix; or what the product's manifest names, as
-    HTTP has no listing.
+    What lies below an S3 prefix; or what the product's manifest names, as HTTP has no listing.
 
     Raises
     ------
     NotFoundError
         If nothing is there.
     InvalidInputError
-        If it is no archive, or its manifest cannot be read.
+        If its manifest cannot be read.
     """
-    scheme = urlsplit(place.url).scheme
-    if place.suffix.lower() not in FOLDER_SUFFIXES:
-        try:
-            reader = place.open()
-        except NotFoundError:
-            reader = None
-        if reader is not None:
-            with list_archive(place, stream=reader) as archive:
-                members = [one for one in archive.infolist() if not one.is_dir()]
-            sizes = {one.filename: one.file_size for one in members}
-            return ProductFiles(place, "", sizes, archived=True)
-    sizes = place.list_sizes() if scheme == "s3" else _list_manifest(place)
+    documents: dict[str, bytes] = {}
+    sizes = place.list_sizes() if place.lists else _list_manifest(place, documents)
     if not sizes:
         raise NotFoundError(f"There is no {place}.", remedy="Check the address.")
-    return ProductFiles(place, "", sizes, archived=False)
+    return ProductFiles(place, "", sizes, archived=False, documents=documents)
 
 
-def _list_manifest(place: RemotePath) -> dict[str, int]:
+def _list_manifest(place: RemotePath, documents: dict[str, bytes]) -> dict[str, int]:
+    """Return the files that the manifest names and that are there; keep what was read."""
     for name in MANIFESTS:
         try:
             text = (place / name).read_bytes(MAX_DOCUMENT_BYTES)
         except NotFoundError:
             continue
         named = _parse_manifest(text, f"{place}/{name}")
+        documents[name] = text
         return {**_ask_sizes(place, named), name: len(text)}
     return {}
 
