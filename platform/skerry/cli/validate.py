@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +16,7 @@ MOST_LINES = 5
 
 
 @click.command()
-@click.argument("product", type=click.Path(path_type=Path))
+@click.argument("product")
 @click.option("--profile", help="Also check the rules of an EOPF profile: cpm-2.8 or 2025.")
 @click.option("--deep", is_flag=True, help="Also read every chunk and checksum.")
 @click.option(
@@ -26,7 +25,7 @@ MOST_LINES = 5
 )  # fmt: skip
 @click.pass_context
 def validate(
-    context: click.Context, product: Path, profile: str | None, deep: bool, form: str
+    context: click.Context, product: str, profile: str | None, deep: bool, form: str
 ) -> None:
     """Check a product: SAFE, EOPF Zarr, GeoZarr, NetCDF or a set of COGs. Nothing is fetched.
 

@@ -15,6 +15,7 @@ from skerry.client.references import (
     read_key,
 )
 from skerry.client.session import Session, connect
+from skerry.storage.remote import is_remote
 
 if TYPE_CHECKING:
     import pystac
@@ -29,8 +30,9 @@ def open(  # noqa: A001 - the name that notebooks use: skerry.open
     Parameters
     ----------
     reference
-        ``"collection/item"``, an item from `skerry.search`, a STAC item as a dict, or the path
-        of a product on this machine (SAFE folder or zip, GeoZarr).
+        ``"collection/item"``, an item from `skerry.search`, a STAC item as a dict, the path of a
+        product on this machine (SAFE, EOPF Zarr, GeoZarr, NetCDF, a folder of COGs, or a zip
+        archive of one), or its ``http(s)://`` or ``s3://`` address, which needs no platform.
     session
         Another session than this process's own.
 
@@ -46,12 +48,15 @@ def open(  # noqa: A001 - the name that notebooks use: skerry.open
     Raises
     ------
     NotFoundError
-        If there is no such item or path.
+        If there is no such item, path or address.
     UnavailableError
-        If the platform is away, or keeps its files where this machine cannot reach them.
+        If the platform is away, or keeps its files where this machine cannot reach them; if a
+        server does not answer.
     """
     from skerry.products import open_product
 
+    if isinstance(reference, str) and is_remote(reference):
+        return open_product(reference)
     source = parse_source(reference)
     if isinstance(source, Path):
         return open_product(source)

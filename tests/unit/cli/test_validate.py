@@ -120,3 +120,15 @@ def test_a_damaged_safe_is_no_product(safe: Path, tmp_path: Path) -> None:
     band.unlink()
     band.write_bytes(content[: len(content) // 2])
     assert run(["validate", str(copy)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("product", "said"), [("", "is empty"), ("http://host/a.zarr?key=very-secret", "http://host/a")]
+)
+def test_what_is_no_path_is_refused(
+    product: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["validate", product]) == 2
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "very-secret" not in shown
