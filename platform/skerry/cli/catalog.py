@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
+from skerry.cli.termination import clean_up_when_told_to_end
 from skerry.core.settings import DASHBOARDS_PREFIX
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ def import_(sources: tuple[str, ...], collection: str | None, cog: bool, as_json
     from skerry.pipelines import import_product
 
     results = []
-    with _cleaning_up_when_told_to_end():
+    with clean_up_when_told_to_end():
         for source in sources:
             with show_progress(Path(source).name) as progress:
                 result = import_product(source, collection=collection, cog=cog, progress=progress)
@@ -279,20 +277,6 @@ def delete_collections(names: tuple[str, ...]) -> None:
         check_name(name, what="collection id")
         session.request("DELETE", f"stac/collections/{name}")
         click.echo(f"Deleted {name}")
-
-
-@contextmanager
-def _cleaning_up_when_told_to_end() -> Iterator[None]:
-    """Let SIGTERM unwind the stack, so that what was half written is removed."""
-
-    def leave(_number: int, _frame: object) -> None:
-        sys.exit(143)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _say_imported(result: ImportResult, *, cog: bool) -> None:

@@ -4,31 +4,34 @@ from pathlib import Path
 
 import click
 
+from skerry.cli.outputs import PROFILES, format_option, say_left_out
 from skerry.cli.presenting import json_option, print_json, show_progress
-
-FORMATS = ("eopf-zarr", "eopf-zarr-v2", "geozarr", "netcdf", "cog")
-PROFILES = ("2025", "cpm-2.8")
+from skerry.cli.termination import clean_up_when_told_to_end
 
 
 @click.command()
 @click.argument("source", metavar="IN")
 @click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(FORMATS), required=True, help="What to write.")
+@format_option
 @click.option(
     "--profile", type=click.Choice(PROFILES), help="Profile of EOPF Zarr. [default: 2025]"
 )
 @click.option("--chunks", "chunk", type=int, help="Edge of a chunk in pixels. [default: as in IN]")
 @click.option("--shards", "shard", type=int, help="Edge of a shard in pixels, a multiple.")
 @click.option("--codec", help="zstd:3, blosc-zstd:3, gzip:5, zlib:5, none. [default: as in IN]")
+@click.option("-v", "--verbose", is_flag=True, help="Name every variable that is left out.")
 @json_option
-def convert(  # noqa: PLR0917 -- click hands them over by name
+@clean_up_when_told_to_end()
+def convert(
+    *,
     source: str,
     out: Path,
-    form: str,
+    form: str | None,
     profile: str | None,
     chunk: int | None,
     shard: int | None,
     codec: str | None,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     """Write a product in another format.
@@ -38,8 +41,8 @@ def convert(  # noqa: PLR0917 -- click hands them over by name
 
     \b
     Example:
-      skerry convert S2B_MSIL2A_20260501T103029.SAFE out.zarr --format eopf-zarr --profile cpm-2.8
-      skerry convert https://example.org/product.zarr out.nc --format netcdf --codec zlib:5
+      skerry convert S2B_MSIL2A_20260501T103029.SAFE out.zarr --profile cpm-2.8
+      skerry convert https://example.org/product.zarr out.nc --codec zlib:5
     """  # noqa: D301
     from skerry.pipelines.converting import convert_product
 
@@ -54,13 +57,10 @@ def convert(  # noqa: PLR0917 -- click hands them over by name
             codec=codec,
             progress=progress,
         )
-    for name in result.missing:
-        click.echo(f"  missing in {source.partition('?')[0]}: {name}", err=True)
-    for name in result.left_out:
-        click.echo(f"  left out, {form} cannot hold it: {name}", err=True)
+    say_left_out(f"missing in {source.partition('?')[0]}", result.missing, verbose=verbose)
+    say_left_out(f"left out, {result.form} cannot hold", result.left_out, verbose=verbose)
     if as_json:
-        print_json(
-            {"path": str(result.path), "left_out": result.left_out, "missing": result.missing}
-        )
+        said = {"path": str(out), "format": result.form}
+        print_json(said | {"left_out": result.left_out, "missing": result.missing})
     else:
         click.echo(str(result.path))

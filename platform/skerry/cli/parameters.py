@@ -27,14 +27,26 @@ def parse_pairs(pairs: Sequence[str], schema: dict[str, Any]) -> dict[str, Any]:
     InvalidInputError
         If a word has no ``=`` or a name stands twice.
     """
-    values: dict[str, Any] = {}
+    known = schema["properties"]
+    return {name: _read(text, known.get(name, {})) for name, text in split_pairs(pairs).items()}
+
+
+def split_pairs(pairs: Sequence[str], *, form: str = "-p NAME=VALUE") -> dict[str, str]:
+    """Return ``name=value`` words as texts by name.
+
+    Raises
+    ------
+    InvalidInputError
+        If a word has no ``=`` or a name stands twice; the remedy says the `form`.
+    """
+    values: dict[str, str] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
-            raise InvalidInputError(f"{pair!r} gives no value.", remedy="Write -p NAME=VALUE.")
+            raise InvalidInputError(f"{pair!r} gives no value.", remedy=f"Write {form}.")
         if name in values:
             raise InvalidInputError(f"{name!r} is given twice.", remedy="Give it once.")
-        values[name] = _read(text, schema["properties"].get(name, {}))
+        values[name] = text
     return values
 
 

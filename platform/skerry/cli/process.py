@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from skerry.cli.outputs import format_option
+from skerry.cli.parameters import split_pairs
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
-from skerry.core.errors import InvalidInputError
+from skerry.cli.termination import clean_up_when_told_to_end
+from skerry.core.errors import InvalidInputError, SkerryError
 
 if TYPE_CHECKING:
     from skerry.pipelines.timeline import Timeline
     from skerry.processors.registry import Processor
     from skerry.products.auxiliary import AuxiliaryFolder
 
-FORMATS = ("eopf-zarr", "eopf-zarr-v2", "geozarr", "netcdf", "cog")
+log = logging.getLogger(__name__)
+
 AOI_NUMBERS = 4
 
 
@@ -30,12 +34,12 @@ AOI_NUMBERS = 4
     "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE",
     help="A parameter that differs from its default.",
 )  # fmt: skip
-@click.option(
-    "--format", "form", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True,
-    help="How the product is written.",
-)  # fmt: skip
+@format_option
 @click.option("--aoi", help="Process the part west,south,east,north in degrees.")
 @click.option("--flags", help="Leave out pixels of these flags: 'thin_cirrus | snow_or_ice'.")
+@click.option(
+    "--allow-empty", is_flag=True, help="An area off the product gives a product without pixels."
+)
 @click.option(
     "--aux", "auxiliary", multiple=True, metavar="NAME=FOLDER[@VERSION]",
     help="A folder of auxiliary data that the processor names.",
@@ -51,15 +55,17 @@ AOI_NUMBERS = 4
 @click.option("--describe", is_flag=True, help="Describe a processor: inputs, parameters, source.")
 @click.option("-v", "--verbose", is_flag=True, help="Log every step with the run's id.")
 @json_option
+@clean_up_when_told_to_end()
 def process(
     *,
     name: str | None,
     inputs: tuple[str, ...],
     output: Path | None,
     pairs: tuple[str, ...],
-    form: str,
+    form: str | None,
     aoi: str | None,
     flags: str | None,
+    allow_empty: bool,
     auxiliary: tuple[str, ...],
     payload: Path | None,
     trace: Path | None,
@@ -85,25 +91,25 @@ def process(
         _list(as_json=as_json)
         return
     if describe:
-        _describe(_need(name, "a processor: skerry process NAME --describe"), as_json=as_json)
+        _describe(_need(name, "NAME", "skerry process NAME --describe"), as_json=as_json)
         return
     run_id = new_id()
     with _logging(run_id, verbose=verbose), _timing(run_id, trace) as timeline:
         if payload is not None:
-            if name or inputs or output or pairs or auxiliary or aoi or flags:
+            if any((name, inputs, output, pairs, auxiliary, aoi, flags, form, allow_empty)):
                 raise InvalidInputError(
-                    "A payload names its own processors, products and parameters.",
+                    "A payload names its own processors, products, parameters and formats.",
                     remedy="Give --payload alone, or with --trace.",
                 )
             _run_payload(payload, timeline, as_json=as_json)
             return
         _run_processor(
-            _need(name, "a processor (skerry process --list), or --payload FILE"),
+            _need(name, "NAME", "a processor of skerry process --list, or give --payload FILE"),
             inputs,
-            _need(output, "-o OUT"),
+            _need(output, "-o OUT", "the product to make"),
             pairs,
             form,
-            filters=_read_filters(aoi, flags),
+            filters=_read_filters(aoi, flags, allow_empty=allow_empty),
             auxiliary=_read_auxiliary(auxiliary),
             timeline=timeline,
             as_json=as_json,
@@ -141,7 +147,7 @@ def _run_processor(
     inputs: Sequence[str],
     output: Path,
     pairs: Sequence[str],
-    form: str,
+    form: str | None,
     *,
     filters: dict[str, Any],
     auxiliary: dict[str, AuxiliaryFolder],
@@ -153,7 +159,7 @@ def _run_processor(
 
     if not inputs:
         raise InvalidInputError(f"{name} got no product.", remedy="Name one after the processor.")
-    parameters = get_processor(name).parse(_split_pairs(pairs))
+    parameters = get_processor(name).parse(split_pairs(pairs))
     with show_progress(name) as progress:
         manifest = run_processor(
             name,
@@ -245,20 +251,8 @@ def _word_range(schema: dict[str, Any]) -> str:
     return " ".join([str(schema.get("type", "")), ", ".join(bounds)]).strip()
 
 
-def _split_pairs(pairs: Sequence[str]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise InvalidInputError(f"{pair!r} gives no value.", remedy="Write -p NAME=VALUE.")
-        if name in values:
-            raise InvalidInputError(f"{name!r} is given twice.", remedy="Give it once.")
-        values[name] = text
-    return values
-
-
-def _read_filters(aoi: str | None, flags: str | None) -> dict[str, Any]:
-    given = {"aoi": _read_aoi(aoi), "flags": flags}
+def _read_filters(aoi: str | None, flags: str | None, *, allow_empty: bool) -> dict[str, Any]:
+    given = {"aoi": _read_aoi(aoi), "flags": flags, "allow_empty": allow_empty or None}
     return {key: value for key, value in given.items() if value is not None}
 
 
@@ -281,7 +275,7 @@ def _read_auxiliary(pairs: Sequence[str]) -> dict[str, AuxiliaryFolder]:
     from skerry.products.auxiliary import AuxiliaryFolder
 
     found = {}
-    for name, text in _split_pairs(pairs).items():
+    for name, text in split_pairs(pairs, form="--aux NAME=FOLDER").items():
         folder, mark, version = text.rpartition("@")
         if not mark:
             folder, version = text, ""
@@ -289,42 +283,42 @@ def _read_auxiliary(pairs: Sequence[str]) -> dict[str, AuxiliaryFolder]:
     return found
 
 
-def _need[T](value: T | None, what: str) -> T:
+def _need[T](value: T | None, word: str, meaning: str) -> T:
     if value is None:
-        raise InvalidInputError("Something is missing on the command line.", remedy=f"Give {what}.")
+        raise InvalidInputError(
+            f"{word} is missing on the command line.", remedy=f"Give it: {meaning}."
+        )
     return value
 
 
 @contextmanager
 def _timing(run_id: str, trace: Path | None) -> Iterator[Timeline]:
-    """Take the time of what the block does; write the file also when it fails."""
-    from skerry.pipelines.timeline import Timeline
+    """Take the time of what the block does; write the file also when it fails.
+
+    Raises
+    ------
+    InvalidInputError
+        Before anything is done, if the file cannot be written.
+    """
+    from skerry.pipelines.timeline import Timeline, check_place
 
     timeline = Timeline(run_id)
     if trace is None:
         yield timeline
         return
+    check_place(trace)
     with timeline:
         try:
             yield timeline
         finally:
-            timeline.write(trace)
+            try:
+                timeline.write(trace)
+            except (OSError, SkerryError) as error:  # the run is done, or has its own error
+                log.warning("The trace is not written: %s", error)
 
 
-@contextmanager
-def _logging(run_id: str, *, verbose: bool) -> Iterator[None]:
+def _logging(run_id: str, *, verbose: bool) -> AbstractContextManager[None]:
     """Send the log to standard error, each line with the run's id."""
-    from skerry.pipelines.work_folder import LOG_FORMAT, LOG_TIME
+    from skerry.pipelines.logs import send_log
 
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(LOG_FORMAT.format(run_id=run_id), LOG_TIME))
-    handler.setLevel(logging.INFO if verbose else logging.WARNING)
-    logger = logging.getLogger("skerry")
-    before = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(before)
+    return send_log(logging.StreamHandler(), run_id, verbose=verbose)

@@ -131,10 +131,10 @@ def wait_for_run(session: Session, run_id: str) -> dict[str, Any]:
             progress = found["progress"]
             total = progress["total"] or 1
             if found["status"] in ENDED:
-                report(found["status"], 1.0)
+                report(1.0, found["status"])
                 return found
             said = f"{found['status']} {progress['done']}/{progress['total']} cells"
-            report(said, progress["done"] / total)
+            report(progress["done"] / total, said)
             time.sleep(_POLL_S)
 
 

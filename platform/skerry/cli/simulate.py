@@ -4,16 +4,22 @@ from pathlib import Path
 
 import click
 
-from skerry.cli.presenting import show_progress
+from skerry.cli.presenting import json_option, print_json, show_progress
+from skerry.cli.termination import clean_up_when_told_to_end
 
 KINDS = ("s2-l1c", "s2-l2a", "olci-efr", "olci-err", "slstr-rbt", "s1-iw-grd")
+MOST_SEED = 2**32 - 1
+"""Seeds are what random generators of all sensors take: 32 bits."""
 
 
 @click.command()
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--size", type=int, help="Edge in pixels. [default: some hundred, by kind]")
-@click.option("--seed", default=1, show_default=True, help="Another seed, another place.")
+@click.option(
+    "--seed", type=click.IntRange(0, MOST_SEED), default=1, show_default=True,
+    help="Another seed, another place.",
+)  # fmt: skip
 @click.option(
     "--day",
     default="2026-05-01",
@@ -24,7 +30,11 @@ KINDS = ("s2-l1c", "s2-l2a", "olci-efr", "olci-err", "slstr-rbt", "s1-iw-grd")
     "--format", "form", type=click.Choice(("safe", "eopf-zarr")), default="safe", show_default=True,
     help="What to write.",
 )  # fmt: skip
-def simulate(kind: str, out: Path, size: int | None, seed: int, day: str, form: str) -> None:  # noqa: PLR0917 -- click hands them over by name
+@json_option
+@clean_up_when_told_to_end()
+def simulate(
+    *, kind: str, out: Path, size: int | None, seed: int, day: str, form: str, as_json: bool
+) -> None:
     """Make a small simulated product below the folder OUT and print its path.
 
     The same seed and day show one place and its weather to all sensors: sea, coast and lake with
@@ -57,11 +67,14 @@ def simulate(kind: str, out: Path, size: int | None, seed: int, day: str, form: 
                 size=size,
                 seed=seed,
                 form=form,
-                progress=lambda done, _: progress("Simulating", done),
+                progress=lambda done, what: progress(done, f"Simulating: {what}"),
             )
     except OSError as error:
         raise InvalidInputError(
             f"{out} cannot be written ({error.strerror}).",
             remedy="Name a folder that you may write.",
         ) from None
-    click.echo(str(made))
+    if as_json:
+        print_json({"path": str(made), "kind": kind, "seed": seed, "day": day})
+    else:
+        click.echo(str(made))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skerry.cli.presenting import print_json, print_table
+from skerry.cli.presenting import json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from skerry.products.validation import Report
@@ -19,13 +19,18 @@ MOST_LINES = 5
 @click.argument("product")
 @click.option("--profile", help="Also check the rules of an EOPF profile: cpm-2.8 or 2025.")
 @click.option("--deep", is_flag=True, help="Also read every chunk and checksum.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="How the report is printed.",
-)  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "json"]), hidden=True)
+@json_option
 @click.pass_context
 def validate(
-    context: click.Context, product: str, profile: str | None, deep: bool, form: str
+    context: click.Context,
+    /,
+    *,
+    product: str,
+    profile: str | None,
+    deep: bool,
+    form: str | None,
+    as_json: bool,
 ) -> None:
     """Check a product: SAFE, EOPF Zarr, GeoZarr, NetCDF or a set of COGs. Nothing is fetched.
 
@@ -34,12 +39,12 @@ def validate(
     \b
     Example:
       skerry validate S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV_20260501T134557.SAFE
-      skerry validate product.zarr --profile 2025 --format json
+      skerry validate product.zarr --profile 2025 --json
     """  # noqa: D301
     from skerry.products.validation import validate_product
 
     report = validate_product(product, profile, deep=deep)
-    if form == "json":
+    if as_json or form == "json":
         print_json(report.to_dict())
     else:
         _print_report(report)
@@ -59,7 +64,7 @@ def _print_report(report: Report) -> None:
         for one in outcome.findings[:MOST_LINES]:
             click.echo(f"  {one.where}: {one.what}")
         if len(outcome.findings) > MOST_LINES:
-            click.echo(f"  and {len(outcome.findings) - MOST_LINES} more (--format json has all)")
+            click.echo(f"  and {len(outcome.findings) - MOST_LINES} more (--json has all)")
         click.echo(f"  Remedy: {outcome.remedy}")
     failed = f"{len(report.failed)} found something" if report.failed else "none found anything"
     click.echo(f"\n{report.made} of {len(report.outcomes)} checks made, {failed}.")

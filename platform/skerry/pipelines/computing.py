@@ -1,9 +1,16 @@
 """Where a run's Dask graphs are computed."""
 
+import logging
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from typing import Any
 
+from skerry.core.errors import InvalidInputError
 from skerry.pipelines.payloads import DaskSettings
+
+FAILURES = 1
+"""So many workers may be lost to a piece of work before it is given up: it would fell all."""
 
 
 @contextmanager
@@ -12,22 +19,54 @@ def compute_by(settings: DaskSettings) -> Iterator[None]:
     import dask
 
     if settings.scheduler != "distributed":
-        wanted: dict[str, object] = {"scheduler": settings.scheduler}
+        wanted: dict[str, Any] = {"scheduler": settings.scheduler}
         if settings.workers is not None:
             wanted["num_workers"] = settings.workers
         with dask.config.set(wanted):
             yield
         return
-    from distributed import Client, LocalCluster
+    wanted = {
+        "distributed.scheduler.allowed-failures": FAILURES,
+        # A paused worker that cannot spill waits for ever; one that goes on is ended and named.
+        "distributed.worker.memory.pause": False,
+    }
+    with dask.config.set(wanted):
+        from distributed import Client, LocalCluster
 
-    with (
-        LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=settings.workers,
-            threads_per_worker=settings.threads_per_worker or 1,
-            memory_limit=settings.memory_limit or "auto",
-            dashboard_address=None,
-            scheduler_kwargs={"dashboard": False},
-        ) as cluster,
-        Client(cluster),  # type: ignore[no-untyped-call]
-    ):
+        with (
+            LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=settings.workers,
+                threads_per_worker=settings.threads_per_worker or 1,
+                memory_limit=settings.memory_limit or "auto",
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard": False},
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster),  # type: ignore[no-untyped-call]
+        ):
+            yield
+
+
+@contextmanager
+def explain_lost_workers(settings: DaskSettings) -> Iterator[None]:
+    """Say in words that workers ran out of memory while the block ran.
+
+    Raises
+    ------
+    InvalidInputError
+        In place of the scheduler's own error.
+    """
+    lost: tuple[type[BaseException], ...] = (BrokenProcessPool,)
+    if settings.scheduler == "distributed":
+        from distributed import KilledWorker
+
+        lost = (KilledWorker,)
+    try:
         yield
+    except lost as error:
+        if settings.scheduler == "distributed":
+            limit = settings.memory_limit or "an equal share of the memory"
+            remedy = "Raise dask.memory_limit or use fewer workers."
+        else:
+            limit, remedy = "this machine", "Use fewer workers."
+        raise InvalidInputError(f"Workers of {limit} ran out of memory.", remedy=remedy) from error

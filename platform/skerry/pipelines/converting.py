@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from skerry.core.errors import InvalidInputError
-from skerry.pipelines.downloads import Progress
+from skerry.core.progress import Progress, ignore_progress
+from skerry.pipelines.outputs import choose_format, refuse_inside
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,8 @@ class ConversionResult:
     ----------
     path
         What was written.
+    form
+        Its format.
     left_out
         Paths of variables that the format cannot hold.
     missing
@@ -24,6 +26,7 @@ class ConversionResult:
     """
 
     path: Path
+    form: str
     left_out: list[str]
     missing: list[str]
 
@@ -32,7 +35,7 @@ def convert_product(
     source: str | Path,
     out: Path,
     *,
-    form: str,
+    form: str | None = None,
     profile: str | None = None,
     chunk: int | None = None,
     shard: int | None = None,
@@ -47,7 +50,9 @@ def convert_product(
         A product on this machine, or an ``http(s)://`` or ``s3://`` address.
     out
         The file or folder to make; it is complete or absent.
-    form, profile, chunk, shard, codec
+    form
+        What to write; by the suffix of `out` if None.
+    profile, chunk, shard, codec
         As `skerry.products.writing.write_product` takes them.
     progress
         Told what is being done and how far it is.
@@ -55,7 +60,8 @@ def convert_product(
     Raises
     ------
     NotFoundError, InvalidInputError
-        If there is no product, it is damaged, or the format cannot hold it.
+        If there is no product, it is damaged, the format cannot hold it, or `out` names another
+        format or is inside of the product.
     ConflictError
         If `out` exists.
     """
@@ -63,33 +69,22 @@ def convert_product(
     from skerry.products.writing import write_product
     from skerry.storage.writing import check_free
 
-    report = progress or _ignore
+    report = progress or ignore_progress
     check_free(out)
-    _refuse_inside(source, out)
-    report("Opening", 0.0)
+    chosen = choose_format(out, form)
+    refuse_inside(out, [source])
+    report(0.0, "Opening")
     tree = open_product(source)
     left_out = write_product(
         tree,
         out,
-        form=form,
+        form=chosen,
         profile=profile,
         chunk=chunk,
         shard=shard,
         codec=codec,
-        progress=lambda done, _name: report("Writing", done),
+        progress=lambda done, name: report(done, f"Writing: {name}"),
     )
-    report("Done", 1.0)
+    report(1.0, "Done")
     missing = list((tree.attrs.get("other_metadata") or {}).get("missing", []))
-    return ConversionResult(out, left_out, missing)
-
-
-def _refuse_inside(source: str | Path, out: Path) -> None:
-    """Refuse to write into the product that is read."""
-    if "://" not in str(source) and out.resolve().is_relative_to(Path(source).resolve()):
-        raise InvalidInputError(
-            f"{out} is inside of {source}, which is read.", remedy="Write to another place."
-        )
-
-
-def _ignore(_what: str, _done: float) -> None:
-    """Report to nobody."""
+    return ConversionResult(out, chosen, left_out, missing)

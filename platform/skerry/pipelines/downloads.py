@@ -1,6 +1,6 @@
 """Fetching an archive from an address that came from outside."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
@@ -16,9 +16,7 @@ from skerry.core.addresses import (
 )
 from skerry.core.errors import InvalidInputError, UnavailableError
 from skerry.core.ids import check_name
-
-Progress = Callable[[str, float], None]
-"""What is being done, and the fraction of it that is done, 0 to 1."""
+from skerry.core.progress import Progress
 
 _HOPS = 5
 _CHUNK = 1 << 20
@@ -70,7 +68,7 @@ def download(
                     )
                 stream.write(chunk)
                 if progress is not None and expected:
-                    progress(f"Downloading {target.name}", done / expected)
+                    progress(done / expected, f"Downloading {target.name}")
     return target
 
 

@@ -24,8 +24,8 @@ from skerry.client.registration import register_folder
 from skerry.client.session import Session, connect
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.ids import check_name
+from skerry.core.progress import Progress, ignore_progress
 from skerry.pipelines.cogs import write_cogs
-from skerry.pipelines.downloads import Progress
 from skerry.pipelines.sources import digest_source, locate_source
 
 if TYPE_CHECKING:
@@ -110,11 +110,11 @@ def import_product(
     from skerry.products import open_product
 
     session = session or connect()
-    report = progress or _ignore
+    report = progress or ignore_progress
     with locate_source(source, progress=progress) as path:
-        report("Opening", 0.0)
+        report(0.0, "Opening")
         tree = open_product(path)
-        report("Reading checksums", 0.05)
+        report(0.05, "Reading checksums")
         work = _plan(tree, path, collection)
         known = _find_known(session, work)
         if known is not None:
@@ -122,10 +122,10 @@ def import_product(
         grant = grant_writing(session, "import")
         with register_folder(session, grant) as registration:
             item = _convert(work, grant, report, cog=cog)
-            report("Registering", 0.95)
+            report(0.95, "Registering")
             _ensure_collection(session, work)  # only now: a failed import leaves no empty one
             stored = registration.register(item)
-            report("Done", 1.0)
+            report(1.0, "Done")
             return ImportResult(stored, created=registration.keep, missing=work.missing)
 
 
@@ -213,16 +213,16 @@ def _convert(work: _Work, grant: Grant, report: Progress, *, cog: bool) -> dict[
         work.tree,
         product,
         leave_out=_LEFT_OUT,
-        progress=lambda done, _name: report("Writing GeoZarr", 0.1 + share * done),
+        progress=lambda done, _name: report(0.1 + share * done, "Writing GeoZarr"),
     )
     written = open_product(product)
-    report("Drawing quicklook", 0.1 + share)
+    report(0.1 + share, "Drawing quicklook")
     write_quicklook(written, grant.folder / THUMBNAIL)
     geometry = footprint(written)
     cogs: dict[str, dict[str, Any]] = {}
     if cog:
         cogs = write_cogs(
-            written, grant.folder, progress=lambda done: report("Writing COGs", 0.6 + 0.3 * done)
+            written, grant.folder, progress=lambda done: report(0.6 + 0.3 * done, "Writing COGs")
         )
     properties = {"title": work.reference.item, **work.properties}
     properties["title"] = title_product(properties["title"], simulated=work.simulated)
@@ -239,7 +239,3 @@ def _convert(work: _Work, grant: Grant, report: Progress, *, cog: bool) -> dict[
         digest=work.digest,
         cogs=cogs,
     )
-
-
-def _ignore(_what: str, _done: float) -> None:
-    """Report to nobody."""

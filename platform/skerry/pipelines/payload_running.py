@@ -9,7 +9,6 @@ they are computed as part of the tasks that use them.
 
 import logging
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,15 @@ from skerry import __version__
 from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError
 from skerry.core.ids import new_id
+from skerry.core.progress import Progress, ignore_progress
 from skerry.core.time import format_time, utc_now
-from skerry.pipelines.computing import compute_by
+from skerry.pipelines.computing import compute_by, explain_lost_workers
+from skerry.pipelines.outputs import refuse_inside
+from skerry.pipelines.payload_errors import naming, naming_parameter
 from skerry.pipelines.payloads import Payload, Step, read_payload
 from skerry.pipelines.processing import (
     Made,
-    Progress,
     apply_processor,
-    check_auxiliary,
     describe_step,
     digest_key,
     digest_place,
@@ -38,6 +38,7 @@ from skerry.pipelines.timeline import Timeline
 from skerry.pipelines.work_folder import WorkFolder
 from skerry.processors.declarations import AuxiliaryInput
 from skerry.processors.registry import Processor, get_processor
+from skerry.processors.selection import select_auxiliary
 from skerry.products.auxiliary import AuxiliaryFolder, find_changes
 
 log = logging.getLogger(__name__)
@@ -106,9 +107,11 @@ def run_payload(
     work = WorkFolder(base / (payload.work or f"{file.stem}.work"))
     run_id = run_id or new_id()
     timeline = timeline or Timeline(run_id)
-    with work.hold(), work.keep_log(run_id), compute_by(payload.dask):
-        run = _Run(payload, base, work, timeline, run_id, progress or _ignore)
-        return run.do()
+    run = _Run(payload, base, work, timeline, run_id, progress or ignore_progress)
+    with naming(str(file)):
+        run.check_places()
+        with work.hold(), work.keep_log(run_id), compute_by(payload.dask):
+            return run.do()
 
 
 @dataclass
@@ -128,12 +131,14 @@ class _Run:
 
     def do(self) -> PayloadResult:
         """Do every task that is not done."""
-        processors = {one.name: get_processor(one.processor) for one in self.payload.steps}
-        self._check_steps(processors)
+        self.progress(0.0, "Reading inputs")
+        self._check_steps()
         tasks = self._list_tasks()
         written, kept = [], []
         for number, task in enumerate(tasks):
-            if self._is_done(task):
+            with naming(_name_key(task)):
+                done = self._is_done(task)
+            if done:
                 log.info("%s is done", task.name)
                 kept.append(task.name)
                 continue
@@ -141,23 +146,42 @@ class _Run:
             self._write(task, number / len(tasks), 1 / len(tasks))
             log.info("%s is written: %s", task.name, task.path)
             written.append(task.name)
+        self.progress(1.0, "Done")
         outputs = {name: self.base / one.path for name, one in self.payload.outputs.items()}
         return PayloadResult(self.run_id, tuple(written), tuple(kept), outputs)
 
-    def _check_steps(self, processors: Mapping[str, Processor]) -> None:
+    def check_places(self) -> None:
+        """Refuse folders that are not there, and places inside of what is read."""
+        sources = [self._place(name) for name in self.payload.inputs]
+        with naming("work"):
+            refuse_inside(self.work.root, sources)
+        for name, output in self.payload.outputs.items():
+            with naming(f"outputs.{name}.path"):
+                refuse_inside(self.base / output.path, [*sources, self.work.root])
+        for name, source in self.payload.auxiliary.items():
+            with naming(f"auxiliary.{name}"):
+                AuxiliaryFolder(name, self.base / source.folder, source.version)
+
+    def _check_steps(self) -> None:
         """Refuse what can be seen to be wrong before anything is computed; find all keys."""
         with self.timeline.span("digest inputs"):
-            self.digests = {name: digest_place(self._place(name)) for name in self.payload.inputs}
+            for name in self.payload.inputs:
+                with naming(f"inputs.{name}.path"):
+                    self.digests[name] = digest_place(self._place(name))
         for name, source in self.payload.inputs.items():
             self.keys[name] = digest_key(
                 {"content": self.digests[name] or source.path, "filters": source.filters}
             )
         for step in self.payload.steps:
-            processor = processors[step.name]
+            with naming(f"steps.{step.name}.processor"):
+                processor = get_processor(step.processor)
             folders = self._folders(step, processor)
-            check_auxiliary(processor, folders)
+            with naming(f"steps.{step.name}.auxiliary"):
+                select_auxiliary(processor.inputs, folders, processor.name)
+            with naming_parameter(f"steps.{step.name}.parameters"):
+                parameters = processor.check(step.parameters)
             self.keys[step.name] = digest_key(
-                describe_step(processor, processor.check(step.parameters))
+                describe_step(processor, parameters)
                 | {"inputs": [self.keys[one] for one in step.inputs]}
                 | {"auxiliary": {key: str(one.root) for key, one in folders.items()}}
             )
@@ -170,7 +194,7 @@ class _Run:
                 path = self.work.product(step.name)
                 tasks.append(Task(f"step-{step.name}", step.name, path, BREAKPOINT_FORMAT))
             tasks += [
-                Task(f"output-{name}", step.name, self.base / one.path, one.format)
+                Task(f"output-{name}", step.name, self.base / one.path, one.form)
                 for name, one in self.payload.outputs.items()
                 if one.step == step.name
             ]
@@ -227,13 +251,14 @@ class _Run:
             made = self._make(task.step)
             made.tree.name = made.tree.attrs["stac_discovery"]["id"] = name_product(task.path)
             try:
-                write_made(
-                    made,
-                    task.path,
-                    task.form,
-                    replace=replace,
-                    progress=lambda what, done: self.progress(what, begin + share * done),
-                )
+                with naming(f"steps.{task.step}"), explain_lost_workers(self.payload.dask):
+                    write_made(
+                        made,
+                        task.path,
+                        task.form,
+                        replace=replace,
+                        progress=lambda done, what: self.progress(begin + share * done, what),
+                    )
             except ConflictError:
                 self.work.remove_marker(task.name)  # what is there is not ours
                 raise
@@ -290,7 +315,8 @@ class _Run:
             return self.made[name]
         if name in self.payload.inputs:
             source = self.payload.inputs[name]
-            self.made[name] = open_source(self._place(name), source.filters)
+            with naming(f"inputs.{name}"):
+                self.made[name] = open_source(self._place(name), source.filters)
             return self.made[name]
         step = next(one for one in self.payload.steps if one.name == name)
         processor = get_processor(step.processor)
@@ -299,13 +325,15 @@ class _Run:
             opened = open_source(str(self.work.product(name)))
             self.made[name] = Made(opened.tree, tuple(marker["inputs"]))
             return self.made[name]
-        self.made[name] = apply_processor(
-            processor,
-            [self._make(one) for one in step.inputs],
-            name=name,
-            parameters=processor.check(step.parameters),
-            folders=self._folders(step, processor),
-        )
+        sources = [self._make(one) for one in step.inputs]
+        with naming(f"steps.{name}"), explain_lost_workers(self.payload.dask):
+            self.made[name] = apply_processor(
+                processor,
+                sources,
+                name=name,
+                parameters=processor.check(step.parameters),
+                folders=self._folders(step, processor),
+            )
         return self.made[name]
 
     def _folders(self, step: Step, processor: Processor) -> dict[str, AuxiliaryFolder]:
@@ -332,5 +360,7 @@ def _refuse(path: Path, why: str) -> ConflictError:
     return ConflictError(f"{path} {why}.", remedy="Move it away, or write to another place.")
 
 
-def _ignore(_what: str, _done: float) -> None:
-    """Report to nobody."""
+def _name_key(task: Task) -> str:
+    """Return the payload's key that asks for a task."""
+    kind, _, name = task.name.partition("-")
+    return f"outputs.{name}.path" if kind == "output" else f"steps.{name}.breakpoint"

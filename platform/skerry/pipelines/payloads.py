@@ -14,6 +14,7 @@
       turbidity: {step: water, path: turbidity.zarr, format: eopf-zarr}
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -29,8 +30,12 @@ from pydantic import (
 )
 
 from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.pipelines.outputs import choose_format
+from skerry.pipelines.payload_errors import explain_key
 
 MAX_PAYLOAD_BYTES = 2**20
+LEAST_MEMORY_BYTES = 512 * 2**20
+"""A worker with the libraries that processors use has 250 to 350 MiB before it does anything."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 """Names of inputs, steps and outputs: they become file names."""
@@ -49,7 +54,7 @@ class InputProduct(Record):
     ----------
     path
         A path, relative to the payload's folder, or an address.
-    groups, variables, resolution, aoi, aoi_crs, time, valid_range, flags, flag_group
+    groups, variables, resolution, aoi, aoi_crs, time, valid_range, flags, flag_group, allow_empty
         As `skerry.products.selecting.filtering.filter_product` takes them.
     """
 
@@ -65,11 +70,14 @@ class InputProduct(Record):
     ) = None
     flags: str | None = None
     flag_group: str | None = None
+    allow_empty: bool = False
 
     @property
     def filters(self) -> dict[str, Any]:
         """The filters that are given, as keywords."""
         given = self.model_dump(exclude={"path"}, exclude_none=True)
+        if not given["allow_empty"]:
+            del given["allow_empty"]
         if "time" in given:
             given["time"] = tuple(given["time"])
         if "valid_range" in given:
@@ -97,7 +105,7 @@ class DaskSettings(Record):
     threads_per_worker
         Threads of each distributed worker.
     memory_limit
-        Of each distributed worker, such as ``2GiB``.
+        Of each distributed worker, such as ``2GiB``; at least `LEAST_MEMORY_BYTES`.
     """
 
     scheduler: Literal["threads", "processes", "distributed"] = "threads"
@@ -112,6 +120,17 @@ class DaskSettings(Record):
         for key in ("threads_per_worker", "memory_limit"):
             if getattr(self, key) is not None and self.scheduler != "distributed":
                 raise ValueError(f"{key} needs 'scheduler: distributed'")
+        return self
+
+    @model_validator(mode="after")
+    def _limit_lets_workers_start(self) -> Self:
+        from dask.utils import parse_bytes
+
+        if self.memory_limit and parse_bytes(self.memory_limit) < LEAST_MEMORY_BYTES:
+            raise ValueError(
+                f"memory_limit {self.memory_limit} is too little for a worker to start: "
+                f"give at least {LEAST_MEMORY_BYTES >> 20}MiB"
+            )
         return self
 
 
@@ -153,12 +172,17 @@ class OutputProduct(Record):
     path
         The file or folder to make, relative to the payload's folder.
     format
-        A format that `skerry convert` writes.
+        A format that `skerry convert` writes; by the path's suffix if None.
     """
 
     step: Name
     path: Annotated[str, Field(min_length=1)]
-    format: Literal["eopf-zarr", "eopf-zarr-v2", "geozarr", "netcdf", "cog"] = "eopf-zarr"
+    format: Literal["eopf-zarr", "eopf-zarr-v2", "geozarr", "netcdf", "cog"] | None = None
+
+    @property
+    def form(self) -> str:
+        """The format that is written; raises `InvalidInputError` if the suffix is of another."""
+        return choose_format(Path(self.path), self.format)
 
 
 class Payload(Record):
@@ -214,13 +238,20 @@ class Payload(Record):
 
     def _check_outputs(self) -> None:
         steps = {one.name for one in self.steps}
-        paths: set[str] = set()
+        paths: list[Path] = []
         for name, output in self.outputs.items():
             if output.step not in steps:
                 raise ValueError(f"outputs.{name}.step: there is no step {output.step!r}")
-            if output.path in paths:
-                raise ValueError(f"outputs.{name}.path: {output.path!r} is written twice")
-            paths.add(output.path)
+            try:
+                _ = output.form
+            except InvalidInputError as error:
+                raise ValueError(f"outputs.{name}.path: {error}") from None
+            path = Path(os.path.normpath(output.path))
+            if any(path.is_relative_to(one) or one.is_relative_to(path) for one in paths):
+                raise ValueError(
+                    f"outputs.{name}.path: {output.path!r} is written twice, or lies in another"
+                )
+            paths.append(path)
         used = {one.step for one in self.outputs.values()}
         for step in reversed(self.steps):
             if step.name not in used and not step.breakpoint:
@@ -269,23 +300,20 @@ def parse_payload(value: object, *, source: str = "the payload") -> Payload:
     try:
         return Payload.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(_name_steps(first["loc"], value))
-        said = first["msg"].removeprefix("Value error, ")
+        key, said = explain_key(error.errors()[0], value, _MODELS)
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise InvalidInputError(
-            f"{source}: {f'{key}: ' if key else ''}{said}{more}.",
+            f"{source}: {f'{key}: ' if key else ''}{said.rstrip('.')}{more}.",
             remedy="Mend this key; platform/library/processing.md describes all of them.",
         ) from None
 
 
-def _name_steps(place: tuple[int | str, ...], value: object) -> list[str]:
-    """Write ``steps.water.parameters`` where the list has a name, else the number."""
-    words = [str(one) for one in place]
-    if len(place) > 1 and place[0] == "steps" and isinstance(value, dict):
-        steps = value.get("steps")
-        number = place[1]
-        step = steps[number] if isinstance(steps, list) and isinstance(number, int) else None
-        if isinstance(step, dict) and isinstance(step.get("name"), str):
-            words[1] = step["name"]
-    return words
+_MODELS: dict[str, type[BaseModel]] = {
+    "": Payload,
+    "inputs": InputProduct,
+    "auxiliary": AuxiliarySource,
+    "steps": Step,
+    "outputs": OutputProduct,
+    "dask": DaskSettings,
+}
+"""First part of a key to what stands there."""

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,22 +11,21 @@ import xarray as xr
 
 from skerry import __version__
 from skerry.core.digests import digest_json, digest_tree
-from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
+from skerry.core.errors import ConflictError, NotFoundError
 from skerry.core.ids import new_id
+from skerry.core.progress import Progress, ignore_progress
 from skerry.core.time import format_time, utc_now
+from skerry.core.wording import shorten
+from skerry.pipelines.outputs import choose_format, refuse_inside
 from skerry.pipelines.results import describe_result, link_sources
 from skerry.pipelines.sources import digest_source
 from skerry.pipelines.timeline import Timeline
-from skerry.processors.declarations import AuxiliaryInput
 from skerry.processors.registry import Processor, get_processor
 from skerry.products.auxiliary import AuxiliaryFolder
 from skerry.products.writing import write_product
-from skerry.storage.writing import make_aside, write_aside
+from skerry.storage.writing import make_aside
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[str, float], None]
-"""Told what is being done and the fraction done."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def run_processor(
     output: Path,
     *,
     parameters: Mapping[str, Any] | None = None,
-    form: str = "eopf-zarr",
+    form: str | None = None,
     auxiliary: Mapping[str, AuxiliaryFolder] | None = None,
     filters: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -105,7 +104,7 @@ def run_processor(
     parameters
         Parameters that differ from their defaults.
     form
-        Format of the output.
+        Format of the output; by its suffix if None.
     auxiliary
         The processor's auxiliary inputs to folders.
     filters
@@ -123,7 +122,8 @@ def run_processor(
     Raises
     ------
     NotFoundError, InvalidInputError
-        If processor, inputs, parameters or auxiliary data are not usable.
+        If processor, inputs, parameters or auxiliary data are not usable, or the output is
+        inside of an input or names another format.
     ConflictError
         If the output exists.
     """
@@ -131,19 +131,23 @@ def run_processor(
         raise ConflictError(
             f"{output} exists already.", remedy="Remove it or write to another place."
         )
+    chosen = choose_format(output, form)
+    refuse_inside(output, inputs)
+    report = progress or ignore_progress
     timeline = timeline or Timeline(run_id or new_id())
     processor = get_processor(name)
     checked = processor.check(parameters or {})
     folders = dict(auxiliary or {})
     started = format_time(utc_now())
+    report(0.0, "Opening")
     with timeline.span("open", inputs=list(inputs)):
         sources = [open_source(one, filters) for one in inputs]
     with timeline.span(f"prepare {name}", processor=name, version=processor.version):
         made = apply_processor(
             processor, sources, name=name_product(output), parameters=checked, folders=folders
         )
-    with timeline.span(f"write {output.name}", format=form):
-        write_made(made, output, form, progress=progress)
+    with timeline.span(f"write {output.name}", format=chosen):
+        write_made(made, output, chosen, progress=report)
     manifest = {
         "run_id": run_id or timeline.run_id,
         "software": {"skerry": __version__},
@@ -152,9 +156,10 @@ def run_processor(
         "steps": [describe_step(processor, checked)],
         "inputs": {place: digest_place(place) for place in made.places},
         "auxiliary": {one.name: one.describe() for one in made.folders},
-        "output": {"path": output.name, "format": form, "digest": digest_tree(output)},
+        "output": {"path": output.name, "format": chosen, "digest": digest_tree(output)},
     }
     write_manifest(output, manifest)
+    report(1.0, "Done")
     return manifest
 
 
@@ -205,24 +210,8 @@ def name_product(output: Path) -> str:
 
 def write_manifest(output: Path, manifest: Mapping[str, Any]) -> None:
     """Write a manifest beside the product that it is about."""
-    path = output.with_name(f"{output.name}.manifest.json")
-    write_aside(path, json.dumps(manifest, indent=2))
-
-
-def check_auxiliary(processor: Processor, folders: Mapping[str, AuxiliaryFolder]) -> None:
-    """Refuse auxiliary data that the processor does not name, and say which it needs.
-
-    Raises
-    ------
-    InvalidInputError
-        If one is missing or too much.
-    """
-    needed = {one.name for one in processor.inputs if isinstance(one, AuxiliaryInput)}
-    if needed != set(folders):
-        raise InvalidInputError(
-            f"{processor.name} got the auxiliary data {sorted(folders)}.",
-            remedy=f"Give {sorted(needed)} with --aux NAME=FOLDER." if needed else "It needs none.",
-        )
+    with make_aside(output.with_name(f"{output.name}.manifest.json"), replace=True) as aside:
+        aside.write_text(json.dumps(manifest, indent=2), "utf-8")
 
 
 def write_made(
@@ -241,16 +230,16 @@ def write_made(
         If something is there and is not to be replaced, or another writer makes it meanwhile.
     """
     link_sources(made.tree, made.places, output)
-    name = output.name
+    report = progress or ignore_progress
 
-    def report(fraction: float, what: str) -> None:
-        if progress is not None:
-            progress(f"{name}: {what}", fraction)
+    def report_writing(done: float, what: str) -> None:
+        report(done, f"Writing {output.name}: {what}")
 
     with make_aside(output, replace=replace, parents=True) as aside:
-        left_out = write_product(made.tree, aside, form=form, progress=report)
-    for one in left_out or []:
-        log.warning("%s cannot hold %s", form, one)
+        left_out = write_product(made.tree, aside, form=form, progress=report_writing)
+    if left_out:
+        log.warning("%s cannot hold %d variables: %s", form, len(left_out), shorten(left_out))
+        log.info("left out: %s", ", ".join(left_out))
 
 
 def digest_key(value: Mapping[str, Any]) -> str:

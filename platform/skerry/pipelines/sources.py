@@ -13,7 +13,8 @@ from blake3 import blake3
 
 from skerry.core.digests import digest_bytes, digest_file, digest_json
 from skerry.core.errors import InvalidInputError, NotFoundError
-from skerry.pipelines.downloads import Progress, download
+from skerry.core.progress import Progress
+from skerry.pipelines.downloads import download
 
 _BLOCK = 1 << 20
 _DAMAGE = (

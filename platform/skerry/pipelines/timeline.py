@@ -7,6 +7,7 @@ any viewer of that format.
 
 import json
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,10 +17,32 @@ from typing import Any, Self
 
 import psutil
 
-from skerry.storage.writing import write_aside
+from skerry.core.errors import InvalidInputError
+from skerry.storage.writing import make_aside
 
 SAMPLE_S = 0.1
 MIB = 2**20
+
+
+def check_place(path: Path) -> None:
+    """Refuse a place where no file can be written, before the work that it is to be about.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is a folder, or its folder cannot be made or written.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise InvalidInputError(
+            f"The trace {path} cannot be written: {error.strerror}.",
+            remedy="Name a file in a folder that you may write.",
+        ) from None
 
 
 class Timeline:
@@ -93,8 +116,8 @@ class Timeline:
 
     def write(self, path: Path) -> None:
         """Write the file; it appears when complete."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_aside(path, json.dumps(self.to_dict()))
+        with make_aside(path, replace=True, parents=True) as aside:
+            aside.write_text(json.dumps(self.to_dict()), "utf-8")
 
     def _count_up(self) -> Iterator[dict[str, Any]]:
         before: tuple[float, float, int] | None = None

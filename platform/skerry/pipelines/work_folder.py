@@ -19,10 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.pipelines.logs import record_failure, send_log
 from skerry.storage.writing import write_aside
-
-LOG_FORMAT = "%(asctime)s {run_id} %(levelname)s %(message)s"
-LOG_TIME = "%Y-%m-%dT%H:%M:%S"
 
 
 @dataclass(frozen=True)
@@ -81,20 +79,16 @@ class WorkFolder:
 
     @contextmanager
     def keep_log(self, run_id: str) -> Iterator[None]:
-        """Write what the block logs into ``logs/<run>.log``."""
+        """Write what the block logs into ``logs/<run>.log``, and why it failed."""
         handler = logging.FileHandler(self.root / "logs" / f"{run_id}.log", encoding="utf-8")
-        handler.setFormatter(logging.Formatter(LOG_FORMAT.format(run_id=run_id), LOG_TIME))
-        handler.setLevel(logging.INFO)
-        logger = logging.getLogger("skerry")
-        before = logger.level
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
         try:
-            yield
+            with send_log(handler, run_id):
+                yield
+        except BaseException as error:
+            record_failure(handler, error)
+            raise
         finally:
-            logger.removeHandler(handler)
             handler.close()
-            logger.setLevel(before)
 
     def read_marker(self, task: str) -> dict[str, Any] | None:
         """Return a task's marker, or None if there is none that can be read."""

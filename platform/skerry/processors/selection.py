@@ -91,7 +91,7 @@ def select_inputs(
         raise InvalidInputError(
             f"{processor} got {len(products)} products.", remedy=f"Give {count}."
         )
-    selected: dict[str, Any] = _select_auxiliary(inputs, auxiliary, processor)
+    selected: dict[str, Any] = select_auxiliary(inputs, auxiliary, processor)
     for one in whole:
         for product in products:
             _check_type(product, one.product_types, processor)
@@ -100,9 +100,16 @@ def select_inputs(
     return selected | (_select_variables(products[0], single, processor) if single else {})
 
 
-def _select_auxiliary(
+def select_auxiliary(
     inputs: Sequence[Input], auxiliary: Mapping[str, Mapping[str, bytes]], processor: str
 ) -> dict[str, Any]:
+    """Return the auxiliary folders, which are those that the processor names.
+
+    Raises
+    ------
+    InvalidInputError
+        If one is missing or too much. The message names them.
+    """
     names = [one.name for one in inputs if isinstance(one, AuxiliaryInput)]
     if sorted(names) != sorted(auxiliary):
         raise InvalidInputError(

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skerry.core.errors import InvalidInputError
 from skerry.processors.declarations import AuxiliaryInput, Output, ProductInput
 from skerry.processors.registry import processor
 
@@ -77,6 +78,30 @@ def test_scale(product, *, log: str, factor: float = 2.0, gate: str = "", before
 def test_table(product, table, *, log: str):
     """Multiply b02 by the number in a file."""
     return scale(find(product), log, "", float(table["factor.txt"]))
+
+
+def spoil(block, how):
+    if block.size and how == "memory":
+        kept = np.ones(2**27)  # 1 GiB
+        threading.Event().wait()  # to be ended for it
+    if block.size:
+        raise ZeroDivisionError("there is no such number")
+    return block.astype(np.float32)
+
+
+@processor(
+    name="test-spoil", version="1.0.0", inputs=[ProductInput("product", "Anything with b02")],
+    outputs=[Output("b02", "1", "Nothing")], citation="Made for a test",
+)
+def test_spoil(product, *, how: str = "fault"):
+    """Fail, or take more memory than there is."""
+    values = find(product)
+    if how == "refusal":
+        raise InvalidInputError("The scene is spoilt.", remedy="Take another.")
+    lazy = values.chunk().data.map_blocks(
+        spoil, how, dtype=np.float32, meta=np.empty((0, 0), np.float32)
+    )
+    return values.copy(data=lazy).rename("b02").drop_attrs().drop_encoding()
 '''
 
 
@@ -149,6 +174,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         "[skerry.processors]\n"
         "test-scale = skerry_test_processors:test_scale\n"
         "test-table = skerry_test_processors:test_table\n"
+        "test-spoil = skerry_test_processors:test_spoil\n"
     )
     monkeypatch.syspath_prepend(plugin)
     describe_eopf().write(tmp_path / "scene.zarr")

@@ -11,8 +11,8 @@ import xarray as xr
 from tests.object_servers import locate, serve_folder
 from tests.unit.products.small_trees import EVERYTHING, assemble
 
-from skerry.cli.convert import FORMATS, PROFILES
 from skerry.cli.main import run
+from skerry.cli.outputs import FORMATS, PROFILES
 from skerry.products import open_product, writing
 
 
@@ -37,9 +37,7 @@ def test_every_format(
     assert run(["convert", str(product), str(out), "--format", form]) == 0
     said = capsys.readouterr()
     assert said.out.strip() == str(out)
-    assert ("left out, cog cannot hold it: conditions/tables/quality" in said.err) == (
-        form == "cog"
-    )
+    assert ("left out, cog cannot hold: conditions/" in said.err) == (form == "cog")
     band = "measurements/r10m/p2"
     xr.testing.assert_equal(
         open_product(out)[band].compute(), open_product(product)[band].compute()
@@ -65,6 +63,27 @@ def test_from_an_address(product: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "form"), [("o.zarr", "eopf-zarr"), ("o.NC", "netcdf"), ("o.cogs", "cog")]
+)
+def test_the_suffix_says_the_format(
+    name: str, form: str, product: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["convert", str(product), str(tmp_path / name), "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["format"] == form
+    assert said.err.splitlines()[:3] == [f"{name}: Opening", f"{name}: Writing", f"{name}: Done"]
+
+
+def test_long_lists_are_shortened(safe: Path, tmp_path: Path, capsys: Any) -> None:
+    assert run(["convert", str(safe), str(tmp_path / "few.cogs")]) == 0
+    few = [one for one in capsys.readouterr().err.splitlines() if "left out" in one]
+    assert run(["convert", str(safe), str(tmp_path / "all.cogs"), "-v"]) == 0
+    every = [one for one in capsys.readouterr().err.splitlines() if "left out" in one]
+    assert len(few) == 1
+    assert f"and {len(every) - 3} more (-v names all)" in few[0]
+
+
+@pytest.mark.parametrize(
     ("words", "what"),
     [
         (["{product}", "{there}", "--format", "netcdf"], "exists already"),
@@ -75,7 +94,9 @@ def test_from_an_address(product: Path, tmp_path: Path) -> None:
         (["{product}", "{folder}/out", "--format", "cog", "--shards", "64"], "no shards"),
         (["{product}", "{folder}/out", "--format", "geozarr", "--profile", "2025"], "no profiles"),
         (["{product}", "{folder}/out", "--format", "tiff"], "tiff"),
-        (["{product}", "{folder}/out"], "--format"),
+        (["{product}", "{folder}/out"], "Give --format"),
+        (["{product}", "{folder}/out.nc", "--format", "cog"], "ends in .nc, and cog is another"),
+        (["{product}", "{folder}/out.SAFE"], "names no format"),
         (["file:///etc/passwd", "{folder}/out", "--format", "netcdf"], "no address"),
     ],
 )
@@ -103,3 +124,8 @@ def test_nothing_is_left_when_it_is_interrupted(
     for form in ("geozarr", "netcdf", "cog"):
         assert run(["convert", str(product), str(tmp_path / "out"), "--format", form]) == 130
         assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
+def test_an_empty_path_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["convert", "", str(tmp_path / "out.nc"), "--format", "netcdf"]) == 2
+    assert "is empty" in capsys.readouterr().err

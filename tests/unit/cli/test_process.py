@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from skerry.cli.main import run
+from skerry.core.errors import InvalidInputError
+from skerry.pipelines.processing import write_manifest
 from skerry.processors import turbidity_dogliotti2015
 from skerry.products import open_product, validate_product
 
@@ -97,6 +99,7 @@ BAD = {
     "area of three numbers": (["turbidity", "SAFE", "--aoi", "1,2,3"], "1,2,3"),
     "unknown flag": (["turbidity", "SAFE", "--flags", "clowd"], "clowd"),
     "needless auxiliary data": (["turbidity", "SAFE", "--aux", "arc=HERE"], "auxiliary"),
+    "suffix of another format": (["turbidity", "SAFE", "--format", "netcdf"], "ends in .zarr"),
     "no auxiliary folder": (["turbidity", "SAFE", "--aux", "arc=nowhere"], "nowhere"),
 }
 
@@ -161,3 +164,42 @@ def test_a_payload_stands_alone(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "Give --payload alone" in capsys.readouterr().err
     assert run(["process", "--payload", str(tmp_path / "p.yaml")]) == 2
     assert "no payload" in capsys.readouterr().err
+
+
+def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["process"]) == 2
+    assert "NAME is missing" in capsys.readouterr().err
+    assert run(["process", "ndci", "scene"]) == 2
+    assert "-o OUT is missing" in capsys.readouterr().err
+    assert run(["process", "--payload", str(tmp_path / "p.yaml"), "--format", "cog"]) == 2
+    assert "Give --payload alone" in capsys.readouterr().err
+
+
+def test_nothing_is_written_into_the_input(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(copy.rglob("*"))
+    assert run(["process", "ndci", str(copy), "-o", str(copy / "out.zarr")]) == 2
+    assert "is inside of" in capsys.readouterr().err
+    assert sorted(copy.rglob("*")) == before
+
+
+def test_an_empty_result_can_be_asked_for(
+    safe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.nc"
+    words = ["process", "turbidity", str(safe), "-o", str(out), "--aoi", "100,10,101,11"]
+    assert run(words) == 2
+    assert "allow an empty result" in capsys.readouterr().err
+    assert run([*words, "--allow-empty"]) == 0
+    assert open_product(out)["measurements"]["turbidity"].size == 0
+    assert validate_product(out).clean
+
+
+def test_a_manifest_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(InvalidInputError, match=r"out\.zarr\.manifest\.json"):
+        write_manifest(tmp_path / "out.zarr", {})

@@ -37,8 +37,12 @@ def test_json_names_every_check_with_its_outcome(
     product = describe_eopf()
     del product.attrs("measurements/reflectance/r10m/b02")["units"]
     written = product.write(tmp_path / "product.zarr")
-    assert run(["validate", str(written), "--format", "json"]) == 1
-    report = json.loads(capsys.readouterr().out)
+    assert run(["validate", str(written), "--format", "json"]) == 1  # as it was called once
+    before = capsys.readouterr().out
+    assert run(["validate", str(written), "--json"]) == 1
+    shown = capsys.readouterr().out
+    assert shown == before
+    report = json.loads(shown)
     assert [one["check"] for one in report["checks"]] == [one.name for one in list_checks()]
     assert {one["result"] for one in report["checks"]} == {"passed", "finding", "not applicable"}
     found = [one for one in report["checks"] if one["result"] == "finding"]

@@ -74,7 +74,7 @@ def test_a_file_arrives_whole_from_the_checked_address(
     path = download(
         f"{origin}/d/scene.zip",
         tmp_path,
-        progress=lambda _what, done: steps.append(done),
+        progress=lambda done, _what: steps.append(done),
         resolve=to_loopback,
     )
     assert path == tmp_path / "scene.zip"

@@ -69,7 +69,7 @@ def make_session(api: Api) -> Session:
 def test_a_scene_becomes_an_item(api: Api, session: Session, scene: Path) -> None:
     steps: list[float] = []
     result = import_product(
-        scene, cog=True, session=session, progress=lambda _what, done: steps.append(done)
+        scene, cog=True, session=session, progress=lambda done, _what: steps.append(done)
     )
     properties = result.item["properties"]
     assert result.created

@@ -12,6 +12,7 @@ from skerry.core.errors import ConflictError, InvalidInputError
 
 Progress = Callable[[float, str], None]
 FORMS = ("safe", "eopf-zarr")
+MOST_SEED = 2**32 - 1
 _SIMULATED = 0.6
 """Part of the work that making the SAFE is when a Zarr is written from it."""
 
@@ -91,7 +92,7 @@ def simulate(
     size
         Edge of the picture in the kind's pixels.
     seed
-        The place.
+        The place, 0 to `MOST_SEED`.
     form
         One of `FORMS`.
     progress
@@ -105,7 +106,7 @@ def simulate(
     Raises
     ------
     InvalidInputError
-        If there is no such kind or form, or the kind does not take the size or the day.
+        If there is no such kind, form or seed, or the kind does not take the size or the day.
     ConflictError
         If the product exists already.
     """
@@ -113,6 +114,10 @@ def simulate(
         raise InvalidInputError(
             f"There is no simulation {kind!r} in the form {form!r}.",
             remedy=f"Kinds are {', '.join(SIMULATIONS)}; forms {', '.join(FORMS)}.",
+        )
+    if not 0 <= seed <= MOST_SEED:
+        raise InvalidInputError(
+            f"The seed is {seed}.", remedy=f"Give a whole number from 0 to {MOST_SEED}."
         )
     simulation = SIMULATIONS[kind]
     module = import_module(f"skerry.products.simulate.{simulation.module}")

@@ -1,0 +1,27 @@
+"""The products that commands write: their formats, as options and by the name's suffix."""
+
+from collections.abc import Sequence
+
+import click
+
+from skerry.core.wording import FEW, shorten
+
+FORMATS = ("eopf-zarr", "eopf-zarr-v2", "geozarr", "netcdf", "cog")
+PROFILES = ("2025", "cpm-2.8")
+
+format_option = click.option(
+    "--format", "form", type=click.Choice(FORMATS),
+    help="What to write. [default: by OUT's suffix: .zarr eopf-zarr, .nc netcdf, .cogs cog]",
+)  # fmt: skip
+
+
+def say_left_out(what: str, names: Sequence[str], *, verbose: bool) -> None:
+    """Say on standard error what is not in a product: the first few names, or all of them."""
+    if not names:
+        return
+    if verbose:
+        for name in names:
+            click.echo(f"  {what}: {name}", err=True)
+        return
+    more = " (-v names all)" if len(names) > FEW else ""
+    click.echo(f"  {what}: {shorten(names)}{more}", err=True)

@@ -1,0 +1,39 @@
+"""Progress on a terminal and elsewhere."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from skerry.cli.presenting import show_progress
+
+SHOWN = """
+from skerry.cli.presenting import show_progress
+with show_progress("scene") as progress:
+    progress(0.25, "Writing: measurements/b02")
+"""
+
+
+def test_a_terminal_gets_a_bar_with_what_is_written_now() -> None:
+    mine, its = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", SHOWN], env=environment, stderr=its, check=False
+        )
+        shown = os.read(mine, 1 << 16).decode()
+    finally:
+        os.close(its)
+        os.close(mine)
+    assert done.returncode == 0
+    assert "scene: Writing: measurements/b02" in shown
+    assert "25%" in shown
+
+
+def test_elsewhere_a_line_a_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    with show_progress("scene") as progress:
+        for done, what in ((0.0, "Opening"), (0.1, "Writing: b02"), (0.2, "Writing: b03")):
+            progress(done, what)
+    assert capsys.readouterr().err == "scene: Opening\nscene: Writing\n"
