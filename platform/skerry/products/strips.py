@@ -1,11 +1,13 @@
 """Compute variables strip by strip for a writer, so that memory stays bounded."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
 import xarray as xr
+
+from skerry.core.progress import Progress
 
 BATCH_BYTES = 256 * 2**20
 """Variables are computed together (they often share work) up to this size of a strip."""
@@ -13,9 +15,6 @@ STRIP_ROWS = 2048
 """Rows computed at a time when the data have no chunks of their own."""
 LEAST_ROWS = 512
 """Strips of thinner chunks are joined up to so many rows."""
-
-Progress = Callable[[float, str], None]
-"""Called with the fraction done, 0 to 1, and what was just written."""
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typing import Any
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.progress import Progress
 from skerry.products.codecs import Codec, parse_codec
-from skerry.products.strips import Progress
 from skerry.storage.writing import check_free
 
 FORMATS = {

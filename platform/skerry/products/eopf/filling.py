@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 from dask.base import compute
 
+from skerry.core.progress import Progress
 from skerry.products.chunk_bytes import (
     can_copy,
     can_recode,
@@ -33,7 +34,6 @@ MEMORY_BYTES = 192 * 2**20
 SMALL_BYTES = 2**20
 """Variables up to this size are computed many at a time, whatever their group and grid."""
 WORKERS = 4
-Progress = Callable[[float, str], None]
 Region = tuple[slice, ...]
 
 

@@ -1,7 +1,7 @@
 """Write a product as EOPF Zarr, version 2 or 3: aside, chunk by chunk, then under its name."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore, MemoryStore
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.progress import Progress
 from skerry.products.codecs import Codec, parse_codec
 from skerry.products.eopf.arrays import Form, Storage, design_storage
 from skerry.products.eopf.filling import MEMORY_BYTES, Filling, fill_arrays
@@ -27,9 +28,6 @@ from skerry.products.eopf.profiles import (
     to_profile,
 )
 from skerry.storage.writing import make_aside
-
-Progress = Callable[[float, str], None]
-"""Called with the fraction done, 0 to 1, and what was just written."""
 
 
 def write_eopf_zarr(

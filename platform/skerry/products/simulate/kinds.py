@@ -1,7 +1,6 @@
 """All kinds of simulated products by name, in SAFE form or as EOPF Zarr."""
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import import_module
@@ -9,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.progress import Progress
 
-Progress = Callable[[float, str], None]
 FORMS = ("safe", "eopf-zarr")
 MOST_SEED = 2**32 - 1
 _SIMULATED = 0.6

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.progress import Progress
 from skerry.core.time import parse_day
 from skerry.products.safe.engine import write_safe
 from skerry.products.safe.mapping import load_mapping
@@ -128,7 +129,7 @@ def simulate_olci(
     size: int = DEFAULT_SIZE,
     seed: int = 1,
     day: date | str = DEFAULT_DAY,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write a simulated OLCI Level 1 product: coast, lake, plume, bloom, clouds, shadows, glint.
 

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.progress import Progress
 from skerry.core.time import parse_day
-from skerry.products.safe.engine import Progress, SafeFolder, write_safe
+from skerry.products.safe.engine import SafeFolder, write_safe
 from skerry.products.safe.mapping import load_mapping
 from skerry.products.safe.members import unfold
 from skerry.products.safe.sentinel_1 import members_of_tree

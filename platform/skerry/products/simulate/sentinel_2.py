@@ -1,6 +1,5 @@
 """Simulate small Sentinel-2 products, Level-1C and Level-2A, in SAFE form."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -11,6 +10,7 @@ from odc.geo.xr import xr_coords
 from PIL import Image
 
 from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.progress import Progress
 from skerry.core.time import parse_day
 from skerry.products.pictures.quicklook import write_caption
 from skerry.products.safe.engine import SafeFolder, write_safe
@@ -33,8 +33,6 @@ _SMALLEST, _LARGEST = 60, 10_980
 _COMMON = 6
 _RENDERED = 0.5
 """Part of the work that rendering is; the rest is writing."""
-
-Progress = Callable[[float, str], None]
 
 
 def simulate_s2_l2a(

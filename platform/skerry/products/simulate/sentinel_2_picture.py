@@ -1,6 +1,6 @@
 """The numbers in the files of a simulated Sentinel-2 product, rendered strip by strip."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pyproj import Transformer
 
+from skerry.core.progress import Progress
 from skerry.products.pictures.quicklook import BRIGHTEST, GAMMA
 from skerry.products.simulate.atmosphere import Field, Geometry
 from skerry.products.simulate.scene import Mask, Scene, SceneFields
@@ -36,7 +37,6 @@ PIXELS_OF_ADJACENCY = 5
 the band's own is coarser: between those pixels the light is interpolated."""
 PREVIEW_EDGE = 343
 CONTROL_POINTS = 9
-Progress = Callable[[float, str], None]
 Numbers = npt.NDArray[np.uint16]
 Degrees = npt.NDArray[np.float64]
 

@@ -1,6 +1,5 @@
 """Simulate a Sentinel-3 SLSTR L1 RBT product in SAFE form: both views, all grids, all channels."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.progress import Progress
 from skerry.core.time import format_time, parse_day
 from skerry.products.safe.engine import write_safe
 from skerry.products.safe.mapping import load_mapping
@@ -48,7 +48,6 @@ CHANNELS = {
 """Grid's first letter to its channels."""
 
 Field = npt.NDArray[np.float64]
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
