@@ -350,7 +350,7 @@ def make_times() -> xr.Dataset:
     moments = make_tables(random())["time_stamp"].variable
     spans = np.array([0, 1, 86_400 * 10**9, "NaT"], "timedelta64[ns]")
     return xr.Dataset(
-        {"moments": moments, "spans": ("spans", spans), "moment": ((), moments[0].to_numpy())}
+        {"moments": moments, "spans": ("k", spans), "moment": ((), moments[0].to_numpy())}
     )
 
 

@@ -136,7 +136,7 @@ def _is_scaled(array: Any, own: dict[str, Any]) -> bool:
 
 def _read_dtype(text: Any, fallback: np.dtype[Any]) -> np.dtype[Any]:
     try:
-        found = np.dtype(text)
+        found = fallback if text is None else np.dtype(text)  # which takes None for float64
     except TypeError:
         return fallback
     return found if found.kind in "iuf" else fallback
