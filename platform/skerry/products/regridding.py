@@ -4,8 +4,10 @@ Lazy throughout: a chunk of the target reads only the part of the source that it
 never spreads: a pixel of the target has a value where its place has one in the source.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 from odc.geo.geobox import GeoBox
@@ -20,6 +22,7 @@ from skerry.processors.tie_points import (
     locate_evenly,
 )
 from skerry.products.grids import grid_of
+from skerry.products.selecting.pieces import NOWHERE, bound_common, split_area
 from skerry.products.swath_blocks import map_swath
 
 Method = Literal["nearest", "linear", "mean", "mode"]
@@ -66,7 +69,8 @@ def regrid_raster(
     -------
     xarray.Dataset
         On the target's grid, types, attributes and packing as they were; NaN (whole numbers: the
-        packing's fill value, else 0) off the source.
+        packing's fill value, else 0) off the source. Empty of values, not an error, where the
+        source misses the target.
 
     Raises
     ------
@@ -77,12 +81,15 @@ def regrid_raster(
     """
     from odc.geo.xr import xr_reproject
 
+    _check_target(target)
     source = grid_of(data)
     if source is None:
         raise InvalidInputError(
             "The data are no georeferenced raster.",
             remedy="Give (y, x) with a spatial_ref; for a swath use regrid_swath.",
         )
+    if not _meet(source, target):
+        return _leave_empty(data, target, chunk)
     ratio = _compare_sizes(source, target)
     result = {}
     for name, variable in data.data_vars.items():
@@ -146,6 +153,7 @@ def regrid_swath(
             "The data have no 2-D latitude and longitude.",
             remedy="Give a measurements group of a swath product.",
         )
+    _check_target(target)
     if radius_m is not None and not 0 < radius_m < 1e6:  # noqa: PLR2004 -- false for NaN too
         raise InvalidInputError(f"The radius is {radius_m} m.", remedy="Give metres.")
     chosen: dict[str, tuple[xr.DataArray, bool, Any]] = {}
@@ -176,7 +184,7 @@ def regrid_swath(
 def regrid_product(
     tree: xr.DataTree,
     target: GeoBox,
-    variables: list[str],
+    variables: Sequence[str],
     *,
     method: Method | None = None,
     radius_m: float | None = None,
@@ -195,13 +203,20 @@ def regrid_product(
     method, radius_m
         As in `regrid_swath` and `regrid_raster`.
 
+    Returns
+    -------
+    xarray.Dataset
+        As of these, with the product's title, and an attribute `simulated` if the product is.
+
     Raises
     ------
     InvalidInputError
         If the product lacks a variable, or it fits the first one's grid in no way.
     """
-    if not variables:
-        raise InvalidInputError("There is nothing to regrid.", remedy="Name variables by path.")
+    if isinstance(variables, str) or not variables:
+        raise InvalidInputError(
+            f"There is nothing to regrid: {variables!r}.", remedy="Give a list of paths."
+        )
     first = find_variable(tree, variables[0])
     group = variables[0].strip("/").rpartition("/")[0]
     home = tree[group].to_dataset()
@@ -213,7 +228,10 @@ def regrid_product(
         else:
             spread = _spread(tree, path, variable, first, home)
         chosen[str(variable.name)] = spread.drop_vars(spread.coords)
-    data = xr.Dataset(chosen, coords=home.coords)
+    kept = {"title": tree.attrs["title"]} if "title" in tree.attrs else {}
+    if (tree.attrs.get("other_metadata") or {}).get("simulated"):
+        kept["simulated"] = True
+    data = xr.Dataset(chosen, coords=home.coords, attrs=kept)
     if grid_of(data) is not None:
         return regrid_raster(data, target, method=method)
     return regrid_swath(data, target, method=method, radius_m=radius_m)
@@ -244,6 +262,43 @@ def _spread(
         "tie points.",
         remedy="Regrid variables of one grid at a time.",
     )
+
+
+def _check_target(target: Any) -> None:
+    if not isinstance(target, GeoBox) or target.crs is None or 0 in target.shape:
+        raise InvalidInputError(
+            f"{target!r:.100} is no grid on Earth.",
+            remedy="Give a GeoBox with a reference system, rows and columns.",
+        )
+
+
+def _meet(source: GeoBox, target: GeoBox) -> bool:
+    """Tell whether two grids have an area in common."""
+    bounds = bound_common(target.extent, list(split_area(target.extent)), source)
+    return bounds != NOWHERE
+
+
+def _leave_empty(data: xr.Dataset, target: GeoBox, chunk: int) -> xr.Dataset:
+    """Return a raster's variables on a grid where they have no values."""
+    result = {}
+    for name, variable in data.data_vars.items():
+        if not {"y", "x"} <= set(variable.dims):
+            continue
+        leading = {dim: size for dim, size in variable.sizes.items() if dim not in {"y", "x"}}
+        fill = np.nan if variable.dtype.kind == "f" else _fill_of(variable)
+        shape = (*leading.values(), *target.shape)
+        chunks = (*leading.values(), chunk, chunk)
+        values: Any = (
+            np.full(shape, fill, variable.dtype)
+            if variable.chunks is None
+            else da.full(shape, fill, dtype=variable.dtype, chunks=chunks)  # type: ignore[no-untyped-call]
+        )
+        empty = xr.DataArray(
+            values, dims=(*leading, *target.dimensions), coords=xr_coords(target), name=name
+        )
+        kept = {dim: data[dim].variable for dim in leading if dim in data.coords}
+        result[name] = _finish(empty.assign_coords(kept), variable)
+    return xr.Dataset(result, attrs=data.attrs)
 
 
 def _is_finer(source: GeoBox, target: GeoBox) -> bool:

@@ -93,6 +93,15 @@ def test_groups_variables_and_resolution(scene: xr.DataTree) -> None:
     assert found.name == "S2_SIM"
 
 
+@pytest.mark.parametrize("resolution", [20, "20m", "r20m"])
+def test_one_text_is_one_name_and_resolutions_are_spelt_in_three_ways(
+    scene: xr.DataTree, resolution: str | int
+) -> None:
+    one = filter_product(scene, groups="measurements", variables="b05", resolution=resolution)
+    many = filter_product(scene, groups=["measurements"], variables=["b05"], resolution="r20m")
+    assert one.identical(many)
+
+
 def test_an_area_cuts_all_rasters_to_the_same_ground(scene: xr.DataTree) -> None:
     area = (LEFT + 405, TOP - 995, LEFT + 795, TOP - 605)
     found = filter_product(scene, aoi=area, aoi_crs=CRS)

@@ -6,6 +6,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
+from affine import Affine
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
@@ -117,6 +118,35 @@ def test_rasters_in_another_reference_system() -> None:
     errors = np.abs(found.values - there)[known] / pixel_degrees
     assert np.quantile(errors, 0.95) < 0.05
     assert errors.max() < 0.6, "at the edges: the last pixel's value"
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("west", [0.0, 14.0])
+def test_a_raster_elsewhere_gives_an_empty_grid(west: float, lazy: bool) -> None:
+    """As a swath does: mosaics are made of scenes that miss some of their grids."""
+    source = GeoBox.from_bbox((400_000, 5_998_800, 401_200, 6_000_000), "EPSG:32633", resolution=20)
+    numbers = np.ones((2, *source.shape))
+    data = xr.Dataset(
+        {
+            "red": (("band", "y", "x"), numbers, {"units": "1"}),
+            "classes": (("y", "x"), numbers[0].astype(np.uint8)),
+        },
+        coords=xr_coords(source) | {"band": [1, 2]},
+    )
+    grid = GeoBox.from_bbox((west, 53.9, west + 1, 54), "EPSG:4326", resolution=0.01)
+    found = regrid_raster(data.chunk({"x": 30}) if lazy else data, grid)
+    assert (found["red"].chunks is not None) == lazy
+    assert found["red"].shape == (2, *grid.shape)
+    assert found["red"].attrs["units"] == "1"
+    assert found["red"].isnull().all()
+    assert found["classes"].dtype == np.uint8
+    assert (found["classes"] == 0).all()
+
+
+@pytest.mark.parametrize("target", [None, "EPSG:4326", GeoBox((3, 4), Affine.identity(), None)])
+def test_what_is_no_grid_is_refused(target: Any) -> None:
+    with pytest.raises(InvalidInputError, match="no grid on Earth"):
+        regrid_raster(xr.Dataset(), target)
 
 
 def test_what_is_no_raster_or_method_is_refused() -> None:
@@ -268,8 +298,12 @@ def test_tie_points_are_interpolated_first(swath: xr.Dataset) -> None:
     tree = xr.DataTree.from_dict(
         {"/measurements": image, "/conditions/geometry": xr.Dataset({"sza": ties})}
     )
+    tree.attrs = {"title": "SIMULATED swath", "other_metadata": {"simulated": True}}
     found = regrid_product(tree, TARGET, ["measurements/field", "conditions/geometry/sza"])
+    assert found.attrs == {"title": "SIMULATED swath", "simulated": True}
     np.testing.assert_allclose(found["sza"].values, found["field"].values, atol=1e-3)
+    with pytest.raises(InvalidInputError, match="nothing to regrid: 'measurements/field'"):
+        regrid_product(tree, TARGET, "measurements/field")
     with pytest.raises(InvalidInputError, match="no measurements/nothing"):
         regrid_product(tree, TARGET, ["measurements/nothing"])
     odd = xr.DataTree.from_dict(

@@ -55,11 +55,12 @@ def filter_product(
     tree
         A product as `open_product` gives it.
     groups
-        Paths or patterns with stars (``measurements/*``); a group brings the groups below it.
+        Paths or patterns with stars (``measurements/*``); a group brings the groups below it. One
+        text is one of them.
     variables
         Names, paths or patterns: ``b04``, ``oa*_radiance``, ``quality/*``. Coordinates stay.
     resolution
-        ``r20m`` or 20: groups of other resolutions fall away, groups without one stay.
+        20, ``20m`` or ``r20m``: groups of other resolutions fall away, groups without one stay.
     aoi, aoi_crs
         Area of interest: west, south, east, north, or a geometry, in `aoi_crs`, over poles and
         the antimeridian too. Rasters are cut to the rows and columns from the first to the last
@@ -89,6 +90,7 @@ def filter_product(
         If a name matches nothing, the area is none or misses the product (the message names both
         boxes), the time misses it, or the flag expression is wrong.
     """
+    groups, variables = _list_texts(groups), _list_texts(variables)
     result = _select_groups(tree, groups, resolution)
     masks = {} if flags is None else _mask_by_flags(tree, result, flags, flag_group)
     datasets = {node.path: masks.get(node.path, _own(node)) for node in result.subtree}
@@ -113,6 +115,11 @@ def filter_product(
     return _assemble(tree, full, windows)
 
 
+def _list_texts(value: Sequence[str] | None) -> Sequence[str] | None:
+    """Return one text as a list of it: it would be taken letter by letter."""
+    return [value] if isinstance(value, str) else value
+
+
 def _own(node: xr.DataTree | xr.DataArray) -> xr.Dataset:
     assert isinstance(node, xr.DataTree)  # noqa: S101 -- paths of groups, for mypy
     return node.to_dataset(inherit=False)
@@ -132,7 +139,7 @@ def _select_groups(
             kept |= found
         paths = kept
     if resolution is not None:
-        wanted = f"r{resolution}m" if isinstance(resolution, int) else resolution
+        wanted = f"r{str(resolution).removeprefix('r').removesuffix('m')}m"
         known = {part for path in tree.groups for part in path.split("/") if _is_resolution(part)}
         if wanted not in known:
             raise _unknown("resolution", str(resolution), sorted(known))
