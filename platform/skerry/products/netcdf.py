@@ -14,11 +14,13 @@ import numpy as np
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.progress import Progress
+from skerry.products.canonical import assemble_tree
 from skerry.products.cf import IN_NUMBERS, LISTS, check_sizes, decode, encode, index_coordinates
 from skerry.products.codecs import Codec, codec_of
 from skerry.products.geozarr.attributes import plain
 from skerry.products.hdf5_attributes import check_file
-from skerry.products.strips import Counter, Progress, iterate_blocks
+from skerry.products.strips import Counter, iterate_blocks
 from skerry.products.zarr_stores import Place
 from skerry.storage.writing import make_aside
 
@@ -267,8 +269,7 @@ def open_netcdf_product(place: Place) -> xr.DataTree:
         ) from error
     if not any(one.variables for one in datasets.values()):
         raise InvalidInputError(f"{place} holds no variable.", remedy="Give a complete product.")
-    name = place.name.removesuffix(place.suffix)
-    return xr.DataTree.from_dict(datasets, name=name)
+    return assemble_tree(datasets, place.name.removesuffix(place.suffix))
 
 
 def _decode_group(raw: xr.Dataset, group: str, place: Place) -> xr.Dataset:

@@ -44,7 +44,8 @@ def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
         Every resolution present, such as ``/measurements/reflectance/r10m``; variables ``(y, x)``
         are read window by window when computed, reflectances float32 with NaN where there is no
         measurement. Root attributes: ``stac_discovery`` (a STAC item) and ``other_metadata``,
-        whose ``missing`` lists what a complete product has and this one lacks.
+        whose ``missing`` lists what a complete product has and this one lacks, ``healed`` the
+        wounds that opening healed and ``unhealed`` those that it could not.
 
     Raises
     ------
@@ -169,6 +170,7 @@ def _open_cogs(place: Place) -> xr.DataTree:
 
 
 def _open_safe(place: Place) -> xr.DataTree:
+    from skerry.products.canonical import heal_safe
     from skerry.products.safe.engine import assemble
     from skerry.products.safe.files import list_archived, list_folder
     from skerry.products.safe.recognition import find_mapping
@@ -178,7 +180,7 @@ def _open_safe(place: Place) -> xr.DataTree:
         files = list_remote(place)
     else:
         files = list_folder(place) if isinstance(place, Path) else list_archived(place)
-    return assemble(files, find_mapping(files))
+    return heal_safe(assemble(files, find_mapping(files)))
 
 
 def _unknown(place: Place) -> InvalidInputError:

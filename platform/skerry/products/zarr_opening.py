@@ -1,6 +1,8 @@
 """Open a GeoZarr or an EOPF Zarr as the tree that the SAFE reader gives."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,9 @@ import zarr
 from zarr.errors import GroupNotFoundError
 
 from skerry.core.errors import InvalidInputError, NotFoundError
-from skerry.products.eopf.healing import Wounds, heal_grid
+from skerry.products.canonical import assemble_tree
+from skerry.products.eopf.healing import Wounds
 from skerry.products.eopf.json_values import TYPES, from_json
-from skerry.products.eopf.profiles import product_type_of, read_root, rename_dims
 from skerry.products.eopf.variables import list_coordinates, read_variable
 from skerry.products.geozarr.conventions import without_conventions
 from skerry.products.zarr_stores import Place, open_store
@@ -35,6 +37,8 @@ def open_zarr_product(place: Place, *, level: int = 0) -> xr.DataTree:
 
     Raises
     ------
+    NotFoundError
+        If nothing is there.
     InvalidInputError
         If the store cannot be read, or holds no array.
     """
@@ -56,28 +60,20 @@ def build_tree(
     values: bool = True,
 ) -> xr.DataTree:
     """Return the canonical tree of an open Zarr group; without `values` it has no indexes."""
-    wounds = Wounds()
+    seen = _Seen(level, folder=_find_folder(root, place))
     try:
-        datasets = dict(_walk(root, "", level, wounds))
+        datasets = dict(_walk(root, "", seen))
         if values:
             datasets = _index(datasets)
-    except (KeyError, ValueError, TypeError, OSError, AttributeError) as error:
+    except (LookupError, ValueError, TypeError, OSError, AttributeError) as error:
         raise _unreadable(place, error) from error
     if not any(one.variables for one in datasets.values()):
         raise InvalidInputError(
             f"The Zarr store {place} holds no array.", remedy="Give a complete product."
         )
-    root_attrs: Any = datasets["/"].attrs
-    kind = product_type_of(root_attrs)
-    try:
-        tree = xr.DataTree.from_dict(
-            {key: rename_dims(one, key, kind, canonical=True) for key, one in datasets.items()},
-            name=name,
-        )
-    except ValueError as error:  # a group's coordinates are not those of the group above
-        raise _unreadable(place, ValueError(" ".join(str(error).split())[:200])) from error
-    tree.attrs = read_root(root_attrs, wounds)
-    return tree
+    return assemble_tree(
+        datasets, name, wounds=seen.wounds, projections=seen.projections, absent=seen.absent
+    )
 
 
 def _unreadable(place: Place, error: Exception) -> InvalidInputError:
@@ -87,28 +83,71 @@ def _unreadable(place: Place, error: Exception) -> InvalidInputError:
     )
 
 
-def _walk(group: zarr.Group, path: str, level: int, wounds: Wounds) -> list[tuple[str, xr.Dataset]]:
-    attrs = dict(group.attrs)
+@dataclass
+class _Seen:
+    """What walking through a store is told and what it notes.
+
+    Attributes
+    ----------
+    level
+        Overview level wanted.
+    folder
+        The store's folder if arrays can be looked up there quickly: metadata may be consolidated
+        and list arrays that are gone.
+    wounds, projections, absent
+        For `assemble_tree`.
+    """
+
+    level: int
+    folder: Path | None
+    wounds: Wounds = field(default_factory=Wounds)
+    projections: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
+
+    def is_there(self, array: zarr.Array) -> bool:  # type: ignore[type-arg]
+        """Tell whether anything of an array is there, as far as that is known."""
+        return self.folder is None or (self.folder / array.path).is_dir()
+
+
+def _find_folder(root: zarr.Group, place: Place) -> Path | None:
+    consolidated = root.metadata.consolidated_metadata is not None
+    return place if consolidated and isinstance(place, Path) else None
+
+
+def _walk(group: zarr.Group, path: str, seen: _Seen) -> list[tuple[str, xr.Dataset]]:
+    attrs: dict[str, Any] = dict(group.attrs)
     members = dict(group.members())
     children = {name: one for name, one in members.items() if isinstance(one, zarr.Group)}
-    assets: list[str] = []
-    if "multiscales" in attrs:
-        assets = [str(one["asset"]) for one in attrs["multiscales"]["layout"]]  # type: ignore[index,call-overload,union-attr]
-        chosen: Any = group[assets[min(level, len(assets) - 1)]]
+    assets = [one for one in _list_levels(attrs) if one in children]
+    if assets:
+        chosen = children[assets[min(seen.level, len(assets) - 1)]]
         members = dict(chosen.members())
     arrays = {name: one for name, one in members.items() if isinstance(one, zarr.Array)}
-    attrs = from_json(attrs, attrs.pop(TYPES, {}))  # type: ignore[arg-type]
-    data = _build_dataset(arrays, path, wounds)
+    gone = [name for name, one in arrays.items() if not seen.is_there(one)]
+    seen.absent += [f"{path}/{name}".strip("/") for name in gone]
+    arrays = {name: one for name, one in arrays.items() if name not in gone}
+    attrs = from_json(attrs, attrs.pop(TYPES, {}))
+    data = _build_dataset(arrays, path, seen)
     data.attrs = without_conventions(attrs)
     found = [(path or "/", data)]
     for name, child in sorted(children.items()):
         if name not in assets:
-            found += _walk(child, f"{path}/{name}", level, wounds)
+            found += _walk(child, f"{path}/{name}", seen)
     return found
 
 
-def _build_dataset(arrays: dict[str, Any], path: str, wounds: Wounds) -> xr.Dataset:
-    variables = {name: read_variable(one, f"{path}/{name}", wounds) for name, one in arrays.items()}
+def _list_levels(attrs: dict[str, Any]) -> list[str]:
+    """Return the names of a GeoZarr's levels; none where other conventions use the same key."""
+    said = attrs.get("multiscales")
+    layout = said.get("layout") if isinstance(said, dict) else None
+    entries = layout if isinstance(layout, list) else []
+    return [str(one["asset"]) for one in entries if isinstance(one, dict) and "asset" in one]
+
+
+def _build_dataset(arrays: dict[str, Any], path: str, seen: _Seen) -> xr.Dataset:
+    variables = {
+        name: read_variable(one, f"{path}/{name}", seen.wounds) for name, one in arrays.items()
+    }
     listed = {name for one in arrays.values() for name in list_coordinates(one)}
     named = {
         name
@@ -116,15 +155,14 @@ def _build_dataset(arrays: dict[str, Any], path: str, wounds: Wounds) -> xr.Data
         if name in listed or one.dims == (name,) or (name == "spatial_ref" and not one.dims)
     }
     coordinates = {name: one for name, one in variables.items() if name in named}
-    data = xr.Dataset(
-        {name: one for name, one in variables.items() if name not in named},
-        coords=xr.Coordinates(coordinates, indexes={}),
-    )
-    projections = {
+    seen.projections[path or "/"] = {
         name: {key: one for key, one in array.attrs.items() if key.startswith("proj:")}
         for name, array in arrays.items()
     }
-    return heal_grid(data, projections, path or "/", wounds)
+    return xr.Dataset(
+        {name: one for name, one in variables.items() if name not in named},
+        coords=xr.Coordinates(coordinates, indexes={}),
+    )
 
 
 def _index(datasets: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
@@ -144,6 +182,5 @@ def _index(datasets: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
 
 
 def _load(variable: xr.Variable) -> xr.Variable:
-    """Read a dimension's coordinate, once: an index needs its values."""
     values = np.asarray(variable.data.compute(scheduler="synchronous"))
     return xr.Variable(variable.dims, values, variable.attrs, variable.encoding)

@@ -61,7 +61,7 @@ def make_product(product_type: str = "S02MSIL2A") -> xr.DataTree:
         },
         "other_metadata": {
             "NUC_table_ID": 3, "mapping": "m", "missing": ["a"], "healed": [], "simulated": True,
-            "b": b"\x00\xff", "far": [float("inf")], "a/b": 1,
+            "b": b"\x00\xff", "far": [float("inf")], "a/b": 1, "selection": {},
         },
         "processing_history": {"L1": [{"processor": "p"}]},
     }  # fmt: skip

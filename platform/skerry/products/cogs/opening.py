@@ -10,8 +10,10 @@ import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
+from pyproj.exceptions import CRSError
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.canonical import assemble_tree
 from skerry.products.cf import PACKING, decode
 from skerry.products.codecs import parse_codec
 from skerry.products.cogs.writing import ITEM
@@ -34,24 +36,36 @@ def open_cog_set(place: Place) -> xr.DataTree:
     label = place / ITEM
     item = read_item(label)
     datasets: dict[str, xr.Dataset] = {}
+    absent = []
     try:
         for path, attrs in item["skerry:groups"].items():
             datasets[path] = xr.Dataset(attrs=attrs)
         for asset in item["assets"].values():
-            group, _, name = check_key(asset["skerry:variable"]).rpartition("/")
+            variable = check_key(asset["skerry:variable"])
+            if isinstance(place, Path) and not (place / f"{variable}.tif").is_file():
+                absent.append(variable)
+                continue
+            group, _, name = variable.rpartition("/")
             raster = _open_one(place, name, asset)
             known = datasets.get(f"/{group}", xr.Dataset())
             datasets[f"/{group}"] = known.assign_coords(raster.coords).assign({name: raster})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        left_out = [str(one) for one in item.get("skerry:left_out", [])]
+        return assemble_tree(datasets, str(item["id"]), absent=absent, left_out=left_out)
+    except (KeyError, TypeError, ValueError, AttributeError, CRSError) as error:
         raise InvalidInputError(
             f"{label} does not describe a set of COGs ({type(error).__name__}: {error}).",
             remedy="Give a folder that skerry convert --format cog made.",
         ) from error
-    return xr.DataTree.from_dict(datasets, name=item["id"])
 
 
 def read_item(label: Place) -> dict[str, Any]:
-    """Read the item of a set of COGs."""
+    """Return the item of a set of COGs, as stored.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no JSON, or too large.
+    """
     if not isinstance(label, Path):
         text = label.read_bytes(MAX_ITEM_BYTES)
     else:

@@ -1,148 +1,122 @@
-"""Wounds of real products, healed at opening and reported.
+"""Wounds of real products, healed at opening whatever the format, and reported.
 
-Each wound has a name, which reports begin with; `skerry validate` finds the same ones.
+Each wound has a name, which reports begin with; `skerry validate` finds the same ones. What a
+wound is and how it is healed stands in `skerry.products.eopf.items` (STAC items) and
+`skerry.products.eopf.rasters` (grid mappings and coordinates).
 """
 
 from typing import Any, Final
 
 import xarray as xr
 
-from skerry.core.errors import InvalidInputError
-from skerry.core.time import find_middle
-
 WOUNDS: Final = {
-    "bbox": "the bounding box is not west, south, east, north",
+    "bbox": "the bounding box is not west, south, east, north, or is no box",
+    "geometry": "a ring of the outline is not closed, or the outline is none",
     "datetime": "the item has no datetime, only start and end",
-    "grid-mapping": "a raster has no grid mapping, only proj attributes",
-    "proj-code": "the reference system stands in proj:epsg, not in proj:code",
+    "grid-mapping": "a raster has no grid mapping, or one that is not there",
+    "coordinates": "a raster has no coordinates, or their values are not there",
+    "proj-code": "the reference system stands in proj:epsg, or proj:code contradicts it",
     "attribute-names": "an attribute has the name of an older or newer profile",
+    "attributes": "an attribute is no object where every product has one",
 }
-_BOX = 4
+_UNITS: Final = ("data_units", "unit")
+_SHOWN: Final = 60
 
 
 class Wounds:
-    """What was healed, told once a wound and kind.
+    """What was healed and what could not be, told once a wound and kind.
 
     Attributes
     ----------
     found
-        Wound name to what was found, in words.
+        Wound name to what was healed, in words.
+    left
+        Wound name to what could not be healed, in words.
     """
 
     def __init__(self) -> None:
         self.found: dict[str, list[str]] = {}
+        self.left: dict[str, list[str]] = {}
 
     def add(self, name: str, words: str) -> None:
-        """Note a wound."""
+        """Note a wound that was healed."""
         self.found.setdefault(name, []).append(words)
 
+    def leave(self, name: str, words: str) -> None:
+        """Note a wound that cannot be healed."""
+        self.left.setdefault(name, []).append(words)
+
     def describe(self) -> list[str]:
-        """Return a line for each wound: its name, the first place, how many there are."""
-        lines = []
-        for name, places in self.found.items():
-            more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
-            lines.append(f"{name}: {places[0]}{more}")
-        return lines
+        """Return a line for each healed wound: its name, the first place, how many there are."""
+        return _describe(self.found)
+
+    def report(self, other: dict[str, Any]) -> dict[str, Any]:
+        """Return ``other_metadata`` with the lists ``healed`` and ``unhealed``, earlier ones kept.
+
+        A list is there only where it says something or was there.
+        """
+        told = dict(other)
+        for key, wounds in (("healed", self.found), ("unhealed", self.left)):
+            lines = _describe(wounds)
+            if lines:
+                earlier = other.get(key)
+                kept = earlier if isinstance(earlier, list) else []
+                told[key] = [*(one for one in kept if one not in lines), *lines]
+        return told
 
 
-def heal_item(item: dict[str, Any], wounds: Wounds) -> dict[str, Any]:
-    """Return a STAC item with bounding box, datetime and proj:code as the standard has them."""
-    healed = dict(item)
-    properties = dict(item.get("properties") or {})
-    box = item.get("bbox")
-    if isinstance(box, list) and len(box) == _BOX and is_reversed(box, item.get("geometry")):
-        healed["bbox"] = [*sorted((box[0], box[2])), *sorted((box[1], box[3]))]
-        healed["bbox"] = [
-            healed["bbox"][0],
-            healed["bbox"][2],
-            healed["bbox"][1],
-            healed["bbox"][3],
-        ]
-        wounds.add("bbox", f"{box} became {healed['bbox']}")
-    start = properties.get("start_datetime") or properties.get("end_datetime")
-    absent = properties.get("datetime") in (None, "", "null")
-    if "properties" in item and absent and start is not None:
-        properties["datetime"] = _choose_moment(start, properties.get("end_datetime"))
-        wounds.add("datetime", f"it became {properties['datetime']}")
-    code = properties.get("proj:epsg")
-    if code is not None and "proj:code" not in properties:
-        del properties["proj:epsg"]
-        properties["proj:code"] = f"EPSG:{code}"
-        wounds.add("proj-code", f"proj:epsg {code} became proj:code EPSG:{code}")
-    if "properties" in item:
-        healed["properties"] = properties
-    return healed
+def _describe(wounds: dict[str, list[str]]) -> list[str]:
+    lines = []
+    for name, places in wounds.items():
+        more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+        lines.append(f"{name}: {places[0]}{more}")
+    return lines
 
 
-def _choose_moment(start: Any, end: Any) -> Any:
-    """Return the middle, as real Sentinel-1 items have it; the start where an end is no time."""
-    if end in (None, start):
-        return start
-    try:
-        return find_middle(str(start), str(end))
-    except InvalidInputError:
-        return start
-
-
-def is_reversed(box: list[float], geometry: Any) -> bool:
-    """Tell whether a bounding box is not west, south, east, north.
-
-    West of east over the antimeridian is right as long as the outline is there too.
-    """
-    west, south, east, north = box
-    if south > north:
-        return True
-    if west <= east:
-        return False
-    longitudes = list(_list_longitudes((geometry or {}).get("coordinates")))
-    return not longitudes or max(longitudes) - min(longitudes) < 180  # noqa: PLR2004 -- half round
-
-
-def _list_longitudes(coordinates: Any) -> Any:
-    if isinstance(coordinates, list) and coordinates:
-        if isinstance(coordinates[0], int | float):
-            yield coordinates[0]
-        else:
-            for one in coordinates:
-                yield from _list_longitudes(one)
-
-
-def heal_grid(
-    data: xr.Dataset, projections: dict[str, dict[str, Any]], path: str, wounds: Wounds
-) -> xr.Dataset:
-    """Give a group of rasters the grid mapping that its variables' proj attributes name.
+def heal_attributes(attrs: dict[str, Any], path: str, wounds: Wounds) -> dict[str, Any]:
+    """Return a group's attributes without those that are no objects where all products have them.
 
     Parameters
     ----------
-    data
-        The group.
-    projections
-        Variable name to its ``proj:`` attributes.
+    attrs
+        Of the root, or of a group that is a member and has an item of its own.
     path
         The group's path, for what is reported.
     wounds
-        Told what was healed.
+        Told what was left out, with its beginning.
     """
-    if "spatial_ref" in data.variables or not {"x", "y"} <= set(data.coords):
-        return data
-    codes = {code for one in projections.values() if (code := _find_code(one)) is not None}
-    if len(codes) != 1:
-        return data
-    code = codes.pop()
-    from odc.geo.xr import assign_crs
-
-    healed: xr.Dataset = assign_crs(data, code, crs_coord_name="spatial_ref")
-    for one in healed.data_vars.values():
-        one.attrs.pop("grid_mapping", None)
-        if {"y", "x"} <= set(one.dims):
-            one.encoding["grid_mapping"] = "spatial_ref"
-    wounds.add("grid-mapping", f"{path} is in {code if len(code) < 20 else code[:20]}")  # noqa: PLR2004
+    healed = dict(attrs)
+    above = path.rstrip("/")
+    for name in ("stac_discovery", "other_metadata", "processing_history"):
+        allowed = (dict, list) if name == "processing_history" else dict
+        _check_object(healed, name, allowed, f"{above}/{name}", wounds)
+    if isinstance(healed.get("stac_discovery"), dict):
+        healed["stac_discovery"] = item = dict(healed["stac_discovery"])
+        _check_object(item, "properties", dict, f"{above}/stac_discovery/properties", wounds)
     return healed
 
 
-def _find_code(attrs: dict[str, Any]) -> str | None:
-    if attrs.get("proj:code"):
-        return str(attrs["proj:code"])
-    if attrs.get("proj:epsg"):
-        return f"EPSG:{attrs['proj:epsg']}"
-    return attrs.get("proj:wkt2")
+def _check_object(
+    attrs: dict[str, Any], name: str, allowed: Any, place: str, wounds: Wounds
+) -> None:
+    value = attrs.get(name)
+    if value is None or isinstance(value, allowed):
+        return
+    text = repr(attrs.pop(name))
+    text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    wounds.leave("attributes", f"{place} is no object and was left out: {text}")
+
+
+def heal_units(data: xr.Dataset, path: str, wounds: Wounds) -> xr.Dataset:
+    """Return a group whose variables have their units where CF looks for them.
+
+    Zarr arrays are read so; here the variables of other formats.
+    """
+    for name, one in data.variables.items():
+        old = next((key for key in _UNITS if one.attrs.get(key) is not None), None)
+        if old is not None and "units" not in one.attrs and "units" not in one.encoding:
+            attrs = {"units" if key == old else key: value for key, value in one.attrs.items()}
+            data[name].attrs = {key: value for key, value in attrs.items() if key not in _UNITS}
+            place = f"{path.rstrip('/')}/{name}"
+            wounds.add("attribute-names", f"{place}: {old} is called units in CF")
+    return data

@@ -22,7 +22,6 @@ import xarray as xr
 from pydantic import BaseModel, ConfigDict
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.eopf.healing import Wounds, heal_item
 from skerry.products.eopf.json_values import TYPES, from_json
 
 PROFILES: Final = ("2025", "cpm-2.8")
@@ -124,10 +123,12 @@ def find_model(attrs: dict[str, Any]) -> Model | None:
     return _load_models().get(product_type_of(attrs))
 
 
-def product_type_of(attrs: dict[str, Any]) -> str:
-    """Return the product type that root attributes name, or an empty text."""
-    properties = (attrs.get("stac_discovery") or {}).get("properties") or {}
-    return str(properties.get("product:type", ""))
+def product_type_of(attrs: Any) -> str:
+    """Return the product type that the item in a group's attributes names, or an empty text."""
+    item = attrs.get("stac_discovery")
+    properties = item.get("properties") if isinstance(item, dict) else None
+    found = properties.get("product:type") if isinstance(properties, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def check_profile(name: str) -> str:
@@ -164,22 +165,6 @@ def to_profile(tree: xr.DataTree, name: str) -> dict[str, Any]:
         return _write_2025(attrs)
     paths = [f"{node.path}/{one}".strip("/") for node in tree.subtree for one in node.data_vars]
     return _write_cpm(attrs, find_model(attrs), paths)
-
-
-def read_root(attrs: dict[str, Any], wounds: Wounds) -> dict[str, Any]:
-    """Return the canonical root attributes of a product of either profile, healed."""
-    attrs = _read_cpm(dict(attrs))
-    item = attrs.get("stac_discovery")
-    if isinstance(item, dict):
-        properties = item.get("properties") or {}
-        if "proj:code" in properties:
-            properties.pop("proj:epsg", None)
-        attrs["stac_discovery"] = heal_item(item, wounds)
-    if wounds.found:
-        other = dict(attrs.get("other_metadata") or {})
-        earlier = [one for one in other.get("healed", []) if one not in wounds.describe()]
-        attrs["other_metadata"] = other | {"healed": [*earlier, *wounds.describe()]}
-    return attrs
 
 
 def _write_2025(attrs: dict[str, Any]) -> dict[str, Any]:
@@ -226,14 +211,16 @@ def _write_cpm(attrs: dict[str, Any], model: Model | None, variables: list[str])
     return written
 
 
-def _read_cpm(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Turn root attributes of ``cpm-2.8`` into canonical ones; others stay as they are."""
+def read_root(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Turn root attributes of either profile into canonical ones; others stay as they are.
+
+    Raises
+    ------
+    InvalidInputError
+        If what ``cpm-2.8`` kept aside is damaged.
+    """
     attrs = deepcopy(attrs)
-    history = attrs.get(HISTORY)
-    block: dict[str, Any] = {}
-    if isinstance(history, dict) and history.get(KEPT):
-        from_json(attrs, history[KEPT][0].pop(TYPES, {}))
-        block = history.pop(KEPT)[0]
+    block = _take_block(attrs)
     for path, canonical in SPELLINGS.items():
         value = _take(attrs, path)
         if value is not _ABSENT:
@@ -241,14 +228,40 @@ def _read_cpm(attrs: dict[str, Any]) -> dict[str, Any]:
     for path in block.get("unknown", []):
         _take(attrs, SPELLINGS.get(path, path))
     if block:
-        (attrs.get("stac_discovery") or {}).pop("assets", None)
+        if isinstance(attrs.get("stac_discovery"), dict):
+            attrs["stac_discovery"].pop("assets", None)
         if "history" in block:
             attrs[HISTORY] = block["history"]
-        elif not history:
+        elif not attrs.get(HISTORY):
             attrs.pop(HISTORY)
         for path, value in block.get("attributes", {}).items():
             _put(attrs, path, value)
     return attrs
+
+
+def _take_block(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Remove what `_write_cpm` kept aside; return it, empty where there is nothing."""
+    history = attrs.get(HISTORY)
+    if not isinstance(history, dict) or not _is_block(history.get(KEPT)):
+        return {}
+    try:
+        from_json(attrs, history[KEPT][0].pop(TYPES, {}))
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise InvalidInputError(
+            f"The attributes under {HISTORY}/{KEPT} do not fit together ({error}).",
+            remedy="Fetch the product again, or write it again.",
+        ) from error
+    block: dict[str, Any] = history.pop(KEPT)[0]
+    return block
+
+
+def _is_block(kept: Any) -> bool:
+    """Tell whether `_write_cpm` can have written this."""
+    if not isinstance(kept, list) or not kept or not isinstance(kept[0], dict):
+        return False
+    attributes, unknown = kept[0].get("attributes", {}), kept[0].get("unknown", [])
+    paths = isinstance(unknown, list) and all(isinstance(one, str) for one in unknown)
+    return paths and isinstance(attributes, dict)
 
 
 _ABSENT: Final = object()

@@ -288,14 +288,33 @@ def list_types() -> list[str]:
 @cache
 def load_mapping(name: str) -> Mapping:
     """Read the mapping file of one product type, such as ``sentinel_2_l2a``."""
-    written = _read_file(name)
-    raw = _expand(_name_lists(written, written.pop("lists", {})))
+    raw = _read_whole(name)
     for group in raw["groups"]:
         group["variables"] = {
             key: {"source": one} if isinstance(one, str) else one
             for key, one in group["variables"].items()
         }
     return Mapping.model_validate(raw | {"name": name})
+
+
+@cache
+def find_type(product_type: str) -> str | None:
+    """Return the name of the mapping file of an EOPF product type, such as ``S02MSIL2A``."""
+    return next(
+        (one for one in list_types() if _read_file(one)["product_type"] == product_type), None
+    )
+
+
+@cache
+def list_variables(name: str) -> tuple[tuple[str, str], ...]:
+    """Return group path (from ``{member}`` on) and name of all that a complete product has."""
+    groups = [one for one in _read_whole(name)["groups"] if not one.get("optional")]
+    return tuple((one["path"], variable) for one in groups for variable in one["variables"])
+
+
+def _read_whole(name: str) -> dict[str, Any]:
+    raw = _read_file(name)
+    return _expand(_name_lists(raw, raw.pop("lists", {})))  # type: ignore[no-any-return]
 
 
 def _read_file(name: str) -> dict[str, Any]:
