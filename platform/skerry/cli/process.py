@@ -88,22 +88,15 @@ def process(
     from skerry.core.ids import new_id
 
     if listing:
-        _list(as_json=as_json)
-        return
+        return _list(as_json=as_json)
     if describe:
-        _describe(_need(name, "NAME", "skerry process NAME --describe"), as_json=as_json)
-        return
+        return _describe(_need(name, "NAME", "one of --list"), as_json=as_json)
     run_id = new_id()
-    with _logging(run_id, verbose=verbose), _timing(run_id, trace) as timeline:
+    with _logging(run_id, verbose=verbose), _timing(run_id, trace, inputs) as timeline:
         if payload is not None:
-            if any((name, inputs, output, pairs, auxiliary, aoi, flags, form, allow_empty)):
-                raise InvalidInputError(
-                    "A payload names its own processors, products, parameters and formats.",
-                    remedy="Give --payload alone, or with --trace.",
-                )
-            _run_payload(payload, timeline, as_json=as_json)
-            return
-        _run_processor(
+            others = (name, inputs, output, pairs, auxiliary, aoi, flags, form, allow_empty)
+            return _run_payload(payload, others, timeline, as_json=as_json)
+        return _run_processor(
             _need(name, "NAME", "a processor of skerry process --list, or give --payload FILE"),
             inputs,
             _need(output, "-o OUT", "the product to make"),
@@ -116,9 +109,16 @@ def process(
         )
 
 
-def _run_payload(payload: Path, timeline: Timeline, *, as_json: bool) -> None:
+def _run_payload(
+    payload: Path, others: Sequence[object], timeline: Timeline, *, as_json: bool
+) -> None:
     from skerry.pipelines.payload_running import run_payload
 
+    if any(others):
+        raise InvalidInputError(
+            "A payload names its own processors, products, parameters and formats.",
+            remedy="Give --payload alone, or with --trace.",
+        )
     with show_progress(payload.name) as progress:
         result = run_payload(payload, progress=progress, timeline=timeline, run_id=timeline.run_id)
     if as_json:
@@ -292,20 +292,22 @@ def _need[T](value: T | None, word: str, meaning: str) -> T:
 
 
 @contextmanager
-def _timing(run_id: str, trace: Path | None) -> Iterator[Timeline]:
+def _timing(run_id: str, trace: Path | None, inputs: Sequence[str]) -> Iterator[Timeline]:
     """Take the time of what the block does; write the file also when it fails.
 
     Raises
     ------
     InvalidInputError
-        Before anything is done, if the file cannot be written.
+        Before anything is done, if the file cannot be written or is inside of an input.
     """
+    from skerry.pipelines.outputs import refuse_inside
     from skerry.pipelines.timeline import Timeline, check_place
 
     timeline = Timeline(run_id)
     if trace is None:
         yield timeline
         return
+    refuse_inside(trace, inputs)
     check_place(trace)
     with timeline:
         try:

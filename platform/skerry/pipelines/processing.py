@@ -127,12 +127,7 @@ def run_processor(
     ConflictError
         If the output exists.
     """
-    if output.exists():
-        raise ConflictError(
-            f"{output} exists already.", remedy="Remove it or write to another place."
-        )
-    chosen = choose_format(output, form)
-    refuse_inside(output, inputs)
+    chosen = _check_output(output, form, inputs)
     report = progress or ignore_progress
     timeline = timeline or Timeline(run_id or new_id())
     processor = get_processor(name)
@@ -154,13 +149,30 @@ def run_processor(
         "started": started,
         "finished": format_time(utc_now()),
         "steps": [describe_step(processor, checked)],
-        "inputs": {place: digest_place(place) for place in made.places},
-        "auxiliary": {one.name: one.describe() for one in made.folders},
-        "output": {"path": output.name, "format": chosen, "digest": digest_tree(output)},
+        **_describe_made(made, output, chosen),
     }
     write_manifest(output, manifest)
     report(1.0, "Done")
     return manifest
+
+
+def _describe_made(made: Made, output: Path, form: str) -> dict[str, Any]:
+    """Return what a manifest says of a product that is written, and of what it was made from."""
+    return {
+        "inputs": {place: digest_place(place) for place in made.places},
+        "auxiliary": {one.name: one.describe() for one in made.folders},
+        "output": {"path": output.name, "format": form, "digest": digest_tree(output)},
+    }
+
+
+def _check_output(output: Path, form: str | None, inputs: Sequence[str]) -> str:
+    """Return the format of an output that may be written; nothing is there yet."""
+    if output.exists():
+        raise ConflictError(
+            f"{output} exists already.", remedy="Remove it or write to another place."
+        )
+    refuse_inside(output, inputs)
+    return choose_format(output, form)
 
 
 def describe_step(processor: Processor, parameters: Mapping[str, Any]) -> dict[str, Any]:

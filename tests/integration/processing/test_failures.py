@@ -82,6 +82,14 @@ def test_workers_without_memory_are_named(bench: Bench) -> None:
     assert "out.zarr" not in list_names(bench)
 
 
+def test_a_pool_that_lost_a_process_is_named(bench: Bench) -> None:
+    payload = make_spoilt("end") | {"dask": {"scheduler": "processes", "workers": 1}}
+    code, _, err = bench.run_apart("--payload", str(bench.write(payload)))
+    assert code == 2, err
+    assert "steps.water: Workers of this machine ran out of memory." in err
+    assert "Use fewer workers." in err
+
+
 @pytest.mark.parametrize(
     ("place", "value", "named"),
     [

@@ -179,6 +179,9 @@ def test_nothing_is_written_into_the_input(copy: Path, capsys: pytest.CaptureFix
     before = sorted(copy.rglob("*"))
     assert run(["process", "ndci", str(copy), "-o", str(copy / "out.zarr")]) == 2
     assert "is inside of" in capsys.readouterr().err
+    words = ["ndci", str(copy), "-o", "out.zarr", "--trace", str(copy / "trace.json")]
+    assert run(["process", *words]) == 2
+    assert "trace.json is inside of" in capsys.readouterr().err
     assert sorted(copy.rglob("*")) == before
 
 
