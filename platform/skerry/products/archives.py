@@ -32,7 +32,7 @@ _ENCRYPTED = 1
 
 
 class Archive:
-    """An open archive: its members by name, and where they lie.
+    """An open archive: its members by name (`sizes`, in bytes), and where they lie.
 
     Parameters
     ----------
@@ -70,16 +70,8 @@ class Archive:
             ) from error
         _check_members(place, members, max_bytes)
         self._members = {one.filename: one for one in members if not one.is_dir()}
+        self.sizes = {name: one.file_size for name, one in self._members.items()}
         self._starts = sorted({one.header_offset for one in members} | {end})
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Name of each file to its size in bytes."""
-        return {name: one.file_size for name, one in self._members.items()}
-
-    def is_deflated(self, name: str) -> bool:
-        """Return whether a member must be inflated, from its start on."""
-        return self._members[name].compress_type != zipfile.ZIP_STORED
 
     def open(self, name: str, ahead: int = AHEAD_BYTES) -> IO[bytes]:
         """Open a member for reading; it can seek, cheaply if it is not deflated.

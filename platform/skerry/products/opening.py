@@ -57,12 +57,14 @@ def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
     ForbiddenError, UnavailableError
         If a server refuses or does not answer.
     """
-    if isinstance(path, str):
-        if not path.strip():
-            raise InvalidInputError("The path is empty.", remedy="Name a product.")
-        if is_remote(path):
-            return _open_remote(parse_address(path), level)
-    place = Path(path)
+    if isinstance(path, str) and is_remote(path):
+        return _open_remote(parse_address(path), level)
+    if not str(path).strip():
+        raise InvalidInputError("The path is empty.", remedy="Name a product.")
+    return _open_local(Path(path), level)
+
+
+def _open_local(place: Path, level: int) -> xr.DataTree:
     if not place.exists():
         raise NotFoundError(f"There is no {place}.", remedy="Check the path.")
     if place.is_file():
