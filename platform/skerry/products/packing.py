@@ -14,6 +14,8 @@ NARROW_BYTES = 2
 """Packed integers of at most so many bytes become float32, wider ones float64."""
 EXACT_BYTES = 4
 """Integers of more bytes have values that no floating-point number holds."""
+SHORT_OFFSET = 2**18
+"""Offsets of up to so many steps leave float32 the digits for numbers of 16 bits."""
 BLOCK_PIXELS = 2**17
 """Numbers that are worked on at once."""
 FACTORS = ("scale_factor", "add_offset")
@@ -105,8 +107,10 @@ class Packing:
                 remedy="Give it one, encoding['_FillValue'], or take encoding['dtype'] away to "
                 "write the values as they are.",
             )
-        plain = (scale, offset) == (1.0, 0.0)
-        numbers = part if plain else (part - np.float64(offset)) / np.float64(scale)
+        numbers = part
+        if (scale, offset) != (1.0, 0.0):
+            wide = np.float64 if self._needs_digits else part.dtype.type
+            numbers = (part - wide(offset)) / wide(scale)
         if self.stored.kind != "f":
             numbers = round_into(np.where(gaps, 0, numbers) if empty else numbers, self.stored)
         else:
@@ -116,6 +120,13 @@ class Packing:
         if empty and self.missing:
             numbers[gaps] = self.missing[0]
         return numbers
+
+    @property
+    def _needs_digits(self) -> bool:
+        """Tell whether arithmetic in float32 could miss a stored number."""
+        scale, offset = self.factors
+        narrow = self.stored.kind != "f" and self.stored.itemsize <= NARROW_BYTES
+        return not narrow or abs(offset) > abs(scale) * SHORT_OFFSET
 
     def _beside(self, missing: float) -> Any:
         """Return the number nearest to a missing one that is not missing."""

@@ -23,6 +23,16 @@ def test_packed_numbers_survive_float32(numbers: npt.NDArray[np.uint16]) -> None
     assert np.array_equal(REFLECTANCE.encode(REFLECTANCE.decode(numbers)), numbers)
 
 
+@pytest.mark.parametrize("offset", [0.0, -0.1, 26.0, 273.15, 9999.0])
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2"])
+def test_values_come_back_whatever_the_offset(dtype: str, offset: float) -> None:
+    limits = np.iinfo(dtype)
+    numbers = np.arange(limits.min, limits.max + 1).astype(dtype)
+    packing = Packing(np.dtype(dtype), F4, 1e-4, offset)
+    values = packing.decode(numbers)
+    assert np.array_equal(packing.decode(packing.encode(values)), values)
+
+
 @given(arrays.arrays(np.float32, 20, elements=st.floats(-10, 10, width=32) | st.just(math.nan)))
 def test_a_measurement_never_becomes_a_gap(values: npt.NDArray[np.float32]) -> None:
     assert np.array_equal(REFLECTANCE.encode(values) == 0, np.isnan(values))

@@ -271,11 +271,10 @@ def test_products_of_the_validators_profile_go_into_every_format(kind: str, tmp_
     made = simulate(kind, tmp_path / "safe", day="2026-05-01", size=SIZES[kind])
     write_product(open_product(made), tmp_path / "cpm", form="eopf-zarr-v2", profile="cpm-2.8")
     tree = open_product(tmp_path / "cpm")
-    for form, profile in ALL:
-        if form in ("geozarr", "cog") and not kind.startswith("s2"):
-            continue  # swaths are on no grid
-        target = tmp_path / f"{form}-{profile}"
-        left_out = write_product(tree, target, form=form, profile=profile)
+    # Swaths are on no grid; EOPF Zarr of both profiles is tried above.
+    for form in ("netcdf", "geozarr", "cog") if kind.startswith("s2") else ("netcdf",):
+        target = tmp_path / form
+        left_out = write_product(tree, target, form=form)
         back = open_product(target)
         for node in tree.subtree:
             wanted = node.to_dataset(inherit=False)
