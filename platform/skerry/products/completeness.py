@@ -10,7 +10,7 @@ from skerry.products.eopf.profiles import OMITTED, product_type_of
 from skerry.products.safe.mapping import find_type, list_types, list_variables
 
 SELECTION = "selection"
-"""Key of ``other_metadata`` by which a product says that it is a part on purpose."""
+"""Key of ``other_metadata`` by which a product says that it is a part on purpose, and by what."""
 _MEMBER = "{member}"
 _MEMBERS = "S01SIWGR"
 

@@ -109,10 +109,14 @@ def test_what_came_back_is_no_longer_missing(tree: xr.DataTree, tmp_path: Path) 
 
 
 def test_parts_on_purpose_lack_nothing(tree: xr.DataTree, tmp_path: Path) -> None:
-    part = drop(tree)
-    other = dict(tree.attrs["other_metadata"]) | {SELECTION: {"variables": ["b0[238]"]}}
-    part.attrs = dict(tree.attrs) | {"other_metadata": other}
-    assert missing_of(open_product(write(part, tmp_path, "eopf-zarr"))) == []
+    from skerry.products.selecting.filtering import filter_product
+
+    part = filter_product(tree, groups=["measurements"], variables=["b0[238]"], resolution=10)
+    found = open_product(write(part, tmp_path, "eopf-zarr"))
+    assert missing_of(found) == []
+    by = found.attrs["other_metadata"][SELECTION]
+    assert by == ["groups", "variables", "resolution"]
+    assert SELECTION not in tree.attrs["other_metadata"]
 
 
 @pytest.mark.parametrize("name", ["eopf-zarr-2025.zarr", "eopf-zarr-v2-cpm-2.8.zarr"])

@@ -19,6 +19,7 @@ from skerry.processors.flags import select_flags
 from skerry.processors.grids import fit_to_grid
 from skerry.processors.masks import FLAG_SOURCES
 from skerry.processors.selection import name_type
+from skerry.products.completeness import SELECTION
 from skerry.products.selecting.areas import read_area
 from skerry.products.selecting.cropping import cut_window, outline_items
 from skerry.products.selecting.outlining import bound_area
@@ -112,7 +113,17 @@ def filter_product(
             f"The filters leave nothing of {tree.name or 'the product'}.",
             remedy="Name groups and variables that stand together in the product.",
         )
-    return _assemble(tree, full, windows)
+    chosen = {"groups": groups, "variables": variables, "resolution": resolution}
+    return _mark_selection(_assemble(tree, full, windows), chosen)
+
+
+def _mark_selection(result: xr.DataTree, chosen: Mapping[str, Any]) -> xr.DataTree:
+    """Say in ``other_metadata`` that variables fell away on purpose: none of them is missing."""
+    given = [name for name, one in chosen.items() if one is not None]
+    if given:
+        other = result.attrs.get("other_metadata") or {}
+        result.attrs["other_metadata"] = {**other, SELECTION: given}
+    return result
 
 
 def _list_texts(value: Sequence[str] | None) -> Sequence[str] | None:
