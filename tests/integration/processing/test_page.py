@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from skerry.products import open_product
+from skerry.products import open_product, validate_product
 
 PAGE = (Path(__file__).parents[3] / "platform" / "library" / "processing.md").read_text()
 
@@ -34,4 +34,6 @@ def test_the_commands_and_the_payload_run(tmp_path: Path) -> None:
     run_shell("skerry process --payload water.yaml", tmp_path)
     for name, variable in (("turbidity.zarr", "turbidity"), ("composite.nc", "b04")):
         made = open_product(tmp_path / "out" / name)
+        report = validate_product(tmp_path / "out" / name, deep=True)
+        assert report.clean, [one.findings for one in report.failed]
         assert int(made["measurements"][variable].count()) > 0

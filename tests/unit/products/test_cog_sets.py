@@ -71,6 +71,7 @@ def test_the_item_is_a_stac_item(written: Path) -> None:
     item = json.loads((written / "item.json").read_text())
     assert item["id"] == "small"
     assert item["properties"]["datetime"] == "2026-05-01T10:06:01Z"
+    assert any("/raster/v1" in one for one in item["stac_extensions"])
     west, south, east, north = item["bbox"]
     assert 13 < west < east < 14
     assert 54 < south < north < 54.2
@@ -99,7 +100,15 @@ def test_a_damaged_item(text: str, what: str, written: Path, tmp_path: Path) -> 
         open_product(tmp_path / "p")
 
 
-@pytest.mark.parametrize("damage", ["cut", "absent", "other"])
+def test_an_absent_picture_is_listed(written: Path, tmp_path: Path) -> None:
+    shutil.copytree(written, tmp_path / "p")
+    (tmp_path / "p" / f"{BAND}.tif").unlink()
+    tree = open_product(tmp_path / "p")
+    assert BAND in tree.attrs["other_metadata"]["missing"]
+    assert "p2" not in tree["measurements/r10m"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "other"])
 def test_a_damaged_picture_is_named(damage: str, written: Path, tmp_path: Path) -> None:
     shutil.copytree(written, tmp_path / "p")
     band = tmp_path / "p" / f"{BAND}.tif"
@@ -107,7 +116,7 @@ def test_a_damaged_picture_is_named(damage: str, written: Path, tmp_path: Path) 
     band.unlink()
     if damage == "cut":
         band.write_bytes(data[: len(data) // 2])
-    elif damage == "other":
+    else:
         shutil.copy(tmp_path / "p" / "measurements/r20m/p2.tif", band)
     with pytest.raises(InvalidInputError, match=r"p2\.tif"):
         open_product(tmp_path / "p")[BAND].compute()

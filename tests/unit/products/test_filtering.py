@@ -125,6 +125,20 @@ def test_an_area_cuts_all_rasters_to_the_same_ground(scene: xr.DataTree) -> None
     assert scene.attrs["stac_discovery"]["bbox"] == [13.0, 54.0, 14.0, 54.5], "input unchanged"
 
 
+def test_a_cut_says_where_it_is_in_every_place(scene: xr.DataTree) -> None:
+    """In the grid mapping too, whose GeoTransform GDAL and rioxarray prefer to coordinates."""
+    data = scene["measurements/reflectance/r20m"].to_dataset()
+    before = f"{LEFT} 20 0 {TOP} 0 -20"
+    data["spatial_ref"].attrs["GeoTransform"] = before
+    tree = xr.DataTree.from_dict({"/measurements/reflectance/r20m": data})
+    cut = filter_product(tree, aoi=(LEFT + 405, TOP - 995, LEFT + 795, TOP - 605), aoi_crs=CRS)
+    found = cut["measurements/reflectance/r20m"].to_dataset()
+    left, step, _, top, _, _ = map(float, found["spatial_ref"].attrs["GeoTransform"].split())
+    assert (left, step) == (float(found.x[0]) - 10, 20)
+    assert top == float(found.y[0]) + 10
+    assert data["spatial_ref"].attrs["GeoTransform"] == before, "the source stays"
+
+
 def test_an_area_off_the_coarser_grid_is_the_same_ground_in_all(scene: xr.DataTree) -> None:
     found = filter_product(scene, aoi=(LEFT + 411, TOP - 989, LEFT + 789, TOP - 611), aoi_crs=CRS)
     fine = found["measurements/reflectance/r10m"].to_dataset()

@@ -6,7 +6,6 @@ which the folder opens again as the product it was.
 """
 
 import json
-import math
 from collections import Counter as Tally
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +16,14 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.cf import PACKING, encode
+from skerry.core.progress import Progress
+from skerry.products.cf import PACKING, encode, list_reserved
 from skerry.products.codecs import Codec, codec_of
 from skerry.products.cogs.cog import BLOCK, make_cog
-from skerry.products.geozarr.attributes import plain
+from skerry.products.eopf.json_values import set_apart, to_document, to_json
 from skerry.products.grids import grid_of
-from skerry.products.strips import Counter, Progress
+from skerry.products.stac_extensions import list_schemas
+from skerry.products.strips import Counter
 from skerry.products.swaths import refuse_swaths
 from skerry.storage.writing import make_aside
 
@@ -84,13 +85,7 @@ def write_cog_set(
             assets[keys[where]] = _write_one(folder, where, raster, chunk=chunk, codec=codec)
             counter.add(int(raster.size), where.rpartition("/")[2])
         item = _describe(tree, rasters, assets, left_out)
-        try:
-            text = json.dumps(item, indent=1, allow_nan=False)
-        except ValueError:
-            raise InvalidInputError(
-                f"{tree.name or path} has attributes that are NaN or infinite, which JSON has not.",
-                remedy="Remove them, or write NetCDF.",
-            ) from None
+        text = json.dumps(item, indent=1, allow_nan=False)
         (folder / ITEM).write_text(text, encoding="utf-8")
     return left_out
 
@@ -159,7 +154,7 @@ def _write_one(
         **_describe_grid(grid),
         "raster:bands": [_describe_band(target)] * (raster.shape[0] if raster.ndim > 2 else 1),  # noqa: PLR2004
         "skerry:variable": where,
-        "skerry:attributes": plain(raster.attrs),
+        "skerry:attributes": to_document(set_apart(raster.attrs, list_reserved(raster.variable))),
         "skerry:encoding": _spell(packing | stored),
     }  # fmt: skip
     if raster.ndim > 2:  # noqa: PLR2004 -- band, y, x
@@ -169,11 +164,7 @@ def _write_one(
 
 def _spell(encoding: Mapping[str, Any]) -> dict[str, Any]:
     """Return numbers as JSON has them; NaN as text."""
-    found = plain(dict(encoding))
-    return {
-        key: "nan" if isinstance(one, float) and math.isnan(one) else one
-        for key, one in found.items()
-    }
+    return {key: "nan" if one == "NaN" else one for key, one in to_json(dict(encoding))[0].items()}
 
 
 def _describe_leading(raster: xr.DataArray) -> dict[str, Any]:
@@ -185,7 +176,7 @@ def _describe_leading(raster: xr.DataArray) -> dict[str, Any]:
         text = values.astype(str) if values.dtype.kind in "MmO" else values
         found |= {
             "dtype": values.dtype.str if values.dtype.kind != "O" else "str",
-            "values": text.tolist(), "attributes": plain(coordinate.attrs),
+            "values": text.tolist(), "attributes": to_document(set_apart(coordinate.attrs, ())),
         }  # fmt: skip
     return found
 
@@ -246,22 +237,31 @@ def _describe(
     left_out: list[str],
 ) -> dict[str, Any]:
     """Return the STAC item."""
-    discovery: Mapping[str, Any] = tree.attrs.get("stac_discovery") or {}
+    told = tree.attrs.get("stac_discovery")
+    discovery: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
     finest = min(
         (grid for one in rasters.values() if (grid := grid_of(one)) is not None),
         key=lambda one: abs(one.affine.a),
     )
     outline = _outline(finest)
-    properties = {"datetime": None, **discovery.get("properties", {})}
+    said = discovery.get("properties")
+    properties = {"datetime": None, **(said if isinstance(said, Mapping) else {})}
     properties.setdefault("title", str(tree.attrs.get("title", tree.name or "")))
     for key in ("proj:code", "proj:shape", "proj:transform", "proj:bbox"):
         properties.pop(key, None)  # every asset has its own
-    nodes = {node.path: plain(node.to_dataset(inherit=False).attrs) for node in tree.subtree}
-    return plain(
+    listed = [
+        *(discovery.get("stac_extensions") or []),
+        *list_schemas(properties, *assets.values()),
+    ]
+    nodes = {node.path: to_document(set_apart(node.attrs, ())) for node in tree.subtree}
+    # The item is for any client: NaN in its properties is text there, and itself in the groups.
+    item, _ = to_json(
         {
             "type": "Feature",
             "stac_version": "1.1.0",
-            "stac_extensions": [],
+            # From items that list the projection extension pystac takes proj:epsg away, without
+            # which stackstac does not find the grid.
+            "stac_extensions": [one for one in dict.fromkeys(listed) if "/projection/" not in one],
             "id": discovery.get("id") or tree.name or "product",
             "geometry": discovery.get("geometry") or outline.__geo_interface__,
             "bbox": discovery.get("bbox") or list(outline.bounds),
@@ -272,6 +272,7 @@ def _describe(
             "skerry:left_out": left_out,
         }
     )
+    return item
 
 
 def _outline(grid: GeoBox) -> Any:

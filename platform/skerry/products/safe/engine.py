@@ -21,11 +21,13 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.progress import Progress
 from skerry.products.grids import grid_of
 from skerry.products.safe.attributes import find, read_attributes, read_entry, write_attributes
 from skerry.products.safe.documents import Document, DocumentBuilder
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.mapping import Group, Mapping
+from skerry.products.stac_extensions import list_schemas
 from skerry.storage.writing import make_aside
 
 FORMATS = {
@@ -42,22 +44,6 @@ SUFFIXES = (".zip", ".SAFE", ".SEN3")
 
 SIMULATOR = {"name": "Skerry, simulated", "roles": ["producer"]}
 """The provider of products that say that they were not measured."""
-EXTENSIONS = {
-    "eopf": "https://stac-extensions.github.io/eopf/v1.2.0/schema.json",
-    "eo": "https://stac-extensions.github.io/eo/v2.0.0/schema.json",
-    "raster": "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
-    "sat": "https://stac-extensions.github.io/sat/v1.1.0/schema.json",
-    "view": "https://stac-extensions.github.io/view/v1.1.0/schema.json",
-    "sci": "https://stac-extensions.github.io/scientific/v1.0.0/schema.json",
-    "processing": "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
-    "product": "https://stac-extensions.github.io/product/v1.0.0/schema.json",
-    "proj": "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
-    "grid": "https://stac-extensions.github.io/grid/v1.1.0/schema.json",
-    "sar": "https://stac-extensions.github.io/sar/v1.2.0/schema.json",
-}
-"""Prefix of properties to the STAC extension that defines them."""
-
-Progress = Callable[[float, str], None]
 
 
 class Format(Protocol):
@@ -277,9 +263,7 @@ def _complete_item(item: dict[str, Any], grid: GeoBox | None, *, simulated: bool
         properties["proj:bbox"] = [float(one) for one in grid.boundingbox.bbox]
     if simulated:
         properties["providers"] = [SIMULATOR]
-    used = {key.partition(":")[0] for key in properties if ":" in key}
-    schemas = [url for prefix, url in EXTENSIONS.items() if prefix in used]
-    item.setdefault("stac_extensions", schemas)
+    item.setdefault("stac_extensions", list_schemas(properties))
     item.setdefault("links", [])
     item.setdefault("assets", {})
 

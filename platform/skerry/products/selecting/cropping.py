@@ -18,13 +18,19 @@ def cut_window(data: xr.Dataset, window: Window) -> xr.Dataset:
 
 def _place(data: xr.Dataset) -> xr.Dataset:
     """Bring what attributes say of a raster's place up to date."""
-    if 0 in data.sizes.values() or grid_of(data) is None:
+    grid = grid_of(data)
+    if 0 in data.sizes.values() or grid is None:
         return data
     place = _describe_place(data)
     for variable in data.data_vars.values():
         variable.attrs = variable.attrs | {
             key: one for key, one in place.items() if key in variable.attrs
         }
+    for name, one in data.coords.items():
+        if "GeoTransform" in one.attrs:
+            mapping = one.variable.copy()
+            mapping.attrs["GeoTransform"] = " ".join(map(str, grid.affine.to_gdal()))
+            data = data.assign_coords({name: mapping})
     return data
 
 
