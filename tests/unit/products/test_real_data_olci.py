@@ -1,4 +1,4 @@
-"""The OLCI mapping against the metadata of a real product; run where SKERRY_REAL_DATA names its folder."""
+"""The OLCI mapping against the metadata of a real product, where SKERRY_REAL_DATA names them."""
 
 import json
 import os
