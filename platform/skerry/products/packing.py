@@ -184,6 +184,19 @@ def packing_of(variable: xr.DataArray | xr.Variable, name: str = "") -> Packing 
     )
 
 
+def allow_gaps(encoding: Mapping[Any, Any], values: np.dtype[Any]) -> dict[Any, Any]:
+    """Return the encoding of a variable some of whose values are now missing.
+
+    Packed integers without a number for that get one: the lowest of a signed type, the highest
+    of an unsigned one.
+    """
+    stored = np.dtype(encoding.get("dtype") or values)
+    if values.kind != "f" or stored.kind not in "iu" or encoding.get("_FillValue") is not None:
+        return dict(encoding)
+    limits = np.iinfo(stored)
+    return {**encoding, "_FillValue": limits.min if stored.kind == "i" else limits.max}
+
+
 def find_packing(
     stored: np.dtype[Any], attrs: Mapping[str, Any], values: np.dtype[Any] | None = None
 ) -> Packing | None:

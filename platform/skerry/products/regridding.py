@@ -22,12 +22,14 @@ from skerry.processors.tie_points import (
     locate_evenly,
 )
 from skerry.products.grids import grid_of
+from skerry.products.packing import allow_gaps
 from skerry.products.selecting.pieces import NOWHERE, bound_common, split_area
 from skerry.products.swath_blocks import map_swath
 
 Method = Literal["nearest", "linear", "mean", "mode"]
 METHODS: Final = {"nearest": "nearest", "linear": "bilinear", "mean": "average", "mode": "mode"}
 """Our names to GDAL's."""
+_PACKING: Final = ("dtype", "scale_factor", "add_offset", "_FillValue")
 _COARSER = 1.5
 """How many times larger the target's pixels must be for means to be taken."""
 _AS_LARGE = 0.99
@@ -393,9 +395,6 @@ def _to_float(variable: xr.DataArray) -> xr.DataArray:
 def _finish(result: xr.DataArray, source: xr.DataArray) -> xr.DataArray:
     """Give a result the attributes and packing of its source."""
     result.attrs = {key: one for key, one in source.attrs.items() if not key.startswith("proj:")}
-    result.encoding = {
-        key: source.encoding[key]
-        for key in ("dtype", "scale_factor", "add_offset", "_FillValue")
-        if key in source.encoding
-    } | {"grid_mapping": "spatial_ref"}
+    packing = {key: one for key, one in source.encoding.items() if key in _PACKING}
+    result.encoding = allow_gaps(packing, result.dtype) | {"grid_mapping": "spatial_ref"}
     return result

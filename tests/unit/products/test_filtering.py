@@ -1,5 +1,6 @@
 """Filters on tiny trees made here, in the structure of the products."""
 
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -11,6 +12,7 @@ from odc.geo.xr import assign_crs
 from shapely.geometry import Point
 
 from skerry.core.errors import InvalidInputError
+from skerry.products import open_product, write_product
 from skerry.products.selecting.areas import project_area
 from skerry.products.selecting.filtering import filter_product
 
@@ -235,6 +237,19 @@ def test_valid_range(scene: xr.DataTree) -> None:
     assert np.nanmin(values) == 105
     assert np.nanmax(values) == 195
     assert np.isfinite(found["measurements/reflectance/r10m/b04"].values).all()
+
+
+def test_masked_values_of_a_packing_without_gaps_are_written(
+    scene: xr.DataTree, tmp_path: Path
+) -> None:
+    band = scene["measurements/reflectance/r10m/b02"]
+    band.encoding["scale_factor"] = 0.1
+    assert "_FillValue" not in band.encoding
+    cut = filter_product(scene, variables="b02", valid_range={"b02": (100, 200)})
+    write_product(cut, tmp_path / "cut.nc", form="netcdf")
+    again = open_product(tmp_path / "cut.nc")["measurements/reflectance/r10m/b02"]
+    np.testing.assert_allclose(again, cut["measurements/reflectance/r10m/b02"], atol=0.06)
+    assert again.isnull().any()
 
 
 @pytest.fixture

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.packing import Packing, find_packing, packing_of, values_type
+from skerry.products.packing import (
+    Packing,
+    allow_gaps,
+    find_packing,
+    packing_of,
+    values_type,
+)
 
 F4, F8, U2 = (np.dtype(one) for one in ("f4", "f8", "u2"))
 REFLECTANCE = Packing(U2, F4, 1e-4, -0.1, (0,))
@@ -111,3 +117,17 @@ def test_attributes_give_the_packing_back(attrs: dict[str, Any]) -> None:
     packing = find_packing(np.dtype("i2"), attrs)
     assert packing is not None
     assert packing.attrs == attrs
+
+
+@pytest.mark.parametrize(
+    ("stored", "fill"), [("uint8", 255), ("int16", -(2**15)), ("uint16", 2**16 - 1)]
+)
+def test_packing_without_a_fill_value_gets_one_where_values_are_masked(
+    stored: str, fill: int
+) -> None:
+    packing = {"dtype": stored, "scale_factor": 0.5, "add_offset": 1.0}
+    assert allow_gaps(packing, np.dtype("f4")) == packing | {"_FillValue": fill}
+    named = packing | {"_FillValue": 0}
+    assert allow_gaps(named, np.dtype("f4")) == named
+    flags = {"dtype": stored}
+    assert allow_gaps(flags, np.dtype(stored)) == flags

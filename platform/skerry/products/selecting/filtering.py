@@ -20,6 +20,7 @@ from skerry.processors.grids import fit_to_grid
 from skerry.processors.masks import FLAG_SOURCES
 from skerry.processors.selection import name_type
 from skerry.products.completeness import SELECTION
+from skerry.products.packing import allow_gaps
 from skerry.products.selecting.areas import read_area
 from skerry.products.selecting.cropping import cut_window, outline_items
 from skerry.products.selecting.outlining import bound_area
@@ -237,8 +238,9 @@ def _keep_between(values: xr.DataArray, low: float | None, high: float | None) -
 
 
 def _like(changed: xr.DataArray, original: xr.DataArray) -> xr.DataArray:
-    """Give changed values the attributes and packing of the original."""
-    changed.attrs, changed.encoding = dict(original.attrs), dict(original.encoding)
+    """Give masked values the attributes and packing of the original."""
+    changed.attrs = dict(original.attrs)
+    changed.encoding = allow_gaps(original.encoding, changed.dtype)
     return changed
 
 
