@@ -75,7 +75,7 @@ def heal_items(tree: xr.DataTree, wounds: Wounds) -> None:
     for node in tree.subtree:
         item = node.attrs.get("stac_discovery")
         if isinstance(item, dict):
-            place = "" if node.path == tree.path else f"{node.path} has an item where "
+            place = "" if node.path == tree.path else f"{node.path}: "
             node.attrs["stac_discovery"] = heal_item(item, wounds, place, find_grid_codes)
 
 

@@ -222,7 +222,7 @@ def _heal_time(properties: dict[str, Any], wounds: Wounds, place: str) -> None:
     )
     if start is not None or end is not None:
         properties["datetime"] = _choose_moment(end if start is None else start, end)
-        wounds.add("datetime", f"{place}it became {properties['datetime']}")
+        wounds.add("datetime", f"{place}{_show(given)} became {properties['datetime']}")
     elif given is not None:
         properties["datetime"] = None
         wounds.leave("datetime", f"{place}{given!r} is no time, and there is neither start nor end")
