@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from skerry.core.errors import InvalidInputError
+from skerry.products.eopf.json_values import put_back, set_apart
 from skerry.products.packing import (
     DECODED,
     FACTORS,
@@ -30,9 +32,22 @@ LISTS = ("flag_values", "flag_masks")
 PACKING = (*FACTORS, "_FillValue", DECODED)
 """Attributes of what is on disk that say how numbers become values."""
 
+RESERVED = ("coordinates", "dtype", DECODED)
+"""Attributes that say what is on disk, and that a variable's own are not taken for."""
 
-def encode(name: str, values: xr.Variable) -> xr.Variable:
+
+def encode(name: str, values: xr.Variable, attrs: Mapping[str, Any] | None = None) -> xr.Variable:
     """Return a variable as it stands on disk, as lazy as it is.
+
+    Parameters
+    ----------
+    name
+        For what is reported.
+    values
+        Canonical.
+    attrs
+        Its attributes, those apart that the format has another use for; by default only those
+        that CF has.
 
     Returns
     -------
@@ -47,17 +62,25 @@ def encode(name: str, values: xr.Variable) -> xr.Variable:
         When computed, if values are missing and the packing has no number for that.
     """
     kind = values.dtype.kind
+    values = values.copy(deep=False)
+    values.attrs = set_apart(values.attrs, list_reserved(values)) if attrs is None else dict(attrs)
     if kind in "Mm":
         encoded = _encode_times(values)
     elif kind == "b":
         attrs = values.attrs | {"dtype": "bool"}
         encoded = xr.Variable(values.dims, values.data.astype(np.int8), attrs)
     elif kind in "UOT":
-        encoded = xr.Variable(values.dims, values.data.astype(object), values.attrs)
+        encoded = xr.Variable(values.dims, _encode_texts(name, values).data, values.attrs)
     else:
         encoded = _encode_numbers(name, values)
     encoded.encoding = {key: one for key, one in values.encoding.items() if key in STORAGE}
     return encoded
+
+
+def list_reserved(values: xr.Variable) -> tuple[str, ...]:
+    """Return `RESERVED`, and those attributes by which numbers would become times."""
+    times = values.dtype.kind in "Mm" or find_clock(values.attrs, values.dtype) is not None
+    return (*RESERVED, *CLOCK) if times else RESERVED
 
 
 def _encode_times(values: xr.Variable) -> xr.Variable:
@@ -65,6 +88,20 @@ def _encode_times(values: xr.Variable) -> xr.Variable:
     moments = values.to_numpy()
     clock = choose_clock(moments, values.encoding)
     return xr.Variable(values.dims, clock.encode(moments), values.attrs | clock.attrs)
+
+
+def _encode_texts(name: str, values: xr.Variable) -> xr.Variable:
+    def check(texts: Any) -> Any:
+        texts = np.asarray(texts).astype(object)
+        odd = next((one for one in texts.flat if not isinstance(one, str)), None)
+        if odd is not None or any(one is None for one in texts.flat):
+            raise InvalidInputError(
+                f"The variable {name!r} holds objects that are no text, such as {odd!r}.",
+                remedy="Turn them into text, numbers or times, or leave the variable out.",
+            )
+        return texts
+
+    return _map(values, check, object)
 
 
 def _encode_numbers(name: str, values: xr.Variable) -> xr.Variable:
@@ -122,7 +159,7 @@ def decode(raw: xr.Variable) -> xr.Variable:
         if coding is not None:
             meaning["dtype"] = raw.dtype
     attrs = {key: one for key, one in attrs.items() if key not in PACKING}
-    return xr.Variable(raw.dims, values.data, attrs, meaning | storage)
+    return xr.Variable(raw.dims, values.data, put_back(attrs), meaning | storage)
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -131,8 +168,6 @@ def _plain(name: str, value: Any) -> Any:
         value = value.tolist()
     elif isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
     return value if name not in LISTS or isinstance(value, list) else [value]
 
 

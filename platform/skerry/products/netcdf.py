@@ -1,10 +1,5 @@
-"""Products as NetCDF-4 files: groups as the tree has them, CF-1.11, read lazily.
+"""Products as NetCDF-4 files: groups as the tree has them, CF-1.11, read lazily."""
 
-Attributes that NetCDF cannot hold (dictionaries, booleans, nothing, lists of mixed things) stand
-as JSON text; ``json_attributes`` of the same group or variable names them.
-"""
-
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,22 +11,30 @@ import xarray as xr
 from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
 from skerry.products.canonical import assemble_tree
-from skerry.products.cf import IN_NUMBERS, LISTS, check_sizes, decode, encode, index_coordinates
+from skerry.products.cf import check_sizes, decode, encode, index_coordinates, list_reserved
 from skerry.products.codecs import Codec, codec_of
-from skerry.products.geozarr.attributes import plain
+from skerry.products.eopf.json_values import put_back, set_apart
 from skerry.products.hdf5_attributes import check_file
+from skerry.products.netcdf_attributes import (
+    GROUP_RESERVED,
+    RESERVED,
+    put_attributes,
+    read_attributes,
+)
 from skerry.products.strips import Counter, iterate_blocks
 from skerry.products.zarr_stores import Place
 from skerry.storage.writing import make_aside
 
 CONVENTIONS = "CF-1.11"
-JSON_NAMES = "json_attributes"
 USUAL = Codec("zlib", 4, "byte")
 """The codec of variables whose own NetCDF does not have."""
+RELATED = (
+    "bounds", "climatology", "geometry", "node_coordinates", "node_count", "part_node_count",
+    "interior_ring", "cell_measures", "formula_terms",
+)  # fmt: skip
+"""Attributes that name other variables, which xarray takes away or, if not there, drops."""
 READ_BYTES = 16 * 2**20
 """Size of the blocks computed at once, about; whole multiples of the stored chunks."""
-KNOWN_JSON = ("stac_discovery", "other_metadata", "processing_history")
-"""Attributes that others, too, write as JSON text."""
 
 
 def write_netcdf(
@@ -98,8 +101,9 @@ def _write_groups(file: Any, tree: xr.DataTree, wishes: _Wishes, progress: Progr
         group = file if node.path == "/" else file.create_group(node.path)
         data = node.to_dataset(inherit=False)
         variables, attrs = _encode_dataset(data)
+        attrs = set_apart(attrs, (*RESERVED, *GROUP_RESERVED))
         extra = {"Conventions": CONVENTIONS} if node.path == "/" else {}
-        _put_attributes(group, {**attrs, **extra}, None)
+        put_attributes(group, {**attrs, **extra}, None)
         unlimited = set(data.encoding.get("unlimited_dims", ()))
         _create_dimensions(group, data, unlimited)
         for name, variable in variables.items():
@@ -131,7 +135,10 @@ def _visible_size(group: Any, name: str) -> int | None:
 
 def _encode_dataset(data: xr.Dataset) -> tuple[dict[str, xr.Variable], dict[str, Any]]:
     """Return variables as they stand on disk, with CF's ``coordinates`` and ``grid_mapping``."""
-    encoded = {str(name): encode(str(name), one) for name, one in data.variables.items()}
+    encoded = {
+        str(name): encode(str(name), one, _set_apart(one, data))
+        for name, one in data.variables.items()
+    }
     for name, one in encoded.items():
         own = one.encoding.get("grid_mapping")
         if own is None and "spatial_ref" in data.coords and {"y", "x"} <= set(one.dims):
@@ -144,6 +151,18 @@ def _encode_dataset(data: xr.Dataset) -> tuple[dict[str, xr.Variable], dict[str,
     named = xr.Dataset(encoded, attrs=data.attrs).set_coords(listed)
     variables, attrs = xr.conventions.encode_dataset_coordinates(named)
     return {str(name): one for name, one in variables.items()}, dict(attrs)
+
+
+def _set_apart(variable: xr.Variable, data: xr.Dataset) -> dict[str, Any]:
+    """Return attributes, those apart that NetCDF has another use for or that name what is gone."""
+    loose = [
+        key
+        for key in RELATED
+        if key in variable.attrs
+        and not {one for one in str(variable.attrs[key]).split() if not one.endswith(":")}
+        <= set(data.variables)
+    ]
+    return set_apart(variable.attrs, (*RESERVED, *loose, *list_reserved(variable)))
 
 
 def _create_variable(
@@ -168,7 +187,7 @@ def _create_variable(
         options["fillvalue"] = fill
     name = label.rpartition("/")[2]
     sink = group.create_variable(name, variable.dims, dtype, **options)
-    _put_attributes(sink, attrs, None if text else dtype)
+    put_attributes(sink, attrs, None if text else dtype)
     return sink
 
 
@@ -201,38 +220,6 @@ def _choose_chunks(
     return tuple(max(1, min(one, size)) for one, size in zip(wanted, variable.shape, strict=True))
 
 
-def _put_attributes(place: Any, attrs: Mapping[Any, Any], dtype: Any) -> None:
-    """Write attributes; those that NetCDF cannot hold as JSON text."""
-    as_json = []
-    for name, value in plain(dict(attrs)).items():
-        if name in IN_NUMBERS and dtype is not None and dtype.kind in "iuf":
-            place.attrs[name] = np.asarray(value, dtype)
-        elif _is_native(value):
-            place.attrs[name] = _shrink(value)
-        else:
-            place.attrs[name] = json.dumps(value)
-            as_json.append(name)
-    if as_json:
-        place.attrs[JSON_NAMES] = " ".join(as_json)
-
-
-def _is_native(value: Any) -> bool:
-    if isinstance(value, list):
-        kinds = {type(one) for one in value}
-        return len(value) > 1 and kinds in ({int}, {float}, {str})
-    return type(value) in (int, float, str)
-
-
-def _shrink(value: Any) -> Any:
-    """Return integers as 32 bits where they fit, as older readers want them."""
-    if isinstance(value, str) or (isinstance(value, list) and isinstance(value[0], str)):
-        return value
-    numbers = np.asarray(value)
-    if numbers.dtype.kind == "i" and (np.abs(numbers) < 2**31).all():
-        numbers = numbers.astype(np.int32)
-    return numbers if numbers.ndim else numbers[()]
-
-
 def open_netcdf_product(place: Place) -> xr.DataTree:
     """Open a NetCDF-4 file lazily: any groups, or a flat CF file.
 
@@ -262,7 +249,7 @@ def open_netcdf_product(place: Place) -> xr.DataTree:
             phony_dims="sort",
         )
         datasets = {group: _decode_group(one, group, place) for group, one in raw.items()}
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         raise InvalidInputError(
             f"{place} is no readable NetCDF-4 file ({type(error).__name__}: {error}).",
             remedy="Fetch it again; NetCDF 3 is turned into NetCDF-4 with nccopy -4.",
@@ -281,16 +268,16 @@ def _decode_group(raw: xr.Dataset, group: str, place: Place) -> xr.Dataset:
     for name, one in raw.variables.items():
         label = f"{group.rstrip('/')}/{name} in {place}"
         check_sizes(one.attrs, label)
+        one.attrs |= {key: one.encoding[key] for key in RELATED if key in one.encoding}
         one.encoding = _storage_of(one)
         lazy = _make_lazy(one, f"{name}-{tokenize(str(place), stamp, group, name)}", label)
-        _parse_json(lazy.attrs)
+        lazy.attrs = read_attributes(lazy.attrs)
         variables[name] = decode(lazy)
-    attrs = dict(raw.attrs)
-    _parse_json(attrs)
+    attrs = read_attributes(raw.attrs)
     if group == "/":
         attrs = {key: one for key, one in attrs.items() if key != "Conventions"}
     data = xr.Dataset(
-        {name: variables[name] for name in raw.data_vars}, attrs=plain(attrs)
+        {name: variables[name] for name in raw.data_vars}, attrs=put_back(attrs)
     ).assign_coords({name: variables[name] for name in raw.coords})
     data.encoding = {
         key: one for key, one in raw.encoding.items() if key == "unlimited_dims" and one
@@ -373,18 +360,3 @@ def _read_chunks(variable: xr.Variable) -> tuple[int, ...]:
         cells = cells // max(sizes[axis], 1) * max(grown, 1)
         sizes[axis] = max(grown, 1)
     return tuple(sizes)
-
-
-def _parse_json(attrs: dict[Any, Any]) -> None:
-    """Turn attributes that hold JSON text back into what they mean."""
-    named = str(attrs.pop(JSON_NAMES, "")).split()
-    for name in {*named, *(one for one in KNOWN_JSON if one in attrs)}:
-        if isinstance(attrs.get(name), str):
-            try:
-                attrs[name] = json.loads(attrs[name])
-            except ValueError:
-                if name in named:
-                    raise
-    for name in LISTS:
-        if name in attrs and not isinstance(attrs[name], list):
-            attrs[name] = np.atleast_1d(attrs[name]).tolist()

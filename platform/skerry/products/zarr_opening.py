@@ -13,7 +13,7 @@ from zarr.errors import GroupNotFoundError
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.products.canonical import assemble_tree
 from skerry.products.eopf.healing import Wounds
-from skerry.products.eopf.json_values import TYPES, from_json
+from skerry.products.eopf.json_values import TYPES, from_json, put_back
 from skerry.products.eopf.variables import list_coordinates, read_variable
 from skerry.products.geozarr.conventions import without_conventions
 from skerry.products.zarr_stores import Place, open_store
@@ -128,7 +128,7 @@ def _walk(group: zarr.Group, path: str, seen: _Seen) -> list[tuple[str, xr.Datas
     arrays = {name: one for name, one in arrays.items() if name not in gone}
     attrs = from_json(attrs, attrs.pop(TYPES, {}))
     data = _build_dataset(arrays, path, seen)
-    data.attrs = without_conventions(attrs)
+    data.attrs = put_back(without_conventions(attrs))
     found = [(path or "/", data)]
     for name, child in sorted(children.items()):
         if name not in assets:

@@ -68,7 +68,8 @@ def write_cog(
         variable = variable.copy(deep=False)
         variable.encoding = _override_packing(variable, nodata, scale, offset)
     with make_aside(Path(path), replace=True) as aside:
-        _write(variable, aside, description, block, codec)
+        # GDAL takes a relative `http:/...` for an address.
+        _write(variable, aside.absolute(), description, block, codec)
 
 
 def make_cog(variable: xr.DataArray, path: Path, *, block: int, codec: Codec) -> None:

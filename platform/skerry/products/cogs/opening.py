@@ -17,6 +17,7 @@ from skerry.products.canonical import assemble_tree
 from skerry.products.cf import PACKING, decode
 from skerry.products.codecs import parse_codec
 from skerry.products.cogs.writing import ITEM
+from skerry.products.eopf.json_values import TYPES, from_document, from_json
 from skerry.products.raster_files import RasterWindows, locate_raster
 from skerry.products.zarr_stores import Place
 from skerry.storage.objects import check_key
@@ -39,7 +40,7 @@ def open_cog_set(place: Place) -> xr.DataTree:
     absent = []
     try:
         for path, attrs in item["skerry:groups"].items():
-            datasets[path] = xr.Dataset(attrs=attrs)
+            datasets[path] = xr.Dataset(attrs=from_document(attrs))
         for asset in item["assets"].values():
             variable = check_key(asset["skerry:variable"])
             if isinstance(place, Path) and not (place / f"{variable}.tif").is_file():
@@ -51,7 +52,7 @@ def open_cog_set(place: Place) -> xr.DataTree:
             datasets[f"/{group}"] = known.assign_coords(raster.coords).assign({name: raster})
         left_out = [str(one) for one in item.get("skerry:left_out", [])]
         return assemble_tree(datasets, str(item["id"]), absent=absent, left_out=left_out)
-    except (KeyError, TypeError, ValueError, AttributeError, CRSError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, CRSError) as error:
         raise InvalidInputError(
             f"{label} does not describe a set of COGs ({type(error).__name__}: {error}).",
             remedy="Give a folder that skerry convert --format cog made.",
@@ -87,7 +88,8 @@ def read_item(label: Place) -> dict[str, Any]:
 def _open_one(place: Place, name: str, asset: dict[str, Any]) -> xr.DataArray:
     where = f"{asset['skerry:variable']}.tif"
     at = place / where
-    file = locate_raster(at, str(at))
+    # GDAL takes a relative `http:/...` for an address.
+    file = locate_raster(at.absolute() if isinstance(at, Path) else at, str(at))
     encoding = dict(asset["skerry:encoding"])
     grid = _read_grid(asset)
     bands = asset.get("skerry:bands")
@@ -99,7 +101,8 @@ def _open_one(place: Place, name: str, asset: dict[str, Any]) -> xr.DataArray:
         for key, one in encoding.items()
         if key in PACKING
     }
-    raw = xr.Variable(dims, _make_lazy(numbers), {**asset["skerry:attributes"], **attrs})
+    own = from_json(asset["skerry:attributes"], asset["skerry:attributes"].pop(TYPES, {}))
+    raw = xr.Variable(dims, _make_lazy(numbers), own | attrs)
     raw.encoding = {
         "grid_mapping": "spatial_ref",
         "chunks": tuple(encoding["chunks"]),
@@ -109,7 +112,9 @@ def _open_one(place: Place, name: str, asset: dict[str, Any]) -> xr.DataArray:
     coords = dict(xr_coords(grid, crs_coord_name="spatial_ref"))
     if bands and "values" in bands:
         leading = np.asarray(bands["values"]).astype(bands["dtype"])
-        coords[dims[0]] = xr.DataArray(leading, dims=dims[:1], attrs=bands["attributes"])
+        coords[dims[0]] = xr.DataArray(
+            leading, dims=dims[:1], attrs=from_document(bands["attributes"])
+        )
     raster = xr.DataArray(values, coords=coords, name=name)
     raster.encoding = values.encoding  # which a new array drops
     return raster

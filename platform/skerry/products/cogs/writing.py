@@ -77,9 +77,15 @@ def write_cog_set(
     if codec is not None:
         codec.to_geotiff()
     rasters, left_out = _split(tree)
+    if not rasters:
+        raise InvalidInputError(
+            f"{tree.name or path} holds no raster with pixels, so that there is no COG to write.",
+            remedy="Write NetCDF or EOPF Zarr.",
+        )
     counter = Counter(progress, total=sum(int(one.size) for one in rasters.values()))
     keys = _name_assets(list(rasters))
-    with make_aside(Path(path)) as folder:
+    with make_aside(Path(path)) as aside:
+        folder = aside.absolute()  # GDAL takes a relative `http:/...` for an address
         assets = {}
         for where, raster in rasters.items():
             assets[keys[where]] = _write_one(folder, where, raster, chunk=chunk, codec=codec)
@@ -101,7 +107,7 @@ def _split(tree: xr.DataTree) -> tuple[dict[str, xr.DataArray], list[str]]:
         for name, one in data.data_vars.items():
             label = f"{node.path.strip('/')}/{name}".lstrip("/")
             raster = grid is not None and one.dims[-2:] == ("y", "x") and one.ndim <= 3  # noqa: PLR2004 -- band, y, x
-            if raster and one.dtype.kind in "iufb" and one.dtype != np.float16:
+            if raster and one.size and one.dtype.kind in "iufb" and one.dtype != np.float16:
                 rasters[label] = one
                 leading |= set(one.dims[:-2])
             else:

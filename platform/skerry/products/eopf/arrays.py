@@ -211,7 +211,7 @@ def _choose_chunks(variable: xr.Variable, wanted: Mapping[str, int] | None) -> t
             length = int(known[axis])  # type: ignore[index]
         else:
             length = DEFAULT_CHUNKS.get(str(dim), size)
-        if length < 1:
+        if length < 1 and size:
             raise InvalidInputError(
                 f"A chunk of {dim} cannot have {length} elements.", remedy="Give at least 1."
             )
@@ -239,6 +239,8 @@ def _choose_shards(
     shards = []
     for (dim, size), chunk in zip(variable.sizes.items(), chunks, strict=True):
         wanted = int(form.shards.get(str(dim), chunk))
+        if variable.ndim == 1 and chunk >= size:
+            return None  # a coordinate in one piece, whose chunks were not asked for
         if wanted < 1 or (wanted % chunk and wanted < size):
             raise InvalidInputError(
                 f"A shard of {wanted} along {dim} is not a whole number of chunks of {chunk}.",

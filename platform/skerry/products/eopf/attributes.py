@@ -5,14 +5,16 @@ sees those array attributes that `SEEN` names. What the validator of ``cpm-2.8``
 a variable stands in ``_cf_attrs``, where only this package looks.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from skerry.products.cf import spell_fill
-from skerry.products.eopf.json_values import TYPES, to_json
+from skerry.products.cf import list_reserved, spell_fill
+from skerry.products.eopf.json_values import set_apart, to_document
+from skerry.products.geozarr.conventions import GROUP_KEYS, GROUP_PREFIXES
 from skerry.products.packing import DECODED, FACTORS, Packing, fit_fill, values_type
 from skerry.products.times import SPANS, Clock
 
@@ -29,6 +31,24 @@ SEEN = frozenset({
 })  # fmt: skip
 ALLOWED = SEEN | {"valid_min", "valid_max", "short_name", "eopf_target_dtype"}
 """What STRUCTURE allows any variable."""
+
+STRUCTURE = (
+    "_ARRAY_DIMENSIONS", "dimensions", "coordinates", "dtype", "short_name", "fill_value",
+    "eopf_is_masked", "eopf_is_scaled", "eopf_target_dtype", "_eopf_decode_datetime64", DECODED,
+    "decoded",
+)  # fmt: skip
+"""Attributes of arrays that say how they are stored, not what the variable is."""
+
+
+def set_apart_array(variable: xr.Variable) -> dict[str, Any]:
+    """Return a variable's attributes, those apart that readers of Zarr take for the array's."""
+    names = (*STRUCTURE, EOPF, HIDDEN, *list_reserved(variable))
+    return set_apart(variable.attrs, names, ("proj:",), nothing=True)
+
+
+def set_apart_group(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a group's attributes, those apart by which readers of Zarr know GeoZarr."""
+    return set_apart(attrs, GROUP_KEYS, GROUP_PREFIXES)
 
 
 @dataclass(frozen=True)
@@ -77,10 +97,10 @@ def describe_attributes(
     name = path.rpartition("/")[2]
     short = name if form.model is None else form.model.short_name_of(path)
     fill = _find_fill(variable, packing, clock)
-    known = dict(variable.attrs)
+    known = set_apart_array(variable)
+    hidden: dict[str, Any] = {} if "long_name" in known else {"long_name": None}
     own: dict[str, Any] = {"long_name": known.pop("long_name", name)}
     own |= known
-    hidden: dict[str, Any] = {} if "long_name" in variable.attrs else {"long_name": None}
     own["dtype"] = _name_dtype(variable, dtype, packing)
     if clock is not None:
         own |= _describe_clock(clock)
@@ -102,10 +122,7 @@ def describe_attributes(
     _place_fill(made, fill, dtype, clock, form, masked=masked)
     if form.zarr_format == 2:  # noqa: PLR2004 -- the format's name
         made["_ARRAY_DIMENSIONS"] = [str(one) for one in variable.dims]
-    values, types = to_json(made)
-    if types:
-        values[TYPES] = types
-    return ArrayAttributes(values, _fill_of(made, fill, dtype, masked=masked))
+    return ArrayAttributes(to_document(made), _fill_of(made, fill, dtype, masked=masked))
 
 
 def _place_fill(

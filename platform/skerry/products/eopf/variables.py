@@ -13,18 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from skerry.products.eopf.attributes import EOPF, HIDDEN
+from skerry.products.eopf.attributes import EOPF, HIDDEN, STRUCTURE
 from skerry.products.eopf.healing import Wounds
-from skerry.products.eopf.json_values import TYPES, from_json
+from skerry.products.eopf.json_values import TYPES, from_json, put_back
 from skerry.products.packing import DECODED, FACTORS, Packing, find_packing, fit_fill
 from skerry.products.stored import Decode, StoredArray, make_lazy
 from skerry.products.times import CLOCK, Clock, find_clock
 
-_STRUCTURE = (
-    "_ARRAY_DIMENSIONS", "dimensions", "coordinates", "dtype", "short_name", "fill_value",
-    "_FillValue", "eopf_is_masked", "eopf_is_scaled", "eopf_target_dtype",
-    "_eopf_decode_datetime64", DECODED, "decoded", TYPES,
-)  # fmt: skip
+_READ = (*STRUCTURE, "_FillValue", TYPES)
 _UNITS = ("units", "data_units", "unit")
 _COUNTS = "digital_counts"
 
@@ -66,7 +62,7 @@ def read_variable(array: Any, path: str, wounds: Wounds) -> xr.Variable:
         encoding |= {"dtype": stored.dtype}
         fill = fit_fill(encoding.pop("_FillValue", None), stored.dtype)
         encoding |= {} if fill is None else {"_FillValue": fill}
-    return xr.Variable(list_dims(array, merged), make_lazy(stored), attrs, encoding)
+    return xr.Variable(list_dims(array, merged), make_lazy(stored), put_back(attrs), encoding)
 
 
 def list_dims(array: Any, attrs: dict[str, Any]) -> tuple[str, ...]:
@@ -158,7 +154,7 @@ def _clean_attributes(
     attrs = {
         key: value
         for key, value in merged.items()
-        if key not in _STRUCTURE
+        if key not in _READ
         and key not in FACTORS
         and key not in _UNITS
         and not key.startswith("proj:")

@@ -15,6 +15,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
 from skerry.products.codecs import Codec, parse_codec
 from skerry.products.eopf.arrays import Form, Storage, design_storage
+from skerry.products.eopf.attributes import set_apart_group
 from skerry.products.eopf.filling import MEMORY_BYTES, Filling, fill_arrays
 from skerry.products.eopf.json_values import TYPES, to_json
 from skerry.products.eopf.profiles import (
@@ -183,7 +184,7 @@ def _decodes_coordinates(data: xr.Dataset, path: str, form: Form) -> bool:
 
 
 def _write_group_attributes(group: zarr.Group, attrs: dict[str, Any], *, at_root: bool) -> None:
-    values, types = to_json(attrs)
+    values, types = to_json(set_apart_group(attrs))
     if types and at_root and KEPT in (values.get(HISTORY) or {}):
         values[HISTORY][KEPT][0][TYPES] = types
     elif types:

@@ -10,6 +10,8 @@ from odc.geo.geobox import GeoBox
 from skerry.core.errors import InvalidInputError
 from skerry.products.cf import encode, spell_fill
 from skerry.products.codecs import Codec, codec_of
+from skerry.products.eopf.attributes import set_apart_array, set_apart_group
+from skerry.products.eopf.json_values import to_document
 
 USUAL = Codec("blosc-zstd", 3, "bit")
 OWN = ("x", "y", "spatial_ref")
@@ -21,10 +23,7 @@ def encode_for_zarr(data: xr.Dataset) -> dict[str, xr.Variable]:
 
     Booleans stay what they are: Zarr has them.
     """
-    encoded = {
-        str(name): one.copy(deep=False) if one.dtype == bool else encode(str(name), one)
-        for name, one in data.variables.items()
-    }
+    encoded = {str(name): _encode(str(name), one) for name, one in data.variables.items()}
     for name, one in encoded.items():
         own = one.encoding.get("grid_mapping")
         if own in data.coords and name in data.data_vars:
@@ -34,6 +33,15 @@ def encode_for_zarr(data: xr.Dataset) -> dict[str, xr.Variable]:
         xr.Dataset(encoded).set_coords(listed).drop_vars(OWN, errors="ignore")
     )
     return encoded | {str(name): one for name, one in variables.items()}
+
+
+def _encode(name: str, values: xr.Variable) -> xr.Variable:
+    attrs = set_apart_array(values)
+    if values.dtype != bool:
+        return encode(name, values, attrs)
+    encoded = values.copy(deep=False)
+    encoded.attrs = attrs
+    return encoded
 
 
 def choose_compressors(numbers: xr.Variable, codec: Codec | None) -> list[Any]:
@@ -58,10 +66,15 @@ def fill_of(numbers: xr.Variable) -> Any:
 
 def attributes_of(numbers: xr.Variable) -> dict[str, Any]:
     """Return a variable's attributes as JSON values."""
-    attrs = plain(dict(numbers.attrs))
+    attrs = dict(numbers.attrs)
     if "_FillValue" in attrs:
-        attrs["_FillValue"] = spell_fill(attrs["_FillValue"], numbers.dtype)
-    return attrs
+        attrs["_FillValue"] = spell_fill(np.asarray(attrs["_FillValue"]).item(), numbers.dtype)
+    return to_document(attrs)
+
+
+def attributes_of_group(data: xr.Dataset) -> dict[str, Any]:
+    """Return a group's attributes as JSON values."""
+    return to_document(set_apart_group(data.attrs))
 
 
 def write_coordinates(
@@ -77,12 +90,14 @@ def write_coordinates(
     rows, columns = (np.arange(int(one)) + 0.5 for one in level.shape)
     axes = {"y": transform.f + transform.e * rows, "x": transform.c + transform.a * columns}
     for axis, centres in axes.items():
-        values = xr.Variable((axis,), centres.astype(np.float64), data[axis].attrs)
+        values = xr.Variable(
+            (axis,), centres.astype(np.float64), set_apart_array(data.variables[axis])
+        )
         write_other(place, axis, values)
     crs = level.crs
     if crs is not None:
         geotransform = " ".join(f"{one:.17g}" for one in transform.to_gdal())
-        reference = {**plain(crs.proj.to_cf()), "GeoTransform": geotransform}
+        reference = {**to_document(crs.proj.to_cf()), "GeoTransform": geotransform}
         reference["spatial_ref"] = reference.get("crs_wkt", "")
         number = np.array(crs.epsg or 0, np.int32)
         write_other(place, "spatial_ref", xr.Variable((), number, reference))
@@ -112,31 +127,3 @@ def write_other(place: Any, name: str, numbers: xr.Variable) -> None:
     )
     if values.size:
         array[...] = values.astype(str) if text else values
-
-
-def plain(attrs: dict[Any, Any]) -> dict[str, Any]:
-    """Return attributes as JSON values.
-
-    Raises
-    ------
-    InvalidInputError
-        If one is bytes, which JSON has not.
-    """
-    return {str(key): _plain_value(value) for key, value in attrs.items()}
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return [_plain_value(one) for one in value.tolist()]
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, bytes):
-        raise InvalidInputError(
-            f"An attribute is the bytes {value[:20]!r}, which JSON has not.",
-            remedy="Turn it into text, or write EOPF Zarr.",
-        )
-    if isinstance(value, dict):
-        return plain(value)
-    if isinstance(value, list | tuple):
-        return [_plain_value(one) for one in value]
-    return value

@@ -12,10 +12,10 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.codecs import Codec
 from skerry.products.geozarr.attributes import (
     attributes_of,
+    attributes_of_group,
     choose_compressors,
     encode_for_zarr,
     fill_of,
-    plain,
     write_coordinates,
     write_other,
 )
@@ -65,6 +65,13 @@ class Storage:
             wanted = (*chunks[:-2], self.shard, self.shard)
         else:
             return None
+        for one, size, chunk in zip(wanted, shape, chunks, strict=True):
+            if self.shard and one % chunk and one < size:
+                raise InvalidInputError(
+                    f"A shard of {one} pixels does not hold whole chunks of {chunk}, which "
+                    f"{raster.name!r} has.",
+                    remedy="Use a multiple, or choose the chunks as well.",
+                )
         sizes = zip(wanted, shape, chunks, strict=True)
         return tuple(
             chunk * max(1, min(-(-one // chunk), -(-size // chunk))) for one, size, chunk in sizes
@@ -120,7 +127,7 @@ def write_multiscale(
         Told of every block written.
     """
     levels = list_levels(grid)
-    group.attrs.update({**plain(data.attrs), **describe_multiscale(levels)})
+    group.attrs.update({**attributes_of_group(data), **describe_multiscale(levels)})
     encoded = encode_for_zarr(data)
     rasters = {
         str(one.name): _Raster(str(one.name), encoded[str(one.name)], rule_for(one))

@@ -10,7 +10,7 @@ from zarr.storage import LocalStore
 from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
 from skerry.products.codecs import Codec
-from skerry.products.geozarr.attributes import encode_for_zarr, plain, write_other
+from skerry.products.geozarr.attributes import attributes_of_group, encode_for_zarr, write_other
 from skerry.products.geozarr.conventions import describe_level
 from skerry.products.geozarr.levels import CHUNK, Storage, raster_variables, write_multiscale
 from skerry.products.grids import grid_of, north_up
@@ -61,11 +61,11 @@ def write_geozarr(
         If `path` exists, or another writer makes it meanwhile.
     InvalidInputError
         If `product` has no raster (a swath), Zarr 3 has no such codec, or `shard` is no multiple
-        of `chunk`.
+        of `chunk` (of a variable's own chunks where that is None).
     """
-    if shard and shard % (chunk or CHUNK):
+    if shard and chunk and shard % chunk:
         raise InvalidInputError(
-            f"A shard of {shard} pixels does not hold whole chunks of {chunk or CHUNK}.",
+            f"A shard of {shard} pixels does not hold whole chunks of {chunk}.",
             remedy="Use a multiple.",
         )
     if codec is not None:
@@ -108,7 +108,7 @@ def _write_store(
             write_multiscale(_make_group(root, name), data, grids[name], storage, counter)
         else:
             place = _make_group(root, name)
-            place.attrs.update(plain(data.attrs))
+            place.attrs.update(attributes_of_group(data))
             for one, numbers in encode_for_zarr(data).items():
                 write_other(place, one, numbers)
     if "" not in grids and len({one.boundingbox for one in grids.values()}) == 1:
