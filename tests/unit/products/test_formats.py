@@ -84,7 +84,8 @@ def expect(tree: xr.DataTree, form: str) -> dict[str, xr.Dataset]:
 
 
 def is_raster_coordinate(data: xr.Dataset, name: Any) -> bool:
-    return bool(data.data_vars) and name in {"x", "y", "spatial_ref", "band"}
+    has_pixels = any(one.size for one in data.data_vars.values())
+    return has_pixels and name in {"x", "y", "spatial_ref", "band"}
 
 
 def check(before: Mapping[str, xr.Dataset], after: xr.DataTree, *forms: str) -> None:
@@ -383,6 +384,11 @@ def make_plain(*types: str) -> xr.Dataset:
     return on_grid({one: plain(random(), SHAPE, one) for one in types} | {"bands": bands})
 
 
+def make_empty() -> xr.Dataset:
+    """Return a group of rasters whose area had no pixel."""
+    return make_plain("u1", "f4").drop_vars("bands").drop_dims("band").isel(y=slice(0, 0))
+
+
 LINES: dict[str, Callable[[], xr.Dataset | xr.DataTree]] = {
     "rasters (y, x) and (band, y, x) on a grid": lambda: make_plain("u1", "i2", "u4", "f4", "f8"),
     "packed integers, NaN as fill value": lambda: on_grid(
@@ -396,6 +402,7 @@ LINES: dict[str, Callable[[], xr.Dataset | xr.DataTree]] = {
     ),
     "flags": lambda: on_grid(make_flags(random(), SHAPE)),
     "booleans": lambda: on_grid({"mask": xr.Variable(("y", "x"), random().random(SHAPE) < 0.5)}),
+    "rasters without pixels": make_empty,
     "64-bit integers": lambda: make_plain("u8", "i8"),
     "other numbers: tables, angles, single values": make_numbers,
     "times": make_times,

@@ -190,6 +190,45 @@ def test_documents_are_strict_json(form: str, tmp_path: Path) -> None:
     assert "structure.json" not in {one.check for one in report.failed}
 
 
+KNOWN = ("stac_discovery", "other_metadata", "processing_history")
+discoveries = st.dictionaries(
+    st.sampled_from([
+        "id", "type", "geometry", "bbox", "properties", "assets", "links", "stac_extensions",
+        "stac_version", "collection",
+    ]),
+    values | st.dictionaries(st.sampled_from(["datetime", "proj:code", "title"]), values),
+    max_size=4,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("form", "profile"),
+    [
+        *((form, None) for form in FORMATS),
+        ("eopf-zarr", "cpm-2.8"),
+    ],
+)
+def test_odd_items_and_metadata_are_written_or_refused(
+    form: str, profile: str | None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    @seed(7)
+    @settings(
+        max_examples=25, deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(attrs=st.dictionaries(st.sampled_from(KNOWN), values | discoveries))
+    def hold(attrs: dict[str, Any]) -> None:
+        tree = make_tree()
+        tree.attrs |= attrs
+        try:
+            back = trip(tree, tmp_path_factory.mktemp("odd"), form, profile=profile)
+        except SkerryError:
+            return
+        assert set(back.groups) == set(tree.groups)
+
+    hold()
+
+
 # Ranges, in NetCDF --------------------------------------------------------------------------
 
 
@@ -282,6 +321,22 @@ def test_dimensions_without_elements(form: str, tmp_path: Path) -> None:
             assert back[where].dtype.kind in (
                 "UOT" if where == "tables/b" else tree[where].dtype.kind
             )
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("axes", [("y",), ("y", "x")])
+def test_a_product_without_pixels(axes: tuple[str, ...], form: str, tmp_path: Path) -> None:
+    whole = make_tree()
+    data = whole["measurements"].to_dataset().isel(dict.fromkeys(axes, slice(0, 0)))
+    tree = xr.DataTree.from_dict({"/": whole.to_dataset(), "/measurements": data})
+    if form in ("geozarr", "cog"):
+        with pytest.raises(InvalidInputError, match="has no pixel"):
+            write_product(tree, tmp_path / "p", form=form)
+        assert list(tmp_path.iterdir()) == []
+        return
+    back = trip(tree, tmp_path, form)["measurements"]
+    assert dict(back.sizes) == dict(data.sizes)
+    assert back["packed"].dtype == np.float32
 
 
 @pytest.mark.parametrize("form", FORMATS)

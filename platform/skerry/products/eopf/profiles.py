@@ -168,7 +168,10 @@ def to_profile(tree: xr.DataTree, name: str) -> dict[str, Any]:
 
 
 def _write_2025(attrs: dict[str, Any]) -> dict[str, Any]:
-    properties = attrs["stac_discovery"].get("properties") or {}
+    item = attrs["stac_discovery"]
+    properties = item.get("properties") if isinstance(item, dict) else None
+    if not isinstance(properties, dict):
+        return attrs
     code = str(properties.get("proj:code", ""))
     if code.startswith("EPSG:") and code[5:].isdigit():
         properties["proj:epsg"] = int(code[5:])
