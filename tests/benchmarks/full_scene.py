@@ -81,6 +81,8 @@ def _enlarge_array(
     made = full.create_array(
         name, shape=shape, chunks=chunks, dtype=values.dtype, fill_value=array.fill_value,
         compressors=array.compressors, attributes=attrs,
+        # Without a fill value zarr 2, which eopf uses, reads what was in memory for absent chunks.
+        config={"write_empty_chunks": True},
     )  # fmt: skip
     if not raster:
         made[...] = values

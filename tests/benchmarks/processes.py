@@ -1,6 +1,8 @@
 """What a process costs: wall time of its work, and peak memory of it and its children."""
 
+import os
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,17 +29,20 @@ def measure(command: list[str], *, cwd: Path | None = None) -> Cost:
     RuntimeError
         If it fails; with the end of what it printed.
     """
-    with subprocess.Popen(
-        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as child:
-        peak = 0
-        tree = psutil.Process(child.pid)
-        while child.poll() is None:
+    with tempfile.TemporaryFile("w+") as printed:
+        child = subprocess.Popen(command, cwd=cwd, stdout=printed, stderr=subprocess.STDOUT)
+        tree, peak = psutil.Process(child.pid), 0
+        while not (ended := os.wait4(child.pid, os.WNOHANG))[0]:
             peak = max(peak, _resident(tree))
             time.sleep(SAMPLE_S)
-        output = child.stdout.read() if child.stdout else ""
+        _, status, used = ended
+        child.returncode = os.waitstatus_to_exitcode(status)
+        printed.seek(0)
+        output = printed.read()
     if child.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{output[-3000:]}")
+    # The kernel keeps the largest single process to the byte, samples see them all together.
+    peak = max(peak, used.ru_maxrss * 1024)
     return Cost(float(output.rsplit("seconds ", 1)[1]), peak / 2**20)
 
 

@@ -5,6 +5,7 @@ Usage: python -m tests.benchmarks.run [--only NAME]
 
 import argparse
 import os
+import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,7 @@ def main() -> int:
         if chosen in (None, name)
         for record in measure()
     ]
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}; seconds are medians")
     print_table(records)
     write_records(records, OUTPUT)
     failed = [record for record in records if not record.holds]
