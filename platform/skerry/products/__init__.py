@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from skerry.products.eopf.metadata import open_metadata
     from skerry.products.eopf.writing import write_eopf_zarr
     from skerry.products.geozarr.writing import write_geozarr
-    from skerry.products.netcdf import write_netcdf
+    from skerry.products.netcdf.writing import write_netcdf
     from skerry.products.opening import open_product
     from skerry.products.pictures.drawable import find_drawable
     from skerry.products.pictures.footprints import footprint
@@ -33,7 +33,7 @@ _HOMES = {
     "write_cog_set": "cogs.writing",
     "write_eopf_zarr": "eopf.writing",
     "write_geozarr": "geozarr.writing",
-    "write_netcdf": "netcdf",
+    "write_netcdf": "netcdf.writing",
     "write_product": "writing",
     "write_quicklook": "pictures.quicklook",
 }

@@ -1,4 +1,4 @@
-"""The grid of a dataset: shape, transform at pixel edges, coordinate reference system."""
+"""Grids: shape, transform at pixel edges, reference system; and which groups lie on one."""
 
 from typing import Any
 
@@ -8,6 +8,9 @@ import odc.geo.xr  # noqa: F401 -- registers the accessor
 import xarray as xr
 from odc.geo.geobox import GeoBox
 
+from skerry.core.errors import InvalidInputError
+
+MEASUREMENTS = "/measurements"
 UNEVEN = 0.1
 """How far, in pixels, a coordinate may lie from where an even spacing puts it. Coordinates that
 were stored as float32 degrees need some of it."""
@@ -35,6 +38,51 @@ def grid_of(data: xr.Dataset | xr.DataArray) -> GeoBox | None:
         return None
     grid = data.odc.geobox
     return grid if isinstance(grid, GeoBox) and grid.crs is not None else None
+
+
+def list_rasters(product: xr.DataTree) -> list[tuple[str, xr.Dataset]]:
+    """Return the groups with georeferenced rasters, as path and dataset.
+
+    Groups under ``/measurements`` when there are any, else all of them.
+    """
+    found = [
+        (node.path, node.to_dataset())
+        for node in product.subtree
+        if {"y", "x", "spatial_ref"} <= set(node.coords)
+        and any(one.dims[-2:] == ("y", "x") for one in node.data_vars.values())
+    ]
+    measured = [one for one in found if one[0].startswith(MEASUREMENTS)]
+    return measured or found
+
+
+def refuse_swaths(tree: xr.DataTree, form: str) -> None:
+    """Refuse a product whose measurements lie on no grid.
+
+    Raises
+    ------
+    InvalidInputError
+        If no group (under ``/measurements``, where there is such a group) is a raster with
+        dimensions ``y`` and ``x``, regular coordinates and a coordinate reference system, or
+        there is no pixel.
+    """
+    nodes = list(tree.subtree)
+    measured = [one for one in nodes if MEASUREMENTS in one.path]
+    if any(grid_of(one.to_dataset()) is not None for one in measured or nodes):
+        return
+    named = next((one for one in measured or nodes if one.data_vars), None)
+    sizes = [one.size for node in measured or nodes for one in node.data_vars.values()]
+    if sizes and not any(sizes):
+        raise InvalidInputError(
+            f"{form} holds rasters on grids only, and the product has no pixel.",
+            remedy="Write EOPF Zarr or NetCDF, or choose an area on the product.",
+        )
+    what = "no variable" if named is None else f"{named.path} {dict(named.sizes)}"
+    raise InvalidInputError(
+        f"{form} holds rasters on grids only, and the product has no raster: no group has "
+        f"dimensions y and x, regular coordinates and a coordinate reference system ({what}).",
+        remedy="Regrid a swath first (skerry.products.regridding), write EOPF Zarr or NetCDF, or "
+        "name the dimensions y and x and give the system with dataset.rio.write_crs('EPSG:...').",
+    )
 
 
 def _is_even(centres: npt.NDArray[Any]) -> bool:

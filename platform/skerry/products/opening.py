@@ -6,8 +6,8 @@ from pathlib import Path
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError, NotFoundError, SkerryError
-from skerry.products.archives import ArchivedPath, read_archive
-from skerry.products.containers import (
+from skerry.products.stores.archives import ArchivedPath, read_archive
+from skerry.products.stores.containers import (
     COG_MARK,
     NETCDF_SUFFIXES,
     ZARR_MARKS,
@@ -15,7 +15,7 @@ from skerry.products.containers import (
     choose_product,
     list_names,
 )
-from skerry.products.zarr_stores import Place
+from skerry.products.stores.zarr_stores import Place
 from skerry.storage.blocks import BlockReader
 from skerry.storage.remote import RemotePath, is_remote, parse_address
 
@@ -160,7 +160,7 @@ def _open_zarr(place: Place, level: int) -> xr.DataTree:
 
 
 def _open_netcdf(place: Place) -> xr.DataTree:
-    from skerry.products.netcdf import open_netcdf_product
+    from skerry.products.netcdf.opening import open_netcdf_product
 
     return open_netcdf_product(place)
 

@@ -21,8 +21,8 @@ from skerry.processors.tie_points import (
     locate_by_coordinates,
     locate_evenly,
 )
+from skerry.products.coding.packing import allow_gaps
 from skerry.products.grids import grid_of
-from skerry.products.packing import allow_gaps
 from skerry.products.selecting.pieces import NOWHERE, bound_common, split_area
 from skerry.products.swath_blocks import map_swath
 

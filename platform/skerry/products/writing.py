@@ -8,7 +8,7 @@ import xarray as xr
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
-from skerry.products.codecs import Codec, parse_codec
+from skerry.products.coding.codecs import Codec, parse_codec
 from skerry.storage.writing import check_free
 
 FORMATS = {
@@ -96,7 +96,7 @@ def write_product(
         write_geozarr(tree, target, chunk=chunk, shard=shard, codec=wishes.codec, progress=progress)
         return []
     if form == "netcdf":
-        from skerry.products.netcdf import write_netcdf
+        from skerry.products.netcdf.writing import write_netcdf
 
         lengths = _by_axis(tree, chunk)
         write_netcdf(tree, target, chunks=lengths, codec=wishes.codec, progress=progress)

@@ -16,7 +16,7 @@ from skerry.products.eopf.healing import Wounds
 from skerry.products.eopf.json_values import TYPES, from_json, put_back
 from skerry.products.eopf.variables import list_coordinates, read_variable
 from skerry.products.geozarr.conventions import without_conventions
-from skerry.products.zarr_stores import Place, open_store
+from skerry.products.stores.zarr_stores import Place, open_store
 
 READ_AT_ONCE = 16
 """Coordinates."""

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from fastapi import FastAPI
 
 from skerry.core.settings import MAPS_PREFIX, ServiceSettings
-from skerry.products.chunk_cache import ChunkCache
+from skerry.products.stores.chunk_cache import ChunkCache
 from skerry.services.application import create_application, serve
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Verifier

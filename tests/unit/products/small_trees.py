@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
-from skerry.products.codecs import parse_codec
+from skerry.products.coding.codecs import parse_codec
 
 PACKINGS = (
     ("u1", 0.5, 0.0, 255), ("i1", 0.25, 1.0, -128), ("u2", 1e-4, -0.1, 0),

@@ -33,7 +33,7 @@ from tests.unit.products.small_trees import (
 
 from skerry.core.errors import InvalidInputError
 from skerry.products import open_product
-from skerry.products.codecs import codec_of, parse_codec
+from skerry.products.coding.codecs import codec_of, parse_codec
 from skerry.products.writing import FORMATS, write_product
 
 PAGE = Path(__file__).parents[3] / "platform" / "library" / "formats.md"

@@ -170,7 +170,7 @@ def test_an_attribute_too_large_for_metadata_is_refused(
     data = xr.Dataset({"a": ("x", [1.0, 2.0], {"comment": "x" * 2000})})
     data.to_netcdf(place, engine="h5netcdf")
     assert "a" in open_product(place).dataset
-    monkeypatch.setattr("skerry.products.cf.MAX_METADATA_BYTES", 1000)
+    monkeypatch.setattr("skerry.products.coding.cf.MAX_METADATA_BYTES", 1000)
     with pytest.raises(InvalidInputError, match=r"comment of /a in .* 2000 bytes"):
         open_product(place)
 

@@ -72,7 +72,7 @@ def test_a_new_baseline_without_offsets_is_refused(safe: Path, tmp_path: Path) -
 
 
 def test_saturated_pixels_are_no_measurement() -> None:
-    from skerry.products.packing import Packing
+    from skerry.products.coding.packing import Packing
 
     packing = Packing(np.dtype(np.uint16), np.dtype(np.float32), 1e-4, -0.1, (0, 65535))
     values = packing.decode(np.array([0, 1000, 65535], np.uint16))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.packing import (
+from skerry.products.coding.packing import (
     Packing,
     allow_gaps,
     find_packing,

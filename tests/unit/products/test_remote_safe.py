@@ -22,11 +22,11 @@ from tests.object_servers import (
 
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.products import open_product
-from skerry.products.archives import ArchivedPath
 from skerry.products.safe import jp2
 from skerry.products.safe.files import list_archived
 from skerry.products.safe.remote_listing import list_remote
 from skerry.products.simulate import simulate
+from skerry.products.stores.archives import ArchivedPath
 from skerry.storage import remote
 
 GROUPS = {

@@ -14,12 +14,12 @@ from pyproj.exceptions import CRSError
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.canonical import assemble_tree
-from skerry.products.cf import PACKING, decode
-from skerry.products.codecs import parse_codec
+from skerry.products.coding.cf import PACKING, decode
+from skerry.products.coding.codecs import parse_codec
 from skerry.products.cogs.writing import ITEM
 from skerry.products.eopf.json_values import TYPES, from_document, from_json
-from skerry.products.raster_files import RasterWindows, locate_raster
-from skerry.products.zarr_stores import Place
+from skerry.products.stores.raster_files import RasterWindows, locate_raster
+from skerry.products.stores.zarr_stores import Place
 from skerry.storage.objects import check_key
 
 MAX_ITEM_BYTES = 64 * 2**20

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.codecs import Codec, codec_of
+from skerry.products.coding.codecs import Codec, codec_of
+from skerry.products.coding.packing import Packing, packing_of
+from skerry.products.coding.times import Clock, choose_clock
 from skerry.products.eopf.attributes import describe_attributes
 from skerry.products.eopf.profiles import Model
-from skerry.products.packing import Packing, packing_of
-from skerry.products.stored import coding_behind
-from skerry.products.times import Clock, choose_clock
+from skerry.products.stores.stored import coding_behind
 
 DEFAULT_CHUNKS = {
     "y": 1830, "x": 1830, "rows": 1024, "columns": 1024, "azimuth_time": 2048,

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from skerry.products.cf import list_reserved, spell_fill
+from skerry.products.coding.cf import list_reserved, spell_fill
+from skerry.products.coding.packing import DECODED, FACTORS, Packing, fit_fill, values_type
+from skerry.products.coding.times import SPANS, Clock
 from skerry.products.eopf.json_values import set_apart, to_document
 from skerry.products.geozarr.conventions import GROUP_KEYS, GROUP_PREFIXES
-from skerry.products.packing import DECODED, FACTORS, Packing, fit_fill, values_type
-from skerry.products.times import SPANS, Clock
 
 if TYPE_CHECKING:
     from skerry.products.eopf.arrays import Form

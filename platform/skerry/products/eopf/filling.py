@@ -19,15 +19,15 @@ import xarray as xr
 from dask.base import compute
 
 from skerry.core.progress import Progress
-from skerry.products.chunk_bytes import (
+from skerry.products.eopf.arrays import Storage
+from skerry.products.stores.chunk_bytes import (
     can_copy,
     can_recode,
     copy_chunk,
     list_chunks,
     recode_chunk,
 )
-from skerry.products.eopf.arrays import Storage
-from skerry.products.stored import StoredArray, coding_behind, stored_behind
+from skerry.products.stores.stored import StoredArray, coding_behind, stored_behind
 
 MEMORY_BYTES = 192 * 2**20
 """Bound of the pieces in memory at any time."""

@@ -13,7 +13,7 @@ from zarr.storage import LocalStore, MemoryStore
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
-from skerry.products.codecs import Codec, parse_codec
+from skerry.products.coding.codecs import Codec, parse_codec
 from skerry.products.eopf.arrays import Form, Storage, design_storage
 from skerry.products.eopf.attributes import set_apart_group
 from skerry.products.eopf.filling import MEMORY_BYTES, Filling, fill_arrays

@@ -8,8 +8,8 @@ import zarr
 from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.cf import encode, spell_fill
-from skerry.products.codecs import Codec, codec_of
+from skerry.products.coding.cf import encode, spell_fill
+from skerry.products.coding.codecs import Codec, codec_of
 from skerry.products.eopf.attributes import set_apart_array, set_apart_group
 from skerry.products.eopf.json_values import to_document
 

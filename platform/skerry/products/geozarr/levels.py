@@ -9,7 +9,7 @@ import zarr
 from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.codecs import Codec
+from skerry.products.coding.codecs import Codec
 from skerry.products.geozarr.attributes import (
     attributes_of,
     attributes_of_group,
@@ -21,7 +21,7 @@ from skerry.products.geozarr.attributes import (
 )
 from skerry.products.geozarr.conventions import describe_level, describe_multiscale
 from skerry.products.geozarr.pyramid import Rule, halve, list_levels, rule_for
-from skerry.products.strips import STRIP_ROWS, Counter, iterate_blocks
+from skerry.products.stores.strips import STRIP_ROWS, Counter, iterate_blocks
 
 CHUNK = 512
 """Edge of a chunk in pixels: 0.5 MiB of packed reflectance, a few milliseconds to decode."""

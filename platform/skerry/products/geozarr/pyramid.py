@@ -14,7 +14,7 @@ import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from skerry.products.packing import round_into
+from skerry.products.coding.packing import round_into
 
 COARSEST_EDGE = 256
 """Levels are added while one side is longer than this many pixels: the coarsest fits in a tile."""

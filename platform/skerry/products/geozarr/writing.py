@@ -9,13 +9,12 @@ from zarr.storage import LocalStore
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
-from skerry.products.codecs import Codec
+from skerry.products.coding.codecs import Codec
 from skerry.products.geozarr.attributes import attributes_of_group, encode_for_zarr, write_other
 from skerry.products.geozarr.conventions import describe_level
 from skerry.products.geozarr.levels import CHUNK, Storage, raster_variables, write_multiscale
-from skerry.products.grids import grid_of, north_up
-from skerry.products.strips import Counter
-from skerry.products.swaths import refuse_swaths
+from skerry.products.grids import grid_of, north_up, refuse_swaths
+from skerry.products.stores.strips import Counter
 from skerry.storage.writing import make_aside
 
 

@@ -12,8 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.grids import grid_of
-from skerry.products.rasters import list_rasters
+from skerry.products.grids import grid_of, list_rasters
 
 SAMPLE_EDGE = 512
 """Longest side, in cells, of the mask whose outline is traced."""

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.rasters import list_rasters
+from skerry.products.grids import list_rasters
 from skerry.storage.writing import make_aside
 
 EDGE = 512

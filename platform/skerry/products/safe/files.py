@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.archives import ArchivedPath, get_archive
-from skerry.products.raster_files import RasterFile, locate_raster
+from skerry.products.stores.archives import ArchivedPath, get_archive
+from skerry.products.stores.raster_files import RasterFile, locate_raster
 from skerry.storage.blocks import AHEAD_BYTES, MEMBER_KEPT_BYTES
 from skerry.storage.remote import RemotePath
 

@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.raster_files import RasterWindows
 from skerry.products.safe.engine import SafeFolder, SafeProduct
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.mapping import Group, Kind
+from skerry.products.stores.raster_files import RasterWindows
 
 CHUNK = (2048, 4096)
 """Rows and columns computed at once, and stored together when written again."""

@@ -24,10 +24,10 @@ from pyproj.exceptions import CRSError
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.grids import grid_of
-from skerry.products.raster_files import RasterWindows
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.mapping import Group, Kind
 from skerry.products.safe.numbers import Packing
+from skerry.products.stores.raster_files import RasterWindows
 
 if TYPE_CHECKING:
     from skerry.products.safe.engine import SafeFolder, SafeProduct

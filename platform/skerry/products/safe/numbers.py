@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skerry.products import packing
-from skerry.products.packing import decoded_dtype
+from skerry.products.coding import packing
+from skerry.products.coding.packing import decoded_dtype
 from skerry.products.safe.mapping import Kind
 
 _UNITS = {

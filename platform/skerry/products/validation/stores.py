@@ -11,9 +11,9 @@ import xarray as xr
 import zarr
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.hdf5_attributes import check_file
+from skerry.products.netcdf.sizes import check_file
+from skerry.products.stores.zarr_stores import MAX_METADATA_BYTES, open_store
 from skerry.products.validation.subject import ArrayFacts, Index
-from skerry.products.zarr_stores import MAX_METADATA_BYTES, open_store
 from skerry.storage.remote import too_large
 
 Stored = tuple[dict[str, dict[str, Any]], dict[str, ArrayFacts]]

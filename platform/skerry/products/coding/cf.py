@@ -10,8 +10,7 @@ import numpy as np
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.eopf.json_values import put_back, set_apart
-from skerry.products.packing import (
+from skerry.products.coding.packing import (
     DECODED,
     FACTORS,
     Packing,
@@ -20,8 +19,9 @@ from skerry.products.packing import (
     packing_of,
     values_type,
 )
-from skerry.products.times import CLOCK, choose_clock, find_clock
-from skerry.products.zarr_stores import MAX_METADATA_BYTES
+from skerry.products.coding.times import CLOCK, choose_clock, find_clock
+from skerry.products.eopf.json_values import put_back, set_apart
+from skerry.products.stores.zarr_stores import MAX_METADATA_BYTES
 from skerry.storage.remote import too_large
 
 STORAGE = ("chunks", "shards", "compressors", "filters", "serializer", "grid_mapping")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from skerry.products.zarr_stores import MAX_METADATA_BYTES
+from skerry.products.stores.zarr_stores import MAX_METADATA_BYTES
 from skerry.storage.blocks import BlockReader
 from skerry.storage.remote import too_large
 

@@ -19,7 +19,7 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.codecs import Codec, codec_of
+from skerry.products.coding.codecs import Codec, codec_of
 
 DAMAGE = (ValueError, RuntimeError, EOFError, OSError, zlib.error, SystemError)
 """What codecs raise; a Blosc chunk shorter than its header, a SystemError now and then."""

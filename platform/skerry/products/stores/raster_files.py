@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skerry.core.errors import InvalidInputError, SkerryError
-from skerry.products.archives import ArchivedPath
+from skerry.products.stores.archives import ArchivedPath
 from skerry.storage.remote import RemotePath
 
 

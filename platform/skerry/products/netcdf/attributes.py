@@ -11,9 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from skerry.products.cf import IN_NUMBERS, LISTS
+from skerry.products.coding.cf import IN_NUMBERS, LISTS
 from skerry.products.eopf.json_values import TYPES, from_json, is_text, to_json
 
+RELATED = (
+    "bounds", "climatology", "geometry", "node_coordinates", "node_count", "part_node_count",
+    "interior_ring", "cell_measures", "formula_terms",
+)  # fmt: skip
+"""Attributes that name other variables, which xarray takes away or, if not there, drops."""
 JSON_NAMES = "json_attributes"
 HIDDEN = (
     "CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_NCProperties", "_nc3_strict",

@@ -14,7 +14,7 @@ from zarr.abc.store import (
 from zarr.storage import LocalStore, ObjectStore, WrapperStore
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.archives import ArchivedPath, get_archive
+from skerry.products.stores.archives import ArchivedPath, get_archive
 from skerry.storage.remote import RemotePath, explain, explaining, too_large
 
 if TYPE_CHECKING:

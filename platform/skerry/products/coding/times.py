@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.packing import fit_fill
+from skerry.products.coding.packing import fit_fill
 
 CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 """Calendars whose dates datetime64 has; in others times stay numbers."""

@@ -1,0 +1,1 @@
+"""From values to stored numbers and back: packing, times, CF attributes, compression."""

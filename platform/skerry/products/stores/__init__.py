@@ -1,0 +1,1 @@
+"""Where products stand: folders, archives, addresses; chunks read, kept and copied."""
