@@ -9,11 +9,12 @@ import pytest
 from lxml import etree
 
 from skerry.core.errors import InvalidInputError
-from skerry.products import archives, open_product
+from skerry.products import open_product
 from skerry.products.safe.attributes import read_attributes
 from skerry.products.safe.engine import SafeProduct, load_format
 from skerry.products.safe.files import list_folder
 from skerry.products.safe.mapping import load_mapping
+from skerry.products.stores import archives
 
 
 @pytest.fixture

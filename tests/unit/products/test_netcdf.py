@@ -14,7 +14,8 @@ import xarray as xr
 from tests.unit.products.small_trees import EVERYTHING, assemble, place
 
 from skerry.core.errors import ConflictError, InvalidInputError
-from skerry.products import hdf5_attributes, open_product, validate_product, write_netcdf
+from skerry.products import open_product, validate_product, write_netcdf
+from skerry.products.netcdf import sizes
 
 BAND = "measurements/r10m/p2"
 
@@ -178,7 +179,7 @@ def test_an_attribute_too_large_for_metadata_is_refused(
 def test_attributes_too_large_for_metadata_are_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hdf5_attributes, "MAX_METADATA_BYTES", 2**20)
+    monkeypatch.setattr(sizes, "MAX_METADATA_BYTES", 2**20)
     path = tmp_path / "large.nc"
     with h5py.File(path, "w", libver="latest") as file:
         file["band"] = np.zeros(4)

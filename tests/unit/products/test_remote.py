@@ -32,7 +32,8 @@ from skerry.core.errors import (
     SkerryError,
     UnavailableError,
 )
-from skerry.products import open_product, zarr_stores
+from skerry.products import open_product
+from skerry.products.stores import zarr_stores
 from skerry.products.writing import write_product
 from skerry.storage import remote
 
