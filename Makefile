@@ -17,8 +17,9 @@ setup: ## Make .venv and node_modules from the lock files (silent when nothing c
 run: setup ## Start the whole platform on this machine; Ctrl-C ends it
 	@exec .venv/bin/skerry up --demo-when-empty
 
-test: setup ## Every test but those against peers
-	@$(PYTEST) tests --ignore=tests/peers
+test: setup ## Every test but those against peers; unit tests side by side
+	@$(PYTEST) tests/unit --numprocesses auto --maxprocesses 4 --dist loadscope
+	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers
 
 peers: setup
 	@bash tests/peers/setup.sh

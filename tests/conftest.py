@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.platform_process import RunningPlatform, start_platform
@@ -64,31 +65,51 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class Completeness:
-    """Counts what a run left out and turns a passing run with gaps into a failing one."""
+    """Counts what a run left out and turns a passing run with gaps into a failing one.
+
+    Where several processes share the tests, the one that started them hears of all.
+    """
 
     def __init__(self, required: list[str]) -> None:
         self.required = required
+        self.known: set[str] = set()
         self.gaps: list[str] = []
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         self.gaps += [f"deselected: {item.nodeid}" for item in items]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        known = [item.nodeid for item in session.items] + session.config.stash.get(NOT_RUN, [])
-        collected = {name.split("[")[0] for name in known}
-        self.gaps += [f"not collected: {name}" for name in self.required if name not in collected]
+        self.known |= {item.nodeid.split("[")[0] for item in session.items}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        self.known |= {one.split("[")[0] for one in ids}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.skipped:
             self.gaps.append(f"skipped or xfailed: {report.nodeid}")
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        known = self.known | {one.split("[")[0] for one in session.config.stash.get(NOT_RUN, [])}
+        self.gaps += [f"not collected: {name}" for name in self.required if name not in known]
         if self.gaps and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for gap in self.gaps:
             terminalreporter.write_line(f"INCOMPLETE {gap}", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that shares out the tests which real-data tests were not run."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["not_run"] = session.config.stash.get(NOT_RUN, [])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear it; every process has collected the same."""
+    node.config.stash[NOT_RUN] = getattr(node, "workeroutput", {}).get("not_run", [])
 
 
 def pytest_terminal_summary(
@@ -103,8 +124,12 @@ def pytest_terminal_summary(
 def pytest_configure(config: pytest.Config) -> None:
     if REAL_DATA and not Path(REAL_DATA, "safe").is_dir():
         raise pytest.UsageError(f"SKERRY_REAL_DATA: there is no folder {REAL_DATA}/safe.")
-    if config.getoption("--complete"):
-        wanted = []
-        if ACCEPTANCE_LIST.exists() and "tests" in config.args:
-            wanted = [line for line in ACCEPTANCE_LIST.read_text().split("\n") if line.strip()]
+    if config.getoption("--complete") and not hasattr(config, "workerinput"):
+        lines = ACCEPTANCE_LIST.read_text().split("\n") if ACCEPTANCE_LIST.exists() else []
+        ignored = [str(one) for one in config.getoption("ignore") or []]
+        wanted = [
+            line
+            for line in lines
+            if line.startswith(tuple(config.args)) and not line.startswith(("#", *ignored))
+        ]
         config.pluginmanager.register(Completeness(wanted), "completeness")
