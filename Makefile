@@ -4,6 +4,7 @@
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope
 # A folder of real products, where there is one: tests that read it run, and say so where not.
 SKERRY_REAL_DATA ?= $(patsubst %/safe,%,$(abspath $(wildcard ../shared/data/safe)))
 export SKERRY_REAL_DATA
@@ -18,7 +19,7 @@ run: setup ## Start the whole platform on this machine; Ctrl-C ends it
 	@exec .venv/bin/skerry up --demo-when-empty
 
 test: setup ## Every test but those against peers; unit tests side by side
-	@$(PYTEST) tests/unit --numprocesses auto --maxprocesses 4 --dist loadscope
+	@$(PYTEST) tests/unit $(SIDE_BY_SIDE)
 	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers
 
 peers: setup
@@ -26,7 +27,7 @@ peers: setup
 	@sh tests/reference/setup.sh
 
 test-peers: peers ## Tests against other projects, each in an environment of its own
-	@$(PYTEST) tests/peers
+	@$(PYTEST) tests/peers $(SIDE_BY_SIDE)
 
 test-all: test test-peers ## Both
 
