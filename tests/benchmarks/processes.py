@@ -1,6 +1,5 @@
 """What a process costs: wall time of its work, and peak memory of it and its children."""
 
-import os
 import subprocess
 import tempfile
 import time
@@ -32,17 +31,13 @@ def measure(command: list[str], *, cwd: Path | None = None) -> Cost:
     with tempfile.TemporaryFile("w+") as printed:
         child = subprocess.Popen(command, cwd=cwd, stdout=printed, stderr=subprocess.STDOUT)
         tree, peak = psutil.Process(child.pid), 0
-        while not (ended := os.wait4(child.pid, os.WNOHANG))[0]:
-            peak = max(peak, _resident(tree))
+        while child.poll() is None:
+            peak = max(peak, _resident(tree), _highest(child.pid))
             time.sleep(SAMPLE_S)
-        _, status, used = ended
-        child.returncode = os.waitstatus_to_exitcode(status)
         printed.seek(0)
         output = printed.read()
     if child.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{output[-3000:]}")
-    # The kernel keeps the largest single process to the byte, samples see them all together.
-    peak = max(peak, used.ru_maxrss * 1024)
     return Cost(float(output.rsplit("seconds ", 1)[1]), peak / 2**20)
 
 
@@ -78,6 +73,17 @@ def measure_in_turns(
         name: Cost(median(one.seconds for one in costs), max(one.peak_mib for one in costs))
         for name, costs in found.items()
     }
+
+
+def _highest(pid: int) -> int:
+    """Return the most that a process has had, by the kernel: samples may miss it."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next(
+        (int(line.split()[1]) * 1024 for line in status.splitlines() if line[:6] == "VmHWM:"), 0
+    )
 
 
 def _resident(tree: psutil.Process) -> int:
