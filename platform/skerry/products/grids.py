@@ -34,7 +34,7 @@ def grid_of(data: xr.Dataset | xr.DataArray) -> GeoBox | None:
     """
     if not {"y", "x"} <= set(data.dims) or not {"y", "x", "spatial_ref"} <= set(data.coords):
         return None
-    if not all(_is_even(data[axis].to_numpy()) for axis in ("y", "x")):
+    if not all(is_even(data[axis].to_numpy()) for axis in ("y", "x")):
         return None
     grid = data.odc.geobox
     return grid if isinstance(grid, GeoBox) and grid.crs is not None else None
@@ -85,7 +85,7 @@ def refuse_swaths(tree: xr.DataTree, form: str) -> None:
     )
 
 
-def _is_even(centres: npt.NDArray[Any]) -> bool:
+def is_even(centres: npt.NDArray[Any]) -> bool:
     """Return whether coordinates are numbers on an even spacing."""
     if not np.issubdtype(centres.dtype, np.number) or not np.isfinite(centres).all():
         return False

@@ -12,12 +12,12 @@ from skerry.products.eopf.healing import Wounds
 from skerry.products.eopf.items import name_item_system
 from skerry.products.eopf.profiles import product_type_of
 from skerry.products.eopf.systems import name_attributes, name_system
+from skerry.products.grids import is_even
 
 Projections = Mapping[str, Mapping[str, dict[str, Any]]]
 """Group path to variable name to the ``proj:`` attributes of the variable as stored."""
 SPATIAL_REF: Final = "spatial_ref"
 _AXES: Final = ("y", "x")
-_UNEVEN: Final = 0.1
 _SHOWN: Final = 20
 
 
@@ -241,23 +241,13 @@ def _is_damaged(data: xr.Dataset, axis: str) -> bool:
     if coordinate.dims != (axis,) or axis not in data.xindexes:
         return False  # without index the values are not here
     values = coordinate.to_numpy()
-    return values.dtype.kind in "iuf" and not _is_even(values)
+    return values.dtype.kind in "iuf" and not is_even(values)
 
 
 def _is_broken(values: npt.NDArray[Any]) -> bool:
     """Tell whether some values are missing: NaN, or a fill value among others."""
     steps = np.diff(values)
     return not np.isfinite(values).all() or not ((steps > 0).all() or (steps < 0).all())
-
-
-def _is_even(values: npt.NDArray[Any]) -> bool:
-    if not np.isfinite(values).all():
-        return False
-    if len(values) < 2:  # noqa: PLR2004 -- no spacing
-        return True
-    even = np.linspace(values[0], values[-1], len(values))
-    step = abs(float(even[1] - even[0]))
-    return step > 0 and float(np.abs(values - even).max()) <= _UNEVEN * step
 
 
 def _read_transform(value: Any) -> list[float] | None:

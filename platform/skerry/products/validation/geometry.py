@@ -224,11 +224,8 @@ def degrees_are_on_earth(array: ArrayFacts, _: Subject) -> str | None:
     raw = np.asarray(array.read(np.s_[:1] if index is not ... else ...), np.float64)
     if index is not ...:
         raw = np.concatenate([raw, np.asarray(array.read(np.s_[-1:]), np.float64)])
-    fill = array.missing_number if array.missing_number is not None else array.fill_value
-    if is_number(fill) and (array.dtype.kind in "iu" or abs(float(fill)) > 360):  # noqa: PLR2004
-        raw = raw[raw != float(fill)]
-    scale = float(array.attrs.get("scale_factor", 1.0)) if array.dtype.kind in "iu" else 1.0
-    values = raw[np.isfinite(raw)] * scale
+    values = _unpack_degrees(raw, array)
+    values = values[np.isfinite(values)]
     limit = 90.0 if array.name == "latitude" else 180.0
     if values.size and float(np.abs(values).max()) > limit + 1e-6:
         return f"goes from {values.min():g} to {values.max():g}"
@@ -266,7 +263,7 @@ def footprint_is_where_data_are(box: list[Any], subject: Subject) -> str | None:
     return f"is {box}, the data lie in [{shown}]"
 
 
-def _measured_places(subject: Subject) -> Iterator[tuple[str, npt.NDArray[np.float64]]]:
+def _measured_places(subject: Subject) -> Iterator[npt.NDArray[np.float64]]:
     """Give longitudes and latitudes of the first and last rows and columns of swaths."""
     for group, arrays in subject.by_group.items():
         both = [arrays.get(name) for name in ("longitude", "latitude")]
@@ -276,17 +273,22 @@ def _measured_places(subject: Subject) -> Iterator[tuple[str, npt.NDArray[np.flo
         edges = [_read_edges(one) for one in both if one is not None]
         known = np.isfinite(edges[0]) & np.isfinite(edges[1])
         if known.any():
-            yield group, np.array([one[known] for one in edges])
+            yield np.array([one[known] for one in edges])
 
 
 def _read_edges(array: ArrayFacts) -> npt.NDArray[np.float64]:
     """Return the values along the edges of an array, unpacked, NaN for no data."""
     parts = [np.s_[:1, :], np.s_[-1:, :], np.s_[:, :1], np.s_[:, -1:]]
     raw = np.concatenate([np.asarray(array.read(one), np.float64).reshape(-1) for one in parts])
+    return _unpack_degrees(raw, array)
+
+
+def _unpack_degrees(raw: npt.NDArray[np.float64], array: ArrayFacts) -> npt.NDArray[np.float64]:
+    """Return latitudes or longitudes of stored numbers, NaN for no data."""
     fill = array.missing_number if array.missing_number is not None else array.fill_value
-    if is_number(fill) and (array.dtype.kind in "iu" or abs(float(fill)) > 360):  # noqa: PLR2004
-        raw[raw == float(fill)] = np.nan
-    return raw * float(array.attrs.get("scale_factor", 1.0)) if array.packed else raw
+    gap = is_number(fill) and (array.dtype.kind in "iu" or abs(float(fill)) > 360)  # noqa: PLR2004
+    values = np.where(raw == float(fill), np.nan, raw) if gap else raw
+    return values * float(array.attrs.get("scale_factor", 1.0)) if array.packed else values
 
 
 def _geographic_box(subject: Subject) -> tuple[float, float, float, float] | None:
@@ -296,9 +298,7 @@ def _geographic_box(subject: Subject) -> tuple[float, float, float, float] | Non
     """
     from pyproj import Transformer
 
-    corners = []
-    for _, place in _measured_places(subject):
-        corners.append(place)
+    corners = list(_measured_places(subject))
     for _, raster in measured_rasters(subject):
         said = crs_statements(raster, subject)
         systems = [one for one in said.values() if not isinstance(one, str)]
