@@ -58,8 +58,10 @@ ORDER = ("unit", "integration", "notebooks", "acceptance", "peers")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run fast tests first, and the whole road last; real-data tests only where the data are."""
     if not REAL_DATA:
-        config.stash[NOT_RUN] = [one.nodeid for one in items if one.get_closest_marker("real_data")]
-        items[:] = [one for one in items if not one.get_closest_marker("real_data")]
+        config.stash[NOT_RUN] = [
+            entry.nodeid for entry in items if entry.get_closest_marker("real_data")
+        ]
+        items[:] = [entry for entry in items if not entry.get_closest_marker("real_data")]
     root = Path(__file__).parent
     items.sort(key=lambda item: ORDER.index(item.path.relative_to(root).parts[0]))
 
@@ -83,14 +85,14 @@ class Completeness:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        self.known |= {one.split("[")[0] for one in ids}
+        self.known |= {item.split("[")[0] for item in ids}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.skipped:
             self.gaps.append(f"skipped or xfailed: {report.nodeid}")
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        known = self.known | {one.split("[")[0] for one in session.config.stash.get(NOT_RUN, [])}
+        known = self.known | {item.split("[")[0] for item in session.config.stash.get(NOT_RUN, [])}
         self.gaps += [f"not collected: {name}" for name in self.required if name not in known]
         if self.gaps and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -126,7 +128,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"SKERRY_REAL_DATA: there is no folder {REAL_DATA}/safe.")
     if config.getoption("--complete") and not hasattr(config, "workerinput"):
         lines = ACCEPTANCE_LIST.read_text().split("\n") if ACCEPTANCE_LIST.exists() else []
-        ignored = [str(one) for one in config.getoption("ignore") or []]
+        ignored = [str(item) for item in config.getoption("ignore") or []]
         wanted = [
             line
             for line in lines

@@ -66,7 +66,7 @@ class ObjectServer:
 
     def paths(self, method: str | None = None) -> list[str]:
         """Return the paths asked for."""
-        return [one.path for one in self.seen if method in (None, one.method)]
+        return [item.path for item in self.seen if method in (None, item.method)]
 
     def note_sent(self, path: str, count: int) -> None:
         """Count bytes of a file."""
@@ -246,7 +246,9 @@ def _list(folder: Path, query: dict[str, list[str]]) -> bytes:
     prefix = query.get("prefix", [""])[0]
     delimiter = query.get("delimiter", [""])[0]
     after = query.get("continuation-token", query.get("start-after", [""]))[0]
-    names = sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file())
+    names = sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
     entries: dict[str, int | None] = {}
     for name in names:
         rest = name.removeprefix(prefix)

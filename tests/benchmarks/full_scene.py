@@ -57,7 +57,7 @@ def _enlarge(small: zarr.Group, path: Path, only: tuple[str, ...], factor: int) 
 
 
 def _is_wanted(name: str, only: tuple[str, ...]) -> bool:
-    return any(name.startswith(one) or one.startswith(f"{name}/") for one in only)
+    return any(name.startswith(item) or item.startswith(f"{name}/") for item in only)
 
 
 def _enlarge_array(

@@ -34,7 +34,7 @@ def measure_opening(folder: Path, reference_python: Path) -> list[Record]:
             (peer,) = _ask(theirs, place)
             for number, when in enumerate(("first", "again")):
                 title = f"products: open {kind} {form}, {when} in a process"
-                ours = median(one[number] for one in found)
+                ours = median(item[number] for item in found)
                 records.append(compare(title, "s", ours, peer, beside=f"{EOPF}, first"))
     return records
 

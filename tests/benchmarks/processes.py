@@ -70,7 +70,7 @@ def measure_in_turns(
             if number:
                 found[name].append(cost)
     return {
-        name: Cost(median(one.seconds for one in costs), max(one.peak_mib for one in costs))
+        name: Cost(median(item.seconds for item in costs), max(item.peak_mib for item in costs))
         for name, costs in found.items()
     }
 
@@ -89,8 +89,8 @@ def _highest(pid: int) -> int:
 def _resident(tree: psutil.Process) -> int:
     total = 0
     try:
-        for one in (tree, *tree.children(recursive=True)):
-            total += one.memory_info().rss
+        for item in (tree, *tree.children(recursive=True)):
+            total += item.memory_info().rss
     except psutil.NoSuchProcess:
         pass
     return total

@@ -56,12 +56,12 @@ def print_table(records: list[Record]) -> None:
         f"{'name':<{width}}  {'unit':>8}  {'ours':>9}  {'peer':>9}  {'peer is':<{peers}}"
         f"  {'ratio':>8}  {'bar':>5}"
     )
-    for one in records:
-        bar = "" if one.bar is None else f"{one.bar:g}"
-        verdict = "" if one.bar is None else "holds" if one.holds else "FAILS"
+    for item in records:
+        bar = "" if item.bar is None else f"{item.bar:g}"
+        verdict = "" if item.bar is None else "holds" if item.holds else "FAILS"
         print(
-            f"{one.name:<{width}}  {one.unit:>8}  {one.ours:>9.4g}  {one.peer:>9.4g}"
-            f"  {one.peer_name:<{peers}}  {one.ratio:>8.2f}  {bar:>5}  {verdict}"
+            f"{item.name:<{width}}  {item.unit:>8}  {item.ours:>9.4g}  {item.peer:>9.4g}"
+            f"  {item.peer_name:<{peers}}  {item.ratio:>8.2f}  {bar:>5}  {verdict}"
         )
 
 
@@ -69,6 +69,6 @@ def write_records(records: list[Record], path: Path) -> None:
     """Write records as JSON; those of other benchmarks in the file stay."""
     groups = {record.name.split(":")[0] for record in records}
     kept = json.loads(path.read_text()) if path.exists() else []
-    kept = [one for one in kept if one["name"].split(":")[0] not in groups]
+    kept = [item for item in kept if item["name"].split(":")[0] not in groups]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([*kept, *(asdict(record) for record in records)], indent=2) + "\n")

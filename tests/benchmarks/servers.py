@@ -141,6 +141,6 @@ def add_product(platform: RunningPlatform, product: Path) -> None:
 
 def find_part(platform: RunningPlatform, name: str) -> str:
     """Return a part's own loopback address, without the proxy in between."""
-    part = next(one for one in platform.record["parts"] if one["name"] == name)
+    part = next(item for item in platform.record["parts"] if item["name"] == name)
     address = urlsplit(part["url"])
     return f"{address.scheme}://{address.netloc}"

@@ -98,7 +98,7 @@ def _folder_beside(out: Path, subject: str) -> Path:
 def _recall(folder: Path, read: Sequence[xr.DataArray]) -> dict[str, xr.DataArray]:
     """Return results kept in `folder`; computing the first of them reads all of `read` as well."""
     grid = read[0]
-    numbers = [da.asarray(one.data).rechunk(grid.chunks) for one in read]
+    numbers = [da.asarray(item.data).rechunk(grid.chunks) for item in read]
     results = {}
     for file in sorted(folder.glob("*.npy")):
         kept = np.load(file, mmap_mode="r")
@@ -134,7 +134,10 @@ def _refine(tree: xr.DataTree, path: str, name: str, fine: xr.DataArray) -> xr.D
 def _write(out: Path, results: dict[str, xr.DataArray]) -> None:
     """Write float32 and, for masks, bytes: the same number types for a subject and its floor."""
     data = xr.Dataset(
-        {name: one.astype(np.uint8) if one.dtype == bool else one for name, one in results.items()}
+        {
+            name: item.astype(np.uint8) if item.dtype == bool else item
+            for name, item in results.items()
+        }
     ).drop_encoding()
     write_eopf_zarr(xr.DataTree.from_dict({"/measurements": data}, name=out.stem), out)
 

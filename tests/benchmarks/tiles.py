@@ -93,14 +93,16 @@ def measure_tiles() -> list[Record]:
     wake = [(name_level(pyramid, wake_tile), wake_tile)]
     with start_contenders(product) as contenders:
         results = {}
-        for one in contenders:
-            print(f"measuring {one.name} ...", flush=True)
-            results[one.name] = measure(one, asked, wake)
+        for contender in contenders:
+            print(f"measuring {contender.name} ...", flush=True)
+            results[contender.name] = measure(contender, asked, wake)
         ours, *others = contenders
         grey = ours.list_grey(asked)
         shares = {
-            one.name: compare_pictures((grey, ours.headers), (one.list_grey(asked), one.headers))
-            for one in others
+            other.name: compare_pictures(
+                (grey, ours.headers), (other.list_grey(asked), other.headers)
+            )
+            for other in others
         }
         exact = compare_exactly(pyramid, tiles, grey, ours.headers)
     fastest = find_next(shares, results)
@@ -108,11 +110,11 @@ def measure_tiles() -> list[Record]:
 
 
 def measure(
-    one: Contender, asked: list[tuple[str, Tile]], wake: list[tuple[str, Tile]]
+    contender: Contender, asked: list[tuple[str, Tile]], wake: list[tuple[str, Tile]]
 ) -> Measured:
     """Measure one contender, whose server has drawn nothing of what is asked."""
-    urls, headers = one.list_urls(asked), one.headers
-    put_load(one.list_urls(wake), headers, clients=1, requests=1, limit_s=COLD_LIMIT_S)
+    urls, headers = contender.list_urls(asked), contender.headers
+    put_load(contender.list_urls(wake), headers, clients=1, requests=1, limit_s=COLD_LIMIT_S)
     cold = put_load(urls, headers, clients=1, requests=len(urls), limit_s=COLD_LIMIT_S)
     warm, many = (
         put_load(urls, headers, clients=clients, requests=WARM_REQUESTS, limit_s=LIMIT_S)

@@ -83,7 +83,7 @@ class Keys:
     def mint(self, scopes: frozenset[Scope], *, run: bool = False) -> str:
         """Return a token with exactly these scopes; of the project's account if `run`."""
         settings = json.loads((self.platform.data / "state" / "hub.json").read_text())
-        services = {one["name"]: one["token"] for one in settings["services"]}
+        services = {setting["name"]: setting["token"] for setting in settings["services"]}
         account = DEFAULT_PROJECT if run else self.platform.user
         reach = "access:services!service=api" if run else "access:services"
         answer = httpx.post(
@@ -183,7 +183,7 @@ def _check_scoped(route: RouteEntry, method: str, audience: Audience, keys: Keys
     assert answer.status_code < 500
 
 
-@pytest.mark.parametrize("handler", HANDLERS, ids=lambda one: f"{one.kind} {one.pattern}")
+@pytest.mark.parametrize("handler", HANDLERS, ids=lambda item: f"{item.kind} {item.pattern}")
 def test_dashboards_let_in_whom_they_are_for(handler: Handler, keys: Keys) -> None:
     if handler.kind == "websocket":
         asyncio.run(_check_socket(handler, keys))

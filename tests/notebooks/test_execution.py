@@ -117,8 +117,8 @@ def test_first_steps(execute: Execute, session: Session, tmp_path: Path) -> None
         for output in cell.get("outputs", [])
         if "data" in output
     ]
-    assert any("application/vnd.jupyter.widget-view+json" in one for one in data), "the map"
-    plots = [one for one in data if "application/vnd.holoviews_exec.v0+json" in one]
+    assert any("application/vnd.jupyter.widget-view+json" in entry for entry in data), "the map"
+    plots = [entry for entry in data if "application/vnd.holoviews_exec.v0+json" in entry]
     assert len(plots) >= 2, "map and time series"
     made = [
         item

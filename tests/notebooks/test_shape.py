@@ -33,7 +33,7 @@ def test_a_production_notebook_keeps_the_contract(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     schema = read_parameters(notebook)
     assert schema["additionalProperties"] is False
-    assert all("description" in one for one in schema["properties"].values())
+    assert all("description" in item for item in schema["properties"].values())
     for cell in notebook.cells:
         if cell.cell_type == "code":
             defined = [

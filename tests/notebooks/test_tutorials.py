@@ -23,12 +23,12 @@ def execute(name: str, folder: Path) -> list[dict[str, Any]]:
 
 
 def pictures(outputs: list[dict[str, Any]]) -> int:
-    return sum("image/png" in one.get("data", {}) for one in outputs)
+    return sum("image/png" in output.get("data", {}) for output in outputs)
 
 
 def text(outputs: list[dict[str, Any]]) -> str:
     return "\n".join(
-        one.get("text", "") or one.get("data", {}).get("text/plain", "") for one in outputs
+        output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs
     )
 
 
@@ -46,6 +46,6 @@ def test_it_runs_and_shows_what_it_says(
     outputs = execute(name, tmp_path)
     assert pictures(outputs) == count
     said = text(outputs)
-    assert all(one in said for one in shown)
+    assert all(item in said for item in shown)
     assert "Error" not in said
-    assert not [one for one in outputs if one.get("name") == "stderr"], "no warnings"
+    assert not [output for output in outputs if output.get("name") == "stderr"], "no warnings"

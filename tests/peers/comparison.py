@@ -29,11 +29,11 @@ def tolerance_of(theirs: npt.NDArray, ours: npt.NDArray) -> float:
     Whatever the unit: a band's centre is some 1e-6 m, a pressure some 1e5 Pa. Integers and truth
     values are exact.
     """
-    floats = [one.dtype for one in (theirs, ours) if one.dtype.kind == "f"]
+    floats = [item.dtype for item in (theirs, ours) if item.dtype.kind == "f"]
     finite = np.abs(ours[np.isfinite(ours)].astype(np.float64))
     if not floats or not finite.size:
         return 0.0
-    return ROUNDINGS * max(float(np.finfo(one).eps) for one in floats) * float(finite.max())
+    return ROUNDINGS * max(float(np.finfo(item).eps) for item in floats) * float(finite.max())
 
 
 def check_values(theirs: npt.NDArray, ours: npt.ArrayLike, what: str) -> None:

@@ -10,6 +10,8 @@ item_path, out, crs, resolution, *bands = sys.argv[1:]
 item = pystac.Item.from_file(item_path)
 item.make_asset_hrefs_absolute()
 data = odc.stac.load([item], bands=bands, crs=crs, resolution=float(resolution))
-arrays = {name: one.isel(time=0).to_numpy() for name, one in data.data_vars.items()}
-nodata = {f"{name}.nodata": one.attrs.get("nodata", np.nan) for name, one in data.data_vars.items()}
+arrays = {name: entry.isel(time=0).to_numpy() for name, entry in data.data_vars.items()}
+nodata = {
+    f"{name}.nodata": entry.attrs.get("nodata", np.nan) for name, entry in data.data_vars.items()
+}
 np.savez(out, x=data.x.to_numpy(), y=data.y.to_numpy(), **arrays, **nodata)

@@ -57,4 +57,4 @@ def answer(question: dict[str, Any]) -> np.ndarray:
 if __name__ == "__main__":
     questions, out = sys.argv[1:]
     listed = json.loads(Path(questions).read_text())
-    np.savez(out, **{name: answer(one) for name, one in listed.items()})
+    np.savez(out, **{name: answer(item) for name, item in listed.items()})

@@ -37,7 +37,8 @@ class ReferenceProcess:
         question = {
             "module": module, "function": function, "arrays": str(arrays),
             "arguments": {
-                key: str(one) if isinstance(one, Path) else one for key, one in arguments.items()
+                key: str(value) if isinstance(value, Path) else value
+                for key, value in arguments.items()
             },
         }  # fmt: skip
         watch = Timer(PATIENCE_SECONDS, self._process.kill)

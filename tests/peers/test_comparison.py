@@ -21,9 +21,9 @@ def list_numbers(tree: xr.DataTree) -> dict[str, np.ndarray]:
     """Return the variables that hold numbers other than 0."""
     found = {path: tree[path].to_numpy() for path in sorted(list_variables(tree))}
     return {
-        path: one
-        for path, one in found.items()
-        if one.dtype.kind in "iuf" and np.nan_to_num(one.astype(np.float64)).any()
+        path: item
+        for path, item in found.items()
+        if item.dtype.kind in "iuf" and np.nan_to_num(item.astype(np.float64)).any()
     }
 
 

@@ -58,8 +58,8 @@ def expect_anomalies(kind: str) -> list[str]:
     """Return what the validator says of a complete product."""
     contradicted = CONTRADICTED if kind == "slstr-rbt" else []
     return [
-        f"Attribute {attribute} not available in {one} but is in model"
-        for one in contradicted
+        f"Attribute {attribute} not available in {item} but is in model"
+        for item in contradicted
         for attribute in ("model", "parameter")
     ]
 
@@ -140,26 +140,26 @@ def composite_two_days(simulated: SimulatedProducts) -> xr.DataTree:
 
 
 PARTS: dict[str, Callable[[SimulatedProducts, Path], xr.DataTree]] = {
-    "partial S2": lambda one, folder: lose_files(
-        one, folder, "s2-l2a", "*_B05_20m.jp2", "MSK_DETFOO_B03.jp2"
+    "partial S2": lambda entry, folder: lose_files(
+        entry, folder, "s2-l2a", "*_B05_20m.jp2", "MSK_DETFOO_B03.jp2"
     ),
-    "partial OLCI": lambda one, folder: lose_files(
-        one, folder, "olci-efr", "Oa07_radiance.nc", "tie_meteo.nc"
+    "partial OLCI": lambda entry, folder: lose_files(
+        entry, folder, "olci-efr", "Oa07_radiance.nc", "tie_meteo.nc"
     ),
-    "partial S1": lambda one, folder: lose_files(one, folder, "s1-iw-grd", "*-vh-*.tiff"),
-    "S2 of an area": lambda one, _: filter_product(
-        one.tree("s2-l2a"), aoi=(401_000, 5_996_000, 403_000, 5_998_500), aoi_crs="EPSG:32633"
+    "partial S1": lambda entry, folder: lose_files(entry, folder, "s1-iw-grd", "*-vh-*.tiff"),
+    "S2 of an area": lambda entry, _: filter_product(
+        entry.tree("s2-l2a"), aoi=(401_000, 5_996_000, 403_000, 5_998_500), aoi_crs="EPSG:32633"
     ),
-    "S2 of one resolution, clouds masked": lambda one, _: filter_product(
-        one.tree("s2-l2a"), resolution="r20m", flags="cloud_high_probability | cloud_shadows"
+    "S2 of one resolution, clouds masked": lambda entry, _: filter_product(
+        entry.tree("s2-l2a"), resolution="r20m", flags="cloud_high_probability | cloud_shadows"
     ),
-    "OLCI of an area": lambda one, _: cut(one.tree("olci-efr"), "measurements"),
-    "SLSTR of a grid": lambda one, _: filter_product(
-        one.tree("slstr-rbt"), groups=["measurements/inadir", "quality/inadir"]
+    "OLCI of an area": lambda entry, _: cut(entry.tree("olci-efr"), "measurements"),
+    "SLSTR of a grid": lambda entry, _: filter_product(
+        entry.tree("slstr-rbt"), groups=["measurements/inadir", "quality/inadir"]
     ),
-    "S1 of an area": lambda one, _: cut_sentinel_1(one.tree("s1-iw-grd")),
-    "composite": lambda one, _: composite_two_days(one),
-    "turbidity": lambda one, _: derive("turbidity", one.tree("s2-l2a")),
+    "S1 of an area": lambda entry, _: cut_sentinel_1(entry.tree("s1-iw-grd")),
+    "composite": lambda entry, _: composite_two_days(entry),
+    "turbidity": lambda entry, _: derive("turbidity", entry.tree("s2-l2a")),
 }
 
 
@@ -202,8 +202,8 @@ def run_command(reference_python: Path, place: Path, folder: Path) -> tuple[int,
         capture_output=True, text=True, check=False, cwd=folder,
     )  # fmt: skip
     lines = (done.stdout + done.stderr).splitlines()
-    assert any("successfully loaded, starting to validate" in one for one in lines), lines[-5:]
-    return done.returncode, [one.partition("** ")[2] for one in lines if "** " in one]
+    assert any("successfully loaded, starting to validate" in line for line in lines), lines[-5:]
+    return done.returncode, [line.partition("** ")[2] for line in lines if "** " in line]
 
 
 @pytest.mark.timeout(900)  # a minute for RBT's 883 variables, on a busy machine four

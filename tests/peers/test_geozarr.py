@@ -114,4 +114,4 @@ def test_odd_sizes_have_their_own_bounds_a_level(
 
 def test_levels_are_those_of_the_sizes_alone() -> None:
     levels = expect_levels(WEST, NORTH, CELL, 701, 515)
-    assert [one["shape"] for one in levels] == [[701, 515], [351, 258], [176, 129]]
+    assert [level["shape"] for level in levels] == [[701, 515], [351, 258], [176, 129]]

@@ -21,9 +21,9 @@ SCRIPT = Path(__file__).with_name("read_pixels.py")
 CRS = "EPSG:32633"
 SCL = "conditions/mask/l2a_classification/r20m/scl"
 VARIABLES = [
-    *(f"measurements/reflectance/r10m/{one}" for one in ("b02", "b08")),
-    *(f"measurements/reflectance/r20m/{one}" for one in ("b05", "b8a", "b12")),
-    *(f"measurements/reflectance/r60m/{one}" for one in ("b01", "b09")),
+    *(f"measurements/reflectance/r10m/{item}" for item in ("b02", "b08")),
+    *(f"measurements/reflectance/r20m/{item}" for item in ("b05", "b8a", "b12")),
+    *(f"measurements/reflectance/r60m/{item}" for item in ("b01", "b09")),
     SCL, "quality/atmosphere/r20m/wvp", "quality/mask/r20m/b05",
 ]  # fmt: skip
 ROWS, COLUMNS = slice(17, 80), slice(8, 91)
@@ -53,7 +53,7 @@ def list_questions(tree: xr.DataTree, store: Path, cogs: Path) -> dict[str, dict
             questions[f"{form} point {path}"] = where | {"point": point}
     image = tree[OVERVIEW]
     group, _, name = OVERVIEW.rpartition("/")
-    half = tuple(one // 2 for one in image.shape)
+    half = tuple(item // 2 for item in image.shape)
     questions["overview"] = {
         "place": str(store), "group": group, "variable": name, "crs": CRS, "box": edges(image),
         "shape": half,

@@ -20,13 +20,16 @@ SCRIPT = Path(__file__).with_name("load_item.py")
 REFLECTANCE = "measurements/reflectance/r{}m"
 SCENE_CLASSES = "conditions/mask/l2a_classification/r20m/scl"
 ASSETS: dict[int, dict[str, str]] = {
-    10: {f"r10m-{one}": f"{REFLECTANCE.format(10)}/{one}" for one in ("b02", "b03", "b04", "b08")},
+    10: {
+        f"r10m-{entry}": f"{REFLECTANCE.format(10)}/{entry}"
+        for entry in ("b02", "b03", "b04", "b08")
+    },
     20: {
-        **{f"r20m-{one}": f"{REFLECTANCE.format(20)}/{one}" for one in ("b05", "b8a", "b11")},
+        **{f"r20m-{entry}": f"{REFLECTANCE.format(20)}/{entry}" for entry in ("b05", "b8a", "b11")},
         "r20m-scl": SCENE_CLASSES,
         "r20m-wvp": "quality/atmosphere/r20m/wvp",
     },
-    60: {f"r60m-{one}": f"{REFLECTANCE.format(60)}/{one}" for one in ("b01", "b09")},
+    60: {f"r60m-{entry}": f"{REFLECTANCE.format(60)}/{entry}" for entry in ("b01", "b09")},
 }
 """Pixel size to assets and the variables that they are."""
 

@@ -56,7 +56,7 @@ def test_xarray_decodes_our_values(written: tuple[Path, str], band: xr.DataArray
 
 
 LEFT_OUT = {
-    *(f"/quality/l2a_quicklook/r{one}m" for one in (10, 20, 60)), "/quality/probability/r60m",
+    *(f"/quality/l2a_quicklook/r{item}m" for item in (10, 20, 60)), "/quality/probability/r60m",
 }  # fmt: skip
 """What `cpm-2.8` has not."""
 
@@ -76,13 +76,13 @@ def test_xarray_opens_the_whole_tree(
             levels = form == "geozarr" and {"y", "x"} <= set(ours.dims) and "spatial_ref" in ours
             theirs = found[f"{node.path}/0" if levels else node.path].to_dataset()
             assert set(ours.data_vars) <= set(theirs.variables), node.path
-            for name, one in ours.data_vars.items():
-                assert theirs[name].dims == one.dims, f"{node.path}/{name}"
-                assert theirs[name].shape == one.shape, f"{node.path}/{name}"
+            for name, item in ours.data_vars.items():
+                assert theirs[name].dims == item.dims, f"{node.path}/{name}"
+                assert theirs[name].shape == item.shape, f"{node.path}/{name}"
                 compared += 1
             if levels:
                 layout = found[node.path].attrs["multiscales"]["layout"]
-                names = [one["asset"] for one in layout]
+                names = [item["asset"] for item in layout]
                 assert (
                     sorted(found[node.path].children)
                     == names

@@ -24,7 +24,7 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     try:
         ask = getattr(import_module(question["module"]), question["function"])
         value = ask(**question["arguments"])
-        if isinstance(value, dict) and all(isinstance(one, np.ndarray) for one in value.values()):
+        if isinstance(value, dict) and all(isinstance(item, np.ndarray) for item in value.values()):
             np.savez(question["arrays"], **value)
             value = None
     except Exception:  # noqa: BLE001 -- whatever it is, the test that asked shall show it

@@ -62,7 +62,7 @@ def validate(path: str, mode: str) -> dict[str, Any]:
     return {
         "kind": type(loaded).__name__,
         "variables": sum(1 for _ in _list_variables(loaded)),
-        "anomalies": [one.description for one in anomalies],
+        "anomalies": [anomaly.description for anomaly in anomalies],
     }
 
 

@@ -65,7 +65,7 @@ def describe(product_type: str, mapping: str) -> dict[str, Any]:
 
 
 def describe_all() -> dict[str, Any]:
-    return {name: describe(name, one) for name, one in TYPES.items()}
+    return {name: describe(name, item) for name, item in TYPES.items()}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from satpy import Scene
 
 def read(path: str) -> dict[str, np.ndarray]:
     """Return radiances, coordinates, angles and weather at every pixel, and flags."""
-    scene = Scene(reader="olci_l1b", filenames=[str(one) for one in Path(path).glob("*.nc")])
+    scene = Scene(reader="olci_l1b", filenames=[str(item) for item in Path(path).glob("*.nc")])
     bands = [f"Oa{number:02d}" for number in range(1, 22)]
     scene.load(bands, calibration="radiance")
     others = [

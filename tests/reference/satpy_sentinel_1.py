@@ -10,7 +10,7 @@ CALIBRATIONS = {"sigma": "sigma_nought", "beta": "beta_nought", "gamma": "gamma"
 
 def read(path: str) -> dict[str, np.ndarray]:
     """Return linear backscatter (noise removed, as satpy always does), latitude and longitude."""
-    files = [str(one) for one in Path(path).rglob("*") if one.is_file()]
+    files = [str(item) for item in Path(path).rglob("*") if item.is_file()]
     found = {}
     for polarisation in ("vv", "vh"):
         wanted = {

@@ -15,16 +15,16 @@ def read(path: str) -> dict[str, np.ndarray]:
     Bands as reflectance in percent; the edges of each grid (west, south, east, north) and its EPSG
     code as ``extent@metres`` and ``system@metres``.
     """
-    files = [str(one) for one in Path(path).rglob("*") if one.is_file()]
+    files = [str(item) for item in Path(path).rglob("*") if item.is_file()]
     reader = READERS[Path(path).name.split("_")[1]]
     found = {}
     offered = Scene(reader=reader, filenames=files).available_dataset_ids()
-    for resolution in sorted({one["resolution"] for one in offered}):
+    for resolution in sorted({item["resolution"] for item in offered}):
         scene = Scene(reader=reader, filenames=files)
         wanted = {
-            f"{one['name']}@{resolution}": _ask(one, resolution)
-            for one in offered
-            if one["resolution"] == resolution and _is_wanted(one)
+            f"{item['name']}@{resolution}": _ask(item, resolution)
+            for item in offered
+            if item["resolution"] == resolution and _is_wanted(item)
         }
         scene.load(list(wanted.values()))
         for key, query in wanted.items():

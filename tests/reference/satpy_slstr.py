@@ -26,7 +26,7 @@ def read(path: str) -> dict[str, np.ndarray]:
 
 def _load_angles(product: Path) -> dict[str, np.ndarray]:
     """Return angles on the 1 km grid, as ``name@view``."""
-    scene = Scene(reader="slstr_l1b", filenames=[str(one) for one in product.glob("*.nc")])
+    scene = Scene(reader="slstr_l1b", filenames=[str(path) for path in product.glob("*.nc")])
     wanted = {
         f"{name}@{view}": DataQuery(name=name, view=view, resolution=1000)
         for name in ANGLES
@@ -37,7 +37,7 @@ def _load_angles(product: Path) -> dict[str, np.ndarray]:
 
 
 def _load(product, pattern, stripes, list_names, options) -> dict[str, np.ndarray]:
-    files = [str(one) for one in product.glob(pattern)]
+    files = [str(path) for path in product.glob(pattern)]
     scene = Scene(reader="slstr_l1b", filenames=files, **options)
     wanted = {
         f"{name}@{view}@{stripe}": DataQuery(name=name, view=view, stripe=stripe, **more)

@@ -141,7 +141,7 @@ def draft_collection(identifier: str, title: str) -> dict[str, Any]:
 
 def _name_siblings(links: list[dict[str, Any]], sources: Any) -> None:
     """Make addresses of our own items relative: the platform's address may change."""
-    if not isinstance(sources, list) or not all(isinstance(one, str) for one in sources):
+    if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
         raise InvalidInputError(
             f"{DERIVED_FROM} is {str(sources)[:140]!r}.",
             remedy="List the sources as '<collection>/<item>'.",
@@ -242,8 +242,8 @@ def _find_boxes(document: Mapping[str, Any]) -> list[Box]:
     bbox = split_bbox(document["bbox"])
     # a bbox that is too small would hide the item from searches; the geometry decides
     if len(bbox) == 2 and len(own) > 1:  # noqa: PLR2004  (both sides of the antimeridian)
-        east = [one for one in own if one[0] >= 0]
-        west = [one for one in own if one[0] < 0]
+        east = [item for item in own if item[0] >= 0]
+        west = [item for item in own if item[0] < 0]
         return [_hull(side) for side in (east, west) if side]
     return [_hull(own)]
 

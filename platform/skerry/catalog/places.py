@@ -51,7 +51,7 @@ def split_bbox(bbox: Sequence[float]) -> list[Box]:
 
 def join_boxes(boxes: Sequence[Box]) -> BaseGeometry:
     """Return the area of boxes as one geometry."""
-    return shapely.union_all([box(*one) for one in boxes])
+    return shapely.union_all([box(*item) for item in boxes])
 
 
 def read_geometry(document: Mapping[str, Any], *, what: str) -> BaseGeometry:

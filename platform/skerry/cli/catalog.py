@@ -214,8 +214,8 @@ def list_collections(as_json: bool) -> None:
         print_json(found)
         return
     rows = [
-        (one["id"], "public" if one.get("skerry:public") else "private", one.get("title", ""))
-        for one in found
+        (item["id"], "public" if item.get("skerry:public") else "private", item.get("title", ""))
+        for item in found
     ]
     print_table(("COLLECTION", "READERS", "TITLE"), rows)
 

@@ -79,7 +79,7 @@ def _import_scene(session: Session) -> ItemReference:
 def _release_notebook(session: Session) -> str:
     """Return the id of the demo's approved release, proposed and approved unless it is there."""
     releases = session.request("GET", "production/releases")["releases"]
-    mine = {one["status"]: one["id"] for one in reversed(releases) if one["name"] == NAME}
+    mine = {item["status"]: item["id"] for item in reversed(releases) if item["name"] == NAME}
     if "approved" in mine:
         return str(mine["approved"])
     release = mine.get("proposed")
@@ -93,7 +93,7 @@ def _release_notebook(session: Session) -> str:
 
 
 def _create_job(session: Session, release: str) -> None:
-    if any(one["name"] == NAME for one in session.request("GET", "production/jobs")["jobs"]):
+    if any(item["name"] == NAME for item in session.request("GET", "production/jobs")["jobs"]):
         return
     click.echo("Creating a job")
     order = {

@@ -102,7 +102,7 @@ def list_jobs(*, as_json: bool) -> None:
         print_json(found)
         return
     head = ("NAME", "RELEASE", "TRIGGER", "NEXT TICK", "COLLECTION", "REVIEW")
-    print_table(head, [_job_row(one) for one in found])
+    print_table(head, [_job_row(item) for item in found])
 
 
 @job.command("show")

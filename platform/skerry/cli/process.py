@@ -184,9 +184,9 @@ def _list(*, as_json: bool) -> None:
 
     found = list_processors()
     if as_json:
-        print_json([_to_dict(one) for one in found])
+        print_json([_to_dict(item) for item in found])
         return
-    rows = [(one.name, one.version, one.summary) for one in found]
+    rows = [(item.name, item.version, item.summary) for item in found]
     print_table(("PROCESSOR", "VERSION", "WHAT IT DOES"), rows)
 
 
@@ -201,21 +201,21 @@ def _describe(name: str, *, as_json: bool) -> None:
     print_table(
         ("INPUT", "UNITS", "PRODUCTS", "WHAT"),
         [
-            (one["name"], one["units"], ", ".join(one["products"]) or "any", one["description"])
-            for one in said["inputs"]
+            (item["name"], item["units"], ", ".join(item["products"]) or "any", item["description"])
+            for item in said["inputs"]
         ],
     )
     click.echo()
     properties = said["parameters"].get("properties", {})
     rows = [
-        (key, str(one.get("default", "(needed)")), _word_range(one), one.get("description", ""))
-        for key, one in properties.items()
+        (key, str(item.get("default", "(needed)")), _word_range(item), item.get("description", ""))
+        for key, item in properties.items()
     ]
     print_table(("PARAMETER", "DEFAULT", "RANGE", "WHAT"), rows or [("(none)", "", "", "")])
     click.echo()
     print_table(
         ("OUTPUT", "UNITS", "WHAT"),
-        [(one["name"], one["units"], one["description"]) for one in said["outputs"]],
+        [(item["name"], item["units"], item["description"]) for item in said["outputs"]],
     )
 
 
@@ -227,17 +227,17 @@ def _to_dict(processor: Processor) -> dict[str, Any]:
         "citation": processor.citation,
         "inputs": [
             {
-                "name": one.name,
-                "units": getattr(one, "units", ""),
-                "products": list(getattr(one, "sources", getattr(one, "product_types", ()))),
-                "description": one.description,
+                "name": item.name,
+                "units": getattr(item, "units", ""),
+                "products": list(getattr(item, "sources", getattr(item, "product_types", ()))),
+                "description": item.description,
             }
-            for one in processor.inputs
+            for item in processor.inputs
         ],
         "parameters": processor.schema,
         "outputs": [
-            {"name": one.name, "units": one.units, "description": one.description}
-            for one in processor.outputs
+            {"name": output.name, "units": output.units, "description": output.description}
+            for output in processor.outputs
         ],
     }
 

@@ -91,7 +91,7 @@ def list_releases(*, as_json: bool) -> None:
         print_json(found)
         return
     head = ("ID", "NAME", "STATUS", "NOTEBOOK", "ENVIRONMENT", "PROPOSED BY", "APPROVED BY")
-    print_table(head, [_release_row(one) for one in found])
+    print_table(head, [_release_row(item) for item in found])
 
 
 @release.command("show")
@@ -120,9 +120,9 @@ def _read_notebook(path: Path) -> dict[str, Any]:
 
 def _find_proposal(session: Session, name: str) -> str:
     """Return the id of the newest undecided release of a name; what is no name is an id."""
-    for one in session.request("GET", "production/releases")["releases"]:
-        if one["name"] == name and one["status"] == "proposed":
-            return str(one["id"])
+    for item in session.request("GET", "production/releases")["releases"]:
+        if item["name"] == name and item["status"] == "proposed":
+            return str(item["id"])
     return name
 
 

@@ -120,7 +120,7 @@ def runs(job_name: str | None, status: str | None, limit: int, *, as_json: bool)
         print_json(found)
         return
     head = ("ID", "JOB", "OCCURRENCE", "STATUS", "CELLS", "STARTED", "DETAIL")
-    print_table(head, [_run_row(one) for one in found])
+    print_table(head, [_run_row(item) for item in found])
 
 
 def wait_for_run(session: Session, run_id: str) -> dict[str, Any]:
@@ -175,11 +175,11 @@ def _show_run(run: dict[str, Any], *, as_json: bool) -> None:
     click.echo(f"  occurrence  {run['occurrence']} {run['partition']}".rstrip())
     for name, value in run["parameters"].items():
         click.echo(f"  -p {name}={value}")
-    for one in run["attempts"]:
-        adopted = f" the outcome of epoch {one['adopted_epoch']}" if one["adopted_epoch"] else ""
-        detail = f": {one['detail']}" if one["detail"] else ""
-        click.echo(f"  epoch {one['epoch']}     {one['status']}{adopted}{detail}")
-    for one in run["outputs"]:
-        click.echo(f"  product     {one['collection']}/{one['item']}")
+    for item in run["attempts"]:
+        adopted = f" the outcome of epoch {item['adopted_epoch']}" if item["adopted_epoch"] else ""
+        detail = f": {item['detail']}" if item["detail"] else ""
+        click.echo(f"  epoch {item['epoch']}     {item['status']}{adopted}{detail}")
+    for item in run["outputs"]:
+        click.echo(f"  product     {item['collection']}/{item['item']}")
     if run["detail"]:
         click.echo(f"  {run['detail']}")

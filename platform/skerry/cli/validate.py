@@ -55,14 +55,14 @@ def _print_report(report: Report) -> None:
     """Print every check as a row, then what was found, where, and what to do."""
     click.echo(f"{report.product}: {report.container} {report.product_type}".rstrip())
     rows = [
-        (one.check, one.result.value, str(one.examined), one.note or one.meaning)
-        for one in report.outcomes
+        (item.check, item.result.value, str(item.examined), item.note or item.meaning)
+        for item in report.outcomes
     ]
     print_table(("CHECK", "RESULT", "LOOKED AT", "WHAT HOLDS WHERE IT PASSES"), rows)
     for outcome in report.failed:
         click.echo(f"\n{outcome.check}: {len(outcome.findings)} found")
-        for one in outcome.findings[:MOST_LINES]:
-            click.echo(f"  {one.where}: {one.what}")
+        for finding in outcome.findings[:MOST_LINES]:
+            click.echo(f"  {finding.where}: {finding.what}")
         if len(outcome.findings) > MOST_LINES:
             click.echo(f"  and {len(outcome.findings) - MOST_LINES} more (--json has all)")
         click.echo(f"  Remedy: {outcome.remedy}")

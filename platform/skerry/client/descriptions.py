@@ -77,7 +77,7 @@ def describe_item(
 
     moment = format_time(utc_now())
     assets = _describe_assets(folder, prefix, cogs or {})
-    fields = {"processing:", *properties, *(name for one in assets.values() for name in one)}
+    fields = {"processing:", *properties, *(name for asset in assets.values() for name in asset)}
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
@@ -124,10 +124,10 @@ def bound_geometry(geometry: Mapping[str, Any]) -> list[float]:
             remedy="Check its masks and its nodata value.",
         )
     west, south, east, north = (float(number) for number in footprint.bounds)
-    parts = [one.bounds for one in getattr(footprint, "geoms", [footprint])]
-    if (west, east) == (-180.0, 180.0) and not any(one[0] < 0 < one[2] for one in parts):
-        west = min(one[0] for one in parts if one[0] >= 0)
-        east = max(one[2] for one in parts if one[2] <= 0)
+    parts = [item.bounds for item in getattr(footprint, "geoms", [footprint])]
+    if (west, east) == (-180.0, 180.0) and not any(part[0] < 0 < part[2] for part in parts):
+        west = min(part[0] for part in parts if part[0] >= 0)
+        east = max(part[2] for part in parts if part[2] <= 0)
     return [west, south, east, north]
 
 

@@ -55,7 +55,7 @@ def record_input(item: Mapping[str, Any]) -> None:
     opened = Input(item["collection"], item["id"], item["properties"].get("skerry:digest", ""))
     known = list_inputs()
     if opened not in known:
-        write_json(folder / FILE, [asdict(one) for one in (*known, opened)])
+        write_json(folder / FILE, [asdict(entry) for entry in (*known, opened)])
 
 
 def list_inputs() -> list[Input]:
@@ -63,7 +63,7 @@ def list_inputs() -> list[Input]:
     folder = find_run_folder()
     if folder is None or not (folder / FILE).exists():
         return []
-    return [Input(**one) for one in json.loads((folder / FILE).read_text())]
+    return [Input(**item) for item in json.loads((folder / FILE).read_text())]
 
 
 def write_json(path: Path, value: Mapping[str, object] | Sequence[object]) -> None:

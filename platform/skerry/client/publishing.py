@@ -193,9 +193,9 @@ def _fetch_sources(
     session: Session, derived_from: Iterable[str | pystac.Item] | None
 ) -> list[dict[str, Any]]:
     if derived_from is None:
-        references = [one.reference for one in list_inputs()]
+        references = [item.reference for item in list_inputs()]
     else:
-        references = [parse_reference(one) for one in derived_from]
+        references = [parse_reference(item) for item in derived_from]
     return [fetch_item(session, reference) for reference in references]
 
 
@@ -205,7 +205,7 @@ def _gather_facts(
     """Return the properties that the new item has by itself and from its sources."""
     known = [source["properties"] for source in sources]
     if datetime is None:
-        times = [one["datetime"] for one in known if one.get("datetime")]
+        times = [item["datetime"] for item in known if item.get("datetime")]
         if not times:
             raise InvalidInputError(
                 f"Output {output!r} has no data time.",
@@ -216,16 +216,16 @@ def _gather_facts(
         datetime = parse_time(datetime)
     facts: dict[str, Any] = {
         "datetime": format_time(datetime),
-        "skerry:simulated": any(one.get("skerry:simulated") for one in known),
+        "skerry:simulated": any(item.get("skerry:simulated") for item in known),
     }
     for name in _INHERITED:
-        values = [one[name] for one in known if name in one]
+        values = [item[name] for item in known if name in item]
         if values and all(value == values[0] for value in values):
             facts[name] = values[0]
-    providers = [provider for one in known for provider in one.get("providers") or []]
+    providers = [provider for item in known for provider in item.get("providers") or []]
     if providers:
-        credited = {_credit(str(one.get("name", ""))): one for one in providers}
-        facts["providers"] = [{**one, "name": name} for name, one in credited.items()]
+        credited = {_credit(str(item.get("name", ""))): item for item in providers}
+        facts["providers"] = [{**item, "name": name} for name, item in credited.items()]
     return facts
 
 

@@ -165,7 +165,7 @@ def _read_categories(variable: Mapping[str, Any], values: list[int]) -> tuple[Ca
         )
         for at, value in enumerate(values[:COLOURS])
     )
-    return tuple(one for one in classes if one.meaning.lower() not in _NO_DATA)
+    return tuple(flag_class for flag_class in classes if flag_class.meaning.lower() not in _NO_DATA)
 
 
 def _read_number(variable: Mapping[str, Any], name: str, missing: float) -> float:

@@ -147,7 +147,7 @@ class _Run:
             log.info("%s is written: %s", task.name, task.path)
             written.append(task.name)
         self.progress(1.0, "Done")
-        outputs = {name: self.base / one.path for name, one in self.payload.outputs.items()}
+        outputs = {name: self.base / item.path for name, item in self.payload.outputs.items()}
         return PayloadResult(self.run_id, tuple(written), tuple(kept), outputs)
 
     def check_places(self) -> None:
@@ -182,8 +182,8 @@ class _Run:
                 parameters = processor.check(step.parameters)
             self.keys[step.name] = digest_key(
                 describe_step(processor, parameters)
-                | {"inputs": [self.keys[one] for one in step.inputs]}
-                | {"auxiliary": {key: str(one.root) for key, one in folders.items()}}
+                | {"inputs": [self.keys[item] for item in step.inputs]}
+                | {"auxiliary": {key: str(item.root) for key, item in folders.items()}}
             )
 
     def _list_tasks(self) -> list[Task]:
@@ -194,9 +194,9 @@ class _Run:
                 path = self.work.product(step.name)
                 tasks.append(Task(f"step-{step.name}", step.name, path, BREAKPOINT_FORMAT))
             tasks += [
-                Task(f"output-{name}", step.name, self.base / one.path, one.form)
-                for name, one in self.payload.outputs.items()
-                if one.step == step.name
+                Task(f"output-{name}", step.name, self.base / item.path, item.form)
+                for name, item in self.payload.outputs.items()
+                if item.step == step.name
             ]
         return tasks
 
@@ -224,17 +224,17 @@ class _Run:
         if marker.get("key") != self._task_key(task) or self.redone & self._steps_below(task.step):
             return False
         changed = [file for record in marker["auxiliary"].values() for file in find_changes(record)]
-        for one in changed:
-            log.warning("%s is not as it was: %s is done again", one, task.name)
+        for item in changed:
+            log.warning("%s is not as it was: %s is done again", item, task.name)
         return not changed
 
     def _steps_below(self, name: str) -> set[str]:
         """Return the steps that a step stands on."""
-        steps = {one.name: one for one in self.payload.steps}
+        steps = {step.name: step for step in self.payload.steps}
         found: set[str] = set()
-        for one in steps[name].inputs:
-            if one in steps:
-                found |= {one} | self._steps_below(one)
+        for item in steps[name].inputs:
+            if item in steps:
+                found |= {item} | self._steps_below(item)
         return found | {name}
 
     def _task_key(self, task: Task) -> str:
@@ -279,14 +279,14 @@ class _Run:
 
     def _describe(self, task: Task, made: Made, started: str) -> dict[str, Any]:
         below = self._steps_below(task.step)
-        steps = [one for one in self.payload.steps if one.name in below]
+        steps = [step for step in self.payload.steps if step.name in below]
         named = {self._place(name): self.digests[name] for name in self.payload.inputs}
         return {
             "run_id": self.run_id,
             "software": {"skerry": __version__},
             "started": started,
             "finished": format_time(utc_now()),
-            "steps": [{"name": one.name} | self._describe_step(one) for one in steps],
+            "steps": [{"name": step.name} | self._describe_step(step) for step in steps],
             "inputs": {place: named.get(place) for place in made.places},
             "auxiliary": self._describe_auxiliary(made, below),
             "output": {
@@ -307,7 +307,7 @@ class _Run:
             marker = self.work.read_marker(f"step-{step}")
             if marker is not None and marker.get("state") == "done":
                 found |= marker["auxiliary"]
-        return found | {one.name: one.describe() for one in made.folders}
+        return found | {folder.name: folder.describe() for folder in made.folders}
 
     def _make(self, name: str) -> Made:
         """Return an input's or a step's product, lazy: opened, or a processor applied."""
@@ -318,14 +318,14 @@ class _Run:
             with naming(f"inputs.{name}"):
                 self.made[name] = open_source(self._place(name), source.filters)
             return self.made[name]
-        step = next(one for one in self.payload.steps if one.name == name)
+        step = next(item for item in self.payload.steps if item.name == name)
         processor = get_processor(step.processor)
         marker = self.work.read_marker(f"step-{name}")
         if step.breakpoint and marker is not None and marker.get("state") == "done":
             opened = open_source(str(self.work.product(name)))
             self.made[name] = Made(opened.tree, tuple(marker["inputs"]))
             return self.made[name]
-        sources = [self._make(one) for one in step.inputs]
+        sources = [self._make(item) for item in step.inputs]
         with naming(f"steps.{name}"), explain_lost_workers(self.payload.dask):
             self.made[name] = apply_processor(
                 processor,
@@ -339,9 +339,9 @@ class _Run:
     def _folders(self, step: Step, processor: Processor) -> dict[str, AuxiliaryFolder]:
         """Return the folders of a step's auxiliary inputs: named in the step, or of one name."""
         wanted = {
-            one.name: step.auxiliary.get(one.name, one.name)
-            for one in processor.inputs
-            if isinstance(one, AuxiliaryInput)
+            item.name: step.auxiliary.get(item.name, item.name)
+            for item in processor.inputs
+            if isinstance(item, AuxiliaryInput)
         }
         chosen = wanted | dict(step.auxiliary)
         found = {}

@@ -81,7 +81,7 @@ class InputProduct(Record):
         if "time" in given:
             given["time"] = tuple(given["time"])
         if "valid_range" in given:
-            given["valid_range"] = {key: tuple(one) for key, one in given["valid_range"].items()}
+            given["valid_range"] = {key: tuple(item) for key, item in given["valid_range"].items()}
         return given
 
 
@@ -225,11 +225,11 @@ class Payload(Record):
         for step in self.steps:
             if step.name in known:
                 raise ValueError(f"steps: the name {step.name!r} is given twice")
-            if unknown := [one for one in step.inputs if one not in known]:
+            if unknown := [item for item in step.inputs if item not in known]:
                 raise ValueError(
                     f"steps.{step.name}.inputs: {unknown[0]!r} is no input and no step above"
                 )
-            absent = [one for one in step.auxiliary.values() if one not in self.auxiliary]
+            absent = [item for item in step.auxiliary.values() if item not in self.auxiliary]
             if absent:
                 raise ValueError(f"steps.{step.name}.auxiliary: there is no {absent[0]!r}")
             known.add(step.name)
@@ -237,7 +237,7 @@ class Payload(Record):
         return self
 
     def _check_outputs(self) -> None:
-        steps = {one.name for one in self.steps}
+        steps = {item.name for item in self.steps}
         paths: list[Path] = []
         for name, output in self.outputs.items():
             if output.step not in steps:
@@ -247,12 +247,12 @@ class Payload(Record):
             except InvalidInputError as error:
                 raise ValueError(f"outputs.{name}.path: {error}") from None
             path = Path(os.path.normpath(output.path))
-            if any(path.is_relative_to(one) or one.is_relative_to(path) for one in paths):
+            if any(path.is_relative_to(item) or item.is_relative_to(path) for item in paths):
                 raise ValueError(
                     f"outputs.{name}.path: {output.path!r} is written twice, or lies in another"
                 )
             paths.append(path)
-        used = {one.step for one in self.outputs.values()}
+        used = {item.step for item in self.outputs.values()}
         for step in reversed(self.steps):
             if step.name not in used and not step.breakpoint:
                 raise ValueError(
@@ -265,7 +265,7 @@ def _expand(value: Any, key: str) -> Any:
     """Let a plain text stand for an object with one key."""
     if not isinstance(value, dict):
         return value
-    return {name: {key: one} if isinstance(one, str) else one for name, one in value.items()}
+    return {name: {key: item} if isinstance(item, str) else item for name, item in value.items()}
 
 
 def read_payload(path: Path) -> Payload:

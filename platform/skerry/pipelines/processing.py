@@ -63,18 +63,18 @@ def apply_processor(
         If the sources or parameters are not what the processor takes.
     """
     folders = folders or {}
-    result = processor.apply(*(one.tree for one in sources), auxiliary=folders, **parameters)
+    result = processor.apply(*(source.tree for source in sources), auxiliary=folders, **parameters)
     used = tuple(folders.values())
     tree = describe_result(
         result,
         processor,
         parameters,
-        [one.tree for one in sources],
+        [source.tree for source in sources],
         name=name,
-        auxiliary=[one.describe() for one in used],
+        auxiliary=[item.describe() for item in used],
     )
-    places = tuple(dict.fromkeys(place for one in sources for place in one.places))
-    below = tuple(folder for one in sources for folder in one.folders)
+    places = tuple(dict.fromkeys(place for source in sources for place in source.places))
+    below = tuple(folder for source in sources for folder in source.folders)
     return Made(tree, places, below + used)
 
 
@@ -136,7 +136,7 @@ def run_processor(
     started = format_time(utc_now())
     report(0.0, "Opening")
     with timeline.span("open", inputs=list(inputs)):
-        sources = [open_source(one, filters) for one in inputs]
+        sources = [open_source(item, filters) for item in inputs]
     with timeline.span(f"prepare {name}", processor=name, version=processor.version):
         made = apply_processor(
             processor, sources, name=name_product(output), parameters=checked, folders=folders
@@ -160,7 +160,7 @@ def _describe_made(made: Made, output: Path, form: str) -> dict[str, Any]:
     """Return what a manifest says of a product that is written, and of what it was made from."""
     return {
         "inputs": {place: digest_place(place) for place in made.places},
-        "auxiliary": {one.name: one.describe() for one in made.folders},
+        "auxiliary": {folder.name: folder.describe() for folder in made.folders},
         "output": {"path": output.name, "format": form, "digest": digest_tree(output)},
     }
 

@@ -56,7 +56,7 @@ def describe_result(
     else:
         tree = xr.DataTree.from_dict({"/measurements": result})
     tree.name = name
-    simulated = any(_is_simulated(one) for one in sources)
+    simulated = any(_is_simulated(source) for source in sources)
     title = processor.summary.rstrip(".")
     tree.attrs = {
         **tree.attrs,
@@ -71,7 +71,7 @@ def describe_result(
 def link_sources(tree: xr.DataTree, places: Sequence[str], output: Path) -> None:
     """Add ``derived_from`` links to the item, relative to where the product is written."""
     tree.attrs["stac_discovery"]["links"] = [
-        {"rel": "derived_from", "href": _make_href(one, output)} for one in places
+        {"rel": "derived_from", "href": _make_href(place, output)} for place in places
     ]
 
 
@@ -88,8 +88,8 @@ def _is_simulated(tree: xr.DataTree) -> bool:
 def _describe_item(
     processor: Processor, sources: Sequence[xr.DataTree], name: str
 ) -> dict[str, Any]:
-    items = [dict(one.attrs.get("stac_discovery") or {}) for one in sources]
-    known = [dict(one.get("properties") or {}) for one in items]
+    items = [dict(source.attrs.get("stac_discovery") or {}) for source in sources]
+    known = [dict(item.get("properties") or {}) for item in items]
     properties: dict[str, Any] = {
         **_carry(known),
         **_describe_time(known),
@@ -116,15 +116,15 @@ def _carry(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         key: first[key]
         for key in CARRIED
-        if key in first and all(one.get(key) == first[key] for one in known)
+        if key in first and all(item.get(key) == first[key] for item in known)
     }
 
 
 def _describe_time(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the data time: that of the latest source, with the period of all of them."""
-    moments = sorted(str(one["datetime"]) for one in known if one.get("datetime"))
-    starts = [str(one.get("start_datetime") or one.get("datetime") or "") for one in known]
-    ends = [str(one.get("end_datetime") or one.get("datetime") or "") for one in known]
+    moments = sorted(str(item["datetime"]) for item in known if item.get("datetime"))
+    starts = [str(item.get("start_datetime") or item.get("datetime") or "") for item in known]
+    ends = [str(item.get("end_datetime") or item.get("datetime") or "") for item in known]
     said: dict[str, Any] = {"datetime": moments[-1] if moments else None}
     if all(starts) and all(ends) and known:
         said |= {"start_datetime": min(starts), "end_datetime": max(ends)}
@@ -136,7 +136,7 @@ def _describe_place(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     from shapely.geometry import mapping, shape
     from shapely.ops import unary_union
 
-    shapes = [shape(one["geometry"]) for one in items if one.get("geometry")]
+    shapes = [shape(item["geometry"]) for item in items if item.get("geometry")]
     if not shapes:
         return {"geometry": None}
     union = shapes[0] if len(shapes) == 1 else unary_union(shapes)
@@ -162,12 +162,12 @@ def _extend_history(
         "version": processor.version,
         "facility": "Skerry",
         "time": utc_now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "inputs": [str(one.name) for one in sources],
+        "inputs": [str(source.name) for source in sources],
         "outputs": [name],
         "adfs": [
-            f"{Path(str(one['folder'])).name}/{file}"
-            for one in auxiliary
-            for file in one.get("files", {})
+            f"{Path(str(item['folder'])).name}/{file}"
+            for item in auxiliary
+            for file in item.get("files", {})
         ],
         "execution_parameters": {
             key: json.dumps(value, default=str) for key, value in parameters.items()

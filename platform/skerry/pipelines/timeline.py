@@ -85,7 +85,7 @@ class Timeline:
         finally:
             end = self._take_sample()
             with self._lock:
-                memory = [one[2] for one in self._samples if begin[0] <= one[0] <= end[0]]
+                memory = [sample[2] for sample in self._samples if begin[0] <= sample[0] <= end[0]]
                 self._events.append(
                     {
                         "name": name,
@@ -107,9 +107,9 @@ class Timeline:
         named = {"name": "process_name", "ph": "M", "ts": 0, "args": {"name": "skerry process"}}
         with self._lock:
             counters = list(self._count_up())
-            events = sorted(self._events, key=lambda one: int(one["ts"]))
+            events = sorted(self._events, key=lambda item: int(item["ts"]))
         return {
-            "traceEvents": [mine | one for one in [named, *events, *counters]],
+            "traceEvents": [mine | item for item in [named, *events, *counters]],
             "displayTimeUnit": "ms",
             "otherData": {"run_id": self.run_id},
         }
@@ -121,13 +121,13 @@ class Timeline:
 
     def _count_up(self) -> Iterator[dict[str, Any]]:
         before: tuple[float, float, int] | None = None
-        for one in self._samples:
-            moment = {"ph": "C", "ts": round(one[0] * 1e6)}
-            yield moment | {"name": "memory", "args": {"MiB": round(one[2] / MIB, 1)}}
-            if before is not None and one[0] > before[0]:
-                share = 100 * max(0.0, one[1] - before[1]) / (one[0] - before[0])
+        for sample in self._samples:
+            moment = {"ph": "C", "ts": round(sample[0] * 1e6)}
+            yield moment | {"name": "memory", "args": {"MiB": round(sample[2] / MIB, 1)}}
+            if before is not None and sample[0] > before[0]:
+                share = 100 * max(0.0, sample[1] - before[1]) / (sample[0] - before[0])
                 yield moment | {"name": "CPU", "args": {"per cent": round(share, 1)}}
-            before = one
+            before = sample
 
     def _sample_often(self) -> None:
         while not self._stop.wait(self._sample_s):
@@ -136,11 +136,11 @@ class Timeline:
     def _take_sample(self) -> tuple[float, float, int]:
         """Keep the time since the start, the CPU seconds and bytes of this process and its own."""
         cpu, memory = 0.0, 0
-        for one in [self._process, *self._process.children(recursive=True)]:
+        for item in [self._process, *self._process.children(recursive=True)]:
             try:
-                used = one.cpu_times()
+                used = item.cpu_times()
                 cpu += used.user + used.system
-                memory += one.memory_info().rss
+                memory += item.memory_info().rss
             except psutil.Error:  # it has ended since it was listed
                 continue
         with self._lock:

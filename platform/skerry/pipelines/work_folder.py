@@ -47,8 +47,8 @@ class WorkFolder:
             If the folder cannot be made.
         """
         try:
-            for one in ("markers", "products", "logs"):
-                (self.root / one).mkdir(parents=True, exist_ok=True)
+            for name in ("markers", "products", "logs"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise InvalidInputError(

@@ -46,8 +46,8 @@ class PixelClass(IntEnum):
 
 _ATTRS: Final = {
     "long_name": "pixel classes by spectral tests",
-    "flag_values": [int(one) for one in PixelClass],
-    "flag_meanings": " ".join(one.name.lower() for one in PixelClass),
+    "flag_values": [int(item) for item in PixelClass],
+    "flag_meanings": " ".join(item.name.lower() for item in PixelClass),
 }
 DARK_NIR: Final = 0.15
 """Near-infrared reflectance of land below which it may lie in shadow."""
@@ -124,7 +124,7 @@ def classify_msi(  # noqa: PLR0917 -- bands by wavelength
         ndsi = (green - swir1) / (green + swir1)
         ndvi = (nir - red) / (nir + red)
         visible = (blue + green + red) / 3
-        whiteness = sum(np.abs(one - visible) for one in (blue, green, red)) / visible
+        whiteness = sum(np.abs(item - visible) for item in (blue, green, red)) / visible
         ratio = nir / swir1
     basic = (swir2 > 0.03) & (ndsi < 0.8) & (ndvi < 0.8)  # noqa: PLR2004 -- equation 1
     haze = blue - 0.5 * red - 0.08 > 0  # equation 3
@@ -166,8 +166,8 @@ def add_shadows(
     down = float(np.cos(np.radians(sun_azimuth)) * length)
     right = float(-np.sin(np.radians(sun_azimuth)) * length)
     depth = tuple(
-        min(int(np.ceil(abs(one))) + 1, size)
-        for one, size in zip((down, right), classes.shape, strict=True)
+        min(int(np.ceil(abs(item))) + 1, size)
+        for item, size in zip((down, right), classes.shape, strict=True)
     )
 
     def smear(block: Classes) -> npt.NDArray[np.bool_]:
@@ -254,7 +254,7 @@ def mask_olci_clouds(
     ) -> Classes:
         mean = (blue + green + red + nir) / 4
         with np.errstate(invalid="ignore", divide="ignore"):
-            spread = sum(np.abs(one - mean) for one in (blue, green, red, nir)) / (4 * mean)
+            spread = sum(np.abs(item - mean) for item in (blue, green, red, nir)) / (4 * mean)
             drop = (nir - last) / (nir + last)
         bright = np.where(land, (blue > land_brightness) & (nir > land_brightness),
                           nir > water_brightness)  # fmt: skip

@@ -198,7 +198,7 @@ def _composite(stack: list[Any], chosen: list[int], count: int, method: Method) 
     if not isinstance(stack[0], da.Array):
         return merge(*stack)
     together: Any = da  # untyped
-    stack = together.core.unify_chunks(*(part for one in stack for part in (one, "yx")))[1]
+    stack = together.core.unify_chunks(*(part for item in stack for part in (item, "yx")))[1]
     return together.map_blocks(
         merge,
         *stack,
@@ -229,7 +229,7 @@ def merge_blocks(
     step = count + 1
     scenes = [blocks[1 + place * step : 1 + (place + 1) * step] for place in range(len(chosen))]
     for place, scene in zip(chosen, scenes, strict=True):
-        valid = np.logical_and.reduce([np.isfinite(one) for one in scene])
+        valid = np.logical_and.reduce([np.isfinite(item) for item in scene])
         merged[count] += valid
         if method == "median":
             continue
@@ -265,7 +265,9 @@ def _stack(
 ) -> list[Any]:
     dask_array: Any = da  # untyped
     template = scenes[0][variables[0]]
-    lazy = any(one.chunks is not None for scene in scenes for one in scene.data_vars.values())
+    lazy = any(
+        variable.chunks is not None for scene in scenes for variable in scene.data_vars.values()
+    )
     shape = template.shape
     layers: list[Any] = [
         da.zeros(shape, dtype="i1", chunks=template.chunks or -1) if lazy else np.zeros(shape, "i1")
@@ -274,7 +276,7 @@ def _stack(
         parts = [scenes[place][name] for name in variables]
         if qualities is not None:
             parts.append(_fit_quality(qualities[place], parts[0], place))
-        layers += [dask_array.asarray(one.data) if lazy else one.to_numpy() for one in parts]
+        layers += [dask_array.asarray(part.data) if lazy else part.to_numpy() for part in parts]
         if qualities is None:
             layers.append(
                 da.zeros(shape, dtype="f4", chunks=layers[0].chunks)
@@ -304,7 +306,7 @@ def _describe(merged: Any, like: xr.Dataset, window: _Window, method: Method) ->
             ["none", *(window.labels[place].replace(" ", "_") for place in places)]
         ),
     }
-    coords = {key: one for key, one in template.coords.items() if "time" not in {key, *one.dims}}
+    coords = {key: item for key, item in template.coords.items() if "time" not in {key, *item.dims}}
     result = xr.Dataset(data, coords=coords)
     result["time"] = ("time", np.array([np.datetime64(window.last, "ns")]))
     result.attrs = {
@@ -324,7 +326,7 @@ def _select_variables(product: xr.DataTree, group: str, variables: list[str]) ->
             remedy="Name a group that all products have, such as measurements/reflectance/r20m.",
         )
     data = product[path].to_dataset()
-    names = variables or [str(name) for name, one in data.data_vars.items() if one.ndim == 2]  # noqa: PLR2004
+    names = variables or [str(name) for name, item in data.data_vars.items() if item.ndim == 2]  # noqa: PLR2004
     for name in names:
         find_variable(product, f"{path}/{name}")
     return data[names]

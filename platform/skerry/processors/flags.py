@@ -109,7 +109,9 @@ def list_flags(variable: xr.DataArray) -> dict[str, Flag]:
         If there are not as many meanings as values or masks.
     """
     meanings = variable.attrs.get("flag_meanings", ())
-    names = meanings.split() if isinstance(meanings, str) else [str(one) for one in meanings]
+    names = (
+        meanings.split() if isinstance(meanings, str) else [str(meaning) for meaning in meanings]
+    )
     masks = _read_numbers(variable.attrs.get("flag_masks"))
     values = _read_numbers(variable.attrs.get("flag_values"))
     if not names or (masks is None and values is None):
@@ -222,7 +224,9 @@ def _combine(join: Callable[..., Any], tests: list[Test], lookup: Lookup) -> Boo
 def _list_variables(flags: xr.DataArray | xr.Dataset) -> dict[str, xr.DataArray]:
     if isinstance(flags, xr.DataArray):
         return {str(flags.name or "flags"): flags}
-    return {str(name): one for name, one in flags.data_vars.items() if "flag_meanings" in one.attrs}
+    return {
+        str(name): item for name, item in flags.data_vars.items() if "flag_meanings" in item.attrs
+    }
 
 
 def _find_flag(name: str, variables: dict[str, xr.DataArray], expression: str) -> tuple[str, Flag]:
@@ -254,7 +258,7 @@ def _find_flag(name: str, variables: dict[str, xr.DataArray], expression: str) -
 
 
 def _read_numbers(value: Any) -> list[int] | None:
-    return None if value is None else [int(one) for one in np.atleast_1d(np.asarray(value))]
+    return None if value is None else [int(item) for item in np.atleast_1d(np.asarray(value))]
 
 
 def _as_unsigned(block: npt.NDArray[Any]) -> npt.NDArray[Any]:

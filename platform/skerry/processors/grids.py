@@ -51,7 +51,7 @@ def fit_to_grid(
     places = _find_pixels(values, like)
     fitted = values.isel(places)
     if any(like.sizes.get(str(dim)) != size for dim, size in fitted.sizes.items()) or any(
-        (one < 0).any() for one in places.values()
+        (place < 0).any() for place in places.values()
     ):
         raise InvalidInputError(
             f"{names[0]} {_describe(values)} do not fit {names[1]} {_describe(like)}.",
@@ -105,9 +105,9 @@ def _find_pixels(
     if not all(axis in values.indexes and axis in like.indexes for axis in _AXES):
         return {}
     known = {axis: (values.indexes[axis], like.indexes[axis]) for axis in _AXES}
-    if all(one.equals(other) for one, other in known.values()):
+    if all(item.equals(other) for item, other in known.values()):
         return {}
-    return {axis: _find_nearest(one, wanted) for axis, (one, wanted) in known.items()}
+    return {axis: _find_nearest(item, wanted) for axis, (item, wanted) in known.items()}
 
 
 def _find_nearest(centres: pd.Index, wanted: pd.Index) -> npt.NDArray[np.intp]:
@@ -130,9 +130,9 @@ def _list_chunks(
 ) -> dict[str, tuple[int, ...]]:
     """Return the chunks of the first lazy variable that has the dimensions of some values."""
     arrays = [like] if isinstance(like, xr.DataArray) else list(like.data_vars.values())
-    for one in arrays:
-        if one.chunks is not None and set(values.dims) <= set(one.dims):
-            return {str(dim): one.chunksizes[dim] for dim in values.dims}
+    for array in arrays:
+        if array.chunks is not None and set(values.dims) <= set(array.dims):
+            return {str(dim): array.chunksizes[dim] for dim in values.dims}
     return {}
 
 
@@ -146,7 +146,7 @@ def _share_axes(scene: xr.Dataset, first: xr.Dataset, template: xr.DataArray) ->
 
 def _share_crs(scene: xr.Dataset, first: xr.Dataset) -> bool:
     """Tell whether two reference systems are one, as far as both are known."""
-    texts = [_read_crs(one) for one in (scene, first)]
+    texts = [_read_crs(item) for item in (scene, first)]
     if not all(texts) or texts[0] == texts[1]:
         return True
     from pyproj import CRS
@@ -155,8 +155,10 @@ def _share_crs(scene: xr.Dataset, first: xr.Dataset) -> bool:
 
 
 def _read_crs(scene: xr.DataArray | xr.Dataset) -> str:
-    for one in scene.coords.values():
-        if one.ndim == 0 and (text := one.attrs.get("crs_wkt") or one.attrs.get("spatial_ref")):
+    for coord in scene.coords.values():
+        if coord.ndim == 0 and (
+            text := coord.attrs.get("crs_wkt") or coord.attrs.get("spatial_ref")
+        ):
             return str(text)
     return ""
 
@@ -164,10 +166,10 @@ def _read_crs(scene: xr.DataArray | xr.Dataset) -> str:
 def _pick_places(scene: xr.Dataset, template: xr.DataArray) -> dict[str, xr.DataArray]:
     """Return latitude and longitude of a swath's pixels, as far as the scene has them."""
     found = {}
-    for name, one in scene.coords.items():
-        what = str(one.attrs.get("standard_name") or name)
-        if what in _PLACES and one.ndim > 1 and set(one.dims) <= set(template.dims):
-            found[what] = one
+    for name, item in scene.coords.items():
+        what = str(item.attrs.get("standard_name") or name)
+        if what in _PLACES and item.ndim > 1 and set(item.dims) <= set(template.dims):
+            found[what] = item
     return found
 
 
@@ -175,9 +177,9 @@ def _check_places(places: list[dict[str, xr.DataArray]]) -> None:
     first = places[0]
     lazily: Any = dask  # untyped
     checks: list[Any] = []
-    for one in places[1:]:
-        if one.keys() == first.keys():
-            checks.append([_compare(one[key], first[key]) for key in first])
+    for item in places[1:]:
+        if item.keys() == first.keys():
+            checks.append([_compare(item[key], first[key]) for key in first])
         else:
             checks.append([False])
     for place, same in enumerate(lazily.compute(*checks), 1):
@@ -190,18 +192,18 @@ def _check_places(places: list[dict[str, xr.DataArray]]) -> None:
             )
 
 
-def _compare(one: xr.DataArray, other: xr.DataArray) -> Any:
+def _compare(array: xr.DataArray, other: xr.DataArray) -> Any:
     """Return whether all values are equal, lazily where one is lazy."""
-    if one.dims != other.dims or one.shape != other.shape:
+    if array.dims != other.dims or array.shape != other.shape:
         return False
-    if one.data is other.data or (
-        one.chunks is not None
+    if array.data is other.data or (
+        array.chunks is not None
         and other.chunks is not None
-        and one.data.name == other.data.name  # of the same values, says Dask
+        and array.data.name == other.data.name  # of the same values, says Dask
     ):
         return True
-    both = one.variable == other.variable
-    gaps = one.variable.isnull() & other.variable.isnull()
+    both = array.variable == other.variable
+    gaps = array.variable.isnull() & other.variable.isnull()
     return (both | gaps).all().data
 
 

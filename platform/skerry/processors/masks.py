@@ -63,7 +63,7 @@ def mask_classes(scl: xr.DataArray, classes: Iterable[int]) -> xr.DataArray:
     xarray.DataArray
         Booleans of the same shape and chunks.
     """
-    wanted = [int(one) for one in classes]
+    wanted = [int(flag_class) for flag_class in classes]
     mask = scl.isin(wanted)
     mask.attrs = {"long_name": "mask of scene classes " + ", ".join(map(str, wanted))}
     return mask
@@ -78,7 +78,7 @@ def mask_water(scl: xr.DataArray) -> xr.DataArray:
 
 def mask_clear(scl: xr.DataArray) -> xr.DataArray:
     """Return True where the surface is seen: no cloud, cirrus, shadow, snow, defect or gap."""
-    mask = ~scl.isin([int(one) for one in sorted(OBSCURED)])
+    mask = ~scl.isin([int(item) for item in sorted(OBSCURED)])
     mask.attrs = {"long_name": "surface seen after the scene classification"}
     return mask
 
@@ -127,8 +127,8 @@ def mask_flags(
     """
     kind = name_type(product)
     candidates = [group] if group else list(FLAG_SOURCES.get(kind, ()))
-    for one in candidates:
-        inner = one.strip("/")
+    for candidate in candidates:
+        inner = candidate.strip("/")
         if f"/{inner}" in product.groups:
             mask = select_flags(product[inner].to_dataset(), flags)
             break

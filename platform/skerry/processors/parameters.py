@@ -49,12 +49,12 @@ def read_parameters(
         raise TypeError(f"{name}: the function has no {', '.join(unknown)}")
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {}
-    for key, one in signature.items():
+    for key, item in signature.items():
         if key in inputs:
             continue
-        if one.kind is not one.KEYWORD_ONLY or key not in hints:
+        if item.kind is not item.KEYWORD_ONLY or key not in hints:
             raise TypeError(f"{name}: {key} is neither a declared input nor an annotated keyword")
-        default = ... if one.default is one.empty else one.default
+        default = ... if item.default is item.empty else item.default
         fields[key] = (_accept_written_dates(hints[key]), default)
     return create_model(name, __config__=_SETTINGS, **fields)
 
@@ -62,8 +62,8 @@ def read_parameters(
 def describe_parameters(model: type[BaseModel]) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the parameters."""
     schema = model.model_json_schema()
-    for one in schema.get("properties", {}).values():
-        one.pop("title", None)
+    for item in schema.get("properties", {}).values():
+        item.pop("title", None)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -81,7 +81,7 @@ def check_parameters(model: type[BaseModel], values: Mapping[str, Any]) -> dict[
         If a parameter is unknown or missing, of another type, not finite, or out of its bounds.
         The message names it, its value and its bounds.
     """
-    return _check(model, {key: _plain(one) for key, one in values.items()}, strict=None)
+    return _check(model, {key: _plain(item) for key, item in values.items()}, strict=None)
 
 
 def parse_parameters(model: type[BaseModel], texts: Mapping[str, str]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def parse_parameters(model: type[BaseModel], texts: Mapping[str, str]) -> dict[s
     Lists are written with commas or as JSON, everything else but a text as JSON or plainly.
     """
     schemas = model.model_json_schema().get("properties", {})
-    values = {key: _read_text(one, schemas.get(key, {})) for key, one in texts.items()}
+    values = {key: _read_text(item, schemas.get(key, {})) for key, item in texts.items()}
     return _check(model, values, strict=False)
 
 
@@ -104,19 +104,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return value
 
 
 def _read_text(text: str, schema: Mapping[str, Any]) -> Any:
-    kinds = {schema.get("type")} | {one.get("type") for one in schema.get("anyOf", ())}
+    kinds = {schema.get("type")} | {item.get("type") for item in schema.get("anyOf", ())}
     if "null" in kinds and text in {"", "null", "none"}:
         return None
     if kinds & {"array", "object"}:
         try:
             return json.loads(text)
         except ValueError:
-            return [one.strip() for one in text.split(",") if one.strip()]
+            return [part.strip() for part in text.split(",") if part.strip()]
     return text
 
 
@@ -152,7 +152,7 @@ def _explain(model: type[BaseModel], error: ValidationError) -> InvalidInputErro
 
 def _word_bounds(schema: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
-        return " or ".join(_word_bounds(one) for one in schema["anyOf"])
+        return " or ".join(_word_bounds(item) for item in schema["anyOf"])
     if "enum" in schema:
         return "one of " + ", ".join(map(str, schema["enum"]))
     if "const" in schema:

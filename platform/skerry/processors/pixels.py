@@ -49,18 +49,18 @@ def map_pixels(
     """
 
     def compute(*blocks: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        shape = np.broadcast_shapes(*(one.shape for one in blocks))
+        shape = np.broadcast_shapes(*(block.shape for block in blocks))
         result = np.empty(shape, dtype)
         if not shape:
             result[...] = kernel(*blocks)
             return result
         # Some rows at a time, so that what the kernel needs in between stays in the cache.
         rows = max(1, PART_PIXELS * shape[0] // max(result.size, 1))
-        long = [one.ndim == len(shape) and len(one) == shape[0] > 1 for one in blocks]
+        long = [block.ndim == len(shape) and len(block) == shape[0] > 1 for block in blocks]
         for start in range(0, shape[0], rows):
             part = slice(start, start + rows)
             result[part] = kernel(
-                *(one[part] if cut else one for one, cut in zip(blocks, long, strict=True))
+                *(item[part] if cut else item for item, cut in zip(blocks, long, strict=True))
             )
         return result
 
@@ -74,7 +74,7 @@ def map_pixels(
             keep_attrs="override",  # of the coordinates: the grid mapping is there
         )
     except ValueError as error:  # xarray's alignment error and Dask's broadcasting error
-        sizes = "; ".join(f"{one.name}: {dict(one.sizes)}" for one in arrays)
+        sizes = "; ".join(f"{array.name}: {dict(array.sizes)}" for array in arrays)
         raise InvalidInputError(
             f"The inputs of {name} lie on different grids ({sizes}).",
             remedy="Bring them to one grid first: skerry.products.regridding.",

@@ -156,12 +156,12 @@ def processor[**P, R](
     """
 
     def declare(function: Callable[P, R]) -> Callable[P, R]:
-        names = [one.name for one in inputs]
+        names = [item.name for item in inputs]
         model = read_parameters(function, names, name=name)
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            given = {key: one for key, one in kwargs.items() if key not in names}
+            given = {key: item for key, item in kwargs.items() if key not in names}
             kwargs.update(check_parameters(model, given))
             return function(*args, **kwargs)
 
@@ -237,7 +237,7 @@ def read_entry_points() -> tuple[dict[str, Processor], dict[str, str]]:
     found: dict[str, Processor] = {}
     broken: dict[str, str] = {}
     # Ours first: a plugin cannot replace a processor that others rely on.
-    for point in sorted(entry_points(group=GROUP), key=lambda one: not _is_ours(one)):
+    for point in sorted(entry_points(group=GROUP), key=lambda item: not _is_ours(item)):
         try:
             loaded = describe_processor(point.load())
         # A plugin's import may raise anything; it must not take the others with it.

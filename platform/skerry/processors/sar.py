@@ -200,9 +200,9 @@ def select_members(product: xr.DataTree, polarisations: list[str]) -> dict[str, 
         If the product lacks one that is named.
     """
     members = {name.rpartition("_")[2]: node for name, node in product.children.items()}
-    known = {key: one for key, one in members.items() if key in {"VV", "VH", "HH", "HV"}}
-    wanted = [one.upper() for one in polarisations] or sorted(known, reverse=True)
-    lacking = [one for one in wanted if one not in known]
+    known = {key: item for key, item in members.items() if key in {"VV", "VH", "HH", "HV"}}
+    wanted = [polarisation.upper() for polarisation in polarisations] or sorted(known, reverse=True)
+    lacking = [item for item in wanted if item not in known]
     if lacking or not wanted:
         raise InvalidInputError(
             f"{product.name or 'The product'} has no polarisation {', '.join(lacking)}.".replace(
@@ -210,7 +210,7 @@ def select_members(product: xr.DataTree, polarisations: list[str]) -> dict[str, 
             ),
             remedy=f"It has {', '.join(sorted(known)) or 'none: give a Sentinel-1 IW GRD'}.",
         )
-    return {one: known[one] for one in wanted}
+    return {item: known[item] for item in wanted}
 
 
 def _read_image(member: xr.DataTree, polarisation: str) -> xr.DataArray:
@@ -282,5 +282,5 @@ def _map_image(
     dtype: npt.DTypeLike = np.float32,
 ) -> xr.DataArray:
     """Apply a kernel of numbers, lines and samples to an image."""
-    places = [spread_lazily(grd[one], grd) for one in ("line", "pixel")]
+    places = [spread_lazily(grd[item], grd) for item in ("line", "pixel")]
     return map_pixels(kernel, grd, *places, name=name, attrs=attrs, dtype=dtype)

@@ -54,8 +54,8 @@ class Table:
             # Lines rise, so those between two lines of the table follow each other.
             part = slice(*np.searchsorted(above, [row, row + 1]))
             low, high = (
-                np.interp(wanted, self.samples[one], self.values[one])
-                for one in (row, min(row + 1, len(self.lines) - 1))
+                np.interp(wanted, self.samples[item], self.values[item])
+                for item in (row, min(row + 1, len(self.lines) - 1))
             )
             weight = (place[part] - row)[:, None].astype(dtype)
             np.multiply(weight, (high - low).astype(dtype), out=result[part])
@@ -124,17 +124,17 @@ class PlaceTable:
 
     def at(self, line: Numbers, pixel: Numbers) -> Numbers:
         """Return vectors, ``(3, line, pixel)``, float64, not of unit length."""
-        return np.stack([one.at(line, pixel, np.float64) for one in self.components])
+        return np.stack([component.at(line, pixel, np.float64) for component in self.components])
 
 
 def read_place(member: xr.DataTree) -> PlaceTable:
     """Return where lines and samples are; raises `InvalidInputError` without control points."""
     latitude, longitude = (
-        read_table(member, f"conditions/gcp/{one}") for one in ("latitude", "longitude")
+        read_table(member, f"conditions/gcp/{name}") for name in ("latitude", "longitude")
     )
-    phi, lam = (np.radians(np.stack(one.values)) for one in (latitude, longitude))
+    phi, lam = (np.radians(np.stack(item.values)) for item in (latitude, longitude))
     vectors = (np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi))
-    x, y, z = (Table(latitude.lines, latitude.samples, tuple(one)) for one in vectors)
+    x, y, z = (Table(latitude.lines, latitude.samples, tuple(vector)) for vector in vectors)
     return PlaceTable((x, y, z))
 
 
@@ -151,17 +151,17 @@ def read_table(member: xr.DataTree, path: str) -> Table:
     lines = group["line"].to_numpy().astype(np.float64)
     samples = np.broadcast_to(group["pixel"].to_numpy(), found.shape).astype(np.float64)
     values = found.to_numpy().astype(np.float64)
-    order = [int(one) for one in np.argsort(lines) if np.isfinite(values[one]).any()]
+    order = [int(item) for item in np.argsort(lines) if np.isfinite(values[item]).any()]
     if not order:
         raise InvalidInputError(
             f"{path} of {member.name} holds no number.",
             remedy="Fetch the product again from its provider.",
         )
-    there = [np.isfinite(values[one]) & (samples[one] >= 0) for one in order]
+    there = [np.isfinite(values[item]) & (samples[item] >= 0) for item in order]
     return Table(
         lines[order],
-        tuple(samples[one][good] for one, good in zip(order, there, strict=True)),
-        tuple(values[one][good] for one, good in zip(order, there, strict=True)),
+        tuple(samples[item][good] for item, good in zip(order, there, strict=True)),
+        tuple(values[item][good] for item, good in zip(order, there, strict=True)),
     )
 
 

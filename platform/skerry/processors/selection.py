@@ -85,18 +85,18 @@ def select_inputs(
         If a product or auxiliary folder is missing or too much, a product is of a type that the
         processor does not know, or lacks a variable. The message names them.
     """
-    whole = [one for one in inputs if isinstance(one, ProductInput)]
-    if not products or (len(products) > 1 and not any(one.many for one in whole)):
-        count = "one product or more" if any(one.many for one in whole) else "one product"
+    whole = [item for item in inputs if isinstance(item, ProductInput)]
+    if not products or (len(products) > 1 and not any(item.many for item in whole)):
+        count = "one product or more" if any(item.many for item in whole) else "one product"
         raise InvalidInputError(
             f"{processor} got {len(products)} products.", remedy=f"Give {count}."
         )
     selected: dict[str, Any] = select_auxiliary(inputs, auxiliary, processor)
-    for one in whole:
+    for item in whole:
         for product in products:
-            _check_type(product, one.product_types, processor)
-        selected[one.name] = list(products) if one.many else products[0]
-    single = [one for one in inputs if isinstance(one, VariableInput)]
+            _check_type(product, item.product_types, processor)
+        selected[item.name] = list(products) if item.many else products[0]
+    single = [item for item in inputs if isinstance(item, VariableInput)]
     return selected | (_select_variables(products[0], single, processor) if single else {})
 
 
@@ -110,7 +110,7 @@ def select_auxiliary(
     InvalidInputError
         If one is missing or too much. The message names them.
     """
-    names = [one.name for one in inputs if isinstance(one, AuxiliaryInput)]
+    names = [item.name for item in inputs if isinstance(item, AuxiliaryInput)]
     if sorted(names) != sorted(auxiliary):
         raise InvalidInputError(
             f"{processor} got the auxiliary folders {sorted(auxiliary)}.",
@@ -132,13 +132,13 @@ def _check_type(product: xr.DataTree, known: Sequence[str], processor: str) -> N
 def _select_variables(
     product: xr.DataTree, inputs: Sequence[VariableInput], processor: str
 ) -> dict[str, Any]:
-    known = sorted(set.intersection(*(set(one.sources) for one in inputs if not one.optional)))
+    known = sorted(set.intersection(*(set(item.sources) for item in inputs if not item.optional)))
     _check_type(product, known, processor)
     kind = name_type(product)
-    needed = [one for one in inputs if not one.optional]
-    for place in range(max(len(one.sources[kind]) for one in needed)):
-        paths = {one.name: one.sources.get(kind, ())[place : place + 1] for one in inputs}
-        if all(paths[one.name] and has_variable(product, paths[one.name][0]) for one in needed):
+    needed = [item for item in inputs if not item.optional]
+    for place in range(max(len(item.sources[kind]) for item in needed)):
+        paths = {item.name: item.sources.get(kind, ())[place : place + 1] for item in inputs}
+        if all(paths[item.name] and has_variable(product, paths[item.name][0]) for item in needed):
             return {
                 name: find_variable(product, path[0])
                 if path and has_variable(product, path[0])
@@ -146,7 +146,7 @@ def _select_variables(
                 for name, path in paths.items()
             }
     lacking = [
-        one.sources[kind][0] for one in needed if not has_variable(product, one.sources[kind][0])
+        item.sources[kind][0] for item in needed if not has_variable(product, item.sources[kind][0])
     ]
     raise InvalidInputError(
         f"{product.name or 'The product'} lacks {', '.join(lacking)}, which {processor} needs.",

@@ -173,7 +173,7 @@ def _interpolate_azimuths(
     degrees: npt.NDArray[Any], rows: npt.NDArray[Any], columns: npt.NDArray[Any]
 ) -> npt.NDArray[np.float32]:
     angles = np.radians(degrees.astype(np.float64))
-    east, north = (_interpolate(one, rows, columns) for one in (np.sin(angles), np.cos(angles)))
+    east, north = (_interpolate(item, rows, columns) for item in (np.sin(angles), np.cos(angles)))
     found = np.degrees(np.arctan2(east, north))  # -180 to 180
     signed = bool((np.nan_to_num(degrees) < 0).any())
     return found if signed else np.where(found < 0, found + np.float32(360), found)

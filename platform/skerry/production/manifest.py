@@ -29,7 +29,7 @@ def write_manifest(order: AttemptOrder, outputs: list[dict[str, Any]]) -> dict[s
         **order.manifest,
         "parameters": order.parameters,
         "inputs": json.loads(recorded.read_text()) if recorded.is_file() else [],
-        "outputs": [{"output": one["output"], "digest": one["digest"]} for one in outputs],
+        "outputs": [{"output": output["output"], "digest": output["digest"]} for output in outputs],
         "executed_notebook_digest": digest_file(order.folder / EXECUTED),
         "written": format_time(utc_now()),
     }

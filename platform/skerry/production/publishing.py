@@ -57,7 +57,7 @@ class Publication(BaseModel):
 
     def check(self, run_id: str, epoch: int) -> None:
         """Refuse a manifest of another attempt, or one that lists other outputs."""
-        listed = [{"output": one.output, "digest": one.digest} for one in self.outputs]
+        listed = [{"output": output.output, "digest": output.digest} for output in self.outputs]
         expected = {"run": run_id, "epoch": epoch, "outputs": listed}
         for name, value in expected.items():
             if self.manifest.get(name) != value:
@@ -97,8 +97,8 @@ def publish_outputs(
     if changed.rowcount != 1:
         raise refuse_stale(run["id"], epoch)
     _check_names(staged)
-    for one in staged:
-        _publish_output(connection, run, epoch, one, by=by, now=now)
+    for item in staged:
+        _publish_output(connection, run, epoch, item, by=by, now=now)
     connection.execute(
         update(attempts)
         .where(attempts.c.run_id == run["id"], attempts.c.epoch == epoch)
@@ -108,7 +108,7 @@ def publish_outputs(
 
 
 def _check_names(staged: list[StagedOutput]) -> None:
-    names = [check_name(one.output, what="output") for one in staged]
+    names = [check_name(item.output, what="output") for item in staged]
     for name in names:
         if names.count(name) > 1:
             raise InvalidInputError(

@@ -130,8 +130,8 @@ def get_run(connection: Connection, run_id: str) -> dict[str, Any]:
     made = select(outputs).where(outputs.c.run_id == row["id"]).order_by(outputs.c.output)
     return {
         **describe_run(row),
-        "attempts": [_describe_attempt(one) for one in connection.execute(tried).mappings()],
-        "outputs": [_describe_output(one) for one in connection.execute(made).mappings()],
+        "attempts": [_describe_attempt(item) for item in connection.execute(tried).mappings()],
+        "outputs": [_describe_output(item) for item in connection.execute(made).mappings()],
     }
 
 
@@ -155,8 +155,8 @@ def list_runs(
     found = connection.execute(query).mappings().all()
     made = select(outputs).where(outputs.c.run_id.in_([row["id"] for row in found]))
     products: dict[str, list[dict[str, Any]]] = {row["id"]: [] for row in found}
-    for one in connection.execute(made.order_by(outputs.c.output)).mappings():
-        products[one["run_id"]].append(_describe_output(one))
+    for item in connection.execute(made.order_by(outputs.c.output)).mappings():
+        products[item["run_id"]].append(_describe_output(item))
     return [{**describe_run(row), "outputs": products[row["id"]]} for row in found]
 
 

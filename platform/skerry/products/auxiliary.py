@@ -53,13 +53,15 @@ class AuxiliaryFolder(Mapping[str, bytes]):
                 remedy="Name the folder that holds them.",
             )
         if not self.root.is_dir():
-            there = ", ".join(sorted(one.name for one in folder.iterdir() if one.is_dir()))
+            there = ", ".join(sorted(path.name for path in folder.iterdir() if path.is_dir()))
             raise NotFoundError(
                 f"The auxiliary data {name!r} have no version {version!r} in {folder}.",
                 remedy=f"There are: {there}." if there else "It has no version: name the folder.",
             )
         self._files = sorted(
-            one.relative_to(self.root).as_posix() for one in self.root.rglob("*") if one.is_file()
+            path.relative_to(self.root).as_posix()
+            for path in self.root.rglob("*")
+            if path.is_file()
         )
         if not self._files:
             raise InvalidInputError(

@@ -50,9 +50,9 @@ def assemble_tree(
     for path, data in groups.items():
         data.attrs = heal_attributes(data.attrs, path, wounds)
     kind = product_type_of(groups["/"].attrs)
-    groups = {path: heal_units(one, path, wounds) for path, one in groups.items()}
+    groups = {path: heal_units(item, path, wounds) for path, item in groups.items()}
     groups = heal_rasters(groups, projections or {}, wounds)
-    groups = {path: rename_dims(one, path, kind, canonical=True) for path, one in groups.items()}
+    groups = {path: rename_dims(item, path, kind, canonical=True) for path, item in groups.items()}
     try:
         tree = xr.DataTree.from_dict(groups, name=name)
     except ValueError as error:

@@ -51,14 +51,14 @@ def list_missing(tree: xr.DataTree, absent: Collection[str], left_out: Collectio
         for name in node.to_dataset(inherit=False).variables
     }
     stored = other.get("missing")
-    earlier = [str(one) for one in stored] if isinstance(stored, list) else []
+    earlier = [str(item) for item in stored] if isinstance(stored, list) else []
     kind = find_kind(tree)
     wanted: list[str] = []
     if kind is not None and SELECTION not in other:
-        wanted = [one for one in _list_wanted(tree, kind, there) if one not in left_out]
+        wanted = [item for item in _list_wanted(tree, kind, there) if item not in left_out]
     empty = set(_list_empty(tree))
     found = [*earlier, *wanted, *absent, *_list_unplaced(tree), *sorted(empty)]
-    missing = list(dict.fromkeys(one for one in found if one not in there or one in empty))
+    missing = list(dict.fromkeys(item for item in found if item not in there or item in empty))
     return missing if missing or kind is not None or isinstance(stored, list) else None
 
 
@@ -71,17 +71,17 @@ def find_kind(tree: xr.DataTree) -> str | None:
     said = other.get("mapping") if isinstance(other, dict) else None
     if isinstance(said, str) and said in list_types():
         return said
-    kinds = {find_type(product_type_of(one.attrs)) for one in tree.children.values()} - {None}
+    kinds = {find_type(product_type_of(child.attrs)) for child in tree.children.values()} - {None}
     return kinds.pop() if len(kinds) == 1 else None
 
 
 def _list_wanted(tree: xr.DataTree, kind: str, there: Collection[str]) -> Iterator[str]:
     groups = {path.rpartition("/")[0] for path in there}
     lacked = [
-        one for one in OMITTED if not any(f"{path}/".startswith(f"{one}/") for path in groups)
+        item for item in OMITTED if not any(f"{path}/".startswith(f"{item}/") for path in groups)
     ]
     for path, name in list_variables(kind):
-        if any(f"{path}/".startswith(f"{one}/") for one in lacked):
+        if any(f"{path}/".startswith(f"{item}/") for item in lacked):
             continue
         if path.startswith(_MEMBER):
             for member in _list_members(tree):
@@ -92,13 +92,13 @@ def _list_wanted(tree: xr.DataTree, kind: str, there: Collection[str]) -> Iterat
 
 def _list_members(tree: xr.DataTree) -> list[str]:
     """Return the names of the members that a Sentinel-1 product has, or says that it has."""
-    names = [str(one) for one in tree.children if one.startswith(_MEMBERS)]
+    names = [str(child) for child in tree.children if child.startswith(_MEMBERS)]
     item = tree.attrs.get("stac_discovery")
     properties = item.get("properties") if isinstance(item, dict) else None
     said = properties.get("sar:polarizations") if isinstance(properties, dict) else None
     if names and isinstance(said, list):
         stem = names[0].rpartition("_")[0]
-        names += [one for code in said if (one := f"{stem}_{code}") not in names]
+        names += [name for code in said if (name := f"{stem}_{code}") not in names]
     return names
 
 
@@ -116,7 +116,7 @@ def _list_unplaced(tree: xr.DataTree) -> Iterator[str]:
     """Give the coordinates that rasters with a grid mapping need and have not."""
     for node in tree.subtree:
         data = node.to_dataset(inherit=True)
-        if any(one.encoding.get("grid_mapping") for one in data.data_vars.values()):
+        if any(variable.encoding.get("grid_mapping") for variable in data.data_vars.values()):
             for axis in ("y", "x"):
                 if axis in data.dims and axis not in data.coords:
                     yield f"{node.path}/{axis}".strip("/")

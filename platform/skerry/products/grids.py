@@ -49,9 +49,9 @@ def list_rasters(product: xr.DataTree) -> list[tuple[str, xr.Dataset]]:
         (node.path, node.to_dataset())
         for node in product.subtree
         if {"y", "x", "spatial_ref"} <= set(node.coords)
-        and any(one.dims[-2:] == ("y", "x") for one in node.data_vars.values())
+        and any(variable.dims[-2:] == ("y", "x") for variable in node.data_vars.values())
     ]
-    measured = [one for one in found if one[0].startswith(MEASUREMENTS)]
+    measured = [item for item in found if item[0].startswith(MEASUREMENTS)]
     return measured or found
 
 
@@ -66,11 +66,11 @@ def refuse_swaths(tree: xr.DataTree, form: str) -> None:
         there is no pixel.
     """
     nodes = list(tree.subtree)
-    measured = [one for one in nodes if MEASUREMENTS in one.path]
-    if any(grid_of(one.to_dataset()) is not None for one in measured or nodes):
+    measured = [item for item in nodes if MEASUREMENTS in item.path]
+    if any(grid_of(item.to_dataset()) is not None for item in measured or nodes):
         return
-    named = next((one for one in measured or nodes if one.data_vars), None)
-    sizes = [one.size for node in measured or nodes for one in node.data_vars.values()]
+    named = next((item for item in measured or nodes if item.data_vars), None)
+    sizes = [variable.size for node in measured or nodes for variable in node.data_vars.values()]
     if sizes and not any(sizes):
         raise InvalidInputError(
             f"{form} holds rasters on grids only, and the product has no pixel.",

@@ -122,7 +122,7 @@ def _find_remote(place: RemotePath) -> Found | None:
     marks = (*ZARR_MARKS, COG_MARK, *MANIFESTS)
     with ThreadPoolExecutor(len(marks)) as pool:
         there = list(pool.map(lambda mark: (place / mark).exists(), marks))
-    found = choose_product(place, [mark for mark, one in zip(marks, there, strict=True) if one])
+    found = choose_product(place, [mark for mark, item in zip(marks, there, strict=True) if item])
     if found is None and place.lists:
         found = choose_product(place, place.list_sizes())
     return found

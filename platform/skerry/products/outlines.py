@@ -62,7 +62,7 @@ def cut_outline(shape: BaseGeometry) -> tuple[dict[str, Any], list[float]]:
     around = east - west >= 360  # noqa: PLR2004 -- degrees
     box = [-180.0 if around else parts[0].bounds[0], south,
            180.0 if around else parts[-1].bounds[2], north]  # fmt: skip
-    return _list(mapping(shapely.orient_polygons(whole))), [float(one) for one in box]
+    return _list(mapping(shapely.orient_polygons(whole))), [float(item) for item in box]
 
 
 def join_outline(geometry: dict[str, Any]) -> list[list[float]]:
@@ -75,16 +75,16 @@ def join_outline(geometry: dict[str, Any]) -> list[list[float]]:
         after parts that meet at the antimeridian are joined.
     """
     if geometry["type"] == "Polygon":
-        return [list(one) for one in geometry["coordinates"][0]]
+        return [list(item) for item in geometry["coordinates"][0]]
 
     def bring(points: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.asarray(points + np.array([360.0, 0.0]) * (points[:, :1] < 0))
 
     parts = shapely.get_parts(shapely.transform(from_geojson(geometry), bring))
     whole = shapely.get_parts(shapely.union_all(parts).simplify(0))
-    ring = shapely.get_coordinates(max(whole, key=lambda one: float(one.area)).exterior)
+    ring = shapely.get_coordinates(max(whole, key=lambda item: float(item.area)).exterior)
     ring[:, 0] = np.where(ring[:, 0] > 180, ring[:, 0] - 360, ring[:, 0])  # noqa: PLR2004
-    return [[float(one) for one in np.round(point, DIGITS)] for point in ring]
+    return [[float(item) for item in np.round(point, DIGITS)] for point in ring]
 
 
 def _cut_turn(shape: BaseGeometry, turn: int) -> BaseGeometry:
@@ -95,7 +95,7 @@ def _cut_turn(shape: BaseGeometry, turn: int) -> BaseGeometry:
 
     window = shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90)
     cut = make_valid(shapely.transform(shapely.intersection(shape, window), bring))
-    areas = [one for one in shapely.get_parts(cut) if one.area > 0]
+    areas = [part for part in shapely.get_parts(cut) if part.area > 0]
     return shapely.union_all(areas)
 
 
@@ -126,5 +126,5 @@ def unroll_ring(longitude: npt.NDArray[Any], latitude: npt.NDArray[Any]) -> Base
 def _list(value: Any) -> Any:
     """Return a geometry as JSON has it: lists, no tuples."""
     if isinstance(value, dict):
-        return {key: _list(one) for key, one in value.items()}
-    return [_list(one) for one in value] if isinstance(value, list | tuple) else value
+        return {key: _list(item) for key, item in value.items()}
+    return [_list(item) for item in value] if isinstance(value, list | tuple) else value

@@ -162,12 +162,12 @@ def regrid_swath(
     for name, variable in data.data_vars.items():
         if variable.dims != data["latitude"].dims:
             continue
-        one = method or choose_method(variable, 1.0)
-        if one not in {"nearest", "linear"}:
+        resampling = method or choose_method(variable, 1.0)
+        if resampling not in {"nearest", "linear"}:
             raise InvalidInputError(
-                f"The method {one!r} is not for swaths.", remedy="Give nearest or linear."
+                f"The method {resampling!r} is not for swaths.", remedy="Give nearest or linear."
             )
-        linear = one == "linear" and choose_method(variable, 1.0) == "linear"
+        linear = resampling == "linear" and choose_method(variable, 1.0) == "linear"
         chosen[str(name)] = (variable, linear, _fill_of(variable))
     arrays = map_swath(
         data["latitude"], data["longitude"], chosen, target, radius_m=radius_m, chunk=chunk
@@ -329,13 +329,13 @@ def _repeat(variable: xr.DataArray, target: GeoBox, chunk: int) -> xr.DataArray:
         sizes = numbers.chunks
         numbers = numbers.map_blocks(
             lambda block: block.repeat(factor, axis=-2).repeat(factor, axis=-1),
-            chunks=(*sizes[:-2], *(tuple(factor * one for one in axis) for axis in sizes[-2:])),
+            chunks=(*sizes[:-2], *(tuple(factor * axi for axi in axis) for axis in sizes[-2:])),
             dtype=variable.dtype,
         )
     kept = {
-        name: one
-        for name, one in variable.coords.items()
-        if not {"y", "x"} & set(one.dims) and name != "spatial_ref"
+        name: item
+        for name, item in variable.coords.items()
+        if not {"y", "x"} & set(item.dims) and name != "spatial_ref"
     }
     coords = {**kept, **xr_coords(target, "spatial_ref")}
     return xr.DataArray(numbers, dims=(*leading, "y", "x"), coords=coords, name=variable.name)
@@ -387,14 +387,14 @@ def _to_float(variable: xr.DataArray) -> xr.DataArray:
         wide = variable.astype("float64")
         wide = wide if fill is None else wide.where(variable != fill)
     hidden = ("nodata", "_FillValue")
-    wide.attrs = {key: one for key, one in variable.attrs.items() if key not in hidden}
-    wide.encoding = {key: one for key, one in variable.encoding.items() if key not in hidden}
+    wide.attrs = {key: item for key, item in variable.attrs.items() if key not in hidden}
+    wide.encoding = {key: item for key, item in variable.encoding.items() if key not in hidden}
     return wide
 
 
 def _finish(result: xr.DataArray, source: xr.DataArray) -> xr.DataArray:
     """Give a result the attributes and packing of its source."""
-    result.attrs = {key: one for key, one in source.attrs.items() if not key.startswith("proj:")}
-    packing = {key: one for key, one in source.encoding.items() if key in _PACKING}
+    result.attrs = {key: item for key, item in source.attrs.items() if not key.startswith("proj:")}
+    packing = {key: item for key, item in source.encoding.items() if key in _PACKING}
     result.encoding = allow_gaps(packing, result.dtype) | {"grid_mapping": "spatial_ref"}
     return result

@@ -306,7 +306,7 @@ def _measure_diagonal(latitude: xr.DataArray, longitude: xr.DataArray) -> float:
                 np.linalg.norm(vectors[1, 1] - vectors[0, 0]),
                 np.linalg.norm(vectors[1, 0] - vectors[0, 1]),
             )
-            largest = max(largest, *(float(np.nan_to_num(one)) for one in crossing))
+            largest = max(largest, *(float(np.nan_to_num(item)) for item in crossing))
     return largest * EARTH_M
 
 

@@ -153,5 +153,10 @@ def _by_axis(tree: xr.DataTree, edge: int | None) -> dict[str, int] | None:
     """Return an edge as dimension to length, for the last two dimensions of every raster."""
     if edge is None:
         return None
-    rasters = (one for node in tree.subtree for one in node.data_vars.values() if one.ndim > 1)
-    return {str(dim): edge for one in rasters for dim in one.dims[-2:]}
+    rasters = (
+        variable
+        for node in tree.subtree
+        for variable in node.data_vars.values()
+        if variable.ndim > 1
+    )
+    return {str(dim): edge for raster in rasters for dim in raster.dims[-2:]}

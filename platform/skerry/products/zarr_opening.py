@@ -67,7 +67,7 @@ def build_tree(
             datasets = _index(datasets)
     except (LookupError, ValueError, TypeError, OSError, AttributeError) as error:
         raise _unreadable(place, error) from error
-    if not any(one.variables for one in datasets.values()):
+    if not any(dataset.variables for dataset in datasets.values()):
         raise InvalidInputError(
             f"The Zarr store {place} holds no array.", remedy="Give a complete product."
         )
@@ -117,15 +117,15 @@ def _find_folder(root: zarr.Group, place: Place) -> Path | None:
 def _walk(group: zarr.Group, path: str, seen: _Seen) -> list[tuple[str, xr.Dataset]]:
     attrs: dict[str, Any] = dict(group.attrs)
     members = dict(group.members())
-    children = {name: one for name, one in members.items() if isinstance(one, zarr.Group)}
-    assets = [one for one in _list_levels(attrs) if one in children]
+    children = {name: item for name, item in members.items() if isinstance(item, zarr.Group)}
+    assets = [item for item in _list_levels(attrs) if item in children]
     if assets:
         chosen = children[assets[min(seen.level, len(assets) - 1)]]
         members = dict(chosen.members())
-    arrays = {name: one for name, one in members.items() if isinstance(one, zarr.Array)}
-    gone = [name for name, one in arrays.items() if not seen.is_there(one)]
+    arrays = {name: item for name, item in members.items() if isinstance(item, zarr.Array)}
+    gone = [name for name, item in arrays.items() if not seen.is_there(item)]
     seen.absent += [f"{path}/{name}".strip("/") for name in gone]
-    arrays = {name: one for name, one in arrays.items() if name not in gone}
+    arrays = {name: item for name, item in arrays.items() if name not in gone}
     attrs = from_json(attrs, attrs.pop(TYPES, {}))
     data = _build_dataset(arrays, path, seen)
     data.attrs = put_back(without_conventions(attrs))
@@ -141,26 +141,28 @@ def _list_levels(attrs: dict[str, Any]) -> list[str]:
     said = attrs.get("multiscales")
     layout = said.get("layout") if isinstance(said, dict) else None
     entries = layout if isinstance(layout, list) else []
-    return [str(one["asset"]) for one in entries if isinstance(one, dict) and "asset" in one]
+    return [
+        str(entry["asset"]) for entry in entries if isinstance(entry, dict) and "asset" in entry
+    ]
 
 
 def _build_dataset(arrays: dict[str, Any], path: str, seen: _Seen) -> xr.Dataset:
     variables = {
-        name: read_variable(one, f"{path}/{name}", seen.wounds) for name, one in arrays.items()
+        name: read_variable(item, f"{path}/{name}", seen.wounds) for name, item in arrays.items()
     }
-    listed = {name for one in arrays.values() for name in list_coordinates(one)}
+    listed = {name for item in arrays.values() for name in list_coordinates(item)}
     named = {
         name
-        for name, one in variables.items()
-        if name in listed or one.dims == (name,) or (name == "spatial_ref" and not one.dims)
+        for name, item in variables.items()
+        if name in listed or item.dims == (name,) or (name == "spatial_ref" and not item.dims)
     }
-    coordinates = {name: one for name, one in variables.items() if name in named}
+    coordinates = {name: item for name, item in variables.items() if name in named}
     seen.projections[path or "/"] = {
-        name: {key: one for key, one in array.attrs.items() if key.startswith("proj:")}
+        name: {key: item for key, item in array.attrs.items() if key.startswith("proj:")}
         for name, array in arrays.items()
     }
     return xr.Dataset(
-        {name: one for name, one in variables.items() if name not in named},
+        {name: item for name, item in variables.items() if name not in named},
         coords=xr.Coordinates(coordinates, indexes={}),
     )
 
@@ -170,11 +172,11 @@ def _index(datasets: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
     wanted = [
         (path, name)
         for path, data in datasets.items()
-        for name, one in data.coords.items()
-        if one.dims == (name,)
+        for name, item in data.coords.items()
+        if item.dims == (name,)
     ]
     with ThreadPoolExecutor(READ_AT_ONCE) as pool:
-        read = pool.map(lambda one: _load(datasets[one[0]].variables[one[1]]), wanted)
+        read = pool.map(lambda item: _load(datasets[item[0]].variables[item[1]]), wanted)
         loaded: dict[str, dict[Any, xr.Variable]] = {}
         for (path, name), variable in zip(wanted, read, strict=True):
             loaded.setdefault(path, {})[name] = variable

@@ -66,7 +66,7 @@ def _find_audience(route: Any) -> Audience | None:
             return decided
     dependant = getattr(route, "dependant", None)
     found = list(_collect(dependant)) if dependant is not None else []
-    return min(found, key=lambda one: _STRICTEST_FIRST.index(one.kind), default=None)
+    return min(found, key=lambda item: _STRICTEST_FIRST.index(item.kind), default=None)
 
 
 def _collect(dependant: Dependant) -> Iterator[Audience]:

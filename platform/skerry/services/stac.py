@@ -111,10 +111,10 @@ class CatalogClient(AsyncBaseCoreClient):
                 {
                     "rel": "child",
                     "type": "application/json",
-                    "title": str(one.document.get("title") or one.id),
-                    "href": self.addresses.collection(one.id),
+                    "title": str(item.document.get("title") or item.id),
+                    "href": self.addresses.collection(item.id),
                 }
-                for one in shown
+                for item in shown
             ),
         ]
         return page
@@ -123,7 +123,7 @@ class CatalogClient(AsyncBaseCoreClient):
         """Return the collections that the asker sees."""
         shown = await self._read(kwargs, list_collections)
         root = f"{self.addresses.stac}/"
-        documents = [present_collection(one, self.addresses) for one in shown]
+        documents = [present_collection(item, self.addresses) for item in shown]
         return {
             "collections": cast("list[stac.Collection]", documents),
             "links": [
@@ -135,7 +135,7 @@ class CatalogClient(AsyncBaseCoreClient):
     async def get_collection(self, collection_id: str, **kwargs: Any) -> stac.Collection:
         """Return one collection."""
         found = await self._read(
-            kwargs, lambda one, private: find_collection(one, collection_id, private=private)
+            kwargs, lambda item, private: find_collection(item, collection_id, private=private)
         )
         if found is None:
             raise _refuse(kwargs, f"collection {collection_id!r}")
@@ -202,7 +202,7 @@ class CatalogClient(AsyncBaseCoreClient):
         def read(connection: Connection, private: bool) -> tuple[list[Document], str | None]:
             page = search_items(connection, query, private=private)
             sees = _look_up(connection, private=private)
-            features = [present_item(one, self.addresses, sees) for one in page.items]
+            features = [present_item(item, self.addresses, sees) for item in page.items]
             return features, page.next_token
 
         features, token = await self._read(kwargs, read)

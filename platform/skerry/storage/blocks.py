@@ -54,20 +54,20 @@ class _Blocks:
         first, last = start // BLOCK_BYTES, (stop - 1) // BLOCK_BYTES
         with self._lock:
             found, coming = {}, {}
-            for one in range(first, last + 1):
-                if one in self._found:
-                    found[one] = self._found[one]
-                    self._found.move_to_end(one)
-                elif one in self._coming:
-                    coming[one] = self._coming[one]
-            absent = [one for one in range(first, last + 1) if one not in found | coming]
+            for index in range(first, last + 1):
+                if index in self._found:
+                    found[index] = self._found[index]
+                    self._found.move_to_end(index)
+                elif index in self._coming:
+                    coming[index] = self._coming[index]
+            absent = [index for index in range(first, last + 1) if index not in found | coming]
             wanted = self._reach(absent, ahead) if absent else range(0)
-            mine = {one: Future[bytes]() for one in wanted if one not in self._coming}
+            mine = {item: Future[bytes]() for item in wanted if item not in self._coming}
             self._coming |= mine
         if mine:
             found |= self._fetch(wanted, mine)
-        found |= {one: future.result() for one, future in coming.items()}
-        data = b"".join(found[one] for one in range(first, last + 1))
+        found |= {item: future.result() for item, future in coming.items()}
+        data = b"".join(found[index] for index in range(first, last + 1))
         return data[start - first * BLOCK_BYTES : stop - first * BLOCK_BYTES]
 
     def _reach(self, absent: list[int], ahead: int) -> range:
@@ -88,18 +88,18 @@ class _Blocks:
             data = self.source.fetch(first, min(wanted.stop * BLOCK_BYTES, self.source.size))
         except BaseException as error:
             with self._lock:
-                for one in mine:
-                    del self._coming[one]
+                for item in mine:
+                    del self._coming[item]
             for future in mine.values():
                 future.set_exception(error)
             raise
         found = dict(zip(wanted, cut(data), strict=True))
         with self._lock:
-            for one in mine:
-                del self._coming[one]
+            for item in mine:
+                del self._coming[item]
             self._keep(found)
-        for one, future in mine.items():
-            future.set_result(found[one])
+        for item, future in mine.items():
+            future.set_result(found[item])
         return found
 
     def _keep(self, found: dict[int, bytes]) -> None:

@@ -156,8 +156,8 @@ class RemotePath:
         sizes: dict[str, int] = {}
         with explaining(self):
             for batch in obstore.list(self.store, prefix=self.key):
-                for one in batch:
-                    sizes[str(one["path"]).removeprefix(f"{self.key}/")] = int(one["size"])
+                for item in batch:
+                    sizes[str(item["path"]).removeprefix(f"{self.key}/")] = int(item["size"])
                 if len(sizes) > MAX_LISTED:
                     break
         if len(sizes) > MAX_LISTED:
@@ -224,7 +224,7 @@ def _has_credentials() -> bool:
         "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE",
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     )  # fmt: skip
-    return any(os.environ.get(one) for one in ways)
+    return any(os.environ.get(way) for way in ways)
 
 
 @contextmanager

@@ -146,7 +146,7 @@ def _remove_leftovers(target: Path) -> None:
     """Remove what writers of `target` left that did not come to their end."""
     ours = re.compile(rf"\.{re.escape(target.name)}\.\d+\.[0-9a-f]{{8}}\.partial")
     with suppress(OSError), os.scandir(target.parent) as entries:
-        for folder in [Path(one.path) for one in entries if ours.fullmatch(one.name)]:
+        for folder in [Path(entry.path) for entry in entries if ours.fullmatch(entry.name)]:
             with suppress(OSError):
                 _remove_if_left(folder, folder / f"{target.name}.lock")
 
@@ -164,7 +164,7 @@ def _remove_if_left(folder: Path, lock: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
                 return
     # Being made or removed at this moment, or no locks here.
-    touched = max(one.stat().st_mtime for one in (folder, *folder.iterdir()))
+    touched = max(item.stat().st_mtime for item in (folder, *folder.iterdir()))
     if time.time() - touched > LEFT_DAYS * 86400:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -264,4 +264,4 @@ def _is_about(filename: object, target: Path) -> bool:
         return False
     path = Path(filename)
     beside = f".{target.name}.{os.getpid()}."
-    return target.is_relative_to(path) or any(one.startswith(beside) for one in path.parts)
+    return target.is_relative_to(path) or any(part.startswith(beside) for part in path.parts)

@@ -149,7 +149,7 @@ def test_the_command_line_says_the_same(
 ) -> None:
     name = str(imported.reference)
     listed = json.loads(running_platform.run("items", "list", "--json").stdout)
-    assert name in [f"{one['collection']}/{one['id']}" for one in listed["features"]]
+    assert name in [f"{item['collection']}/{item['id']}" for item in listed["features"]]
     assert "b8a" in running_platform.run("items", "show", name).stdout
     found = running_platform.run("search", "--bbox", "13,54,14,55", "--datetime", "2026-06-01")
     assert name in found.stdout

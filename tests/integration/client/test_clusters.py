@@ -19,7 +19,7 @@ def list_clusters(platform: RunningPlatform) -> set[str]:
     answer = client.get("/services/dask-gateway/api/v1/clusters/", headers=headers)
     clusters = answer.raise_for_status().json()
     ended = ("STOPPING", "STOPPED", "FAILED")
-    return {name for name, one in clusters.items() if one["status"] not in ended}
+    return {name for name, item in clusters.items() if item["status"] not in ended}
 
 
 def test_a_cluster_computes_and_ends_with_its_client(running_platform: RunningPlatform) -> None:

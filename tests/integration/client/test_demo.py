@@ -18,10 +18,12 @@ def list_state(session: Session) -> dict[str, list[str]]:
     jobs = session.request("GET", "production/jobs")["jobs"]
     runs = session.request("GET", "production/runs")["runs"]
     return {
-        "collections": [one["id"] for one in collections if one["id"] in (NAME, SCENES)],
-        "releases": [one["id"] for one in releases if one["name"] == NAME],
-        "jobs": [one["name"] for one in jobs if one["name"] == NAME],
-        "runs": [one["id"] for one in runs if one["job"] == NAME],
+        "collections": [
+            collection["id"] for collection in collections if collection["id"] in (NAME, SCENES)
+        ],
+        "releases": [release["id"] for release in releases if release["name"] == NAME],
+        "jobs": [job["name"] for job in jobs if job["name"] == NAME],
+        "runs": [run["id"] for run in runs if run["job"] == NAME],
     }
 
 

@@ -47,7 +47,7 @@ def read_log(bench: Bench) -> str:
 
 
 def list_names(bench: Bench) -> set[str]:
-    return {one.name for one in bench.root.iterdir()}
+    return {path.name for path in bench.root.iterdir()}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_the_log_holds_why_a_run_failed(bench: Bench, how: str, code: int, said:
     log = read_log(bench)
     assert said in log
     assert "steps.water" in log
-    assert [one[:6] for one in err.splitlines()].count("Error:") == 1, "a person is told once"
+    assert [line[:6] for line in err.splitlines()].count("Error:") == 1, "a person is told once"
     assert "Traceback" not in err
 
 
@@ -158,11 +158,11 @@ def test_told_to_end_it_leaves_nothing_half_written(bench: Bench, command: str) 
     bench.started.append(process)
     assert process.stdout is not None
     assert process.stdout.readline() == "here\n"
-    assert [one for one in list_names(bench) if one.endswith(".partial")]
+    assert [name for name in list_names(bench) if name.endswith(".partial")]
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 143
-    assert not [one for one in list_names(bench) if one.startswith((".", "out")) or "S2" in one]
+    assert not [name for name in list_names(bench) if name.startswith((".", "out")) or "S2" in name]
 
 
 def test_a_trace_that_cannot_be_written_is_refused_first(bench: Bench) -> None:

@@ -35,5 +35,5 @@ def test_the_commands_and_the_payload_run(tmp_path: Path) -> None:
     for name, variable in (("turbidity.zarr", "turbidity"), ("composite.nc", "b04")):
         made = open_product(tmp_path / "out" / name)
         report = validate_product(tmp_path / "out" / name, deep=True)
-        assert report.clean, [one.findings for one in report.failed]
+        assert report.clean, [item.findings for item in report.failed]
         assert int(made["measurements"][variable].count()) > 0

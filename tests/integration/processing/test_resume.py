@@ -34,12 +34,12 @@ def check_product(bench: Bench, factor: float = 6.0, name: str = "out.zarr") -> 
     source = open_product(bench.root / "scene.zarr")["measurements/reflectance/r10m"]["b02"]
     made = open_product(bench.root / name)
     np.testing.assert_allclose(made["measurements"]["b02"], source * factor, rtol=1e-5)
-    assert not [one for one in bench.root.iterdir() if one.name.startswith((".aside", ".old"))]
+    assert not [path for path in bench.root.iterdir() if path.name.startswith((".aside", ".old"))]
 
 
 def markers(bench: Bench) -> dict[str, str]:
     folder = bench.root / "payload.work" / "markers"
-    return {one.stem: json.loads(one.read_text())["state"] for one in folder.glob("*.json")}
+    return {path.stem: json.loads(path.read_text())["state"] for path in folder.glob("*.json")}
 
 
 @pytest.mark.parametrize("where", ["gate", "before"])
@@ -78,12 +78,14 @@ def test_a_second_run_does_nothing_and_says_so(bench: Bench) -> None:
     payload = bench.write(make_payload(bench))
     assert bench.run("--payload", str(payload))[0] == 0
     computed = bench.count()
-    before = {one: one.stat().st_mtime_ns for one in (bench.root / "out.zarr").rglob("*")}
+    before = {path: path.stat().st_mtime_ns for path in (bench.root / "out.zarr").rglob("*")}
     code, out, _ = bench.run("--payload", str(payload))
     assert code == 0
     assert "nothing had to be written" in out
     assert bench.count() == computed
-    assert before == {one: one.stat().st_mtime_ns for one in (bench.root / "out.zarr").rglob("*")}
+    assert before == {
+        path: path.stat().st_mtime_ns for path in (bench.root / "out.zarr").rglob("*")
+    }
 
 
 def test_a_changed_parameter_does_only_what_follows_again(bench: Bench) -> None:
@@ -185,5 +187,5 @@ def test_other_schedulers_give_the_same(bench: Bench, scheduler: str) -> None:
     assert code == 0, err
     check_product(bench)
     trace = json.loads((bench.root / "trace.json").read_text())
-    names = [one["name"] for one in trace["traceEvents"] if one["ph"] == "X"]
+    names = [item["name"] for item in trace["traceEvents"] if item["ph"] == "X"]
     assert names == ["digest inputs", "step-first", "output-product"]

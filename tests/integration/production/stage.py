@@ -151,8 +151,8 @@ class Stage:
 
         def there() -> bool:
             return any(
-                one["epoch"] == epoch and (not executing or one["status"] == "executing")
-                for one in self.show(run)["attempts"]
+                item["epoch"] == epoch and (not executing or item["status"] == "executing")
+                for item in self.show(run)["attempts"]
             )
 
         wait_until(there, LIMIT_S, f"epoch {epoch} is at work", lambda: self.explain(run))
@@ -160,7 +160,7 @@ class Stage:
     def explain(self, run: str) -> str:
         """Return what is known about a run, for a failing test."""
         worker = self.platform.log_text("worker")[-3000:]
-        logs = [self.log(run, one["epoch"])[-2000:] for one in self.show(run).get("attempts", [])]
+        logs = [self.log(run, item["epoch"])[-2000:] for item in self.show(run).get("attempts", [])]
         return "\n".join([json.dumps(self.show(run), indent=1), *logs, worker])
 
     def log(self, run: str, epoch: int) -> str:
@@ -220,7 +220,7 @@ class Stage:
     def check_published_once(self, run: str) -> None:
         """Assert that exactly one item came of a run and that its bytes match its digests."""
         found = self.show(run)
-        assert [one["output"] for one in found["outputs"]] == ["field"]
+        assert [entry["output"] for entry in found["outputs"]] == ["field"]
         made = found["outputs"][0]
         pages = self.ask("GET", f"/stac/search?collections={found['collection']}&limit=1000")
         own = [item for item in pages["features"] if item["properties"].get("skerry:run") == run]
@@ -240,7 +240,7 @@ class Stage:
 
 def history(run: dict[str, Any]) -> list[tuple[int, str, int | None]]:
     """Return (epoch, status, adopted epoch) of a run's attempts."""
-    return [(one["epoch"], one["status"], one["adopted_epoch"]) for one in run["attempts"]]
+    return [(item["epoch"], item["status"], item["adopted_epoch"]) for item in run["attempts"]]
 
 
 def kill(pid: int) -> None:

@@ -41,7 +41,7 @@ def start_waiting(stage: Stage, gate: Path, job: str = "field") -> tuple[str, li
 
 
 def wait_until_gone(family: list[psutil.Process]) -> None:
-    wait_until(lambda: all(is_gone(one.pid) for one in family), LIMIT_S, "the processes are gone")
+    wait_until(lambda: all(is_gone(item.pid) for item in family), LIMIT_S, "the processes are gone")
 
 
 def test_a_run_leaves_notebook_page_log_and_manifest(stage: Stage) -> None:
@@ -143,7 +143,7 @@ def test_a_worker_told_to_end_takes_its_run_up_again(stage: Stage, tmp_path: Pat
     worker = stage.worker_pid()
     os.kill(worker, signal.SIGTERM)
     wait_until(lambda: is_gone(worker), LIMIT_S, "the worker ends")
-    assert all(is_gone(one.pid) for one in family)
+    assert all(is_gone(item.pid) for item in family)
     gate.touch()
     stage.wait_for_new_worker(worker)
     ended = stage.wait_for(run, "succeeded", "failed")

@@ -66,10 +66,10 @@ class Case:
         return process
 
     def list_names(self) -> list[str]:
-        return sorted(one.name for one in self.folder.iterdir())
+        return sorted(path.name for path in self.folder.iterdir())
 
     def list_left(self, process: subprocess.Popen[str]) -> list[str]:
-        return [one for one in self.list_names() if f".{process.pid}." in one]
+        return [name for name in self.list_names() if f".{process.pid}." in name]
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def wait_at_gate(process: subprocess.Popen[str]) -> None:
 
 def check_same(case: Case, whole: Path) -> None:
     """Check that a folder holds what one writer alone makes, and opens to the same values."""
-    assert case.list_names() == sorted(one.name for one in whole.iterdir())
+    assert case.list_names() == sorted(path.name for path in whole.iterdir())
     for name in case.list_names():
         if name.endswith(".truth.nc"):
             assert open_product(case.folder / name).equals(open_product(whole / name))
@@ -143,9 +143,9 @@ def test_of_two_writers_one_succeeds_and_its_product_is_whole(case: Case, whole:
     # Simulated from another scene: neither its product nor its truth may be what stays.
     other = ("--seed", "2") if case.suffix == ".SAFE" else ()
     first, second = case.start(*other), case.start()
-    for one in (first, second):
-        wait_at_gate(one)
-    assert not [one for one in case.list_names() if not one.startswith(".")]
+    for item in (first, second):
+        wait_at_gate(item)
+    assert not [name for name in case.list_names() if not name.startswith(".")]
     # The one goes on when the other has finished.
     _, said = second.communicate("on\n", timeout=120)
     assert second.returncode == 0, said
@@ -161,8 +161,8 @@ def test_killed_and_interrupted_writers_leave_no_product_and_the_next_one_tidies
     case: Case, whole: Path
 ) -> None:
     killed, interrupted = case.start(), case.start()
-    for one in (killed, interrupted):
-        wait_at_gate(one)
+    for item in (killed, interrupted):
+        wait_at_gate(item)
     killed.send_signal(signal.SIGKILL)
     killed.communicate(timeout=120)
     assert case.list_left(killed)
@@ -171,7 +171,7 @@ def test_killed_and_interrupted_writers_leave_no_product_and_the_next_one_tidies
     _, said = interrupted.communicate(timeout=120)
     assert (interrupted.returncode, said.strip()) == (130, "Interrupted.")
     assert case.list_names() == case.list_left(killed)
-    assert all(one.startswith(".") for one in case.list_names())
+    assert all(name.startswith(".") for name in case.list_names())
     assert run(list(case.words)) == 0
     check_same(case, whole)
 

@@ -91,7 +91,7 @@ def test_pystac_client_reads_through_the_proxy(
         f"{running_platform.url}{STAC}",
         headers={"Authorization": f"Bearer {running_platform.token}"},
     )
-    assert secret in [one.id for one in catalogue.get_collections()]
+    assert secret in [collection.id for collection in catalogue.get_collections()]
     assert list(catalogue.search(collections=[secret], method="GET").items()) == []
 
 
@@ -117,7 +117,7 @@ def test_a_browser_logs_in_and_its_cookie_alone_changes_nothing(
     assert shown.status_code == 200
     assert shown.url.path == path
     assert shown.json()["id"] == secret
-    session = next(one for one in browser.cookies.jar if one.name == "skerry-api-session")
+    session = next(item for item in browser.cookies.jar if item.name == "skerry-api-session")
     assert session.path == "/services/api"
     assert session.has_nonstandard_attr("HttpOnly")
     assert platform.token not in str(session.value)

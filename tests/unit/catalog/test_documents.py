@@ -33,43 +33,52 @@ def test_what_the_catalogue_writes_itself_is_not_taken_from_outside() -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (lambda one: one.update(id="../x"), "'../x'"),
-        (lambda one: one.update(type="Thing"), "Thing"),
-        (lambda one: one.pop("geometry"), "geometry"),
-        (lambda one: one.update(collection="other"), "'other'"),
-        (lambda one: one.update(assets={}), "no assets"),
-        (lambda one: one["properties"].update(datetime="yesterday"), "yesterday"),
-        (lambda one: one["properties"].update(datetime=None), "datetime"),
-        (lambda one: one["properties"].pop("skerry:digest"), "skerry:digest"),
-        (lambda one: one["properties"].update({"skerry:digest": "1e20" + "g" * 64}), "gggg"),
-        (lambda one: one["properties"].update({"skerry:prefix": "/etc/"}), "/etc"),
-        (lambda one: one["properties"].update({"skerry:prefix": "imports/../x/"}), "imports/../x"),
-        (lambda one: one["assets"]["product"].update(href="imports/other/x"), "imports/other/x"),
-        (lambda one: one["assets"]["product"].update(href="/etc/passwd"), "/etc/passwd"),
-        (lambda one: one["assets"]["product"].update(href="file:///etc/passwd"), "file:///etc"),
-        (lambda one: one.update(links=[{"rel": "via", "href": "file:///etc"}]), "file:///etc"),
-        (lambda one: one.update(links="x"), "links"),
-        (lambda one: one.update(extra=[float("nan")]), "nan"),
-        (lambda one: one["properties"].update(cover=float("inf")), "inf"),
-        (lambda one: one["properties"].update(note="\ud800"), "ud800"),
-        (lambda one: one["properties"].update({"skerry:variables": ["b04"]}), "b04"),
-        (lambda one: one["properties"].update({"skerry:variables": {"b04": "/b04"}}), "/b04"),
-        (lambda one: one["properties"].update(datetime="0001-01-01T00:00:00+14:00"), "calendar"),
-        (lambda one: one.update(bbox=[13, 54, 14, 95]), "95"),
+        (lambda entry: entry.update(id="../x"), "'../x'"),
+        (lambda entry: entry.update(type="Thing"), "Thing"),
+        (lambda entry: entry.pop("geometry"), "geometry"),
+        (lambda entry: entry.update(collection="other"), "'other'"),
+        (lambda entry: entry.update(assets={}), "no assets"),
+        (lambda entry: entry["properties"].update(datetime="yesterday"), "yesterday"),
+        (lambda entry: entry["properties"].update(datetime=None), "datetime"),
+        (lambda entry: entry["properties"].pop("skerry:digest"), "skerry:digest"),
+        (lambda entry: entry["properties"].update({"skerry:digest": "1e20" + "g" * 64}), "gggg"),
+        (lambda entry: entry["properties"].update({"skerry:prefix": "/etc/"}), "/etc"),
         (
-            lambda one: one["geometry"].update(
+            lambda entry: entry["properties"].update({"skerry:prefix": "imports/../x/"}),
+            "imports/../x",
+        ),
+        (
+            lambda entry: entry["assets"]["product"].update(href="imports/other/x"),
+            "imports/other/x",
+        ),
+        (lambda entry: entry["assets"]["product"].update(href="/etc/passwd"), "/etc/passwd"),
+        (lambda entry: entry["assets"]["product"].update(href="file:///etc/passwd"), "file:///etc"),
+        (lambda entry: entry.update(links=[{"rel": "via", "href": "file:///etc"}]), "file:///etc"),
+        (lambda entry: entry.update(links="x"), "links"),
+        (lambda entry: entry.update(extra=[float("nan")]), "nan"),
+        (lambda entry: entry["properties"].update(cover=float("inf")), "inf"),
+        (lambda entry: entry["properties"].update(note="\ud800"), "ud800"),
+        (lambda entry: entry["properties"].update({"skerry:variables": ["b04"]}), "b04"),
+        (lambda entry: entry["properties"].update({"skerry:variables": {"b04": "/b04"}}), "/b04"),
+        (
+            lambda entry: entry["properties"].update(datetime="0001-01-01T00:00:00+14:00"),
+            "calendar",
+        ),
+        (lambda entry: entry.update(bbox=[13, 54, 14, 95]), "95"),
+        (
+            lambda entry: entry["geometry"].update(
                 coordinates=[[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]]
             ),
             "Self-intersection",
         ),
         (
-            lambda one: one["geometry"].update(
+            lambda entry: entry["geometry"].update(
                 coordinates=[[[0, 0], [200, 0], [200, 2], [0, 2], [0, 0]]]
             ),
             "200",
         ),
         (
-            lambda one: one["properties"].update(
+            lambda entry: entry["properties"].update(
                 start_datetime="2026-05-02T00:00:00Z", end_datetime="2026-05-01T00:00:00Z"
             ),
             "2026-05-02",
@@ -117,12 +126,12 @@ def test_links_to_other_items_are_kept() -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (lambda one: one.update(id="other"), "'other'"),
-        (lambda one: one.pop("extent"), "extent"),
-        (lambda one: one.update({"skerry:public": "yes"}), "'yes'"),
-        (lambda one: one.update(summaries={"gsd": [float("nan")]}), "nan"),
-        (lambda one: one["extent"]["spatial"].update(bbox=[[0, 50, 1, 40]]), "50"),
-        (lambda one: one["extent"]["spatial"].update(bbox=[[-190, 0, 1, 40]]), "-190"),
+        (lambda item: item.update(id="other"), "'other'"),
+        (lambda item: item.pop("extent"), "extent"),
+        (lambda item: item.update({"skerry:public": "yes"}), "'yes'"),
+        (lambda item: item.update(summaries={"gsd": [float("nan")]}), "nan"),
+        (lambda item: item["extent"]["spatial"].update(bbox=[[0, 50, 1, 40]]), "50"),
+        (lambda item: item["extent"]["spatial"].update(bbox=[[-190, 0, 1, 40]]), "-190"),
     ],
 )
 def test_a_bad_collection_is_refused_by_name(change: Change, named: str) -> None:

@@ -150,13 +150,13 @@ class TestRegister:
             given = [_write(connection, objects) for _ in range(6)]
         news: list[bool] = []
 
-        def register(one: dict[str, Any]) -> None:
+        def register(item: dict[str, Any]) -> None:
             with engine.begin() as connection:
                 news.append(
-                    register_item(connection, one, "lakes", owner="alice", objects=objects)[1]
+                    register_item(connection, item, "lakes", owner="alice", objects=objects)[1]
                 )
 
-        threads = [threading.Thread(target=register, args=(one,)) for one in given]
+        threads = [threading.Thread(target=register, args=(item,)) for item in given]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -65,7 +65,7 @@ def searches(draw: st.DrawFn) -> dict[str, Any]:
 def _fits(item: StoredItem, query: dict[str, Any]) -> bool:
     area = None
     if "bbox" in query:
-        area = shapely.union_all([box(*one) for one in split_bbox(query["bbox"])])
+        area = shapely.union_all([box(*entry) for entry in split_bbox(query["bbox"])])
     elif "intersects" in query:
         area = shape(query["intersects"])
     begins, ends = parse_interval(query.get("datetime", "../2999-01-01T00:00:00Z"))

@@ -76,9 +76,9 @@ def test_the_suffix_says_the_format(
 
 def test_long_lists_are_shortened(safe: Path, tmp_path: Path, capsys: Any) -> None:
     assert run(["convert", str(safe), str(tmp_path / "few.cogs")]) == 0
-    few = [one for one in capsys.readouterr().err.splitlines() if "left out" in one]
+    few = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
     assert run(["convert", str(safe), str(tmp_path / "all.cogs"), "-v"]) == 0
-    every = [one for one in capsys.readouterr().err.splitlines() if "left out" in one]
+    every = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
     assert len(few) == 1
     assert f"and {len(every) - 3} more (-v names all)" in few[0]
 
@@ -105,12 +105,12 @@ def test_bad_input_ends_with_2_and_a_line(
 ) -> None:
     there = tmp_path / "there"
     there.write_text("mine")
-    filled = [one.format(product=product, there=there, folder=tmp_path) for one in words]
+    filled = [word.format(product=product, there=there, folder=tmp_path) for word in words]
     assert run(["convert", *filled]) == 2
     said = capsys.readouterr().err
     assert what in said
     assert "Traceback" not in said
-    assert [one.name for one in tmp_path.iterdir()] == ["there"]
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
     assert there.read_text() == "mine"
 
 

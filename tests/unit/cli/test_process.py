@@ -38,7 +38,7 @@ def test_the_product_says_what_it_is_and_where_it_came_from(
     np.testing.assert_allclose(made["measurements"]["turbidity"], expected, rtol=1e-6)
 
     item = made.attrs["stac_discovery"]
-    (link,) = [one for one in item["links"] if one["rel"] == "derived_from"]
+    (link,) = [element for element in item["links"] if element["rel"] == "derived_from"]
     assert (out.parent / link["href"]).resolve() == safe.resolve()
     assert item["properties"]["processing:software"]["turbidity"]
     assert "Dogliotti" in item["properties"]["processing:lineage"]
@@ -47,10 +47,10 @@ def test_the_product_says_what_it_is_and_where_it_came_from(
     )
     assert made.attrs["title"].startswith("Simulated: ")
     (entry,) = [
-        one
+        element
         for entries in made.attrs["processing_history"].values()
-        for one in entries
-        if one.get("processor") == "turbidity"
+        for element in entries
+        if element.get("processor") == "turbidity"
     ]
     assert entry["execution_parameters"] == {"pole_fraction": "0.4"}
 
@@ -59,7 +59,7 @@ def test_the_product_says_what_it_is_and_where_it_came_from(
     assert list(manifest["inputs"]) == [str(safe)]
     assert (tmp_path / "t.json").is_file()
     report = validate_product(out)
-    assert report.clean, [one.findings for one in report.failed]
+    assert report.clean, [element.findings for element in report.failed]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_every_format_opens_again(form: str, name: str, safe: Path, tmp_path: Pa
 
 def test_processors_are_listed_and_described(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["process", "--list", "--json"]) == 0
-    assert {"turbidity", "ndci"} <= {one["name"] for one in json.loads(capsys.readouterr().out)}
+    assert {"turbidity", "ndci"} <= {item["name"] for item in json.loads(capsys.readouterr().out)}
     assert run(["process", "turbidity", "--describe"]) == 0
     shown = capsys.readouterr().out
     assert "pole_fraction" in shown
@@ -110,15 +110,15 @@ def test_bad_input_is_named(
 ) -> None:
     words, named = BAD[case]
     (tmp_path / "file.txt").write_text("1")
-    words = [{"SAFE": str(safe), "arc=HERE": f"arc={tmp_path}"}.get(one, one) for one in words]
+    words = [{"SAFE": str(safe), "arc=HERE": f"arc={tmp_path}"}.get(word, word) for word in words]
     out = tmp_path / "out.zarr"
     assert run(["process", *words, "-o", str(out)]) == 2
     said = capsys.readouterr()
     assert named in said.err
     assert "Traceback" not in said.err
-    assert len([one for one in said.err.splitlines() if one.startswith("Error")]) == 1
+    assert len([line for line in said.err.splitlines() if line.startswith("Error")]) == 1
     assert not out.exists()
-    assert not [one for one in tmp_path.iterdir() if one.name.startswith(".")]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_a_truncated_product(

@@ -14,7 +14,7 @@ def test_a_clean_product_exits_with_0(tmp_path: Path, capsys: pytest.CaptureFixt
     written = describe_eopf().write(tmp_path / "product.zarr")
     assert run(["validate", str(written)]) == 0
     shown = capsys.readouterr().out
-    assert all(one.name in shown for one in list_checks())
+    assert all(check.name in shown for check in list_checks())
     assert "none found anything" in shown
     assert "ask for it with --deep" in shown
 
@@ -43,15 +43,15 @@ def test_json_names_every_check_with_its_outcome(
     shown = capsys.readouterr().out
     assert shown == before
     report = json.loads(shown)
-    assert [one["check"] for one in report["checks"]] == [one.name for one in list_checks()]
-    assert {one["result"] for one in report["checks"]} == {"passed", "finding", "not applicable"}
-    found = [one for one in report["checks"] if one["result"] == "finding"]
-    assert [one["check"] for one in found] == ["cf.units"]
+    assert [item["check"] for item in report["checks"]] == [check.name for check in list_checks()]
+    assert {item["result"] for item in report["checks"]} == {"passed", "finding", "not applicable"}
+    found = [item for item in report["checks"] if item["result"] == "finding"]
+    assert [item["check"] for item in found] == ["cf.units"]
     assert found[0]["findings"] == [
         {"where": "measurements/reflectance/r10m/b02", "what": "has no units"}
     ]
     assert found[0]["remedy"]
-    assert report["checks_made"] == sum(one["examined"] > 0 for one in report["checks"])
+    assert report["checks_made"] == sum(item["examined"] > 0 for item in report["checks"])
     assert not report["clean"]
 
 
@@ -109,7 +109,7 @@ def test_wounds_that_opening_heals_are_still_seen(wound: str, check: str, tmp_pa
             del product.arrays[f"measurements/reflectance/{name}/spatial_ref"]
     written = product.write(tmp_path / "product.zarr")
     opened = open_product(written)
-    assert [one.check for one in validate_product(written).failed] == [check]
+    assert [entry.check for entry in validate_product(written).failed] == [check]
     if wound.endswith(("bbox", "datetime")):
         healed = opened.attrs["stac_discovery"]
         assert healed["bbox"][0] < healed["bbox"][2]

@@ -22,7 +22,7 @@ def test_map_and_layer_come_from_the_platform():
     leaflet = make_map()
     layer = make_layer("/services/maps/tiles/c/i/v", (13.0, 54.0, 14.0, 55.0), opacity=0.5)
     leaflet.add(layer)
-    assert [one.url for one in leaflet.layers] == [
+    assert [item.url for item in leaflet.layers] == [
         "/services/maps/basemap/{z}/{x}/{y}.png",
         "/services/maps/tiles/c/i/v/{z}/{x}/{y}.png",
     ]

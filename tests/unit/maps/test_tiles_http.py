@@ -179,7 +179,7 @@ async def test_private_layers_are_for_readers_only(maps, add_item, rest, item):
     stranger = await maps.get(path, headers={"Authorization": "Bearer stranger"})
     unknown = await maps.get(path, headers={"Authorization": "Bearer nobody"})
     reader = await maps.get(path, headers=READER)
-    assert [one.status_code for one in (anonymous, stranger, unknown)] == [401, 403, 401]
+    assert [entry.status_code for entry in (anonymous, stranger, unknown)] == [401, 403, 401]
     assert anonymous.headers["content-type"] == "application/problem+json"
     assert anonymous.headers["cache-control"] == "no-store"
     assert reader.status_code == (200 if item == "lake" else 404)

@@ -141,7 +141,7 @@ def test_a_failure_leaves_nothing(
         import_product(scene, cog=True, session=session)
     assert api.bytes_left == []
     assert api.seen[-1] == "DELETE grants/g"
-    assert [one for one in api.seen if one.startswith("PUT")] == [], "an empty collection"
+    assert [item for item in api.seen if item.startswith("PUT")] == [], "an empty collection"
 
 
 def test_a_store_that_does_not_say_what_it_is_never_reaches_the_api(

@@ -33,8 +33,8 @@ def change(place: str, value: Any) -> dict[str, Any]:
     payload = deepcopy(GOOD)
     *parents, last = place.split(".")
     inner: Any = payload
-    for one in parents:
-        inner = inner[int(one)] if isinstance(inner, list) else inner[one]
+    for parent in parents:
+        inner = inner[int(parent)] if isinstance(inner, list) else inner[parent]
     if value is None:
         del inner[last]
     else:

@@ -61,8 +61,8 @@ def test_the_file_is_what_trace_viewers_read(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "deep" / "trace.json").read_text())
     jsonschema.validate(found, FORMAT)
     assert found["otherData"] == {"run_id": "run-1"}
-    assert {one["pid"] for one in found["traceEvents"]} == {os.getpid()}
-    spans = {one["name"]: one for one in found["traceEvents"] if one["ph"] == "X"}
+    assert {item["pid"] for item in found["traceEvents"]} == {os.getpid()}
+    spans = {item["name"]: item for item in found["traceEvents"] if item["ph"] == "X"}
     outer, compute, hold = (spans[name] for name in ("outer", "compute", "hold"))
     for inner in (compute, hold):
         assert outer["ts"] <= inner["ts"]
@@ -72,12 +72,14 @@ def test_the_file_is_what_trace_viewers_read(tmp_path: Path) -> None:
     assert compute["dur"] >= 90_000
     assert hold["args"]["peak_memory_mib"] >= 64
     assert outer["args"]["inputs"] == ["a"]
-    counters = [one for one in found["traceEvents"] if one["ph"] == "C"]
-    assert {one["name"] for one in counters} == {"memory", "CPU"}
+    counters = [item for item in found["traceEvents"] if item["ph"] == "C"]
+    assert {counter["name"] for counter in counters} == {"memory", "CPU"}
 
 
 def test_a_step_that_fails_is_there_too(tmp_path: Path) -> None:
     timeline = Timeline("run-2")
     with timeline, pytest.raises(ValueError, match="broken"), timeline.span("bad"):
         raise ValueError("broken")
-    assert [one["name"] for one in timeline.to_dict()["traceEvents"] if one["ph"] == "X"] == ["bad"]
+    assert [item["name"] for item in timeline.to_dict()["traceEvents"] if item["ph"] == "X"] == [
+        "bad"
+    ]

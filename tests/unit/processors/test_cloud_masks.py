@@ -28,7 +28,7 @@ SPECTRA = {
 
 @pytest.mark.parametrize("expected", list(SPECTRA))
 def test_spectra_of_each_class(expected: PixelClass) -> None:
-    bands = [np.full((1, 1), one, np.float32) for one in SPECTRA[expected]]
+    bands = [np.full((1, 1), item, np.float32) for item in SPECTRA[expected]]
     assert classify_msi(*bands)[0, 0] == expected
 
 

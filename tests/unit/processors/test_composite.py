@@ -42,7 +42,7 @@ SCENES = [
 )
 @pytest.mark.parametrize("lazy", [False, True])
 def test_methods(method: str, values: list[float], source: list[int], lazy: bool) -> None:
-    scenes = [one.chunk({"x": 2}) for one in SCENES] if lazy else SCENES
+    scenes = [item.chunk({"x": 2}) for item in SCENES] if lazy else SCENES
     found = composite_scenes(scenes, MOMENTS, last=LAST, days=3, method=method)
     assert found["turbidity"].dims == ("time", "y", "x")
     assert (found["turbidity"].chunks is not None) == lazy
@@ -57,8 +57,8 @@ def test_methods(method: str, values: list[float], source: list[int], lazy: bool
 
 def test_the_best_quality_wins_and_the_more_recent_of_equals() -> None:
     qualities = [
-        xr.DataArray(np.array([one], np.float32), dims=("y", "x"))
-        for one in ([9, 5, 1, 1, 1], [9, 6, 1, 1, 1], [9, 9, 9, 9, NAN])
+        xr.DataArray(np.array([item], np.float32), dims=("y", "x"))
+        for item in ([9, 5, 1, 1, 1], [9, 6, 1, 1, 1], [9, 9, 9, 9, NAN])
     ]
     found = composite_scenes(SCENES, MOMENTS, last=LAST, days=3, qualities=qualities)
     assert found["source"].values[0, 0].tolist() == [2, 1, 0, -1, -1]

@@ -42,7 +42,9 @@ def test_radiance_of_black_bodies(kelvin: float, wavelength_um: float, watts: fl
 def test_wiens_law_holds() -> None:
     """The wavelength of most radiance is 2897.77 um K over the temperature (CODATA)."""
     lengths = np.linspace(8.0, 12.0, 4001)
-    curve = [float(planck_radiance(_line(300.0), wavelength_um=one)[0]) for one in lengths[::20]]
+    curve = [
+        float(planck_radiance(_line(300.0), wavelength_um=length)[0]) for length in lengths[::20]
+    ]
     assert lengths[::20][int(np.argmax(curve))] == pytest.approx(2897.772 / 300, abs=0.05)
 
 

@@ -59,7 +59,7 @@ OLCI_NAMES = (
 
 @pytest.mark.parametrize("name", OLCI_NAMES)
 def test_every_flag_of_a_classic_olci_product_can_be_named(name: str) -> None:
-    bits = {one: 1 << (31 - place) for place, one in enumerate(OLCI_NAMES)}
+    bits = {item: 1 << (31 - place) for place, item in enumerate(OLCI_NAMES)}
     flags = xr.DataArray(
         np.array([bits[name], 0xFFFFFFFF ^ bits[name]], np.uint32),
         dims="x",
@@ -140,7 +140,7 @@ def test_lazy_flags_stay_lazy() -> None:
 EXPRESSIONS = st.recursive(
     st.sampled_from(NAMES),
     lambda inner: st.one_of(
-        inner.map(lambda one: f"~{one}" if one.isidentifier() else f"~({one})"),
+        inner.map(lambda item: f"~{item}" if item.isidentifier() else f"~({item})"),
         st.tuples(inner, inner).map(lambda two: f"({two[0]} | {two[1]})"),
         st.tuples(inner, inner).map(lambda two: f"({two[0]} & {two[1]})"),
     ),

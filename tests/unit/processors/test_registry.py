@@ -84,20 +84,20 @@ def _tree(kind: str = "S02MSIL2A", **grids: list[str]) -> xr.DataTree:
 
 
 def test_ours_are_all_there_and_say_what_they_are() -> None:
-    found = {one.name: one for one in list_processors()}
+    found = {item.name: item for item in list_processors()}
     assert {
         "turbidity", "ndci", "composite", "flag-mask", "s2-radiance", "olci-reflectance",
         "slstr-reflectance", "slstr-thermal-radiance", "s2-cloud-mask", "olci-cloud-mask",
     } <= set(found)  # fmt: skip
-    for one in found.values():
-        jsonschema.Draft202012Validator.check_schema(one.schema)
-        assert one.inputs
-        assert one.outputs
-        assert one.citation
-        assert one.version.count(".") == 2
-        assert one.summary.endswith(".")
-        for schema in one.schema["properties"].values():
-            assert schema.get("description"), (one.name, schema)
+    for item in found.values():
+        jsonschema.Draft202012Validator.check_schema(item.schema)
+        assert item.inputs
+        assert item.outputs
+        assert item.citation
+        assert item.version.count(".") == 2
+        assert item.summary.endswith(".")
+        for schema in item.schema["properties"].values():
+            assert schema.get("description"), (item.name, schema)
     assert found["ndci"] is describe_processor(ndci)
 
 
@@ -231,7 +231,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[En
 def test_other_packages_add_theirs_and_broken_ones_are_reported(
     plugins: list[EntryPoint], caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert [one.name for one in list_processors()] == ["ndci", "scale"]
+    assert [item.name for item in list_processors()] == ["ndci", "scale"]
     assert get_processor("ndci") is describe_processor(ndci), "ours is not replaced"
     for name in ("plain", "crash", "absent", "renamed"):
         assert name in caplog.text
@@ -245,5 +245,7 @@ def test_other_packages_add_theirs_and_broken_ones_are_reported(
 def test_every_processor_stands_in_the_page() -> None:
     page = Path(__file__).parents[3] / "platform" / "library" / "processors.md"
     text = page.read_text("utf-8")
-    ours = [one.name for one in list_processors() if one.function.__module__.startswith("skerry.")]
+    ours = [
+        item.name for item in list_processors() if item.function.__module__.startswith("skerry.")
+    ]
     assert [name for name in ours if f"| `{name}` |" not in text] == []

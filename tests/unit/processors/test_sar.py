@@ -30,7 +30,7 @@ def make_product(numbers, *, noise=((8.0, 8.0), (16.0, 16.0)), azimuth=None, per
     )
     corners = {"line": (DIMS[0], [0, 4]), "pixel": (DIMS[1], [0, 4])}
     luts = {"sigma_nought": [2.0, 6.0], "beta_nought": [1.0, 1.0], "gamma": [4.0, 4.0]}
-    tables = xr.Dataset({name: (DIMS, [one, one]) for name, one in luts.items()}, corners)
+    tables = xr.Dataset({name: (DIMS, [item, item]) for name, item in luts.items()}, corners)
     nodes = {f"{MEMBER}/measurements": image, f"{MEMBER}/quality/calibration": tables}
     if noise is not None:
         pixel = {"line": (DIMS[0], [0, 4]), "pixel": (DIMS, [[0, 4], [0, 4]])}
@@ -54,7 +54,7 @@ def two_blocks():
         {
             "line": (("swath", "azimuth_time"), [[0, 4, -1], [0, 2, 4]]),
             "swath": ["IW1", "IW2"],
-            **{name: ("swath", one) for name, one in swaths.items()},
+            **{name: ("swath", item) for name, item in swaths.items()},
         },
     )
 
@@ -248,8 +248,8 @@ def test_a_full_swath_is_located_to_a_fifth_of_a_pixel():
     x, y, z = read_place(member).at(*between)
     truth = image.see(between[0][:, None], between[1])
     longitude, latitude = np.degrees(np.arctan2(y, x)), np.degrees(np.arctan2(z, np.hypot(x, y)))
-    angles = [read_table(member, f"conditions/gcp/{one}") for one in ("longitude", "latitude")]
-    linear = [one.at(*between, np.float64) for one in angles]
+    angles = [read_table(member, f"conditions/gcp/{name}") for name in ("longitude", "latitude")]
+    linear = [angle.at(*between, np.float64) for angle in angles]
     geod = Geod(ellps="WGS84")
     _, _, miss = geod.inv(longitude, latitude, truth.longitude, truth.latitude)
     _, _, miss_of_angles = geod.inv(*linear, truth.longitude, truth.latitude)

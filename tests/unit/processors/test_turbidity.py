@@ -79,7 +79,9 @@ def test_it_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("name", ["turbidity", "ndci"])
 def test_of_a_level_2a_product_it_says_who_corrected_it(name: str) -> None:
-    bands = xr.Dataset({one: (("y", "x"), np.full((2, 2), 0.02)) for one in ("b04", "b05", "b8a")})
+    bands = xr.Dataset(
+        {item: (("y", "x"), np.full((2, 2), 0.02)) for item in ("b04", "b05", "b8a")}
+    )
     product = xr.DataTree.from_dict({"/measurements/reflectance/r20m": bands}, name="SIMULATED")
     product.attrs["stac_discovery"] = {"properties": {"product:type": "S02MSIL2A"}}
     comment = get_processor(name).apply(product)[name].attrs["comment"]

@@ -113,7 +113,7 @@ def test_deviations_from_a_lock_are_named(tmp_path: Path) -> None:
         "other==1 ; sys_platform == 'win32'\n"
     )
     named = find_deviations(lock)
-    assert [one.split(" ")[0] for one in named] == ["click==0.0.1", "not-installed==1"]
+    assert [item.split(" ")[0] for item in named] == ["click==0.0.1", "not-installed==1"]
 
 
 def test_an_environment_is_built_once_and_runs_its_own_skerry(

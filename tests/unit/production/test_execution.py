@@ -31,7 +31,7 @@ class Minter(TokenMinter):
 
 def find_attempts() -> list[psutil.Process]:
     children = psutil.Process().children(recursive=True)
-    return [one for one in children if "skerry.production.attempt" in one.cmdline()]
+    return [child for child in children if "skerry.production.attempt" in child.cmdline()]
 
 
 def test_a_watch_that_fails_ends_the_run_process(

@@ -59,7 +59,7 @@ def test_from_proposal_to_run(api: ServedApi, alice: httpx.Client) -> None:
     run = ask(alice, "POST", "jobs/lakes/runs", 201, json=order)
     assert ask(alice, "POST", "jobs/lakes/runs", 200, json=order)["id"] == run["id"]
     assert run["parameters"] == {"minute": 5}
-    assert [one["id"] for one in ask(alice, "GET", "runs?job=lakes", 200)["runs"]] == [run["id"]]
+    assert [item["id"] for item in ask(alice, "GET", "runs?job=lakes", 200)["runs"]] == [run["id"]]
     assert ask(alice, "POST", f"runs/{run['id']}/cancel", 200)["status"] == "cancelled"
     assert ask(alice, "POST", f"runs/{run['id']}/retry", 200)["status"] == "queued"
 

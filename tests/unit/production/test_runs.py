@@ -77,7 +77,7 @@ def publish(engine: Engine, run: str, epoch: int, *outputs: StagedOutput) -> dic
 
 def statuses(engine: Engine, run: str) -> list[tuple[int, str, int | None]]:
     attempts = show(engine, run)["attempts"]
-    return [(one["epoch"], one["status"], one["adopted_epoch"]) for one in attempts]
+    return [(attempt["epoch"], attempt["status"], attempt["adopted_epoch"]) for attempt in attempts]
 
 
 def test_a_key_makes_one_run(engine: Engine, job: str) -> None:
@@ -147,7 +147,7 @@ def test_publishing_makes_items_and_ends_in_success(engine: Engine, job: str) ->
     run = start(engine)
     claim(engine, run)
     made = publish(engine, run, 1, staged(run, 1), staged(run, 1, "ndci"))
-    assert [one["item"] for one in made["outputs"]] == [
+    assert [entry["item"] for entry in made["outputs"]] == [
         "ndci-20260501T103000Z", "turbidity-20260501T103000Z",
     ]  # fmt: skip
     with engine.begin() as connection:
@@ -314,7 +314,7 @@ def test_a_clock_that_cannot_be_read_any_more_holds_up_no_other(
     rounds.start_ticks(utc_now() + timedelta(days=2))
     with engine.begin() as connection:
         assert [run["job"] for run in list_runs(connection)] == ["lakes"]
-        shown = {one["name"]: one["next_tick"] for one in list_jobs(connection)}
+        shown = {job["name"]: job["next_tick"] for job in list_jobs(connection)}
     assert shown["broken"] is None
     assert shown["lakes"]
 

@@ -114,8 +114,8 @@ def make_rasters(
     bands = random.integers(0, 255, (3, *shape), dtype="u1")
     data["tci"] = xr.Variable(("band", "y", "x"), bands, {"long_name": "picture"})
     storage = picks.get("storage") or [(picks["codec"], picks["chunks"], None)]
-    for number, one in enumerate(data.values()):
-        store(one, *storage[number % len(storage)])
+    for number, item in enumerate(data.values()):
+        store(item, *storage[number % len(storage)])
     coordinates = place(rows, columns, step) | {"band": ("band", [1, 2, 3])}
     return xr.Dataset(data, coords=coordinates, attrs={"resolution": step}).chunk(
         y=max(1, rows // 2)
@@ -134,8 +134,8 @@ def store(
     variable.encoding["chunks"] = lengths
     if shards is not None:
         variable.encoding["shards"] = tuple(
-            one * max(1, min(shards, size // one))
-            for one, size in zip(lengths, variable.shape, strict=True)
+            item * max(1, min(shards, size // item))
+            for item, size in zip(lengths, variable.shape, strict=True)
         )
 
 

@@ -26,7 +26,7 @@ ROWS = ("rows", "columns")
 
 def _swath(latitude: np.ndarray, longitude: np.ndarray, chunk: int | None = None) -> xr.DataTree:
     arrays = [np.ones(latitude.shape, "f4"), latitude, longitude]
-    band, north, east = (da.from_array(one, chunks=chunk) if chunk else one for one in arrays)
+    band, north, east = (da.from_array(array, chunks=chunk) if chunk else array for array in arrays)
     data = xr.Dataset(
         {"band": (ROWS, band)}, coords={"latitude": (ROWS, north), "longitude": (ROWS, east)}
     )
@@ -239,7 +239,7 @@ def test_shapes_not_their_boxes_decide() -> None:
             (13.301, 53.701, 13.309, 53.709),
             (50, 10, 51, 11),
         ]
-        parts = MultiPolygon([box(*one) for one in parts])
+        parts = MultiPolygon([box(*part) for part in parts])
         found = filter_product(tree, aoi=parts)["measurements/band"]
         assert found.shape == (11, 21), "from the first pixel touched to the last"
         tie = Polygon([(13.1, 53.7), (13.2, 53.8), (13.2, 53.7), (13.1, 53.8)])
@@ -360,7 +360,7 @@ def test_the_item_of_a_swath_across_the_antimeridian() -> None:
     assert item["bbox"] == pytest.approx([179.9, 0.8, -179.9, 0.9], abs=0.011)
     assert item["geometry"]["type"] == "MultiPolygon"
     west, east = sorted(part["coordinates"] for part in (
-        shapely.geometry.mapping(one) for one in shape(item["geometry"]).geoms))  # fmt: skip
+        shapely.geometry.mapping(geom) for geom in shape(item["geometry"]).geoms))  # fmt: skip
     assert max(x for x, _ in west[0]) < 0 < min(x for x, _ in east[0])
     one_side = filter_product(_even(179.7, 1, columns=60), aoi=(179.8, 0.8, 179.9, 0.9))
     assert _item(one_side)["geometry"]["type"] == "Polygon"

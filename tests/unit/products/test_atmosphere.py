@@ -44,9 +44,9 @@ def test_molecules_keep_the_energy(wavelength: float) -> None:
     views, azimuths = np.degrees(np.arccos(cosines))[:, None], np.arange(0.0, 360.0, 10.0)
     reflected = np.array([
         2 * np.sum(weights * cosines * np.mean(atmosphere.molecular_reflectance(
-            thickness, Geometry(float(np.degrees(np.arccos(one))), 0.0, views, azimuths)
+            thickness, Geometry(float(np.degrees(np.arccos(cosine))), 0.0, views, azimuths)
         ), axis=1))
-        for one in cosines
+        for cosine in cosines
     ])  # fmt: skip
     passed = atmosphere.total_transmittance(wavelength, CLEAN, cosines)
     high = cosines > 0.25  # 75 degrees
@@ -148,8 +148,8 @@ def test_vapour_absorbs_between_weak_and_strong_lines(coefficient: float) -> Non
     columns = np.linspace(0.5, 6.0, 12)
     depth = np.array([
         -np.log(float(atmosphere.vapour_transmittance(
-            coefficient / 100, Air(water_cm=one), OVERHEAD
-        ))) for one in columns
+            coefficient / 100, Air(water_cm=column), OVERHEAD
+        ))) for column in columns
     ])  # fmt: skip
     goody = 2 * columns / np.sqrt(1 + 2 * columns / 0.5)
     ratio = depth / goody

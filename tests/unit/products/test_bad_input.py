@@ -81,9 +81,9 @@ def test_a_truncated_jp2_inside_a_good_archive(copy: Path, tmp_path: Path) -> No
     _replace(band, content[: len(content) // 2])
     path = tmp_path / "product.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        for one in sorted(copy.rglob("*.*")):
-            if one.is_file():
-                archive.write(one, Path(copy.name, one.relative_to(copy)).as_posix())
+        for item in sorted(copy.rglob("*.*")):
+            if item.is_file():
+                archive.write(item, Path(copy.name, item.relative_to(copy)).as_posix())
     assert band.name in _refused(path).what
 
 
@@ -92,10 +92,10 @@ def test_a_truncated_jp2_inside_a_good_archive(copy: Path, tmp_path: Path) -> No
 def test_a_hole_in_an_archive(copy: Path, tmp_path: Path, pattern: str, offset: int) -> None:
     path = tmp_path / "product.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for one in sorted(copy.rglob("*.*")):
-            if one.is_file():
-                archive.write(one, Path(copy.name, one.relative_to(copy)).as_posix())
-        [member] = [one for one in archive.infolist() if Path(one.filename).match(pattern)]
+        for item in sorted(copy.rglob("*.*")):
+            if item.is_file():
+                archive.write(item, Path(copy.name, item.relative_to(copy)).as_posix())
+        [member] = [item for item in archive.infolist() if Path(item.filename).match(pattern)]
     content = bytearray(path.read_bytes())
     # From the member's header on, or from within its compressed bytes.
     start = member.header_offset + (offset and 30 + len(member.filename) + offset)
@@ -180,7 +180,7 @@ def test_no_entry_of_the_metadata_can_break_the_reader(copy: Path, pattern: str)
         except InvalidInputError as error:
             refusals.append((what, error.what))
     assert len(refusals) > 10
-    assert [one for one in refusals if place.name not in one[1]] == []
+    assert [refusal for refusal in refusals if place.name not in refusal[1]] == []
 
 
 def test_entities_are_not_resolved(copy: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def _score(found: np.ndarray, true: np.ndarray) -> tuple[float, float]:
 
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    ranks = [np.argsort(np.argsort(one)) for one in (first, second)]
+    ranks = [np.argsort(np.argsort(item)) for item in (first, second)]
     return float(np.corrcoef(*ranks)[0, 1])
 
 
@@ -85,7 +85,7 @@ def test_turbidity_and_ndci_of_level_2a(folder: Path) -> None:
     assert _rank_correlation(true_index[known], chlorophyll[known]) > 0.95, "the index is a proxy"
     assert _rank_correlation(index[known], chlorophyll[known]) > 0.35, "one pixel is mostly noise"
     wet = _average(np.where(known, 1.0, 0.0)) > 0.99
-    means = [_average(np.where(known, one, 0.0))[wet] for one in (index, chlorophyll)]
+    means = [_average(np.where(known, item, 0.0))[wet] for item in (index, chlorophyll)]
     assert _rank_correlation(*means) > 0.6, "the mean of 25 pixels is not"
 
 
@@ -247,7 +247,7 @@ def test_reflectance_of_slstr(folder: Path, view: str) -> None:
         assert abs(edge.mean()) < 4 / np.sqrt(edge.size), f"{name}, first and last row"
     cloud = look.fields.cloud & np.isfinite(found[f"s1_reflectance_{grid}"].values)
     bright, infrared, vapour_band = (
-        np.median(found[f"{one}_reflectance_{grid}"].values[cloud]) for one in ("s1", "s5", "s4")
+        np.median(found[f"{item}_reflectance_{grid}"].values[cloud]) for item in ("s1", "s5", "s4")
     )
     assert bright > infrared > 0.3, "water clouds are bright at 1.6 um, ice is not"
     assert vapour_band > 0.3
@@ -308,12 +308,12 @@ def test_the_sun_on_another_grid(folder: Path, kind: str, size: int, image: str,
     middle = float(longitude.mean()), float(latitude.mean())
     box = (middle[0] - 0.05, middle[1] - 0.03, middle[0] + 0.05, middle[1] + 0.03)
     target = GeoBox.from_bbox(box, "EPSG:4326", resolution=0.003)
-    names = [ties.format(one) for one in (("z", "a") if "{}a" in ties else ("zenith", "azimuth"))]
+    names = [ties.format(item) for item in (("z", "a") if "{}a" in ties else ("zenith", "azimuth"))]
     found = regrid_product(tree, target, [image, *names])
     moment = datetime.fromisoformat(tree.attrs["stac_discovery"]["properties"]["datetime"])
     x, y = np.meshgrid(target.coords["longitude"].values, target.coords["latitude"].values)
     zenith, azimuth = solar_position(moment, x, y)
-    angles = [found[one.rpartition("/")[2]].values for one in names]
+    angles = [found[item.rpartition("/")[2]].values for item in names]
     assert np.isfinite(angles[0]).mean() > 0.5
     assert np.nanmax(np.abs(angles[0] - zenith)) < 2e-3
     turned = (angles[1] - azimuth + 180) % 360 - 180

@@ -71,7 +71,7 @@ def test_the_item_is_a_stac_item(written: Path) -> None:
     item = json.loads((written / "item.json").read_text())
     assert item["id"] == "small"
     assert item["properties"]["datetime"] == "2026-05-01T10:06:01Z"
-    assert any("/raster/v1" in one for one in item["stac_extensions"])
+    assert any("/raster/v1" in entry for entry in item["stac_extensions"])
     west, south, east, north = item["bbox"]
     assert 13 < west < east < 14
     assert 54 < south < north < 54.2

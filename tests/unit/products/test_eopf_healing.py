@@ -42,12 +42,12 @@ def open_wounded(place: Path, item: dict[str, Any], **attrs: Any) -> Any:
     write_wounded(place / "a.zarr", item, **attrs)
     tree = open_zarr_product(place / "a.zarr")
     healed = tree.attrs.get("other_metadata", {}).get("healed", [])
-    return tree, sorted(one.partition(":")[0] for one in healed)
+    return tree, sorted(entry.partition(":")[0] for entry in healed)
 
 
 def change(**properties: Any) -> dict[str, Any]:
     both = {**SOUND["properties"], **properties}
-    return SOUND | {"properties": {key: one for key, one in both.items() if one != "absent"}}
+    return SOUND | {"properties": {key: item for key, item in both.items() if item != "absent"}}
 
 
 def test_a_sound_product_has_no_wound(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_units_of_other_profiles_are_units(tmp_path: Path, name: str) -> None:
 
 def test_every_wound_has_a_test() -> None:
     text = Path(__file__).read_text() + Path(__file__).with_name("test_wounds.py").read_text()
-    assert all(f'"{one}"' in text for one in WOUNDS)
+    assert all(f'"{item}"' in text for item in WOUNDS)
 
 
 def test_metadata_open_without_values(tmp_path: Path) -> None:
@@ -160,7 +160,12 @@ def test_real_metadata_open(name: str) -> None:
     folder = Path(os.environ["SKERRY_REAL_DATA"]) / "eopf"
     (file,) = folder.glob(f"*/{name}*.json")
     tree = open_metadata(file)
-    arrays = [one for node in tree.subtree for one in node.variables if one != "spatial_ref"]
+    arrays = [
+        variable
+        for node in tree.subtree
+        for variable in node.variables
+        if variable != "spatial_ref"
+    ]
     assert len(arrays) == EXPECTED[name]
     assert tree.attrs["other_metadata"]["healed"][0]
     west, south, east, north = tree.attrs["stac_discovery"]["bbox"]

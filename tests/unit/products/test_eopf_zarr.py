@@ -199,7 +199,7 @@ def test_a_chunk_cut_short_is_refused(tmp_path: Path, keep: int) -> None:
         write_eopf_zarr(tree, tmp_path / "b.zarr", zarr_format=2)
     with pytest.raises(InvalidInputError, match="b02"):
         tree["measurements/r10m/b02"].compute()
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.zarr"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zarr"]
 
 
 def test_options_replace_chunks_shards_and_codec(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ def _raster(resolution: int, names: tuple[str, ...], **attrs: Any) -> xr.Dataset
         coords={"y": y, "x": x},
     )
     data = assign_crs(data, CRS)
-    for one in data.data_vars.values():
-        one.encoding = {"dtype": "uint16", "scale_factor": 1e-4, "grid_mapping": "spatial_ref"}
+    for variable in data.data_vars.values():
+        variable.encoding = {"dtype": "uint16", "scale_factor": 1e-4, "grid_mapping": "spatial_ref"}
     return data
 
 

@@ -47,12 +47,12 @@ def read_table() -> dict[str, dict[str, str]]:
     """Return the page's table: line to format to what happens."""
     lines = PAGE.read_text().splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("| what | eopf-zarr-v2"))
-    names = [one.strip() for one in lines[start].strip("|").split("|")][1:]
+    names = [part.strip() for part in lines[start].strip("|").split("|")][1:]
     table = {}
     for line in lines[start + 2 :]:
         if not line.startswith("|"):
             break
-        what, *cells = (one.strip() for one in line.strip("|").split("|"))
+        what, *cells = (part.strip() for part in line.strip("|").split("|"))
         table[what] = dict(zip(names, cells, strict=True))
     return table
 
@@ -74,17 +74,19 @@ def expect(tree: xr.DataTree, form: str) -> dict[str, xr.Dataset]:
         data = node.to_dataset(inherit=False)
         if form == "cog":
             others = ("texts", "times", "other numbers: tables, angles, single values")
-            assert {TABLE[one][form] for one in others} == {"left out"}
-            data = data[[one for one in data.data_vars if {"y", "x"} <= set(data[one].dims)]]
+            assert {TABLE[other][form] for other in others} == {"left out"}
+            data = data[
+                [variable for variable in data.data_vars if {"y", "x"} <= set(data[variable].dims)]
+            ]
             data = data.drop_vars(
-                [one for one in data.coords if not is_raster_coordinate(data, one)]
+                [coord for coord in data.coords if not is_raster_coordinate(data, coord)]
             )
         kept[node.path] = data
     return kept
 
 
 def is_raster_coordinate(data: xr.Dataset, name: Any) -> bool:
-    has_pixels = any(one.size for one in data.data_vars.values())
+    has_pixels = any(variable.size for variable in data.data_vars.values())
     return has_pixels and name in {"x", "y", "spatial_ref", "band"}
 
 
@@ -95,20 +97,20 @@ def check(before: Mapping[str, xr.Dataset], after: xr.DataTree, *forms: str) -> 
         found = after[path].to_dataset(inherit=False).compute()
         wanted_values = wanted.compute()
         assert spell(found.attrs) == spell(wanted.attrs), path
-        names = [one for one in found.coords if one == RESPELLED]
+        names = [coord for coord in found.coords if coord == RESPELLED]
         xr.testing.assert_identical(
             found.drop_vars(names).drop_attrs(deep=False),
             wanted_values.drop_vars(names).drop_attrs(deep=False),
         )
-        for name, one in wanted.variables.items():
+        for name, item in wanted.variables.items():
             if name in names:
                 continue
             label = f"{path}/{name}"
-            assert spell(found[name].attrs) == spell(one.attrs), label
-            assert found[name].dtype.kind == one.dtype.kind, label
-            if one.dtype.kind not in "UOT":
-                assert found[name].dtype == one.dtype, label
-            check_encoding(after[path].variables[name].encoding, one, forms, label)
+            assert spell(found[name].attrs) == spell(item.attrs), label
+            assert found[name].dtype.kind == item.dtype.kind, label
+            if item.dtype.kind not in "UOT":
+                assert found[name].dtype == item.dtype, label
+            check_encoding(after[path].variables[name].encoding, item, forms, label)
         if names:
             assert found.odc.crs == wanted.odc.crs
 
@@ -228,10 +230,10 @@ def test_every_pair_keeps_what_is_drawn(
 def test_the_draws_have_everything() -> None:
     strata = [Stratum.of(number) for number in range(len(PAIRS))]
     for kind, whole in enumerate((CODECS, CHUNKS, SHARDS)):
-        assert {one.storage[kind] for one in strata} == set(whole)
-    assert {one.packing for one in strata} == set(range(len(PACKINGS)))
-    assert {one.plain for one in strata} == set(PLAIN)
-    assert set(RICH["storage"]) >= {one.storage for one in strata}
+        assert {stratum.storage[kind] for stratum in strata} == set(whole)
+    assert {stratum.packing for stratum in strata} == set(range(len(PACKINGS)))
+    assert {stratum.plain for stratum in strata} == set(PLAIN)
+    assert set(RICH["storage"]) >= {stratum.storage for stratum in strata}
 
 
 # Every line of the table --------------------------------------------------------------------
@@ -242,11 +244,11 @@ ROOT = {"stac_discovery": {"id": "p"}, "other_metadata": {"simulated": True}}
 
 def on_grid(variables: Mapping[str, xr.Variable], step: float = 10.0, **attrs: Any) -> xr.Dataset:
     """Return rasters of `SHAPE` on a grid, stored in the usual way."""
-    for one in variables.values():
-        one.encoding.setdefault("grid_mapping", RESPELLED)
-        store(one, "none", None, None)
+    for variable in variables.values():
+        variable.encoding.setdefault("grid_mapping", RESPELLED)
+        store(variable, "none", None, None)
     coords = place(*SHAPE, step)
-    if any(one.ndim > 2 for one in variables.values()):
+    if any(variable.ndim > 2 for variable in variables.values()):
         coords["band"] = ("band", [1, 2, 3])
     return xr.Dataset(dict(variables), coords=coords, attrs=attrs)
 
@@ -381,7 +383,7 @@ def make_attributes() -> xr.DataTree:
 
 def make_plain(*types: str) -> xr.Dataset:
     bands = xr.Variable(("band", "y", "x"), random().integers(0, 255, (3, *SHAPE), dtype="u1"))
-    return on_grid({one: plain(random(), SHAPE, one) for one in types} | {"bands": bands})
+    return on_grid({kind: plain(random(), SHAPE, kind) for kind in types} | {"bands": bands})
 
 
 def make_empty() -> xr.Dataset:
@@ -392,7 +394,7 @@ def make_empty() -> xr.Dataset:
 LINES: dict[str, Callable[[], xr.Dataset | xr.DataTree]] = {
     "rasters (y, x) and (band, y, x) on a grid": lambda: make_plain("u1", "i2", "u4", "f4", "f8"),
     "packed integers, NaN as fill value": lambda: on_grid(
-        {f"p{one}": pack(random(), SHAPE, one) for one in range(len(PACKINGS))}
+        {f"p{index}": pack(random(), SHAPE, index) for index in range(len(PACKINGS))}
     ),
     "floating-point fill values": lambda: on_grid(
         {
@@ -421,7 +423,7 @@ STORAGE: dict[str, tuple[Any, ...]] = {
     "chunks of any size": ("chunks", "zstd:5", (7, 13), None),
     SQUARE: ("chunks", "zstd:5", (16, 16), None),
     "shards": ("shards", "zstd:5", (16, 16), 2),
-    **{f"codec {one}": ("codec", one, (16, 16), None) for one in CODECS},
+    **{f"codec {item}": ("codec", item, (16, 16), None) for item in CODECS},
 }
 """Lines to what is looked at, codec, chunks and shards."""
 ATTRIBUTE: dict[str, tuple[Any, ...]] = {

@@ -34,7 +34,7 @@ def test_every_level_has_its_own_shape_transform_and_bounds(
     root = zarr.open_group(tmp_path / "odd.zarr", mode="r")
     attrs: dict[str, Any] = dict(root.attrs)
     layout = attrs["multiscales"]["layout"]
-    assert [one["asset"] for one in layout] == ["0", "1", "2", "3"]
+    assert [item["asset"] for item in layout] == ["0", "1", "2", "3"]
     for number, (entry, (rows, columns)) in enumerate(zip(layout, SIZES, strict=True)):
         step = 20.0 * 2**number
         left, top = 399_960.0, 6_000_000.0
@@ -222,7 +222,7 @@ def test_groups_can_be_left_out(safe: Path, tmp_path: Path) -> None:
         open_product(safe), tmp_path / "p.zarr", leave_out=("quality", "conditions/mask/l1c")
     )
     groups = open_product(tmp_path / "p.zarr").groups
-    assert not any(one.startswith("/quality") for one in groups)
+    assert not any(group.startswith("/quality") for group in groups)
     assert "/conditions/mask/l1c_classification/r60m" in groups
 
 

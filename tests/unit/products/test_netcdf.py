@@ -94,9 +94,9 @@ def test_attributes_that_netcdf_does_not_know(tmp_path: Path) -> None:
     data = xr.Dataset({"a": ((), 1.0, attrs)}, attrs=attrs)
     write_netcdf(data, tmp_path / "a.nc")
     found = open_product(tmp_path / "a.nc")
-    for one in (found.attrs, found["a"].attrs):
-        assert np.isnan(one.pop("nan"))
-        assert one == {key: value for key, value in attrs.items() if key != "nan"}
+    for item in (found.attrs, found["a"].attrs):
+        assert np.isnan(item.pop("nan"))
+        assert item == {key: value for key, value in attrs.items() if key != "nan"}
 
 
 def test_memory_stays_bounded_by_strips(tmp_path: Path) -> None:

@@ -171,8 +171,8 @@ def test_attributes_come_from_the_manifest(tree: xr.DataTree) -> None:
     assert properties["proj:shape"] == [SIZE, SIZE]
     assert properties["start_datetime"] == "2026-05-01T09:20:30Z"
     start, middle, end = (
-        np.datetime64(str(properties[one]).removesuffix("Z"), "us")
-        for one in ("start_datetime", "datetime", "end_datetime")
+        np.datetime64(str(properties[name]).removesuffix("Z"), "us")
+        for name in ("start_datetime", "datetime", "end_datetime")
     )
     assert abs((middle - start) - (end - middle)) <= np.timedelta64(1, "us")
     assert middle > start
@@ -249,7 +249,7 @@ def test_a_product_written_again_has_the_same_numbers(
         "instrument_data.nc": "frame_offset", "time_coordinates.nc": "time_stamp",
         "tie_meteo.nc": "horizontal_wind",
     }.items():  # fmt: skip
-        before, after = (_raw(one, file, name) for one in (efr, again))
+        before, after = (_raw(item, file, name) for item in (efr, again))
         assert before.dtype == after.dtype
         np.testing.assert_array_equal(before, after)
 
@@ -262,7 +262,7 @@ def test_a_partial_product_opens_and_says_what_is_missing(efr: Path, tmp_path: P
     missing = tree.attrs["other_metadata"]["missing"]
     assert "measurements/oa05_radiance" in missing
     assert "quality/quality_flags" in missing
-    assert len([one for one in missing if one.startswith("conditions/meteorology/")]) == 8
+    assert len([item for item in missing if item.startswith("conditions/meteorology/")]) == 8
     assert len(missing) == 10
     assert "oa05_radiance" not in tree["measurements"].data_vars
     assert np.isfinite(tree["measurements/oa06_radiance"].to_numpy()).any()
@@ -309,7 +309,7 @@ def test_another_product_of_the_instrument_is_refused(efr: Path, tmp_path: Path)
 def test_the_same_arguments_give_the_same_product(efr: Path, tmp_path: Path) -> None:
     same = simulate_olci(tmp_path, size=SIZE, seed=3, day="2026-05-01")
     other = simulate_olci(tmp_path, size=SIZE, seed=3, day="2026-05-02")
-    numbers = [_raw(one, "Oa17_radiance.nc", "Oa17_radiance") for one in (efr, same, other)]
+    numbers = [_raw(item, "Oa17_radiance.nc", "Oa17_radiance") for item in (efr, same, other)]
     np.testing.assert_array_equal(numbers[0], numbers[1])
     assert (numbers[0] != numbers[2]).any()
     assert set(list_folder(efr).sizes) == set(list_folder(same).sizes)

@@ -89,7 +89,7 @@ def test_coordinates_are_pixel_centres_in_the_tiles_system(safe: Path) -> None:
 
 def test_it_is_lazy_and_can_be_sent_to_a_worker(safe: Path) -> None:
     data = open_product(safe)[R20M].to_dataset()
-    assert all(one.chunks is not None for one in data.data_vars.values())
+    assert all(variable.chunks is not None for variable in data.data_vars.values())
     sent = pickle.loads(pickle.dumps(data))  # noqa: S301 -- our own bytes
     xr.testing.assert_identical(sent.compute(scheduler="threads"), data.compute())
 

@@ -20,7 +20,7 @@ from skerry.products.coding.packing import (
     values_type,
 )
 
-F4, F8, U2 = (np.dtype(one) for one in ("f4", "f8", "u2"))
+F4, F8, U2 = (np.dtype(name) for name in ("f4", "f8", "u2"))
 REFLECTANCE = Packing(U2, F4, 1e-4, -0.1, (0,))
 
 

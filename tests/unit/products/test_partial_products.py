@@ -94,7 +94,7 @@ def test_a_partial_product_says_what_it_lacks(
     found = open_product(write(drop(tree), tmp_path, form, profile))
     missing = missing_of(found)
     assert B04 in missing
-    assert {one.split("/")[1] for one in missing if one != B04} == {"mask"}
+    assert {item.split("/")[1] for item in missing if item != B04} == {"mask"}
     assert len(missing) == len(set(missing)) == 14
 
 
@@ -154,7 +154,7 @@ def test_a_removed_member_is_missing(tmp_path: Path) -> None:
     part = tree.filter(lambda node: not node.path.startswith(f"/{first}"))
     missing = missing_of(open_product(write(part, tmp_path, "eopf-zarr")))
     assert f"{first}/measurements/grd" in missing
-    assert not any(one.startswith(second) for one in missing)
+    assert not any(item.startswith(second) for item in missing)
 
 
 @pytest.mark.parametrize("name", ["eopf-zarr-v2-2025.zarr", "eopf-zarr-2025.zarr"])

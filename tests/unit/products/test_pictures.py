@@ -74,7 +74,7 @@ def test_the_quicklook_is_small_and_says_simulated(safe: Path, tmp_path: Path) -
     # White letters with a red outline, many of them.
     assert (marked[..., 0] > marked[..., 1].astype(int) + 100).sum() > 100
     assert plain[5, -5, 3] == 0  # the corner without data
-    assert [one.name for one in tmp_path.glob(".*")] == []
+    assert [path.name for path in tmp_path.glob(".*")] == []
 
 
 def test_true_colour_is_taken_from_red_green_blue(safe: Path, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_packed_band_becomes_a_packed_cog(safe: Path, tmp_path: Path) -> None:
         raw = source.read(1, masked=True)
     values = raw.astype(np.float64).filled(np.nan) * 1e-4 - 0.1
     np.testing.assert_allclose(values, band.to_numpy(), atol=1e-6)
-    assert [one.name for one in tmp_path.iterdir()] == ["b04.tif"]
+    assert [path.name for path in tmp_path.iterdir()] == ["b04.tif"]
 
 
 def test_floats_become_a_cog_with_overviews(odd_dataset: xr.Dataset, tmp_path: Path) -> None:

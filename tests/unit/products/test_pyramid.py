@@ -35,7 +35,7 @@ def _naive_cells(numbers: npt.NDArray[np.generic]) -> dict[tuple[int, ...], list
 def test_floats_become_the_mean_of_the_valid_pixels(numbers: npt.NDArray[np.float32]) -> None:
     half = halve(numbers, Rule.MEAN, math.nan)
     for cell, pixels in _naive_cells(numbers).items():
-        valid = [one for one in pixels if not math.isnan(one)]
+        valid = [pixel for pixel in pixels if not math.isnan(pixel)]
         if not valid:
             assert math.isnan(half[cell])
             continue
@@ -51,7 +51,7 @@ def test_packed_numbers_become_the_rounded_mean_and_never_a_false_gap(
     half = halve(numbers, Rule.MEAN, MISSING)
     assert half.dtype == np.uint16
     for cell, pixels in _naive_cells(numbers).items():
-        valid = [one for one in pixels if one != MISSING]
+        valid = [pixel for pixel in pixels if pixel != MISSING]
         if not valid:
             assert half[cell] == MISSING
             continue
@@ -63,7 +63,7 @@ def test_packed_numbers_become_the_rounded_mean_and_never_a_false_gap(
 def test_classes_become_the_most_frequent_one(numbers: npt.NDArray[np.uint8]) -> None:
     half = halve(numbers, Rule.MODE, None)
     for cell, pixels in _naive_cells(numbers).items():
-        votes = {one: pixels.count(one) for one in pixels}
+        votes = {pixel: pixels.count(pixel) for pixel in pixels}
         assert votes[half[cell].item()] == max(votes.values())
 
 

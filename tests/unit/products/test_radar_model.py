@@ -42,7 +42,7 @@ def _fields(wind: np.ndarray, **masks: bool) -> SceneFields:
                                               np.full(wind.shape, CORNER[1]))  # fmt: skip
     return SceneFields(**(vars(place) | {
         "wind_speed": wind.astype(np.float32), "vegetation": np.full(wind.shape, 0.5, np.float32),
-        "land": no | (not kinds["water"]), **{name: no | one for name, one in kinds.items()},
+        "land": no | (not kinds["water"]), **{name: no | item for name, item in kinds.items()},
     }))  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def test_the_reference_is_cmod5n() -> None:
     """Symmetric in direction, darkest across the wind, rising with it: as its figures show."""
     wind, incidence = np.array([10.0]), np.array([40.0])
     up, left, right, down = (
-        float(_cmod5n(wind, np.radians([one]), incidence)[0]) for one in (0, 90, 270, 180)
+        float(_cmod5n(wind, np.radians([item]), incidence)[0]) for item in (0, 90, 270, 180)
     )
     assert left == pytest.approx(right)
     assert left < down < up
@@ -103,10 +103,10 @@ def test_land_keeps_its_gamma_nought(polarisation: str, level: float) -> None:
 
 def test_lakes_are_calmer_and_reciprocity_holds() -> None:
     wind, incidence = np.full(4, 9.0), np.full(4, 38.0)
-    sea, lake = (_sigma(_fields(wind, lake=one), incidence, 0.5, "VV") for one in (False, True))
+    sea, lake = (_sigma(_fields(wind, lake=item), incidence, 0.5, "VV") for item in (False, True))
     assert lake == pytest.approx(_sigma(_fields(0.6 * wind), incidence, 0.5, "VV"), abs=1e-3)
     assert (lake < sea).all()
     ice = _sigma(_fields(wind, ice=True), incidence, 0.5, "VV")
     assert ice == pytest.approx(-12.0, abs=1e-3)
-    pair = (_sigma(_fields(wind), incidence, 0.5, one) for one in ("VH", "HV"))
+    pair = (_sigma(_fields(wind), incidence, 0.5, name) for name in ("VH", "HV"))
     np.testing.assert_array_equal(*pair)

@@ -31,14 +31,14 @@ def read_product() -> dict[str, Any]:
 
 def find_member(product: dict[str, Any], polarisation: str) -> dict[str, Any]:
     members = product["members"]
-    return next(one for name, one in members.items() if name.endswith(polarisation))
+    return next(item for name, item in members.items() if name.endswith(polarisation))
 
 
 def list_arrays(node: dict[str, Any], path: str = "") -> dict[str, dict[str, Any]]:
     found = {}
-    for name, one in (node.get("members") or {}).items():
+    for name, item in (node.get("members") or {}).items():
         place = f"{path}/{name}".strip("/")
-        found |= {place: one} if "shape" in one else list_arrays(one, place)
+        found |= {place: item} if "shape" in item else list_arrays(item, place)
     return found
 
 
@@ -51,7 +51,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
 def test_names_dimensions_and_types_are_those_of_the_real_product(
     tree: xr.DataTree, polarisation: str
 ) -> None:
-    member = next(one for name, one in tree.children.items() if name.endswith(polarisation))
+    member = next(item for name, item in tree.children.items() if name.endswith(polarisation))
     ours = {
         f"{node.path.removeprefix(member.path).strip('/')}/{name}": variable
         for node in member.subtree

@@ -26,7 +26,7 @@ BAND_NUMBERS = "GDAL's numbers of the picture's bands, 1, 2, 3"
 ONLY_REAL = {
     "s2-l1c": {"quality/l1c_quicklook/r10m/band": BAND_NUMBERS},
     "s2-l2a": {
-        **{f"quality/l2a_quicklook/r{one}m/band": BAND_NUMBERS for one in (10, 20, 60)},
+        **{f"quality/l2a_quicklook/r{item}m/band": BAND_NUMBERS for item in (10, 20, 60)},
         "quality/probability/r20m/band": BAND_NUMBERS,
     },
 }
@@ -106,20 +106,20 @@ def both(
 def list_variables(tree: xr.DataTree) -> dict[str, xr.Variable]:
     """Return variables by path, but for the grid mappings, which the real ones have healed."""
     return {
-        f"{node.path}/{name}".strip("/"): one
+        f"{node.path}/{name}".strip("/"): item
         for node in tree.subtree
-        for name, one in node.to_dataset(inherit=False).variables.items()
+        for name, item in node.to_dataset(inherit=False).variables.items()
         if name != "spatial_ref"
     }
 
 
 def list_pairs(both: tuple[str, xr.DataTree, xr.DataTree]) -> list[Any]:
-    real, ours = (list_variables(one) for one in both[1:])
+    real, ours = (list_variables(item) for item in both[1:])
     return [(path, real[path], ours[path]) for path in sorted(set(real) & set(ours))]
 
 
 def is_in(path: str, patterns: Any) -> bool:
-    return any(fnmatchcase(path, one) for one in patterns)
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def test_groups_and_variables_are_those_of_the_real_product(both: Any) -> None:
@@ -128,7 +128,7 @@ def test_groups_and_variables_are_those_of_the_real_product(both: Any) -> None:
     assert set(real.groups) | only_ours == set(ours.groups)
     theirs, mine = set(list_variables(real)), set(list_variables(ours))
     assert theirs - mine == set(ONLY_REAL[kind])
-    assert {one for one in mine - theirs if not one.startswith(PROBABILITY_60)} == set()
+    assert {item for item in mine - theirs if not item.startswith(PROBABILITY_60)} == set()
 
 
 def test_dimensions_and_storage_are_those_of_the_real_product(both: Any) -> None:
@@ -143,7 +143,7 @@ def test_dimensions_and_storage_are_those_of_the_real_product(both: Any) -> None
         else:
             assert is_in(path, PACKED_BY_US)
             assert real.dtype == ours.encoding["dtype"] == np.uint16
-        fill, mine = (one.encoding.get("_FillValue", np.nan) for one in (real, ours))
+        fill, mine = (item.encoding.get("_FillValue", np.nan) for item in (real, ours))
         assert (fill == mine) or (np.isnan(fill) and np.isnan(mine)) or is_in(path, PACKED_BY_US)
 
 
@@ -158,7 +158,7 @@ def test_attributes_are_those_of_the_real_product(both: Any) -> None:
             elif key == "units":
                 assert mine == UNITS[theirs], (path, theirs, mine)
             else:
-                places = [place for one, place in DIFFERENT if one == key]
+                places = [place for item, place in DIFFERENT if item == key]
                 assert is_in(path, places), (path, key, theirs, mine)
 
 
@@ -167,7 +167,7 @@ def test_no_difference_is_named_in_vain(both: Any) -> None:
     kind, *_ = both
     pairs = list_pairs(both)
     for key, place in DIFFERENT:
-        met = [one for one in pairs if fnmatchcase(one[0], place)]
+        met = [pair for pair in pairs if fnmatchcase(pair[0], place)]
         other = [
             path
             for path, real, ours in met
@@ -175,7 +175,7 @@ def test_no_difference_is_named_in_vain(both: Any) -> None:
                 real.attrs.get(key) not in (None, ours.attrs.get(key)))
         ]  # fmt: skip
         only_elsewhere = {"s2-l1c": ("aot", "wvp"), "s2-l2a": ("b00", "l1c_quicklook")}[kind]
-        assert other or any(one in place for one in only_elsewhere), (key, place)
+        assert other or any(item in place for item in only_elsewhere), (key, place)
 
 
 def list_leaves(attrs: Any, prefix: str = "") -> Iterator[str]:
@@ -192,6 +192,6 @@ def test_root_attributes_are_those_of_the_real_product(both: Any) -> None:
     theirs, mine = set(list_leaves(real.attrs)), set(list_leaves(ours.attrs))
     # Assets are the item's, one a variable in the real metadata; `healed` is of opening.
     passed = ("stac_discovery/assets", "other_metadata/healed")
-    lacking = {one for one in theirs - mine if not one.startswith(passed)}
-    assert [one for one in sorted(lacking) if not is_in(one, ROOT_ONLY_REAL)] == []
-    assert {one for one in mine - theirs if not one.startswith(passed)} <= ROOT_ONLY_OURS
+    lacking = {item for item in theirs - mine if not item.startswith(passed)}
+    assert [item for item in sorted(lacking) if not is_in(item, ROOT_ONLY_REAL)] == []
+    assert {item for item in mine - theirs if not item.startswith(passed)} <= ROOT_ONLY_OURS

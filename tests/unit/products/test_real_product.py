@@ -26,18 +26,18 @@ def tree() -> xr.DataTree:
 def test_what_is_missing_is_said(tree: xr.DataTree) -> None:
     missing = tree.attrs["other_metadata"]["missing"]
     assert missing[0].startswith("datastrip metadata")
-    assert [one for one in missing if "r10m/b" in one] == [
+    assert [item for item in missing if "r10m/b" in item] == [
         f"measurements/reflectance/r10m/{band}" for band in ("b02", "b03", "b04", "b08")
     ]
-    assert len([one for one in missing if "reflectance/r20m/" in one]) == 10
-    assert not [one for one in missing if "r60m" in one]
+    assert len([item for item in missing if "reflectance/r20m/" in item]) == 10
+    assert not [item for item in missing if "r60m" in item]
     assert tree.attrs["other_metadata"]["simulated"] is False
 
 
 def test_every_60_m_band_is_there_with_its_offset(tree: xr.DataTree) -> None:
     data = tree[R60M]
     assert len(data.data_vars) == 11
-    assert {one.encoding["add_offset"] for one in data.data_vars.values()} == {-0.1}
+    assert {variable.encoding["add_offset"] for variable in data.data_vars.values()} == {-0.1}
     assert np.isnan(data["b04"]).mean() == pytest.approx(0.4, abs=0.05)
 
 

@@ -169,7 +169,7 @@ def swath() -> xr.Dataset:
     south = across * np.sin(turn) + along * np.cos(turn)
     latitude = 53.85 - south / 111_195
     longitude = 12.4 + east / (111_195 * np.cos(np.radians(latitude)))
-    latitude, longitude = (da.from_array(one, chunks=(97, 101)) for one in (latitude, longitude))
+    latitude, longitude = (da.from_array(item, chunks=(97, 101)) for item in (latitude, longitude))
     dims = ("rows", "columns")
     flags = da.from_array((columns.astype("u4") % 2) * 4 + 1, chunks=(97, 101))
     data = xr.Dataset(

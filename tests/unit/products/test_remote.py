@@ -110,15 +110,15 @@ def packed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             with zipfile.ZipFile(archive, "w", method) as target:
                 if (folder / name).is_file():
                     target.write(folder / name, below + name)
-                for one in (folder / name).rglob("*"):
-                    if one.is_file():
-                        target.write(one, below + one.relative_to(folder / name).as_posix())
+                for path in (folder / name).rglob("*"):
+                    if path.is_file():
+                        target.write(path, below + path.relative_to(folder / name).as_posix())
     return place
 
 
 @pytest.mark.parametrize("where", ["here", "http"])
 @pytest.mark.parametrize("inside", ["root", "below"])
-@pytest.mark.parametrize("name", [one for one in FORMS.values() if one != "p.nc"])
+@pytest.mark.parametrize("name", [item for item in FORMS.values() if item != "p.nc"])
 def test_every_format_reads_from_an_archive(
     name: str, inside: str, where: str, folder: Path, packed: Path
 ) -> None:
@@ -185,7 +185,7 @@ def test_a_page_instead_of_a_product(http: ObjectServer, capfd: pytest.CaptureFi
             open_product(f"{http.url}/{name}?signature=very-secret")
     gc.collect()
     assert run(["convert", f"{http.url}/a.zarr", "out.nc", "--format", "netcdf"]) == 2
-    assert [one for one in capfd.readouterr().err.splitlines() if "retrieved" in one] == []
+    assert [line for line in capfd.readouterr().err.splitlines() if "retrieved" in line] == []
 
 
 def test_a_zarr_without_consolidated_metadata(
@@ -230,8 +230,8 @@ def test_opening_a_zarr_asks_for_no_more_than_it_needs(
     tree = open_product(locate(http, name))
     asked = Counter(path.removeprefix(f"/{name}/") for path in http.paths())
     assert max(asked.values()) == 1, asked
-    documents = {one for one in asked if one.rpartition("/")[2] in zarr_stores.METADATA_NAMES}
-    found = [one for one in documents if (folder / name / one).is_file()]
+    documents = {item for item in asked if item.rpartition("/")[2] in zarr_stores.METADATA_NAMES}
+    found = [document for document in documents if (folder / name / document).is_file()]
     assert set(found) <= {"zarr.json", ".zmetadata", ".zgroup", ".zattrs"}, documents
     chunks = set(asked) - documents
     coordinates = {
@@ -243,7 +243,7 @@ def test_opening_a_zarr_asks_for_no_more_than_it_needs(
     assert chunks
     for chunk in chunks:
         array = chunk.partition("/c/")[0] if "/c/" in chunk else chunk.rpartition("/")[0]
-        parts = [one for one in array.split("/") if not one.isdecimal()]
+        parts = [part for part in array.split("/") if not part.isdecimal()]
         assert "/".join(parts) in coordinates, chunk
 
 
@@ -257,7 +257,7 @@ def test_one_window_costs_the_chunks_under_it(folder: Path, http: ObjectServer) 
 
 def test_a_netcdf_opens_with_few_requests(http: ObjectServer) -> None:
     open_product(locate(http, "p.nc"))
-    assert all(one.range for one in http.seen)
+    assert all(item.range for item in http.seen)
     assert len(http.seen) <= 8
 
 

@@ -54,7 +54,7 @@ def product(request: pytest.FixtureRequest, folder: Path) -> Path:
         made = simulate(request.param, place, day="2026-05-01", size=GROUPS[request.param][0])
         for name, method in (("deflated", zipfile.ZIP_DEFLATED), ("stored", zipfile.ZIP_STORED)):
             pack(made, place / f"{name}.zip", method)
-    return next(one for one in place.iterdir() if one.is_dir())
+    return next(path for path in place.iterdir() if path.is_dir())
 
 
 def pack(product: Path, archive: Path, method: int) -> None:
@@ -91,7 +91,7 @@ def test_it_reads_as_on_disk(
         for group in found.groups:
             assert set(found[group].variables) == set(wanted[group].variables)
         compared = next(
-            one for one in wanted.groups if one.endswith(GROUPS[product.parent.name][1])
+            item for item in wanted.groups if item.endswith(GROUPS[product.parent.name][1])
         )
         xr.testing.assert_identical(
             found[compared].to_dataset().compute(), wanted[compared].to_dataset().compute()
@@ -100,7 +100,9 @@ def test_it_reads_as_on_disk(
 
 
 def check_what_was_asked(place: ObjectServer, folder: Path) -> None:
-    files = [one for one in place.seen if one.path != "/products"]  # a bucket's listing has pages
+    files = [
+        item for item in place.seen if item.path != "/products"
+    ]  # a bucket's listing has pages
     assert max(Counter(files).values()) == 1
     for path, count in place.sent.items():
         assert count <= (folder / path.removeprefix("/products").lstrip("/")).stat().st_size, path
@@ -113,9 +115,11 @@ def test_opening_decodes_no_picture(safe: Path) -> None:
     """Of pictures, the header is read."""
     with serve_folder(safe.parent) as server:
         open_product(locate(server, safe.name))
-        asked = [one for one in server.seen if one.path.endswith(".jp2") and one.method == "GET"]
+        asked = [
+            item for item in server.seen if item.path.endswith(".jp2") and item.method == "GET"
+        ]
         assert asked
-        assert all(one.range == f"bytes=0-{jp2.HEADER_BYTES - 1}" for one in asked)
+        assert all(item.range == f"bytes=0-{jp2.HEADER_BYTES - 1}" for item in asked)
 
 
 def test_of_a_large_picture_the_header_is_read(tmp_path: Path) -> None:

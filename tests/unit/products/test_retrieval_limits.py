@@ -55,10 +55,10 @@ class _Looks:
                 patch.setattr(radiometry, "RETRIEVED_AEROSOL", 1.0)
             picture = self.make()
             picture.render()
-        numbers = {name: one.astype(np.float32) for name, one in picture.reflectances[20].items()}
+        numbers = {name: item.astype(np.float32) for name, item in picture.reflectances[20].items()}
         return {
-            name: _band(np.where(one > 0, (one - 1000) / 10_000, np.nan))
-            for name, one in numbers.items()
+            name: _band(np.where(item > 0, (item - 1000) / 10_000, np.nan))
+            for name, item in numbers.items()
         }
 
     def water(self, name: str) -> xr.DataArray:
@@ -83,7 +83,7 @@ class _Looks:
 
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    ranks = [np.argsort(np.argsort(one)) for one in (first, second)]
+    ranks = [np.argsort(np.argsort(item)) for item in (first, second)]
     return float(np.corrcoef(*ranks)[0, 1])
 
 

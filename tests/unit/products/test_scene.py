@@ -22,14 +22,14 @@ def _picture(side_degrees: float, edge: int = 80) -> tuple[np.ndarray, np.ndarra
 
 
 def _planes(fields: SceneFields) -> dict[str, np.ndarray]:
-    return {name: one for name, one in vars(fields).items() if isinstance(one, np.ndarray)}
+    return {name: item for name, item in vars(fields).items() if isinstance(item, np.ndarray)}
 
 
 def _same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
     assert first.keys() == second.keys()
     return all(
-        np.array_equal(one, second[name], equal_nan=one.dtype.kind == "f")
-        for name, one in first.items()
+        np.array_equal(item, second[name], equal_nan=item.dtype.kind == "f")
+        for name, item in first.items()
     )
 
 
@@ -53,12 +53,12 @@ def test_it_does_not_matter_in_which_blocks_it_is_sampled(
     whole = scene.sample(longitude, latitude)
     place = slice(start, start + rows)
     part = scene.sample(longitude[place], latitude[place])
-    assert _same(_planes(part), {name: one[place] for name, one in _planes(whole).items()})
+    assert _same(_planes(part), {name: item[place] for name, item in _planes(whole).items()})
 
 
 def test_wide_pictures_see_the_same_world() -> None:
     tile, swath = _picture(1.5), _picture(8.0)
-    scenes = [Scene.over(3, DAY, *one) for one in (tile, swath)]
+    scenes = [Scene.over(3, DAY, *item) for item in (tile, swath)]
     assert scenes[0] == scenes[1]
     assert scenes[0].side_km == SIDE_KM
     assert Scene.over(3, DAY, *_picture(0.1)).side_km < SIDE_KM / 5

@@ -45,7 +45,7 @@ def copy(product, tmp_path):
 
 
 def _member(tree, polarisation):
-    return next(one for name, one in tree.children.items() if name.endswith(polarisation))
+    return next(item for name, item in tree.children.items() if name.endswith(polarisation))
 
 
 def _find(product, pattern):
@@ -152,7 +152,7 @@ def test_a_partial_product_says_what_it_lacks(copy):
     vh, vv = tree.children
     assert f"{vh}/measurements/grd" in missing
     assert f"{vv}/quality/noise_range/noise_range_lut" in missing
-    assert not [one for one in missing if "calibration" in one]
+    assert not [item for item in missing if "calibration" in item]
     assert "noise_range" not in tree[f"{vv}/quality"].children
     assert tree[f"{vv}/measurements/grd"].shape == (SIZE, SIZE)
 
@@ -162,14 +162,14 @@ def test_a_polarisation_without_annotation_is_missing(copy):
         path.unlink()
     tree = open_product(copy)
     assert [name[-2:] for name in tree.children] == ["VV"]
-    assert any("_VH/measurements/grd" in one for one in tree.attrs["other_metadata"]["missing"])
+    assert any("_VH/measurements/grd" in attr for attr in tree.attrs["other_metadata"]["missing"])
 
 
 def test_an_image_without_annotation_still_opens(copy):
     _find(copy, "annotation/*-vh-*.xml").unlink()
     tree = open_product(copy)
     assert _member(tree, "VH")["measurements/grd"].shape == (SIZE, SIZE)
-    assert any("_VH/conditions/gcp" in one for one in tree.attrs["other_metadata"]["missing"])
+    assert any("_VH/conditions/gcp" in attr for attr in tree.attrs["other_metadata"]["missing"])
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.02, 0.5])

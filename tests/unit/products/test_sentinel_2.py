@@ -14,7 +14,7 @@ from skerry.products.safe.engine import SafeFolder
 from skerry.products.safe.mapping import load_mapping
 from skerry.products.simulate import simulate_s2_l1c
 
-R10M, R60M = (f"measurements/reflectance/r{one}m" for one in (10, 60))
+R10M, R60M = (f"measurements/reflectance/r{item}m" for item in (10, 60))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_angles_have_names_and_keep_their_digits(l1c: Path) -> None:
     assert geometry["angle"].to_numpy().tolist() == ["zenith", "azimuth"]
     assert geometry["band"].to_numpy()[8] == "b8a"
     assert geometry["detector"].dtype == np.int64
-    assert {one.dtype for one in geometry.data_vars.values()} == {np.dtype("float64")}
+    assert {variable.dtype for variable in geometry.data_vars.values()} == {np.dtype("float64")}
     sun = geometry["sun_angles"].sel(angle="zenith")
     mean = geometry["mean_sun_angles"].sel(angle="zenith")
     assert float(sun.min()) <= float(mean) + 0.1
@@ -103,7 +103,7 @@ def test_meteorology(l1c: Path) -> None:
 )
 def test_gdal_reads_the_grib_fields_that_are_written(tmp_path: Path, values: np.ndarray) -> None:
     mapping = load_mapping("sentinel_2_l2a")
-    group = next(one for one in mapping.groups if one.path.endswith("ecmwf"))
+    group = next(item for item in mapping.groups if item.path.endswith("ecmwf"))
     field = (("latitude", "longitude"), values.reshape(9, 9).astype(np.float32))
     data = xr.Dataset(
         dict.fromkeys(group.variables, field),
@@ -128,7 +128,7 @@ def test_gdal_reads_the_grib_fields_that_are_written(tmp_path: Path, values: np.
 def test_what_the_metadata_say(l1c: Path) -> None:
     attrs = open_product(l1c).attrs
     properties = attrs["stac_discovery"]["properties"]
-    assert [one["name"] for one in properties["bands"]][8] == "b8a"
+    assert [property_["name"] for property_ in properties["bands"]][8] == "b8a"
     assert properties["bands"][0]["solar_illumination"] == 1884.69
     assert properties["providers"][0]["name"] == "Skerry, simulated"
     assert properties["sat:absolute_orbit"] == 50_000
@@ -158,8 +158,8 @@ def test_the_manifest_names_every_file(l1c: Path) -> None:
         for stream in manifest.iterfind(".//byteStream")
     }
     there = {
-        f"./{one.relative_to(l1c).as_posix()}": one.stat().st_size
-        for one in l1c.rglob("*")
-        if one.is_file() and one.name != "manifest.safe"
+        f"./{path.relative_to(l1c).as_posix()}": path.stat().st_size
+        for path in l1c.rglob("*")
+        if path.is_file() and path.name != "manifest.safe"
     }
     assert named == there

@@ -16,7 +16,7 @@ from skerry.products.simulate import simulate_s2_l2a
 @pytest.fixture(scope="module")
 def truth(safe: Path) -> dict[str, np.ndarray]:
     with xr.open_dataset(safe.parent / f"{safe.stem}.truth.nc", engine="h5netcdf") as stored:
-        truth = {str(name): one.to_numpy() for name, one in stored.data_vars.items()}
+        truth = {str(name): item.to_numpy() for name, item in stored.data_vars.items()}
     return truth | {"water": truth["water"] == 1}
 
 
@@ -34,7 +34,7 @@ def test_gdal_reads_it_as_a_sentinel_2_product(safe: Path) -> None:
         product = rasterio.open(safe / "MTD_MSIL2A.xml")
     with product:
         assert product.driver == "SENTINEL2"
-        finest = next(one for one in product.subdatasets if ":10m:" in one)
+        finest = next(subdataset for subdataset in product.subdatasets if ":10m:" in subdataset)
     with rasterio.open(finest) as bands:
         assert bands.crs.to_epsg() == 32633
         assert tuple(bands.bounds) == (399_960.0, 5_997_000.0, 402_960.0, 6_000_000.0)
@@ -74,7 +74,7 @@ def test_classes_agree_with_the_reflectances(safe: Path) -> None:
     assert np.median(red[scl == 9]) > 0.5
     assert np.median(nir[scl == 6]) < 0.05
     assert np.median(swir[scl == 6]) < 0.01
-    leaves, soil = (np.median(nir[scl == one] / red[scl == one]) for one in (4, 5))
+    leaves, soil = (np.median(nir[scl == item] / red[scl == item]) for item in (4, 5))
     assert leaves > soil > 1
     assert np.isnan(red[scl == 0]).mean() > 0.95
 

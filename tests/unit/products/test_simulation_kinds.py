@@ -27,13 +27,13 @@ def test_both_forms_hold_the_same(tmp_path: Path) -> None:
         )  # fmt: skip
         assert made.name.removesuffix(made.suffix).endswith("_SIM")
         assert (made.parent / f"{made.stem}.truth.nc").is_file()
-        assert sorted(one.name for one in made.parent.iterdir()) == sorted(
+        assert sorted(item.name for item in made.parent.iterdir()) == sorted(
             [made.name, f"{made.stem}.truth.nc"]
         )
         trees[form] = open_product(made)
     for path in ("measurements/reflectance/r10m", "conditions/mask/detector_footprint/r60m"):
-        for name, one in trees["safe"][path].data_vars.items():
-            xr.testing.assert_equal(one.compute(), trees["eopf-zarr"][path][name].compute())
+        for name, item in trees["safe"][path].data_vars.items():
+            xr.testing.assert_equal(item.compute(), trees["eopf-zarr"][path][name].compute())
     assert trees["eopf-zarr"].attrs["other_metadata"]["simulated"] is True
     assert 0 <= min(said) < max(said) == 1
 
@@ -47,7 +47,9 @@ def test_every_kind_says_that_it_is_simulated(tmp_path: Path, kind: str) -> None
     assert tree.attrs["other_metadata"]["simulated"] is True
     item = tree.attrs["stac_discovery"]
     assert item["id"].endswith("_SIM") or "SIMULATED" in item["id"]
-    assert [one["name"] for one in item["properties"]["providers"]][-1:] == ["Skerry, simulated"]
+    assert [entry["name"] for entry in item["properties"]["providers"]][-1:] == [
+        "Skerry, simulated"
+    ]
     with xr.open_dataset(made.with_name(f"{made.stem}.truth.nc")) as truth:
         assert truth.attrs["title"] == f"SIMULATED truth of {made.stem}"
         assert truth.attrs["simulated"] == "true"

@@ -113,7 +113,8 @@ def test_attributes_come_from_manifest_and_files(tree: xr.DataTree, product: Pat
     assert item["properties"]["product:timeliness"] == "P1M"
     assert item["properties"]["bands"][7]["eo:center_wavelength"] == pytest.approx(10.854)
     shapes = {
-        one["name"]: (one["rows"], one["columns"]) for one in item["properties"]["proj:shape"]
+        entry["name"]: (entry["rows"], entry["columns"])
+        for entry in item["properties"]["proj:shape"]
     }
     assert shapes["nadir 1 km"] == (SIZE // 2, SIZE // 2)
     west, south, east, north = item["bbox"]
@@ -170,7 +171,7 @@ def test_a_missing_file_is_listed(copy: Path) -> None:
     (copy / "viscal.nc").unlink()
     partial = open_product(copy)
     missing = partial.attrs["other_metadata"]["missing"]
-    assert {one for one in missing if "viscal" not in one} == {
+    assert {item for item in missing if "viscal" not in item} == {
         "measurements/aoblique/s2_radiance_ao",
         "measurements/aoblique/orphan/s2_radiance",
         "quality/aoblique/s2_exception_ao",

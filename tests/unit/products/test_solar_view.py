@@ -38,7 +38,7 @@ def _land(
 
 
 def _geometry() -> Geometry:
-    return Geometry(*(np.full(SHAPE, one) for one in vars(GEOMETRY).values()))
+    return Geometry(*(np.full(SHAPE, item) for item in vars(GEOMETRY).values()))
 
 
 def _see(sensor: str, channel: str, fields: SceneFields) -> np.ndarray:
@@ -51,7 +51,7 @@ def _see(sensor: str, channel: str, fields: SceneFields) -> np.ndarray:
         unit = slstr_solar.to_radiance(one, np.ones((), np.float32), geometry, 1.0)
         return np.asarray(radiance / unit)
     if sensor == "olci":
-        band = next(one for one in OLCI_BANDS if one.name == channel)
+        band = next(item for item in OLCI_BANDS if item.name == channel)
         return np.asarray(olci_optics.model_toa_reflectance(band, fields, _geometry(), 300.0))
     view = Radiometry(BANDS[channel], GEOMETRY).view
     ground = view.light_ground(fields)
@@ -65,7 +65,7 @@ SAME = [("sentinel-2", "B8A"), ("olci", "oa17"), ("slstr", "s3")]
 @pytest.mark.parametrize("what", [{}, {"cloud": 30.0}, {"cirrus": 0.4}, {"shaded": True}])
 def test_all_sensors_see_the_same(what: dict[str, float]) -> None:
     """Clear and shaded land, cloud and cirrus: 3 nm and the vapour's coefficients are left."""
-    found = [float(_see(*one, _land(**what)).mean()) for one in SAME]
+    found = [float(_see(*item, _land(**what)).mean()) for item in SAME]
     assert np.ptp(found) < 0.003
 
 
@@ -93,7 +93,7 @@ def test_there_is_air_above_clouds() -> None:
 @pytest.mark.parametrize(("sensor", "channel"), [("sentinel-2", "B12"), ("slstr", "s6")])
 def test_shadows_are_dark_in_the_short_wave_infrared(sensor: str, channel: str) -> None:
     """The sky is nearly black there: a tenth of the light, and the haze's."""
-    lit, shaded = (_see(sensor, channel, _land(shaded=one)).mean() for one in (False, True))
+    lit, shaded = (_see(sensor, channel, _land(shaded=item)).mean() for item in (False, True))
     assert 0.10 < shaded / lit < 0.16
 
 
@@ -141,7 +141,7 @@ def test_light_between_cloud_and_ground_is_counted_to_the_last_reflection() -> N
 def test_a_cloud_is_above_the_vapour_and_the_oxygen() -> None:
     """Bands of strong absorption show clouds and nothing below them."""
     for sensor, channel in (("sentinel-2", "B10"), ("slstr", "s4"), ("olci", "oa13")):
-        ground, cloud = (_see(sensor, channel, _land(cloud=one)).mean() for one in (0.0, 30.0))
+        ground, cloud = (_see(sensor, channel, _land(cloud=item)).mean() for item in (0.0, 30.0))
         assert cloud > 2 * ground, channel
     assert _see("slstr", "s4", _land()).mean() < 0.005
 
@@ -158,7 +158,7 @@ def test_surroundings_shrink_with_the_landscape_for_every_sensor() -> None:
     step = replace(step, vegetation=np.where(half, np.float32(1), np.float32(0)))
     for sensor, channel in SAME:
         wide, narrow = (
-            _see(sensor, channel, replace(step, side_km=one)) for one in (SIDE_KM, SIDE_KM / 50)
+            _see(sensor, channel, replace(step, side_km=item)) for item in (SIDE_KM, SIDE_KM / 50)
         )
         edge, far = SHAPE[1] // 2, 2
         assert (narrow[12, far] - narrow[12, edge]) > (wide[12, far] - wide[12, edge]), channel
@@ -191,7 +191,7 @@ def test_water_along_coasts_has_no_blocks(monkeypatch: pytest.MonkeyPatch, size:
         line = np.arange(1, size) % 6 == 0
         border = np.broadcast_to(line[:, None] if axis == 0 else line, steps.shape)
         assert (pair & border).sum() > 500
-        at_lines, elsewhere = (steps[pair & one].mean() for one in (border, ~border))
+        at_lines, elsewhere = (steps[pair & item].mean() for item in (border, ~border))
         assert at_lines < 1.6 * elsewhere + 5e-5
 
 

@@ -34,8 +34,8 @@ def make_tree(attrs: Mapping[Any, Any] | None = None, **of_plain: Any) -> xr.Dat
         "dtype": np.dtype("i2"), "scale_factor": 0.5, "add_offset": 0.0, "_FillValue": -1,
     }  # fmt: skip
     plain = xr.Variable(("y", "x"), values, attrs | of_plain)
-    for one in (plain, packed):
-        one.encoding["grid_mapping"] = "spatial_ref"
+    for item in (plain, packed):
+        item.encoding["grid_mapping"] = "spatial_ref"
     data = xr.Dataset({"plain": plain, "packed": packed}, place(*SHAPE, 10.0), attrs)
     return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs | ROOT), "/measurements": data})
 
@@ -56,18 +56,18 @@ def expect(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, dict):
-        return {str(key): expect(one) for key, one in value.items()}
+        return {str(key): expect(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [expect(one) for one in value]
+        return [expect(item) for item in value]
     return value
 
 
 def show(value: Any) -> str:
     """Return a value as text in which types differ and NaN is NaN, in any order of names."""
     if isinstance(value, dict):
-        return repr(sorted((key, show(one)) for key, one in value.items()))
+        return repr(sorted((key, show(item)) for key, item in value.items()))
     if isinstance(value, list):
-        return repr([show(one) for one in value])
+        return repr([show(item) for item in value])
     return f"{type(value).__name__} {value!r}"
 
 
@@ -75,7 +75,7 @@ def check(tree: xr.DataTree, attrs: Mapping[Any, Any]) -> None:
     """Attributes are everywhere as they were, and the values are what they were."""
     for where in PLACES:
         found = tree[where].attrs
-        wanted = {str(key): expect(one) for key, one in attrs.items()}
+        wanted = {str(key): expect(item) for key, item in attrs.items()}
         wanted |= ROOT if where == "/" else {}
         assert show(dict(found)) == show(wanted), where
     data = tree["/measurements"].to_dataset()
@@ -129,7 +129,7 @@ HEALED = frozenset((
     "units", "data_units", "unit", "standard_name", "flag_values", "flag_masks", "flag_meanings",
     "scale_factor", "add_offset", "_FillValue", "grid_mapping", *ROOT, "processing_history",
 ))  # fmt: skip
-names = (st.text(max_size=5) | st.sampled_from(ODD + TAKEN)).filter(lambda one: one not in HEALED)
+names = (st.text(max_size=5) | st.sampled_from(ODD + TAKEN)).filter(lambda item: item not in HEALED)
 attributes = st.dictionaries(names, values, max_size=8)
 
 
@@ -187,7 +187,7 @@ def test_documents_are_strict_json(form: str, tmp_path: Path) -> None:
         if file.name in ("zarr.json", "item.json", ".zattrs", ".zmetadata"):
             json.loads(file.read_text(), parse_constant=refuse)
     report = validate_product(product)
-    assert "structure.json" not in {one.check for one in report.failed}
+    assert "structure.json" not in {item.check for item in report.failed}
 
 
 KNOWN = ("stac_discovery", "other_metadata", "processing_history")

@@ -15,8 +15,8 @@ from skerry.products.writing import FORMATS, PROFILES, write_product
 
 SHAPE = (300, 280)
 GRIDDED = [(form, None) for form in FORMATS if not form.startswith("eopf")]
-ALL = [(form, one) for form in FORMATS if form.startswith("eopf") for one in PROFILES] + GRIDDED
-TABLES = [one for one in ALL if one[0] != "cog"]
+ALL = [(form, item) for form in FORMATS if form.startswith("eopf") for item in PROFILES] + GRIDDED
+TABLES = [item for item in ALL if item[0] != "cog"]
 SIZES = {
     "s2-l1c": 60,
     "s2-l2a": 60,
@@ -173,7 +173,7 @@ def test_copies_are_written_as_they_are(
 ) -> None:
     write_product(open_product(written[form, profile]), tmp_path / "again", form="eopf-zarr-v2")
     back = open_product(tmp_path / "again").to_dataset()
-    names = [one for one in opened.data_vars if one in back]
+    names = [variable for variable in opened.data_vars if variable in back]
     assert len(names) == len(rasters()) + (0 if form == "cog" else len(times()))
     for name in names:
         keys = PACKING if name != "t_unsaid" else ()
@@ -186,14 +186,14 @@ def test_packed_numbers_stand_packed(name: str, written: dict[Any, Path]) -> Non
     stored = [
         xr.open_dataset(written["netcdf", None], engine="h5netcdf", decode_cf=False),
         xr.open_zarr(written["geozarr", None], group="0", decode_cf=False),
-        *(xr.open_zarr(written[one], decode_cf=False) for one in ALL if one[0][:4] == "eopf"),
+        *(xr.open_zarr(written[item], decode_cf=False) for item in ALL if item[0][:4] == "eopf"),
     ]
-    for one in stored:
-        assert one[name].dtype == numbers.dtype
-        np.testing.assert_array_equal(one[name].to_numpy(), numbers)
+    for item in stored:
+        assert item[name].dtype == numbers.dtype
+        np.testing.assert_array_equal(item[name].to_numpy(), numbers)
 
 
-@pytest.mark.parametrize(("form", "profile"), [one for one in TABLES if "zarr" in one[0]])
+@pytest.mark.parametrize(("form", "profile"), [item for item in TABLES if "zarr" in item[0]])
 def test_xarray_reads_every_zarr(
     form: str, profile: str | None, opened: xr.Dataset, written: dict[Any, Path]
 ) -> None:
@@ -257,7 +257,7 @@ def test_no_time_survives_every_type(
     np.testing.assert_array_equal(open_product(tmp_path / "p").to_dataset()["t"], moments)
 
 
-@pytest.mark.parametrize("form", [one for one, _ in TABLES])
+@pytest.mark.parametrize("form", [item for item, _ in TABLES])
 def test_times_that_datetime64_has_not_are_refused(
     form: str, opened: xr.Dataset, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skerry.products.simulate.sun import solar_position, sun_distance_factor
 
 MOMENTS = st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1)).map(  # noqa: DTZ001 -- made aware below
-    lambda one: one.replace(tzinfo=UTC)
+    lambda item: item.replace(tzinfo=UTC)
 )
 
 
@@ -41,7 +41,7 @@ def test_the_sun_stands_where_the_almanac_says(
     moment: datetime, longitude: float, latitude: float
 ) -> None:
     true, distance = _look_up(moment, longitude, latitude)
-    zenith, azimuth = (np.radians(one) for one in solar_position(moment, longitude, latitude))
+    zenith, azimuth = (np.radians(item) for item in solar_position(moment, longitude, latitude))
     found = np.array([np.sin(zenith) * np.sin(azimuth), np.sin(zenith) * np.cos(azimuth),
                       np.cos(zenith)])  # fmt: skip
     apart = np.degrees(2 * np.arcsin(np.linalg.norm(found - true) / 2))

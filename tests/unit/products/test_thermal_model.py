@@ -27,7 +27,7 @@ from skerry.products.simulate.thermal import (
 
 def test_planck_integrates_to_stefan_and_boltzmann() -> None:
     wavelengths = np.geomspace(0.5, 2000, 20_001)
-    radiance = np.array([float(planck(one, 290.0)) for one in wavelengths])
+    radiance = np.array([float(planck(wavelength, 290.0)) for wavelength in wavelengths])
     assert np.trapezoid(radiance, wavelengths) == pytest.approx(
         5.670374419e-8 * 290.0**4 / np.pi, rel=1e-3
     )
@@ -35,7 +35,7 @@ def test_planck_integrates_to_stefan_and_boltzmann() -> None:
 
 def test_planck_peaks_where_wien_says() -> None:
     wavelengths = np.linspace(5, 15, 10_001)
-    radiance = [float(planck(one, 300.0)) for one in wavelengths]
+    radiance = [float(planck(wavelength, 300.0)) for wavelength in wavelengths]
     assert wavelengths[int(np.argmax(radiance))] == pytest.approx(2897.771955 / 300.0, abs=2e-3)
 
 
@@ -87,8 +87,8 @@ def _see(name: str, vapour: float, view: float = 0.0, sun: float = 90.0, **what:
     kind = {"water": True, "ice": False, "surface_temperature": 290.0,
             "cloud_optical_thickness": 0.0, "cirrus_optical_thickness": 0.0,
             "cloud_top_temperature": np.nan} | what  # fmt: skip
-    fields = replace(fields, **{key: np.full((1, 1), one) for key, one in kind.items()})
-    angles = (np.full((1, 1), one) for one in (view, sun, vapour))
+    fields = replace(fields, **{key: np.full((1, 1), item) for key, item in kind.items()})
+    angles = (np.full((1, 1), item) for item in (view, sun, vapour))
     return float(model_temperature(CHANNELS[name], fields, *angles)[0, 0])
 
 
@@ -99,7 +99,7 @@ def test_limits_of_the_thermal_model(name: str) -> None:
     wavelength = channel.wavelength_um
     sea = float(water_emissivity(channel, 40.0))
     assert _see(name, 0.0, 40.0) == pytest.approx(_invert(wavelength, sea, 290.0), abs=1e-6)
-    land, ice = (_see(name, 0.0, water=one, ice=one) for one in (False, True))
+    land, ice = (_see(name, 0.0, water=item, ice=item) for item in (False, True))
     assert land == pytest.approx(_invert(wavelength, 0.97, 290.0), abs=1e-6)
     assert ice == pytest.approx(_invert(wavelength, 0.985, 290.0), abs=1e-6)
     assert _see(name, 1e6) == pytest.approx(278.0, abs=1e-6)
@@ -116,7 +116,7 @@ def test_vapour_cools_by_what_the_channels_say(name: str, kelvin: float) -> None
     """And attenuation grows linearly with a little vapour, as McMillin's theory has it."""
     dry = _see(name, 0.0)
     assert dry - _see(name, 20.0) == pytest.approx(kelvin, abs=0.25)
-    little, twice = (dry - _see(name, one) for one in (5.0, 10.0))
+    little, twice = (dry - _see(name, item) for item in (5.0, 10.0))
     assert twice == pytest.approx(2 * little, rel=0.05)
 
 
@@ -135,7 +135,7 @@ def test_a_closed_cavity_is_black(name: str, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_sun_shines_with_the_solar_constant() -> None:
     """IAU 2015 resolution B3: 1361 W m-2; so it warms land by day at 3.7 um alone."""
     wavelengths = np.geomspace(0.1, 1000, 20_001)
-    light = np.array([float(planck(one, thermal.SUN_K)) for one in wavelengths])
+    light = np.array([float(planck(wavelength, thermal.SUN_K)) for wavelength in wavelengths])
     total = np.trapezoid(light, wavelengths) * thermal.SUN_STERADIAN
     assert total == pytest.approx(1361.0, rel=1e-3)
     for name, by_day in (("s7", True), ("s8", False)):
@@ -149,7 +149,7 @@ def test_the_swath_keeps_distances() -> None:
     from datetime import UTC, datetime
 
     swath = Swath(240, datetime(2026, 5, 1, 9, 31, tzinfo=UTC))
-    longitude, latitude = (np.radians(one) for one in swath.locate(*swath.positions("in")))
+    longitude, latitude = (np.radians(item) for item in swath.locate(*swath.positions("in")))
     for axis in (0, 1):
         half = np.sin(np.diff(latitude, axis=axis) / 2) ** 2
         pair = np.cos(latitude.take(range(119), axis)) * np.cos(latitude.take(range(1, 120), axis))

@@ -18,12 +18,12 @@ HALE_QUERRY = {600: 1.09e-8, 650: 1.64e-8, 675: 2.23e-8, 700: 3.35e-8, 750: 1.56
                1600: 8.55e-5}  # fmt: skip
 """Imaginary refractive index of water: Hale and Querry 1973, Applied Optics 12, 555, table I; here
 for 0.6 to 1.6 um, by other measurements than those that the model's coefficients come from."""
-ALL_BANDS = [*BAND_OPTICS.values(), *(one.optics for one in OLCI_BANDS),
-             *(one.optics for one in CHANNELS.values())]  # fmt: skip
+ALL_BANDS = [*BAND_OPTICS.values(), *(item.optics for item in OLCI_BANDS),
+             *(item.optics for item in CHANNELS.values())]  # fmt: skip
 
 
 def _reflect(band: BandOptics, turbidity: float, chlorophyll: float, cdom: float) -> float:
-    inside = (np.asarray(one, np.float32) for one in (turbidity, chlorophyll, cdom))
+    inside = (np.asarray(item, np.float32) for item in (turbidity, chlorophyll, cdom))
     return float(model_reflectance(band, *inside))
 
 
@@ -69,11 +69,11 @@ def test_pure_water_sends_half_of_what_it_scatters_back(
     assert found == pytest.approx(scattering / 2, rel=0.07)
 
 
-@pytest.mark.parametrize("band", ALL_BANDS, ids=lambda one: f"{one.wavelength_nm:g}")
+@pytest.mark.parametrize("band", ALL_BANDS, ids=lambda item: f"{item.wavelength_nm:g}")
 def test_absorption_of_pure_water(band: BandOptics) -> None:
     """``4 pi k / wavelength`` of Hale and Querry within 30 %; steep slopes left out."""
     wavelength = band.wavelength_nm
-    near = min(HALE_QUERRY, key=lambda one: abs(one - wavelength))
+    near = min(HALE_QUERRY, key=lambda item: abs(item - wavelength))
     steep = 690 < wavelength < 745 or wavelength > 890
     if abs(near - wavelength) <= 15 and (near == 1600 or not steep):
         places = list(HALE_QUERRY)
@@ -88,8 +88,8 @@ def test_absorption_of_pure_water(band: BandOptics) -> None:
 
 @pytest.mark.parametrize("wavelength", [490.0, 510.0, 560.0, 665.0, 620.0])
 def test_all_sensors_have_the_same_water(wavelength: float) -> None:
-    found = [_reflect(one, 5.0, 5.0, 0.3) for one in ALL_BANDS
-             if abs(one.wavelength_nm - wavelength) < 6]  # fmt: skip
+    found = [_reflect(item, 5.0, 5.0, 0.3) for item in ALL_BANDS
+             if abs(item.wavelength_nm - wavelength) < 6]  # fmt: skip
     assert np.ptp(found) < 0.1 * max(found)
 
 
@@ -105,8 +105,8 @@ def test_what_is_in_the_water_changes_it_where_it_should() -> None:
     for name, band in BAND_OPTICS.items():
         assert _reflect(band, 10.0, 2.0, 0.3) > _reflect(band, *calm), name
         assert _reflect(band, 2.0, 2.0, 0.9) <= _reflect(band, *calm), name
-    algae = {name: _reflect(one, 2.0, 20.0, 0.3) / _reflect(one, *calm)
-             for name, one in BAND_OPTICS.items()}  # fmt: skip
+    algae = {name: _reflect(item, 2.0, 20.0, 0.3) / _reflect(item, *calm)
+             for name, item in BAND_OPTICS.items()}  # fmt: skip
     assert algae["B01"] < 1 < algae["B05"]
     assert algae["B04"] < algae["B05"]
     assert _reflect(replace(BAND_OPTICS["B04"], water_absorption=1e9), *calm) < 1e-9

@@ -178,8 +178,8 @@ def make_tree(item: dict[str, Any]) -> xr.DataTree:
         dict.fromkeys(("b02", "b03"), (("y", "x"), values)),
         coords=xr_coords(grid, crs_coord_name="spatial_ref"),
     )
-    for one in data.data_vars.values():
-        one.encoding["grid_mapping"] = "spatial_ref"
+    for variable in data.data_vars.values():
+        variable.encoding["grid_mapping"] = "spatial_ref"
     tree = xr.DataTree.from_dict({"/measurements": data}, name="a")
     member = {"stac_discovery": deepcopy(item), "note": "kept"}
     tree["measurements"].attrs = member
@@ -189,7 +189,7 @@ def make_tree(item: dict[str, Any]) -> xr.DataTree:
 
 def wound_names(tree: xr.DataTree, key: str = "healed") -> list[str]:
     lines = tree.attrs.get("other_metadata", {}).get(key, [])
-    return sorted(one.partition(":")[0] for one in lines)
+    return sorted(line.partition(":")[0] for line in lines)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -228,7 +228,7 @@ def write_zarr(place: Path, change: Callable[[zarr.Group], None], **properties: 
     root = zarr.open_group(place / "a.zarr", mode="r+", zarr_format=2)
     given = dict(root.attrs["stac_discovery"])  # type: ignore[call-overload]
     given["properties"] = {
-        key: one for key, one in (given["properties"] | properties).items() if one != "absent"
+        key: entry for key, entry in (given["properties"] | properties).items() if entry != "absent"
     }
     root.attrs["stac_discovery"] = given
     change(root)
@@ -237,10 +237,10 @@ def write_zarr(place: Path, change: Callable[[zarr.Group], None], **properties: 
 
 def set_attributes(root: zarr.Group, name: str, **given: Any) -> None:
     array: Any = root[f"measurements/{name}"]
-    kept = {key: one for key, one in array.attrs.items() if key != "grid_mapping"}
+    kept = {key: item for key, item in array.attrs.items() if key != "grid_mapping"}
     for key in ("_eopf_attrs", "_cf_attrs"):
         if isinstance(kept.get(key), dict):
-            kept[key] = {one: kept[key][one] for one in kept[key] if one != "grid_mapping"}
+            kept[key] = {item: kept[key][item] for item in kept[key] if item != "grid_mapping"}
     array.attrs.put(kept | given)
 
 
@@ -444,8 +444,8 @@ def test_no_attribute_of_the_root_can_break_the_reader(
 def test_a_cog_in_no_known_system_is_refused(tmp_path: Path) -> None:
     write_product(make_tree(ITEM), tmp_path / "a", form="cog")
     item = json.loads((tmp_path / "a/item.json").read_text())
-    for one in item["assets"].values():
-        one["proj:code"] = "EPSG:99999999"
+    for entry in item["assets"].values():
+        entry["proj:code"] = "EPSG:99999999"
     (tmp_path / "a/item.json").write_text(json.dumps(item))
     with pytest.raises(InvalidInputError, match="does not describe a set of COGs"):
         open_product(tmp_path / "a")

@@ -38,7 +38,7 @@ def test_every_block_runs_from_an_empty_folder(tmp_path: Path) -> None:
     assert "Warning" not in done.stderr, done.stderr
     assert "none found anything" in done.stdout
     assert {"turbidity.zarr", "scene.zarr", "scene.nc", "part.cogs"} <= {
-        one.name for one in tmp_path.iterdir()
+        item.name for item in tmp_path.iterdir()
     }
 
 

@@ -119,7 +119,7 @@ def test_pystac_client_finds_its_way(api: ServedApi, alice: httpx.Client, lakes:
     catalogue = pystac_client.Client.open(
         f"{api.prefix}/stac", headers={"Authorization": "Bearer alice-token"}
     )
-    assert [one.id for one in catalogue.get_collections()] == ["lakes"]
+    assert [collection.id for collection in catalogue.get_collections()] == ["lakes"]
     assert catalogue.conforms_to("ITEM_SEARCH")
     for method in ("GET", "POST"):
         search = catalogue.search(
@@ -186,9 +186,9 @@ def test_private_and_missing_look_the_same(
     missing = path.replace("secret", "missing")
     with api.client("nothing-token") as nothing:
         for client, status in ((anonymous, 401), (nothing, 403)):
-            answers = [client.get(f"stac/collections/{one}") for one in (path, missing)]
-            assert [one.status_code for one in answers] == [status, status]
-            first, second = (one.json()["detail"] for one in answers)
+            answers = [client.get(f"stac/collections/{item}") for item in (path, missing)]
+            assert [answer.status_code for answer in answers] == [status, status]
+            first, second = (answer.json()["detail"] for answer in answers)
             assert first.replace("secret", "missing") == second
     assert alice.get(f"stac/collections/{missing}").status_code == 404
     assert alice.get(f"stac/collections/{path}").status_code == 200

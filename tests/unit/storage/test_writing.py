@@ -39,7 +39,7 @@ fills = pytest.mark.parametrize("fill", [fill_file, fill_folder])
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(one.name for one in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir())
 
 
 def make(
@@ -212,8 +212,8 @@ def test_leftovers_of_the_dead_are_removed_whatever_runs_by_their_number(tmp_pat
 def test_folders_of_the_living_and_of_other_targets_stay(tmp_path: Path) -> None:
     living = leave(tmp_path)
     others = [".target.partial", ".target.b.12.0123abcd.partial", ".b.12.0123abcd.partial"]
-    for one in others:
-        (tmp_path / one).mkdir()
+    for other in others:
+        (tmp_path / other).mkdir()
     with (living / "target.lock").open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         write_aside(tmp_path / "target", "")
@@ -228,8 +228,8 @@ def test_without_a_lock_only_the_old_is_a_leftover(lock: str | None, tmp_path: P
     write_aside(tmp_path / "target", "")
     assert names(tmp_path) == [LEFT, "target"]
     long_ago = (left.stat().st_mtime - LEFT_DAYS * 86400 - 1,) * 2
-    for one in (*left.iterdir(), left):
-        os.utime(one, long_ago)
+    for item in (*left.iterdir(), left):
+        os.utime(item, long_ago)
     write_aside(tmp_path / "target", "")
     assert names(tmp_path) == ["target"]
 

@@ -73,7 +73,7 @@ def encode(name: str, values: xr.Variable, attrs: Mapping[str, Any] | None = Non
         encoded = xr.Variable(values.dims, _encode_texts(name, values).data, values.attrs)
     else:
         encoded = _encode_numbers(name, values)
-    encoded.encoding = {key: one for key, one in values.encoding.items() if key in STORAGE}
+    encoded.encoding = {key: item for key, item in values.encoding.items() if key in STORAGE}
     return encoded
 
 
@@ -93,8 +93,8 @@ def _encode_times(values: xr.Variable) -> xr.Variable:
 def _encode_texts(name: str, values: xr.Variable) -> xr.Variable:
     def check(texts: Any) -> Any:
         texts = np.asarray(texts).astype(object)
-        odd = next((one for one in texts.flat if not isinstance(one, str)), None)
-        if odd is not None or any(one is None for one in texts.flat):
+        odd = next((item for item in texts.flat if not isinstance(item, str)), None)
+        if odd is not None or any(item is None for item in texts.flat):
             raise InvalidInputError(
                 f"The variable {name!r} holds objects that are no text, such as {odd!r}.",
                 remedy="Turn them into text, numbers or times, or leave the variable out.",
@@ -141,8 +141,8 @@ def decode(raw: xr.Variable) -> xr.Variable:
     raw
         Numbers with their CF attributes, as a backend gives them undecoded.
     """
-    storage = {key: one for key, one in raw.encoding.items() if key in STORAGE}
-    attrs = {str(key): _plain(str(key), one) for key, one in raw.attrs.items()}
+    storage = {key: item for key, item in raw.encoding.items() if key in STORAGE}
+    attrs = {str(key): _plain(str(key), item) for key, item in raw.attrs.items()}
     clock = find_clock(attrs, raw.dtype)
     coding = clock or find_packing(raw.dtype, attrs)
     if attrs.get("dtype") == "bool" and raw.dtype.kind in "iu":
@@ -155,10 +155,10 @@ def decode(raw: xr.Variable) -> xr.Variable:
             meaning = {}
         if clock is not None:
             meaning |= clock.encoding
-            attrs = {key: one for key, one in attrs.items() if key not in CLOCK}
+            attrs = {key: item for key, item in attrs.items() if key not in CLOCK}
         if coding is not None:
             meaning["dtype"] = raw.dtype
-    attrs = {key: one for key, one in attrs.items() if key not in PACKING}
+    attrs = {key: item for key, item in attrs.items() if key not in PACKING}
     return xr.Variable(raw.dims, values.data, put_back(attrs), meaning | storage)
 
 
@@ -185,9 +185,9 @@ def index_coordinates(data: xr.Dataset) -> xr.Dataset:
     xarray's own indexing reads it several times.
     """
     loaded = {
-        name: xr.Variable(one.dims, one.to_numpy(), one.attrs, one.encoding)
-        for name, one in data.coords.items()
-        if one.ndim == 1
+        name: xr.Variable(item.dims, item.to_numpy(), item.attrs, item.encoding)
+        for name, item in data.coords.items()
+        if item.ndim == 1
     }
     return data.drop_vars(list(loaded)).assign_coords(loaded)
 

@@ -185,16 +185,16 @@ def codec_of(encoding: Mapping[str, Any]) -> Codec | None:
         return None
     given = encoding.get("compressors", encoding.get("compressor"))
     several = list(given) if isinstance(given, list | tuple) else [given]
-    configs = [_configure(one) for one in several if one is not None]
+    configs = [_configure(item) for item in several if item is not None]
     if not configs:
         return Codec("none")
     return Codec.from_config(configs[0]) if len(configs) == 1 else None
 
 
-def _configure(one: Any) -> dict[str, Any]:
-    if isinstance(one, Mapping):
-        return dict(one)
-    found: dict[str, Any] = one.to_dict() if hasattr(one, "to_dict") else one.get_config()
+def _configure(codec: Any) -> dict[str, Any]:
+    if isinstance(codec, Mapping):
+        return dict(codec)
+    found: dict[str, Any] = codec.to_dict() if hasattr(codec, "to_dict") else codec.get_config()
     return found
 
 

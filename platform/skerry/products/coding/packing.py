@@ -62,7 +62,7 @@ class Packing:
         """The packing as CF attributes, those that the source has."""
         found = {"scale_factor": self.scale, "add_offset": self.offset}
         found["_FillValue"] = self.missing[0] if self.missing else None
-        return {key: one for key, one in found.items() if one is not None}
+        return {key: item for key, item in found.items() if item is not None}
 
     def decode(self, numbers: Numbers) -> Numbers:
         """Turn numbers into values, `missing` ones into NaN."""
@@ -92,8 +92,8 @@ class Packing:
             values: Numbers = part.astype(self.values)
         else:
             values = np.asarray(part * np.float64(scale) + np.float64(offset), self.values)
-        for one in self.missing:
-            values[part == one] = np.nan
+        for item in self.missing:
+            values[part == item] = np.nan
         return values
 
     def _encode_part(self, part: Numbers) -> Numbers:
@@ -115,8 +115,8 @@ class Packing:
             numbers = round_into(np.where(gaps, 0, numbers) if empty else numbers, self.stored)
         else:
             numbers = numbers.astype(self.stored)
-        for one in self.missing:
-            numbers[numbers == one] = self._beside(one)
+        for item in self.missing:
+            numbers[numbers == item] = self._beside(item)
         if empty and self.missing:
             numbers[gaps] = self.missing[0]
         return numbers
@@ -136,7 +136,7 @@ class Packing:
         limits = np.iinfo(self.stored)
         near = (missing + step for size in range(1, 9) for step in (size, -size))
         return next(
-            one for one in near if limits.min <= one <= limits.max and one not in self.missing
+            item for item in near if limits.min <= item <= limits.max and item not in self.missing
         )
 
 
@@ -216,7 +216,9 @@ def find_packing(
     values = np.dtype(attrs.get(DECODED) or usual) if values is None else values
     if values.kind != "f":
         return None if values == stored else Packing(stored, values)
-    scale, offset = (None if (one := attrs.get(key)) is None else float(one) for key in FACTORS)
+    scale, offset = (
+        None if (number := attrs.get(key)) is None else float(number) for key in FACTORS
+    )
     fill = fit_fill(attrs.get("_FillValue"), stored)
     missing = () if fill is None or np.isnan(fill) else (fill,)
     packing = Packing(stored, values, scale, offset, missing)

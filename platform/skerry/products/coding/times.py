@@ -166,7 +166,7 @@ def choose_clock(values: Numbers, encoding: Mapping[str, Any], usual: str | None
             f"There are times or spans beyond what {values.dtype.kind}8[ns] holds: {error}.",
             remedy="Times from 1677 to 2262 and spans up to 292 years can be written.",
         ) from error
-    return next(one for one in _list_clocks(exact, encoding, usual) if _restores(one, exact))
+    return next(item for item in _list_clocks(exact, encoding, usual) if _restores(item, exact))
 
 
 def _list_clocks(values: Numbers, encoding: Mapping[str, Any], usual: str | None) -> list[Clock]:
@@ -185,7 +185,9 @@ def _list_clocks(values: Numbers, encoding: Mapping[str, Any], usual: str | None
         fill = _choose_missing(stored) if fill is None and empty else fill
         clocks.append(Clock(str(units), calendar, stored, fill))
         since = str(units)[str(units).index(" since ") :] if times else ""
-    clocks += [Clock(f"{one}{since}", calendar, integer, NAT if empty else None) for one in _UNITS]
+    clocks += [
+        Clock(f"{item}{since}", calendar, integer, NAT if empty else None) for item in _UNITS
+    ]
     calendar = "proleptic_gregorian" if times else ""
     since = " since 1970-01-01" if times else ""
     return [*clocks, Clock(f"nanoseconds{since}", calendar, integer, NAT if empty else None)]

@@ -157,8 +157,8 @@ def _find_end(path: Path) -> int:
         rows, columns = file.block_shapes[-1]
         last = f"{(file.width - 1) // columns}_{(file.height - 1) // rows}"
         start, size = (
-            int(file.get_tag_item(f"BLOCK_{one}_{last}", "TIFF", bidx=file.count) or 0)
-            for one in ("OFFSET", "SIZE")
+            int(file.get_tag_item(f"BLOCK_{name}_{last}", "TIFF", bidx=file.count) or 0)
+            for name in ("OFFSET", "SIZE")
         )
     return start + size
 
@@ -188,7 +188,7 @@ def _describe_bands(
         sink.scales = (float(numbers.attrs.get("scale_factor", 1.0)),) * count
         sink.offsets = (float(numbers.attrs.get("add_offset", 0.0)),) * count
     sink.units = (str(variable.attrs.get("units", "")),) * count
-    said = {one: variable.attrs[one] for one in SAID if one in variable.attrs}
+    said = {item: variable.attrs[item] for item in SAID if item in variable.attrs}
     for band in range(1, count + 1):
         sink.set_band_description(band, _name_band(variable, band))
         sink.update_tags(band, **said)

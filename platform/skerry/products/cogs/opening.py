@@ -50,7 +50,7 @@ def open_cog_set(place: Place) -> xr.DataTree:
             raster = _open_one(place, name, asset)
             known = datasets.get(f"/{group}", xr.Dataset())
             datasets[f"/{group}"] = known.assign_coords(raster.coords).assign({name: raster})
-        left_out = [str(one) for one in item.get("skerry:left_out", [])]
+        left_out = [str(entry) for entry in item.get("skerry:left_out", [])]
         return assemble_tree(datasets, str(item["id"]), absent=absent, left_out=left_out)
     except (LookupError, TypeError, ValueError, AttributeError, CRSError) as error:
         raise InvalidInputError(
@@ -97,8 +97,8 @@ def _open_one(place: Place, name: str, asset: dict[str, Any]) -> xr.DataArray:
     dims = (*([bands["dimension"]] if bands else []), "y", "x")
     numbers = RasterWindows(file, shape, np.dtype(encoding.pop("dtype")), "GTiff")
     attrs = {
-        key: float("nan") if one == "nan" else one
-        for key, one in encoding.items()
+        key: float("nan") if item == "nan" else item
+        for key, item in encoding.items()
         if key in PACKING
     }
     own = from_json(asset["skerry:attributes"], asset["skerry:attributes"].pop(TYPES, {}))
@@ -132,7 +132,7 @@ def _make_lazy(numbers: RasterWindows) -> Any:
 
     path = Path(numbers.file.path)
     stamp = path.stat().st_mtime_ns if numbers.file.remote is None and path.exists() else 0
-    chunks = (*numbers.shape[:-2], *(min(READ_PIXELS, one) for one in numbers.shape[-2:]))
+    chunks = (*numbers.shape[:-2], *(min(READ_PIXELS, item) for item in numbers.shape[-2:]))
     return da.from_array(  # type: ignore[no-untyped-call]
         numbers,
         chunks=chunks,

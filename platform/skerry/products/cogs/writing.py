@@ -81,7 +81,7 @@ def write_cog_set(
             f"{tree.name or path} holds no raster with pixels, so that there is no COG to write.",
             remedy="Write NetCDF or EOPF Zarr.",
         )
-    counter = Counter(progress, total=sum(int(one.size) for one in rasters.values()))
+    counter = Counter(progress, total=sum(int(entry.size) for entry in rasters.values()))
     keys = _name_assets(list(rasters))
     with make_aside(Path(path)) as aside:
         folder = aside.absolute()  # GDAL takes a relative `http:/...` for an address
@@ -103,17 +103,19 @@ def _split(tree: xr.DataTree) -> tuple[dict[str, xr.DataArray], list[str]]:
         data = node.to_dataset(inherit=True)
         grid = grid_of(data)
         leading = set()
-        for name, one in data.data_vars.items():
+        for name, item in data.data_vars.items():
             label = f"{node.path.strip('/')}/{name}".lstrip("/")
-            raster = grid is not None and one.dims[-2:] == ("y", "x") and one.ndim <= 3  # noqa: PLR2004 -- band, y, x
-            if raster and one.size and one.dtype.kind in "iufb" and one.dtype != np.float16:
-                rasters[label] = one
-                leading |= set(one.dims[:-2])
+            raster = grid is not None and item.dims[-2:] == ("y", "x") and item.ndim <= 3  # noqa: PLR2004 -- band, y, x
+            if raster and item.size and item.dtype.kind in "iufb" and item.dtype != np.float16:
+                rasters[label] = item
+                leading |= set(item.dims[:-2])
             else:
                 left_out.append(label)
         kept = {"x", "y", "spatial_ref", *leading} if grid is not None else set()
         own = node.to_dataset(inherit=False).coords
-        left_out += [f"{node.path.strip('/')}/{one}".lstrip("/") for one in own if one not in kept]
+        left_out += [
+            f"{node.path.strip('/')}/{item}".lstrip("/") for item in own if item not in kept
+        ]
     return rasters, left_out
 
 
@@ -123,15 +125,15 @@ def _name_assets(paths: list[str]) -> dict[str, str]:
     Where there are several groups, the last one's name is always part of it; a measurement has
     the shorter name (``r20m-b05``) and a mask of the same name the longer one.
     """
-    least = 1 if len({one.rpartition("/")[0] for one in paths}) == 1 else 2
+    least = 1 if len({item.rpartition("/")[0] for item in paths}) == 1 else 2
     names = {}
     for path in paths:
         parts = path.split("/")
-        measured = [one for one in paths if one.startswith("measurements/")]
+        measured = [item for item in paths if item.startswith("measurements/")]
         rivals = measured if path in measured else paths
         for count in range(min(least, len(parts)), len(parts) + 1):
             names[path] = "-".join(parts[-count:])
-            if Tally("-".join(one.split("/")[-count:]) for one in rivals)[names[path]] == 1:
+            if Tally("-".join(rival.split("/")[-count:]) for rival in rivals)[names[path]] == 1:
                 break
     return names
 
@@ -169,7 +171,9 @@ def _write_one(
 
 def _spell(encoding: Mapping[str, Any]) -> dict[str, Any]:
     """Return numbers as JSON has them; NaN as text."""
-    return {key: "nan" if one == "NaN" else one for key, one in to_json(dict(encoding))[0].items()}
+    return {
+        key: "nan" if item == "NaN" else item for key, item in to_json(dict(encoding))[0].items()
+    }
 
 
 def _describe_leading(raster: xr.DataArray) -> dict[str, Any]:
@@ -193,7 +197,7 @@ def _describe_grid(grid: GeoBox) -> dict[str, Any]:
     found: dict[str, Any] = {
         "proj:code": code,
         "proj:shape": [int(grid.shape.y), int(grid.shape.x)],
-        "proj:transform": [float(one) for one in grid.affine[:6]],
+        "proj:transform": [float(item) for item in grid.affine[:6]],
         "proj:bbox": [box.left, box.bottom, box.right, box.top],
     }
     if crs is not None and crs.epsg is not None:
@@ -245,8 +249,8 @@ def _describe(
     told = tree.attrs.get("stac_discovery")
     discovery: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
     finest = min(
-        (grid for one in rasters.values() if (grid := grid_of(one)) is not None),
-        key=lambda one: abs(one.affine.a),
+        (grid for raster in rasters.values() if (grid := grid_of(raster)) is not None),
+        key=lambda entry: abs(entry.affine.a),
     )
     outline = _outline(finest)
     said = discovery.get("properties")
@@ -266,7 +270,9 @@ def _describe(
             "stac_version": "1.1.0",
             # From items that list the projection extension pystac takes proj:epsg away, without
             # which stackstac does not find the grid.
-            "stac_extensions": [one for one in dict.fromkeys(listed) if "/projection/" not in one],
+            "stac_extensions": [
+                entry for entry in dict.fromkeys(listed) if "/projection/" not in entry
+            ],
             "id": discovery.get("id") or tree.name or "product",
             "geometry": discovery.get("geometry") or outline.__geo_interface__,
             "bbox": discovery.get("bbox") or list(outline.bounds),

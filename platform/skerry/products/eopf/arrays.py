@@ -138,7 +138,7 @@ def design_storage(
     shards = _choose_shards(variable, chunks, form)
     return Storage(
         path=path,
-        dims=tuple(str(one) for one in variable.dims),
+        dims=tuple(str(dim) for dim in variable.dims),
         shape=variable.shape,
         dtype=dtype,
         coding=coding,
@@ -192,7 +192,7 @@ def _choose_dtype(path: str, variable: xr.Variable, kind: Any) -> np.dtype[Any]:
 
 def _find_text_dtype(path: str, variable: xr.Variable) -> np.dtype[Any]:
     values = np.asarray(variable.values)
-    if all(isinstance(one, str) for one in values.flat):
+    if all(isinstance(item, str) for item in values.flat):
         return values.astype(str).dtype
     raise InvalidInputError(
         f"The variable {path} holds objects, which cannot be written.",
@@ -231,10 +231,10 @@ def _choose_shards(
     if form.shards is None:
         known = variable.encoding.get("shards")
         fits = known is not None and len(known) == len(chunks)
-        if fits and all(one % chunk == 0 for one, chunk in zip(known, chunks, strict=True)):  # type: ignore[arg-type]
+        if fits and all(item % chunk == 0 for item, chunk in zip(known, chunks, strict=True)):  # type: ignore[arg-type]
             return tuple(known)  # type: ignore[arg-type]
         return None
-    if not set(form.shards) & {str(one) for one in variable.dims}:
+    if not set(form.shards) & {str(item) for item in variable.dims}:
         return None
     shards = []
     for (dim, size), chunk in zip(variable.sizes.items(), chunks, strict=True):

@@ -110,7 +110,7 @@ def describe_attributes(
         own["grid_mapping"] = variable.encoding["grid_mapping"]
     source = None
     if packing is not None:
-        source = {key: one for key, one in packing.attrs.items() if key in FACTORS}
+        source = {key: item for key, item in packing.attrs.items() if key in FACTORS}
     own |= _name_decoded(variable, dtype, known | {"_FillValue": fill} | (source or {}))
     if form.profile == "2025":
         made = _spell_2025(own, variable, source, fill, short, packed=packed, form=form)
@@ -121,7 +121,7 @@ def describe_attributes(
     masked = packed or clock is not None
     _place_fill(made, fill, dtype, clock, form, masked=masked)
     if form.zarr_format == 2:  # noqa: PLR2004 -- the format's name
-        made["_ARRAY_DIMENSIONS"] = [str(one) for one in variable.dims]
+        made["_ARRAY_DIMENSIONS"] = [str(dim) for dim in variable.dims]
     return ArrayAttributes(to_document(made), _fill_of(made, fill, dtype, masked=masked))
 
 
@@ -173,8 +173,8 @@ def _spell_2025(
 ) -> dict[str, Any]:
     if form.product_type.startswith("S02") and isinstance(own.get("flag_meanings"), str):
         own["flag_meanings"] = own["flag_meanings"].split()
-    eopf: dict[str, Any] = {"dimensions": [str(one) for one in variable.dims], "short_name": name}
-    eopf |= {key: one for key, one in own.items() if key in ALLOWED and key != "coordinates"}
+    eopf: dict[str, Any] = {"dimensions": [str(dim) for dim in variable.dims], "short_name": name}
+    eopf |= {key: item for key, item in own.items() if key in ALLOWED and key != "coordinates"}
     eopf["coordinates"] = own.get("coordinates", "").split()
     eopf |= source or {}
     if fill is not None and variable.dtype.kind not in "Mm":
@@ -219,8 +219,8 @@ def _spell_cpm(
     if packed and np.dtype(target).kind == "f":
         seen["eopf_target_dtype"] = np.dtype(target).str
     hidden = {
-        key: one
-        for key, one in seen.items()
+        key: item
+        for key, item in seen.items()
         if key in ALLOWED and key not in allowed and key != "dtype"
     } | _hide_source(variable, source, fill, packed=packed)
     for key in ("valid_min", "valid_max", "flag_values", "flag_masks", "flag_meanings"):
@@ -230,8 +230,8 @@ def _spell_cpm(
         if key in seen and key not in hidden:
             eopf[key] = seen.pop(key)
     visible = {
-        key: one
-        for key, one in seen.items()
+        key: item
+        for key, item in seen.items()
         if key not in hidden and key not in ("eopf_target_dtype", "fill_value", *FACTORS)
     }
     if packed:

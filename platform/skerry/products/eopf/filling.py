@@ -97,36 +97,36 @@ def fill_arrays(
     progress
         Told the fraction done and the array's path.
     """
-    meter = _Meter(sum(_count_bytes(one) for one in filling), progress)
+    meter = _Meter(sum(_count_bytes(item) for item in filling), progress)
     jobs: list[tuple[int, str, Callable[[], None]]] = []
     computed: list[Filling] = []
     small: list[Filling] = []
-    for one in filling:
-        source = one.source
+    for item in filling:
+        source = item.source
         if source is not None:
-            jobs += _list_copies(one, source)
-        elif isinstance(one.variable.data, da.Array):
-            (small if _count_bytes(one) <= SMALL_BYTES else computed).append(one)
+            jobs += _list_copies(item, source)
+        elif isinstance(item.variable.data, da.Array):
+            (small if _count_bytes(item) <= SMALL_BYTES else computed).append(item)
         else:
-            _write_whole(one, one.variable.values)
-            meter.add(_count_bytes(one), one.storage.path)
+            _write_whole(item, item.variable.values)
+            meter.add(_count_bytes(item), item.storage.path)
     _run_bounded(jobs, memory_bytes, meter)
     _compute_small(small, memory_bytes, meter)
     for batch in _batch_alike(computed):
         _compute(batch, memory_bytes, meter)
 
 
-def _count_bytes(one: Filling) -> int:
-    return int(one.variable.size) * one.storage.dtype.itemsize
+def _count_bytes(filling: Filling) -> int:
+    return int(filling.variable.size) * filling.storage.dtype.itemsize
 
 
 def _list_copies(
-    one: Filling, source: StoredArray
+    filling: Filling, source: StoredArray
 ) -> Iterator[tuple[int, str, Callable[[], None]]]:
     """Yield, piece by piece, its size in memory, its array's path and the work."""
-    numbers, array = source.numbers, one.array
-    path = one.storage.path
-    unit = int(np.prod(one.storage.unit, dtype=np.int64)) * one.storage.dtype.itemsize
+    numbers, array = source.numbers, filling.array
+    path = filling.storage.path
+    unit = int(np.prod(filling.storage.unit, dtype=np.int64)) * filling.storage.dtype.itemsize
     if can_copy(numbers, array):
         for key in list_chunks(array):
             yield unit // 8, path, lambda key=key: copy_chunk(numbers, array, key)  # type: ignore[misc]
@@ -135,8 +135,8 @@ def _list_copies(
         for key in list_chunks(array):
             yield 2 * unit, path, lambda key=key: recode_chunk(numbers, array, key)  # type: ignore[misc]
         return
-    for region in list_regions(one.storage.shape, one.storage.unit):
-        size = _size_of(region, one.storage.dtype)
+    for region in list_regions(filling.storage.shape, filling.storage.unit):
+        size = _size_of(region, filling.storage.dtype)
         # Read, written and compressed: a piece is in memory about twice.
         yield 2 * size, path, lambda region=region: _rewrite(source, array, region)  # type: ignore[misc]
 
@@ -156,7 +156,9 @@ def list_regions(shape: tuple[int, ...], unit: tuple[int, ...]) -> Iterator[Regi
 
 
 def _size_of(region: Region, dtype: np.dtype[Any]) -> int:
-    return int(np.prod([one.stop - one.start for one in region], dtype=np.int64)) * dtype.itemsize
+    return (
+        int(np.prod([item.stop - item.start for item in region], dtype=np.int64)) * dtype.itemsize
+    )
 
 
 def _run_bounded(
@@ -168,7 +170,7 @@ def _run_bounded(
         try:
             for size, path, work in jobs:
                 while running and (
-                    sum(one for one, _ in running.values()) + size > memory_bytes
+                    sum(item for item, _ in running.values()) + size > memory_bytes
                     or len(running) >= WORKERS
                 ):
                     _collect(running, meter)
@@ -195,24 +197,24 @@ def _compute_small(filling: list[Filling], memory_bytes: int, meter: _Meter) -> 
     """
     for number in range(0, len(filling), most := max(1, memory_bytes // (3 * SMALL_BYTES))):
         batch = filling[number : number + most]
-        values = compute(*(one.variable.data for one in batch))  # type: ignore[no-untyped-call]
+        values = compute(*(item.variable.data for item in batch))  # type: ignore[no-untyped-call]
         jobs: list[tuple[int, str, Callable[[], None]]] = [
-            (2 * _count_bytes(one), one.storage.path, partial(_write_whole, one, found))
-            for one, found in zip(batch, values, strict=True)
+            (2 * _count_bytes(item), item.storage.path, partial(_write_whole, item, found))
+            for item, found in zip(batch, values, strict=True)
         ]
         _run_bounded(jobs, memory_bytes, meter)
 
 
-def _write_whole(one: Filling, values: Any) -> None:
-    one.array[...] = one.storage.encode(np.asarray(values))
+def _write_whole(filling: Filling, values: Any) -> None:
+    filling.array[...] = filling.storage.encode(np.asarray(values))
 
 
 def _batch_alike(filling: list[Filling]) -> Iterator[list[Filling]]:
     """Put variables of one group and grid together: they often share work."""
     alike: dict[Any, list[Filling]] = {}
-    for one in filling:
-        group = one.storage.path.rpartition("/")[0]
-        alike.setdefault((group, one.storage.shape, one.storage.unit), []).append(one)
+    for item in filling:
+        group = item.storage.path.rpartition("/")[0]
+        alike.setdefault((group, item.storage.shape, item.storage.unit), []).append(item)
     yield from alike.values()
 
 
@@ -225,7 +227,7 @@ def _compute(batch: list[Filling], memory_bytes: int, meter: _Meter) -> None:
     pieces: list[tuple[da.Array, _Piece]] = []
     waiting = 0
     for region in list_regions(first.shape, first.unit):
-        made = [(one.variable.data[region].rechunk(-1), _Piece(one, region)) for one in batch]
+        made = [(item.variable.data[region].rechunk(-1), _Piece(item, region)) for item in batch]
         together = sum(piece.memory_bytes for _, piece in made)
         for place, (values, piece) in enumerate(made):
             needed = piece.memory_bytes if place else together
@@ -243,9 +245,9 @@ class _Piece:
     Not a dataclass, and without the variable: Dask would look into it and compute all of it.
     """
 
-    def __init__(self, one: Filling, region: Region) -> None:
-        self.array, self.storage, self.region = one.array, one.storage, region
-        self.memory_bytes = 3 * _size_of(region, one.variable.dtype)
+    def __init__(self, filling: Filling, region: Region) -> None:
+        self.array, self.storage, self.region = filling.array, filling.storage, region
+        self.memory_bytes = 3 * _size_of(region, filling.variable.dtype)
         """Bytes of values, of what they come from, and of their numbers, about."""
 
     def __setitem__(self, _: Any, values: Any) -> None:
@@ -255,5 +257,5 @@ class _Piece:
 def _flush(pieces: list[tuple[da.Array, _Piece]], meter: _Meter) -> None:
     values, targets = zip(*pieces, strict=True)
     da.store(values, targets, lock=False)
-    for one in targets:
-        meter.add(_size_of(one.region, one.storage.dtype), one.storage.path)
+    for target in targets:
+        meter.add(_size_of(target.region, target.storage.dtype), target.storage.path)

@@ -61,7 +61,7 @@ class Wounds:
             if lines:
                 earlier = other.get(key)
                 kept = earlier if isinstance(earlier, list) else []
-                told[key] = [*(one for one in kept if one not in lines), *lines]
+                told[key] = [*(item for item in kept if item not in lines), *lines]
         return told
 
 
@@ -112,10 +112,10 @@ def heal_units(data: xr.Dataset, path: str, wounds: Wounds) -> xr.Dataset:
 
     Zarr arrays are read so; here the variables of other formats.
     """
-    for name, one in data.variables.items():
-        old = next((key for key in _UNITS if one.attrs.get(key) is not None), None)
-        if old is not None and "units" not in one.attrs and "units" not in one.encoding:
-            attrs = {"units" if key == old else key: value for key, value in one.attrs.items()}
+    for name, item in data.variables.items():
+        old = next((key for key in _UNITS if item.attrs.get(key) is not None), None)
+        if old is not None and "units" not in item.attrs and "units" not in item.encoding:
+            attrs = {"units" if key == old else key: value for key, value in item.attrs.items()}
             data[name].attrs = {key: value for key, value in attrs.items() if key not in _UNITS}
             place = f"{path.rstrip('/')}/{name}"
             wounds.add("attribute-names", f"{place}: {old} is called units in CF")

@@ -63,10 +63,10 @@ def _heal_geometry(geometry: Any, wounds: Wounds, place: str) -> Any:
     if geometry.get("type") not in ("Polygon", "MultiPolygon") or not isinstance(rings, list):
         return geometry
     closed = [
-        [_close(ring) for ring in one]
-        if geometry["type"] == "MultiPolygon" and isinstance(one, list)
-        else _close(one)
-        for one in rings
+        [_close(ring) for ring in item]
+        if geometry["type"] == "MultiPolygon" and isinstance(item, list)
+        else _close(item)
+        for item in rings
     ]
     if closed == rings:
         return geometry
@@ -75,7 +75,7 @@ def _heal_geometry(geometry: Any, wounds: Wounds, place: str) -> Any:
 
 
 def _close(ring: Any) -> Any:
-    positions = isinstance(ring, list) and all(isinstance(one, list) and one for one in ring)
+    positions = isinstance(ring, list) and all(isinstance(item, list) and item for item in ring)
     if positions and len(ring) >= _RING and ring[0] != ring[-1] and _is_number(ring[0][0]):
         return [*ring, ring[0]]
     return ring
@@ -109,19 +109,19 @@ def _read_box(given: Any) -> list[float] | None:
     if not isinstance(given, list) or len(given) not in (4, 6):
         return None
     try:
-        numbers = [one if _is_number(one) else float(one) for one in given]
+        numbers = [item if _is_number(item) else float(item) for item in given]
     except (TypeError, ValueError):
         return None
-    return numbers if all(math.isfinite(one) for one in numbers) else None
+    return numbers if all(math.isfinite(number) for number in numbers) else None
 
 
 def _choose_box(box: Box, outline: Box | None, geometry: Any) -> Box:
     """Return the box as it is, turned, or with longitudes and latitudes exchanged."""
     swapped = (box[1], box[0], box[3], box[2])
     if outline is not None:
-        for one in (box, turn(box), swapped, turn(swapped)):
-            if _fits(one, outline):
-                return one
+        for item in (box, turn(box), swapped, turn(swapped)):
+            if _fits(item, outline):
+                return item
     beyond = max(abs(box[1]), abs(box[3])) > _POLE
     if beyond and max(abs(swapped[1]), abs(swapped[3])) <= _POLE:
         box = swapped
@@ -157,7 +157,7 @@ def is_reversed(box: list[float], geometry: Any) -> bool:
     if west <= east:
         return False
     places = list(_list_positions(geometry))
-    longitudes = [one[0] for one in places]
+    longitudes = [place[0] for place in places]
     if not places or max(longitudes) > _HALF_ROUND or min(longitudes) < -_HALF_ROUND:
         return not places
     return max(longitudes) - min(longitudes) < _HALF_ROUND
@@ -171,7 +171,7 @@ def bound(geometry: Any) -> Box | None:
     longitudes, latitudes = zip(*places, strict=True)
     west, east = min(longitudes), max(longitudes)
     if east - west >= _HALF_ROUND:  # over the antimeridian, or around a pole
-        eastern = [one % _ROUND for one in longitudes]
+        eastern = [longitude % _ROUND for longitude in longitudes]
         west, east = min(eastern), max(eastern)
         if east - west >= _HALF_ROUND:
             return None
@@ -189,13 +189,13 @@ def _wrap(longitude: float) -> float:
 def _list_positions(geometry: Any) -> Iterator[tuple[float, float]]:
     waiting = [geometry.get("coordinates")] if isinstance(geometry, dict) else []
     while waiting:
-        one = waiting.pop()
-        if not isinstance(one, list) or not one:
+        nested = waiting.pop()
+        if not isinstance(nested, list) or not nested:
             continue
-        if isinstance(one[0], list):
-            waiting.extend(one)
-        elif len(one) > 1 and _is_number(one[0]) and _is_number(one[1]):
-            yield one[0], one[1]
+        if isinstance(nested[0], list):
+            waiting.extend(nested)
+        elif len(nested) > 1 and _is_number(nested[0]) and _is_number(nested[1]):
+            yield nested[0], nested[1]
 
 
 def _is_number(value: Any) -> bool:
@@ -217,8 +217,8 @@ def _heal_time(properties: dict[str, Any], wounds: Wounds, place: str) -> None:
     if not is_absent(given):
         return
     start, end = (
-        one if isinstance(one, str) and not is_absent(one) else None
-        for one in (properties.get("start_datetime"), properties.get("end_datetime"))
+        item if isinstance(item, str) and not is_absent(item) else None
+        for item in (properties.get("start_datetime"), properties.get("end_datetime"))
     )
     if start is not None or end is not None:
         properties["datetime"] = _choose_moment(end if start is None else start, end)
@@ -247,8 +247,8 @@ def _heal_code(
     """Leave one code of the reference system: ``proj:code``."""
     codes, wrong = find_codes(properties)
     old = properties.pop("proj:epsg", None)
-    for one in wrong:
-        wounds.leave("proj-code", f"{place}{one} is no known reference system")
+    for item in wrong:
+        wounds.leave("proj-code", f"{place}{item} is no known reference system")
     if not codes:
         return
     code = codes[0]

@@ -43,7 +43,9 @@ def from_json(attrs: dict[str, Any], types: dict[str, str]) -> dict[str, Any]:
     """Return attributes as they were before `to_json`."""
     for path, kind in types.items():
         _restore(
-            attrs, [one.replace("~1", "/").replace("~0", "~") for one in path.split("/")[1:]], kind
+            attrs,
+            [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]],
+            kind,
         )
     return attrs
 
@@ -108,13 +110,13 @@ def put_back(attrs: dict[str, Any]) -> dict[str, Any]:
     apart = attrs.get(APART)
     if not isinstance(apart, dict):
         return attrs
-    return {key: one for key, one in attrs.items() if key != APART} | apart
+    return {key: item for key, item in attrs.items() if key != APART} | apart
 
 
 def is_text(value: Any) -> bool:
     """Tell whether every format has a text as it is: whole characters, none of them NUL."""
     text = str(value)
-    return "\0" not in text and not any("\ud800" <= one <= "\udfff" for one in text)
+    return "\0" not in text and not any("\ud800" <= item <= "\udfff" for item in text)
 
 
 def _escape(key: Any) -> str:
@@ -130,7 +132,7 @@ def _to_json(value: Any, path: str, types: dict[str, str]) -> Any:
         raise _refuse(path, f"is one of more than {MAX_DEPTH} lists or dicts in each other")
     if isinstance(value, dict):
         return _dict_to_json(value, path, types)
-    return [_to_json(one, f"{path}/{index}", types) for index, one in enumerate(value)]
+    return [_to_json(item, f"{path}/{index}", types) for index, item in enumerate(value)]
 
 
 def _single_to_json(value: Any, path: str, types: dict[str, str]) -> Any:

@@ -62,8 +62,8 @@ def open_metadata(path: Path | str) -> xr.DataTree:
     prototype = default_buffer_prototype()
     store = MetadataStore(
         {
-            key: prototype.buffer.from_bytes(json.dumps(one).encode())
-            for key, one in documents.items()
+            key: prototype.buffer.from_bytes(json.dumps(item).encode())
+            for key, item in documents.items()
         }
     )
     from skerry.products.zarr_opening import build_tree
@@ -101,7 +101,7 @@ def _list_documents(content: Any) -> dict[str, Any]:
 def _flatten(node: dict[str, Any], path: str, documents: dict[str, Any]) -> None:
     prefix = f"{path}/" if path else ""
     if "shape" in node:
-        documents[f"{prefix}.zarray"] = {k: one for k, one in node.items() if k != "attributes"}
+        documents[f"{prefix}.zarray"] = {k: item for k, item in node.items() if k != "attributes"}
         documents[f"{prefix}.zattrs"] = node.get("attributes", {})
     elif "members" in node:
         documents[f"{prefix}.zgroup"] = {"zarr_format": 2}

@@ -115,7 +115,7 @@ class Model(BaseModel):
 @cache
 def _load_models() -> dict[str, Model]:
     text = resources.files("skerry.products.eopf").joinpath("cpm_2_8.json").read_text("utf-8")
-    return {name: Model.model_validate(one) for name, one in json.loads(text).items()}
+    return {name: Model.model_validate(item) for name, item in json.loads(text).items()}
 
 
 def find_model(attrs: dict[str, Any]) -> Model | None:
@@ -142,7 +142,7 @@ def check_profile(name: str) -> str:
 
 def is_omitted(path: str, product_type: str) -> bool:
     """Tell whether ``cpm-2.8`` leaves a group out."""
-    inside = tuple(f"{one}/" for one in OMITTED)
+    inside = tuple(f"{item}/" for item in OMITTED)
     return product_type.startswith("S02MSI") and f"{path.strip('/')}/".startswith(inside)
 
 
@@ -150,8 +150,8 @@ def rename_dims(data: xr.Dataset, path: str, product_type: str, *, canonical: bo
     """Return a group with the dimension names of a canonical tree, or those of ``cpm-2.8``."""
     if path.strip("/") not in TIE_POINT_GROUPS.get(product_type[:6], ()):
         return data
-    names = {one: key for key, one in TIE_POINT_DIMS.items()} if canonical else TIE_POINT_DIMS
-    known = {key: one for key, one in names.items() if key in data.dims}
+    names = {item: key for key, item in TIE_POINT_DIMS.items()} if canonical else TIE_POINT_DIMS
+    known = {key: item for key, item in names.items() if key in data.dims}
     return data.rename_dims(known) if known else data
 
 
@@ -163,7 +163,9 @@ def to_profile(tree: xr.DataTree, name: str) -> dict[str, Any]:
     attrs.setdefault("other_metadata", {})
     if name == "2025":
         return _write_2025(attrs)
-    paths = [f"{node.path}/{one}".strip("/") for node in tree.subtree for one in node.data_vars]
+    paths = [
+        f"{node.path}/{variable}".strip("/") for node in tree.subtree for variable in node.data_vars
+    ]
     return _write_cpm(attrs, find_model(attrs), paths)
 
 
@@ -263,7 +265,7 @@ def _is_block(kept: Any) -> bool:
     if not isinstance(kept, list) or not kept or not isinstance(kept[0], dict):
         return False
     attributes, unknown = kept[0].get("attributes", {}), kept[0].get("unknown", [])
-    paths = isinstance(unknown, list) and all(isinstance(one, str) for one in unknown)
+    paths = isinstance(unknown, list) and all(isinstance(item, str) for item in unknown)
     return paths and isinstance(attributes, dict)
 
 
@@ -275,7 +277,7 @@ def _escape(key: str) -> str:
 
 
 def _split(path: str) -> list[str]:
-    return [one.replace("~1", "/").replace("~0", "~") for one in path.split("/")]
+    return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")]
 
 
 def _list_leaves(attrs: dict[str, Any], prefix: str = "") -> Any:

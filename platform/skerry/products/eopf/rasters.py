@@ -63,14 +63,14 @@ class _Group:
     def rasters(self) -> list[str]:
         """Names of variables whose last dimensions are y and x."""
         data = self.data
-        return [str(name) for name, one in data.data_vars.items() if one.dims[-2:] == _AXES]
+        return [str(name) for name, item in data.data_vars.items() if item.dims[-2:] == _AXES]
 
     @property
     def projections(self) -> Mapping[str, dict[str, Any]]:
         """Variable name to ``proj:`` attributes."""
         if self.given is not None:
             return self.given
-        return {str(name): one.attrs for name, one in self.data.variables.items()}
+        return {str(name): item.attrs for name, item in self.data.variables.items()}
 
     def heal_coordinates(self) -> None:
         """Calculate coordinates that are not there, or hold no numbers, from the transform."""
@@ -83,7 +83,7 @@ class _Group:
         if transform is None:
             self._tell_coordinates(damaged)
             return
-        if any(not _agrees(data, one, transform) for one in _AXES if one not in damaged):
+        if any(not _agrees(data, item, transform) for item in _AXES if item not in damaged):
             self._tell_coordinates(damaged)
             return
         made = {}
@@ -111,9 +111,9 @@ class _Group:
         sizes = [self.data.sizes[axis] for axis in _AXES]
         found = {
             tuple(transform)
-            for one in self.projections.values()
-            if (transform := _read_transform(one.get("proj:transform"))) is not None
-            and one.get("proj:shape") in (None, sizes)
+            for projection in self.projections.values()
+            if (transform := _read_transform(projection.get("proj:transform"))) is not None
+            and projection.get("proj:shape") in (None, sizes)
         }
         if len(found) == 1:
             return list(found.pop()), "proj:transform"
@@ -144,9 +144,9 @@ class _Group:
         data = self.data
         named = {name: _name_mapping(data.variables[name]) for name in self.rasters}
         absent = {
-            name: one for name, one in named.items() if one and self._find_in_scope(one) is None
+            name: item for name, item in named.items() if item and self._find_in_scope(item) is None
         }
-        there = {one for one in named.values() if one} - set(absent.values())
+        there = {item for item in named.values() if item} - set(absent.values())
         if not there and self._find_in_scope(SPATIAL_REF) is not None:
             there = {SPATIAL_REF}
         if there:
@@ -178,8 +178,8 @@ class _Group:
         for name, attrs in self.projections.items():
             code, wrong = name_attributes(attrs)
             codes |= set() if code is None else {code}
-            for one in wrong:
-                words = f"{self.path.rstrip('/')}/{name}: {one} is no known reference system"
+            for item in wrong:
+                words = f"{self.path.rstrip('/')}/{name}: {item} is no known reference system"
                 self.wounds.leave("grid-mapping", words)
         if len(codes) > 1:
             several = ", ".join(sorted(map(_show, codes)))
@@ -200,10 +200,10 @@ class _Group:
         from odc.geo.xr import assign_crs
 
         healed: xr.Dataset = assign_crs(self.data, code, crs_coord_name=SPATIAL_REF)
-        for one in healed.data_vars.values():
-            one.attrs.pop("grid_mapping", None)
-            if set(_AXES) <= set(one.dims):
-                one.encoding["grid_mapping"] = SPATIAL_REF
+        for variable in healed.data_vars.values():
+            variable.attrs.pop("grid_mapping", None)
+            if set(_AXES) <= set(variable.dims):
+                variable.encoding["grid_mapping"] = SPATIAL_REF
         self.tree[self.path] = healed
         self.wounds.add("grid-mapping", f"{self.path} is in {_show(code)}")
 
@@ -211,11 +211,11 @@ class _Group:
 def list_grid_codes(datasets: Mapping[str, xr.Dataset]) -> set[str]:
     """Return the codes of all grid mappings of a product."""
     found = {
-        one.variables[SPATIAL_REF].attrs.get("crs_wkt")
-        for one in datasets.values()
-        if SPATIAL_REF in one.variables
+        dataset.variables[SPATIAL_REF].attrs.get("crs_wkt")
+        for dataset in datasets.values()
+        if SPATIAL_REF in dataset.variables
     }
-    return {code for one in found if (code := name_system(one)) is not None}
+    return {code for item in found if (code := name_system(item)) is not None}
 
 
 def _show(code: str) -> str:
@@ -252,16 +252,16 @@ def _is_broken(values: npt.NDArray[Any]) -> bool:
 
 def _read_transform(value: Any) -> list[float] | None:
     """Return a, b, c, d, e, f of a transform without rotation."""
-    numbers = isinstance(value, list) and all(isinstance(one, int | float) for one in value[:6])
+    numbers = isinstance(value, list) and all(isinstance(item, int | float) for item in value[:6])
     if not numbers or len(value) not in (6, 9) or not np.isfinite(value[:6]).all():
         return None
     turned = value[1] or value[3] or not value[0] or not value[4]
-    return None if turned else [float(one) for one in value[:6]]
+    return None if turned else [float(item) for item in value[:6]]
 
 
 def _read_geotransform(text: Any) -> list[float] | None:
     try:
-        c, a, b, f, d, e = (float(one) for one in str(text).split())
+        c, a, b, f, d, e = (float(part) for part in str(text).split())
     except ValueError:
         return None
     return _read_transform([a, b, c, d, e, f])
@@ -285,7 +285,7 @@ def _fills(transform: list[float], sizes: list[int], box: Any) -> bool:
     """Tell whether the pixels fill a box, to half a pixel."""
     a, _, c, _, e, f = transform
     rows, columns = sizes
-    if not isinstance(box, list) or not all(isinstance(one, int | float) for one in box):
+    if not isinstance(box, list) or not all(isinstance(item, int | float) for item in box):
         return False
     found = (*sorted((c, c + columns * a)), *sorted((f, f + rows * e)))
     edges = np.array([found[0], found[2], found[1], found[3]])

@@ -77,8 +77,8 @@ def name_attributes(attrs: dict[str, Any]) -> tuple[str | None, list[str]]:
     A WKT is asked where no code is known.
     """
     codes, wrong = find_codes(attrs)
-    known = [one for one in codes if is_known(one)]
-    wrong += [f"proj:code {one}" for one in codes if one not in known]
+    known = [code for code in codes if is_known(code)]
+    wrong += [f"proj:code {code}" for code in codes if code not in known]
     if known:
         return known[0], wrong
     return name_system(attrs.get("proj:wkt2")), wrong

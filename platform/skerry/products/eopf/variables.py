@@ -41,7 +41,7 @@ def read_variable(array: Any, path: str, wounds: Wounds) -> xr.Variable:
     own = from_json(own, own.get(TYPES, {}))
     eopf = own.pop(EOPF, None) or {}
     hidden = own.pop(HIDDEN, None) or {}
-    merged = {key: one for key, one in (eopf | own | hidden).items() if one is not None}
+    merged = {key: item for key, item in (eopf | own | hidden).items() if item is not None}
     clock = _find_clock(array, own | hidden, merged)
     packing = {} if clock is not None else _find_source(array, own, eopf | hidden)
     attrs = _clean_attributes(merged, packing, path, wounds)
@@ -50,7 +50,7 @@ def read_variable(array: Any, path: str, wounds: Wounds) -> xr.Variable:
         encoding["grid_mapping"] = attrs.pop("grid_mapping")
     if clock is not None:
         encoding |= clock.encoding
-        attrs = {key: one for key, one in attrs.items() if key not in CLOCK}
+        attrs = {key: item for key, item in attrs.items() if key not in CLOCK}
         coding: Clock | Packing | None = clock
     else:
         coding = _choose_packing(array, own, merged, packing)
@@ -70,7 +70,7 @@ def list_dims(array: Any, attrs: dict[str, Any]) -> tuple[str, ...]:
     names = attrs.get("_ARRAY_DIMENSIONS") or getattr(array.metadata, "dimension_names", None)
     if names is None or len(names) != array.ndim:
         names = [f"dim_{number}" for number in range(array.ndim)]
-    return tuple(str(one) for one in names)
+    return tuple(str(name) for name in names)
 
 
 def list_coordinates(array: Any) -> list[str]:
@@ -80,7 +80,7 @@ def list_coordinates(array: Any) -> list[str]:
     names = listed.split() if isinstance(listed, str) else list(listed)
     if own.get("grid_mapping"):
         names.append(own["grid_mapping"])
-    return [str(one) for one in names]
+    return [str(name) for name in names]
 
 
 def _find_clock(array: Any, own: dict[str, Any], merged: dict[str, Any]) -> Clock | None:
@@ -170,7 +170,7 @@ def _clean_attributes(
         del attrs["standard_name"]
     if isinstance(attrs.get("flag_meanings"), list | tuple):
         attrs["flag_meanings"] = " ".join(
-            "_".join(str(one).split()) for one in attrs["flag_meanings"]
+            "_".join(str(attr).split()) for attr in attrs["flag_meanings"]
         )
     return attrs
 
@@ -191,7 +191,7 @@ def _choose_packing(
 ) -> Packing | None:
     """Return how numbers become values, None where they are values or texts."""
     stored: np.dtype[Any] = array.dtype
-    flags = {key: one for key, one in merged.items() if key.startswith("flag_")}
+    flags = {key: item for key, item in merged.items() if key.startswith("flag_")}
     given = {DECODED: merged[DECODED]} if DECODED in merged else {}
     if stored.kind == "f":
         attrs = {key: own[key] for key in FACTORS if key in own} if _is_scaled(array, own) else {}

@@ -180,7 +180,7 @@ def _decodes_coordinates(data: xr.Dataset, path: str, form: Form) -> bool:
     if form.profile != "cpm-2.8" or form.model is None:
         return False
     kinds = [form.model.kind_of(f"{path}/{name}") for name in data.data_vars]
-    return any(one is not None and "eopf_is_scaled" not in one.attrs for one in kinds)
+    return any(kind is not None and "eopf_is_scaled" not in kind.attrs for kind in kinds)
 
 
 def _write_group_attributes(group: zarr.Group, attrs: dict[str, Any], *, at_root: bool) -> None:
@@ -199,7 +199,9 @@ def _list_coordinates(data: xr.Dataset, name: str) -> list[str]:
         return []
     dims = set(data[name].dims)
     return sorted(
-        str(key) for key, one in data.coords.items() if set(one.dims) <= dims and one.dims != (key,)
+        str(key)
+        for key, item in data.coords.items()
+        if set(item.dims) <= dims and item.dims != (key,)
     )
 
 

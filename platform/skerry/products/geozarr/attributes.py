@@ -23,16 +23,16 @@ def encode_for_zarr(data: xr.Dataset) -> dict[str, xr.Variable]:
 
     Booleans stay what they are: Zarr has them.
     """
-    encoded = {str(name): _encode(str(name), one) for name, one in data.variables.items()}
-    for name, one in encoded.items():
-        own = one.encoding.get("grid_mapping")
+    encoded = {str(name): _encode(str(name), item) for name, item in data.variables.items()}
+    for name, item in encoded.items():
+        own = item.encoding.get("grid_mapping")
         if own in data.coords and name in data.data_vars:
-            one.attrs["grid_mapping"] = own
+            item.attrs["grid_mapping"] = own
     listed = [str(name) for name in data.coords if name not in OWN]
     variables, _ = xr.conventions.encode_dataset_coordinates(
         xr.Dataset(encoded).set_coords(listed).drop_vars(OWN, errors="ignore")
     )
-    return encoded | {str(name): one for name, one in variables.items()}
+    return encoded | {str(name): item for name, item in variables.items()}
 
 
 def _encode(name: str, values: xr.Variable) -> xr.Variable:
@@ -87,7 +87,7 @@ def write_coordinates(
 ) -> None:
     """Write pixel centres, the grid mapping, and what other coordinates fit the level."""
     transform = level.affine
-    rows, columns = (np.arange(int(one)) + 0.5 for one in level.shape)
+    rows, columns = (np.arange(int(item)) + 0.5 for item in level.shape)
     axes = {"y": transform.f + transform.e * rows, "x": transform.c + transform.a * columns}
     for axis, centres in axes.items():
         values = xr.Variable(
@@ -96,7 +96,7 @@ def write_coordinates(
         write_other(place, axis, values)
     crs = level.crs
     if crs is not None:
-        geotransform = " ".join(f"{one:.17g}" for one in transform.to_gdal())
+        geotransform = " ".join(f"{item:.17g}" for item in transform.to_gdal())
         reference = {**to_document(crs.proj.to_cf()), "GeoTransform": geotransform}
         reference["spatial_ref"] = reference.get("crs_wkt", "")
         number = np.array(crs.epsg or 0, np.int32)
@@ -114,15 +114,15 @@ def write_other(place: Any, name: str, numbers: xr.Variable) -> None:
     values = np.asarray(numbers.load().values)
     text = values.dtype.kind in "UOT"
     own = numbers.encoding.get("chunks") or ()
-    chunks = tuple(int(one) for one in own) if len(own) == values.ndim else values.shape
+    chunks = tuple(int(item) for item in own) if len(own) == values.ndim else values.shape
     array = place.create_array(
         name,
         shape=values.shape,
         dtype=str if text else values.dtype,
-        chunks=tuple(max(1, one) for one in chunks),
+        chunks=tuple(max(1, chunk) for chunk in chunks),
         compressors="auto" if text else choose_compressors(numbers, None),
         fill_value=fill_of(numbers),
-        dimension_names=[str(one) for one in numbers.dims],
+        dimension_names=[str(dim) for dim in numbers.dims],
         attributes=attributes_of(numbers),
     )
     if values.size:

@@ -83,7 +83,7 @@ def without_conventions(attrs: dict[str, Any]) -> dict[str, Any]:
 def _describe_grid(grid: GeoBox) -> dict[str, Any]:
     box = grid.boundingbox
     return {
-        "spatial:transform": [float(one) for one in grid.affine[:6]],
+        "spatial:transform": [float(item) for item in grid.affine[:6]],
         "spatial:shape": [int(grid.shape.y), int(grid.shape.x)],
         "spatial:bbox": [box.left, box.bottom, box.right, box.top],
     }

@@ -49,10 +49,10 @@ class Storage:
         """Return the chunk of an array of a level."""
         own = raster.numbers.encoding.get("chunks") or ()
         if self.chunk is None and len(own) == len(shape):
-            wanted = tuple(int(one) for one in own)
+            wanted = tuple(int(item) for item in own)
         else:
             wanted = (*shape[:-2], *(self.chunk or CHUNK,) * 2)
-        return tuple(max(1, min(one, size)) for one, size in zip(wanted, shape, strict=True))
+        return tuple(max(1, min(item, size)) for item, size in zip(wanted, shape, strict=True))
 
     def shards_of(
         self, raster: "_Raster", shape: tuple[int, ...], chunks: tuple[int, ...]
@@ -60,21 +60,21 @@ class Storage:
         """Return the shard of an array of a level, whole chunks that reach over the array."""
         own = raster.numbers.encoding.get("shards")
         if self.shard is None and own is not None and len(own) == len(shape):
-            wanted = tuple(int(one) for one in own)
+            wanted = tuple(int(item) for item in own)
         elif self.shard:
             wanted = (*chunks[:-2], self.shard, self.shard)
         else:
             return None
-        for one, size, chunk in zip(wanted, shape, chunks, strict=True):
-            if self.shard and one % chunk and one < size:
+        for item, size, chunk in zip(wanted, shape, chunks, strict=True):
+            if self.shard and item % chunk and item < size:
                 raise InvalidInputError(
-                    f"A shard of {one} pixels does not hold whole chunks of {chunk}, which "
+                    f"A shard of {item} pixels does not hold whole chunks of {chunk}, which "
                     f"{raster.name!r} has.",
                     remedy="Use a multiple, or choose the chunks as well.",
                 )
         sizes = zip(wanted, shape, chunks, strict=True)
         return tuple(
-            chunk * max(1, min(-(-one // chunk), -(-size // chunk))) for one, size, chunk in sizes
+            chunk * max(1, min(-(-item // chunk), -(-size // chunk))) for item, size, chunk in sizes
         )
 
 
@@ -98,11 +98,11 @@ class _Raster:
 
 def raster_variables(data: xr.Dataset) -> list[xr.DataArray]:
     """Return the variables with rows and columns last; refuse those that are not numbers."""
-    found = [one for one in data.data_vars.values() if one.dims[-2:] == ("y", "x")]
-    for one in found:
-        if one.dtype.kind not in "iufb":
+    found = [variable for variable in data.data_vars.values() if variable.dims[-2:] == ("y", "x")]
+    for item in found:
+        if item.dtype.kind not in "iufb":
             raise InvalidInputError(
-                f"The variable {one.name!r} holds {one.dtype}, which cannot be written.",
+                f"The variable {item.name!r} holds {item.dtype}, which cannot be written.",
                 remedy="Turn it into numbers or leave it out.",
             )
     return found
@@ -130,8 +130,8 @@ def write_multiscale(
     group.attrs.update({**attributes_of_group(data), **describe_multiscale(levels)})
     encoded = encode_for_zarr(data)
     rasters = {
-        str(one.name): _Raster(str(one.name), encoded[str(one.name)], rule_for(one))
-        for one in raster_variables(data)
+        str(item.name): _Raster(str(item.name), encoded[str(item.name)], rule_for(item))
+        for item in raster_variables(data)
     }
     for number, level in enumerate(levels):
         place = group.create_group(str(number), attributes=describe_level(level))
@@ -141,7 +141,7 @@ def write_multiscale(
     for name in data.data_vars:
         if str(name) not in rasters:
             write_other(group["0"], str(name), encoded[str(name)])
-    for name, where, block in iterate_blocks({key: one.numbers for key, one in rasters.items()}):
+    for name, where, block in iterate_blocks({key: item.numbers for key, item in rasters.items()}):
         rasters[name].levels[0][where] = block
         counter.add(block.size, name)
     for raster in rasters.values():
@@ -162,7 +162,7 @@ def _create_array(
         dtype=numbers.dtype,
         compressors=choose_compressors(numbers, storage.codec),
         fill_value=fill_of(numbers),
-        dimension_names=[str(one) for one in numbers.dims],
+        dimension_names=[str(dim) for dim in numbers.dims],
         attributes=attributes_of(numbers) | {"grid_mapping": "spatial_ref"},
     )
 

@@ -107,9 +107,9 @@ def _is_valid(part: npt.NDArray[Any], missing: float | None) -> Any:
 
 def _find_mode(corners: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
     votes = np.zeros(corners.shape, np.uint8)
-    for one in range(4):
+    for index in range(4):
         for other in range(4):
-            votes[one] += valid[one] & valid[other] & (corners[one] == corners[other])
+            votes[index] += valid[index] & valid[other] & (corners[index] == corners[other])
     winner = votes.argmax(axis=0)
     return np.asarray(np.take_along_axis(corners, winner[np.newaxis], axis=0)[0])
 

@@ -77,7 +77,7 @@ def write_geozarr(
 
 
 def _list_groups(product: xr.DataTree, leave_out: tuple[str, ...]) -> dict[str, xr.Dataset]:
-    skipped = tuple(f"{one.strip('/')}/" for one in leave_out)
+    skipped = tuple(f"{item.strip('/')}/" for item in leave_out)
     return {
         node.path.strip("/"): _arrange(node.to_dataset(inherit=False))
         for node in product.subtree
@@ -100,7 +100,7 @@ def _write_store(
     root = zarr.create_group(store=store, zarr_format=3)
     counter = Counter(progress)
     counter.total = sum(
-        int(one.size) * 4 // 3 for name in grids for one in raster_variables(groups[name])
+        int(item.size) * 4 // 3 for name in grids for item in raster_variables(groups[name])
     )
     for name, data in groups.items():
         if name in grids:
@@ -108,11 +108,11 @@ def _write_store(
         else:
             place = _make_group(root, name)
             place.attrs.update(attributes_of_group(data))
-            for one, numbers in encode_for_zarr(data).items():
-                write_other(place, one, numbers)
-    if "" not in grids and len({one.boundingbox for one in grids.values()}) == 1:
+            for item, numbers in encode_for_zarr(data).items():
+                write_other(place, item, numbers)
+    if "" not in grids and len({item.boundingbox for item in grids.values()}) == 1:
         # The whole product covers one box: say so at the top, on the finest grid.
-        finest = min(grids.values(), key=lambda one: abs(one.affine.a))
+        finest = min(grids.values(), key=lambda item: abs(item.affine.a))
         root.attrs.update(describe_level(finest))
     with warnings.catch_warnings():
         # Every reader of Zarr v3 that knows consolidated metadata reads these; others pass by.

@@ -74,7 +74,7 @@ def _fit_numbers(name: str, value: Any, dtype: Any) -> Any:
     """Return numbers in the type of those on disk; None where that does not hold them."""
     values = value if isinstance(value, list) else [value]
     kinds = {"i": {int}, "u": {int}, "f": {float}}
-    fits = dtype is not None and {type(one) for one in values} == kinds.get(dtype.kind)
+    fits = dtype is not None and {type(item) for item in values} == kinds.get(dtype.kind)
     if not fits or name not in IN_NUMBERS or (value is values and _is_single(name, values)):
         return None
     numbers = np.asarray(value)
@@ -90,10 +90,10 @@ def _is_single(name: str, values: list[Any]) -> bool:
 
 def _is_native(value: Any) -> bool:
     values = value if isinstance(value, list) else [value]
-    kinds = {type(one) for one in values}
+    kinds = {type(item) for item in values}
     if (value is values and len(values) == 1) or kinds not in ({int}, {float}, {str}):
         return False
-    return all(one in INTEGERS if kinds == {int} else is_text(one) for one in values)
+    return all(item in INTEGERS if kinds == {int} else is_text(item) for item in values)
 
 
 def _shrink(value: Any) -> Any:
@@ -118,7 +118,7 @@ def read_attributes(stored: Mapping[Any, Any]) -> dict[str, Any]:
     listed = str(attrs.pop(JSON_NAMES, ""))
     named = json.loads(listed) if listed.startswith("[") else listed.split()
     types = dict(json.loads(str(attrs.pop(TYPES, "{}"))))
-    for name in {*named, *(one for one in KNOWN_JSON if one in attrs)}:
+    for name in {*named, *(item for item in KNOWN_JSON if item in attrs)}:
         if isinstance(attrs.get(name), str):
             try:
                 attrs[name] = json.loads(attrs[name])
@@ -136,5 +136,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

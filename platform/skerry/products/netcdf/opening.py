@@ -48,13 +48,13 @@ def open_netcdf_product(place: Place) -> xr.DataTree:
             cache=False,
             phony_dims="sort",
         )
-        datasets = {group: _decode_group(one, group, place) for group, one in raw.items()}
+        datasets = {group: _decode_group(item, group, place) for group, item in raw.items()}
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         raise InvalidInputError(
             f"{place} is no readable NetCDF-4 file ({type(error).__name__}: {error}).",
             remedy="Fetch it again; NetCDF 3 is turned into NetCDF-4 with nccopy -4.",
         ) from error
-    if not any(one.variables for one in datasets.values()):
+    if not any(dataset.variables for dataset in datasets.values()):
         raise InvalidInputError(f"{place} holds no variable.", remedy="Give a complete product.")
     return assemble_tree(datasets, place.name.removesuffix(place.suffix))
 
@@ -65,22 +65,22 @@ def _decode_group(raw: xr.Dataset, group: str, place: Place) -> xr.Dataset:
     stamp = place.stat().st_mtime_ns if isinstance(place, Path) else 0
     variables = {}
     check_sizes(raw.attrs, f"{group} in {place}")
-    for name, one in raw.variables.items():
+    for name, item in raw.variables.items():
         label = f"{group.rstrip('/')}/{name} in {place}"
-        check_sizes(one.attrs, label)
-        one.attrs |= {key: one.encoding[key] for key in RELATED if key in one.encoding}
-        one.encoding = _storage_of(one)
-        lazy = _make_lazy(one, f"{name}-{tokenize(str(place), stamp, group, name)}", label)
+        check_sizes(item.attrs, label)
+        item.attrs |= {key: item.encoding[key] for key in RELATED if key in item.encoding}
+        item.encoding = _storage_of(item)
+        lazy = _make_lazy(item, f"{name}-{tokenize(str(place), stamp, group, name)}", label)
         lazy.attrs = read_attributes(lazy.attrs)
         variables[name] = decode(lazy)
     attrs = read_attributes(raw.attrs)
     if group == "/":
-        attrs = {key: one for key, one in attrs.items() if key != "Conventions"}
+        attrs = {key: item for key, item in attrs.items() if key != "Conventions"}
     data = xr.Dataset(
         {name: variables[name] for name in raw.data_vars}, attrs=put_back(attrs)
     ).assign_coords({name: variables[name] for name in raw.coords})
     data.encoding = {
-        key: one for key, one in raw.encoding.items() if key == "unlimited_dims" and one
+        key: item for key, item in raw.encoding.items() if key == "unlimited_dims" and item
     }
     return index_coordinates(data)
 
@@ -140,7 +140,7 @@ def _storage_of(variable: xr.Variable) -> dict[str, Any]:
     if not variable.ndim:
         return kept
     if found.get("chunksizes"):
-        kept["chunks"] = tuple(int(one) for one in found["chunksizes"])
+        kept["chunks"] = tuple(int(item) for item in found["chunksizes"])
     deflated = found.get("zlib") or found.get("compression") in ("zlib", "gzip")
     shuffle = "byte" if found.get("shuffle") else "none"
     level = int(found.get("complevel") or found.get("compression_opts") or 0)

@@ -24,7 +24,7 @@ def check_file(source: Path | BlockReader, label: str) -> None:
 
     with h5py.File(source, "r") as file:
         check_attributes(file, label)
-        file.visititems(lambda name, one: check_attributes(one, f"/{name} in {label}"))
+        file.visititems(lambda name, item: check_attributes(item, f"/{name} in {label}"))
 
 
 def check_attributes(place: Any, label: str) -> None:

@@ -100,7 +100,7 @@ def _write_groups(file: Any, tree: xr.DataTree, wishes: _Wishes, progress: Progr
             label = f"{node.path.rstrip('/')}/{name}"
             sinks[label] = _create_variable(group, label, variable, wishes, unlimited)
             blocks[label] = variable
-    counter = Counter(progress, total=sum(int(one.size) for one in blocks.values()))
+    counter = Counter(progress, total=sum(int(item.size) for item in blocks.values()))
     for label, place, block in iterate_blocks(blocks):
         sinks[label][place or ...] = block
         counter.add(int(np.size(block)), label.rpartition("/")[2])
@@ -126,21 +126,21 @@ def _visible_size(group: Any, name: str) -> int | None:
 def _encode_dataset(data: xr.Dataset) -> tuple[dict[str, xr.Variable], dict[str, Any]]:
     """Return variables as they stand on disk, with CF's ``coordinates`` and ``grid_mapping``."""
     encoded = {
-        str(name): encode(str(name), one, _set_apart(one, data))
-        for name, one in data.variables.items()
+        str(name): encode(str(name), item, _set_apart(item, data))
+        for name, item in data.variables.items()
     }
-    for name, one in encoded.items():
-        own = one.encoding.get("grid_mapping")
-        if own is None and "spatial_ref" in data.coords and {"y", "x"} <= set(one.dims):
+    for name, item in encoded.items():
+        own = item.encoding.get("grid_mapping")
+        if own is None and "spatial_ref" in data.coords and {"y", "x"} <= set(item.dims):
             own = "spatial_ref"
         if own is not None and name in data.data_vars:
-            one.attrs["grid_mapping"] = own
-    mappings = {one.attrs.get("grid_mapping") for one in encoded.values()}
+            item.attrs["grid_mapping"] = own
+    mappings = {item.attrs.get("grid_mapping") for item in encoded.values()}
     # Grid mappings are named by `grid_mapping`, never in CF's list of coordinates.
     listed = [str(name) for name in data.coords if name not in mappings]
     named = xr.Dataset(encoded, attrs=data.attrs).set_coords(listed)
     variables, attrs = xr.conventions.encode_dataset_coordinates(named)
-    return {str(name): one for name, one in variables.items()}, dict(attrs)
+    return {str(name): item for name, item in variables.items()}, dict(attrs)
 
 
 def _set_apart(variable: xr.Variable, data: xr.Dataset) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _set_apart(variable: xr.Variable, data: xr.Dataset) -> dict[str, Any]:
         key
         for key in RELATED
         if key in variable.attrs
-        and not {one for one in str(variable.attrs[key]).split() if not one.endswith(":")}
+        and not {part for part in str(variable.attrs[key]).split() if not part.endswith(":")}
         <= set(data.variables)
     ]
     return set_apart(variable.attrs, (*RESERVED, *loose, *list_reserved(variable)))
@@ -197,14 +197,14 @@ def _choose_chunks(
 ) -> tuple[int, ...]:
     own = variable.encoding.get("chunks")
     if own is not None and len(own) == variable.ndim:
-        wanted = [int(one) for one in own]
+        wanted = [int(item) for item in own]
     else:
         wanted = list(variable.shape)
         for axis in range(max(0, variable.ndim - 2), variable.ndim):
             wanted[axis] = min(wanted[axis], 512)
     wanted = [
-        int(chunks.get(str(name), one)) for name, one in zip(variable.dims, wanted, strict=True)
+        int(chunks.get(str(name), item)) for name, item in zip(variable.dims, wanted, strict=True)
     ]
     if unlimited & set(variable.dims):
-        return tuple(max(1, one) for one in wanted)
-    return tuple(max(1, min(one, size)) for one, size in zip(wanted, variable.shape, strict=True))
+        return tuple(max(1, item) for item in wanted)
+    return tuple(max(1, min(item, size)) for item, size in zip(wanted, variable.shape, strict=True))

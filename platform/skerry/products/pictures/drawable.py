@@ -67,5 +67,5 @@ def _find_range(coarsest: Any) -> dict[str, float]:
         return {}
     values = numbers * coarsest.attrs.get("scale_factor", 1.0)
     values += coarsest.attrs.get("add_offset", 0.0)
-    low, high = (float(f"{one:.3g}") for one in np.percentile(values, (2, 98)))
+    low, high = (float(f"{item:.3g}") for item in np.percentile(values, (2, 98)))
     return {"display_min": low, "display_max": high}

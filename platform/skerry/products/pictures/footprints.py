@@ -61,7 +61,7 @@ def footprint(product: xr.DataTree | xr.Dataset) -> dict[str, Any]:
             "The product holds not one valid pixel, so it has no footprint.",
             remedy="Check the masks and the area of interest.",
         )
-    parts = [shape(one) for one, _ in shapes(valid, mask=valid > 0, transform=coarse.affine)]
+    parts = [shape(item) for item, _ in shapes(valid, mask=valid > 0, transform=coarse.affine)]
     outline = _clip(_simplify(unary_union(parts), abs(coarse.affine.a)), grid)
     geographic = transform_geom(str(grid.crs), "EPSG:4326", mapping(outline), precision=DIGITS)
     return dict(geographic)
@@ -73,7 +73,9 @@ def _choose_dataset(product: xr.DataTree | xr.Dataset) -> xr.Dataset:
     rasters = list_rasters(product)
     if not rasters:
         return xr.Dataset()
-    data = min((one for _, one in rasters), key=lambda one: int(one.sizes["y"] * one.sizes["x"]))
+    data = min(
+        (item for _, item in rasters), key=lambda item: int(item.sizes["y"] * item.sizes["x"])
+    )
     return data[[next(iter(data.data_vars))]]
 
 
@@ -84,10 +86,10 @@ def _sample(data: xr.Dataset, grid: GeoBox) -> tuple[npt.NDArray[np.uint8], GeoB
     for variable in data.data_vars.values():
         if variable.dims[-2:] != ("y", "x"):
             continue
-        one = variable.notnull() if variable.dtype.kind == "f" else variable != 0
-        leading = [dim for dim in one.dims if dim not in {"y", "x"}]
-        one = one.any(leading) if leading else one
-        valid = one if valid is None else valid | one
+        own = variable.notnull() if variable.dtype.kind == "f" else variable != 0
+        leading = [dim for dim in own.dims if dim not in {"y", "x"}]
+        own = own.any(leading) if leading else own
+        valid = own if valid is None else valid | own
     cells = valid.drop_vars(list(valid.coords)).coarsen(y=factor, x=factor, boundary="pad")
     mask = np.asarray((cells.max().to_numpy() > 0), np.uint8)
     affine = grid.affine

@@ -44,7 +44,9 @@ def write_quicklook(
         If there is nothing to draw.
     """
     datasets = [product] if isinstance(product, xr.Dataset) else _by_size(product)
-    true_colour = next((one for one in datasets if set(TRUE_COLOUR) <= set(one.data_vars)), None)
+    true_colour = next(
+        (dataset for dataset in datasets if set(TRUE_COLOUR) <= set(dataset.data_vars)), None
+    )
     if true_colour is not None:
         image = _draw_true_colour(true_colour)
     else:
@@ -58,8 +60,8 @@ def write_quicklook(
 
 def _by_size(product: xr.DataTree) -> list[xr.Dataset]:
     """Return the rasters, those just large enough for a quicklook first."""
-    rasters = [one for _, one in list_rasters(product)]
-    return sorted(rasters, key=lambda one: (one.sizes["x"] < EDGE, abs(one.sizes["x"] - EDGE)))
+    rasters = [item for _, item in list_rasters(product)]
+    return sorted(rasters, key=lambda item: (item.sizes["x"] < EDGE, abs(item.sizes["x"] - EDGE)))
 
 
 def _is_simulated(product: xr.DataTree | xr.Dataset) -> bool:

@@ -41,7 +41,7 @@ def read_attributes(product: "SafeProduct") -> dict[str, Any]:
         for path, entry in product.mapping.attributes.items()
         if (value := read_entry(product, entry)) is not None
     }
-    start, end = (found.get(f"{PROPERTIES}/{one}_datetime") for one in ("start", "end"))
+    start, end = (found.get(f"{PROPERTIES}/{name}_datetime") for name in ("start", "end"))
     if start and end:
         found.setdefault(f"{PROPERTIES}/datetime", find_middle(start, end))
     return nest(iter(found.items()))
@@ -94,10 +94,10 @@ def _is_since(product: "SafeProduct", baseline: str) -> bool:
 
 def _version(product: "SafeProduct", text: str) -> tuple[int, ...]:
     parts = text.split(".")
-    if not all(one.isdigit() for one in parts):
+    if not all(part.isdigit() for part in parts):
         document: Document = next(iter(product.documents.values()))
         raise document.refuse(f"has the processing baseline {text!r}, not like 05.11")
-    return tuple(int(one) for one in parts)
+    return tuple(int(part) for part in parts)
 
 
 def parse_text(entry: Entry, text: str) -> Any:
@@ -153,7 +153,7 @@ def format_instant(moment: datetime) -> str:
 
 def parse_ring(text: str) -> list[list[float]]:
     """Return a closed ring of (longitude, latitude) from pairs of latitude and longitude."""
-    values = [float(one) for one in text.replace(",", " ").split()]
+    values = [float(part) for part in text.replace(",", " ").split()]
     ring = [[x, y] for y, x in zip(values[0::2], values[1::2], strict=True)]
     if len(ring) < RING_POINTS - 1:
         raise ValueError("no ring")
@@ -175,7 +175,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "lower": str.lower,
     "integer": lambda text: int(float(text)),
     "number": float,
-    "numbers": lambda text: [float(one) for one in text.split()],
+    "numbers": lambda text: [float(item) for item in text.split()],
     "boolean": _parse_boolean,
     "time": lambda text: format_time(parse_instant(text)),
     "microseconds": lambda text: (parse_instant(text) - EPOCH) // timedelta(microseconds=1),
@@ -223,7 +223,7 @@ def format_value(entry: Entry, value: Any) -> str:
 
 def _format_type(entry: Entry, value: Any) -> str:
     if entry.type == "numbers":
-        return " ".join(repr(float(one)) for one in value)
+        return " ".join(repr(float(item)) for item in value)
     if entry.type == "boolean":
         return "true" if value else "false"
     if entry.type == "time":
@@ -244,13 +244,13 @@ def nest(pairs: Iterator[tuple[str, Any]]) -> dict[str, Any]:
         for parent in parents:
             place = place.setdefault(parent, {})
         place[name] = value
-    return {key: _list(one) for key, one in root.items()}
+    return {key: _list(item) for key, item in root.items()}
 
 
 def _list(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    inner = {key: _list(one) for key, one in value.items()}
+    inner = {key: _list(item) for key, item in value.items()}
     if inner and list(inner) == [str(number) for number in range(len(inner))]:
         return list(inner.values())
     return inner

@@ -41,7 +41,7 @@ class Document:
         """Return the texts, not blank, of what a path finds; ``/@name`` at its end: attributes."""
         place, _, attribute = path.partition("/@")
         found = [self.root] if not place else self.all(place)
-        raw = [one.get(attribute) if attribute else one.text for one in found]
+        raw = [item.get(attribute) if attribute else item.text for item in found]
         return [text.strip() for text in raw if text is not None and text.strip()]
 
     def optional_text(self, path: str) -> str | None:
@@ -154,17 +154,17 @@ class DocumentBuilder:
 
 def _choose(parent: Any, name: str, conditions: list[tuple[str, str, str]]) -> Any:
     children = [
-        one
-        for one in parent.iterchildren(tag=etree.Element)
-        if etree.QName(one).localname == name
+        item
+        for item in parent.iterchildren(tag=etree.Element)
+        if etree.QName(item).localname == name
     ]  # fmt: skip
     position = next((int(key) for sign, key, _ in conditions if not sign and key.isdigit()), None)
     if position is not None:
         children += [etree.SubElement(parent, name) for _ in range(position - len(children))]
         return children[position - 1]
-    for one in children:
-        if all(_holds(one, *condition) for condition in conditions):
-            return one
+    for child in children:
+        if all(_holds(child, *condition) for condition in conditions):
+            return child
     made = etree.SubElement(parent, name)
     for sign, key, value in conditions:
         if sign:
@@ -178,6 +178,6 @@ def _holds(element: Any, sign: str, key: str, value: str) -> bool:
     if sign:
         return bool(element.get(key) == value)
     return any(
-        etree.QName(one).localname == key and (one.text or "") == value
-        for one in element.iterchildren(tag=etree.Element)
+        etree.QName(item).localname == key and (item.text or "") == value
+        for item in element.iterchildren(tag=etree.Element)
     )

@@ -250,7 +250,7 @@ def _complete(
     }
     if "stac_discovery" in attrs:
         grids = (grid_of(data) for data in datasets.values())
-        grid = next((one for one in grids if one is not None), None)
+        grid = next((item for item in grids if item is not None), None)
         attrs["stac_discovery"].setdefault("id", name)
         _complete_item(attrs["stac_discovery"], grid, simulated=simulated)
     title = f"{product.mapping.title} {name}"
@@ -260,7 +260,7 @@ def _complete(
 def _complete_item(item: dict[str, Any], grid: GeoBox | None, *, simulated: bool) -> None:
     properties = item.setdefault("properties", {})
     if grid is not None:
-        properties["proj:bbox"] = [float(one) for one in grid.boundingbox.bbox]
+        properties["proj:bbox"] = [float(element) for element in grid.boundingbox.bbox]
     if simulated:
         properties["providers"] = [SIMULATOR]
     item.setdefault("stac_extensions", list_schemas(properties))
@@ -309,7 +309,7 @@ def write_safe(
     ConflictError
         If `root` exists, or another writer makes it meanwhile.
     """
-    builders = {role: DocumentBuilder(one) for role, one in (skeletons or {}).items()}
+    builders = {role: DocumentBuilder(item) for role, item in (skeletons or {}).items()}
     with make_aside(root, parents=True) as aside:
         folder = SafeFolder(aside, mapping, names, builders)
         aside.mkdir()

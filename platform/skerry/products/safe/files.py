@@ -48,7 +48,7 @@ class ProductFiles:
         for name in sorted(self.sizes):
             parts = name.split("/")
             if len(parts) == len(wanted) and all(
-                fnmatch.fnmatchcase(part, one) for part, one in zip(parts, wanted, strict=True)
+                fnmatch.fnmatchcase(part, item) for part, item in zip(parts, wanted, strict=True)
             ):
                 return name
         return None

@@ -160,7 +160,7 @@ def _describe_product(element: str, field: xr.DataArray) -> bytes:
 
 def _describe_grid(field: xr.DataArray) -> bytes:
     """Make section 2, the grid definition: latitude/longitude, scanning eastward from the north."""
-    latitude, longitude = (field[one].to_numpy() * _MILLIDEGREES for one in field.dims)
+    latitude, longitude = (field[dim].to_numpy() * _MILLIDEGREES for dim in field.dims)
     head = struct.pack(">BBBHH", 0, 255, 0, len(longitude), len(latitude))
     first, last = (
         _signed(float(latitude[end])) + _signed(float(longitude[end])) for end in (0, -1)
@@ -168,7 +168,7 @@ def _describe_grid(field: xr.DataArray) -> bytes:
     steps = (
         abs(float(axis[-1] - axis[0])) / max(len(axis) - 1, 1) for axis in (longitude, latitude)
     )
-    step_bytes = b"".join(round(one).to_bytes(2, "big") for one in steps)
+    step_bytes = b"".join(round(step).to_bytes(2, "big") for step in steps)
     body = head + first + b"\x80" + last + step_bytes + b"\x00" + bytes(4)
     return (3 + len(body)).to_bytes(3, "big") + body
 

@@ -191,4 +191,6 @@ def _simplify(value: Any) -> Any:
     if array.size == 1:
         only = array.reshape(-1)[0]
         return _simplify(only) if isinstance(only, str | bytes) else only.item()
-    return [_simplify(one) if isinstance(one, str | bytes) else one.item() for one in array.flat]
+    return [
+        _simplify(item) if isinstance(item, str | bytes) else item.item() for item in array.flat
+    ]

@@ -174,7 +174,7 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
 def _read_grid(product: "SafeProduct", group: Group) -> GeoBox:
     step = group.options["resolution_m"]
     rows, columns, left, top = (
-        product.entry(one, str(step)) for one in ("rows", "columns", "left", "top")
+        product.entry(name, str(step)) for name in ("rows", "columns", "left", "top")
     )
     crs = product.entry("crs")
     try:
@@ -230,8 +230,8 @@ def _find_packing(product: "SafeProduct", kind: Kind, source: str) -> Packing | 
     if kind.scale_factor is None:
         return None
     scale, offset = (
-        product.entry(one.replace("{source}", source)) if isinstance(one, str) else one
-        for one in (kind.scale_factor, kind.add_offset or 0.0)
+        product.entry(item.replace("{source}", source)) if isinstance(item, str) else item
+        for item in (kind.scale_factor, kind.add_offset or 0.0)
     )
     fills = () if kind.fill_value is None else (kind.fill_value, *kind.further_fills)
     return Packing(scale, offset, fills, None, np.dtype(kind.decoded or "float32"))

@@ -273,8 +273,8 @@ class Mapping(Record):
             if (value := getattr(variable, key)) is not None
         }
         attrs = {
-            key: one.replace("{source}", variable.source) if isinstance(one, str) else one
-            for key, one in (kind.attrs | variable.attrs).items()
+            key: item.replace("{source}", variable.source) if isinstance(item, str) else item
+            for key, item in (kind.attrs | variable.attrs).items()
         }
         return kind.model_copy(update=changed | {"attrs": attrs})
 
@@ -282,7 +282,7 @@ class Mapping(Record):
 def list_types() -> list[str]:
     """Return the names of all mapping files."""
     folder = resources.files("skerry.products").joinpath("sensors")
-    return sorted(one.name[:-5] for one in folder.iterdir() if one.name.endswith(".json"))
+    return sorted(path.name[:-5] for path in folder.iterdir() if path.name.endswith(".json"))
 
 
 @cache
@@ -291,8 +291,8 @@ def load_mapping(name: str) -> Mapping:
     raw = _read_whole(name)
     for group in raw["groups"]:
         group["variables"] = {
-            key: {"source": one} if isinstance(one, str) else one
-            for key, one in group["variables"].items()
+            key: {"source": item} if isinstance(item, str) else item
+            for key, item in group["variables"].items()
         }
     return Mapping.model_validate(raw | {"name": name})
 
@@ -301,15 +301,15 @@ def load_mapping(name: str) -> Mapping:
 def find_type(product_type: str) -> str | None:
     """Return the name of the mapping file of an EOPF product type, such as ``S02MSIL2A``."""
     return next(
-        (one for one in list_types() if _read_file(one)["product_type"] == product_type), None
+        (kind for kind in list_types() if _read_file(kind)["product_type"] == product_type), None
     )
 
 
 @cache
 def list_variables(name: str) -> tuple[tuple[str, str], ...]:
     """Return group path (from ``{member}`` on) and name of all that a complete product has."""
-    groups = [one for one in _read_whole(name)["groups"] if not one.get("optional")]
-    return tuple((one["path"], variable) for one in groups for variable in one["variables"])
+    groups = [item for item in _read_whole(name)["groups"] if not item.get("optional")]
+    return tuple((group["path"], variable) for group in groups for variable in group["variables"])
 
 
 def _read_whole(name: str) -> dict[str, Any]:
@@ -324,7 +324,7 @@ def _read_file(name: str) -> dict[str, Any]:
         return written
     merged: dict[str, Any] = _put_over(_read_file(written.pop("like")), written)
     without = merged.pop("without", [])
-    merged["groups"] = [one for one in merged["groups"] if one["path"] not in without]
+    merged["groups"] = [item for item in merged["groups"] if item["path"] not in without]
     return merged
 
 
@@ -332,18 +332,18 @@ def _put_over(below: Any, above: Any) -> Any:
     if not isinstance(below, dict) or not isinstance(above, dict):
         return above
     return below | {
-        key: _put_over(below[key], one) if key in below else one for key, one in above.items()
+        key: _put_over(below[key], item) if key in below else item for key, item in above.items()
     }
 
 
 def _name_lists(value: Any, lists: dict[str, Any]) -> Any:
     """Put the lists in the places of their names."""
     if isinstance(value, list):
-        return [_name_lists(one, lists) for one in value]
+        return [_name_lists(item, lists) for item in value]
     if isinstance(value, dict):
         return {
-            key: _join_lists(one, lists) if key == "each" else _name_lists(one, lists)
-            for key, one in value.items()
+            key: _join_lists(item, lists) if key == "each" else _name_lists(item, lists)
+            for key, item in value.items()
         }
     return value
 
@@ -351,18 +351,18 @@ def _name_lists(value: Any, lists: dict[str, Any]) -> Any:
 def _join_lists(each: Any, lists: dict[str, Any]) -> Any:
     if isinstance(each, str):
         return lists.get(each, each)
-    return [one for part in each for one in (lists[part] if isinstance(part, str) else [part])]
+    return [item for part in each for item in (lists[part] if isinstance(part, str) else [part])]
 
 
 def _expand(value: Any) -> Any:
     """Write out what ``each`` stands for, in lists of objects and in objects of objects."""
     if isinstance(value, list):
-        return [made for one in value for made in _repeat(one)]
+        return [made for item in value for made in _repeat(item)]
     if isinstance(value, dict):
         return {
             key: made
-            for name, one in value.items()
-            for key, made in _repeat_named(name, one)
+            for name, item in value.items()
+            for key, made in _repeat_named(name, item)
         }  # fmt: skip
     return value
 
@@ -370,14 +370,14 @@ def _expand(value: Any) -> Any:
 def _repeat(value: Any) -> list[Any]:
     if not isinstance(value, dict) or "each" not in value:
         return [_expand(value)]
-    body = {key: one for key, one in value.items() if key != "each"}
+    body = {key: item for key, item in value.items() if key != "each"}
     return [made for member in value["each"] for made in _repeat(fill_names(body, member))]
 
 
 def _repeat_named(name: str, value: Any) -> list[tuple[str, Any]]:
     if not isinstance(value, dict) or "each" not in value:
         return [(name, _expand(value))]
-    body = {key: one for key, one in value.items() if key != "each"}
+    body = {key: item for key, item in value.items() if key != "each"}
     return [
         pair
         for member in value["each"]
@@ -390,11 +390,11 @@ def fill_names(value: Any, member: dict[str, Any]) -> Any:
     if isinstance(value, str):
         if value[1:-1] in member and value == f"{{{value[1:-1]}}}":
             return member[value[1:-1]]
-        for key, one in member.items():
-            value = value.replace(f"{{{key}}}", str(one))
+        for key, item in member.items():
+            value = value.replace(f"{{{key}}}", str(item))
         return value
     if isinstance(value, list):
-        return [fill_names(one, member) for one in value]
+        return [fill_names(item, member) for item in value]
     if isinstance(value, dict):
-        return {fill_names(key, member): fill_names(one, member) for key, one in value.items()}
+        return {fill_names(key, member): fill_names(item, member) for key, item in value.items()}
     return value

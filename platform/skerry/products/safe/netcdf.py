@@ -77,12 +77,12 @@ class NetcdfWindows:
         InvalidInputError
             If the file is damaged there.
         """
-        window = tuple(one if isinstance(one, slice) else slice(one, one + 1) for one in key)
-        wanted = tuple(0 if one is None else window[one] for one in self.axes)
+        window = tuple(item if isinstance(item, slice) else slice(item, item + 1) for item in key)
+        wanted = tuple(0 if axis is None else window[axis] for axis in self.axes)
         numbers = read_window(self.files, self.name, self.source, wanted)
-        kept = [one for one in self.axes if one is not None]
+        kept = [axis for axis in self.axes if axis is not None]
         values = self.packing.decode(numbers.transpose(np.argsort(kept)))
-        places = tuple(slice(None) if isinstance(one, slice) else 0 for one in key)
+        places = tuple(slice(None) if isinstance(item, slice) else 0 for item in key)
         return np.asarray(values[places])
 
 
@@ -118,7 +118,7 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
         file = pattern if pattern in product.files.sizes else product.files.find(pattern)
         if file is None:
             continue
-        headers = read_headers(product.files, file, [one.source for _, one in wanted])
+        headers = read_headers(product.files, file, [item.source for _, item in wanted])
         for name, variable in wanted:
             if variable.source in headers:
                 place = _Place.of(product.mapping, group, variable, file)
@@ -131,8 +131,8 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
     ordered = {name: found[name] for name in group.variables if name in found}
     coordinates = {name for name in ordered if group.variables[name].coordinate}
     return xr.Dataset(
-        {name: one for name, one in ordered.items() if name not in coordinates},
-        coords={name: one for name, one in ordered.items() if name in coordinates},
+        {name: item for name, item in ordered.items() if name not in coordinates},
+        coords={name: item for name, item in ordered.items() if name in coordinates},
     )
 
 
@@ -219,7 +219,7 @@ def _describe(
     kind: Kind, header: Header, packing: Packing
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a variable's attributes and encoding."""
-    named = {key: one for key, one in header.attrs.items() if key not in _PACKING}
+    named = {key: item for key, item in header.attrs.items() if key not in _PACKING}
     attrs = {**named, **kind.attrs, **{key: named[key] for key in _FROM_FILE if key in named}}
     encoding: dict[str, Any] = {"dtype": header.dtype.name}
     if packing.dtype.kind == "f" and (header.dtype.kind != "f" or packing.scale is not None):
@@ -252,9 +252,9 @@ def _check_dims(product: "SafeProduct", place: _Place, header: Header) -> None:
 def _check_sizes(
     product: "SafeProduct", file: str, name: str, found: dict[str, xr.Variable]
 ) -> None:
-    sizes = {dim: size for one in found.values() for dim, size in one.sizes.items()}
-    for one in found.values():
-        for dim, size in one.sizes.items():
+    sizes = {dim: size for item in found.values() for dim, size in item.sizes.items()}
+    for item in found.values():
+        for dim, size in item.sizes.items():
             if sizes[dim] != size:
                 raise InvalidInputError(
                     f"{file} in {product.files.path} has {name} with {dim} = {sizes[dim]}; "
@@ -309,17 +309,17 @@ def _stored_attributes(
     kind: Kind, attrs: dict[Any, Any], packing: Packing, dtype: np.dtype[Any]
 ) -> dict[str, Any]:
     """Return a variable's attributes as the file has them: numbers in the stored type."""
-    merged = {**kind.attrs, **{key: one for key, one in attrs.items() if one is not None}}
-    merged = {key: one for key, one in merged.items() if not key.startswith("display_")}
+    merged = {**kind.attrs, **{key: item for key, item in attrs.items() if item is not None}}
+    merged = {key: item for key, item in merged.items() if not key.startswith("display_")}
     merged.pop("colormap", None)
     if packing.scale is not None or packing.offset is not None:
         merged["scale_factor"] = 1.0 if packing.scale is None else packing.scale
         merged["add_offset"] = packing.offset or 0.0
     typed = ("valid_min", "valid_max", "flag_masks", "flag_values")
     return {
-        key: np.asarray(one, dtype) if key in typed else one
-        for key, one in merged.items()
-        if isinstance(one, str | int | float | list)
+        key: np.asarray(item, dtype) if key in typed else item
+        for key, item in merged.items()
+        if isinstance(item, str | int | float | list)
     }
 
 

@@ -45,8 +45,8 @@ class Packing:
         unit, epoch = _parse_time_units(self.since)
         elapsed = numbers.astype(np.int64).astype(f"timedelta64[{unit}]")
         values: npt.NDArray[Any] = (epoch + elapsed).astype("datetime64[ns]")
-        for one in self.fills:
-            values[numbers == one] = "NaT"
+        for fill in self.fills:
+            values[numbers == fill] = "NaT"
         return values
 
     def encode(self, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -82,7 +82,7 @@ def choose_packing(kind: Kind, attrs: dict[str, Any], stored: np.dtype[Any]) -> 
     return Packing(
         scale=None if scale is None else float(scale),
         offset=None if offset is None else float(offset),
-        fills=tuple(one for one in fills if one == one),  # noqa: PLR0124 -- NaN is NaN already
+        fills=tuple(item for item in fills if item == item),  # noqa: PLR0124 -- NaN is NaN already
         since=since,
         dtype=_decoded_type(kind, stored, packed=bool(packed or fills), time=bool(since)),
     )

@@ -57,10 +57,10 @@ def recognise(files: ProductFiles) -> Mapping | None:
         if len(named) == 1:
             return named[0]
     raise InvalidInputError(
-        f"{files.path} may be of type {', '.join(one.product_type for one in found)}; neither its "
-        "name nor its manifest says which.",
+        f"{files.path} may be of type {', '.join(item.product_type for item in found)}; neither "
+        "its name nor its manifest says which.",
         remedy="Give it the name that it had at its provider, such as "
-        + " or ".join(one.names for one in found)
+        + " or ".join(item.names for item in found)
         + ".",
     )
 
@@ -78,7 +78,7 @@ def _list_names(files: ProductFiles) -> Iterator[str]:
 
 
 def _refuse_type(files: ProductFiles) -> InvalidInputError:
-    known = ", ".join(f"{one.title} ({one.product_type})" for one in list_mappings())
+    known = ", ".join(f"{mapping.title} ({mapping.product_type})" for mapping in list_mappings())
     return InvalidInputError(
         f"{files.path} is a Sentinel product of a type that Skerry does not know, or lacks the "
         "files that tell its type.",

@@ -68,7 +68,7 @@ def _parse_manifest(text: bytes, label: str) -> list[str]:
             remedy="Fetch the product again from its provider.",
         ) from error
     locations = root.iterfind(".//{*}byteStream/{*}fileLocation[@href]")
-    names = sorted({_check_name(one.get("href"), label) for one in locations})
+    names = sorted({_check_name(location.get("href"), label) for location in locations})
     if len(names) > MAX_LISTED:
         raise InvalidInputError(
             f"{label} names {len(names)} files.", remedy="Give one product's folder."

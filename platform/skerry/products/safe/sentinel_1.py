@@ -47,7 +47,7 @@ def list_members(product: SafeProduct) -> list[dict[str, str]]:
         if not polarisations or not set(polarisations) <= {"VV", "VH", "HH", "HV"}:
             raise ValueError(f"{polarisations}")
     stem = _name_stem(product, manifest)
-    return [_describe_member(f"{stem}_{one}") for one in polarisations]
+    return [_describe_member(f"{stem}_{polarisation}") for polarisation in polarisations]
 
 
 def members_of_tree(tree: xr.DataTree) -> list[dict[str, str]]:
@@ -66,7 +66,7 @@ def _name_stem(product: SafeProduct, manifest: Document) -> str:
             start, stop, identifier = named["start"], named["stop"], named["id"]
         else:
             start, stop = (
-                re.sub(r"[-:]", "", manifest.text(one))[:15] for one in ("startTime", "stopTime")
+                re.sub(r"[-:]", "", manifest.text(name))[:15] for name in ("startTime", "stopTime")
             )
             identifier = compute_product_id(product.files.read_document("manifest.safe"))
         seconds = (parse_time(f"{stop}Z") - parse_time(f"{start}Z")).total_seconds()
@@ -125,7 +125,7 @@ def _find_records(document: Document, group: Group) -> list[Any]:
 def _gather(records: list[Any], variable: Variable, kind: Kind, group: Group) -> Values | None:
     """Return a variable's numbers in its dimensions; None if the first record has none."""
     for places in variable.source.split("|"):
-        columns = [[one.findtext(place) for one in records] for place in places.split()]
+        columns = [[record.findtext(place) for record in records] for place in places.split()]
         if columns[0][0] is None:
             continue
         if len(columns) > 1:
@@ -150,18 +150,18 @@ def _record_dimension(group: Group) -> str:
 def _parse(texts: list[str], dtype: str) -> Values:
     if dtype == "bool":
         known = {"true": True, "false": False, "1": True, "0": False}
-        return np.array([known[one.strip().lower()] for one in texts])
+        return np.array([known[text.strip().lower()] for text in texts])
     if dtype.startswith("datetime64"):
-        return np.array([one.strip().removesuffix("Z") for one in texts], dtype)
+        return np.array([text.strip().removesuffix("Z") for text in texts], dtype)
     if dtype == "str":
-        return np.array([one.strip() for one in texts])
+        return np.array([text.strip() for text in texts])
     return np.array(texts, np.float64).astype(dtype)
 
 
 def _stack(rows: list[Values]) -> Values:
     """Return vectors as one array, short ones filled up."""
-    longest = max(len(one) for one in rows)
-    if all(len(one) == longest for one in rows):
+    longest = max(len(item) for item in rows)
+    if all(len(item) == longest for item in rows):
         return np.stack(rows)
     out = np.full((len(rows), longest), np.nan if rows[0].dtype.kind == "f" else NO_PIXEL)
     for row, values in zip(out, rows, strict=True):
@@ -175,7 +175,7 @@ def _unstack(values: Values, records: list[Any], kind: Kind, grid: dict[str, str
     ``grid`` names the two places in a record, rows first, with the dimension each makes.
     """
     row, column = (
-        np.array([int(one.findtext(place)) for one in records]) for place in grid
+        np.array([int(record.findtext(place)) for record in records]) for place in grid
     )  # fmt: skip
     rows, columns = np.unique(row), np.unique(column)
     if rows.size * columns.size != row.size:
@@ -205,7 +205,7 @@ def _compute(
         if what == "axis":
             made[name] = xr.Variable(kind.dims, ["x", "y", "z"], dict(kind.attrs))
         elif what == "index":
-            sizes = {key: size for one in found.values() for key, size in one.sizes.items()}
+            sizes = {key: size for item in found.values() for key, size in item.sizes.items()}
             if kind.dims[0] in sizes:
                 made[name] = _enclose(np.arange(sizes[kind.dims[0]], dtype=kind.dtype), kind)
         else:
@@ -239,9 +239,9 @@ def _place(image: Document, what: str, found: dict[str, xr.Variable]) -> Values:
 def write(folder: SafeFolder, group: Group, data: xr.Dataset) -> None:
     """Append a group's records to its document, made if it is not there; see `engine`."""
     written = {
-        name: one
-        for name, one in group.variables.items()
-        if name in data.variables and not one.source.startswith(COMPUTED)
+        name: item
+        for name, item in group.variables.items()
+        if name in data.variables and not item.source.startswith(COMPUTED)
     }
     if not written:
         return
@@ -252,8 +252,10 @@ def write(folder: SafeFolder, group: Group, data: xr.Dataset) -> None:
         root = etree.Element(group.options["root"])
     *parents, tag = group.options["records"].partition("|")[0].split("/")
     columns = {
-        one.source.partition("|")[0]: _format(data, name, folder.mapping.kind_of(group, one), group)
-        for name, one in written.items()
+        item.source.partition("|")[0]: _format(
+            data, name, folder.mapping.kind_of(group, item), group
+        )
+        for name, item in written.items()
     }
     _append_records(_reach(root, parents), tag, columns)
     path.write_bytes(
@@ -274,10 +276,10 @@ def _format(data: xr.Dataset, name: str, kind: Kind, group: Group) -> list[str]:
     elif kind.dims[0] != _record_dimension(group):
         values = np.broadcast_to(values, (count, *values.shape))
     if values.ndim == 1:
-        return [_format_number(one) for one in values]
+        return [_format_number(value) for value in values]
     empty = np.isnan(values) if values.dtype.kind == "f" else values == NO_PIXEL
     return [
-        " ".join(_format_number(one) for one in row[~gaps])
+        " ".join(_format_number(item) for item in row[~gaps])
         for row, gaps in zip(values, empty, strict=True)
     ]
 

@@ -60,14 +60,14 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
 def _read_arrays(tile: Document) -> tuple[dict[str, Grid], dict[str, Any]]:
     sun = _read_pair(tile.root.find(".//Sun_Angles_Grid"))
     views = tile.all("Viewing_Incidence_Angles_Grids")
-    detectors = sorted({int(one.get("detectorId")) for one in views})
+    detectors = sorted({int(item.get("detectorId")) for item in views})
     view = np.full((len(BANDS), len(detectors), *sun.shape), np.nan)
-    for one in views:
-        place = int(one.get("bandId")), detectors.index(int(one.get("detectorId")))
-        view[place] = _read_pair(one)
+    for item in views:
+        place = int(item.get("bandId")), detectors.index(int(item.get("detectorId")))
+        view[place] = _read_pair(item)
     mean_view = np.full((len(BANDS), len(ANGLES)), np.nan)
-    for one in tile.all("Mean_Viewing_Incidence_Angle"):
-        mean_view[int(one.get("bandId"))] = _read_mean(one)
+    for item in tile.all("Mean_Viewing_Incidence_Angle"):
+        mean_view[int(item.get("bandId"))] = _read_mean(item)
     arrays = {
         "sun_angles": sun,
         "mean_sun_angles": _read_mean(tile.root.find(".//Mean_Sun_Angle")),
@@ -124,7 +124,7 @@ def _put_pair(parent: Any, pair: Grid, steps: list[float]) -> None:
             etree.SubElement(element, axis, unit="m").text = f"{step:g}"
         values = etree.SubElement(element, "Values_List")
         for row in grid:
-            etree.SubElement(values, "VALUES").text = " ".join(_format(one) for one in row)
+            etree.SubElement(values, "VALUES").text = " ".join(_format(item) for item in row)
 
 
 def _put_mean(tile: DocumentBuilder, path: str, pair: Grid) -> None:

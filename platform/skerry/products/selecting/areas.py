@@ -39,7 +39,7 @@ def read_area(aoi: Any, crs: Any) -> Geometry:
         elif isinstance(aoi, Mapping) or hasattr(aoi, "__geo_interface__"):
             area = Geometry(dict(aoi if isinstance(aoi, Mapping) else aoi.__geo_interface__), crs)
         else:
-            area = _read_box([float(one) for one in aoi], crs)
+            area = _read_box([float(item) for item in aoi], crs)
         empty = area.is_empty or not np.isfinite(area.boundingbox.bbox).all()
         area = Geometry(make_valid(area.geom), area.crs)
     except InvalidInputError:

@@ -12,7 +12,7 @@ from skerry.products.selecting.windows import Window
 
 def cut_window(data: xr.Dataset, window: Window) -> xr.Dataset:
     """Return the rows and columns of a window, and attributes that fit them."""
-    cut = data.isel({dim: one for dim, one in window.items() if dim in data.sizes})
+    cut = data.isel({dim: item for dim, item in window.items() if dim in data.sizes})
     return _place(cut) if window else cut
 
 
@@ -24,11 +24,11 @@ def _place(data: xr.Dataset) -> xr.Dataset:
     place = _describe_place(data)
     for variable in data.data_vars.values():
         variable.attrs = variable.attrs | {
-            key: one for key, one in place.items() if key in variable.attrs
+            key: item for key, item in place.items() if key in variable.attrs
         }
-    for name, one in data.coords.items():
-        if "GeoTransform" in one.attrs:
-            mapping = one.variable.copy()
+    for name, item in data.coords.items():
+        if "GeoTransform" in item.attrs:
+            mapping = item.variable.copy()
             mapping.attrs["GeoTransform"] = " ".join(map(str, grid.affine.to_gdal()))
             data = data.assign_coords({name: mapping})
     return data

@@ -120,7 +120,7 @@ def filter_product(
 
 def _mark_selection(result: xr.DataTree, chosen: Mapping[str, Any]) -> xr.DataTree:
     """Say in ``other_metadata`` that variables fell away on purpose: none of them is missing."""
-    given = [name for name, one in chosen.items() if one is not None]
+    given = [name for name, item in chosen.items() if item is not None]
     if given:
         other = result.attrs.get("other_metadata") or {}
         result.attrs["other_metadata"] = {**other, SELECTION: given}
@@ -145,7 +145,7 @@ def _select_groups(
         kept: set[str] = set()
         for group in groups:
             pattern = f"/{group.strip('/')}"
-            found = {one for one in paths if _below(one, pattern)}
+            found = {item for item in paths if _below(item, pattern)}
             if not found:
                 raise _unknown("group", group, sorted(paths))
             kept |= found
@@ -208,14 +208,14 @@ def _limit(
     datasets: dict[str, xr.Dataset], name: str, limits: tuple[float | None, float | None]
 ) -> dict[str, xr.Dataset]:
     low, high = limits
-    if any(one is not None and not np.isfinite(one) for one in limits) or (
+    if any(limit is not None and not np.isfinite(limit) for limit in limits) or (
         low is not None and high is not None and low > high
     ):
         raise InvalidInputError(
             f"The valid range of {name!r} is {limits}.", remedy="Give the lower number first."
         )
     known = sorted(
-        {str(one) for data in datasets.values() for one, array in data.data_vars.items()
+        {str(item) for data in datasets.values() for item, array in data.data_vars.items()
          if array.dtype.kind == "f"}
     )  # fmt: skip
     if name not in known:
@@ -254,7 +254,7 @@ def _mask_by_flags(
         data = _own(node)
         if "measurements" not in node.path.split("/") or "orphan" in node.path:
             continue
-        if not any(_is_measured(one) for one in data.data_vars.values()):
+        if not any(_is_measured(variable) for variable in data.data_vars.values()):
             continue
         place = _find_flag_group(tree, node.path, flag_group)
         if place not in masks:
@@ -267,9 +267,9 @@ def _mask_by_flags(
         )
         masked[node.path] = data.assign(
             {
-                name: _like(one.where(~mask), one)
-                for name, one in data.data_vars.items()
-                if _is_measured(one) and set(mask.dims) <= set(one.dims)
+                name: _like(item.where(~mask), item)
+                for name, item in data.data_vars.items()
+                if _is_measured(item) and set(mask.dims) <= set(item.dims)
             }
         )
     if not masked:
@@ -287,11 +287,11 @@ def _find_flag_group(tree: xr.DataTree, path: str, flag_group: str | None) -> st
     """Return the flags' group: of the same grid or resolution if there is one, else the type's."""
     last = path.rpartition("/")[2]
     known = FLAG_SOURCES.get(name_type(tree), ())
-    beside = [f"{one.rpartition('/')[0]}/{last}" for one in known]
+    beside = [f"{item.rpartition('/')[0]}/{last}" for item in known]
     candidates = [flag_group] if flag_group else [*beside, *known]
-    for one in candidates:
-        if f"/{one.strip('/')}" in tree.groups:
-            return f"/{one.strip('/')}"
+    for candidate in candidates:
+        if f"/{candidate.strip('/')}" in tree.groups:
+            return f"/{candidate.strip('/')}"
     raise InvalidInputError(
         f"{tree.name or 'The product'} has no flags for {path}: {', '.join(candidates)}.",
         remedy="Name the group that holds them (flag_group).",
@@ -301,7 +301,7 @@ def _find_flag_group(tree: xr.DataTree, path: str, flag_group: str | None) -> st
 def _find_period(
     tree: xr.DataTree, time: tuple[Moment, Moment], *, allow_empty: bool
 ) -> dict[str, Window]:
-    first, last = (_read_moment(one) for one in time)
+    first, last = (_read_moment(item) for item in time)
     windows = find_period_windows(tree, first, last)
     if not windows:
         properties = (tree.attrs.get("stac_discovery") or {}).get("properties") or {}
@@ -336,7 +336,9 @@ def _read_moment(value: Moment) -> Any:
 
 
 def _has_any(windows: dict[str, Window]) -> bool:
-    return any(all(part.stop > part.start for part in one.values()) for one in windows.values())
+    return any(
+        all(part.stop > part.start for part in window.values()) for window in windows.values()
+    )
 
 
 def _find_area(
@@ -349,7 +351,7 @@ def _find_area(
             remedy="Give a product with a raster, a swath or ground control points.",
         )
     if not _has_any(windows) and not allow_empty:
-        box = [round(one, 4) for one in bound_area(area)]
+        box = [round(item, 4) for item in bound_area(area)]
         raise InvalidInputError(
             f"The area of interest {box} lies outside of {tree.name or 'the product'} "
             f"{_read_bbox(tree)} (west, south, east, north in degrees).",
@@ -360,7 +362,7 @@ def _find_area(
 
 def _read_bbox(tree: xr.DataTree) -> list[float]:
     box = (tree.attrs.get("stac_discovery") or {}).get("bbox") or []
-    return [round(float(one), 4) for one in box]
+    return [round(float(item), 4) for item in box]
 
 
 def _assemble(

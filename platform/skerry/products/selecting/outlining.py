@@ -67,7 +67,7 @@ def outline_cut(
     if points is None:
         return None
     numbers = [np.asarray(data[name]) for name in ("line", "pixel")]
-    lines, pixels = _walk(*((one.min() - 0.5, one.max() + 0.5) for one in numbers))
+    lines, pixels = _walk(*((number.min() - 0.5, number.max() + 0.5) for number in numbers))
     return outline_ring(*to_degrees(locate(points, lines, pixels)))
 
 
@@ -75,10 +75,10 @@ def _outline_swath(data: xr.Dataset, window: dict[str, slice]) -> Outline | None
     latitude = data["latitude"]
     sizes = zip(latitude.dims, latitude.shape, strict=True)
     cut = [window.get(str(dim), slice(0, size)) for dim, size in sizes]
-    rows, columns = _walk(*((one.start - 0.5, one.stop - 0.5) for one in cut))
+    rows, columns = _walk(*((item.start - 0.5, item.stop - 0.5) for item in cut))
     around = [
-        np.clip(np.floor(one), 0, max(size - 2, 0)).astype(int)
-        for one, size in zip((rows, columns), latitude.shape, strict=True)
+        np.clip(np.floor(item), 0, max(size - 2, 0)).astype(int)
+        for item, size in zip((rows, columns), latitude.shape, strict=True)
     ]
     down, across = rows - around[0], columns - around[1]
     place = np.zeros((len(rows), 3))

@@ -39,7 +39,7 @@ def find_points(tree: xr.DataTree, path: str) -> xr.Dataset | None:
     place = f"{parent}/conditions/gcp"
     if name != _MEASUREMENTS or place not in tree.groups:
         return None
-    points, image = (tree[one].to_dataset() for one in (place, path))
+    points, image = (tree[item].to_dataset() for item in (place, path))
     whole = {"latitude", "longitude"} <= set(points.data_vars)
     numbered = {"line", "pixel"} <= set(points.coords) & set(image.coords)
     return points if whole and numbered else None
@@ -76,7 +76,7 @@ def find_image_window(
 ) -> dict[str, slice]:
     """Return the lines and pixels of an image that an area touches, in whole cells."""
     edges = [_refine(np.asarray(points[name], np.float64)) for name in ("line", "pixel")]
-    lines, pixels = ((one[1:] + one[:-1]) / 2 for one in edges)
+    lines, pixels = ((edge[1:] + edge[:-1]) / 2 for edge in edges)
     places = locate(points, lines[:, None], pixels[None])
     touched = np.zeros(places.shape[:2], np.bool_)
     for piece in pieces:

@@ -47,7 +47,7 @@ def find_touched_window(
     """
     thin = thin_swath(latitude, longitude)
     found = _Extent()
-    near = [(one, thin.find_window(one.centre, one.reach + thin.spacing)) for one in pieces]
+    near = [(item, thin.find_window(item.centre, item.reach + thin.spacing)) for item in pieces]
     for piece, window in near:  # all of these first: the more is found, the less is read
         shapely.prepare(piece.shape)
         if window is not None:
@@ -87,7 +87,7 @@ def find_touched(places: Numbers, piece: Piece, wanted: npt.NDArray[np.bool_]) -
     touched &= (y + high >= south) & (y - high <= north)
     touched[touched] = shapely.intersects_xy(piece.shape, x[touched], y[touched]) | (
         shapely.intersects(
-            piece.shape, _draw_cells(*(one[touched] for one in (centres, down, right)))
+            piece.shape, _draw_cells(*(item[touched] for item in (centres, down, right)))
         )
     )
     return touched
@@ -139,8 +139,8 @@ class _Extent:
     def holds(self, rows: Numbers, columns: Numbers) -> npt.NDArray[np.bool_]:
         """Return which pixels would not widen the extent."""
         held = [
-            (numbers >= one.start) & (numbers < one.stop)
-            for numbers, one in ((rows, self.rows), (columns, self.columns))
+            (numbers >= item.start) & (numbers < item.stop)
+            for numbers, item in ((rows, self.rows), (columns, self.columns))
         ]
         return np.asarray(held[0][:, None] & held[1])
 
@@ -158,15 +158,15 @@ def _read_strips(
     rows, columns = window
     edges = {rows.start, rows.stop}
     if latitude.chunks is not None:
-        edges |= {one for one in np.cumsum(latitude.chunks[0]).tolist() if one < rows.stop}
-    limits = sorted(one for one in edges if one >= rows.start)
+        edges |= {item for item in np.cumsum(latitude.chunks[0]).tolist() if item < rows.stop}
+    limits = sorted(edge for edge in edges if edge >= rows.start)
     for first, last in pairwise(limits):
         numbers = np.arange(first, last)
         if found.holds(numbers, np.arange(columns.start, columns.stop)).all():
             continue
         dims = latitude.dims
         part = {dims[0]: slice(first, last), dims[1]: columns}
-        north, east = (one.isel(part).to_numpy() for one in (latitude, longitude))
+        north, east = (item.isel(part).to_numpy() for item in (latitude, longitude))
         for start in range(0, last - first, _STRIP):
             strip = slice(max(start - 1, 0), start + _STRIP)
             yield numbers[strip], to_vectors(north[strip], east[strip])

@@ -87,8 +87,8 @@ def join_windows(some: dict[str, Window], others: dict[str, Window]) -> dict[str
     for path in some.keys() & others.keys():
         joined[path] = some[path] | others[path]
         for dim in some[path].keys() & others[path].keys():
-            one, other = some[path][dim], others[path][dim]
-            start, stop = max(one.start, other.start), min(one.stop, other.stop)
+            mine, other = some[path][dim], others[path][dim]
+            start, stop = max(mine.start, other.start), min(mine.stop, other.stop)
             joined[path][dim] = slice(start, stop) if stop > start else slice(0, 0)
     return joined
 
@@ -110,7 +110,7 @@ def _find_raster_windows(
             rasters.setdefault(str(grid.crs), []).append((abs(grid.affine.a), path, data))
     windows: dict[str, Window] = {}
     for found in rasters.values():
-        coarsest = max(found, key=lambda one: one[0])[2]
+        coarsest = max(found, key=lambda item: item[0])[2]
         bounds = bound_common(area, pieces, coarsest.odc.geobox)
         window = _find_pixels_within(coarsest, bounds, touch=True)
         ground = coarsest.isel(window)
@@ -150,13 +150,13 @@ def _find_swath_windows(
     windows: dict[str, Window] = {}
     for family in _group_families(swaths):
         base = family[0]
-        rows, columns = _unite([_coarsen(measure(one), one, base) for one in family])
+        rows, columns = _unite([_coarsen(measure(item), item, base) for item in family])
         rows, columns = _widen_to_tie_points(tree, base, rows, columns)
         for swath in family:
             scale = swath.shape[0] // base.shape[0]
             window = {
-                dim: slice(one.start * scale, one.stop * scale)
-                for dim, one in zip(swath.dims, (rows, columns), strict=True)
+                dim: slice(item.start * scale, item.stop * scale)
+                for dim, item in zip(swath.dims, (rows, columns), strict=True)
             }
             for path in _list_members(tree, swath, alone=len(swaths) == 1):
                 windows[path] = window
@@ -166,7 +166,7 @@ def _find_swath_windows(
 
 def _coarsen(window: tuple[slice, slice], swath: _Swath, base: _Swath) -> tuple[slice, slice]:
     scale = swath.shape[0] // base.shape[0]
-    rows, columns = (slice(one.start // scale, -(-one.stop // scale)) for one in window)
+    rows, columns = (slice(item.start // scale, -(-item.stop // scale)) for item in window)
     return rows, columns
 
 
@@ -184,7 +184,7 @@ def _list_swaths(tree: xr.DataTree) -> Iterator[_Swath]:
 def _group_families(swaths: list[_Swath]) -> list[list[_Swath]]:
     """Group grids that are whole multiples of one another, such as the 500 m and 1 km of a view."""
     families: list[list[_Swath]] = []
-    for swath in sorted(swaths, key=lambda one: one.shape):
+    for swath in sorted(swaths, key=lambda item: item.shape):
         for family in families:
             base = family[0].shape
             factors = [size / small for size, small in zip(swath.shape, base, strict=True)]
@@ -251,7 +251,7 @@ def _tie_steps(tree: xr.DataTree, swath: _Swath) -> tuple[int, int] | None:
                 (pixels - 1) / max(sizes[dim] - 1, 1)
                 for dim, pixels in zip(("tp_rows", "tp_columns"), swath.shape, strict=True)
             ]
-            if all(one.is_integer() and one > 0 for one in steps):
+            if all(step.is_integer() and step > 0 for step in steps):
                 return int(steps[0]), int(steps[1])
     return None
 
@@ -264,9 +264,9 @@ def _widen_to_tie_points(
     if steps is None or rows.stop == rows.start:
         return rows, columns
     widened = []
-    for one, step, size in zip((rows, columns), steps, swath.shape, strict=True):
-        start = one.start // step * step
-        stop = min(-(-(one.stop - 1) // step) * step + 1, size)
+    for item, step, size in zip((rows, columns), steps, swath.shape, strict=True):
+        start = item.start // step * step
+        stop = min(-(-(item.stop - 1) // step) * step + 1, size)
         widened.append(slice(start, max(stop, start + 1)))
     return widened[0], widened[1]
 
@@ -279,8 +279,8 @@ def _find_tie_windows(
         return {}
     empty = rows.stop == rows.start
     window = {
-        dim: slice(0, 0) if empty else slice(one.start // step, (one.stop - 1) // step + 1)
-        for dim, one, step in zip(("tp_rows", "tp_columns"), (rows, columns), steps, strict=True)
+        dim: slice(0, 0) if empty else slice(item.start // step, (item.stop - 1) // step + 1)
+        for dim, item, step in zip(("tp_rows", "tp_columns"), (rows, columns), steps, strict=True)
     }
     return {
         node.path: window for node in tree.subtree if set(window) <= set(node.to_dataset().sizes)

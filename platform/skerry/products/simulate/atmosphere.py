@@ -154,7 +154,9 @@ def molecular_reflectance(thickness: float, geometry: Geometry) -> Field:
     geometry
         Directions.
     """
-    sun, view = (np.asarray(one, np.float64) for one in (geometry.sun_cosine, geometry.view_cosine))
+    sun, view = (
+        np.asarray(item, np.float64) for item in (geometry.sun_cosine, geometry.view_cosine)
+    )
     sine_sun, sine_view = np.sqrt(1 - sun**2), np.sqrt(1 - view**2)
     # Terms of the phase function's series of cosines of the azimuth's multiples.
     terms = (

@@ -197,7 +197,7 @@ def simulate_olci(
 def _name_product(kind: str, grid: Grid) -> str:
     created = grid.end + timedelta(hours=2)
     duration = round((grid.end - grid.moment).total_seconds())
-    times = "_".join(f"{one:%Y%m%dT%H%M%S}" for one in (grid.moment, grid.end, created))
+    times = "_".join(f"{item:%Y%m%dT%H%M%S}" for item in (grid.moment, grid.end, created))
     return f"S3A_OL_1_{kind.upper()}____{times}_{duration:04d}_140_122_1980_SIM_D_NR_SIM.SEN3"
 
 
@@ -217,10 +217,10 @@ def make_tree(image: Image, kind: str) -> xr.DataTree:
     }
     simulated = {"comment": "SIMULATED by Skerry from a scene description"}
     groups = {
-        "measurements": {f"{band.name}_radiance": _plane(one) for band, one in radiances.items()},
+        "measurements": {f"{band.name}_radiance": _plane(item) for band, item in radiances.items()},
         "quality": {
-            f"{band.name}_radiance_unc": _plane(_uncertainty(one))
-            for band, one in radiances.items()
+            f"{band.name}_radiance_unc": _plane(_uncertainty(item))
+            for band, item in radiances.items()
         }
         | {"quality_flags": _plane(flags)},
         "conditions/image": {
@@ -290,9 +290,9 @@ def _make_orphans(
         "sza": take(np.asarray(image.geometry.sun_zenith)),
         "nb_removed_pixels": ("rows", count.astype(np.uint16)),
     }
-    measurements = {f"{band.name}_radiance": take(one) for band, one in radiances.items()}
+    measurements = {f"{band.name}_radiance": take(item) for band, item in radiances.items()}
     quality = {
-        f"{band.name}_radiance_unc": take(_uncertainty(one)) for band, one in radiances.items()
+        f"{band.name}_radiance_unc": take(_uncertainty(item)) for band, item in radiances.items()
     }
     return {
         "measurements/orphans": xr.Dataset(measurements, coords, attrs),

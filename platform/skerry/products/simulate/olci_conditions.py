@@ -33,7 +33,7 @@ def make_conditions(grid: Grid, seed: int, attrs: dict[str, str]) -> dict[str, x
     longitude, latitude = grid.locate(columns)
     place = {"latitude": (_TIE, latitude), "longitude": (_TIE, longitude)}
     sza, saa = grid.sun(columns)
-    oza, oaa = (np.broadcast_to(one, sza.shape) for one in grid.view(columns))
+    oza, oaa = (np.broadcast_to(item, sza.shape) for item in grid.view(columns))
     angles = {"sza": sza, "saa": saa, "oza": oza, "oaa": oaa}
     # The files of tie points say how far they are apart.
     attrs_of_ties: dict[str, Any] = {

@@ -77,7 +77,9 @@ class Grid:
         As in real products the first and the last column have one: of an odd size they are closer.
         """
         last = self.size - 1
-        return max(one for one in range(1, self.resolution.tie_columns + 1) if last % one == 0)
+        return max(
+            index for index in range(1, self.resolution.tie_columns + 1) if last % index == 0
+        )
 
     @property
     def tie_columns(self) -> Field:

@@ -37,7 +37,7 @@ def make_skeleton(grid: Grid) -> bytes:
         + f"</sentinel-safe:{name}>"
         for name in ("position", "velocity")
     )
-    epochs = "".join(f'<sentinel-safe:epoch type="{one}"/>' for one in ("TAI", "UTC", "UT1"))
+    epochs = "".join(f'<sentinel-safe:epoch type="{item}"/>' for item in ("TAI", "UTC", "UT1"))
     ephemeris = f"<sentinel-safe:ephemeris>{epochs}{vectors}</sentinel-safe:ephemeris>"
     created = f"{grid.end + timedelta(hours=2):%Y-%m-%dT%H:%M:%S}.000000"
     text = Template(template.read_text("utf-8")).substitute(
@@ -107,9 +107,9 @@ def list_files(folder: SafeFolder) -> None:
     section = manifest.root.find("dataObjectSection")
     for path in sorted(folder.root.glob("*.nc")):
         content = path.read_bytes()
-        one = etree.SubElement(section, "dataObject", ID=f"{path.stem}Data")
+        data_object = etree.SubElement(section, "dataObject", ID=f"{path.stem}Data")
         stream = etree.SubElement(
-            one, "byteStream", mimeType="application/x-netcdf", size=str(len(content))
+            data_object, "byteStream", mimeType="application/x-netcdf", size=str(len(content))
         )
         etree.SubElement(stream, "fileLocation", locatorType="URL", href=f"./{path.name}")
         # MD5 is what manifests of Sentinel-3 have; it guards against nothing but accidents.
@@ -164,7 +164,10 @@ def _ring(grid: Grid) -> list[list[float]]:
     steps = np.linspace(0, last, RING_POINTS).round().astype(int)
     corners = [(row, 0) for row in steps] + [(last, column) for column in steps[1:]]
     corners += [(row, last) for row in steps[-2::-1]] + [(0, column) for column in steps[-2::-1]]
-    return [[round(float(longitude[one]), 6), round(float(latitude[one]), 6)] for one in corners]
+    return [
+        [round(float(longitude[corner]), 6), round(float(latitude[corner]), 6)]
+        for corner in corners
+    ]
 
 
 def _ephemeris(grid: Grid, sign: int) -> dict[str, Any]:

@@ -225,7 +225,7 @@ class Scene:
             "drift": (-0.25, 0.25), "plume": (15, 40), "bloom": (8, 30), "bloom_x": (0.15, 0.45),
             "bloom_y": (0.15, 0.40), "wind": (2, 8), "warmth": (-1.5, 1.5),
         }  # fmt: skip
-        return {name: float(generator.uniform(*one)) for name, one in ranges.items()}
+        return {name: float(generator.uniform(*item)) for name, item in ranges.items()}
 
     def _fill_water(
         self, x: Field, y: Field, offshore: Field, lake: Mask

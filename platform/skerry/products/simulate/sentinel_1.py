@@ -96,7 +96,7 @@ def simulate_s1_iw_grd(
         *CENTRE, lines=size, samples=size, spacing_m=SPACING_M, centre_incidence=CENTRE_INCIDENCE
     )
     recorder = Recorder(image, moment)
-    ordered = tuple(sorted(polarisations, key=lambda one: one[0] != one[1]))
+    ordered = tuple(sorted(polarisations, key=lambda item: item[0] != item[1]))
     documents = Documents(recorder, ordered)
     target = Path(out) / documents.product
     if target.exists():
@@ -162,11 +162,13 @@ class Picture:
         """Return the truth of lines, by name."""
         fields, (longitude, latitude, incidence) = self.describe(first, count)
         sigma = {
-            f"sigma_nought_{one.lower()}": model_sigma(fields, incidence, self.wind_angle, one)
-            for one in self.polarisations
+            f"sigma_nought_{polarisation.lower()}": model_sigma(
+                fields, incidence, self.wind_angle, polarisation
+            )
+            for polarisation in self.polarisations
         }
         places = {"longitude": longitude, "latitude": latitude, "incidence_angle": incidence}
-        masks = {one: getattr(fields, one) for one in ("water", "lake", "ice")}
+        masks = {name: getattr(fields, name) for name in ("water", "lake", "ice")}
         return sigma | places | {"wind_speed": fields.wind_speed} | masks
 
     def draw(self, first: int, count: int, polarisation: str) -> npt.NDArray[np.uint16]:
@@ -182,7 +184,7 @@ class Picture:
     def blocks(self) -> list[tuple[int, int]]:
         """Return first line and number of lines of each block."""
         lines = self.recorder.image.lines
-        return [(one, min(BLOCK_LINES, lines - one)) for one in range(0, lines, BLOCK_LINES)]
+        return [(index, min(BLOCK_LINES, lines - index)) for index in range(0, lines, BLOCK_LINES)]
 
     def lazily(self, polarisation: str) -> Any:
         """Return the digital numbers as a Dask array."""
@@ -223,25 +225,25 @@ def _write_product(
 ) -> None:
     records = picture.recorder.record()
     nodes: dict[str, xr.Dataset] = {}
-    for one in picture.polarisations:
-        member = f"S01SIWGRD_{one}"
-        grd = xr.Variable(("azimuth_time", "ground_range"), picture.lazily(one))
+    for polarisation in picture.polarisations:
+        member = f"S01SIWGRD_{polarisation}"
+        grd = xr.Variable(("azimuth_time", "ground_range"), picture.lazily(polarisation))
         nodes[f"{member}/measurements"] = xr.Dataset({"grd": grd})
         nodes |= {f"{member}/{path}": data for path, data in records.items()}
     tree = xr.DataTree.from_dict(nodes)
     mapping = load_mapping("sentinel_1_iw_grd")
     patterns = {group.file for group in unfold(mapping, members_of_tree(tree)).groups}
-    names = {one: _name_file(one, documents) for one in patterns}
+    names = {pattern: _name_file(pattern, documents) for pattern in patterns}
 
     def finish(folder: SafeFolder) -> None:
         (folder.root / "manifest.safe").write_bytes(documents.manifest)
         (folder.root / "support").mkdir()
         (folder.root / "support/s1-level-1-product.xsd").write_bytes(documents.schema())
-        for one in documents.polarisations:
-            files = documents.files(one)
+        for polarisation in documents.polarisations:
+            files = documents.files(polarisation)
             _pin(folder.root / files.pop("measurement"), records["conditions/gcp"])
             for document, path in files.items():
-                complete(folder.root / path, documents.annotate(document, one))
+                complete(folder.root / path, documents.annotate(document, polarisation))
 
     write_safe(tree, target, mapping, names, finish=finish, progress=progress)
 
@@ -249,7 +251,7 @@ def _write_product(
 def _name_file(pattern: str, documents: Documents) -> str:
     """Return the name for the part of a pattern that has stars."""
     folder, _, part = pattern.rpartition("/")
-    polarisation = next(one for one in documents.polarisations if f"-{one.lower()}-" in part)
+    polarisation = next(item for item in documents.polarisations if f"-{item.lower()}-" in part)
     found = documents.files(polarisation).values()
     begin = part.partition("s1?")[0]
     return next(
@@ -307,7 +309,7 @@ def _write_truth(path: Path, picture: Picture) -> None:
 
 _SIGMA = {"long_name": "sigma nought without speckle and noise", "units": "1"}
 TRUTH_ATTRS = {
-    **{f"sigma_nought_{one}": _SIGMA for one in ("vv", "vh", "hh", "hv")},
+    **{f"sigma_nought_{item}": _SIGMA for item in ("vv", "vh", "hh", "hv")},
     "longitude": {"standard_name": "longitude", "units": "degrees_east"},
     "latitude": {"standard_name": "latitude", "units": "degrees_north"},
     "incidence_angle": {"long_name": "incidence angle on the ellipsoid", "units": "degrees"},

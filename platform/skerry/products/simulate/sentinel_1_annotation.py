@@ -96,7 +96,7 @@ class Recorder:
 
     def noise(self, line: Places, sample: Places) -> Array:
         """Return the noise power, in squared digital numbers; `sample` is 1-D, `line` a column."""
-        factors = np.stack([self.noise_over_azimuth(line[:, 0], one) for one in range(3)])
+        factors = np.stack([self.noise_over_azimuth(line[:, 0], index) for index in range(3)])
         return self.noise_over_range(line, sample) * factors[self._swath_of(sample)].T
 
     def _swath_of(self, sample: Places) -> npt.NDArray[np.intp]:
@@ -130,7 +130,7 @@ class Recorder:
         seconds = np.arange(-12.0, 13.0)
         names = ("q0", "q1", "q2", "q3", "wx", "wy", "wz", "roll", "pitch", "yaw")
         values = dict.fromkeys(names, 0.0) | {"q0": 1.0}
-        filled = {name: np.full(seconds.size, one) for name, one in values.items()}
+        filled = {name: np.full(seconds.size, item) for name, item in values.items()}
         return _series(self.instants(seconds), **filled)
 
     def _points(self) -> xr.Dataset:
@@ -150,7 +150,7 @@ class Recorder:
             "elevation_angle": np.degrees(look),
         }
         dims = ("azimuth_time", "ground_range")
-        data = {name: (dims, one) for name, one in grid.items()}
+        data = {name: (dims, item) for name, item in grid.items()}
         return xr.Dataset(
             data, {"line": ("azimuth_time", line), "pixel": ("ground_range", pixel)}
         )  # fmt: skip
@@ -166,8 +166,8 @@ class Recorder:
             slant_range_time=2 * slant[:, 0] / LIGHT_M_S,
             sr0=slant[:, 0],
             gr0=np.zeros(lines.size),
-            srgr_coefficients=(degree, np.stack([_fit(one - one[0], ground) for one in slant])),
-            grsr_coefficients=(degree, np.stack([_fit(ground, one) for one in slant])),
+            srgr_coefficients=(degree, np.stack([_fit(item - item[0], ground) for item in slant])),
+            grsr_coefficients=(degree, np.stack([_fit(ground, item) for item in slant])),
         )
 
     def _antenna(self) -> xr.Dataset:
@@ -198,7 +198,7 @@ class Recorder:
         }
         return _series(
             self.instants(self.image.time_of(self.lines)),
-            **{name: (dims, one.astype(np.float32)) for name, one in luts.items()},
+            **{name: (dims, item.astype(np.float32)) for name, item in luts.items()},
         ).assign_coords(line=("azimuth_time", self.lines), pixel=("ground_range", self.pixels))
 
     def _noise_range(self) -> xr.Dataset:
@@ -219,7 +219,7 @@ class Recorder:
         # Thirty numbers a burst follow the parabola to a thousandth.
         step = max(1, self.image.lines // (30 * BURSTS))
         line = np.unique(np.append(np.arange(0, last, step), last)).astype(np.int32)
-        factors = np.stack([self.noise_over_azimuth(line, one) for one in range(len(SWATHS))])
+        factors = np.stack([self.noise_over_azimuth(line, index) for index in range(len(SWATHS))])
         dims = ("swath", "azimuth_time")
         whole = np.full(len(SWATHS), last, np.int32)
         return xr.Dataset(
@@ -286,8 +286,8 @@ class Recorder:
 def _series(times: npt.NDArray[np.datetime64], **variables: Any) -> xr.Dataset:
     """Return a dataset by time; plain arrays have no other dimension."""
     data = {
-        name: one if isinstance(one, tuple) else ("azimuth_time", one)
-        for name, one in variables.items()
+        name: item if isinstance(item, tuple) else ("azimuth_time", item)
+        for name, item in variables.items()
     }
     return xr.Dataset(data, {"azimuth_time": times})
 

@@ -41,7 +41,9 @@ class Documents:
     @cached_property
     def product(self) -> str:
         """Name of the product's folder."""
-        start, stop = (f"{one:%Y%m%dT%H%M%S}" for one in (self.recorder.first, self.recorder.last))
+        start, stop = (
+            f"{item:%Y%m%dT%H%M%S}" for item in (self.recorder.first, self.recorder.last)
+        )
         code = CLASSES[tuple(sorted(self.polarisations))]
         identifier = compute_product_id(self.manifest)
         return (
@@ -50,7 +52,9 @@ class Documents:
 
     def stem(self, polarisation: str) -> str:
         """Return what the names of a polarisation's files begin with, without suffix."""
-        start, stop = (f"{one:%Y%m%dt%H%M%S}" for one in (self.recorder.first, self.recorder.last))
+        start, stop = (
+            f"{item:%Y%m%dt%H%M%S}" for item in (self.recorder.first, self.recorder.last)
+        )
         number = self.polarisations.index(polarisation) + 1
         return (
             f"s1a-iw-grd-{polarisation.lower()}-{start}-{stop}-"
@@ -76,15 +80,17 @@ class Documents:
         corners = image.see(line, sample)
         ring = zip(corners.latitude, corners.longitude, strict=True)
         tag = "s1sarl1:transmitterReceiverPolarisation"
-        paths = [one for name in self.polarisations for one in self.files(name).values()]
+        paths = [item for name in self.polarisations for item in self.files(name).values()]
         values = self._values | {
             "version": __version__,
             "generated": _format(self.recorder.last + timedelta(hours=1)),
             "relative_orbit": str((ORBIT - 73) % 175 + 1),
             "cycle": str((ORBIT - 73) // 175 + 1),
             "ring": " ".join(f"{latitude:.6f},{longitude:.6f}" for latitude, longitude in ring),
-            "channels": "\n".join(f"<{tag}>{one}</{tag}>" for one in self.polarisations),
-            "objects": "\n".join(_describe_object(one) for one in paths),
+            "channels": "\n".join(
+                f"<{tag}>{polarisation}</{tag}>" for polarisation in self.polarisations
+            ),
+            "objects": "\n".join(_describe_object(path) for path in paths),
         }
         return _read_template("manifest.safe").substitute(values).encode()
 

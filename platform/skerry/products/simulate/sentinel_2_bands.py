@@ -70,8 +70,8 @@ class Band:
 
 
 BANDS = {
-    one.name: one
-    for one in (
+    item.name: item
+    for item in (
         Band("B01", 0, 60, 412, 456, 1884.69, 4.0916, 129.0, 129, 0.0),
         Band("B02", 1, 10, 456, 533, 1959.66, 3.7523, 128.0, 154, 0.0),
         Band("B03", 2, 10, 538, 583, 1823.24, 4.1889, 128.0, 168, 0.0005),
@@ -98,4 +98,4 @@ L2A_BANDS = {
 
 def native_bands(resolution_m: int) -> tuple[Band, ...]:
     """Return the bands that are measured at a resolution."""
-    return tuple(one for one in BANDS.values() if one.resolution_m == resolution_m)
+    return tuple(item for item in BANDS.values() if item.resolution_m == resolution_m)

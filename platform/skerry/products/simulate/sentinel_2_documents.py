@@ -80,7 +80,7 @@ def _describe_product(picture: Picture, names: Names, images: list[str]) -> dict
         f"{info}/Datatake/DATATAKE_SENSING_START": format_instant(names.moment),
         f"{granule}/@granuleIdentifier": names.identify("TL"),
         f"{granule}/@imageFormat": "JPEG2000",
-        **{f"{granule}/IMAGE_FILE[{number}]": one for number, one in enumerate(images, 1)},
+        **{f"{granule}/IMAGE_FILE[{number}]": item for number, item in enumerate(images, 1)},
         f"{_CHARACTERISTICS}/REFERENCE_BAND": "1",
         "Quality_Indicators_Info/Cloud_Coverage_Assessment": f"{picture.share(8, 9, 10):.6f}",
         **_share_texts(picture),
@@ -144,7 +144,7 @@ def _describe_manifest(picture: Picture, names: Names) -> dict[str, str]:
 
     orbit = f"{section('measurementOrbitReference')}/orbitReference"
     corners = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)]
-    places = [picture.locate(*one) for one in corners]
+    places = [picture.locate(*corner) for corner in corners]
     frame = f"{section('measurementFrameSet')}/frameSet/footPrint/coordinates"
     return {
         f"{section('acquisitionPeriod')}/acquisitionPeriod/startTime": format_instant(names.moment),
@@ -158,7 +158,7 @@ def list_files(folder: SafeFolder) -> None:
     """Name every file of the product in its manifest, with size, as real manifests do."""
     manifest = folder.documents["manifest"]
     place = folder.place(folder.mapping.expected["manifest"])
-    for path in sorted(one for one in folder.root.rglob("*") if one.is_file() and one != place):
+    for path in sorted(item for item in folder.root.rglob("*") if item.is_file() and item != place):
         href = path.relative_to(folder.root).as_posix()
         identifier = re.sub(r"\W", "_", href)
         stream = f"dataObjectSection/dataObject[@ID='{identifier}']/byteStream"

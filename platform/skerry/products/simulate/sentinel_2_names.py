@@ -84,7 +84,7 @@ class Names:
             "GRANULE/*": self.granule,
             "DATASTRIP/*": self.datastrip,
             "*_{source}.jp2": f"{image}.jp2",
-            **{f"*_{{source}}_{one}m.jp2": f"{image}_{one}m.jp2" for one in (10, 20, 60)},
+            **{f"*_{{source}}_{item}m.jp2": f"{image}_{item}m.jp2" for item in (10, 20, 60)},
             "AUX_ECMWF?": "AUX_ECMWFT",
             "AUX_CAMS??": "AUX_CAMSFO",
         }

@@ -111,8 +111,8 @@ class Picture:
         down = (np.arange(start, stop) + 0.5) / edge
         nodes = np.linspace(0, 1, CONTROL_POINTS)
         grid = self.locate(*np.meshgrid(nodes, nodes))
-        weights = [_interpolation(one, nodes) for one in (down, across)]
-        longitude, latitude = (weights[0] @ one @ weights[1].T for one in grid)
+        weights = [_interpolation(item, nodes) for item in (down, across)]
+        longitude, latitude = (weights[0] @ item @ weights[1].T for item in grid)
         return self.scene.sample(longitude, latitude)
 
     def gap_of(self, resolution_m: int, start: int, stop: int) -> Mask:
@@ -133,16 +133,16 @@ class Picture:
 
         Noise depends on seed, day, band alone, not on the size of strips.
         """
-        pixels = sum((self.side_m // one) ** 2 for one in (10, 20, 60))
+        pixels = sum((self.side_m // item) ** 2 for item in (10, 20, 60))
         done = 0
         native: dict[str, Numbers] = {}
         for resolution in (60, 20, 10):
             edge = self.side_m // resolution
-            looks = [self.radiometry(one, resolution) for one in native_bands(resolution)]
+            looks = [self.radiometry(item, resolution) for item in native_bands(resolution)]
             pixel, surroundings = self._see_surroundings(looks)
-            noises = [self._noise(one.band) for one in looks]
-            for one in looks:
-                native[one.band.name] = np.empty((edge, edge), np.uint16)
+            noises = [self._noise(item.band) for item in looks]
+            for item in looks:
+                native[item.band.name] = np.empty((edge, edge), np.uint16)
             self.classes[resolution] = np.empty((edge, edge), np.uint8)
             for rows in _strips(edge, 60 // resolution):
                 fields = self.fields_of(resolution, rows.start, rows.stop)
@@ -169,16 +169,16 @@ class Picture:
         The wider the light is spread, the coarser the grid: memory does not grow with the picture.
         """
         finest = scale_adjacency(self.scene.side_km) / PIXELS_OF_ADJACENCY
-        fitting = (one for one in (60, 20, 10) if one <= finest)
+        fitting = (item for item in (60, 20, 10) if item <= finest)
         pixel = max(next(fitting, 10), looks[0].band.resolution_m)
         fields = self.fields_of(pixel, 0, self.side_m // pixel)
-        grounds = (one.view.light_ground(fields) for one in looks)
-        return pixel, [see_surroundings(one, fields, pixel) for one in grounds]
+        grounds = (look.view.light_ground(fields) for look in looks)
+        return pixel, [see_surroundings(ground, fields, pixel) for ground in grounds]
 
     def _resample(self, native: dict[str, Numbers]) -> None:
         for resolution in (10, 20, 60):
             names = (
-                [one.name for one in native_bands(resolution)]
+                [item.name for item in native_bands(resolution)]
                 if self.level == "L1C"
                 else L2A_BANDS[resolution]
             )

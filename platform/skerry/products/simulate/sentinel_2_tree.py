@@ -120,7 +120,7 @@ def _build_angles(picture: Picture, group: Group, mapping: Mapping) -> xr.Datase
     for number, detector in enumerate(DETECTORS):
         columns = np.abs(seen.astype(int) - detector) <= 1
         view[:, number, :, :, columns] = looks[:, columns].T[:, None, :, None]
-    means = [np.mean(one) for one in picture.look_from(np.linspace(0, 1, 100))]
+    means = [np.mean(item) for item in picture.look_from(np.linspace(0, 1, 100))]
     arrays = {
         "sun_angles": sun,
         "mean_sun_angles": np.array(picture.sun),
@@ -154,8 +154,8 @@ def _build_meteorology(picture: Picture, group: Group, mapping: Mapping) -> xr.D
         "r": 70 + 10 * slope,
         "z": 200 * slope,
         **{
-            f"aod{one}": aerosol * (one / 550) ** -AIR.angstrom
-            for one in (469, 550, 670, 865, 1240)
+            f"aod{item}": aerosol * (item / 550) ** -AIR.angstrom
+            for item in (469, 550, 670, 865, 1240)
         },
         "bcaod550": 0.05 * aerosol, "duaod550": 0.05 * aerosol, "omaod550": 0.3 * aerosol,
         "ssaod550": 0.3 * aerosol, "suaod550": 0.3 * aerosol,
@@ -224,7 +224,7 @@ def _describe(picture: Picture, names: Names) -> dict[str, Any]:
             f"{about}/wavelength_min": band.shortest_nm,
             f"{about}/wavelength_max": band.longest_nm,
             f"{about}/spectral_response_step": 1,
-            f"{about}/spectral_response_values": " ".join(f"{one:.6f}" for one in shape),
+            f"{about}/spectral_response_values": " ".join(f"{entry:.6f}" for entry in shape),
             f"{about}/physical_gain": band.gain,
             f"{about}/onboard_compression_rate": 2.97,
             f"{about}/onboard_integration_time": 1.3,

@@ -86,8 +86,10 @@ class Look:
     @property
     def geometry(self) -> Geometry:
         """The directions as the solar range's model takes them."""
-        one = self.angles
-        return Geometry(one.solar_zenith, one.solar_azimuth, one.sat_zenith, one.sat_azimuth)
+        angles = self.angles
+        return Geometry(
+            angles.solar_zenith, angles.solar_azimuth, angles.sat_zenith, angles.sat_azimuth
+        )
 
 
 def simulate_slstr_rbt(
@@ -178,7 +180,7 @@ def _grid_of(path: str) -> str:
 
 def _crop(whole: SceneFields, seen: slice) -> SceneFields:
     planes: dict[str, Any] = {
-        name: one[:, seen] for name, one in vars(whole).items() if isinstance(one, np.ndarray)
+        name: item[:, seen] for name, item in vars(whole).items() if isinstance(item, np.ndarray)
     }
     return replace(whole, **planes)
 
@@ -190,7 +192,7 @@ def _place(
     found: dict[str, npt.NDArray[Any]] = {
         "longitude": longitude, "latitude": latitude, "elevation": place.altitude, "x": x, "y": y
     }  # fmt: skip
-    return {(f"measurements/{GROUPS[grid]}", name): one for name, one in found.items()}
+    return {(f"measurements/{GROUPS[grid]}", name): item for name, item in found.items()}
 
 
 def _measure(grid: str, place: SceneFields, vapour: Field, overflight: Pass) -> Values:
@@ -208,7 +210,7 @@ def _measure(grid: str, place: SceneFields, vapour: Field, overflight: Pass) -> 
         values["quality/" + group, f"{channel}_exception_{grid}"] = flag_exceptions(unfilled)
     glint = slstr_solar.find_glint(place, look.geometry)
     flags = flag_surface(place, look.angles.solar_zenith, glint, unfilled)
-    return values | {("quality/" + group, f"{name}_{grid}"): one for name, one in flags.items()}
+    return values | {("quality/" + group, f"{name}_{grid}"): item for name, item in flags.items()}
 
 
 def _sense(channel: str, seen: Look, noise: np.random.Generator, moment: datetime) -> Field:
@@ -217,13 +219,13 @@ def _sense(channel: str, seen: Look, noise: np.random.Generator, moment: datetim
         solar = slstr_solar.CHANNELS[channel]
         distance = sun_distance_factor(moment)
         air = Air(water_cm=float(seen.vapour.mean()) / 10)
-        one = slstr_solar.to_radiance(solar, np.ones((), np.float32), seen.geometry, distance)
+        per_unit = slstr_solar.to_radiance(solar, np.ones((), np.float32), seen.geometry, distance)
         clean = slstr_solar.model_radiance(
             solar, seen.fields, seen.geometry, air, distance=distance, pixel_m=500.0
         )
         reference = slstr_solar.NOISE_REFERENCE
-        grain = sensor_noise(clean / one, reference, slstr_solar.NOISE_RATIO, noise)
-        return (clean + grain * one).astype(np.float64)
+        grain = sensor_noise(clean / per_unit, reference, slstr_solar.NOISE_RATIO, noise)
+        return (clean + grain * per_unit).astype(np.float64)
     infrared = thermal.CHANNELS[channel]
     zeniths = seen.angles.sat_zenith, seen.angles.solar_zenith
     warm = thermal.model_temperature(infrared, seen.fields, *zeniths, seen.vapour)
@@ -258,7 +260,7 @@ def _write_truth(path: Path, overflight: Pass) -> None:
         mask = getattr(fields, name).astype(np.uint8)
         data[name] = (mask, meaning | {"flag_meanings": f"clear {name}"})
     truth = xr.Dataset(
-        {name: (dims, one, attrs) for name, (one, attrs) in data.items()},
+        {name: (dims, item, attrs) for name, (item, attrs) in data.items()},
         coords={
             "longitude": (dims, longitude, {"standard_name": "longitude", "units": "degrees_east"}),
             "latitude": (dims, latitude, {"standard_name": "latitude", "units": "degrees_north"}),

@@ -47,10 +47,10 @@ def annotate(
     }
     for view in "no":
         angles = view_angles(swath, "tx", view=view)
-        for name, one in vars(angles).items():
-            values[f"conditions/geometry_t{view}", f"{name}_t{view}"] = one
+        for name, item in vars(angles).items():
+            values[f"conditions/geometry_t{view}", f"{name}_t{view}"] = item
     weather = _forecast(scene.sample(longitude, latitude), vapour(longitude, latitude), swath)
-    values |= {("conditions/meteorology", name): one for name, one in weather.items()}
+    values |= {("conditions/meteorology", name): item for name, item in weather.items()}
     for letter in "abi":
         values |= _clock(swath, letter)
     return values
@@ -113,7 +113,7 @@ def _forecast(
     }
     start = np.datetime64(swath.moment.replace(minute=0, second=0, tzinfo=None), "ns")
     times = start + np.arange(SIZES["t_series"]) * np.timedelta64(SERIES_HOURS, "h")
-    found = {name: one.astype(np.float32) for name, one in (flat | series | profiles).items()}
+    found = {name: item.astype(np.float32) for name, item in (flat | series | profiles).items()}
     return found | {"p_atmos": PRESSURES_HPA, "t_series": times}
 
 

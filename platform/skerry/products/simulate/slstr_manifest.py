@@ -79,7 +79,7 @@ class SlstrNames:
     @property
     def product(self) -> str:
         """The product's folder, without suffix."""
-        times = "_".join(f"{one:%Y%m%dT%H%M%S}" for one in (self.start, self.stop, self.created))
+        times = "_".join(f"{item:%Y%m%dT%H%M%S}" for item in (self.start, self.stop, self.created))
         return (
             f"S3A_SL_1_RBT____{times}_{round(self.duration.total_seconds()):04d}_{self.cycle:03d}_"
             f"{RELATIVE_ORBIT:03d}_{FRAME}_SIM_O_NT_SIM"
@@ -109,7 +109,7 @@ def describe(names: SlstrNames, swath: Swath) -> dict[str, Any]:
     first, last = swath.positions("in")[1][[0, -1], 0]
     corners = [(west, first), (west, last), (east, last), (east, first), (west, first)]
     ring = [
-        [round(float(one), 4) for one in swath.locate(*(np.asarray(one) for one in corner))]
+        [round(float(item), 4) for item in swath.locate(*(np.asarray(entry) for entry in corner))]
         for corner in corners
     ]
     properties = {
@@ -122,7 +122,7 @@ def describe(names: SlstrNames, swath: Swath) -> dict[str, Any]:
         "stac_discovery/geometry": {"type": "Polygon", "coordinates": [ring]},
         "other_metadata/product_unit/duration": round(names.duration.total_seconds()),
     }
-    attributes |= {f"stac_discovery/properties/{key}": one for key, one in properties.items()}
+    attributes |= {f"stac_discovery/properties/{key}": item for key, item in properties.items()}
     return nest(iter(attributes.items()))
 
 
@@ -160,19 +160,19 @@ def finish_product(folder: SafeFolder, names: SlstrNames) -> None:
 def _choose_scalar(variable: str, names: SlstrNames) -> float | str:
     if variable == "calibration_time":
         return _plain(names.start) + "Z"
-    return next(one for key, one in _SCALARS.items() if key in variable)
+    return next(item for key, item in _SCALARS.items() if key in variable)
 
 
 def _describe_data_object(stem: str, name: str, content: bytes) -> Any:
-    one = etree.Element("dataObject", ID=f"SLSTR_{stem.upper()}_Data")
+    data_object = etree.Element("dataObject", ID=f"SLSTR_{stem.upper()}_Data")
     stream = etree.SubElement(
-        one, "byteStream", mimeType="application/x-netcdf", size=str(len(content))
+        data_object, "byteStream", mimeType="application/x-netcdf", size=str(len(content))
     )
     etree.SubElement(stream, "fileLocation", locatorType="URL", href=f"./{name}")
     # MD5 is what manifests of Sentinel-3 have; it guards against nothing but accidents.
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     etree.SubElement(stream, "checksum", checksumName="MD5").text = digest
-    return one
+    return data_object
 
 
 def _describe_images(swath: Swath) -> str:
@@ -189,12 +189,12 @@ def _describe_images(swath: Swath) -> str:
 
 def _describe_bands() -> str:
     nanometres = {
-        name: (one.optics.wavelength_nm, one.bandwidth_nm)
-        for name, one in slstr_solar.CHANNELS.items()
+        name: (item.optics.wavelength_nm, item.bandwidth_nm)
+        for name, item in slstr_solar.CHANNELS.items()
     }
     nanometres |= {
-        name: (one.wavelength_um * 1e3, one.bandwidth_um * 1e3)
-        for name, one in thermal.CHANNELS.items()
+        name: (item.wavelength_um * 1e3, item.bandwidth_um * 1e3)
+        for name, item in thermal.CHANNELS.items()
     }
     return "\n".join(
         f'<sentinel3:band name="{name.upper()}">'
@@ -208,7 +208,7 @@ def _describe_temperatures() -> str:
     return "\n".join(
         f'<slstr:temperature element="S{number}_Detector"><slstr:min>{kelvin}</slstr:min>'
         f"<slstr:max>{kelvin}</slstr:max></slstr:temperature>"
-        for number, kelvin in ((one, 266.0 if one < 4 else 86.0) for one in range(1, 10))  # noqa: PLR2004 -- S1 to S3 are not cooled
+        for number, kelvin in ((index, 266.0 if index < 4 else 86.0) for index in range(1, 10))  # noqa: PLR2004 -- S1 to S3 are not cooled
     )
 
 

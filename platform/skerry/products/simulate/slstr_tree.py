@@ -84,7 +84,7 @@ def _make_up(group: Group, name: str, kind: Kind, values: Values, swath: Swath) 
 
 def _index(name: str, swath: Swath, grid: str) -> npt.NDArray[np.float32]:
     """Return scan, pixel along the scan, or detector of each pixel."""
-    rows, columns = np.mgrid[tuple(slice(0, one) for one in swath.shape(grid))]
+    rows, columns = np.mgrid[tuple(slice(0, item) for item in swath.shape(grid))]
     detectors = 4 if grid[0] in "ab" else 2
     made: dict[str, npt.NDArray[np.int64]] = {
         "scan": rows // detectors,
@@ -104,7 +104,9 @@ def _pick_orphans(
         image: npt.NDArray[Any] = _index(name, swath, grid)
     else:
         spellings = (name, f"{name}_{grid}", name.removesuffix(f"_{grid}"))
-        image = next(values[owner, one] for one in spellings if (owner, one) in values)
+        image = next(
+            values[owner, spelling] for spelling in spellings if (owner, spelling) in values
+        )
     places = np.arange(max(2, round(image.shape[1] * ORPHANS)))
     columns = np.minimum(places * int(1 / ORPHANS) + 4, image.shape[1] - 1)
     picked = image[:, columns]
@@ -149,8 +151,11 @@ def _keep_house(
 
 def _choose_level(what: str, channel: str, kind: Kind, swath: Swath) -> float:
     if channel in slstr_solar.CHANNELS:
-        one = slstr_solar.CHANNELS[channel]
-        nanometres = {"band_centre": one.optics.wavelength_nm, "bandwidth": one.bandwidth_nm}
+        optics = slstr_solar.CHANNELS[channel]
+        nanometres = {
+            "band_centre": optics.optics.wavelength_nm,
+            "bandwidth": optics.bandwidth_nm,
+        }
         if what == "solar_irradiance":
             return _irradiance(channel, swath)
         if what == "l_viscal":

@@ -155,7 +155,7 @@ class SolarView:
 
     def _at(self, places: Mask) -> "SolarView":
         angles = (
-            np.broadcast_to(one, places.shape)[places] for one in vars(self.geometry).values()
+            np.broadcast_to(item, places.shape)[places] for item in vars(self.geometry).values()
         )
         return replace(self, geometry=Geometry(*angles))
 

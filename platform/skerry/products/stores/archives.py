@@ -69,9 +69,9 @@ class Archive:
                 remedy="Fetch it again from its provider, or unpack it and give the folder.",
             ) from error
         _check_members(place, members, max_bytes)
-        self._members = {one.filename: one for one in members if not one.is_dir()}
-        self.sizes = {name: one.file_size for name, one in self._members.items()}
-        self._starts = sorted({one.header_offset for one in members} | {end})
+        self._members = {member.filename: member for member in members if not member.is_dir()}
+        self.sizes = {name: item.file_size for name, item in self._members.items()}
+        self._starts = sorted({member.header_offset for member in members} | {end})
 
     def open(self, name: str, ahead: int = AHEAD_BYTES) -> IO[bytes]:
         """Open a member for reading; it can seek, cheaply if it is not deflated.
@@ -260,20 +260,22 @@ def _damaged(name: str, archive: object, error: Exception) -> InvalidInputError:
 def _check_members(path: object, members: list[zipfile.ZipInfo], max_bytes: int) -> None:
     if len(members) > MAX_ARCHIVE_MEMBERS:
         raise _refuse(path, f"has {len(members)} members, more than {MAX_ARCHIVE_MEMBERS}")
-    total = sum(one.file_size for one in members)
+    total = sum(member.file_size for member in members)
     if total > max_bytes:
         raise _refuse(path, f"inflates to {total} bytes, more than {max_bytes}")
-    for one in members:
+    for member in members:
         # `orig_filename` keeps what `filename` cleans up.
-        for name in (one.filename, one.orig_filename):
+        for name in (member.filename, member.orig_filename):
             pure = PurePosixPath(name.replace("\\", "/"))
             if pure.is_absolute() or ".." in pure.parts or ":" in (*pure.parts, "")[0]:
                 raise _refuse(path, f"has the member {name!r}, which climbs out of it")
-        if stat.S_ISLNK(one.external_attr >> 16):
-            raise _refuse(path, f"has the member {one.filename!r}, which is a link")
-        ratio = one.file_size / max(one.compress_size, 1)
-        if one.file_size > RATIO_FROM_BYTES and ratio > MAX_ARCHIVE_RATIO:
-            raise _refuse(path, f"has the member {one.filename!r}, which inflates {ratio:.0f} fold")
+        if stat.S_ISLNK(member.external_attr >> 16):
+            raise _refuse(path, f"has the member {member.filename!r}, which is a link")
+        ratio = member.file_size / max(member.compress_size, 1)
+        if member.file_size > RATIO_FROM_BYTES and ratio > MAX_ARCHIVE_RATIO:
+            raise _refuse(
+                path, f"has the member {member.filename!r}, which inflates {ratio:.0f} fold"
+            )
 
 
 def _refuse(path: object, what: str) -> InvalidInputError:

@@ -76,7 +76,7 @@ def _same_fill(source: Any, target: Any) -> bool:
 def list_chunks(array: Any) -> list[tuple[int, ...]]:
     """Return the coordinates of all chunks."""
     counts = [-(-size // step) for size, step in zip(array.shape, array.chunks, strict=True)]
-    return list(itertools.product(*(range(one) for one in counts)))
+    return list(itertools.product(*(range(count) for count in counts)))
 
 
 def copy_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:

@@ -41,16 +41,16 @@ def safe_marks() -> frozenset[str]:
     from skerry.products.safe.recognition import list_mappings
     from skerry.products.safe.remote_listing import MANIFESTS
 
-    return frozenset({*(one.marks[0] for one in list_mappings()), *MANIFESTS})
+    return frozenset({*(mapping.marks[0] for mapping in list_mappings()), *MANIFESTS})
 
 
 def list_names(folder: Path) -> Iterator[str]:
     """Give the names of a folder's files, and of those of the folders right below."""
-    for one in folder.iterdir():
-        if one.is_dir():
-            yield from (f"{one.name}/{inner.name}" for inner in one.iterdir() if inner.is_file())
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from (f"{path.name}/{inner.name}" for inner in path.iterdir() if inner.is_file())
         else:
-            yield one.name
+            yield path.name
 
 
 def find_products(names: Iterable[str]) -> list[Found]:
@@ -78,7 +78,7 @@ def find_products(names: Iterable[str]) -> list[Found]:
             found.append(Found("netcdf", name))
         elif lower.endswith(".zip"):
             found.append(Found("archive", name))
-    return sorted(found, key=lambda one: one.inside)
+    return sorted(found, key=lambda item: item.inside)
 
 
 def _name_container(files: set[str]) -> Container | None:
@@ -99,7 +99,7 @@ def choose_product(place: object, names: Iterable[str]) -> Found | None:
     """
     found = find_products(names)
     if len(found) > 1:
-        shown = ", ".join(one.inside for one in found[:SHOWN])
+        shown = ", ".join(item.inside for item in found[:SHOWN])
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise InvalidInputError(
             f"{place} holds {len(found)} products: {shown}{more}.", remedy="Name one of them."

@@ -114,8 +114,8 @@ class RasterWindows:
         from rasterio.windows import Window
 
         rows, columns = (
-            slice(*one.indices(length))
-            for one, length in zip(key[-2:], self.shape[-2:], strict=True)
+            slice(*item.indices(length))
+            for item, length in zip(key[-2:], self.shape[-2:], strict=True)
         )
         window = Window.from_slices(rows, columns)
         with self.file.open(self.driver) as source:

@@ -156,9 +156,9 @@ def _unit_of(numbers: Any) -> tuple[int, ...]:
 def _list_ranges(key: Any, shape: tuple[int, ...]) -> list[tuple[int, int]] | None:
     """Return the start and stop of each dimension; None if `key` is not plain slices."""
     parts = key if isinstance(key, tuple) else (key,)
-    if len(parts) != len(shape) or not all(isinstance(one, slice) for one in parts):
+    if len(parts) != len(shape) or not all(isinstance(part, slice) for part in parts):
         return None
-    bounds = [one.indices(size) for one, size in zip(parts, shape, strict=True)]
+    bounds = [item.indices(size) for item, size in zip(parts, shape, strict=True)]
     if any(step != 1 or stop <= start for start, stop, step in bounds):
         return None
     return [(start, stop) for start, stop, _ in bounds]

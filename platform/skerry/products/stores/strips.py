@@ -68,9 +68,9 @@ def iterate_blocks(
     for batch in _batch(variables):
         first = next(iter(batch.values()))
         for start, stop in list_strips(first):
-            parts = {name: _cut(one, start, stop) for name, one in batch.items()}
+            parts = {name: _cut(item, start, stop) for name, item in batch.items()}
             # Dimensions of one name may differ in size between groups: compute side by side.
-            computed = _compute([one for one, _ in parts.values()])
+            computed = _compute([item for item, _ in parts.values()])
             for (name, (_, place)), block in zip(parts.items(), computed, strict=True):
                 yield name, place, block
 

@@ -43,9 +43,9 @@ def _listed_files(subject: Subject) -> Iterator[tuple[str, tuple[Path, Any]]]:
 
 
 def _chunked(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
-    for path, one in subject.arrays.items():
-        if one.read_chunks is not None:
-            yield path, one
+    for path, item in subject.arrays.items():
+        if item.read_chunks is not None:
+            yield path, item
 
 
 @check(

@@ -32,18 +32,18 @@ AXES = {
 
 def _measured(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
     """Give measured numbers: no flags, no times, no coordinates of their own dimension."""
-    for path, one in subject.arrays.items():
+    for path, item in subject.arrays.items():
         inside = "measurements" in path.split("/") or not subject.is_eopf
-        flagged = {"flag_values", "flag_masks"} & set(one.attrs)
-        numeric = one.dtype.kind == "f" or one.packed
-        if inside and numeric and not flagged and one.dims != (one.name,) and one.shape:
-            yield path, one
+        flagged = {"flag_values", "flag_masks"} & set(item.attrs)
+        numeric = item.dtype.kind == "f" or item.packed
+        if inside and numeric and not flagged and item.dims != (item.name,) and item.shape:
+            yield path, item
 
 
 def _named_places(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
-    for path, one in subject.arrays.items():
-        if one.attrs.get("standard_name") in AXES:
-            yield path, one
+    for path, item in subject.arrays.items():
+        if item.attrs.get("standard_name") in AXES:
+            yield path, item
 
 
 def _files_of_text(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
@@ -58,9 +58,9 @@ def _conventions(subject: Subject) -> Iterator[tuple[str, Any]]:
 
 
 def _times(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
-    for path, one in arrays_with("units")(subject):
-        if " since " in str(one.attrs["units"]):
-            yield path, one
+    for path, item in arrays_with("units")(subject):
+        if " since " in str(item.attrs["units"]):
+            yield path, item
 
 
 @check(
@@ -158,7 +158,7 @@ def flags_are_possible(array: ArrayFacts, _: Subject) -> str | None:
     if fault:
         return fault
     for key in ("flag_values", "flag_masks"):
-        numbers = [int(one) for one in np.atleast_1d(array.attrs.get(key, []))]
+        numbers = [int(item) for item in np.atleast_1d(array.attrs.get(key, []))]
         if key == "flag_masks" and 0 in numbers:
             return "has a flag mask without a bit"
         if array.dtype.kind in "iu" and numbers:
@@ -171,7 +171,7 @@ def flags_are_possible(array: ArrayFacts, _: Subject) -> str | None:
 def _fault_of_fields(array: ArrayFacts) -> str | None:
     """Return what is wrong with values and masks taken together."""
     values, masks = (
-        [int(one) for one in np.atleast_1d(array.attrs.get(key, []))]
+        [int(item) for item in np.atleast_1d(array.attrs.get(key, []))]
         for key in ("flag_values", "flag_masks")
     )
     if not values or not masks:
@@ -221,7 +221,7 @@ def coordinates_are_there(array: ArrayFacts, subject: Subject) -> str | None:
     """Coordinates that are named are there."""
     named = array.attrs["coordinates"]
     names = named.split() if isinstance(named, str) else list(named)
-    absent = [one for one in names if subject.find(array.group, str(one)) is None]
+    absent = [name for name in names if subject.find(array.group, str(name)) is None]
     return f"names the coordinates {', '.join(absent)}, which are not there" if absent else None
 
 

@@ -59,9 +59,9 @@ def fill_fits(array: ArrayFacts, _: Subject) -> str | None:
 
 def _said_twice(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
     """Give integers whose packing stands beside `_eopf_attrs` and in them."""
-    for path, one in subject.arrays.items():
-        if one.dtype.kind in "iu" and any(key in one.eopf for key in _PACKING):
-            yield path, one
+    for path, item in subject.arrays.items():
+        if item.dtype.kind in "iu" and any(key in item.eopf for key in _PACKING):
+            yield path, item
 
 
 @check(
@@ -81,9 +81,13 @@ def packing_is_said_alike(array: ArrayFacts, _: Subject) -> str | None:
 
 
 def _with_both_fills(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
-    for path, one in subject.arrays.items():
-        if one.dtype.kind in "iu" and is_number(one.missing_number) and one.fill_value is not None:
-            yield path, one
+    for path, item in subject.arrays.items():
+        if (
+            item.dtype.kind in "iu"
+            and is_number(item.missing_number)
+            and item.fill_value is not None
+        ):
+            yield path, item
 
 
 @check(
@@ -125,11 +129,11 @@ def range_is_possible(array: ArrayFacts, _: Subject) -> str | None:
     low, high = array.attrs.get("valid_range") or (
         array.attrs.get("valid_min"), array.attrs.get("valid_max")
     )  # fmt: skip
-    given = [one for one in (low, high) if one is not None]
-    if not all(is_number(one) for one in given):
+    given = [item for item in (low, high) if item is not None]
+    if not all(is_number(item) for item in given):
         return f"has the range {low!r} to {high!r}"
     if len(given) > 1 and float(given[0]) > float(given[1]):
         return f"has the range {low} to {high}, which is empty"
-    if array.dtype.kind in "iu" and not all(_fits(one, array.dtype) for one in given):
+    if array.dtype.kind in "iu" and not all(_fits(item, array.dtype) for item in given):
         return f"has the range {low} to {high}, which {array.dtype} cannot hold"
     return None

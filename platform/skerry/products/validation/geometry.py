@@ -51,7 +51,7 @@ def _transforms(subject: Subject) -> Iterator[tuple[str, tuple[Raster, Any]]]:
 def _order_as_affine(text: Any) -> Any:
     """Return GDAL's left, step, shear, top, shear, step in the order of the others."""
     try:
-        c, a, b, f, d, e = (float(one) for one in str(text).split())
+        c, a, b, f, d, e = (float(part) for part in str(text).split())
     except ValueError:
         return text
     return [a, b, c, d, e, f]
@@ -76,16 +76,16 @@ def _families(subject: Subject) -> Iterator[tuple[str, list[Raster]]]:
 
 def _placed(subject: Subject) -> Iterator[tuple[str, list[Any]]]:
     box = (subject.discovery or {}).get("bbox")
-    if not isinstance(box, list) or len(box) != 4 or not all(is_number(one) for one in box):  # noqa: PLR2004
+    if not isinstance(box, list) or len(box) != 4 or not all(is_number(item) for item in box):  # noqa: PLR2004
         return
     if _geographic_box(subject) is not None:
         yield "stac_discovery/bbox", box
 
 
 def _places(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
-    for path, one in subject.arrays.items():
-        if one.name in {"latitude", "longitude"} and one.dtype.kind in "iuf" and one.shape:
-            yield path, one
+    for path, item in subject.arrays.items():
+        if item.name in {"latitude", "longitude"} and item.dtype.kind in "iuf" and item.shape:
+            yield path, item
 
 
 @check(
@@ -116,7 +116,7 @@ def centres_are_even(raster: Raster, _: Subject) -> str | None:
 def system_is_named(raster: Raster, subject: Subject) -> str | None:
     """Every raster of measurements names its coordinate reference system itself."""
     said = crs_statements(raster, subject)
-    own = [one for one in said if not one.endswith("stac_discovery")]
+    own = [item for item in said if not item.endswith("stac_discovery")]
     return None if own else "names no coordinate reference system"
 
 
@@ -127,13 +127,13 @@ def system_is_named(raster: Raster, subject: Subject) -> str | None:
 )
 def systems_agree(said: dict[str, Any], _: Subject) -> str | None:
     """All places that name a raster's coordinate reference system name the same."""
-    broken = [f"{place} is none ({one})" for place, one in said.items() if isinstance(one, str)]
+    broken = [f"{place} is none ({item})" for place, item in said.items() if isinstance(item, str)]
     if broken:
         return broken[0]
     (first, reference), *others = said.items()
-    for place, one in others:
-        if not same_crs(reference, one):
-            return f"{first} names {_short(reference)}, {place} names {_short(one)}"
+    for place, item in others:
+        if not same_crs(reference, item):
+            return f"{first} names {_short(reference)}, {place} names {_short(item)}"
     return None
 
 
@@ -152,9 +152,9 @@ def transform_agrees(said: tuple[Raster, Any], _: Subject) -> str | None:
     raster, numbers = said
     if not isinstance(numbers, list) or len(numbers) < AFFINE or not all(map(is_number, numbers)):
         return f"has the transform {numbers!r}"
-    a, b, c, d, e, f = (float(one) for one in numbers[:AFFINE])
+    a, b, c, d, e, f = (float(number) for number in numbers[:AFFINE])
     columns, rows = np.meshgrid(
-        *(np.array([0, len(one) - 1]) + 0.5 for one in (raster.x, raster.y))
+        *(np.array([0, len(item) - 1]) + 0.5 for item in (raster.x, raster.y))
     )
     x, y = np.meshgrid(raster.x[[0, -1]], raster.y[[0, -1]])
     off = max(
@@ -182,7 +182,7 @@ def bounds_agree(said: tuple[Raster, Any], _: Subject) -> str | None:
     off = float(np.abs(np.array(numbers, float) - np.array(raster.box)).max())
     if off <= raster.tolerance or 0.0 in raster.steps:
         return None
-    edges = ", ".join(f"{one:.10g}" for one in raster.box)
+    edges = ", ".join(f"{item:.10g}" for item in raster.box)
     return f"has the bounds {numbers}, the coordinates give [{edges}]"
 
 
@@ -205,11 +205,11 @@ def shape_agrees(said: tuple[Raster, Any], _: Subject) -> str | None:
 )
 def resolutions_agree(rasters: list[Raster], _: Subject) -> str | None:
     """Resolutions of one product cover one box, to less than a pixel of the coarsest."""
-    coarsest = max(rasters, key=lambda one: abs(one.steps[0]))
-    for one in rasters:
-        off = float(np.abs(np.array(one.box) - np.array(coarsest.box)).max())
+    coarsest = max(rasters, key=lambda item: abs(item.steps[0]))
+    for raster in rasters:
+        off = float(np.abs(np.array(raster.box) - np.array(coarsest.box)).max())
         if off >= abs(coarsest.steps[0]) and 0.0 not in coarsest.steps:
-            return f"{one.group} covers {one.box}, {coarsest.group} covers {coarsest.box}"
+            return f"{raster.group} covers {raster.box}, {coarsest.group} covers {coarsest.box}"
     return None
 
 
@@ -245,7 +245,7 @@ def footprint_is_where_data_are(box: list[Any], subject: Subject) -> str | None:
     # A reversed bbox is stac.bbox's finding; here its place counts.
     if box[0] > box[2] and data[2] - data[0] < 180:  # noqa: PLR2004
         box = [box[2], box[1], box[0], box[3]]
-    west, south, east, north = (float(one) for one in box)
+    west, south, east, north = (float(item) for item in box)
     if west > east:  # across the antimeridian
         east += 360.0
     margins = [max(MARGIN * (data[2] - data[0]), 0.01), max(MARGIN * (data[3] - data[1]), 0.01)]
@@ -259,7 +259,7 @@ def footprint_is_where_data_are(box: list[Any], subject: Subject) -> str | None:
     )  # fmt: skip
     if inside:
         return None
-    shown = ", ".join(f"{one:.4f}" for one in data)
+    shown = ", ".join(f"{item:.4f}" for item in data)
     return f"is {box}, the data lie in [{shown}]"
 
 
@@ -268,18 +268,18 @@ def _measured_places(subject: Subject) -> Iterator[npt.NDArray[np.float64]]:
     for group, arrays in subject.by_group.items():
         both = [arrays.get(name) for name in ("longitude", "latitude")]
         measured = "measurements" in group.split("/") and "orphan" not in group
-        if not measured or not all(one is not None and len(one.shape) == 2 for one in both):  # noqa: PLR2004
+        if not measured or not all(item is not None and len(item.shape) == 2 for item in both):  # noqa: PLR2004
             continue
-        edges = [_read_edges(one) for one in both if one is not None]
+        edges = [_read_edges(item) for item in both if item is not None]
         known = np.isfinite(edges[0]) & np.isfinite(edges[1])
         if known.any():
-            yield np.array([one[known] for one in edges])
+            yield np.array([edge[known] for edge in edges])
 
 
 def _read_edges(array: ArrayFacts) -> npt.NDArray[np.float64]:
     """Return the values along the edges of an array, unpacked, NaN for no data."""
     parts = [np.s_[:1, :], np.s_[-1:, :], np.s_[:, :1], np.s_[:, -1:]]
-    raw = np.concatenate([np.asarray(array.read(one), np.float64).reshape(-1) for one in parts])
+    raw = np.concatenate([np.asarray(array.read(part), np.float64).reshape(-1) for part in parts])
     return _unpack_degrees(raw, array)
 
 
@@ -301,7 +301,7 @@ def _geographic_box(subject: Subject) -> tuple[float, float, float, float] | Non
     corners = list(_measured_places(subject))
     for _, raster in measured_rasters(subject):
         said = crs_statements(raster, subject)
-        systems = [one for one in said.values() if not isinstance(one, str)]
+        systems = [item for item in said.values() if not isinstance(item, str)]
         if (
             not systems
             or systems_agree(said, subject)

@@ -25,9 +25,9 @@ class Multiscale:
         """Return the rasters of one level by name."""
         place = f"{self.path}/{self.layout[number].get('asset')}".lstrip("/")
         return {
-            name: one
-            for name, one in subject.by_group.get(place, {}).items()
-            if one.dims is not None and one.dims[-2:] == ("y", "x")
+            name: item
+            for name, item in subject.by_group.get(place, {}).items()
+            if item.dims is not None and item.dims[-2:] == ("y", "x")
         }
 
 
@@ -36,15 +36,15 @@ def _groups(subject: Subject) -> Iterator[tuple[str, Multiscale]]:
         said = attrs.get("multiscales")
         if said is not None:
             layout = said.get("layout") if isinstance(said, dict) else None
-            entries = [one for one in layout or [] if isinstance(one, dict)]
+            entries = [item for item in layout or [] if isinstance(item, dict)]
             yield path, Multiscale(path, attrs, entries)
 
 
 def _whole(subject: Subject) -> Iterator[tuple[str, Multiscale]]:
     """Give those whose levels are all there: the layout's own check speaks about the others."""
-    for path, one in _groups(subject):
-        if one.layout and layout_is_there(one, subject) is None:
-            yield path, one
+    for path, item in _groups(subject):
+        if item.layout and layout_is_there(item, subject) is None:
+            yield path, item
 
 
 @check(
@@ -111,15 +111,15 @@ def levels_shrink_as_said(group: Multiscale, subject: Subject) -> str | None:
 )
 def levels_begin_at_one_corner(group: Multiscale, subject: Subject) -> str | None:
     """All levels begin at the same corner, to a tenth of a pixel of the finest."""
-    there = {one.group: one for one in list_rasters(subject)}
-    levels = [there.get(f"{group.path}/{one.get('asset')}".lstrip("/")) for one in group.layout]
-    known = [one for one in levels if one is not None]
-    for one in known[1:]:
+    there = {raster.group: raster for raster in list_rasters(subject)}
+    levels = [there.get(f"{group.path}/{item.get('asset')}".lstrip("/")) for item in group.layout]
+    known = [item for item in levels if item is not None]
+    for item in known[1:]:
         off = max(
-            abs(mine - first) for mine, first in zip(one.corner, known[0].corner, strict=True)
+            abs(mine - first) for mine, first in zip(item.corner, known[0].corner, strict=True)
         )
         if off > known[0].tolerance:
-            return f"{one.group} begins at {one.corner}, {known[0].group} at {known[0].corner}"
+            return f"{item.group} begins at {item.corner}, {known[0].group} at {known[0].corner}"
     return None
 
 
@@ -132,6 +132,6 @@ def convention_is_declared(group: Multiscale, _: Subject) -> str | None:
     """A group with overviews declares the convention by which they are described."""
     declared = group.attrs.get("zarr_conventions") or []
     known = any(
-        isinstance(one, dict) and one.get("uuid") == MULTISCALES["uuid"] for one in declared
+        isinstance(item, dict) and item.get("uuid") == MULTISCALES["uuid"] for item in declared
     )
     return None if known else "does not declare the multiscales convention"

@@ -16,7 +16,7 @@ def old_names(subject: Subject) -> frozenset[str]:
     model = _model(subject)
     prefix = "stac_discovery/properties/"
     wanted = () if model is None else model.attributes
-    return frozenset(one.removeprefix(prefix) for one in wanted if one.startswith(prefix))
+    return frozenset(item.removeprefix(prefix) for item in wanted if item.startswith(prefix))
 
 
 def _model(subject: Subject) -> Model | None:
@@ -57,12 +57,12 @@ def _found(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
         return
     named = {
         name
-        for one in subject.arrays.values()
-        for name in [*_split(one.attrs.get("coordinates")), one.attrs.get("grid_mapping")]
+        for array in subject.arrays.values()
+        for name in [*_split(array.attrs.get("coordinates")), array.attrs.get("grid_mapping")]
     }
-    for path, one in subject.arrays.items():
-        if one.name not in named and one.dims != (one.name,):
-            yield path, one
+    for path, item in subject.arrays.items():
+        if item.name not in named and item.dims != (item.name,):
+            yield path, item
 
 
 def _split(names: Any) -> list[str]:

@@ -53,7 +53,7 @@ class Raster:
     @cached_property
     def box(self) -> tuple[float, float, float, float]:
         """Left, bottom, right, top at pixel edges."""
-        half = [abs(one) / 2 for one in self.steps]
+        half = [abs(item) / 2 for item in self.steps]
         return (
             float(self.x.min()) - half[0],
             float(self.y.min()) - half[1],
@@ -72,14 +72,14 @@ class Raster:
     @property
     def tolerance(self) -> float:
         """A tenth of a pixel."""
-        return 0.1 * max(abs(one) for one in self.steps) or 1e-6
+        return 0.1 * max(abs(item) for item in self.steps) or 1e-6
 
     def statements(self, *keys: str) -> Iterator[tuple[str, str, Any]]:
         """Give who says what under one of the keys: place, key, value."""
         for place, attrs in [
             (self.group, self.attrs),
             *self.above,
-            *((one.path, one.attrs) for one in self.arrays),
+            *((array.path, array.attrs) for array in self.arrays),
         ]:
             for key in keys:
                 if attrs.get(key) is not None:
@@ -92,7 +92,9 @@ def list_rasters(subject: Subject) -> list[Raster]:
     above = _list_statements_above(subject)
     for group, arrays in subject.by_group.items():
         flat = tuple(
-            one for one in arrays.values() if one.dims is not None and one.dims[-2:] == ("y", "x")
+            array
+            for array in arrays.values()
+            if array.dims is not None and array.dims[-2:] == ("y", "x")
         )
         x, y = (subject.find(group, axis) for axis in ("x", "y"))
         if not flat or x is None or y is None or x.dims != ("x",) or y.dims != ("y",):
@@ -111,7 +113,7 @@ def _list_statements_above(subject: Subject) -> dict[str, list[tuple[str, dict[s
     for path, attrs in subject.groups.items():
         found = attrs.get("multiscales")
         layout = found.get("layout") if isinstance(found, dict) else None
-        entries = [one for one in layout or [] if isinstance(one, dict)]
+        entries = [item for item in layout or [] if isinstance(item, dict)]
         for number, entry in enumerate(entries):
             level = f"{path}/{entry.get('asset')}".lstrip("/")
             places = [(path, attrs)] if number == 0 else []
@@ -122,15 +124,15 @@ def _list_statements_above(subject: Subject) -> dict[str, list[tuple[str, dict[s
 
 def every_raster(subject: Subject) -> Iterator[tuple[str, Raster]]:
     """Give every raster."""
-    for one in list_rasters(subject):
-        yield one.group, one
+    for raster in list_rasters(subject):
+        yield raster.group, raster
 
 
 def measured_rasters(subject: Subject) -> Iterator[tuple[str, Raster]]:
     """Give the rasters of measurements; of a product that is not EOPF, every one."""
-    for one in list_rasters(subject):
-        if not subject.is_eopf or "measurements" in one.group.split("/"):
-            yield one.group, one
+    for raster in list_rasters(subject):
+        if not subject.is_eopf or "measurements" in raster.group.split("/"):
+            yield raster.group, raster
 
 
 def crs_statements(raster: Raster, subject: Subject) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def crs_statements(raster: Raster, subject: Subject) -> dict[str, Any]:
 
 def grid_mappings(raster: Raster, subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give path and attributes of the grid mappings that a raster's arrays name."""
-    names = {str(one.attrs.get("grid_mapping", "spatial_ref")) for one in raster.arrays}
+    names = {str(array.attrs.get("grid_mapping", "spatial_ref")) for array in raster.arrays}
     for name in sorted(names):
         mapping = subject.find(raster.group, name.split(":")[0].strip())
         if mapping is not None:

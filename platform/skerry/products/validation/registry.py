@@ -108,8 +108,8 @@ def list_checks() -> tuple[Check, ...]:
     order = {module: number for number, module in enumerate(MODULES)}
     groups = {"cf": "conventions", "profile": "profiles"}
 
-    def rank(one: Check) -> int:
-        group = one.name.partition(".")[0]
+    def rank(check: Check) -> int:
+        group = check.name.partition(".")[0]
         return order[groups.get(group, group)]
 
     return tuple(sorted(_CHECKS.values(), key=rank))

@@ -72,7 +72,9 @@ class Outcome:
             "examined": self.examined,
             **({"note": self.note} if self.note else {}),
             **({"remedy": self.remedy} if self.findings else {}),
-            "findings": [{"where": one.where, "what": one.what} for one in self.findings],
+            "findings": [
+                {"where": finding.where, "what": finding.what} for finding in self.findings
+            ],
         }
 
 
@@ -103,12 +105,12 @@ class Report:
     @property
     def made(self) -> int:
         """Number of checks that looked at something."""
-        return sum(one.result is not Result.NOT_APPLICABLE for one in self.outcomes)
+        return sum(outcome.result is not Result.NOT_APPLICABLE for outcome in self.outcomes)
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
         """The checks with findings."""
-        return tuple(one for one in self.outcomes if one.findings)
+        return tuple(outcome for outcome in self.outcomes if outcome.findings)
 
     @property
     def clean(self) -> bool:
@@ -125,5 +127,5 @@ class Report:
             "clean": self.clean,
             "checks_made": self.made,
             "checks_failed": len(self.failed),
-            "checks": [one.to_dict() for one in self.outcomes],
+            "checks": [outcome.to_dict() for outcome in self.outcomes],
         }

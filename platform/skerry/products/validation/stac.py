@@ -55,14 +55,16 @@ def _with_geometry(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
 def _codes(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give all attributes that name a system by a code."""
     places = [("stac_discovery/properties", subject.properties), *subject.groups.items()]
-    places += [(path, one.attrs) for path, one in subject.arrays.items()]
+    places += [(path, item.attrs) for path, item in subject.arrays.items()]
     for place, attrs in places:
         if {"proj:code", "proj:epsg"} & set(attrs):
             yield place, attrs
 
 
 def _is_box(value: Any) -> bool:
-    return isinstance(value, list) and len(value) in (4, 6) and all(is_number(one) for one in value)
+    return (
+        isinstance(value, list) and len(value) in (4, 6) and all(is_number(item) for item in value)
+    )
 
 
 def _flat(box: list[Any]) -> tuple[float, float, float, float]:
@@ -105,7 +107,7 @@ def bbox_is_ordered(box: Any, subject: Subject) -> str | None:
     west, south, east, north = _flat(box)
     if south > north:
         return f"is {box}: south lies north of north"
-    if not (south >= -90 and north <= 90 and all(-180 <= one <= 180 for one in (west, east))):  # noqa: PLR2004
+    if not (south >= -90 and north <= 90 and all(-180 <= item <= 180 for item in (west, east))):  # noqa: PLR2004
         return f"is {box}: not on the Earth"
     # West beyond east is right only where the outline crosses the antimeridian.
     outline = _outline(subject.discovery or {})
@@ -126,7 +128,7 @@ def bbox_frames_geometry(item: dict[str, Any], _: Subject) -> str | None:
         return None
     west, south, east, north = _flat(item["bbox"])
     given = (min(west, east), min(south, north), max(west, east), max(south, north))
-    off = max(abs(one - other) for one, other in zip(given, outline, strict=True))
+    off = max(abs(entry - other) for entry, other in zip(given, outline, strict=True))
     return None if off <= NEARLY_DEGREES else f"is {item['bbox']}, the geometry goes from {outline}"
 
 
@@ -185,8 +187,8 @@ def datetime_is_an_instant(properties: dict[str, Any], _: Subject) -> str | None
 def period_is_ordered(properties: dict[str, Any], _: Subject) -> str | None:
     """Start and end are both there, in order, with the data time between them."""
     start, end = properties.get("start_datetime"), properties.get("end_datetime")
-    for name, one in (("start_datetime", start), ("end_datetime", end)):
-        fault = _fault_of_time(one)
+    for name, item in (("start_datetime", start), ("end_datetime", end)):
+        fault = _fault_of_time(item)
         if fault:
             return f"{name} {fault}"
     first, last = _read_time(start), _read_time(end)
@@ -255,8 +257,8 @@ def extensions_are_listed(item: dict[str, Any], subject: Subject) -> str | None:
         # pystac takes the old name away from items that list the extension: whoever writes it for
         # older clients leaves the extension out.
         used.discard("proj")
-    absent = [one for one in SCHEMAS if one in used and not is_listed(one, item)]
-    return f"uses {', '.join(f'{one}:' for one in absent)}, not listed" if absent else None
+    absent = [entry for entry in SCHEMAS if entry in used and not is_listed(entry, item)]
+    return f"uses {', '.join(f'{entry}:' for entry in absent)}, not listed" if absent else None
 
 
 @check(

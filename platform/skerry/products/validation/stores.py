@@ -85,7 +85,7 @@ def _read_index(path: Path) -> Index | None:
     v2, v3 = path / ".zmetadata", path / "zarr.json"
     if v2.is_file():
         listed = _read_document(v2).get("metadata", {})
-        names = {one.removesuffix("/.zarray") for one in listed if one.endswith("/.zarray")}
+        names = {item.removesuffix("/.zarray") for item in listed if item.endswith("/.zarray")}
         files = {key: (path / key, node) for key, node in listed.items()}
     else:
         consolidated = (_read_document(v3) if v3.is_file() else {}).get("consolidated_metadata")
@@ -104,8 +104,8 @@ def _read_index(path: Path) -> Index | None:
 
 def _normalise(document: dict[str, Any]) -> str:
     """Return a node's document as text, without what consolidating leaves out or adds."""
-    own = {key: one for key, one in document.items() if key != "consolidated_metadata"}
-    return json.dumps({key: one for key, one in own.items() if one not in ({}, [], None)},
+    own = {key: item for key, item in document.items() if key != "consolidated_metadata"}
+    return json.dumps({key: item for key, item in own.items() if item not in ({}, [], None)},
                       sort_keys=True)  # fmt: skip
 
 
@@ -206,11 +206,11 @@ def _read_variable(path: str, variable: xr.Variable, *, encoded: bool) -> ArrayF
 def _read_whole(variable: xr.Variable) -> Iterator[str]:
     """Read a variable by its dask chunks, or at once."""
     lengths = variable.chunks or tuple((size,) for size in variable.shape)
-    for position in np.ndindex(*(len(one) for one in lengths)):
-        starts = [sum(one[:number]) for one, number in zip(lengths, position, strict=True)]
+    for position in np.ndindex(*(len(length) for length in lengths)):
+        starts = [sum(item[:number]) for item, number in zip(lengths, position, strict=True)]
         window = tuple(
-            slice(start, start + one[number])
-            for start, one, number in zip(starts, lengths, position, strict=True)
+            slice(start, start + item[number])
+            for start, item, number in zip(starts, lengths, position, strict=True)
         )
         try:
             variable[window].to_numpy()

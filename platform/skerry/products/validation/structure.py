@@ -32,7 +32,7 @@ def _indexed(subject: Subject) -> Iterator[tuple[str, Index]]:
 def _attributes(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
     if subject.container.startswith("zarr"):
         yield from subject.groups.items()
-        yield from ((path, one.attrs) for path, one in subject.arrays.items())
+        yield from ((path, item.attrs) for path, item in subject.arrays.items())
 
 
 @check(
@@ -58,9 +58,9 @@ def has_measurements(subject: Subject, _: Subject) -> str | None:
     top = {path.split("/")[0] for path in subject.groups if path}
     # Sentinel-1 keeps one product a polarisation, each with the three groups.
     nested = {
-        one
-        for one in top
-        if {path.split("/")[1] for path in subject.groups if path.startswith(f"{one}/")}
+        item
+        for item in top
+        if {path.split("/")[1] for path in subject.groups if path.startswith(f"{item}/")}
         & set(EOPF_GROUPS)
     }
     strange = sorted(top - nested - set(EOPF_GROUPS))
@@ -91,10 +91,10 @@ def names_dimensions(array: ArrayFacts, _: Subject) -> str | None:
 def agrees_on_sizes(arrays: dict[str, ArrayFacts], _: Subject) -> str | None:
     """In one group a dimension has one size."""
     sizes: dict[str, dict[int, str]] = {}
-    for one in arrays.values():
-        if one.dims is not None and len(one.dims) == len(one.shape):
-            for dim, size in zip(one.dims, one.shape, strict=True):
-                sizes.setdefault(dim, {}).setdefault(size, one.name)
+    for array in arrays.values():
+        if array.dims is not None and len(array.dims) == len(array.shape):
+            for dim, size in zip(array.dims, array.shape, strict=True):
+                sizes.setdefault(dim, {}).setdefault(size, array.name)
     for dim, found in sizes.items():
         if len(found) > 1:
             shown = ", ".join(f"{size} in {name}" for size, name in found.items())
@@ -111,9 +111,9 @@ def index_is_true(index: Index, subject: Subject) -> str | None:
     """Consolidated metadata list the arrays that are there, no others, and say what they say."""
     absent = sorted(index.arrays - set(subject.arrays))
     unknown = sorted(set(subject.arrays) - index.arrays)
-    said = [f"lists {one}, which is not there" for one in absent[:3]]
-    said += [f"does not list {one}" for one in unknown[:3]]
-    said += [f"says of {one or '/'} what its own document does not" for one in index.stale[:3]]
+    said = [f"lists {item}, which is not there" for item in absent[:3]]
+    said += [f"does not list {item}" for item in unknown[:3]]
+    said += [f"says of {item or '/'} what its own document does not" for item in index.stale[:3]]
     return "; ".join(said) or None
 
 

@@ -171,8 +171,8 @@ class Subject:
     def by_group(self) -> dict[str, dict[str, ArrayFacts]]:
         """Group path to its arrays by name."""
         found: dict[str, dict[str, ArrayFacts]] = {path: {} for path in self.groups}
-        for one in self.arrays.values():
-            found.setdefault(one.group, {})[one.name] = one
+        for array in self.arrays.values():
+            found.setdefault(array.group, {})[array.name] = array
         return found
 
     def find(self, group: str, name: str) -> ArrayFacts | None:
@@ -194,9 +194,9 @@ def arrays_with(*keys: str) -> Callable[[Subject], Iterator[tuple[str, ArrayFact
     """Give every array that has one of the attributes."""
 
     def look(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
-        for path, one in subject.arrays.items():
-            if any(key in one.attrs for key in keys):
-                yield path, one
+        for path, item in subject.arrays.items():
+            if any(key in item.attrs for key in keys):
+                yield path, item
 
     return look
 

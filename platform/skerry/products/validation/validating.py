@@ -73,8 +73,8 @@ def report_on(subject: Subject) -> Report:
             f"{subject.name} holds no array, so there is nothing to check.",
             remedy="Give a complete product.",
         )
-    outcomes = [one.run(subject) for one in list_checks()]
-    if any(one.findings for one in outcomes[1:]) and subject.problem:
+    outcomes = [check.run(subject) for check in list_checks()]
+    if any(outcome.findings for outcome in outcomes[1:]) and subject.problem:
         # What the other checks found says why it cannot be opened, and where.
         outcomes[0] = replace(outcomes[0], examined=0, findings=(), note=subject.problem)
     return Report(

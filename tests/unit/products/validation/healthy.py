@@ -55,15 +55,15 @@ def describe_item() -> dict[str, Any]:
     turn = Transformer.from_crs("EPSG:32633", "EPSG:4326", always_xy=True)
     x = [LEFT, LEFT + EDGE, LEFT + EDGE, LEFT, LEFT]
     y = [TOP - EDGE, TOP - EDGE, TOP, TOP, TOP - EDGE]
-    ring = [[float(one), float(other)] for one, other in zip(*turn.transform(x, y), strict=True)]
+    ring = [[float(item), float(other)] for item, other in zip(*turn.transform(x, y), strict=True)]
     longitudes, latitudes = zip(*ring, strict=True)
     prefix = "https://stac-extensions.github.io"
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
         "stac_extensions": [
-            f"{prefix}/{one}/schema.json"
-            for one in ("eo/v1.1.0", "projection/v2.0.0", "product/v0.1.0")
+            f"{prefix}/{name}/schema.json"
+            for name in ("eo/v1.1.0", "projection/v2.0.0", "product/v0.1.0")
         ],
         "id": "S2A_TEST",
         "geometry": {"type": "Polygon", "coordinates": [ring]},
@@ -158,8 +158,8 @@ def describe_cpm() -> Described:
     item = describe_item()
     item["properties"]["product:type"] = "S02MSIL1C"
     item["stac_extensions"] += [
-        f"https://stac-extensions.github.io/{one}/schema.json"
-        for one in (
+        f"https://stac-extensions.github.io/{entry}/schema.json"
+        for entry in (
             "sat/v1.0.0",
             "view/v1.0.0",
             "scientific/v1.0.0",
@@ -175,7 +175,7 @@ def describe_cpm() -> Described:
     assert model is not None
     for path in model.attributes:
         place: Any = root
-        *parents, last = [one.replace("~1", "/") for one in path.split("/")]
+        *parents, last = [part.replace("~1", "/") for part in path.split("/")]
         for step in parents:
             place = place.setdefault(step, {})
         place.setdefault(last, 0.0 if last == "eo:snow_cover" else "unknown")

@@ -180,7 +180,7 @@ def _(place: Path) -> Report:
     written = describe_eopf().write(place / "product.zarr")
     chunk = written / B02 / "c/0/0"
     chunk.write_bytes(chunk.read_bytes()[:-20])
-    assert "completeness.chunks" not in {one.check for one in validate_product(written).failed}
+    assert "completeness.chunks" not in {entry.check for entry in validate_product(written).failed}
     return validate_product(written, deep=True)
 
 
@@ -353,7 +353,7 @@ def _(product: Described) -> None:
 @eopf("geometry.footprint")
 def _(product: Described) -> None:
     found = item(product)
-    found["bbox"] = [one + 5.0 for one in found["bbox"]]
+    found["bbox"] = [entry + 5.0 for entry in found["bbox"]]
     for point in found["geometry"]["coordinates"][0]:
         point[0] += 5.0
         point[1] += 5.0
@@ -571,7 +571,9 @@ def test_other_defects_that_a_check_finds(
     product = describe_eopf()
     damage(product)
     report = validate_product(product.write(tmp_path / "product.zarr"))
-    assert [one.check for one in report.failed] == [name], [one.findings for one in report.failed]
+    assert [entry.check for entry in report.failed] == [name], [
+        entry.findings for entry in report.failed
+    ]
 
 
 @pytest.mark.parametrize(
@@ -591,7 +593,9 @@ def test_what_is_said_above_levels_is_held_against_them(
     scene = product.groups["scene"]
     (scene if where is None else scene["multiscales"]["layout"][where]).update(change)
     report = validate_product(product.write(tmp_path / "product.zarr"))
-    assert [one.check for one in report.failed] == [check], [one.findings for one in report.failed]
+    assert [entry.check for entry in report.failed] == [check], [
+        entry.findings for entry in report.failed
+    ]
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
@@ -607,7 +611,7 @@ def test_stale_consolidated_metadata_are_found(zarr_format: int, tmp_path: Path)
         nodes[B02]["attributes"]["scale_factor"] = 0.001
     file.write_text(json.dumps(document))
     report = validate_product(written)
-    assert [one.check for one in report.failed] == ["structure.consolidated"]
+    assert [entry.check for entry in report.failed] == ["structure.consolidated"]
     assert B02 in report.failed[0].findings[0].what
 
 
@@ -634,7 +638,7 @@ def move_swath(west: float) -> Report:
 def test_the_bbox_of_a_swath_is_held_against_its_places() -> None:
     assert move_swath(13.4).clean
     report = move_swath(23.4)
-    assert [one.check for one in report.failed] == ["geometry.footprint"]
+    assert [entry.check for entry in report.failed] == ["geometry.footprint"]
 
 
 def test_a_container_is_known_by_what_is_in_it(tmp_path: Path) -> None:
@@ -645,19 +649,21 @@ def test_a_container_is_known_by_what_is_in_it(tmp_path: Path) -> None:
         write_product(tree, tmp_path / name, form=form)
         report = validate_product(tmp_path / name)
         assert report.container == container
-        assert [one.check for one in report.failed] in ([], ["completeness.parts"])
+        assert [entry.check for entry in report.failed] in ([], ["completeness.parts"])
 
 
-@pytest.mark.parametrize("name", [one.name for one in list_checks()])
+@pytest.mark.parametrize("name", [check.name for check in list_checks()])
 def test_a_broken_product_makes_exactly_this_check_fail(name: str, tmp_path: Path) -> None:
     assert name in BREAKS, f"{name} has no broken product: write one above"
     report = BREAKS[name](tmp_path)
-    assert [one.check for one in report.failed] == [name], [one.findings for one in report.failed]
-    assert all(one.what for one in report.failed[0].findings)
+    assert [entry.check for entry in report.failed] == [name], [
+        entry.findings for entry in report.failed
+    ]
+    assert all(finding.what for finding in report.failed[0].findings)
 
 
 def test_no_broken_product_is_left_over() -> None:
-    assert set(BREAKS) == {one.name for one in list_checks()}
+    assert set(BREAKS) == {check.name for check in list_checks()}
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
@@ -667,7 +673,7 @@ def test_the_products_that_are_damaged_were_healthy(
 ) -> None:
     written = describe().write(tmp_path / "product.zarr", zarr_format=zarr_format)
     report = validate_product(written, deep=True)
-    assert report.clean, [one.findings for one in report.failed]
+    assert report.clean, [entry.findings for entry in report.failed]
     assert report.container == f"zarr-v{zarr_format}"
 
 
@@ -676,7 +682,7 @@ def test_times_may_count_from_a_time_with_a_zone(since: str, tmp_path: Path) -> 
     product = describe_eopf()
     product.attrs("conditions/time")["units"] = f"seconds since {since}"
     report = validate_product(product.write(tmp_path / "product.zarr"))
-    assert report.clean, [one.findings for one in report.failed]
+    assert report.clean, [entry.findings for entry in report.failed]
 
 
 @pytest.mark.parametrize(("zarr_format", "name"), [(2, ".zmetadata"), (3, "zarr.json")])
@@ -693,9 +699,9 @@ def test_metadata_of_two_gigabytes_are_not_read(
 def test_the_product_of_the_profile_was_healthy(tmp_path: Path) -> None:
     written = describe_cpm().write(tmp_path / "product.zarr", zarr_format=2)
     report = validate_product(written, "cpm-2.8")
-    assert report.clean, [one.findings for one in report.failed]
-    made = {one.check for one in report.outcomes if one.result is Result.PASSED}
-    assert {one.name for one in list_checks() if one.name.startswith("profile.")} <= made
+    assert report.clean, [entry.findings for entry in report.failed]
+    made = {outcome.check for outcome in report.outcomes if outcome.result is Result.PASSED}
+    assert {check.name for check in list_checks() if check.name.startswith("profile.")} <= made
 
 
 def test_the_safe_was_healthy(tmp_path: Path) -> None:

@@ -12,6 +12,6 @@ def test_the_page_says_what_the_registry_says() -> None:
     pattern = r"^\| `([a-z]+\.[a-z-]+)` \| (.+) \| (.+) \|$"
     rows = re.findall(pattern, PAGE.read_text("utf-8"), re.MULTILINE)
     said = [(name, meaning.removesuffix(" *(deep)*"), remedy) for name, meaning, remedy in rows]
-    assert said == [(one.name, one.meaning, one.remedy) for one in list_checks()]
+    assert said == [(check.name, check.meaning, check.remedy) for check in list_checks()]
     deep = {name for name, meaning, _ in rows if meaning.endswith("*(deep)*")}
-    assert deep == {one.name for one in list_checks() if one.deep}
+    assert deep == {check.name for check in list_checks() if check.deep}

@@ -13,9 +13,9 @@ pytestmark = pytest.mark.real_data
 def test_the_real_product_lists_its_real_defects() -> None:
     (product,) = Path(os.environ["SKERRY_REAL_DATA"]).rglob("S2*_MSIL2A_*.SAFE")
     report = validate_product(product)
-    found = {one.check: one for one in report.failed}
+    found = {item.check: item for item in report.failed}
     assert {"completeness.parts", "completeness.files"} <= set(found)
-    absent = {one.where for one in found["completeness.files"].findings}
-    assert any(one.endswith("_B02_10m.jp2") for one in absent)
-    assert all(not (product / one).exists() for one in absent)
+    absent = {finding.where for finding in found["completeness.files"].findings}
+    assert any(item.endswith("_B02_10m.jp2") for item in absent)
+    assert all(not (product / item).exists() for item in absent)
     assert set(found) == {"completeness.parts", "completeness.files"}
