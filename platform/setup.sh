@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 
 stamp=.venv/.setup-stamp
 inputs() {
-    sha256sum requirements.lock package-lock.json pyproject.toml .python-version platform/setup.sh
+    sha256sum requirements.lock package-lock.json pyproject.toml .python-version \
+        platform/setup.sh platform/find_uv.sh
     pwd
 }
 if [ -f "$stamp" ] && [ "$(inputs)" = "$(cat "$stamp")" ] && [ -x .venv/bin/python ]; then
@@ -15,29 +16,6 @@ fi
 
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 
-find_uv() {
-    if [ -x .venv/bin/uv ]; then
-        mkdir -p build/uv/bin && cp .venv/bin/uv build/uv/bin/uv && echo "$PWD/build/uv/bin/uv"
-    elif command -v uv >/dev/null; then
-        command -v uv
-    else
-        install_uv
-    fi
-}
-
-# The lock pins uv itself, with hashes: take its lines and let pip check them.
-install_uv() {
-    say "Setting up: uv (build/uv)"
-    mkdir -p build
-    awk '/^uv==/ {on=1} on {print} on && !/\\$/ {exit}' requirements.lock > build/uv.lock
-    if ! python3 -m venv build/uv >&2 || ! build/uv/bin/pip install -q --require-hashes -r build/uv.lock >&2; then
-        echo "Neither uv nor a Python 3 with venv and pip was found." >&2
-        echo "Install uv (https://docs.astral.sh/uv) or your system's python3-venv, then run make again." >&2
-        return 1
-    fi
-    echo "$PWD/build/uv/bin/uv"
-}
-
 find_python() {
     "$uv" python find "$(cat .python-version)" 2>/dev/null && return
     "$uv" python find '>=3.12' 2>/dev/null && return
@@ -45,7 +23,7 @@ find_python() {
     "$uv" python install "$(cat .python-version)" >&2 && "$uv" python find "$(cat .python-version)"
 }
 
-uv=$(find_uv)
+uv=$(bash platform/find_uv.sh)
 python=$(find_python)
 say "Setting up: environment (.venv) from requirements.lock, 1.7 GB: a minute or two"
 "$uv" venv --quiet --allow-existing --python "$python" .venv
