@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from tests.platform_process import RunningPlatform
 
-from skerry.products.simulate import simulate_s2_l2a
+from skerry.simulate import simulate_s2_l2a
 
 ROOT = Path(__file__).parents[2]
 

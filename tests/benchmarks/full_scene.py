@@ -32,8 +32,8 @@ def write_full_scene(
     `only` names the arrays and groups that are written instead of all but `LEFT_OUT`.
     """
     from skerry.products import open_product
-    from skerry.products.eopf import write_eopf_zarr
-    from skerry.products.simulate import simulate_s2_l2a
+    from skerry.products.eopf.writing import write_eopf_zarr
+    from skerry.simulate import simulate_s2_l2a
 
     scene = simulate_s2_l2a(folder / "small", size=SMALL, day=day)
     small = folder / f"small-{day}.zarr"

@@ -22,7 +22,7 @@ from skerry.processors.composite import composite_products
 from skerry.processors.flags import select_flags
 from skerry.processors.turbidity import turbidity_dogliotti2015
 from skerry.products import open_product
-from skerry.products.eopf import write_eopf_zarr
+from skerry.products.eopf.writing import write_eopf_zarr
 from skerry.products.regridding import regrid_raster
 
 R10, R20 = "measurements/reflectance/r10m", "measurements/reflectance/r20m"

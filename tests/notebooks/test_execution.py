@@ -14,7 +14,7 @@ from skerry.client import Session
 from skerry.client.login import Login
 from skerry.pipelines import ImportResult, import_product
 from skerry.processors import mask_water, ndci, turbidity_dogliotti2015
-from skerry.products.simulate import simulate_s2_l2a
+from skerry.simulate import simulate_s2_l2a
 
 PRODUCTION = "production/s2_water_quality.ipynb"
 Execute = Callable[..., Any]

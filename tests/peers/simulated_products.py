@@ -7,7 +7,7 @@ from pathlib import Path
 import xarray as xr
 
 from skerry.products import open_product, write_product
-from skerry.products.simulate import simulate
+from skerry.simulate import simulate
 
 DAY = date(2026, 5, 1)
 SIZES = {

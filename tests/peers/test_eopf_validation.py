@@ -232,5 +232,5 @@ def test_the_command_says_of_a_part_what_the_validator_does(
 
 
 def test_the_profile_data_are_the_validators(reference: ReferenceProcess) -> None:
-    data = ROOT / "platform/skerry/products/eopf/cpm_2_8.json"
+    data = ROOT / "platform/skerry/products/healing/cpm_2_8.json"
     assert reference.ask("describe_models", "describe_all") == json.loads(data.read_text())

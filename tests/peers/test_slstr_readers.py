@@ -22,8 +22,8 @@ from tests.peers.comparison import (
 from tests.peers.reference_process import ReferenceProcess
 from tests.peers.simulated_products import DAY, SIZES, SimulatedProducts
 
-from skerry.products.simulate.slstr import OVERPASS
-from skerry.products.simulate.slstr_grids import Swath, view_angles
+from skerry.simulate.slstr.grids import Swath, view_angles
+from skerry.simulate.slstr.product import OVERPASS
 
 pytestmark = pytest.mark.peers
 

@@ -62,7 +62,7 @@ def _import_scene(session: Session) -> ItemReference:
     from skerry.client import search
     from skerry.client.references import parse_reference
     from skerry.pipelines import import_product
-    from skerry.products.simulate import simulate_s2_l2a
+    from skerry.simulate import simulate_s2_l2a
 
     known = search(collections=[SCENES], limit=1, session=session)
     if known:

@@ -56,7 +56,7 @@ def simulate(
     """  # noqa: D301
     from skerry.core.errors import InvalidInputError
     from skerry.core.time import parse_day
-    from skerry.products.simulate.kinds import simulate as make
+    from skerry.simulate.kinds import simulate as make
 
     try:
         with show_progress(kind) as progress:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skerry.maps.levels import Level, Pyramid
-from skerry.products.stores.chunk_cache import ChunkCache
+from skerry.storage.chunk_cache import ChunkCache
 
 
 def read_window(

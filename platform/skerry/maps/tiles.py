@@ -11,7 +11,7 @@ from skerry.maps.colour import Style, index_colours, make_palette
 from skerry.maps.encode import encode_empty, encode_palette, encode_rgba
 from skerry.maps.levels import Pyramid
 from skerry.maps.warp import MAX_ZOOM, TILE_SIZE, choose_level, locate_tile, sample_tile
-from skerry.products.stores.chunk_cache import ChunkCache
+from skerry.storage.chunk_cache import ChunkCache
 
 DRAWING = 2
 """Raise it when the same product and style begin to give other pixels: it is part of ETags."""

@@ -1,4 +1,4 @@
-"""Formats: read, write, validate, simulate. In memory a product is an `xarray.DataTree`."""
+"""Formats: read, select, write. In memory a product is an `xarray.DataTree`."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skerry.products.cogs.cog import write_cog
     from skerry.products.cogs.writing import write_cog_set
-    from skerry.products.eopf.metadata import open_metadata
     from skerry.products.eopf.writing import write_eopf_zarr
     from skerry.products.geozarr.writing import write_geozarr
+    from skerry.products.metadata import open_metadata
     from skerry.products.netcdf.writing import write_netcdf
     from skerry.products.opening import open_product
     from skerry.products.pictures.drawable import find_drawable
@@ -16,19 +16,17 @@ if TYPE_CHECKING:
     from skerry.products.pictures.quicklook import write_quicklook
     from skerry.products.regridding import regrid_product, regrid_raster, regrid_swath
     from skerry.products.selecting.filtering import filter_product
-    from skerry.products.validation import validate_product
     from skerry.products.writing import write_product
 
 _HOMES = {
     "filter_product": "selecting.filtering",
     "find_drawable": "pictures.drawable",
     "footprint": "pictures.footprints",
-    "open_metadata": "eopf.metadata",
+    "open_metadata": "metadata",
     "open_product": "opening",
     "regrid_product": "regridding",
     "regrid_raster": "regridding",
     "regrid_swath": "regridding",
-    "validate_product": "validation",
     "write_cog": "cogs.cog",
     "write_cog_set": "cogs.writing",
     "write_eopf_zarr": "eopf.writing",
@@ -47,7 +45,6 @@ __all__ = [
     "regrid_product",
     "regrid_raster",
     "regrid_swath",
-    "validate_product",
     "write_cog",
     "write_cog_set",
     "write_eopf_zarr",

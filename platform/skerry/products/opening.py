@@ -6,8 +6,7 @@ from pathlib import Path
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError, NotFoundError, SkerryError
-from skerry.products.stores.archives import ArchivedPath, read_archive
-from skerry.products.stores.containers import (
+from skerry.products.containers import (
     COG_MARK,
     NETCDF_SUFFIXES,
     ZARR_MARKS,
@@ -15,6 +14,7 @@ from skerry.products.stores.containers import (
     choose_product,
     list_names,
 )
+from skerry.products.stores.archives import ArchivedPath, read_archive
 from skerry.products.stores.zarr_stores import Place
 from skerry.storage.blocks import BlockReader
 from skerry.storage.remote import RemotePath, is_remote, parse_address
@@ -172,7 +172,7 @@ def _open_cogs(place: Place) -> xr.DataTree:
 
 
 def _open_safe(place: Place) -> xr.DataTree:
-    from skerry.products.canonical import heal_safe
+    from skerry.products.healing.canonical import heal_safe
     from skerry.products.safe.engine import assemble
     from skerry.products.safe.files import list_archived, list_folder
     from skerry.products.safe.recognition import find_mapping

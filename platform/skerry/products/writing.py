@@ -137,7 +137,7 @@ def _check_storage(form: str, wishes: _Wishes) -> None:
 
 
 def _write_eopf(tree: xr.DataTree, target: Path, wishes: _Wishes, **options: Any) -> None:
-    from skerry.products.eopf import write_eopf_zarr
+    from skerry.products.eopf.writing import write_eopf_zarr
 
     write_eopf_zarr(
         tree,

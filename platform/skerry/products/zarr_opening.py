@@ -11,11 +11,11 @@ import zarr
 from zarr.errors import GroupNotFoundError
 
 from skerry.core.errors import InvalidInputError, NotFoundError
-from skerry.products.canonical import assemble_tree
-from skerry.products.eopf.healing import Wounds
-from skerry.products.eopf.json_values import TYPES, from_json, put_back
+from skerry.products.coding.json_values import TYPES, from_json, put_back
+from skerry.products.coding.zarr_conventions import without_conventions
 from skerry.products.eopf.variables import list_coordinates, read_variable
-from skerry.products.geozarr.conventions import without_conventions
+from skerry.products.healing.canonical import assemble_tree
+from skerry.products.healing.wounds import Wounds
 from skerry.products.stores.zarr_stores import Place, open_store
 
 READ_AT_ONCE = 16

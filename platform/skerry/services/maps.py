@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from fastapi import FastAPI
 
 from skerry.core.settings import MAPS_PREFIX, ServiceSettings
-from skerry.products.stores.chunk_cache import ChunkCache
 from skerry.services.application import create_application, serve
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Verifier
 from skerry.services.layers import LayerBook
 from skerry.services.tiles import Drawer, create_tiles_router
+from skerry.storage.chunk_cache import ChunkCache
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.objects import ObjectFolder

@@ -22,10 +22,10 @@ from skerry.maps.basemap import draw_basemap
 from skerry.maps.colour import Style
 from skerry.maps.legend import draw_legend
 from skerry.maps.tiles import DRAWING, Picture, check_tile, draw_tile
-from skerry.products.stores.chunk_cache import ChunkCache
 from skerry.services.identity import Identity, anyone, identify
 from skerry.services.layers import Layer, LayerBook
 from skerry.services.tilejson import describe_tiles
+from skerry.storage.chunk_cache import ChunkCache
 
 _PNG = "image/png"
 _PRIVATE = {"Cache-Control": "private, no-store"}

@@ -8,7 +8,7 @@ from tests.platform_process import RunningPlatform
 
 from skerry.client import Session
 from skerry.client.login import Login
-from skerry.products.simulate import simulate_s2_l2a
+from skerry.simulate import simulate_s2_l2a
 
 
 @pytest.fixture(scope="session")

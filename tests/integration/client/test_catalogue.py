@@ -21,7 +21,7 @@ from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, NotFoundError
 from skerry.pipelines import ImportResult, export_item, import_product
 from skerry.products import open_product
-from skerry.products.simulate import simulate_s2_l2a
+from skerry.simulate import simulate_s2_l2a
 
 DAYS = "2026-06-01T00:00:00Z/2026-06-30T00:00:00Z"
 

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from skerry.products import open_product, validate_product
+from skerry.products import open_product
+from skerry.validation import validate_product
 
 PAGE = (Path(__file__).parents[3] / "platform" / "library" / "processing.md").read_text()
 

@@ -12,7 +12,8 @@ from skerry.cli.main import run
 from skerry.core.errors import InvalidInputError
 from skerry.pipelines.processing import write_manifest
 from skerry.processors import turbidity_dogliotti2015
-from skerry.products import open_product, validate_product
+from skerry.products import open_product
+from skerry.validation import validate_product
 
 
 @pytest.fixture

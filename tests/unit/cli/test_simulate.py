@@ -8,7 +8,7 @@ import pytest
 from skerry.cli.main import run
 from skerry.cli.simulate import MOST_SEED
 from skerry.core.errors import InvalidInputError
-from skerry.products.simulate import kinds
+from skerry.simulate import kinds
 
 
 def test_json_says_what_was_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.products.validation.healthy import describe_eopf
 
 from skerry.cli.main import run
-from skerry.products.validation.registry import list_checks
+from skerry.validation.registry import list_checks
 
 
 def test_a_clean_product_exits_with_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +88,8 @@ def test_what_cannot_be_checked_exits_with_2(
     ],
 )
 def test_wounds_that_opening_heals_are_still_seen(wound: str, check: str, tmp_path: Path) -> None:
-    from skerry.products import open_product, validate_product
+    from skerry.products import open_product
+    from skerry.validation import validate_product
 
     product = describe_eopf()
     item = product.groups[""]["stac_discovery"]

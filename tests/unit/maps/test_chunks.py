@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from skerry.maps.chunks import read_window
 from skerry.maps.levels import open_pyramid
-from skerry.products.stores.chunk_cache import ChunkCache
+from skerry.storage.chunk_cache import ChunkCache
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 700)), max_size=60))

@@ -18,7 +18,7 @@ from skerry.maps.encode import encode_empty
 from skerry.maps.levels import Level, Packing, Pyramid, open_pyramid
 from skerry.maps.tiles import Picture, check_tile, draw_tile
 from skerry.maps.warp import EARTH_HALF, choose_level, locate_tile, tile_bounds
-from skerry.products.stores.chunk_cache import ChunkCache
+from skerry.storage.chunk_cache import ChunkCache
 
 GRAY = Style("gray", 0.0, 1.0)
 PACKED = {"scale_factor": 0.0001, "add_offset": -0.1, "_FillValue": 0}

@@ -13,8 +13,8 @@ from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.pipelines import import_product, importing
 from skerry.pipelines.sources import digest_source
 from skerry.products import open_product, write_geozarr
-from skerry.products.simulate import simulate_s2_l1c, simulate_s2_l2a
-from skerry.products.simulate.olci import simulate_olci
+from skerry.simulate import simulate_s2_l1c, simulate_s2_l2a
+from skerry.simulate.olci.product import simulate_olci
 
 
 class Api:

@@ -14,8 +14,8 @@ from skerry.processors.sar import backscatter, geolocation, incidence_angle
 from skerry.processors.sar_tables import Table, read_place, read_table
 from skerry.products import open_product
 from skerry.products.regridding import regrid_swath
-from skerry.products.simulate.sentinel_1 import simulate_s1_iw_grd
-from skerry.products.simulate.sentinel_1_orbit import fly_over
+from skerry.simulate.sentinel_1.orbit import fly_over
+from skerry.simulate.sentinel_1.product import simulate_s1_iw_grd
 
 MEMBER = "S01SIWGRD_20260501T165159_0025_A350_0000_07A1B2_VV"
 DIMS = ("azimuth_time", "ground_range")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from skerry.products.simulate import atmosphere
-from skerry.products.simulate.atmosphere import Air, Geometry
+from skerry.simulate import atmosphere
+from skerry.simulate.atmosphere import Air, Geometry
 
 CLEAN = Air(aerosol_550=0.0)
 OVERHEAD = Geometry(0.0, 0.0, 0.0, 0.0)

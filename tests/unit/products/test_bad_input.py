@@ -13,7 +13,7 @@ from skerry.products import open_product
 from skerry.products.safe.attributes import read_attributes
 from skerry.products.safe.engine import SafeProduct, load_format
 from skerry.products.safe.files import list_folder
-from skerry.products.safe.mapping import load_mapping
+from skerry.products.sensors.mapping import load_mapping
 from skerry.products.stores import archives
 
 

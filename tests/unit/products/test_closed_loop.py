@@ -16,7 +16,7 @@ import xarray as xr
 from skerry.processors.cloud_masks import PixelClass
 from skerry.processors.registry import get_processor
 from skerry.products import open_product
-from skerry.products.simulate.optics import BAND_OPTICS, model_reflectance
+from skerry.simulate.optics import BAND_OPTICS, model_reflectance
 
 
 def _open(path: Path) -> tuple[xr.DataTree, xr.Dataset]:
@@ -36,9 +36,9 @@ def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 def test_simulators_know_nothing_of_the_retrievals() -> None:
     """Of processors they import the numbers of scene classes, and nothing else."""
-    import skerry.products.simulate
+    import skerry.simulate
 
-    folder = Path(skerry.products.simulate.__file__).parent
+    folder = Path(skerry.simulate.__file__).parent
     found = {
         (node.module, alias.name)
         for path in folder.glob("*.py")
@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_turbidity_and_ndci_of_level_2a(folder: Path) -> None:
-    from skerry.products.simulate import simulate_s2_l2a
+    from skerry.simulate import simulate_s2_l2a
 
     tree, truth = _open(simulate_s2_l2a(folder, size=600, seed=3))
     hidden = truth["cloud"] | truth["cirrus"] | truth["shadow"] | truth["ice"]
@@ -103,7 +103,7 @@ def _average(field: np.ndarray, pixels: int = 5) -> np.ndarray:
 
 
 def test_spectral_mask_of_level_1c(folder: Path) -> None:
-    from skerry.products.simulate import simulate_s2_l1c
+    from skerry.simulate import simulate_s2_l1c
 
     tree, truth = _open(simulate_s2_l1c(folder, size=600, seed=3))
     classes = get_processor("s2-cloud-mask").apply(tree)["pixel_class"].values
@@ -130,7 +130,7 @@ def test_spectral_mask_of_level_1c(folder: Path) -> None:
 @pytest.mark.parametrize(("kind", "size"), [("s2-l1c", 300), ("olci-efr", 129)])
 def test_ice_in_winter(folder: Path, kind: str, size: int) -> None:
     """Both masks tell ice on water from clouds, with the sun at 70 to 75 degrees for OLCI."""
-    from skerry.products.simulate import simulate
+    from skerry.simulate import simulate
 
     tree, truth = _open(simulate(kind, folder, size=size, seed=3, day="2026-02-01"))
     mask = "s2-cloud-mask" if kind == "s2-l1c" else "olci-cloud-mask"
@@ -151,10 +151,11 @@ def test_reflectance_and_radiance_of_level_1c(
     """Against the picture without noise, and the sun's place and distance by other formulas."""
     from pyproj import Transformer
 
-    from skerry.products.simulate import sentinel_2, sun
-    from skerry.products.simulate.sentinel_2_bands import BANDS
-    from skerry.products.simulate.sentinel_2_picture import Picture
-    from skerry.products.simulate.sentinel_2_radiometry import Radiometry
+    from skerry.simulate import sun
+    from skerry.simulate.sentinel_2 import product as sentinel_2
+    from skerry.simulate.sentinel_2.bands import BANDS
+    from skerry.simulate.sentinel_2.picture import Picture
+    from skerry.simulate.sentinel_2.radiometry import Radiometry
 
     tree = open_product(sentinel_2.simulate_s2_l1c(folder / "clean", size=180, seed=4))
     moment = datetime.combine(sentinel_2.DEFAULT_DAY, sentinel_2.SENSING)
@@ -189,10 +190,10 @@ def test_reflectance_and_radiance_of_level_1c(
 @pytest.mark.parametrize("size", [129, 100])  # tie points 64 columns apart, and fewer
 def test_reflectance_of_olci(folder: Path, size: int) -> None:
     """Against the model without noise: bias below 0.1 %, spread that of the instrument."""
-    from skerry.products.simulate import olci
-    from skerry.products.simulate.olci_bands import BANDS
-    from skerry.products.simulate.olci_grid import RESOLUTIONS, Grid
-    from skerry.products.simulate.olci_optics import model_toa_reflectance
+    from skerry.simulate.olci import product as olci
+    from skerry.simulate.olci.bands import BANDS
+    from skerry.simulate.olci.grid import RESOLUTIONS, Grid
+    from skerry.simulate.olci.optics import model_toa_reflectance
 
     place = folder / str(size)
     tree = open_product(olci.simulate_olci(place, size=size, seed=3))
@@ -213,9 +214,10 @@ def test_reflectance_of_olci(folder: Path, size: int) -> None:
 @pytest.mark.parametrize("view", ["nadir", "oblique"])
 def test_reflectance_of_slstr(folder: Path, view: str) -> None:
     """Against the model without noise, in both views: bias below 0.1 %, spread of the noise."""
-    from skerry.products.simulate import slstr, slstr_solar
-    from skerry.products.simulate.scene import Scene
-    from skerry.products.simulate.slstr_grids import Swath, view_angles
+    from skerry.simulate.scene import Scene
+    from skerry.simulate.slstr import product as slstr
+    from skerry.simulate.slstr import solar_channels
+    from skerry.simulate.slstr.grids import Swath, view_angles
 
     place = folder / view
     tree = open_product(slstr.simulate_slstr_rbt(place, size=120, seed=5))
@@ -229,17 +231,17 @@ def test_reflectance_of_slstr(folder: Path, view: str) -> None:
     look = slstr.Look(scene.sample(*here), angles, vapour)
     found = get_processor("slstr-reflectance").apply(tree, view=view)
     air = slstr.Air(water_cm=float(vapour.mean()) / 10)
-    for name, channel in slstr_solar.CHANNELS.items():
-        radiance = slstr_solar.model_radiance(
+    for name, channel in solar_channels.CHANNELS.items():
+        radiance = solar_channels.model_radiance(
             channel, look.fields, look.geometry, air, distance=1.0, pixel_m=500.0
         )
         ones = np.ones((), np.float32)
-        true = radiance / slstr_solar.to_radiance(channel, ones, look.geometry, 1.0)
+        true = radiance / solar_channels.to_radiance(channel, ones, look.geometry, 1.0)
         values = found[f"{name}_reflectance_{grid}"].values
         measured = np.isfinite(tree[f"measurements/a{view}/{name}_radiance_{grid}"].values)
         assert np.isfinite(values[measured]).all(), "half a pixel lies off the tie points"
         seen = np.isfinite(values) & (true > 0.005)
-        noise = np.sqrt(slstr_solar.NOISE_REFERENCE * true) / slstr_solar.NOISE_RATIO
+        noise = np.sqrt(solar_channels.NOISE_REFERENCE * true) / solar_channels.NOISE_RATIO
         ratio = ((values - true) / noise)[seen]
         assert abs(((values - true)[seen]).mean() / true[seen].mean()) < 2e-3, name
         assert ratio.std() == pytest.approx(1.0, abs=0.15), name
@@ -254,7 +256,7 @@ def test_reflectance_of_slstr(folder: Path, view: str) -> None:
 
 
 def test_olci_clouds_and_reflectance(folder: Path) -> None:
-    from skerry.products.simulate.olci import simulate_olci
+    from skerry.simulate.olci.product import simulate_olci
 
     tree, truth = _open(simulate_olci(folder, kind="efr", size=193, seed=3))
     classes = get_processor("olci-cloud-mask").apply(tree)["pixel_class"].values
@@ -271,7 +273,7 @@ def test_olci_clouds_and_reflectance(folder: Path) -> None:
 
 
 def test_slstr_temperature_of_the_sea(folder: Path) -> None:
-    from skerry.products.simulate.slstr import simulate_slstr_rbt
+    from skerry.simulate.slstr.product import simulate_slstr_rbt
 
     tree, truth = _open(simulate_slstr_rbt(folder, size=240, seed=3))
     hidden = truth["cloud"] | truth["cirrus"] | truth["ice"] | truth["land"]
@@ -299,8 +301,8 @@ def test_the_sun_on_another_grid(folder: Path, kind: str, size: int, image: str,
     from odc.geo.geobox import GeoBox
 
     from skerry.products.regridding import regrid_product
-    from skerry.products.simulate import simulate
-    from skerry.products.simulate.sun import solar_position
+    from skerry.simulate import simulate
+    from skerry.simulate.sun import solar_position
 
     tree = open_product(simulate(kind, folder / f"sun_{kind}", size=size, seed=2, day="2026-05-01"))
     swath = tree[image]

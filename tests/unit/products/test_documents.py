@@ -11,7 +11,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.safe.attributes import find, format_value, nest, parse_text, write_attributes
 from skerry.products.safe.documents import Document, DocumentBuilder
 from skerry.products.safe.files import list_folder
-from skerry.products.safe.mapping import Entry
+from skerry.products.sensors.mapping import Entry
 
 SKELETON = b'<a:root xmlns:a="urn:a"><a:head/></a:root>'
 

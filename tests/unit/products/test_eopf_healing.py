@@ -11,8 +11,8 @@ import zarr
 from pyproj import CRS
 
 from skerry.core.errors import InvalidInputError, NotFoundError
-from skerry.products.eopf import open_metadata
-from skerry.products.eopf.healing import WOUNDS
+from skerry.products.healing.wounds import WOUNDS
+from skerry.products.metadata import open_metadata
 from skerry.products.zarr_opening import open_zarr_product
 
 SQUARE = [[[10.0, 50.0], [11.0, 50.0], [11.0, 51.0], [10.0, 51.0], [10.0, 50.0]]]

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skerry.core.errors import ConflictError, InvalidInputError
-from skerry.products.eopf import PROFILES, write_eopf_zarr
-from skerry.products.eopf.json_values import from_json, to_json
+from skerry.products.coding.json_values import from_json, to_json
+from skerry.products.eopf.writing import write_eopf_zarr
+from skerry.products.healing.profiles import PROFILES
 from skerry.products.zarr_opening import open_zarr_product
 
 FORMS = [(profile, number) for profile in PROFILES for number in (2, 3)]

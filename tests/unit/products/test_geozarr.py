@@ -12,7 +12,7 @@ import zarr
 from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import find_drawable, open_product, write_geozarr
-from skerry.products.geozarr.conventions import MULTISCALES, PROJ, SPATIAL
+from skerry.products.coding.zarr_conventions import MULTISCALES, PROJ, SPATIAL
 
 R20M = "measurements/reflectance/r20m"
 SIZES = [(1031, 773), (516, 387), (258, 194), (129, 97)]

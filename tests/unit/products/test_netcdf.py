@@ -14,8 +14,9 @@ import xarray as xr
 from tests.unit.products.small_trees import EVERYTHING, assemble, place
 
 from skerry.core.errors import ConflictError, InvalidInputError
-from skerry.products import open_product, validate_product, write_netcdf
-from skerry.products.netcdf import sizes
+from skerry.products import open_product, write_netcdf
+from skerry.products.coding import sizes
+from skerry.validation import validate_product
 
 BAND = "measurements/r10m/p2"
 

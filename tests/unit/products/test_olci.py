@@ -15,13 +15,13 @@ from skerry.products import open_product
 from skerry.products.safe import hdf5, netcdf
 from skerry.products.safe.engine import write_safe
 from skerry.products.safe.files import list_folder
-from skerry.products.safe.mapping import load_mapping
-from skerry.products.simulate.atmosphere import rayleigh_thickness
-from skerry.products.simulate.olci import Image, simulate_olci
-from skerry.products.simulate.olci_bands import BANDS
-from skerry.products.simulate.olci_grid import RESOLUTIONS, Grid
-from skerry.products.simulate.olci_manifest import make_skeleton
-from skerry.products.simulate.olci_optics import model_toa_reflectance
+from skerry.products.sensors.mapping import load_mapping
+from skerry.simulate.atmosphere import rayleigh_thickness
+from skerry.simulate.olci.bands import BANDS
+from skerry.simulate.olci.grid import RESOLUTIONS, Grid
+from skerry.simulate.olci.manifest import make_skeleton
+from skerry.simulate.olci.optics import model_toa_reflectance
+from skerry.simulate.olci.product import Image, simulate_olci
 
 SIZE = 70
 ORPHANS = ("measurements/orphans", "conditions/orphans", "quality/orphans")

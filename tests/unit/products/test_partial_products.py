@@ -13,10 +13,10 @@ import xarray as xr
 import zarr
 
 from skerry.products import open_product
-from skerry.products.completeness import SELECTION
-from skerry.products.eopf import open_metadata
-from skerry.products.simulate.kinds import SIMULATIONS, simulate
+from skerry.products.healing.completeness import SELECTION
+from skerry.products.metadata import open_metadata
 from skerry.products.writing import write_product
+from skerry.simulate.kinds import SIMULATIONS, simulate
 
 B04 = "measurements/reflectance/r10m/b04"
 FORMS = [

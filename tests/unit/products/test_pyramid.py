@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from odc.geo.geobox import GeoBox
 
-from skerry.products.geozarr.pyramid import Rule, halve, list_levels, rule_for
+from skerry.products.coding.pyramid import Rule, halve, list_levels, rule_for
 
 SHAPES = arrays.array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=9)
 MISSING = 0

@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from skerry.products.simulate.scene import CORNER, Scene, SceneFields
-from skerry.products.simulate.sentinel_1_backscatter import model_sigma
+from skerry.simulate.scene import CORNER, Scene, SceneFields
+from skerry.simulate.sentinel_1.backscatter import model_sigma
 
 CMOD5N = (0, -0.6878, -0.7957, 0.3380, -0.1728, 0.0, 0.0040, 0.1103, 0.0159, 6.7329, 2.7713,
           -2.2885, 0.4971, -0.7250, 0.0450, 0.0066, 0.3222, 0.0120, 22.7, 2.0813, 3.0, 8.3659,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skerry.products.safe.mapping import load_mapping
+from skerry.products.sensors.mapping import load_mapping
 
 pytestmark = pytest.mark.real_data
 

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from skerry.products import open_product
-from skerry.products.simulate.sentinel_1 import simulate_s1_iw_grd
+from skerry.simulate.sentinel_1.product import simulate_s1_iw_grd
 
 pytestmark = pytest.mark.real_data
 

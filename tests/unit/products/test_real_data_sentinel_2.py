@@ -16,8 +16,8 @@ import pytest
 import xarray as xr
 
 from skerry.products import open_product, write_product
-from skerry.products.eopf import open_metadata
-from skerry.products.simulate import simulate
+from skerry.products.metadata import open_metadata
+from skerry.simulate import simulate
 
 pytestmark = pytest.mark.real_data
 

@@ -25,8 +25,8 @@ from skerry.products import open_product
 from skerry.products.safe import jp2
 from skerry.products.safe.files import list_archived
 from skerry.products.safe.remote_listing import list_remote
-from skerry.products.simulate import simulate
 from skerry.products.stores.archives import ArchivedPath
+from skerry.simulate import simulate
 from skerry.storage import remote
 
 GROUPS = {

@@ -11,16 +11,16 @@ import pytest
 import xarray as xr
 
 from skerry.processors import ndci, turbidity_dogliotti2015
-from skerry.products.simulate.optics import BAND_OPTICS, BandOptics, model_reflectance
-from skerry.products.simulate.scene import SceneFields
+from skerry.simulate.optics import BAND_OPTICS, BandOptics, model_reflectance
+from skerry.simulate.scene import SceneFields
 
 
 class _Looks:
     """Level-2A pictures of one scene, with something left out of what disturbs them."""
 
     def __init__(self) -> None:
-        from skerry.products.simulate import sentinel_2
-        from skerry.products.simulate.sentinel_2_picture import Picture
+        from skerry.simulate.sentinel_2 import product as sentinel_2
+        from skerry.simulate.sentinel_2.picture import Picture
 
         moment = datetime.combine(sentinel_2.DEFAULT_DAY, sentinel_2.SENSING)
         scene = sentinel_2.make_scene(300, 3, moment.date())
@@ -37,8 +37,8 @@ class _Looks:
 
     def render(self, *without: str) -> dict[str, xr.DataArray]:
         """Return the reflectance of the bands of 20 m."""
-        from skerry.products.simulate import sentinel_2_radiometry as radiometry
-        from skerry.products.simulate.scene import Scene
+        from skerry.simulate.scene import Scene
+        from skerry.simulate.sentinel_2 import radiometry
 
         sample = Scene.sample
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skerry.products.simulate.noise import make_noise
-from skerry.products.simulate.scene import CORNER, SIDE_KM, Scene, SceneFields
-from skerry.products.simulate.sun import solar_position, sun_distance_factor
+from skerry.simulate.noise import make_noise
+from skerry.simulate.scene import CORNER, SIDE_KM, Scene, SceneFields
+from skerry.simulate.sun import solar_position, sun_distance_factor
 
 DAY = date(2026, 5, 1)
 

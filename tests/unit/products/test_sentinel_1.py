@@ -16,13 +16,13 @@ from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import open_product
 from skerry.products.safe.engine import SafeFolder, assemble, load_format
 from skerry.products.safe.files import list_folder
-from skerry.products.safe.mapping import load_mapping
 from skerry.products.safe.members import unfold
 from skerry.products.safe.sentinel_1 import compute_product_id, members_of_tree
-from skerry.products.simulate.scene import Scene
-from skerry.products.simulate.sentinel_1 import simulate_s1_iw_grd
-from skerry.products.simulate.sentinel_1_orbit import Orbit, fly_over
+from skerry.products.sensors.mapping import load_mapping
 from skerry.products.writing import write_product
+from skerry.simulate.scene import Scene
+from skerry.simulate.sentinel_1.orbit import Orbit, fly_over
+from skerry.simulate.sentinel_1.product import simulate_s1_iw_grd
 
 SIZE = 90
 WITHOUT_POINTS = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

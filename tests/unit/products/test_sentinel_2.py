@@ -11,8 +11,8 @@ from skerry.core.errors import InvalidInputError
 from skerry.products import open_product
 from skerry.products.safe import grib
 from skerry.products.safe.engine import SafeFolder
-from skerry.products.safe.mapping import load_mapping
-from skerry.products.simulate import simulate_s2_l1c
+from skerry.products.sensors.mapping import load_mapping
+from skerry.simulate import simulate_s2_l1c
 
 R10M, R60M = (f"measurements/reflectance/r{item}m" for item in (10, 60))
 

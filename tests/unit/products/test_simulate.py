@@ -10,7 +10,7 @@ from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.processors import mask_water, ndci, turbidity_dogliotti2015
 from skerry.products import open_product
-from skerry.products.simulate import simulate_s2_l2a
+from skerry.simulate import simulate_s2_l2a
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import xarray as xr
 from skerry.cli.simulate import KINDS
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import open_product
-from skerry.products.simulate import SIMULATIONS, simulate
+from skerry.simulate import SIMULATIONS, simulate
 
 
 def test_the_command_offers_every_kind() -> None:

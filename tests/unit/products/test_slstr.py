@@ -12,8 +12,8 @@ import xarray as xr
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import open_product
 from skerry.products.safe.engine import write_safe
-from skerry.products.safe.mapping import load_mapping
-from skerry.products.simulate.slstr import simulate_slstr_rbt
+from skerry.products.sensors.mapping import load_mapping
+from skerry.simulate.slstr.product import simulate_slstr_rbt
 
 SIZE = 80
 GROUPS = ("anadir", "aoblique", "bnadir", "boblique", "inadir", "ioblique", "fnadir", "foblique")

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from skerry.products.safe.mapping import Kind, Variable, load_mapping
+from skerry.products.sensors.mapping import Kind, Variable, load_mapping
 
 Names = dict[str, tuple[str, Variable, Kind]]
 

@@ -6,15 +6,17 @@ from datetime import date, datetime
 import numpy as np
 import pytest
 
-from skerry.products.simulate import olci_optics, sentinel_2, slstr_solar
-from skerry.products.simulate.atmosphere import Air, Geometry, cloud_reflectance
-from skerry.products.simulate.olci_bands import BANDS as OLCI_BANDS
-from skerry.products.simulate.optics import BandOptics
-from skerry.products.simulate.scene import CORNER, SIDE_KM, Scene, SceneFields
-from skerry.products.simulate.sentinel_2_bands import BANDS
-from skerry.products.simulate.sentinel_2_picture import Picture, _refine
-from skerry.products.simulate.sentinel_2_radiometry import Radiometry
-from skerry.products.simulate.solar_view import SolarView, scale_adjacency, see_surroundings
+from skerry.simulate.atmosphere import Air, Geometry, cloud_reflectance
+from skerry.simulate.olci import optics as olci_optics
+from skerry.simulate.olci.bands import BANDS as OLCI_BANDS
+from skerry.simulate.optics import BandOptics
+from skerry.simulate.scene import CORNER, SIDE_KM, Scene, SceneFields
+from skerry.simulate.sentinel_2 import product as sentinel_2
+from skerry.simulate.sentinel_2.bands import BANDS
+from skerry.simulate.sentinel_2.picture import Picture, _refine
+from skerry.simulate.sentinel_2.radiometry import Radiometry
+from skerry.simulate.slstr import solar_channels
+from skerry.simulate.solar_view import SolarView, scale_adjacency, see_surroundings
 
 SHAPE = (24, 24)
 GEOMETRY = Geometry(42.0, 150.0, 5.0, 104.0)
@@ -44,11 +46,11 @@ def _geometry() -> Geometry:
 def _see(sensor: str, channel: str, fields: SceneFields) -> np.ndarray:
     """Return the reflectance that a sensor measures, without noise."""
     if sensor == "slstr":
-        one, geometry = slstr_solar.CHANNELS[channel], _geometry()
-        radiance = slstr_solar.model_radiance(
+        one, geometry = solar_channels.CHANNELS[channel], _geometry()
+        radiance = solar_channels.model_radiance(
             one, fields, geometry, Air(), distance=1.0, pixel_m=500.0
         )
-        unit = slstr_solar.to_radiance(one, np.ones((), np.float32), geometry, 1.0)
+        unit = solar_channels.to_radiance(one, np.ones((), np.float32), geometry, 1.0)
         return np.asarray(radiance / unit)
     if sensor == "olci":
         band = next(item for item in OLCI_BANDS if item.name == channel)

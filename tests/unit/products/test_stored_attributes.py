@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tests.unit.products.small_trees import place
 
 from skerry.core.errors import InvalidInputError, SkerryError
-from skerry.products import open_product, validate_product
-from skerry.products.eopf.json_values import MAX_BITS, MAX_DEPTH
+from skerry.products import open_product
+from skerry.products.coding.json_values import MAX_BITS, MAX_DEPTH
 from skerry.products.writing import FORMATS, write_product
+from skerry.validation import validate_product
 
 PAIRS = [(first, second) for first in FORMATS for second in FORMATS]
 SHAPE = (5, 4)

@@ -10,8 +10,8 @@ from tests.unit.products.small_trees import place
 
 from skerry.core.errors import InvalidInputError
 from skerry.products import open_product
-from skerry.products.simulate import SIMULATIONS, simulate
 from skerry.products.writing import FORMATS, PROFILES, write_product
+from skerry.simulate import SIMULATIONS, simulate
 
 SHAPE = (300, 280)
 GRIDDED = [(form, None) for form in FORMATS if not form.startswith("eopf")]

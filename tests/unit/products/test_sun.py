@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skerry.products.simulate.sun import solar_position, sun_distance_factor
+from skerry.simulate.sun import solar_position, sun_distance_factor
 
 MOMENTS = st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1)).map(  # noqa: DTZ001 -- made aware below
     lambda item: item.replace(tzinfo=UTC)

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skerry.products import open_product
-from skerry.products.simulate import thermal
-from skerry.products.simulate.scene import Scene
-from skerry.products.simulate.slstr import simulate_slstr_rbt
-from skerry.products.simulate.slstr_grids import EARTH_M, Swath
-from skerry.products.simulate.thermal import (
+from skerry.simulate.scene import Scene
+from skerry.simulate.slstr import thermal
+from skerry.simulate.slstr.grids import EARTH_M, Swath
+from skerry.simulate.slstr.product import simulate_slstr_rbt
+from skerry.simulate.slstr.thermal import (
     CHANNELS,
     invert_planck,
     model_temperature,

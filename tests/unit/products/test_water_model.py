@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skerry.products.simulate import optics
-from skerry.products.simulate.olci_bands import BANDS as OLCI_BANDS
-from skerry.products.simulate.optics import BAND_OPTICS, BandOptics, model_reflectance
-from skerry.products.simulate.slstr_solar import CHANNELS
+from skerry.simulate import optics
+from skerry.simulate.olci.bands import BANDS as OLCI_BANDS
+from skerry.simulate.optics import BAND_OPTICS, BandOptics, model_reflectance
+from skerry.simulate.slstr.solar_channels import CHANNELS
 
 SMITH_BAKER = [(400, 0.0076), (440, 0.0049), (490, 0.0031), (510, 0.0026), (560, 0.0018),
                (600, 0.0014)]  # fmt: skip

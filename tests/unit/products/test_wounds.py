@@ -21,9 +21,9 @@ from odc.geo.xr import xr_coords
 
 from skerry.core.errors import InvalidInputError
 from skerry.products import open_product
-from skerry.products.eopf import open_metadata
-from skerry.products.eopf.healing import Wounds
-from skerry.products.eopf.items import bound, heal_item
+from skerry.products.healing.items import bound, heal_item
+from skerry.products.healing.wounds import Wounds
+from skerry.products.metadata import open_metadata
 from skerry.products.writing import write_product
 
 BOX = [10.0, 50.0, 11.5, 51.0]
@@ -466,7 +466,7 @@ def test_items_of_a_safe_are_healed(safe: Path, tmp_path: Path) -> None:
     place = Path(shutil.copytree(safe, tmp_path / safe.name))
     tree = open_product(place)
     assert wound_names(tree) == wound_names(tree, "unhealed") == []
-    from skerry.products.canonical import heal_safe
+    from skerry.products.healing.canonical import heal_safe
 
     tree.attrs["stac_discovery"]["bbox"] = None
     healed = heal_safe(tree)

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.coding.json_values import put_back, set_apart
 from skerry.products.coding.packing import (
     DECODED,
     FACTORS,
@@ -19,9 +20,8 @@ from skerry.products.coding.packing import (
     packing_of,
     values_type,
 )
+from skerry.products.coding.sizes import MAX_METADATA_BYTES
 from skerry.products.coding.times import CLOCK, choose_clock, find_clock
-from skerry.products.eopf.json_values import put_back, set_apart
-from skerry.products.stores.zarr_stores import MAX_METADATA_BYTES
 from skerry.storage.remote import too_large
 
 STORAGE = ("chunks", "shards", "compressors", "filters", "serializer", "grid_mapping")

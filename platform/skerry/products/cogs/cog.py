@@ -13,7 +13,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.coding.cf import encode
 from skerry.products.coding.codecs import Codec
 from skerry.products.coding.packing import packing_of
-from skerry.products.geozarr.pyramid import Rule, rule_for
+from skerry.products.coding.pyramid import Rule, rule_for
 from skerry.products.grids import grid_of, north_up
 from skerry.products.stores.strips import iterate_blocks
 from skerry.storage.writing import make_aside

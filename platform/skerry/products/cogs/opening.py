@@ -13,11 +13,11 @@ from odc.geo.xr import xr_coords
 from pyproj.exceptions import CRSError
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.canonical import assemble_tree
 from skerry.products.coding.cf import PACKING, decode
 from skerry.products.coding.codecs import parse_codec
+from skerry.products.coding.json_values import TYPES, from_document, from_json
 from skerry.products.cogs.writing import ITEM
-from skerry.products.eopf.json_values import TYPES, from_document, from_json
+from skerry.products.healing.canonical import assemble_tree
 from skerry.products.stores.raster_files import RasterWindows, locate_raster
 from skerry.products.stores.zarr_stores import Place
 from skerry.storage.objects import check_key

@@ -19,8 +19,8 @@ from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
 from skerry.products.coding.cf import PACKING, encode, list_reserved
 from skerry.products.coding.codecs import Codec, codec_of
+from skerry.products.coding.json_values import set_apart, to_document, to_json
 from skerry.products.cogs.cog import BLOCK, make_cog
-from skerry.products.eopf.json_values import set_apart, to_document, to_json
 from skerry.products.grids import grid_of, refuse_swaths
 from skerry.products.stac_extensions import list_schemas
 from skerry.products.stores.strips import Counter

@@ -13,7 +13,7 @@ from skerry.products.coding.codecs import Codec, codec_of
 from skerry.products.coding.packing import Packing, packing_of
 from skerry.products.coding.times import Clock, choose_clock
 from skerry.products.eopf.attributes import describe_attributes
-from skerry.products.eopf.profiles import Model
+from skerry.products.healing.profiles import Model
 from skerry.products.stores.stored import coding_behind
 
 DEFAULT_CHUNKS = {

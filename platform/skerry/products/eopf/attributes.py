@@ -5,25 +5,22 @@ sees those array attributes that `SEEN` names. What the validator of ``cpm-2.8``
 a variable stands in ``_cf_attrs``, where only this package looks.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from skerry.products.coding.cf import list_reserved, spell_fill
+from skerry.products.coding.cf import spell_fill
+from skerry.products.coding.json_values import to_document
 from skerry.products.coding.packing import DECODED, FACTORS, Packing, fit_fill, values_type
 from skerry.products.coding.times import SPANS, Clock
-from skerry.products.eopf.json_values import set_apart, to_document
-from skerry.products.geozarr.conventions import GROUP_KEYS, GROUP_PREFIXES
+from skerry.products.coding.zarr_attributes import EOPF, HIDDEN, set_apart_array
 
 if TYPE_CHECKING:
     from skerry.products.eopf.arrays import Form
-    from skerry.products.eopf.profiles import Kind
+    from skerry.products.healing.profiles import Kind
 
-EOPF = "_eopf_attrs"
-HIDDEN = "_cf_attrs"
 SEEN = frozenset({
     "fill_value", "_FillValue", "add_offset", "scale_factor", "units", "flag_values",
     "flag_masks", "flag_meanings", "dimensions", "standard_name", "long_name", "dtype",
@@ -31,24 +28,6 @@ SEEN = frozenset({
 })  # fmt: skip
 ALLOWED = SEEN | {"valid_min", "valid_max", "short_name", "eopf_target_dtype"}
 """What STRUCTURE allows any variable."""
-
-STRUCTURE = (
-    "_ARRAY_DIMENSIONS", "dimensions", "coordinates", "dtype", "short_name", "fill_value",
-    "eopf_is_masked", "eopf_is_scaled", "eopf_target_dtype", "_eopf_decode_datetime64", DECODED,
-    "decoded",
-)  # fmt: skip
-"""Attributes of arrays that say how they are stored, not what the variable is."""
-
-
-def set_apart_array(variable: xr.Variable) -> dict[str, Any]:
-    """Return a variable's attributes, those apart that readers of Zarr take for the array's."""
-    names = (*STRUCTURE, EOPF, HIDDEN, *list_reserved(variable))
-    return set_apart(variable.attrs, names, ("proj:",), nothing=True)
-
-
-def set_apart_group(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a group's attributes, those apart by which readers of Zarr know GeoZarr."""
-    return set_apart(attrs, GROUP_KEYS, GROUP_PREFIXES)
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from skerry.products.coding.json_values import TYPES, from_json, put_back
 from skerry.products.coding.packing import DECODED, FACTORS, Packing, find_packing, fit_fill
 from skerry.products.coding.times import CLOCK, Clock, find_clock
-from skerry.products.eopf.attributes import EOPF, HIDDEN, STRUCTURE
-from skerry.products.eopf.healing import Wounds
-from skerry.products.eopf.json_values import TYPES, from_json, put_back
+from skerry.products.coding.zarr_attributes import EOPF, HIDDEN, STRUCTURE
+from skerry.products.healing.wounds import Wounds
 from skerry.products.stores.stored import Decode, StoredArray, make_lazy
 
 _READ = (*STRUCTURE, "_FillValue", TYPES)

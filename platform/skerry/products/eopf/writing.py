@@ -14,11 +14,11 @@ from zarr.storage import LocalStore, MemoryStore
 from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
 from skerry.products.coding.codecs import Codec, parse_codec
+from skerry.products.coding.json_values import TYPES, to_json
+from skerry.products.coding.zarr_attributes import set_apart_group
 from skerry.products.eopf.arrays import Form, Storage, design_storage
-from skerry.products.eopf.attributes import set_apart_group
 from skerry.products.eopf.filling import MEMORY_BYTES, Filling, fill_arrays
-from skerry.products.eopf.json_values import TYPES, to_json
-from skerry.products.eopf.profiles import (
+from skerry.products.healing.profiles import (
     HISTORY,
     KEPT,
     check_profile,
@@ -60,7 +60,7 @@ def write_eopf_zarr(
     zarr_format
         2 or 3.
     profile
-        ``2025`` or ``cpm-2.8``: see `skerry.products.eopf.profiles`.
+        ``2025`` or ``cpm-2.8``: see `skerry.products.healing.profiles`.
     chunks, shards
         Dimension name to length. By default each variable's own (``encoding``), and where it has
         none, those of the products of 2025. Shards only in Zarr 3, whole numbers of chunks.

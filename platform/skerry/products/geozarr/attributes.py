@@ -10,8 +10,8 @@ from odc.geo.geobox import GeoBox
 from skerry.core.errors import InvalidInputError
 from skerry.products.coding.cf import encode, spell_fill
 from skerry.products.coding.codecs import Codec, codec_of
-from skerry.products.eopf.attributes import set_apart_array, set_apart_group
-from skerry.products.eopf.json_values import to_document
+from skerry.products.coding.json_values import to_document
+from skerry.products.coding.zarr_attributes import set_apart_array, set_apart_group
 
 USUAL = Codec("blosc-zstd", 3, "bit")
 OWN = ("x", "y", "spatial_ref")

@@ -10,6 +10,8 @@ from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.coding.codecs import Codec
+from skerry.products.coding.pyramid import Rule, halve, list_levels, rule_for
+from skerry.products.coding.zarr_conventions import describe_level, describe_multiscale
 from skerry.products.geozarr.attributes import (
     attributes_of,
     attributes_of_group,
@@ -19,8 +21,6 @@ from skerry.products.geozarr.attributes import (
     write_coordinates,
     write_other,
 )
-from skerry.products.geozarr.conventions import describe_level, describe_multiscale
-from skerry.products.geozarr.pyramid import Rule, halve, list_levels, rule_for
 from skerry.products.stores.strips import STRIP_ROWS, Counter, iterate_blocks
 
 CHUNK = 512

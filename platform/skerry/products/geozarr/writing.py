@@ -10,8 +10,8 @@ from zarr.storage import LocalStore
 from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
 from skerry.products.coding.codecs import Codec
+from skerry.products.coding.zarr_conventions import describe_level
 from skerry.products.geozarr.attributes import attributes_of_group, encode_for_zarr, write_other
-from skerry.products.geozarr.conventions import describe_level
 from skerry.products.geozarr.levels import CHUNK, Storage, raster_variables, write_multiscale
 from skerry.products.grids import grid_of, north_up, refuse_swaths
 from skerry.products.stores.strips import Counter

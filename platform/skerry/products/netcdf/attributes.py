@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from skerry.products.coding.cf import IN_NUMBERS, LISTS
-from skerry.products.eopf.json_values import TYPES, from_json, is_text, to_json
+from skerry.products.coding.json_values import TYPES, from_json, is_text, to_json
 
 RELATED = (
     "bounds", "climatology", "geometry", "node_coordinates", "node_count", "part_node_count",

@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.canonical import assemble_tree
 from skerry.products.coding.cf import check_sizes, decode, index_coordinates
 from skerry.products.coding.codecs import Codec
-from skerry.products.eopf.json_values import put_back
+from skerry.products.coding.json_values import put_back
+from skerry.products.coding.sizes import check_file
+from skerry.products.healing.canonical import assemble_tree
 from skerry.products.netcdf.attributes import RELATED, read_attributes
-from skerry.products.netcdf.sizes import check_file
 from skerry.products.stores.zarr_stores import Place
 
 READ_BYTES = 16 * 2**20

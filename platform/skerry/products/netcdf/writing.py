@@ -12,7 +12,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
 from skerry.products.coding.cf import encode, list_reserved
 from skerry.products.coding.codecs import Codec, codec_of
-from skerry.products.eopf.json_values import set_apart
+from skerry.products.coding.json_values import set_apart
 from skerry.products.netcdf.attributes import (
     GROUP_RESERVED,
     RELATED,

@@ -12,7 +12,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.core.time import find_middle, format_time, parse_time
 from skerry.products.outlines import cut_outline, join_outline, unroll_ring
 from skerry.products.safe.documents import Document, DocumentBuilder
-from skerry.products.safe.mapping import Entry
+from skerry.products.sensors.mapping import Entry
 
 if TYPE_CHECKING:
     from skerry.products.safe.engine import SafeProduct

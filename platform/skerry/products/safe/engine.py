@@ -26,7 +26,7 @@ from skerry.products.grids import grid_of
 from skerry.products.safe.attributes import find, read_attributes, read_entry, write_attributes
 from skerry.products.safe.documents import Document, DocumentBuilder
 from skerry.products.safe.files import ProductFiles
-from skerry.products.safe.mapping import Group, Mapping
+from skerry.products.sensors.mapping import Group, Mapping
 from skerry.products.stac_extensions import list_schemas
 from skerry.storage.writing import make_aside
 

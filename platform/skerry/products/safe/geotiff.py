@@ -11,7 +11,7 @@ import xarray as xr
 from skerry.core.errors import InvalidInputError
 from skerry.products.safe.engine import SafeFolder, SafeProduct
 from skerry.products.safe.files import ProductFiles
-from skerry.products.safe.mapping import Group, Kind
+from skerry.products.sensors.mapping import Group, Kind
 from skerry.products.stores.raster_files import RasterWindows
 
 CHUNK = (2048, 4096)

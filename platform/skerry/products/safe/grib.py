@@ -18,7 +18,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.safe.mapping import Group
+from skerry.products.sensors.mapping import Group
 
 if TYPE_CHECKING:
     from skerry.products.safe.engine import SafeFolder, SafeProduct

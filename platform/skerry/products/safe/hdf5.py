@@ -13,7 +13,7 @@ import numpy.typing as npt
 from dask.base import tokenize
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.netcdf.sizes import check_attributes
+from skerry.products.coding.sizes import check_attributes
 from skerry.products.safe.files import ProductFiles
 from skerry.storage.blocks import BlockReader
 

@@ -25,8 +25,8 @@ from pyproj.exceptions import CRSError
 from skerry.core.errors import InvalidInputError
 from skerry.products.grids import grid_of
 from skerry.products.safe.files import ProductFiles
-from skerry.products.safe.mapping import Group, Kind
 from skerry.products.safe.numbers import Packing
+from skerry.products.sensors.mapping import Group, Kind
 from skerry.products.stores.raster_files import RasterWindows
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any
 
 from skerry.products.safe.attributes import read_attributes
 from skerry.products.safe.engine import SafeProduct
-from skerry.products.safe.mapping import Group, Mapping, Members, fill_names
+from skerry.products.sensors.mapping import Group, Mapping, Members, fill_names
 
 
 def unfold(mapping: Mapping, members: list[dict[str, str]]) -> Mapping:

@@ -24,8 +24,8 @@ import xarray as xr
 from skerry.core.errors import InvalidInputError
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.hdf5 import Header, read_headers, read_window, version_of
-from skerry.products.safe.mapping import Group, Kind, Mapping, Variable
 from skerry.products.safe.numbers import Packing, choose_packing
+from skerry.products.sensors.mapping import Group, Kind, Mapping, Variable
 
 if TYPE_CHECKING:
     from skerry.products.safe.engine import SafeFolder, SafeProduct

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from skerry.products.coding import packing
 from skerry.products.coding.packing import decoded_dtype
-from skerry.products.safe.mapping import Kind
+from skerry.products.sensors.mapping import Kind
 
 _UNITS = {
     "days": "D", "hours": "h", "minutes": "m", "seconds": "s", "milliseconds": "ms",

@@ -7,7 +7,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.safe.documents import Document
 from skerry.products.safe.engine import SUFFIXES
 from skerry.products.safe.files import ProductFiles
-from skerry.products.safe.mapping import Mapping, list_types, load_mapping
+from skerry.products.sensors.mapping import Mapping, list_types, load_mapping
 
 MANIFEST = "xfdumanifest.xml"
 """Of Sentinel-3: it names the product and its type, whatever the folder is called."""

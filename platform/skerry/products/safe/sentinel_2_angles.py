@@ -14,7 +14,7 @@ import xarray as xr
 from lxml import etree
 
 from skerry.products.safe.documents import Document, DocumentBuilder
-from skerry.products.safe.mapping import Group
+from skerry.products.sensors.mapping import Group
 
 if TYPE_CHECKING:
     from skerry.products.safe.engine import SafeFolder, SafeProduct

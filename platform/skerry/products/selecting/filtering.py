@@ -20,7 +20,7 @@ from skerry.processors.grids import fit_to_grid
 from skerry.processors.masks import FLAG_SOURCES
 from skerry.processors.selection import name_type
 from skerry.products.coding.packing import allow_gaps
-from skerry.products.completeness import SELECTION
+from skerry.products.healing.completeness import SELECTION
 from skerry.products.selecting.areas import read_area
 from skerry.products.selecting.cropping import cut_window, outline_items
 from skerry.products.selecting.outlining import bound_area

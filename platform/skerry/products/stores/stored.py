@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.stores.chunk_bytes import DAMAGE, can_decode, decode_chunk
-from skerry.products.stores.chunk_cache import ChunkCache
+from skerry.storage.chunk_cache import ChunkCache
 
 READ_PIXELS = 2048
 """Edge of the blocks computed at once, at most: one or several of what the store keeps together."""

@@ -14,6 +14,7 @@ from zarr.abc.store import (
 from zarr.storage import LocalStore, ObjectStore, WrapperStore
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.coding.sizes import MAX_METADATA_BYTES
 from skerry.products.stores.archives import ArchivedPath, get_archive
 from skerry.storage.remote import RemotePath, explain, explaining, too_large
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 Place = Path | RemotePath | ArchivedPath
 
 METADATA_NAMES = frozenset({"zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata"})
-MAX_METADATA_BYTES = 64 * 2**20
-"""Largest metadata document read (a full Sentinel-2 L2A has 1 MiB, consolidated)."""
 
 
 class ProductStore(WrapperStore[Any]):

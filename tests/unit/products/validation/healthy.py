@@ -133,7 +133,7 @@ def describe_eopf() -> Described:
 
 def describe_geozarr() -> Described:
     """A group with two levels, as the multiscales convention has it."""
-    from skerry.products.geozarr.conventions import MULTISCALES
+    from skerry.products.coding.zarr_conventions import MULTISCALES
 
     product = Described()
     for number, step in enumerate((10.0, 20.0)):
@@ -153,7 +153,7 @@ def describe_geozarr() -> Described:
 
 def describe_cpm() -> Described:
     """A Sentinel-2 L1C of the profile cpm-2.8: one number for each dimension of each variable."""
-    from skerry.products.eopf.profiles import find_model
+    from skerry.products.healing.profiles import find_model
 
     item = describe_item()
     item["properties"]["product:type"] = "S02MSIL1C"

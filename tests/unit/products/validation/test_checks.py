@@ -22,12 +22,12 @@ from tests.unit.products.validation.healthy import (
 
 from skerry.core.errors import InvalidInputError
 from skerry.products import filter_product, open_product, write_product
-from skerry.products.simulate import simulate_s2_l2a
-from skerry.products.validation import Report, Result, validate_product
-from skerry.products.validation.registry import list_checks
-from skerry.products.validation.stores import read_tree
-from skerry.products.validation.subject import Subject
-from skerry.products.validation.validating import report_on
+from skerry.simulate import simulate_s2_l2a
+from skerry.validation import Report, Result, validate_product
+from skerry.validation.registry import list_checks
+from skerry.validation.stores import read_tree
+from skerry.validation.subject import Subject
+from skerry.validation.validating import report_on
 
 Break = Callable[[Path], Report]
 BREAKS: dict[str, Break] = {}

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from skerry.products.validation.registry import list_checks
+from skerry.validation.registry import list_checks
 
 PAGE = Path(__file__).parents[4] / "platform/library/validation.md"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from skerry.products.validation import validate_product
+from skerry.validation import validate_product
 
 pytestmark = pytest.mark.real_data
 

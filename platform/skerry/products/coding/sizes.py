@@ -1,0 +1,39 @@
+"""Attributes of HDF5 files, which have no limit of their own: how large they are, unread."""
+
+from pathlib import Path
+from typing import Any
+
+from skerry.storage.blocks import BlockReader
+from skerry.storage.remote import too_large
+
+MAX_METADATA_BYTES = 64 * 2**20
+"""Largest metadata document read (a full Sentinel-2 L2A has 1 MiB, consolidated)."""
+
+
+def check_file(source: Path | BlockReader, label: str) -> None:
+    """Refuse a file with a group or variable whose attributes are too large; none is read.
+
+    Texts of variable length stand elsewhere in the file and are not counted.
+
+    Raises
+    ------
+    InvalidInputError
+        If the attributes of one have more than `MAX_METADATA_BYTES`.
+    OSError, RuntimeError
+        If the file is damaged.
+    """
+    import h5py  # type: ignore[import-untyped]
+
+    with h5py.File(source, "r") as file:
+        check_attributes(file, label)
+        file.visititems(lambda name, item: check_attributes(item, f"/{name} in {label}"))
+
+
+def check_attributes(place: Any, label: str) -> None:
+    """Refuse a group or variable of an open file as `check_file` does."""
+    from h5py import h5o
+
+    # What does not fit into 64 KiB of the object's header stands in its heap.
+    size = int(h5o.get_info(place.id).meta_size.attr.heap_size)
+    if size > MAX_METADATA_BYTES:
+        raise too_large(f"What {label} says of itself", size, MAX_METADATA_BYTES)

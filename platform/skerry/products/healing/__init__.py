@@ -1,0 +1,1 @@
+"""The canonical form of a product, whatever its format: damage healed, what is missing listed."""

@@ -1,0 +1,96 @@
+"""The last step of opening, for every format: groups become one healed, canonical tree."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import xarray as xr
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.healing.completeness import list_missing
+from skerry.products.healing.items import heal_item
+from skerry.products.healing.profiles import product_type_of, read_root, rename_dims
+from skerry.products.healing.rasters import Projections, heal_rasters, list_grid_codes
+from skerry.products.healing.wounds import Wounds, heal_attributes, heal_units
+
+
+def assemble_tree(
+    datasets: Mapping[str, xr.Dataset],
+    name: str,
+    *,
+    wounds: Wounds | None = None,
+    projections: Projections | None = None,
+    absent: Collection[str] = (),
+    left_out: Collection[str] = (),
+) -> xr.DataTree:
+    """Return the canonical tree of a product's groups, healed.
+
+    Nothing is read: coordinates of dimensions are checked where they have been.
+
+    Parameters
+    ----------
+    datasets
+        Group path to group, ``/`` with the product's attributes as any profile has them.
+    name
+        The tree's name.
+    wounds
+        Those that reading found already.
+    projections
+        The ``proj:`` attributes of variables, where `datasets` do not have them.
+    absent, left_out
+        Paths of variables that should be there and are not, and that the format cannot hold.
+
+    Raises
+    ------
+    InvalidInputError
+        If a group's coordinates are not those of the group above.
+    """
+    wounds = wounds or Wounds()
+    groups = {"/": xr.Dataset(), **datasets}
+    groups["/"].attrs = read_root(groups["/"].attrs)
+    for path, data in groups.items():
+        data.attrs = heal_attributes(data.attrs, path, wounds)
+    kind = product_type_of(groups["/"].attrs)
+    groups = {path: heal_units(item, path, wounds) for path, item in groups.items()}
+    groups = heal_rasters(groups, projections or {}, wounds)
+    groups = {path: rename_dims(item, path, kind, canonical=True) for path, item in groups.items()}
+    try:
+        tree = xr.DataTree.from_dict(groups, name=name)
+    except ValueError as error:
+        why = " ".join(str(error).split())[:200]
+        raise InvalidInputError(
+            f"The groups of {name} do not fit together: {why}.",
+            remedy="Write the product again, or fetch it again from its provider.",
+        ) from error
+    heal_items(tree, wounds)
+    _tell(tree, wounds, list_missing(tree, absent, left_out))
+    return tree
+
+
+def heal_items(tree: xr.DataTree, wounds: Wounds) -> None:
+    """Heal the items of a product and of its members, in place."""
+
+    def find_grid_codes() -> set[str]:
+        return list_grid_codes({node.path: node.to_dataset(inherit=False) for node in tree.subtree})
+
+    for node in tree.subtree:
+        item = node.attrs.get("stac_discovery")
+        if isinstance(item, dict):
+            place = "" if node.path == tree.path else f"{node.path}: "
+            node.attrs["stac_discovery"] = heal_item(item, wounds, place, find_grid_codes)
+
+
+def heal_safe(tree: xr.DataTree) -> xr.DataTree:
+    """Heal the items of a tree that a SAFE became; its rasters are made by the metadata."""
+    wounds = Wounds()
+    heal_items(tree, wounds)
+    _tell(tree, wounds, None)
+    return tree
+
+
+def _tell(tree: xr.DataTree, wounds: Wounds, missing: list[str] | None) -> None:
+    given: dict[str, Any] = dict(tree.attrs.get("other_metadata") or {})
+    other = wounds.report(given)
+    if missing is not None:
+        other["missing"] = missing
+    if other != given:
+        tree.attrs["other_metadata"] = other

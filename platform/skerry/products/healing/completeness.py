@@ -1,0 +1,122 @@
+"""What a complete product of a type has and a product lacks, whatever its format."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from skerry.products.healing.profiles import OMITTED, product_type_of
+from skerry.products.sensors.mapping import find_type, list_types, list_variables
+
+SELECTION = "selection"
+"""Key of ``other_metadata`` by which a product says that it is a part on purpose, and by what."""
+_MEMBER = "{member}"
+_MEMBERS = "S01SIWGR"
+
+
+def list_missing(tree: xr.DataTree, absent: Collection[str], left_out: Collection[str]) -> Any:
+    """Return the paths of what a complete product has and this one lacks.
+
+    A product is compared with the mapping of its type, which is what the SAFE reader goes by:
+    every variable that it names must be there, but those that it calls optional. Exempt are what
+    `left_out` names and the groups that EOPF products may lack as a whole (`OMITTED`): the small
+    copies of masks and pictures, which only SAFE has in every product.
+
+    Two kinds of products are parts on purpose and are not compared: results of processors, which
+    name no product type, and those whose ``other_metadata`` has a ``selection``. A part that says
+    neither, such as one that somebody cut out with other software, is a partial product.
+
+    Parameters
+    ----------
+    tree
+        The product, healed.
+    absent
+        Paths that the format's own list of contents names and that are not there.
+    left_out
+        Paths that the format cannot hold.
+
+    Returns
+    -------
+    list of str or None
+        Earlier entries that are still missing first, those among them that are no variables (the
+        documents of a SAFE) too; None where nothing says what should be there, and nothing is
+        known to be missing.
+    """
+    other = tree.attrs.get("other_metadata")
+    other = other if isinstance(other, dict) else {}
+    there = {
+        f"{node.path}/{name}".strip("/")
+        for node in tree.subtree
+        for name in node.to_dataset(inherit=False).variables
+    }
+    stored = other.get("missing")
+    earlier = [str(item) for item in stored] if isinstance(stored, list) else []
+    kind = find_kind(tree)
+    wanted: list[str] = []
+    if kind is not None and SELECTION not in other:
+        wanted = [item for item in _list_wanted(tree, kind, there) if item not in left_out]
+    empty = set(_list_empty(tree))
+    found = [*earlier, *wanted, *absent, *_list_unplaced(tree), *sorted(empty)]
+    missing = list(dict.fromkeys(item for item in found if item not in there or item in empty))
+    return missing if missing or kind is not None or isinstance(stored, list) else None
+
+
+def find_kind(tree: xr.DataTree) -> str | None:
+    """Return the name of a product's mapping, by its own item, what it says, or its members'."""
+    named = find_type(product_type_of(tree.attrs))
+    if named is not None:
+        return named
+    other = tree.attrs.get("other_metadata")
+    said = other.get("mapping") if isinstance(other, dict) else None
+    if isinstance(said, str) and said in list_types():
+        return said
+    kinds = {find_type(product_type_of(child.attrs)) for child in tree.children.values()} - {None}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _list_wanted(tree: xr.DataTree, kind: str, there: Collection[str]) -> Iterator[str]:
+    groups = {path.rpartition("/")[0] for path in there}
+    lacked = [
+        item for item in OMITTED if not any(f"{path}/".startswith(f"{item}/") for path in groups)
+    ]
+    for path, name in list_variables(kind):
+        if any(f"{path}/".startswith(f"{item}/") for item in lacked):
+            continue
+        if path.startswith(_MEMBER):
+            for member in _list_members(tree):
+                yield f"{path.replace(_MEMBER, member)}/{name}"
+        else:
+            yield f"{path}/{name}"
+
+
+def _list_members(tree: xr.DataTree) -> list[str]:
+    """Return the names of the members that a Sentinel-1 product has, or says that it has."""
+    names = [str(child) for child in tree.children if child.startswith(_MEMBERS)]
+    item = tree.attrs.get("stac_discovery")
+    properties = item.get("properties") if isinstance(item, dict) else None
+    said = properties.get("sar:polarizations") if isinstance(properties, dict) else None
+    if names and isinstance(said, list):
+        stem = names[0].rpartition("_")[0]
+        names += [name for code in said if (name := f"{stem}_{code}") not in names]
+    return names
+
+
+def _list_empty(tree: xr.DataTree) -> Iterator[str]:
+    """Give the coordinates of dimensions some of whose values are not there."""
+    for node in tree.subtree:
+        data = node.to_dataset(inherit=False)
+        indexed = [name for name in data.xindexes if data[name].dims == (name,)]
+        for name in indexed:
+            if data[name].dtype.kind in "fmM" and np.isnan(data[name].to_numpy()).any():
+                yield f"{node.path}/{name}".strip("/")
+
+
+def _list_unplaced(tree: xr.DataTree) -> Iterator[str]:
+    """Give the coordinates that rasters with a grid mapping need and have not."""
+    for node in tree.subtree:
+        data = node.to_dataset(inherit=True)
+        if any(variable.encoding.get("grid_mapping") for variable in data.data_vars.values()):
+            for axis in ("y", "x"):
+                if axis in data.dims and axis not in data.coords:
+                    yield f"{node.path}/{axis}".strip("/")

@@ -1,0 +1,278 @@
+"""Wounds of STAC items: bounding box, outline, time and code of the reference system."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from skerry.core.errors import InvalidInputError
+from skerry.core.time import find_middle
+from skerry.products.healing.systems import find_codes, name_system
+from skerry.products.healing.wounds import Wounds
+
+Box = tuple[float, float, float, float]
+"""West, south, east, north in degrees; west of east unless the antimeridian lies between."""
+_ABSENT: Final = ("", "null", "none", "nan", "nat")
+_HALF_ROUND: Final = 180.0
+_ROUND: Final = 360.0
+_POLE: Final = 90.0
+_FIT: Final = 0.05
+"""How far, in sizes of the outline, a box may lie from it: footprints are simplified."""
+_RING: Final = 3
+"""Positions that a ring has at least, before it is closed."""
+
+
+def heal_item(
+    item: dict[str, Any],
+    wounds: Wounds,
+    place: str = "",
+    find_grid_codes: Callable[[], set[str]] = set,
+) -> dict[str, Any]:
+    """Return a STAC item with box, outline, datetime and proj:code as the standard has them.
+
+    Parameters
+    ----------
+    item
+        The item of a product or of one of its members.
+    wounds
+        Told what was healed, and what could not be.
+    place
+        What reports begin with: the member's path, or nothing.
+    find_grid_codes
+        Returns the codes of the product's grid mappings, which decide between two codes.
+    """
+    healed = dict(item)
+    if "geometry" in item:
+        healed["geometry"] = _heal_geometry(item["geometry"], wounds, place)
+    _heal_box(healed, wounds, place)
+    if isinstance(item.get("properties"), dict):
+        properties = dict(item["properties"])
+        _heal_time(properties, wounds, place)
+        _heal_code(properties, wounds, place, find_grid_codes)
+        healed["properties"] = properties
+    return healed
+
+
+def _heal_geometry(geometry: Any, wounds: Wounds, place: str) -> Any:
+    """Return an outline whose rings end where they begin; null where it is none."""
+    if geometry is None:
+        return None
+    if not isinstance(geometry, dict):
+        wounds.leave("geometry", f"{place}{str(geometry)[:40]!r} is no outline and was left out")
+        return None
+    rings = geometry.get("coordinates")
+    if geometry.get("type") not in ("Polygon", "MultiPolygon") or not isinstance(rings, list):
+        return geometry
+    closed = [
+        [_close(ring) for ring in item]
+        if geometry["type"] == "MultiPolygon" and isinstance(item, list)
+        else _close(item)
+        for item in rings
+    ]
+    if closed == rings:
+        return geometry
+    wounds.add("geometry", f"{place}a ring was closed")
+    return geometry | {"coordinates": closed}
+
+
+def _close(ring: Any) -> Any:
+    positions = isinstance(ring, list) and all(isinstance(item, list) and item for item in ring)
+    if positions and len(ring) >= _RING and ring[0] != ring[-1] and _is_number(ring[0][0]):
+        return [*ring, ring[0]]
+    return ring
+
+
+def _heal_box(item: dict[str, Any], wounds: Wounds, place: str) -> None:
+    """Put a bounding box in order by the outline beside it, or by itself where that is clear."""
+    given = item.get("bbox")
+    outline = bound(item.get("geometry"))
+    numbers = _read_box(given)
+    if numbers is None:
+        if outline is not None:
+            item["bbox"] = list(outline)
+            wounds.add("bbox", f"{place}{_show(given)} became {item['bbox']}, by the outline")
+        elif given is not None:
+            del item["bbox"]
+            wounds.leave("bbox", f"{place}{_show(given)} is no box and was left out")
+        return
+    half = len(numbers) // 2
+    flat = (numbers[0], numbers[1], numbers[half], numbers[half + 1])
+    box = _choose_box(flat, outline, item.get("geometry"))
+    heights = sorted((numbers[2], numbers[5])) if half > 2 else []  # noqa: PLR2004 -- with heights
+    found = [*box[:2], *heights[:1], *box[2:], *heights[1:]]
+    if found != given:
+        item["bbox"] = found
+        wounds.add("bbox", f"{place}{_show(given)} became {found}")
+
+
+def _read_box(given: Any) -> list[float] | None:
+    """Return the four or six numbers of a box, integers as they are; None if they are none."""
+    if not isinstance(given, list) or len(given) not in (4, 6):
+        return None
+    try:
+        numbers = [item if _is_number(item) else float(item) for item in given]
+    except (TypeError, ValueError):
+        return None
+    return numbers if all(math.isfinite(number) for number in numbers) else None
+
+
+def _choose_box(box: Box, outline: Box | None, geometry: Any) -> Box:
+    """Return the box as it is, turned, or with longitudes and latitudes exchanged."""
+    swapped = (box[1], box[0], box[3], box[2])
+    if outline is not None:
+        for item in (box, turn(box), swapped, turn(swapped)):
+            if _fits(item, outline):
+                return item
+    beyond = max(abs(box[1]), abs(box[3])) > _POLE
+    if beyond and max(abs(swapped[1]), abs(swapped[3])) <= _POLE:
+        box = swapped
+    return turn(box) if is_reversed(list(box), geometry) else box
+
+
+def turn(box: Box) -> Box:
+    """Return a box with its smaller numbers first."""
+    west, east = sorted((box[0], box[2]))
+    south, north = sorted((box[1], box[3]))
+    return west, south, east, north
+
+
+def _fits(box: Box, outline: Box) -> bool:
+    """Tell whether a box is that of an outline, each side nearly where the outline's is."""
+    if (box[0] <= box[2]) != (outline[0] <= outline[2]):
+        return False
+    width, height = (outline[2] - outline[0]) % _ROUND, outline[3] - outline[1]
+    return all(
+        abs(found - wanted) <= _FIT * size + 1e-6
+        for found, wanted, size in zip(box, outline, (width, height) * 2, strict=True)
+    )
+
+
+def is_reversed(box: list[float], geometry: Any) -> bool:
+    """Tell whether a bounding box is not west, south, east, north.
+
+    West of east over the antimeridian is right as long as the outline is there too.
+    """
+    west, south, east, north = box
+    if south > north:
+        return True
+    if west <= east:
+        return False
+    places = list(_list_positions(geometry))
+    longitudes = [place[0] for place in places]
+    if not places or max(longitudes) > _HALF_ROUND or min(longitudes) < -_HALF_ROUND:
+        return not places
+    return max(longitudes) - min(longitudes) < _HALF_ROUND
+
+
+def bound(geometry: Any) -> Box | None:
+    """Return the box around an outline; None where it has no positions or spans half the round."""
+    places = list(_list_positions(geometry))
+    if not places:
+        return None
+    longitudes, latitudes = zip(*places, strict=True)
+    west, east = min(longitudes), max(longitudes)
+    if east - west >= _HALF_ROUND:  # over the antimeridian, or around a pole
+        eastern = [longitude % _ROUND for longitude in longitudes]
+        west, east = min(eastern), max(eastern)
+        if east - west >= _HALF_ROUND:
+            return None
+    if max(map(abs, latitudes)) > _POLE:
+        return None
+    return _wrap(west), min(latitudes), _wrap(east), max(latitudes)
+
+
+def _wrap(longitude: float) -> float:
+    if -_HALF_ROUND <= longitude <= _HALF_ROUND:
+        return longitude
+    return (longitude + _HALF_ROUND) % _ROUND - _HALF_ROUND
+
+
+def _list_positions(geometry: Any) -> Iterator[tuple[float, float]]:
+    waiting = [geometry.get("coordinates")] if isinstance(geometry, dict) else []
+    while waiting:
+        nested = waiting.pop()
+        if not isinstance(nested, list) or not nested:
+            continue
+        if isinstance(nested[0], list):
+            waiting.extend(nested)
+        elif len(nested) > 1 and _is_number(nested[0]) and _is_number(nested[1]):
+            yield nested[0], nested[1]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _show(value: Any) -> str:
+    text = "null" if value is None else str(value)
+    return text if len(text) <= 120 else f"{text[:120]}..."  # noqa: PLR2004 -- of one line
+
+
+def is_absent(moment: Any) -> bool:
+    """Tell whether a time is null, or a text that says so."""
+    return moment is None or str(moment).strip().lower() in _ABSENT
+
+
+def _heal_time(properties: dict[str, Any], wounds: Wounds, place: str) -> None:
+    given = properties.get("datetime")
+    if not is_absent(given):
+        return
+    start, end = (
+        item if isinstance(item, str) and not is_absent(item) else None
+        for item in (properties.get("start_datetime"), properties.get("end_datetime"))
+    )
+    if start is not None or end is not None:
+        properties["datetime"] = _choose_moment(end if start is None else start, end)
+        wounds.add("datetime", f"{place}{_show(given)} became {properties['datetime']}")
+    elif given is not None:
+        properties["datetime"] = None
+        wounds.leave("datetime", f"{place}{given!r} is no time, and there is neither start nor end")
+
+
+def _choose_moment(start: Any, end: Any) -> Any:
+    """Return the middle, as real Sentinel-1 items have it; the start where an end is no time."""
+    if end in (None, start):
+        return start
+    try:
+        return find_middle(str(start), str(end))
+    except InvalidInputError:
+        return start
+
+
+def _heal_code(
+    properties: dict[str, Any],
+    wounds: Wounds,
+    place: str,
+    find_grid_codes: Callable[[], set[str]],
+) -> None:
+    """Leave one code of the reference system: ``proj:code``."""
+    codes, wrong = find_codes(properties)
+    old = properties.pop("proj:epsg", None)
+    for item in wrong:
+        wounds.leave("proj-code", f"{place}{item} is no known reference system")
+    if not codes:
+        return
+    code = codes[0]
+    if len(codes) > 1:
+        grids = find_grid_codes() & set(codes)
+        words = f"{place}proj:code {codes[0]} and proj:epsg {old} differ"
+        if len(grids) == 1:
+            code = grids.pop()
+            wounds.add("proj-code", f"{words}; the grids are in {code}")
+        else:
+            wounds.leave("proj-code", f"{words} and no grid mapping decides: {code} stays")
+    elif properties.get("proj:code") != code:
+        given = properties.get("proj:code")
+        said = f"proj:epsg {old}" if given is None else f"proj:code {given}"
+        wounds.add("proj-code", f"{place}{said} became proj:code {code}")
+    properties["proj:code"] = code
+
+
+def name_item_system(item: Any) -> str | None:
+    """Return the code or WKT of the one reference system that an item names, if it does."""
+    properties = item.get("properties") if isinstance(item, dict) else None
+    if not isinstance(properties, dict):
+        return None
+    codes, _ = find_codes(properties)
+    if codes:
+        return codes[0] if len(codes) == 1 else None
+    return name_system(properties.get("proj:wkt2"))

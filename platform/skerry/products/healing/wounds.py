@@ -1,0 +1,122 @@
+"""Wounds of real products, healed at opening whatever the format, and reported.
+
+Each wound has a name, which reports begin with; `skerry validate` finds the same ones. What a
+wound is and how it is healed stands in `skerry.products.healing.items` (STAC items) and
+`skerry.products.healing.rasters` (grid mappings and coordinates).
+"""
+
+from typing import Any, Final
+
+import xarray as xr
+
+WOUNDS: Final = {
+    "bbox": "the bounding box is not west, south, east, north, or is no box",
+    "geometry": "a ring of the outline is not closed, or the outline is none",
+    "datetime": "the item has no datetime, only start and end",
+    "grid-mapping": "a raster has no grid mapping, or one that is not there",
+    "coordinates": "a raster has no coordinates, or their values are not there",
+    "proj-code": "the reference system stands in proj:epsg, or proj:code contradicts it",
+    "attribute-names": "an attribute has the name of an older or newer profile",
+    "attributes": "an attribute is no object where every product has one",
+}
+_UNITS: Final = ("data_units", "unit")
+_SHOWN: Final = 60
+
+
+class Wounds:
+    """What was healed and what could not be, told once a wound and kind.
+
+    Attributes
+    ----------
+    found
+        Wound name to what was healed, in words.
+    left
+        Wound name to what could not be healed, in words.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[str]] = {}
+        self.left: dict[str, list[str]] = {}
+
+    def add(self, name: str, words: str) -> None:
+        """Note a wound that was healed."""
+        self.found.setdefault(name, []).append(words)
+
+    def leave(self, name: str, words: str) -> None:
+        """Note a wound that cannot be healed."""
+        self.left.setdefault(name, []).append(words)
+
+    def describe(self) -> list[str]:
+        """Return a line for each healed wound: its name, the first place, how many there are."""
+        return _describe(self.found)
+
+    def report(self, other: dict[str, Any]) -> dict[str, Any]:
+        """Return ``other_metadata`` with the lists ``healed`` and ``unhealed``, earlier ones kept.
+
+        A list is there only where it says something or was there.
+        """
+        told = dict(other)
+        for key, wounds in (("healed", self.found), ("unhealed", self.left)):
+            lines = _describe(wounds)
+            if lines:
+                earlier = other.get(key)
+                kept = earlier if isinstance(earlier, list) else []
+                told[key] = [*(item for item in kept if item not in lines), *lines]
+        return told
+
+
+def _describe(wounds: dict[str, list[str]]) -> list[str]:
+    lines = []
+    for name, places in wounds.items():
+        more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+        lines.append(f"{name}: {places[0]}{more}")
+    return lines
+
+
+def heal_attributes(attrs: dict[str, Any], path: str, wounds: Wounds) -> dict[str, Any]:
+    """Return a group's attributes without those that are no objects where all products have them.
+
+    Parameters
+    ----------
+    attrs
+        Of the root, or of a group that is a member and has an item of its own.
+    path
+        The group's path, for what is reported.
+    wounds
+        Told what was left out, with its beginning.
+    """
+    healed = dict(attrs)
+    above = path.rstrip("/")
+    for name in ("stac_discovery", "other_metadata", "processing_history"):
+        allowed = (dict, list) if name == "processing_history" else dict
+        _check_object(healed, name, allowed, f"{above}/{name}", wounds)
+    if isinstance(healed.get("stac_discovery"), dict):
+        healed["stac_discovery"] = item = dict(healed["stac_discovery"])
+        _check_object(item, "properties", dict, f"{above}/stac_discovery/properties", wounds)
+    return healed
+
+
+def _check_object(
+    attrs: dict[str, Any], name: str, allowed: Any, place: str, wounds: Wounds
+) -> None:
+    value = attrs.get(name)
+    if value is None or isinstance(value, allowed):
+        return
+    text = repr(attrs.pop(name))
+    text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    wounds.leave("attributes", f"{place} is no object and was left out: {text}")
+
+
+def heal_units(data: xr.Dataset, path: str, wounds: Wounds) -> xr.Dataset:
+    """Return a group whose variables have their units where CF looks for them.
+
+    Zarr arrays are read so; here the variables of other formats.
+    """
+    for name, item in data.variables.items():
+        old = next((key for key in _UNITS if item.attrs.get(key) is not None), None)
+        if old is not None and "units" not in item.attrs and "units" not in item.encoding:
+            attrs = {"units" if key == old else key: value for key, value in item.attrs.items()}
+            data[name].attrs = {key: value for key, value in attrs.items() if key not in _UNITS}
+            place = f"{path.rstrip('/')}/{name}"
+            wounds.add("attribute-names", f"{place}: {old} is called units in CF")
+    return data

@@ -1,0 +1,400 @@
+"""How a product type's files map to the tree: one data file a type, read into typed records.
+
+A file in ``sensors/`` names, for each group of the tree, the files that hold its variables, their
+format, and what the numbers mean; and for each attribute of the root the place in the metadata
+documents. The engine reads a product by it, the simulator writes one by it. Adding a product type
+is adding such a file and a test.
+
+Repetition is written once: an object with a list ``each`` stands for one object a member, with
+``{name}`` replaced by the member's value in every key and text below it. A list that several
+objects repeat over stands once under ``lists`` and is named: ``"each": "grids"``; several names,
+``"each": ["visible", "shortwave"]``, stand for one list after the other.
+
+A type that differs little from another names it: ``"like": "sentinel_3_olci_efr"``. What the file
+says is put over what the other says, objects into objects; ``"without"`` names group paths that
+it does not have.
+"""
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """A frozen record that knows its fields and no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Entry(Record):
+    """A value in a metadata document, and how its text becomes the value (and back).
+
+    Attributes
+    ----------
+    document
+        Role of the document, a key of `Mapping.documents`.
+    path
+        Path of the element by local names, anywhere below the document's root, with predicates
+        on attributes or children; ``/@name`` at the end takes an attribute.
+    type
+        How the text becomes a value: ``lower`` in lower case; ``time`` as RFC 3339 in UTC;
+        ``microseconds`` a time as microseconds since 1970; ``numbers`` a list; ``polygon`` pairs
+        of latitude and longitude as a GeoJSON polygon, ``bbox`` as its bounding box.
+    many
+        All elements found, as a list, instead of the first.
+    value
+        The value itself, instead of a place in a document.
+    file, variable
+        Instead of a document: glob pattern of a NetCDF file, and its variable of one number, or
+        ``@name`` for a global attribute.
+    template
+        The text around the value in the document, such as ``{}.SAFE``.
+    label
+        What stands around the text in the value, such as ``MGRS-{}``.
+    pattern
+        Regular expression with one group that finds the value in the text. Not written back.
+    values
+        Text to value, for texts that stand for something else.
+    scale
+        What a number is multiplied by.
+    reciprocal
+        Whether the value is one divided by the number.
+    times
+        Name of another entry that the number is multiplied by.
+    default
+        The value where the document has none; without default the attribute is left out.
+    required
+        Whether a document without it is refused.
+    since
+        Processing baseline (`Mapping.entries` has ``baseline``) from which it is required.
+    """
+
+    document: str = ""
+    path: str = ""
+    type: Literal[
+        "text",
+        "lower",
+        "integer",
+        "number",
+        "numbers",
+        "boolean",
+        "time",
+        "microseconds",
+        "polygon",
+        "bbox",
+    ] = "text"
+    many: bool = False
+    value: Any = None
+    file: str = ""
+    variable: str = ""
+    template: str = "{}"
+    label: str = "{}"
+    pattern: str = ""
+    values: dict[str, Any] = {}
+    scale: float = 1.0
+    reciprocal: bool = False
+    times: str = ""
+    default: Any = None
+    required: bool = False
+    since: str = ""
+
+
+class Kind(Record):
+    """What numbers mean.
+
+    Attributes
+    ----------
+    dims
+        Dimension names in order, rows and columns last.
+    dtype
+        Number type in the file.
+    scale_factor, add_offset, fill_value
+        Packing: physical = number * scale_factor + add_offset. A text names an entry of
+        `Mapping.entries`, for packings that a metadata document holds.
+    further_fills
+        Other numbers that stand for no measurement (such as saturation).
+    decoded
+        Number type of the values; by default float32 for packed numbers of at most 16 bits,
+        float64 for wider ones, and the file's type for numbers that are not packed.
+    bands, pack_bits
+        Bands in a raster file; band i holds 0 or 1 and becomes bit i - 1 of one number.
+    attrs
+        CF attributes: long_name, standard_name, units, valid_min and valid_max (packed, as CF
+        says), flag_values or flag_masks with flag_meanings and flag_colors, and
+        ``display_min``, ``display_max`` and ``colormap`` for maps. ``{source}`` is the
+        variable's source.
+    """
+
+    dims: tuple[str, ...] = ()
+    dtype: str = ""
+    scale_factor: float | str | None = None
+    add_offset: float | str | None = None
+    fill_value: float | None = None
+    further_fills: tuple[float, ...] = ()
+    decoded: str | None = None
+    bands: int = 1
+    pack_bits: bool = False
+    attrs: dict[str, Any] = {}
+
+
+class Variable(Record):
+    """Where one variable comes from.
+
+    Attributes
+    ----------
+    source
+        Its name in the file: a band, a NetCDF variable, the path of an XML element.
+    file
+        Glob pattern of its file below the product's root if not the group's.
+    kind
+        Its kind if not the group's.
+    coordinate
+        Whether it is a coordinate of the group.
+    dims, dtype, scale_factor, add_offset, fill_value, attrs
+        What differs from the kind; attributes are added to the kind's.
+    """
+
+    source: str
+    file: str | None = None
+    kind: str | None = None
+    coordinate: bool = False
+    dims: tuple[str, ...] | None = None
+    dtype: str | None = None
+    scale_factor: float | str | None = None
+    add_offset: float | str | None = None
+    fill_value: float | None = None
+    attrs: dict[str, Any] = {}
+
+
+class Group(Record):
+    """One group of the tree, or a part of one: groups of one path are joined.
+
+    Attributes
+    ----------
+    path
+        Group path in the EOPF structure.
+    format
+        Name of the module that reads and writes its files.
+    file
+        Glob pattern below the product's root; ``{source}`` is the variable's source. Writing
+        fills the stars with the names of the product that is written.
+    kind
+        Kind of its variables.
+    variables
+        Variable name to where it comes from; a text is a `Variable` with that source.
+    optional
+        Whether a complete product may lack it.
+    options
+        What the format needs besides, such as ``resolution_m``.
+    """
+
+    path: str
+    format: str
+    file: str
+    kind: str
+    variables: dict[str, Variable]
+    optional: bool = False
+    options: dict[str, Any] = {}
+
+
+class Members(Record):
+    """A product's like members, each with the same groups: one a polarisation.
+
+    Attributes
+    ----------
+    format
+        The format whose module lists them (see `members`). What it says of a member fills
+        ``{name}`` in paths, file patterns and options of groups, and here.
+    documents
+        Role to glob pattern of a member's metadata documents.
+    attributes
+        As `Mapping.attributes`, of the member's node, besides those of the root.
+    """
+
+    format: str
+    documents: dict[str, str] = {}
+    attributes: dict[str, Entry] = {}
+
+
+class Mapping(Record):
+    """One product type.
+
+    Attributes
+    ----------
+    name
+        Name of the file.
+    product_type
+        EOPF name, such as ``S02MSIL2A``.
+    title
+        Name for people.
+    marks
+        Glob patterns, below the product's root, of files that must all be there for a product to
+        be of this type.
+    names
+        Glob pattern of product names of this type; where several types have the same marks it
+        decides.
+    documents
+        Role to glob pattern of the metadata documents that must be there.
+    expected
+        Name to glob pattern of further files that a complete product has.
+    entries
+        Named values in the documents, for packings and formats.
+    attributes
+        Path below the tree's root attributes, such as ``stac_discovery/properties/platform``, to
+        its place.
+    kinds, groups
+        What the numbers mean and where they are.
+    members
+        For products of several like members.
+    """
+
+    name: str
+    product_type: str
+    title: str
+    marks: tuple[str, ...]
+    names: str
+    documents: dict[str, str]
+    expected: dict[str, str] = {}
+    entries: dict[str, Entry] = {}
+    attributes: dict[str, Entry] = {}
+    kinds: dict[str, Kind]
+    groups: tuple[Group, ...]
+    members: Members | None = None
+
+    def kind_of(self, group: Group, variable: Variable) -> Kind:
+        """Return a variable's kind with what the variable changes in it."""
+        kind = self.kinds[variable.kind or group.kind]
+        changed = {
+            key: value
+            for key in ("dims", "dtype", "scale_factor", "add_offset", "fill_value")
+            if (value := getattr(variable, key)) is not None
+        }
+        attrs = {
+            key: item.replace("{source}", variable.source) if isinstance(item, str) else item
+            for key, item in (kind.attrs | variable.attrs).items()
+        }
+        return kind.model_copy(update=changed | {"attrs": attrs})
+
+
+def list_types() -> list[str]:
+    """Return the names of all mapping files."""
+    folder = resources.files("skerry.products.sensors")
+    return sorted(path.name[:-5] for path in folder.iterdir() if path.name.endswith(".json"))
+
+
+@cache
+def load_mapping(name: str) -> Mapping:
+    """Read the mapping file of one product type, such as ``sentinel_2_l2a``."""
+    raw = _read_whole(name)
+    for group in raw["groups"]:
+        group["variables"] = {
+            key: {"source": item} if isinstance(item, str) else item
+            for key, item in group["variables"].items()
+        }
+    return Mapping.model_validate(raw | {"name": name})
+
+
+@cache
+def find_type(product_type: str) -> str | None:
+    """Return the name of the mapping file of an EOPF product type, such as ``S02MSIL2A``."""
+    return next(
+        (kind for kind in list_types() if _read_file(kind)["product_type"] == product_type), None
+    )
+
+
+@cache
+def list_variables(name: str) -> tuple[tuple[str, str], ...]:
+    """Return group path (from ``{member}`` on) and name of all that a complete product has."""
+    groups = [item for item in _read_whole(name)["groups"] if not item.get("optional")]
+    return tuple((group["path"], variable) for group in groups for variable in group["variables"])
+
+
+def _read_whole(name: str) -> dict[str, Any]:
+    raw = _read_file(name)
+    return _expand(_name_lists(raw, raw.pop("lists", {})))  # type: ignore[no-any-return]
+
+
+def _read_file(name: str) -> dict[str, Any]:
+    file = resources.files("skerry.products.sensors").joinpath(f"{name}.json")
+    written: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    if "like" not in written:
+        return written
+    merged: dict[str, Any] = _put_over(_read_file(written.pop("like")), written)
+    without = merged.pop("without", [])
+    merged["groups"] = [item for item in merged["groups"] if item["path"] not in without]
+    return merged
+
+
+def _put_over(below: Any, above: Any) -> Any:
+    if not isinstance(below, dict) or not isinstance(above, dict):
+        return above
+    return below | {
+        key: _put_over(below[key], item) if key in below else item for key, item in above.items()
+    }
+
+
+def _name_lists(value: Any, lists: dict[str, Any]) -> Any:
+    """Put the lists in the places of their names."""
+    if isinstance(value, list):
+        return [_name_lists(item, lists) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: _join_lists(item, lists) if key == "each" else _name_lists(item, lists)
+            for key, item in value.items()
+        }
+    return value
+
+
+def _join_lists(each: Any, lists: dict[str, Any]) -> Any:
+    if isinstance(each, str):
+        return lists.get(each, each)
+    return [item for part in each for item in (lists[part] if isinstance(part, str) else [part])]
+
+
+def _expand(value: Any) -> Any:
+    """Write out what ``each`` stands for, in lists of objects and in objects of objects."""
+    if isinstance(value, list):
+        return [made for item in value for made in _repeat(item)]
+    if isinstance(value, dict):
+        return {
+            key: made
+            for name, item in value.items()
+            for key, made in _repeat_named(name, item)
+        }  # fmt: skip
+    return value
+
+
+def _repeat(value: Any) -> list[Any]:
+    if not isinstance(value, dict) or "each" not in value:
+        return [_expand(value)]
+    body = {key: item for key, item in value.items() if key != "each"}
+    return [made for member in value["each"] for made in _repeat(fill_names(body, member))]
+
+
+def _repeat_named(name: str, value: Any) -> list[tuple[str, Any]]:
+    if not isinstance(value, dict) or "each" not in value:
+        return [(name, _expand(value))]
+    body = {key: item for key, item in value.items() if key != "each"}
+    return [
+        pair
+        for member in value["each"]
+        for pair in _repeat_named(fill_names(name, member), fill_names(body, member))
+    ]
+
+
+def fill_names(value: Any, member: dict[str, Any]) -> Any:
+    """Replace ``{name}`` by the member's value in all texts of `value`."""
+    if isinstance(value, str):
+        if value[1:-1] in member and value == f"{{{value[1:-1]}}}":
+            return member[value[1:-1]]
+        for key, item in member.items():
+            value = value.replace(f"{{{key}}}", str(item))
+        return value
+    if isinstance(value, list):
+        return [fill_names(item, member) for item in value]
+    if isinstance(value, dict):
+        return {fill_names(key, member): fill_names(item, member) for key, item in value.items()}
+    return value

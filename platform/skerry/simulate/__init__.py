@@ -1,0 +1,42 @@
+"""Simulated products: small, deterministic, and marked as such wherever they appear."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skerry.simulate.kinds import SIMULATIONS, simulate
+    from skerry.simulate.olci.product import simulate_olci
+    from skerry.simulate.sentinel_1.product import simulate_s1_iw_grd
+    from skerry.simulate.sentinel_2.product import simulate_s2_l1c, simulate_s2_l2a
+    from skerry.simulate.slstr.product import simulate_slstr_rbt
+
+_HOMES = {
+    "SIMULATIONS": "kinds",
+    "simulate": "kinds",
+    "simulate_olci": "olci.product",
+    "simulate_s1_iw_grd": "sentinel_1.product",
+    "simulate_s2_l1c": "sentinel_2.product",
+    "simulate_s2_l2a": "sentinel_2.product",
+    "simulate_slstr_rbt": "slstr.product",
+}
+
+__all__ = [
+    "SIMULATIONS",
+    "simulate",
+    "simulate_olci",
+    "simulate_s1_iw_grd",
+    "simulate_s2_l1c",
+    "simulate_s2_l2a",
+    "simulate_slstr_rbt",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module behind a public name when it is first used."""
+    if name in _HOMES:
+        return getattr(import_module(f"skerry.simulate.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'skerry.simulate' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

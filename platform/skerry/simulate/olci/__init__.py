@@ -1,0 +1,1 @@
+"""Simulated OLCI level 1 products."""

@@ -1,0 +1,68 @@
+"""Quality flags of the simulated OLCI: what is where, and what the instrument did not see well."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skerry.products.sensors.mapping import load_mapping
+from skerry.simulate.atmosphere import Geometry
+from skerry.simulate.scene import SceneFields
+from skerry.simulate.solar_view import mirror_sun
+
+Mask = npt.NDArray[np.bool_]
+
+GLINT_RISK = 0.005
+"""Glint reflectance from which on there is a risk."""
+STRAY_PIXELS = 2
+"""How far bright pixels shine."""
+
+
+def flag_masks() -> dict[str, int]:
+    """Return the flags' bits as the mapping of OLCI products has them."""
+    attrs = load_mapping("sentinel_3_olci_efr").kinds["flags"].attrs
+    return dict(zip(attrs["flag_meanings"].split(), attrs["flag_masks"], strict=True))
+
+
+def make_flags(
+    scene: SceneFields, geometry: Geometry, invalid: Mask, duplicated: Mask
+) -> npt.NDArray[np.uint32]:
+    """Return the flags, ``(rows, columns)`` uint32.
+
+    Parameters
+    ----------
+    scene, geometry
+        What is there and how it is seen.
+    invalid
+        Pixels that were not seen.
+    duplicated
+        Columns whose measurement is that of the column before, ``(columns,)``.
+    """
+    bright = scene.cloud | scene.ice
+    glint = mirror_sun(geometry, scene) > GLINT_RISK
+    raised: dict[str, Any] = {
+        "land": scene.land,
+        "coastline": scene.land & _widen(scene.water, 1),
+        "fresh_inland_water": scene.lake,
+        "bright": bright,
+        "straylight_risk": _widen(bright, STRAY_PIXELS) & ~bright,
+        "invalid": invalid,
+        "duplicated": np.broadcast_to(duplicated, invalid.shape),
+        "sun-glint_risk": glint,
+    }
+    masks = flag_masks()
+    flags = np.zeros(invalid.shape, np.uint32)
+    for name, where in raised.items():
+        seen = where if name == "invalid" else where & ~invalid
+        flags[seen] |= np.uint32(masks[name])
+    return flags
+
+
+def _widen(mask: Mask, pixels: int) -> Mask:
+    """Return a mask with all pixels beside it, so many times."""
+    for _ in range(pixels):
+        padded = np.pad(mask, 1, mode="edge")
+        mask = (
+            mask | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+        )  # fmt: skip
+    return mask

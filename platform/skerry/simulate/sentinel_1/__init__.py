@@ -1,0 +1,1 @@
+"""Simulated Sentinel-1 IW GRD products."""

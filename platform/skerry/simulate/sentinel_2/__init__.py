@@ -1,0 +1,1 @@
+"""Simulated Sentinel-2 products."""

@@ -1,0 +1,1 @@
+"""Simulated SLSTR level 1 products."""

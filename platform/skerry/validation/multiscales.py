@@ -1,0 +1,137 @@
+"""Checks of overviews: what a GeoZarr's ``multiscales`` promises is there.
+
+Source: zarr-conventions/multiscales v1.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from skerry.products.coding.zarr_conventions import MULTISCALES
+from skerry.validation.rasters import list_rasters
+from skerry.validation.registry import check
+from skerry.validation.subject import ArrayFacts, Subject
+
+
+@dataclass(frozen=True)
+class Multiscale:
+    """A group with overviews: its path, its attributes and the layout's entries."""
+
+    path: str
+    attrs: dict[str, Any]
+    layout: list[dict[str, Any]]
+
+    def level(self, number: int, subject: Subject) -> dict[str, ArrayFacts]:
+        """Return the rasters of one level by name."""
+        place = f"{self.path}/{self.layout[number].get('asset')}".lstrip("/")
+        return {
+            name: item
+            for name, item in subject.by_group.get(place, {}).items()
+            if item.dims is not None and item.dims[-2:] == ("y", "x")
+        }
+
+
+def _groups(subject: Subject) -> Iterator[tuple[str, Multiscale]]:
+    for path, attrs in subject.groups.items():
+        said = attrs.get("multiscales")
+        if said is not None:
+            layout = said.get("layout") if isinstance(said, dict) else None
+            entries = [item for item in layout or [] if isinstance(item, dict)]
+            yield path, Multiscale(path, attrs, entries)
+
+
+def _whole(subject: Subject) -> Iterator[tuple[str, Multiscale]]:
+    """Give those whose levels are all there: the layout's own check speaks about the others."""
+    for path, item in _groups(subject):
+        if item.layout and layout_is_there(item, subject) is None:
+            yield path, item
+
+
+@check(
+    "multiscales.layout",
+    of=_groups,
+    remedy="List the level groups that are there, finest first, in multiscales.layout.",
+)
+def layout_is_there(group: Multiscale, subject: Subject) -> str | None:
+    """Every level that the layout lists is a group with arrays."""
+    if not group.layout:
+        return "lists no levels"
+    for entry in group.layout:
+        place = f"{group.path}/{entry.get('asset')}".lstrip("/")
+        if not subject.by_group.get(place):
+            return f"lists the level {entry.get('asset')!r}, which has no array"
+    return None
+
+
+@check(
+    "multiscales.variables",
+    of=_whole,
+    remedy="Write every raster at every level, or take it out of all.",
+)
+def levels_have_the_same(group: Multiscale, subject: Subject) -> str | None:
+    """Every level has the same rasters."""
+    first = set(group.level(0, subject))
+    for number in range(1, len(group.layout)):
+        found = set(group.level(number, subject))
+        if found != first:
+            other = ", ".join(sorted(first ^ found))
+            return f"the level {group.layout[number]['asset']} differs from the finest in {other}"
+    return None
+
+
+@check(
+    "multiscales.sizes",
+    of=_whole,
+    remedy="Make each level by the scale its transform says, a partial last pixel counted.",
+)
+def levels_shrink_as_said(group: Multiscale, subject: Subject) -> str | None:
+    """Each level is smaller than the one it is derived from by the scale that the layout says."""
+    numbers = {str(entry["asset"]): number for number, entry in enumerate(group.layout)}
+    for number, entry in enumerate(group.layout):
+        source = numbers.get(str(entry.get("derived_from")))
+        if source is None:
+            continue
+        scale = (entry.get("transform") or {}).get("scale") or [2.0, 2.0]
+        finer, coarser = group.level(source, subject), group.level(number, subject)
+        for name in sorted(set(finer) & set(coarser)):
+            for axis, factor in zip((-2, -1), scale[-2:], strict=True):
+                wanted = finer[name].shape[axis] / float(factor)
+                if abs(coarser[name].shape[axis] - wanted) >= 1:
+                    return (
+                        f"{name} has {coarser[name].shape} at the level {entry['asset']}, "
+                        f"{finer[name].shape} at {entry['derived_from']}, and a scale of {factor:g}"
+                    )
+    return None
+
+
+@check(
+    "multiscales.corners",
+    of=_whole,
+    remedy="Place the pixels of every level from the same upper left corner on.",
+)
+def levels_begin_at_one_corner(group: Multiscale, subject: Subject) -> str | None:
+    """All levels begin at the same corner, to a tenth of a pixel of the finest."""
+    there = {raster.group: raster for raster in list_rasters(subject)}
+    levels = [there.get(f"{group.path}/{item.get('asset')}".lstrip("/")) for item in group.layout]
+    known = [item for item in levels if item is not None]
+    for item in known[1:]:
+        off = max(
+            abs(mine - first) for mine, first in zip(item.corner, known[0].corner, strict=True)
+        )
+        if off > known[0].tolerance:
+            return f"{item.group} begins at {item.corner}, {known[0].group} at {known[0].corner}"
+    return None
+
+
+@check(
+    "multiscales.convention",
+    of=_groups,
+    remedy="Add the multiscales convention to zarr_conventions, with its uuid.",
+)
+def convention_is_declared(group: Multiscale, _: Subject) -> str | None:
+    """A group with overviews declares the convention by which they are described."""
+    declared = group.attrs.get("zarr_conventions") or []
+    known = any(
+        isinstance(item, dict) and item.get("uuid") == MULTISCALES["uuid"] for item in declared
+    )
+    return None if known else "does not declare the multiscales convention"

@@ -1,0 +1,115 @@
+"""The checks there are: one function, one idea, one name.
+
+A check says what it looks at (a function from the subject to places and things) and judges one
+thing at a time: it returns what is wrong with it in words, or None. A check that finds nothing to
+look at is not applicable.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from skerry.validation.report import Finding, Outcome
+from skerry.validation.subject import Subject
+
+MODULES = (
+    "structure",
+    "completeness",
+    "encodings",
+    "conventions",
+    "geometry",
+    "multiscales",
+    "stac",
+    "profiles",
+)
+"""Where checks stand, in the order of a report."""
+MOST_FINDINGS = 1000
+"""Findings kept of one check."""
+
+Places = Iterable[tuple[str, Any]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One named check.
+
+    Attributes
+    ----------
+    name
+        ``<group>.<idea>``.
+    meaning
+        What holds where it passes: the first line of the function's docstring.
+    remedy
+        What to do where it does not hold.
+    look_at
+        Gives the places and things in a subject that it judges.
+    judge
+        Returns what is wrong with one thing, or None.
+    deep
+        Whether it reads all values and is made only on demand.
+    """
+
+    name: str
+    meaning: str
+    remedy: str
+    look_at: Callable[[Subject], Places]
+    judge: Callable[[Any, Subject], str | None]
+    deep: bool = False
+
+    def run(self, subject: Subject) -> Outcome:
+        """Judge everything that the check looks at."""
+        if self.deep and not subject.deep:
+            return self._outcome(0, (), "reads every value: ask for it with --deep")
+        examined = 0
+        findings: list[Finding] = []
+        for where, thing in self.look_at(subject):
+            examined += 1
+            what = self._judge(thing, subject)
+            if what and len(findings) < MOST_FINDINGS:
+                findings.append(Finding(where or "/", what))
+        return self._outcome(examined, tuple(findings), "")
+
+    def _judge(self, thing: Any, subject: Subject) -> str | None:
+        try:
+            return self.judge(thing, subject)
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            # What stands in a product can have any form; a form no check foresaw is a finding.
+            return f"cannot be understood ({type(error).__name__}: {error})"
+
+    def _outcome(self, examined: int, findings: tuple[Finding, ...], note: str) -> Outcome:
+        return Outcome(self.name, self.meaning, self.remedy, examined, findings, note)
+
+
+_CHECKS: dict[str, Check] = {}
+
+
+def check(
+    name: str, *, of: Callable[[Subject], Places], remedy: str, deep: bool = False
+) -> Callable[[Callable[[Any, Subject], str | None]], Callable[[Any, Subject], str | None]]:
+    """Register the decorated function as a check; see `Check` for what the words mean."""
+
+    def register(judge: Callable[[Any, Subject], str | None]) -> Any:
+        if name in _CHECKS:
+            raise ValueError(f"two checks are called {name}")
+        meaning = (judge.__doc__ or "").strip().partition("\n")[0]
+        _CHECKS[name] = Check(name, meaning, remedy, of, judge, deep)
+        return judge
+
+    return register
+
+
+@cache
+def list_checks() -> tuple[Check, ...]:
+    """Return every check, in the order of a report."""
+    for module in MODULES:
+        import_module(f"skerry.validation.{module}")
+    order = {module: number for number, module in enumerate(MODULES)}
+    groups = {"cf": "conventions", "profile": "profiles"}
+
+    def rank(check: Check) -> int:
+        group = check.name.partition(".")[0]
+        return order[groups.get(group, group)]
+
+    return tuple(sorted(_CHECKS.values(), key=rank))
