@@ -13,8 +13,6 @@ What notebooks use is here and imported when first asked for::
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 __all__ = [
     "__version__",
     "cluster",
@@ -25,11 +23,15 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    __version__: str
+
     from skerry.client import cluster, open, publish, search, stack  # noqa: A004
 
 
 def __getattr__(name: str) -> Any:
     """Import the client when one of its functions is first used."""
+    if name == "__version__":
+        return import_module("skerry.core.version").VERSION
     if name in __all__:
         return getattr(import_module("skerry.client"), name)
     raise AttributeError(f"module 'skerry' has no attribute {name!r}")

@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 import platformdirs
 
-from skerry import __version__
 from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError
 from skerry.core.settings import default_data_folder
 from skerry.core.time import format_time, utc_now
+from skerry.core.version import VERSION
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("skerry.cli.up:up", "Start the platform on this machine and stay with it."),
@@ -85,7 +85,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="skerry")
+@click.version_option(VERSION, prog_name="skerry")
 def skerry() -> None:
     """Skerry takes an Earth observation notebook from prototype to operations.
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from skerry import __version__
 from skerry.client.references import COG_PREFIX, PRODUCT_ASSET, ItemReference
 from skerry.core.digests import digest_tree
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import API_PREFIX
 from skerry.core.time import format_time, utc_now
+from skerry.core.version import VERSION
 
 PRODUCT_FOLDER = "product.zarr"
 THUMBNAIL = "thumbnail.png"
@@ -94,7 +94,7 @@ def describe_item(
             **properties,
             "created": moment,
             "processing:datetime": moment,
-            "processing:software": {"skerry": __version__},
+            "processing:software": {"skerry": VERSION},
             "skerry:digest": digest,
             "skerry:prefix": prefix,
             "skerry:derived_from": [str(reference) for reference in derived_from],

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skerry import __version__
 from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError
 from skerry.core.ids import new_id
 from skerry.core.progress import Progress, ignore_progress
 from skerry.core.time import format_time, utc_now
+from skerry.core.version import VERSION
 from skerry.pipelines.computing import compute_by, explain_lost_workers
 from skerry.pipelines.outputs import refuse_inside
 from skerry.pipelines.payload_errors import naming, naming_parameter
@@ -283,7 +283,7 @@ class _Run:
         named = {self._place(name): self.digests[name] for name in self.payload.inputs}
         return {
             "run_id": self.run_id,
-            "software": {"skerry": __version__},
+            "software": {"skerry": VERSION},
             "started": started,
             "finished": format_time(utc_now()),
             "steps": [{"name": step.name} | self._describe_step(step) for step in steps],

@@ -9,12 +9,12 @@ from typing import Any
 
 import xarray as xr
 
-from skerry import __version__
 from skerry.core.digests import digest_json, digest_tree
 from skerry.core.errors import ConflictError, NotFoundError
 from skerry.core.ids import new_id
 from skerry.core.progress import Progress, ignore_progress
 from skerry.core.time import format_time, utc_now
+from skerry.core.version import VERSION
 from skerry.core.wording import shorten
 from skerry.pipelines.outputs import choose_format, refuse_inside
 from skerry.pipelines.results import describe_result, link_sources
@@ -145,7 +145,7 @@ def run_processor(
         write_made(made, output, chosen, progress=report)
     manifest = {
         "run_id": run_id or timeline.run_id,
-        "software": {"skerry": __version__},
+        "software": {"skerry": VERSION},
         "started": started,
         "finished": format_time(utc_now()),
         "steps": [describe_step(processor, checked)],

@@ -8,8 +8,8 @@ from typing import Any
 
 import xarray as xr
 
-from skerry import __version__
 from skerry.core.time import format_time, utc_now
+from skerry.core.version import VERSION
 from skerry.processors.registry import Processor
 from skerry.products.stac_extensions import list_schemas
 
@@ -95,7 +95,7 @@ def _describe_item(
         **_describe_time(known),
         "created": format_time(utc_now()),
         "processing:lineage": f"{processor.summary} {processor.citation}".strip(),
-        "processing:software": {"skerry": __version__, processor.name: processor.version},
+        "processing:software": {"skerry": VERSION, processor.name: processor.version},
         "processing:datetime": format_time(utc_now()),
     }
     return {

@@ -9,8 +9,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-import skerry
 from skerry.core.settings import ServiceSettings
+from skerry.core.version import VERSION
 from skerry.services.hub_access import HubAccess, HubVerifier
 from skerry.services.identity import Verifier, anyone
 from skerry.services.login import HubLogin, create_login_router
@@ -66,7 +66,7 @@ def create_application(
     hub = hub or HubAccess.from_environment()
     verifier = verifier or HubVerifier(hub.api_url)
     app = FastAPI(
-        title=title, version=skerry.__version__, openapi_url=None, docs_url=None, redoc_url=None,
+        title=title, version=VERSION, openapi_url=None, docs_url=None, redoc_url=None,
         lifespan=_combine(verifier, lifespan), max_body_size=_LARGEST_BODY,
     )  # fmt: skip
     login = HubLogin(hub, prefix, secure=settings.public_url.startswith("https:"))

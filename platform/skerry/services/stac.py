@@ -23,7 +23,6 @@ from stac_fastapi.types.extension import ApiExtension
 from stac_fastapi.types.search import APIRequest, BaseSearchGetRequest, BaseSearchPostRequest
 from starlette.concurrency import run_in_threadpool
 
-import skerry
 from skerry.catalog.collections import (
     find_collection,
     list_collections,
@@ -32,6 +31,7 @@ from skerry.catalog.items import find_item, item_version
 from skerry.catalog.search import SearchQuery, parse_query, search_items
 from skerry.core.errors import InvalidInputError
 from skerry.core.scopes import Scope
+from skerry.core.version import VERSION
 from skerry.services.identity import identify, refuse_unseen
 from skerry.services.stac_links import Addresses, Sees, present_collection, present_item
 from skerry.services.stores import Stores, sees_private
@@ -235,7 +235,7 @@ def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
     settings = ApiSettings(
         _env_file=None,
         stac_fastapi_title=_TITLE, stac_fastapi_description=_DESCRIPTION,
-        stac_fastapi_landing_id="skerry", stac_fastapi_version=skerry.__version__,
+        stac_fastapi_landing_id="skerry", stac_fastapi_version=VERSION,
     )  # fmt: skip
     client = CatalogClient(stores=stores, addresses=addresses, landing_page_id="skerry")
     made = StacApi(

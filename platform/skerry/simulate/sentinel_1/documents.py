@@ -12,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from lxml import etree
 
-from skerry import __version__
+from skerry.core.version import VERSION
 from skerry.products.safe.sentinel_1 import compute_product_id
 from skerry.simulate.sentinel_1.annotation import SWATHS, Recorder
 from skerry.simulate.sentinel_1.orbit import LIGHT_M_S, MEAN_MOTION
@@ -82,7 +82,7 @@ class Documents:
         tag = "s1sarl1:transmitterReceiverPolarisation"
         paths = [item for name in self.polarisations for item in self.files(name).values()]
         values = self._values | {
-            "version": __version__,
+            "version": VERSION,
             "generated": _format(self.recorder.last + timedelta(hours=1)),
             "relative_orbit": str((ORBIT - 73) % 175 + 1),
             "cycle": str((ORBIT - 73) // 175 + 1),
