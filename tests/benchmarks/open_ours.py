@@ -7,7 +7,7 @@ import json
 import sys
 import time
 
-import skerry.products.safe.engine
+import skerry.products.safe.reading
 import skerry.products.zarr_opening  # noqa: F401
 from skerry.products.opening import open_product
 

@@ -173,8 +173,8 @@ def _open_cogs(place: Place) -> xr.DataTree:
 
 def _open_safe(place: Place) -> xr.DataTree:
     from skerry.products.healing.canonical import heal_safe
-    from skerry.products.safe.engine import assemble
     from skerry.products.safe.files import list_archived, list_folder
+    from skerry.products.safe.reading import assemble
     from skerry.products.safe.recognition import find_mapping
     from skerry.products.safe.remote_listing import list_remote
 

@@ -16,7 +16,8 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box, shape
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.outlines import join_outline, outline_ring
-from skerry.products.safe.attributes import format_value, parse_text
+from skerry.products.safe.attribute_texts import format_value
+from skerry.products.safe.attributes import parse_text
 from skerry.products.selecting.filtering import filter_product
 from skerry.products.sensors.mapping import Entry
 

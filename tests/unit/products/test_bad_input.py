@@ -10,9 +10,10 @@ from lxml import etree
 
 from skerry.core.errors import InvalidInputError
 from skerry.products import open_product
-from skerry.products.safe.attributes import read_attributes
-from skerry.products.safe.engine import SafeProduct, load_format
+from skerry.products.safe.attributes import read_attributes, read_named
 from skerry.products.safe.files import list_folder
+from skerry.products.safe.formats import load_format
+from skerry.products.safe.product import SafeProduct
 from skerry.products.sensors.mapping import load_mapping
 from skerry.products.stores import archives
 
@@ -162,7 +163,7 @@ def _read_metadata(product: SafeProduct) -> None:
     """Read everything that opening takes from the documents."""
     read_attributes(product)
     for name in product.mapping.entries:
-        product.entry(name, "10")
+        read_named(product, name, "10")
     for group in product.mapping.groups:
         if group.format == "s2-angles":
             load_format(group.format).read(product, group)

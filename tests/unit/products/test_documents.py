@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.safe.attributes import find, format_value, nest, parse_text, write_attributes
+from skerry.products.safe.attribute_texts import format_value, write_attributes
+from skerry.products.safe.attributes import find, nest, parse_text
 from skerry.products.safe.documents import Document, DocumentBuilder
 from skerry.products.safe.files import list_folder
 from skerry.products.sensors.mapping import Entry

@@ -13,8 +13,8 @@ import xarray as xr
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import open_product
 from skerry.products.safe import hdf5, netcdf
-from skerry.products.safe.engine import write_safe
 from skerry.products.safe.files import list_folder
+from skerry.products.safe.writing import write_safe
 from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate.atmosphere import rayleigh_thickness
 from skerry.simulate.olci.bands import BANDS

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.safe import hdf5
-from skerry.products.safe.engine import SafeFolder, SafeProduct
 from skerry.products.safe.files import list_folder
 from skerry.products.safe.netcdf import read, read_scalar, write, write_scalar
 from skerry.products.safe.numbers import Packing
+from skerry.products.safe.product import SafeFolder, SafeProduct
 from skerry.products.sensors.mapping import Mapping
 
 ROWS, COLUMNS = 7, 5

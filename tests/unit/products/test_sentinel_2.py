@@ -10,7 +10,7 @@ import xarray as xr
 from skerry.core.errors import InvalidInputError
 from skerry.products import open_product
 from skerry.products.safe import grib
-from skerry.products.safe.engine import SafeFolder
+from skerry.products.safe.product import SafeFolder
 from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate import simulate_s2_l1c
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import open_product
-from skerry.products.safe.engine import write_safe
+from skerry.products.safe.writing import write_safe
 from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate.slstr.product import simulate_slstr_rbt
 

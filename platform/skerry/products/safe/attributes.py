@@ -1,21 +1,20 @@
-"""Attributes of a product's root: read from its metadata documents, and put back into them."""
+"""Attributes of a product's root, read from its metadata documents."""
 
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import find_middle, format_time, parse_time
-from skerry.products.outlines import cut_outline, join_outline, unroll_ring
-from skerry.products.safe.documents import Document, DocumentBuilder
+from skerry.products.outlines import cut_outline, unroll_ring
+from skerry.products.safe.documents import Document
+from skerry.products.safe.formats import load_format
+from skerry.products.safe.product import SafeProduct
 from skerry.products.sensors.mapping import Entry
-
-if TYPE_CHECKING:
-    from skerry.products.safe.engine import SafeProduct
 
 PROPERTIES = "stac_discovery/properties"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,7 +24,7 @@ HALF_TURN = 180.0
 """Degrees; a ring that spans more crosses the antimeridian or goes around a pole."""
 
 
-def read_attributes(product: "SafeProduct") -> dict[str, Any]:
+def read_attributes(product: SafeProduct) -> dict[str, Any]:
     """Return what `Mapping.attributes` names, nested as their paths say.
 
     An item with a start and an end but no datetime gets the middle of both, as real Sentinel-1
@@ -47,7 +46,7 @@ def read_attributes(product: "SafeProduct") -> dict[str, Any]:
     return nest(iter(found.items()))
 
 
-def read_entry(product: "SafeProduct", entry: Entry, source: str = "") -> Any:
+def read_entry(product: SafeProduct, entry: Entry, source: str = "") -> Any:
     """Return one entry's value, or None where the product has none.
 
     Parameters
@@ -62,8 +61,6 @@ def read_entry(product: "SafeProduct", entry: Entry, source: str = "") -> Any:
     if entry.value is not None:
         return deepcopy(entry.value)
     if entry.file:
-        from skerry.products.safe.engine import load_format
-
         raw = load_format("netcdf").read_scalar(product, entry.file, entry.variable)  # type: ignore[attr-defined]
         if raw is None:
             return entry.default
@@ -82,17 +79,22 @@ def read_entry(product: "SafeProduct", entry: Entry, source: str = "") -> Any:
     except (ValueError, InvalidInputError) as error:
         raise document.refuse(f"has {texts[0][:80]!r} in {path} ({error})") from error
     if entry.times:
-        factor = read_entry(product, product.mapping.entries[entry.times], source)
+        factor = read_named(product, entry.times, source)
         values = [value * factor for value in values]
     return values if entry.many else values[0]
 
 
-def _is_since(product: "SafeProduct", baseline: str) -> bool:
-    found = read_entry(product, product.mapping.entries["baseline"])
+def read_named(product: SafeProduct, name: str, source: str = "") -> Any:
+    """Return the value of an entry of `Mapping.entries`, or None where the product has none."""
+    return read_entry(product, product.mapping.entries[name], source)
+
+
+def _is_since(product: SafeProduct, baseline: str) -> bool:
+    found = read_named(product, "baseline")
     return _version(product, str(found)) >= _version(product, baseline)
 
 
-def _version(product: "SafeProduct", text: str) -> tuple[int, ...]:
+def _version(product: SafeProduct, text: str) -> tuple[int, ...]:
     parts = text.split(".")
     if not all(part.isdigit() for part in parts):
         document: Document = next(iter(product.documents.values()))
@@ -145,12 +147,6 @@ def parse_instant(text: str) -> datetime:
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def format_instant(moment: datetime) -> str:
-    """Return a time as documents write it: in UTC, always with a fraction of the second."""
-    precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
-    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
-
-
 def parse_ring(text: str) -> list[list[float]]:
     """Return a closed ring of (longitude, latitude) from pairs of latitude and longitude."""
     values = [float(part) for part in text.replace(",", " ").split()]
@@ -182,57 +178,6 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "polygon": lambda text: read_outline(text)[0],
     "bbox": lambda text: read_outline(text)[1],
 }
-
-
-def write_attributes(
-    attrs: dict[Any, Any], entries: dict[str, Entry], builders: dict[str, DocumentBuilder]
-) -> None:
-    """Put a root's attributes into the documents; those that no document holds are left out.
-
-    Parameters
-    ----------
-    attrs
-        The root's attributes.
-    entries
-        Attribute path to its place.
-    builders
-        Role to document.
-    """
-    for path, entry in entries.items():
-        value = find(attrs, path)
-        if value is None or not entry.document or entry.pattern or entry.type == "bbox":
-            continue
-        if entry.document in builders and not entry.many:
-            builders[entry.document].put(entry.path, format_value(entry, value))
-
-
-def format_value(entry: Entry, value: Any) -> str:
-    """Return the text by which a document says a value: the inverse of `parse_text`."""
-    for text, meaning in entry.values.items():
-        if meaning == value:
-            return text
-    before, _, after = entry.label.partition("{}")
-    if isinstance(value, str):
-        value = value.removeprefix(before).removesuffix(after)
-    if entry.reciprocal:
-        value = 1.0 / value
-    if entry.scale != 1.0:
-        value = value / entry.scale
-    return entry.template.replace("{}", _format_type(entry, value))
-
-
-def _format_type(entry: Entry, value: Any) -> str:
-    if entry.type == "numbers":
-        return " ".join(repr(float(item)) for item in value)
-    if entry.type == "boolean":
-        return "true" if value else "false"
-    if entry.type == "time":
-        return format_instant(parse_instant(value))
-    if entry.type == "microseconds":
-        return format_instant(EPOCH + timedelta(microseconds=int(value)))
-    if entry.type == "polygon":
-        return " ".join(f"{y!r} {x!r}" for x, y in join_outline(value))
-    return str(value)
 
 
 def nest(pairs: Iterator[tuple[str, Any]]) -> dict[str, Any]:

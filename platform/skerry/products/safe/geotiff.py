@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.safe.engine import SafeFolder, SafeProduct
 from skerry.products.safe.files import ProductFiles
+from skerry.products.safe.product import SafeFolder, SafeProduct
 from skerry.products.sensors.mapping import Group, Kind
 from skerry.products.stores.raster_files import RasterWindows
 

@@ -21,7 +21,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.sensors.mapping import Group
 
 if TYPE_CHECKING:
-    from skerry.products.safe.engine import SafeFolder, SafeProduct
+    from skerry.products.safe.product import SafeFolder, SafeProduct
 
 PARAMETERS = {
     "PWC": (128, 137), "MSL": (128, 151), "TCO3": (128, 206), "10U": (128, 165),

@@ -24,13 +24,14 @@ from pyproj.exceptions import CRSError
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.grids import grid_of
+from skerry.products.safe.attributes import read_named
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.numbers import Packing
 from skerry.products.sensors.mapping import Group, Kind
 from skerry.products.stores.raster_files import RasterWindows
 
 if TYPE_CHECKING:
-    from skerry.products.safe.engine import SafeFolder, SafeProduct
+    from skerry.products.safe.product import SafeFolder, SafeProduct
 
 READ_PIXELS = 2048
 """Edge of the windows computed at once, about; a multiple of what the file stores together."""
@@ -174,9 +175,9 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
 def _read_grid(product: "SafeProduct", group: Group) -> GeoBox:
     step = group.options["resolution_m"]
     rows, columns, left, top = (
-        product.entry(name, str(step)) for name in ("rows", "columns", "left", "top")
+        read_named(product, name, str(step)) for name in ("rows", "columns", "left", "top")
     )
-    crs = product.entry("crs")
+    crs = read_named(product, "crs")
     try:
         CRS.from_user_input(crs)
     except CRSError as error:
@@ -230,7 +231,7 @@ def _find_packing(product: "SafeProduct", kind: Kind, source: str) -> Packing | 
     if kind.scale_factor is None:
         return None
     scale, offset = (
-        product.entry(item.replace("{source}", source)) if isinstance(item, str) else item
+        read_named(product, item.replace("{source}", source)) if isinstance(item, str) else item
         for item in (kind.scale_factor, kind.add_offset or 0.0)
     )
     fills = () if kind.fill_value is None else (kind.fill_value, *kind.further_fills)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from skerry.products.safe.attributes import read_attributes
-from skerry.products.safe.engine import SafeProduct
+from skerry.products.safe.product import SafeProduct
 from skerry.products.sensors.mapping import Group, Mapping, Members, fill_names
 
 

@@ -28,7 +28,7 @@ from skerry.products.safe.numbers import Packing, choose_packing
 from skerry.products.sensors.mapping import Group, Kind, Mapping, Variable
 
 if TYPE_CHECKING:
-    from skerry.products.safe.engine import SafeFolder, SafeProduct
+    from skerry.products.safe.product import SafeFolder, SafeProduct
 
 READ_PIXELS = 2048
 """Edge of the windows computed at once, about; a multiple of what the file stores together."""

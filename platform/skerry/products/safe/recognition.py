@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.safe.documents import Document
-from skerry.products.safe.engine import SUFFIXES
 from skerry.products.safe.files import ProductFiles
+from skerry.products.safe.product import SUFFIXES
 from skerry.products.sensors.mapping import Mapping, list_types, load_mapping
 
 MANIFEST = "xfdumanifest.xml"

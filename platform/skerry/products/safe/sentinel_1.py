@@ -19,7 +19,7 @@ from lxml import etree
 
 from skerry.core.time import parse_time
 from skerry.products.safe.documents import Document
-from skerry.products.safe.engine import SafeFolder, SafeProduct
+from skerry.products.safe.product import SafeFolder, SafeProduct
 from skerry.products.sensors.mapping import Group, Kind, Variable
 
 Values = npt.NDArray[Any]

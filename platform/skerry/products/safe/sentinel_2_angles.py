@@ -13,11 +13,12 @@ import numpy.typing as npt
 import xarray as xr
 from lxml import etree
 
+from skerry.products.safe.attributes import read_named
 from skerry.products.safe.documents import Document, DocumentBuilder
 from skerry.products.sensors.mapping import Group
 
 if TYPE_CHECKING:
-    from skerry.products.safe.engine import SafeFolder, SafeProduct
+    from skerry.products.safe.product import SafeFolder, SafeProduct
 
 BANDS = (
     "b01", "b02", "b03", "b04", "b05", "b06", "b07", "b08", "b8a", "b09", "b10", "b11", "b12",
@@ -41,7 +42,7 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
     tile = product.documents["tile"]
     with tile.reading("sun or view angles"):
         arrays, coords = _read_arrays(tile)
-    left, top = (product.entry(name, "10") for name in ("left", "top"))
+    left, top = (read_named(product, name, "10") for name in ("left", "top"))
     with tile.reading("the steps of the sun angles"):
         across, down = (
             float(tile.root.find(f".//Sun_Angles_Grid/Zenith/{name}").text)

@@ -11,7 +11,7 @@ import xarray as xr
 from lxml import etree
 
 from skerry.core.time import format_time
-from skerry.products.safe.engine import SafeFolder
+from skerry.products.safe.product import SafeFolder
 from skerry.simulate.olci.bands import BANDS
 from skerry.simulate.olci.flags import flag_masks
 from skerry.simulate.olci.grid import Grid

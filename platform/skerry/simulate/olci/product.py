@@ -14,7 +14,7 @@ import xarray as xr
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.progress import Progress
 from skerry.core.time import parse_day
-from skerry.products.safe.engine import write_safe
+from skerry.products.safe.writing import write_safe
 from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate.atmosphere import Geometry, sensor_noise
 from skerry.simulate.olci.bands import BANDS, Band

@@ -13,9 +13,10 @@ import xarray as xr
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.progress import Progress
 from skerry.core.time import parse_day
-from skerry.products.safe.engine import SafeFolder, write_safe
 from skerry.products.safe.members import unfold
+from skerry.products.safe.product import SafeFolder
 from skerry.products.safe.sentinel_1 import members_of_tree
+from skerry.products.safe.writing import write_safe
 from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate.scene import CORNER, Scene, SceneFields
 from skerry.simulate.sentinel_1.annotation import BETA, Recorder

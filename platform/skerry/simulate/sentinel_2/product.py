@@ -13,8 +13,9 @@ from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.progress import Progress
 from skerry.core.time import parse_day
 from skerry.products.pictures.quicklook import write_caption
-from skerry.products.safe.engine import SafeFolder, write_safe
 from skerry.products.safe.jp2 import write_jp2
+from skerry.products.safe.product import SafeFolder
+from skerry.products.safe.writing import write_safe
 from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate.scene import Scene
 from skerry.simulate.sentinel_2.documents import list_files, load_skeletons, write_texts

@@ -12,8 +12,8 @@ from lxml import etree
 
 from skerry.core.time import format_time
 from skerry.products.safe.attributes import nest
-from skerry.products.safe.engine import SafeFolder
 from skerry.products.safe.netcdf import write_scalar
+from skerry.products.safe.product import SafeFolder
 from skerry.simulate.slstr import solar_channels, thermal
 from skerry.simulate.slstr.grids import Swath
 

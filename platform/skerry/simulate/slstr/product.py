@@ -12,7 +12,7 @@ import xarray as xr
 from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
 from skerry.core.time import format_time, parse_day
-from skerry.products.safe.engine import write_safe
+from skerry.products.safe.writing import write_safe
 from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate.atmosphere import Air, Geometry, sensor_noise
 from skerry.simulate.noise import make_noise

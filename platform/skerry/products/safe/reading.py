@@ -1,0 +1,119 @@
+"""A mapping and a product's files become a tree, read lazily."""
+
+from dataclasses import replace
+from typing import Any
+
+import xarray as xr
+from odc.geo.geobox import GeoBox
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.grids import grid_of
+from skerry.products.safe.attributes import find, read_attributes
+from skerry.products.safe.files import ProductFiles
+from skerry.products.safe.formats import load_format
+from skerry.products.safe.members import read_member_attributes, unfold
+from skerry.products.safe.product import SafeProduct
+from skerry.products.sensors.mapping import Group, Mapping
+from skerry.products.stac_extensions import list_schemas
+
+SIMULATOR = {"name": "Skerry, simulated", "roles": ["producer"]}
+"""The provider of products that say that they were not measured."""
+
+
+def assemble(files: ProductFiles, mapping: Mapping) -> xr.DataTree:
+    """Build the tree of everything that `mapping` names and `files` has.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups as the mapping names them, lazily read. Root attributes as the mapping names them,
+        and in ``other_metadata``: ``mapping``, ``missing`` (what a complete product has and this
+        one lacks), ``healed`` (wounds that reading healed) and ``simulated``.
+
+    Raises
+    ------
+    InvalidInputError
+        If a metadata document is missing or broken, or a file is damaged or of another size than
+        the metadata say.
+    """
+    product = SafeProduct(files, mapping)
+    attrs = read_attributes(product)
+    product.missing.extend(
+        f"{title} ({pattern})"
+        for title, pattern in mapping.expected.items()
+        if files.find(pattern) is None
+    )
+    product, of_members = _unfold_members(product)
+    datasets: dict[str, xr.Dataset] = {}
+    for group in product.mapping.groups:
+        data = load_format(group.format).read(product, group)
+        if data.variables:
+            known = datasets.get(group.path)
+            datasets[group.path] = data if known is None else _join(product, group, known, data)
+    if not any("measurements" in path and data.data_vars for path, data in datasets.items()):
+        raise InvalidInputError(
+            f"{files.path} has metadata but not one measurement of a {mapping.title} product.",
+            remedy="Give the whole product.",
+        )
+    name = str(find(attrs, "stac_discovery/id") or product.name)
+    root = xr.Dataset(attrs=_complete(attrs, product, name, datasets))
+    tree = xr.DataTree.from_dict({"/": root, **datasets}, name=name)
+    simulated = root.attrs["other_metadata"]["simulated"]
+    for member, own in of_members.items():
+        _complete_item(own["stac_discovery"], None, simulated=simulated)
+        tree[member].attrs.update(own)
+    return tree
+
+
+def _unfold_members(product: SafeProduct) -> tuple[SafeProduct, dict[str, dict[str, Any]]]:
+    """Write out the groups of a product of several like members; read the members' attributes."""
+    if product.mapping.members is None:
+        return product, {}
+    module: Any = load_format(product.mapping.members.format)
+    members = module.list_members(product)
+    attributes = read_member_attributes(product, members)
+    return replace(product, mapping=unfold(product.mapping, members)), attributes
+
+
+def _join(product: SafeProduct, group: Group, known: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
+    """Join the parts of one group; never by comparing values, which would read them."""
+    try:
+        return known.merge(data, compat="override", join="exact", combine_attrs="override")
+    except ValueError as error:
+        raise InvalidInputError(
+            f"The files of {group.path} in {product.files.path} are of different sizes: "
+            f"{dict(known.sizes)} and, in {group.file}, {dict(data.sizes)}.",
+            remedy="Fetch the product again from its provider.",
+        ) from error
+
+
+def _complete(
+    attrs: dict[str, Any], product: SafeProduct, name: str, datasets: dict[str, xr.Dataset]
+) -> dict[str, Any]:
+    """Add to the attributes what no document says."""
+    other = attrs.setdefault("other_metadata", {})
+    simulated = bool(other.get("simulated", product.name.endswith("_SIM")))
+    other |= {
+        "mapping": product.mapping.name,
+        "missing": product.missing,
+        "healed": product.healed,
+        "simulated": simulated,
+    }
+    if "stac_discovery" in attrs:
+        grids = (grid_of(data) for data in datasets.values())
+        grid = next((item for item in grids if item is not None), None)
+        attrs["stac_discovery"].setdefault("id", name)
+        _complete_item(attrs["stac_discovery"], grid, simulated=simulated)
+    title = f"{product.mapping.title} {name}"
+    return {"title": f"SIMULATED {title}" if simulated else title, **attrs}
+
+
+def _complete_item(item: dict[str, Any], grid: GeoBox | None, *, simulated: bool) -> None:
+    properties = item.setdefault("properties", {})
+    if grid is not None:
+        properties["proj:bbox"] = [float(element) for element in grid.boundingbox.bbox]
+    if simulated:
+        properties["providers"] = [SIMULATOR]
+    item.setdefault("stac_extensions", list_schemas(properties))
+    item.setdefault("links", [])
+    item.setdefault("assets", {})
