@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "down": ("skerry.cli.down:down", "Stop the platform of a data folder."),
     "status": ("skerry.cli.status:status", "Say which parts of the platform answer."),
     "logs": ("skerry.cli.logs:logs", "Show the log of a run or of a part."),
+    "disk": ("skerry.cli.disk:disk", "Show what takes space, and make room."),
     "import": ("skerry.cli.catalog:import_", "Convert products and register them as items."),
     "export": ("skerry.cli.catalog:export", "Write an item's variable as a GeoTIFF."),
     "convert": ("skerry.cli.convert:convert", "Write a product in another format."),
@@ -164,7 +165,9 @@ def _keep_trace(error: Exception) -> str:
     log = _log_file()
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as stream:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
+            os.fchmod(descriptor, 0o600)  # one that an older Skerry made
             stream.write(f"{format_time(utc_now())} skerry {' '.join(sys.argv[1:])}\n")
             traceback.print_exception(error, file=stream)
     except OSError:

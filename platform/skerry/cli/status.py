@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from skerry.cli.folder import data_option
 from skerry.cli.supervisor.health import ask_health
 from skerry.cli.supervisor.record import PartRecord, PlatformRecord
+from skerry.core.disk import REMEDY, measure_space
+from skerry.core.wording import describe_bytes
 from skerry.storage.layout import DataFolder
 
 
@@ -21,16 +23,36 @@ class PartStatus(BaseModel):
     detail: str
 
 
+class DiskStatus(BaseModel):
+    """Room on the data folder's disk, in bytes.
+
+    Attributes
+    ----------
+    low
+        Whether runs and imports wait or are refused.
+    full
+        Whether nothing can be written any more.
+    """
+
+    free: int
+    total: int
+    floor: int
+    low: bool
+    full: bool
+    detail: str
+
+
 class PlatformStatus(BaseModel):
-    """All parts' answers; ready only if every one is."""
+    """All parts' answers; ready only if every one is, and the disk is not full."""
 
     ready: bool
     parts: list[PartStatus]
+    disk: DiskStatus | None = None
 
 
 @click.command()
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="Print {ready, parts} as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print {ready, parts, disk} as JSON.")
 @click.pass_context
 def status(ctx: click.Context, data: Path, *, as_json: bool) -> None:
     """Say which parts of the platform answer; exit code 0 only if every one does.
@@ -58,12 +80,26 @@ def read_status(folder: DataFolder) -> PlatformStatus:
     folder
         The data folder. A platform that was killed, or none, is not ready and has no parts.
     """
+    disk = _look_at_disk(folder)
     record = PlatformRecord.read(folder)
     if record is None or not record.is_alive():
-        return PlatformStatus(ready=False, parts=[])
+        return PlatformStatus(ready=False, parts=[], disk=disk)
     with ThreadPoolExecutor(len(record.parts)) as pool:
         parts = list(pool.map(_ask, record.parts))
-    return PlatformStatus(ready=record.ready and all(part.ready for part in parts), parts=parts)
+    ready = record.ready and all(part.ready for part in parts)
+    return PlatformStatus(
+        ready=ready and not (disk is not None and disk.full), parts=parts, disk=disk
+    )
+
+
+def _look_at_disk(folder: DataFolder) -> DiskStatus | None:
+    if not folder.root.is_dir():
+        return None
+    space = measure_space(folder.root)
+    return DiskStatus(
+        free=space.free, total=space.total, floor=space.floor, low=space.is_low,
+        full=space.is_full, detail=space.describe(),
+    )  # fmt: skip
 
 
 def _ask(part: PartRecord) -> PartStatus:
@@ -74,10 +110,14 @@ def _ask(part: PartRecord) -> PartStatus:
 
 
 def _print_status(folder: DataFolder, found: PlatformStatus) -> None:
+    if found.disk is not None and found.disk.low:
+        click.echo(f"{found.disk.detail}\n{REMEDY}\n")
     if not found.parts:
         click.echo(f"No platform runs on {folder.root}; --data or SKERRY_DATA names another.")
         return
     for part in found.parts:
         mark = "ready" if part.ready else "NOT READY"
         click.echo(f"{part.name:<11}{mark:<11}{part.detail:<28}{part.url}".rstrip())
-    click.echo(f"\nPassword: {folder.password}")
+    if found.disk is not None:
+        click.echo(f"\nDisk: {describe_bytes(found.disk.free)} free")
+    click.echo(f"Password: {folder.password}")

@@ -11,6 +11,7 @@ import httpx
 from skerry.client.login import Login, find_login
 from skerry.core.errors import (
     ConflictError,
+    DiskFullError,
     ForbiddenError,
     InvalidInputError,
     NotFoundError,
@@ -24,7 +25,7 @@ _ERRORS: dict[int, type[SkerryError]] = {
     kind.status: kind
     for kind in (
         ConflictError, ForbiddenError, InvalidInputError, NotFoundError, UnauthenticatedError,
-        UnavailableError,
+        UnavailableError, DiskFullError,
     )
 }  # fmt: skip
 _REMEDIES: dict[int, str] = {

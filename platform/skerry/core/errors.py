@@ -84,3 +84,10 @@ class UnavailableError(SkerryError):
     status = 503
     exit_code = 1
     title = "Unavailable"
+
+
+class DiskFullError(UnavailableError):
+    """The disk has too little room for what was asked, or for anything at all."""
+
+    status = 507
+    title = "Disk full"

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+_MB = 10**6
+_GB = 10**9
 FEW = 3
 """So many names of a long list are said where nobody asked for all."""
 
@@ -10,3 +12,12 @@ def shorten(names: Sequence[str]) -> str:
     """Return the first few of some names, and how many more there are."""
     more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
     return ", ".join(names[:FEW]) + more
+
+
+def describe_bytes(count: int) -> str:
+    """Return a number of bytes for people: ``12 MB``, ``1.5 GB``; decimal units."""
+    if count < _MB:
+        return f"{count / 1000:.0f} kB"
+    if count < _GB:
+        return f"{count / _MB:.0f} MB"
+    return f"{count / _GB:.1f} GB"

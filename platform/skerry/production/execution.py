@@ -13,6 +13,7 @@ from sqlalchemy import Engine, RowMapping
 from sqlalchemy.exc import OperationalError
 
 from skerry.core.digests import digest_bytes
+from skerry.core.disk import check_space
 from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.settings import API_PREFIX, GATEWAY_PREFIX
 from skerry.production.environments import find_python
@@ -69,13 +70,14 @@ class Executor:
         StoppingError
             If the worker is told to end meanwhile. The run process is ended.
         UnavailableError
-            If the hub gives no token now.
+            If the hub gives no token now, or the disk has too little room.
         """
         run, release = self._read(run_id)
         if run["published_epoch"] is not None:
             return Outcome(epoch=run["published_epoch"], status="published")
         if run["cancel_requested"]:
             return Outcome(epoch=epoch, status="cancelled", detail="Cancelled.")
+        check_space(self.data.root, "A run")
         try:
             order = self._prepare(run, release, epoch)
             python = find_python(self.data, release["environment"])

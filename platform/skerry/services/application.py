@@ -64,7 +64,7 @@ def create_application(
     a ``Cache-Control`` of its own is ``no-store``.
     """
     hub = hub or HubAccess.from_environment()
-    verifier = verifier or HubVerifier(hub.api_url)
+    verifier = verifier or HubVerifier(hub.api_url, data=settings.data)
     app = FastAPI(
         title=title, version=VERSION, openapi_url=None, docs_url=None, redoc_url=None,
         lifespan=_combine(verifier, lifespan), max_body_size=_LARGEST_BODY,

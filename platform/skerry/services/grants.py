@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from skerry.catalog.deletions import finish_deletions, release_expired, release_grant
 from skerry.catalog.items import find_item
+from skerry.core.disk import check_space
 from skerry.core.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from skerry.core.scopes import Scope
 from skerry.core.time import format_time, from_microseconds, utc_now
@@ -122,6 +123,8 @@ def _grant_writing(
             f"The token of {identity.name!r} lacks the scope {needed}.",
             remedy="Use a token with that scope.",
         )
+    if asked.purpose is not Purpose.RUN:  # a run was let in at its start
+        check_space(stores.data.root, "Writing a new product")
     release_expired(stores.writer)
     with stores.writer.begin() as connection:
         if asked.purpose is Purpose.RUN:

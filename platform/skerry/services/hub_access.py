@@ -4,11 +4,13 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from skerry.core.digests import hash_secret
+from skerry.core.disk import find_full_disk
 from skerry.core.errors import UnavailableError
 from skerry.services.identity import Identity
 
@@ -79,10 +81,22 @@ class HubVerifier:
 
     Five seconds is what keeps a flood of tiles from becoming a flood on the hub while a revoked
     token is refused well within ten. Only good answers are remembered, under a hash of the token.
+
+    Parameters
+    ----------
+    api_url
+        The hub's internal API address.
+    good_for_s
+        How long an answer is believed, in seconds.
+    data
+        The data folder: a hub whose disk is full forgets everybody, and that is said instead.
     """
 
-    def __init__(self, api_url: str, *, good_for_s: float = _GOOD_FOR_S) -> None:
+    def __init__(
+        self, api_url: str, *, good_for_s: float = _GOOD_FOR_S, data: Path | None = None
+    ) -> None:
         self._url = f"{api_url.rstrip('/')}/user"
+        self._data = data
         self._good_for_s = good_for_s
         self._known: dict[str, tuple[float, Identity]] = {}
         self._asking: dict[str, asyncio.Task[Identity | None]] = {}
@@ -115,6 +129,9 @@ class HubVerifier:
     async def _ask(self, key: str, token: str) -> Identity | None:
         asked = time.monotonic()
         response = await self._get(token)
+        full = find_full_disk(self._data) if response.is_error and self._data else None
+        if full is not None:
+            raise full
         if response.status_code in (401, 403, 404):
             self._known.pop(key, None)
             return None

@@ -10,6 +10,7 @@ from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from skerry.core.disk import find_full_disk
 from skerry.core.errors import InvalidInputError, SkerryError, UnauthenticatedError
 
 _LOG = logging.getLogger(__name__)
@@ -57,12 +58,14 @@ def add_problem_handlers(app: FastAPI) -> None:
         response.headers.update(error.headers or {})
         return response
 
-    async def on_busy_database(_request: Request, error: Exception) -> Response:
+    async def on_busy_database(request: Request, error: Exception) -> Response:
         _LOG.error("database: %s", getattr(error, "orig", error))
-        return problem(503, "Unavailable", "The database does not answer.", "Try again shortly.")
+        return _name_full_disk(request) or problem(
+            503, "Unavailable", "The database does not answer.", "Try again shortly."
+        )
 
-    async def on_any_error(_request: Request, _error: Exception) -> Response:
-        return problem(
+    async def on_any_error(request: Request, _error: Exception) -> Response:
+        return _name_full_disk(request) or problem(
             500, "Failure", "Something failed inside the platform.",
             "Look at 'skerry logs api' or 'skerry logs maps' for the cause.",
         )  # fmt: skip
@@ -86,6 +89,12 @@ def explain_validation(errors: list[Any]) -> InvalidInputError:
     return InvalidInputError(
         "; ".join(parts) + ".", remedy="Mend what is named; openapi.json has the full form."
     )
+
+
+def _name_full_disk(request: Request) -> Response | None:
+    """Return the problem of a full disk where that is what made the request fail."""
+    full = find_full_disk(request.app.state.settings.data)
+    return describe_error(full) if full is not None else None
 
 
 def _is_navigation(request: Request) -> bool:

@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 
+from skerry.core.disk import check_space
 from skerry.core.scopes import Scope
 from skerry.production import epochs, files, jobs, releases, runs
 from skerry.production.occurrences import key_for_request
@@ -135,6 +136,7 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
     @router.post("/jobs/{job}/runs", status_code=201)
     def start(job: str, order: RunOrder, who: Operator, response: Response) -> dict[str, Any]:
         """Start a run by hand; the same idempotency key gives the same run with 200."""
+        check_space(stores.data.root, "A run")
         with stores.writer.begin() as connection:
             run, new = runs.start_run(
                 connection, job, occurrence=key_for_request(order.idempotency_key),
@@ -169,6 +171,7 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
     @router.post("/runs/{run}/retry")
     def retry(run: str, _who: Operator) -> dict[str, Any]:
         """Queue a failed or cancelled run again."""
+        check_space(stores.data.root, "A run")
         with stores.writer.begin() as connection:
             return runs.retry_run(connection, run)
 

@@ -12,10 +12,12 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 
+from skerry.core.disk import find_full_disk
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
 from skerry.core.time import format_time, utc_now
 from skerry.production.execution import Executor
@@ -48,6 +50,7 @@ class Worker:
         self._stopping = threading.Event()
         self._engine = open_database(database_url(data.database))
         self._minter = minter
+        self._disk_was_full = False
         self._executor = Executor(
             self._engine, data, public_url, minter, stopping=self._stopping.is_set
         )
@@ -68,12 +71,12 @@ class Worker:
         while not self._stopping.wait(_ROUND_S):
             try:
                 reconciler.reconcile()
+                if time.monotonic() - said > _READY_S - _ROUND_S:
+                    self._say_ready()
+                    said = time.monotonic()
+                self._disk_was_full = False
             except Exception:  # noqa: BLE001 - a round that fails is tried again; the log says why
-                _LOG.exception("A round of the worker failed")
-                continue
-            if time.monotonic() - said > _READY_S - _ROUND_S:
-                self._say_ready()
-                said = time.monotonic()
+                self._note_failure()
 
     def wait_for_attempts(self) -> None:
         """Wait until the run processes of this worker are ended."""
@@ -82,6 +85,18 @@ class Worker:
         deadline = time.monotonic() + _END_S
         while time.monotonic() < deadline and has_children():
             time.sleep(_ROUND_S / 5)
+
+    def _note_failure(self) -> None:
+        """Log why a round failed; a full disk once, for it fails every round until it has room."""
+        full = find_full_disk(self._data.root)
+        if full is None:
+            _LOG.exception("A round of the worker failed")
+        elif not self._disk_was_full:
+            _LOG.error("The worker waits: %s", full)
+        if full is not None:  # it lives: its file is touched, which needs no room
+            with suppress(OSError):
+                os.utime(self._data.run / "worker.ready")
+        self._disk_was_full = full is not None
 
     def _say_ready(self) -> None:
         facts = {"pid": os.getpid(), "time": format_time(utc_now())}

@@ -8,13 +8,15 @@ import pytest
 from sqlalchemy import Engine
 from tests.unit.production.conftest import make_notebook
 
+from skerry.core.disk import FLOOR_VARIABLE
+from skerry.core.errors import UnavailableError
 from skerry.production import execution
 from skerry.production.epochs import claim_run
 from skerry.production.execution import Executor, remove_unpublished
 from skerry.production.jobs import JobOrder, create_job
 from skerry.production.proposals import Proposal, propose_release
 from skerry.production.releases import approve_release
-from skerry.production.runs import start_run
+from skerry.production.runs import cancel_run, start_run
 from skerry.production.tokens import RunToken, TokenMinter
 from skerry.storage.layout import DataFolder
 
@@ -69,3 +71,24 @@ def test_only_what_is_over_is_freed(data: DataFolder) -> None:
     left = [path.parent.name for path in sorted((data.objects / "runs" / "r").glob("*/products"))]
     assert left == ["1", "3"]
     assert (data.objects / "runs" / "r" / "2" / "log.txt").exists()
+
+
+def test_an_attempt_waits_for_room_on_the_disk(
+    engine: Engine, data: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = propose_release(
+        engine, data, Proposal(name="water", notebook=make_notebook()), by="ada"
+    )
+    with engine.begin() as connection:
+        approve_release(connection, released["id"], by="ada", own=True)
+        create_job(connection, JobOrder(name="lakes", release="water"), by="ada")
+        run, _ = start_run(connection, "lakes", occurrence="manual/k", parameters={}, by="ada")
+        claim_run(connection, run["id"], 0)
+    monkeypatch.setenv(FLOOR_VARIABLE, "100000000")
+    executor = Executor(engine, data, "http://127.0.0.1:9", Minter(), stopping=lambda: False)
+    with pytest.raises(UnavailableError, match=r"A run needs 100000.0 GB of free disk"):
+        executor.execute(run["id"], 1)  # the workflow tries again until there is room
+    assert find_attempts() == []
+    with engine.begin() as connection:
+        cancel_run(connection, run["id"])
+    assert executor.execute(run["id"], 1).status == "cancelled"

@@ -1,0 +1,196 @@
+"""What takes space in a data folder, and what of it can go without losing anything of worth.
+
+It works on a full disk: first goes what needs no database to be told apart, which makes the room
+that opening the database may need.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import OperationalError
+
+from skerry.core.time import format_time, utc_now
+from skerry.production.manifest import EXECUTED, PAGE
+from skerry.production.processes import pid_file
+from skerry.production.runs import ACTIVE
+from skerry.production.tables import jobs, releases, runs
+from skerry.storage.database import database_url, open_database
+from skerry.storage.layout import DataFolder
+
+DEFAULT_DAYS = 30
+_DAY_S = 86_400
+_FAMILIES = (
+    ("products", "objects"), ("home folders", "users"), ("environments", "environments"),
+    ("databases", "state"), ("logs", "logs"), ("clusters", "clusters"), ("scratch", "run"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Removable:
+    """Something that can go.
+
+    Attributes
+    ----------
+    kind
+        What it is, in words.
+    path
+        The file or folder.
+    size
+        Bytes on the disk.
+    """
+
+    kind: str
+    path: Path
+    size: int
+
+    def remove(self) -> None:
+        """Remove it; what is gone already is no error."""
+        if self.path.is_dir() and not self.path.is_symlink():
+            shutil.rmtree(self.path, ignore_errors=True)
+        else:
+            self.path.unlink(missing_ok=True)
+
+
+def measure_families(data: DataFolder) -> dict[str, int]:
+    """Return how many bytes each family of files takes, the largest first.
+
+    Executed notebooks and logs of runs are counted apart from the products beside them.
+    """
+    sizes = {name: _measure(data.root / folder) for name, folder in _FAMILIES}
+    pages = sum(_measure(file) for folder in _list_attempts(data) for file in folder.glob("*.*"))
+    sizes["products"] -= pages
+    sizes["notebooks and logs of runs"] = pages
+    return dict(sorted(sizes.items(), key=lambda entry: -entry[1]))
+
+
+def clean(
+    data: DataFolder, *, days: int = DEFAULT_DAYS, pretend: bool = False
+) -> tuple[list[Removable], bool]:
+    """Remove what is safe to remove.
+
+    Parameters
+    ----------
+    days
+        Executed notebooks, and attempts that were not published, stay for so many days.
+    pretend
+        Only say what would go.
+
+    Returns
+    -------
+    list, bool
+        What went, and whether the database could be read: attempts and environments are only
+        judged by what it says.
+    """
+    gone = []
+    for entry in (*_list_scratch(data), *_list_old_logs(data), *_list_old_notebooks(data, days)):
+        gone.append(entry)
+        if not pretend:
+            entry.remove()
+    try:
+        judged = _list_by_database(data, days)
+    except OperationalError:
+        return gone, False
+    seen = {entry.path for entry in gone}
+    judged = [entry for entry in judged if entry.path not in seen]
+    if not pretend:
+        for entry in judged:
+            entry.remove()
+    return [*gone, *judged], True
+
+
+def _list_scratch(data: DataFolder) -> Iterator[Removable]:
+    """List scratch folders of attempts whose process is gone, and environments half built."""
+    for folder in sorted((data.run / "attempts").glob("*-*")):
+        run, _, epoch = folder.name.rpartition("-")
+        if not (epoch.isdigit() and pid_file(data.run, run, int(epoch)).exists()):
+            yield _weigh("scratch of an attempt that ended", folder)
+    for folder in sorted(data.environments.glob("*.partial")):
+        if _is_older(folder, days=1):
+            yield _weigh("environment that was not finished", folder)
+
+
+def _list_old_logs(data: DataFolder) -> Iterator[Removable]:
+    for path in sorted(data.logs.glob("*.log.*")):
+        yield _weigh("older part of a log", path)
+
+
+def _list_old_notebooks(data: DataFolder, days: int) -> Iterator[Removable]:
+    for folder in _list_attempts(data):
+        for name in (EXECUTED, PAGE):
+            path = folder / name
+            if path.is_file() and _is_older(path, days):
+                yield _weigh(f"executed notebook older than {days} days", path)
+
+
+def _list_by_database(data: DataFolder, days: int) -> list[Removable]:
+    if not data.database.is_file():
+        return []
+    engine = open_database(database_url(data.database), read_only=True)
+    try:
+        with engine.connect() as connection:
+            return [
+                *_list_attempts_not_published(connection, data, days),
+                *_list_unused_environments(connection, data),
+            ]
+    finally:
+        engine.dispose()
+
+
+def _list_attempts_not_published(
+    connection: Connection, data: DataFolder, days: int
+) -> Iterator[Removable]:
+    """List attempts that came to nothing, of runs that have ended since."""
+    before = format_time(utc_now() - timedelta(days=days))
+    ended = select(runs.c.id, runs.c.published_epoch).where(
+        runs.c.status.not_in(ACTIVE), runs.c.ended_at < before
+    )
+    published = {row.id: row.published_epoch for row in connection.execute(ended)}
+    for folder in _list_attempts(data):
+        run = folder.parent.name
+        if run in published and folder.name != str(published[run]):
+            yield _weigh(f"attempt without products, older than {days} days", folder)
+
+
+def _list_unused_environments(connection: Connection, data: DataFolder) -> Iterator[Removable]:
+    """List built environments that no job and no run under way uses; they can be built again."""
+    active = select(runs.c.release_id).where(runs.c.status.in_(ACTIVE))
+    used = select(releases.c.environment_digest).where(
+        releases.c.id.in_(select(jobs.c.release_id)) | releases.c.id.in_(active)
+    )
+    kept = set(connection.execute(used).scalars())
+    for folder in sorted(data.environments.iterdir()):
+        if folder.is_dir() and folder.suffix != ".partial" and folder.name not in kept:
+            yield _weigh("environment that no job uses", folder)
+
+
+def _list_attempts(data: DataFolder) -> list[Path]:
+    return sorted((data.objects / "runs").glob("*/[0-9]*"))
+
+
+def _weigh(kind: str, path: Path) -> Removable:
+    return Removable(kind, path, _measure(path))
+
+
+def _is_older(path: Path, days: int) -> bool:
+    return time.time() - path.stat().st_mtime > days * _DAY_S
+
+
+def _measure(path: Path) -> int:
+    """Return the bytes that a file, or a folder with all below it, takes on the disk."""
+    total = 0
+    waiting = [path]
+    while waiting:
+        place = waiting.pop()
+        try:
+            total += place.lstat().st_blocks * 512
+            if place.is_dir() and not place.is_symlink():
+                waiting.extend(Path(entry.path) for entry in os.scandir(place))
+        except OSError:  # it went while we looked
+            continue
+    return total

@@ -1,0 +1,55 @@
+"""`skerry disk`, and what `skerry status` says of the disk."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from skerry.cli.main import run
+from skerry.core.disk import FLOOR_VARIABLE
+from skerry.storage.layout import DataFolder
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataFolder:
+    folder = DataFolder(tmp_path / "data")
+    folder.create()
+    (folder.logs / "api.log.1").write_bytes(b"x" * 50_000)
+    return folder
+
+
+def test_show_and_clean(data: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["disk", "show", "--data", str(data.root), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["removable"] >= 50_000
+    assert shown["families"]["logs"] >= 50_000
+    assert shown["total"] > shown["free"] > 0
+    assert run(["disk", "clean", "--data", str(data.root), "--pretend"]) == 0
+    assert "Would free" in capsys.readouterr().out
+    assert (data.logs / "api.log.1").exists()
+    assert run(["disk", "clean", "--data", str(data.root)]) == 0
+    said = capsys.readouterr().out
+    assert "older part of a log" in said
+    assert "Freed" in said
+    assert not (data.logs / "api.log.1").exists()
+
+
+def test_a_folder_that_is_not_there_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["disk", "show", "--data", str(tmp_path / "gone")]) == 2
+    assert "gone" in capsys.readouterr().err
+
+
+def test_status_says_that_the_disk_is_low(
+    data: DataFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FLOOR_VARIABLE, "100000000")
+    assert run(["status", "--data", str(data.root), "--json"]) == 1
+    disk = json.loads(capsys.readouterr().out)["disk"]
+    assert disk["low"]
+    assert not disk["full"]
+    assert run(["status", "--data", str(data.root)]) == 1
+    said = capsys.readouterr().out
+    assert f"The disk of {data.root} is nearly full" in said
+    assert "skerry disk clean" in said
