@@ -7,6 +7,7 @@ from typing import Any
 
 from skerry.catalog.instants import Span, read_span
 from skerry.catalog.places import Box, read_geometry, split_bbox
+from skerry.catalog.properties import check_properties
 from skerry.core.digests import is_digest
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
@@ -74,8 +75,8 @@ def check_item(given: Mapping[str, Any], collection: str) -> CheckedItem:
     document["links"] = _keep_links(document.get("links"))
     _validate("Item", document)
     properties = dict(document["properties"])
-    _name_siblings(document["links"], properties.get(DERIVED_FROM, []))
-    _check_variables(properties.get(VARIABLES, {}))
+    check_properties(properties)
+    _name_siblings(document["links"], properties.get(DERIVED_FROM) or [])
     for name in OWN_PROPERTIES:
         properties.pop(name, None)
     document["properties"] = properties
@@ -139,13 +140,8 @@ def draft_collection(identifier: str, title: str) -> dict[str, Any]:
     }
 
 
-def _name_siblings(links: list[dict[str, Any]], sources: Any) -> None:
+def _name_siblings(links: list[dict[str, Any]], sources: list[str]) -> None:
     """Make addresses of our own items relative: the platform's address may change."""
-    if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
-        raise InvalidInputError(
-            f"{DERIVED_FROM} is {str(sources)[:140]!r}.",
-            remedy="List the sources as '<collection>/<item>'.",
-        )
     for link in links:
         match = _ADDRESS.fullmatch(str(link["href"]))
         if match and f"{match[1]}/{match[2]}" in sources:
@@ -198,16 +194,6 @@ def _keep_links(links: Any) -> list[dict[str, Any]]:
                 remedy="Use an http or https address, or ../../<collection>/items/<item>.",
             )
     return kept
-
-
-def _check_variables(variables: Any) -> None:
-    if not isinstance(variables, dict) or not all(
-        isinstance(about, dict) for about in variables.values()
-    ):
-        raise InvalidInputError(
-            f"{VARIABLES} is {str(variables)[:140]!r}.",
-            remedy="Give an object of variables: name to {path, long_name, units, ...}.",
-        )
 
 
 def _check_assets(assets: Mapping[str, Any], prefix: str) -> None:

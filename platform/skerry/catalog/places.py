@@ -75,8 +75,24 @@ def read_geometry(document: Mapping[str, Any], *, what: str) -> BaseGeometry:
             f"The {what} is not a valid geometry: {reason}.",
             remedy="Repair it, for example with shapely.make_valid.",
         )
-    split_bbox(geometry.bounds)
+    _check_bounds(geometry.bounds, what)
     return geometry
+
+
+def _check_bounds(bounds: Sequence[float], what: str) -> None:
+    """Refuse a geometry, called `what`, that leaves the world."""
+    west, south, east, north = bounds
+    if not all(math.isfinite(bound) for bound in bounds):
+        raise InvalidInputError(
+            f"The {what} has coordinates that are no finite numbers.",
+            remedy="Give longitude and latitude in degrees.",
+        )
+    if west < -180 or east > 180 or south < -90 or north > 90:  # noqa: PLR2004
+        raise InvalidInputError(
+            f"The {what} reaches from {west:g}, {south:g} to {east:g}, {north:g}, beyond"
+            " longitude 180 or latitude 90.",
+            remedy="Give degrees; cut it in two at the antimeridian (RFC 7946, section 3.1.9).",
+        )
 
 
 def _refuse_bbox(bbox: Sequence[float], why: str) -> InvalidInputError:

@@ -20,6 +20,9 @@ GATEWAY_PREFIX = "/services/dask-gateway"
 DEFAULT_PORT = 8000
 DEFAULT_PROJECT = "project-main"
 
+LARGEST_BODY = 1 << 20
+"""Bytes of a request's body, unless a route or a setting says otherwise: data go under grants."""
+
 
 def default_data_folder() -> Path:
     """Return the data folder: `SKERRY_DATA`, else the user's own data directory."""
@@ -38,6 +41,8 @@ class ServiceSettings(BaseModel):
         The platform's one public address, without a trailing slash: ``http://127.0.0.1:8000``.
     port
         The loopback port this service listens on.
+    largest_body
+        Most bytes of a request's body, where a route does not say otherwise.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,10 +50,13 @@ class ServiceSettings(BaseModel):
     data: Path
     public_url: str
     port: int
+    largest_body: int = LARGEST_BODY
 
     @classmethod
     def from_environment(cls) -> "ServiceSettings":
         """Read `SKERRY_DATA`, `SKERRY_PUBLIC_URL` and `SKERRY_SERVICE_PORT`.
+
+        `SKERRY_LARGEST_BODY`, in bytes, may be left out.
 
         Raises
         ------
@@ -69,4 +77,5 @@ class ServiceSettings(BaseModel):
             data=Path(os.environ["SKERRY_DATA"]),
             public_url=os.environ["SKERRY_PUBLIC_URL"].rstrip("/"),
             port=int(os.environ["SKERRY_SERVICE_PORT"]),
+            largest_body=int(os.environ.get("SKERRY_LARGEST_BODY") or LARGEST_BODY),
         )

@@ -1,8 +1,16 @@
 """Time: always aware, always UTC inside, RFC 3339 outside."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 from skerry.core.errors import InvalidInputError
+
+# RFC 3339, section 5.6; the calendar and the seconds are checked when it is read
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 def utc_now() -> datetime:
@@ -28,21 +36,34 @@ def format_time(moment: datetime) -> str:
 def parse_time(text: str) -> datetime:
     """Read an RFC 3339 instant.
 
+    Digits beyond microseconds are dropped. A leap second (23:59:60 UTC) is the first second of the
+    next day, as in POSIX.
+
     Raises
     ------
     InvalidInputError
         If `text` is no RFC 3339 date and time with a time zone.
     """
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):  # the first and the last day may leave the calendar in UTC
-        pass
+    if _INSTANT.fullmatch(text):
+        try:
+            return _read_instant(text.upper())
+        except (ValueError, OverflowError):  # no such day, or it leaves the calendar in UTC
+            pass
     raise InvalidInputError(
         f"{text[:140]!r} is no RFC 3339 time with a time zone.",
         remedy="Write it as 2026-05-01T10:30:00Z.",
     )
+
+
+def _read_instant(text: str) -> datetime:
+    leap = text[17:19] == "60"
+    plain = f"{text[:17]}59{text[19:]}" if leap else text
+    moment = datetime.fromisoformat(plain).astimezone(UTC)
+    if not leap:
+        return moment
+    if (moment.hour, moment.minute) != (23, 59):
+        raise ValueError(text)
+    return moment + timedelta(seconds=1)
 
 
 def find_middle(start: str, end: str) -> str:

@@ -1,7 +1,7 @@
 """What the catalogue offers to a map, read through the api as the viewer."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -15,6 +15,8 @@ from skerry.dashboards.board import show_time
 ITEMS_SHOWN = 100
 _LATEST = 6
 _LARGEST_PICTURE = 400_000
+_WORLD = (-180.0, -85.0, 180.0, 85.0)
+"""What a map shows of an item that has no place on Earth."""
 
 
 @dataclass(frozen=True)
@@ -183,21 +185,20 @@ def read_latest(session: Session) -> list[Product]:
 def describe_product(item: Mapping[str, Any]) -> Product:
     """Return what the pages show of a STAC item."""
     properties = item["properties"]
-    west, south, east, north = _flatten_bbox(item["bbox"])
     return Product(
         collection=str(item["collection"]),
         item=str(item["id"]),
         title=str(properties.get("title") or item["id"]),
         simulated=bool(properties.get("skerry:simulated")),
         status=str(properties.get("skerry:status") or ""),
-        bbox=(west, south, east, north),
+        bbox=_read_bbox(item) or _WORLD,
         variables=tuple(
             Variable(
                 name=str(name),
-                title=_begin_with_capital(str(entry.get("long_name") or name)),
-                units=str(entry.get("units") or ""),
+                title=_begin_with_capital(str(_read_object(entry).get("long_name") or name)),
+                units=str(_read_object(entry).get("units") or ""),
             )
-            for name, entry in (properties.get("skerry:variables") or {}).items()
+            for name, entry in _read_object(properties.get("skerry:variables")).items()
         ),
         facts=tuple(_list_facts(item)),
         thumbnail=_find_thumbnail(item),
@@ -232,20 +233,26 @@ def _begin_with_capital(text: str) -> str:
 
 
 def _find_thumbnail(item: Mapping[str, Any]) -> str:
-    path = urlsplit(str((item.get("assets") or {}).get("thumbnail", {}).get("href", ""))).path
+    thumbnail = _read_object(_read_object(item.get("assets")).get("thumbnail"))
+    path = urlsplit(str(thumbnail.get("href", ""))).path
     return path if path.startswith(f"{API_PREFIX}/files/") else ""
 
 
-def _flatten_bbox(bbox: list[float]) -> tuple[float, float, float, float]:
-    """Drop the heights of a six-number bbox."""
+def _read_bbox(item: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
+    """Return an item's bbox without heights; None where it has no place on Earth."""
+    bbox: Sequence[float] = item.get("bbox") or ()
     if len(bbox) == 6:  # noqa: PLR2004 - GeoJSON: west, south, low, east, north, high
         return bbox[0], bbox[1], bbox[3], bbox[4]
-    return bbox[0], bbox[1], bbox[2], bbox[3]
+    return (bbox[0], bbox[1], bbox[2], bbox[3]) if bbox else None
+
+
+def _read_object(value: Any) -> Mapping[str, Any]:
+    """Return an object of an item; what an older catalogue let in instead counts as none."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _list_facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
     properties = item["properties"]
-    west, south, east, north = _flatten_bbox(item["bbox"])
     digest = str(properties.get("skerry:digest") or "")
     facts = [
         ("Collection", item["collection"]),
@@ -253,11 +260,11 @@ def _list_facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Data time", show_time(properties.get("datetime")) or _show_period(properties)),
         ("Status", properties.get("skerry:status")),
         ("Platform", properties.get("platform")),
-        ("Instrument", ", ".join(properties.get("instruments") or [])),
+        ("Instrument", _show_list(properties.get("instruments"))),
         ("Cloud cover", _show_cloud_cover(properties)),
         ("Processing", _show_processing(properties)),
         ("Coordinates", properties.get("proj:code")),
-        ("Extent", f"{west:.3f}, {south:.3f} to {east:.3f}, {north:.3f}"),
+        ("Extent", _show_extent(item)),
         ("Published", show_time(properties.get("created"))),
         ("Digest", digest[4:20] + "…" if digest else ""),
     ]
@@ -266,7 +273,19 @@ def _list_facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _show_cloud_cover(properties: Mapping[str, Any]) -> str:
     cover = properties.get("eo:cloud_cover")
-    return "" if cover is None else f"{float(cover):.0f} %"
+    return f"{cover:.0f} %" if isinstance(cover, int | float) else str(cover or "")
+
+
+def _show_list(values: Any) -> str:
+    return ", ".join(map(str, values)) if isinstance(values, list) else str(values or "")
+
+
+def _show_extent(item: Mapping[str, Any]) -> str:
+    bbox = _read_bbox(item)
+    if bbox is None:
+        return ""
+    west, south, east, north = bbox
+    return f"{west:.3f}, {south:.3f} to {east:.3f}, {north:.3f}"
 
 
 def _show_period(properties: Mapping[str, Any]) -> str:

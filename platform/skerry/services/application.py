@@ -5,18 +5,18 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from skerry.core.hosts import UnknownHostError, allowed_hosts, check_host
 from skerry.core.settings import ServiceSettings
 from skerry.core.version import VERSION
+from skerry.services.guarded_route import create_router
 from skerry.services.hub_access import HubAccess, HubVerifier
 from skerry.services.identity import Verifier, anyone
 from skerry.services.login import HubLogin, create_login_router
-from skerry.services.problems import add_problem_handlers
-
-_LARGEST_BODY = 128 << 20  # a proposal with wheels; data never come this way
+from skerry.services.problems import add_problem_handlers, describe_error
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -67,7 +67,7 @@ def create_application(
     verifier = verifier or HubVerifier(hub.api_url, data=settings.data)
     app = FastAPI(
         title=title, version=VERSION, openapi_url=None, docs_url=None, redoc_url=None,
-        lifespan=_combine(verifier, lifespan), max_body_size=_LARGEST_BODY,
+        lifespan=_combine(verifier, lifespan), max_body_size=settings.largest_body,
     )  # fmt: skip
     login = HubLogin(hub, prefix, secure=settings.public_url.startswith("https:"))
     app.state.settings = settings
@@ -77,8 +77,27 @@ def create_application(
     for router in (_create_platform_router(app), create_login_router(login), *routers):
         app.include_router(router, prefix=prefix)
     add_problem_handlers(app)
+    app.add_middleware(KnownHosts, settings.public_url)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+class KnownHosts:
+    """Answer only requests that name the platform as their host; see `skerry.core.hosts`."""
+
+    def __init__(self, app: ASGIApp, public_url: str) -> None:
+        self._app = app
+        self._allowed = allowed_hosts(public_url)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it before anything else looks at it."""
+        answer: ASGIApp = self._app
+        if scope["type"] in ("http", "websocket"):
+            try:
+                check_host(Headers(scope=scope).get("host"), self._allowed)
+            except UnknownHostError as error:
+                answer = describe_error(error)
+        await answer(scope, receive, send)
 
 
 class SecurityHeaders:
@@ -114,7 +133,7 @@ def serve(app: FastAPI, port: int) -> None:
 
 
 def _create_platform_router(app: FastAPI) -> APIRouter:
-    router = APIRouter(tags=["platform"])
+    router = create_router(tags=["platform"])
 
     @router.get("/health", dependencies=[Depends(anyone())])
     async def report_health() -> dict[str, bool]:

@@ -10,6 +10,7 @@ from starlette.responses import FileResponse
 
 from skerry.catalog.items import find_owner_of_key
 from skerry.core.scopes import Scope
+from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, identify, refuse_unseen
 from skerry.services.stores import Stores, sees_private
 from skerry.storage.objects import check_key
@@ -19,7 +20,7 @@ _HEADERS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nos
 
 def create_files_router(stores: Stores) -> APIRouter:
     """Return the routes below ``/files``."""
-    router = APIRouter(tags=["files"])
+    router = create_router(tags=["files"])
 
     @router.head("/files/{key:path}", include_in_schema=False)
     @router.get("/files/{key:path}", response_class=FileResponse)

@@ -13,6 +13,7 @@ from skerry.core.disk import check_space
 from skerry.core.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from skerry.core.scopes import Scope
 from skerry.core.time import format_time, from_microseconds, utc_now
+from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, identify, refuse_unseen, require
 from skerry.services.stac_links import Addresses
 from skerry.services.stores import Stores, sees_private
@@ -62,7 +63,7 @@ class GrantAnswer(BaseModel):
 
 def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -> APIRouter:
     """Return the routes below ``/grants``."""
-    router = APIRouter(prefix="/grants", tags=["grants"])
+    router = create_router(prefix="/grants", tags=["grants"])
     addresses = Addresses(public_url)
 
     @router.post("", status_code=201)

@@ -6,16 +6,18 @@ Sources: RFC 6749 section 4.1, RFC 7636 (S256), JupyterHub's "Services" document
 import base64
 import hashlib
 import secrets
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import httpx
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from itsdangerous import BadData, URLSafeTimedSerializer
+from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 
 from skerry.core.errors import ForbiddenError, UnavailableError
+from skerry.services.guarded_route import create_router
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import anyone
 
@@ -147,15 +149,23 @@ class HubLogin:
         )
 
 
+class _Answer(BaseModel):
+    """What the hub sends the browser back with: a code, or what went wrong (RFC 6749, 4.1.2)."""
+
+    code: str | None = None
+    state: str | None = None
+    error: str | None = None
+    error_description: str | None = None
+    error_uri: str | None = None
+
+
 def create_login_router(login: HubLogin) -> APIRouter:
     """Return the route to which the hub sends browsers back."""
-    router = APIRouter(tags=["login"])
+    router = create_router(tags=["login"])
 
     @router.get("/oauth_callback", dependencies=[Depends(anyone())], include_in_schema=False)
-    async def finish_login(
-        request: Request, code: str | None = None, state: str | None = None
-    ) -> Response:
+    async def finish_login(request: Request, answer: Annotated[_Answer, Query()]) -> Response:
         """Finish a browser's login."""
-        return await login.finish(request, code, state)
+        return await login.finish(request, answer.code, answer.state)
 
     return router

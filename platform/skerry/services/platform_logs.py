@@ -8,6 +8,7 @@ from starlette.responses import Response
 from skerry.core.errors import NotFoundError
 from skerry.core.ids import check_name
 from skerry.core.scopes import Scope
+from skerry.services.guarded_route import create_router
 from skerry.services.identity import require
 from skerry.storage.layout import DataFolder
 
@@ -16,7 +17,7 @@ _MOST_BYTES = 1 << 20
 
 def create_logs_router(data: DataFolder) -> APIRouter:
     """Return the routes below ``/platform/logs``."""
-    router = APIRouter(
+    router = create_router(
         prefix="/platform/logs",
         tags=["platform"],
         dependencies=[Depends(require(Scope.PLATFORM_ADMIN))],

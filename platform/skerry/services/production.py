@@ -14,6 +14,7 @@ from skerry.production import epochs, files, jobs, releases, runs
 from skerry.production.occurrences import key_for_request
 from skerry.production.proposals import Proposal, propose_release
 from skerry.production.publishing import Publication, list_published_prefixes, publish_outputs
+from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.stores import Stores
 
@@ -25,6 +26,8 @@ Runner = Annotated[Identity, Depends(require(Scope.RUN_PUBLISH))]
 _MOST = 2**31 - 1  # numbers that the database and files can hold
 Epoch = Annotated[int, Path(ge=1, le=_MOST)]
 ShownEpoch = Annotated[int | None, Query(ge=1, le=_MOST)]
+
+_LARGEST_PROPOSAL = 128 << 20  # bytes of a notebook with wheels
 
 SANDBOXED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 
@@ -57,7 +60,7 @@ class ProgressReport(_Body):
 
 def create_production_router(stores: Stores) -> APIRouter:
     """Return the routes under ``/production``."""
-    router = APIRouter(prefix="/production", tags=["production"])
+    router = create_router(prefix="/production", tags=["production"])
     _add_releases(router, stores)
     _add_jobs(router, stores)
     _add_runs(router, stores)
@@ -67,7 +70,7 @@ def create_production_router(stores: Stores) -> APIRouter:
 
 
 def _add_releases(router: APIRouter, stores: Stores) -> None:
-    @router.post("/releases", status_code=201)
+    @router.post("/releases", status_code=201, max_body_size=_LARGEST_PROPOSAL)
     def propose(proposal: Proposal, who: Proposer) -> dict[str, Any]:
         """Propose a notebook as a release."""
         return propose_release(stores.writer, stores.data, proposal, by=who.name)

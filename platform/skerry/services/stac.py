@@ -32,6 +32,7 @@ from skerry.catalog.search import SearchQuery, parse_query, search_items
 from skerry.core.errors import InvalidInputError
 from skerry.core.scopes import Scope
 from skerry.core.version import VERSION
+from skerry.services.guarded_route import create_router, refuse_unknown
 from skerry.services.identity import identify, refuse_unseen
 from skerry.services.stac_links import Addresses, Sees, present_collection, present_item
 from skerry.services.stores import Stores, sees_private
@@ -67,19 +68,29 @@ class SearchRequest(BaseSearchGetRequest):
 class SearchBody(BaseSearchPostRequest):
     """A search by POST; see `SearchRequest`."""
 
+    # plain, so that nothing heavy is read before the catalogue does so in a thread
+    bbox: list[float] | None = None  # type: ignore[assignment]
     datetime: str | None = None
+    intersects: dict[str, Any] | None = None  # type: ignore[assignment]
 
     @model_validator(mode="before")
     @classmethod
     def validate_spatial(cls, values: Any) -> Any:
-        """Leave it to the catalogue: the usual check fails on a body that is no object."""
+        """Refuse unknown names; the rest is the catalogue's."""
+        if isinstance(values, dict):
+            refuse_unknown(values, sorted(cls.model_fields))
         return values
 
 
 @attr.s
 class ItemsRequest(ItemCollectionUri):
-    """A page of a collection's items; see `SearchRequest`."""
+    """A page of a collection's items; see `SearchRequest`.
 
+    pystac-client names the collection again, and asks for single items by their `ids`.
+    """
+
+    collections: Annotated[str | None, Query()] = attr.ib(default=None)
+    ids: Annotated[str | None, Query()] = attr.ib(default=None)
     bbox: Annotated[Any, Query(description="west,south,east,north in degrees")] = attr.ib(
         default=None, converter=_split_numbers
     )
@@ -154,22 +165,30 @@ class CatalogClient(AsyncBaseCoreClient):
             raise _refuse(kwargs, f"item {item_id!r} of collection {collection_id!r}")
         return cast("stac.Item", found)
 
-    async def item_collection(
+    async def item_collection(  # noqa: PLR0917  (stac-fastapi passes names)
         self,
         collection_id: str,
         bbox: Any = None,
         datetime: str | None = None,
         limit: int = 10,
         token: str | None = None,
+        collections: str | None = None,
+        ids: str | None = None,
         **kwargs: Any,
     ) -> stac.ItemCollection:
         """Return one page of a collection's items."""
         await self.get_collection(collection_id, **kwargs)
-        query = parse_query(
-            collections=[collection_id], bbox=bbox, datetime=datetime, limit=limit, token=token
-        )
+        if collections not in (None, collection_id):
+            raise InvalidInputError(
+                f"collections is {collections!r} in an address of {collection_id!r}.",
+                remedy="Leave it out, or search several collections below /stac/search.",
+            )
+        asked = {
+            "collections": [collection_id], "ids": ids.split(",") if ids else None, "bbox": bbox,
+            "datetime": datetime, "limit": limit, "token": token,
+        }  # fmt: skip
         path = f"collections/{collection_id}/items"
-        return await self._search(query, path, kwargs)
+        return await self._search(lambda: parse_query(**asked), path, kwargs)
 
     async def get_search(  # noqa: PLR0917  (stac-fastapi passes names)
         self,
@@ -183,24 +202,31 @@ class CatalogClient(AsyncBaseCoreClient):
         **kwargs: Any,
     ) -> stac.ItemCollection:
         """Search, asked by GET."""
-        query = parse_query(
-            collections=collections, ids=ids, bbox=bbox, datetime=datetime, limit=limit,
-            intersects=_read_json(intersects) if intersects else None, token=token,
-        )  # fmt: skip
-        return await self._search(query, "search", kwargs)
+
+        def read_query() -> SearchQuery:
+            area = _read_json(intersects) if intersects else None
+            return parse_query(
+                collections=collections, ids=ids, bbox=bbox, datetime=datetime, limit=limit,
+                intersects=area, token=token,
+            )  # fmt: skip
+
+        return await self._search(read_query, "search", kwargs)
 
     async def post_search(self, search_request: Any, **kwargs: Any) -> stac.ItemCollection:
         """Search, asked by POST."""
-        asked: Document = search_request.model_dump(mode="json", exclude_none=True)
-        names = ("collections", "ids", "bbox", "intersects", "datetime", "limit", "token")
-        query = parse_query(**{name: asked.get(name) for name in names})
-        return await self._search(query, "search", kwargs, body=asked)
+        asked: Document = search_request.model_dump(exclude_none=True)
+        return await self._search(lambda: parse_query(**asked), "search", kwargs, body=asked)
 
     async def _search(
-        self, query: SearchQuery, path: str, kwargs: Document, body: Document | None = None
+        self,
+        read_query: Callable[[], SearchQuery],
+        path: str,
+        kwargs: Document,
+        body: Document | None = None,
     ) -> stac.ItemCollection:
         def read(connection: Connection, private: bool) -> tuple[list[Document], str | None]:
-            page = search_items(connection, query, private=private)
+            # a polygon takes its time: it is read here, in a thread
+            page = search_items(connection, read_query(), private=private)
             sees = _look_up(connection, private=private)
             features = [present_item(item, self.addresses, sees) for item in page.items]
             return features, page.next_token
@@ -243,7 +269,7 @@ def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
         client=client,
         stac_version=_STAC_VERSION,
         extensions=paging,
-        router=APIRouter(prefix="/stac", tags=["stac"], dependencies=[Depends(identify())]),
+        router=create_router(prefix="/stac", tags=["stac"], dependencies=[Depends(identify())]),
         search_get_request_model=create_get_request_model(paging, SearchRequest),
         search_post_request_model=create_post_request_model(paging, SearchBody),
         items_get_request_model=cast(

@@ -106,7 +106,7 @@ def _present_given(
 
 
 def _present_sources(properties: dict[str, Any], sees: Sees) -> dict[str, Any]:
-    if DERIVED_FROM not in properties:
+    if not properties.get(DERIVED_FROM):
         return properties
     named = [source for source in properties[DERIVED_FROM] if sees(*_split_name(source))]
     return {**properties, DERIVED_FROM: named}

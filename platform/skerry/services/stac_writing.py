@@ -13,6 +13,7 @@ from skerry.catalog.collections import delete_collection, put_collection
 from skerry.catalog.deletions import delete_item, finish_deletions
 from skerry.catalog.items import StoredItem, register_item
 from skerry.core.scopes import Scope
+from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.stac_links import Addresses, present_collection, present_item
 from skerry.services.stores import Stores
@@ -24,7 +25,7 @@ Writer = Annotated[Identity, Depends(require(Scope.CATALOG_WRITE))]
 def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
     """Return the routes below ``/stac`` that write."""
     addresses = Addresses(public_url)
-    router = APIRouter(prefix="/stac/collections", tags=["stac"])
+    router = create_router(prefix="/stac/collections", tags=["stac"])
 
     @router.put("/{collection_id}")
     def write_collection(

@@ -22,6 +22,7 @@ from skerry.maps.basemap import draw_basemap
 from skerry.maps.colour import Style
 from skerry.maps.legend import draw_legend
 from skerry.maps.tiles import DRAWING, Picture, check_tile, draw_tile
+from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, anyone, identify
 from skerry.services.layers import Layer, LayerBook
 from skerry.services.tilejson import describe_tiles
@@ -131,7 +132,7 @@ class Drawer:
 
 def create_tiles_router(drawer: Drawer) -> APIRouter:
     """Return the routes, relative to the maps program's prefix."""
-    router = APIRouter(tags=["maps"], default_response_class=Response)
+    router = create_router(tags=["maps"], default_response_class=Response)
     layer_path = "/tiles/{collection}/{item}/{variable}"
 
     @router.get(layer_path + "/{z}/{x}/{y}.png")

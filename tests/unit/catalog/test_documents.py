@@ -64,6 +64,24 @@ def test_what_the_catalogue_writes_itself_is_not_taken_from_outside() -> None:
             lambda entry: entry["properties"].update(datetime="0001-01-01T00:00:00+14:00"),
             "calendar",
         ),
+        (lambda entry: entry.update(geometry="here"), "here"),
+        (lambda entry: entry["properties"].update({"eo:cloud_cover": "lots"}), "lots"),
+        (lambda entry: entry["properties"].update({"eo:cloud_cover": 101}), "101"),
+        (lambda entry: entry["properties"].update({"eo:cloud_cover": True}), "cloud_cover"),
+        (lambda entry: entry["properties"].update(title=["Lake"]), "title"),
+        (lambda entry: entry["properties"].update(instruments="msi"), "msi"),
+        (lambda entry: entry["properties"].update(instruments=[1]), "instruments"),
+        (lambda entry: entry["properties"].update(providers=[{"url": "x"}]), "providers"),
+        (lambda entry: entry["properties"].update({"skerry:simulated": "no"}), "simulated"),
+        (lambda entry: entry["properties"].update({"skerry:derived_from": "a/b"}), "a/b"),
+        (
+            lambda entry: entry["properties"]["skerry:variables"]["b04"].update(display_min="low"),
+            "low",
+        ),
+        (
+            lambda entry: entry["properties"]["skerry:variables"]["b04"].update(flag_values=["x"]),
+            "flag_values",
+        ),
         (lambda entry: entry.update(bbox=[13, 54, 14, 95]), "95"),
         (
             lambda entry: entry["geometry"].update(

@@ -101,3 +101,35 @@ def test_every_error_has_a_status_and_says_what_to_do() -> None:
         assert str(error) == "The value 7 is odd. Give an even one."
         assert 400 <= kind.status < 600
         assert kind.exit_code in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-05-01t10:30:00z", "2026-05-01T10:30:00Z"),
+        ("2026-05-01T10:30:00+01:00", "2026-05-01T09:30:00Z"),
+        ("2026-05-01T10:30:00-00:00", "2026-05-01T10:30:00Z"),
+        ("1996-12-19T16:39:57.5-08:00", "1996-12-20T00:39:57.500000Z"),
+        ("2026-05-01T10:30:00.1234567891Z", "2026-05-01T10:30:00.123456Z"),
+        ("1990-12-31T23:59:60Z", "1991-01-01T00:00:00Z"),
+        ("1990-12-31T15:59:60.25-08:00", "1991-01-01T00:00:00.250000Z"),
+    ],
+)
+def test_every_form_of_an_rfc_3339_time_is_read(text: str, moment: str) -> None:
+    assert format_time(parse_time(text)) == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-05-01T10:30:00+0100", "2026-05-01T10:30:50.Z", "2026-05-01T10:30:50,52Z",
+        "2026-05-01 10:30:00Z", "2026-05-01x10:30:00Z", "2026-05-01T10:30Z", "20260501T103000Z",
+        "2026-05-01T10:30:00+01", "2026-05-01T10:30:00+01:00:30", "2026-05-01T24:00:00Z",
+        "2026-05-01T10:30:60Z", "2026-02-30T10:30:00Z", "2026-W18-5T10:30:00Z",
+        "0000-01-01T00:00:00Z",
+        "2026-05-01T10:30:00Z\n", "٢026-05-01T10:30:00Z", "9999-12-31T23:59:60Z",
+    ],
+)  # fmt: skip
+def test_what_rfc_3339_does_not_know_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="RFC 3339"):
+        parse_time(text)

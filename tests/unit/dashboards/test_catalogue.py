@@ -38,6 +38,32 @@ def test_an_item_becomes_a_product():
     assert product.thumbnail == "/services/api/files/imports/a/t.png"
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"eo:cloud_cover": "lots"},
+        {"eo:cloud_cover": []},
+        {"instruments": "msi"},
+        {"instruments": [1, None]},
+        {"skerry:variables": ["b04"]},
+        {"skerry:variables": {"b04": "red"}},
+        {"datetime": None},
+        {"title": {"de": "See"}},
+    ],
+)
+def test_an_odd_item_that_is_stored_already_breaks_no_page(odd: dict[str, Any]) -> None:
+    product = describe_product(make_item(**odd))
+    assert product.item == "t-1"
+
+
+def test_an_item_without_a_place_is_shown_without_one() -> None:
+    item = make_item() | {"geometry": None, "assets": {"thumbnail": "t.png"}}
+    del item["bbox"]
+    product = describe_product(item)
+    assert product.bbox[0] == -180.0
+    assert "Extent" not in dict(product.facts)
+
+
 def test_only_the_platforms_own_pictures_are_fetched():
     item = make_item()
     item["assets"]["thumbnail"]["href"] = "http://elsewhere.example/hub/api/user"

@@ -1,0 +1,73 @@
+"""Properties of items that pages, maps and notebooks read: their types, checked at the door.
+
+STAC leaves properties open, and its extensions are checked by nobody: one item with
+``eo:cloud_cover: "lots"`` would otherwise break every listing that shows it.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+
+from skerry.core.errors import InvalidInputError
+
+Percent = Annotated[FiniteFloat, Field(ge=0, le=100)]
+Words = str | list[str]
+
+
+class _Known(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Provider(_Known):
+    name: str
+
+
+class _Variable(_Known):
+    """What maps draw; see `skerry.products.pictures.drawable`."""
+
+    path: str | None = None
+    long_name: str | None = None
+    units: str | None = None
+    colormap: str | None = None
+    display_min: FiniteFloat | None = None
+    display_max: FiniteFloat | None = None
+    flag_values: list[int] | None = None
+    flag_meanings: Words | None = None
+    flag_colors: Words | None = None
+
+
+class _Properties(_Known):
+    title: str | None = None
+    platform: str | None = None
+    constellation: str | None = None
+    instruments: list[str] | None = None
+    providers: list[_Provider] | None = None
+    cloud_cover: Percent | None = Field(None, alias="eo:cloud_cover")
+    snow_cover: Percent | None = Field(None, alias="eo:snow_cover")
+    code: str | None = Field(None, alias="proj:code")
+    grid: str | None = Field(None, alias="grid:code")
+    level: str | None = Field(None, alias="processing:level")
+    lineage: str | None = Field(None, alias="processing:lineage")
+    simulated: bool | None = Field(None, alias="skerry:simulated")
+    derived_from: list[str] | None = Field(None, alias="skerry:derived_from")
+    variables: dict[str, _Variable] | None = Field(None, alias="skerry:variables")
+
+
+def check_properties(properties: Mapping[str, Any]) -> None:
+    """Refuse properties of an item whose readers would stumble over their types.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first property that is wrong, and its value.
+    """
+    try:
+        _Properties.model_validate(properties)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidInputError(
+            f"The item's property {'.'.join(str(step) for step in first['loc'])} is "
+            f"{str(first['input'])[:140]!r}: {first['msg']}.",
+            remedy="Mend it as STAC 1.1 and its extensions say, or leave it out.",
+        ) from None

@@ -1,0 +1,109 @@
+"""A route that decides before it reads: who asks first, then which parameters, then the body.
+
+FastAPI alone would read and parse a body before any dependency runs, so that a stranger could make
+the program read and parse whatever they like.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from skerry.core.errors import InvalidInputError
+from skerry.core.json_values import check_json
+from skerry.services.identity import Anyone, Audience
+
+Handler = Callable[[Request], Awaitable[Response]]
+Guard = Callable[[Request], Awaitable[object]]
+
+_SHOWN = 60
+
+
+class UnknownParameterError(InvalidInputError):
+    """A parameter that the address does not have: a typo would change the answer silently."""
+
+    status = 400
+    title = "Unknown parameter"
+
+
+class GuardedRoute(APIRoute):
+    """Asks the route's guard, then refuses unknown parameters, then reads the body.
+
+    The guard runs again as the dependency it is; the identity is found once a request.
+    """
+
+    def get_route_handler(self) -> Any:
+        """Return the handler with the checks before it."""
+        handle: Handler = super().get_route_handler()
+        guards = list(find_guards(self.dependant))
+        known = sorted(set(_list_parameters(self.dependant)))
+        reads_json = self.body_field is not None
+
+        async def check_and_handle(request: Request) -> Response:
+            for guard in guards:
+                await guard(request)
+            refuse_unknown(request.query_params, known)
+            if reads_json:
+                await _check_body(request)
+            return await handle(request)
+
+        return check_and_handle
+
+
+def create_router(**options: Any) -> APIRouter:
+    """Return a router whose routes are all guarded; `options` are those of `APIRouter`."""
+    return APIRouter(route_class=GuardedRoute, **options)
+
+
+def find_guards(dependant: Dependant) -> Iterator[Guard]:
+    """Yield the guards (see `skerry.services.identity`) among a route's dependencies."""
+    call: Any = dependant.call
+    if isinstance(getattr(call, "audience", None), Audience) and not isinstance(call, Anyone):
+        yield call
+    for inner in dependant.dependencies:
+        yield from find_guards(inner)
+
+
+def refuse_unknown(given: Any, known: list[str]) -> None:
+    """Refuse names that are not known.
+
+    Raises
+    ------
+    UnknownParameterError
+        Naming each of them, and those that there are.
+    """
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        shown = ", ".join(repr(name[:_SHOWN]) for name in unknown[:5])
+        raise UnknownParameterError(
+            f"There is no parameter {shown} here.",
+            remedy=f"Use only: {', '.join(known)}." if known else "Leave it out.",
+        )
+
+
+def _list_parameters(dependant: Dependant) -> Iterator[str]:
+    for parameter in dependant.query_params:
+        kind = parameter.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from kind.model_fields  # one parameter for each of its fields
+        else:
+            yield parameter.alias
+    for inner in dependant.dependencies:
+        yield from _list_parameters(inner)
+
+
+async def _check_body(request: Request) -> None:
+    """Refuse JSON that nobody could be sent again; what is no JSON at all is FastAPI's to refuse.
+
+    The request keeps what was parsed, so it is parsed once.
+    """
+    if "json" not in request.headers.get("content-type", ""):
+        return
+    try:
+        value = await request.json()
+    except (ValueError, RecursionError):
+        return
+    check_json(value, what="body")
