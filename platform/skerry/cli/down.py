@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from skerry.cli.folder import data_option
-from skerry.cli.supervisor.lock import is_held
-from skerry.cli.supervisor.record import PlatformRecord, same_process
+from skerry.cli.supervisor.record import PlatformRecord
 from skerry.core.errors import UnavailableError
 from skerry.storage.layout import DataFolder
+from skerry.storage.locks import is_held
 
 _LIMIT_S = 20.0
 _STEP_S = 0.1
@@ -27,11 +27,11 @@ def down(data: Path) -> None:
       skerry down --data ~/skerry
     """  # noqa: D301
     folder = DataFolder(data)
-    if not is_held(folder):
+    if not is_held(folder.lock):
         click.echo(f"No platform runs on {folder.root}; --data or SKERRY_DATA names another.")
         return
     record = PlatformRecord.read(folder)
-    if record is None or same_process(record.pid, record.created) is None:
+    if record is None or not record.is_alive():
         raise UnavailableError(
             f"A platform on {folder.root} is just starting or ending.",
             remedy="Try again in some seconds.",
@@ -43,7 +43,7 @@ def down(data: Path) -> None:
 
 def _wait_until_free(folder: DataFolder, pid: int) -> None:
     deadline = time.monotonic() + _LIMIT_S
-    while is_held(folder):
+    while is_held(folder.lock):
         if time.monotonic() > deadline:
             raise UnavailableError(
                 f"Process {pid} has not ended within {_LIMIT_S:.0f} s.",

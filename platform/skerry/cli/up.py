@@ -16,7 +16,7 @@ from skerry.cli.folder import data_option
 from skerry.cli.supervisor.credentials import Credentials, load_password
 from skerry.cli.supervisor.first_demo import FirstDemo
 from skerry.cli.supervisor.leftovers import end_leftovers
-from skerry.cli.supervisor.lock import hold_lock
+from skerry.cli.supervisor.lock import hold_folder
 from skerry.cli.supervisor.owner import write_owner_login
 from skerry.cli.supervisor.plan import ISOLATION, PART_NAMES, Plan
 from skerry.cli.supervisor.ports import InternalPorts, check_host, check_port
@@ -62,7 +62,7 @@ def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
     names = _choose_parts(os.environ.get("SKERRY_PARTS", ""))
     folder = DataFolder(data)
     folder.create()
-    with hold_lock(folder):
+    with hold_folder(folder):
         credentials = Credentials.load(folder)
         ended = end_leftovers(folder, credentials.instance)
         if ended:

@@ -7,7 +7,6 @@ notebook has succeeded. In a person's session it goes to their sandbox collectio
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime as Datetime  # noqa: N812 - the parameter is called datetime
@@ -29,8 +28,9 @@ from skerry.client.registration import register_folder
 from skerry.client.session import Session, connect
 from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, InvalidInputError
-from skerry.core.ids import check_name, new_id
+from skerry.core.ids import check_name
 from skerry.core.time import format_time, parse_time
+from skerry.storage.writing import make_aside
 
 if TYPE_CHECKING:
     import pystac
@@ -282,13 +282,9 @@ def _stage(draft: Draft, run_folder: Path) -> dict[str, Any]:
             remedy="Give each output of a notebook a name of its own.",
         )
     final = run_folder / "products" / draft.output
-    aside = final.with_name(f".{draft.output}.{new_id()}.part")
-    try:
+    # A call that did not finish may have left a product there.
+    with make_aside(final, replace=True, parents=True) as aside:
         geometry = draft.write(aside)
-        shutil.rmtree(final, ignore_errors=True)  # left by a call that did not finish
-        aside.rename(final)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     run, epoch = os.environ["SKERRY_RUN"], os.environ["SKERRY_EPOCH"]
     prefix = f"runs/{run}/{epoch}/products/{draft.output}/"
     # The platform gives the item its collection and its id when it publishes the run.

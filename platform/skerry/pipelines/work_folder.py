@@ -8,18 +8,17 @@
     logs/<run>.log       one log a run
 """
 
-import fcntl
 import json
 import logging
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.pipelines.logs import record_failure, send_log
+from skerry.storage.locks import hold_lock
 from skerry.storage.writing import write_aside
 
 
@@ -49,29 +48,21 @@ class WorkFolder:
         try:
             for name in ("markers", "products", "logs"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            held = ExitStack()
+            held.enter_context(hold_lock(self.root / "lock", self._describe_holder))
         except OSError as error:
             raise InvalidInputError(
                 f"The work folder {self.root} cannot be made: {error.strerror}.",
                 remedy="Name another with the payload's key 'work'.",
             ) from None
-        try:
-            self._lock(descriptor)
+        with held:
             yield
-        finally:
-            os.close(descriptor)
 
-    def _lock(self, descriptor: int) -> None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 32).decode() or "unknown"
-            raise ConflictError(
-                f"A run of this payload is going on in {self.root}: process {holder}.",
-                remedy="Wait for its end, or give the payload another 'work' folder.",
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+    def _describe_holder(self, pid: str) -> ConflictError:
+        return ConflictError(
+            f"A run of this payload is going on in {self.root}: process {pid}.",
+            remedy="Wait for its end, or give the payload another 'work' folder.",
+        )
 
     def product(self, step: str) -> Path:
         """Return where a breakpoint's product stands."""

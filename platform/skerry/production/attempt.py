@@ -20,8 +20,9 @@ from skerry.production.manifest import EXECUTED, read_outputs, write_manifest, w
 from skerry.production.notebooks import inject_parameters
 from skerry.production.orders import RESULT_NAME, AttemptOrder, AttemptResult
 from skerry.production.pausing import pause_at
-from skerry.production.processes import end_children, pid_file, write_pid_file
+from skerry.production.processes import end_children, pid_file
 from skerry.production.reporting import Reporter
+from skerry.storage.pid_files import write_pid_file
 from skerry.storage.writing import write_aside
 
 _EXIT = {"published": 0, "failed": 10, "superseded": 11}
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
     """Carry out the order in the file that the first argument names; return the exit code."""
     order = AttemptOrder.model_validate_json(Path(arguments[0]).read_text())
     pids = pid_file(order.run_state, order.run, order.epoch)
-    write_pid_file(pids, run=order.run, epoch=order.epoch)
+    write_pid_file(pids, os.getpid())
     try:
         _carry_out(order)
         result = AttemptResult(status="published")

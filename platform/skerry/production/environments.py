@@ -5,21 +5,22 @@ The environment that runs Skerry counts as a release's own while all of that is 
 locked packages really are installed in it; else one is built under ``environments/<digest>``.
 """
 
-import fcntl
 import importlib.metadata
 import json
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from skerry.core.digests import digest_file, digest_json, short_digest
-from skerry.core.errors import SkerryError, UnavailableError
+from skerry.core.errors import ConflictError, SkerryError, UnavailableError
 from skerry.production.wheels import digest_package, package_folder, write_own_wheel
 from skerry.storage.layout import DataFolder
+from skerry.storage.locks import hold_lock
+from skerry.storage.writing import make_aside
 
 _MARK = "environment.json"
 _LOCK = "requirements.lock"
@@ -70,18 +71,13 @@ def store_environment(
     folder = _ingredients(data, digest_environment(environment))
     if folder.is_dir():
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    shutil.copyfile(find_lock(), aside / _LOCK)
-    write_own_wheel(aside)
-    for name, content in wheels.items():
-        (aside / name).write_bytes(content)
-    try:
-        aside.rename(folder)
-    except OSError:  # somebody stored the same at the same time
-        shutil.rmtree(aside)
+    # A conflict means that another process stored the same at the same time.
+    with suppress(ConflictError), make_aside(folder, parents=True) as aside:
+        aside.mkdir()
+        shutil.copyfile(find_lock(), aside / _LOCK)
+        write_own_wheel(aside)
+        for name, content in wheels.items():
+            (aside / name).write_bytes(content)
 
 
 def find_python(data: DataFolder, environment: Mapping[str, Any]) -> Path:
@@ -96,8 +92,7 @@ def find_python(data: DataFolder, environment: Mapping[str, Any]) -> Path:
         return Path(sys.executable)
     digest = digest_environment(environment)
     home = data.environments / digest
-    with (data.environments / f"{digest}.lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with hold_lock(data.environments / f"{digest}.lock"):
         if not (home / _MARK).is_file():
             _build(data, environment, home)
     return home / "bin" / "python"
@@ -154,8 +149,12 @@ def _build(data: DataFolder, environment: Mapping[str, Any], home: Path) -> None
                 f"The kept wheel {name!r} is not the one that was approved.",
                 remedy="Propose and approve the notebook again.",
             )
-    aside = home.with_name(f"{home.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
+    with make_aside(home, replace=True) as aside:
+        _install(environment, source, aside)
+
+
+def _install(environment: Mapping[str, Any], source: Path, aside: Path) -> None:
+    """Build the environment of the lock and wheels in `source`, and check Skerry's own part."""
     python = str(aside / "bin" / "python")
     wheels = [str(path) for path in sorted(source.glob("*.whl"))]
     _uv("venv", "--relocatable", "--python", environment["python"], str(aside))
@@ -164,11 +163,10 @@ def _build(data: DataFolder, environment: Mapping[str, Any], home: Path) -> None
     own = next(aside.glob("lib/python*/site-packages/skerry"), None)
     if own is None or digest_package(own) != environment["package"]:
         raise EnvironmentRefusedError(
-            f"The kept Skerry wheel of {short_digest(home.name)} is not the one that was approved.",
+            f"Skerry's wheel kept for {short_digest(aside.name)} is not the one that was approved.",
             remedy="Propose and approve the notebook again.",
         )
     (aside / _MARK).write_text(json.dumps(dict(environment)))
-    aside.rename(home)
 
 
 def _uv(*arguments: str) -> None:

@@ -10,6 +10,8 @@ import os
 import signal
 from pathlib import Path
 
+from skerry.storage.writing import write_aside
+
 WORKER_POINTS = (
     "before:claim", "after:claim",
     "before:execute", "after:execute",
@@ -45,7 +47,5 @@ def pause_at(point: str, folder: Path) -> None:
     if asked != point:
         return
     wish.unlink()
-    aside = folder / "paused.json.partial"
-    aside.write_text(json.dumps({"point": point, "pid": os.getpid()}))
-    aside.rename(folder / "paused.json")
+    write_aside(folder / "paused.json", json.dumps({"point": point, "pid": os.getpid()}))
     os.kill(os.getpid(), signal.SIGSTOP)

@@ -4,12 +4,9 @@ A kernel has a session of its own too, so a process group is not enough: the tre
 """
 
 import contextlib
-import json
 from pathlib import Path
 
 import psutil
-
-from skerry.storage.writing import write_aside
 
 _WAIT_S = 3.0
 
@@ -17,14 +14,6 @@ _WAIT_S = 3.0
 def pid_file(run_state: Path, run: str, epoch: int) -> Path:
     """Return where an attempt's pid is written."""
     return run_state / "pids" / f"attempt-{run}-{epoch}.json"
-
-
-def write_pid_file(path: Path, *, run: str, epoch: int) -> None:
-    """Record the calling process, with its creation time: pids are used again."""
-    process = psutil.Process()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    facts = {"pid": process.pid, "created": process.create_time(), "run": run, "epoch": epoch}
-    write_aside(path, json.dumps(facts))
 
 
 def end_tree(pid: int) -> None:

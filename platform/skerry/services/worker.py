@@ -4,7 +4,6 @@ It holds an exclusive lock: two workers on one data folder would double each oth
 may be killed at any moment; on SIGTERM it ends its run processes, which the next start resumes.
 """
 
-import fcntl
 import json
 import logging
 import os
@@ -13,7 +12,6 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 
@@ -24,6 +22,7 @@ from skerry.production.execution import Executor
 from skerry.production.tokens import TokenMinter
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
+from skerry.storage.locks import hold_lock
 from skerry.storage.writing import write_aside
 
 _ROUND_S = 0.5
@@ -103,50 +102,36 @@ class Worker:
         write_aside(self._data.run / "worker.ready", json.dumps(facts))
 
 
-def hold_lock(data: DataFolder) -> TextIOWrapper:
-    """Return the open lock file of this data folder's only worker.
-
-    Raises
-    ------
-    ConflictError
-        If another worker holds it.
-    """
-    path = data.run / "worker.lock"
-    stream = path.open("a+")
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        stream.seek(0)
-        raise ConflictError(
-            f"A worker (pid {stream.read().strip() or 'unknown'}) is at work on {data.root}.",
-            remedy="Stop it first; one data folder has one worker.",
-        ) from None
-    stream.seek(0)
-    stream.truncate()
-    stream.write(str(os.getpid()))
-    stream.flush()
-    return stream
-
-
 def main() -> int:
-    """Run the worker; return the exit code."""
+    """Run the only worker of a data folder; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         data = DataFolder(Path(_read("SKERRY_DATA")))
-        lock = hold_lock(data)
-        public_url = _read("SKERRY_PUBLIC_URL").rstrip("/")
-        worker = Worker(data, public_url, TokenMinter.from_environment())
+        with hold_lock(data.run / "worker.lock", lambda pid: _describe_holder(data, pid)):
+            _work(data)
     except SkerryError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    return 0
+
+
+def _work(data: DataFolder) -> None:
+    public_url = _read("SKERRY_PUBLIC_URL").rstrip("/")
+    worker = Worker(data, public_url, TokenMinter.from_environment())
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
     worker.work()
     worker.wait_for_attempts()
-    lock.flush()
     # Threads of the workflow engine stand in steps that must not be recorded: leave them there.
     os._exit(0)
+
+
+def _describe_holder(data: DataFolder, pid: str) -> ConflictError:
+    return ConflictError(
+        f"A worker (pid {pid}) is at work on {data.root}.",
+        remedy="Stop it first; one data folder has one worker.",
+    )
 
 
 def _read(name: str) -> str:

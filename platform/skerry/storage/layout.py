@@ -54,6 +54,11 @@ class DataFolder:
         return self.root / "run"
 
     @property
+    def pids(self) -> Path:
+        """One pid file a part or attempt."""
+        return self.run / "pids"
+
+    @property
     def logs(self) -> Path:
         """One log file a part: ``<part>.log``."""
         return self.root / "logs"

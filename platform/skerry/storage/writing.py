@@ -3,7 +3,7 @@
 Every writer works in a hidden folder of its own beside the target::
 
     .<name>.<pid>.<random>.partial/
-        <name>.lock   flock held while the writer lives; holds its pid once it is locked
+        <name>.lock   held while the writer lives; holds its pid once it is locked
         <name>        what is being written, file or folder
         <name>.old    what it replaces, for a moment
 
@@ -15,17 +15,17 @@ it takes for left what nobody touched for `LEFT_DAYS`.
 import atexit
 import ctypes
 import errno
-import fcntl
 import os
 import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.storage.locks import hold_lock, is_held
 
 LEFT_DAYS = 7
 _CLASHES = frozenset((errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR))
@@ -89,7 +89,7 @@ def make_aside(target: Path, *, replace: bool = False, parents: bool = False) ->
             yield aside
 
 
-def write_aside(path: Path, text: str) -> None:
+def write_aside(path: Path, text: str, *, private: bool = False) -> None:
     """Write a text file so that readers, and a crash, find the old one, none, or all of it.
 
     Parameters
@@ -98,6 +98,8 @@ def write_aside(path: Path, text: str) -> None:
         The file; its folder exists.
     text
         The whole new content, written as UTF-8.
+    private
+        Whether only the owner can read it: mode 0600 from its first byte.
 
     Raises
     ------
@@ -105,6 +107,7 @@ def write_aside(path: Path, text: str) -> None:
         As the system says.
     """
     with _place_aside(path, replace=True) as aside:
+        aside.touch(mode=0o600 if private else 0o666, exist_ok=False)
         aside.write_text(text, encoding="utf-8")
 
 
@@ -112,34 +115,22 @@ def write_aside(path: Path, text: str) -> None:
 def _place_aside(target: Path, *, replace: bool) -> Iterator[Path]:
     _remove_leftovers(target)
     folder = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.partial")
-    lock = -1
-    try:
-        folder.mkdir()
-        lock = _lock_own(folder / f"{target.name}.lock")
-        aside = folder / target.name
-        yield aside
-        _put_on_disk(aside)
-        _publish(aside, target, replace=replace)
-        _put_folder_on_disk(target.parent)
-    except BaseException:
-        # Threads of the failed write may still write what they have in hand, and make the
-        # folder anew: once more when they have ended.
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if lock >= 0:
-            os.close(lock)
-
-
-def _lock_own(path: Path) -> int:
-    """Make a lock file and hold its lock; it stays empty where there are no locks."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    with suppress(OSError):
-        # One that looks for leftovers lets go at once of an empty file.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        os.write(descriptor, str(os.getpid()).encode())
-    return descriptor
+    with ExitStack() as held:
+        held.callback(shutil.rmtree, folder, ignore_errors=True)
+        try:
+            folder.mkdir()
+            with suppress(OSError):  # the lock file stays empty where there are no locks
+                held.enter_context(hold_lock(folder / f"{target.name}.lock"))
+            aside = folder / target.name
+            yield aside
+            _put_on_disk(aside)
+            _publish(aside, target, replace=replace)
+            _put_folder_on_disk(target.parent)
+        except BaseException:
+            # Threads of the failed write may still write what they have in hand, and make the
+            # folder anew: once more when they have ended.
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            raise
 
 
 def _remove_leftovers(target: Path) -> None:
@@ -152,17 +143,18 @@ def _remove_leftovers(target: Path) -> None:
 
 
 def _remove_if_left(folder: Path, lock: Path) -> None:
-    with suppress(FileNotFoundError), lock.open("r+b") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    """Remove a writer's folder if that writer lives no more.
+
+    Its lock file holds a pid only while the lock is held, or when the holder died. The pid is
+    read first: a writer that is about to lock may write it at any moment.
+    """
+    with suppress(OSError):  # no locks here
+        holder = lock.read_bytes()
+        if is_held(lock):
             return
-        except OSError:
-            pass  # no locks here
-        else:
-            if stream.read(1):
-                shutil.rmtree(folder, ignore_errors=True)
-                return
+        if holder:
+            shutil.rmtree(folder, ignore_errors=True)
+            return
     # Being made or removed at this moment, or no locks here.
     touched = max(item.stat().st_mtime for item in (folder, *folder.iterdir()))
     if time.time() - touched > LEFT_DAYS * 86400:

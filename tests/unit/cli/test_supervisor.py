@@ -16,17 +16,19 @@ from rich.console import Console
 
 from skerry.cli.supervisor import child
 from skerry.cli.supervisor.credentials import SERVICES, Credentials, load_password, owner_name
-from skerry.cli.supervisor.leftovers import end_leftovers, find_marked, write_pid_file
-from skerry.cli.supervisor.lock import hold_lock, is_held
+from skerry.cli.supervisor.leftovers import end_leftovers, find_marked
+from skerry.cli.supervisor.lock import hold_folder
 from skerry.cli.supervisor.plan import PART_NAMES, Plan
 from skerry.cli.supervisor.ports import InternalPorts, check_host, check_port
-from skerry.cli.supervisor.private_file import write_private
-from skerry.cli.supervisor.record import GatewayRecord, PlatformRecord, same_process
+from skerry.cli.supervisor.record import GatewayRecord, PlatformRecord
 from skerry.cli.supervisor.screen import Screen, Terminal
 from skerry.cli.supervisor.watch import StopRequestedError, Supervisor
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.hub_settings import GatewaySettings, HubSettings
 from skerry.storage.layout import DataFolder
+from skerry.storage.locks import is_held
+from skerry.storage.pid_files import same_process, write_pid_file
+from skerry.storage.writing import write_aside
 
 
 @pytest.fixture
@@ -51,16 +53,6 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_private_file_is_whole_and_private(tmp_path: Path) -> None:
-    path = tmp_path / "secret"
-    path.write_text("old and longer")
-    path.chmod(0o644)
-    write_private(path, "new")
-    assert path.read_text() == "new"
-    assert mode(path) == 0o600
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_credentials_are_made_once(folder: DataFolder) -> None:
     first = Credentials.load(folder)
     assert set(first.service_tokens) == set(SERVICES)
@@ -75,7 +67,7 @@ def test_credentials_of_an_older_skerry_get_what_is_new(folder: DataFolder) -> N
     first = Credentials.load(folder)
     older = first.model_dump()
     del older["service_tokens"]["maps"]
-    write_private(folder.state / "secrets.json", json.dumps(older))
+    write_aside(folder.state / "secrets.json", json.dumps(older), private=True)
     completed = Credentials.load(folder)
     assert set(completed.service_tokens) == set(SERVICES)
     assert completed.service_tokens["api"] == first.service_tokens["api"]
@@ -97,32 +89,13 @@ def test_owner_name_follows_the_login(login: str, name: str) -> None:
     assert owner_name(login) == name
 
 
-def test_lock_is_exclusive_and_names_its_holder(folder: DataFolder) -> None:
-    assert not is_held(folder)
-    with hold_lock(folder):
-        assert is_held(folder)
+def test_one_supervisor_holds_a_folder(folder: DataFolder) -> None:
+    with hold_folder(folder):
+        assert is_held(folder.lock)
         with pytest.raises(ConflictError, match=f"process {os.getpid()}") as refused:
-            hold_lock(folder).__enter__()
+            hold_folder(folder).__enter__()
         assert "skerry down" in refused.value.remedy
-    assert not is_held(folder)
-
-
-def test_lock_ends_with_its_holder(folder: DataFolder) -> None:
-    program = (
-        "import sys; from pathlib import Path; from skerry.cli.supervisor.lock import hold_lock\n"
-        "from skerry.storage.layout import DataFolder\n"
-        f"with hold_lock(DataFolder(Path({str(folder.root)!r}))): print('held', flush=True);"
-        " sys.stdin.read()"
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    with holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        assert is_held(folder)
-        holder.kill()
-    assert not is_held(folder)
+    assert not is_held(folder.lock)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.5"])
@@ -165,14 +138,14 @@ def test_leftovers_end_by_pid_file_and_by_mark(folder: DataFolder) -> None:
     recorded, marked = sleeper(), sleeper({"SKERRY_INSTANCE": instance, "SKERRY_PART": "gateway"})
     stranger = sleeper({"SKERRY_INSTANCE": "another"})
     try:
-        write_pid_file(folder, "worker", recorded.pid)
+        write_pid_file(folder.pids / "worker.json", recorded.pid)
         assert [process.pid for process in find_marked(instance, part="gateway")] == [marked.pid]
         assert find_marked(instance, part="hub") == []
         assert end_leftovers(folder, instance) == 2
         assert not psutil.pid_exists(recorded.pid)
         assert not psutil.pid_exists(marked.pid)
         assert stranger.poll() is None
-        assert list((folder.run / "pids").iterdir()) == []
+        assert not folder.pids.exists()
         assert end_leftovers(folder, instance) == 0
     finally:
         for process in (recorded, marked, stranger):

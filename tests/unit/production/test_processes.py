@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from skerry.production.pausing import pause_at
-from skerry.production.processes import end_tree, pid_file, write_pid_file
+from skerry.production.processes import end_tree, pid_file
+from skerry.storage.pid_files import PidFile, write_pid_file
 
 _LIMIT_S = 30.0
 _PARENT = """
@@ -43,12 +44,11 @@ def test_a_tree_is_ended_across_sessions() -> None:
 
 def test_pid_files_name_process_and_creation_time(tmp_path: Path) -> None:
     path = pid_file(tmp_path, "run", 2)
-    write_pid_file(path, run="run", epoch=2)
-    said = json.loads(path.read_text())
+    write_pid_file(path, os.getpid())
     assert path == tmp_path / "pids" / "attempt-run-2.json"
-    assert said == {
-        "pid": os.getpid(), "created": psutil.Process().create_time(), "run": "run", "epoch": 2,
-    }  # fmt: skip
+    note = PidFile.read(path)
+    assert note == PidFile(pid=os.getpid(), created=psutil.Process().create_time())
+    assert note.find() == psutil.Process()
 
 
 def test_pause_points_do_nothing_unless_asked(

@@ -1,7 +1,6 @@
 """What is written aside is there whole or not at all, and never over another's work."""
 
 import errno
-import fcntl
 import os
 import signal
 import subprocess
@@ -14,7 +13,8 @@ from threading import Barrier
 import pytest
 
 from skerry.core.errors import ConflictError, InvalidInputError
-from skerry.storage import writing
+from skerry.storage import locks, writing
+from skerry.storage.locks import hold_lock
 from skerry.storage.writing import LEFT_DAYS, check_free, make_aside, write_aside
 
 LEFT = ".target.4194304.0123abcd.partial"
@@ -214,10 +214,29 @@ def test_folders_of_the_living_and_of_other_targets_stay(tmp_path: Path) -> None
     others = [".target.partial", ".target.b.12.0123abcd.partial", ".b.12.0123abcd.partial"]
     for other in others:
         (tmp_path / other).mkdir()
-    with (living / "target.lock").open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with hold_lock(living / "target.lock"):
         write_aside(tmp_path / "target", "")
     assert names(tmp_path) == sorted([LEFT, "target", *others])
+
+
+def test_a_private_file_is_private_from_its_first_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "secret"
+    target.write_text("old and longer")
+    target.chmod(0o644)
+    modes = []
+    write_text = Path.write_text
+
+    def watch(path: Path, *arguments: object, **named: object) -> int:
+        modes.append(path.stat().st_mode & 0o777)
+        return write_text(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "write_text", watch)
+    write_aside(target, "new", private=True)
+    assert target.read_text() == "new"
+    assert [*modes, target.stat().st_mode & 0o777] == [0o600, 0o600]
+    assert names(tmp_path) == ["secret"]
 
 
 @pytest.mark.parametrize("lock", ["", None])
@@ -241,7 +260,7 @@ def test_where_there_are_no_locks_links_and_syncfs(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOTSUP, "no such thing here")
 
-    monkeypatch.setattr(writing.fcntl, "flock", refuse)
+    monkeypatch.setattr(locks, "lock_descriptor", refuse)
     monkeypatch.setattr(writing.os, "link", refuse)
     monkeypatch.setattr(writing.ctypes, "CDLL", lambda *_, **__: None)
     leave(tmp_path)

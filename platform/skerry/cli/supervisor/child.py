@@ -8,9 +8,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from skerry.cli.supervisor.leftovers import write_pid_file
 from skerry.cli.supervisor.plan import Part
 from skerry.storage.layout import DataFolder
+from skerry.storage.pid_files import write_pid_file
 
 _PR_SET_PDEATHSIG = 1
 _LOG_LIMIT = 10_000_000
@@ -70,7 +70,7 @@ class Child:
             )
         self._started = time.monotonic()
         self._due = None
-        write_pid_file(self._folder, self.part.name, self._process.pid)
+        write_pid_file(self._folder.pids / f"{self.part.name}.json", self._process.pid)
 
     def revive(self) -> bool:
         """Start a died process again when its pause is over; return whether it was started.

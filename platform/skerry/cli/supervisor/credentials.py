@@ -6,9 +6,9 @@ import secrets
 
 from pydantic import BaseModel, Field
 
-from skerry.cli.supervisor.private_file import write_private
 from skerry.core.settings import DEFAULT_PROJECT
 from skerry.storage.layout import DataFolder
+from skerry.storage.writing import write_aside
 
 SERVICES = ("dask-gateway", "api", "maps", "worker", "dashboards", "supervisor")
 """The hub's names of the parts that have a token."""
@@ -56,14 +56,14 @@ class Credentials(BaseModel):
             made = found.model_copy(update={"service_tokens": found.service_tokens | missing})
         else:
             made = cls()
-        write_private(path, made.model_dump_json(indent=1))
+        write_aside(path, made.model_dump_json(indent=1), private=True)
         return made
 
 
 def load_password(folder: DataFolder) -> str:
     """Return the one account's password, making it first if there is none."""
     if not folder.password.exists():
-        write_private(folder.password, secrets.token_urlsafe(_PASSWORD_BYTES) + "\n")
+        write_aside(folder.password, secrets.token_urlsafe(_PASSWORD_BYTES) + "\n", private=True)
     return folder.password.read_text().strip()
 
 

@@ -6,36 +6,20 @@ everything that descends from a part inherits.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import psutil
-from pydantic import BaseModel, ValidationError
 
-from skerry.cli.supervisor.private_file import write_private
-from skerry.cli.supervisor.record import same_process
 from skerry.storage.layout import DataFolder
+from skerry.storage.pid_files import PidFile
 
 INSTANCE_MARK = "SKERRY_INSTANCE"
 """Environment variable that all processes of one data folder share."""
 
 PART_MARK = "SKERRY_PART"
 """Environment variable that names the part from which a process descends."""
-
-
-class PidFile(BaseModel):
-    """A process that can be recognised again."""
-
-    pid: int
-    created: float
-
-
-def write_pid_file(folder: DataFolder, name: str, pid: int) -> None:
-    """Record a living process under ``run/pids/<name>.json``."""
-    pids = folder.run / "pids"
-    pids.mkdir(mode=0o700, exist_ok=True)
-    created = psutil.Process(pid).create_time()
-    write_private(pids / f"{name}.json", PidFile(pid=pid, created=created).model_dump_json())
 
 
 def end_leftovers(folder: DataFolder, instance: str, *, grace: float = 3.0) -> int:
@@ -60,8 +44,7 @@ def end_leftovers(folder: DataFolder, instance: str, *, grace: float = 3.0) -> i
     for pid in _own_line():
         found.pop(pid, None)
     end_processes(found.values(), grace=grace)
-    for path in (folder.run / "pids").glob("*"):
-        path.unlink(missing_ok=True)
+    shutil.rmtree(folder.pids, ignore_errors=True)
     return len(found)
 
 
@@ -101,12 +84,9 @@ def _signal(process: psutil.Process, send: Callable[[psutil.Process], None]) -> 
 def _find_recorded(folder: DataFolder) -> list[psutil.Process]:
     """Return the processes of the pid files, with all that descend from them."""
     found: list[psutil.Process] = []
-    for path in (folder.run / "pids").glob("*.json"):
-        try:
-            noted = PidFile.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
-            continue
-        process = same_process(noted.pid, noted.created)
+    for path in folder.pids.glob("*.json"):
+        note = PidFile.read(path)
+        process = note.find() if note is not None else None
         if process is not None:
             try:
                 found += [process, *process.children(recursive=True)]

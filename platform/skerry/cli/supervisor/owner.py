@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 
 from skerry.cli.supervisor.plan import Plan
-from skerry.cli.supervisor.private_file import write_private
 from skerry.core.errors import UnavailableError
 from skerry.core.scopes import ROLES
 from skerry.storage.layout import DataFolder
+from skerry.storage.writing import write_aside
 
 _NOTE = "skerry command line on this machine"
 _TIMEOUT_S = 10.0
@@ -27,7 +27,7 @@ def write_owner_login(plan: Plan) -> None:
         if token is None or not _is_good(hub, token, owner):
             token = _mint(hub, plan.credentials.service_tokens["supervisor"], owner)
     login = {"url": plan.public_url, "user": owner, "token": token}
-    write_private(plan.folder.owner, json.dumps(login, indent=1))
+    write_aside(plan.folder.owner, json.dumps(login, indent=1), private=True)
 
 
 def owner_token_scopes() -> list[str]:

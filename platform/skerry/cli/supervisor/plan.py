@@ -10,12 +10,12 @@ import skerry
 from skerry.cli.supervisor.credentials import Credentials
 from skerry.cli.supervisor.leftovers import INSTANCE_MARK, PART_MARK
 from skerry.cli.supervisor.ports import LOOPBACK, InternalPorts
-from skerry.cli.supervisor.private_file import write_private
 from skerry.cli.supervisor.proxy_program import find_proxy_command
 from skerry.cli.supervisor.record import GatewayRecord, PartRecord
 from skerry.core.hub_settings import GatewaySettings, HubService, HubSettings
 from skerry.core.settings import DEFAULT_PROJECT, GATEWAY_PREFIX
 from skerry.storage.layout import DataFolder
+from skerry.storage.writing import write_aside
 
 ISOLATION = "none"
 """What separates notebooks and runs from the platform: one machine means one person."""
@@ -100,8 +100,9 @@ class Plan:
 
     def write_settings(self) -> None:
         """Write what the hub's and the gateway's configuration files read."""
-        write_private(self._hub_file, self._hub_settings().model_dump_json(indent=1))
-        write_private(self._gateway_file, self._gateway_settings().model_dump_json(indent=1))
+        hub, gateway = self._hub_settings(), self._gateway_settings()
+        write_aside(self._hub_file, hub.model_dump_json(indent=1), private=True)
+        write_aside(self._gateway_file, gateway.model_dump_json(indent=1), private=True)
 
     @property
     def _hub_file(self) -> Path:
@@ -220,7 +221,7 @@ class Plan:
             proxy_api_url=f"http://{LOOPBACK}:{self.ports.proxy_api}",
             proxy_command=find_proxy_command(),
             proxy_token=self.credentials.proxy_token,
-            proxy_pid_file=self.folder.run / "pids" / "proxy.pid",
+            proxy_pid_file=self.folder.pids / "proxy.pid",
             database=self.folder.state / "hub.sqlite",
             cookie_secret=self.folder.state / "cookie_secret",
             users=self.folder.users,

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Self
 
-import psutil
 from pydantic import BaseModel, ValidationError
 
-from skerry.cli.supervisor.private_file import write_private
 from skerry.storage.layout import DataFolder
+from skerry.storage.pid_files import same_process
+from skerry.storage.writing import write_aside
 
 
 class PartRecord(BaseModel):
@@ -72,20 +72,8 @@ class PlatformRecord(BaseModel):
 
     def write(self, folder: DataFolder) -> None:
         """Write the record."""
-        write_private(self.path(folder), self.model_dump_json(indent=1))
+        write_aside(self.path(folder), self.model_dump_json(indent=1), private=True)
 
     def is_alive(self) -> bool:
         """Return whether the supervisor that wrote this still lives (not another of its pid)."""
         return same_process(self.pid, self.created) is not None
-
-
-def same_process(pid: int, created: float) -> psutil.Process | None:
-    """Return the process if it lives and is the one that started at `created`, else None."""
-    try:
-        process = psutil.Process(pid)
-        # The kernel counts in ticks of 10 ms.
-        if abs(process.create_time() - created) < 0.05:  # noqa: PLR2004
-            return process
-    except psutil.Error:
-        pass
-    return None
