@@ -9,33 +9,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from skerry.client.login import Login, find_login
-from skerry.core.errors import (
-    ConflictError,
-    DiskFullError,
-    ForbiddenError,
-    InvalidInputError,
-    NotFoundError,
-    SkerryError,
-    UnauthenticatedError,
-    UnavailableError,
-)
+from skerry.core.errors import UnavailableError
+from skerry.core.problems import read_problem
 from skerry.core.settings import API_PREFIX
 
-_ERRORS: dict[int, type[SkerryError]] = {
-    kind.status: kind
-    for kind in (
-        ConflictError, ForbiddenError, InvalidInputError, NotFoundError, UnauthenticatedError,
-        UnavailableError, DiskFullError,
-    )
-}  # fmt: skip
-_REMEDIES: dict[int, str] = {
-    401: "The token has expired or was revoked: restart the platform or the server, "
-    "or set SKERRY_TOKEN to a new one.",
-    403: "Ask for an account or a token with the scope that this needs.",
-    404: "Check the name; 'skerry items list' and 'skerry runs' show what there is.",
-    409: "Look at what is recorded already and choose another name or remove it first.",
-    503: "See 'skerry status' and 'skerry logs api'.",
-}
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 
 
@@ -146,7 +123,8 @@ class Session:
                 remedy="Start it with 'skerry up', or correct SKERRY_URL.",
             ) from None
         if not response.is_success:
-            raise _read_problem(response)
+            asked = f"{method} {response.request.url.path}"
+            raise read_problem(response.status_code, response.content, asked=asked)
         return response
 
     def close(self) -> None:
@@ -182,27 +160,3 @@ def _open_session(login: Login) -> Session:
     session = Session(login)
     atexit.register(session.close)
     return session
-
-
-def _read_problem(response: httpx.Response) -> SkerryError:
-    """Turn an RFC 9457 problem, or any other refusal, into the error it stands for."""
-    status = response.status_code
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = {}
-    if not isinstance(problem, dict):
-        problem = {}
-    where = f"{response.request.method} {response.request.url.path}"
-    what = problem.get("detail") or problem.get("message") or problem.get("title")
-    kind = _ERRORS.get(status) or (
-        UnavailableError if response.is_server_error else InvalidInputError
-    )
-    return kind(
-        str(what or f"The platform answers {status} {response.reason_phrase} to {where}."),
-        remedy=str(
-            problem.get("remedy")
-            or _REMEDIES.get(status)
-            or (_REMEDIES[503] if response.is_server_error else "Correct the request.")
-        ),
-    )

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from skerry.core.errors import ConflictError, InvalidInputError, UnavailableError
+from skerry.core.problems import read_problem
 
 _TIMEOUT_S = 15.0
 _PATIENCE_S = 300.0
@@ -75,23 +76,12 @@ class Reporter:
         if answer.is_success:
             content: dict[str, Any] = answer.json()
             return content
-        said = _read_problem(answer)
+        problem = read_problem(answer.status_code, answer.content, asked=verb)
+        refusal = f"{verb} was refused ({answer.status_code}): {problem.what}"
         if answer.status_code in _REFUSALS:
-            raise ConflictError(
-                f"{verb} was refused ({answer.status_code}): {said}", remedy="This attempt ends."
-            )
+            raise ConflictError(refusal, remedy="This attempt ends.")
         if answer.is_client_error:
-            raise InvalidInputError(
-                f"{verb} was refused ({answer.status_code}): {said}", remedy="Mend the notebook."
-            )
+            raise InvalidInputError(refusal, remedy="Mend the notebook.")
         raise UnavailableError(
-            f"The api answered {answer.status_code}: {said}", remedy="It is tried again."
+            f"The api answered {answer.status_code}: {problem.what}", remedy="It is tried again."
         )
-
-
-def _read_problem(answer: httpx.Response) -> str:
-    try:
-        content = answer.json()
-    except ValueError:
-        return answer.reason_phrase
-    return str(content.get("detail", answer.reason_phrase)) if isinstance(content, dict) else ""

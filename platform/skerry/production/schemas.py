@@ -1,13 +1,8 @@
-"""jsonschema without the two seconds that importing an optional helper of its takes.
+"""Import jsonschema without its slow optional IRI grammar: every run process starts sooner."""
 
-For the formats ``iri`` and ``iri-reference``, which Skerry does not use, jsonschema imports
-`rfc3987_syntax` when it is there (JupyterLab brings it), and that builds a grammar at import.
-Naming it as absent first keeps every run process and program two seconds faster to start.
-"""
+from skerry.core.lean_imports import skip_iri_grammar
 
-import sys
-
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+skip_iri_grammar()
 
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError  # noqa: E402
 from jsonschema.exceptions import ValidationError, best_match  # noqa: E402

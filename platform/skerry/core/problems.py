@@ -1,0 +1,78 @@
+"""What an HTTP service refused, as the error that it stands for: RFC 9457 problems and others."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from skerry.core.errors import (
+    ConflictError,
+    DiskFullError,
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    SkerryError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+
+_ERRORS: Mapping[int, type[SkerryError]] = {
+    kind.status: kind
+    for kind in (
+        ConflictError, DiskFullError, ForbiddenError, InvalidInputError, NotFoundError,
+        UnauthenticatedError, UnavailableError,
+    )
+}  # fmt: skip
+_SEE_LOGS = "See 'skerry status' and 'skerry logs api'."
+_REMEDIES: Mapping[int, str] = {
+    401: "The token has expired or was revoked: restart the platform or the server, "
+    "or set SKERRY_TOKEN to a new one.",
+    403: "Ask for an account or a token with the scope that this needs.",
+    404: "Check the name; 'skerry items list' and 'skerry runs' show what there is.",
+    409: "Look at what is recorded already and choose another name or remove it first.",
+}
+_SERVER_ERRORS = 500
+
+
+def read_problem(status: int, content: bytes, *, asked: str) -> SkerryError:
+    """Turn an answer that is no success into an error.
+
+    Parameters
+    ----------
+    status
+        Its HTTP status, 300 or above.
+    content
+        Its body: a problem document, Tornado's JSON, or anything else.
+    asked
+        What was asked for, such as ``GET /services/api/stac``: for answers without own words.
+
+    Returns
+    -------
+    SkerryError
+        Of the kind that the status stands for, with the service's own words and remedy if it
+        gave any.
+    """
+    problem = _parse(content)
+    what = problem.get("detail") or problem.get("message") or problem.get("title")
+    failed = status >= _SERVER_ERRORS
+    kind = _ERRORS.get(status) or (UnavailableError if failed else InvalidInputError)
+    remedy = problem.get("remedy") or _REMEDIES.get(status)
+    return kind(
+        str(what or f"The platform answers {status}{_phrase(status)} to {asked}."),
+        remedy=str(remedy or (_SEE_LOGS if failed else "Correct the request.")),
+    )
+
+
+def _parse(content: bytes) -> dict[str, Any]:
+    try:
+        problem = json.loads(content)
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _phrase(status: int) -> str:
+    try:
+        return f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        return ""
