@@ -52,12 +52,12 @@ def allowed_origins() -> frozenset[str]:
 def resolve_name(host: str, port: int) -> list[str]:
     """Return the IP addresses of `host`, by the system's resolver."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
         raise UnavailableError(
             f"The name {host!r} cannot be resolved.", remedy="Check the address and the network."
         ) from None
-    return [str(entry[4][0]) for entry in found]
+    return [str(entry[4][0]) for entry in answers]
 
 
 def check_address(

@@ -137,8 +137,8 @@ def classify_msi(  # noqa: PLR0917 -- bands by wavelength
     # Over water a cloud is bright in the short-wave infrared; sea foam and turbid water are not.
     classes[cloud & ~water] = PixelClass.CLOUD
     classes[snow] = PixelClass.SNOW_ICE
-    known = np.isfinite(blue + green + red + nir + swir1 + swir2)
-    classes[~known] = PixelClass.NO_DATA
+    measured = np.isfinite(blue + green + red + nir + swir1 + swir2)
+    classes[~measured] = PixelClass.NO_DATA
     return classes
 
 

@@ -34,16 +34,16 @@ class Flag:
 
     def test(self, numbers: npt.NDArray[Any]) -> Booleans:
         """Return where the flag is set in unsigned numbers."""
-        found = np.zeros(numbers.shape, np.bool_)
+        is_set = np.zeros(numbers.shape, np.bool_)
         most = int(np.iinfo(numbers.dtype).max)
         for mask, value in self.pairs:
             bits = numbers if mask is None else numbers & numbers.dtype.type(mask & most)
             if value is None:
-                found |= bits != 0
+                is_set |= bits != 0
             # A negative value has the bits of the same number of a signed type.
             elif value <= most:
-                found |= bits == numbers.dtype.type(value & most)
-        return found
+                is_set |= bits == numbers.dtype.type(value & most)
+        return is_set
 
 
 def select_flags(flags: xr.DataArray | xr.Dataset, expression: str) -> xr.DataArray:
@@ -161,9 +161,9 @@ class _Parser:
         self.word, self.place = next(self.words, ("", len(self.expression)))
 
     def refuse(self) -> InvalidInputError:
-        found = repr(self.word) if self.word else "its end"
+        word = repr(self.word) if self.word else "its end"
         return InvalidInputError(
-            f"The flag expression {self.expression!r:.200} is wrong at {found} "
+            f"The flag expression {self.expression!r:.200} is wrong at {word} "
             f"(character {self.place + 1}).",
             remedy="Write flag names with |, &, ~ and parentheses.",
         )
@@ -231,24 +231,24 @@ def _list_variables(flags: xr.DataArray | xr.Dataset) -> dict[str, xr.DataArray]
 
 def _find_flag(name: str, variables: dict[str, xr.DataArray], expression: str) -> tuple[str, Flag]:
     """Return the variable that has a flag, and the flag."""
-    known = {variable: list_flags(array) for variable, array in variables.items()}
+    flags_of = {variable: list_flags(array) for variable, array in variables.items()}
     wanted = name.lower()
-    found = [
+    matches = [
         (variable, flag)
-        for variable, flags in known.items()
+        for variable, flags in flags_of.items()
         for key, flag in flags.items()
         if wanted in {key.lower(), f"{variable}.{key}".lower()}
     ]
-    if len(found) == 1:
-        return found[0]
-    if found:
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
         raise InvalidInputError(
-            f"The flag {name!r} stands in {', '.join(variable for variable, _ in found)}.",
-            remedy=f"Name one of them, such as {found[0][0]}.{name}.",
+            f"The flag {name!r} stands in {', '.join(variable for variable, _ in matches)}.",
+            remedy=f"Name one of them, such as {matches[0][0]}.{name}.",
         )
     names = [
-        key if len(known) == 1 else f"{variable}.{key}"
-        for variable, flags in known.items()
+        key if len(flags_of) == 1 else f"{variable}.{key}"
+        for variable, flags in flags_of.items()
         for key in flags
     ]
     raise InvalidInputError(

@@ -104,10 +104,10 @@ def _find_pixels(
     """Return a raster's nearest pixels by axis, -1 where there are none; empty where all fit."""
     if not all(axis in values.indexes and axis in like.indexes for axis in _AXES):
         return {}
-    known = {axis: (values.indexes[axis], like.indexes[axis]) for axis in _AXES}
-    if all(item.equals(other) for item, other in known.values()):
+    indexes = {axis: (values.indexes[axis], like.indexes[axis]) for axis in _AXES}
+    if all(item.equals(other) for item, other in indexes.values()):
         return {}
-    return {axis: _find_nearest(item, wanted) for axis, (item, wanted) in known.items()}
+    return {axis: _find_nearest(item, wanted) for axis, (item, wanted) in indexes.items()}
 
 
 def _find_nearest(centres: pd.Index, wanted: pd.Index) -> npt.NDArray[np.intp]:
@@ -165,12 +165,12 @@ def _read_crs(scene: xr.DataArray | xr.Dataset) -> str:
 
 def _pick_places(scene: xr.Dataset, template: xr.DataArray) -> dict[str, xr.DataArray]:
     """Return latitude and longitude of a swath's pixels, as far as the scene has them."""
-    found = {}
+    places = {}
     for name, item in scene.coords.items():
         what = str(item.attrs.get("standard_name") or name)
         if what in _PLACES and item.ndim > 1 and set(item.dims) <= set(template.dims):
-            found[what] = item
-    return found
+            places[what] = item
+    return places
 
 
 def _check_places(places: list[dict[str, xr.DataArray]]) -> None:

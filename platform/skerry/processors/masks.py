@@ -63,9 +63,9 @@ def mask_classes(scl: xr.DataArray, classes: Iterable[int]) -> xr.DataArray:
     xarray.DataArray
         Booleans of the same shape and chunks.
     """
-    wanted = [int(flag_class) for flag_class in classes]
-    mask = scl.isin(wanted)
-    mask.attrs = {"long_name": "mask of scene classes " + ", ".join(map(str, wanted))}
+    numbers = [int(flag_class) for flag_class in classes]
+    mask = scl.isin(numbers)
+    mask.attrs = {"long_name": "mask of scene classes " + ", ".join(map(str, numbers))}
     return mask
 
 

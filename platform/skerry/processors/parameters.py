@@ -133,20 +133,20 @@ def _check(
 def _explain(model: type[BaseModel], error: ValidationError) -> InvalidInputError:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else ""
-    known = model.model_json_schema().get("properties", {})
+    properties = model.model_json_schema().get("properties", {})
     if first["type"] == "extra_forbidden":
         return InvalidInputError(
             f"{model.__name__} has no parameter {name!r}.",
-            remedy=f"It has: {', '.join(known)}." if known else "It takes none.",
+            remedy=f"It has: {', '.join(properties)}." if properties else "It takes none.",
         )
-    wanted = _word_bounds(known.get(name, {}))
+    bounds = _word_bounds(properties.get(name, {}))
     if first["type"] == "missing":
         return InvalidInputError(
-            f"{model.__name__} needs the parameter {name!r}.", remedy=f"Give {wanted}."
+            f"{model.__name__} needs the parameter {name!r}.", remedy=f"Give {bounds}."
         )
     return InvalidInputError(
         f"The parameter {name!r} of {model.__name__} is {first['input']!r:.100}.",
-        remedy=f"Give {wanted}.",
+        remedy=f"Give {bounds}.",
     )
 
 

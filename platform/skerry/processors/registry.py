@@ -161,8 +161,8 @@ def processor[**P, R](
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-            given = {key: item for key, item in kwargs.items() if key not in names}
-            kwargs.update(check_parameters(model, given))
+            parameters = {key: item for key, item in kwargs.items() if key not in names}
+            kwargs.update(check_parameters(model, parameters))
             return function(*args, **kwargs)
 
         summary = (function.__doc__ or "").strip().partition("\n")[0].replace("`", "")
@@ -200,10 +200,10 @@ def describe_processor(function: Callable[..., Any]) -> Processor:
 
 def list_processors() -> list[Processor]:
     """Return the processors of all installed packages, by name; broken ones are logged."""
-    found, broken = read_entry_points()
+    processors, broken = read_entry_points()
     for name, reason in broken.items():
         log.warning("The processor %s cannot be used: %s", name, reason)
-    return [found[name] for name in sorted(found)]
+    return [processors[name] for name in sorted(processors)]
 
 
 def get_processor(name: str) -> Processor:
@@ -216,16 +216,16 @@ def get_processor(name: str) -> Processor:
     InvalidInputError
         If the package that offers it is broken. The message says how.
     """
-    found, broken = read_entry_points()
-    if name in found:
-        return found[name]
+    processors, broken = read_entry_points()
+    if name in processors:
+        return processors[name]
     if name in broken:
         raise InvalidInputError(
             f"The processor {name!r} cannot be used: {broken[name]}",
             remedy="Mend or remove the package that offers it.",
         )
     raise NotFoundError(
-        f"There is no processor {name!r}.", remedy=f"There are: {', '.join(sorted(found))}."
+        f"There is no processor {name!r}.", remedy=f"There are: {', '.join(sorted(processors))}."
     )
 
 
@@ -234,7 +234,7 @@ def read_entry_points() -> tuple[dict[str, Processor], dict[str, str]]:
 
     A name that two packages offer is the one of Skerry, else of the first; the other is broken.
     """
-    found: dict[str, Processor] = {}
+    processors: dict[str, Processor] = {}
     broken: dict[str, str] = {}
     # Ours first: a plugin cannot replace a processor that others rely on.
     for point in sorted(entry_points(group=GROUP), key=lambda item: not _is_ours(item)):
@@ -246,11 +246,11 @@ def read_entry_points() -> tuple[dict[str, Processor], dict[str, str]]:
             continue
         if loaded.name != point.name:
             broken[point.name] = f"{point.value} calls itself {loaded.name!r}."
-        elif point.name in found:
+        elif point.name in processors:
             broken[f"{point.name} ({point.value})"] = "Another package offers this name."
         else:
-            found[point.name] = loaded
-    return found, broken
+            processors[point.name] = loaded
+    return processors, broken
 
 
 def _is_ours(point: EntryPoint) -> bool:

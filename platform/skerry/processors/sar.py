@@ -85,14 +85,14 @@ def backscatter(
         If the product lacks an image, its calibration or noise, or says that the noise is already
         removed. Products before IPF 2.90 have noise tables on another scale: leave it in.
     """
-    found = {}
+    bands = {}
     for polarisation, member in select_members(product, polarisations).items():
         grd = _read_image(member, polarisation)
         table = read_table(member, f"quality/calibration/{TABLES[quantity]}")
         noise = _choose_noise(member) if remove_noise else None
         name = f"{quantity}_nought_{polarisation.lower()}"
-        found[name] = _calibrate(grd, table, noise, negative, decibels=decibels, name=name)
-    return xr.Dataset(found)
+        bands[name] = _calibrate(grd, table, noise, negative, decibels=decibels, name=name)
+    return xr.Dataset(bands)
 
 
 @processor(
@@ -178,7 +178,7 @@ def geolocation(
         x, y, _z = place.at(line, pixel)
         return np.asarray(np.degrees(np.arctan2(y, x)))
 
-    found = {"latitude": find_latitude, "longitude": find_longitude}
+    kernels = {"latitude": find_latitude, "longitude": find_longitude}
     units = {"latitude": "degrees_north", "longitude": "degrees_east"}
     return xr.Dataset(
         {
@@ -186,7 +186,7 @@ def geolocation(
                 kernel, grd, name=name, dtype=np.float64,
                 attrs={"standard_name": name, "units": units[name]},
             )
-            for name, kernel in found.items()
+            for name, kernel in kernels.items()
         }
     )  # fmt: skip
 
@@ -200,17 +200,17 @@ def select_members(product: xr.DataTree, polarisations: list[str]) -> dict[str, 
         If the product lacks one that is named.
     """
     members = {name.rpartition("_")[2]: node for name, node in product.children.items()}
-    known = {key: item for key, item in members.items() if key in {"VV", "VH", "HH", "HV"}}
-    wanted = [polarisation.upper() for polarisation in polarisations] or sorted(known, reverse=True)
-    lacking = [item for item in wanted if item not in known]
-    if lacking or not wanted:
+    images = {key: item for key, item in members.items() if key in {"VV", "VH", "HH", "HV"}}
+    names = [polarisation.upper() for polarisation in polarisations] or sorted(images, reverse=True)
+    lacking = [item for item in names if item not in images]
+    if lacking or not names:
         raise InvalidInputError(
             f"{product.name or 'The product'} has no polarisation {', '.join(lacking)}.".replace(
                 " .", "."
             ),
-            remedy=f"It has {', '.join(sorted(known)) or 'none: give a Sentinel-1 IW GRD'}.",
+            remedy=f"It has {', '.join(sorted(images)) or 'none: give a Sentinel-1 IW GRD'}.",
         )
-    return {item: known[item] for item in wanted}
+    return {item: images[item] for item in names}
 
 
 def _read_image(member: xr.DataTree, polarisation: str) -> xr.DataArray:

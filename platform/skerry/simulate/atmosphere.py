@@ -179,10 +179,10 @@ def molecular_reflectance(thickness: float, geometry: Geometry) -> Field:
     )
     azimuth = geometry.relative_azimuth
     weights: tuple[Any, ...] = (1.0, 2 * np.cos(azimuth), 2 * np.cos(2 * azimuth))
-    found = np.zeros(np.broadcast_shapes(ones.shape, azimuth.shape))
+    reflectance = np.zeros(np.broadcast_shapes(ones.shape, azimuth.shape))
     for term, more, weight in zip(terms, corrections, weights, strict=True):
-        found += weight * term * (once + again * more)
-    return np.asarray(found, np.float32)
+        reflectance += weight * term * (once + again * more)
+    return np.asarray(reflectance, np.float32)
 
 
 def _henyey_greenstein(turn: Field) -> Field:

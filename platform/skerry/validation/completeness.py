@@ -93,16 +93,20 @@ def file_is_whole(file: tuple[Path, Any], _: Subject) -> str | None:
 def file_is_unchanged(file: tuple[Path, Any], _: Subject) -> str | None:
     """Every file that a SAFE's manifest lists has the checksum it says."""
     path, stream = file
-    said = stream.find("{*}checksum")
-    if said is None or not path.is_file():
+    checksum = stream.find("{*}checksum")
+    if checksum is None or not path.is_file():
         return None
-    algorithm = HASHES.get(str(said.get("checksumName")).upper())
+    algorithm = HASHES.get(str(checksum.get("checksumName")).upper())
     if algorithm is None:
         return None
     with path.open("rb") as content:
-        found = hashlib.file_digest(content, algorithm).hexdigest()
-    wanted = "".join(said.itertext()).strip().lower()
-    return None if found == wanted else f"has the {said.get('checksumName')} {found}, not {wanted}"
+        actual = hashlib.file_digest(content, algorithm).hexdigest()
+    expected = "".join(checksum.itertext()).strip().lower()
+    return (
+        None
+        if actual == expected
+        else f"has the {checksum.get('checksumName')} {actual}, not {expected}"
+    )
 
 
 @check(

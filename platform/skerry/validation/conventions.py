@@ -204,10 +204,10 @@ def meanings_are_text(array: ArrayFacts, _: Subject) -> str | None:
 def grid_mapping_is_there(array: ArrayFacts, subject: Subject) -> str | None:
     """A grid mapping that is named is there and describes a coordinate reference system."""
     name = str(array.attrs["grid_mapping"]).split(":")[0].strip()
-    found = subject.find(array.group, name)
-    if found is None:
+    mapping = subject.find(array.group, name)
+    if mapping is None:
         return f"names the grid mapping {name}, which is not there"
-    if not {"grid_mapping_name", "crs_wkt", "spatial_ref"} & set(found.attrs):
+    if not {"grid_mapping_name", "crs_wkt", "spatial_ref"} & set(mapping.attrs):
         return f"names the grid mapping {name}, which describes nothing"
     return None
 

@@ -129,11 +129,11 @@ def range_is_possible(array: ArrayFacts, _: Subject) -> str | None:
     low, high = array.attrs.get("valid_range") or (
         array.attrs.get("valid_min"), array.attrs.get("valid_max")
     )  # fmt: skip
-    given = [item for item in (low, high) if item is not None]
-    if not all(is_number(item) for item in given):
+    limits = [item for item in (low, high) if item is not None]
+    if not all(is_number(item) for item in limits):
         return f"has the range {low!r} to {high!r}"
-    if len(given) > 1 and float(given[0]) > float(given[1]):
+    if len(limits) > 1 and float(limits[0]) > float(limits[1]):
         return f"has the range {low} to {high}, which is empty"
-    if array.dtype.kind in "iu" and not all(_fits(item, array.dtype) for item in given):
+    if array.dtype.kind in "iu" and not all(_fits(item, array.dtype) for item in limits):
         return f"has the range {low} to {high}, which {array.dtype} cannot hold"
     return None

@@ -59,9 +59,9 @@ def _order_as_affine(text: Any) -> Any:
 
 def _with_systems(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
     for raster in list_rasters(subject):
-        said = crs_statements(raster, subject)
-        if said:
-            yield raster.group, said
+        statements = crs_statements(raster, subject)
+        if statements:
+            yield raster.group, statements
 
 
 def _families(subject: Subject) -> Iterator[tuple[str, list[Raster]]]:
@@ -71,7 +71,7 @@ def _families(subject: Subject) -> Iterator[tuple[str, list[Raster]]]:
         parent, _, name = raster.group.rpartition("/")
         if name.startswith("r") and name.endswith("m") and name[1:-1].isdigit():
             families.setdefault(parent, []).append(raster)
-    yield from ((parent, found) for parent, found in families.items() if len(found) > 1)
+    yield from ((parent, siblings) for parent, siblings in families.items() if len(siblings) > 1)
 
 
 def _placed(subject: Subject) -> Iterator[tuple[str, list[Any]]]:
@@ -115,8 +115,8 @@ def centres_are_even(raster: Raster, _: Subject) -> str | None:
 )
 def system_is_named(raster: Raster, subject: Subject) -> str | None:
     """Every raster of measurements names its coordinate reference system itself."""
-    said = crs_statements(raster, subject)
-    own = [item for item in said if not item.endswith("stac_discovery")]
+    statements = crs_statements(raster, subject)
+    own = [item for item in statements if not item.endswith("stac_discovery")]
     return None if own else "names no coordinate reference system"
 
 
@@ -125,12 +125,14 @@ def system_is_named(raster: Raster, subject: Subject) -> str | None:
     of=_with_systems,
     remedy="Write one system in every place: proj:code, grid mapping, STAC.",
 )
-def systems_agree(said: dict[str, Any], _: Subject) -> str | None:
+def systems_agree(statements: dict[str, Any], _: Subject) -> str | None:
     """All places that name a raster's coordinate reference system name the same."""
-    broken = [f"{place} is none ({item})" for place, item in said.items() if isinstance(item, str)]
+    broken = [
+        f"{place} is none ({item})" for place, item in statements.items() if isinstance(item, str)
+    ]
     if broken:
         return broken[0]
-    (first, reference), *others = said.items()
+    (first, reference), *others = statements.items()
     for place, item in others:
         if not same_crs(reference, item):
             return f"{first} names {_short(reference)}, {place} names {_short(item)}"
@@ -147,9 +149,9 @@ def _short(crs: Any) -> str:
     of=_transforms,
     remedy="Write [step x, 0, left, 0, -step y, top] at pixel edges.",
 )
-def transform_agrees(said: tuple[Raster, Any], _: Subject) -> str | None:
+def transform_agrees(statement: tuple[Raster, Any], _: Subject) -> str | None:
     """Transforms lead to the pixel centres that the coordinates give."""
-    raster, numbers = said
+    raster, numbers = statement
     if not isinstance(numbers, list) or len(numbers) < AFFINE or not all(map(is_number, numbers)):
         return f"has the transform {numbers!r}"
     a, b, c, d, e, f = (float(number) for number in numbers[:AFFINE])
@@ -174,9 +176,9 @@ def transform_agrees(said: tuple[Raster, Any], _: Subject) -> str | None:
     of=_saying("proj:bbox", "spatial:bbox"),
     remedy="Write [left, bottom, right, top] at pixel edges.",
 )
-def bounds_agree(said: tuple[Raster, Any], _: Subject) -> str | None:
+def bounds_agree(statement: tuple[Raster, Any], _: Subject) -> str | None:
     """Bounds are the outer edges of the pixels that the coordinates give."""
-    raster, numbers = said
+    raster, numbers = statement
     if not isinstance(numbers, list) or len(numbers) != 4 or not all(map(is_number, numbers)):  # noqa: PLR2004
         return f"has the bounds {numbers!r}"
     off = float(np.abs(np.array(numbers, float) - np.array(raster.box)).max())
@@ -191,9 +193,9 @@ def bounds_agree(said: tuple[Raster, Any], _: Subject) -> str | None:
     of=_saying("proj:shape", "spatial:shape"),
     remedy="Write [rows, columns].",
 )
-def shape_agrees(said: tuple[Raster, Any], _: Subject) -> str | None:
+def shape_agrees(statement: tuple[Raster, Any], _: Subject) -> str | None:
     """Shapes are the numbers of rows and columns."""
-    raster, numbers = said
+    raster, numbers = statement
     there = [len(raster.y), len(raster.x)]
     return None if list(numbers) == there else f"has the shape {numbers}, there are {there}"
 
@@ -271,9 +273,9 @@ def _measured_places(subject: Subject) -> Iterator[npt.NDArray[np.float64]]:
         if not measured or not all(item is not None and len(item.shape) == 2 for item in both):  # noqa: PLR2004
             continue
         edges = [_read_edges(item) for item in both if item is not None]
-        known = np.isfinite(edges[0]) & np.isfinite(edges[1])
-        if known.any():
-            yield np.array([edge[known] for edge in edges])
+        finite = np.isfinite(edges[0]) & np.isfinite(edges[1])
+        if finite.any():
+            yield np.array([edge[finite] for edge in edges])
 
 
 def _read_edges(array: ArrayFacts) -> npt.NDArray[np.float64]:
@@ -300,11 +302,11 @@ def _geographic_box(subject: Subject) -> tuple[float, float, float, float] | Non
 
     corners = list(_measured_places(subject))
     for _, raster in measured_rasters(subject):
-        said = crs_statements(raster, subject)
-        systems = [item for item in said.values() if not isinstance(item, str)]
+        statements = crs_statements(raster, subject)
+        systems = [item for item in statements.values() if not isinstance(item, str)]
         if (
             not systems
-            or systems_agree(said, subject)
+            or systems_agree(statements, subject)
             or not np.isfinite([*raster.x, *raster.y]).all()
         ):
             continue

@@ -33,9 +33,9 @@ class Multiscale:
 
 def _groups(subject: Subject) -> Iterator[tuple[str, Multiscale]]:
     for path, attrs in subject.groups.items():
-        said = attrs.get("multiscales")
-        if said is not None:
-            layout = said.get("layout") if isinstance(said, dict) else None
+        multiscales = attrs.get("multiscales")
+        if multiscales is not None:
+            layout = multiscales.get("layout") if isinstance(multiscales, dict) else None
             entries = [item for item in layout or [] if isinstance(item, dict)]
             yield path, Multiscale(path, attrs, entries)
 
@@ -72,9 +72,9 @@ def levels_have_the_same(group: Multiscale, subject: Subject) -> str | None:
     """Every level has the same rasters."""
     first = set(group.level(0, subject))
     for number in range(1, len(group.layout)):
-        found = set(group.level(number, subject))
-        if found != first:
-            other = ", ".join(sorted(first ^ found))
+        names = set(group.level(number, subject))
+        if names != first:
+            other = ", ".join(sorted(first ^ names))
             return f"the level {group.layout[number]['asset']} differs from the finest in {other}"
     return None
 
@@ -95,8 +95,8 @@ def levels_shrink_as_said(group: Multiscale, subject: Subject) -> str | None:
         finer, coarser = group.level(source, subject), group.level(number, subject)
         for name in sorted(set(finer) & set(coarser)):
             for axis, factor in zip((-2, -1), scale[-2:], strict=True):
-                wanted = finer[name].shape[axis] / float(factor)
-                if abs(coarser[name].shape[axis] - wanted) >= 1:
+                expected = finer[name].shape[axis] / float(factor)
+                if abs(coarser[name].shape[axis] - expected) >= 1:
                     return (
                         f"{name} has {coarser[name].shape} at the level {entry['asset']}, "
                         f"{finer[name].shape} at {entry['derived_from']}, and a scale of {factor:g}"
@@ -113,13 +113,15 @@ def levels_begin_at_one_corner(group: Multiscale, subject: Subject) -> str | Non
     """All levels begin at the same corner, to a tenth of a pixel of the finest."""
     there = {raster.group: raster for raster in list_rasters(subject)}
     levels = [there.get(f"{group.path}/{item.get('asset')}".lstrip("/")) for item in group.layout]
-    known = [item for item in levels if item is not None]
-    for item in known[1:]:
+    corners = [item for item in levels if item is not None]
+    for item in corners[1:]:
         off = max(
-            abs(mine - first) for mine, first in zip(item.corner, known[0].corner, strict=True)
+            abs(mine - first) for mine, first in zip(item.corner, corners[0].corner, strict=True)
         )
-        if off > known[0].tolerance:
-            return f"{item.group} begins at {item.corner}, {known[0].group} at {known[0].corner}"
+        if off > corners[0].tolerance:
+            return (
+                f"{item.group} begins at {item.corner}, {corners[0].group} at {corners[0].corner}"
+            )
     return None
 
 

@@ -15,8 +15,8 @@ def old_names(subject: Subject) -> frozenset[str]:
     """Return the properties that the profile under validation itself wants."""
     model = _model(subject)
     prefix = "stac_discovery/properties/"
-    wanted = () if model is None else model.attributes
-    return frozenset(item.removeprefix(prefix) for item in wanted if item.startswith(prefix))
+    attributes = () if model is None else model.attributes
+    return frozenset(item.removeprefix(prefix) for item in attributes if item.startswith(prefix))
 
 
 def _model(subject: Subject) -> Model | None:
@@ -125,8 +125,8 @@ def variable_is_there(path: str, subject: Subject) -> str | None:
 def variable_is_known(array: ArrayFacts, subject: Subject) -> str | None:
     """There is no variable that the profile's model does not know."""
     model = _model(subject)
-    known = model is None or model.kind_of(array.path) is not None
-    return None if known else "is not in the model"
+    in_model = model is None or model.kind_of(array.path) is not None
+    return None if in_model else "is not in the model"
 
 
 @check(

@@ -88,7 +88,7 @@ class Raster:
 
 def list_rasters(subject: Subject) -> list[Raster]:
     """Return the groups with arrays ``(..., y, x)`` whose coordinates can be read."""
-    found = []
+    rasters = []
     above = _list_statements_above(subject)
     for group, arrays in subject.by_group.items():
         flat = tuple(
@@ -102,24 +102,24 @@ def list_rasters(subject: Subject) -> list[Raster]:
         if 0 in x.shape + y.shape or x.dtype.kind not in "iuf" or y.dtype.kind not in "iuf":
             continue
         attrs = subject.groups.get(group, {})
-        said = tuple(above.get(group, ()))
-        found.append(Raster(group, x.numbers(), y.numbers(), flat, attrs, said))
-    return found
+        statements = tuple(above.get(group, ()))
+        rasters.append(Raster(group, x.numbers(), y.numbers(), flat, attrs, statements))
+    return rasters
 
 
 def _list_statements_above(subject: Subject) -> dict[str, list[tuple[str, dict[str, Any]]]]:
     """Return what groups of levels say of each level; their own attributes are of the finest."""
-    said: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    statements: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for path, attrs in subject.groups.items():
-        found = attrs.get("multiscales")
-        layout = found.get("layout") if isinstance(found, dict) else None
+        multiscales = attrs.get("multiscales")
+        layout = multiscales.get("layout") if isinstance(multiscales, dict) else None
         entries = [item for item in layout or [] if isinstance(item, dict)]
         for number, entry in enumerate(entries):
             level = f"{path}/{entry.get('asset')}".lstrip("/")
             places = [(path, attrs)] if number == 0 else []
             places.append((f"{path}/multiscales/layout/{number}", entry))
-            said.setdefault(level, []).extend(places)
-    return said
+            statements.setdefault(level, []).extend(places)
+    return statements
 
 
 def every_raster(subject: Subject) -> Iterator[tuple[str, Raster]]:
@@ -137,15 +137,15 @@ def measured_rasters(subject: Subject) -> Iterator[tuple[str, Raster]]:
 
 def crs_statements(raster: Raster, subject: Subject) -> dict[str, Any]:
     """Return who names which coordinate reference system: place to a pyproj CRS or the fault."""
-    said: dict[str, Any] = {}
+    statements: dict[str, Any] = {}
     for place, key, value in raster.statements(*CRS_KEYS):
-        said[f"{key} of {place or '/'}"] = read_crs(value)
+        statements[f"{key} of {place or '/'}"] = read_crs(value)
     for place, mapping in grid_mappings(raster, subject):
-        said[f"grid mapping {place}"] = read_crs(mapping)
+        statements[f"grid mapping {place}"] = read_crs(mapping)
     for key in ("proj:code", "proj:epsg"):
         if subject.properties.get(key) is not None:
-            said[f"{key} of stac_discovery"] = read_crs(subject.properties[key])
-    return said
+            statements[f"{key} of stac_discovery"] = read_crs(subject.properties[key])
+    return statements
 
 
 def grid_mappings(raster: Raster, subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -171,9 +171,9 @@ def read_crs(value: Any) -> Any:
         return str(error)[:120]
 
 
-def same_crs(one: Any, other: Any) -> bool:
+def same_crs(crs: Any, other: Any) -> bool:
     """Return whether two systems are the same, whatever the order of axes and spelling."""
-    codes = one.to_epsg(), other.to_epsg()
+    codes = crs.to_epsg(), other.to_epsg()
     if None not in codes:
         return bool(codes[0] == codes[1])
-    return bool(one.equals(other, ignore_axis_order=True))
+    return bool(crs.equals(other, ignore_axis_order=True))

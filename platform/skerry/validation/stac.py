@@ -47,9 +47,9 @@ def _properties(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _with_geometry(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
-    found = subject.discovery or {}
-    if _is_box(found.get("bbox")) and isinstance(found.get("geometry"), dict):
-        yield "stac_discovery/bbox", found
+    item = subject.discovery or {}
+    if _is_box(item.get("bbox")) and isinstance(item.get("geometry"), dict):
+        yield "stac_discovery/bbox", item
 
 
 def _codes(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -127,8 +127,8 @@ def bbox_frames_geometry(item: dict[str, Any], _: Subject) -> str | None:
     if outline is None or outline[2] - outline[0] >= HALF_TURN:
         return None
     west, south, east, north = _flat(item["bbox"])
-    given = (min(west, east), min(south, north), max(west, east), max(south, north))
-    off = max(abs(entry - other) for entry, other in zip(given, outline, strict=True))
+    box = (min(west, east), min(south, north), max(west, east), max(south, north))
+    off = max(abs(entry - other) for entry, other in zip(box, outline, strict=True))
     return None if off <= NEARLY_DEGREES else f"is {item['bbox']}, the geometry goes from {outline}"
 
 

@@ -113,8 +113,8 @@ def _read_document(path: Path) -> dict[str, Any]:
     size = path.stat().st_size
     if size > MAX_METADATA_BYTES:
         raise too_large(str(path), size, MAX_METADATA_BYTES)
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found
+    document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return document
 
 
 def read_netcdf(path: Path) -> Stored:

@@ -111,10 +111,12 @@ def index_is_true(index: Index, subject: Subject) -> str | None:
     """Consolidated metadata list the arrays that are there, no others, and say what they say."""
     absent = sorted(index.arrays - set(subject.arrays))
     unknown = sorted(set(subject.arrays) - index.arrays)
-    said = [f"lists {item}, which is not there" for item in absent[:3]]
-    said += [f"does not list {item}" for item in unknown[:3]]
-    said += [f"says of {item or '/'} what its own document does not" for item in index.stale[:3]]
-    return "; ".join(said) or None
+    complaints = [f"lists {item}, which is not there" for item in absent[:3]]
+    complaints += [f"does not list {item}" for item in unknown[:3]]
+    complaints += [
+        f"says of {item or '/'} what its own document does not" for item in index.stale[:3]
+    ]
+    return "; ".join(complaints) or None
 
 
 @check(

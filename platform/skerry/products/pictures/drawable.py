@@ -30,7 +30,7 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
         its finest resolution, and a measurement before anything else of that name. Variables
         whose bits are flags are left out: no palette shows them.
     """
-    found: dict[str, tuple[tuple[bool, float], dict[str, Any]]] = {}
+    best: dict[str, tuple[tuple[bool, float], dict[str, Any]]] = {}
     root = zarr.open_group(path, mode="r")
     members = {"": root, **dict(root.members(None))}
     for name, group in sorted(members.items()):
@@ -45,11 +45,11 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
             rank = (auxiliary, step)
             if array.ndim != 2 or "flag_masks" in array.attrs:  # noqa: PLR2004 -- y, x
                 continue
-            if variable not in found or rank < found[variable][0]:
+            if variable not in best or rank < best[variable][0]:
                 coarsest = group[f"{layout['layout'][-1]['asset']}/{variable}"]
                 entry = {"path": f"{name}/{variable}".lstrip("/"), **_describe(array, coarsest)}
-                found[variable] = (rank, entry)
-    return {name: entry for name, (_, entry) in found.items()}
+                best[variable] = (rank, entry)
+    return {name: entry for name, (_, entry) in best.items()}
 
 
 def _describe(array: Any, coarsest: Any) -> dict[str, Any]:

@@ -87,9 +87,9 @@ def _thin(variable: xr.DataArray) -> npt.NDArray[Any]:
 
 def _draw_true_colour(data: xr.Dataset) -> Image.Image:
     bands = np.stack([_thin(data[name]) for name in TRUE_COLOUR], axis=-1)
-    seen = np.isfinite(bands).all(axis=-1)
+    valid = np.isfinite(bands).all(axis=-1)
     bright = np.clip(np.nan_to_num(bands) / BRIGHTEST, 0, 1) ** (1 / GAMMA)
-    alpha = np.where(seen, 255, 0)[..., np.newaxis]
+    alpha = np.where(valid, 255, 0)[..., np.newaxis]
     return Image.fromarray(np.concatenate([bright * 255, alpha], -1).astype(np.uint8), "RGBA")
 
 
@@ -123,11 +123,11 @@ def caption_file(path: Path) -> None:
         image = picture.convert("RGBA")
         text = dict(getattr(picture, "text", {}))
     write_caption(image)
-    kept = PngInfo()
+    metadata = PngInfo()
     for name, value in text.items():
-        kept.add_text(name, value)
+        metadata.add_text(name, value)
     with make_aside(path, replace=True) as aside:
-        image.save(aside, "PNG", pnginfo=kept)
+        image.save(aside, "PNG", pnginfo=metadata)
 
 
 def write_caption(image: Image.Image) -> None:

@@ -91,8 +91,10 @@ def _place_item(item: dict[str, Any], data: xr.Dataset, before: xr.Dataset) -> d
     properties = dict(item.get("properties") or {})
     was = _describe_place(before)
     for key, value in _describe_place(data).items():
-        said = properties.get(key)
+        recorded = properties.get(key)
         # All resolutions have one box; a shape and a transform are those of one of them.
-        if isinstance(said, list) and (key == "proj:bbox" or said == was[key][: len(said)]):
-            properties[key] = value[: len(said)]
+        if isinstance(recorded, list) and (
+            key == "proj:bbox" or recorded == was[key][: len(recorded)]
+        ):
+            properties[key] = value[: len(recorded)]
     return {"properties": properties} if "properties" in item else {}

@@ -120,10 +120,10 @@ def filter_product(
 
 def _mark_selection(result: xr.DataTree, chosen: Mapping[str, Any]) -> xr.DataTree:
     """Say in ``other_metadata`` that variables fell away on purpose: none of them is missing."""
-    given = [name for name, item in chosen.items() if item is not None]
-    if given:
+    filters = [name for name, item in chosen.items() if item is not None]
+    if filters:
         other = result.attrs.get("other_metadata") or {}
-        result.attrs["other_metadata"] = {**other, SELECTION: given}
+        result.attrs["other_metadata"] = {**other, SELECTION: filters}
     return result
 
 
@@ -142,20 +142,26 @@ def _select_groups(
 ) -> xr.DataTree:
     paths = {node.path for node in tree.subtree}
     if groups is not None:
-        kept: set[str] = set()
+        chosen: set[str] = set()
         for group in groups:
             pattern = f"/{group.strip('/')}"
-            found = {item for item in paths if _below(item, pattern)}
-            if not found:
+            matches = {item for item in paths if _below(item, pattern)}
+            if not matches:
                 raise _unknown("group", group, sorted(paths))
-            kept |= found
-        paths = kept
+            chosen |= matches
+        paths = chosen
     if resolution is not None:
-        wanted = f"r{str(resolution).removeprefix('r').removesuffix('m')}m"
-        known = {part for path in tree.groups for part in path.split("/") if _is_resolution(part)}
-        if wanted not in known:
-            raise _unknown("resolution", str(resolution), sorted(known))
-        paths = {path for path in paths if wanted in path.split("/") or not _has_resolution(path)}
+        resolution_name = f"r{str(resolution).removeprefix('r').removesuffix('m')}m"
+        resolutions = {
+            part for path in tree.groups for part in path.split("/") if _is_resolution(part)
+        }
+        if resolution_name not in resolutions:
+            raise _unknown("resolution", str(resolution), sorted(resolutions))
+        paths = {
+            path
+            for path in paths
+            if resolution_name in path.split("/") or not _has_resolution(path)
+        }
     return xr.DataTree.from_dict({path: _own(tree[path]) for path in sorted(paths)})
 
 
@@ -229,12 +235,12 @@ def _limit(
 
 
 def _keep_between(values: xr.DataArray, low: float | None, high: float | None) -> xr.DataArray:
-    kept = values
+    limited = values
     if low is not None:
-        kept = kept.where(values >= low)
+        limited = limited.where(values >= low)
     if high is not None:
-        kept = kept.where(values <= high)
-    return _like(kept, values)
+        limited = limited.where(values <= high)
+    return _like(limited, values)
 
 
 def _like(changed: xr.DataArray, original: xr.DataArray) -> xr.DataArray:

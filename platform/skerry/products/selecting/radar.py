@@ -86,10 +86,10 @@ def find_image_window(
     for axis, name in enumerate(("line", "pixel")):
         numbers = np.asarray(image[name])
         held = np.flatnonzero(touched.any(axis=1 - axis))
-        kept = np.zeros(numbers.shape, np.bool_)
+        inside = np.zeros(numbers.shape, np.bool_)
         if len(held):
-            kept = (numbers >= edges[axis][held[0]]) & (numbers <= edges[axis][held[-1] + 1])
-        window[str(image[name].dims[0])] = find_span(kept)
+            inside = (numbers >= edges[axis][held[0]]) & (numbers <= edges[axis][held[-1] + 1])
+        window[str(image[name].dims[0])] = find_span(inside)
     return window
 
 

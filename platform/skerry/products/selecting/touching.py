@@ -46,21 +46,21 @@ def find_touched_window(
         Rows and columns, empty where the area touches no pixel.
     """
     thin = thin_swath(latitude, longitude)
-    found = _Extent()
+    extent = _Extent()
     near = [(item, thin.find_window(item.centre, item.reach + thin.spacing)) for item in pieces]
     for piece, window in near:  # all of these first: the more is found, the less is read
         shapely.prepare(piece.shape)
         if window is not None:
             inside = shapely.contains_xy(piece.shape, *piece.frame.flatten(thin.vectors))
-            found.add(inside, thin.rows, thin.columns)
+            extent.add(inside, thin.rows, thin.columns)
     for piece, window in near:
         if window is None:
             continue
         columns = np.arange(window[1].start, window[1].stop)
-        for rows, places in _read_strips(latitude, longitude, window, found):
-            wanted = ~found.holds(rows, columns)
-            found.add(find_touched(places, piece, wanted), rows, columns)
-    return found.rows, found.columns
+        for rows, places in _read_strips(latitude, longitude, window, extent):
+            wanted = ~extent.holds(rows, columns)
+            extent.add(find_touched(places, piece, wanted), rows, columns)
+    return extent.rows, extent.columns
 
 
 def find_touched(places: Numbers, piece: Piece, wanted: npt.NDArray[np.bool_]) -> Any:
@@ -111,10 +111,10 @@ def _measure_halves(centres: Numbers) -> tuple[Numbers, Numbers]:
     if right is None:
         right = 1j * down
     for steps in (down, right):
-        known = np.isfinite(steps)
-        if not known.all():  # beside a gap: as most others
-            some = steps[known] if known.any() else np.zeros(1)
-            steps[~known] = np.median(some.real) + 1j * np.median(some.imag)
+        finite = np.isfinite(steps)
+        if not finite.all():  # beside a gap: as most others
+            samples = steps[finite] if finite.any() else np.zeros(1)
+            steps[~finite] = np.median(samples.real) + 1j * np.median(samples.imag)
     return down, right
 
 

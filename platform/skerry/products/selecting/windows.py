@@ -87,8 +87,8 @@ def join_windows(some: dict[str, Window], others: dict[str, Window]) -> dict[str
     for path in some.keys() & others.keys():
         joined[path] = some[path] | others[path]
         for dim in some[path].keys() & others[path].keys():
-            mine, other = some[path][dim], others[path][dim]
-            start, stop = max(mine.start, other.start), min(mine.stop, other.stop)
+            own, other = some[path][dim], others[path][dim]
+            start, stop = max(own.start, other.start), min(own.stop, other.stop)
             joined[path][dim] = slice(start, stop) if stop > start else slice(0, 0)
     return joined
 

@@ -117,9 +117,9 @@ class Image:
     def take_orphans(self, plane: Field) -> Field:
         """Return a plane's values at the orphan pixels, NaN past a row's count."""
         columns, count = self.orphans
-        taken = np.take_along_axis(np.broadcast_to(plane, (self.grid.size,) * 2), columns, axis=1)
+        orphans = np.take_along_axis(np.broadcast_to(plane, (self.grid.size,) * 2), columns, axis=1)
         beyond = np.arange(columns.shape[1]) >= count[:, np.newaxis]
-        return np.where(beyond, np.nan, taken)
+        return np.where(beyond, np.nan, orphans)
 
 
 def simulate_olci(

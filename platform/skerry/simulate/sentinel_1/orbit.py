@@ -192,8 +192,8 @@ def fly_over(
     middle = np.array([(lines - 1) / 2]), np.array([(samples - 1) / 2])
     image = Image(Orbit(argument, node), lines, samples, spacing_m, centre_incidence)
     for _ in range(30):  # each step makes the miss about ten times smaller
-        seen = image.see(*middle)
-        argument += np.radians(latitude - float(seen.latitude[0]))
-        node += np.radians(longitude - float(seen.longitude[0]))
+        sight = image.see(*middle)
+        argument += np.radians(latitude - float(sight.latitude[0]))
+        node += np.radians(longitude - float(sight.longitude[0]))
         image = Image(Orbit(argument, node), lines, samples, spacing_m, centre_incidence)
     return image

@@ -253,11 +253,11 @@ def _name_file(pattern: str, documents: Documents) -> str:
     """Return the name for the part of a pattern that has stars."""
     folder, _, part = pattern.rpartition("/")
     polarisation = next(item for item in documents.polarisations if f"-{item.lower()}-" in part)
-    found = documents.files(polarisation).values()
+    names = documents.files(polarisation).values()
     begin = part.partition("s1?")[0]
     return next(
         name
-        for path in found
+        for path in names
         if (name := path.rpartition("/")[2]).startswith(f"{begin}s1a") and path.startswith(folder)
     )
 
@@ -270,7 +270,7 @@ def _pin(path: Path, points: xr.Dataset) -> None:
 
     from skerry.products.safe.geotiff import expect_no_transform
 
-    made = [
+    control_points = [
         GroundControlPoint(
             row=float(line) + 0.5, col=float(pixel) + 0.5, z=0.0,
             x=float(points.longitude[i, j]), y=float(points.latitude[i, j]),
@@ -279,7 +279,7 @@ def _pin(path: Path, points: xr.Dataset) -> None:
         for j, pixel in enumerate(points.pixel.to_numpy())
     ]  # fmt: skip
     with expect_no_transform(), rasterio.open(path, "r+") as image:
-        image.gcps = (made, CRS.from_epsg(4326))
+        image.gcps = (control_points, CRS.from_epsg(4326))
         image.update_tags(TIFFTAG_IMAGEDESCRIPTION="SIMULATED by Skerry: not a measurement")
 
 

@@ -203,9 +203,9 @@ class Picture:
 
     def share(self, *classes: int) -> float:
         """Return the percentage of the picture's data in these scene classes."""
-        found = self.classes[20]
-        seen = found > 0
-        return float(100 * np.isin(found, classes).sum() / max(int(seen.sum()), 1))
+        numbers = self.classes[20]
+        valid = numbers > 0
+        return float(100 * np.isin(numbers, classes).sum() / max(int(valid.sum()), 1))
 
 
 def _strips(edge: int, multiple: int) -> Iterator[slice]:

@@ -113,8 +113,8 @@ def _forecast(
     }
     start = np.datetime64(swath.moment.replace(minute=0, second=0, tzinfo=None), "ns")
     times = start + np.arange(SIZES["t_series"]) * np.timedelta64(SERIES_HOURS, "h")
-    found = {name: item.astype(np.float32) for name, item in (flat | series | profiles).items()}
-    return found | {"p_atmos": PRESSURES_HPA, "t_series": times}
+    forecast = {name: item.astype(np.float32) for name, item in (flat | series | profiles).items()}
+    return forecast | {"p_atmos": PRESSURES_HPA, "t_series": times}
 
 
 def _spread(levels: npt.NDArray[np.generic], like: npt.NDArray[np.float32]) -> Field:

@@ -189,10 +189,10 @@ def _place(
     grid: str, longitude: Field, latitude: Field, place: SceneFields, overflight: Pass
 ) -> Values:
     x, y = overflight.swath.positions(grid)
-    found: dict[str, npt.NDArray[Any]] = {
+    variables: dict[str, npt.NDArray[Any]] = {
         "longitude": longitude, "latitude": latitude, "elevation": place.altitude, "x": x, "y": y
     }  # fmt: skip
-    return {(f"measurements/{GROUPS[grid]}", name): item for name, item in found.items()}
+    return {(f"measurements/{GROUPS[grid]}", name): item for name, item in variables.items()}
 
 
 def _measure(grid: str, place: SceneFields, vapour: Field, overflight: Pass) -> Values:

@@ -62,8 +62,8 @@ def build_tree(mapping: Mapping, values: Values, swath: Swath) -> xr.DataTree:
             numbers = values.get((group.path, name))
             if numbers is None:
                 numbers = _make_up(group, name, kind, values, swath)
-            made = xr.Variable(kind.dims, numbers)
-            data[name] = made
+            array = xr.Variable(kind.dims, numbers)
+            data[name] = array
             if variable.coordinate:
                 data = datasets[group.path] = data.set_coords(name)
     return xr.DataTree.from_dict(datasets)
@@ -86,12 +86,12 @@ def _index(name: str, swath: Swath, grid: str) -> npt.NDArray[np.float32]:
     """Return scan, pixel along the scan, or detector of each pixel."""
     rows, columns = np.mgrid[tuple(slice(0, item) for item in swath.shape(grid))]
     detectors = 4 if grid[0] in "ab" else 2
-    made: dict[str, npt.NDArray[np.int64]] = {
+    numbers: dict[str, npt.NDArray[np.int64]] = {
         "scan": rows // detectors,
         "pixel": columns + 1122,
         "detector": rows % detectors,
     }
-    return np.asarray(made[name], np.float32)
+    return np.asarray(numbers[name], np.float32)
 
 
 def _pick_orphans(
