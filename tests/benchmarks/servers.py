@@ -14,7 +14,8 @@ import httpx
 from tests.platform_process import RunningPlatform, free_port, start_platform, wait_until
 
 from skerry.catalog.collections import ensure_collection
-from skerry.catalog.items import Status, insert_item
+from skerry.catalog.items import insert_item
+from skerry.catalog.versions import Status
 from skerry.core.digests import digest_tree
 from skerry.products import find_drawable
 from skerry.storage.database import database_url, open_database

@@ -2,22 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    Select,
-    and_,
-    bindparam,
-    func,
-    insert,
-    literal_column,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select
 
 from skerry.catalog.collections import (
     SANDBOX,
@@ -25,26 +12,15 @@ from skerry.catalog.collections import (
     ensure_collection,
     find_collection,
 )
-from skerry.catalog.deletions import overlaps, remove_from_index
+from skerry.catalog.deletions import delete_item, overlaps
 from skerry.catalog.documents import CheckedItem, check_item
 from skerry.catalog.instants import HOUR_US
 from skerry.catalog.tables import collections, deletions, items, items_index
+from skerry.catalog.versions import Status, is_shown, supersede
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.time import count_microseconds, format_time, from_microseconds, utc_now
 from skerry.storage.grants import check_write_grant
 from skerry.storage.objects import ObjectFolder, list_prefixes
-
-IS_CURRENT = items.c.status != literal_column("'superseded'")
-"""The condition of the index of current items; spelled out so that SQLite recognises it."""
-
-
-class Status(StrEnum):
-    """An item's one status."""
-
-    PRELIMINARY = "preliminary"
-    PUBLISHED = "published"
-    SUPERSEDED = "superseded"
-    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)
@@ -111,6 +87,7 @@ def register_item(
     *,
     owner: str,
     objects: ObjectFolder,
+    replace: bool = False,
 ) -> tuple[StoredItem, bool]:
     """Record an item whose bytes its owner wrote under a grant; doing it again changes nothing.
 
@@ -126,6 +103,9 @@ def register_item(
         Who asks.
     objects
         Where the bytes are.
+    replace
+        Whether the item takes the place of an item of that id with another digest, which goes
+        with its bytes in the same transaction.
 
     Returns
     -------
@@ -137,7 +117,8 @@ def register_item(
     InvalidInputError
         If the document is not acceptable, or an asset's bytes are not there.
     ConflictError
-        If the id is taken by another digest, or the bytes belong to another item.
+        If the id is taken by another digest and `replace` is false, or the bytes belong to
+        another item.
     ForbiddenError
         If no write grant of the owner covers the prefix, or it is another user's sandbox.
     NotFoundError
@@ -146,19 +127,23 @@ def register_item(
     checked = check_item(given, collection)
     check_sandbox(collection, owner)
     known = find_item(connection, collection, checked.id, private=True)
-    if known is not None:
-        if known.digest != checked.digest:
-            raise ConflictError(
-                f"The item {checked.id!r} of {collection!r} is registered with another digest "
-                f"({known.digest}).",
-                remedy="Delete it first, or register the product under another id.",
-            )
+    if known is not None and known.digest == checked.digest:
         return known, False
+    if known is not None and not replace:
+        raise ConflictError(
+            f"The item {checked.id!r} of {collection!r} is registered with another digest "
+            f"({known.digest}).",
+            remedy="Delete it first, or register the product under another id.",
+        )
     check_write_grant(connection, checked.prefix, owner)
     _check_bytes(checked, objects)
     if collection == f"{SANDBOX}{owner}":
         ensure_collection(connection, collection, f"Sandbox of {owner}")
-    return _insert(connection, checked, collection, Status.PUBLISHED, owner, version=1), True
+    version = 1
+    if known is not None:
+        version = known.version + 1
+        delete_item(connection, collection, checked.id, owner=owner)
+    return _insert(connection, checked, collection, Status.PUBLISHED, owner, version=version), True
 
 
 def insert_item(
@@ -171,7 +156,9 @@ def insert_item(
     run: str | None = None,
     output: str | None = None,
 ) -> StoredItem:
-    """Record a run's output inside the caller's transaction; a newer version supersedes.
+    """Record a run's output inside the caller's transaction, as a new version of its item.
+
+    A published version supersedes what was published before; a preliminary version never does.
 
     Parameters
     ----------
@@ -212,9 +199,10 @@ def insert_item(
                     remedy="Start a new run to publish something else.",
                 )
             return earlier
-    version = _supersede(connection, collection, checked.id) + 1
+    wanted = Status(status)
+    version = supersede(connection, collection, checked.id, wanted) + 1
     return _insert(
-        connection, checked, collection, Status(status), owner,
+        connection, checked, collection, wanted, owner,
         version=version, run=run, output=output,
     )  # fmt: skip
 
@@ -222,15 +210,15 @@ def insert_item(
 def find_item(
     connection: Connection, collection: str, identifier: str, *, private: bool
 ) -> StoredItem | None:
-    """Return the current version of an item, or None if missing or not for the asker to see.
+    """Return the version of an item that the asker sees, or None if there is none.
 
-    See `item_version` for the question that maps ask for every tile.
+    `skerry.catalog.versions.is_shown` says which version that is; `item_version` answers the
+    question that maps ask for every tile.
     """
     query = select_items().where(
         items.c.collection == collection,
         items.c.id == identifier,
-        IS_CURRENT,
-        is_visible(private=private),
+        is_shown(private=private),
     )
     row = connection.execute(query).first()
     return read_item(row) if row else None
@@ -266,20 +254,11 @@ def select_items() -> Select[Any]:
     return select(items, collections.c.public).select_from(joined)
 
 
-def is_visible(*, private: bool) -> ColumnElement[bool]:
-    """Return the condition under which an asker sees an item."""
-    if private:
-        return items.c.key.is_not(None)
-    shown = select(collections.c.id).where(collections.c.public)
-    return and_(items.c.collection.in_(shown), items.c.status == Status.PUBLISHED)
-
-
 _VERSION = {
     private: select(items.c.key, items.c.digest).where(
         items.c.collection == bindparam("collection"),
         items.c.id == bindparam("id"),
-        IS_CURRENT,
-        is_visible(private=private),
+        is_shown(private=private),
     )
     for private in (True, False)
 }
@@ -308,21 +287,6 @@ def _find_output(connection: Connection, run: str, output: str | None) -> Stored
     query = select_items().where(items.c.run == run, items.c.output == output)
     row = connection.execute(query).first()
     return read_item(row) if row else None
-
-
-def _supersede(connection: Connection, collection: str, identifier: str) -> int:
-    """Mark the current version superseded; return the highest version there is, 0 for none."""
-    same = and_(items.c.collection == collection, items.c.id == identifier)
-    current = connection.execute(select(items.c.key).where(same, IS_CURRENT)).scalar()
-    if current is not None:
-        now = count_microseconds(utc_now())
-        connection.execute(
-            update(items)
-            .where(items.c.key == current)
-            .values(status=Status.SUPERSEDED.value, updated=now)
-        )
-        remove_from_index(connection, current)
-    return connection.execute(select(func.max(items.c.version)).where(same)).scalar() or 0
 
 
 def _insert(

@@ -14,9 +14,10 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
 from skerry.catalog.instants import HOUR_US, Span, parse_interval
-from skerry.catalog.items import IS_CURRENT, StoredItem, is_visible, read_item, select_items
+from skerry.catalog.items import StoredItem, read_item, select_items
 from skerry.catalog.places import Box, join_boxes, read_geometry, split_bbox
 from skerry.catalog.tables import items, items_index
+from skerry.catalog.versions import is_shown
 from skerry.core.errors import InvalidInputError
 
 LARGEST_PAGE = 1000
@@ -27,7 +28,7 @@ _LARGE_AREA = 0.25 * 360 * 180  # square degrees
 
 @dataclass(frozen=True)
 class SearchQuery:
-    """What is looked for; None or empty means: no matter.
+    """What is looked for.
 
     Attributes
     ----------
@@ -129,7 +130,7 @@ def _iterate(connection: Connection, query: SearchQuery, *, private: bool) -> Ge
 
 
 def _compile(query: SearchQuery, *, private: bool) -> Select[Any]:
-    statement = select_items().where(IS_CURRENT, is_visible(private=private))
+    statement = select_items().where(is_shown(private=private))
     if query.collections is not None:
         statement = statement.where(items.c.collection.in_(query.collections))
     if query.ids is not None:

@@ -53,13 +53,17 @@ items = Table(
     CheckConstraint(
         "status IN ('preliminary', 'published', 'superseded', 'withdrawn')", name="status"
     ),
-    Index(
-        "ix_items_current",
-        "id",
-        "collection",
-        unique=True,
-        sqlite_where=text("status <> 'superseded'"),
+    *(
+        Index(
+            f"ix_items_{status}",
+            "id",
+            "collection",
+            unique=True,
+            sqlite_where=text(f"status = '{status}'"),
+        )
+        for status in ("published", "preliminary")
     ),
+    Index("ix_items_by_id", "id", "collection"),
     Index("ix_items_by_time", "begins", "key"),
     Index("ix_items_by_collection_and_time", "collection", "begins", "key"),
     Index(None, "prefix"),

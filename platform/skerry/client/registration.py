@@ -40,7 +40,7 @@ class Registration:
         item
             Its ``skerry:prefix`` must be the grant's.
         replace
-            Remove an item of the same name but another digest first.
+            Take the place of an item of the same name but another digest.
 
         Returns
         -------
@@ -54,13 +54,10 @@ class Registration:
             If the name is taken by another digest.
         """
         reference = parse_reference(item)
-        if replace:
-            there = find_item(self.session, reference)
-            if there and there["properties"].get("skerry:digest") != _digest(item):
-                self.session.request("DELETE", reference.path)
         path = f"stac/collections/{reference.collection}/items"
+        params = {"replace": "true"} if replace else None
         try:
-            stored = self.session.request("POST", path, json=item)
+            stored = self.session.request("POST", path, json=item, params=params)
         except UnavailableError:
             stored = self._look_again(item)
         self.keep = stored["properties"].get("skerry:prefix") == self.grant.prefix

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from skerry.catalog.collections import ensure_collection
-from skerry.catalog.items import Status, insert_item
+from skerry.catalog.items import insert_item
 from skerry.catalog.tables import items
+from skerry.catalog.versions import Status
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
 from skerry.core.time import format_time, parse_time, utc_now

@@ -1,12 +1,13 @@
 """Writing to the catalogue: collections and items, for holders of the writing scope.
 
 The addresses are those of STAC's transaction extension; what is not said by it is here: an item
-is registered once and for all, so there is no changing it in place.
+is registered once and for all, so there is no changing it in place. With ``replace=true`` an item
+takes the place of another content in one step, so that at no time is neither there.
 """
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body, Depends, Query
 from starlette.responses import JSONResponse, Response
 
 from skerry.catalog.collections import delete_collection, put_collection
@@ -44,10 +45,15 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
 
     @router.post("/{collection_id}/items", status_code=201)
     def add_item(
-        collection_id: str, document: Annotated[Document, Body()], identity: Writer
+        collection_id: str,
+        document: Annotated[Document, Body()],
+        identity: Writer,
+        replace: Annotated[bool, Query(description="Take the place of another content")] = False,
     ) -> Response:
-        """Register an item; 200 and the stored one if it is there with the same digest."""
-        item, new = _register(stores, document, collection_id, identity)
+        """Register an item; 200 and the stored item if it is there with the same digest."""
+        item, new = _register(stores, document, collection_id, identity, replace=replace)
+        if new and replace:
+            finish_deletions(stores.writer, stores.objects)
         shown = present_item(item, addresses, lambda _collection, _item: True)
         return JSONResponse(shown, 201 if new else 200, media_type="application/geo+json")
 
@@ -62,9 +68,10 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
 
 
 def _register(
-    stores: Stores, document: Document, collection: str, identity: Identity
+    stores: Stores, document: Document, collection: str, identity: Identity, *, replace: bool
 ) -> tuple[StoredItem, bool]:
     with stores.writer.begin() as connection:
         return register_item(
-            connection, document, collection, owner=identity.name, objects=stores.objects
-        )
+            connection, document, collection, owner=identity.name, objects=stores.objects,
+            replace=replace,
+        )  # fmt: skip

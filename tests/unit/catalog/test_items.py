@@ -1,6 +1,7 @@
 """Items: once and for all, newer versions supersede, bytes are freed with the record."""
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from skerry.catalog.deletions import (
     release_grant,
 )
 from skerry.catalog.items import (
-    Status,
     find_item,
     find_owner_of_key,
     insert_item,
@@ -30,6 +30,7 @@ from skerry.catalog.items import (
     register_item,
 )
 from skerry.catalog.tables import items, items_index
+from skerry.catalog.versions import Status
 from skerry.core.errors import (
     ConflictError,
     ForbiddenError,
@@ -91,6 +92,30 @@ class TestRegister:
         other = _write(connection, objects, content="something else")
         with pytest.raises(ConflictError, match="'scene'"):
             register_item(connection, other, "lakes", owner="alice", objects=objects)
+
+    def test_replacing_keeps_the_earlier_item_until_the_other_is_there(
+        self, engine: Engine, objects: ObjectFolder
+    ) -> None:
+        with engine.begin() as connection:
+            first = _write(connection, objects)
+            register_item(connection, first, "lakes", owner="alice", objects=objects)
+            other = _write(connection, objects, content="something else")
+            absent = make_item(prefix=other["properties"]["skerry:prefix"] + "absent/")
+            absent["properties"]["skerry:digest"] = other["properties"]["skerry:digest"]
+        for given, refused in ((absent, True), (other, False)):
+            with suppress(InvalidInputError), engine.begin() as connection:
+                register_item(
+                    connection, given, "lakes", owner="alice", objects=objects, replace=True
+                )
+            shown = first if refused else other
+            with engine.begin() as connection:
+                found = find_item(connection, "lakes", "scene", private=True)
+            assert found is not None
+            assert found.digest == shown["properties"]["skerry:digest"]
+            assert found.version == (1 if refused else 2)
+        assert finish_deletions(engine, objects) == 1
+        assert not objects.exists(first["properties"]["skerry:prefix"])
+        assert objects.exists(other["properties"]["skerry:prefix"])
 
     def test_bytes_must_lie_under_a_grant_of_the_same_owner(
         self, connection: Connection, objects: ObjectFolder

@@ -1,5 +1,6 @@
 """Search, held against a brute-force reading of every item with shapely."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,7 +35,8 @@ hours = st.integers(0, 96)
 def boxes(draw: st.DrawFn) -> tuple[float, float, float, float]:
     west, east = sorted((draw(degrees) * 2, draw(degrees) * 2))
     south, north = sorted((draw(degrees), draw(degrees)))
-    return west, south, min(180.0, east + 0.5), min(90.0, north + 0.5)
+    # never a line along the pole or the antimeridian
+    return min(west, 179.5), min(south, 89.5), min(180.0, east + 0.5), min(90.0, north + 0.5)
 
 
 @st.composite
@@ -103,7 +105,13 @@ def _insert(connection: Connection, number: int, area: Any, hour: int) -> Stored
 def test_search_agrees_with_reading_everything(
     catalogue: Connection, places: Any, queries: Any, limit: int, private: bool
 ) -> None:
-    step = catalogue.begin_nested()
+    with closing(catalogue.begin_nested()):  # rolled back, so that no example sees another's items
+        _check_against_reading_everything(catalogue, places, queries, limit, private=private)
+
+
+def _check_against_reading_everything(
+    catalogue: Connection, places: Any, queries: Any, limit: int, *, private: bool
+) -> None:
     stored = [_insert(catalogue, n, area, hour) for n, (area, hour) in enumerate(places)]
     stored.sort(key=lambda item: (-item.begins, -item.key))
     for query in queries:
@@ -121,7 +129,6 @@ def test_search_agrees_with_reading_everything(
             if token is None:
                 break
         assert found == expected
-    step.rollback()
 
 
 def test_pages_are_stable_while_items_are_registered(catalogue: Connection) -> None:

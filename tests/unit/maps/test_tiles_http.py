@@ -17,7 +17,8 @@ from sqlalchemy import Engine
 from skerry.catalog.collections import put_collection
 from skerry.catalog.deletions import delete_item
 from skerry.catalog.documents import draft_collection
-from skerry.catalog.items import Status, insert_item
+from skerry.catalog.items import insert_item
+from skerry.catalog.versions import Status
 from skerry.core.digests import digest_bytes
 from skerry.core.scopes import Scope
 from skerry.core.settings import ServiceSettings

@@ -1,5 +1,6 @@
 """The schema: made, kept in step with the declared tables, copied before a change, never newer."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from importlib import import_module
@@ -19,6 +20,22 @@ from skerry.storage.database import METADATA, database_url, open_database
 from skerry.storage.layout import DataFolder
 
 TABLES = ("skerry.storage.tables", "skerry.catalog.tables", "skerry.production.tables")
+
+RELEASE = (
+    "INSERT INTO releases VALUES"
+    " ('r', 'r', 'approved', 'k', 'd', 'e', '{}', '{}', 'a', 't', 'a', 't', 0)"
+)
+RUN = (
+    "INSERT INTO runs VALUES (:id, 'j', 'j', 'r', :id, '', '{}', 'c', :review, 1, 0, 'succeeded',"
+    " 1, 1, 1, 0, 0, 0, NULL, NULL, 'a', 't', NULL, NULL)"
+)
+ITEM = (
+    "INSERT INTO items (key, collection, id, version, status, digest, prefix, begins, ends, run,"
+    " output, owner, document, created, updated) VALUES"
+    " (:key, 'c', :id, :version, :status, 'd', :prefix, 0, 3600000000, :run, :output, 'o',"
+    " :document, 0, 0)"
+)
+"""Rows of the second revision."""
 
 
 @pytest.fixture
@@ -85,6 +102,84 @@ def test_an_older_database_is_copied_aside_and_keeps_its_rows(data: DataFolder) 
         assert database.execute("SELECT prefix FROM deletions").fetchall() == [("imports/a/",)]
         assert database.execute("SELECT version_num FROM alembic_version").fetchone()[0] == revision
         database.close()
+
+
+def test_what_a_preliminary_rerun_hid_is_published_again(data: DataFolder) -> None:
+    config = migrate._configure()
+    engine = open_database(database_url(data.database))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+    document = {
+        "geometry": {
+            "type": "MultiPolygon",
+            "coordinates": [
+                [[[179, 1], [180, 1], [180, 2], [179, 2], [179, 1]]],
+                [[[-180, 1], [-178, 1], [-178, 2], [-180, 2], [-180, 1]]],
+            ],
+        },
+        "bbox": [179, 1, -178, 2],
+        "properties": {},
+    }
+    rows = [
+        # a published product, hidden by two preliminary reruns
+        ("hidden", 1, "superseded", None), ("hidden", 2, "superseded", "review"),
+        ("hidden", 3, "preliminary", "review"),
+        # never published, published as before, and published anew
+        ("waiting", 1, "superseded", "review"), ("waiting", 2, "preliminary", "review"),
+        ("plain", 1, "published", "free"),
+        ("anew", 1, "superseded", "free"), ("anew", 2, "published", "free"),
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        connection.execute(text("INSERT INTO collections VALUES ('c', '{}', 0, 0, 0)"))
+        connection.execute(text(RELEASE))
+        for review in ("none", "required"):
+            connection.execute(
+                text(RUN), {"id": "free" if review == "none" else "review", "review": review}
+            )
+        for key, (name, version, status, run) in enumerate(rows, start=1):
+            connection.execute(
+                text(ITEM),
+                {
+                    "key": key, "id": name, "version": version, "status": status, "run": run,
+                    "prefix": f"p{key}/", "output": str(key), "document": json.dumps(document),
+                },
+            )  # fmt: skip
+            if status != "superseded":
+                connection.execute(
+                    text("INSERT INTO items_index VALUES (:id, 1, 2, 1, 2, 0, 1, :key)"),
+                    {"id": 2 * key, "key": key},
+                )
+    engine.dispose()
+
+    migrate.upgrade(data)
+
+    database = sqlite3.connect(data.database)
+    found = database.execute("SELECT id, version, status FROM items ORDER BY key").fetchall()
+    wanted = [(name, version, status) for name, version, status, _ in rows]
+    wanted[0] = ("hidden", 1, "published")
+    assert found == wanted
+    boxes = database.execute(
+        "SELECT west, east, south, north, item FROM items_index WHERE item = 1 ORDER BY id"
+    ).fetchall()
+    assert boxes == [(179.0, 180.0, 1.0, 2.0, 1), (-180.0, -178.0, 1.0, 2.0, 1)]
+    database.close()
+
+
+@pytest.mark.parametrize("status", ["published", "preliminary"])
+def test_one_version_of_an_item_has_each_of_the_two_statuses(engine: Engine, status: str) -> None:
+    insert = (
+        "INSERT INTO items (collection, id, version, status, digest, prefix, begins, ends, owner,"
+        " document, created, updated) VALUES"
+        " ('c', 'a', :version, :status, 'd', :version, 0, 0, 'o', '{}', 0, 0)"
+    )
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO collections VALUES ('c', '{}', 0, 0, 0)"))
+        for version, other in enumerate(("published", "preliminary", "withdrawn", "withdrawn")):
+            connection.execute(text(insert), {"version": version, "status": other})
+    with pytest.raises(IntegrityError, match=r"items\.id"), engine.begin() as connection:
+        connection.execute(text(insert), {"version": 9, "status": status})
 
 
 def migrate_head() -> str:

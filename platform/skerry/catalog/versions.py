@@ -1,0 +1,183 @@
+"""Versions of an item: which of them is shown, and how a newer version takes its place.
+
+The catalogue keeps every version. At most one version of an item is published and at most one is
+preliminary. A preliminary version waits beside the published version and changes nothing for
+those who read: the earlier version is superseded when the newer version is published.
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    exists,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    update,
+)
+
+from skerry.catalog.deletions import remove_from_index
+from skerry.catalog.tables import collections, items
+from skerry.core.errors import ConflictError, NotFoundError
+from skerry.core.time import count_microseconds, utc_now
+
+
+class Status(StrEnum):
+    """The status of one version of an item."""
+
+    PRELIMINARY = "preliminary"
+    PUBLISHED = "published"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
+
+
+_SQL: dict[Status, ColumnElement[str]] = {
+    status: literal_column(f"'{status.value}'") for status in Status
+}
+"""Spelled out in the statement: SQLite uses a partial index only for a constant."""
+
+
+def is_shown(*, private: bool) -> ColumnElement[bool]:
+    """Return the condition under which a row of `items` is the version that an asker sees.
+
+    Parameters
+    ----------
+    private
+        Whether the asker sees what is not public: then the published version, else the
+        preliminary version, else the last withdrawn version. Anonymous visitors see the
+        published version, in public collections only.
+    """
+    published = items.c.status == _SQL[Status.PUBLISHED]
+    if not private:
+        public = select(collections.c.id).where(collections.c.public)
+        return and_(published, items.c.collection.in_(public))
+    return or_(
+        published, and_(items.c.status != _SQL[Status.SUPERSEDED], not_(_has_better_version()))
+    )
+
+
+def supersede(connection: Connection, collection: str, identifier: str, status: Status) -> int:
+    """Make room for a version that is about to get `status`; return the highest version there is.
+
+    A preliminary version takes the place of an earlier preliminary version alone. A published
+    version takes the place of every earlier version, but withdrawn versions stay withdrawn.
+
+    Parameters
+    ----------
+    connection
+        Inside a writing transaction.
+    collection, identifier
+        The item.
+    status
+        `Status.PRELIMINARY` or `Status.PUBLISHED`.
+    """
+    same = _is_item(collection, identifier)
+    replaced = [Status.PRELIMINARY]
+    if status is Status.PUBLISHED:
+        replaced.append(Status.PUBLISHED)
+    chosen = select(items.c.key).where(same, items.c.status.in_(replaced))
+    for key in connection.execute(chosen).scalars().all():
+        _set_status(connection, key, Status.SUPERSEDED)
+        remove_from_index(connection, key)
+    return connection.execute(select(func.max(items.c.version)).where(same)).scalar() or 0
+
+
+def publish_version(connection: Connection, collection: str, identifier: str, version: int) -> None:
+    """Publish a preliminary version; only now the version published before it is superseded.
+
+    Publishing what is published changes nothing.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such version.
+    ConflictError
+        If it is superseded or withdrawn.
+    """
+    key, status = _find_version(connection, collection, identifier, version)
+    if status is Status.PUBLISHED:
+        return
+    if status is not Status.PRELIMINARY:
+        raise _refuse(collection, identifier, version, status)
+    published = and_(_is_item(collection, identifier), items.c.status == Status.PUBLISHED)
+    before = connection.execute(select(items.c.key).where(published)).scalar()
+    if before is not None:
+        _set_status(connection, before, Status.SUPERSEDED)
+        remove_from_index(connection, before)
+    _set_status(connection, key, Status.PUBLISHED)
+
+
+def withdraw_version(
+    connection: Connection, collection: str, identifier: str, version: int
+) -> None:
+    """Take back a preliminary or published version; withdrawing it again changes nothing.
+
+    No earlier version takes its place: that would publish again what was replaced for a reason.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such version.
+    ConflictError
+        If it is superseded.
+    """
+    key, status = _find_version(connection, collection, identifier, version)
+    if status is Status.SUPERSEDED:
+        raise _refuse(collection, identifier, version, status)
+    if status is not Status.WITHDRAWN:
+        _set_status(connection, key, Status.WITHDRAWN)
+
+
+def _is_item(collection: str, identifier: str) -> ColumnElement[bool]:
+    return and_(items.c.collection == collection, items.c.id == identifier)
+
+
+def _has_better_version() -> ColumnElement[bool]:
+    """Return whether another version of the row's item is shown in its place."""
+    other = items.alias("other")
+    withdrawn = items.c.status == _SQL[Status.WITHDRAWN]
+    better = or_(
+        other.c.status == _SQL[Status.PUBLISHED],
+        and_(withdrawn, other.c.status == _SQL[Status.PRELIMINARY]),
+        and_(
+            withdrawn,
+            other.c.status == _SQL[Status.WITHDRAWN],
+            other.c.version > items.c.version,
+        ),
+    )
+    same = and_(other.c.collection == items.c.collection, other.c.id == items.c.id)
+    return exists().where(same, better).correlate(items)
+
+
+def _find_version(
+    connection: Connection, collection: str, identifier: str, version: int
+) -> tuple[int, Status]:
+    row = connection.execute(
+        select(items.c.key, items.c.status).where(
+            _is_item(collection, identifier), items.c.version == version
+        )
+    ).first()
+    if row is None:
+        raise NotFoundError(
+            f"There is no version {version} of {identifier!r} in {collection!r}.",
+            remedy="'skerry items' lists the items.",
+        )
+    return row.key, Status(row.status)
+
+
+def _set_status(connection: Connection, key: int, status: Status) -> None:
+    now = count_microseconds(utc_now())
+    connection.execute(
+        update(items).where(items.c.key == key).values(status=status.value, updated=now)
+    )
+
+
+def _refuse(collection: str, identifier: str, version: int, status: Status) -> ConflictError:
+    return ConflictError(
+        f"Version {version} of {identifier!r} in {collection!r} is {status.value}.",
+        remedy="Run the job again: it makes a new version.",
+    )

@@ -1,0 +1,202 @@
+"""Versions: whatever the order, what is published stays until another version is published."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy import Connection, select
+from tests.stac_documents import make_collection, make_item
+
+from skerry.catalog.collections import put_collection
+from skerry.catalog.items import StoredItem, find_item, insert_item, item_version
+from skerry.catalog.search import parse_query, search_items
+from skerry.catalog.tables import items, items_index
+from skerry.catalog.versions import Status, publish_version, withdraw_version
+from skerry.core.errors import ConflictError, NotFoundError
+
+PRELIMINARY, PUBLISHED = Status.PRELIMINARY, Status.PUBLISHED
+SUPERSEDED, WITHDRAWN = Status.SUPERSEDED, Status.WITHDRAWN
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """What the catalogue should hold of one item: the status of each version, in order."""
+
+    statuses: tuple[Status, ...] = ()
+
+    def insert(self, status: Status) -> "Oracle":
+        """Add a version."""
+        gone = {PRELIMINARY} if status is PRELIMINARY else {PRELIMINARY, PUBLISHED}
+        before = tuple(SUPERSEDED if item in gone else item for item in self.statuses)
+        return Oracle((*before, status))
+
+    def publish(self) -> "Oracle":
+        """Publish the preliminary version."""
+        changes = {PUBLISHED: SUPERSEDED, PRELIMINARY: PUBLISHED}
+        return Oracle(tuple(changes.get(item, item) for item in self.statuses))
+
+    def withdraw(self, status: Status) -> "Oracle":
+        """Withdraw the version that has a status."""
+        return Oracle(tuple(WITHDRAWN if item is status else item for item in self.statuses))
+
+    def shown(self, *, private: bool) -> int | None:
+        """Return the version that an asker sees."""
+        for status in (PUBLISHED, PRELIMINARY, WITHDRAWN) if private else (PUBLISHED,):
+            if status in self.statuses:
+                return len(self.statuses) - self.statuses[::-1].index(status)
+        return None
+
+
+def insert_version(connection: Connection, number: int, status: Status) -> None:
+    item = make_item("scene", prefix=f"runs/r{number}/1/products/t/", content=str(number))
+    insert_item(
+        connection, item, collection="lakes", status=status, owner="p", run=f"r{number}",
+        output="t",
+    )  # fmt: skip
+
+
+def find_version(oracle: Oracle, status: Status) -> int:
+    return oracle.statuses.index(status) + 1
+
+
+Step = Callable[[Connection, Oracle], Oracle | None]
+"""Changes the catalogue and tells what it should hold now; None where the step has no subject."""
+
+
+def rerun_preliminary(connection: Connection, oracle: Oracle) -> Oracle:
+    insert_version(connection, len(oracle.statuses) + 1, PRELIMINARY)
+    return oracle.insert(PRELIMINARY)
+
+
+def rerun_published(connection: Connection, oracle: Oracle) -> Oracle:
+    insert_version(connection, len(oracle.statuses) + 1, PUBLISHED)
+    return oracle.insert(PUBLISHED)
+
+
+def publish(connection: Connection, oracle: Oracle) -> Oracle | None:
+    if PRELIMINARY not in oracle.statuses:
+        return None
+    publish_version(connection, "lakes", "scene", find_version(oracle, PRELIMINARY))
+    return oracle.publish()
+
+
+def withdraw_preliminary(connection: Connection, oracle: Oracle) -> Oracle | None:
+    if PRELIMINARY not in oracle.statuses:
+        return None
+    withdraw_version(connection, "lakes", "scene", find_version(oracle, PRELIMINARY))
+    return oracle.withdraw(PRELIMINARY)
+
+
+def withdraw_published(connection: Connection, oracle: Oracle) -> Oracle | None:
+    if PUBLISHED not in oracle.statuses:
+        return None
+    withdraw_version(connection, "lakes", "scene", find_version(oracle, PUBLISHED))
+    return oracle.withdraw(PUBLISHED)
+
+
+STEPS: tuple[Step, ...] = (
+    rerun_preliminary, rerun_published, publish, withdraw_preliminary, withdraw_published,
+)  # fmt: skip
+
+
+@dataclass
+class Seen:
+    """The versions that the catalogue's questions answer with, for one kind of asker."""
+
+    by_name: int | None
+    by_search: list[int] = field(default_factory=list)
+    by_place: list[int] = field(default_factory=list)
+    by_id: list[int] = field(default_factory=list)
+
+
+def look(connection: Connection, *, private: bool) -> Seen:
+    def search(**query: object) -> list[int]:
+        asked = parse_query(**query)  # type: ignore[arg-type]
+        return [item.version for item in search_items(connection, asked, private=private).items]
+
+    item = find_item(connection, "lakes", "scene", private=private)
+    content = item_version(connection, "lakes", "scene", private=private)
+    assert content == (item.content_version if item else None)
+    return Seen(
+        by_name=item.version if item else None,
+        by_search=search(collections=["lakes"]),
+        by_place=search(bbox=[13.4, 54.4, 13.6, 54.6], datetime="2026-05-01T00:00:00Z/.."),
+        by_id=search(ids=["scene"]),
+    )
+
+
+def check_agreement(connection: Connection, oracle: Oracle) -> None:
+    rows = connection.execute(select(items.c.key, items.c.status).order_by(items.c.version)).all()
+    assert tuple(row.status for row in rows) == oracle.statuses
+    indexed = sorted(connection.execute(select(items_index.c.item)).scalars())
+    assert indexed == [row.key for row in rows if row.status != SUPERSEDED]
+    for private in (True, False):
+        version = oracle.shown(private=private)
+        some = [] if version is None else [version]
+        assert look(connection, private=private) == Seen(version, some, some, some), private
+
+
+@pytest.fixture
+def lakes(connection: Connection) -> Connection:
+    put_collection(connection, make_collection(public=True), "lakes", owner="alice")
+    return connection
+
+
+def test_every_order_of_five_steps_agrees_with_the_oracle(lakes: Connection) -> None:
+    visited = 0
+
+    def walk(oracle: Oracle, depth: int) -> None:
+        nonlocal visited
+        check_agreement(lakes, oracle)
+        visited += 1
+        for step in STEPS if depth else ():
+            savepoint = lakes.begin_nested()
+            after = step(lakes, oracle)
+            if after is not None:
+                walk(after, depth - 1)
+            savepoint.rollback()
+
+    walk(Oracle(), 5)
+    assert visited == 354
+
+
+def test_what_is_published_stays_until_another_version_is_published(lakes: Connection) -> None:
+    oracle = rerun_published(lakes, Oracle())
+    for _ in range(3):
+        oracle = rerun_preliminary(lakes, oracle)
+        for private in (True, False):
+            assert look(lakes, private=private).by_name == 1
+    publish_version(lakes, "lakes", "scene", 4)
+    for private in (True, False):
+        assert look(lakes, private=private).by_name == 4
+
+
+@pytest.mark.parametrize("status", [SUPERSEDED, WITHDRAWN])
+def test_only_a_preliminary_version_is_published(lakes: Connection, status: Status) -> None:
+    rerun_preliminary(lakes, Oracle())
+    if status is SUPERSEDED:
+        insert_version(lakes, 2, PRELIMINARY)
+    else:
+        withdraw_version(lakes, "lakes", "scene", 1)
+    with pytest.raises(ConflictError, match=f"Version 1 of 'scene' in 'lakes' is {status}"):
+        publish_version(lakes, "lakes", "scene", 1)
+
+
+def test_changing_a_status_twice_is_like_once_and_what_is_missing_is_named(
+    lakes: Connection,
+) -> None:
+    rerun_preliminary(lakes, Oracle())
+    for _ in range(2):
+        publish_version(lakes, "lakes", "scene", 1)
+    for _ in range(2):
+        withdraw_version(lakes, "lakes", "scene", 1)
+    item = find_item(lakes, "lakes", "scene", private=True)
+    assert isinstance(item, StoredItem)
+    assert item.status == WITHDRAWN
+    for change in (publish_version, withdraw_version):
+        with pytest.raises(NotFoundError, match="version 7 of 'scene'"):
+            change(lakes, "lakes", "scene", 7)
+    insert_version(lakes, 2, PUBLISHED)
+    insert_version(lakes, 3, PUBLISHED)
+    with pytest.raises(ConflictError, match="superseded"):
+        withdraw_version(lakes, "lakes", "scene", 2)
