@@ -10,6 +10,8 @@ Source: Sentinel-1 Product Specification, S1-RS-MDA-52-7441, section 6 (annotati
 """
 
 import re
+from calendar import timegm
+from time import strptime
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,6 @@ import numpy.typing as npt
 import xarray as xr
 from lxml import etree
 
-from skerry.core.time import parse_time
 from skerry.products.safe.documents import Document
 from skerry.products.safe.product import SafeFolder, SafeProduct
 from skerry.products.sensors.mapping import Group, Kind, Variable
@@ -69,10 +70,15 @@ def _name_stem(product: SafeProduct, manifest: Document) -> str:
                 re.sub(r"[-:]", "", manifest.text(name))[:15] for name in ("startTime", "stopTime")
             )
             identifier = compute_product_id(product.files.read_document("manifest.safe"))
-        seconds = (parse_time(f"{stop}Z") - parse_time(f"{start}Z")).total_seconds()
+        seconds = _count_seconds(stop) - _count_seconds(start)
         cycle = int(manifest.text("cycleNumber"))
         datatake = int(manifest.text("missionDataTakeID"))
-    return f"S01SIWGRD_{start}_{seconds:04.0f}_A{cycle:03d}_{identifier}_{datatake:06X}"
+    return f"S01SIWGRD_{start}_{seconds:04d}_A{cycle:03d}_{identifier}_{datatake:06X}"
+
+
+def _count_seconds(compact: str) -> int:
+    """Return the POSIX seconds of a time such as ``20260501T165159``; 23:59:60 is a leap second."""
+    return timegm(strptime(compact, "%Y%m%dT%H%M%S"))
 
 
 def compute_product_id(manifest: bytes) -> str:
