@@ -17,6 +17,8 @@ from threading import Lock, Thread
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+import pytest
+
 ACCESS_KEY = "AKIALOOPBACKTEST"
 SECRET_KEY = "loopback-secret-that-must-not-show"
 BUCKET = "products"
@@ -124,7 +126,9 @@ def _serve(
     thread = Thread(target=httpd.serve_forever, daemon=True)
     thread.start()
     try:
-        yield endpoint, Handler.noted
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("SKERRY_ALLOWED_ORIGINS", endpoint, prepend=",")
+            yield endpoint, Handler.noted
     finally:
         httpd.shutdown()
         httpd.server_close()

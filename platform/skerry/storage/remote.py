@@ -4,6 +4,9 @@ Access to S3 comes from the environment (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_U
 ``AWS_REGION``, ...); without a key, requests are not signed. Neither keys nor the query of an
 address (where signatures stand) appear in messages, and neither travels with a `RemotePath` that
 is sent to a worker of S3: each process makes its own connection from its own environment.
+
+A server is connected to when the allow-list of `skerry.core.addresses` lets it pass. The endpoint
+of S3 passes as it is: it stands in the environment, never in an address.
 """
 
 import os
@@ -16,6 +19,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from skerry.core.addresses import allowed_origins, check_address
 from skerry.core.errors import (
     ForbiddenError,
     InvalidInputError,
@@ -73,7 +77,15 @@ class RemotePath:
 
     @property
     def store(self) -> Any:
-        """The obstore store of the server or bucket, one a process."""
+        """The obstore store of the server or bucket, one a process.
+
+        Raises
+        ------
+        InvalidInputError
+            If the server's address is neither public nor named in `SKERRY_ALLOWED_ORIGINS`.
+        UnavailableError
+            If its name cannot be resolved.
+        """
         parts = urlsplit(self.url)
         return _connect(parts.scheme, parts.netloc, parts.query)
 
@@ -205,6 +217,7 @@ def _connect(scheme: str, authority: str, query: str) -> Any:
     }
     retry: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=_RETRY_FOR_S)}
     if scheme != "s3":
+        check_address(f"{scheme}://{authority}", origins=allowed_origins())
         client["allow_http"] = scheme == "http"
         url = f"{scheme}://{authority}" + (f"?{query}" if query else "")
         return HTTPStore.from_url(url, client_options=client, retry_config=retry)  # type: ignore[arg-type]

@@ -370,3 +370,33 @@ def test_a_file_of_another_kind_behind_its_suffix(tmp_path: Path, folder: Path) 
                 with pytest.raises(InvalidInputError, match=name):
                     open_product(f"{place}/{name}")
             assert "measurements" in open_product(f"{place}/netcdf.zip").children
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:{port}/v3.zarr",
+        "http://[::1]:{port}/p.nc",
+        "http://10.0.0.1/SCENE.SAFE",
+        "http://169.254.169.254/latest",
+    ],
+)
+def test_an_address_that_is_neither_public_nor_allowed_is_not_connected_to(
+    address: str, served: ObjectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote._connect.cache_clear()
+    monkeypatch.setenv("SKERRY_ALLOWED_ORIGINS", "http://127.0.0.1:1, https://mirror.example")
+    served.forget()
+    port = served.url.rpartition(":")[2]
+    with pytest.raises(InvalidInputError, match="not public") as refused:
+        open_product(address.format(port=port))
+    assert "SKERRY_ALLOWED_ORIGINS" in refused.value.remedy
+    assert served.seen == []
+
+
+def test_an_allowed_origin_is_connected_to(
+    served: ObjectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote._connect.cache_clear()
+    monkeypatch.setenv("SKERRY_ALLOWED_ORIGINS", f"https://mirror.example,{served.url}")
+    assert open_product(f"{served.url}/v3.zarr").children
