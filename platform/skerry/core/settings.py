@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 from pydantic import BaseModel, ConfigDict
 
-from skerry.core.errors import UnavailableError
+from skerry.core.errors import InvalidInputError, UnavailableError
 
 API_PREFIX = "/services/api"
 MAPS_PREFIX = "/services/maps"
@@ -79,3 +79,45 @@ class ServiceSettings(BaseModel):
             port=int(os.environ["SKERRY_SERVICE_PORT"]),
             largest_body=int(os.environ.get("SKERRY_LARGEST_BODY") or LARGEST_BODY),
         )
+
+
+class RunLimits(BaseModel):
+    """How much of what a run says is kept, in bytes; what is beyond is left out with a notice.
+
+    Attributes
+    ----------
+    log
+        Of an attempt's log. `SKERRY_RUN_LOG_MB`, 10 MB unless set.
+    cell
+        Of one cell's outputs. `SKERRY_RUN_CELL_MB`, 8 MB unless set.
+    notebook
+        Of all outputs of a notebook. `SKERRY_RUN_NOTEBOOK_MB`, 50 MB unless set.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    log: int = 10_000_000
+    cell: int = 8_000_000
+    notebook: int = 50_000_000
+
+    @classmethod
+    def from_environment(cls) -> "RunLimits":
+        """Read the three variables.
+
+        Raises
+        ------
+        InvalidInputError
+            If one is set to anything but a number of megabytes above zero.
+        """
+        found = {}
+        for name in cls.model_fields:
+            variable = f"SKERRY_RUN_{name.upper()}_MB"
+            text = os.environ.get(variable, "")
+            if not text:
+                continue
+            if not text.isdecimal() or not 0 < int(text) <= 10_000:  # noqa: PLR2004 - 10 GB
+                raise InvalidInputError(
+                    f"{variable} is {text!r}.", remedy="Give whole megabytes, from 1 to 10000."
+                )
+            found[name] = int(text) * 1_000_000
+        return cls(**found)

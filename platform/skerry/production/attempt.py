@@ -1,113 +1,180 @@
 """The run process: ``python -m skerry.production.attempt ORDER``. One attempt, then it ends.
 
-It executes the notebook with papermill, writes executed notebook, page and manifest into the
-attempt's own folder, and asks the api to publish. It holds a run token and nothing else of the
-platform's. It outlives a worker that is killed; the heartbeat tells it when to give up.
+It executes the notebook, writes executed notebook, page and manifest into the attempt's own
+folder, and asks the api to publish. It holds a run token and nothing else of the platform's. It
+outlives a worker that is killed; the heartbeat tells it when to stop. The worker tells it by
+SIGTERM. Whatever the notebook began ends before the manifest is written.
 """
 
 import contextlib
 import json
+import logging
 import os
+import shutil
+import signal
 import sys
+import threading
+import time
 import traceback
 from pathlib import Path
-from typing import NoReturn
+from types import FrameType
+from typing import Any
 
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
-from skerry.core.time import format_time, utc_now
 from skerry.production.heartbeat import Heartbeat, Progress
-from skerry.production.manifest import EXECUTED, read_outputs, write_manifest, write_page
+from skerry.production.manifest import read_outputs, write_manifest
 from skerry.production.notebooks import inject_parameters
 from skerry.production.orders import RESULT_NAME, AttemptOrder, AttemptResult
 from skerry.production.pausing import pause_at
-from skerry.production.processes import end_children, pid_file
+from skerry.production.processes import adopt_orphans, end_children, pid_file
 from skerry.production.reporting import Reporter
+from skerry.production.run_log import RunLog
 from skerry.storage.pid_files import write_pid_file
 from skerry.storage.writing import write_aside
 
 _EXIT = {"published": 0, "failed": 10, "superseded": 11}
+_STOP_S = 20.0
+"""How long an attempt that has to stop may take to write its page."""
 
 
 def main(arguments: list[str]) -> int:
     """Carry out the order in the file that the first argument names; return the exit code."""
     order = AttemptOrder.model_validate_json(Path(arguments[0]).read_text())
+    adopt_orphans()
+    log = RunLog.take_over(order.limits.log)
     pids = pid_file(order.run_state, order.run, order.epoch)
     write_pid_file(pids, os.getpid())
-    try:
-        _carry_out(order)
-        result = AttemptResult(status="published")
-    except ConflictError as error:
-        _log(f"This attempt is over: {error.what}")
-        result = AttemptResult(status="superseded", detail=error.what)
-    except SkerryError as error:
-        _log(str(error))
-        result = AttemptResult(status="failed", detail=error.what)
-    except Exception as error:  # noqa: BLE001 - whatever fails here fails this attempt alone
-        traceback.print_exc()
-        result = AttemptResult(status="failed", detail=f"{type(error).__name__}: {error}")
+    attempt = Attempt(order, log)
+    signal.signal(signal.SIGTERM, attempt.obey)
+    result = attempt.carry_out()
     end_children()
+    log.close()
     write_aside(order.folder / RESULT_NAME, result.model_dump_json())
     pids.unlink(missing_ok=True)
+    if result.status == "superseded":  # its worker may be gone
+        shutil.rmtree(order.scratch, ignore_errors=True)
     return _EXIT[result.status]
 
 
-def _carry_out(order: AttemptOrder) -> None:
-    reporter = Reporter(
-        f"{order.api}/runs/{order.run}/attempts/{order.epoch}", os.environ["SKERRY_TOKEN"]
-    )
-    progress = Progress()
-    _log(f"Attempt {order.epoch} of the run {order.run} begins.")
-    with contextlib.suppress(UnavailableError):  # the heartbeat will try again
-        reporter.report(done=0, total=0, cell=None)
-    heartbeat = Heartbeat(reporter, progress, lambda reason: _give_up(order, reason))
-    heartbeat.start()
-    try:
-        _run_notebook(order, progress)
-    finally:
-        heartbeat.stop()
-    pause_at("before:write", order.run_state)
-    outputs = read_outputs(order.folder)
-    manifest = write_manifest(order, outputs)
-    pause_at("after:write", order.run_state)
-    pause_at("before:publish", order.run_state)
-    reporter.publish(outputs, manifest)
-    pause_at("after:publish", order.run_state)
-    _log(f"Published {len(outputs)} output{'' if len(outputs) == 1 else 's'}.")
+class Attempt:
+    """One attempt in its own process.
+
+    Parameters
+    ----------
+    order
+        What the worker wants.
+    log
+        The attempt's log.
+    """
+
+    def __init__(self, order: AttemptOrder, log: RunLog) -> None:
+        self._order = order
+        self._log = log
+        self._reason: str | None = None
+        self._over: str | None = None
+
+    def obey(self, _signal: int, _frame: FrameType | None) -> None:
+        """Stop because the worker says so; for SIGTERM."""
+        reason = "Ended by the worker."
+        with contextlib.suppress(OSError):
+            reason = self._order.reason_file.read_text()
+        self._stop(reason)
+
+    def carry_out(self) -> AttemptResult:
+        """Carry the attempt out; return how it ended."""
+        order = self._order
+        self._log.say(f"Attempt {order.epoch} of the run {order.run} begins.")
+        try:
+            remark = self._publish_notebook()
+        except ConflictError as error:
+            self._log.say(f"This attempt is over: {error.what}")
+            return AttemptResult(status="superseded", detail=error.what)
+        except SkerryError as error:
+            if self._over is not None:
+                self._log.say(f"This attempt is over: {self._over}")
+                return AttemptResult(status="superseded", detail=self._over)
+            self._log.say(f"{error.what} {error.remedy}")
+            return AttemptResult(status="failed", detail=error.what)
+        except Exception as error:  # noqa: BLE001 - whatever fails here fails this attempt alone
+            self._log.say(traceback.format_exc())
+            return AttemptResult(status="failed", detail=f"{type(error).__name__}: {error}")
+        return AttemptResult(status="published", detail=remark)
+
+    def _publish_notebook(self) -> str | None:
+        order = self._order
+        reporter = Reporter(
+            f"{order.api}/runs/{order.run}/attempts/{order.epoch}", os.environ["SKERRY_TOKEN"]
+        )
+        progress = Progress()
+        with contextlib.suppress(UnavailableError):  # the heartbeat will try again
+            reporter.report(done=0, total=0, cell=None)
+        heartbeat = Heartbeat(reporter, progress, self._give_up)
+        heartbeat.start()
+        try:
+            remark = self._run_notebook(progress)
+        finally:
+            heartbeat.stop()
+        pause_at("before:write", order.run_state)
+        outputs = read_outputs(order.folder)
+        manifest = write_manifest(order, outputs, remark)
+        pause_at("after:write", order.run_state)
+        pause_at("before:publish", order.run_state)
+        reporter.publish(outputs, manifest)
+        pause_at("after:publish", order.run_state)
+        self._log.say(f"Published {len(outputs)} output{'' if len(outputs) == 1 else 's'}.")
+        return remark
+
+    def _run_notebook(self, progress: Progress) -> str | None:
+        from skerry.production.capped_outputs import CellOutputs
+        from skerry.production.cells import Cells
+        from skerry.production.page import write_notebook
+
+        order = self._order
+        notebook, injected = inject_parameters(
+            json.loads(order.notebook.read_text()), order.schema_, order.parameters
+        )
+        outputs = CellOutputs(self._log, order.limits)
+        cells = Cells(notebook, injected, progress, outputs, lambda: self._reason)
+        pause_at("before:notebook", order.run_state)
+        status = "Broken off."
+        try:
+            remark = cells.execute(order.scratch)
+            status = remark or "All cells ran."
+        except SkerryError as error:
+            status = f"Failed. {error.what}"
+            raise
+        finally:
+            end_children()  # before anything is written that vouches for what they wrote
+            write_notebook(order, cells.notebook, status)
+        pause_at("after:notebook", order.run_state)
+        return remark
+
+    def _give_up(self, reason: str) -> None:
+        """Stop because the api says so; for the heartbeat's thread."""
+        self._over = reason
+        self._stop(reason)
+
+    def _stop(self, reason: str) -> None:
+        """End kernel and children at once, and this process soon."""
+        if self._reason is None:
+            self._reason = reason
+            threading.Thread(target=_end_later, daemon=True).start()
+        end_children()
 
 
-def _run_notebook(order: AttemptOrder, progress: Progress) -> None:
-    from skerry.production.engine import execute
-
-    notebook = inject_parameters(
-        json.loads(order.notebook.read_text()), order.schema_, order.parameters
-    )
-    pause_at("before:notebook", order.run_state)
-    try:
-        execute(notebook, order.folder / EXECUTED, cwd=order.scratch, progress=progress)
-    finally:
-        if (order.folder / EXECUTED).is_file():
-            write_page(order.folder)
-    pause_at("after:notebook", order.run_state)
-
-
-def _give_up(order: AttemptOrder, reason: str) -> NoReturn:
-    """End the kernel and this process at once; called from the heartbeat's thread."""
-    _log(f"This attempt ends itself: {reason}")
+def _end_later() -> None:
+    time.sleep(_STOP_S)
     end_children()
-    with contextlib.suppress(OSError):
-        result = AttemptResult(status="superseded", detail=reason)
-        write_aside(order.folder / RESULT_NAME, result.model_dump_json())
-        pid_file(order.run_state, order.run, order.epoch).unlink(missing_ok=True)
     os._exit(_EXIT["superseded"])
 
 
-def _log(line: str) -> None:
-    print(f"{format_time(utc_now())} {line}", file=sys.stderr, flush=True)  # noqa: T201 - the log
+def _write_logs() -> None:
+    """Have what libraries log written with the time in UTC, as everything else in the log."""
+    logging.Formatter.converter = time.gmtime
+    options: dict[str, Any] = {"format": "%(asctime)sZ %(message)s", "datefmt": "%Y-%m-%dT%H:%M:%S"}
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, **options)
 
 
 if __name__ == "__main__":
-    import logging
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    _write_logs()
     sys.exit(main(sys.argv[1:]))

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from sqlalchemy.exc import OperationalError
 from skerry.core.digests import digest_bytes
 from skerry.core.disk import check_space
 from skerry.core.errors import SkerryError, UnavailableError
-from skerry.core.settings import API_PREFIX, GATEWAY_PREFIX
+from skerry.core.settings import API_PREFIX, GATEWAY_PREFIX, RunLimits
+from skerry.core.time import format_time, parse_time
 from skerry.production.environments import find_python
 from skerry.production.epochs import Outcome, record_token
 from skerry.production.manifest import LOG
+from skerry.production.occurrences import find_tick
 from skerry.production.orders import RESULT_NAME, AttemptOrder, AttemptResult
-from skerry.production.processes import end_tree, pid_file
+from skerry.production.processes import RUN_FOLDER_MARK, RunProcesses, end_marked, pid_file
 from skerry.production.releases import check_pinned, get_approved
 from skerry.production.runs import find_run
 from skerry.production.tokens import GRACE_S, TokenMinter
@@ -29,6 +32,7 @@ from skerry.storage.layout import DataFolder
 from skerry.storage.writing import write_aside
 
 _POLL_S = 0.2
+_LAST_WORDS_S = 15.0
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "USER",
                    "SKERRY_PAUSE_POINTS", "SKERRY_ISOLATION", "SKERRY_INSTANCE")  # fmt: skip
 _KEPT_PREFIXES = ("DASK_GATEWAY__",)
@@ -54,6 +58,10 @@ class Executor:
         Where run tokens come from.
     stopping
         Says that the worker is ending.
+    limits
+        How much of what runs say is kept.
+    processes
+        The run processes that are at work.
     """
 
     engine: Engine
@@ -61,6 +69,8 @@ class Executor:
     public_url: str
     minter: TokenMinter
     stopping: Callable[[], bool]
+    limits: RunLimits = field(default_factory=RunLimits)
+    processes: RunProcesses = field(default_factory=RunProcesses)
 
     def execute(self, run_id: str, epoch: int) -> Outcome:
         """Carry out one attempt; return how it ended. Published outputs are adopted instead.
@@ -90,9 +100,11 @@ class Executor:
             process = self._start(python, order, token)
             try:
                 stopped = self._watch(process, run)
+                if stopped is not None:
+                    _ask_to_end(process, order, stopped.detail or "")
             finally:  # whatever happened to the watch: nothing runs on unwatched
-                if process.poll() is None:
-                    _end(process)
+                self.processes.end(process)
+                end_marked(order.folder)
             return self._judge(order, process.returncode, stopped)
         finally:
             shutil.rmtree(order.scratch, ignore_errors=True)
@@ -121,6 +133,7 @@ class Executor:
             schema_=release["schema"],
             parameters=run["parameters"],
             manifest=_gather_facts(run, release),
+            limits=self.limits,
         )
         write_aside(scratch / "order.json", order.model_dump_json())
         return order
@@ -136,14 +149,13 @@ class Executor:
     def _start(self, python: Path, order: AttemptOrder, token: str) -> subprocess.Popen[bytes]:
         arguments = [str(python), "-m", "skerry.production.attempt"]
         with (order.folder / LOG).open("ab") as log:
-            return subprocess.Popen(
+            return self.processes.start(
                 [*arguments, str(order.scratch / "order.json")],
                 cwd=order.scratch,
                 env=self._environment(python, order, token),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
 
     def _environment(self, python: Path, order: AttemptOrder, token: str) -> dict[str, str]:
@@ -168,9 +180,14 @@ class Executor:
             "JUPYTERHUB_API_TOKEN": token,
             "SKERRY_TOKEN": token,
             "SKERRY_URL": self.public_url,
+            "SKERRY_JOB": order.manifest["job"],
             "SKERRY_RUN": order.run,
             "SKERRY_EPOCH": str(order.epoch),
-            "SKERRY_RUN_FOLDER": str(order.folder),
+            "SKERRY_OCCURRENCE": order.manifest["occurrence"],
+            "SKERRY_PARTITION": order.manifest["partition"],
+            "SKERRY_TICK": order.manifest["tick"],
+            "SKERRY_DATA_DAY": order.manifest["data_day"],
+            RUN_FOLDER_MARK: str(order.folder),
         }
 
     def _watch(self, process: subprocess.Popen[bytes], run: RowMapping) -> Outcome | None:
@@ -214,15 +231,20 @@ class Executor:
         return Outcome(order.epoch, "crashed", said.detail)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    end_tree(process.pid)
-    process.wait()
+def _ask_to_end(process: subprocess.Popen[bytes], order: AttemptOrder, reason: str) -> None:
+    """Let a run process end its notebook and write its page; it may not take long."""
+    write_aside(order.reason_file, reason)
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_LAST_WORDS_S)
 
 
 def _gather_facts(run: RowMapping, release: dict[str, Any]) -> dict[str, Any]:
     return {
         "job": run["job_name"],
         "occurrence": run["occurrence"],
+        "tick": format_time(find_tick(run["occurrence"]) or parse_time(run["created_at"])),
+        "data_day": run["data_day"],
         "partition": run["partition"],
         "release": release["id"],
         "release_name": release["name"],
@@ -245,6 +267,8 @@ def remove_unpublished(
         The last epoch that is over: a later one may be at work already.
     """
     for folder in (data.objects / "runs" / run_id).glob("*"):
+        if not folder.name.isdecimal():  # left there by somebody; no attempt's
+            continue
         if folder.name != str(published_epoch) and int(folder.name) <= up_to:
             for name in ("products", "outputs"):
                 shutil.rmtree(folder / name, ignore_errors=True)

@@ -4,6 +4,7 @@ It is what ends an orphan whose worker was killed: superseded, it is refused, an
 and itself.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -36,7 +37,7 @@ class Heartbeat:
     progress
         What to tell.
     give_up
-        Called once, with the reason, when the attempt has to end. It does not return.
+        Called once, with the reason, when the attempt has to end.
     """
 
     def __init__(
@@ -53,16 +54,17 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and wait until the last report is through."""
+        """End, after a last report: how far the notebook came stays with the run."""
         self._stopped.set()
         self._thread.join()
+        with contextlib.suppress(ConflictError, UnavailableError):
+            self._report()
 
     def _beat(self) -> None:
         heard = time.monotonic()
         while not self._stopped.wait(PERIOD_S):
-            progress = self._progress
             try:
-                self._reporter.report(done=progress.done, total=progress.total, cell=progress.cell)
+                self._report()
                 heard = time.monotonic()
             except ConflictError as error:
                 self._give_up(error.what)
@@ -71,3 +73,7 @@ class Heartbeat:
                 if time.monotonic() - heard > SILENCE_S:
                     self._give_up(error.what)
                     return
+
+    def _report(self) -> None:
+        progress = self._progress
+        self._reporter.report(done=progress.done, total=progress.total, cell=progress.cell)

@@ -1,4 +1,4 @@
-"""A run's manifest: digests of everything that went in and came out. And its HTML page."""
+"""A run's manifest: digests of everything that went in and came out."""
 
 import json
 from pathlib import Path
@@ -20,8 +20,16 @@ def read_outputs(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted((folder / "outputs").glob("*.json"))]
 
 
-def write_manifest(order: AttemptOrder, outputs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Write the manifest of a finished notebook into the attempt's folder and return it."""
+def write_manifest(
+    order: AttemptOrder, outputs: list[dict[str, Any]], remark: str | None
+) -> dict[str, Any]:
+    """Write the manifest of a finished notebook into the attempt's folder and return it.
+
+    Parameters
+    ----------
+    remark
+        What is worth knowing of how the notebook ended, such as that it ended itself early.
+    """
     recorded = order.folder / "inputs.json"
     manifest = {
         "run": order.run,
@@ -31,24 +39,8 @@ def write_manifest(order: AttemptOrder, outputs: list[dict[str, Any]]) -> dict[s
         "inputs": json.loads(recorded.read_text()) if recorded.is_file() else [],
         "outputs": [{"output": output["output"], "digest": output["digest"]} for output in outputs],
         "executed_notebook_digest": digest_file(order.folder / EXECUTED),
+        "remark": remark,
         "written": format_time(utc_now()),
     }
     write_aside(order.folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True))
     return manifest
-
-
-def write_page(folder: Path) -> None:
-    """Write the executed notebook as one HTML file that loads nothing from elsewhere."""
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
-        template_name="lab",
-        embed_images=True,
-        mathjax_url="",
-        require_js_url="",
-        jquery_url="",
-        widget_renderer_url="",
-        mermaid_js_url="",
-    )
-    body, _ = exporter.from_filename(str(folder / EXECUTED))
-    write_aside(folder / PAGE, body)

@@ -59,10 +59,10 @@ def digest_notebook(notebook: dict[str, Any]) -> str:
 
 def inject_parameters(
     notebook: dict[str, Any], schema: dict[str, Any], values: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the notebook with one more cell, after the parameters cell, that sets `values`.
+) -> tuple[dict[str, Any], int]:
+    """Return the notebook with one more cell that sets `values`, and that cell's position.
 
-    Papermill's own injection would print names raw and know no dates, so it is not used.
+    It stands right after the parameters cell.
     """
     index, _ = find_parameters_cell(notebook)
     lines = [
@@ -78,7 +78,7 @@ def inject_parameters(
         "execution_count": None,
     }
     cells = [*notebook["cells"][: index + 1], cell, *notebook["cells"][index + 1 :]]
-    return {**notebook, "cells": cells}
+    return {**notebook, "cells": cells}, index + 1
 
 
 def _is_cell(cell: Any) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name, new_id
-from skerry.core.time import format_time
+from skerry.core.time import format_time, parse_time
 
 
 def key_for_tick(tick: datetime) -> str:
@@ -24,6 +24,12 @@ def key_for_request(idempotency_key: str | None) -> str:
     if idempotency_key is None:
         return f"manual/{new_id()}"
     return f"manual/{check_name(idempotency_key, what='idempotency key')}"
+
+
+def find_tick(occurrence: str) -> datetime | None:
+    """Return the tick of a clock's key, None for another key."""
+    kind, _, moment = occurrence.partition("/")
+    return parse_time(moment) if kind == "clock" else None
 
 
 def check_partition(partition: str) -> str:

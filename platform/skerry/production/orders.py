@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from skerry.core.settings import RunLimits
+
 
 class AttemptOrder(BaseModel):
     """Everything that a run process needs to know.
@@ -30,6 +32,8 @@ class AttemptOrder(BaseModel):
         The release's parameter schema and the checked values.
     manifest
         Facts that the manifest repeats: digests of notebook and environment, approval, isolation.
+    limits
+        How much of what the notebook says is kept.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -44,6 +48,12 @@ class AttemptOrder(BaseModel):
     schema_: dict[str, Any]
     parameters: dict[str, Any]
     manifest: dict[str, Any]
+    limits: RunLimits = RunLimits()
+
+    @property
+    def reason_file(self) -> Path:
+        """Where the worker writes why it ends the attempt, before it sends SIGTERM."""
+        return self.scratch / "reason.txt"
 
 
 class AttemptResult(BaseModel):

@@ -1,13 +1,31 @@
-"""Run processes: started in a session of their own, named by pid files, ended with all they began.
+"""Processes that an attempt began: all of them end with it, whatever way it ends.
 
-A kernel has a session of its own too, so a process group is not enough: the tree is walked.
+Neither a process group nor a tree is enough: a kernel has a session of its own, and a daemon
+leaves its parent. On Linux the run process and the worker are *subreapers*: a process whose
+parent has ended becomes a child of the nearest of them, so that nothing that a notebook begins
+leaves their trees. When the run process itself is killed, the worker inherits what it began; when
+both are, the attempt's mark in the environment names it to the next worker.
 """
 
 import contextlib
+import ctypes
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from skerry.storage.pid_files import PidFile
+
+RUN_FOLDER_MARK = "SKERRY_RUN_FOLDER"
+"""Environment variable that names the attempt's folder to everything that the attempt begins."""
+
+_PR_SET_CHILD_SUBREAPER = 36
 _WAIT_S = 3.0
 
 
@@ -16,32 +34,134 @@ def pid_file(run_state: Path, run: str, epoch: int) -> Path:
     return run_state / "pids" / f"attempt-{run}-{epoch}.json"
 
 
-def end_tree(pid: int) -> None:
-    """Kill a process and everything that it started, and wait until they are gone.
+def is_alive(path: Path) -> bool:
+    """Return whether the process that a pid file names is still there."""
+    note = PidFile.read(path)
+    return note is not None and note.find() is not None
 
-    The parent is stopped first, so that it starts nothing more while its children are listed.
-    """
-    try:
-        parent = psutil.Process(pid)
-        parent.suspend()
-    except psutil.NoSuchProcess:
-        return
-    family = [parent]
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends, where the system can do it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_tree(pid: int) -> None:
+    """Kill a process and everything that it started, and wait until they are gone."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        family = [*parent.children(recursive=True), parent]
-    for process in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(family, timeout=_WAIT_S)
+        root = psutil.Process(pid)
+        _kill(_freeze(lambda: [root, *root.children(recursive=True)]))
 
 
 def end_children() -> None:
     """Kill everything that the calling process started."""
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
+    this = psutil.Process()
+    _kill(_freeze(lambda: this.children(recursive=True)))
+
+
+def end_marked(folders: Path, spare: Callable[[Path], bool] = lambda _folder: False) -> int:
+    """Kill every process that an attempt began, found by the mark in its environment.
+
+    Parameters
+    ----------
+    folders
+        An attempt's folder, or a folder above those of several attempts.
+    spare
+        Says of an attempt's folder whether its processes are left alone.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+    found = [
+        process
+        for process in psutil.process_iter()
+        if (folder := _read_mark(process)) is not None
+        and folder.is_relative_to(folders)
+        and not spare(folder)
+    ]
+    _kill(found)
+    return len(found)
+
+
+class RunProcesses:
+    """The run processes of one worker, and the orphans that they leave to it."""
+
+    def __init__(self) -> None:
+        self._started: dict[int, subprocess.Popen[bytes]] = {}
+        self._turn = threading.Lock()  # nobody takes a process that is just starting for an orphan
+
+    def start(self, arguments: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+        """Start a run process in a session of its own."""
+        with self._turn:
+            process = subprocess.Popen(arguments, start_new_session=True, **options)
+            self._started[process.pid] = process
+        return process
+
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a run process if it is still there, and everything that it left."""
+        if process.poll() is None:
+            end_tree(process.pid)
+            process.wait()
+        with self._turn:
+            self._started.pop(process.pid, None)
+        self.end_orphans()
+
+    def end_orphans(self) -> None:
+        """Kill what run processes that are gone have left to the calling worker.
+
+        The worker's other children share its session; whatever comes from a run process is in
+        another, and there is no way back.
+        """
+        session, this = os.getsid(0), psutil.Process()
+        deadline = time.monotonic() + _WAIT_S
+        while time.monotonic() < deadline:
+            with self._turn:
+                orphans = [
+                    child
+                    for child in this.children()
+                    if child.pid not in self._started and _read_session(child) != session
+                ]
+            if not orphans:
+                return
+            for orphan in orphans:
+                end_tree(orphan.pid)
 
 
 def has_children() -> bool:
     """Return whether anything that the calling process started is still there."""
     return any(process.status() != psutil.STATUS_ZOMBIE for process in psutil.Process().children())
+
+
+def _freeze(list_family: Callable[[], Iterable[psutil.Process]]) -> list[psutil.Process]:
+    """Stop all of a family, asking again until none is new: who is stopped starts nothing."""
+    frozen: dict[int, psutil.Process] = {}
+    while fresh := [process for process in list_family() if process.pid not in frozen]:
+        for process in fresh:
+            frozen[process.pid] = process
+            with contextlib.suppress(psutil.Error):
+                process.suspend()
+    return list(frozen.values())
+
+
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(processes, timeout=_WAIT_S)
+
+
+def _read_mark(process: psutil.Process) -> Path | None:
+    try:
+        named = process.environ().get(RUN_FOLDER_MARK)
+    except (psutil.Error, OSError):  # another user's, or gone
+        return None
+    return Path(named) if named else None
+
+
+def _read_session(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except ProcessLookupError:
+        return None

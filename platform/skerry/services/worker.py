@@ -17,8 +17,11 @@ from types import FrameType
 
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.core.settings import RunLimits
 from skerry.core.time import format_time, utc_now
 from skerry.production.execution import Executor
+from skerry.production.interrupted import clear_interrupted
+from skerry.production.processes import adopt_orphans
 from skerry.production.tokens import TokenMinter
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
@@ -51,7 +54,12 @@ class Worker:
         self._minter = minter
         self._disk_was_full = False
         self._executor = Executor(
-            self._engine, data, public_url, minter, stopping=self._stopping.is_set
+            self._engine,
+            data,
+            public_url,
+            minter,
+            stopping=self._stopping.is_set,
+            limits=RunLimits.from_environment(),
         )
 
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
@@ -63,6 +71,7 @@ class Worker:
         from skerry.production.reconciler import Reconciler
         from skerry.production.workflow import RunWorkflow, launch
 
+        clear_interrupted(self._data)
         carry_out = RunWorkflow(self._executor).register()
         launch(self._data.workflows)
         reconciler = Reconciler(self._engine, carry_out, self._minter)
@@ -119,6 +128,7 @@ def main() -> int:
 def _work(data: DataFolder) -> None:
     public_url = _read("SKERRY_PUBLIC_URL").rstrip("/")
     worker = Worker(data, public_url, TokenMinter.from_environment())
+    adopt_orphans()
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
     worker.work()

@@ -1,6 +1,6 @@
 """kill -9 at every step boundary: nothing is lost, nothing is done twice.
 
-The processes are real: the worker that `skerry up` started and restarts, and papermill in a run
+The processes are real: the worker that `skerry up` started and restarts, and a notebook in a run
 process. Each stops itself at a named point (SIGSTOP) and is killed there from outside.
 """
 

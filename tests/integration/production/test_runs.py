@@ -119,7 +119,7 @@ def test_a_cell_that_raises_fails_the_run_and_names_the_cell(stage: Stage) -> No
     stage.create_job("failing", stage.release_notebook("failing", notebook), policy={"retries": 1})
     run = stage.start("failing")
     ended = stage.wait_for(run, "failed", "succeeded")
-    assert "Cell 3 raised ValueError: no water here" in ended["detail"]
+    assert "Cell 2 raised ValueError: no water here" in ended["detail"]
     assert history(ended) == [(1, "failed", None), (2, "failed", None)]
     assert "no water here" in stage.fetch(f"/production/runs/{run}/files/executed.html").text
 
@@ -130,7 +130,7 @@ def test_an_orphan_ends_itself(stage: Stage, tmp_path: Path) -> None:
     stage.kill_worker()
     stage.wait_for_epoch(run, 2)
     wait_until_gone(orphan)
-    assert "This attempt ends itself" in stage.log(run, 1)
+    assert "This attempt is over" in stage.log(run, 1)
     gate.touch()
     ended = stage.wait_for(run, "succeeded", "failed")
     assert history(ended) == [(1, "superseded", None), (2, "published", None)]

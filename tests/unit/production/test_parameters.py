@@ -194,7 +194,7 @@ def test_values_become_what_the_notebook_annotates() -> None:
 def test_injected_cell_gives_the_same_values_when_executed() -> None:
     text = "quote ' \" \\ {braces} \n newline"
     values = complete_values(SCHEMA, {"item": text, "box": [1.5, 2.0]})
-    cells = inject_parameters(notebook("item: str"), SCHEMA, values)["cells"]
+    cells = inject_parameters(notebook("item: str"), SCHEMA, values)[0]["cells"]
     assert [cell["metadata"].get("tags") for cell in cells] == [
         None, ["parameters"], ["injected-parameters"], None,
     ]  # fmt: skip

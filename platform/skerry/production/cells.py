@@ -1,0 +1,180 @@
+"""A notebook's cells, executed one after the other. Imported only by the run process.
+
+The kernel speaks through sockets in the attempt's own folder (ZeroMQ over ipc): no other user of
+the machine can listen to what a notebook prints or send it code.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from jupyter_client.manager import KernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+from skerry.core.errors import SkerryError
+from skerry.production.capped_outputs import CellOutputs
+from skerry.production.heartbeat import Progress
+
+_SOCKET = "kernel"
+"""Beginning of the sockets' names, relative to the working folder: their whole path may have no
+more than 107 bytes, and a data folder's own path can be longer."""
+
+_FIRST_LINE = 80
+_DRAIN_S = 60
+"""How long outputs may take to arrive after their cell is done."""
+
+_HARMLESS_EXIT = frozenset({"", "0", "None"})
+
+
+class NotebookFailedError(SkerryError):
+    """A cell of the notebook raised, its kernel died, or the notebook was stopped."""
+
+    status = 422
+    title = "Notebook failed"
+
+
+@dataclass
+class Cells:
+    """A notebook that is being executed.
+
+    Attributes
+    ----------
+    notebook
+        nbformat JSON; outputs are added to it.
+    injected
+        Position of the cell that sets the parameters, which the author does not know.
+    progress
+        What the heartbeat tells.
+    outputs
+        Where outputs go, and how much of them is kept.
+    find_reason
+        Says why the notebook has to stop, None while it may go on.
+    """
+
+    notebook: dict[str, Any]
+    injected: int
+    progress: Progress
+    outputs: CellOutputs
+    find_reason: Callable[[], str | None]
+
+    def execute(self, cwd: Path) -> str | None:
+        """Execute all cells; return a remark when the notebook ended itself early.
+
+        Raises
+        ------
+        NotebookFailedError
+            If a cell raised, the kernel died, or a reason to stop came up.
+        """
+        node = nbformat.from_dict(self.notebook)  # type: ignore[no-untyped-call]
+        self.notebook = node
+        client = _Client(node, outputs=self.outputs)
+        position = 0
+        try:
+            with client.setup_kernel(cwd=str(cwd)):
+                try:
+                    for position, cell in enumerate(node.cells):
+                        self._begin(cell)
+                        client.execute_cell(cell, position, execution_count=position + 1)
+                        self.progress.done = position + 1
+                        if client.asked_to_exit:
+                            return self._say_early(position)
+                except CellExecutionError as error:
+                    if error.ename == "SystemExit" and error.evalue in _HARMLESS_EXIT:
+                        self.progress.done = position + 1
+                        return self._say_early(position)
+                    raise self._refuse_error(position, error) from None
+                except DeadKernelError:
+                    raise self._refuse_death(position, client.find_exit_code()) from None
+                finally:
+                    client.set_widgets_metadata()
+        except RuntimeError as error:  # the kernel died before the first cell
+            raise self._refuse_death(position, None, str(error)) from None
+        return None
+
+    def name(self, position: int) -> str:
+        """Return how the author knows a cell: counted from one, without the injected cell."""
+        if position == self.injected:
+            return "The cell that sets the parameters"
+        return f"Cell {position + 1 - (position > self.injected)}"
+
+    def _begin(self, cell: Any) -> None:
+        reason = self.find_reason()
+        if reason is not None:
+            raise NotebookFailedError(reason, remedy="Start the run again.")
+        self.progress.total = len(self.notebook["cells"])
+        self.progress.cell = _first_line(cell)
+        self.outputs.begin_cell()
+
+    def _say_early(self, position: int) -> str | None:
+        author = len(self.notebook["cells"]) - 1
+        number = position + 1 - (position > self.injected)
+        return f"Stopped early: cell {number} of {author} ended the notebook (sys.exit)."
+
+    def _refuse_error(self, position: int, error: CellExecutionError) -> NotebookFailedError:
+        return NotebookFailedError(
+            f"{self.name(position)} raised {error.ename}: {error.evalue[: _FIRST_LINE * 5]}",
+            remedy="The traceback stands in the log ('skerry logs RUN') and in the page.",
+        )
+
+    def _refuse_death(
+        self, position: int, exit_code: int | None, said: str = ""
+    ) -> NotebookFailedError:
+        reason = self.find_reason()
+        if reason is not None:
+            return NotebookFailedError(reason, remedy="Start the run again.")
+        cell = self.name(position)
+        if exit_code is not None and exit_code >= 0:
+            what = f"{cell} ended its Python process with exit code {exit_code}."
+            remedy = "Look for os._exit or a library that ends the process."
+        else:
+            how = f" (signal {-exit_code})" if exit_code else ""
+            what = f"The Python process of the notebook was ended from outside in {cell}{how}."
+            remedy = "Most often memory ran out: use a cluster or a smaller area."
+        return NotebookFailedError(f"{what} {said}".strip(), remedy=remedy)
+
+
+class _Client(NotebookClient):
+    """nbclient with a kernel on ipc sockets, whose outputs pass through `CellOutputs`."""
+
+    def __init__(self, notebook: Any, *, outputs: CellOutputs) -> None:
+        super().__init__(
+            notebook,
+            kernel_name="python3",
+            coalesce_streams=True,
+            iopub_timeout=_DRAIN_S,
+            raise_on_iopub_timeout=False,
+            on_cell_executed=self._note_exit,
+        )
+        self.asked_to_exit = False
+        self._outputs = outputs
+
+    def create_kernel_manager(self) -> KernelManager:
+        """Return a kernel manager whose sockets are files."""
+        manager = super().create_kernel_manager()
+        manager.transport = "ipc"
+        manager.ip = _SOCKET
+        return manager
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        """Process a kernel's message, or as much of it as is kept."""
+        result = None
+        for kept in self._outputs.admit(msg):
+            result = super().process_message(kept, cell, cell_index)
+        return result
+
+    def find_exit_code(self) -> int | None:
+        """Return how the kernel's process ended, as far as it can be told."""
+        process = getattr(getattr(self.km, "provisioner", None), "process", None)
+        return None if process is None else process.poll()
+
+    def _note_exit(self, *, execute_reply: dict[str, Any], **_cell: Any) -> None:
+        payload = execute_reply["content"].get("payload", [])
+        self.asked_to_exit = any(entry.get("source") == "ask_exit" for entry in payload)
+
+
+def _first_line(cell: Any) -> str:
+    lines = [line.strip() for line in str(cell.get("source", "")).splitlines() if line.strip()]
+    return lines[0][:_FIRST_LINE] if lines else ""

@@ -1,0 +1,28 @@
+"""What an interrupted worker left: processes of attempts whose run process is gone, and scratch."""
+
+import shutil
+from pathlib import Path
+
+from skerry.production.processes import end_marked, is_alive, pid_file
+from skerry.storage.layout import DataFolder
+
+
+def clear_interrupted(data: DataFolder) -> None:
+    """End and free what no attempt holds any more. For a worker that has started none yet.
+
+    A run process that has outlived its worker is left alone: it learns from the api that it is
+    superseded, ends what it began and frees its scratch itself.
+    """
+
+    def is_at_work(run: str, epoch: str) -> bool:
+        return epoch.isdecimal() and is_alive(pid_file(data.run, run, int(epoch)))
+
+    def holds(folder: Path) -> bool:
+        return is_at_work(folder.parent.name, folder.name)
+
+    end_marked(data.objects / "runs", spare=holds)
+    for scratch in (data.run / "attempts").glob("*"):
+        run, _, epoch = scratch.name.rpartition("-")
+        if not is_at_work(run, epoch):
+            shutil.rmtree(scratch, ignore_errors=True)
+            (data.run / "pids" / f"attempt-{scratch.name}.json").unlink(missing_ok=True)

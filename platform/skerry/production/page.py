@@ -1,0 +1,68 @@
+"""The page of an attempt: its executed notebook as one HTML file, headed by what it is."""
+
+import html
+from typing import Any
+
+from skerry.core.time import format_time, utc_now
+from skerry.production.manifest import EXECUTED, PAGE
+from skerry.production.orders import AttemptOrder
+from skerry.storage.writing import write_aside
+
+
+def write_notebook(order: AttemptOrder, notebook: dict[str, Any], status: str) -> None:
+    """Write the executed notebook, and its page that loads nothing from elsewhere.
+
+    Parameters
+    ----------
+    order
+        The attempt.
+    notebook
+        nbformat JSON with the outputs of the cells that were executed.
+    status
+        In a sentence how the notebook ended.
+    """
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
+    write_aside(order.folder / EXECUTED, text)
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+        template_name="lab",
+        embed_images=True,
+        mathjax_url="",
+        require_js_url="",
+        jquery_url="",
+        widget_renderer_url="",
+        mermaid_js_url="",
+    )
+    title = f"{order.manifest['job']}, attempt {order.epoch} of the run {order.run}"
+    headed = {**notebook, "cells": [_head(order, status), *notebook["cells"]]}
+    body, _ = exporter.from_notebook_node(
+        nbformat.from_dict(headed),  # type: ignore[no-untyped-call]
+        resources={"metadata": {"name": title}},
+    )
+    write_aside(order.folder / PAGE, body)
+
+
+def _head(order: AttemptOrder, status: str) -> dict[str, Any]:
+    rows = {
+        "Status": status,
+        "Job": order.manifest["job"],
+        "Run": order.run,
+        "Attempt": order.epoch,
+        "Occurrence": order.manifest["occurrence"],
+        "Data day": order.manifest["data_day"],
+        "Release": f"{order.manifest['release_name']} {order.manifest['release']}",
+        "Written": format_time(utc_now()),
+    }
+    table = "".join(
+        f"<tr><th style='text-align:left'>{name}</th>"
+        f"<td style='text-align:left'>{html.escape(str(value))}</td></tr>"
+        for name, value in rows.items()
+    )
+    return {
+        "cell_type": "markdown",
+        "id": "about-this-attempt",
+        "metadata": {},
+        "source": f"<table>{table}</table>",
+    }

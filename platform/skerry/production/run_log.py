@@ -1,0 +1,95 @@
+"""An attempt's log: what the notebook prints up to a limit, and what Skerry says in any case.
+
+The standard outputs of the run process, its kernel and all their children go through a pipe, so
+that no print reaches the disk past the limit. Colour codes are left out: the log is read in
+browsers and files.
+"""
+
+import os
+import re
+import threading
+
+from skerry.core.time import format_time, utc_now
+
+_ESCAPES = re.compile(
+    rb"\x1b\[[0-?]*[ -/]*[@-~]"  # colours and cursor movements
+    rb"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles and links
+    rb"|\x1b[ -/]*[0-Z\\^-~]"
+)
+_UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]{0,256}|[ -/]*)$")
+_PIECE = 64 * 1024
+_CLOSE_S = 2.0
+
+
+class RunLog:
+    """The log of the attempt that this process carries out.
+
+    Parameters
+    ----------
+    descriptor
+        The open log file.
+    limit
+        How many bytes the notebook's own output may take.
+    """
+
+    def __init__(self, descriptor: int, limit: int) -> None:
+        self._file = descriptor
+        self._limit = limit
+        self._room = limit
+        self._full = False
+        self._turn = threading.Lock()
+        self._reader: threading.Thread | None = None
+
+    @classmethod
+    def take_over(cls, limit: int) -> "RunLog":
+        """Put a log between this process's standard outputs and the file that they are now."""
+        log = cls(os.dup(1), limit)
+        source, target = os.pipe()
+        for standard in (1, 2):
+            os.dup2(target, standard)
+        os.close(target)
+        log._reader = threading.Thread(target=log._copy, args=(source,), daemon=True)
+        log._reader.start()
+        return log
+
+    def close(self) -> None:
+        """Give the standard outputs back, once everything that was printed is written."""
+        for standard in (1, 2):
+            os.dup2(self._file, standard)
+        if self._reader is not None:
+            self._reader.join(_CLOSE_S)
+
+    def say(self, text: str) -> None:
+        """Write a statement of Skerry's own, with its time, whatever the limit."""
+        self._put(f"{format_time(utc_now())} {text}\n".encode(errors="replace"))
+
+    def write(self, text: str) -> None:
+        """Write what the notebook printed, as far as there is room for it."""
+        self._write(text.encode(errors="replace"))
+
+    def _copy(self, source: int) -> None:
+        rest = b""
+        with open(source, "rb", buffering=0) as stream:
+            while piece := stream.read(_PIECE):
+                whole = rest + piece
+                cut = _UNFINISHED.search(whole)
+                rest = whole[cut.start() :] if cut else b""
+                self._write(whole[: cut.start()] if cut else whole)
+        self._write(rest)
+
+    def _write(self, content: bytes) -> None:
+        content = _ESCAPES.sub(b"", content)
+        with self._turn:
+            kept = content[: self._room]
+            self._room -= len(kept)
+            os.write(self._file, kept)
+            told, self._full = self._full, self._full or len(kept) < len(content)
+        if self._full and not told:
+            self.say(
+                f"The notebook's further output is left out: the log's limit of "
+                f"{self._limit / 1e6:g} MB (SKERRY_RUN_LOG_MB) is reached."
+            )
+
+    def _put(self, content: bytes) -> None:
+        with self._turn:
+            os.write(self._file, _ESCAPES.sub(b"", content))
