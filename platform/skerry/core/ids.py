@@ -12,9 +12,9 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,118}[A-Za-z0-9])?")
 def new_id() -> str:
     """Return a new identifier of 26 lower-case characters that sorts by the time it was made.
 
-    48 bits of milliseconds and 56 random bits, in hexadecimal.
+    52 bits of microseconds and 52 random bits, in hexadecimal.
     """
-    return f"{int(time.time() * 1000):012x}{secrets.token_hex(7)}"
+    return f"{time.time_ns() // 1000:013x}{secrets.randbits(52):013x}"
 
 
 def check_name(text: str, *, what: str) -> str:

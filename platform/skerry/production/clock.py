@@ -4,6 +4,7 @@ A tick in the hour that spring skips comes right after the gap; a tick at a fixe
 hour that autumn repeats comes once.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,6 +13,7 @@ from cronsim import CronSim, CronSimError
 from skerry.core.errors import InvalidInputError
 
 _FIELDS = 5
+_MINUTE = timedelta(minutes=1)
 
 
 def check_clock(cron: str, timezone: str) -> None:
@@ -37,23 +39,19 @@ def next_tick(cron: str, timezone: str, after: datetime) -> datetime:
     return tick.astimezone(UTC)
 
 
-def latest_tick(cron: str, timezone: str, after: datetime, until: datetime) -> datetime | None:
-    """Return the latest tick in ``(after, until]``, in UTC, or None.
-
-    Ticks that lie between are passed over on purpose: a platform that was down for a week does
-    the newest work once.
-    """
-    found: datetime | None = None
-    start = after
-    for window in _windows(after, until):
-        if next_tick(cron, timezone, window) <= until:
-            start = window
-            break
-    tick = next_tick(cron, timezone, start)
-    while tick <= until:
-        found = tick
-        tick = next_tick(cron, timezone, tick)
-    return found
+def walk_back(cron: str, timezone: str, after: datetime, until: datetime) -> Iterator[datetime]:
+    """Yield the ticks in ``(after, until]`` in UTC, the latest first."""
+    zone = _zone(timezone)
+    try:
+        # the walk begins strictly before where it is put
+        for tick in CronSim(cron, (until + _MINUTE).astimezone(zone), reverse=True):
+            moment = tick.astimezone(UTC)
+            if moment <= after:
+                return
+            if moment <= until:
+                yield moment
+    except CronSimError:
+        raise _refuse(cron) from None
 
 
 def _refuse(cron: str) -> InvalidInputError:
@@ -61,12 +59,6 @@ def _refuse(cron: str) -> InvalidInputError:
         f"{cron[:140]!r} is no cron expression that ever ticks.",
         remedy="Write five fields, such as '30 5 * * *' for every day at 05:30.",
     )
-
-
-def _windows(after: datetime, until: datetime) -> list[datetime]:
-    """Return starting points ever farther before `until`, so that few ticks are walked."""
-    spans = (timedelta(minutes=2), timedelta(hours=2), timedelta(days=2), timedelta(days=62))
-    return [until - span for span in spans if until - span > after]
 
 
 def _zone(timezone: str) -> ZoneInfo:

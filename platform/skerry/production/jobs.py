@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from skerry.catalog.collections import check_sandbox
@@ -12,6 +12,7 @@ from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name, new_id
 from skerry.core.time import format_time, utc_now
 from skerry.production.clock import check_clock, next_tick
+from skerry.production.placeholders import fill_placeholders
 from skerry.production.releases import get_approved
 from skerry.production.tables import jobs, releases, runs
 from skerry.production.values import complete_values
@@ -156,7 +157,8 @@ def delete_job(connection: Connection, name: str, *, history: bool) -> list[str]
     if connection.execute(active).scalar_one():
         raise ConflictError(
             f"The job {name!r} has runs under way.",
-            remedy="Wait for them, or cancel them: skerry run cancel RUN.",
+            remedy=f"Let it start no more: skerry job pause {name}. Then wait for its runs, or "
+            "cancel them: skerry run cancel RUN.",
         )
     gone: list[str] = []
     if history:
@@ -166,6 +168,16 @@ def delete_job(connection: Connection, name: str, *, history: bool) -> list[str]
     return gone
 
 
+def pause_job(connection: Connection, name: str, *, paused: bool) -> dict[str, Any]:
+    """Let a job's clock stand still, or go on from now; starts by hand stay possible."""
+    job = find_job(connection, name)
+    values: dict[str, Any] = {"paused": paused}
+    if job["paused"] and not paused and job["settled_until"]:  # ticks of the pause are over
+        values["settled_until"] = format_time(utc_now())
+    connection.execute(update(jobs).where(jobs.c.id == job["id"]).values(values))
+    return get_job(connection, name)
+
+
 def describe_job(row: RowMapping) -> dict[str, Any]:
     """Return a job's row as it is shown."""
     trigger: dict[str, Any] = {"kind": row["trigger"]}
@@ -173,7 +185,8 @@ def describe_job(row: RowMapping) -> dict[str, Any]:
     if row["trigger"] == "clock":
         trigger |= {"cron": row["cron"], "timezone": row["timezone"]}
         with suppress(InvalidInputError):  # a time zone that an upgrade has dropped
-            upcoming = format_time(next_tick(row["cron"], row["timezone"], utc_now()))
+            if not row["paused"]:
+                upcoming = format_time(next_tick(row["cron"], row["timezone"], utc_now()))
     return {
         "id": row["id"],
         "name": row["name"],
@@ -182,6 +195,7 @@ def describe_job(row: RowMapping) -> dict[str, Any]:
         "self_approved": bool(row["self_approved"]),
         "parameters": row["parameters"],
         "trigger": trigger,
+        "paused": bool(row["paused"]),
         "next_tick": upcoming,
         "collection": row["collection"],
         "policy": {key: row[key] for key in ("review", "timeout_s", "retries")},
@@ -204,8 +218,10 @@ def _check_collection(collection: str, by: str) -> str:
 
 
 def _check_parameters(order: JobOrder, schema: dict[str, Any]) -> None:
+    now = utc_now()
+    sample = fill_placeholders(order.parameters, data_day=now.date(), tick=now)
     if isinstance(order.trigger, ClockTrigger):
-        complete_values(schema, order.parameters)
+        complete_values(schema, sample)
         return
     # A job started by hand may leave parameters without default to each run.
     properties = {
@@ -214,4 +230,4 @@ def _check_parameters(order: JobOrder, schema: dict[str, Any]) -> None:
         if name in order.parameters or "default" in part
     }
     unknown = [name for name in order.parameters if name not in schema["properties"]]
-    complete_values(schema if unknown else {"properties": properties}, order.parameters)
+    complete_values(schema if unknown else {"properties": properties}, sample)

@@ -6,24 +6,31 @@ is handed over; so a kill between inserting a run and enqueuing it loses nothing
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from dbos import DBOS, SetWorkflowID
-from sqlalchemy import Engine, RowMapping, select, update
+from sqlalchemy import Connection, Engine, RowMapping, select, update
 
 from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.time import format_time, parse_time, utc_now
-from skerry.production.clock import latest_tick
+from skerry.production.clock import walk_back
 from skerry.production.epochs import forget_token, give_up_run, list_spent_tokens
 from skerry.production.occurrences import key_for_tick
-from skerry.production.runs import ACTIVE, start_run
+from skerry.production.runs import ACTIVE, record_unstarted, start_run
 from skerry.production.tables import jobs, runs
 from skerry.production.tokens import TokenMinter
 from skerry.production.workflow import QUEUE, STEPS_VERSION, workflow_id
 from skerry.storage.database import reading
 
 _LOG = logging.getLogger("skerry.worker")
+_AHEAD = timedelta(minutes=1)
+"""A clock settled farther ahead than this was settled in a future that did not come."""
+
+_RECORDED = 50
+"""How many of a clock's ticks that were passed over stand in the history each by itself."""
+
 _UNDER_WAY = frozenset({"ENQUEUED", "PENDING", "DELAYED"})
 
 
@@ -55,36 +62,58 @@ class Reconciler:
         self._revoke_tokens()
 
     def start_ticks(self, now: datetime) -> None:
-        """Make a run of each clock's latest tick that is due; ticks missed before it are passed.
+        """Make a run of each clock's latest tick that is due.
 
-        The run and the clock's new position are one transaction, and the tick is the run's key:
-        a tick is never lost and never done twice.
+        Ticks missed before it are passed over: a platform that was down for a week does the
+        newest work once, and the history says so. The run and the clock's new position are one
+        transaction, and the tick is the run's key: a tick is never lost and never done twice.
         """
         with reading(self._engine) as connection:
-            clocks = connection.execute(select(jobs).where(jobs.c.trigger == "clock"))
-            due = [(job, tick) for job in clocks.mappings() if (tick := self._find_due(job, now))]
-        for job, tick in due:
-            self._start_tick(job, tick)
+            clocks = connection.execute(
+                select(jobs).where(jobs.c.trigger == "clock", jobs.c.paused.is_(False))
+            )
+            found = list(clocks.mappings())
+        for job in found:
+            if parse_time(job["settled_until"]) > now + _AHEAD:
+                self._rewind(job, now)
+            elif due := self._list_due(job, now):
+                self._start_tick(job, due)
 
-    def _find_due(self, job: RowMapping, now: datetime) -> datetime | None:
+    def _rewind(self, job: RowMapping, now: datetime) -> None:
+        """Set a clock back that was settled when this machine's time was wrong."""
+        _LOG.warning(
+            "The clock of the job %s is settled until %s, but it is %s: this machine's time was "
+            "ahead. Its ticks go on from now.", job["name"], job["settled_until"], format_time(now),
+        )  # fmt: skip
+        with self._engine.begin() as connection:
+            self._settle_until(connection, job, now)
+
+    def _settle_until(self, connection: Connection, job: RowMapping, until: datetime) -> bool:
+        settled = connection.execute(
+            update(jobs)
+            .where(jobs.c.id == job["id"], jobs.c.settled_until == job["settled_until"])
+            .values(settled_until=format_time(until))
+        )
+        return settled.rowcount == 1
+
+    def _list_due(self, job: RowMapping, now: datetime) -> list[datetime]:
+        """Return the ticks that are due, the latest first, and no more than are recorded."""
         settled = parse_time(job["settled_until"])
         try:
-            return latest_tick(job["cron"], job["timezone"], settled, now)
+            ticks = walk_back(job["cron"], job["timezone"], settled, now)
+            return list(islice(ticks, 1 + _RECORDED + 1))
         except SkerryError as error:  # a time zone that an upgrade has dropped
             if job["name"] not in self._broken_clocks:
                 self._broken_clocks.add(job["name"])
                 _LOG.error("The clock of the job %s stands still: %s", job["name"], error)
-            return None
+            return []
 
-    def _start_tick(self, job: RowMapping, tick: datetime) -> None:
+    def _start_tick(self, job: RowMapping, due: list[datetime]) -> None:
+        tick, *passed = due
         with self._engine.begin() as connection:
-            settled = connection.execute(
-                update(jobs)
-                .where(jobs.c.id == job["id"], jobs.c.settled_until == job["settled_until"])
-                .values(settled_until=format_time(tick))
-            )
-            if settled.rowcount != 1:
+            if not self._settle_until(connection, job, tick):
                 return
+            _record_passed(connection, job, passed, tick)
             try:
                 start_run(
                     connection, job["name"], occurrence=key_for_tick(tick), parameters={},
@@ -92,6 +121,9 @@ class Reconciler:
                 )  # fmt: skip
             except SkerryError as error:
                 _LOG.error("The tick %s of the job %s made no run: %s", tick, job["name"], error)
+                record_unstarted(
+                    connection, job["name"], key_for_tick(tick), status="failed", detail=error.what
+                )
 
     def _hand_over(self) -> None:
         with reading(self._engine) as connection:
@@ -152,3 +184,19 @@ class Reconciler:
                 return  # the next round tries again
             with self._engine.begin() as connection:
                 forget_token(connection, run_id, token_id)
+
+
+def _record_passed(
+    connection: Connection, job: RowMapping, passed: list[datetime], carried_out: datetime
+) -> None:
+    reason = (
+        "Passed over: the platform was not at work at its time, and the later tick "
+        f"{format_time(carried_out)} was carried out. 'skerry run retry' carries it out too."
+    )
+    recorded = passed[:_RECORDED]
+    for tick in reversed(recorded):  # in their order: the history shows the newest run first
+        unseen = tick == recorded[-1] and len(passed) > len(recorded)
+        detail = f"{reason} Earlier ticks were passed over, too." if unseen else reason
+        record_unstarted(
+            connection, job["name"], key_for_tick(tick), status="passed", detail=detail
+        )

@@ -3,22 +3,27 @@
 A run exists as soon as its row is committed; the worker's reconciler finds it from there.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import new_id
-from skerry.core.time import format_time, utc_now
+from skerry.core.time import format_time, parse_day, parse_time, utc_now
 from skerry.production.jobs import find_job
-from skerry.production.occurrences import check_partition
+from skerry.production.occurrences import check_partition, find_tick
+from skerry.production.placeholders import fill_placeholders
 from skerry.production.releases import get_approved
 from skerry.production.tables import attempts, outputs, releases, runs
 from skerry.production.values import complete_values
 
 ACTIVE = ("queued", "running")
-ENDED = ("succeeded", "failed", "cancelled")
+ENDED = ("succeeded", "failed", "cancelled", "passed")
 _LIMIT = 1000
 
 
@@ -30,6 +35,7 @@ def start_run(
     parameters: dict[str, Any],
     by: str,
     partition: str = "",
+    data_day: date | None = None,
 ) -> tuple[dict[str, Any], bool]:
     """Record a run, once for its key.
 
@@ -38,9 +44,11 @@ def start_run(
     occurrence
         A key made by `occurrences`.
     parameters
-        Values that go before the job's own.
+        Values that go before the job's own; their placeholders are filled.
     by
         Who asked: a person, or ``clock``.
+    data_day
+        The day that the data speak of; from the occurrence when None.
 
     Returns
     -------
@@ -56,19 +64,60 @@ def start_run(
     """
     job = find_job(connection, job_name)
     release = get_approved(connection, job["release_id"])
-    complete = complete_values(release["schema"], {**job["parameters"], **parameters})
-    values = _new_row(job, occurrence, check_partition(partition), complete, by)
+    values = _new_row(job, occurrence, check_partition(partition), data_day, by)
+
+    def complete(day: str, created: str) -> dict[str, Any]:
+        filled = fill_placeholders(
+            {**job["parameters"], **parameters},
+            data_day=parse_day(day),
+            tick=find_tick(occurrence) or parse_time(created),
+        )
+        return complete_values(release["schema"], filled)
+
+    values["parameters"] = complete(values["data_day"], values["created_at"])
     try:
         with connection.begin_nested():
-            connection.execute(insert(runs).values(values))
+            connection.execute(insert(runs).values(**values, status="queued"))
     except IntegrityError:
-        return _get_same(connection, values), False
+        return _get_same(connection, values, complete), False
     return get_run(connection, values["id"]), True
 
 
+def record_unstarted(
+    connection: Connection, job_name: str, occurrence: str, *, status: str, detail: str
+) -> None:
+    """Record a clock's tick that made no work, so that it stands in the history.
+
+    Parameters
+    ----------
+    status
+        ``passed`` for a tick that was passed over, ``failed`` for one that could not be started.
+    detail
+        Why.
+    """
+    values = _new_row(find_job(connection, job_name), occurrence, "", None, "clock")
+    with suppress(IntegrityError), connection.begin_nested():  # its run exists already
+        connection.execute(
+            insert(runs).values(
+                **values, status=status, detail=detail, ended_at=values["created_at"]
+            )
+        )
+
+
+def _find_data_day(job: RowMapping, occurrence: str, now: datetime) -> date:
+    """Return the day of a clock's tick in the clock's time zone, else today in UTC."""
+    tick = find_tick(occurrence)
+    if tick is None or job["timezone"] is None:
+        return (tick or now).date()
+    return tick.astimezone(ZoneInfo(job["timezone"])).date()
+
+
 def _new_row(
-    job: RowMapping, occurrence: str, partition: str, parameters: dict[str, Any], by: str
+    job: RowMapping, occurrence: str, partition: str, data_day: date | None, by: str
 ) -> dict[str, Any]:
+    now = utc_now()
+    day = data_day or _find_data_day(job, occurrence, now)
+    tick = find_tick(occurrence) or now
     return {
         "id": new_id(),
         "job_id": job["id"],
@@ -76,29 +125,31 @@ def _new_row(
         "release_id": job["release_id"],
         "occurrence": occurrence,
         "partition": partition,
-        "parameters": parameters,
+        "data_day": day.isoformat(),
+        "parameters": fill_placeholders(job["parameters"], data_day=day, tick=tick),
         "collection": job["collection"],
         "review": job["review"],
         "timeout_s": job["timeout_s"],
         "retries": job["retries"],
-        "status": "queued",
         "generation": 0,
         "epoch": 0,
         "cancel_requested": False,
         "progress_done": 0,
         "progress_total": 0,
         "created_by": by,
-        "created_at": format_time(utc_now()),
+        "created_at": format_time(now),
     }
 
 
-def _get_same(connection: Connection, values: dict[str, Any]) -> dict[str, Any]:
+def _get_same(
+    connection: Connection, values: dict[str, Any], complete: Callable[[str, str], dict[str, Any]]
+) -> dict[str, Any]:
     key = ("job_id", "occurrence", "partition")
-    query = select(runs.c.id, runs.c.parameters).where(
+    query = select(runs.c.id, runs.c.parameters, runs.c.data_day, runs.c.created_at).where(
         *(runs.c[column] == values[column] for column in key)
     )
     row = connection.execute(query).one()
-    if row.parameters != values["parameters"]:
+    if row.parameters != complete(row.data_day, row.created_at):
         raise ConflictError(
             f"The key {values['occurrence']!r} belongs to the run {row.id} with other parameters.",
             remedy="Use another idempotency key, or the same parameters.",
@@ -189,7 +240,7 @@ def cancel_run(connection: Connection, run_id: str) -> dict[str, Any]:
 
 
 def retry_run(connection: Connection, run_id: str) -> dict[str, Any]:
-    """Queue a failed or cancelled run again, under the same key.
+    """Queue a failed, cancelled or passed run, under the same key.
 
     Raises
     ------
@@ -199,7 +250,7 @@ def retry_run(connection: Connection, run_id: str) -> dict[str, Any]:
     row = find_run(connection, run_id)
     changed = connection.execute(
         update(runs)
-        .where(runs.c.id == row["id"], runs.c.status.in_(["failed", "cancelled"]))
+        .where(runs.c.id == row["id"], runs.c.status.in_(["failed", "cancelled", "passed"]))
         .values(
             status="queued",
             generation=runs.c.generation + 1,
@@ -213,7 +264,7 @@ def retry_run(connection: Connection, run_id: str) -> dict[str, Any]:
     if changed.rowcount != 1:
         raise ConflictError(
             f"The run {row['id']} is {row['status']}.",
-            remedy="Only failed and cancelled runs can be retried.",
+            remedy="Only failed, cancelled and passed runs can be retried.",
         )
     return get_run(connection, row["id"])
 
@@ -227,6 +278,7 @@ def describe_run(row: RowMapping) -> dict[str, Any]:
         "release_name": row["release_name"],
         "self_approved": bool(row["self_approved"]),
         "occurrence": row["occurrence"],
+        "data_day": row["data_day"],
         "partition": row["partition"],
         "parameters": row["parameters"],
         "collection": row["collection"],

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from skerry.storage.database import METADATA
@@ -51,6 +52,7 @@ jobs = Table(
     Column("cron", String(120)),
     Column("timezone", String(64)),
     Column("settled_until", String(32)),
+    Column("paused", Boolean, nullable=False, server_default=false()),
     Column("collection", String(120), nullable=False),
     Column("review", String(8), nullable=False),
     Column("timeout_s", Integer, nullable=False),
@@ -69,6 +71,7 @@ runs = Table(
     Column("job_name", String(120), nullable=False),
     Column("release_id", String(26), ForeignKey("releases.id"), nullable=False),
     Column("occurrence", String(200), nullable=False),
+    Column("data_day", String(10), nullable=False),
     Column("partition", String(120), nullable=False),
     Column("parameters", JSON, nullable=False),
     Column("collection", String(120), nullable=False),
@@ -90,7 +93,8 @@ runs = Table(
     Column("ended_at", String(32)),
     UniqueConstraint("job_id", "occurrence", "partition"),
     CheckConstraint(
-        "status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status"
+        "status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'passed')",
+        name="status",
     ),
     Index(None, "status"),
     Index(None, "job_name"),

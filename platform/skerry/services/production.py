@@ -1,6 +1,7 @@
 """HTTP routes of production: releases, jobs, runs, and what run processes report."""
 
 import shutil
+from datetime import date as Day  # noqa: N812 - a name of a field
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -48,6 +49,7 @@ class RunOrder(_Body):
     parameters: dict[str, Any] = Field(default_factory=dict)
     idempotency_key: str | None = None
     partition: str = ""
+    data_day: Day | None = None
 
 
 class ProgressReport(_Body):
@@ -126,6 +128,18 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
         with stores.reader.connect() as connection:
             return jobs.get_job(connection, job)
 
+    @router.post("/jobs/{job}/pause")
+    def pause(job: str, _who: Operator) -> dict[str, Any]:
+        """Let a job's clock stand still."""
+        with stores.writer.begin() as connection:
+            return jobs.pause_job(connection, job, paused=True)
+
+    @router.post("/jobs/{job}/resume")
+    def resume(job: str, _who: Operator) -> dict[str, Any]:
+        """Let a job's clock go on from now."""
+        with stores.writer.begin() as connection:
+            return jobs.pause_job(connection, job, paused=False)
+
     @router.delete("/jobs/{job}", status_code=204)
     def remove(job: str, _who: Operator, *, history: bool = False) -> None:
         """Remove a job; with `history` also its runs, but not their catalogued products."""
@@ -144,6 +158,7 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
             run, new = runs.start_run(
                 connection, job, occurrence=key_for_request(order.idempotency_key),
                 parameters=order.parameters, by=who.name, partition=order.partition,
+                data_day=order.data_day,
             )  # fmt: skip
         response.status_code = 201 if new else 200
         return run

@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from skerry.core.errors import ConflictError
 from skerry.core.time import utc_now
@@ -39,9 +39,11 @@ def upgrade(data: DataFolder) -> None:
         if found is not None:
             _check_known(found, newest, scripts, data)
             _copy_aside(data.database, found)
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        with engine.connect() as connection:
+            _allow_copies(connection)
+            with connection.begin():
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
     finally:
         engine.dispose()
     data.database.chmod(0o600)
@@ -51,6 +53,14 @@ def read_revision(engine: Engine) -> str | None:
     """Return the schema revision that a database stands at, None for an empty one."""
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def _allow_copies(connection: Connection) -> None:
+    """Let SQLite copy a table into a changed one without taking its rows' dependents along."""
+    if connection.dialect.name == "sqlite":
+        cursor = connection.connection.cursor()  # before the transaction, where it has no effect
+        cursor.execute("PRAGMA foreign_keys = OFF")
+        cursor.close()
 
 
 def _configure() -> Config:

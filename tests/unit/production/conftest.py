@@ -17,13 +17,17 @@ from skerry.storage.migrate import upgrade
 ENVIRONMENT = {"lock": "1e20aa", "package": "1e20bb", "python": "3.13", "wheels": {}}
 
 
-def make_notebook(parameters: str = "minute: int = 0") -> dict[str, Any]:
-    """Return a notebook with a parameters cell."""
-    cell = {
-        "cell_type": "code", "id": "p", "metadata": {"tags": ["parameters"]},
-        "source": parameters, "outputs": [], "execution_count": None,
-    }  # fmt: skip
-    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+def make_notebook(parameters: str = "minute: int = 0", imports: str = "") -> dict[str, Any]:
+    """Return a notebook with a parameters cell, below a cell that imports names of datetime."""
+    sources = [(f"from datetime import {imports}", [])] if imports else []
+    cells = [
+        {
+            "cell_type": "code", "id": f"c{number}", "metadata": {"tags": tags}, "source": source,
+            "outputs": [], "execution_count": None,
+        }
+        for number, (source, tags) in enumerate([*sources, (parameters, ["parameters"])])
+    ]  # fmt: skip
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
 
 
 @pytest.fixture
@@ -41,7 +45,9 @@ def engine(data: DataFolder) -> Iterator[Engine]:
     opened.dispose()
 
 
-def propose(engine: Engine, name: str = "water", parameters: str = "minute: int = 0") -> str:
+def propose(
+    engine: Engine, name: str = "water", parameters: str = "minute: int = 0", imports: str = ""
+) -> str:
     """Record a proposal and return its id."""
     with engine.begin() as connection:
         return str(
@@ -50,7 +56,7 @@ def propose(engine: Engine, name: str = "water", parameters: str = "minute: int 
                 name=name,
                 notebook_digest="1e20cc",
                 environment=ENVIRONMENT,
-                schema=read_parameters(make_notebook(parameters)),
+                schema=read_parameters(make_notebook(parameters, imports)),
                 by="ada",
                 release_id=new_release_id(),
             )["id"]

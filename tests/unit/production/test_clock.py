@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import format_time, parse_time
-from skerry.production.clock import check_clock, latest_tick, next_tick
+from skerry.production.clock import check_clock, next_tick, walk_back
 
 
 def ticks(cron: str, zone: str, begin: str, count: int) -> list[str]:
@@ -62,13 +62,14 @@ def test_bad_clocks_are_refused_by_name(cron: str, zone: str, named: str) -> Non
     assert named in caught.value.what
 
 
-def test_only_the_latest_missed_tick_counts() -> None:
-    after, until = parse_time("2026-05-01T00:00:00Z"), parse_time("2026-05-08T12:00:00Z")
-    assert latest_tick("0 5 * * *", "UTC", after, until) == parse_time("2026-05-08T05:00:00Z")
-    assert latest_tick("0 5 * * *", "UTC", until, until + timedelta(hours=1)) is None
+def test_ticks_are_walked_back_from_the_latest() -> None:
+    after, until = parse_time("2026-05-05T06:00:00Z"), parse_time("2026-05-08T12:00:00Z")
+    walked = [format_time(tick) for tick in walk_back("0 5 * * *", "UTC", after, until)]
+    assert walked == ["2026-05-08T05:00:00Z", "2026-05-07T05:00:00Z", "2026-05-06T05:00:00Z"]
+    assert not list(walk_back("0 5 * * *", "UTC", until, until + timedelta(hours=1)))
     tick = parse_time("2026-05-08T05:00:00Z")
-    assert latest_tick("0 5 * * *", "UTC", tick, tick) is None
-    assert latest_tick("0 5 * * *", "UTC", tick - timedelta(seconds=1), tick) == tick
+    assert not list(walk_back("0 5 * * *", "UTC", tick, tick))
+    assert list(walk_back("0 5 * * *", "UTC", tick - timedelta(seconds=1), tick)) == [tick]
 
 
 @settings(max_examples=60, deadline=None)
@@ -78,11 +79,12 @@ def test_only_the_latest_missed_tick_counts() -> None:
     begin=st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     hours=st.integers(0, 24 * 40),
 )
-def test_latest_tick_is_the_last_of_walking_every_tick(
+def test_walking_back_meets_the_ticks_of_walking_forward(
     cron: str, zone: str, begin: datetime, hours: int
 ) -> None:
     until = begin + timedelta(hours=hours)
-    walked, moment = None, next_tick(cron, zone, begin)
+    walked, moment = [], next_tick(cron, zone, begin)
     while moment <= until:
-        walked, moment = moment, next_tick(cron, zone, moment)
-    assert latest_tick(cron, zone, begin, until) == walked
+        walked.append(moment)
+        moment = next_tick(cron, zone, moment)
+    assert list(walk_back(cron, zone, begin, until)) == walked[::-1]
