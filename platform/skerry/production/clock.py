@@ -4,7 +4,7 @@ A tick in the hour that spring skips comes right after the gap; a tick at a fixe
 hour that autumn repeats comes once.
 """
 
-from collections.abc import Iterator
+from collections import deque
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,7 +13,7 @@ from cronsim import CronSim, CronSimError
 from skerry.core.errors import InvalidInputError
 
 _FIELDS = 5
-_MINUTE = timedelta(minutes=1)
+_SPANS = (timedelta(hours=2), timedelta(days=2), timedelta(days=62))
 
 
 def check_clock(cron: str, timezone: str) -> None:
@@ -39,19 +39,20 @@ def next_tick(cron: str, timezone: str, after: datetime) -> datetime:
     return tick.astimezone(UTC)
 
 
-def walk_back(cron: str, timezone: str, after: datetime, until: datetime) -> Iterator[datetime]:
-    """Yield the ticks in ``(after, until]`` in UTC, the latest first."""
-    zone = _zone(timezone)
-    try:
-        # the walk begins strictly before where it is put
-        for tick in CronSim(cron, (until + _MINUTE).astimezone(zone), reverse=True):
-            moment = tick.astimezone(UTC)
-            if moment <= after:
-                return
-            if moment <= until:
-                yield moment
-    except CronSimError:
-        raise _refuse(cron) from None
+def list_latest(
+    cron: str, timezone: str, after: datetime, until: datetime, *, most: int
+) -> list[datetime]:
+    """Return the ticks in ``(after, until]`` in UTC, the latest first, and at most so many."""
+    for span in (*_SPANS, until - after):  # so that few ticks are walked
+        start = max(after, until - span)
+        ticks: deque[datetime] = deque(maxlen=most)
+        tick = next_tick(cron, timezone, start)
+        while tick <= until:
+            ticks.append(tick)
+            tick = next_tick(cron, timezone, tick)
+        if start == after or len(ticks) == most:
+            break
+    return list(reversed(ticks))
 
 
 def _refuse(cron: str) -> InvalidInputError:

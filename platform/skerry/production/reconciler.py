@@ -7,7 +7,6 @@ is handed over; so a kill between inserting a run and enqueuing it loses nothing
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from dbos import DBOS, SetWorkflowID
@@ -15,7 +14,7 @@ from sqlalchemy import Connection, Engine, RowMapping, select, update
 
 from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.time import format_time, parse_time, utc_now
-from skerry.production.clock import walk_back
+from skerry.production.clock import list_latest
 from skerry.production.epochs import forget_token, give_up_run, list_spent_tokens
 from skerry.production.occurrences import key_for_tick
 from skerry.production.runs import ACTIVE, record_unstarted, start_run
@@ -100,8 +99,8 @@ class Reconciler:
         """Return the ticks that are due, the latest first, and no more than are recorded."""
         settled = parse_time(job["settled_until"])
         try:
-            ticks = walk_back(job["cron"], job["timezone"], settled, now)
-            return list(islice(ticks, 1 + _RECORDED + 1))
+            most = 1 + _RECORDED + 1
+            return list_latest(job["cron"], job["timezone"], settled, now, most=most)
         except SkerryError as error:  # a time zone that an upgrade has dropped
             if job["name"] not in self._broken_clocks:
                 self._broken_clocks.add(job["name"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import format_time, parse_time
-from skerry.production.clock import check_clock, next_tick, walk_back
+from skerry.production.clock import check_clock, list_latest, next_tick
 
 
 def ticks(cron: str, zone: str, begin: str, count: int) -> list[str]:
@@ -62,14 +62,18 @@ def test_bad_clocks_are_refused_by_name(cron: str, zone: str, named: str) -> Non
     assert named in caught.value.what
 
 
-def test_ticks_are_walked_back_from_the_latest() -> None:
+def list_daily(after: datetime, until: datetime) -> list[datetime]:
+    return list_latest("0 5 * * *", "UTC", after, until, most=10)
+
+
+def test_the_latest_ticks_come_first() -> None:
     after, until = parse_time("2026-05-05T06:00:00Z"), parse_time("2026-05-08T12:00:00Z")
-    walked = [format_time(tick) for tick in walk_back("0 5 * * *", "UTC", after, until)]
-    assert walked == ["2026-05-08T05:00:00Z", "2026-05-07T05:00:00Z", "2026-05-06T05:00:00Z"]
-    assert not list(walk_back("0 5 * * *", "UTC", until, until + timedelta(hours=1)))
+    latest = [format_time(tick) for tick in list_daily(after, until)]
+    assert latest == ["2026-05-08T05:00:00Z", "2026-05-07T05:00:00Z", "2026-05-06T05:00:00Z"]
+    assert list_daily(until, until + timedelta(hours=1)) == []
     tick = parse_time("2026-05-08T05:00:00Z")
-    assert not list(walk_back("0 5 * * *", "UTC", tick, tick))
-    assert list(walk_back("0 5 * * *", "UTC", tick - timedelta(seconds=1), tick)) == [tick]
+    assert list_daily(tick, tick) == []
+    assert list_daily(tick - timedelta(seconds=1), tick) == [tick]
 
 
 @settings(max_examples=60, deadline=None)
@@ -79,7 +83,7 @@ def test_ticks_are_walked_back_from_the_latest() -> None:
     begin=st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     hours=st.integers(0, 24 * 40),
 )
-def test_walking_back_meets_the_ticks_of_walking_forward(
+def test_the_latest_ticks_are_the_last_of_walking_every_tick(
     cron: str, zone: str, begin: datetime, hours: int
 ) -> None:
     until = begin + timedelta(hours=hours)
@@ -87,4 +91,4 @@ def test_walking_back_meets_the_ticks_of_walking_forward(
     while moment <= until:
         walked.append(moment)
         moment = next_tick(cron, zone, moment)
-    assert list(walk_back(cron, zone, begin, until)) == walked[::-1]
+    assert list_latest(cron, zone, begin, until, most=5) == walked[::-1][:5]

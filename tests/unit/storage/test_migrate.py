@@ -216,3 +216,28 @@ def test_a_run_publishes_an_output_once(engine: Engine) -> None:
         connection.execute(insert, {"id": "one"})
     with pytest.raises(IntegrityError, match=r"items\.run, items\.output"), engine.begin() as again:
         again.execute(insert, {"id": "two"})
+
+
+def test_runs_keep_their_attempts_and_learn_their_data_day(data: DataFolder) -> None:
+    config = migrate._configure()
+    engine = open_database(database_url(data.database))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+    with engine.begin() as connection:
+        connection.execute(text(RELEASE))
+        connection.execute(text(RUN), {"id": "clock/2026-05-01T05:00:00Z", "review": "none"})
+        connection.execute(
+            text(
+                "INSERT INTO attempts VALUES ('clock/2026-05-01T05:00:00Z', 1, 'published', NULL,"
+                " NULL, NULL, NULL, 't', 't')"
+            )
+        )
+    engine.dispose()
+    migrate.upgrade(data)
+    engine = open_database(database_url(data.database))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT data_day FROM runs")).scalar() == "2026-05-01"
+        assert connection.execute(text("SELECT count(*) FROM attempts")).scalar() == 1
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+    engine.dispose()
