@@ -1,6 +1,6 @@
 # `make run` starts the platform, `make test` proves it; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-peers test-all check bench peers
+.PHONY: help setup run test test-quick test-peers test-all check bench peers
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -18,9 +18,12 @@ setup: ## Make .venv and node_modules from the lock files (silent when nothing c
 run: setup ## Start the whole platform on this machine; Ctrl-C ends it
 	@exec .venv/bin/skerry up --demo-when-empty
 
-test: setup ## Every test but those against peers; unit tests side by side
-	@$(PYTEST) tests/unit $(SIDE_BY_SIDE)
-	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers
+test: setup ## All tests but the long ones and those against peers
+	@$(PYTEST) tests/unit $(SIDE_BY_SIDE) $(LONG)
+	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers $(SIDE_BY_SIDE) $(LONG)
+
+test-quick: setup ## The fast unit tests, for daily work
+	@$(PYTEST) tests/unit --quick $(SIDE_BY_SIDE)
 
 peers: setup
 	@bash tests/peers/setup.sh
@@ -29,7 +32,8 @@ peers: setup
 test-peers: peers ## Tests against other projects, each in an environment of its own
 	@$(PYTEST) tests/peers $(SIDE_BY_SIDE)
 
-test-all: test test-peers ## Both
+test-all: LONG = --long
+test-all: test test-peers ## All of them, the long ones too
 
 check: setup ## Style, types, import rows
 	@.venv/bin/ruff check .

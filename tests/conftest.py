@@ -1,10 +1,13 @@
 """What every test run obeys, and the one real platform that a run's tests share.
 
-With `--complete`, nothing may be skipped, deselected or missing. Tests marked `real_data` are an
-extra: where SKERRY_REAL_DATA (`make` sets it) names no folder, they are not run, and the summary
-says how many; where it does, they are as all others.
+Tests marked `long` run with `--long` and `--complete`, those marked `slow` without `--quick`. With
+`--complete`, nothing may be skipped, deselected or missing: every test that the files define is
+collected. Tests marked `real_data` are an extra: where SKERRY_REAL_DATA (`make` sets it) names no
+folder, they are not run; where it does, they are as all others. The summary says how many were
+left out.
 """
 
+import ast
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,10 +17,15 @@ from typing import Any
 import pytest
 from tests.platform_process import RunningPlatform, start_platform
 
-ACCEPTANCE_LIST = Path(__file__).parent / "acceptance" / "required.txt"
+ROOT = Path(__file__).parents[1]
 REAL_DATA = os.environ.get("SKERRY_REAL_DATA", "")
-NOT_RUN = pytest.StashKey[list[str]]()
-"""Names of the tests that would read real data."""
+NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
+"""Marker to the names of the tests that were left out for it."""
+WHY = {
+    "long": "long proofs were left out: 'make test-all' runs them too",
+    "real_data": "real-data tests were not run: SKERRY_REAL_DATA names no folder",
+    "slow": "slow tests were left out: 'make test' runs them",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,8 +33,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--complete",
         action="store_true",
         default=os.environ.get("SKERRY_COMPLETE") == "1",
-        help="fail when a test was skipped, deselected or xfailed, or a required one is missing",
+        help="run all, and fail when a test was skipped, deselected, xfailed or not collected",
     )
+    parser.addoption("--long", action="store_true", help="run the long proofs too")
+    parser.addoption("--quick", action="store_true", help="leave out the slow tests as well")
 
 
 def find_chromium() -> str | None:
@@ -56,12 +66,18 @@ ORDER = ("unit", "integration", "notebooks", "acceptance", "peers")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run fast tests first, and the whole road last; real-data tests only where the data are."""
-    if not REAL_DATA:
-        config.stash[NOT_RUN] = [
-            entry.nodeid for entry in items if entry.get_closest_marker("real_data")
-        ]
-        items[:] = [entry for entry in items if not entry.get_closest_marker("real_data")]
+    """Run fast tests first, and the whole road last; leave out what this run is not for."""
+    left_out = {"real_data"} if not REAL_DATA else set()
+    named = any("::" in argument for argument in config.args)
+    if not (named or config.getoption("--long") or config.getoption("--complete")):
+        left_out |= {"long", "slow"} if config.getoption("--quick") else {"long"}
+    not_run: dict[str, list[str]] = {}
+    for item in list(items):
+        mark = next((name for name in sorted(left_out) if item.get_closest_marker(name)), None)
+        if mark is not None:
+            items.remove(item)
+            not_run.setdefault(mark, []).append(item.nodeid)
+    config.stash[NOT_RUN] = not_run
     root = Path(__file__).parent
     items.sort(key=lambda item: ORDER.index(item.path.relative_to(root).parts[0]))
 
@@ -72,8 +88,8 @@ class Completeness:
     Where several processes share the tests, the one that started them hears of all.
     """
 
-    def __init__(self, required: list[str]) -> None:
-        self.required = required
+    def __init__(self, defined: set[str]) -> None:
+        self.defined = defined
         self.known: set[str] = set()
         self.gaps: list[str] = []
 
@@ -92,8 +108,9 @@ class Completeness:
             self.gaps.append(f"skipped or xfailed: {report.nodeid}")
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        known = self.known | {item.split("[")[0] for item in session.config.stash.get(NOT_RUN, [])}
-        self.gaps += [f"not collected: {name}" for name in self.required if name not in known]
+        not_run = session.config.stash.get(NOT_RUN, {}).values()
+        known = self.known | {item.split("[")[0] for items in not_run for item in items}
+        self.gaps += [f"not collected: {name}" for name in sorted(self.defined - known)]
         if self.gaps and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -103,35 +120,48 @@ class Completeness:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Tell the process that shares out the tests which real-data tests were not run."""
+    """Tell the process that shares out the tests which were left out."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["not_run"] = session.config.stash.get(NOT_RUN, [])
+        session.config.workeroutput["not_run"] = session.config.stash.get(NOT_RUN, {})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Hear it; every process has collected the same."""
-    node.config.stash[NOT_RUN] = getattr(node, "workeroutput", {}).get("not_run", [])
+    node.config.stash[NOT_RUN] = getattr(node, "workeroutput", {}).get("not_run", {})
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    if count := len(config.stash.get(NOT_RUN, [])):
-        terminalreporter.write_line(
-            f"{count} real-data tests were not run: SKERRY_REAL_DATA names no folder", yellow=True
-        )
+    for mark, names in config.stash.get(NOT_RUN, {}).items():
+        terminalreporter.write_line(f"{len(names)} {WHY[mark]}", yellow=True)
+
+
+def find_tests(folders: list[Path], ignored: list[Path]) -> set[str]:
+    """Return the node ids, without parameters, of all tests that the files below define."""
+    return {
+        f"{path.relative_to(ROOT).as_posix()}::{name}"
+        for folder in folders
+        for path in ([folder] if folder.is_file() else folder.rglob("test_*.py"))
+        if not any(path.is_relative_to(item) for item in ignored)
+        for name in _name_tests(ast.parse(path.read_text("utf-8")).body)
+    }
+
+
+def _name_tests(body: list[ast.stmt]) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+            yield from (f"{node.name}::{name}" for name in _name_tests(node.body))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[:4] == "test":
+            yield node.name
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if REAL_DATA and not Path(REAL_DATA, "safe").is_dir():
         raise pytest.UsageError(f"SKERRY_REAL_DATA: there is no folder {REAL_DATA}/safe.")
     if config.getoption("--complete") and not hasattr(config, "workerinput"):
-        lines = ACCEPTANCE_LIST.read_text().split("\n") if ACCEPTANCE_LIST.exists() else []
-        ignored = [str(item) for item in config.getoption("ignore") or []]
-        wanted = [
-            line
-            for line in lines
-            if line.startswith(tuple(config.args)) and not line.startswith(("#", *ignored))
-        ]
-        config.pluginmanager.register(Completeness(wanted), "completeness")
+        ignored = [Path(item).absolute() for item in config.getoption("ignore") or []]
+        folders = [Path(item).absolute() for item in config.args if "::" not in item]
+        defined = find_tests(folders, ignored)
+        config.pluginmanager.register(Completeness(defined), "completeness")

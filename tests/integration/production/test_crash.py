@@ -6,6 +6,8 @@ process. Each stops itself at a named point (SIGSTOP) and is killed there from o
 
 import os
 import signal
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from tests.integration.production.stage import (
@@ -53,12 +55,19 @@ RUN_PROCESS_KILLED = {
 }
 
 
+def choose(points: Iterable[str], daily: set[str]) -> list[Any]:
+    """Return all points as parameters; those that are not for every day are marked as long."""
+    return [
+        item if item in daily else pytest.param(item, marks=pytest.mark.long) for item in points
+    ]
+
+
 def test_every_point_is_tried() -> None:
     assert set(WORKER_KILLED) == {*WORKER_POINTS, *ATTEMPT_POINTS}
     assert set(RUN_PROCESS_KILLED) == set(ATTEMPT_POINTS)
 
 
-@pytest.mark.parametrize("point", WORKER_POINTS)
+@pytest.mark.parametrize("point", choose(WORKER_POINTS, {"after:claim", "after:execute"}))
 def test_worker_killed_at_its_own_points(stage: Stage, point: str) -> None:
     stage.arm(point)
     run = stage.start()
@@ -71,7 +80,7 @@ def test_worker_killed_at_its_own_points(stage: Stage, point: str) -> None:
     stage.check_published_once(run)
 
 
-@pytest.mark.parametrize("point", ATTEMPT_POINTS)
+@pytest.mark.parametrize("point", choose(ATTEMPT_POINTS, {"before:publish"}))
 def test_worker_killed_while_the_run_process_stands(stage: Stage, point: str) -> None:
     stage.arm(point)
     run = stage.start()
@@ -86,7 +95,7 @@ def test_worker_killed_while_the_run_process_stands(stage: Stage, point: str) ->
     stage.check_published_once(run)
 
 
-@pytest.mark.parametrize("point", ATTEMPT_POINTS)
+@pytest.mark.parametrize("point", choose(ATTEMPT_POINTS, {"after:write", "after:publish"}))
 def test_run_process_killed(stage: Stage, point: str) -> None:
     stage.arm(point)
     run = stage.start()

@@ -41,7 +41,7 @@ def test_simulators_know_nothing_of_the_retrievals() -> None:
     folder = Path(skerry.simulate.__file__).parent
     found = {
         (node.module, alias.name)
-        for path in folder.glob("*.py")
+        for path in folder.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skerry.processors")
         for alias in node.names
@@ -54,17 +54,39 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("closed_loop")
 
 
-def test_turbidity_and_ndci_of_level_2a(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def level_2a(folder: Path) -> tuple[xr.DataTree, xr.Dataset, np.ndarray]:
+    """Return a scene, its truth, and where its water is clear: True in dims (y, x)."""
     from skerry.simulate import simulate_s2_l2a
 
     tree, truth = _open(simulate_s2_l2a(folder, size=600, seed=3))
     hidden = truth["cloud"] | truth["cirrus"] | truth["shadow"] | truth["ice"]
-    clear = ((truth["any_water"] == 1) & (hidden == 0)).values
+    return tree, truth, ((truth["any_water"] == 1) & (hidden == 0)).values
+
+
+@pytest.fixture(scope="module")
+def water_index(
+    level_2a: tuple[xr.DataTree, xr.Dataset, np.ndarray],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return NDCI, that of the water itself, chlorophyll, and where all of them are known."""
+    tree, truth, clear = level_2a
+    index = get_processor("ndci").apply(tree)["ndci"].values
+    known = clear & np.isfinite(index) & (truth["turbidity"].values < 5)
+    return index, _model_index(truth), truth["chlorophyll"].values, known
+
+
+def test_clear_water_of_level_2a_is_found(
+    level_2a: tuple[xr.DataTree, xr.Dataset, np.ndarray],
+) -> None:
+    tree, _, clear = level_2a
     water = get_processor("flag-mask").apply(tree, flags="water")["mask"].values == 1
     recall, precision = _score(water, clear)
     assert recall > 0.95
     assert precision > 0.95
 
+
+def test_turbidity_of_level_2a(level_2a: tuple[xr.DataTree, xr.Dataset, np.ndarray]) -> None:
+    tree, truth, clear = level_2a
     turbidity = get_processor("turbidity").apply(tree)["turbidity"].values
     known = clear & np.isfinite(turbidity)
     measured = np.isfinite(tree["measurements/reflectance/r20m/b04"].values)
@@ -75,18 +97,31 @@ def test_turbidity_and_ndci_of_level_2a(folder: Path) -> None:
     assert np.sqrt(((found - true) ** 2).mean()) < 6.0
     assert abs(np.median(found / true - 1)) < 0.4
 
-    index = get_processor("ndci").apply(tree)["ndci"].values
-    known = clear & np.isfinite(index) & (truth["turbidity"].values < 5)
-    true_index = _model_index(truth)
+
+def test_ndci_of_level_2a_is_the_waters_own(
+    water_index: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    index, true_index, _, known = water_index
     error = (index - true_index)[known]
     assert abs(error.mean()) < 0.12, "glint and haze brighten both bands: towards 0"
     assert error.std() < 0.09
-    chlorophyll = truth["chlorophyll"].values
+
+
+def test_ndci_stands_for_chlorophyll(
+    water_index: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    index, true_index, chlorophyll, known = water_index
     assert _rank_correlation(true_index[known], chlorophyll[known]) > 0.95, "the index is a proxy"
     assert _rank_correlation(index[known], chlorophyll[known]) > 0.35, "one pixel is mostly noise"
+
+
+def test_the_mean_of_25_pixels_of_ndci_follows_chlorophyll(
+    water_index: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    index, _, chlorophyll, known = water_index
     wet = _average(np.where(known, 1.0, 0.0)) > 0.99
     means = [_average(np.where(known, item, 0.0))[wet] for item in (index, chlorophyll)]
-    assert _rank_correlation(*means) > 0.6, "the mean of 25 pixels is not"
+    assert _rank_correlation(*means) > 0.6
 
 
 def _model_index(truth: xr.Dataset) -> np.ndarray:
@@ -102,6 +137,7 @@ def _average(field: np.ndarray, pixels: int = 5) -> np.ndarray:
     return np.asarray(cut.reshape(rows, pixels, columns, pixels).mean((1, 3)))
 
 
+@pytest.mark.long
 def test_spectral_mask_of_level_1c(folder: Path) -> None:
     from skerry.simulate import simulate_s2_l1c
 
@@ -127,6 +163,7 @@ def test_spectral_mask_of_level_1c(folder: Path) -> None:
         assert precision > 0.95
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "size"), [("s2-l1c", 300), ("olci-efr", 129)])
 def test_ice_in_winter(folder: Path, kind: str, size: int) -> None:
     """Both masks tell ice on water from clouds, with the sun at 70 to 75 degrees for OLCI."""
@@ -187,6 +224,7 @@ def test_reflectance_and_radiance_of_level_1c(
             np.testing.assert_allclose(found[seen], expected[seen], rtol=2e-5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [129, 100])  # tie points 64 columns apart, and fewer
 def test_reflectance_of_olci(folder: Path, size: int) -> None:
     """Against the model without noise: bias below 0.1 %, spread that of the instrument."""
@@ -211,6 +249,7 @@ def test_reflectance_of_olci(folder: Path, size: int) -> None:
         assert (ratio / noise).std() == pytest.approx(1.0, abs=0.1), band.name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("view", ["nadir", "oblique"])
 def test_reflectance_of_slstr(folder: Path, view: str) -> None:
     """Against the model without noise, in both views: bias below 0.1 %, spread of the noise."""
@@ -255,6 +294,7 @@ def test_reflectance_of_slstr(folder: Path, view: str) -> None:
     assert vapour_band > 0.3
 
 
+@pytest.mark.long
 def test_olci_clouds_and_reflectance(folder: Path) -> None:
     from skerry.simulate.olci.product import simulate_olci
 
@@ -272,6 +312,7 @@ def test_olci_clouds_and_reflectance(folder: Path) -> None:
     assert np.median(values[cloud & np.isfinite(values)]) > 0.3
 
 
+@pytest.mark.long
 def test_slstr_temperature_of_the_sea(folder: Path) -> None:
     from skerry.simulate.slstr.product import simulate_slstr_rbt
 
@@ -290,6 +331,7 @@ def test_slstr_temperature_of_the_sea(folder: Path) -> None:
     assert np.nanmax(np.abs(back - temperature)) < 0.01
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "size", "image", "ties"),
     [("olci-efr", 129, "measurements/oa08_radiance", "conditions/geometry/s{}a"),

@@ -62,7 +62,13 @@ def stored(complete: Path, tmp_path: Path) -> Callable[[str], Path]:
     return copy
 
 
-@pytest.fixture(scope="module", params=SIMULATIONS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(kind, marks=[pytest.mark.long] if kind != "olci-err" else [])
+        for kind in SIMULATIONS
+    ],
+)
 def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
     place = tmp_path_factory.mktemp("whole")
     return open_product(simulate(request.param, place, day=DAY, size=180))

@@ -38,7 +38,13 @@ def test_both_forms_hold_the_same(tmp_path: Path) -> None:
     assert 0 <= min(said) < max(said) == 1
 
 
-@pytest.mark.parametrize("kind", sorted(SIMULATIONS))
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[pytest.mark.long] if kind == "slstr-rbt" else [])
+        for kind in sorted(SIMULATIONS)
+    ],
+)
 def test_every_kind_says_that_it_is_simulated(tmp_path: Path, kind: str) -> None:
     """In its name, title and item, and in the truth beside it."""
     made = simulate(kind, tmp_path, day="2026-05-01", size=66)
@@ -65,7 +71,9 @@ def test_every_kind_says_that_it_is_simulated(tmp_path: Path, kind: str) -> None
     assert "simulated" in manifest.read_text("utf-8").lower()
 
 
-@pytest.mark.parametrize("kind", ["olci-efr", "slstr-rbt", "s1-iw-grd"])
+@pytest.mark.parametrize(
+    "kind", ["olci-efr", pytest.param("slstr-rbt", marks=pytest.mark.long), "s1-iw-grd"]
+)
 def test_the_zarr_says_so_too(tmp_path: Path, kind: str) -> None:
     made = simulate(kind, tmp_path, day="2026-05-01", size=66, form="eopf-zarr")
     tree = open_product(made)

@@ -138,6 +138,7 @@ def test_opening_reads_no_image(tree: xr.DataTree) -> None:
                 assert variable.chunks is not None, f"{node.path}/{name}"
 
 
+@pytest.mark.long
 def test_what_is_written_back_is_the_same(product: Path, tmp_path: Path) -> None:
     tree = open_product(product).load()
     again = write_safe(

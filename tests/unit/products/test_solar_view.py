@@ -179,7 +179,7 @@ def test_surroundings_between_pixels_are_interpolated() -> None:
     assert np.array_equal(_refine(plane, slice(3, 5), 1), plane[3:5])
 
 
-@pytest.mark.parametrize("size", [600, 1098])
+@pytest.mark.parametrize("size", [600, pytest.param(1098, marks=pytest.mark.long)])
 def test_water_along_coasts_has_no_blocks(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Steps of the near infrared between pixels at lines of 60 m against all others."""
     monkeypatch.setattr(Radiometry, "add_noise", lambda _self, seen, _noise: seen)

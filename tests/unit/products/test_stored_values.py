@@ -266,7 +266,13 @@ def test_times_that_datetime64_has_not_are_refused(
         write_product(xr.DataTree(data), tmp_path / "p", form=form)
 
 
-@pytest.mark.parametrize("kind", sorted(SIMULATIONS))
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[pytest.mark.long] if kind != "s2-l2a" else [])
+        for kind in sorted(SIMULATIONS)
+    ],
+)
 def test_products_of_the_validators_profile_go_into_every_format(kind: str, tmp_path: Path) -> None:
     made = simulate(kind, tmp_path / "safe", day="2026-05-01", size=SIZES[kind])
     write_product(open_product(made), tmp_path / "cpm", form="eopf-zarr-v2", profile="cpm-2.8")
