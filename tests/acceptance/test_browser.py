@@ -166,21 +166,70 @@ def test_runs_page_shows_the_demo(page: Page, demo_item: dict[str, Any]) -> None
     page.goto(f"{PAGES}/runs")
     row = page.get_by_role("row").filter(has_text="demo-water-quality").filter(has_text="succeeded")
     expect(row.first).to_be_visible()
-    expect(row.first.get_by_text("self-approved")).to_be_visible()
     keep(page, "runs")
-    product = row.first.get_by_role("link").first
+    product = row.first.get_by_role("link", name="water-quality", exact=True)
     assert (product.get_attribute("href") or "").endswith(f"/{demo_item['id']}")
+    row.first.get_by_role("link").first.click()
+    expect(page.get_by_role("heading", name="Attempts")).to_be_visible()
+    expect(page.get_by_text("approved by its own proposer")).to_be_visible()
+    keep(page, "run")
     for name in ("Notebook", "Log", "Manifest"):
         with page.context.expect_page() as opened:
-            row.first.get_by_role("link", name=name).click()
+            page.get_by_role("link", name=name, exact=True).click()
         opened.value.wait_for_load_state()
         assert "/services/api/production/runs/" in opened.value.url
         assert len(opened.value.content()) > 300
         if name == "Notebook":
             keep(opened.value, "executed-notebook")
         opened.value.close()
+    page.goto(f"{PAGES}/runs")
     page.get_by_label("Status").select_option("failed")
-    expect(page.locator(".chip.succeeded")).to_have_count(0)
+    expect(page).to_have_url(re.compile("status=failed"))
+    expect(page.get_by_text("No run fits")).to_be_visible()
+    expect(page.locator("table .chip.succeeded")).to_have_count(0)
+
+
+def test_jupyterlab_leads_to_the_dashboards(page: Page, platform: RunningPlatform) -> None:
+    page.goto(f"/user/{platform.user}/lab")
+    page.locator(".lm-MenuBar-item").filter(has_text="Skerry").click(timeout=SLOW_MS)
+    with page.context.expect_page() as opened:
+        page.locator(".lm-Menu-item").filter(has_text="Runs").click()
+    expect(opened.value.get_by_role("heading", name="Run history")).to_be_visible()
+    opened.value.close()
+
+
+def test_every_page_has_the_platform_s_look_and_leads_to_the_others(
+    page: Page, watch: Watch, platform: RunningPlatform
+) -> None:
+    # Chromium notes every answer of 4xx on its console, and they are right here.
+    watch.allowed.append(r"status of 40[14]")
+    for path, said in (
+        ("/hub/home", "what has run"),
+        ("/hub/token", "Request new API token"),
+        ("/hub/nowhere", "Not found (404)"),
+        (f"{PAGES}/nowhere", "There is no page"),
+        ("/services/dask-gateway/", "skerry.cluster()"),
+        (f"{PAGES}/", "Newest products"),
+    ):
+        for width in (1360, 390):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.goto(path)
+            expect(page.get_by_text(said).first).to_be_visible()
+            expect(page.locator("header.top .brand")).to_have_text(re.compile("Skerry"))
+            expect(page.locator(f'header.top a[href="{PAGES}/runs"]')).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        keep(page, f"small-{path.strip('/').replace('/', '-')}")
+        assert "Skerry" in page.title()
+    page.set_viewport_size(SIZE)
+    with platform.http() as stranger:
+        shown = stranger.get("/hub/login").text
+        assert str(platform.data / "password") in shown
+        assert platform.password not in shown
+
+
+def test_the_catalogue_shows_a_logged_in_person_what_is_theirs(page: Page) -> None:
+    page.goto("/services/api/stac/collections")
+    expect(page.locator("body")).to_contain_text("demo-water-quality")
 
 
 def test_overview_shows_products(page: Page) -> None:

@@ -138,12 +138,12 @@ def delete_collection(connection: Connection, identifier: str, *, owner: str) ->
     check_sandbox(identifier, owner)
     if find_collection(connection, identifier, private=True) is None:
         raise NotFoundError(
-            f"There is no collection {identifier!r}.", remedy="'skerry collections' lists them."
+            f"There is no collection {identifier!r}.", remedy="'skerry collection list' lists them."
         )
     if connection.execute(select(exists().where(items.c.collection == identifier))).scalar():
         raise ConflictError(
             f"The collection {identifier!r} still has items.",
-            remedy="Delete its items first, for example with 'skerry items delete'.",
+            remedy="Delete its items first, for example with 'skerry item delete'.",
         )
     connection.execute(delete(collections).where(collections.c.id == identifier))
 

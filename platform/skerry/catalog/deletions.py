@@ -43,7 +43,7 @@ def delete_item(connection: Connection, collection: str, identifier: str, *, own
     if not rows:
         raise NotFoundError(
             f"There is no item {identifier!r} in {collection!r}.",
-            remedy="'skerry items' lists them.",
+            remedy="'skerry item list' lists them.",
         )
     for row in rows:
         note_deletion(connection, row.prefix)

@@ -164,7 +164,7 @@ def _find_version(
     if row is None:
         raise NotFoundError(
             f"There is no version {version} of {identifier!r} in {collection!r}.",
-            remedy="'skerry items' lists the items.",
+            remedy="'skerry item list' lists the items.",
         )
     return row.key, Status(row.status)
 

@@ -1,4 +1,4 @@
-"""`skerry import`, `export`, `items`, `search`, `collections`: the catalogue from a shell."""
+"""`skerry import`, `export`, `item`, `search`, `collection`: the catalogue from a shell."""
 
 from __future__ import annotations
 
@@ -106,17 +106,17 @@ def search(
     _show_items([item.to_dict(transform_hrefs=False) for item in found], as_json=as_json)
 
 
-@click.group()
-def items() -> None:
+@click.group("item")
+def item_group() -> None:
     """List, show and delete items.
 
     \b
     Example:
-      skerry items list --collection sentinel-2-l2a
+      skerry item list --collection sentinel-2-l2a
     """  # noqa: D301
 
 
-@items.command("list")
+@item_group.command("list")
 @click.option("--collection", "collections", multiple=True, help="May be given several times.")
 @click.option("--limit", default=100, show_default=True, help="At most so many items.")
 @click.option("-q", "--quiet", is_flag=True, help="Print COLLECTION/ITEM and nothing else.")
@@ -126,7 +126,7 @@ def list_items(collections: tuple[str, ...], limit: int, quiet: bool, as_json: b
 
     \b
     Example:
-      skerry items list --collection sentinel-2-l2a --json
+      skerry item list --collection sentinel-2-l2a --json
     """  # noqa: D301
     from skerry.client import search as find
 
@@ -138,7 +138,7 @@ def list_items(collections: tuple[str, ...], limit: int, quiet: bool, as_json: b
     _show_items([item.to_dict(transform_hrefs=False) for item in found], as_json=as_json)
 
 
-@items.command("show")
+@item_group.command("show")
 @click.argument("item", metavar="COLLECTION/ITEM")
 @json_option
 def show_item(item: str, as_json: bool) -> None:
@@ -146,7 +146,7 @@ def show_item(item: str, as_json: bool) -> None:
 
     \b
     Example:
-      skerry items show sentinel-2-l2a/S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV_20260501T134557
+      skerry item show sentinel-2-l2a/S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV_20260501T134557
     """  # noqa: D301
     from skerry.client import connect
     from skerry.client.references import fetch_item, parse_reference
@@ -170,14 +170,14 @@ def show_item(item: str, as_json: bool) -> None:
         click.echo(f"{'map':<12}{link}")
 
 
-@items.command("delete")
+@item_group.command("delete")
 @click.argument("names", metavar="COLLECTION/ITEM...", nargs=-1, required=True)
 def delete_items(names: tuple[str, ...]) -> None:
     """Delete items and free their bytes.
 
     \b
     Example:
-      skerry items delete sentinel-2-l2a-simulated/S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV
+      skerry item delete sentinel-2-l2a-simulated/S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV
     """  # noqa: D301
     from skerry.client import connect
     from skerry.client.references import parse_reference
@@ -188,24 +188,24 @@ def delete_items(names: tuple[str, ...]) -> None:
         click.echo(f"Deleted {name}")
 
 
-@click.group()
-def collections() -> None:
+@click.group("collection")
+def collection_group() -> None:
     """List, show, publish and delete collections.
 
     \b
     Example:
-      skerry collections publish water
+      skerry collection publish water
     """  # noqa: D301
 
 
-@collections.command("list")
+@collection_group.command("list")
 @json_option
 def list_collections(as_json: bool) -> None:
     """List collections.
 
     \b
     Example:
-      skerry collections list
+      skerry collection list
     """  # noqa: D301
     from skerry.client import connect
 
@@ -220,7 +220,7 @@ def list_collections(as_json: bool) -> None:
     print_table(("COLLECTION", "READERS", "TITLE"), rows)
 
 
-@collections.command("show")
+@collection_group.command("show")
 @click.argument("collection")
 @json_option
 def show_collection(collection: str, as_json: bool) -> None:
@@ -228,7 +228,7 @@ def show_collection(collection: str, as_json: bool) -> None:
 
     \b
     Example:
-      skerry collections show sentinel-2-l2a
+      skerry collection show sentinel-2-l2a
     """  # noqa: D301
     from skerry.client import connect
     from skerry.core.ids import check_name
@@ -243,7 +243,7 @@ def show_collection(collection: str, as_json: bool) -> None:
     click.echo(f"{'readers':<12}{'anyone' if record.get('skerry:public') else 'accounts'}")
 
 
-@collections.command("publish")
+@collection_group.command("publish")
 @click.argument("collection")
 @click.option("--private", is_flag=True, help="Take it back.")
 def publish_collection(collection: str, private: bool) -> None:
@@ -251,7 +251,7 @@ def publish_collection(collection: str, private: bool) -> None:
 
     \b
     Example:
-      skerry collections publish water
+      skerry collection publish water
     """  # noqa: D301
     from skerry.client import connect
     from skerry.client.collections import set_public
@@ -260,14 +260,14 @@ def publish_collection(collection: str, private: bool) -> None:
     click.echo(f"{collection} is {'private' if private else 'public'}")
 
 
-@collections.command("delete")
+@collection_group.command("delete")
 @click.argument("names", metavar="COLLECTION...", nargs=-1, required=True)
 def delete_collections(names: tuple[str, ...]) -> None:
     """Delete empty collections.
 
     \b
     Example:
-      skerry collections delete water
+      skerry collection delete water
     """  # noqa: D301
     from skerry.client import connect
     from skerry.core.ids import check_name

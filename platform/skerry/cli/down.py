@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from skerry.cli.folder import data_option
+from skerry.cli.presenting import json_option, print_json
 from skerry.cli.supervisor.record import PlatformRecord
 from skerry.core.errors import UnavailableError
 from skerry.storage.layout import DataFolder
@@ -19,7 +20,8 @@ _STEP_S = 0.1
 
 @click.command()
 @data_option
-def down(data: Path) -> None:
+@json_option
+def down(data: Path, *, as_json: bool) -> None:
     """Stop the platform of a data folder and wait until it has ended.
 
     \b
@@ -28,7 +30,10 @@ def down(data: Path) -> None:
     """  # noqa: D301
     folder = DataFolder(data)
     if not is_held(folder.lock):
-        click.echo(f"No platform runs on {folder.root}; --data or SKERRY_DATA names another.")
+        if as_json:
+            print_json({"stopped": False, "data": str(folder.root)})
+        else:
+            click.echo(f"No platform runs on {folder.root}; --data or SKERRY_DATA names another.")
         return
     record = PlatformRecord.read(folder)
     if record is None or not record.is_alive():
@@ -38,7 +43,10 @@ def down(data: Path) -> None:
         )
     os.kill(record.pid, signal.SIGTERM)
     _wait_until_free(folder, record.pid)
-    click.echo(f"Stopped the platform at {record.url}.")
+    if as_json:
+        print_json({"stopped": True, "data": str(folder.root), "url": record.url})
+    else:
+        click.echo(f"Stopped the platform at {record.url}.")
 
 
 def _wait_until_free(folder: DataFolder, pid: int) -> None:

@@ -76,7 +76,8 @@ def _show_run(session: Session, run: str, parts: list[str], *, follow: bool, as_
     except NotFoundError:
         raise NotFoundError(
             f"There is no run and no part {run!r}.",
-            remedy=f"'skerry runs' shows runs; parts are {', '.join(parts) or 'not yours to see'}.",
+            remedy="'skerry run list' shows runs; parts are "
+            f"{', '.join(parts) or 'not yours to see'}.",
         ) from None
     begin, epoch = 0, None
     while True:

@@ -25,10 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("skerry.cli.catalog:import_", "Convert products and register them as items."),
     "export": ("skerry.cli.catalog:export", "Write an item's variable as a GeoTIFF."),
     "convert": ("skerry.cli.convert:convert", "Write a product in another format."),
-    "items": ("skerry.cli.catalog:items", "List, show and delete items."),
+    "item": ("skerry.cli.catalog:item_group", "List, show and delete items."),
     "search": ("skerry.cli.catalog:search", "Find items by area, time and collection."),
-    "collections": (
-        "skerry.cli.catalog:collections",
+    "collection": (
+        "skerry.cli.catalog:collection_group",
         "List, publish, delete collections.",
     ),
     "validate": ("skerry.cli.validate:validate", "Check a product and name every check made."),
@@ -37,10 +37,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("skerry.cli.demo:demo", "Send a simulated scene down the whole road."),
     "release": ("skerry.cli.releases:release", "Propose, approve and list releases."),
     "job": ("skerry.cli.jobs:job", "Create, list and delete jobs."),
-    "run": ("skerry.cli.runs:run", "Start, show, cancel and retry runs."),
-    "runs": ("skerry.cli.runs:runs", "List runs."),
+    "run": ("skerry.cli.runs:run", "Start, list, show, cancel and retry runs."),
 }
 """Command name to where it stands (``module:attribute``) and its line in ``skerry --help``."""
+
+_OLD_NAMES = {
+    "items": "skerry.cli.catalog:item_group",
+    "collections": "skerry.cli.catalog:collection_group",
+    "runs": "skerry.cli.runs:list_runs",
+}
+"""Names that commands once had: they work, and help is silent about them."""
 
 _EXIT_INTERRUPTED = 130
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
@@ -65,9 +71,10 @@ class LazyGroup(click.Group):
         UnavailableError
             If the command needs a part of Skerry that is not installed.
         """
-        if cmd_name not in COMMANDS:
+        place = COMMANDS[cmd_name][0] if cmd_name in COMMANDS else _OLD_NAMES.get(cmd_name)
+        if place is None:
             return None
-        module_name, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        module_name, _, attribute = place.partition(":")
         try:
             command = getattr(import_module(module_name), attribute)
         except ModuleNotFoundError as error:
@@ -76,7 +83,7 @@ class LazyGroup(click.Group):
                 remedy="Install the whole platform: pip install 'skerry[platform]'.",
             ) from error
         if not isinstance(command, click.Command):
-            raise TypeError(f"{COMMANDS[cmd_name][0]} is no command")
+            raise TypeError(f"{place} is no command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

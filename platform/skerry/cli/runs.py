@@ -1,4 +1,4 @@
-"""`skerry run` and `skerry runs`: start, follow, cancel and retry."""
+"""`skerry run`: start, list, follow, cancel and retry."""
 
 import time
 from typing import Any
@@ -17,7 +17,7 @@ ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 @click.group()
 def run() -> None:
-    """Start, show, cancel and retry runs.
+    """Start, list, show, cancel and retry runs.
 
     \b
     Example:
@@ -104,15 +104,15 @@ def retry_run(ctx: click.Context, run_id: str, *, wait_for_it: bool, as_json: bo
         ctx.exit(1)
 
 
-@click.command()
+@run.command("list")
 @click.option("--job", "job_name", help="Only this job's.")
 @click.option("--status", type=click.Choice(["queued", "running", *sorted(ENDED)]))
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @json_option
-def runs(job_name: str | None, status: str | None, limit: int, *, as_json: bool) -> None:
+def list_runs(job_name: str | None, status: str | None, limit: int, *, as_json: bool) -> None:
     """List runs, newest first.
 
-    Example: skerry runs --job lakes --status failed
+    Example: skerry run list --job lakes --status failed
     """
     query = {"job": job_name, "status": status, "limit": limit}
     found = connect().request("GET", "production/runs", params=query)["runs"]

@@ -69,8 +69,8 @@ class HubSettings(_FileSettings):
     proxy_pid_file, database, cookie_secret, users, notebooks
         Files and folders: the proxy's pid, the hub's database, its cookie secret, the home
         folders, and the notebooks that a new home receives.
-    owner, password
-        The one account.
+    owner, password, password_file
+        The one account, and the file that its owner finds the password in.
     project
         The account on whose behalf runs act; it cannot log in.
     services
@@ -93,6 +93,7 @@ class HubSettings(_FileSettings):
     notebooks: Path
     owner: str
     password: str
+    password_file: Path
     project: str
     services: list[HubService]
     gateway_dashboards_port: int

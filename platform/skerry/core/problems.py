@@ -28,7 +28,7 @@ _REMEDIES: Mapping[int, str] = {
     401: "The token has expired or was revoked: restart the platform or the server, "
     "or set SKERRY_TOKEN to a new one.",
     403: "Ask for an account or a token with the scope that this needs.",
-    404: "Check the name; 'skerry items list' and 'skerry runs' show what there is.",
+    404: "Check the name; 'skerry item list' and 'skerry run list' show what there is.",
     409: "Look at what is recorded already and choose another name or remove it first.",
 }
 _SERVER_ERRORS = 500

@@ -1,21 +1,19 @@
 """The run history and the standing orders as the api tells them, made ready to be shown."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from skerry.client import Session
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import API_PREFIX
 from skerry.core.time import format_time, parse_time, utc_now
 
-RUNS_SHOWN = 50
+RUNS_SHOWN = 25
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
-_FILES = (
-    ("executed.html", "Notebook"),
-    ("log.txt", "Log"),
-    ("manifest.json", "Manifest"),
-)
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
 @dataclass(frozen=True)
@@ -30,8 +28,8 @@ class RunRow:
         The number of the last execution; 0 while there was none.
     progress
         Cells done and cells in all, None when the run says nothing.
-    files
-        Address and name of each file the run has left.
+    address, job_address
+        The run's own page, and the page of its job's runs.
     products
         Address of the map page and name of each published item.
     """
@@ -48,36 +46,95 @@ class RunRow:
     progress: tuple[int, int] | None
     cell: str
     detail: str
-    files: tuple[tuple[str, str], ...]
     products: tuple[tuple[str, str], ...]
+    address: str
+    job_address: str
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    """One attempt of a run as a line of the table; `files` are addresses and names."""
+
+    epoch: int
+    status: str
+    started: str
+    duration: str
+    detail: str
+    files: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class JobRow:
-    """One job as a line of the table; `next_tick` is empty for a job started by hand."""
+    """One job as a line of the table.
+
+    Attributes
+    ----------
+    next_tick, local_tick
+        In UTC, and in the job's own time zone where that is another; both empty for a job that
+        is started by hand.
+    """
 
     name: str
+    address: str
     release: str
     trigger: str
     next_tick: str
+    local_tick: str
     collection: str
     review: str
 
 
-def read_runs(session: Session, *, prefix: str, job: str = "", status: str = "") -> list[RunRow]:
-    """Ask the api for the newest runs, of one job or status where one is named."""
-    answer = session.request(
-        "GET",
-        "production/runs",
-        params={"limit": RUNS_SHOWN, "job": job or None, "status": status or None},
-    )
-    return [describe_run(run, prefix=prefix) for run in answer["runs"]]
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs a page shows.
+
+    Attributes
+    ----------
+    job, status
+        Only these; all where empty.
+    before
+        Only runs older than the one with this id; the newest where empty.
+    """
+
+    job: str = ""
+    status: str = ""
+    before: str = ""
+
+    def link(self, prefix: str, **changes: str) -> str:
+        """Return the address of the page with this filter, or with one changed."""
+        values = {**asdict(self), **changes}
+        query = urlencode({name: value for name, value in values.items() if value})
+        return f"{prefix}/runs?{query}" if query else f"{prefix}/runs"
 
 
-def read_jobs(session: Session) -> list[JobRow]:
+@dataclass(frozen=True)
+class RunList:
+    """A page of runs, and the address of the page of older ones; empty for the last page."""
+
+    rows: list[RunRow]
+    older: str
+
+
+def read_runs(session: Session, wanted: RunFilter, *, prefix: str) -> RunList:
+    """Ask the api for a page of runs, newest first."""
+    query = {name: value or None for name, value in asdict(wanted).items()}
+    answer = session.request("GET", "production/runs", params={"limit": RUNS_SHOWN + 1, **query})
+    rows = [describe_run(run, prefix=prefix) for run in answer["runs"]]
+    shown = rows[:RUNS_SHOWN]
+    older = wanted.link(prefix, before=shown[-1].id) if len(rows) > RUNS_SHOWN else ""
+    return RunList(shown, older)
+
+
+def count_runs(session: Session, job: str = "") -> dict[str, int]:
+    """Ask the api how many runs have each status."""
+    answer = session.request("GET", "production/runs/counts", params={"job": job or None})
+    return dict(answer["counts"])
+
+
+def read_jobs(session: Session, *, prefix: str) -> list[JobRow]:
     """Ask the api for the jobs, those with a coming tick first."""
     answer = session.request("GET", "production/jobs")
-    rows = [describe_job(job) for job in answer["jobs"]]
+    rows = [describe_job(job, prefix=prefix) for job in answer["jobs"]]
     return sorted(rows, key=lambda row: (not row.next_tick, row.next_tick, row.name))
 
 
@@ -109,37 +166,66 @@ def describe_run(run: dict[str, Any], *, prefix: str, now: datetime | None = Non
         progress=_read_progress(progress, running=status == "running"),
         cell=str(progress.get("cell") or ""),
         detail=str(run.get("detail") or ""),
-        files=_link_files(run),
         products=tuple(_link_product(output, prefix) for output in run.get("outputs") or []),
+        address=f"{prefix}/run?{urlencode({'id': run['id']})}",
+        job_address=RunFilter(job=str(run["job"])).link(prefix),
     )
 
 
-def describe_job(job: dict[str, Any]) -> JobRow:
+def describe_attempts(run: dict[str, Any], *, now: datetime | None = None) -> list[AttemptRow]:
+    """Return the lines of a run's attempts, newest first."""
+    return [
+        AttemptRow(
+            epoch=int(attempt["epoch"]),
+            status=str(attempt["status"]),
+            started=show_time(attempt.get("started")),
+            duration=show_duration(attempt.get("started"), attempt.get("ended"), now or utc_now()),
+            detail=str(attempt.get("detail") or ""),
+            files=_link_files(str(run["id"]), attempt),
+        )
+        for attempt in reversed(run.get("attempts") or [])
+    ]
+
+
+def describe_job(job: dict[str, Any], *, prefix: str) -> JobRow:
     """Return the line of one job."""
     trigger = job.get("trigger") or {}
     policy = job.get("policy") or {}
     by_clock = trigger.get("kind") == "clock"
     return JobRow(
         name=str(job["name"]),
+        address=RunFilter(job=str(job["name"])).link(prefix),
         release=str(job.get("release_name") or job.get("release") or ""),
         trigger=f"{trigger.get('cron')} ({trigger.get('timezone') or 'UTC'})"
         if by_clock
         else "by hand",
         next_tick=show_time(job.get("next_tick")),
+        local_tick=show_local_time(job.get("next_tick"), trigger.get("timezone") or "UTC"),
         collection=str(job.get("collection") or ""),
         review=str(policy.get("review") or "none"),
     )
 
 
-def show_time(text: str | None) -> str:
+def show_time(text: Any) -> str:
     """Return an instant as ``2026-05-01 10:30:00 UTC``; empty for none, as it is if unreadable."""
-    if not text:
+    if not isinstance(text, str):
         return ""
     try:
         moment = parse_time(text)
     except InvalidInputError:
         return text
     return format_time(moment.replace(microsecond=0)).replace("T", " ").replace("Z", " UTC")
+
+
+def show_local_time(text: str | None, timezone: str) -> str:
+    """Return an instant as ``12:30 Europe/Berlin`` (with its day); empty for none, and for UTC."""
+    if not text or timezone == "UTC":
+        return ""
+    try:
+        moment = parse_time(text).astimezone(ZoneInfo(timezone))
+    except (InvalidInputError, ZoneInfoNotFoundError, ValueError):
+        return ""
+    return f"{moment:%Y-%m-%d %H:%M} {timezone}"
 
 
 def show_duration(started: str | None, ended: str | None, now: datetime) -> str:
@@ -163,12 +249,14 @@ def _read_progress(progress: dict[str, Any], *, running: bool) -> tuple[int, int
     return min(int(progress.get("done") or 0), total), total
 
 
-def _link_files(run: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    if not run.get("started"):
-        return ()
-    folder = f"{API_PREFIX}/production/runs/{run['id']}/files"
-    shown = _FILES if run["status"] == "succeeded" else _FILES[1:2]
-    return tuple((f"{folder}/{name}", title) for name, title in shown)
+def _link_files(run: str, attempt: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    folder = f"{API_PREFIX}/production/runs/{quote(run)}/files"
+    names = [("log.txt", "Log")]
+    if attempt.get("ended"):
+        names = [("executed.html", "Notebook"), *names]
+    if attempt["status"] == "published":
+        names.append(("manifest.json", "Manifest"))
+    return tuple((f"{folder}/{name}?epoch={attempt['epoch']}", title) for name, title in names)
 
 
 def _link_product(output: dict[str, Any], prefix: str) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """What the catalogue offers to a map, read through the api as the viewer."""
 
+import math
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -13,10 +14,11 @@ from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, MAPS_PREFIX
 from skerry.dashboards.board import show_time
 
 ITEMS_SHOWN = 100
+WORLD = (-180.0, -85.0, 180.0, 85.0)
+"""Where a product stands that does not say where."""
+
 _LATEST = 6
 _LARGEST_PICTURE = 400_000
-_WORLD = (-180.0, -85.0, 180.0, 85.0)
-"""What a map shows of an item that has no place on Earth."""
 
 
 @dataclass(frozen=True)
@@ -177,32 +179,38 @@ def read_latest(session: Session) -> list[Product]:
     """Ask the api for the newest items of all collections the viewer may see."""
     answer = session.request("GET", "stac/search", params={"limit": ITEMS_SHOWN})
     items = sorted(
-        answer["features"], key=lambda item: str(item["properties"].get("created")), reverse=True
+        answer["features"],
+        key=lambda item: str(_read_mapping(item.get("properties")).get("created")),
+        reverse=True,
     )
     return [describe_product(item) for item in items[:_LATEST]]
 
 
 def describe_product(item: Mapping[str, Any]) -> Product:
-    """Return what the pages show of a STAC item."""
-    properties = item["properties"]
+    """Return what the pages show of a STAC item; what an odd item has wrong is left out."""
+    properties = _read_mapping(item.get("properties"))
     return Product(
         collection=str(item["collection"]),
         item=str(item["id"]),
-        title=str(properties.get("title") or item["id"]),
+        title=_read_text(properties.get("title")) or str(item["id"]),
         simulated=bool(properties.get("skerry:simulated")),
-        status=str(properties.get("skerry:status") or ""),
-        bbox=_read_bbox(item) or _WORLD,
-        variables=tuple(
-            Variable(
-                name=str(name),
-                title=_begin_with_capital(str(_read_object(entry).get("long_name") or name)),
-                units=str(_read_object(entry).get("units") or ""),
-            )
-            for name, entry in _read_object(properties.get("skerry:variables")).items()
-        ),
+        status=_read_text(properties.get("skerry:status")),
+        bbox=_read_bbox(item.get("bbox")) or WORLD,
+        variables=tuple(_list_variables(properties.get("skerry:variables"))),
         facts=tuple(_list_facts(item)),
         thumbnail=_find_thumbnail(item),
     )
+
+
+def _list_variables(described: Any) -> Iterator[Variable]:
+    for name, entry in _read_mapping(described).items():
+        known = _read_mapping(entry)
+        title = _read_text(known.get("long_name")) or str(name)
+        yield Variable(
+            name=str(name),
+            title=_begin_with_capital(title),
+            units=_read_text(known.get("units")),
+        )
 
 
 def read_picture(session: Session, path: str) -> str:
@@ -233,59 +241,63 @@ def _begin_with_capital(text: str) -> str:
 
 
 def _find_thumbnail(item: Mapping[str, Any]) -> str:
-    thumbnail = _read_object(_read_object(item.get("assets")).get("thumbnail"))
-    path = urlsplit(str(thumbnail.get("href", ""))).path
+    asset = _read_mapping(_read_mapping(item.get("assets")).get("thumbnail"))
+    try:
+        path = urlsplit(_read_text(asset.get("href"))).path
+    except ValueError:  # an address that is none
+        return ""
     return path if path.startswith(f"{API_PREFIX}/files/") else ""
 
 
-def _read_bbox(item: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
-    """Return an item's bbox without heights; None where it has no place on Earth."""
-    bbox: Sequence[float] = item.get("bbox") or ()
-    if len(bbox) == 6:  # noqa: PLR2004 - GeoJSON: west, south, low, east, north, high
-        return bbox[0], bbox[1], bbox[3], bbox[4]
-    return (bbox[0], bbox[1], bbox[2], bbox[3]) if bbox else None
+def _read_text(value: Any) -> str:
+    """Return text and numbers as text, nothing of anything else."""
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
-def _read_object(value: Any) -> Mapping[str, Any]:
-    """Return an object of an item; what an older catalogue let in instead counts as none."""
+def _read_mapping(value: Any) -> Mapping[str, Any]:
+    """Return a mapping as it is, an empty one instead of anything else."""
     return value if isinstance(value, Mapping) else {}
 
 
+def _read_bbox(bbox: Any) -> tuple[float, float, float, float] | None:
+    """Return west, south, east, north of four or six numbers (with heights), else None."""
+    if not isinstance(bbox, Sequence) or len(bbox) not in (4, 6):
+        return None
+    if not all(isinstance(number, int | float) and math.isfinite(number) for number in bbox):
+        return None
+    half = len(bbox) // 2  # GeoJSON: west, south, low, east, north, high
+    return float(bbox[0]), float(bbox[1]), float(bbox[half]), float(bbox[half + 1])
+
+
 def _list_facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
-    properties = item["properties"]
-    digest = str(properties.get("skerry:digest") or "")
+    properties = _read_mapping(item.get("properties"))
+    bbox = _read_bbox(item.get("bbox"))
+    extent = "{:.3f}, {:.3f} to {:.3f}, {:.3f}".format(*bbox) if bbox else ""
+    digest = _read_text(properties.get("skerry:digest"))
+    instruments = properties.get("instruments")
     facts = [
         ("Collection", item["collection"]),
         ("Item", item["id"]),
         ("Data time", show_time(properties.get("datetime")) or _show_period(properties)),
-        ("Status", properties.get("skerry:status")),
-        ("Platform", properties.get("platform")),
-        ("Instrument", _show_list(properties.get("instruments"))),
-        ("Cloud cover", _show_cloud_cover(properties)),
-        ("Processing", _show_processing(properties)),
-        ("Coordinates", properties.get("proj:code")),
-        ("Extent", _show_extent(item)),
+        ("Status", _read_text(properties.get("skerry:status"))),
+        ("Platform", _read_text(properties.get("platform"))),
+        ("Instrument", _join(instruments if isinstance(instruments, list) else [])),
+        ("Cloud cover", _show_cloud_cover(properties.get("eo:cloud_cover"))),
+        ("Processing", _join([properties.get(f"processing:{k}") for k in ("level", "lineage")])),
+        ("Coordinates", _read_text(properties.get("proj:code"))),
+        ("Extent", extent),
         ("Published", show_time(properties.get("created"))),
         ("Digest", digest[4:20] + "…" if digest else ""),
     ]
     return [(name, str(value)) for name, value in facts if value]
 
 
-def _show_cloud_cover(properties: Mapping[str, Any]) -> str:
-    cover = properties.get("eo:cloud_cover")
-    return f"{cover:.0f} %" if isinstance(cover, int | float) else str(cover or "")
+def _join(parts: list[Any]) -> str:
+    return ", ".join(text for part in parts if (text := _read_text(part)))
 
 
-def _show_list(values: Any) -> str:
-    return ", ".join(map(str, values)) if isinstance(values, list) else str(values or "")
-
-
-def _show_extent(item: Mapping[str, Any]) -> str:
-    bbox = _read_bbox(item)
-    if bbox is None:
-        return ""
-    west, south, east, north = bbox
-    return f"{west:.3f}, {south:.3f} to {east:.3f}, {north:.3f}"
+def _show_cloud_cover(cover: Any) -> str:
+    return f"{cover:.0f} %" if isinstance(cover, int | float) else ""
 
 
 def _show_period(properties: Mapping[str, Any]) -> str:
@@ -293,11 +305,6 @@ def _show_period(properties: Mapping[str, Any]) -> str:
     return " to ".join(end for end in ends if end)
 
 
-def _show_processing(properties: Mapping[str, Any]) -> str:
-    parts = [properties.get("processing:level"), properties.get("processing:lineage")]
-    return ", ".join(str(part) for part in parts if part)
-
-
 def _data_time(item: Mapping[str, Any]) -> str:
-    properties = item["properties"]
+    properties = _read_mapping(item.get("properties"))
     return str(properties.get("datetime") or properties.get("start_datetime") or "")

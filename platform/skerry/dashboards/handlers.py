@@ -9,14 +9,20 @@ from typing import Any
 
 from tornado.web import HTTPError, RequestHandler
 
-from skerry.core.errors import SkerryError
+from skerry.core.errors import NotFoundError, SkerryError
 from skerry.core.scopes import Scope
+from skerry.dashboards.templating import answer_error
 from skerry.dashboards.viewer import ViewerHandler
 
 ANYONE = "anyone"
 VIEWER = "viewer"
 
-_ASSET_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_ASSET_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_ASSET_FOLDERS = (files("skerry.dashboards") / "assets", files("skerry.core.look"))
 _CHUNK = 1 << 20
 
 
@@ -28,14 +34,29 @@ class HealthHandler(RequestHandler):
         self.finish({"ready": True})
 
 
+class WrongAddressHandler(RequestHandler):
+    """Every address that no other handler knows."""
+
+    def prepare(self) -> None:
+        """Say so, in the look of the other pages."""
+        answer_error(
+            self,
+            NotFoundError(
+                f"There is no page {self.request.path[:140]!r} here.",
+                remedy="The links above lead to the pages that there are.",
+            ),
+        )
+
+
 class AssetHandler(RequestHandler):
-    """`/assets/...`: our own style sheets and icon."""
+    """`/assets/...`: our own style sheets, script and icon."""
 
     def get(self, name: str) -> None:
         """Answer with one of the files that the package holds."""
-        asset = files("skerry.dashboards").joinpath("assets", name)
         kind = _ASSET_TYPES.get(Path(name).suffix)
-        if kind is None or not asset.is_file():
+        places = (folder / name for folder in _ASSET_FOLDERS)
+        asset = next((place for place in places if place.is_file()), None)
+        if kind is None or asset is None:
             raise HTTPError(404)
         self.set_header("Content-Type", kind)
         self.set_header("Cache-Control", "no-cache")
@@ -56,7 +77,7 @@ class ExportHandler(ViewerHandler):
             try:
                 await asyncio.to_thread(self._export, collection, item, variable, target)
             except SkerryError as error:
-                self._refuse(error)
+                answer_error(self, error)
                 return
             self.set_header(
                 "Content-Type", "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -73,11 +94,6 @@ class ExportHandler(ViewerHandler):
 
         with self.viewer.open_session(self._public_url) as session:
             export_item(f"{collection}/{item}", target, variable=variable, session=session)
-
-    def _refuse(self, error: SkerryError) -> None:
-        self.set_status(error.status)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{error.what}\n{error.remedy}\n")
 
 
 @dataclass(frozen=True)
@@ -144,12 +160,15 @@ _DECIDED: dict[str, tuple[str, str, Scope | None, str]] = {
     "/ws": ("websocket", VIEWER, None, "/ws"),
     "/runs/?": ("page", VIEWER, Scope.PRODUCTION_READ, "/runs"),
     "/runs/ws": ("websocket", VIEWER, Scope.PRODUCTION_READ, "/runs/ws"),
+    "/run/?": ("page", VIEWER, Scope.PRODUCTION_READ, "/run"),
+    "/run/ws": ("websocket", VIEWER, Scope.PRODUCTION_READ, "/run/ws"),
     "/map/?": ("page", VIEWER, Scope.CATALOG_READ, "/map"),
     "/map/ws": ("websocket", VIEWER, Scope.CATALOG_READ, "/map/ws"),
     # Bokeh's and Panel's published JavaScript and styles, as everybody can get them elsewhere
     "/static/(?!extensions/)(.*)": ("static", ANYONE, None, "/static/js/bokeh.min.js"),
     "/static/(.*)": ("static", ANYONE, None, "/static/js/bokeh.min.js"),
     "/runs/static/(.*)": ("static", ANYONE, None, "/runs/static/js/bokeh.min.js"),
+    "/run/static/(.*)": ("static", ANYONE, None, "/run/static/js/bokeh.min.js"),
     "/map/static/(.*)": ("static", ANYONE, None, "/map/static/js/bokeh.min.js"),
     "/static/extensions/(.*)": ("static", ANYONE, None, "/static/extensions/panel/panel.min.js"),
 }  # fmt: skip

@@ -24,7 +24,8 @@ from skerry.dashboards.catalogue import (
     read_selection,
 )
 from skerry.dashboards.leaflet import LocalWidget, make_layer, make_map, show_whole
-from skerry.dashboards.shell import lay_page, render, show_error, show_html, style_widget
+from skerry.dashboards.shell import lay_page, show_error, show_html, style_widget
+from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
 
 # In the browser: window title and address first, and a name for the slider's handle, to which

@@ -1,7 +1,6 @@
-"""The first page: what there is and where to go."""
+"""The first page: what there is and where to go, renewed every few seconds."""
 
 import asyncio
-from collections import Counter
 from typing import Any
 
 import panel as pn
@@ -9,14 +8,19 @@ import panel as pn
 from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
-from skerry.dashboards.board import read_jobs, read_runs
-from skerry.dashboards.catalogue import read_latest, read_picture
-from skerry.dashboards.shell import lay_page, render, show_error, show_html
+from skerry.dashboards.board import RunFilter, count_runs, read_jobs, read_runs
+from skerry.dashboards.catalogue import Product, read_latest, read_picture
+from skerry.dashboards.platform_health import read_health
+from skerry.dashboards.shell import lay_page, show_error, show_html
+from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
+
+_REFRESH_MS = 5000
+_SHOWN = 5
 
 
 class OverviewPage:
-    """Figures of the run history, coming ticks and the newest products, with links.
+    """Figures of the run history, coming ticks, health and the newest products, with links.
 
     Parameters
     ----------
@@ -27,15 +31,17 @@ class OverviewPage:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
         self._pane = show_html(render("loading.html"))
+        self._pictures: dict[str, str] = {}
 
     def show(self) -> pn.Template:
-        """Lay the page and fill it once it is open."""
-        pn.state.onload(self._fill)
+        """Lay the page and keep it fresh while it is open."""
+        pn.state.onload(self._renew)
+        pn.state.add_periodic_callback(self._renew, period=_REFRESH_MS)
         return lay_page(
             page="", title="Overview", viewer=self._visit.viewer, parts={"main": self._pane}
         )
 
-    async def _fill(self) -> None:
+    async def _renew(self) -> None:
         try:
             values = await asyncio.to_thread(self._read)
         except SkerryError as error:
@@ -45,16 +51,22 @@ class OverviewPage:
 
     def _read(self) -> dict[str, Any]:
         session, viewer = self._visit.session, self._visit.viewer
-        values: dict[str, Any] = {"runs": None, "jobs": None, "counts": None, "products": None}
+        values: dict[str, Any] = dict.fromkeys(("runs", "jobs", "counts", "products", "health"))
         if viewer.may(Scope.PRODUCTION_READ):
-            runs = read_runs(session, prefix=DASHBOARDS_PREFIX)
-            values["runs"] = runs[:5]
-            values["counts"] = Counter(run.status for run in runs)
-            values["jobs"] = [job for job in read_jobs(session) if job.next_tick][:5]
+            runs = read_runs(session, RunFilter(), prefix=DASHBOARDS_PREFIX)
+            values["runs"] = runs.rows[:_SHOWN]
+            values["counts"] = count_runs(session)
+            jobs = read_jobs(session, prefix=DASHBOARDS_PREFIX)
+            values["jobs"] = [job for job in jobs if job.next_tick][:_SHOWN]
+            values["health"] = read_health(session)
         if viewer.may(Scope.CATALOG_READ):
             products = read_latest(session)
-            values["products"] = [
-                (product, read_picture(session, product.thumbnail) if product.thumbnail else "")
-                for product in products
-            ]
+            values["products"] = [(product, self._find_picture(product)) for product in products]
         return values
+
+    def _find_picture(self, product: Product) -> str:
+        """Return a product's picture, fetched once a visit."""
+        path = product.thumbnail
+        if path and path not in self._pictures:
+            self._pictures[path] = read_picture(self._visit.session, path)
+        return self._pictures.get(path, "")

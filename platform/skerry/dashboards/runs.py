@@ -1,4 +1,4 @@
-"""The runs page: run history and coming ticks, renewed every few seconds."""
+"""The runs page: run history and jobs, renewed every few seconds; a chosen job can be started."""
 
 import asyncio
 
@@ -7,8 +7,18 @@ import panel as pn
 from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
-from skerry.dashboards.board import STATUSES, JobRow, RunRow, read_jobs, read_runs
-from skerry.dashboards.shell import lay_page, render, show_error, show_html, style_widget
+from skerry.dashboards.board import (
+    STATUSES,
+    JobRow,
+    RunFilter,
+    RunList,
+    count_runs,
+    read_jobs,
+    read_runs,
+)
+from skerry.dashboards.shell import lay_page, show_error, show_html
+from skerry.dashboards.starting import StartForm
+from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
 
 REFRESH_MS = 3000
@@ -21,53 +31,54 @@ class RunsPage:
     ----------
     visit
         Who looks, and their session with the platform.
+    job, status, before
+        Which runs, as the page's address says; see `RunFilter`.
     """
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, *, job: str = "", status: str = "", before: str = "") -> None:
         self._visit = visit
-        self._jobs_pane = show_html(render("loading.html"))
-        self._runs_pane = show_html()
-        self._job = style_widget(pn.widgets.Select(label="Job", options={"Any job": ""}), 240)
-        statuses = {"Any status": "", **{status: status for status in STATUSES}}
-        self._status = style_widget(pn.widgets.Select(label="Status", options=statuses), 180)
-        for chooser in (self._job, self._status):
-            chooser.param.watch(self._renew, "value")
+        self._wanted = RunFilter(job, status, before)
+        self._filters = show_html()
+        self._runs_pane = show_html(render("loading.html"))
+        self._jobs_pane = show_html()
+        self._start = StartForm(visit, job) if job else None
 
     def show(self) -> pn.Template:
         """Lay the page and keep it fresh while it is open."""
         pn.state.onload(self._renew)
         pn.state.add_periodic_callback(self._renew, period=REFRESH_MS)
-        main = pn.Column(
-            self._jobs_pane,
-            pn.FlexBox(self._job, self._status, gap="0 16px", margin=0),
-            self._runs_pane,
-            sizing_mode="stretch_width",
-            margin=0,
-        )
+        parts = [self._filters, self._runs_pane, self._jobs_pane]
+        if self._start is not None:
+            pn.state.onload(self._start.fill)
+            parts.insert(1, self._start.panel)
+        main = pn.Column(*parts, sizing_mode="stretch_width", margin=0)
         return lay_page(page="runs", title="Runs", viewer=self._visit.viewer, parts={"main": main})
 
-    async def _renew(self, *_event: object) -> None:
+    async def _renew(self) -> None:
         try:
-            jobs, runs = await asyncio.to_thread(self._read)
+            jobs, runs, counts = await asyncio.to_thread(self._read)
         except SkerryError as error:
-            self._jobs_pane.object, self._runs_pane.object = show_error(error), ""
+            self._runs_pane.object = show_error(error)
+            self._filters.object = self._jobs_pane.object = ""
             return
-        self._offer_jobs(jobs)
+        wanted = self._wanted
+        names = sorted({job.name for job in jobs} | ({wanted.job} if wanted.job else set()))
+        newest = wanted.link(DASHBOARDS_PREFIX, before="") if wanted.before else ""
         # an unchanged table is left alone, so that focus and selection stay where they are
+        self._filters.object = render(
+            "filters.html", prefix=DASHBOARDS_PREFIX, jobs=names, statuses=STATUSES,
+            wanted=wanted, counts=counts,
+        )  # fmt: skip
+        self._runs_pane.object = render(
+            "runs.html", runs=runs.rows, newest=newest, older=runs.older
+        )
         self._jobs_pane.object = render("jobs.html", jobs=jobs)
-        self._runs_pane.object = render("runs.html", runs=runs)
 
-    def _read(self) -> tuple[list[JobRow], list[RunRow]]:
+    def _read(self) -> tuple[list[JobRow], RunList, dict[str, int]]:
         self._visit.require(Scope.PRODUCTION_READ)
         session = self._visit.session
-        runs = read_runs(
-            session, prefix=DASHBOARDS_PREFIX, job=self._job.value, status=self._status.value
+        return (
+            read_jobs(session, prefix=DASHBOARDS_PREFIX),
+            read_runs(session, self._wanted, prefix=DASHBOARDS_PREFIX),
+            count_runs(session, self._wanted.job),
         )
-        return read_jobs(session), runs
-
-    def _offer_jobs(self, jobs: list[JobRow]) -> None:
-        options = {"Any job": "", **{job.name: job.name for job in jobs}}
-        if self._job.value and self._job.value not in options.values():
-            options[self._job.value] = self._job.value
-        if options != self._job.options:
-            self._job.options = options

@@ -1,8 +1,10 @@
 """The Panel server: pages, our own handlers, the hub's login in front of everything with data."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import panel as pn
@@ -10,18 +12,21 @@ from bokeh.server import urls
 from jupyterhub.services.auth import HubOAuth
 from panel.io.server import Server, build_applications
 
+from skerry.core.logs import configure_logs
 from skerry.core.settings import DASHBOARDS_PREFIX, ServiceSettings
 from skerry.dashboards.handlers import (
     AssetHandler,
     ExportHandler,
     Handler,
     HealthHandler,
+    WrongAddressHandler,
     read_handlers,
 )
 from skerry.dashboards.headers import SecurityHeaders
 from skerry.dashboards.leaflet import WidgetFiles
 from skerry.dashboards.map import MapPage
 from skerry.dashboards.overview import OverviewPage
+from skerry.dashboards.run import RunPage
 from skerry.dashboards.runs import RunsPage
 from skerry.dashboards.viewer import CallbackHandler, ViewerAuth, new_cookie_secret, open_hub
 from skerry.dashboards.visit import begin_visit
@@ -31,11 +36,21 @@ Page = Callable[[], pn.Template]
 # Pages and their websockets are all that is needed: no page is embedded elsewhere (autoload.js),
 # nobody asks for an application's metadata.
 _APPLICATION_DOORS = ("/ws", "/?")
-_TITLES = {"/": "Overview · Skerry", "/runs": "Runs · Skerry", "/map": "Map · Skerry"}
+_TITLES = {
+    "/": "Overview · Skerry",
+    "/runs": "Runs · Skerry",
+    "/run": "Run · Skerry",
+    "/map": "Map · Skerry",
+}
 
 
 def build_server(
-    public_url: str, *, port: int, hub: HubOAuth | None = None, address: str = "127.0.0.1"
+    public_url: str,
+    *,
+    port: int,
+    hub: HubOAuth | None = None,
+    address: str = "127.0.0.1",
+    data: Path | None = None,
 ) -> Server:
     """Return the program's server, bound but not started.
 
@@ -50,6 +65,8 @@ def build_server(
         The hub's OAuth client; read from the environment when left out.
     address
         The interface.
+    data
+        The data folder, to say so when its disk is full.
 
     Raises
     ------
@@ -65,7 +82,8 @@ def build_server(
         prefix=DASHBOARDS_PREFIX,
         use_index=False,
         ico_path="none",
-        auth_provider=ViewerAuth(hub or open_hub()),
+        auth_provider=ViewerAuth(hub or open_hub(), data),
+        default_handler_class=WrongAddressHandler,
         allow_websocket_origin=_list_origins(public_url),
         use_xheaders=True,
         cookie_secret=secret,
@@ -103,7 +121,8 @@ def main() -> None:
     settings = ServiceSettings.from_environment()
     os.environ.setdefault("BOKEH_RESOURCES", "server")
     asyncio.set_event_loop(asyncio.new_event_loop())
-    server = build_server(settings.public_url, port=settings.port)
+    configure_logs(logging.WARNING)
+    server = build_server(settings.public_url, port=settings.port, data=settings.data)
     server.start()
     server.io_loop.start()
 
@@ -113,13 +132,17 @@ def _list_pages(public_url: str) -> dict[str, Page]:
         return OverviewPage(begin_visit(public_url)).show()
 
     def show_runs() -> pn.Template:
-        return RunsPage(begin_visit(public_url)).show()
+        wanted = {name: _read_argument(name) for name in ("job", "status", "before")}
+        return RunsPage(begin_visit(public_url), **wanted).show()
+
+    def show_run() -> pn.Template:
+        return RunPage(begin_visit(public_url), _read_argument("id")).show()
 
     def show_map() -> pn.Template:
         wanted = {name: _read_argument(name) for name in ("item", "variable")}
         return MapPage(begin_visit(public_url), **wanted).show()
 
-    return {"/": show_overview, "/runs": show_runs, "/map": show_map}
+    return {"/": show_overview, "/runs": show_runs, "/run": show_run, "/map": show_map}
 
 
 def _read_argument(name: str) -> str:

@@ -4,27 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import panel as pn
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from skerry.core.errors import SkerryError
 from skerry.core.settings import DASHBOARDS_PREFIX
+from skerry.dashboards.templating import NAVIGATION, TEMPLATES, render
 from skerry.dashboards.viewer import Viewer
-
-TEMPLATES = Environment(
-    loader=PackageLoader("skerry.dashboards"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-"""Every value is escaped: names, parameters and messages come from outside."""
-
-NAVIGATION = (("", "Overview"), ("runs", "Runs"), ("map", "Map"))
-
-
-def render(template: str, **values: object) -> str:
-    """Return HTML of one template, every value escaped."""
-    return TEMPLATES.get_template(template).render(values)
 
 
 def show_html(html: str = "", **options: Any) -> pn.pane.HTML:

@@ -6,6 +6,7 @@ Every page acts with the viewer's own hub token. This program's token only finis
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,10 +18,23 @@ from tornado.websocket import WebSocketHandler
 
 from skerry.client import Session
 from skerry.client.login import Login
+from skerry.core.disk import find_full_disk
+from skerry.core.errors import ForbiddenError, UnauthenticatedError
 from skerry.core.scopes import Scope
+from skerry.dashboards.templating import answer_error
 
 TOKEN_CACHE_SECONDS = 5
 """How long the hub's word on a token is believed: a revoked one is refused soon after."""
+
+
+_NO_ACCESS = ForbiddenError(
+    "This account may not use the dashboards.",
+    remedy="Ask the platform's administrator for a role that includes them.",
+)
+_NOT_LOGGED_IN = UnauthenticatedError(
+    "Nobody is logged in, or the token is no longer good.",
+    remedy="Log in at the hub, or send a token.",
+)
 
 
 @dataclass(frozen=True)
@@ -60,10 +74,13 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
     ----------
     hub
         The hub's OAuth client of this service.
+    data
+        The data folder: a hub whose disk is full forgets everybody, and that is said instead.
     """
 
-    def __init__(self, hub: HubOAuth) -> None:
+    def __init__(self, hub: HubOAuth, data: Path | None = None) -> None:
         self.hub = hub
+        self._data = data
         super().__init__()
 
     @property
@@ -107,15 +124,30 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
         A websocket's handshake is not answered here: Panel refuses it with 403 when this
         returns None.
         """
-        model = await self.hub.get_user(handler, sync=False)
+        model = await self._ask_hub(handler)
         if isinstance(handler, WebSocketHandler):
             return self._admit_socket(handler, model)
         if not model:
-            _refuse_stranger(handler)
+            full = find_full_disk(self._data) if self._data is not None else None
+            if full is not None:
+                answer_error(handler, full)
+            else:
+                _refuse_stranger(handler)
             return None
         if not self.hub.check_scopes(self.hub.access_scopes, model):
-            raise HTTPError(403, reason="This account may not use the dashboards")
+            answer_error(handler, _NO_ACCESS)
+            return None
         return self._remember(handler, model)
+
+    async def _ask_hub(self, handler: Any) -> dict[str, Any] | None:
+        """Return what the hub knows of the request's holder; None also on a full disk."""
+        try:
+            model: dict[str, Any] | None = await self.hub.get_user(handler, sync=False)
+        except HTTPError:
+            if self._data is None or find_full_disk(self._data) is None:
+                raise
+            return None
+        return model
 
     def _admit_socket(self, handler: Any, model: dict[str, Any] | None) -> str | None:
         """Admit a websocket of the person for whom the page it belongs to was made."""
@@ -143,7 +175,8 @@ def _refuse_stranger(handler: Any) -> None:
         and "Authorization" not in request.headers
     )
     if not browser:
-        raise HTTPError(401, reason="Log in at the hub or send a token")
+        answer_error(handler, _NOT_LOGGED_IN)
+        return
     handler.redirect(f"{handler.application.prefix}/login?{urlencode({'next': request.uri})}")
 
 

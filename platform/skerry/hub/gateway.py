@@ -7,6 +7,7 @@ from typing import Any
 import psutil
 
 from skerry.core.hub_settings import GatewaySettings
+from skerry.core.logs import LOG_FORMAT
 
 _GIB = 1024**3
 _MAX_WORKERS = 8
@@ -18,6 +19,7 @@ def set_addresses(config: Any, settings: GatewaySettings) -> None:
     """Bind the API (public through the hub's proxy), dashboards and schedulers to loopback."""
     config.DaskGateway.address = settings.api_address
     config.DaskGateway.log_level = "INFO"
+    config.DaskGateway.log_format = LOG_FORMAT
     config.Proxy.address = settings.dashboards_address
     config.Proxy.tcp_address = settings.scheduler_address
     config.Proxy.log_level = "warn"

@@ -1,6 +1,9 @@
 """Who may use the gateway: whoever shows a hub token that may access it; nobody else, nowhere."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -12,6 +15,28 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 VERSION = "/api/version"
 """The path that the gateway would tell everybody; its health it may."""
+
+
+def _is_person(request: web.Request) -> bool:
+    """Return whether somebody looks with a browser: programs that use the gateway send a token."""
+    return (
+        request.method == "GET"
+        and "Authorization" not in request.headers
+        and "text/html" in request.headers.get("Accept", "")
+    )
+
+
+@cache
+def _read_page() -> str:
+    """Return the page that says what this address is for."""
+    from jinja2 import Environment, FileSystemLoader
+
+    folders = [str(Path(__file__).parent / "templates"), str(files("skerry.core.look"))]
+    return (
+        Environment(loader=FileSystemLoader(folders), autoescape=True)
+        .get_template("gateway.html")
+        .render()
+    )
 
 
 class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
@@ -55,6 +80,8 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
         @web.middleware
         async def refuse_anonymous(request: web.Request, handler: _Handler) -> web.StreamResponse:
             path = request.path.removeprefix(self.public_prefix)
+            if _is_person(request):
+                return web.Response(status=401, text=_read_page(), content_type="text/html")
             if path == VERSION or request.match_info.http_exception is not None:
                 await self.authenticate(request)
             return await handler(request)

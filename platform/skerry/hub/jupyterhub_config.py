@@ -2,6 +2,7 @@
 
 from skerry.core.hub_settings import HubSettings
 from skerry.hub.accounts import set_accounts
+from skerry.hub.pages import set_pages
 from skerry.hub.proxy import set_addresses, set_proxy
 from skerry.hub.roles import set_roles
 from skerry.hub.services import set_services
@@ -18,3 +19,4 @@ set_accounts(config, settings)
 set_services(config, settings)
 set_roles(config, settings)
 set_user_servers(config, settings)
+set_pages(config, settings)

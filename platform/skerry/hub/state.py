@@ -3,6 +3,7 @@
 from typing import Any
 
 from skerry.core.hub_settings import HubSettings
+from skerry.core.logs import LOG_FORMAT
 
 
 def set_state(config: Any, settings: HubSettings) -> None:
@@ -14,5 +15,4 @@ def set_state(config: Any, settings: HubSettings) -> None:
     config.JupyterHub.cleanup_proxy = True
     config.JupyterHub.cleanup_servers = True
     config.JupyterHub.log_level = "INFO"
-    # A hub that phones home or asks a CDN would fail offline.
-    config.JupyterHub.template_vars = {"announcement": ""}
+    config.JupyterHub.log_format = LOG_FORMAT

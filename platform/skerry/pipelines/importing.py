@@ -190,7 +190,7 @@ def _find_known(session: Session, work: _Work) -> dict[str, Any] | None:
         return known
     raise ConflictError(
         f"{work.reference} is in the catalogue with another content.",
-        remedy=f"Delete it first: skerry items delete {work.reference}",
+        remedy=f"Delete it first: skerry item delete {work.reference}",
     )
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
@@ -166,7 +166,7 @@ def find_run(connection: Connection, run_id: str) -> RowMapping:
     )
     found = connection.execute(_query().where(matching).limit(2)).mappings().all()
     if not found or not run_id:
-        raise NotFoundError(f"There is no run {run_id!r}.", remedy="'skerry runs' shows them.")
+        raise NotFoundError(f"There is no run {run_id!r}.", remedy="'skerry run list' shows them.")
     if len(found) > 1:
         raise InvalidInputError(
             f"Several runs begin with {run_id!r}.", remedy="Give more characters of the id."
@@ -191,10 +191,19 @@ def list_runs(
     *,
     job: str | None = None,
     status: str | None = None,
+    before: str | None = None,
     limit: int = 50,
 ) -> list[dict[str, Any]]:
-    """Return runs, newest first, with their outputs and without their attempts."""
+    """Return runs, newest first, with their outputs and without their attempts.
+
+    Parameters
+    ----------
+    before
+        Only runs older than the one with this id: the last of the page before.
+    """
     query = _query().order_by(runs.c.id.desc()).limit(min(limit, _LIMIT))
+    if before is not None:
+        query = query.where(runs.c.id < before)
     if job is not None:
         query = query.where(runs.c.job_name == job)
     if status is not None:
@@ -209,6 +218,15 @@ def list_runs(
     for item in connection.execute(made.order_by(outputs.c.output)).mappings():
         products[item["run_id"]].append(_describe_output(item))
     return [{**describe_run(row), "outputs": products[row["id"]]} for row in found]
+
+
+def count_runs(connection: Connection, *, job: str | None = None) -> dict[str, int]:
+    """Return how many runs have each status, of all jobs or of one."""
+    query = select(runs.c.status, func.count()).group_by(runs.c.status)
+    if job is not None:
+        query = query.where(runs.c.job_name == job)
+    counted = {row[0]: row[1] for row in connection.execute(query)}
+    return {status: counted.get(status, 0) for status in ACTIVE + ENDED}
 
 
 def cancel_run(connection: Connection, run_id: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from skerry.services.files import create_files_router
 from skerry.services.grants import create_grants_router
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Identity, Verifier
+from skerry.services.platform_health import create_health_router
 from skerry.services.platform_logs import create_logs_router
 from skerry.services.production import create_production_router
 from skerry.services.stac import create_stac_router
@@ -44,6 +45,7 @@ def create_api(
         create_files_router(stores),
         create_production_router(stores),
         create_logs_router(data),
+        create_health_router(data),
     ]
 
     @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """One ASGI application the way every HTTP program of the platform is made."""
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 
@@ -10,6 +11,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skerry.core.hosts import UnknownHostError, allowed_hosts, check_host
+from skerry.core.logs import configure_logs
 from skerry.core.settings import ServiceSettings
 from skerry.core.version import VERSION
 from skerry.services.guarded_route import create_router
@@ -126,8 +128,9 @@ def serve(app: FastAPI, port: int) -> None:
     """
     import uvicorn
 
+    configure_logs(logging.WARNING)
     uvicorn.run(
-        app, host="127.0.0.1", port=port, access_log=False, log_level="warning",
+        app, host="127.0.0.1", port=port, access_log=False, log_level="warning", log_config=None,
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,
     )  # fmt: skip
 

@@ -18,6 +18,9 @@ from skerry.core.scopes import Scope
 REQUESTED_WITH = "X-Skerry-Requested-With"
 """Header that a browser page must send with anything but GET: other origins cannot add it."""
 
+HUB_COOKIE = "jupyterhub-session-id"
+"""Cookie for the whole origin that the hub sets at login and takes back at logout."""
+
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOGIN_REMEDY = "Send a hub token in the header 'Authorization: Bearer <token>', or log in."
 
@@ -122,8 +125,29 @@ class Identify:
     audience = Audience(AudienceKind.VISIBLE)
 
     async def __call__(self, connection: HTTPConnection) -> Identity | None:
-        """Return who asks, None for nobody; a bad token is refused, not overlooked."""
-        return await _find_identity(connection)
+        """Return who asks, None for nobody; a bad token is refused, not overlooked.
+
+        A browser that is logged in at the hub, and not yet here, is first led through the hub,
+        which asks nothing: the person sees at once what is theirs to see.
+
+        Raises
+        ------
+        UnauthenticatedError
+            For such a browser.
+        """
+        identity = await _find_identity(connection)
+        if identity is None and HUB_COOKIE in connection.cookies and is_navigation(connection):
+            raise UnauthenticatedError("This browser's login begins.", remedy=_LOGIN_REMEDY)
+        return identity
+
+
+def is_navigation(connection: HTTPConnection) -> bool:
+    """Return whether a browser opens an address for a person to look at."""
+    return (
+        connection.scope.get("method") == "GET"
+        and "authorization" not in connection.headers
+        and "text/html" in connection.headers.get("accept", "")
+    )
 
 
 class Anyone:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import InvalidInputError, SkerryError, UnauthenticatedError
+from skerry.services.identity import is_navigation
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 160
@@ -41,7 +42,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     async def on_skerry_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, SkerryError)  # noqa: S101  (narrows; starlette's type is wide)
-        if isinstance(error, UnauthenticatedError) and _is_navigation(request):
+        if isinstance(error, UnauthenticatedError) and is_navigation(request):
             answer: Response = request.app.state.login.begin(request)
             return answer
         return describe_error(error)
@@ -95,11 +96,3 @@ def _name_full_disk(request: Request) -> Response | None:
     """Return the problem of a full disk where that is what made the request fail."""
     full = find_full_disk(request.app.state.settings.data)
     return describe_error(full) if full is not None else None
-
-
-def _is_navigation(request: Request) -> bool:
-    return (
-        request.method == "GET"
-        and "authorization" not in request.headers
-        and "text/html" in request.headers.get("accept", "")
-    )

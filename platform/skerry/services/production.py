@@ -168,11 +168,19 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
         _who: Reader,
         job: str | None = None,
         status: str | None = None,
+        before: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     ) -> dict[str, Any]:
-        """List runs, newest first."""
+        """List runs, newest first; `before` the id of a page's last run gives the next page."""
         with stores.reader.connect() as connection:
-            return {"runs": runs.list_runs(connection, job=job, status=status, limit=limit)}
+            found = runs.list_runs(connection, job=job, status=status, before=before, limit=limit)
+            return {"runs": found}
+
+    @router.get("/runs/counts")
+    def count_all(_who: Reader, job: str | None = None) -> dict[str, dict[str, int]]:
+        """Count runs by status, of all jobs or of one."""
+        with stores.reader.connect() as connection:
+            return {"counts": runs.count_runs(connection, job=job)}
 
     @router.get("/runs/{run}")
     def show(run: str, _who: Reader) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from types import FrameType
 
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.core.logs import configure_logs
 from skerry.core.settings import RunLimits
 from skerry.core.time import format_time, utc_now
 from skerry.production.execution import Executor
@@ -74,6 +75,7 @@ class Worker:
         clear_interrupted(self._data)
         carry_out = RunWorkflow(self._executor).register()
         launch(self._data.workflows)
+        configure_logs()  # again: the workflow engine has brought a form of its own
         reconciler = Reconciler(self._engine, carry_out, self._minter)
         said = 0.0
         while not self._stopping.wait(_ROUND_S):
@@ -113,8 +115,7 @@ class Worker:
 
 def main() -> int:
     """Run the only worker of a data folder; return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    configure_logs()
     try:
         data = DataFolder(Path(_read("SKERRY_DATA")))
         with hold_lock(data.run / "worker.lock", lambda pid: _describe_holder(data, pid)):

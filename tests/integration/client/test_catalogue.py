@@ -148,12 +148,12 @@ def test_the_command_line_says_the_same(
     running_platform: RunningPlatform, imported: ImportResult, tmp_path: Path
 ) -> None:
     name = str(imported.reference)
-    listed = json.loads(running_platform.run("items", "list", "--json").stdout)
+    listed = json.loads(running_platform.run("item", "list", "--json").stdout)
     assert name in [f"{item['collection']}/{item['id']}" for item in listed["features"]]
-    assert "b8a" in running_platform.run("items", "show", name).stdout
+    assert "b8a" in running_platform.run("item", "show", name).stdout
     found = running_platform.run("search", "--bbox", "13,54,14,55", "--datetime", "2026-06-01")
     assert name in found.stdout
-    assert "simulated" in running_platform.run("collections", "list").stdout
+    assert "simulated" in running_platform.run("collection", "list").stdout
     out = tmp_path / "scl.tif"
     running_platform.run("export", name, "--variable", "scl", "-o", str(out))
     assert out.exists()
@@ -227,8 +227,8 @@ def test_deleting_frees_the_bytes(
     result = import_product(scene, collection="to-be-deleted", session=session)
     folder = running_platform.data / "objects" / result.item["properties"]["skerry:prefix"]
     assert folder.is_dir()
-    running_platform.run("items", "delete", str(result.reference))
+    running_platform.run("item", "delete", str(result.reference))
     assert not folder.exists()
     with pytest.raises(NotFoundError):
         skerry.open(str(result.reference), session=session)
-    running_platform.run("collections", "delete", "to-be-deleted")
+    running_platform.run("collection", "delete", "to-be-deleted")

@@ -251,7 +251,7 @@ def test_the_road_by_command_line(stage: Stage, tmp_path: Path, *, wait: bool) -
     shown = skerry("run", "show", run[:20]).stdout
     assert "epoch 1     published" in shown
     assert f"{name}/field-20260501T100100Z" in shown
-    assert run in skerry("runs", "--job", name).stdout
+    assert run in skerry("run", "list", "--job", name).stdout
     assert "Published 1 output." in skerry("logs", run, "-f").stdout
     assert skerry("logs", "worker").returncode == 0
     for words in (["-p", "minute=99"], ["-p", "hour=1"], ["-p", "minute=x"], ["-p", "minute"]):

@@ -69,6 +69,7 @@ def test_unknown_error_is_one_line_and_its_trace_in_a_log(
     assert str(log) in error
     assert "Traceback" not in error
     assert "Traceback" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
 
     monkeypatch.setenv("SKERRY_DEBUG", "1")
     assert main.run(["probe"]) == 1
@@ -108,6 +109,15 @@ def test_every_command_has_help_with_an_example(
     output = capsys.readouterr().out
     assert "Example" in output
     assert f"skerry {name}" in output
+
+
+@pytest.mark.parametrize("name", ["items", "collections", "runs"])
+def test_names_that_commands_once_had_work_and_are_not_shown(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run([name, "--help"]) == 0
+    assert main.run(["--help"]) == 0
+    assert f"\n  {name} " not in capsys.readouterr().out
 
 
 def test_help_imports_no_command_and_little_else() -> None:

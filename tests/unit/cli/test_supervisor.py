@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -238,7 +239,7 @@ def test_a_part_that_cannot_be_started_again_ends_no_other(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(child, "_FIRST_PAUSE_S", 0.0)
-    (plan.folder.logs / "api.log").mkdir()  # as when the disk is full: its log cannot be opened
+    shutil.rmtree(plan.folder.run)  # where it would start
     api = plan.parts()[1]
     supervisor = Supervisor(plan, [api], Screen(Console(quiet=True), ["api"]))
     rounds = iter(range(3))
@@ -249,6 +250,7 @@ def test_a_part_that_cannot_be_started_again_ends_no_other(
 
     with pytest.raises(StopRequestedError):
         supervisor.watch(end_after_three_rounds)
+    supervisor.stop()
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

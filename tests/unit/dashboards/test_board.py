@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from skerry.dashboards.board import describe_job, describe_run, show_duration, show_time
+from skerry.dashboards.board import (
+    RunFilter,
+    describe_attempts,
+    describe_job,
+    describe_run,
+    show_duration,
+    show_local_time,
+    show_time,
+)
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -26,10 +34,11 @@ def test_a_running_run_shows_how_far_it_is():
     assert row.duration == "1 min 30 s"
     assert row.epoch == 2
     assert row.self_approved
-    assert [name for _, name in row.files] == ["Log"]
+    assert row.address == "/p/run?id=0196"
+    assert row.job_address == "/p/runs?job=water"
 
 
-def test_a_run_that_succeeded_links_its_files_and_products():
+def test_a_run_that_succeeded_links_its_products():
     output = {"output": "turbidity", "collection": "water", "item": "t-1"}
     row = describe_run(
         make_run(status="succeeded", ended="2026-05-01T11:59:00Z", outputs=[output]), prefix="/p"
@@ -37,15 +46,11 @@ def test_a_run_that_succeeded_links_its_files_and_products():
     assert row.progress is None
     assert row.duration == "30 s"
     assert row.products == (("/p/map?item=water/t-1", "turbidity"),)
-    assert row.files[0] == (
-        "/services/api/production/runs/0196/files/executed.html",
-        "Notebook",
-    )
 
 
-def test_a_waiting_run_has_neither_time_nor_files():
+def test_a_waiting_run_has_no_time_yet():
     row = describe_run(make_run(status="queued", started=None, epoch=0), prefix="/p")
-    assert (row.started, row.duration, row.files, row.epoch) == ("", "", (), 0)
+    assert (row.started, row.duration, row.epoch) == ("", "", 0)
     assert row.progress is None
 
 
@@ -70,12 +75,49 @@ def test_times_are_shown_in_utc():
 def test_a_job_by_clock_says_when_it_ticks_next():
     trigger = {"kind": "clock", "cron": "0 6 * * *", "timezone": "Europe/Berlin"}
     job = {"name": "daily", "release": "r1", "trigger": trigger, "policy": {"review": "required"}}
-    row = describe_job(job | {"next_tick": "2026-05-02T04:00:00Z", "collection": "water"})
+    row = describe_job(
+        job | {"next_tick": "2026-05-02T04:00:00Z", "collection": "water"}, prefix="/p"
+    )
     assert row.next_tick == "2026-05-02 04:00:00 UTC"
     assert row.trigger == "0 6 * * * (Europe/Berlin)"
     assert row.review == "required"
 
 
 def test_a_job_by_hand_has_no_next_tick():
-    row = describe_job({"name": "m", "release": "r1", "trigger": {"kind": "manual"}})
+    row = describe_job({"name": "m", "release": "r1", "trigger": {"kind": "manual"}}, prefix="/p")
     assert (row.trigger, row.next_tick) == ("by hand", "")
+
+
+def test_every_attempt_is_reachable_with_its_own_files():
+    attempts = [
+        {"epoch": 1, "status": "crashed", "detail": "The kernel died.",
+         "started": "2026-05-01T11:00:00Z", "ended": "2026-05-01T11:00:05Z"},
+        {"epoch": 2, "status": "published", "detail": None,
+         "started": "2026-05-01T11:01:00Z", "ended": "2026-05-01T11:02:00Z"},
+        {"epoch": 3, "status": "executing", "detail": None,
+         "started": "2026-05-01T11:59:00Z", "ended": None},
+    ]  # fmt: skip
+    rows = describe_attempts(make_run(attempts=attempts), now=NOW)
+    assert [row.epoch for row in rows] == [3, 2, 1]
+    assert [[name for _, name in row.files] for row in rows] == [
+        ["Log"], ["Notebook", "Log", "Manifest"], ["Notebook", "Log"],
+    ]  # fmt: skip
+    folder = "/services/api/production/runs/0196/files"
+    assert rows[2].files[0][0] == f"{folder}/executed.html?epoch=1"
+    assert rows[2].detail == "The kernel died."
+
+
+def test_a_tick_is_told_in_the_job_s_own_zone_too():
+    assert show_local_time("2026-07-01T10:30:00Z", "Europe/Berlin") == (
+        "2026-07-01 12:30 Europe/Berlin"
+    )
+    assert show_local_time("2026-07-01T10:30:00Z", "UTC") == ""
+    assert show_local_time("2026-07-01T10:30:00Z", "Nowhere/Else") == ""
+    assert show_local_time(None, "Europe/Berlin") == ""
+
+
+def test_a_filter_is_an_address():
+    wanted = RunFilter(job="a b", status="failed", before="0196")
+    assert wanted.link("/p") == "/p/runs?job=a+b&status=failed&before=0196"
+    assert wanted.link("/p", before="") == "/p/runs?job=a+b&status=failed"
+    assert RunFilter().link("/p") == "/p/runs"

@@ -3,15 +3,19 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skerry.core.errors import InvalidInputError
 from skerry.dashboards.catalogue import (
+    WORLD,
     describe_product,
     link_export,
     link_map,
     link_tiles,
     parse_item_name,
 )
+from skerry.dashboards.templating import render
 
 
 def make_item(**properties: Any) -> dict[str, Any]:
@@ -89,3 +93,39 @@ def test_addresses():
 def test_names_from_the_address_are_checked(text: str):
     with pytest.raises(InvalidInputError):
         parse_item_name(text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+PROPERTIES = (
+    "title", "datetime", "start_datetime", "created", "instruments", "platform", "eo:cloud_cover",
+    "processing:level", "proj:code", "skerry:status", "skerry:digest", "skerry:variables",
+)  # fmt: skip
+
+
+@given(
+    properties=st.fixed_dictionaries({}, optional=dict.fromkeys(PROPERTIES, JSON)) | JSON,
+    bbox=JSON,
+    assets=JSON | st.fixed_dictionaries({"thumbnail": JSON}),
+)
+def test_no_odd_item_breaks_a_page(properties: Any, bbox: Any, assets: Any):
+    item = {"id": "i", "collection": "c", "properties": properties, "bbox": bbox, "assets": assets}
+    product = describe_product(item)
+    html = render("facts.html", product=product, variable=None, permalink="", export="")
+    html += render(
+        "overview.html", prefix="", runs=None, jobs=None, counts=None, health=None,
+        products=[(product, "")],
+    )  # fmt: skip
+    assert 'class="gallery"' in html
+
+
+def test_what_an_odd_item_has_wrong_is_left_out():
+    item = make_item(**{"eo:cloud_cover": "lots", "instruments": "msi", "skerry:variables": []})
+    item["bbox"] = None
+    product = describe_product(item)
+    assert product.bbox == WORLD
+    assert product.variables == ()
+    assert not {"Cloud cover", "Instrument", "Extent"} & {name for name, _ in product.facts}

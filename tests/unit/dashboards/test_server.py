@@ -98,10 +98,29 @@ async def check_strangers(client: httpx.AsyncClient) -> None:
             assert browser.headers["Location"].startswith(f"{PREFIX}/login?next=")
     assert (await client.get(f"{PREFIX}/runs", headers=bearer("run-token"))).status_code == 403
     assert (await client.get(f"{PREFIX}/health")).json() == {"ready": True}
+    await check_refusals(client)
+
+
+async def check_refusals(client: httpx.AsyncClient) -> None:
+    """Every refusal has the look of the pages for a browser, and is text for a program."""
+    for path, token, status, said in (
+        ("/nowhere/else", "ann-token", 404, "There is no page"),
+        ("/runs", "nobody", 401, "Nobody is logged in"),
+        ("/runs", "run-token", 403, "may not use the dashboards"),
+    ):
+        page = await client.get(PREFIX + path, headers=bearer(token))
+        assert page.status_code == status
+        assert "<span>Skerry</span>" in page.text
+        assert said in page.text
+        assert 'href="/hub/login"' in page.text
+        text = await client.get(PREFIX + path, headers=bearer(token) | {"Accept": "*/*"})
+        assert text.status_code == status
+        assert text.headers["Content-Type"].startswith("text/plain")
+        assert said in text.text
 
 
 async def check_viewers(client: httpx.AsyncClient) -> None:
-    for page in ("/", "/runs", "/map?item=c/i"):
+    for page in ("/", "/runs", "/runs?job=j", "/run?id=x", "/map?item=c/i"):
         answer = await client.get(PREFIX + page, headers=bearer("ann-token"))
         assert answer.status_code == 200
         assert '<html lang="en">' in answer.text
@@ -178,7 +197,7 @@ def test_every_handler_is_decided_and_only_these_ask_nobody():
         "StaticHandler", "WidgetFiles",
     }  # fmt: skip
     assert {handler.example for handler in HANDLERS if handler.kind == "page"} == {
-        f"{PREFIX}/", f"{PREFIX}/runs", f"{PREFIX}/map",
+        f"{PREFIX}/", f"{PREFIX}/runs", f"{PREFIX}/run", f"{PREFIX}/map",
     }  # fmt: skip
 
 

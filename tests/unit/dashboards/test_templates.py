@@ -1,17 +1,29 @@
 """What stands in names from outside never becomes markup."""
 
 from skerry.core.errors import NotFoundError
-from skerry.dashboards.board import describe_job, describe_run
+from skerry.dashboards.board import STATUSES, RunFilter, describe_job, describe_run
 from skerry.dashboards.catalogue import describe_product
-from skerry.dashboards.shell import render, show_error
+from skerry.dashboards.run import list_facts
+from skerry.dashboards.shell import show_error
+from skerry.dashboards.templating import render
 
 EVIL = "<script>alert(1)</script>"
 
 
 def test_runs_and_jobs_are_escaped():
     run = {"id": EVIL, "job": EVIL, "status": "failed", "detail": EVIL, "occurrence": '"><b>'}
-    html = render("runs.html", runs=[describe_run(run, prefix="")])
-    html += render("jobs.html", jobs=[describe_job({"name": EVIL, "release": EVIL})])
+    row = describe_run(run, prefix="")
+    html = render("runs.html", runs=[row], newest="", older="")
+    html += render("jobs.html", jobs=[describe_job({"name": EVIL, "release": EVIL}, prefix="")])
+    html += render(
+        "filters.html", prefix="", jobs=[EVIL], statuses=STATUSES, wanted=RunFilter(EVIL),
+        counts=dict.fromkeys(STATUSES, 0),
+    )  # fmt: skip
+    html += render(
+        "run.html", run=row, facts=list_facts(run | {"collection": EVIL}),
+        parameters=[(EVIL, EVIL)], attempts=[], log=EVIL,
+    )  # fmt: skip
+    html += render("started.html", run=EVIL)
     assert "<script>" not in html
     assert '"><b>' not in html
 
@@ -28,7 +40,13 @@ def test_products_are_escaped():
     html = render("map_title.html", **values) + render("legend.html", **values)
     html += render("facts.html", **values, permalink=EVIL, export=EVIL)
     html += render(
-        "overview.html", prefix="", runs=None, jobs=None, counts=None, products=[(product, "")]
+        "overview.html",
+        prefix="",
+        runs=None,
+        jobs=None,
+        counts=None,
+        health=None,
+        products=[(product, "")],
     )
     assert "<script>" not in html
 

@@ -36,6 +36,7 @@ def settings(tmp_path: Path) -> HubSettings:
         notebooks=tmp_path / "notebooks",
         owner="ann",
         password="a long password",
+        password_file=tmp_path / "password",
         project="project-main",
         services=[
             HubService(name="api", token="t1", url="http://127.0.0.1:20003"),

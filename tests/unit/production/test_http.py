@@ -64,6 +64,47 @@ def test_from_proposal_to_run(api: ServedApi, alice: httpx.Client) -> None:
     assert ask(alice, "POST", f"runs/{run['id']}/retry", 200)["status"] == "queued"
 
 
+def test_runs_are_counted_by_the_database_and_shown_in_pages(alice: httpx.Client) -> None:
+    make_job(alice)
+    ids = [ask(alice, "POST", "jobs/lakes/runs", 201, json={})["id"] for _ in range(7)]
+    for run in ids[:3]:
+        ask(alice, "POST", f"runs/{run}/cancel", 200)
+    nothing = {"running": 0, "succeeded": 0, "failed": 0}
+    counted = ask(alice, "GET", "runs/counts", 200)["counts"]
+    assert counted == {"queued": 4, "cancelled": 3, **nothing}
+    assert set(ask(alice, "GET", "runs/counts?job=other", 200)["counts"].values()) == {0}
+    shown: list[str] = []
+    before = None
+    while True:
+        query = {"limit": 3} | ({"before": before} if before else {})
+        page = ask(alice, "GET", "runs", 200, params=query)
+        if not page["runs"]:
+            break
+        shown += [run["id"] for run in page["runs"]]
+        before = shown[-1]
+    assert shown == sorted(ids, reverse=True)
+
+
+def test_a_nearly_full_disk_starts_nothing(
+    alice: httpx.Client, monkeypatch: pytest.MonkeyPatch, api: ServedApi
+) -> None:
+    make_job(alice)
+    run = ask(alice, "POST", "jobs/lakes/runs", 201, json={})["id"]
+    ask(alice, "POST", f"runs/{run}/cancel", 200)
+    monkeypatch.setenv("SKERRY_DISK_FLOOR_MB", "100000000")
+    for path in ("jobs/lakes/runs", f"runs/{run}/retry"):
+        refused = ask(alice, "POST", path, 507, json={})
+        assert refused["title"] == "Disk full"
+        assert str(api.data.root) in refused["detail"]
+        assert "skerry disk" in refused["remedy"]
+    asked = {"mode": "write", "purpose": "import"}
+    assert alice.post("grants", json=asked).json()["status"] == 507
+    assert ask(alice, "GET", "runs/counts", 200)["counts"]["cancelled"] == 1
+    health = alice.get("platform/health").json()
+    assert health["disk_low"]
+    assert health["worker"] is False
+
+
 @pytest.mark.parametrize(
     ("body", "named"),
     [

@@ -240,6 +240,20 @@ class TestBrowser:
         assert cookie["path"] == MAPS_PREFIX
         assert client.get(f"{MAPS_PREFIX}/private").text == "alice"
 
+    def test_a_browser_known_to_the_hub_sees_what_is_its_own_at_once(self, browser: Any) -> None:
+        client, _, _ = browser
+        assert client.get(f"{MAPS_PREFIX}/public").text == "nobody"
+        client.cookies.set("jupyterhub-session-id", "any", path="/")
+        machine = client.get(f"{MAPS_PREFIX}/public", headers={"Accept": "application/json"})
+        assert machine.text == "nobody", "a script's request is not led away"
+        away = client.get(f"{MAPS_PREFIX}/public")
+        assert away.status_code == 302
+        assert "/hub/api/oauth2/authorize" in away.headers["location"]
+        state = parse_qs(urlsplit(away.headers["location"]).query)["state"][0]
+        back = client.get(f"{MAPS_PREFIX}/oauth_callback?code=c&state={state}")
+        assert back.headers["location"] == f"{MAPS_PREFIX}/public"
+        assert client.get(f"{MAPS_PREFIX}/public").text == "alice"
+
     def test_parallel_logins_do_not_race(self, browser: Any) -> None:
         client, _, _ = browser
         states = []

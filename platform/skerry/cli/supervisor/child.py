@@ -13,7 +13,6 @@ from skerry.storage.layout import DataFolder
 from skerry.storage.pid_files import write_pid_file
 
 _PR_SET_PDEATHSIG = 1
-_LOG_LIMIT = 10_000_000
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
 _STEADY_S = 5.0
@@ -28,14 +27,17 @@ class Child:
     part
         What to start.
     folder
-        Where its log and pid file go.
+        Where its pid file goes; its log is written there too.
+    output
+        File descriptor into which it writes its log.
     """
 
-    def __init__(self, part: Part, folder: DataFolder) -> None:
+    def __init__(self, part: Part, folder: DataFolder, output: int) -> None:
         self.part = part
         self.restarts = 0
         self.log = folder.logs / f"{part.name}.log"
         self._folder = folder
+        self._output = output
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
         self._pause = _FIRST_PAUSE_S
@@ -52,22 +54,19 @@ class Child:
         return None if self._process is None else self._process.poll()
 
     def start(self) -> None:
-        """Start the process in a session of its own; its output is appended to the log."""
-        if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        """Start the process in a session of its own."""
         if self.part.record.beat is not None:
             self.part.record.beat.unlink(missing_ok=True)
-        with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                self.part.command,
-                env=self.part.environment,
-                cwd=self._folder.run,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=end_with_parent(),  # noqa: PLW1509 - we start no threads
-            )
+        self._process = subprocess.Popen(
+            self.part.command,
+            env=self.part.environment,
+            cwd=self._folder.run,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=end_with_parent(),  # noqa: PLW1509 - we start no threads
+        )
         self._started = time.monotonic()
         self._due = None
         write_pid_file(self._folder.pids / f"{self.part.name}.json", self._process.pid)

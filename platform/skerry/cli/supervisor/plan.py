@@ -13,6 +13,7 @@ from skerry.cli.supervisor.ports import LOOPBACK, InternalPorts
 from skerry.cli.supervisor.proxy_program import find_proxy_command
 from skerry.cli.supervisor.record import GatewayRecord, PartRecord
 from skerry.core.hub_settings import GatewaySettings, HubService, HubSettings
+from skerry.core.logs import LOG_FORMAT
 from skerry.core.settings import DEFAULT_PROJECT, GATEWAY_PREFIX
 from skerry.storage.layout import DataFolder
 from skerry.storage.writing import write_aside
@@ -178,6 +179,7 @@ class Plan:
             "PATH": f"{programs}{os.pathsep}{inherited.get('PATH', os.defpath)}",
             "NO_PROXY": ",".join(filter(None, no_proxy)),
             "PYTHONUNBUFFERED": "1",
+            "TZ": "UTC",  # one clock in all logs, those of programs that we did not write too
             "SKERRY_DATA": str(self.folder.root),
             "SKERRY_PUBLIC_URL": self.public_url,
             "SKERRY_OWNER": self.credentials.owner,
@@ -228,6 +230,7 @@ class Plan:
             notebooks=_find_notebooks(),
             owner=self.credentials.owner,
             password=self.password,
+            password_file=self.folder.password,
             project=DEFAULT_PROJECT,
             services=self._hub_services(),
             gateway_dashboards_port=self.ports.gateway_dashboards,
@@ -260,6 +263,7 @@ class Plan:
             prefix=GATEWAY_PREFIX,
             clusters=self.folder.clusters,
             cluster_environment={
+                "DASK_DISTRIBUTED__ADMIN__LOG_FORMAT": LOG_FORMAT,
                 INSTANCE_MARK: self.credentials.instance,
                 PART_MARK: "gateway",
             },

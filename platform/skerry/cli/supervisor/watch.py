@@ -3,11 +3,13 @@
 import signal
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import FrameType
 
 from skerry.cli.supervisor.child import Child
 from skerry.cli.supervisor.health import ask_health
 from skerry.cli.supervisor.leftovers import end_leftovers, end_processes, find_marked
+from skerry.cli.supervisor.log_pipes import LogPipes
 from skerry.cli.supervisor.plan import Part, Plan
 from skerry.cli.supervisor.screen import Screen
 from skerry.core.errors import UnavailableError
@@ -42,7 +44,9 @@ class Supervisor:
     def __init__(self, plan: Plan, parts: list[Part], screen: Screen) -> None:
         self._plan = plan
         self._screen = screen
-        self._children = [Child(part, plan.folder) for part in parts]
+        instance = plan.credentials.instance
+        self._logs = LogPipes(plan.folder, instance, [part.name for part in parts])
+        self._children = [Child(part, plan.folder, self._logs.output(part.name)) for part in parts]
         self._stopping = False
 
     def obey_signals(self) -> None:
@@ -60,6 +64,7 @@ class Supervisor:
         StopRequestedError
             If a signal arrived meanwhile.
         """
+        self._logs.tend()
         deadline = time.monotonic() + START_LIMIT_S
         hubs = [child for child in self._children if child.part.name == "hub"]
         others = [child for child in self._children if child not in hubs]
@@ -83,6 +88,8 @@ class Supervisor:
         while not self._stopping:
             for child in self._children:
                 self._tend(child)
+            with suppress(OSError):  # no more processes: lines wait in their pipes
+                self._logs.tend()
             each_round()
             time.sleep(_WATCH_S)
 
@@ -95,6 +102,7 @@ class Supervisor:
             time.sleep(_STEP_S)
         for child in self._children:
             child.kill()
+        self._logs.close()
         end_leftovers(self._plan.folder, self._plan.credentials.instance, grace=1.0)
 
     def _note_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002

@@ -1,0 +1,115 @@
+"""One run's page: what it is, its attempts with their files, the end of its log, two buttons."""
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import quote
+
+import panel as pn
+
+from skerry.core.errors import SkerryError
+from skerry.core.scopes import Scope
+from skerry.core.settings import DASHBOARDS_PREFIX
+from skerry.dashboards.board import ENDED, describe_attempts, describe_run, show_time
+from skerry.dashboards.shell import lay_page, show_error, show_html
+from skerry.dashboards.starting import style_button
+from skerry.dashboards.templating import render
+from skerry.dashboards.visit import Visit
+
+_REFRESH_MS = 2000
+_LOG_BYTES = 40_000
+_LOG_LINES = 200
+
+
+class RunPage:
+    """What one viewer sees of one run.
+
+    Parameters
+    ----------
+    visit
+        Who looks, and their session with the platform.
+    run
+        The run's id, as the page's address says.
+    """
+
+    def __init__(self, visit: Visit, run: str) -> None:
+        self._visit = visit
+        self._path = f"production/runs/{quote(run, safe='')}"
+        self._pane = show_html(render("loading.html"))
+        self._said = show_html()
+        self._cancel = style_button("Cancel", danger=True)
+        self._retry = style_button("Retry")
+        self._cancel.on_click(self._ask_to_cancel)
+        self._retry.on_click(self._ask_to_retry)
+        self._cancel.visible = self._retry.visible = False
+
+    def show(self) -> pn.Template:
+        """Lay the page and keep it fresh while it is open."""
+        pn.state.onload(self._renew)
+        pn.state.add_periodic_callback(self._renew, period=_REFRESH_MS)
+        buttons = pn.FlexBox(self._cancel, self._retry, gap="0 16px", margin=0)
+        main = pn.Column(buttons, self._said, self._pane, sizing_mode="stretch_width", margin=0)
+        return lay_page(page="runs", title="Run", viewer=self._visit.viewer, parts={"main": main})
+
+    async def _renew(self) -> None:
+        try:
+            run, log = await asyncio.to_thread(self._read)
+        except SkerryError as error:
+            self._pane.object = show_error(error)
+            return
+        may = self._visit.viewer.may(Scope.PRODUCTION_OPERATE)
+        self._cancel.visible = may and run["status"] not in ENDED
+        self._retry.visible = may and run["status"] in ("failed", "cancelled")
+        self._pane.object = render(
+            "run.html",
+            run=describe_run(run, prefix=DASHBOARDS_PREFIX),
+            facts=list_facts(run),
+            parameters=[(name, json.dumps(value)) for name, value in run["parameters"].items()],
+            attempts=describe_attempts(run),
+            log=log,
+        )
+
+    def _read(self) -> tuple[dict[str, Any], str]:
+        self._visit.require(Scope.PRODUCTION_READ)
+        run = self._visit.session.request("GET", self._path)
+        return run, self._read_log_end() if run["epoch"] else ""
+
+    def _read_log_end(self) -> str:
+        """Return the last lines of the newest attempt's log; its whole text is a link away."""
+        answer = self._visit.session.send(
+            "GET", f"{self._path}/files/log.txt", headers={"Range": f"bytes=-{_LOG_BYTES}"}
+        )
+        lines = answer.content.decode(errors="replace").splitlines()
+        return "\n".join(lines[-_LOG_LINES:])
+
+    async def _ask_to_cancel(self, _event: object) -> None:
+        await self._ask("cancel")
+
+    async def _ask_to_retry(self, _event: object) -> None:
+        await self._ask("retry")
+
+    async def _ask(self, what: str) -> None:
+        try:
+            await asyncio.to_thread(self._visit.session.request, "POST", f"{self._path}/{what}")
+        except SkerryError as error:
+            self._said.object = show_error(error)
+        else:
+            self._said.object = ""
+        await self._renew()
+
+
+def list_facts(run: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return names and values of what is known about a run, without those that are empty."""
+    approved = " (approved by its own proposer)" if run.get("self_approved") else ""
+    facts = (
+        ("Release", f"{run.get('release_name') or ''} {run.get('release') or ''}{approved}"),
+        ("Occurrence", run.get("occurrence")),
+        ("Data day", run.get("data_day")),
+        ("Partition", run.get("partition")),
+        ("Publishes to", run.get("collection")),
+        ("Asked by", run.get("created_by")),
+        ("Recorded", show_time(run.get("created"))),
+        ("Started", show_time(run.get("started"))),
+        ("Ended", show_time(run.get("ended"))),
+    )
+    return [(name, str(value)) for name, value in facts if value]

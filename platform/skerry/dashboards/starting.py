@@ -1,0 +1,114 @@
+"""Starting a run of one job from its page: a field for each parameter, and a button."""
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import quote
+
+import panel as pn
+
+from skerry.core.errors import SkerryError
+from skerry.core.scopes import Scope
+from skerry.core.settings import DASHBOARDS_PREFIX
+from skerry.dashboards.shell import show_error, show_html, style_widget
+from skerry.dashboards.templating import render
+from skerry.dashboards.visit import Visit
+
+
+class StartForm:
+    """Fields and button of one job.
+
+    The request goes to the api with the viewer's own token, over the page's websocket, which only
+    pages of the platform's own origin can open.
+
+    Parameters
+    ----------
+    visit
+        Who looks, and their session with the platform.
+    job
+        The job's name.
+    """
+
+    def __init__(self, visit: Visit, job: str) -> None:
+        self._visit = visit
+        self._job = job
+        self._fields: dict[str, Any] = {}
+        self._properties: dict[str, Any] = {}
+        self._said = show_html()
+        self._button = style_button("Start a run")
+        self._button.on_click(self._start)
+        self._row = pn.FlexBox(gap="0 16px", margin=0, align_items="flex-end")
+        self.panel = pn.Card(
+            self._row, self._said, title=f"Start a run of {job}", collapsed=True, visible=False,
+            sizing_mode="stretch_width", margin=(0, 0, 18, 0),
+            stylesheets=[f"{DASHBOARDS_PREFIX}/assets/widget.css"],
+        )  # fmt: skip
+
+    async def fill(self) -> None:
+        """Offer a field for each parameter to those who may start runs."""
+        if not self._visit.viewer.may(Scope.PRODUCTION_OPERATE):
+            return
+        try:
+            job, schema = await asyncio.to_thread(self._read)
+        except SkerryError as error:
+            self._said.object = show_error(error)
+            self.panel.visible = True
+            return
+        self._properties = schema.get("properties", {})
+        for name, described in self._properties.items():
+            value = job["parameters"].get(name, described.get("default"))
+            shown = "" if value is None else value if isinstance(value, str) else json.dumps(value)
+            field = pn.widgets.TextInput(
+                label=name, placeholder=shown, description=described.get("description")
+            )
+            self._fields[name] = style_widget(field, 200)
+        self.panel.visible = True
+        self._row.objects = [*self._fields.values(), self._button]
+
+    def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        session = self._visit.session
+        job = session.request("GET", f"production/jobs/{quote(self._job, safe='')}")
+        release = session.request("GET", f"production/releases/{job['release']}")
+        return job, release["schema"]
+
+    async def _start(self, _event: object) -> None:
+        self._button.disabled = True
+        try:
+            run = await asyncio.to_thread(self._order)
+        except SkerryError as error:
+            self._said.object = show_error(error)
+        else:
+            self._said.object = render("started.html", run=run["id"])
+        finally:
+            self._button.disabled = False
+
+    def _order(self) -> dict[str, Any]:
+        filled = {name: field.value for name, field in self._fields.items() if field.value.strip()}
+        parameters = {
+            name: read_field(text, self._properties[name]) for name, text in filled.items()
+        }
+        path = f"production/jobs/{quote(self._job, safe='')}/runs"
+        started: dict[str, Any] = self._visit.session.request(
+            "POST", path, json={"parameters": parameters}
+        )
+        return started
+
+
+def read_field(text: str, described: dict[str, Any]) -> Any:
+    """Return a field's text as a value: text where the schema says so, else JSON if it is.
+
+    What is neither goes to the api as it is, which names it in its refusal.
+    """
+    if described.get("type") == "string":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def style_button(label: str, *, danger: bool = False) -> Any:
+    """Return a button in the platform's style."""
+    return style_widget(
+        pn.widgets.Button(label=label, color="danger" if danger else "primary"), 150
+    )

@@ -1,0 +1,61 @@
+"""How the platform is: room on the disk, and whether the worker works."""
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from skerry.core.disk import measure_space
+from skerry.core.scopes import Scope
+from skerry.services.guarded_route import create_router
+from skerry.services.identity import Identity, require
+from skerry.storage.layout import DataFolder
+
+_BEAT_S = 15.0
+"""The worker touches its file every 2 s; later than this it is taken for dead."""
+
+Reader = Annotated[Identity, Depends(require(Scope.PRODUCTION_READ))]
+
+
+class PlatformHealth(BaseModel):
+    """What the pages say about the platform.
+
+    Attributes
+    ----------
+    worker
+        Whether the worker works.
+    disk_free, disk_total, disk_floor
+        Bytes on the data folder's disk; below the floor runs and imports do not start.
+    disk_low
+        Whether less than the floor is free.
+    """
+
+    worker: bool
+    disk_free: int
+    disk_total: int
+    disk_floor: int
+    disk_low: bool
+
+
+def create_health_router(data: DataFolder) -> APIRouter:
+    """Return the route ``/platform/health``."""
+    router = create_router(prefix="/platform", tags=["platform"])
+
+    @router.get("/health")
+    def report_platform(_who: Reader) -> PlatformHealth:
+        """Say how much room the disk has and whether the worker works."""
+        space = measure_space(data.root)
+        return PlatformHealth(
+            worker=_is_beating(data), disk_free=space.free, disk_total=space.total,
+            disk_floor=space.floor, disk_low=space.is_low,
+        )  # fmt: skip
+
+    return router
+
+
+def _is_beating(data: DataFolder) -> bool:
+    try:
+        return time.time() - (data.run / "worker.ready").stat().st_mtime < _BEAT_S
+    except FileNotFoundError:
+        return False

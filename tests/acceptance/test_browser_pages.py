@@ -1,0 +1,116 @@
+"""Pages of a small platform in a real browser: buttons, and what happens when a part dies."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+from tests.acceptance.browsing import SIZE, keep, launch, sign_in
+from tests.conftest import find_chromium
+from tests.integration.production.stage import make_notebook
+from tests.platform_process import RunningPlatform, start_platform, wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+PAGES = "/services/dashboards"
+SLOW_MS = 60_000
+FAILING = ("", "minute: int = 0\n", "raise ValueError('no luck')\n")
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """Return a platform whose job fails, with a history of a few hundred runs."""
+    parts = ["api", "worker", "dashboards", "maps", "hub"]
+    platform = start_platform(tmp_path_factory.mktemp("pages") / "data", parts=parts)
+    try:
+        with api(platform) as client:
+            body = {"name": "luck", "notebook": make_notebook(FAILING)}
+            release = client.post("releases", json=body).raise_for_status().json()["id"]
+            client.post(f"releases/{release}/approve", json={"self": True}).raise_for_status()
+            for name in ("luck", "other"):
+                order = {"name": name, "release": release, "policy": {"retries": 0}}
+                client.post("jobs", json=order).raise_for_status()
+            for _ in range(60):
+                run = client.post("jobs/other/runs", json={}).raise_for_status().json()["id"]
+                client.post(f"runs/{run}/cancel")
+        yield platform
+    finally:
+        platform.stop()
+
+
+def api(platform: RunningPlatform) -> httpx.Client:
+    """Return a client of production as the owner."""
+    return httpx.Client(
+        base_url=f"{platform.url}/services/api/production/",
+        headers={"Authorization": f"Bearer {platform.token}"},
+        trust_env=False,
+        timeout=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def page(platform: RunningPlatform) -> Iterator[Page]:
+    """Return a page of a browser in which the owner is logged in."""
+    executable = find_chromium()
+    assert executable is not None
+    with sync_playwright() as playwright:
+        browser = launch(playwright, executable)
+        context = browser.new_context(viewport=SIZE, base_url=platform.url)
+        context.set_default_timeout(SLOW_MS)
+        sign_in(context, platform)
+        yield context.new_page()
+        browser.close()
+
+
+def test_a_run_is_started_retried_and_its_end_seen(page: Page, platform: RunningPlatform) -> None:
+    page.goto(f"{PAGES}/runs?job=luck")
+    page.get_by_text("Start a run of luck").click()
+    page.get_by_label("minute").fill("7")
+    page.get_by_role("button", name="Start a run", exact=True).click()
+    page.locator(".started a").click()
+    expect(page.get_by_text("no luck").first).to_be_visible(timeout=SLOW_MS)
+    expect(page.locator("dd").filter(has_text="7").first).to_be_visible()
+    keep(page, "run-failed")
+    run = page.url.rpartition("=")[2]
+    retry = page.get_by_role("button", name="Retry")
+    retry.click()
+    expect(page.get_by_role("row").filter(has_text="2").first).to_be_visible(timeout=SLOW_MS)
+    with api(platform) as client:
+        wait_until(
+            lambda: len(client.get(f"runs/{run}").json()["attempts"]) == 2, 60, "it was tried again"
+        )
+        assert client.get(f"runs/{run}").json()["parameters"] == {"minute": 7}
+
+
+def test_figures_are_those_of_all_runs_and_the_history_has_pages(page: Page) -> None:
+    page.goto(f"{PAGES}/")
+    expect(page.get_by_role("link", name="cancelled").first).to_have_text("60 cancelled")
+    page.goto(f"{PAGES}/runs?job=other")
+    expect(page.locator("tr[data-run]")).to_have_count(25)
+    first = page.locator("tr[data-run]").first.get_attribute("data-run")
+    for rows in (25, 10):
+        page.get_by_role("link", name="Older runs").click()
+        expect(page.locator("tr[data-run]")).to_have_count(rows)
+    expect(page.get_by_role("link", name="Older runs")).to_have_count(0)
+    page.get_by_role("link", name="Newest runs").click()
+    expect(page.locator("tr[data-run]").first).to_have_attribute("data-run", str(first))
+
+
+@pytest.mark.parametrize("path", ["/", "/runs?job=other&status=cancelled", "/run?id=x", "/map"])
+def test_a_page_whose_program_died_says_so_and_heals(
+    page: Page, platform: RunningPlatform, path: str
+) -> None:
+    page.goto(PAGES + path)
+    expect(page.get_by_text("Loading…")).to_have_count(0)
+    page.evaluate("window.before = true")
+    os.kill(platform.part_pids()["dashboards"], signal.SIGKILL)
+    expect(page.get_by_text("The connection to the platform is lost")).to_be_visible()
+    page.wait_for_function("window.before === undefined", timeout=SLOW_MS)  # loaded again
+    expect(page.get_by_text("The connection to the platform is lost")).to_be_hidden()
+    expect(page.get_by_text("Loading…")).to_have_count(0)
+    assert page.url == f"{platform.url}{PAGES}{path}"
+    if path.startswith("/runs"):
+        expect(page.get_by_label("Status")).to_have_value("cancelled")
+        expect(page.locator("tr[data-run]")).to_have_count(25)

@@ -1,0 +1,68 @@
+"""The process that writes the parts' logs: one clock, one format, begun anew while they grow."""
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from skerry.cli.supervisor import log_writer
+from skerry.cli.supervisor.log_writer import LINE_LIMIT, PartLog, stamp_line
+
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
+
+
+def test_a_line_gets_one_clock() -> None:
+    assert STAMP.match(stamp_line(b"INFO worker: ready").decode())
+    own = b"2026-05-01T10:30:00.5Z ready"
+    assert stamp_line(own) == own + b"\n"
+    assert stamp_line(b"  File 'x', line 3") == b"  File 'x', line 3\n"
+    assert stamp_line(b"") == b"\n"
+    assert stamp_line(b"\x1b[32mINFO\x1b[0m ready\r").endswith(b"Z INFO ready\n")
+    assert len(stamp_line(b"x" * 10**6)) < LINE_LIMIT + 40
+
+
+def test_pieces_become_lines_and_a_long_log_is_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "api.log"
+    log = PartLog(path, limit=300)
+    log.take(b"first li")
+    assert path.read_bytes() == b""
+    log.take(b"ne\nsecond")
+    log.close()
+    assert [line[25:] for line in path.read_text().splitlines()] == ["first line", "second"]
+    for number in range(100):
+        log.take(b"line %d\n" % number)
+    assert path.stat().st_size <= 300 + 40
+    assert (tmp_path / "api.log.1").stat().st_size <= 300 + 40
+    assert path.read_text().splitlines()[-1].endswith("line 99")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_lines_that_found_no_room_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = PartLog(tmp_path / "api.log")
+    opened = os.open
+    monkeypatch.setattr(log_writer.os, "open", lambda *_a, **_k: opened("/dev/full", os.O_WRONLY))
+    log.take(b"one\ntwo\n")
+    log.take(b"three\n")
+    monkeypatch.undo()
+    log.take(b"four\n")
+    said = [line[25:] for line in (tmp_path / "api.log").read_text().splitlines()]
+    assert said == ["3 lines were lost: the disk was full", "four"]
+
+
+def test_the_process_ends_with_its_writers(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    arguments = [str(tmp_path), f"api={reading}"]
+    writer = subprocess.Popen(
+        [sys.executable, "-m", "skerry.cli.supervisor.log_writer", *arguments], pass_fds=[reading]
+    )
+    os.close(reading)
+    os.write(writing, b"last words")
+    os.close(writing)
+    assert writer.wait(30) == 0
+    assert (tmp_path / "api.log").read_text().endswith("Z last words\n")
