@@ -12,8 +12,8 @@ from skerry.core.settings import API_PREFIX
 from skerry.core.time import format_time, parse_time, utc_now
 
 RUNS_SHOWN = 25
-STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
-ENDED = frozenset({"succeeded", "failed", "cancelled"})
+STATUSES = ("queued", "running", "succeeded", "failed", "cancelled", "passed")
+ENDED = frozenset({"succeeded", "failed", "cancelled", "passed"})
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class JobRow:
     ----------
     next_tick, local_tick
         In UTC, and in the job's own time zone where that is another; both empty for a job that
-        is started by hand.
+        is started by hand or paused.
     """
 
     name: str
@@ -80,6 +80,7 @@ class JobRow:
     trigger: str
     next_tick: str
     local_tick: str
+    paused: bool
     collection: str
     review: str
 
@@ -201,6 +202,7 @@ def describe_job(job: dict[str, Any], *, prefix: str) -> JobRow:
         else "by hand",
         next_tick=show_time(job.get("next_tick")),
         local_tick=show_local_time(job.get("next_tick"), trigger.get("timezone") or "UTC"),
+        paused=bool(job.get("paused")),
         collection=str(job.get("collection") or ""),
         review=str(policy.get("review") or "none"),
     )

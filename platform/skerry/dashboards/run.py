@@ -59,7 +59,7 @@ class RunPage:
             return
         may = self._visit.viewer.may(Scope.PRODUCTION_OPERATE)
         self._cancel.visible = may and run["status"] not in ENDED
-        self._retry.visible = may and run["status"] in ("failed", "cancelled")
+        self._retry.visible = may and run["status"] in ("failed", "cancelled", "passed")
         self._pane.object = render(
             "run.html",
             run=describe_run(run, prefix=DASHBOARDS_PREFIX),

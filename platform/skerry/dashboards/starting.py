@@ -1,4 +1,4 @@
-"""Starting a run of one job from its page: a field for each parameter, and a button."""
+"""What can be done with one job from its page: start a run, and pause or resume its clock."""
 
 import asyncio
 import json
@@ -37,6 +37,10 @@ class StartForm:
         self._said = show_html()
         self._button = style_button("Start a run")
         self._button.on_click(self._start)
+        self._clock = style_button("Pause the clock")
+        self._clock.on_click(self._turn_clock)
+        self._clock.visible = False
+        self._paused = False
         self._row = pn.FlexBox(gap="0 16px", margin=0, align_items="flex-end")
         self.panel = pn.Card(
             self._row, self._said, title=f"Start a run of {job}", collapsed=True, visible=False,
@@ -63,7 +67,24 @@ class StartForm:
             )
             self._fields[name] = style_widget(field, 200)
         self.panel.visible = True
-        self._row.objects = [*self._fields.values(), self._button]
+        self._row.objects = [*self._fields.values(), self._button, self._clock]
+        self._show_clock(job)
+
+    def _show_clock(self, job: dict[str, Any]) -> None:
+        self._paused = bool(job.get("paused"))
+        self._clock.visible = job["trigger"]["kind"] == "clock"
+        self._clock.label = "Resume the clock" if self._paused else "Pause the clock"
+
+    async def _turn_clock(self, _event: object) -> None:
+        what = "resume" if self._paused else "pause"
+        path = f"production/jobs/{quote(self._job, safe='')}/{what}"
+        try:
+            job = await asyncio.to_thread(self._visit.session.request, "POST", path)
+        except SkerryError as error:
+            self._said.object = show_error(error)
+        else:
+            self._said.object = ""
+            self._show_clock(job)
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
         session = self._visit.session
