@@ -42,14 +42,19 @@ def encode_palette(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> by
 
 def encode_rgba(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> bytes:
     """Return an RGBA PNG of the same picture, for clients that cannot read palettes."""
-    height, width = indices.shape
     colours = np.full((len(palette), 4), 255, np.uint8)
     colours[:, :3] = palette
     colours[0] = 0
-    rows = colours.view(np.uint32).reshape(-1).take(indices).view(np.uint8)
+    return encode_colours(colours.view(np.uint32).reshape(-1).take(indices).view(np.uint8))
+
+
+def encode_colours(picture: NDArray[np.uint8]) -> bytes:
+    """Return an RGBA PNG of colours: (y, x, 4), or (y, 4 x) with the colours side by side."""
+    height = picture.shape[0]
+    rows = picture.reshape(height, -1)
     return b"".join(
         (
-            _header(width, height, _RGBA_KIND),
+            _header(rows.shape[1] // 4, height, _RGBA_KIND),
             _chunk(b"IDAT", _deflate(rows, zlib.Z_DEFAULT_STRATEGY)),
             _END,
         )

@@ -1,23 +1,23 @@
-"""The resolution levels of one variable of a GeoZarr, as the zarr conventions describe them.
+"""The resolution levels of one variable of a GeoZarr (Zarr 3), open for tiles."""
 
-Source: the zarr conventions ``multiscales`` (layout), ``spatial`` (``spatial:transform``) and
-``proj`` (``proj:code``, ``proj:wkt2``), Zarr v3.
-"""
-
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 
-from skerry.core.errors import InvalidInputError, NotFoundError, UnavailableError
+from skerry.core.errors import InvalidInputError, NotFoundError, SkerryError, UnavailableError
+from skerry.maps.store import ProductFolder, bounded_codecs, check_array, open_folder
+from skerry.products.coding.zarr_conventions import read_crs, read_layout, read_transform
 from skerry.storage.objects import check_key
 
 _PLANE = 2  # a raster has two dimensions: y, x
-_TRANSFORM = 6  # the coefficients of an affine transform, in Affine order
+_MOST_LEVELS = 64
 _REMEDY = "Import the product again: Skerry writes the zarr conventions multiscales, spatial, proj."
 
 
@@ -47,7 +47,7 @@ class Level:
     path
         Of the array inside the store.
     transform
-        Pixel edges to coordinates in Affine order ``(a, b, c, d, e, f)``; ``b`` and ``d`` are 0.
+        Pixel edges to coordinates, without rotation.
     height, width
         Cells in y and x.
     chunk_height, chunk_width
@@ -57,7 +57,7 @@ class Level:
     """
 
     path: str
-    transform: tuple[float, float, float, float, float, float]
+    transform: Affine
     height: int
     width: int
     chunk_height: int
@@ -67,7 +67,7 @@ class Level:
     @property
     def resolution(self) -> float:
         """Size of a cell along x, in units of the coordinate reference system."""
-        return abs(self.transform[0])
+        return abs(float(self.transform.a))
 
     def read_chunk(self, row: int, column: int) -> NDArray[Any]:
         """Read and decode one chunk (dims y, x, stored dtype); edge chunks are cut to the array.
@@ -76,11 +76,16 @@ class Level:
         ------
         UnavailableError
             If its bytes are damaged.
+        ForbiddenError, InvalidInputError
+            If it stands behind a symbolic link, or would be too large when decoded.
         """
         top, left = row * self.chunk_height, column * self.chunk_width
         try:
             window = self.array[top : top + self.chunk_height, left : left + self.chunk_width]
-        except (OSError, RuntimeError, ValueError) as error:
+        except SkerryError as error:
+            where = f"chunk {row}/{column} of {self.path!r}"
+            raise type(error)(f"{error.what} It is the {where}.", remedy=error.remedy) from None
+        except (OSError, RuntimeError, ValueError, EOFError, zlib.error) as error:
             raise UnavailableError(
                 f"The chunk {row}/{column} of {self.path!r} cannot be read: {error}.",
                 remedy="Import the product again: its bytes are damaged or gone.",
@@ -112,10 +117,9 @@ class Pyramid:
     def bounds(self) -> tuple[float, float, float, float]:
         """West, south, east, north of the finest level's pixel edges, in `crs`."""
         finest = self.levels[0]
-        a, _, c, _, e, f = finest.transform
-        xs = sorted((c, c + a * finest.width))
-        ys = sorted((f, f + e * finest.height))
-        return xs[0], ys[0], xs[1], ys[1]
+        left, top = finest.transform * (0, 0)
+        right, bottom = finest.transform * (finest.width, finest.height)
+        return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
 
     @property
     def geographic_bounds(self) -> tuple[float, float, float, float]:
@@ -127,7 +131,7 @@ class Pyramid:
 
 
 @lru_cache(maxsize=256)
-def open_pyramid(store: Path, variable: str, version: str) -> Pyramid:
+def open_pyramid(store: Path, variable: str, version: str, *, root: Path | None = None) -> Pyramid:
     """Open the levels of one variable; only metadata is read.
 
     Parameters
@@ -138,18 +142,26 @@ def open_pyramid(store: Path, variable: str, version: str) -> Pyramid:
         ``<multiscale group path>/<name>``, or ``<name>`` when the root is the multiscale group.
     version
         The content version; opened again when it changes.
+    root
+        A folder above `store` below which no symbolic link is followed; the one right above it
+        when None.
 
     Raises
     ------
     NotFoundError
         If there is no such store, group or variable.
     InvalidInputError
-        If the group is no multiscale group with a transform and a projection.
+        If the group is no multiscale group with a transform and a projection, or its chunks
+        are too large.
+    ForbiddenError
+        If a symbolic link stands on the way.
     """
     group_path, _, name = variable.rpartition("/")
     try:
-        group = _open_group(store, group_path)
-        levels, crs = _read_levels(group, name, variable)
+        root = store.parent if root is None else root
+        folder = ProductFolder(root, store.relative_to(root).as_posix())
+        with bounded_codecs():
+            levels, crs = _read_levels(open_folder(folder, group_path), name, variable)
         _check_crs(crs)
     except (FileNotFoundError, KeyError) as error:
         raise NotFoundError(
@@ -171,13 +183,6 @@ def open_pyramid(store: Path, variable: str, version: str) -> Pyramid:
     )
 
 
-def _open_group(store: Path, path: str) -> Any:
-    import zarr
-
-    root = zarr.open_group(store, mode="r", use_consolidated=False)
-    return root[path] if path else root
-
-
 def _check_crs(crs: str) -> None:
     from pyproj import CRS
     from pyproj.exceptions import CRSError
@@ -189,25 +194,19 @@ def _check_crs(crs: str) -> None:
 
 
 def _read_levels(group: Any, name: str, variable: str) -> tuple[tuple[Level, ...], str]:
-    layout = cast("Mapping[str, Any]", group.attrs.get("multiscales", {})).get("layout")
+    layout = read_layout(group.attrs)
     if not layout:
-        raise InvalidInputError(f"The group of {variable!r} has no 'multiscales'.", remedy=_REMEDY)
-    levels, crs = [], _read_crs(group.attrs)
-    for entry in layout:
-        asset = check_key(str(entry["asset"]))  # a product may come from anywhere
-        path = f"{asset}/{name}"
+        raise InvalidInputError(
+            f"The group of {variable!r} has no 'multiscales' with levels.", remedy=_REMEDY
+        )
+    levels, crs = [], read_crs(group.attrs)
+    for entry in layout[:_MOST_LEVELS]:
+        path = f"{check_key(entry.asset)}/{name}"  # a product may come from anywhere
         if path not in group:  # coarse bands have no fine levels
             continue
-        array, level_group = group[path], group[asset]
-        crs = crs or _read_crs(level_group.attrs) or _read_crs(array.attrs)
-        transform = next(
-            (
-                attributes["spatial:transform"]
-                for attributes in (entry, level_group.attrs, array.attrs)
-                if "spatial:transform" in attributes
-            ),
-            None,
-        )
+        array, level_group = group[path], group[entry.asset]
+        crs = crs or read_crs(level_group.attrs, array.attrs)
+        transform = read_transform(entry.attributes, level_group.attrs, array.attrs)
         levels.append(_make_level(array, path, transform, variable))
     if not levels:
         raise NotFoundError(
@@ -219,25 +218,22 @@ def _read_levels(group: Any, name: str, variable: str) -> tuple[tuple[Level, ...
     return tuple(sorted(levels, key=lambda level: level.resolution)), crs
 
 
-def _make_level(array: Any, path: str, transform: Any, variable: str) -> Level:
-    if transform is None or len(transform) < _TRANSFORM:
+def _make_level(array: Any, path: str, transform: Affine | None, variable: str) -> Level:
+    if transform is None:
         raise InvalidInputError(
             f"The level {path!r} of {variable!r} has no 'spatial:transform'.", remedy=_REMEDY
         )
-    a, b, c, d, e, f = (float(number) for number in transform[:_TRANSFORM])
-    if array.ndim != _PLANE or b or d or not a or not e:
+    rotated = transform.b or transform.d or not transform.a or not transform.e
+    if array.ndim != _PLANE or rotated or not np.isfinite(np.array(transform[:6])).all():
         raise InvalidInputError(
-            f"{variable!r} has shape {array.shape} and transform {transform}: no plain map raster.",
+            f"{variable!r} has shape {array.shape} and transform {tuple(transform[:6])}: no plain "
+            "map raster.",
             remedy="Draw variables with dimensions (y, x) and no rotation.",
         )
+    check_array(array)
     height, width = array.shape
     chunk_height, chunk_width = array.chunks
-    return Level(path, (a, b, c, d, e, f), height, width, chunk_height, chunk_width, array)
-
-
-def _read_crs(attributes: Mapping[str, Any]) -> str | None:
-    found = attributes.get("proj:code") or attributes.get("proj:wkt2")
-    return str(found) if found else None
+    return Level(path, transform, height, width, chunk_height, chunk_width, array)
 
 
 def _read_packing(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> Packing:

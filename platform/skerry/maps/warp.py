@@ -5,6 +5,7 @@ The exact projection is computed at 17 x 17 points of a tile and interpolated bi
 a tile spans much of the Earth, 65 x 65 points keep it there.
 """
 
+import math
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from skerry.core.errors import InvalidInputError
 from skerry.maps.levels import Level, Pyramid
+from skerry.maps.mercator import EARTH_HALF
 
 TILE_SIZE = 256
 """Pixels along a side of a tile."""
@@ -22,11 +24,9 @@ TILE_SIZE = 256
 MAX_ZOOM = 22
 """The deepest zoom that is served: 4 cm pixels."""
 
-EARTH_HALF = 20037508.342789244
-"""Half the width of the web mercator square in metres: pi times 6378137 m."""
-
 _WIDE_ZOOM = 5
 _LIMIT_CELLS = 4096 * 4096
+_LIMIT_CHUNKS = 4096
 _FAR = 1e30  # stands for points outside the projection's domain; finite, so it interpolates
 _thread = threading.local()
 
@@ -95,8 +95,8 @@ def choose_level(pyramid: Pyramid, grid: tuple[Plane, Plane]) -> Level:
 
 def sample_tile(level: Level, grid: tuple[Plane, Plane], read: WindowReader) -> Sample | None:
     """Return the stored numbers under a tile's pixel centres; None when it misses the level."""
-    a, _, c, _, e, f = level.transform
-    cols, rows = (grid[0] - c) / a, (grid[1] - f) / e
+    transform = level.transform
+    cols, rows = (grid[0] - transform.c) / transform.a, (grid[1] - transform.f) / transform.e
     # A bilinear surface stays within its control points: they bound the window.
     col_range = _clip_range(cols, level.width)
     row_range = _clip_range(rows, level.height)
@@ -111,7 +111,7 @@ def sample_tile(level: Level, grid: tuple[Plane, Plane], read: WindowReader) -> 
             return None
         np.clip(pixel_cols, col_range[0], col_range[1] - 1, out=pixel_cols)
         np.clip(pixel_rows, row_range[0], row_range[1] - 1, out=pixel_rows)
-    _check_window(row_range, col_range)
+    _check_window(level, row_range, col_range)
     window = read(level, row_range, col_range)
     # Inside, numbers are not negative, so that truncation is floor.
     index = (pixel_rows.astype(np.int32) - row_range[0]) * np.int32(window.shape[1])
@@ -126,12 +126,21 @@ def _clip_range(numbers: Plane, size: int) -> tuple[int, int] | None:
     return max(int(low), 0), min(int(high), size - 1) + 1
 
 
-def _check_window(rows: tuple[int, int], cols: tuple[int, int]) -> None:
+def _check_window(level: Level, rows: tuple[int, int], cols: tuple[int, int]) -> None:
     cells = (rows[1] - rows[0]) * (cols[1] - cols[0])
     if cells > _LIMIT_CELLS:
         raise InvalidInputError(
             f"A tile of this zoom covers {cells:,} cells: the product has no overview for it.",
             remedy="Zoom in, or write the product again with Skerry's overview levels.",
+        )
+    chunks = math.prod(
+        (stop - 1) // size - start // size + 1
+        for (start, stop), size in ((rows, level.chunk_height), (cols, level.chunk_width))
+    )
+    if chunks > _LIMIT_CHUNKS:
+        raise InvalidInputError(
+            f"A tile of this zoom needs {chunks:,} chunks; at most {_LIMIT_CHUNKS:,} are read.",
+            remedy="Write the product again, in larger chunks: 256 x 256 pixels, say.",
         )
 
 

@@ -12,7 +12,7 @@ from zarr.errors import GroupNotFoundError
 
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.products.coding.json_values import TYPES, from_json, put_back
-from skerry.products.coding.zarr_conventions import without_conventions
+from skerry.products.coding.zarr_conventions import read_layout, without_conventions
 from skerry.products.eopf.variables import list_coordinates, read_variable
 from skerry.products.healing.canonical import assemble_tree
 from skerry.products.healing.wounds import Wounds
@@ -118,7 +118,7 @@ def _walk(group: zarr.Group, path: str, seen: _Seen) -> list[tuple[str, xr.Datas
     attrs: dict[str, Any] = dict(group.attrs)
     members = dict(group.members())
     children = {name: item for name, item in members.items() if isinstance(item, zarr.Group)}
-    assets = [item for item in _list_levels(attrs) if item in children]
+    assets = [level.asset for level in read_layout(attrs) if level.asset in children]
     if assets:
         chosen = children[assets[min(seen.level, len(assets) - 1)]]
         members = dict(chosen.members())
@@ -134,16 +134,6 @@ def _walk(group: zarr.Group, path: str, seen: _Seen) -> list[tuple[str, xr.Datas
         if name not in assets:
             found += _walk(child, f"{path}/{name}", seen)
     return found
-
-
-def _list_levels(attrs: dict[str, Any]) -> list[str]:
-    """Return the names of a GeoZarr's levels; none where other conventions use the same key."""
-    said = attrs.get("multiscales")
-    layout = said.get("layout") if isinstance(said, dict) else None
-    entries = layout if isinstance(layout, list) else []
-    return [
-        str(entry["asset"]) for entry in entries if isinstance(entry, dict) and "asset" in entry
-    ]
 
 
 def _build_dataset(arrays: dict[str, Any], path: str, seen: _Seen) -> xr.Dataset:

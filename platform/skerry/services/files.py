@@ -1,21 +1,45 @@
 """Files of items: whoever may see the item may fetch its files, by range where they wish."""
 
 import mimetypes
-from pathlib import Path
-from typing import Annotated
+import os
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from sqlalchemy import Connection
 from starlette.responses import FileResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as Call
 
 from skerry.catalog.items import find_owner_of_key
 from skerry.core.scopes import Scope
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, identify, refuse_unseen
 from skerry.services.stores import Stores, sees_private
+from skerry.storage.beneath import open_beneath
 from skerry.storage.objects import check_key
 
 _HEADERS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
+
+
+class OpenedFileResponse(FileResponse):
+    """Sends a file that is open already, so that no link can be put in its place meanwhile.
+
+    Parameters
+    ----------
+    file
+        Its descriptor, which is closed after sending.
+    """
+
+    def __init__(self, file: int, **options: Any) -> None:
+        super().__init__(f"/proc/self/fd/{file}", **options)
+        self._file = file
+
+    async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
+        """Send the file or the range that is asked for."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            os.close(self._file)
 
 
 def create_files_router(stores: Stores) -> APIRouter:
@@ -30,24 +54,23 @@ def create_files_router(stores: Stores) -> APIRouter:
         """Send one file of an item, or a range of it."""
         check_key(key)
         with stores.reader.connect() as connection:
-            path = _find_file(stores, connection, key, private=sees_private(identity))
-        if path is None:
+            file = _open_file(stores, connection, key, private=sees_private(identity))
+        if file is None:
             raise refuse_unseen(identity, Scope.CATALOG_READ, f"file {key[:140]!r}")
-        return FileResponse(path, media_type=_name_type(path), headers=_HEADERS)
+        return OpenedFileResponse(file, media_type=_name_type(key), headers=_HEADERS)
 
     return router
 
 
-def _find_file(stores: Stores, connection: Connection, key: str, *, private: bool) -> Path | None:
+def _open_file(stores: Stores, connection: Connection, key: str, *, private: bool) -> int | None:
     item = find_owner_of_key(connection, key)
     if item is None or not item.is_visible(private=private):
         return None
-    path = stores.objects.locate(key).resolve()
-    # a symbolic link must not lead from one item to another's bytes either
-    if not path.is_relative_to(stores.objects.locate(item.prefix).resolve()):
+    try:
+        return open_beneath(stores.objects.root, key)
+    except FileNotFoundError:
         return None
-    return path if path.is_file() else None
 
 
-def _name_type(path: Path) -> str:
-    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+def _name_type(key: str) -> str:
+    return mimetypes.guess_type(key)[0] or "application/octet-stream"

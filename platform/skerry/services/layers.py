@@ -2,8 +2,8 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from skerry.catalog.items import StoredItem, find_item, item_version
 from skerry.core.errors import NotFoundError
 from skerry.core.scopes import Scope
 from skerry.maps.colour import Style
+from skerry.maps.composite import TRUE_COLOUR, find_bands
 from skerry.maps.levels import Pyramid, open_pyramid
 from skerry.services.identity import Identity, refuse_unseen
 from skerry.storage.objects import ObjectFolder, check_key
@@ -32,6 +33,8 @@ class Layer:
         The item's content version; another one is another layer.
     store
         Folder of the GeoZarr.
+    root
+        The object store's folder; below it no symbolic link is followed.
     path
         ``<multiscale group path>/<name>`` in it.
     label, units
@@ -42,10 +45,15 @@ class Layer:
         Item and variable, and whether it is simulated.
     attribution
         Whom to name on the map.
+    simulated
+        Whether the item is.
+    bands
+        Red, green and blue when this is a composite of variables; its path is then that of red.
     """
 
     version: str
     store: Path
+    root: Path
     path: str
     label: str
     units: str
@@ -53,10 +61,16 @@ class Layer:
     title: str
     attribution: str
     simulated: bool
+    bands: tuple["Layer", ...] = ()
+
+    @property
+    def parts(self) -> tuple["Layer", ...]:
+        """The layers whose numbers are drawn: three of a composite, else this one."""
+        return self.bands or (self,)
 
     def open(self) -> Pyramid:
         """Open the levels; kept open for as long as the version is asked for."""
-        return open_pyramid(self.store, self.path, self.version)
+        return open_pyramid(self.store, self.path, self.version, root=self.root)
 
 
 class LayerBook:
@@ -116,9 +130,13 @@ def _read_layer(stored: StoredItem, name: str, objects: ObjectFolder) -> Layer:
     properties: Mapping[str, Any] = stored.document["properties"]
     variables: Mapping[str, Any] = properties.get("skerry:variables") or {}
     product = stored.document["assets"].get(_PRODUCT)
+    bands = find_bands(variables)
+    if name == TRUE_COLOUR and bands and product is not None:
+        return _compose([_read_layer(stored, band, objects) for band in bands], bands)
     variable = variables.get(name)
     if variable is None or product is None:
-        known = ", ".join(sorted(variables)) if product else ""
+        offered = [*sorted(variables), *([TRUE_COLOUR] if bands else [])]
+        known = ", ".join(offered) if product else ""
         raise NotFoundError(
             f"The item {stored.id!r} has no variable {name!r} to draw.",
             remedy=f"It has: {known}." if known else "It has none; draw another item.",
@@ -128,7 +146,8 @@ def _read_layer(stored: StoredItem, name: str, objects: ObjectFolder) -> Layer:
     title = f"{properties.get('title') or stored.id}: {label}"
     return Layer(
         version=stored.content_version,
-        store=objects.locate(product["href"]),
+        store=objects.root / check_key(product["href"].removesuffix("/")),
+        root=objects.root,
         path=check_key(str(variable.get("path") or name)),
         label=label,
         units=str(variable.get("units") or ""),
@@ -144,3 +163,16 @@ def _name_sources(properties: Mapping[str, Any], *, simulated: bool) -> str:
     if simulated:
         names.insert(0, "SIMULATED data")
     return ", ".join(name for name in names if name)
+
+
+def _compose(bands: Sequence[Layer], names: Sequence[str]) -> Layer:
+    """Return true colour; bands of one unit share their range, so that grey stays grey."""
+    label = f"True colour ({', '.join(names)})"
+    if all(band.units in ("", "1") for band in bands):  # reflectance, not radiance
+        low = min(band.style.minimum for band in bands)
+        high = max(band.style.maximum for band in bands)
+        style = Style("gray", low, high)
+        bands = [replace(band, style=style) for band in bands]
+    first = bands[0]
+    title = first.title.replace(first.label, label)
+    return replace(first, label=label, title=title, bands=tuple(bands))

@@ -8,7 +8,8 @@ from typing import Any
 
 from skerry.maps.colour import Style
 from skerry.maps.legend import describe_units
-from skerry.maps.warp import EARTH_HALF, MAX_ZOOM, TILE_SIZE
+from skerry.maps.mercator import EARTH_HALF
+from skerry.maps.warp import MAX_ZOOM, TILE_SIZE
 from skerry.services.layers import Layer
 
 

@@ -6,8 +6,9 @@ now; only then do caches count. Public answers may be stored and are revalidated
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -17,10 +18,13 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import JSONResponse
 
 from skerry.core.digests import digest_bytes
+from skerry.core.errors import SkerryError
 from skerry.core.settings import MAPS_PREFIX
 from skerry.maps.basemap import draw_basemap
-from skerry.maps.colour import Style
-from skerry.maps.legend import draw_legend
+from skerry.maps.colour import Category, Style
+from skerry.maps.composite import draw_composite
+from skerry.maps.legend import describe_units, draw_legend
+from skerry.maps.point import name_class, read_point
 from skerry.maps.tiles import DRAWING, Picture, check_tile, draw_tile
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, anyone, identify
@@ -80,6 +84,15 @@ class Look:
         return f"?{urlencode(chosen)}" if chosen else ""
 
 
+@dataclass(frozen=True)
+class Place:
+    """A place on Earth, in degrees (WGS 84)."""
+
+    longitude: Annotated[float, Query(ge=-180, le=180, alias="lon")]
+    latitude: Annotated[float, Query(ge=-90, le=90, alias="lat")]
+
+
+Places = Annotated[Place, Depends()]
 Names = Annotated[LayerName, Depends()]
 Tiles = Annotated[TileAddress, Depends()]
 Looks = Annotated[Look, Depends()]
@@ -106,18 +119,49 @@ class Drawer:
         place = (tile.z, tile.x, tile.y)
         check_tile(*place)
         layer = self.book.find(who, *name.parts)
-        style = look.apply(layer.style)
-        etag = name_picture(layer, style, place, picture)
+        styles = [look.apply(part.style) for part in layer.parts]
+        etag = name_picture(layer, styles, place, picture)
         headers = {**(_PUBLIC if who is None else _PRIVATE), "ETag": etag}
         if known is not None and etag in known:  # a list, or marked weak on its way
             return Response(status_code=304, headers=headers)
-        png = draw_tile(layer.open(), self.chunks, style, place, picture)
+        with naming(layer):
+            pyramids = [part.open() for part in layer.parts]
+            if layer.bands:
+                png = draw_composite(pyramids, self.chunks, styles, place)
+            else:
+                png = draw_tile(pyramids[0], self.chunks, styles[0], place, picture)
         return Response(png, headers=headers, media_type=_PNG)
+
+    def send_point(
+        self, who: Identity | None, name: LayerName, longitude: float, latitude: float
+    ) -> Response:
+        """Return the values of a layer's variables at a place."""
+        layer = self.book.find(who, *name.parts)
+        with naming(layer):
+            values = [
+                (part, read_point(part.open(), self.chunks, longitude, latitude))
+                for part in layer.parts
+            ]
+        document = {
+            "longitude": longitude,
+            "latitude": latitude,
+            "simulated": layer.simulated,
+            "values": [
+                {
+                    "label": part.label,
+                    "units": describe_units(part.units),
+                    "value": value,
+                    "meaning": name_class(part.style, value),
+                }
+                for part, value in values
+            ],
+        }
+        return JSONResponse(document, headers=_PUBLIC if who is None else _PRIVATE)
 
     def send_legend(self, who: Identity | None, name: LayerName, look: Look) -> Response:
         """Return a legend with label, units and colours."""
         layer = self.book.find(who, *name.parts)
-        style = look.apply(layer.style)
+        style = describe_bands(layer, look) if layer.bands else look.apply(layer.style)
         png = draw_legend(layer.label, layer.units, style, simulated=layer.simulated)
         return Response(png, headers=_PUBLIC if who is None else _PRIVATE, media_type=_PNG)
 
@@ -126,7 +170,8 @@ class Drawer:
         layer = self.book.find(who, *name.parts)
         place = "/".join(quote(part, safe="") for part in name.parts)
         address = f"{self.url}{MAPS_PREFIX}/tiles/{place}"
-        document = describe_tiles(layer, look.apply(layer.style), address, look.to_query())
+        with naming(layer):
+            document = describe_tiles(layer, look.apply(layer.style), address, look.to_query())
         return JSONResponse(document, headers=_PUBLIC if who is None else _PRIVATE)
 
 
@@ -155,6 +200,12 @@ def create_tiles_router(drawer: Drawer) -> APIRouter:
         """Return the legend of a variable with its units."""
         return await drawer.answer(partial(drawer.send_legend, who, name, look))
 
+    @router.get(layer_path + "/point.json")
+    async def show_point(who: Who, name: Names, place: Places) -> Response:
+        """Return the value of a variable at a place, with its units; null where there is none."""
+        send = partial(drawer.send_point, who, name, place.longitude, place.latitude)
+        return await drawer.answer(send)
+
     @router.get("/basemap/{z}/{x}/{y}.png", dependencies=[Depends(anyone())])
     async def show_basemap(tile: Tiles) -> Response:
         """Return a tile of the offline base map."""
@@ -169,7 +220,33 @@ def send_basemap(tile: TileAddress) -> Response:
     return Response(png, headers=_BASEMAP, media_type=_PNG)
 
 
-def name_picture(layer: Layer, style: Style, tile: tuple[int, int, int], picture: Picture) -> str:
+@contextmanager
+def naming(layer: Layer) -> Iterator[None]:
+    """Let errors that come up meanwhile say which item they are about."""
+    try:
+        yield
+    except SkerryError as error:
+        raise type(error)(f"{layer.title}: {error.what}", remedy=error.remedy) from error
+
+
+def describe_bands(layer: Layer, look: Look) -> Style:
+    """Return classes for the legend of a composite: its three bands and their ranges."""
+    colours = ("#ff0000", "#00ff00", "#0000ff")
+    styles = [look.apply(part.style) for part in layer.bands]
+    return Style(
+        categories=tuple(
+            Category(at, f"{part.label}, {style.minimum:g} to {style.maximum:g}", colour)
+            for at, (part, style, colour) in enumerate(
+                zip(layer.bands, styles, colours, strict=True)
+            )
+        )
+    )
+
+
+def name_picture(
+    layer: Layer, styles: Sequence[Style], tile: tuple[int, int, int], picture: Picture
+) -> str:
     """Return the ETag of a tile: it changes with content, style, place, format and drawing."""
-    facts = (DRAWING, layer.version, layer.path, style, tile, picture.value)
+    paths = [part.path for part in layer.parts]
+    facts = (DRAWING, layer.version, paths, styles, tile, picture.value)
     return f'"{digest_bytes(repr(facts).encode())[4:28]}"'

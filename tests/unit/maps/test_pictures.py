@@ -43,17 +43,6 @@ def test_deep_zooms_show_no_coast_and_still_a_graticule():
     assert len(colours) > 3
 
 
-def test_without_an_outline_there_is_a_graticule(monkeypatch):
-    monkeypatch.setattr(basemap, "load_land", lambda: ())
-    basemap._make_palette.cache_clear()
-    plain = read(basemap.draw_basemap.__wrapped__(2, 1, 1)).convert("RGB")
-    basemap._make_palette.cache_clear()
-    colours = {colour for _, colour in plain.getcolors(4096)}
-    assert basemap._PLAIN in colours
-    assert basemap._SEA not in colours
-    assert len(colours) > 3
-
-
 def test_the_base_map_is_opaque_and_small():
     for tile in ((0, 0, 0), (5, 17, 11), (22, 2**21, 2**21)):
         png = draw_basemap(*tile)

@@ -9,15 +9,16 @@ import pytest
 from matplotlib import colormaps
 from PIL import Image
 from pyproj import Transformer
-from rasterio.transform import Affine, from_bounds
+from rasterio.transform import from_bounds
 from rasterio.warp import Resampling, reproject
 
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.maps.colour import Category, Style, index_colours, make_palette
 from skerry.maps.encode import encode_empty
 from skerry.maps.levels import Level, Packing, Pyramid, open_pyramid
+from skerry.maps.mercator import EARTH_HALF
 from skerry.maps.tiles import Picture, check_tile, draw_tile
-from skerry.maps.warp import EARTH_HALF, choose_level, locate_tile, tile_bounds
+from skerry.maps.warp import choose_level, locate_tile, tile_bounds
 from skerry.storage.chunk_cache import ChunkCache
 
 GRAY = Style("gray", 0.0, 1.0)
@@ -51,7 +52,7 @@ def warp_exactly(level: Level, crs: str, tile: tuple[int, int, int], fill: Any) 
     reproject(
         level.array[...],
         target,
-        src_transform=Affine(*level.transform),
+        src_transform=level.transform,
         src_crs=crs,
         dst_transform=from_bounds(*tile_bounds(*tile), 256, 256),
         dst_crs="EPSG:3857",

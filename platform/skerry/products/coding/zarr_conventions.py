@@ -1,11 +1,15 @@
-"""Attributes of the Zarr conventions that make a GeoZarr: multiscales, spatial and proj.
+"""Attributes of the Zarr conventions that make a GeoZarr: written and read here alone.
 
-Sources: zarr-conventions/multiscales v1, zarr-conventions/spatial v0.1 and
-zarr-conventions/geo-proj v1. Bounds are at pixel edges (registration ``pixel``).
+They are ``multiscales``, ``spatial`` and ``proj``. Bounds are at pixel edges (registration
+``pixel``). Sources: zarr-conventions/multiscales v1, zarr-conventions/spatial v0.1 and
+zarr-conventions/geo-proj v1.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
+from affine import Affine
 from odc.geo.geobox import GeoBox
 
 MULTISCALES: Final = {
@@ -31,6 +35,66 @@ PROJ: Final = {
 }
 GROUP_KEYS: Final = ("zarr_conventions", "multiscales")
 GROUP_PREFIXES: Final = ("spatial:", "proj:")
+_COEFFICIENTS = 6
+_TRANSFORM = "spatial:transform"
+
+
+@dataclass(frozen=True)
+class LayoutLevel:
+    """One level as its multiscale group describes it.
+
+    Attributes
+    ----------
+    asset
+        Name of the level's group.
+    attributes
+        All that the layout says of it.
+    """
+
+    asset: str
+    attributes: Mapping[str, Any]
+
+
+def read_layout(attributes: Mapping[str, Any]) -> list[LayoutLevel]:
+    """Return the levels that a multiscale group lists, in its order.
+
+    Returns
+    -------
+    list of LayoutLevel
+        None where the group is no multiscale group, or other conventions use the same key.
+    """
+    multiscales = attributes.get("multiscales")
+    layout = multiscales.get("layout") if isinstance(multiscales, Mapping) else None
+    return [
+        LayoutLevel(str(entry["asset"]), entry)
+        for entry in (layout if isinstance(layout, list) else [])
+        if isinstance(entry, Mapping) and "asset" in entry
+    ]
+
+
+def read_transform(*places: Mapping[str, Any]) -> Affine | None:
+    """Return the transform of pixel edges, from the first of `places` that has one.
+
+    Raises
+    ------
+    ValueError
+        If it is not six numbers.
+    """
+    given = next((place[_TRANSFORM] for place in places if _TRANSFORM in place), None)
+    if given is None:
+        return None
+    if not isinstance(given, list | tuple) or len(given) < _COEFFICIENTS:
+        raise ValueError(f"{_TRANSFORM} is {given!r}, not six numbers")
+    return Affine(*(float(number) for number in given[:_COEFFICIENTS]))
+
+
+def read_crs(*places: Mapping[str, Any]) -> str | None:
+    """Return the reference system, ``EPSG:32632`` or WKT, from the first place that has one."""
+    for place in places:
+        text = place.get("proj:code") or place.get("proj:wkt2")
+        if text:
+            return str(text)
+    return None
 
 
 def describe_multiscale(levels: list[GeoBox]) -> dict[str, Any]:

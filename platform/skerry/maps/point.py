@@ -1,0 +1,59 @@
+"""The value of a variable at a place: the cell of its finest level, unpacked."""
+
+from typing import Any
+
+import numpy as np
+
+from skerry.core.errors import InvalidInputError
+from skerry.maps.chunks import read_window
+from skerry.maps.colour import Style
+from skerry.maps.levels import Pyramid
+from skerry.storage.chunk_cache import ChunkCache
+
+_DIGITS = 6
+_EAST, _NORTH = 180, 90
+
+
+def read_point(
+    pyramid: Pyramid, chunks: ChunkCache, longitude: float, latitude: float
+) -> float | None:
+    """Return the physical value of the cell in which a place lies.
+
+    Parameters
+    ----------
+    longitude, latitude
+        Degrees, WGS 84.
+
+    Returns
+    -------
+    float or None
+        None outside of the product and where it has no data.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such place on Earth.
+    """
+    if not (abs(longitude) <= _EAST and abs(latitude) <= _NORTH):
+        raise InvalidInputError(
+            f"There is no place at longitude {longitude:g} and latitude {latitude:g}.",
+            remedy="Give degrees: longitude from -180 to 180, latitude from -90 to 90.",
+        )
+    from pyproj import Transformer
+
+    level = pyramid.levels[0]
+    transformer = Transformer.from_crs("OGC:CRS84", pyramid.crs, always_xy=True)
+    column, row = ~level.transform * transformer.transform(longitude, latitude)
+    if not (0 <= column < level.width and 0 <= row < level.height):  # infinite ones neither
+        return None
+    rows, columns = (int(row), int(row) + 1), (int(column), int(column) + 1)
+    number: Any = read_window(chunks, pyramid, level, rows, columns)[0, 0]
+    packing = pyramid.packing
+    if number == packing.nodata or np.isnan(number):
+        return None
+    return float(f"{float(number) * packing.scale + packing.offset:.{_DIGITS}g}")
+
+
+def name_class(style: Style, value: float | None) -> str:
+    """Return the meaning of a class; empty when the style has no classes, or not this one."""
+    return next((kind.meaning for kind in style.categories if kind.value == value), "")

@@ -1,0 +1,301 @@
+"""A product's GeoZarr as Zarr reads it for tiles: below its folder, and never more than fits.
+
+Products come from anywhere. Symbolic links are refused, and so is everything that would take
+much memory before a pixel of it is drawn: large documents, chunks and shards, and chunks that are
+small when compressed and large when decoded. A compressed chunk is asked for its size before it
+is decoded.
+
+Sources: Zarr 3 core specification; RFC 8878, section 3.1.1 (Zstandard frames); RFC 1952 (gzip);
+Blosc 1 header (bytes 4 to 8 are the uncompressed length).
+"""
+
+import asyncio
+import gzip
+import io
+import math
+import os
+import struct
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import zarr
+from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
+from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
+from zarr.registry import register_codec
+
+from skerry.core.errors import InvalidInputError
+from skerry.storage.beneath import opened_beneath
+
+if TYPE_CHECKING:
+    from zarr.abc.store import ByteRequest
+    from zarr.core.array_spec import ArraySpec
+    from zarr.core.buffer import Buffer, BufferPrototype
+
+MAX_CHUNK_BYTES = 128 * 2**20
+"""Largest decoded chunk: 4096 x 4096 numbers of eight bytes."""
+
+MAX_DOCUMENT_BYTES = 16 * 2**20
+"""Largest ``zarr.json``."""
+
+MAX_SHARD_CHUNKS = 2**18
+"""Most chunks of a shard: its index then has 4 MiB."""
+
+_MAX_STORED_BYTES = 2 * MAX_CHUNK_BYTES  # numbers that do not compress, and a shard's index
+_SLACK_BYTES = 2**16
+_REMEDY = "Write the product again, in chunks of at most 2048 x 2048 pixels."
+_ZSTD_MAGIC = 0xFD2FB528
+_ZSTD_SIZES = {0: 0, 1: 2, 2: 4, 3: 8}  # bytes of the content size by the descriptor's flag
+_ZSTD_SINGLE = 0x20
+_NOTHING: tuple[str, ...] = ()
+_ALLOWED = {"bytes", "crc32c", "sharding_indexed", "transpose", "zstd", "gzip", "blosc"}
+
+
+class ProductFolder(Store):
+    """The folder of a GeoZarr, read only.
+
+    Parameters
+    ----------
+    root
+        The object store's folder.
+    key
+        The product in it.
+    """
+
+    supports_writes = False
+    supports_deletes = False
+    supports_listing = False
+
+    def __init__(self, root: Path, key: str) -> None:
+        super().__init__(read_only=True)
+        self.root = root
+        self.key = key.strip("/")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ProductFolder) and (self.root, self.key) == (other.root, other.key)
+
+    def __hash__(self) -> int:
+        return hash((self.root, self.key))
+
+    async def get(
+        self,
+        key: str,
+        prototype: "BufferPrototype",
+        byte_range: "ByteRequest | None" = None,
+    ) -> "Buffer | None":
+        """Return a file or a part of it, or None if it is absent.
+
+        Raises
+        ------
+        ForbiddenError
+            If a symbolic link stands on the way.
+        InvalidInputError
+            If it is larger than a document or a chunk may be.
+        """
+        content = await asyncio.to_thread(self._read, key, byte_range)
+        return None if content is None else prototype.buffer.from_bytes(content)
+
+    def _read(self, key: str, part: "ByteRequest | None") -> bytes | None:
+        try:
+            with opened_beneath(self.root, f"{self.key}/{key}") as file:
+                start, stop = _find_range(os.fstat(file).st_size, part)
+                limit = MAX_DOCUMENT_BYTES if key.endswith("zarr.json") else _MAX_STORED_BYTES
+                if stop - start > limit:
+                    raise _refuse(f"The file {key!r}", stop - start, limit)
+                return os.pread(file, max(0, stop - start), start)
+        except FileNotFoundError:
+            return None
+
+    async def get_partial_values(self, prototype: Any, key_ranges: Any) -> list[Any]:
+        """Return parts of several files."""
+        return [await self.get(key, prototype, part) for key, part in key_ranges]
+
+    async def exists(self, key: str) -> bool:
+        """Return whether there is a file."""
+        return await asyncio.to_thread(self._read, key, RangeByteRequest(0, 0)) is not None
+
+    async def set(self, key: str, value: "Buffer") -> None:
+        """Refuse to write."""
+        raise NotImplementedError
+
+    async def delete(self, key: str) -> None:
+        """Refuse to delete."""
+        raise NotImplementedError
+
+    async def list(self) -> AsyncIterator[str]:
+        """List nothing: levels are asked for by name."""
+        for key in _NOTHING:
+            yield key
+
+    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:  # noqa: ARG002
+        """List nothing."""
+        for key in _NOTHING:
+            yield key
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:  # noqa: ARG002
+        """List nothing."""
+        for key in _NOTHING:
+            yield key
+
+
+def _find_range(size: int, part: "ByteRequest | None") -> tuple[int, int]:
+    if isinstance(part, RangeByteRequest):
+        return min(part.start, size), min(part.end, size)
+    if isinstance(part, OffsetByteRequest):
+        return min(part.offset, size), size
+    if isinstance(part, SuffixByteRequest):
+        return max(0, size - part.suffix), size
+    return 0, size
+
+
+class BoundedZstd(ZstdCodec):
+    """Zstandard that refuses a frame larger than its chunk, or of a size that it does not say."""
+
+    def _decode_sync(self, chunk_bytes: "Buffer", chunk_spec: "ArraySpec") -> "Buffer":
+        check_length(read_zstd_length(chunk_bytes.to_bytes()[:18]), chunk_spec)
+        return super()._decode_sync(chunk_bytes, chunk_spec)
+
+
+class BoundedBlosc(BloscCodec):
+    """Blosc that refuses a chunk longer than it should be."""
+
+    def _decode_sync(self, chunk_bytes: "Buffer", chunk_spec: "ArraySpec") -> "Buffer":
+        head = chunk_bytes.to_bytes()[4:8]
+        check_length(int.from_bytes(head, "little"), chunk_spec)
+        return super()._decode_sync(chunk_bytes, chunk_spec)
+
+
+class BoundedGzip(GzipCodec):
+    """Gzip that stops where the chunk should end: a gzip file does not say its length before."""
+
+    def _decode_sync(self, chunk_bytes: "Buffer", chunk_spec: "ArraySpec") -> "Buffer":
+        limit = find_limit(chunk_spec)
+        with gzip.GzipFile(fileobj=io.BytesIO(chunk_bytes.to_bytes())) as file:
+            content = file.read(limit + 1)
+        check_length(len(content), chunk_spec)
+        return chunk_spec.prototype.buffer.from_bytes(content)
+
+
+_BOUNDED: dict[str, type[Any]] = {"zstd": BoundedZstd, "blosc": BoundedBlosc, "gzip": BoundedGzip}
+
+
+@contextmanager
+def bounded_codecs() -> Iterator[None]:
+    """Let arrays that are opened meanwhile decode with the bounded codecs.
+
+    Zarr chooses codecs while it reads an array's document. Other threads that open a product at
+    this moment get the same codecs with one check more.
+    """
+    for name, codec in _BOUNDED.items():
+        register_codec(name, codec)
+    chosen = {f"codecs.{name}": _name(codec) for name, codec in _BOUNDED.items()}
+    with zarr.config.set(chosen):
+        yield
+
+
+def open_folder(store: ProductFolder, path: str) -> zarr.Group:
+    """Return a group of a product.
+
+    Raises
+    ------
+    FileNotFoundError, KeyError, ValueError
+        If there is no such group, or its documents are no Zarr 3.
+    """
+    return zarr.open_group(store, mode="r", path=path, zarr_format=3, use_consolidated=False)
+
+
+def _name(codec: type[Any]) -> str:
+    return f"{codec.__module__}.{codec.__qualname__}"
+
+
+def find_limit(chunk: "ArraySpec") -> int:
+    """Return how many bytes a chunk may have after one step of decoding.
+
+    Twice the numbers' own, and a little more: between two codecs stands what the first could not
+    compress, and a checksum.
+    """
+    return 2 * math.prod(chunk.shape) * chunk.dtype.to_native_dtype().itemsize + _SLACK_BYTES
+
+
+def check_length(length: int, chunk: "ArraySpec") -> None:
+    """Refuse a compressed chunk that becomes longer than the chunk is.
+
+    Raises
+    ------
+    InvalidInputError
+        If `length` bytes are more than fit.
+    """
+    limit = find_limit(chunk)
+    if length > limit:
+        raise _refuse("A compressed chunk", length, limit)
+
+
+def read_zstd_length(head: bytes) -> int:
+    """Return how long a Zstandard frame says it becomes.
+
+    Raises
+    ------
+    InvalidInputError
+        If it does not say so.
+    ValueError
+        If it is no frame.
+    """
+    if len(head) < 6 or struct.unpack_from("<I", head)[0] != _ZSTD_MAGIC:  # noqa: PLR2004
+        raise ValueError("a chunk is no Zstandard frame")
+    descriptor = head[4]
+    single = bool(descriptor & _ZSTD_SINGLE)
+    size = _ZSTD_SIZES[descriptor >> 6] or int(single)
+    if not size:
+        raise InvalidInputError(
+            "A Zstandard frame does not say how long it becomes.", remedy=_REMEDY
+        )
+    start = 5 + (0 if single else 1) + (0, 1, 2, 4)[descriptor & 3]
+    length = int.from_bytes(head[start : start + size], "little")
+    return length + 256 if size == 2 else length  # noqa: PLR2004 -- RFC 8878, 3.1.1.1.4
+
+
+def check_array(array: "zarr.Array[Any]") -> None:
+    """Refuse an array whose chunks are too large to be read for a tile, before one is read.
+
+    Raises
+    ------
+    InvalidInputError
+        If its numbers are none, its codecs unknown, or a chunk or a shard too large.
+    """
+    dtype = array.dtype
+    if dtype.kind not in "iufb" or dtype.itemsize > 8:  # noqa: PLR2004 -- bytes
+        raise InvalidInputError(f"{array.path!r} holds {dtype}, not numbers.", remedy=_REMEDY)
+    size = math.prod(array.chunks) * dtype.itemsize
+    if size > MAX_CHUNK_BYTES:
+        raise _refuse(f"A chunk of {array.path!r}", size, MAX_CHUNK_BYTES)
+    if array.shards is not None:
+        count = math.prod(array.shards) // max(1, math.prod(array.chunks))
+        if count > MAX_SHARD_CHUNKS:
+            raise InvalidInputError(
+                f"A shard of {array.path!r} has {count:,} chunks; at most {MAX_SHARD_CHUNKS:,} "
+                "are drawn.",
+                remedy=_REMEDY,
+            )
+    unknown = _list_codecs(array.metadata.to_dict().get("codecs", ())) - _ALLOWED
+    if unknown:
+        raise InvalidInputError(
+            f"{array.path!r} is coded with {', '.join(sorted(unknown))}, which tiles do not read.",
+            remedy="Use zstd, gzip or blosc.",
+        )
+
+
+def _list_codecs(codecs: Any) -> set[str]:
+    """Return the names of codecs, those inside of shards too."""
+    names = set()
+    for codec in codecs:
+        names.add(str(codec["name"]))
+        inner = codec.get("configuration") or {}
+        names |= _list_codecs(inner.get("codecs", ())) | _list_codecs(inner.get("index_codecs", ()))
+    return names
+
+
+def _refuse(what: str, size: int, limit: int) -> InvalidInputError:
+    return InvalidInputError(
+        f"{what} has {size:,} bytes; at most {limit:,} are read.", remedy=_REMEDY
+    )
