@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.unit.products.validation.healthy import describe_eopf
+from tests.unit.validation.healthy import describe_eopf
 
 from skerry.cli.main import run
 

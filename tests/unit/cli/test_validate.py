@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.unit.products.validation.healthy import describe_eopf
+from tests.unit.validation.healthy import describe_eopf
 
 from skerry.cli.main import run
 from skerry.validation.registry import list_checks

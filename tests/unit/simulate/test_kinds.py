@@ -1,5 +1,6 @@
 """All simulations by name, in both forms."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5netcdf
@@ -45,9 +46,9 @@ def test_both_forms_hold_the_same(tmp_path: Path) -> None:
         for kind in sorted(SIMULATIONS)
     ],
 )
-def test_every_kind_says_that_it_is_simulated(tmp_path: Path, kind: str) -> None:
+def test_every_kind_says_that_it_is_simulated(simulated: Callable[..., Path], kind: str) -> None:
     """In its name, title and item, and in the truth beside it."""
-    made = simulate(kind, tmp_path, day="2026-05-01", size=66)
+    made = simulated(kind, size=66)
     tree = open_product(made)
     assert str(tree.attrs["title"]).startswith("SIMULATED")
     assert tree.attrs["other_metadata"]["simulated"] is True

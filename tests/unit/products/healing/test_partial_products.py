@@ -16,14 +16,13 @@ from skerry.products import open_product
 from skerry.products.healing.completeness import SELECTION
 from skerry.products.metadata import open_metadata
 from skerry.products.writing import write_product
-from skerry.simulate.kinds import SIMULATIONS, simulate
+from skerry.simulate.kinds import SIMULATIONS
 
 B04 = "measurements/reflectance/r10m/b04"
 FORMS = [
     ("eopf-zarr-v2", "2025"), ("eopf-zarr-v2", "cpm-2.8"), ("eopf-zarr", "2025"),
     ("eopf-zarr", "cpm-2.8"), ("geozarr", None), ("netcdf", None), ("cog", None),
 ]  # fmt: skip
-DAY = "2026-05-01"
 
 
 def missing_of(tree: xr.DataTree) -> Any:
@@ -69,9 +68,8 @@ def stored(complete: Path, tmp_path: Path) -> Callable[[str], Path]:
         for kind in SIMULATIONS
     ],
 )
-def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> xr.DataTree:
-    place = tmp_path_factory.mktemp("whole")
-    return open_product(simulate(request.param, place, day=DAY, size=180))
+def whole(request: pytest.FixtureRequest, simulated: Callable[..., Path]) -> xr.DataTree:
+    return open_product(simulated(request.param, size=66))
 
 
 def test_complete_products_lack_nothing(whole: xr.DataTree, tmp_path: Path) -> None:
@@ -154,8 +152,8 @@ def test_a_removed_cog_is_missing(stored: Callable[[str], Path]) -> None:
     assert "b02" in found["measurements/reflectance/r10m"].data_vars
 
 
-def test_a_removed_member_is_missing(tmp_path: Path) -> None:
-    tree = open_product(simulate("s1-iw-grd", tmp_path, day=DAY, size=180))
+def test_a_removed_member_is_missing(tmp_path: Path, simulated: Callable[..., Path]) -> None:
+    tree = open_product(simulated("s1-iw-grd", size=66))
     first, second = sorted(tree.children)
     part = tree.filter(lambda node: not node.path.startswith(f"/{first}"))
     missing = missing_of(open_product(write(part, tmp_path, "eopf-zarr")))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from tests.unit.products.validation.healthy import (
+from tests.unit.validation.healthy import (
     LEFT,
     TOP,
     Described,

@@ -1,5 +1,6 @@
 """Values, types and packing as files have them come back from every format that holds them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,20 +12,12 @@ from tests.unit.products.small_trees import place
 from skerry.core.errors import InvalidInputError
 from skerry.products import open_product
 from skerry.products.writing import FORMATS, PROFILES, write_product
-from skerry.simulate import SIMULATIONS, simulate
+from skerry.simulate import SIMULATIONS
 
 SHAPE = (300, 280)
 GRIDDED = [(form, None) for form in FORMATS if not form.startswith("eopf")]
 ALL = [(form, item) for form in FORMATS if form.startswith("eopf") for item in PROFILES] + GRIDDED
 TABLES = [item for item in ALL if item[0] != "cog"]
-SIZES = {
-    "s2-l1c": 60,
-    "s2-l2a": 60,
-    "olci-efr": 96,
-    "olci-err": 96,
-    "slstr-rbt": 96,
-    "s1-iw-grd": 96,
-}
 PACKING = ("scale_factor", "add_offset", "_FillValue")
 TIMING = ("units", "calendar", "_FillValue", "dtype")
 UNREADABLE = ("t_leapless", "t_launch")
@@ -273,8 +266,10 @@ def test_times_that_datetime64_has_not_are_refused(
         for kind in sorted(SIMULATIONS)
     ],
 )
-def test_products_of_the_validators_profile_go_into_every_format(kind: str, tmp_path: Path) -> None:
-    made = simulate(kind, tmp_path / "safe", day="2026-05-01", size=SIZES[kind])
+def test_products_of_the_validators_profile_go_into_every_format(
+    kind: str, simulated: Callable[..., Path], tmp_path: Path
+) -> None:
+    made = simulated(kind, size=66)
     write_product(open_product(made), tmp_path / "cpm", form="eopf-zarr-v2", profile="cpm-2.8")
     tree = open_product(tmp_path / "cpm")
     # Swaths are on no grid; EOPF Zarr of both profiles is tried above.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from skerry.validation.registry import list_checks
 
-PAGE = Path(__file__).parents[4] / "platform/library/validation.md"
+PAGE = Path(__file__).parents[3] / "platform/library/validation.md"
 
 
 def test_the_page_says_what_the_registry_says() -> None:
