@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("skerry.cli.releases:release", "Propose, approve and list releases."),
     "job": ("skerry.cli.jobs:job", "Create, list and delete jobs."),
     "run": ("skerry.cli.runs:run", "Start, list, show, cancel and retry runs."),
+    "clusters": ("skerry.cli.clusters:clusters", "List Dask clusters, or stop one."),
 }
 """Command name to where it stands (``module:attribute``) and its line in ``skerry --help``."""
 

@@ -1,4 +1,8 @@
-"""Who may use the gateway: whoever shows a hub token that may access it; nobody else, nowhere."""
+"""Who may use the gateway: whoever shows a hub token that may access it; nobody else, nowhere.
+
+Each attempt of a run is a user of its own here, so that runs cannot see or end each other's
+clusters, and so that the platform knows which clusters end with which attempt.
+"""
 
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -8,13 +12,29 @@ from typing import Any
 
 from aiohttp import web
 from dask_gateway_server.auth import JupyterHubAuthenticator, unauthorized
+from dask_gateway_server.models import User
 from dask_gateway_server.routes import default_routes
 from traitlets import Unicode
+
+from skerry.core.gateway import CLUSTERS_PATH, name_attempt
+from skerry.core.scopes import PROJECTS_GROUP
+from skerry.hub.gateway_clusters import list_clusters
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 VERSION = "/api/version"
 """The path that the gateway would tell everybody; its health it may."""
+
+_KEEPERS = frozenset({"service:api", "service:worker"})
+"""The platform's own parts that look after everybody's clusters."""
+
+
+class Keeper(User):  # type: ignore[misc]
+    """A part of the platform that may see and end every cluster."""
+
+    def has_permissions(self, cluster: Any) -> bool:  # noqa: ARG002
+        """Return True."""
+        return True
 
 
 def _is_person(request: web.Request) -> bool:
@@ -50,14 +70,15 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
     public_prefix = Unicode("", help="The API's public path, no trailing slash.", config=True)
 
     async def setup(self, app: web.Application) -> None:
-        """Add the public paths, and a guard before every path."""
+        """Add the public paths, the list of all clusters, and a guard before every path."""
         await super().setup(app)
         for route in default_routes:
             app.router.add_route(route.method, f"{self.public_prefix}{route.path}", route.handler)
+        app.router.add_get(CLUSTERS_PATH, list_clusters)
         app.middlewares.append(self._guard)
 
     async def authenticate(self, request: web.Request) -> Any:
-        """Return the token's user.
+        """Return the token's user; for a run's token a user of its attempt alone.
 
         Raises
         ------
@@ -65,16 +86,30 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
             If there is no token, or the hub does not know it (the parent class answers 500 then).
         """
         try:
-            return await super().authenticate(request)
+            user = await super().authenticate(request)
         except web.HTTPInternalServerError as error:
             raise unauthorized("jupyterhub") from error
+        if user.name in _KEEPERS:
+            return Keeper(user.name)
+        if PROJECTS_GROUP in user.groups:
+            return User(name_attempt(user.name, await self._find_token_id(request)))
+        return user
+
+    async def _find_token_id(self, request: web.Request) -> str:
+        """Return the hub's name for the token that a request shows."""
+        headers = {"Authorization": f"token {self.get_token(request)}"}
+        url = f"{self.jupyterhub_api_url}/user"
+        async with self.session.get(url, headers=headers, ssl=self.ssl_context) as answer:
+            if not answer.ok:
+                raise unauthorized("jupyterhub")
+            return str((await answer.json())["token_id"])
 
     @property
     def _guard(self) -> Any:
         """Return the middleware that asks for credentials where no handler does.
 
-        That is the version, and every path that has no handler: whether a cluster of some name
-        exists is nobody else's business.
+        That is the version, the list of all clusters, and every path that has no handler: whether
+        a cluster of some name exists is nobody else's business.
         """
 
         @web.middleware
@@ -84,6 +119,10 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
                 return web.Response(status=401, text=_read_page(), content_type="text/html")
             if path == VERSION or request.match_info.http_exception is not None:
                 await self.authenticate(request)
+            if request.path == CLUSTERS_PATH and not isinstance(
+                await self.authenticate(request), Keeper
+            ):
+                raise web.HTTPForbidden(reason="Only the platform's own parts see all clusters")
             return await handler(request)
 
         return refuse_anonymous

@@ -51,10 +51,10 @@ def _run_role() -> dict[str, Any]:
 
 
 def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
-    """Return the roles of services: two of them make tokens, the others need no role.
+    """Return the roles of services: two make tokens, two look after clusters.
 
-    `api`, `maps`, `dashboards` and the gateway only ask who a token that they were shown belongs
-    to, and the token itself is the credential for that.
+    Beside that `api`, `maps`, `dashboards` and the gateway only ask who a token that they were
+    shown belongs to, and the token itself is the credential for that.
     """
     return [
         {
@@ -62,6 +62,12 @@ def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
             "description": "Skerry: make and revoke tokens of runs",
             "scopes": [f"tokens!group={PROJECTS_GROUP}", f"read:users!group={PROJECTS_GROUP}"],
             "services": ["worker"],
+        },
+        {
+            "name": f"{ROLE_PREFIX}keeper",
+            "description": "Skerry: see all Dask clusters and end those that nobody needs",
+            "scopes": ["access:services!service=dask-gateway"],
+            "services": ["api", "worker"],
         },
         {
             "name": f"{ROLE_PREFIX}supervisor",

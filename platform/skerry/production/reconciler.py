@@ -5,7 +5,9 @@ is handed over; so a kill between inserting a run and enqueuing it loses nothing
 """
 
 import logging
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +17,7 @@ from sqlalchemy import Connection, Engine, RowMapping, select, update
 from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.time import format_time, parse_time, utc_now
 from skerry.production.clock import list_latest
+from skerry.production.clusters import Gateway, end_clusters
 from skerry.production.epochs import forget_token, give_up_run, list_spent_tokens
 from skerry.production.occurrences import key_for_tick
 from skerry.production.runs import ACTIVE, record_unstarted, start_run
@@ -30,6 +33,7 @@ _AHEAD = timedelta(minutes=1)
 _RECORDED = 50
 """How many of a clock's ticks that were passed over stand in the history each by itself."""
 
+_CLUSTERS_S = 2.0
 _UNDER_WAY = frozenset({"ENQUEUED", "PENDING", "DELAYED"})
 
 
@@ -44,20 +48,29 @@ class Reconciler:
         The registered workflow.
     minter
         Where tokens are revoked.
+    gateway
+        Where Dask clusters are ended; None where there is none.
     """
 
     def __init__(
-        self, engine: Engine, carry_out: Callable[[str, int], str], minter: TokenMinter
+        self,
+        engine: Engine,
+        carry_out: Callable[[str, int], str],
+        minter: TokenMinter,
+        gateway: Gateway | None = None,
     ) -> None:
         self._engine = engine
         self._carry_out = carry_out
         self._minter = minter
+        self._gateway = gateway
+        self._looked_at_clusters = -_CLUSTERS_S
         self._broken_clocks: set[str] = set()
 
     def reconcile(self) -> None:
         """Do one round."""
         self.start_ticks(utc_now())
         self._hand_over()
+        self._end_clusters()
         self._revoke_tokens()
 
     def start_ticks(self, now: datetime) -> None:
@@ -172,6 +185,18 @@ class Reconciler:
             ended = give_up_run(connection, run_id, generation, detail)
         if ended:
             _LOG.error("The workflow of the run %s ended as %s without a result.", run_id, status)
+
+    def _end_clusters(self) -> None:
+        """End the Dask clusters of attempts that are over, whatever way they ended."""
+        now = time.monotonic()
+        if self._gateway is None or now - self._looked_at_clusters < _CLUSTERS_S:
+            return
+        self._looked_at_clusters = now
+        with suppress(UnavailableError):  # the next round tries again
+            clusters = self._gateway.list_clusters()
+            with reading(self._engine) as connection:
+                for name in end_clusters(self._gateway, connection, clusters):
+                    _LOG.info("The Dask cluster %s ends: its attempt is over.", name)
 
     def _revoke_tokens(self) -> None:
         with reading(self._engine) as connection:

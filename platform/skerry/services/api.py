@@ -9,8 +9,10 @@ from starlette.concurrency import run_in_threadpool
 
 from skerry.catalog.deletions import finish_deletions, release_expired
 from skerry.core.settings import API_PREFIX, ServiceSettings
+from skerry.production.clusters import Gateway
 from skerry.production.epochs import check_current
 from skerry.services.application import create_application, serve
+from skerry.services.clusters import create_clusters_router
 from skerry.services.files import create_files_router
 from skerry.services.grants import create_grants_router
 from skerry.services.hub_access import HubAccess
@@ -44,6 +46,7 @@ def create_api(
         create_grants_router(stores, settings.public_url, _check_run),
         create_files_router(stores),
         create_production_router(stores),
+        create_clusters_router(stores, Gateway.from_environment()),
         create_logs_router(data),
         create_health_router(data),
     ]

@@ -20,6 +20,7 @@ from skerry.core.errors import ConflictError, SkerryError, UnavailableError
 from skerry.core.logs import configure_logs
 from skerry.core.settings import RunLimits
 from skerry.core.time import format_time, utc_now
+from skerry.production.clusters import Gateway
 from skerry.production.execution import Executor
 from skerry.production.interrupted import clear_interrupted
 from skerry.production.processes import adopt_orphans
@@ -76,7 +77,7 @@ class Worker:
         carry_out = RunWorkflow(self._executor).register()
         launch(self._data.workflows)
         configure_logs()  # again: the workflow engine has brought a form of its own
-        reconciler = Reconciler(self._engine, carry_out, self._minter)
+        reconciler = Reconciler(self._engine, carry_out, self._minter, Gateway.from_environment())
         said = 0.0
         while not self._stopping.wait(_ROUND_S):
             try:

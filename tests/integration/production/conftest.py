@@ -9,10 +9,10 @@ from tests.platform_process import start_platform
 
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Return hub, api and worker of a platform, with an approved release and its job."""
+    """Return hub, gateway, api and worker of a platform, with an approved release and its job."""
     platform = start_platform(
         tmp_path_factory.mktemp("production") / "data",
-        parts=["api", "worker", "hub"],
+        parts=["gateway", "api", "worker", "hub"],
         extra_environment={"SKERRY_PAUSE_POINTS": "1"},
     )
     stage = None

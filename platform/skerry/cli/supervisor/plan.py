@@ -12,6 +12,7 @@ from skerry.cli.supervisor.leftovers import INSTANCE_MARK, PART_MARK
 from skerry.cli.supervisor.ports import LOOPBACK, InternalPorts
 from skerry.cli.supervisor.proxy_program import find_proxy_command
 from skerry.cli.supervisor.record import GatewayRecord, PartRecord
+from skerry.core.gateway import ADDRESS_VARIABLE
 from skerry.core.hub_settings import GatewaySettings, HubService, HubSettings
 from skerry.core.logs import LOG_FORMAT
 from skerry.core.settings import DEFAULT_PROJECT, GATEWAY_PREFIX
@@ -214,6 +215,11 @@ class Plan:
             "DASK_GATEWAY__ADDRESS": self.gateway.address,
             "DASK_GATEWAY__PROXY_ADDRESS": self.gateway.proxy_address,
             "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
+            **(
+                {ADDRESS_VARIABLE: f"http://{LOOPBACK}:{self.ports.gateway_api}"}
+                if "gateway" in self.names
+                else {}
+            ),
         }
 
     def _hub_settings(self) -> HubSettings:

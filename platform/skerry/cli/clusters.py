@@ -1,0 +1,49 @@
+"""`skerry clusters`: the Dask clusters that are alive, and the end of one."""
+
+import click
+
+from skerry.cli.presenting import json_option, print_json, print_table
+from skerry.client import connect
+
+_GB = 1e9
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def clusters(ctx: click.Context, *, as_json: bool) -> None:
+    """List the Dask clusters that are alive, or stop one.
+
+    \b
+    Example:
+      skerry clusters
+      skerry clusters stop 3f2a
+    """  # noqa: D301
+    if ctx.invoked_subcommand is not None:
+        return
+    found = connect().request("GET", "clusters")["clusters"]
+    if as_json:
+        print_json(found)
+        return
+    head = ("NAME", "OWNER", "JOB", "RUN", "SINCE", "WORKERS", "MEMORY", "STATUS")
+    print_table(
+        head,
+        [
+            (
+                item["name"], item["owner"], item["job"] or "", item["run"] or "", item["since"],
+                str(item["workers"]), f"{item['memory'] / _GB:.1f} GB", item["status"],
+            )
+            for item in found
+        ],
+    )  # fmt: skip
+
+
+@clusters.command("stop")
+@click.argument("name")
+def stop(name: str) -> None:
+    """End the cluster NAME and whatever it computes.
+
+    Example: skerry clusters stop 3f2a
+    """
+    connect().request("DELETE", f"clusters/{name}")
+    click.echo(f"The cluster {name} is ending.")

@@ -1,0 +1,137 @@
+"""An attempt's Dask clusters end with it, whatever way it ends; operators see those alive."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from tests.integration.production.stage import LIMIT_S, Stage, kill, make_notebook
+from tests.platform_process import SKERRY, wait_until
+
+_PARAMETERS = 'ending: str = "wait"'
+_BEGIN = """\
+import os, time, skerry
+client = skerry.cluster(workers=1)
+"""
+_END = """\
+if ending == "exit":
+    os._exit(9)
+if ending == "wait":
+    time.sleep(3600)
+"""
+
+
+@pytest.fixture(scope="module")
+def job(stage: Stage) -> str:
+    notebook = make_notebook((_PARAMETERS, _BEGIN, _END), parameters=0)
+    stage.create_job("parallel", stage.release_notebook("parallel", notebook))
+    return "parallel"
+
+
+def list_clusters(stage: Stage, run: str) -> list[dict[str, Any]]:
+    found = stage.ask("GET", "/clusters")["clusters"]
+    return [cluster for cluster in found if cluster["run"] == run]
+
+
+def wait_for_cluster(stage: Stage, run: str) -> dict[str, Any]:
+    def has_worker() -> bool:
+        return any(cluster["workers"] == 1 for cluster in list_clusters(stage, run))
+
+    wait_until(has_worker, LIMIT_S, "the run's cluster has a worker", lambda: stage.explain(run))
+    (cluster,) = list_clusters(stage, run)
+    return cluster
+
+
+def find_processes(stage: Stage, cluster: str) -> list[psutil.Process]:
+    """Return scheduler and workers of a cluster, which carry its name in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+        except psutil.Error:
+            continue
+        if environment.get("DASK_GATEWAY_CLUSTER_NAME") == cluster:
+            found.append(process)
+    return found
+
+
+def _cancel(stage: Stage, run: str) -> None:
+    stage.ask("POST", f"/production/runs/{run}/cancel")
+
+
+def _kill(stage: Stage, run: str) -> None:
+    kill(stage.attempt_pid(run, 1))
+
+
+def _kill_both(stage: Stage, run: str) -> None:
+    _kill(stage, run)
+    stage.kill_worker()
+
+
+@pytest.mark.parametrize("end", [_cancel, _kill, _kill_both])
+def test_the_clusters_of_an_attempt_that_is_ended(
+    stage: Stage, job: str, end: Callable[[Stage, str], None]
+) -> None:
+    run = stage.start(job)
+    cluster = wait_for_cluster(stage, run)
+    processes = find_processes(stage, cluster["name"])
+    assert len(processes) >= 2
+    end(stage, run)
+
+    def is_over() -> bool:
+        names = [entry["name"] for entry in list_clusters(stage, run)]
+        return cluster["name"] not in names and not any(item.is_running() for item in processes)
+
+    wait_until(is_over, LIMIT_S, "the cluster and its processes are gone")
+    if stage.show(run)["status"] == "running":
+        _cancel(stage, run)
+    stage.wait_for(run, "cancelled")
+    wait_until(lambda: not list_clusters(stage, run), LIMIT_S, "no cluster of the run is left")
+
+
+def test_the_clusters_of_a_kernel_that_exits_hard(stage: Stage, job: str) -> None:
+    run = stage.start(job, ending="exit")
+    stage.wait_for(run, "failed")
+    wait_until(lambda: not list_clusters(stage, run), LIMIT_S, "no cluster of the run is left")
+
+
+def test_clusters_are_listed_and_stopped_by_command(stage: Stage, job: str) -> None:
+    run = stage.start(job)
+    cluster = wait_for_cluster(stage, run)
+    assert (cluster["job"], cluster["attempt"], cluster["owner"]) == (job, 1, "project-main")
+    assert cluster["memory"] >= 2 * 2**30
+    listed = command(stage, "clusters", "--json")
+    assert [entry["run"] for entry in json.loads(listed)] == [run]
+    # nobody else sees or ends it, not even the person whose platform it is, by the gateway itself
+    gateway = f"{stage.platform.url}/services/dask-gateway/api"
+    token = psutil.Process(stage.attempt_pid(run, 1)).environ()["SKERRY_TOKEN"]
+    assert ask_gateway(f"{gateway}/v1/clusters/", token).json().keys() == {cluster["name"]}
+    assert ask_gateway(f"{gateway}/v1/clusters/", stage.platform.token).json() == {}
+    one = f"{gateway}/v1/clusters/{cluster['name']}"
+    assert ask_gateway(one, stage.platform.token, "DELETE").status_code == 403
+    # the list of all is for the platform's own parts, and only on the internal address
+    assert ask_gateway(f"{gateway}/skerry/clusters", stage.platform.token).status_code == 404
+    internal = psutil.Process(stage.worker_pid()).environ()["SKERRY_GATEWAY_ADDRESS"]
+    assert ask_gateway(f"{internal}/api/skerry/clusters", token).status_code == 403
+    assert ask_gateway(f"{internal}/api/skerry/clusters", "0" * 32).status_code == 401
+    command(stage, "clusters", "stop", cluster["name"])
+    wait_until(lambda: not list_clusters(stage, run), LIMIT_S, "the cluster is stopped")
+    _cancel(stage, run)
+    stage.wait_for(run, "cancelled")
+    stage.ask("DELETE", "/clusters/nothing-of-this-name", expect=404)
+
+
+def ask_gateway(url: str, token: str, method: str = "GET") -> httpx.Response:
+    headers = {"Authorization": f"jupyterhub {token}"}
+    return httpx.request(method, url, headers=headers, trust_env=False, timeout=30)
+
+
+def command(stage: Stage, *words: str) -> str:
+    done = subprocess.run(
+        [*SKERRY, *words], env=stage.platform.env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
