@@ -12,7 +12,7 @@ from skerry.core.errors import InvalidInputError
 
 @click.group()
 def job() -> None:
-    """Create, list and delete jobs.
+    """Create, list, pause and delete jobs.
 
     \b
     Example:
@@ -80,7 +80,7 @@ def create_job(
         "release": release_name,
         "parameters": parse_pairs(pairs, schema),
         "trigger": {"kind": "clock", "cron": cron, "timezone": timezone or "UTC"}
-        if cron
+        if cron is not None
         else {"kind": "manual"},
         "collection": collection,
         "policy": {"review": review, "timeout_s": timeout_s, "retries": retries},
@@ -116,6 +116,28 @@ def show_job(name: str, *, as_json: bool) -> None:
     _show_job(connect().request("GET", f"production/jobs/{name}"), as_json=as_json)
 
 
+@job.command("pause")
+@click.argument("name")
+def pause_job(name: str) -> None:
+    """Let the clock of the job NAME stand still; what runs goes on.
+
+    Example: skerry job pause lakes
+    """
+    connect().request("POST", f"production/jobs/{name}/pause")
+    click.echo(f"The job {name} starts nothing by itself until 'skerry job resume {name}'.")
+
+
+@job.command("resume")
+@click.argument("name")
+@json_option
+def resume_job(name: str, *, as_json: bool) -> None:
+    """Let the clock of the job NAME go on from now.
+
+    Example: skerry job resume lakes
+    """
+    _show_job(connect().request("POST", f"production/jobs/{name}/resume"), as_json=as_json)
+
+
 @job.command("delete")
 @click.argument("name")
 @click.option("--history", is_flag=True, help="Remove its runs' history and logs too.")
@@ -130,7 +152,9 @@ def delete_job(name: str, *, history: bool) -> None:
 
 def _say_trigger(job: dict[str, Any]) -> str:
     trigger = job["trigger"]
-    return f"{trigger['cron']} {trigger['timezone']}" if trigger["kind"] == "clock" else "by hand"
+    if trigger["kind"] != "clock":
+        return "by hand"
+    return f"{trigger['cron']} {trigger['timezone']}{', paused' if job['paused'] else ''}"
 
 
 def _job_row(job: dict[str, Any]) -> tuple[str, ...]:

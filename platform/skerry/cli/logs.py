@@ -19,8 +19,11 @@ _POLL_S = 0.5
 @click.command()
 @click.argument("name", metavar="RUN|PART")
 @click.option("-f", "--follow", is_flag=True, help="Go on as it grows; until the run has ended.")
+@click.option(
+    "--attempt", type=click.IntRange(1), help="Of a run: this attempt's log.  [default: the newest]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a line a piece.")
-def logs(name: str, *, follow: bool, as_json: bool) -> None:
+def logs(name: str, *, attempt: int | None, follow: bool, as_json: bool) -> None:
     """Show the log of RUN, or of a PART such as api, worker or hub.
 
     Example: skerry logs 019c2f -f
@@ -34,7 +37,7 @@ def logs(name: str, *, follow: bool, as_json: bool) -> None:
     if name in parts:
         _show_part(session, name, follow=follow, as_json=as_json)
     else:
-        _show_run(session, name, parts, follow=follow, as_json=as_json)
+        _show_run(session, name, parts, attempt, follow=follow, as_json=as_json)
 
 
 def _show_file(part: str) -> None:
@@ -70,7 +73,15 @@ def _show_part(session: Session, part: str, *, follow: bool, as_json: bool) -> N
         begin = following
 
 
-def _show_run(session: Session, run: str, parts: list[str], *, follow: bool, as_json: bool) -> None:
+def _show_run(
+    session: Session,
+    run: str,
+    parts: list[str],
+    attempt: int | None,
+    *,
+    follow: bool,
+    as_json: bool,
+) -> None:
     try:
         session.request("GET", f"production/runs/{run}")
     except NotFoundError:
@@ -82,7 +93,8 @@ def _show_run(session: Session, run: str, parts: list[str], *, follow: bool, as_
     begin, epoch = 0, None
     while True:
         ended = session.request("GET", f"production/runs/{run}")["status"] in ENDED
-        answer = session.send("GET", f"production/runs/{run}/log", params={"from": begin})
+        query = {"from": begin, "epoch": attempt}
+        answer = session.send("GET", f"production/runs/{run}/log", params=query)
         if epoch not in (None, answer.headers["X-Epoch"]):  # another attempt, another log
             begin, epoch = 0, None
             continue

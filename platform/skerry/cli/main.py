@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("skerry.cli.simulate:simulate", "Make small simulated products."),
     "demo": ("skerry.cli.demo:demo", "Send a simulated scene down the whole road."),
     "release": ("skerry.cli.releases:release", "Propose, approve and list releases."),
-    "job": ("skerry.cli.jobs:job", "Create, list and delete jobs."),
+    "job": ("skerry.cli.jobs:job", "Create, list, pause and delete jobs."),
     "run": ("skerry.cli.runs:run", "Start, list, show, cancel and retry runs."),
     "clusters": ("skerry.cli.clusters:clusters", "List Dask clusters, or stop one."),
 }

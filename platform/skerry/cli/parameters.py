@@ -1,6 +1,7 @@
 """Parameters as words of a command line: ``-p name=value``, read by a release's schema."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,11 +9,15 @@ import click
 
 from skerry.core.errors import InvalidInputError
 
+_BOOLEANS = {"True": True, "False": False}
+"""As Python writes them, beside JSON's own words."""
+
 _READ_AS_JSON = frozenset({"integer", "number", "boolean", "array", "object", "null"})
 
 parameter_option = click.option(
     "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE",
-    help="A parameter's value; lists and dicts as JSON.",
+    help="A parameter's value; lists and dicts as JSON; {data_day}, {data_day-1} and {tick} are "
+    "filled by each run.",
 )  # fmt: skip
 
 
@@ -20,7 +25,8 @@ def parse_pairs(pairs: Sequence[str], schema: dict[str, Any]) -> dict[str, Any]:
     """Return ``name=value`` words as values of the types that the schema asks for.
 
     Text that cannot be read as such a type is passed on as it is, for the server to refuse with
-    the reason.
+    the reason. ``None`` where a parameter may be none is none; text of that spelling is written
+    with quotes, as JSON.
 
     Raises
     ------
@@ -56,12 +62,23 @@ def _read(text: str, schema: dict[str, Any]) -> Any:
     enum = [value for choice in choices for value in choice.get("enum", [])]
     if text in enum or (enum == [] and kinds.isdisjoint(_READ_AS_JSON)):
         return text
+    if "null" in kinds and text == "None":
+        return None
+    if "boolean" in kinds and text in _BOOLEANS:
+        return _BOOLEANS[text]
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError:
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_read_float)
+    except (ValueError, RecursionError):
         return text
     # "none or text": a number that somebody wrote is text here
     return text if "string" in kinds and value is not None else value
+
+
+def _read_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):  # as 1e400: the server refuses the text, naming it
+        raise ValueError(text)
+    return number
 
 
 def _refuse_constant(name: str) -> None:

@@ -10,7 +10,7 @@ import click
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client import Session, connect
 from skerry.core.digests import short_digest
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import ConflictError, InvalidInputError
 
 
 @click.group()
@@ -56,13 +56,15 @@ def propose(notebook: Path, name: str | None, wheels: tuple[Path, ...], *, as_js
 )
 @json_option
 def approve(release_name: str, *, own: bool, as_json: bool) -> None:
-    """Approve RELEASE, given by id or by name (then the newest proposal).
+    """Approve RELEASE, given by id, or by name if there is just one proposal of it.
 
     Example: skerry release approve water-quality --self
     """
     session = connect()
-    target = _find_proposal(session, release_name)
-    answer = session.request("POST", f"production/releases/{target}/approve", json={"self": own})
+    proposal = _find_proposal(session, release_name)
+    seen = {name: proposal[name] for name in ("notebook_digest", "environment_digest")}
+    path = f"production/releases/{proposal['id']}/approve"
+    answer = session.request("POST", path, json={"self": own, **seen})
     _show_release(answer, as_json=as_json)
 
 
@@ -70,13 +72,13 @@ def approve(release_name: str, *, own: bool, as_json: bool) -> None:
 @click.argument("release_name", metavar="RELEASE")
 @json_option
 def reject(release_name: str, *, as_json: bool) -> None:
-    """Refuse RELEASE, given by id or by name (then the newest proposal).
+    """Refuse RELEASE, given by id, or by name if there is just one proposal of it.
 
     Example: skerry release reject water-quality
     """
     session = connect()
-    target = _find_proposal(session, release_name)
-    _show_release(session.request("POST", f"production/releases/{target}/reject"), as_json=as_json)
+    path = f"production/releases/{_find_proposal(session, release_name)['id']}/reject"
+    _show_release(session.request("POST", path), as_json=as_json)
 
 
 @release.command("list")
@@ -96,14 +98,39 @@ def list_releases(*, as_json: bool) -> None:
 
 @release.command("show")
 @click.argument("release_name", metavar="RELEASE")
+@click.option("--notebook", is_flag=True, help="Print the cells of its notebook, too.")
 @json_option
-def show_release(release_name: str, *, as_json: bool) -> None:
+def show_release(release_name: str, *, notebook: bool, as_json: bool) -> None:
     """Show RELEASE, given by id or by name (then the newest approved one).
 
-    Example: skerry release show water-quality
+    Example: skerry release show water-quality --notebook
     """
-    answer = connect().request("GET", f"production/releases/{release_name}")
+    session = connect()
+    answer = session.request("GET", f"production/releases/{release_name}")
     _show_release(answer, as_json=as_json)
+    if notebook:
+        content = session.send("GET", f"production/releases/{answer['id']}/notebook").json()
+        for number, cell in enumerate(content["cells"], start=1):
+            click.echo(f"\n# Cell {number} ({cell['cell_type']})\n{cell['source']}")
+
+
+@release.command("fetch")
+@click.argument("release_name", metavar="RELEASE")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def fetch_release(release_name: str, folder: Path) -> None:
+    """Write notebook and wheels of RELEASE into FOLDER, to be looked at.
+
+    Example: skerry release fetch water-quality review/
+    """
+    session = connect()
+    found = session.request("GET", f"production/releases/{release_name}")
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = {"notebook": "notebook.ipynb"}
+    parts |= {f"wheels/{name}": name for name in found["environment"]["wheels"]}
+    for part, name in parts.items():
+        content = session.send("GET", f"production/releases/{found['id']}/{part}").content
+        (folder / name).write_bytes(content)
+        click.echo(folder / name)
 
 
 def _read_notebook(path: Path) -> dict[str, Any]:
@@ -118,12 +145,19 @@ def _read_notebook(path: Path) -> dict[str, Any]:
     return content
 
 
-def _find_proposal(session: Session, name: str) -> str:
-    """Return the id of the newest undecided release of a name; what is no name is an id."""
-    for item in session.request("GET", "production/releases")["releases"]:
-        if item["name"] == name and item["status"] == "proposed":
-            return str(item["id"])
-    return name
+def _find_proposal(session: Session, name: str) -> dict[str, Any]:
+    """Return the one undecided release of a name, or the release of an id."""
+    known = session.request("GET", "production/releases")["releases"]
+    proposed = [item for item in known if item["name"] == name and item["status"] == "proposed"]
+    if len(proposed) > 1:
+        ids = ", ".join(f"{item['id']} by {item['proposed_by']}" for item in proposed)
+        raise ConflictError(
+            f"There are {len(proposed)} proposals named {name!r}: {ids}.",
+            remedy="Give the id of the one that you have looked at.",
+        )
+    if proposed:
+        return dict(proposed[0])
+    return dict(session.request("GET", f"production/releases/{name}"))
 
 
 def _show_release(release: dict[str, Any], *, as_json: bool) -> None:
@@ -133,6 +167,8 @@ def _show_release(release: dict[str, Any], *, as_json: bool) -> None:
     click.echo(f"{release['name']}  {release['id']}  {_say_status(release)}")
     click.echo(f"  notebook     {short_digest(release['notebook_digest'])}")
     click.echo(f"  environment  {short_digest(release['environment_digest'])}")
+    for name, digest in release["environment"]["wheels"].items():
+        click.echo(f"  wheel        {name} {short_digest(digest)}")
     click.echo(f"  proposed by  {release['proposed_by']} at {release['proposed']}")
     if release["decided_by"]:
         click.echo(f"  decided by   {release['decided_by']} at {release['decided']}")

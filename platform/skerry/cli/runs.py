@@ -12,7 +12,7 @@ from skerry.core.errors import UnavailableError
 
 _POLL_S = 0.5
 _PATIENCE_S = 60.0
-ENDED = frozenset({"succeeded", "failed", "cancelled"})
+ENDED = frozenset({"succeeded", "failed", "cancelled", "passed"})
 
 
 @click.group()
@@ -30,16 +30,18 @@ def run() -> None:
 @parameter_option
 @click.option("--key", help="Idempotency key: the same key starts no second run.")
 @click.option("--partition", default="", help="Which part of the work this is, such as a tile.")
+@click.option("--day", "data_day", help="The day that the data speak of.  [default: today, UTC]")
 @click.option("--wait", "wait_for_it", is_flag=True, help="Wait for its end; exit 1 if it failed.")
 @json_option
 @click.pass_context
 def start_run(
     ctx: click.Context,
+    *,
     job_name: str,
     pairs: tuple[str, ...],
     key: str | None,
     partition: str,
-    *,
+    data_day: str | None,
     wait_for_it: bool,
     as_json: bool,
 ) -> None:
@@ -54,6 +56,7 @@ def start_run(
         "parameters": parse_pairs(pairs, schema),
         "idempotency_key": key,
         "partition": partition,
+        "data_day": data_day,
     }
     started = session.request("POST", f"production/jobs/{job_name}/runs", json=order)
     if wait_for_it:
@@ -91,7 +94,7 @@ def cancel_run(run_id: str, *, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def retry_run(ctx: click.Context, run_id: str, *, wait_for_it: bool, as_json: bool) -> None:
-    """Try a failed or cancelled RUN again.
+    """Try a failed or cancelled RUN again, or carry out a passed one.
 
     Example: skerry run retry 019c2f --wait
     """
@@ -133,7 +136,8 @@ def wait_for_run(session: Session, run_id: str) -> dict[str, Any]:
             if found["status"] in ENDED:
                 report(1.0, found["status"])
                 return found
-            said = f"{found['status']} {progress['done']}/{progress['total']} cells"
+            cells = f" {progress['done']}/{progress['total']} cells" if progress["total"] else ""
+            said = f"{found['status']}{cells}"
             report(progress["done"] / total, said)
             time.sleep(_POLL_S)
 
@@ -159,7 +163,7 @@ def _run_row(run: dict[str, Any]) -> tuple[str, ...]:
         run["job"],
         run["occurrence"],
         run["status"],
-        f"{progress['done']}/{progress['total']}",
+        f"{progress['done']}/{progress['total']}" if progress["total"] else "",
         run["started"] or "",
         " ".join((run["detail"] or "").split())[:80],
     )
@@ -173,12 +177,17 @@ def _show_run(run: dict[str, Any], *, as_json: bool) -> None:
     click.echo(f"{run['id']}  {run['job']}  {run['status']}")
     click.echo(f"  release     {run['release_name']} {run['release']}{own}")
     click.echo(f"  occurrence  {run['occurrence']} {run['partition']}".rstrip())
+    click.echo(f"  data day    {run['data_day']}")
     for name, value in run["parameters"].items():
         click.echo(f"  -p {name}={value}")
     for item in run["attempts"]:
-        adopted = f" the outcome of epoch {item['adopted_epoch']}" if item["adopted_epoch"] else ""
+        adopted = (
+            f" the outcome of attempt {item['adopted_epoch']}" if item["adopted_epoch"] else ""
+        )
         detail = f": {item['detail']}" if item["detail"] else ""
-        click.echo(f"  epoch {item['epoch']}     {item['status']}{adopted}{detail}")
+        click.echo(f"  attempt {item['epoch']}   {item['status']}{adopted}{detail}")
+        for address in item.get("files", []):
+            click.echo(f"    {address}")
     for item in run["outputs"]:
         click.echo(f"  product     {item['collection']}/{item['item']}")
     if run["detail"]:

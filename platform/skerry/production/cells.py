@@ -11,6 +11,7 @@ from typing import Any
 
 import nbformat
 from jupyter_client.manager import KernelManager
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
@@ -22,6 +23,11 @@ _SOCKET = "kernel"
 """Beginning of the sockets' names, relative to the working folder: their whole path may have no
 more than 107 bytes, and a data folder's own path can be longer."""
 
+_GUARD = """\
+from skerry.production.installing import guard_kernel as _guard
+_guard(get_ipython())
+del _guard
+"""
 _FIRST_LINE = 80
 _DRAIN_S = 60
 """How long outputs may take to arrive after their cell is done."""
@@ -150,6 +156,14 @@ class _Client(NotebookClient):
         )
         self.asked_to_exit = False
         self._outputs = outputs
+
+    async def async_start_new_kernel_client(self) -> Any:
+        """Start talking to the kernel, and have it refuse to install packages."""
+        client = await super().async_start_new_kernel_client()
+        client.execute(_GUARD, silent=True, store_history=False)
+        return client
+
+    start_new_kernel_client = run_sync(async_start_new_kernel_client)
 
     def create_kernel_manager(self) -> KernelManager:
         """Return a kernel manager whose sockets are files."""

@@ -68,7 +68,7 @@ def store_environment(
     data: DataFolder, environment: Mapping[str, Any], wheels: Mapping[str, bytes]
 ) -> None:
     """Keep lock, Skerry's wheel and extra wheels, so that the environment can be built again."""
-    folder = _ingredients(data, digest_environment(environment))
+    folder = find_ingredients(data, digest_environment(environment))
     if folder.is_dir():
         return
     # A conflict means that another process stored the same at the same time.
@@ -100,7 +100,7 @@ def find_python(data: DataFolder, environment: Mapping[str, Any]) -> Path:
 
 def find_deviations(lock: Path) -> list[str]:
     """Return the locked packages of which the running environment has another version or none."""
-    wanted = dict(_read_lock(lock.read_text()))
+    wanted = list_locked(lock)
     installed = {
         _canonical(found.metadata["Name"]): found.version
         for found in importlib.metadata.distributions()
@@ -110,6 +110,11 @@ def find_deviations(lock: Path) -> list[str]:
         for name, version in wanted.items()
         if installed.get(name) != version
     ]
+
+
+def list_locked(lock: Path) -> dict[str, str]:
+    """Return name and version of each package that a lock pins here."""
+    return dict(_read_lock(lock.read_text()))
 
 
 def _read_lock(text: str) -> Iterable[tuple[str, str]]:
@@ -131,12 +136,13 @@ def _canonical(name: str) -> str:
     return canonicalize_name(name)
 
 
-def _ingredients(data: DataFolder, digest: str) -> Path:
+def find_ingredients(data: DataFolder, digest: str) -> Path:
+    """Return the folder that keeps an environment's lock and wheels."""
     return data.objects / "environments" / digest
 
 
 def _build(data: DataFolder, environment: Mapping[str, Any], home: Path) -> None:
-    source = _ingredients(data, home.name)
+    source = find_ingredients(data, home.name)
     if not source.is_dir() or digest_file(source / _LOCK) != environment["lock"]:
         raise EnvironmentRefusedError(
             f"The environment {short_digest(home.name)} differs from the running one, and its "

@@ -29,10 +29,12 @@ from skerry.production.runs import find_run
 from skerry.production.tokens import GRACE_S, TokenMinter
 from skerry.storage.database import reading
 from skerry.storage.layout import DataFolder
+from skerry.storage.plain_files import open_inside
 from skerry.storage.writing import write_aside
 
 _POLL_S = 0.2
 _LAST_WORDS_S = 15.0
+_LONGEST_RESULT = 1_000_000
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "USER",
                    "SKERRY_PAUSE_POINTS", "SKERRY_ISOLATION", "SKERRY_INSTANCE")  # fmt: skip
 _KEPT_PREFIXES = ("DASK_GATEWAY__",)
@@ -222,7 +224,9 @@ class Executor:
         if run["cancel_requested"]:
             return Outcome(order.epoch, "cancelled", "Cancelled.")
         try:
-            said = AttemptResult.model_validate_json((order.folder / RESULT_NAME).read_text())
+            key = f"runs/{order.run}/{order.epoch}/{RESULT_NAME}"
+            with open_inside(self.data.objects, key) as stream:
+                said = AttemptResult.model_validate_json(stream.read(_LONGEST_RESULT))
         except (OSError, ValueError):
             how = f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
             return Outcome(order.epoch, "crashed", f"The run process ended with {how}.")

@@ -1,12 +1,16 @@
 """Files of a run that people may see: log, executed notebook, page, manifest."""
 
 import shutil
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import BinaryIO
+
+from sqlalchemy import RowMapping
 
 from skerry.core.errors import NotFoundError
 from skerry.production.manifest import EXECUTED, LOG, MANIFEST, PAGE
 from skerry.storage.layout import DataFolder
+from skerry.storage.plain_files import open_inside
 
 SHOWN = {
     EXECUTED: "application/x-ipynb+json",
@@ -19,29 +23,62 @@ SHOWN = {
 _CHUNK = 256 * 1024
 
 
-def find_run_file(data: DataFolder, run_id: str, epoch: int, name: str) -> Path:
-    """Return the path of one of `SHOWN` of an attempt.
+def choose_attempt(run: RowMapping, epoch: int | None, *, published: bool) -> int:
+    """Return the attempt that is asked for, by default the newest or the published one.
 
     Raises
     ------
     NotFoundError
-        If the name is another, or the attempt has not written it.
+        If the run has no such attempt.
     """
-    path = data.objects / "runs" / run_id / str(epoch) / name
-    if name not in SHOWN or not path.is_file():
+    if epoch is not None and epoch > run["epoch"]:
         raise NotFoundError(
-            f"Attempt {epoch} of the run {run_id} has no file {name!r}.",
-            remedy=f"Its files are {', '.join(SHOWN)}, once they are written.",
+            f"The run {run['id']} has no attempt {epoch}.",
+            remedy=f"Its newest is {run['epoch']}." if run["epoch"] else "It has not begun.",
         )
-    return path
+    return int(epoch or (published and run["published_epoch"]) or run["epoch"])
+
+
+def list_run_files(data: DataFolder, run_id: str, epoch: int) -> list[str]:
+    """Return the names of those files of `SHOWN` that an attempt has written."""
+    folder = data.objects / "runs" / run_id / str(epoch)
+    return [name for name in SHOWN if (folder / name).is_file()]
+
+
+def open_run_file(data: DataFolder, run_id: str, epoch: int, name: str) -> BinaryIO:
+    """Open one of `SHOWN` of an attempt.
+
+    A notebook may write what it likes into its folder: links are not followed, wherever in the
+    path they stand.
+
+    Raises
+    ------
+    NotFoundError
+        If the name is another, or the attempt has not written it as a plain file.
+    """
+    if name in SHOWN:
+        with suppress(OSError):
+            return open_inside(data.objects, f"runs/{run_id}/{epoch}/{name}")
+    raise NotFoundError(
+        f"Attempt {epoch} of the run {run_id} has no file {name!r}.",
+        remedy=f"Its files are {', '.join(SHOWN)}, once they are written.",
+    )
+
+
+def read_pieces(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield an open file's content piece by piece, then close it."""
+    with stream:
+        while piece := stream.read(_CHUNK):
+            yield piece
 
 
 def read_log(data: DataFolder, run_id: str, epoch: int, start: int) -> tuple[bytes, int]:
     """Return a piece of an attempt's log from byte `start`, and where the next piece begins."""
-    path = data.objects / "runs" / run_id / str(epoch) / LOG
-    if not path.is_file():
+    try:
+        stream = open_run_file(data, run_id, epoch, LOG)
+    except NotFoundError:
         return b"", start
-    with path.open("rb") as stream:
+    with stream:
         stream.seek(max(0, start))
         content = stream.read(_CHUNK)
     return content, max(0, start) + len(content)

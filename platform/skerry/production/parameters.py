@@ -18,7 +18,7 @@ from skerry.core.json_values import check_json
 from skerry.production.annotations import read_annotation
 from skerry.production.literals import read_literal
 from skerry.production.places import Place
-from skerry.production.values import check_value
+from skerry.production.values import check_schema, check_value
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -116,6 +116,10 @@ def _read_statement(statement: ast.stmt, place: Place) -> tuple[str, dict[str, A
     name = statement.target.id
     _check_identifier(name, place)
     schema = read_annotation(statement.annotation, place)
+    try:
+        check_schema(name, schema)
+    except InvalidInputError as error:
+        raise place.refuse(error.what.rstrip("."), remedy=error.remedy) from None
     if statement.value is None:
         return name, schema
     default = read_literal(statement.value, place)

@@ -10,7 +10,13 @@ from sqlalchemy import Engine
 from skerry.core.digests import digest_bytes
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
-from skerry.production.environments import describe_environment, store_environment
+from skerry.production.environments import (
+    describe_environment,
+    find_lock,
+    list_locked,
+    store_environment,
+)
+from skerry.production.notebook_checks import check_runnable
 from skerry.production.notebooks import encode_notebook, normalise_notebook
 from skerry.production.parameters import read_parameters
 from skerry.production.releases import insert_release, new_release_id
@@ -63,12 +69,14 @@ def propose_release(
     check_name(proposal.name, what="release name")
     notebook = normalise_notebook(proposal.notebook)
     schema = read_parameters(notebook)
+    check_runnable(notebook)
     content = encode_notebook(notebook)
     wheels = {wheel.filename: _decode(wheel) for wheel in proposal.extra_wheels}
     if len(wheels) < len(proposal.extra_wheels):
         raise InvalidInputError("A wheel is given twice.", remedy="Give each wheel once.")
+    locked = list_locked(find_lock()) if wheels else {}
     environment = describe_environment(
-        {name: check_wheel(name, content) for name, content in wheels.items()}
+        {name: check_wheel(name, content, locked) for name, content in wheels.items()}
     )
     release_id = new_release_id()
     folder = data.objects / "releases" / release_id

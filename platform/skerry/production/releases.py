@@ -80,7 +80,7 @@ def approve_release(
     ConflictError
         If it is decided already, or it is the approver's own and `own` was not said.
     """
-    release = get_release(connection, release_id)
+    release = find_proposal(connection, release_id)
     mine = release["proposed_by"] == by
     if mine and not own:
         raise ConflictError(
@@ -92,8 +92,44 @@ def approve_release(
 
 def reject_release(connection: Connection, release_id: str, *, by: str) -> dict[str, Any]:
     """Refuse a proposal."""
-    release = get_release(connection, release_id)
+    release = find_proposal(connection, release_id)
     return _decide(connection, release, "rejected", by=by, self_approved=False)
+
+
+def find_proposal(connection: Connection, release_id: str) -> dict[str, Any]:
+    """Return a release by its id alone: several proposals may share a name.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none of that id.
+    """
+    row = connection.execute(select(releases).where(releases.c.id == release_id)).mappings().first()
+    if row is None:
+        raise NotFoundError(
+            f"There is no release with the id {release_id[:140]!r}.",
+            remedy="A release is decided on by its id: 'skerry release list' shows it.",
+        )
+    return describe_release(row)
+
+
+def check_seen(release: dict[str, Any], *, notebook_digest: str, environment_digest: str) -> None:
+    """Refuse a decision on another content than the one that the approver has seen.
+
+    Raises
+    ------
+    ConflictError
+        Names what differs.
+    """
+    for name, seen in (
+        ("notebook_digest", notebook_digest), ("environment_digest", environment_digest)
+    ):  # fmt: skip
+        if release[name] != seen:
+            raise ConflictError(
+                f"The {name} of the release {release['id']} is {release[name]}, not {seen[:140]}.",
+                remedy="Look at the release again: skerry release show "
+                f"{release['id']} --notebook.",
+            )
 
 
 def _decide(

@@ -205,6 +205,7 @@ def list_runs(
     if before is not None:
         query = query.where(runs.c.id < before)
     if job is not None:
+        _check_job(connection, job)
         query = query.where(runs.c.job_name == job)
     if status is not None:
         if status not in ACTIVE + ENDED:
@@ -227,6 +228,12 @@ def count_runs(connection: Connection, *, job: str | None = None) -> dict[str, i
         query = query.where(runs.c.job_name == job)
     counted = {row[0]: row[1] for row in connection.execute(query)}
     return {status: counted.get(status, 0) for status in ACTIVE + ENDED}
+
+
+def _check_job(connection: Connection, name: str) -> None:
+    """Refuse the name of a job that never was; the history outlives its job."""
+    if not connection.scalar(select(runs.c.id).where(runs.c.job_name == name).limit(1)):
+        find_job(connection, name)
 
 
 def cancel_run(connection: Connection, run_id: str) -> dict[str, Any]:

@@ -4,7 +4,14 @@ from skerry.core.lean_imports import skip_iri_grammar
 
 skip_iri_grammar()
 
-from jsonschema import Draft202012Validator, FormatChecker, SchemaError  # noqa: E402
+from jsonschema import Draft202012Validator, FormatChecker, SchemaError, validators  # noqa: E402
 from jsonschema.exceptions import ValidationError, best_match  # noqa: E402
 
-__all__ = ["Draft202012Validator", "FormatChecker", "SchemaError", "ValidationError", "best_match"]
+__all__ = [
+    "Draft202012Validator",
+    "FormatChecker",
+    "SchemaError",
+    "ValidationError",
+    "best_match",
+    "validators",
+]

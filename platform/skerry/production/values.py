@@ -7,12 +7,14 @@ from typing import Any
 from skerry.core.errors import InvalidInputError
 from skerry.core.json_values import check_json
 from skerry.core.time import parse_day, parse_time
+from skerry.production.patterns import check_patterns, match_pattern
 from skerry.production.schemas import (
     Draft202012Validator,
     FormatChecker,
     SchemaError,
     ValidationError,
     best_match,
+    validators,
 )
 
 _FORMATS = FormatChecker(formats=())
@@ -28,17 +30,28 @@ def _is_time(value: object) -> bool:
     return not isinstance(value, str) or bool(parse_time(value))
 
 
-def check_value(name: str, value: Any, schema: Mapping[str, Any]) -> None:
-    """Refuse a value that does not fit one parameter's schema, naming the parameter."""
+_Validator: Any = validators.extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": match_pattern}
+)
+
+
+def check_schema(name: str, schema: Mapping[str, Any]) -> None:
+    """Refuse a parameter's bounds that cannot be used, naming the parameter."""
     try:
-        Draft202012Validator.check_schema(schema)
+        _Validator.check_schema(schema, format_checker=_FORMATS)  # not Python's regex
     except SchemaError as error:
         raise InvalidInputError(
             f"The bounds of {name!r} are not usable: {error.message}.",
             remedy="Give bounds of the parameter's own type.",
         ) from None
+    check_patterns(name, schema)
+
+
+def check_value(name: str, value: Any, schema: Mapping[str, Any]) -> None:
+    """Refuse a value that does not fit one parameter's schema, naming the parameter."""
+    check_schema(name, schema)
     check_json(value, what=f"parameter {name!r}")
-    worst = best_match(Draft202012Validator(schema, format_checker=_FORMATS).iter_errors(value))
+    worst = best_match(_Validator(schema, format_checker=_FORMATS).iter_errors(value))
     if worst is not None:
         raise _refuse(name, worst)
     try:

@@ -5,7 +5,8 @@ import hashlib
 import importlib.metadata
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import skerry
@@ -15,6 +16,7 @@ from skerry.core.errors import InvalidInputError
 _NO_FILE_NAME = re.compile(r"[^A-Za-z0-9._+!-]")
 _PASSED_OVER = frozenset({"__pycache__", "requirements.lock", "node_modules"})
 _SHIPPED_ONLY = "notebooks"
+_START_UP = frozenset({"sitecustomize", "usercustomize"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o644 << 16
 
@@ -69,14 +71,19 @@ def write_own_wheel(target: Path) -> Path:
     return wheel
 
 
-def check_wheel(filename: str, content: bytes) -> str:
+def check_wheel(filename: str, content: bytes, locked: Container[str] = ()) -> str:
     """Return the digest of an extra wheel after checking that it is one.
+
+    Parameters
+    ----------
+    locked
+        Names of the packages that the environment has already.
 
     Raises
     ------
     InvalidInputError
-        If the name is no wheel's name, the content no zip archive with a ``.dist-info/WHEEL``, or
-        it is a wheel of Skerry itself.
+        If the name is no wheel's name, the content no zip archive with a ``.dist-info/WHEEL``,
+        or it is a wheel of Skerry itself or of a locked package, or holds files of another.
     """
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
@@ -93,21 +100,46 @@ def check_wheel(filename: str, content: bytes) -> str:
             f"{filename!r} would replace the platform's own package.",
             remedy="Leave it out: a release's environment has the Skerry that it was proposed on.",
         )
-    if not _holds_wheel(content):
+    if name in locked:
+        raise InvalidInputError(
+            f"{filename!r} would replace {name}, which the platform's lock pins.",
+            remedy="Use the locked version, or have the lock changed.",
+        )
+    members = _list_members(content)
+    if not any(member.endswith(".dist-info/WHEEL") for member in members):
         raise InvalidInputError(
             f"{filename!r} is no wheel inside.", remedy="Build it again; it may be cut short."
         )
+    _check_members(filename, name, members)
     return digest_bytes(content)
 
 
-def _holds_wheel(content: bytes) -> bool:
-    from io import BytesIO
-
+def _list_members(content: bytes) -> list[str]:
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
-            return any(name.endswith(".dist-info/WHEEL") for name in archive.namelist())
+            return archive.namelist()
     except zipfile.BadZipFile:
-        return False
+        return []
+
+
+def _check_members(filename: str, name: str, members: list[str]) -> None:
+    """Refuse a wheel that writes into other packages, or changes how Python starts."""
+    from packaging.utils import canonicalize_name
+
+    owners = importlib.metadata.packages_distributions()
+    for member in members:
+        top = member.partition("/")[0]
+        stem = top.partition(".")[0]
+        if top.endswith((".dist-info", ".data")):
+            foreign = canonicalize_name(top.partition("-")[0]) != name
+        else:
+            foreign = top.endswith(".pth") or stem in _START_UP or ".." in member.split("/")
+            foreign |= any(canonicalize_name(owner) != name for owner in owners.get(stem, []))
+        if foreign:
+            raise InvalidInputError(
+                f"{filename!r} holds {member[:140]!r}, which is not its own.",
+                remedy="A wheel may add packages, not change those of the environment.",
+            )
 
 
 def _write_record(entries: dict[str, bytes], own_name: str) -> bytes:

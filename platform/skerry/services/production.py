@@ -5,16 +5,18 @@ from datetime import date as Day  # noqa: N812 - a name of a field
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 
 from skerry.core.disk import check_space
 from skerry.core.scopes import Scope
+from skerry.core.settings import API_PREFIX
 from skerry.production import epochs, files, jobs, releases, runs
 from skerry.production.occurrences import key_for_request
 from skerry.production.proposals import Proposal, propose_release
 from skerry.production.publishing import Publication, list_published_prefixes, publish_outputs
+from skerry.production.release_files import read_release_notebook, read_release_wheel
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.stores import Stores
@@ -38,9 +40,11 @@ class _Body(BaseModel):
 
 
 class Approval(_Body):
-    """An approval; `self` says that approving one's own proposal is meant."""
+    """An approval: of what content, and with `self` that of one's own proposal."""
 
     own: bool = Field(default=False, alias="self")
+    notebook_digest: str
+    environment_digest: str
 
 
 class RunOrder(_Body):
@@ -89,10 +93,33 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
         with stores.reader.connect() as connection:
             return releases.get_release(connection, release)
 
+    @router.get("/releases/{release}/notebook")
+    def read_notebook(release: str, _who: Reader) -> Response:
+        """Return the notebook of a release, as it is pinned."""
+        with stores.reader.connect() as connection:
+            found = releases.get_release(connection, release)
+        media_type = files.SHOWN["executed.ipynb"]
+        return Response(
+            read_release_notebook(stores.data, found), media_type=media_type, headers=SANDBOXED
+        )
+
+    @router.get("/releases/{release}/wheels/{name}")
+    def read_wheel(release: str, name: str, _who: Reader) -> Response:
+        """Return a wheel that a release brings along."""
+        with stores.reader.connect() as connection:
+            found = releases.get_release(connection, release)
+        content = read_release_wheel(stores.data, found, name)
+        return Response(content, media_type="application/octet-stream", headers=SANDBOXED)
+
     @router.post("/releases/{release}/approve")
     def approve(release: str, approval: Approval, who: Approver) -> dict[str, Any]:
         """Approve a proposal."""
         with stores.writer.begin() as connection:
+            releases.check_seen(
+                releases.find_proposal(connection, release),
+                notebook_digest=approval.notebook_digest,
+                environment_digest=approval.environment_digest,
+            )
             return releases.approve_release(connection, release, by=who.name, own=approval.own)
 
     @router.post("/releases/{release}/reject")
@@ -186,7 +213,10 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
     def show(run: str, _who: Reader) -> dict[str, Any]:
         """Show a run with its attempts and outputs."""
         with stores.reader.connect() as connection:
-            return runs.get_run(connection, run)
+            found = runs.get_run(connection, run)
+        for attempt in found["attempts"]:
+            attempt["files"] = _link_files(stores, found["id"], attempt["epoch"])
+        return found
 
     @router.post("/runs/{run}/cancel")
     def cancel(run: str, _who: Operator) -> dict[str, Any]:
@@ -213,19 +243,26 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
         """Return a piece of a log; X-Next says where the next begins, X-Epoch whose it is."""
         with stores.reader.connect() as connection:
             row = runs.find_run(connection, run)
-        shown = epoch or row["epoch"]
+        shown = files.choose_attempt(row, epoch, published=False)
         content, following = files.read_log(stores.data, row["id"], shown, start)
         headers = {**SANDBOXED, "X-Next": str(following), "X-Epoch": str(shown)}
         return Response(content, media_type=files.SHOWN["log.txt"], headers=headers)
 
     @router.get("/runs/{run}/files/{name}")
-    def read_file(run: str, name: str, _who: Reader, epoch: ShownEpoch = None) -> FileResponse:
+    def read_file(run: str, name: str, _who: Reader, epoch: ShownEpoch = None) -> Response:
         """Return a run's file, by default the published attempt's or else the newest one's."""
         with stores.reader.connect() as connection:
             row = runs.find_run(connection, run)
-        shown = epoch or row["published_epoch"] or row["epoch"]
-        path = files.find_run_file(stores.data, row["id"], shown, name)
-        return FileResponse(path, media_type=files.SHOWN[name], headers=SANDBOXED)
+        shown = files.choose_attempt(row, epoch, published=True)
+        stream = files.open_run_file(stores.data, row["id"], shown, name)
+        pieces = files.read_pieces(stream)
+        return StreamingResponse(pieces, media_type=files.SHOWN[name], headers=SANDBOXED)
+
+
+def _link_files(stores: Stores, run: str, epoch: int) -> list[str]:
+    folder = f"{API_PREFIX}/production/runs/{run}/files"
+    names = files.list_run_files(stores.data, run, epoch)
+    return [f"{folder}/{name}?epoch={epoch}" for name in names]
 
 
 def _add_attempts(router: APIRouter, engine: Engine) -> None:

@@ -114,7 +114,9 @@ class Stage:
         proposed = self.ask(
             "POST", "/production/releases", json={"name": name, "notebook": notebook}
         )
-        self.ask("POST", f"/production/releases/{proposed['id']}/approve", json={"self": True})
+        seen = {name: proposed[name] for name in ("notebook_digest", "environment_digest")}
+        path = f"/production/releases/{proposed['id']}/approve"
+        self.ask("POST", path, json={"self": True, **seen})
         return str(proposed["id"])
 
     def create_job(self, name: str, release: str | None = None, **more: Any) -> None:

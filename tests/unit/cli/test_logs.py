@@ -33,8 +33,10 @@ def ended(api: ServedApi) -> str:
     """Return a run that was cancelled, with a log all the same."""
     with api.client("alice-token") as alice:
         body = {"name": "water", "notebook": make_notebook()}
-        release = alice.post("production/releases", json=body).json()["id"]
-        alice.post(f"production/releases/{release}/approve", json={"self": True})
+        proposed = alice.post("production/releases", json=body).json()
+        release = proposed["id"]
+        seen = {name: proposed[name] for name in ("notebook_digest", "environment_digest")}
+        alice.post(f"production/releases/{release}/approve", json={"self": True, **seen})
         alice.post("production/jobs", json={"name": "lakes", "release": release})
         made = str(alice.post("production/jobs/lakes/runs", json={}).json()["id"])
         alice.post(f"production/runs/{made}/cancel")

@@ -1,5 +1,9 @@
 """Production over HTTP: the routes, their audiences and their refusals."""
 
+import base64
+import io
+import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ import pytest
 from tests.served_api import ServedApi, serve_api
 from tests.unit.production.conftest import make_notebook
 
+from skerry.core.digests import digest_bytes
 from skerry.production.epochs import claim_run, record_token
 from skerry.storage.database import database_url, open_database
 
@@ -31,10 +36,19 @@ def ask(client: httpx.Client, method: str, path: str, status: int, **content: An
     return answer.json() if answer.content else None
 
 
+def see(release: dict[str, Any]) -> dict[str, str]:
+    """Return what an approver says to have looked at."""
+    return {name: release[name] for name in ("notebook_digest", "environment_digest")}
+
+
+def own_seen(release: dict[str, Any]) -> dict[str, Any]:
+    return {"self": True, **see(release)}
+
+
 def make_job(client: httpx.Client) -> str:
     body = {"name": "water", "notebook": make_notebook()}
     proposed = ask(client, "POST", "releases", 201, json=body)
-    ask(client, "POST", f"releases/{proposed['id']}/approve", 200, json={"self": True})
+    ask(client, "POST", f"releases/{proposed['id']}/approve", 200, json=own_seen(proposed))
     ask(client, "POST", "jobs", 201, json={"name": "lakes", "release": "water"})
     return str(proposed["id"])
 
@@ -162,10 +176,11 @@ def test_unapproved_release_makes_no_job(alice: httpx.Client) -> None:
 
 def test_own_proposal_needs_the_word(alice: httpx.Client, api: ServedApi) -> None:
     body = {"name": "water", "notebook": make_notebook()}
-    release = ask(alice, "POST", "releases", 201, json=body)["id"]
-    ask(alice, "POST", f"releases/{release}/approve", 409, json={})
+    proposed = ask(alice, "POST", "releases", 201, json=body)
+    path = f"releases/{proposed['id']}/approve"
+    ask(alice, "POST", path, 409, json=see(proposed))
     with api.client("bob-token") as bob:
-        decided = ask(bob, "POST", f"releases/{release}/approve", 200, json={})
+        decided = ask(bob, "POST", path, 200, json=see(proposed))
     assert (decided["decided_by"], decided["self_approved"]) == ("bob", False)
 
 
@@ -208,3 +223,137 @@ def test_log_and_files_are_served_in_a_sandbox(alice: httpx.Client, api: ServedA
     assert page.headers["x-content-type-options"] == "nosniff"
     for name in ("result.json", "..%2Fresult.json", "manifest.json"):
         assert alice.get(f"production/runs/{run}/files/{name}").status_code == 404
+
+
+def test_a_release_is_decided_by_id_and_digests(alice: httpx.Client) -> None:
+    body = {"name": "water", "notebook": make_notebook()}
+    good = ask(alice, "POST", "releases", 201, json=body)
+    evil = ask(
+        alice, "POST", "releases", 201, json={**body, "notebook": make_notebook("x: int = 2")}
+    )
+    ask(alice, "POST", "releases/water/approve", 404, json=own_seen(good))
+    ask(alice, "POST", "releases/water/reject", 404)
+    refused = ask(alice, "POST", f"releases/{evil['id']}/approve", 409, json=own_seen(good))
+    assert good["notebook_digest"] in refused["detail"]
+    ask(alice, "POST", f"releases/{good['id']}/approve", 422, json={"self": True})
+    ask(alice, "POST", f"releases/{good['id']}/approve", 200, json=own_seen(good))
+
+
+def test_who_decides_sees_notebook_and_wheels(alice: httpx.Client, api: ServedApi) -> None:
+    wheel = make_wheel("tides")
+    extra = {"filename": "tides-1.0-py3-none-any.whl", "content": base64.b64encode(wheel).decode()}
+    body = {"name": "water", "notebook": make_notebook(), "extra_wheels": [extra]}
+    proposed = ask(alice, "POST", "releases", 201, json=body)
+    folder = f"production/releases/{proposed['id']}"
+    notebook = alice.get(f"{folder}/notebook")
+    assert notebook.headers["content-security-policy"] == "sandbox"
+    assert digest_bytes(notebook.content) == proposed["notebook_digest"]
+    assert alice.get(f"{folder}/wheels/{extra['filename']}").content == wheel
+    for other in ("requirements.lock", "..%2F..%2Fx", "tides"):
+        assert alice.get(f"{folder}/wheels/{other}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("filename", "members"),
+    [
+        ("numpy-1.0-py3-none-any.whl", ("numpy/__init__.py",)),
+        ("tides-1.0-py3-none-any.whl", ("numpy/__init__.py",)),
+        ("tides-1.0-py3-none-any.whl", ("tides.pth",)),
+        ("tides-1.0-py3-none-any.whl", ("sitecustomize.py",)),
+        ("tides-1.0-py3-none-any.whl", ("numpy-9.9.dist-info/METADATA",)),
+    ],
+)
+def test_a_wheel_changes_nothing_of_the_environment(
+    alice: httpx.Client, filename: str, members: tuple[str, ...]
+) -> None:
+    content = base64.b64encode(make_wheel(filename.partition("-")[0], *members)).decode()
+    body = {
+        "name": "water", "notebook": make_notebook(),
+        "extra_wheels": [{"filename": filename, "content": content}],
+    }  # fmt: skip
+    refused = ask(alice, "POST", "releases", 422, json=body)
+    assert "numpy" in refused["detail"] or "not its own" in refused["detail"]
+
+
+def make_wheel(name: str, *members: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for member in (f"{name}-1.0.dist-info/WHEEL", *members):
+            archive.writestr(member, "")
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("way", ["file", "folder", "pipe"])
+def test_run_files_that_lead_elsewhere_are_not_served(
+    alice: httpx.Client, api: ServedApi, tmp_path: Path, way: str
+) -> None:
+    make_job(alice)
+    run = ask(alice, "POST", "jobs/lakes/runs", 201, json={})["id"]
+    epoch = claim(api, run)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "log.txt").write_text("the password")
+    folder = api.data.objects / "runs" / run / str(epoch)
+    folder.parent.mkdir(parents=True)
+    if way == "folder":
+        folder.symlink_to(outside)
+    else:
+        folder.mkdir()
+        if way == "file":
+            (folder / "log.txt").symlink_to(outside / "log.txt")
+        else:
+            os.mkfifo(folder / "log.txt")
+    log = alice.get(f"production/runs/{run}/log")
+    assert (log.status_code, log.text) == (200, "")
+    assert alice.get(f"production/runs/{run}/files/log.txt").status_code == 404
+
+
+def test_an_attempt_that_never_was_has_no_log(alice: httpx.Client, api: ServedApi) -> None:
+    make_job(alice)
+    run = ask(alice, "POST", "jobs/lakes/runs", 201, json={})["id"]
+    claim(api, run)
+    assert "no attempt 7" in ask(alice, "GET", f"runs/{run}/log?epoch=7", 404)["detail"]
+
+
+def test_runs_of_an_unknown_job_are_refused_by_name(alice: httpx.Client) -> None:
+    make_job(alice)
+    assert ask(alice, "GET", "runs?job=lakes", 200) == {"runs": []}
+    assert "'nope'" in ask(alice, "GET", "runs?job=nope", 404)["detail"]
+    ask(alice, "POST", "jobs/lakes/runs", 201, json={})
+    run = ask(alice, "GET", "runs?job=lakes", 200)["runs"][0]["id"]
+    ask(alice, "POST", f"runs/{run}/cancel", 200)
+    ask(alice, "DELETE", "jobs/lakes", 204)
+    assert len(ask(alice, "GET", "runs?job=lakes", 200)["runs"]) == 1  # history outlives its job
+
+
+@pytest.mark.parametrize("cell", ["!pip install x", "%pip install x", "!uv pip install x"])
+def test_a_notebook_that_installs_is_refused_with_the_remedy(
+    alice: httpx.Client, cell: str
+) -> None:
+    notebook = make_notebook()
+    notebook["cells"].append({**notebook["cells"][0], "metadata": {}, "source": f"x = 1\n{cell}"})
+    refused = ask(alice, "POST", "releases", 422, json={"name": "water", "notebook": notebook})
+    assert "Cell 2, line 2" in refused["detail"]
+    assert "--wheel" in str(refused)
+
+
+def test_a_parameters_cell_without_its_imports_is_refused(alice: httpx.Client) -> None:
+    cell = "day: date = date(2026, 5, 1)"
+    body = {"name": "water", "notebook": make_notebook(cell)}
+    refused = ask(alice, "POST", "releases", 422, json=body)
+    assert "Cell 1, line 1: 'date' is not imported" in refused["detail"]
+    assert "from datetime import date" in str(refused)
+    ask(alice, "POST", "releases", 201, json={**body, "notebook": make_notebook(cell, "date")})
+
+
+def test_a_pattern_holds_nobody_up(alice: httpx.Client) -> None:
+    notebook = make_notebook("name: Annotated[str, Field(pattern='(a+)+$')] = 'a'")
+    imports = {"source": "from typing import Annotated\nfrom pydantic import Field"}
+    notebook["cells"].insert(0, {**notebook["cells"][0], "metadata": {}, **imports})
+    proposed = ask(alice, "POST", "releases", 201, json={"name": "water", "notebook": notebook})
+    ask(alice, "POST", f"releases/{proposed['id']}/approve", 200, json=own_seen(proposed))
+    job = {"name": "lakes", "release": proposed["id"], "parameters": {"name": "a" * 5000 + "!"}}
+    assert "does not match" in ask(alice, "POST", "jobs", 422, json=job)["detail"]
+    notebook["cells"][1]["source"] = "name: Annotated[str, Field(pattern='(?=a)b')]"
+    refused = ask(alice, "POST", "releases", 422, json={"name": "water", "notebook": notebook})
+    assert "'(?=a)b'" in refused["detail"]

@@ -1,0 +1,48 @@
+"""Installing packages inside of a run: refused when a notebook is proposed, and in its kernel.
+
+A run's environment is the one that was approved; what a cell installs would go to some other
+Python of the machine, or change the environment of all runs.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+REMEDY = (
+    "Give the package as a wheel with the proposal: "
+    "skerry release propose NOTEBOOK --wheel FILE.whl."
+)
+
+_SHELL = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?(?:!+|%+(?:sx|system)?)\s*(?P<command>.*)$")
+_SHELL_CELL = re.compile(r"^\s*%%(?:bash|sh|script|system|sx|!)\b")
+_INSTALLER = re.compile(
+    r"(?:^|[;&|(`]|\bsudo|\benv)\s*(?:\S*/)?(?:(?:python[\d.]*|\{sys\.executable\}|\$\{?\w+\}?)\s+-m\s+)?"
+    r"(?:pip[\d.]*|conda|mamba|micromamba|easy_install|uv(?:\s+pip)?|pixi|poetry)\s+"
+    r"(?:-\S+\s+)*(?:install|add|sync|update|upgrade|uninstall|remove)\b"
+)
+
+
+def find_install(lines: Iterable[str]) -> int | None:
+    """Return the number of the first line of a cell that installs packages, from one, or None."""
+    whole_cell = False
+    for number, line in enumerate(lines, start=1):
+        if number == 1 and _SHELL_CELL.match(line):
+            whole_cell = True
+            continue
+        shell = _SHELL.match(line)
+        command = line if whole_cell else shell["command"] if shell else ""
+        if _INSTALLER.search(command):
+            return number
+    return None
+
+
+def guard_kernel(shell: Any) -> None:
+    """Have an IPython shell refuse cells that install packages. For the kernel of a run."""
+    from IPython.core.error import UsageError
+
+    def refuse(lines: list[str]) -> list[str]:
+        if find_install(lines) is not None:
+            raise UsageError(f"Packages cannot be installed inside of a run. {REMEDY}")
+        return lines
+
+    shell.input_transformers_cleanup.append(refuse)

@@ -1,0 +1,42 @@
+"""What a release consists of, for those who decide on it: its notebook and its wheels."""
+
+from typing import Any
+
+from skerry.core.digests import digest_bytes
+from skerry.core.errors import NotFoundError
+from skerry.production.environments import find_ingredients
+from skerry.production.releases import check_pinned
+from skerry.storage.layout import DataFolder
+
+
+def read_release_notebook(data: DataFolder, release: dict[str, Any]) -> bytes:
+    """Return a release's notebook, which is the pinned one.
+
+    Raises
+    ------
+    InvalidInputError
+        If the stored file was changed.
+    """
+    content: bytes = (data.objects / release["notebook_key"]).read_bytes()
+    check_pinned(digest_bytes(content), release)
+    return content
+
+
+def read_release_wheel(data: DataFolder, release: dict[str, Any], name: str) -> bytes:
+    """Return one of the wheels that a release brings along.
+
+    Raises
+    ------
+    NotFoundError
+        If it brings none of that name, or the kept one was changed.
+    """
+    wheels: dict[str, str] = release["environment"]["wheels"]
+    path = find_ingredients(data, release["environment_digest"]) / name
+    if name in wheels and path.is_file():
+        content = path.read_bytes()
+        if digest_bytes(content) == wheels[name]:
+            return content
+    raise NotFoundError(
+        f"The release {release['id']} keeps no wheel {name[:140]!r} as it was proposed.",
+        remedy=f"Its wheels are {', '.join(wheels) or 'none'}.",
+    )
