@@ -19,6 +19,10 @@ _NAMES = r"([A-Za-z0-9_.-]+)/items/([A-Za-z0-9_.-]+)"
 _SIBLING = re.compile(r"\.\./\.\./" + _NAMES)
 _ADDRESS = re.compile(r"https?://[^/]+" + API_PREFIX + "/stac/collections/" + _NAMES)
 _GIVEN_LINKS = frozenset({"derived_from", "via", "about", "cite-as", "license", "describedby"})
+DIGEST = "skerry:digest"
+"""Property with the digest of the item's bytes."""
+SOURCE_DIGEST = "skerry:source_digest"
+"""Property of an import with the digest of the product that it was made of."""
 DERIVED_FROM = "skerry:derived_from"
 """Property that lists the items of this catalogue an item comes from: ``collection/item``."""
 VARIABLES = "skerry:variables"
@@ -54,7 +58,8 @@ def check_item(given: Mapping[str, Any], collection: str) -> CheckedItem:
     Parameters
     ----------
     given
-        A STAC 1.0 or 1.1 item with ``skerry:digest`` and ``skerry:prefix`` in its properties and
+        A STAC 1.0 or 1.1 item with ``skerry:digest`` and ``skerry:prefix`` in its properties,
+        ``skerry:source_digest`` too if it was made of one product from elsewhere, and
         asset hrefs that are store keys below that prefix.
     collection
         Where it is to stand.
@@ -80,12 +85,14 @@ def check_item(given: Mapping[str, Any], collection: str) -> CheckedItem:
     for name in OWN_PROPERTIES:
         properties.pop(name, None)
     document["properties"] = properties
+    if SOURCE_DIGEST in properties:
+        _check_digest(properties, SOURCE_DIGEST)
     prefix = check_prefix(str(properties.get("skerry:prefix", "")))
     _check_assets(document["assets"], prefix)
     return CheckedItem(
         document=document,
         id=check_name(str(document["id"]), what="item id"),
-        digest=_check_digest(properties.get("skerry:digest")),
+        digest=_check_digest(properties, DIGEST),
         prefix=prefix,
         span=read_span(properties),
         boxes=_find_boxes(document),
@@ -208,12 +215,12 @@ def _check_assets(assets: Mapping[str, Any], prefix: str) -> None:
             )
 
 
-def _check_digest(digest: Any) -> str:
-    text = str(digest)
+def _check_digest(properties: Mapping[str, Any], name: str) -> str:
+    text = str(properties.get(name))
     if not is_digest(text):
         raise InvalidInputError(
-            f"skerry:digest is {text[:80]!r}.",
-            remedy="Give the BLAKE3 multihash of the product, as skerry.core.digests makes it.",
+            f"{name} is {text[:80]!r}.",
+            remedy="Give a BLAKE3 multihash, as skerry.core.digests makes it.",
         )
     return text
 

@@ -13,7 +13,7 @@ from skerry.catalog.collections import (
     find_collection,
 )
 from skerry.catalog.deletions import delete_item, overlaps
-from skerry.catalog.documents import CheckedItem, check_item
+from skerry.catalog.documents import SOURCE_DIGEST, CheckedItem, check_item
 from skerry.catalog.instants import HOUR_US
 from skerry.catalog.tables import collections, deletions, items, items_index
 from skerry.catalog.versions import Status, is_shown, supersede
@@ -127,7 +127,7 @@ def register_item(
     checked = check_item(given, collection)
     check_sandbox(collection, owner)
     known = find_item(connection, collection, checked.id, private=True)
-    if known is not None and known.digest == checked.digest:
+    if known is not None and _is_same(known, checked):
         return known, False
     if known is not None and not replace:
         raise ConflictError(
@@ -272,6 +272,13 @@ def read_item(row: Row[Any]) -> StoredItem:
         output=row.output, owner=row.owner, created=row.created, updated=row.updated,
         public=row.public, document=row.document,
     )  # fmt: skip
+
+
+def _is_same(known: StoredItem, checked: CheckedItem) -> bool:
+    """Return whether the bytes are the same, or both were made of the same source."""
+    source = checked.document["properties"].get(SOURCE_DIGEST)
+    same_source = source is not None and source == known.document["properties"].get(SOURCE_DIGEST)
+    return same_source or known.digest == checked.digest
 
 
 def _check_bytes(checked: CheckedItem, objects: ObjectFolder) -> None:

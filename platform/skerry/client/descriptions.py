@@ -8,44 +8,35 @@ from pathlib import Path
 from typing import Any
 
 from skerry.client.references import COG_PREFIX, PRODUCT_ASSET, ItemReference
-from skerry.core.digests import digest_tree
+from skerry.core.digests import digest_json, digest_part, list_digests
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import API_PREFIX
 from skerry.core.time import format_time, utc_now
 from skerry.core.version import VERSION
+from skerry.products.stac_extensions import list_schemas
 
 PRODUCT_FOLDER = "product.zarr"
+MAP_FOLDER = "map.zarr"
+MAP_ASSET = "map"
 THUMBNAIL = "thumbnail.png"
 COG_FOLDER = "cogs"
 
 GEOZARR_TYPE = "application/vnd.zarr; version=3; profile=multiscales"
+ZARR_TYPE = "application/vnd.zarr; version=3"
 COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 SIMULATED_TITLE = "Simulated: "
-
-_SCHEMAS = "https://stac-extensions.github.io"
-_EXTENSIONS = {
-    "file:": f"{_SCHEMAS}/file/v2.1.0/schema.json",
-    "processing:": f"{_SCHEMAS}/processing/v1.2.0/schema.json",
-    "proj:": f"{_SCHEMAS}/projection/v2.0.0/schema.json",
-    "raster:": f"{_SCHEMAS}/raster/v1.1.0/schema.json",
-    "eo:": f"{_SCHEMAS}/eo/v1.1.0/schema.json",
-    "sat:": f"{_SCHEMAS}/sat/v1.0.0/schema.json",
-    "grid:": f"{_SCHEMAS}/grid/v1.1.0/schema.json",
-    "product:": f"{_SCHEMAS}/product/v0.1.0/schema.json",
-}
-"""Prefix of a field to the schema that says what it means."""
 
 
 def describe_item(
     folder: Path,
     prefix: str,
     *,
-    item_id: str,
-    collection: str,
+    reference: ItemReference,
     geometry: Mapping[str, Any],
     properties: Mapping[str, Any],
-    digest: str,
-    cogs: Mapping[str, Mapping[str, Any]] | None = None,
+    source_digest: str | None = None,
+    fields: Mapping[str, Mapping[str, Any]] | None = None,
+    drawn_first: Sequence[str] = (),
     derived_from: Sequence[ItemReference] = (),
     url: str = "",
 ) -> dict[str, Any]:
@@ -54,55 +45,79 @@ def describe_item(
     Parameters
     ----------
     folder
-        Holds ``product.zarr`` and, where they were made, ``thumbnail.png`` and ``cogs/``.
+        Holds ``product.zarr`` and, where they were made, ``map.zarr`` (what maps draw of a swath),
+        ``thumbnail.png`` and ``cogs/``. Each file is read once, for all digests.
     prefix
         The folder's store key prefix, with a trailing slash.
-    item_id, collection
+    reference
         The item's names.
     geometry
         Footprint as GeoJSON in EPSG:4326.
     properties
         Further properties; must hold ``datetime``.
-    digest
-        The whole-product digest: of the source for an import, of the bytes for a run's product.
-    cogs
-        Variable name to the projection and raster fields of ``cogs/<variable>.tif``.
+    source_digest
+        For an import, the digest of the product that it was made of
+        (``skerry:source_digest``). ``skerry:digest`` is always that of the folder's bytes.
+    fields
+        Asset name to its projection and raster fields, for ``cog-<variable>`` and ``map``.
+    drawn_first
+        Variables that maps list first, in their order.
     derived_from
         Items that this one was made of; ``skerry:derived_from`` keeps their names, which outlive
         the platform's present address in the links.
     url
         The platform's public address, for those links.
     """
-    from skerry.products import find_drawable
-
     moment = format_time(utc_now())
-    assets = _describe_assets(folder, prefix, cogs or {})
-    fields = {"processing:", *properties, *(name for asset in assets.values() for name in asset)}
+    listing = list_digests(folder)
+    assets = _describe_assets(folder, prefix, listing, fields or {})
+    described = {
+        **properties,
+        "created": moment,
+        "processing:datetime": moment,
+        "processing:software": {"skerry": VERSION},
+        "skerry:digest": digest_json(listing),
+        "skerry:prefix": prefix,
+        "skerry:derived_from": [str(source) for source in derived_from],
+        "skerry:variables": list_layers(folder, drawn_first),
+    }
+    if source_digest is not None:
+        described["skerry:source_digest"] = source_digest
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
-        "stac_extensions": [
-            schema
-            for prefix, schema in _EXTENSIONS.items()
-            if any(field.startswith(prefix) for field in fields)
-        ],
-        "id": item_id,
-        "collection": collection,
+        "stac_extensions": list_schemas(described, *assets.values()),
+        "id": reference.item,
+        "collection": reference.collection,
         "geometry": dict(geometry),
         "bbox": bound_geometry(geometry),
-        "properties": {
-            **properties,
-            "created": moment,
-            "processing:datetime": moment,
-            "processing:software": {"skerry": VERSION},
-            "skerry:digest": digest,
-            "skerry:prefix": prefix,
-            "skerry:derived_from": [str(reference) for reference in derived_from],
-            "skerry:variables": find_drawable(folder / PRODUCT_FOLDER),
-        },
+        "properties": described,
         "assets": assets,
-        "links": [_link_source(url, reference) for reference in derived_from],
+        "links": [_link_source(url, source) for source in derived_from],
     }
+
+
+def list_layers(folder: Path, drawn_first: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """Return ``skerry:variables`` of a product's folder: what maps draw, by name.
+
+    Layers of ``map.zarr`` say so by ``asset``. Maps draw the first layer unless another is asked
+    for: layers without a single value, such as sunlight at night, come last.
+    """
+    from skerry.products import find_drawable
+
+    layers = find_drawable(folder / PRODUCT_FOLDER)
+    if (folder / MAP_FOLDER).exists():
+        layers = {
+            name: {"asset": MAP_ASSET, **layer}
+            for name, layer in find_drawable(folder / MAP_FOLDER).items()
+        }
+    wanted = list(drawn_first)
+
+    def rank(name: str) -> tuple[bool, int]:
+        empty = not {"display_min", "flag_values"} & set(layers[name])
+        return empty, wanted.index(name) if name in wanted else len(wanted)
+
+    return {name: layers[name] for name in sorted(layers, key=rank)}
 
 
 def bound_geometry(geometry: Mapping[str, Any]) -> list[float]:
@@ -139,43 +154,46 @@ def title_product(title: str, *, simulated: bool) -> str:
 
 
 def _describe_assets(
-    folder: Path, prefix: str, cogs: Mapping[str, Mapping[str, Any]]
+    folder: Path,
+    prefix: str,
+    listing: Mapping[str, str],
+    fields: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Any]]:
-    assets: dict[str, dict[str, Any]] = {
-        PRODUCT_ASSET: _describe_file(
-            folder / PRODUCT_FOLDER,
-            prefix + PRODUCT_FOLDER,
-            GEOZARR_TYPE,
-            role="data",
-            title="GeoZarr",
-        )
+    on_map = (folder / MAP_FOLDER).exists()
+    wanted = {
+        PRODUCT_ASSET: (
+            PRODUCT_FOLDER,
+            ZARR_TYPE if on_map else GEOZARR_TYPE,
+            "data",
+            "EOPF Zarr" if on_map else "GeoZarr",
+        ),
+        MAP_ASSET: (MAP_FOLDER, GEOZARR_TYPE, "visual", "What maps draw, on a grid"),
+        **{
+            name: (f"{COG_FOLDER}/{variable}.tif", COG_TYPE, "data", variable)
+            for name in fields
+            if (variable := name.removeprefix(COG_PREFIX)) != name
+        },
+        "thumbnail": (THUMBNAIL, "image/png", "thumbnail", "Quicklook"),
     }
-    for variable, fields in cogs.items():
-        name = f"{COG_FOLDER}/{variable}.tif"
-        described = _describe_file(
-            folder / name, prefix + name, COG_TYPE, role="data", title=variable
-        )
-        assets[COG_PREFIX + variable] = described | dict(fields)
-    if (folder / THUMBNAIL).exists():
-        assets["thumbnail"] = _describe_file(
-            folder / THUMBNAIL, prefix + THUMBNAIL, "image/png", role="thumbnail", title="Quicklook"
-        )
-    return assets
-
-
-def _describe_file(
-    path: Path, key: str, media_type: str, *, role: str, title: str
-) -> dict[str, Any]:
-    """Describe one file, or a folder as a whole: its checksum covers names and contents."""
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return {
-        "href": key,
-        "type": media_type,
-        "roles": [role],
-        "title": title,
-        "file:checksum": digest_tree(path),
-        "file:size": sum(file.stat().st_size for file in files),
+        name: {
+            "href": prefix + path,
+            "type": media_type,
+            "roles": [role],
+            "title": title,
+            "file:checksum": digest_part(listing, path),
+            "file:size": _measure(folder / path),
+            **fields.get(name, {}),
+        }
+        for name, (path, media_type, role, title) in wanted.items()
+        if (folder / path).exists()
     }
+
+
+def _measure(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
 
 
 def _link_source(url: str, reference: ItemReference) -> dict[str, str]:

@@ -26,7 +26,6 @@ from skerry.client.inputs import find_run_folder, list_inputs, write_json
 from skerry.client.references import ItemReference, fetch_item, parse_reference
 from skerry.client.registration import register_folder
 from skerry.client.session import Session, connect
-from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.ids import check_name
 from skerry.core.time import format_time, parse_time
@@ -89,8 +88,7 @@ class Draft:
         return describe_item(
             folder,
             prefix,
-            item_id=reference.item,
-            collection=reference.collection,
+            reference=reference,
             geometry=geometry,
             properties={
                 **self.facts,
@@ -98,7 +96,6 @@ class Draft:
                 **more,
                 "skerry:output": self.output,
             },
-            digest=digest_tree(folder),
             derived_from=self.sources,
             url=self.url,
         )

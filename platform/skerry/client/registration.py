@@ -70,7 +70,7 @@ class Registration:
         """
         self.keep = True
         there = find_item(self.session, parse_reference(item))
-        if there is None or there["properties"].get("skerry:digest") != _digest(item):
+        if there is None or not _is_same(there, item):
             self.keep = False
             raise UnavailableError(
                 f"The platform at {self.session.url} did not register {item['id']!r}.",
@@ -93,5 +93,10 @@ def register_folder(session: Session, grant: Grant) -> Iterator[Registration]:
                 session.request("DELETE", f"grants/{grant.id}")
 
 
-def _digest(item: dict[str, Any]) -> object:
-    return item["properties"].get("skerry:digest")
+def _is_same(there: dict[str, Any], item: dict[str, Any]) -> bool:
+    """Return whether two items have the same bytes, or were made of the same source."""
+    return any(
+        item["properties"].get(name) not in (None, "")
+        and there["properties"].get(name) == item["properties"].get(name)
+        for name in ("skerry:digest", "skerry:source_digest")
+    )

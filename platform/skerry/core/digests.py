@@ -45,13 +45,39 @@ def digest_tree(root: Path, *, ignore: Iterable[str] = ()) -> str:
     """
     if root.is_file():
         return digest_file(root)
+    return digest_json(list_digests(root, ignore=ignore))
+
+
+def list_digests(root: Path, *, ignore: Iterable[str] = ()) -> dict[str, str]:
+    """Return the digest of each file below a folder, by its path relative to the folder."""
     skipped = set(ignore)
-    listing = {
+    return {
         path.relative_to(root).as_posix(): digest_file(path)
         for path in root.rglob("*")
         if path.is_file() and skipped.isdisjoint(path.relative_to(root).parts)
     }
-    return digest_json(listing)
+
+
+def digest_part(listing: Mapping[str, str], path: str) -> str:
+    """Return what `digest_tree` returns for a file or folder, from the listing around it.
+
+    Parameters
+    ----------
+    listing
+        As `list_digests` gives it.
+    path
+        Of the file or folder, relative to the listed folder.
+    """
+    if path in listing:
+        return listing[path]
+    below = f"{path}/"
+    return digest_json(
+        {
+            name.removeprefix(below): digest
+            for name, digest in listing.items()
+            if name.startswith(below)
+        }
+    )
 
 
 def digest_json(value: Mapping[str, object] | list[object]) -> str:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skerry.client.descriptions import COG_FOLDER, title_product
 from skerry.client.grids import describe_grid
+from skerry.client.references import COG_PREFIX
 from skerry.core.errors import NotFoundError
 
 if TYPE_CHECKING:
     import xarray as xr
-
-_BAND_GROUPS = ("/measurements/reflectance", "/conditions/mask/l2a_classification")
 
 
 def list_rasters(tree: xr.DataTree) -> dict[str, xr.DataArray]:
     """Return each variable of a product once, by name.
 
     Only variables with dims ``(y, x)`` count. Of several with one name a measurement goes before
-    a mask, then the finest goes before coarser ones.
+    others, then the finest goes before coarser ones.
     """
     best: dict[str, tuple[bool, float]] = {}
     found: dict[str, xr.DataArray] = {}
@@ -29,7 +28,7 @@ def list_rasters(tree: xr.DataTree) -> dict[str, xr.DataArray]:
             if array.dims != ("y", "x") or min(array.shape) < 2:  # noqa: PLR2004
                 continue
             rank = (
-                not node.path.startswith(("/measurements", "/conditions/mask/l2a")),
+                not node.path.startswith("/measurements"),
                 _step(array),
             )
             if str(name) not in best or rank < best[str(name)]:
@@ -38,32 +37,34 @@ def list_rasters(tree: xr.DataTree) -> dict[str, xr.DataArray]:
     return found
 
 
-def list_bands(tree: xr.DataTree) -> dict[str, xr.DataArray]:
-    """Return what gets a COG: reflectances, scene classification, and a gridded product's own."""
-    chosen = {}
-    for node in tree.subtree:
-        if node.path in _BAND_GROUPS:
-            chosen.update(list_rasters(node))
-    return chosen or list_rasters(tree)
+def list_bands(tree: xr.DataTree, groups: Sequence[str] = ()) -> dict[str, xr.DataArray]:
+    """Return what gets a COG: the rasters of some groups, all rasters where there is none."""
+    paths = {f"/{group.strip('/')}" for group in groups}
+    chosen = {node.path: node.dataset for node in tree.subtree if node.path in paths}
+    return list_rasters(type(tree).from_dict(chosen) if chosen else tree)
 
 
 def write_cogs(
-    tree: xr.DataTree, folder: Path, *, progress: Callable[[float], None] | None = None
+    tree: xr.DataTree,
+    folder: Path,
+    *,
+    groups: Sequence[str] = (),
+    progress: Callable[[float], None] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Write ``cogs/<variable>.tif`` for every variable of a product.
+    """Write ``cogs/<variable>.tif`` for every variable of some groups of a product.
 
     Returns
     -------
     dict
-        Variable name to the STAC fields of its asset: projection, and ``raster:bands`` with
-        scale, offset and nodata as the file has them.
+        Asset name to its STAC fields: projection, and ``raster:bands`` with scale, offset and
+        nodata as the file has them.
     """
-    rasters = list_bands(tree)
+    rasters = list_bands(tree, groups)
     (folder / COG_FOLDER).mkdir(parents=True, exist_ok=True)
     described = {}
     for done, (name, array) in enumerate(rasters.items(), start=1):
         place = folder / COG_FOLDER / f"{name}.tif"
-        described[name] = write_raster(array, place, title=title_of(tree))
+        described[COG_PREFIX + name] = write_raster(array, place, title=title_of(tree))
         if progress is not None:
             progress(done / len(rasters))
     return described

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from skerry.client.collections import ensure_collection
 from skerry.client.descriptions import (
+    MAP_ASSET,
+    MAP_FOLDER,
     PRODUCT_FOLDER,
     THUMBNAIL,
     describe_item,
     title_product,
 )
 from skerry.client.grants import Grant, grant_writing
+from skerry.client.grids import describe_grid
 from skerry.client.references import COG_PREFIX, ItemReference, find_item
 from skerry.client.registration import register_folder
 from skerry.client.session import Session, connect
@@ -27,17 +30,12 @@ from skerry.core.ids import check_name
 from skerry.core.progress import Progress, ignore_progress
 from skerry.pipelines.cogs import write_cogs
 from skerry.pipelines.sources import digest_source, locate_source
+from skerry.products.sensors.mapping import Catalogue, list_types, load_mapping
+from skerry.products.sensors.mapping import Mapping as ProductMapping
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_COLLECTIONS = {
-    "S02MSIL1C": ("sentinel-2-l1c", "Sentinel-2 L1C"),
-    "S02MSIL2A": ("sentinel-2-l2a", "Sentinel-2 L2A"),
-}
-"""Product type to the collection where it goes, and its title."""
-_LEFT_OUT = ("quality/mask", "conditions/mask/detector_footprint", "quality/l2a_quicklook")
-"""Groups of a scene that are large and rarely wanted; the source still has them."""
 _SIMULATED_LICENCE = "Apache-2.0"
 
 
@@ -78,12 +76,16 @@ def import_product(
     progress: Progress | None = None,
     session: Session | None = None,
 ) -> ImportResult:
-    """Convert a product to GeoZarr and register it.
+    """Convert a product to Zarr and register it.
+
+    Rasters become GeoZarr with overviews. A swath stays what it is, as EOPF Zarr; beside it stands
+    what maps draw of it, on a grid (`skerry.products.pictures.map_rasters`). The product type's
+    mapping file says which groups are left out, which variables maps draw and which get a COG.
 
     Parameters
     ----------
     source
-        A SAFE folder or zip, or an http(s) URL of a zip.
+        A SAFE folder or zip, another product that `skerry.open` reads, or an http(s) URL of a zip.
     collection
         Where it goes; when None that of its type, such as ``sentinel-2-l2a``, or
         ``sentinel-2-l2a-simulated`` for a simulated scene. Made when missing, not public.
@@ -102,8 +104,8 @@ def import_product(
     Raises
     ------
     NotFoundError, InvalidInputError
-        If the source does not exist, is no product that Skerry reads, is none on a map grid (a
-        swath), or is of a type without a collection of its own and `collection` is None.
+        If the source does not exist, is no product that Skerry reads, or is of a type without a
+        mapping file and `collection` is None.
     ConflictError
         If an item of that name has another content.
     """
@@ -134,9 +136,15 @@ class _Work:
     """One product on its way: what it is and where it goes."""
 
     tree: xr.DataTree
+    mapping: ProductMapping | None
     reference: ItemReference
-    digest: str
+    source_digest: str
     simulated: bool
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the catalogue does with products of this type."""
+        return Catalogue() if self.mapping is None else self.mapping.catalogue
 
     @property
     def properties(self) -> dict[str, Any]:
@@ -162,23 +170,28 @@ def _plan(tree: xr.DataTree, path: Path, collection: str | None) -> _Work:
         tree.attrs.get("other_metadata", {}).get("simulated")
         or discovery["properties"].get("skerry:simulated")
     )
+    from skerry.products.healing.completeness import find_kind
+
+    kind = find_kind(tree)
+    mapping = None if kind is None else load_mapping(kind)
     reference = ItemReference(
-        check_name(collection or _choose_collection(tree, simulated), what="collection id"),
+        check_name(
+            collection or _choose_collection(tree, mapping, simulated), what="collection id"
+        ),
         check_name(discovery["id"], what="item id"),
     )
-    return _Work(tree, reference, digest_source(path), simulated)
+    return _Work(tree, mapping, reference, digest_source(path), simulated)
 
 
-def _choose_collection(tree: xr.DataTree, simulated: bool) -> str:
-    kind = tree.attrs["stac_discovery"]["properties"].get("product:type")
-    if kind not in _COLLECTIONS:
+def _choose_collection(tree: xr.DataTree, mapping: ProductMapping | None, simulated: bool) -> str:
+    if mapping is None:
+        kind = tree.attrs["stac_discovery"]["properties"].get("product:type")
+        known = ", ".join(load_mapping(name).product_type for name in list_types())
         raise InvalidInputError(
-            f"{tree.name} is of type {kind!r}, which has no collection of its own: "
-            f"{' and '.join(_COLLECTIONS)} have.",
-            remedy="Name one with --collection (rasters on a map grid only: regrid a swath first), "
-            "or use 'skerry convert'.",
+            f"{tree.name} is of type {kind!r}, which has no collection of its own: {known} have.",
+            remedy="Name a collection with --collection, or use 'skerry convert'.",
         )
-    return _COLLECTIONS[kind][0] + "-simulated" * simulated
+    return mapping.collection + "-simulated" * simulated
 
 
 def _find_known(session: Session, work: _Work) -> dict[str, Any] | None:
@@ -186,7 +199,7 @@ def _find_known(session: Session, work: _Work) -> dict[str, Any] | None:
     known = find_item(session, work.reference)
     if known is None:
         return None
-    if known["properties"].get("skerry:digest") == work.digest:
+    if known["properties"].get("skerry:source_digest") == work.source_digest:
         return known
     raise ConflictError(
         f"{work.reference} is in the catalogue with another content.",
@@ -196,34 +209,28 @@ def _find_known(session: Session, work: _Work) -> dict[str, Any] | None:
 
 def _ensure_collection(session: Session, work: _Work) -> None:
     own = work.reference.collection
-    titles = dict(_COLLECTIONS.values())
-    title = titles.get(own.removesuffix("-simulated"))
     licence = _SIMULATED_LICENCE if work.simulated else "other"
-    title = own if title is None else title_product(title, simulated=work.simulated)
+    title = own
+    if work.mapping is not None and own.removesuffix("-simulated") == work.mapping.collection:
+        title = title_product(work.mapping.title, simulated=work.simulated)
     ensure_collection(session, own, title=title, licence=licence)
 
 
 def _convert(work: _Work, grant: Grant, report: Progress, *, cog: bool) -> dict[str, Any]:
     """Write all files below the granted folder and return the item."""
-    from skerry.products import footprint, open_product, write_geozarr, write_quicklook
+    from skerry.products import write_quicklook
 
-    product = grant.folder / PRODUCT_FOLDER
     share = 0.45 if cog else 0.75
-    write_geozarr(
-        work.tree,
-        product,
-        leave_out=_LEFT_OUT,
-        progress=lambda done, _name: report(0.1 + share * done, "Writing GeoZarr"),
+    rasters, geometry, fields = _write_product(
+        work, grant.folder, lambda done, what: report(0.1 + share * done, what)
     )
-    written = open_product(product)
     report(0.1 + share, "Drawing quicklook")
-    write_quicklook(written, grant.folder / THUMBNAIL)
-    geometry = footprint(written)
-    cogs: dict[str, dict[str, Any]] = {}
+    write_quicklook(rasters, grant.folder / THUMBNAIL, simulated=work.simulated)
     if cog:
-        cogs = write_cogs(
-            written, grant.folder, progress=lambda done: report(0.6 + 0.3 * done, "Writing COGs")
-        )
+        fields |= write_cogs(
+            rasters, grant.folder, groups=work.catalogue.bands,
+            progress=lambda done: report(0.6 + 0.3 * done, "Writing COGs"),
+        )  # fmt: skip
     properties = {"title": work.reference.item, **work.properties}
     properties["title"] = title_product(properties["title"], simulated=work.simulated)
     properties["skerry:simulated"] = work.simulated
@@ -232,10 +239,44 @@ def _convert(work: _Work, grant: Grant, report: Progress, *, cog: bool) -> dict[
     return describe_item(
         grant.folder,
         grant.prefix,
-        item_id=work.reference.item,
-        collection=work.reference.collection,
+        reference=work.reference,
         geometry=geometry,
         properties=properties,
-        digest=work.digest,
-        cogs=cogs,
+        source_digest=work.source_digest,
+        fields=fields,
+        drawn_first=[name for item in work.catalogue.maps for name in item.variables],
     )
+
+
+def _write_product(
+    work: _Work, folder: Path, report: Progress
+) -> tuple[xr.DataTree, dict[str, Any], dict[str, dict[str, Any]]]:
+    """Write the product; return its rasters as written, its outline and the fields of assets."""
+    from skerry.products import footprint, open_product, write_eopf_zarr, write_geozarr
+
+    product = folder / PRODUCT_FOLDER
+    if work.mapping is None or not work.catalogue.maps:
+        left_out = work.catalogue.left_out
+        write_geozarr(
+            work.tree, product, leave_out=left_out,
+            progress=lambda done, _name: report(done, "Writing GeoZarr"),
+        )  # fmt: skip
+        written = open_product(product)
+        return written, footprint(written), {}
+    from skerry.products.pictures.map_rasters import outline_swath, rasterize_swath
+
+    on_grid = rasterize_swath(work.tree, work.mapping)
+    write_eopf_zarr(
+        work.tree, product, progress=lambda done, _name: report(0.7 * done, "Writing EOPF Zarr")
+    )
+    write_geozarr(
+        on_grid, folder / MAP_FOLDER,
+        progress=lambda done, _name: report(0.7 + 0.3 * done, "Bringing the swath to a map grid"),
+    )  # fmt: skip
+    written = open_product(folder / MAP_FOLDER)
+    finest = min(
+        (node.to_dataset() for node in written.subtree if node.data_vars),
+        key=lambda data: float(abs(data["x"][1] - data["x"][0])),
+    )
+    geometry = outline_swath(work.tree, work.mapping) or footprint(written)
+    return written, geometry, {MAP_ASSET: describe_grid(finest)}

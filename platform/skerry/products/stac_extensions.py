@@ -6,6 +6,7 @@ from typing import Any
 _ROOT = "https://stac-extensions.github.io"
 SCHEMAS = {
     "eopf": f"{_ROOT}/eopf/v1.2.0/schema.json",
+    "file": f"{_ROOT}/file/v2.1.0/schema.json",
     "eo": f"{_ROOT}/eo/v2.0.0/schema.json",
     "raster": f"{_ROOT}/raster/v2.0.0/schema.json",
     "sat": f"{_ROOT}/sat/v1.1.0/schema.json",

@@ -129,11 +129,11 @@ class LayerBook:
 def _read_layer(stored: StoredItem, name: str, objects: ObjectFolder) -> Layer:
     properties: Mapping[str, Any] = stored.document["properties"]
     variables: Mapping[str, Any] = properties.get("skerry:variables") or {}
-    product = stored.document["assets"].get(_PRODUCT)
     bands = find_bands(variables)
-    if name == TRUE_COLOUR and bands and product is not None:
+    if name == TRUE_COLOUR and bands:
         return _compose([_read_layer(stored, band, objects) for band in bands], bands)
     variable = variables.get(name)
+    product = stored.document["assets"].get((variable or {}).get("asset", _PRODUCT))
     if variable is None or product is None:
         offered = [*sorted(variables), *([TRUE_COLOUR] if bands else [])]
         known = ", ".join(offered) if product else ""

@@ -42,6 +42,7 @@ def test_what_the_catalogue_writes_itself_is_not_taken_from_outside() -> None:
         (lambda entry: entry["properties"].update(datetime=None), "datetime"),
         (lambda entry: entry["properties"].pop("skerry:digest"), "skerry:digest"),
         (lambda entry: entry["properties"].update({"skerry:digest": "1e20" + "g" * 64}), "gggg"),
+        (lambda entry: entry["properties"].update({"skerry:source_digest": 7}), "source_digest"),
         (lambda entry: entry["properties"].update({"skerry:prefix": "/etc/"}), "/etc"),
         (
             lambda entry: entry["properties"].update({"skerry:prefix": "imports/../x/"}),

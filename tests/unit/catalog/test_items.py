@@ -31,6 +31,7 @@ from skerry.catalog.items import (
 )
 from skerry.catalog.tables import items, items_index
 from skerry.catalog.versions import Status
+from skerry.core.digests import digest_bytes
 from skerry.core.errors import (
     ConflictError,
     ForbiddenError,
@@ -83,6 +84,19 @@ class TestRegister:
         assert not new
         assert same == stored
         assert len(connection.execute(select(items.c.key)).all()) == 1
+
+    def test_the_same_source_again_changes_nothing(
+        self, connection: Connection, objects: ObjectFolder
+    ) -> None:
+        source = digest_bytes(b"source")
+        first = _write(connection, objects, **{"skerry:source_digest": source})
+        stored, _ = register_item(connection, first, "lakes", owner="alice", objects=objects)
+        again = _write(
+            connection, objects, content="other bytes", **{"skerry:source_digest": source}
+        )
+        same, new = register_item(connection, again, "lakes", owner="alice", objects=objects)
+        assert not new
+        assert same == stored
 
     def test_another_digest_is_a_conflict(
         self, connection: Connection, objects: ObjectFolder

@@ -175,7 +175,7 @@ def test_what_a_call_left_that_did_not_finish_is_replaced(
     assert list_names(stale) == {"product.zarr", "thumbnail.png"}
 
 
-@pytest.mark.parametrize("step", ["digest_tree", "describe_item", "write_json"])
+@pytest.mark.parametrize("step", ["describe_item", "write_json"])
 def test_a_failure_never_leaves_a_record(
     run_folder: Path, session: Session, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -1,14 +1,17 @@
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import rasterio
 
 from skerry.client.login import Login
 from skerry.client.session import Session
+from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.pipelines import import_product, importing
 from skerry.pipelines.sources import digest_source
@@ -75,7 +78,11 @@ def test_a_scene_becomes_an_item(api: Api, session: Session, scene: Path) -> Non
     assert result.created
     assert result.has_cogs
     assert str(result.reference) == f"sentinel-2-l2a-simulated/{scene.stem}"
-    assert properties["skerry:digest"] == digest_source(scene)
+    assert properties["skerry:source_digest"] == digest_source(scene)
+    assert properties["skerry:digest"] == digest_tree(api.root / "imports/g")
+    for asset in result.item["assets"].values():
+        assert asset["file:checksum"] == digest_tree(api.root / asset["href"])
+    assert next(iter(properties["skerry:variables"])) == "b02"
     assert properties["skerry:simulated"] is True
     assert properties["title"].startswith("Simulated: ")
     assert properties["datetime"] == "2026-05-01T10:06:01Z"
@@ -87,7 +94,6 @@ def test_a_scene_becomes_an_item(api: Api, session: Session, scene: Path) -> Non
         assert "SIMULATED" in file.tags()["TIFFTAG_IMAGEDESCRIPTION"]
     for asset in result.item["assets"].values():
         assert (api.root / asset["href"]).exists()
-        assert asset["file:checksum"].startswith("1e20")
     assert steps == sorted(steps)
     assert steps[-1] == 1.0
 
@@ -107,7 +113,7 @@ def test_another_content_under_the_same_name_is_refused(
 ) -> None:
     import_product(scene, session=session)
     assert api.item is not None
-    api.item["properties"]["skerry:digest"] = "1e20other"
+    api.item["properties"]["skerry:source_digest"] = "1e20other"
     api.seen.clear()
     with pytest.raises(ConflictError, match=scene.stem) as caught:
         import_product(scene, session=session)
@@ -161,17 +167,43 @@ def test_each_type_goes_into_its_own_collection(api: Api, session: Session, tmp_
     assert result.reference.collection == "sentinel-2-l1c-simulated"
 
 
-def test_a_swath_is_refused_with_what_to_do_instead(
-    api: Api, session: Session, tmp_path: Path
+@pytest.mark.parametrize("archive", [False, True])
+def test_a_swath_becomes_an_item_with_what_maps_draw_beside_it(
+    api: Api, session: Session, tmp_path: Path, archive: bool
 ) -> None:
-    swath = simulate_olci(tmp_path / "scenes", size=33)
-    with pytest.raises(InvalidInputError, match=r"S03OLCEFR.*no collection") as caught:
-        import_product(swath, session=session)
-    assert "regrid" in caught.value.remedy
+    source = swath = simulate_olci(tmp_path / "scenes", size=66)
+    if archive:
+        source = Path(
+            shutil.make_archive(str(tmp_path / swath.stem), "zip", swath.parent, swath.name)
+        )
+    result = import_product(source, session=session)
+    item = result.item
+    assert result.reference.collection == "sentinel-3-olci-efr-simulated"
+    assert list(item["assets"]) == ["product", "map", "thumbnail"]
+    assert item["assets"]["map"]["proj:code"] == "EPSG:32633"
+    layers = item["properties"]["skerry:variables"]
+    assert next(iter(layers)) == "oa08_radiance"
+    assert {layer["asset"] for layer in layers.values()} == {"map"}
+    assert item["properties"]["skerry:source_digest"] == digest_source(swath)
+    opened = open_product(api.root / item["assets"]["product"]["href"])
+    np.testing.assert_array_equal(
+        opened["measurements/oa08_radiance"], open_product(swath)["measurements/oa08_radiance"]
+    )
+    again = import_product(swath, session=session)
+    assert not again.created
+
+
+def test_a_type_without_a_mapping_needs_a_collection(
+    api: Api, session: Session, scene: Path, tmp_path: Path
+) -> None:
+    band = open_product(scene)["measurements/reflectance/r60m"].to_dataset()[["b01"]]
+    discovery = {"id": "x", "properties": {"datetime": "2026-05-01T00:00:00Z"}}
+    write_geozarr(band.assign_attrs(stac_discovery=discovery), tmp_path / "x.zarr")
+    with pytest.raises(InvalidInputError, match=r"no collection.*S02MSIL1C") as caught:
+        import_product(tmp_path / "x.zarr", session=session)
+    assert "--collection" in caught.value.remedy
     assert api.seen == []
-    with pytest.raises(InvalidInputError, match="no raster"):
-        import_product(swath, collection="mine", session=session)
-    assert api.bytes_left == []
+    assert import_product(tmp_path / "x.zarr", collection="mine", session=session).created
 
 
 def test_a_refusal_leaves_nothing(api: Api, session: Session, scene: Path) -> None:

@@ -167,6 +167,39 @@ def test_what_a_preliminary_rerun_hid_is_published_again(data: DataFolder) -> No
     database.close()
 
 
+def test_imports_of_older_folders_get_both_digests(data: DataFolder) -> None:
+    config = migrate._configure()
+    engine = open_database(database_url(data.database))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+    document = {
+        "properties": {"skerry:digest": "source"},
+        "assets": {"product": {"file:checksum": "bytes"}},
+    }
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO collections VALUES ('c', '{}', 0, 0, 0)"))
+        for key, prefix in enumerate(("imports/a/", "runs/a/1/products/t/"), start=1):
+            connection.execute(
+                text(ITEM),
+                {
+                    "key": key, "id": prefix, "version": 1, "status": "published", "run": None,
+                    "prefix": prefix, "output": None, "document": json.dumps(document),
+                },
+            )  # fmt: skip
+    engine.dispose()
+
+    migrate.upgrade(data)
+
+    database = sqlite3.connect(data.database)
+    rows = database.execute("SELECT digest, document FROM items ORDER BY key").fetchall()
+    database.close()
+    assert [(digest, json.loads(text)["properties"]) for digest, text in rows] == [
+        ("bytes", {"skerry:digest": "bytes", "skerry:source_digest": "source"}),
+        ("d", {"skerry:digest": "source"}),
+    ]
+
+
 @pytest.mark.parametrize("status", ["published", "preliminary"])
 def test_one_version_of_an_item_has_each_of_the_two_statuses(engine: Engine, status: str) -> None:
     insert = (

@@ -7,12 +7,11 @@ import numpy as np
 import xarray as xr
 
 from skerry.products.healing.profiles import OMITTED, product_type_of
-from skerry.products.sensors.mapping import find_type, list_types, list_variables
+from skerry.products.sensors.mapping import find_type, list_types, list_variables, load_mapping
 
 SELECTION = "selection"
 """Key of ``other_metadata`` by which a product says that it is a part on purpose, and by what."""
 _MEMBER = "{member}"
-_MEMBERS = "S01SIWGR"
 
 
 def list_missing(tree: xr.DataTree, absent: Collection[str], left_out: Collection[str]) -> Any:
@@ -84,15 +83,16 @@ def _list_wanted(tree: xr.DataTree, kind: str, there: Collection[str]) -> Iterat
         if any(f"{path}/".startswith(f"{item}/") for item in lacked):
             continue
         if path.startswith(_MEMBER):
-            for member in _list_members(tree):
+            for member in _list_members(tree, kind):
                 yield f"{path.replace(_MEMBER, member)}/{name}"
         else:
             yield f"{path}/{name}"
 
 
-def _list_members(tree: xr.DataTree) -> list[str]:
-    """Return the names of the members that a Sentinel-1 product has, or says that it has."""
-    names = [str(child) for child in tree.children if child.startswith(_MEMBERS)]
+def _list_members(tree: xr.DataTree, kind: str) -> list[str]:
+    """Return the names of the members that a product has, or says that it has."""
+    members = load_mapping(kind).members
+    names = [] if members is None else members.find_in(map(str, tree.children))
     item = tree.attrs.get("stac_discovery")
     properties = item.get("properties") if isinstance(item, dict) else None
     said = properties.get("sar:polarizations") if isinstance(properties, dict) else None

@@ -27,8 +27,8 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
         ``display_max``, ``colormap`` and, for classes, ``flag_values``, ``flag_meanings``,
         ``flag_colors``: the form of an item's ``skerry:variables``. Numbers that come without a
         range get their 2nd and 98th percentile. A variable that several groups have stands for
-        its finest resolution, and a measurement before anything else of that name. Variables
-        whose bits are flags are left out: no palette shows them.
+        its finest resolution, and a measurement before anything else of that name; measurements
+        come first. Variables whose bits are flags are left out: no palette shows them.
     """
     best: dict[str, tuple[tuple[bool, float], dict[str, Any]]] = {}
     root = zarr.open_group(path, mode="r")
@@ -49,7 +49,9 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
                 coarsest = group[f"{layout['layout'][-1]['asset']}/{variable}"]
                 entry = {"path": f"{name}/{variable}".lstrip("/"), **_describe(array, coarsest)}
                 best[variable] = (rank, entry)
-    return {name: entry for name, (_, entry) in best.items()}
+    # sorting is stable: within measurements, and within the others, as they stand in the store
+    ordered = sorted(best, key=lambda variable: best[variable][0][0])
+    return {variable: best[variable][1] for variable in ordered}
 
 
 def _describe(array: Any, coarsest: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from lxml import etree
 
 from skerry.products.safe.documents import Document
 from skerry.products.safe.product import SafeFolder, SafeProduct
-from skerry.products.sensors.mapping import Group, Kind, Variable
+from skerry.products.sensors.mapping import Group, Kind, Variable, load_mapping
 
 Values = npt.NDArray[Any]
 
@@ -53,7 +53,9 @@ def list_members(product: SafeProduct) -> list[dict[str, str]]:
 
 def members_of_tree(tree: xr.DataTree) -> list[dict[str, str]]:
     """Return the members of a tree."""
-    return [_describe_member(name) for name in tree.children if name.startswith("S01SIWGR")]
+    members = load_mapping("sentinel_1_iw_grd").members
+    names = [] if members is None else members.find_in(map(str, tree.children))
+    return [_describe_member(name) for name in names]
 
 
 def _describe_member(name: str) -> dict[str, str]:

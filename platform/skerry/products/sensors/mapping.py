@@ -16,6 +16,8 @@ it does not have.
 """
 
 import json
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
@@ -200,11 +202,52 @@ class Group(Record):
     options: dict[str, Any] = {}
 
 
+class MapRaster(Record):
+    """Variables of a swath that maps draw, brought to one grid when a product is imported.
+
+    Attributes
+    ----------
+    group
+        Group path, or that of each member with ``{member}``.
+    variables
+        Name on the map to name in the group; ``{name}`` of a member is filled in.
+    resolution_m
+        Edge of a pixel on the map.
+    average
+        Lines and pixels of the swath whose mean is taken before it is brought to the grid.
+    """
+
+    group: str
+    variables: dict[str, str]
+    resolution_m: float
+    average: int = 1
+
+
+class Catalogue(Record):
+    """What the catalogue does with a product of the type.
+
+    Attributes
+    ----------
+    left_out
+        Groups that an import does not keep: large and rarely wanted; the source still has them.
+    bands
+        Groups whose variables get a COG; all rasters where there is none.
+    maps
+        For swaths, what maps draw; the first variable is drawn first.
+    """
+
+    left_out: tuple[str, ...] = ()
+    bands: tuple[str, ...] = ()
+    maps: tuple[MapRaster, ...] = ()
+
+
 class Members(Record):
     """A product's like members, each with the same groups: one a polarisation.
 
     Attributes
     ----------
+    names
+        Glob pattern of their names in the tree.
     format
         The format whose module lists them (see `members`). What it says of a member fills
         ``{name}`` in paths, file patterns and options of groups, and here.
@@ -214,9 +257,14 @@ class Members(Record):
         As `Mapping.attributes`, of the member's node, besides those of the root.
     """
 
+    names: str
     format: str
     documents: dict[str, str] = {}
     attributes: dict[str, Entry] = {}
+
+    def find_in(self, nodes: Iterable[str]) -> list[str]:
+        """Return which of the names below a tree's root are members."""
+        return [name for name in nodes if fnmatchcase(name, self.names)]
 
 
 class Mapping(Record):
@@ -249,6 +297,8 @@ class Mapping(Record):
         What the numbers mean and where they are.
     members
         For products of several like members.
+    catalogue
+        What an import keeps, and what maps draw.
     """
 
     name: str
@@ -263,6 +313,12 @@ class Mapping(Record):
     kinds: dict[str, Kind]
     groups: tuple[Group, ...]
     members: Members | None = None
+    catalogue: Catalogue = Catalogue()
+
+    @property
+    def collection(self) -> str:
+        """The collection of products of this type, such as ``sentinel-2-l2a``."""
+        return self.name.replace("_", "-")
 
     def kind_of(self, group: Group, variable: Variable) -> Kind:
         """Return a variable's kind with what the variable changes in it."""

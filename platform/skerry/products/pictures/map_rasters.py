@@ -1,0 +1,198 @@
+"""What maps draw of a swath: some of its variables on one grid, by the places of its pixels.
+
+A product type's mapping file says which variables, and the edge of a pixel. The grid is that of the
+UTM zone of the swath's middle, near a pole that of the polar stereographic projection: both have
+an EPSG code, and neither breaks at the antimeridian.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import BoundingBox
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.regridding import regrid_swath
+from skerry.products.selecting.outlining import outline_cut
+from skerry.products.selecting.radar import find_points, locate
+from skerry.products.sensors.mapping import Mapping, MapRaster, fill_names
+from skerry.products.swath_blocks import to_degrees
+
+_MOST_UTM_DEGREES = 84.0
+_BLOCK = 512
+_SOME = 64
+"""Places along each side of the swath by which the grid's extent is found."""
+
+
+def rasterize_swath(tree: xr.DataTree, mapping: Mapping) -> xr.DataTree:
+    """Return what maps draw of a swath, lazily: one group a grid, variables ``(y, x)``.
+
+    Each pixel of the map has the value of the swath's nearest pixel, packed as it was; nothing is
+    interpolated, so that flags and gaps stay what they are. Where the mapping says so, the mean of
+    some lines and pixels comes first.
+
+    Parameters
+    ----------
+    tree
+        The product, as `skerry.products.open_product` gives it.
+    mapping
+        Of its type.
+
+    Raises
+    ------
+    InvalidInputError
+        If the product has none of the variables, or no place.
+    """
+    groups: dict[str, xr.Dataset] = {}
+    for item in mapping.catalogue.maps:
+        swath = _collect(tree, mapping, item)
+        if swath is None:
+            continue
+        target = choose_grid(swath["latitude"], swath["longitude"], item.resolution_m)
+        name = item.group.rpartition("/")[2]
+        groups[name] = regrid_swath(swath, target, method="nearest", chunk=_BLOCK)
+    if not groups:
+        named = ", ".join(item.group for item in mapping.catalogue.maps) or "no group"
+        raise InvalidInputError(
+            f"{tree.name or 'The product'} has nothing that a map can draw: {named}.",
+            remedy="Fetch the product with its measurements and geolocation.",
+        )
+    kept = {key: tree.attrs[key] for key in ("title", "other_metadata") if key in tree.attrs}
+    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=kept), **groups})
+
+
+def outline_swath(tree: xr.DataTree, mapping: Mapping) -> dict[str, Any] | None:
+    """Return the outline of a swath's pixels as GeoJSON, None where it says no places.
+
+    It is cut at the antimeridian and encloses a pole that lies inside (RFC 7946, section 3.1.9).
+    """
+    for item in mapping.catalogue.maps:
+        for path, _ in _list_groups(tree, mapping, item):
+            outline = outline_cut(tree, path, tree[path].to_dataset(), {})
+            if outline is not None:
+                return outline[0]
+    return None
+
+
+def choose_grid(latitude: xr.DataArray, longitude: xr.DataArray, resolution_m: float) -> GeoBox:
+    """Return the grid around a swath, its edges at whole pixels from the projection's origin.
+
+    Raises
+    ------
+    InvalidInputError
+        If not one pixel has a place.
+    """
+    from pyproj import Transformer
+
+    some = {
+        dim: np.unique(np.linspace(0, size - 1, min(size, _SOME)).round().astype(int))
+        for dim, size in latitude.sizes.items()
+    }
+    places = [np.asarray(item.isel(some), np.float64).ravel() for item in (longitude, latitude)]
+    known = np.isfinite(places[0]) & np.isfinite(places[1])
+    if not known.any():
+        raise InvalidInputError(
+            "Not one pixel of the swath has a place.", remedy="Fetch the product again."
+        )
+    x, y = (item[known] for item in places)
+    crs = name_system(x[len(x) // 2], y[len(y) // 2])
+    to_grid = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    across, along = to_grid.transform(x, y)
+    edges = []
+    for numbers in (across, along):
+        reached = numbers[np.isfinite(numbers)]
+        edges.append(math.floor(reached.min() / resolution_m - 1) * resolution_m)
+        edges.append(math.ceil(reached.max() / resolution_m + 1) * resolution_m)
+    left, right, bottom, top = edges
+    return GeoBox.from_bbox(
+        BoundingBox(left, bottom, right, top, crs=crs), resolution=resolution_m, tight=True
+    )
+
+
+def name_system(longitude: float, latitude: float) -> str:
+    """Return the EPSG code of the projection for the surroundings of a place, degrees."""
+    if latitude > _MOST_UTM_DEGREES:
+        return "EPSG:5041"
+    if latitude < -_MOST_UTM_DEGREES:
+        return "EPSG:5042"
+    zone = min(int((longitude + 180) // 6) + 1, 60)
+    return f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
+
+
+def _collect(tree: xr.DataTree, mapping: Mapping, item: MapRaster) -> xr.Dataset | None:
+    """Return the variables of a map raster with the places of their pixels, None without any."""
+    found: dict[str, xr.DataArray] = {}
+    places: dict[str, xr.DataArray] = {}
+    for path, variables in _list_groups(tree, mapping, item):
+        data = tree[path].to_dataset()
+        wanted = {name: data[source] for name, source in variables.items() if source in data}
+        if not wanted:
+            continue
+        points = find_points(tree, path)
+        if points is not None:
+            wanted, here = _average(data, wanted, points, item.average)
+        elif {"latitude", "longitude"} <= set(data.variables) and data["latitude"].ndim == 2:  # noqa: PLR2004
+            here = {name: data[name] for name in ("latitude", "longitude")}
+        else:
+            continue
+        places = places or {key: array.drop_vars(array.coords) for key, array in here.items()}
+        for name, array in wanted.items():
+            if array.shape == places["latitude"].shape:
+                found[name] = array.drop_vars(array.coords)
+    return xr.Dataset(found).assign_coords(places) if found else None
+
+
+def _list_groups(
+    tree: xr.DataTree, mapping: Mapping, item: MapRaster
+) -> Iterable[tuple[str, dict[str, str]]]:
+    """Give the group paths of a map raster that the product has, and the variables in each."""
+    names = [""] if mapping.members is None else mapping.members.find_in(map(str, tree.children))
+    for name in names:
+        member = {"member": name, "code": name.rpartition("_")[2].lower()}
+        path = f"/{fill_names(item.group, member)}"
+        if path in tree.groups:
+            yield path, fill_names(item.variables, member)
+
+
+def _average(
+    data: xr.Dataset, wanted: dict[str, xr.DataArray], points: xr.Dataset, count: int
+) -> tuple[dict[str, xr.DataArray], dict[str, xr.DataArray]]:
+    """Return means of `count` lines and pixels, and their places by the ground control points."""
+    down, across = next(iter(wanted.values())).dims
+    windows = {dim: max(1, min(count, data.sizes[dim])) for dim in (down, across)}
+    numbers = {
+        name: data[name].astype(np.float64).drop_vars(data[name].coords)
+        for name in ("line", "pixel")
+    }
+    middles = {
+        name: array.coarsen({array.dims[0]: windows[array.dims[0]]}, boundary="trim").mean()
+        for name, array in numbers.items()
+    }
+    means = {}
+    for name, array in wanted.items():
+        bare = array.drop_vars(array.coords).astype(np.float32)
+        bare = bare.where(array.drop_vars(array.coords) != 0)  # no echo was measured there
+        mean: Any = bare.coarsen(windows, boundary="trim").mean()
+        means[name] = mean.assign_attrs(array.attrs)
+        means[name].encoding = {"dtype": "uint16", "_FillValue": 0}
+    shape = tuple(item.size for item in middles.values())
+    lines, pixels = (
+        da.broadcast_to(da.from_array(middles[name].to_numpy()[index], chunks=_BLOCK), shape)  # type: ignore[no-untyped-call]
+        for name, index in (("line", (slice(None), None)), ("pixel", (None, slice(None))))
+    )
+
+    def place(line: Any, pixel: Any, which: int) -> Any:
+        return to_degrees(locate(points, line, pixel))[which]
+
+    here = {
+        name: xr.DataArray(
+            da.map_blocks(place, lines, pixels, which, dtype=np.float64),  # type: ignore[no-untyped-call]
+            dims=(down, across),
+        )
+        for which, name in enumerate(("longitude", "latitude"))
+    }
+    return means, here
