@@ -4,6 +4,7 @@ import math
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -12,12 +13,15 @@ from skerry.core.errors import InvalidInputError, SkerryError
 from skerry.core.ids import check_name
 from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, MAPS_PREFIX
 from skerry.dashboards.board import show_time
+from skerry.maps.true_colour import TRUE_COLOUR, find_bands
 
 ITEMS_SHOWN = 100
 WORLD = (-180.0, -85.0, 180.0, 85.0)
 """Where a product stands that does not say where."""
 
 _LATEST = 6
+_BETWEEN_WORDS = "_-."
+_SHORTEST_CUT = 4
 _LARGEST_PICTURE = 400_000
 
 
@@ -72,9 +76,8 @@ class Product:
         return link_map(self.collection, self.item)
 
     def find_variable(self, name: str) -> Variable | None:
-        """Return the variable called `name`, else the first, None when there is none."""
-        named = [variable for variable in self.variables if variable.name == name]
-        return next(iter(named or self.variables), None)
+        """Return the variable called `name`; None when there is none."""
+        return next((variable for variable in self.variables if variable.name == name), None)
 
 
 @dataclass(frozen=True)
@@ -150,15 +153,17 @@ def read_selection(session: Session, collection: str = "", item: str = "") -> Se
     session
         The viewer's session.
     collection, item
-        What the viewer chose; without a collection the newest item of all, without an item the
-        newest of the collection.
+        What the viewer chose; without a collection the newest item of all that can be drawn,
+        without an item the newest of the collection.
     """
     collections = list_collections(session)
     if not collection:
-        newest = read_latest(session)
-        if not newest:
+        newest = read_latest(session, ITEMS_SHOWN)
+        first = next((product for product in newest if product.variables), None)
+        first = first or next(iter(newest), None)
+        if first is None:
             return Selection(collections=collections, items={}, product=None)
-        collection, item = newest[0].collection, newest[0].item
+        collection, item = first.collection, first.item
     items = _list_items(session, collection)
     if not item and not items:
         return Selection(collections=collections, items={}, product=None, collection=collection)
@@ -175,7 +180,7 @@ def read_product(session: Session, collection: str, item: str) -> Product:
     return describe_product(session.request("GET", path))
 
 
-def read_latest(session: Session) -> list[Product]:
+def read_latest(session: Session, count: int = _LATEST) -> list[Product]:
     """Ask the api for the newest items of all collections the viewer may see."""
     answer = session.request("GET", "stac/search", params={"limit": ITEMS_SHOWN})
     items = sorted(
@@ -183,7 +188,7 @@ def read_latest(session: Session) -> list[Product]:
         key=lambda item: str(_read_mapping(item.get("properties")).get("created")),
         reverse=True,
     )
-    return [describe_product(item) for item in items[:_LATEST]]
+    return [describe_product(item) for item in items[:count]]
 
 
 def describe_product(item: Mapping[str, Any]) -> Product:
@@ -203,6 +208,9 @@ def describe_product(item: Mapping[str, Any]) -> Product:
 
 
 def _list_variables(described: Any) -> Iterator[Variable]:
+    """Yield what can be drawn, true colour first where the item has the bands."""
+    if find_bands(_read_mapping(described)):
+        yield Variable(name=TRUE_COLOUR, title="True colour", units="")
     for name, entry in _read_mapping(described).items():
         known = _read_mapping(entry)
         title = _read_text(known.get("long_name")) or str(name)
@@ -233,7 +241,22 @@ def _list_items(session: Session, collection: str) -> dict[str, str]:
         "GET", f"stac/collections/{quote(collection)}/items", params={"limit": ITEMS_SHOWN}
     )
     items = sorted(answer["features"], key=_data_time, reverse=True)
-    return {f"{_data_time(item)[:10]}  {item['id']}": item["id"] for item in items}
+    names = shorten_names([str(item["id"]) for item in items])
+    return {
+        f"{_data_time(item)[:10]}  {name}": item["id"]
+        for item, name in zip(items, names, strict=True)
+    }
+
+
+def shorten_names(names: Sequence[str]) -> list[str]:
+    """Leave out the words that all names begin with, so that a narrow list shows how they differ.
+
+    A name that is alone, or has nothing in common with the others, stays whole.
+    """
+    columns = enumerate(zip(*names, strict=False)) if len(names) > 1 else iter(())
+    common = takewhile(lambda column: len(set(column[1])) == 1, columns)
+    cut = max((at + 1 for at, letters in common if letters[0] in _BETWEEN_WORDS), default=0)
+    return [f"…{name[cut:]}" if cut > _SHORTEST_CUT else name for name in names]
 
 
 def _begin_with_capital(text: str) -> str:

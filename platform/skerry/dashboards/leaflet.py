@@ -16,6 +16,7 @@ import tornado.web
 from panel.io.ipywidget import IPyWidget as WidgetModel
 
 from skerry.core.settings import DASHBOARDS_PREFIX, MAPS_PREFIX
+from skerry.maps.sources import ATTRIBUTION
 
 pn.extension("ipywidgets", inline=True)
 pn.config.css_files = []
@@ -60,18 +61,21 @@ def make_map() -> ipyleaflet.Map:
         url=f"{MAPS_PREFIX}/basemap/{{z}}/{{x}}/{{y}}.png",
         name="Base map",
         base=True,
-        attribution="Skerry base map",
+        attribution=ATTRIBUTION,
         no_wrap=True,
     )
     leaflet = ipyleaflet.Map(
         center=(30, 10), zoom=2, layers=(world,), scroll_wheel_zoom=True, attribution_control=False
     )
+    leaflet.add(ipyleaflet.AttributionControl(position="bottomright", prefix=""))
     leaflet.add(ipyleaflet.ScaleControl(position="bottomleft", imperial=False))
     leaflet.layout.height = f"{_MAP_HEIGHT}px"
     return leaflet
 
 
-def make_layer(tiles: str, bbox: tuple[float, float, float, float], **options: Any) -> Any:
+def make_layer(
+    tiles: str, bbox: tuple[float, float, float, float], *, query: str = "", **options: Any
+) -> Any:
     """Return the layer of one variable, asked for only where the product is.
 
     Parameters
@@ -80,10 +84,12 @@ def make_layer(tiles: str, bbox: tuple[float, float, float, float], **options: A
         The tiles' address without ``/{z}/{x}/{y}.png``.
     bbox
         West, south, east, north in degrees.
+    query
+        What the tiles are asked with: empty, or beginning with a question mark.
     """
     west, south, east, north = bbox
     return ipyleaflet.TileLayer(
-        url=f"{tiles}/{{z}}/{{x}}/{{y}}.png",
+        url=f"{tiles}/{{z}}/{{x}}/{{y}}.png{query}",
         bounds=((south, west), (north, east)),
         no_wrap=True,
         **options,

@@ -1,32 +1,24 @@
-"""The map page: one variable of one product over the base map, with legend and facts."""
+"""The map page: a variable of a product over the base map, with legend, values and facts."""
 
 import asyncio
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
+import ipyleaflet
 import panel as pn
 from bokeh.models import CustomJS, TextInput
 
-from skerry.core.errors import InvalidInputError, SkerryError
+from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
-from skerry.dashboards.catalogue import (
-    Product,
-    Selection,
-    Variable,
-    link_export,
-    link_map,
-    link_tiles,
-    list_collections,
-    parse_item_name,
-    read_picture,
-    read_selection,
-)
+from skerry.dashboards.catalogue import link_export, list_collections, parse_item_name
 from skerry.dashboards.leaflet import LocalWidget, make_layer, make_map, show_whole
+from skerry.dashboards.map_view import Layer, View, Wish, parse_place, read_values, read_view
 from skerry.dashboards.shell import lay_page, show_error, show_html, style_widget
 from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
+from skerry.maps.true_colour import TRUE_COLOUR
 
 # In the browser: window title and address first, and a name for the slider's handle, to which
 # Bokeh gives none. Then, because a tile is an <img> and cannot log in, ask for the layer's
@@ -46,47 +38,6 @@ fetch(view.layer, {mode: "no-cors", credentials: "same-origin", headers: {Accept
 _OK = "200"
 
 
-@dataclass(frozen=True)
-class View:
-    """Everything that the page shows at one time.
-
-    Attributes
-    ----------
-    selection
-        The product and what else could be chosen.
-    variable
-        What is drawn of it.
-    legend
-        The picture as a ``data:`` address; empty when maps has none.
-    """
-
-    selection: Selection
-    product: Product
-    variable: Variable
-    legend: str
-
-    @property
-    def names(self) -> tuple[str, str, str]:
-        """What is shown: collection, item, variable."""
-        return self.product.collection, self.product.item, self.variable.name
-
-    @property
-    def tiles(self) -> str:
-        """The tiles' address."""
-        return link_tiles(*self.names)
-
-    @property
-    def permalink(self) -> str:
-        """The page's address that leads back to this view."""
-        return link_map(*self.names)
-
-    @property
-    def title(self) -> str:
-        """The window's title."""
-        mark = "SIMULATED: " if self.product.simulated else ""
-        return f"{mark}{self.variable.title}, {self.product.title} · Skerry"
-
-
 class MapPage:
     """What one viewer sees of the products.
 
@@ -103,7 +54,9 @@ class MapPage:
         self._wanted = (item, variable)
         self._document = pn.state.curdoc
         self._view: View | None = None
-        self._layer: Any = None
+        self._wish = Wish()
+        self._drawn: list[Any] = []
+        self._mark: Any = None
         self._open_layer = ""
         self._map_ready = False
         self._filling = False
@@ -112,19 +65,33 @@ class MapPage:
         self._title = show_html(render("loading.html"))
         self._legend = show_html()
         self._facts = show_html()
+        self._values = show_html()
         self._collection = style_widget(pn.widgets.Select(label="Collection"))
         self._item = style_widget(pn.widgets.Select(label="Item"))
         self._variable = style_widget(pn.widgets.Select(label="Variable"))
         self._opacity = style_widget(
             pn.widgets.FloatSlider(label="Opacity", start=0, end=1, step=0.05, value=0.9)
         )
+        self._lowest = style_widget(pn.widgets.FloatInput(label="Lowest value"))
+        self._highest = style_widget(pn.widgets.FloatInput(label="Highest value"))
+        self._highest.margin = (0, 0, 12, 10)
+        self._second = style_widget(pn.widgets.Select(label="Second layer, below the first"))
+        self._place = style_widget(
+            pn.widgets.TextInput(
+                label="Value at latitude, longitude", placeholder="Click on the map, or write it"
+            )
+        )
         self._opening = TextInput(visible=False)
         self._opened = TextInput(visible=False)
 
     def show(self) -> pn.Template:
         """Lay the page and fill it once it is open."""
-        for chooser in (self._collection, self._item, self._variable):
+        for chooser in (self._collection, self._item, self._variable, self._second):
             chooser.param.watch(self._choose, "value")
+        for limit in (self._lowest, self._highest):
+            limit.param.watch(self._limit, "value")
+        self._place.param.watch(self._ask, "value")
+        self._leaflet.on_interaction(self._click)
         self._opacity.param.watch(self._fade, "value")
         code = CustomJS(args={"answer": self._opened}, code=_OPEN_LAYER)
         self._opening.js_on_change("value", code)
@@ -132,7 +99,9 @@ class MapPage:
         self._leaflet.observe(self._begin_drawing, names="bounds")
         pn.state.onload(self._begin)
         side = pn.Column(
-            self._collection, self._item, self._variable, self._opacity, self._legend, self._facts,
+            self._collection, self._item, self._variable, self._opacity, self._legend,
+            pn.Row(self._lowest, self._highest, sizing_mode="stretch_width", margin=0),
+            self._place, self._values, self._second, self._facts,
             pn.pane.Bokeh(self._opening, visible=False), pn.pane.Bokeh(self._opened, visible=False),
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
@@ -153,7 +122,7 @@ class MapPage:
         except SkerryError as error:
             await self._fail(error)
             return
-        await self._go(collection, name, variable)
+        await self._go(Wish(collection, name, variable, exact=True))
 
     def _choose(self, event: Any) -> None:
         """Follow a choice of the viewer; a new collection begins with its newest item.
@@ -161,47 +130,45 @@ class MapPage:
         Not a coroutine, so that what `_fill` sets is seen to be its own: Panel would run one
         later, and on another thread than the one that fills.
         """
-        if self._filling or not event.new:
+        if self._filling or (not event.new and event.obj is not self._second):
             return
-        collection, variable = self._collection.value, self._variable.value or ""
-        item = "" if event.obj is self._collection else self._item.value or ""
+        wish = Wish(
+            collection=self._collection.value,
+            item="" if event.obj is self._collection else self._item.value or "",
+            variable=self._variable.value or "",
+        )
+        if event.obj is self._second:
+            wish = replace(self._wish, second=event.new or "")
+        self._follow(wish)
 
+    def _limit(self, _event: Any) -> None:
+        """Follow the viewer's range of values."""
+        limits = (self._lowest.value, self._highest.value)
+        if not self._filling and None not in limits:
+            self._follow(replace(self._wish, limits=limits))
+
+    def _follow(self, wish: Wish) -> None:
         async def go() -> None:
-            await self._go(collection, item, variable)
+            await self._go(wish)
 
         pn.state.execute(go)
 
-    async def _go(self, collection: str, item: str, variable: str) -> None:
+    async def _go(self, wish: Wish) -> None:
         """Read what a view needs and show it, unless the viewer has gone on meanwhile."""
         self._turn += 1
         turn = self._turn
         try:
             self._visit.require(Scope.CATALOG_READ)
-            view = await asyncio.to_thread(self._read, collection, item, variable)
+            view = await asyncio.to_thread(read_view, self._visit.session, wish)
         except SkerryError as error:
             await self._fail(error)
             return
         if turn == self._turn:
             # Under the document's lock all of it reaches the browser at once and in order.
-            self._document.add_next_tick_callback(lambda: self._show(view))
+            self._document.add_next_tick_callback(lambda: self._show(view, wish))
 
-    def _read(self, collection: str, item: str, variable: str) -> View | None:
-        session = self._visit.session
-        selection = read_selection(session, collection, item)
-        product = selection.product
-        if product is None:
-            return None
-        chosen = product.find_variable(variable)
-        if chosen is None:
-            raise InvalidInputError(
-                f"The item {product.item!r} has nothing that can be drawn.",
-                remedy="Choose another item.",
-            )
-        tiles = link_tiles(product.collection, product.item, chosen.name)
-        return View(selection, product, chosen, read_picture(session, f"{tiles}/legend.png"))
-
-    def _show(self, view: View | None) -> None:
-        self._remove_layer()
+    def _show(self, view: View | None, wish: Wish) -> None:
+        self._remove_layers()
         self._open_layer = ""
         moved = self._view is None or view is None or self._view.product != view.product
         self._view = view
@@ -209,29 +176,98 @@ class MapPage:
             self._title.object = render("empty.html")
             self._legend.object = self._facts.object = ""
             return
-        product, variable = view.product, view.variable
-        variables = {variable.title: variable.name for variable in product.variables}
-        self._fill(self._collection, view.selection.collections, product.collection)
-        self._fill(self._item, view.selection.items, product.item)
-        self._fill(self._variable, variables, variable.name)
-        self._title.object = render("map_title.html", product=product, variable=variable)
-        self._legend.object = render("legend.html", source=view.legend, variable=variable)
-        self._facts.object = render(
-            "facts.html",
-            product=product,
-            permalink=view.permalink,
-            export=link_export(*view.names),
-        )
+        self._wish = replace(
+            wish, collection=view.product.collection, item=view.product.item,
+            variable=view.names[2], exact=False,
+        )  # fmt: skip
+        self._fill_choosers(view)
+        self._fill_texts(view)
         if moved and self._map_ready:
-            show_whole(self._leaflet, product.bbox)
+            show_whole(self._leaflet, view.product.bbox)
+        if view.layer is None:
+            return
         self._opening.value = json.dumps(
             {
                 "turn": self._turn,  # the same view twice is opened twice
                 "title": view.title,
                 "permalink": view.permalink,
-                "layer": _describe_layer(view),
+                "layer": view.layer.description,
             }
         )
+
+    def _fill_choosers(self, view: View) -> None:
+        product = view.product
+        variables = {variable.title: variable.name for variable in product.variables}
+        if view.variable is None:  # none of them is shown
+            variables = {"Choose one": "", **variables}
+        self._fill(self._collection, view.selection.collections, product.collection)
+        self._fill(self._item, view.selection.items, product.item)
+        self._fill(self._variable, variables, view.names[2])
+        seconds = view.list_seconds()
+        chosen = self._wish.second if self._wish.second in seconds.values() else ""
+        self._fill(self._second, seconds, chosen)
+        self._filling = True
+        try:
+            limits = view.layer.limits if view.layer else None
+            self._lowest.value, self._highest.value = limits or (None, None)
+            self._lowest.disabled = self._highest.disabled = limits is None
+        finally:
+            self._filling = False
+
+    def _fill_texts(self, view: View) -> None:
+        product, variable = view.product, view.variable
+        title = render("map_title.html", product=product, variable=variable)
+        problem = show_error(view.problem) if view.problem else ""
+        self._title.object = title + problem
+        exported = variable is not None and variable.name != TRUE_COLOUR
+        self._legend.object = (
+            render("legend.html", source=view.legend, variable=variable) if variable else ""
+        )
+        self._facts.object = render(
+            "facts.html",
+            product=product,
+            permalink=view.permalink,
+            export=link_export(*view.names) if exported else "",
+        )
+
+    def _click(self, **event: Any) -> None:
+        """Ask for the value at the place on which the viewer clicked."""
+        if event.get("type") == "click":
+            latitude, longitude = event["coordinates"]
+            self._place.value = f"{latitude:.5f}, {(longitude + 180) % 360 - 180:.5f}"
+
+    def _ask(self, event: Any) -> None:
+        """Show the values at the place in the text field."""
+        view, text = self._view, str(event.new)
+        if view is None or view.layer is None or not text.strip():
+            return
+        layers = [layer for layer in (view.layer, view.second) if layer is not None]
+
+        async def ask() -> None:
+            try:
+                place = parse_place(text)
+                documents = await asyncio.to_thread(
+                    read_values, self._visit.session, layers, *place
+                )
+                html = render(
+                    "values.html", latitude=place[0], longitude=place[1], documents=documents
+                )
+            except SkerryError as error:
+                place, html = None, show_error(error)
+            self._document.add_next_tick_callback(lambda: self._show_values(place, html))
+
+        pn.state.execute(ask)
+
+    def _show_values(self, place: tuple[float, float] | None, html: str) -> None:
+        self._values.object = html
+        if self._mark is not None:
+            self._leaflet.remove(self._mark)
+            self._mark = None
+        if place is not None and self._map_ready:
+            self._mark = ipyleaflet.CircleMarker(
+                location=place, radius=7, color="#c2410c", weight=3, fill=False
+            )
+            self._leaflet.add(self._mark)
 
     def _begin_drawing(self, _change: object) -> None:
         """Show the view on the map that has just appeared; what is told earlier gets lost."""
@@ -240,42 +276,48 @@ class MapPage:
         self._map_ready = True
         if self._view is not None:
             show_whole(self._leaflet, self._view.product.bbox)
-        self._add_layer()
+        self._add_layers()
 
     def _read_answer(self, _attribute: str, _old: str, answer: str) -> None:
         """Draw the layer, as the browser has its session with maps now."""
         _turn, address, status = answer.split(" ")
-        if self._view is None or address != _describe_layer(self._view):
+        if self._view is None or self._view.layer is None:
+            return
+        if address != self._view.layer.description:
             return
         if status != _OK:
             self._title.object += render("no_layer.html", status=status)
             return
         self._open_layer = address
-        self._add_layer()
+        self._add_layers()
 
-    def _add_layer(self) -> None:
-        """Draw the view's layer if the browser has both: the map, and its session with maps."""
-        if not self._map_ready or self._view is None:
+    def _add_layers(self) -> None:
+        """Draw the view's layers if the browser has both: the map, and its session with maps."""
+        view = self._view
+        if not self._map_ready or view is None or view.layer is None:
             return
-        if self._open_layer != _describe_layer(self._view):
+        if self._open_layer != view.layer.description:
             return
-        self._remove_layer()
-        self._layer = make_layer(
-            self._view.tiles,
-            self._view.product.bbox,
-            name=self._view.variable.title,
-            opacity=self._opacity.value,
+        self._remove_layers()
+        if view.second is not None:
+            self._draw(view.second, 1.0)
+        self._draw(view.layer, self._opacity.value)
+
+    def _draw(self, layer: Layer, opacity: float) -> None:
+        drawn = make_layer(
+            layer.tiles, layer.bbox, query=layer.query, name=layer.title, opacity=opacity
         )
-        self._leaflet.add(self._layer)
+        self._leaflet.add(drawn)
+        self._drawn.append(drawn)
 
-    def _remove_layer(self) -> None:
-        if self._layer is not None:
-            self._leaflet.remove(self._layer)
-            self._layer = None
+    def _remove_layers(self) -> None:
+        for drawn in self._drawn:
+            self._leaflet.remove(drawn)
+        self._drawn = []
 
     def _fade(self, event: Any) -> None:
-        if self._layer is not None:
-            self._layer.opacity = event.new
+        if self._drawn:
+            self._drawn[-1].opacity = event.new
 
     def _fill(self, chooser: Any, options: dict[str, str], chosen: str) -> None:
         """Set a chooser's options and value without it telling of a choice."""
@@ -302,10 +344,6 @@ class MapPage:
             self._fill(self._collection, {"Choose one": "", **collections}, "")
         self._view = None
         self._open_layer = ""
-        self._remove_layer()
-        self._legend.object = self._facts.object = ""
+        self._remove_layers()
+        self._legend.object = self._values.object = self._facts.object = ""
         self._title.object = show_error(error)
-
-
-def _describe_layer(view: View) -> str:
-    return f"{view.tiles}/tilejson.json"

@@ -19,9 +19,6 @@ from skerry.maps.places import find_places
 from skerry.maps.tiles import check_tile
 from skerry.maps.warp import TILE_SIZE, tile_bounds
 
-ATTRIBUTION = "Coast © OpenStreetMap contributors (ODbL), places GeoNames (CC BY 4.0)"
-"""To be shown wherever the base map is."""
-
 _FINER = 3  # drawn this much larger, then reduced: smooth edges
 _SEA, _LAND, _PLAIN = (219, 229, 235), (244, 241, 233), (235, 237, 236)
 _LINE, _LETTERS, _NAMES = (186, 200, 208), (122, 138, 148), (66, 78, 88)

@@ -1,27 +1,19 @@
 """True colour: three bands of an item as red, green and blue."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 
 from skerry.maps.chunks import read_window
-from skerry.maps.colour import Style, index_colours
+from skerry.maps.colour import COLOURS, Style, index_colours
 from skerry.maps.encode import encode_colours, encode_empty
 from skerry.maps.levels import Pyramid
 from skerry.maps.warp import TILE_SIZE, choose_level, locate_tile, sample_tile
 from skerry.storage.chunk_cache import ChunkCache
 
-TRUE_COLOUR = "true_colour"
-"""The name under which an item with the bands offers it, beside its variables."""
-
-_BANDS = (("b04", "b03", "b02"), ("oa08_radiance", "oa06_radiance", "oa04_radiance"))
-"""Red, green and blue of Sentinel-2 and OLCI."""
-
-
-def find_bands(variables: Collection[str]) -> tuple[str, ...]:
-    """Return the variables that are red, green and blue; none where an item lacks one of them."""
-    return next((bands for bands in _BANDS if set(bands) <= set(variables)), ())
+_FULL = np.round(np.maximum(np.arange(COLOURS + 1) - 1, 0) * 255 / (COLOURS - 1)).astype(np.uint8)
+"""Of a palette index (1 to 255) the brightness."""
 
 
 def draw_composite(
@@ -51,7 +43,7 @@ def draw_composite(
         opaque &= steps > 0
         if sample.inside is not None:
             opaque &= sample.inside
-        picture[..., at] = steps
+        picture[..., at] = _FULL.take(steps)
     if not opaque.any():
         return encode_empty(TILE_SIZE)
     picture[..., 3] = 255

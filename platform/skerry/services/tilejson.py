@@ -48,7 +48,12 @@ def describe_tiles(layer: Layer, style: Style, address: str, query: str) -> dict
         "skerry:label": layer.label,
         "skerry:units": layer.units,
         "skerry:simulated": layer.simulated,
-        "skerry:style": {"min": style.minimum, "max": style.maximum, "colormap": style.colormap},
+        "skerry:style": {
+            "min": style.minimum,
+            "max": style.maximum,
+            "colormap": style.colormap,
+            "classes": bool(style.categories),
+        },
     }
 
 

@@ -14,6 +14,7 @@ from skerry.dashboards.catalogue import (
     link_map,
     link_tiles,
     parse_item_name,
+    shorten_names,
 )
 from skerry.dashboards.templating import render
 
@@ -74,13 +75,38 @@ def test_only_the_platforms_own_pictures_are_fetched():
     assert describe_product(item).thumbnail == ""
 
 
-def test_the_first_variable_stands_in_for_one_that_is_not_there():
+def test_a_variable_that_is_not_there_is_not_another():
     product = describe_product(make_item())
-    wanted, other = product.find_variable("ndci"), product.find_variable("chlorophyll")
+    wanted = product.find_variable("ndci")
     assert wanted is not None
-    assert other is not None
-    assert (wanted.name, other.name) == ("ndci", "turbidity")
-    assert describe_product(make_item(**{"skerry:variables": {}})).find_variable("x") is None
+    assert wanted.name == "ndci"
+    assert product.find_variable("chlorophyll") is None
+
+
+def test_true_colour_comes_first_where_the_item_has_the_bands():
+    bands = {name: {"units": "1"} for name in ("b02", "b03", "b04", "scl")}
+    product = describe_product(make_item(**{"skerry:variables": bands}))
+    assert product.variables[0].name == "true_colour"
+    del bands["b03"]
+    product = describe_product(make_item(**{"skerry:variables": bands}))
+    assert "true_colour" not in [variable.name for variable in product.variables]
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["S2A_MSIL2A_20260501_T33UVV", "S2A_MSIL2A_20260502_T33UVV"],
+         ["…20260501_T33UVV", "…20260502_T33UVV"]),
+        (["water-20260501", "chlorophyll-20260501"], ["water-20260501", "chlorophyll-20260501"]),
+        (["S2A_MSIL2A_20260501"], ["S2A_MSIL2A_20260501"]),
+        (["a-1", "a-2"], ["a-1", "a-2"]),
+        (["long-name", "long-name-2"], ["…name", "…name-2"]),
+        ([], []),
+    ],
+)  # fmt: skip
+def test_names_are_cut_where_they_are_alike(names: list[str], shown: list[str]) -> None:
+    assert shorten_names(names) == shown
+    assert len(set(shown)) == len(shown)
 
 
 def test_addresses():

@@ -1,6 +1,7 @@
 """The maps program over HTTP, on a real database and real products; only the hub is a book."""
 
 import io
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +172,9 @@ async def test_everyone_sees_public_tiles_and_may_keep_them(maps, add_item):
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("rest", [TILE, "tilejson.json", "legend.png"])
+@pytest.mark.parametrize(
+    "rest", [TILE, "tilejson.json", "legend.png", "point.json?lat=46&lon=14.01"]
+)
 @pytest.mark.parametrize("item", ["lake", "absent"])
 async def test_private_layers_are_for_readers_only(maps, add_item, rest, item):
     add_item(maps.engine, collection="closed")
@@ -308,6 +311,78 @@ async def test_damaged_bytes_are_said_to_be_damaged(maps, add_item):
 
 
 @pytest.mark.asyncio
+async def test_the_value_at_a_place_comes_with_its_units(maps, add_item):
+    add_item(maps.engine, collection="open", seed=2)
+    path = "tiles/open/lake/turbidity/point.json"
+    document = (await maps.get(f"{path}?lat=46.0&lon=14.0")).json()
+    assert document["simulated"] is True
+    assert document["values"] == [
+        {"label": "Turbidity", "units": "FNU", "value": 20.0, "meaning": ""}
+    ]
+    outside = (await maps.get(f"{path}?lat=10&lon=10")).json()
+    assert outside["values"][0]["value"] is None
+    for query in ("", "?lat=46", "?lat=91&lon=0", "?lat=x&lon=0"):
+        assert (await maps.get(path + query)).status_code == 422
+
+
+@pytest.mark.asyncio
+async def test_true_colour_is_offered_by_items_with_the_bands_alone(maps, add_item):
+    add_item(maps.engine, collection="open")
+    missing = await maps.get("tiles/open/lake/true_colour/legend.png")
+    assert missing.status_code == 404
+    assert missing.json()["remedy"] == "It has: turbidity."
+    shutil.copytree(maps.data.objects / "runs/open/1", maps.data.objects / "runs/open/7")
+    item = make_item("scene", "runs/open/7/products/x/", 7)
+    variable = item["properties"]["skerry:variables"].pop("turbidity") | {"units": "1"}
+    item["properties"]["skerry:variables"] = {
+        name: variable | {"display_max": limit}
+        for name, limit in (("b02", 40), ("b03", 50), ("b04", 20))
+    }
+    with maps.engine.begin() as connection:
+        insert_item(connection, item, collection="open", status=Status.PUBLISHED, owner="ada")
+    answer = await maps.get(f"tiles/open/scene/true_colour/{TILE}")
+    assert value_at_centre(answer.content) == (51, 51, 51, 255)  # 10 of 50 in each band
+    changed = await maps.get(f"tiles/open/scene/true_colour/{TILE}?min=0&max=20")
+    assert value_at_centre(changed.content)[0] == pytest.approx(127.5, abs=1)
+    assert changed.headers["etag"] != answer.headers["etag"]
+    document = (await maps.get("tiles/open/scene/true_colour/tilejson.json")).json()
+    assert "True colour (b04, b03, b02)" in document["name"]
+    assert "SIMULATED" in document["name"]
+    assert (await maps.get("tiles/open/scene/true_colour/legend.png")).status_code == 200
+    values = (await maps.get("tiles/open/scene/true_colour/point.json?lat=46&lon=14")).json()
+    assert [entry["value"] for entry in values["values"]] == [10.0, 10.0, 10.0]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("depth", range(1, 8))
+async def test_a_link_in_or_above_a_product_draws_nothing(maps, add_item, depth):
+    add_item(maps.engine, collection="open")
+    parts = ("runs", "open", "1", "products", "x", "product.zarr", "0")
+    link = maps.data.objects.joinpath(*parts[:depth])
+    aside = maps.data.root / "aside"
+    link.rename(aside)
+    link.symlink_to(aside)
+    answer = await maps.get(tile_of("open"))
+    assert answer.status_code == 403
+    assert "symbolic link" in answer.json()["detail"]
+    assert "lake" in answer.json()["detail"], "the item is named"
+
+
+@pytest.mark.asyncio
+async def test_a_bomb_is_refused_and_the_next_item_still_drawn(maps, add_item):
+    add_item(maps.engine, collection="open", item="bomb", seed=1)
+    add_item(maps.engine, collection="open", item="lake", seed=2)
+    frame = bytes.fromhex("28b52ffde0") + (2**36).to_bytes(8, "little") + bytes(40)
+    for chunk in (maps.data.objects / "runs/open/1").rglob("c/*/*"):
+        chunk.write_bytes(frame)
+    answer = await maps.get(tile_of("open", "bomb"))
+    assert answer.status_code == 422
+    assert "bomb" in answer.json()["detail"]
+    assert "68,719,476,736 bytes" in answer.json()["detail"]
+    assert (await maps.get(tile_of("open"))).status_code == 200
+
+
+@pytest.mark.asyncio
 async def test_a_path_cannot_climb_out_of_the_product(maps, add_item):
     add_item(maps.engine, collection="open", seed=1)
     item = make_item("thief", "runs/open/9/products/x/", 9)
@@ -331,7 +406,7 @@ def test_every_route_has_decided_for_whom_it_is(database):
         for route in list_routes(create_maps(settings, hub=hub, verifier=Book()))
     }
     layer = "/tiles/{collection}/{item}/{variable}"
-    for rest in ("/{z}/{x}/{y}.png", "/tilejson.json", "/legend.png"):
+    for rest in ("/{z}/{x}/{y}.png", "/tilejson.json", "/legend.png", "/point.json"):
         assert audiences[layer + rest] == Audience(AudienceKind.VISIBLE)
     assert audiences["/basemap/{z}/{x}/{y}.png"] == Audience(AudienceKind.ANYONE)
     assert None not in audiences.values()

@@ -1,0 +1,14 @@
+"""Which variables of an item are red, green and blue."""
+
+from collections.abc import Collection
+
+TRUE_COLOUR = "true_colour"
+"""The name under which an item with the bands offers them together, beside its variables."""
+
+_BANDS = (("b04", "b03", "b02"), ("oa08_radiance", "oa06_radiance", "oa04_radiance"))
+"""Of Sentinel-2 and OLCI."""
+
+
+def find_bands(variables: Collection[str]) -> tuple[str, ...]:
+    """Return the variables that are red, green and blue; none where an item lacks one of them."""
+    return next((bands for bands in _BANDS if set(bands) <= set(variables)), ())
