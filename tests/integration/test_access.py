@@ -243,6 +243,48 @@ def test_every_entry_of_the_proxys_table_is_known_and_guarded(keys: Keys) -> Non
             assert SECRET in guarded[route] or SECRET not in answer.text
 
 
+GRANT = "/services/api/grants"
+
+
+@pytest.mark.parametrize("purpose", ["import", "sandbox", "run"])
+def test_a_grant_to_write_is_for_holders_of_its_scope(keys: Keys, purpose: str) -> None:
+    asked = {"mode": "write", "purpose": purpose}
+    needed = Scope.RUN_PUBLISH if purpose == "run" else Scope.CATALOG_WRITE
+    asked |= {"run": "0" * 26, "epoch": 1} if purpose == "run" else {}
+    reader = keys.mint(frozenset({Scope.CATALOG_READ}))
+    wrong = keys.mint(ADMIN - {needed})
+    expected = {None: 401, "0" * 32: 401, keys.powerless: 403, reader: 403, wrong: 403}
+    for token, status in expected.items():
+        with keys.platform.http(token) as client:
+            assert client.post(GRANT, json=asked).status_code == status
+    run = purpose == "run"
+    with keys.platform.http(keys.mint(RUN if run else frozenset({needed}), run=run)) as client:
+        answer = client.post(GRANT, json=asked)
+        if run:  # a run's token opens the folder of its own attempt, and there is none
+            assert answer.status_code in {403, 404, 409}
+        else:
+            assert answer.status_code == 201
+            assert client.delete(f"{GRANT}/{answer.json()['id']}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    "path", ["{port}/", "{port}/clusters/x/status", "absolute/{port}/", "127.0.0.1:{port}/"]
+)
+def test_what_a_user_server_forwards_is_for_its_owner_alone(keys: Keys, path: str) -> None:
+    platform = keys.platform
+    hub = json.loads((platform.data / "state" / "hub.json").read_text())
+    address = f"/user/{platform.user}/proxy/{path.format(port=hub['gateway_dashboards_port'])}"
+    tokens = [None, "0" * 32, keys.powerless, keys.mint(ADMIN), keys.mint(RUN, run=True)]
+    tokens += [service["token"] for service in hub["services"]]
+    for token in tokens:
+        answer = _ask(keys, "GET", address, token)
+        assert answer.status_code in {302, 403}, (token, answer.status_code)
+        if answer.is_redirect:
+            assert urlsplit(answer.headers["location"]).path in {
+                "/hub/api/oauth2/authorize", f"/hub{address}"
+            }  # fmt: skip
+
+
 def test_a_platform_listens_on_loopback_only(
     tmp_path: Path, running_platform: RunningPlatform
 ) -> None:

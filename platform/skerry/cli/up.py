@@ -17,7 +17,7 @@ from skerry.cli.supervisor.credentials import Credentials, load_password
 from skerry.cli.supervisor.first_demo import FirstDemo
 from skerry.cli.supervisor.leftovers import end_leftovers
 from skerry.cli.supervisor.lock import hold_folder
-from skerry.cli.supervisor.owner import write_owner_login
+from skerry.cli.supervisor.owner import OwnerLogin
 from skerry.cli.supervisor.plan import ISOLATION, PART_NAMES, Plan
 from skerry.cli.supervisor.ports import InternalPorts, check_host, check_port
 from skerry.cli.supervisor.record import PlatformRecord
@@ -94,11 +94,12 @@ def _run_platform(plan: Plan, console: Console, *, demo_when_empty: bool) -> Non
         with suppress(StopRequestedError):
             with screen:
                 supervisor.start()
-            if "hub" in plan.names:
-                write_owner_login(plan)
+            login = OwnerLogin(plan) if "hub" in plan.names else None
+            if login:
+                login.write()
             record.model_copy(update={"ready": True}).write(plan.folder)
             _print_addresses(console, plan)
-            supervisor.watch(demo.advance if demo else lambda: None)
+            supervisor.watch([task.advance for task in (login, demo) if task])
     finally:
         console.print("Stopping ...")
         began = time.monotonic()
@@ -144,7 +145,10 @@ def _describe(plan: Plan) -> PlatformRecord:
 
 
 def _print_addresses(console: Console, plan: Plan) -> None:
-    """Print where everything is and how to log in."""
+    """Print where everything is and how to log in.
+
+    The password itself stays in its file: what is printed may be recorded.
+    """
     url = plan.public_url
     table = Table.grid(padding=(0, 2))
     for name, value in (
@@ -153,7 +157,7 @@ def _print_addresses(console: Console, plan: Plan) -> None:
         ("Catalogue", f"{url}{API_PREFIX}/stac"),
         ("API", f"{url}{API_PREFIX}/openapi.json"),
         ("User", plan.credentials.owner),
-        ("Password", f"{plan.password}   (kept in {plan.folder.password})"),
+        ("Password in", str(plan.folder.password)),
         ("Data", str(plan.folder.root)),
         ("Isolation", f"{ISOLATION} (one machine means one person)"),
     ):

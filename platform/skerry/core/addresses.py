@@ -15,6 +15,15 @@ from urllib.parse import urlsplit
 
 from skerry.core.errors import InvalidInputError, UnavailableError
 
+# IPv6 addresses that carry an IPv4 address, which a gateway may lead anywhere: mapped, compatible,
+# translated (RFC 2765), NAT64 (RFC 6052, 8215), Teredo (RFC 4380), 6to4 (RFC 3056), ISATAP's links
+_CARRIERS = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "::ffff:0:0/96", "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32",
+        "2002::/16",
+    )
+)  # fmt: skip
 _PORTS = {"http": 80, "https": 443}
 
 Resolver = Callable[[str, int], Sequence[str]]
@@ -119,7 +128,6 @@ def _is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    if mapped is not None:
-        return bool(mapped.is_global) and not mapped.is_multicast
+    if any(ip in network for network in _CARRIERS):
+        return False
     return ip.is_global and not ip.is_multicast

@@ -31,7 +31,7 @@ def allowed_hosts(public_url: str) -> frozenset[str]:
     """
     named = os.environ.get("SKERRY_ALLOWED_HOSTS", "")
     more = {_read_name(text.strip()) for text in named.split(",") if text.strip()}
-    return LOOPBACK_NAMES | {_read_name(urlsplit(public_url).netloc)} | more
+    return (LOOPBACK_NAMES | {_read_name(urlsplit(public_url).netloc)} | more) - {""}
 
 
 def check_host(header: str | None, allowed: Collection[str]) -> None:

@@ -111,6 +111,8 @@ class GatewaySettings(_FileSettings):
         ``host:port`` where Dask dashboards answer; user servers only are sent here.
     scheduler_address
         ``host:port`` of the TLS proxy to schedulers.
+    public_url
+        The platform's one public address, no trailing slash.
     prefix
         The API's public path, no trailing slash.
     clusters
@@ -122,6 +124,7 @@ class GatewaySettings(_FileSettings):
     api_address: str
     dashboards_address: str
     scheduler_address: str
+    public_url: str
     prefix: str
     clusters: Path
     cluster_environment: dict[str, str]

@@ -12,8 +12,10 @@ from bokeh.server import urls
 from jupyterhub.services.auth import HubOAuth
 from panel.io.server import Server, build_applications
 
+from skerry.core.hosts import allowed_hosts
 from skerry.core.logs import configure_logs
 from skerry.core.settings import DASHBOARDS_PREFIX, ServiceSettings
+from skerry.core.tornado_hosts import refuse_unknown_hosts
 from skerry.dashboards.handlers import (
     AssetHandler,
     ExportHandler,
@@ -82,7 +84,7 @@ def build_server(
         prefix=DASHBOARDS_PREFIX,
         use_index=False,
         ico_path="none",
-        auth_provider=ViewerAuth(hub or open_hub(), data),
+        auth_provider=ViewerAuth(hub or open_hub(public_url, secret), data),
         default_handler_class=WrongAddressHandler,
         allow_websocket_origin=_list_origins(public_url),
         use_xheaders=True,
@@ -101,7 +103,9 @@ def build_server(
             (r"/export/([^/]+)/([^/]+)/([^/]+)\.tif", ExportHandler, {"public_url": public_url}),
         ],
     )
-    server._tornado.add_transform(SecurityHeaders)  # noqa: SLF001 - Bokeh hides the application
+    application = server._tornado  # noqa: SLF001 - Bokeh hides the application
+    application.add_transform(SecurityHeaders)
+    refuse_unknown_hosts(application, allowed_hosts(public_url))
     try:
         read_handlers(server)
     except LookupError:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from bokeh.server.auth_provider import AuthProvider
 from bokeh.util.token import get_session_id
@@ -21,7 +21,10 @@ from skerry.client.login import Login
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import ForbiddenError, UnauthenticatedError
 from skerry.core.scopes import Scope
+from skerry.core.sealing import open_text, seal_text
 from skerry.dashboards.templating import answer_error
+
+_VISIT_S = 12 * 3600
 
 TOKEN_CACHE_SECONDS = 5
 """How long the hub's word on a token is believed: a revoked one is refused soon after."""
@@ -240,9 +243,56 @@ class ViewerHandler(RequestHandler):
             self.viewer = self.request.viewer
 
 
-def open_hub() -> HubOAuth:
-    """Return the hub's OAuth client, told by the environment that JupyterHub defines."""
-    return HubOAuth(cache_max_age=TOKEN_CACHE_SECONDS)
+class SealedHubOAuth(HubOAuth):  # type: ignore[misc]
+    """The hub's OAuth client, with a cookie that does not show the token to who can read it.
+
+    Its name carries the platform's port: browsers keep one jar for all ports of a host.
+    """
+
+    sealing_secret = ""
+    port: int | None = None
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the cookie that holds the viewer's token."""
+        return f"{super().cookie_name}-{self.port or ''}"
+
+    def set_cookie(self, handler: Any, access_token: str) -> None:
+        """Keep the viewer's token in the browser, sealed."""
+        write = handler.set_secure_cookie
+
+        def write_sealed(name: str, value: str, **options: Any) -> None:
+            write(name, seal_text(value, secret=self.sealing_secret, purpose=name), **options)
+
+        handler.set_secure_cookie = write_sealed
+        try:
+            super().set_cookie(handler, access_token)
+        finally:
+            handler.set_secure_cookie = write
+
+    def _get_token_cookie(self, handler: Any) -> str | None:
+        token: str | None = super()._get_token_cookie(handler)
+        if not token or hasattr(handler, "_hub_auth_token_cookie"):  # just written, not read
+            return token
+        return open_text(
+            token, secret=self.sealing_secret, purpose=self.cookie_name, max_age_s=_VISIT_S
+        )
+
+
+def open_hub(public_url: str, secret: str) -> HubOAuth:
+    """Return the hub's OAuth client, told by the environment that JupyterHub defines.
+
+    Parameters
+    ----------
+    public_url
+        The platform's address.
+    secret
+        What seals the viewers' cookies.
+    """
+    hub = SealedHubOAuth(cache_max_age=TOKEN_CACHE_SECONDS)
+    hub.sealing_secret = secret
+    hub.port = urlsplit(public_url).port
+    return hub
 
 
 def new_cookie_secret() -> str:

@@ -9,6 +9,9 @@ import psutil
 from skerry.core.hub_settings import GatewaySettings
 from skerry.core.logs import LOG_FORMAT
 
+_DASK = [sys.executable, "-m", "dask"]
+_CHECKED = ["--preload", "skerry.hub.dask_hosts"]
+_LOOPBACK = "127.0.0.1"
 _GIB = 1024**3
 _MAX_WORKERS = 8
 _IDLE_SECONDS = 900
@@ -29,6 +32,7 @@ def set_authentication(config: Any, settings: GatewaySettings) -> None:
     """Ask the hub who a token belongs to; address and service name come from the environment."""
     config.DaskGateway.authenticator_class = "skerry.hub.gateway_auth.HubTokenAuthenticator"
     config.HubTokenAuthenticator.public_prefix = settings.prefix
+    config.HubTokenAuthenticator.public_url = settings.public_url
     # the gateway's own cookie must not outlive a revoked token by its usual five minutes
     config.HubTokenAuthenticator.cache_max_age = _REMEMBERED_S
 
@@ -36,7 +40,8 @@ def set_authentication(config: Any, settings: GatewaySettings) -> None:
 def set_clusters(config: Any, settings: GatewaySettings) -> None:
     """Start schedulers and workers as processes of this machine's user.
 
-    distributed has no ``dask-scheduler`` and ``dask-worker`` scripts any more.
+    distributed has no ``dask-scheduler`` and ``dask-worker`` scripts any more. Schedulers are told
+    by the gateway to listen on loopback; workers and their nannies must be told here.
     """
     config.DaskGateway.backend_class = "dask_gateway_server.backends.local.UnsafeLocalBackend"
     config.LocalBackend.clusters_directory = str(settings.clusters)
@@ -45,8 +50,8 @@ def set_clusters(config: Any, settings: GatewaySettings) -> None:
     config.LocalBackend.sigkill_timeout = 1
     # The internal side of the API: schedulers report there.
     config.DBBackendBase.api_url = f"http://{settings.api_address}/api"
-    config.ClusterConfig.scheduler_cmd = [sys.executable, "-m", "dask", "scheduler"]
-    config.ClusterConfig.worker_cmd = [sys.executable, "-m", "dask", "worker"]
+    config.ClusterConfig.scheduler_cmd = [*_DASK, "scheduler", *_CHECKED]
+    config.ClusterConfig.worker_cmd = [*_DASK, "worker", *_CHECKED, "--host", _LOOPBACK]
     config.ClusterConfig.environment = settings.cluster_environment
 
 

@@ -4,7 +4,7 @@ Each attempt of a run is a user of its own here, so that runs cannot see or end 
 clusters, and so that the platform knows which clusters end with which attempt.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +17,7 @@ from dask_gateway_server.routes import default_routes
 from traitlets import Unicode
 
 from skerry.core.gateway import CLUSTERS_PATH, name_attempt
+from skerry.core.hosts import UnknownHostError, allowed_hosts, check_host
 from skerry.core.scopes import PROJECTS_GROUP
 from skerry.hub.gateway_clusters import list_clusters
 
@@ -59,6 +60,20 @@ def _read_page() -> str:
     )
 
 
+def refuse_unknown_hosts(allowed: Collection[str]) -> Any:
+    """Return the middleware that refuses requests that name another host."""
+
+    @web.middleware
+    async def refuse_unknown(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        try:
+            check_host(request.headers.get("Host"), allowed)
+        except UnknownHostError as error:
+            return web.Response(status=error.status, text=f"{error}\n")
+        return await handler(request)
+
+    return refuse_unknown
+
+
 class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
     """JupyterHub's authenticator, made to answer 401 wherever credentials lack or are wrong.
 
@@ -67,6 +82,7 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
     too.
     """
 
+    public_url = Unicode("", help="The platform's address.", config=True)
     public_prefix = Unicode("", help="The API's public path, no trailing slash.", config=True)
 
     async def setup(self, app: web.Application) -> None:
@@ -76,6 +92,7 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
             app.router.add_route(route.method, f"{self.public_prefix}{route.path}", route.handler)
         app.router.add_get(CLUSTERS_PATH, list_clusters)
         app.middlewares.append(self._guard)
+        app.middlewares.insert(0, refuse_unknown_hosts(allowed_hosts(self.public_url)))
 
     async def authenticate(self, request: web.Request) -> Any:
         """Return the token's user; for a run's token a user of its attempt alone.

@@ -78,14 +78,26 @@ def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
     ]
 
 
-def owner_scopes() -> list[str]:
-    """Return what the owner's own tokens (user server, command line) may do."""
-    return ["access:services", *sorted(map(str, ROLES["admin"]))]
+def notebook_scopes() -> list[str]:
+    """Return what a person's notebooks may do: to decide and to operate is not their part."""
+    return ["access:services", *sorted(map(str, ROLES["scientist"]))]
 
 
-def viewer_scopes() -> list[str]:
-    """Return the most that a service may do with the token of a person who looks at its pages."""
+_VIEWING = {
+    "api": ({"api"}, {Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN}),
+    "maps": ({"maps"}, {Scope.CATALOG_READ}),
+    "dashboards": (
+        {"api", "maps", "dashboards"},
+        {Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN},
+    ),
+}
+"""What each part with pages does for whoever looks at them: services it reaches, and scopes."""
+
+
+def viewer_scopes(service: str) -> list[str]:
+    """Return the most that `service` may do with the token of a person who looks at its pages."""
+    reached, scopes = _VIEWING[service]
     return [
-        *(f"access:services!service={name}" for name in ("api", "maps", "dashboards")),
-        *sorted(str(scope) for scope in Scope if scope is not Scope.RUN_PUBLISH),
+        *(f"access:services!service={name}" for name in sorted(reached)),
+        *sorted(map(str, scopes)),
     ]

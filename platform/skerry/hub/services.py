@@ -24,5 +24,8 @@ def _describe_service(service: HubService) -> dict[str, Any]:
         spec |= {"url": service.url, "timeout": _WAIT_SECONDS}
     if service.url is not None and service.name in _WITH_LOGIN:
         # They are parts of one platform: no page that asks whether they may know who you are.
-        spec |= {"oauth_no_confirm": True, "oauth_client_allowed_scopes": viewer_scopes()}
+        spec |= {
+            "oauth_no_confirm": True,
+            "oauth_client_allowed_scopes": viewer_scopes(service.name),
+        }
     return spec

@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from skerry.core.hosts import allowed_hosts
 from skerry.core.hub_settings import HubSettings
 from skerry.core.settings import GATEWAY_PREFIX
 from skerry.hub.home import seed_home
-from skerry.hub.roles import owner_scopes
+from skerry.hub.roles import notebook_scopes
 
 _HERE = Path(__file__).parent
 _LEAN_START = "skerry.hub.lean_start"
@@ -19,14 +20,19 @@ def set_user_servers(config: Any, settings: HubSettings) -> None:
     config.JupyterHub.spawner_class = "simple"
     config.SimpleLocalProcessSpawner.home_dir_template = f"{settings.users}/{{username}}"
     config.Spawner.cmd = [sys.executable, "-m", _LEAN_START, "jupyterhub.singleuser"]
-    config.Spawner.args = ["--allow-root"] if os.geteuid() == 0 else []
+    config.Spawner.args = [
+        *(["--allow-root"] if os.geteuid() == 0 else []),
+        # the hub's server would answer to any name
+        "--ServerApp.allow_remote_access=False",
+        *(f"--ServerApp.local_hostnames={name}" for name in allowed_hosts(settings.public_url)),
+    ]
     config.Spawner.ip = "127.0.0.1"
     config.Spawner.default_url = "/lab"
     config.Spawner.environment = user_environment(settings)
     config.Spawner.server_token_scopes = [
         "users:activity!user",
         "access:servers!server",
-        *owner_scopes(),
+        *notebook_scopes(),
     ]
     config.Spawner.pre_spawn_hook = lambda spawner: seed_home(
         settings.users / spawner.user.name, settings.notebooks

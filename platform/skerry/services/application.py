@@ -71,7 +71,7 @@ def create_application(
         title=title, version=VERSION, openapi_url=None, docs_url=None, redoc_url=None,
         lifespan=_combine(verifier, lifespan), max_body_size=settings.largest_body,
     )  # fmt: skip
-    login = HubLogin(hub, prefix, secure=settings.public_url.startswith("https:"))
+    login = HubLogin(hub, prefix, settings.public_url)
     app.state.settings = settings
     app.state.verifier = verifier
     app.state.login = login

@@ -5,18 +5,19 @@ Sources: RFC 6749 section 4.1, RFC 7636 (S256), JupyterHub's "Services" document
 
 import base64
 import hashlib
+import json
 import secrets
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 from fastapi import APIRouter, Depends, Query, Request
-from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 
 from skerry.core.errors import ForbiddenError, UnavailableError
+from skerry.core.sealing import open_text, seal_text
 from skerry.services.guarded_route import create_router
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import anyone
@@ -35,18 +36,22 @@ class HubLogin:
         The hub and this service's OAuth client.
     prefix
         The service's path, without a trailing slash; the cookies' path.
-    secure
-        Whether the public address is https.
+    public_url
+        The platform's address. Its port stands in the cookies' names: browsers keep one jar for
+        all ports of a host, and another platform there has cookies too.
     """
 
-    def __init__(self, hub: HubAccess, prefix: str, *, secure: bool) -> None:
+    def __init__(self, hub: HubAccess, prefix: str, public_url: str) -> None:
         self._hub = hub
         self._prefix = prefix
-        self._secure = secure
-        key = hashlib.sha256(b"skerry session" + hub.api_token.get_secret_value().encode())
-        self._signer = URLSafeTimedSerializer(key.hexdigest(), salt=hub.service)
-        self._session_cookie = f"skerry-{hub.service}-session"
-        self._flow_cookie = f"skerry-{hub.service}-login-"
+        self._secure = public_url.startswith("https:")
+        name = f"skerry-{hub.service}-{urlsplit(public_url).port or ''}"
+        self._session_cookie = f"{name}-session"
+        self._flow_cookie = f"{name}-login-"
+
+    @property
+    def _secret(self) -> str:
+        return self._hub.api_token.get_secret_value()
 
     def read_session(self, connection: HTTPConnection) -> str | None:
         """Return the hub token in the browser's session cookie, or None."""
@@ -127,20 +132,17 @@ class HubLogin:
         return str(response.json()["access_token"])
 
     def _read(self, connection: HTTPConnection, name: str, max_age: int) -> dict[str, Any] | None:
-        text = connection.cookies.get(name)
-        if not text:
-            return None
-        try:
-            name_inside, value = self._signer.loads(text, max_age=max_age)
-        except (BadData, ValueError, TypeError):
-            return None
-        return value if name_inside == name and isinstance(value, dict) else None
+        text = open_text(
+            connection.cookies.get(name, ""),
+            secret=self._secret, purpose=name, max_age_s=max_age,
+        )  # fmt: skip
+        return json.loads(text) if text is not None else None
 
     def _write(self, response: Response, name: str, value: dict[str, str], max_age: int) -> None:
-        # the name is signed too: a flow's cookie must not pass for a session
+        # sealed for its name: a flow's cookie must not pass for a session
         response.set_cookie(
             name,
-            self._signer.dumps([name, value]),
+            seal_text(json.dumps(value), secret=self._secret, purpose=name),
             max_age=max_age,
             path=self._prefix,
             httponly=True,

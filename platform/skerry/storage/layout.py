@@ -84,12 +84,12 @@ class DataFolder:
         return self.root / "clusters"
 
     def create(self) -> None:
-        """Make the folders that are missing, each readable by the owner alone.
+        """Make the folders that are missing; close each to all but the owner, old ones too.
 
         Raises
         ------
         InvalidInputError
-            If this user cannot make them there.
+            If this user cannot make them there, or they are another user's.
         """
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,6 +98,8 @@ class DataFolder:
                 self.environments, self.users, self.clusters,
             ):  # fmt: skip
                 folder.mkdir(mode=0o700, exist_ok=True)
+            for folder in (self.root, self.state, self.run, self.logs):
+                folder.chmod(0o700)
         except OSError as error:
             raise InvalidInputError(
                 f"The data folder {self.root} cannot be made: {error.strerror} ({error.filename}).",

@@ -249,7 +249,7 @@ def test_a_part_that_cannot_be_started_again_ends_no_other(
             raise StopRequestedError
 
     with pytest.raises(StopRequestedError):
-        supervisor.watch(end_after_three_rounds)
+        supervisor.watch([end_after_three_rounds])
     supervisor.stop()
 
 

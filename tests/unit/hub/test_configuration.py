@@ -13,7 +13,7 @@ from skerry.hub.gateway import set_addresses as set_gateway_addresses
 from skerry.hub.gateway import set_authentication, set_clusters, set_limits, worker_memory
 from skerry.hub.home import seed_home
 from skerry.hub.proxy import set_addresses, set_proxy
-from skerry.hub.roles import owner_scopes, set_roles, viewer_scopes
+from skerry.hub.roles import notebook_scopes, set_roles, viewer_scopes
 from skerry.hub.services import set_services
 from skerry.hub.state import set_state
 from skerry.hub.user_servers import set_user_servers
@@ -98,8 +98,16 @@ def test_roles_give_each_what_it_needs(config: Any, settings: HubSettings) -> No
 
 
 def test_nobody_publishes_as_a_run() -> None:
-    assert str(Scope.RUN_PUBLISH) not in owner_scopes()
-    assert str(Scope.RUN_PUBLISH) not in viewer_scopes()
+    assert str(Scope.RUN_PUBLISH) not in notebook_scopes()
+
+
+@pytest.mark.parametrize("service", ["api", "maps", "dashboards"])
+def test_pages_only_read_and_notebooks_do_not_decide(service: str) -> None:
+    reading = {Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN}
+    changing = {str(scope) for scope in Scope if scope not in reading}
+    assert changing.isdisjoint(viewer_scopes(service))
+    for scope in (Scope.PRODUCTION_APPROVE, Scope.PRODUCTION_OPERATE, Scope.PLATFORM_ADMIN):
+        assert str(scope) not in notebook_scopes()
 
 
 def test_services_are_external_and_log_in_without_asking(
@@ -109,7 +117,7 @@ def test_services_are_external_and_log_in_without_asking(
     api, worker = config.JupyterHub.services
     assert api["url"] == "http://127.0.0.1:20003"
     assert api["oauth_no_confirm"]
-    assert api["oauth_client_allowed_scopes"] == viewer_scopes()
+    assert api["oauth_client_allowed_scopes"] == viewer_scopes("api")
     assert "command" not in api
     assert worker == {"name": "worker", "api_token": "t2", "display": False}
 
@@ -160,6 +168,7 @@ def test_gateway_listens_where_it_is_told(config: Any, tmp_path: Path) -> None:
         api_address="127.0.0.1:20001",
         dashboards_address="127.0.0.1:20002",
         scheduler_address="127.0.0.1:20003",
+        public_url="http://127.0.0.1:8000",
         prefix="/services/dask-gateway",
         clusters=tmp_path,
         cluster_environment={"SKERRY_PART": "gateway"},
@@ -171,8 +180,9 @@ def test_gateway_listens_where_it_is_told(config: Any, tmp_path: Path) -> None:
     assert config.DaskGateway.address == gateway.api_address
     assert config.Proxy.address == gateway.dashboards_address
     assert config.HubTokenAuthenticator.cache_max_age <= 10  # a revoked token ends within 10 s
-    assert config.ClusterConfig.scheduler_cmd[1:] == ["-m", "dask", "scheduler"]
-    assert config.ClusterConfig.worker_cmd[1:] == ["-m", "dask", "worker"]
+    assert config.ClusterConfig.scheduler_cmd[1:4] == ["-m", "dask", "scheduler"]
+    assert config.ClusterConfig.worker_cmd[1:4] == ["-m", "dask", "worker"]
+    assert config.ClusterConfig.worker_cmd[-2:] == ["--host", "127.0.0.1"]
     assert config.ClusterConfig.idle_timeout > 0
     assert config.ClusterConfig.cluster_max_workers >= 2
 

@@ -1,7 +1,9 @@
 """Who asks: headers, cookies, and what a cookie alone may not do."""
 
 import asyncio
+import base64
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
@@ -200,6 +202,18 @@ def test_tokens_are_not_logged(
     assert api.book.tokens
 
 
+def _name_session(client: httpx.Client) -> str:
+    return f"skerry-maps-{client.base_url.port}-session"
+
+
+def _peel(value: str) -> str:
+    """Return every part of a cookie that base64 alone would show, and the cookie itself."""
+    parts = re.split(r"[^\w-]+", value)
+    return " ".join(
+        [value, *(str(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts)]
+    )
+
+
 class TestBrowser:
     @pytest.fixture
     def browser(self, tmp_path: Path, hub: Any) -> Iterator[tuple[httpx.Client, Any, TokenBook]]:
@@ -234,7 +248,8 @@ class TestBrowser:
         assert form["client_id"] == ["service-maps"]
         assert form["client_secret"] == ["secret-of-the-service"]
         assert len(form["code_verifier"][0]) >= 43
-        cookie = SimpleCookie(back.headers["set-cookie"])["skerry-maps-session"]
+        cookie = SimpleCookie(back.headers["set-cookie"])[_name_session(client)]
+        assert "from-login" not in _peel(cookie.value)
         assert cookie["httponly"]
         assert cookie["samesite"].lower() == "lax"
         assert cookie["path"] == MAPS_PREFIX
@@ -282,12 +297,12 @@ class TestBrowser:
     def test_a_forged_or_foreign_cookie_is_nobody(self, browser: Any) -> None:
         client, _, _ = browser
         self._log_in(client)
-        good = client.cookies["skerry-maps-session"]
+        good = client.cookies[_name_session(client)]
         flow = client.get(f"{MAPS_PREFIX}/public").text
         assert flow == "alice"
         for value in (good[:-2] + "xx", "alice-token", ""):
             client.cookies.clear()
-            headers = {"Accept": "*/*", "Cookie": f"skerry-maps-session={value}"}
+            headers = {"Accept": "*/*", "Cookie": f"{_name_session(client)}={value}"}
             assert client.get(f"{MAPS_PREFIX}/private", headers=headers).status_code == 401
             assert client.get(f"{MAPS_PREFIX}/public", headers=headers).text == "nobody"
 
@@ -296,7 +311,7 @@ class TestBrowser:
         client.get(f"{MAPS_PREFIX}/private")
         (value,) = client.cookies.values()
         client.cookies.clear()
-        headers = {"Accept": "*/*", "Cookie": f"skerry-maps-session={value}"}
+        headers = {"Accept": "*/*", "Cookie": f"{_name_session(client)}={value}"}
         assert client.get(f"{MAPS_PREFIX}/private", headers=headers).status_code == 401
 
     def test_a_revoked_token_ends_the_session(self, browser: Any) -> None:
@@ -326,7 +341,7 @@ class TestBrowser:
         self._log_in(client)
         own = str(client.base_url).rstrip("/")
         address = own.replace("http", "ws") + f"{MAPS_PREFIX}/socket"
-        cookie = {"Cookie": f"skerry-maps-session={client.cookies['skerry-maps-session']}"}
+        cookie = {"Cookie": f"{_name_session(client)}={client.cookies[_name_session(client)]}"}
         with connect(address, additional_headers=cookie, origin=own, proxy=None) as socket:
             assert socket.recv() == "alice"
         for origin in ("http://evil.example", None):

@@ -1,72 +1,84 @@
-"""The owner's own token for the command line, made through the hub."""
+"""The owner's own token for the command line: made through the hub, renewed before it ends."""
 
 import json
+import time
 from typing import Any
 
 import httpx
 
 from skerry.cli.supervisor.plan import Plan
-from skerry.core.errors import UnavailableError
+from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.scopes import ROLES
-from skerry.storage.layout import DataFolder
 from skerry.storage.writing import write_aside
 
 _NOTE = "skerry command line on this machine"
 _TIMEOUT_S = 10.0
+_LIFE_S = 24 * 3600
+_AGAIN_S = 60
 
 
-def write_owner_login(plan: Plan) -> None:
-    """Write address, name and token to ``owner.json``, with a token that is good.
+class OwnerLogin:
+    """Keeps a good token in ``owner.json``.
 
-    A token of an earlier start is kept when the hub still takes it for the owner's, so that
-    shells and clients that were given it go on working.
+    A token lives a day and is replaced when half of that is over; whoever was given the one before
+    (a shell, a client at work) can go on with it for another half.
+
+    Parameters
+    ----------
+    plan
+        Where the hub is, and whose token it is.
     """
-    owner = plan.credentials.owner
-    with httpx.Client(base_url=plan.hub_api, timeout=_TIMEOUT_S, trust_env=False) as hub:
-        token = _read_token(plan.folder)
-        if token is None or not _is_good(hub, token, owner):
-            token = _mint(hub, plan.credentials.service_tokens["supervisor"], owner)
-    login = {"url": plan.public_url, "user": owner, "token": token}
-    write_aside(plan.folder.owner, json.dumps(login, indent=1), private=True)
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._due = 0.0
+
+    def write(self) -> None:
+        """Make a token; write address, name and token.
+
+        Raises
+        ------
+        UnavailableError
+            If the hub does not answer or refuses.
+        """
+        token = self._mint()
+        login = {"url": self._plan.public_url, "user": self._plan.credentials.owner, "token": token}
+        write_aside(self._plan.folder.owner, json.dumps(login, indent=1), private=True)
+        self._due = time.time() + _LIFE_S / 2
+
+    def advance(self) -> None:
+        """Renew the token when it is time, or when the clock was set back; else do nothing."""
+        if 0 < self._due - time.time() <= _LIFE_S / 2:
+            return
+        try:
+            self.write()
+        except (SkerryError, OSError):  # the hub is being started again, or the disk is full
+            self._due = time.time() + _AGAIN_S
+
+    def _mint(self) -> str:
+        """Return a new token, and revoke those without an end that older versions made."""
+        credentials = self._plan.credentials
+        path = f"/users/{credentials.owner}/tokens"
+        headers = {"Authorization": f"token {credentials.service_tokens['supervisor']}"}
+        request = {"note": _NOTE, "scopes": owner_token_scopes(), "expires_in": _LIFE_S}
+        try:
+            with httpx.Client(
+                base_url=self._plan.hub_api, headers=headers, timeout=_TIMEOUT_S, trust_env=False
+            ) as hub:
+                for old in _check(hub.get(path))["api_tokens"]:
+                    if _NOTE in old.get("note", "") and not old.get("expires_at"):
+                        hub.delete(f"{path}/{old['id']}")
+                return str(_check(hub.post(path, json=request))["token"])
+        except httpx.HTTPError as error:
+            raise UnavailableError(
+                f"The hub does not answer ({type(error).__name__}), so there is no new token.",
+                remedy="See hub.log in the data folder's logs.",
+            ) from None
 
 
 def owner_token_scopes() -> list[str]:
     """Return what the owner may do from the command line: everything that is Skerry's."""
     return ["access:services", *sorted(map(str, ROLES["admin"]))]
-
-
-def _read_token(folder: DataFolder) -> str | None:
-    try:
-        token = json.loads(folder.owner.read_text()).get("token")
-    except (OSError, ValueError, AttributeError):
-        return None
-    return token if isinstance(token, str) else None
-
-
-def _is_good(hub: httpx.Client, token: str, owner: str) -> bool:
-    response = hub.get("/user", headers=_authorise(token))
-    if response.status_code != httpx.codes.OK:
-        return False
-    identity: dict[str, Any] = response.json()
-    return identity.get("name") == owner and set(owner_token_scopes()) <= set(
-        identity.get("scopes", [])
-    )
-
-
-def _mint(hub: httpx.Client, supervisor: str, owner: str) -> str:
-    """Make a token and revoke those of the same note that nobody can read any more."""
-    path = f"/users/{owner}/tokens"
-    headers = _authorise(supervisor)
-    for old in _check(hub.get(path, headers=headers))["api_tokens"]:
-        if _NOTE in old.get("note", ""):
-            hub.delete(f"{path}/{old['id']}", headers=headers)
-    request = {"note": _NOTE, "scopes": owner_token_scopes()}
-    made = _check(hub.post(path, headers=headers, json=request))
-    return str(made["token"])
-
-
-def _authorise(token: str) -> dict[str, str]:
-    return {"Authorization": f"token {token}"}
 
 
 def _check(response: httpx.Response) -> dict[str, Any]:

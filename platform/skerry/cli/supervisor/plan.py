@@ -127,7 +127,7 @@ class Plan:
             record=PartRecord(
                 name="hub", url=f"{self.public_url}/", health=f"{self.public_url}/hub/health"
             ),
-            command=_python("skerry.hub.lean_start", "jupyterhub", "-f", str(config)),
+            command=_python("skerry.hub.lean_start", "skerry.hub.program", "-f", str(config)),
             environment=self._common("hub") | {"SKERRY_HUB_SETTINGS": str(self._hub_file)},
             internal_health=f"http://{LOOPBACK}:{self.ports.hub}/hub/health",
         )
@@ -266,10 +266,12 @@ class Plan:
             api_address=f"{LOOPBACK}:{self.ports.gateway_api}",
             dashboards_address=f"{LOOPBACK}:{self.ports.gateway_dashboards}",
             scheduler_address=f"{LOOPBACK}:{self.ports.gateway_scheduler}",
+            public_url=self.public_url,
             prefix=GATEWAY_PREFIX,
             clusters=self.folder.clusters,
             cluster_environment={
                 "DASK_DISTRIBUTED__ADMIN__LOG_FORMAT": LOG_FORMAT,
+                "SKERRY_PUBLIC_URL": self.public_url,
                 INSTANCE_MARK: self.credentials.instance,
                 PART_MARK: "gateway",
             },

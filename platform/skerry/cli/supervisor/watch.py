@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from types import FrameType
 
@@ -77,20 +77,21 @@ class Supervisor:
         if hubs:
             self._poll(self._children, deadline, public=True)
 
-    def watch(self, each_round: Callable[[], None]) -> None:
+    def watch(self, tasks: Sequence[Callable[[], None]]) -> None:
         """Restart what dies until a signal arrives.
 
         Parameters
         ----------
-        each_round
-            Called about twice a second.
+        tasks
+            Each is called about twice a second.
         """
         while not self._stopping:
             for child in self._children:
                 self._tend(child)
             with suppress(OSError):  # no more processes: lines wait in their pipes
                 self._logs.tend()
-            each_round()
+            for advance in tasks:
+                advance()
             time.sleep(_WATCH_S)
 
     def stop(self) -> None:
