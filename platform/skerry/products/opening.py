@@ -17,6 +17,7 @@ from skerry.products.containers import (
 from skerry.products.stores.archives import ArchivedPath, read_archive
 from skerry.products.stores.zarr_stores import Place
 from skerry.storage.blocks import BlockReader
+from skerry.storage.outside import check_inside
 from skerry.storage.remote import RemotePath, is_remote, parse_address
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -142,6 +143,8 @@ def _open_found(place: Place, found: Found | None, level: int) -> xr.DataTree:
     if found is None:
         raise _unknown(place)
     at = place / found.inside if found.inside else place
+    if isinstance(place, Path) and isinstance(at, Path) and found.inside:
+        check_inside(place, at)
     if found.container == "zarr":
         return _open_zarr(at, level)
     if found.container == "cogs":

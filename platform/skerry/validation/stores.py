@@ -13,6 +13,7 @@ import zarr
 from skerry.core.errors import InvalidInputError
 from skerry.products.coding.sizes import MAX_METADATA_BYTES, check_file
 from skerry.products.stores.zarr_stores import open_store
+from skerry.storage.outside import check_inside
 from skerry.storage.remote import too_large
 from skerry.validation.subject import ArrayFacts, Index
 
@@ -82,7 +83,7 @@ def _read_zarr_chunks(array: zarr.Array[Any]) -> Iterator[str]:
 
 def _read_index(path: Path) -> Index | None:
     """Return the consolidated metadata, compared with each node's own; None if there are none."""
-    v2, v3 = path / ".zmetadata", path / "zarr.json"
+    v2, v3 = (check_inside(path, path / name) for name in (".zmetadata", "zarr.json"))
     if v2.is_file():
         listed = _read_document(v2).get("metadata", {})
         names = {item.removesuffix("/.zarray") for item in listed if item.endswith("/.zarray")}
@@ -97,7 +98,8 @@ def _read_index(path: Path) -> Index | None:
     stale = [
         name
         for name, (file, node) in files.items()
-        if file.is_file() and _normalise(_read_document(file)) != _normalise(node)
+        if check_inside(path, file).is_file()
+        and _normalise(_read_document(file)) != _normalise(node)
     ]
     return Index(frozenset(names), tuple(stale))
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from skerry.storage.blocks import BlockReader
+from skerry.storage.outside import check_hdf5
 from skerry.storage.remote import too_large
 
 MAX_METADATA_BYTES = 64 * 2**20
@@ -11,20 +12,22 @@ MAX_METADATA_BYTES = 64 * 2**20
 
 
 def check_file(source: Path | BlockReader, label: str) -> None:
-    """Refuse a file with a group or variable whose attributes are too large; none is read.
+    """Refuse a file that leads into other files, or has too large attributes; none is read.
 
     Texts of variable length stand elsewhere in the file and are not counted.
 
     Raises
     ------
     InvalidInputError
-        If the attributes of one have more than `MAX_METADATA_BYTES`.
+        If the attributes of a group or variable have more than `MAX_METADATA_BYTES`, or a link
+        or variable has its content elsewhere.
     OSError, RuntimeError
         If the file is damaged.
     """
     import h5py  # type: ignore[import-untyped]
 
     with h5py.File(source, "r") as file:
+        check_hdf5(file, label)
         check_attributes(file, label)
         file.visititems(lambda name, item: check_attributes(item, f"/{name} in {label}"))
 

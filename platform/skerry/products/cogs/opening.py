@@ -21,6 +21,7 @@ from skerry.products.healing.canonical import assemble_tree
 from skerry.products.stores.raster_files import RasterWindows, locate_raster
 from skerry.products.stores.zarr_stores import Place
 from skerry.storage.objects import check_key
+from skerry.storage.outside import check_inside
 
 MAX_ITEM_BYTES = 64 * 2**20
 READ_PIXELS = 2048
@@ -35,6 +36,8 @@ def open_cog_set(place: Place) -> xr.DataTree:
         If its item is damaged, too large, or was not made by `write_cog_set`.
     """
     label = place / ITEM
+    if isinstance(place, Path):
+        check_inside(place, place / ITEM)
     item = read_item(label)
     datasets: dict[str, xr.Dataset] = {}
     absent = []
@@ -88,6 +91,8 @@ def read_item(label: Place) -> dict[str, Any]:
 def _open_one(place: Place, name: str, asset: dict[str, Any]) -> xr.DataArray:
     where = f"{asset['skerry:variable']}.tif"
     at = place / where
+    if isinstance(place, Path):
+        check_inside(place, place / where)
     # GDAL takes a relative `http:/...` for an address.
     file = locate_raster(at.absolute() if isinstance(at, Path) else at, str(at))
     encoding = dict(asset["skerry:encoding"])

@@ -9,6 +9,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.stores.archives import ArchivedPath, get_archive
 from skerry.products.stores.raster_files import RasterFile, locate_raster
 from skerry.storage.blocks import AHEAD_BYTES, MEMBER_KEPT_BYTES
+from skerry.storage.outside import check_inside
 from skerry.storage.remote import RemotePath
 
 MAX_DOCUMENT_BYTES = 64 * 2**20
@@ -54,9 +55,13 @@ class ProductFiles:
         return None
 
     def locate(self, name: str) -> Path | RemotePath | ArchivedPath:
-        """Return where a member is."""
+        """Return where a member is; one that leads out of the product is refused."""
         full = f"{self.prefix}{name}"
-        return ArchivedPath(self.path, full) if self.archived else self.path / full
+        if self.archived:
+            return ArchivedPath(self.path, full)
+        if isinstance(self.path, RemotePath):
+            return self.path / full
+        return check_inside(self.path, self.path / full)
 
     def raster(self, name: str) -> RasterFile:
         """Return a member as a raster file, to be opened with GDAL."""

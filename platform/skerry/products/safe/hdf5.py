@@ -16,6 +16,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.coding.sizes import check_attributes
 from skerry.products.safe.files import ProductFiles
 from skerry.storage.blocks import BlockReader
+from skerry.storage.outside import open_dataset
 
 MAX_OPEN_FILES = 128
 AHEAD_BYTES = 64 * 2**10
@@ -128,9 +129,9 @@ def read_headers(files: ProductFiles, name: str, sources: list[str]) -> dict[str
     with _reading(files, name), _OPEN.lock:
         file = _OPEN.get(files, name, whole=False)
         return {
-            source: _read_header(file[source], f"{source} in {name}")
+            source: _read_header(open_dataset(file, source, label), label)
             for source in sources
-            if source in file
+            if source in file and (label := f"{source} in {name}")
         }
 
 
@@ -143,7 +144,10 @@ def read_window(files: ProductFiles, name: str, source: str, key: tuple[Any, ...
         If the file is damaged.
     """
     with _reading(files, name), _OPEN.lock:
-        values: npt.NDArray[Any] = np.asarray(_OPEN.get(files, name, whole=True)[source][key])
+        file = _OPEN.get(files, name, whole=True)
+        values: npt.NDArray[Any] = np.asarray(
+            open_dataset(file, source, f"{source} in {name}")[key]
+        )
         return values
 
 

@@ -20,6 +20,7 @@ from zarr.core.sync import sync
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.coding.codecs import Codec, codec_of
+from skerry.storage.outside import check_inside
 
 DAMAGE = (ValueError, RuntimeError, EOFError, OSError, zlib.error, SystemError)
 """What codecs raise; a Blosc chunk shorter than its header, a SystemError now and then."""
@@ -172,7 +173,7 @@ def _find_file(array: Any, chunk: tuple[int, ...]) -> Path | None:
     if not isinstance(folder, Path):
         return None
     key: str = array.metadata.encode_chunk_key(chunk)
-    return folder / str(array.path) / key
+    return check_inside(folder, folder / str(array.path) / key)
 
 
 def _copy_file(source: Path, target: Path, array: Any) -> bool:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from skerry.core.errors import InvalidInputError, SkerryError
 from skerry.products.stores.archives import ArchivedPath
+from skerry.storage.outside import RASTERS_ALONE
 from skerry.storage.remote import RemotePath
 
 
@@ -50,12 +51,15 @@ class RasterFile:
         failures: list[SkerryError] = []
         try:
             if self.remote is None:
-                with rasterio.open(self.path, driver=driver) as source:
+                with (
+                    rasterio.Env(**RASTERS_ALONE),
+                    rasterio.open(self.path, driver=driver) as source,
+                ):
                     yield source
                 return
             # GDAL's own threads do not see Python's opener and silently read nothing: one only.
             with (
-                rasterio.Env(GDAL_NUM_THREADS="1", GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+                rasterio.Env(GDAL_NUM_THREADS="1", **RASTERS_ALONE),
                 rasterio.open(
                     self.path, driver=driver, opener=_Opener(self, self.remote, failures)
                 ) as source,

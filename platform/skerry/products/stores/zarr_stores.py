@@ -16,6 +16,7 @@ from zarr.storage import LocalStore, ObjectStore, WrapperStore
 from skerry.core.errors import InvalidInputError
 from skerry.products.coding.sizes import MAX_METADATA_BYTES
 from skerry.products.stores.archives import ArchivedPath, get_archive
+from skerry.storage.outside import check_key_inside
 from skerry.storage.remote import RemotePath, explain, explaining, too_large
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ class ProductStore(WrapperStore[Any]):
         raise too_large(label, size, MAX_METADATA_BYTES)
 
     def _full(self, key: str) -> str:
+        if isinstance(self.place, Path):
+            check_key_inside(self.place, key)
         return f"{self.root}/{key}".strip("/")
 
     async def exists(self, key: str) -> bool:
