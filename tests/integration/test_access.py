@@ -64,7 +64,8 @@ def _fill(path: str, *, harmless: bool) -> str:
             return "nothing-of-this-name"
         return _EXAMPLES.get(name, "1" if name == "epoch" else "nothing-of-this-name")
 
-    return re.sub(r"\{([^}]+)\}", replace, path)
+    query = "?lon=0&lat=0" if path.endswith("/point.json") else ""
+    return re.sub(r"\{([^}]+)\}", replace, path) + query
 
 
 @dataclass(frozen=True)

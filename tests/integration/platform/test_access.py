@@ -7,6 +7,7 @@ import pytest
 from dask_gateway_server.routes import default_routes
 from tests.platform_process import RunningPlatform
 
+from skerry.core.gateway import CLUSTERS_PATH
 from skerry.core.scopes import ADMIN, RUN, Scope
 
 HOME = "/hub/home"
@@ -87,7 +88,7 @@ ROUTES = [
     (route.method, route.path.replace("{cluster_name}", "some"))
     for route in default_routes
     if route.path != "/api/health"
-]
+] + [("GET", CLUSTERS_PATH)]
 """What the gateway's router has; its health is for everybody."""
 
 NO_ROUTES = [
