@@ -88,7 +88,13 @@ _VIEWING = {
     "maps": ({"maps"}, {Scope.CATALOG_READ}),
     "dashboards": (
         {"api", "maps", "dashboards"},
-        {Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN},
+        # its pages start, cancel and retry runs; they decide about no release
+        {
+            Scope.CATALOG_READ,
+            Scope.PRODUCTION_READ,
+            Scope.PRODUCTION_OPERATE,
+            Scope.PLATFORM_ADMIN,
+        },
     ),
 }
 """What each part with pages does for whoever looks at them: services it reaches, and scopes."""
