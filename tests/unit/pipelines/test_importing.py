@@ -2,12 +2,15 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
+from rasterio import warp
 
 from skerry.client.login import Login
 from skerry.client.session import Session
@@ -16,6 +19,7 @@ from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.pipelines import import_product, importing
 from skerry.pipelines.sources import digest_source
 from skerry.products import open_product, write_geozarr
+from skerry.products.sensors import mapping
 from skerry.simulate import simulate_s2_l1c, simulate_s2_l2a
 from skerry.simulate.olci.product import simulate_olci
 
@@ -220,3 +224,81 @@ def test_a_folder_that_is_no_product_never_reaches_the_api(
     with pytest.raises(InvalidInputError, match="holiday"):
         import_product(tmp_path / "holiday", session=session)
     assert api.seen == []
+
+
+TOY = {
+    "product_type": "TOYLEVEL",
+    "title": "Toy water level",
+    "marks": ["toy_level.nc"],
+    "names": "TOY_*",
+    "documents": {},
+    "catalogue": {
+        "maps": [{"group": "measurements/water", "variables": {"level": "level"}, "resolution_m": 1000}]
+    },
+    "attributes": {
+        "stac_discovery/id": {"value": "TOY_1"},
+        "stac_discovery/properties/datetime": {"value": "2026-05-01T00:00:00Z"},
+        "stac_discovery/properties/product:type": {"value": "TOYLEVEL"},
+    },
+    "kinds": {
+        "level": {
+            "dims": ["rows", "columns"], "dtype": "int16", "scale_factor": 0.01,
+            "fill_value": -32768, "attrs": {"long_name": "water level", "units": "m"},
+        },
+        "degrees": {"dims": ["rows", "columns"], "dtype": "float64"},
+    },
+    "groups": [{
+        "path": "measurements/water", "format": "netcdf", "file": "toy_level.nc", "kind": "level",
+        "variables": {
+            "level": "level",
+            "latitude": {"source": "latitude", "kind": "degrees", "coordinate": True},
+            "longitude": {"source": "longitude", "kind": "degrees", "coordinate": True},
+        },
+    }],
+}  # fmt: skip
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Add a mapping file to those of the package, and return a product of its type."""
+    folder = tmp_path / "sensors"
+    shutil.copytree(Path(mapping.__file__).parent, folder)
+    (folder / "toy_level.json").write_text(json.dumps(TOY))
+    monkeypatch.setattr(mapping, "resources", SimpleNamespace(files=lambda _package: folder))
+    caches = (mapping.load_mapping, mapping.find_type, mapping.list_variables)
+    for cache in caches:
+        cache.cache_clear()
+    product = tmp_path / "TOY_1"
+    product.mkdir()
+    rows, columns = np.mgrid[:40, :50]
+    dims = ("rows", "columns")
+    data = xr.Dataset(
+        {
+            "level": (dims, (100 * rows + columns).astype(np.int16)),
+            "latitude": (dims, 54.0 - 0.01 * rows),
+            "longitude": (dims, 14.0 + 0.015 * columns),
+        }
+    )
+    data["level"].attrs = {"scale_factor": 0.01, "_FillValue": np.int16(-32768)}
+    data.to_netcdf(product / "toy_level.nc", engine="h5netcdf")
+    yield product
+    monkeypatch.undo()
+    for cache in caches:
+        cache.cache_clear()
+
+
+def test_a_mapping_file_alone_brings_a_new_type_into_the_catalogue(
+    api: Api, session: Session, toy: Path
+) -> None:
+    result = import_product(toy, cog=True, session=session)
+    item = result.item
+    assert str(result.reference) == "toy-level/TOY_1"
+    assert {"product", "map", "cog-level", "thumbnail"} == set(item["assets"])
+    assert item["properties"]["skerry:variables"]["level"]["units"] == "m"
+    assert item["bbox"] == pytest.approx([13.99, 53.6, 14.745, 54.01], abs=0.02)
+    opened = open_product(api.root / item["assets"]["product"]["href"])
+    assert float(opened["measurements/water/level"][3, 4]) == pytest.approx(3.04)
+    with rasterio.open(api.root / item["assets"]["cog-level"]["href"]) as file:
+        x, y = warp.transform("EPSG:4326", file.crs, [14.3], [53.8])
+        [[value]] = file.sample([(x[0], y[0])])
+        assert value * file.scales[0] == pytest.approx(20.2, abs=0.5 + 0.01)

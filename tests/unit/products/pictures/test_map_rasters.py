@@ -1,0 +1,130 @@
+"""What maps draw of swaths: right places everywhere on Earth, and outlines as GeoJSON has them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+import xarray as xr
+from pyproj import Geod, Transformer
+from shapely.geometry import shape
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.grids import grid_of
+from skerry.products.pictures.map_rasters import name_system, outline_swath, rasterize_swath
+from skerry.products.sensors.mapping import Catalogue, Mapping, MapRaster, load_mapping
+
+STEP_M = 1000.0
+PLACES = {
+    "Baltic": (14.0, 54.0),
+    "antimeridian": (179.9, 10.0),
+    "beyond the antimeridian": (-179.95, -40.0),
+    "north pole": (30.0, 89.9),
+    "south pole": (-120.0, -89.5),
+}
+
+
+def make_swath(longitude: float, latitude: float, size: int = 60) -> xr.DataTree:
+    """Return a tilted swath of pixels a kilometre apart, whose numbers count them."""
+    rows, columns = (item.ravel() for item in np.mgrid[:size, :size] - size // 2)
+    azimuth = np.degrees(np.arctan2(columns, -rows)) - 12.0
+    distance = np.hypot(rows, columns) * STEP_M
+    start = np.full(rows.shape, 1.0)
+    x, y, _ = Geod(ellps="WGS84").fwd(longitude * start, latitude * start, azimuth, distance)
+    dims = ("rows", "columns")
+    data = xr.Dataset(
+        {"count": (dims, np.arange(size * size, dtype=np.float32).reshape(size, size))},
+        coords={
+            "longitude": (dims, np.asarray(x).reshape(size, size)),
+            "latitude": (dims, np.asarray(y).reshape(size, size)),
+        },
+    )
+    return xr.DataTree.from_dict({"/measurements": data})
+
+
+def make_mapping(**catalogue: Any) -> Mapping:
+    maps = [MapRaster(group="measurements", variables={"number": "count"}, resolution_m=STEP_M)]
+    chosen = Catalogue(**{"maps": maps, **catalogue})
+    return load_mapping("sentinel_3_olci_efr").model_copy(update={"catalogue": chosen})
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_each_pixel_of_the_map_is_the_nearest_of_the_swath(place: str) -> None:
+    swath = make_swath(*PLACES[place])
+    data = swath["measurements"].to_dataset()
+    drawn = rasterize_swath(swath, make_mapping())["measurements"].to_dataset()
+    grid = grid_of(drawn)
+    assert grid is not None
+    numbers = drawn["number"].to_numpy()
+    rows, columns = np.nonzero(np.isfinite(numbers))
+    assert len(rows) > 0.9 * data["count"].size
+    to_degrees = Transformer.from_crs(str(grid.crs), "EPSG:4326", always_xy=True)
+    x, y = to_degrees.transform(drawn["x"].to_numpy()[columns], drawn["y"].to_numpy()[rows])
+    taken = numbers[rows, columns].astype(int)
+    there = [data[name].to_numpy().ravel()[taken] for name in ("longitude", "latitude")]
+    _, _, distance = Geod(ellps="WGS84").inv(x, y, *there)
+    assert np.max(distance) < 0.76 * np.sqrt(2) * STEP_M  # the reach, on a sphere
+    assert np.mean(distance) < 0.5 * STEP_M
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_outlines_are_geojson_of_the_right_area(place: str) -> None:
+    swath = make_swath(*PLACES[place])
+    outline = outline_swath(swath, make_mapping())
+    assert outline is not None
+    area = shape(outline)
+    assert shapely.is_valid(area)
+    west, south, east, north = area.bounds
+    assert -180 <= west <= east <= 180
+    assert -90 <= south <= north <= 90
+    for polygon in getattr(area, "geoms", [area]):
+        assert polygon.exterior.is_ccw
+    metres, _ = Geod(ellps="WGS84").geometry_area_perimeter(area)
+    expected = (60 * STEP_M) ** 2
+    if "pole" not in place:  # an edge along a parallel is no geodesic, near a pole it is far off
+        assert abs(metres) == pytest.approx(expected, rel=0.03)
+    if "antimeridian" in place:
+        assert outline["type"] == "MultiPolygon"
+    if place == "north pole":
+        assert north == 90
+        assert east - west == 360
+    inside = swath["measurements"].to_dataset().isel(rows=slice(4, -4), columns=slice(4, -4))
+    points = shapely.points(inside["longitude"].to_numpy(), inside["latitude"].to_numpy())
+    assert shapely.intersects(area, points).all()
+
+
+def test_gaps_stay_gaps_and_packing_stays() -> None:
+    swath = make_swath(14.0, 54.0)
+    data = swath["measurements"].to_dataset()
+    data["count"] = data["count"].where(data["count"] > 1800)
+    data["count"].encoding = {"dtype": "uint16", "scale_factor": 0.5, "_FillValue": 65535}
+    swath = xr.DataTree.from_dict({"/measurements": data})
+    drawn = rasterize_swath(swath, make_mapping())["measurements"]["number"]
+    assert float(drawn.min()) == 1801
+    assert drawn.encoding["dtype"] == "uint16"
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        ((14.0, 54.0), "EPSG:32633"),
+        ((14.0, -54.0), "EPSG:32733"),
+        ((180.0, 0.0), "EPSG:32660"),
+        ((-180.0, 0.0), "EPSG:32601"),
+        ((0.0, 85.0), "EPSG:5041"),
+        ((0.0, -85.0), "EPSG:5042"),
+    ],
+)
+def test_the_projection_is_that_of_the_middle(place: tuple[float, float], code: str) -> None:
+    assert name_system(*place) == code
+
+
+def test_a_product_without_its_variables_or_places_is_refused() -> None:
+    swath = make_swath(14.0, 54.0)
+    empty = xr.DataTree.from_dict({"/measurements": swath["measurements"].to_dataset()[[]]})
+    with pytest.raises(InvalidInputError, match="measurements"):
+        rasterize_swath(empty, make_mapping())
+    data = swath["measurements"].to_dataset()
+    data["latitude"] = data["latitude"] * np.nan
+    with pytest.raises(InvalidInputError, match="place"):
+        rasterize_swath(xr.DataTree.from_dict({"/measurements": data}), make_mapping())
