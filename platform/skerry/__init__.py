@@ -9,38 +9,119 @@ What notebooks use is here and imported when first asked for::
     client = skerry.cluster(workers=2)
     skerry.publish(dataset, output="turbidity")
     day = skerry.run.data_day  # in a run; None in a session
+
+These names, and those of `skerry.processors`, are the public surface: they change only as
+CONTRIBUTING.md says. All other modules are private, whatever they are called.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+_HOMES = {
+    "ConflictError": "core.errors",
+    "FORMATS": "products.writing",
+    "ForbiddenError": "core.errors",
+    "InvalidInputError": "core.errors",
+    "NotFoundError": "core.errors",
+    "Session": "client",
+    "SkerryError": "core.errors",
+    "UnauthenticatedError": "core.errors",
+    "UnavailableError": "core.errors",
+    "check_bbox": "client.searching",
+    "cluster": "client",
+    "connect": "client",
+    "filter_product": "products",
+    "import_product": "pipelines",
+    "open": "client",
+    "publish": "client",
+    "regrid_product": "products",
+    "regrid_raster": "products",
+    "regrid_swath": "products",
+    "run_processor": "pipelines.processing",
+    "search": "client",
+    "simulate_product": "simulate.kinds",
+    "stack": "client",
+    "validate_product": "validation",
+    "write_product": "products",
+}
+"""Public name to the module that has it."""
+
 __all__ = [
+    "FORMATS",
+    "ConflictError",
+    "ForbiddenError",
+    "InvalidInputError",
+    "NotFoundError",
+    "Session",
+    "SkerryError",
+    "UnauthenticatedError",
+    "UnavailableError",
     "__version__",
+    "check_bbox",
     "cluster",
+    "connect",
+    "filter_product",
+    "import_product",
     "open",
     "publish",
+    "regrid_product",
+    "regrid_raster",
+    "regrid_swath",
     "run",
+    "run_processor",
     "search",
+    "simulate_product",
     "stack",
+    "validate_product",
+    "write_product",
 ]
 
 if TYPE_CHECKING:
-    __version__: str
-
-    from skerry.client import cluster, open, publish, search, stack  # noqa: A004
+    from skerry.client import (
+        Session,
+        cluster,
+        connect,
+        open,  # noqa: A004 - the name that notebooks use
+        publish,
+        search,
+        stack,
+    )
     from skerry.client.current_run import CurrentRun
+    from skerry.client.searching import check_bbox
+    from skerry.core.errors import (
+        ConflictError,
+        ForbiddenError,
+        InvalidInputError,
+        NotFoundError,
+        SkerryError,
+        UnauthenticatedError,
+        UnavailableError,
+    )
+    from skerry.pipelines import import_product
+    from skerry.pipelines.processing import run_processor
+    from skerry.products import (
+        filter_product,
+        regrid_product,
+        regrid_raster,
+        regrid_swath,
+        write_product,
+    )
+    from skerry.products.writing import FORMATS
+    from skerry.simulate.kinds import simulate_product
+    from skerry.validation import validate_product
 
+    __version__: str
     run: CurrentRun | None
 
 
 def __getattr__(name: str) -> Any:
-    """Import the client when one of its functions is first used."""
+    """Import the module behind a public name when it is first used."""
     if name == "__version__":
         return import_module("skerry.core.version").VERSION
     if name == "run":
         return import_module("skerry.client.current_run").find_current_run()
-    if name in __all__:
-        return getattr(import_module("skerry.client"), name)
+    if name in _HOMES:
+        return getattr(import_module(f"skerry.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'skerry' has no attribute {name!r}")
 
 

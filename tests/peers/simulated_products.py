@@ -7,7 +7,7 @@ from pathlib import Path
 import xarray as xr
 
 from skerry.products import open_product, write_product
-from skerry.simulate import simulate
+from skerry.simulate import simulate_product
 
 DAY = date(2026, 5, 1)
 SIZES = {
@@ -35,7 +35,7 @@ class SimulatedProducts:
     def _simulate(self, kind: str) -> Path:
         """Return the product as SAFE."""
         (self._folder / kind).mkdir()
-        return simulate(kind, self._folder / kind, day=DAY, size=SIZES[kind])
+        return simulate_product(kind, self._folder / kind, day=DAY, size=SIZES[kind])
 
     def _link(self, kind: str) -> Path:
         """Return the same under the name without ``_SIM``, which peers' patterns do not know."""

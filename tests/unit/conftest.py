@@ -30,7 +30,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     Whatever process asks first makes it, for all that share the tests.
     """
     from skerry.core.digests import digest_json
-    from skerry.simulate import simulate
+    from skerry.simulate import simulate_product
     from skerry.storage.locks import hold_lock
 
     top = tmp_path_factory.getbasetemp()
@@ -44,7 +44,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         with hold_lock(shared / f"{name[:16]}.lock"):
             if not folder.exists():
                 aside = folder.with_suffix(".partial")
-                simulate(kind, aside, **arguments)
+                simulate_product(kind, aside, **arguments)
                 aside.rename(folder)
         [product] = [path for path in folder.iterdir() if path.is_dir()]
         return product

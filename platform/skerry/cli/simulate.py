@@ -56,11 +56,11 @@ def simulate(
     """  # noqa: D301
     from skerry.core.errors import InvalidInputError
     from skerry.core.time import parse_day
-    from skerry.simulate.kinds import simulate as make
+    from skerry.simulate.kinds import simulate_product
 
     try:
         with show_progress(kind) as progress:
-            made = make(
+            made = simulate_product(
                 kind,
                 out,
                 day=parse_day(day),

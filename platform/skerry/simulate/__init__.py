@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skerry.simulate.kinds import SIMULATIONS, simulate
+    from skerry.simulate.kinds import SIMULATIONS, simulate_product
     from skerry.simulate.olci.product import simulate_olci
     from skerry.simulate.sentinel_1.product import simulate_s1_iw_grd
     from skerry.simulate.sentinel_2.product import simulate_s2_l1c, simulate_s2_l2a
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "SIMULATIONS": "kinds",
-    "simulate": "kinds",
     "simulate_olci": "olci.product",
+    "simulate_product": "kinds",
     "simulate_s1_iw_grd": "sentinel_1.product",
     "simulate_s2_l1c": "sentinel_2.product",
     "simulate_s2_l2a": "sentinel_2.product",
@@ -22,8 +22,8 @@ _HOMES = {
 
 __all__ = [
     "SIMULATIONS",
-    "simulate",
     "simulate_olci",
+    "simulate_product",
     "simulate_s1_iw_grd",
     "simulate_s2_l1c",
     "simulate_s2_l2a",

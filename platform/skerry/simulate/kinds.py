@@ -68,7 +68,7 @@ SIMULATIONS = {
 """Kind to how it is made."""
 
 
-def simulate(
+def simulate_product(
     kind: str,
     out: Path | str,
     *,

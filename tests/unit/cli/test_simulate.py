@@ -27,5 +27,5 @@ def test_seeds_are_32_bits(seed: int, tmp_path: Path, capsys: pytest.CaptureFixt
     assert run(["simulate", "s2-l2a", str(tmp_path), "--seed", str(seed)]) == 2
     assert f"{seed} is not in the range" in capsys.readouterr().err
     with pytest.raises(InvalidInputError, match=f"seed is {seed}"):
-        kinds.simulate("olci-efr", tmp_path, day="2026-05-01", seed=seed)
+        kinds.simulate_product("olci-efr", tmp_path, day="2026-05-01", seed=seed)
     assert list(tmp_path.iterdir()) == []

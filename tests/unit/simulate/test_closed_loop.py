@@ -167,9 +167,9 @@ def test_spectral_mask_of_level_1c(folder: Path) -> None:
 @pytest.mark.parametrize(("kind", "size"), [("s2-l1c", 300), ("olci-efr", 129)])
 def test_ice_in_winter(folder: Path, kind: str, size: int) -> None:
     """Both masks tell ice on water from clouds, with the sun at 70 to 75 degrees for OLCI."""
-    from skerry.simulate import simulate
+    from skerry.simulate import simulate_product
 
-    tree, truth = _open(simulate(kind, folder, size=size, seed=3, day="2026-02-01"))
+    tree, truth = _open(simulate_product(kind, folder, size=size, seed=3, day="2026-02-01"))
     mask = "s2-cloud-mask" if kind == "s2-l1c" else "olci-cloud-mask"
     classes = get_processor(mask).apply(tree)["pixel_class"].values
     hidden = truth["cloud"] + truth["cirrus"] + truth["shadow"]
@@ -343,10 +343,12 @@ def test_the_sun_on_another_grid(folder: Path, kind: str, size: int, image: str,
     from odc.geo.geobox import GeoBox
 
     from skerry.products.regridding import regrid_product
-    from skerry.simulate import simulate
+    from skerry.simulate import simulate_product
     from skerry.simulate.sun import solar_position
 
-    tree = open_product(simulate(kind, folder / f"sun_{kind}", size=size, seed=2, day="2026-05-01"))
+    tree = open_product(
+        simulate_product(kind, folder / f"sun_{kind}", size=size, seed=2, day="2026-05-01")
+    )
     swath = tree[image]
     longitude, latitude = (swath[name].values for name in ("longitude", "latitude"))
     middle = float(longitude.mean()), float(latitude.mean())

@@ -11,7 +11,7 @@ import xarray as xr
 from skerry.cli.simulate import KINDS
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import open_product
-from skerry.simulate import SIMULATIONS, simulate
+from skerry.simulate import SIMULATIONS, simulate_product
 
 
 def test_the_command_offers_every_kind() -> None:
@@ -22,7 +22,7 @@ def test_both_forms_hold_the_same(tmp_path: Path) -> None:
     said: list[float] = []
     trees = {}
     for form in ("safe", "eopf-zarr"):
-        made = simulate(
+        made = simulate_product(
             "s2-l1c", tmp_path / form, day="2026-05-01", size=60, form=form,
             progress=lambda done, _: said.append(done),
         )  # fmt: skip
@@ -76,7 +76,7 @@ def test_every_kind_says_that_it_is_simulated(simulated: Callable[..., Path], ki
     "kind", ["olci-efr", pytest.param("slstr-rbt", marks=pytest.mark.long), "s1-iw-grd"]
 )
 def test_the_zarr_says_so_too(tmp_path: Path, kind: str) -> None:
-    made = simulate(kind, tmp_path, day="2026-05-01", size=66, form="eopf-zarr")
+    made = simulate_product(kind, tmp_path, day="2026-05-01", size=66, form="eopf-zarr")
     tree = open_product(made)
     assert str(tree.attrs["title"]).startswith("SIMULATED")
     assert tree.attrs["other_metadata"]["simulated"] is True
@@ -86,7 +86,7 @@ def test_the_zarr_says_so_too(tmp_path: Path, kind: str) -> None:
 def test_a_zarr_is_not_overwritten(tmp_path: Path) -> None:
     for _ in range(2):
         try:
-            simulate("s2-l1c", tmp_path, day="2026-05-01", size=60, form="eopf-zarr")
+            simulate_product("s2-l1c", tmp_path, day="2026-05-01", size=60, form="eopf-zarr")
         except ConflictError:
             break
     else:
@@ -97,4 +97,4 @@ def test_a_zarr_is_not_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("kind", "form"), [("s2-l3", "safe"), ("s2-l1c", "shapefile")])
 def test_kinds_and_forms_that_there_are_not(tmp_path: Path, kind: str, form: str) -> None:
     with pytest.raises(InvalidInputError, match="no simulation"):
-        simulate(kind, tmp_path, day="2026-05-01", form=form)
+        simulate_product(kind, tmp_path, day="2026-05-01", form=form)

@@ -17,7 +17,7 @@ import xarray as xr
 
 from skerry.products import open_product, write_product
 from skerry.products.metadata import open_metadata
-from skerry.simulate import simulate
+from skerry.simulate import simulate_product
 
 pytestmark = pytest.mark.real_data
 
@@ -97,7 +97,7 @@ def both(
     """Return the kind, the real tree and ours."""
     kind = request.param
     folder = tmp_path_factory.mktemp(kind)
-    made = open_product(simulate(kind, folder, day="2026-05-01", size=60))
+    made = open_product(simulate_product(kind, folder, day="2026-05-01", size=60))
     write_product(made, folder / "a.zarr", form="eopf-zarr-v2", profile="2025")
     [file] = Path(os.environ["SKERRY_REAL_DATA"], "eopf/s2").glob(f"{KINDS[kind]}.json")
     return kind, open_metadata(file), open_product(folder / "a.zarr")

@@ -26,7 +26,7 @@ from skerry.products.safe import jp2
 from skerry.products.safe.files import list_archived
 from skerry.products.safe.remote_listing import list_remote
 from skerry.products.stores.archives import ArchivedPath
-from skerry.simulate import simulate
+from skerry.simulate import simulate_product
 from skerry.storage import remote
 
 GROUPS = {
@@ -51,7 +51,9 @@ def product(request: pytest.FixtureRequest, folder: Path) -> Path:
     """Return the SAFE folder of one type; beside it an archive, deflated, and one stored."""
     place = folder / request.param
     if not place.exists():
-        made = simulate(request.param, place, day="2026-05-01", size=GROUPS[request.param][0])
+        made = simulate_product(
+            request.param, place, day="2026-05-01", size=GROUPS[request.param][0]
+        )
         for name, method in (("deflated", zipfile.ZIP_DEFLATED), ("stored", zipfile.ZIP_STORED)):
             pack(made, place / f"{name}.zip", method)
     return next(path for path in place.iterdir() if path.is_dir())
@@ -187,7 +189,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 
 def test_a_renamed_product_is_known_by_its_manifest(tmp_path: Path) -> None:
-    made = simulate("olci-err", tmp_path, day="2026-05-01", size=33)
+    made = simulate_product("olci-err", tmp_path, day="2026-05-01", size=33)
     renamed = made.rename(tmp_path / "mine.SEN3")
     assert open_product(renamed).attrs["other_metadata"]["mapping"] == "sentinel_3_olci_err"
     (renamed / "Oa08_radiance.nc").unlink()
