@@ -1,6 +1,6 @@
 # `make run` starts the platform, `make test` proves it; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-quick test-peers test-all check bench peers
+.PHONY: help setup run test test-quick test-lowest test-peers test-all check fix bench peers
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -19,11 +19,14 @@ run: setup ## Start the whole platform on this machine; Ctrl-C ends it
 	@exec .venv/bin/skerry up --demo-when-empty
 
 test: setup ## All tests but the long ones and those against peers
-	@$(PYTEST) tests/unit $(SIDE_BY_SIDE) $(LONG)
+	@$(PYTEST) tests/unit $(SIDE_BY_SIDE) $(LONG) $(if $(COVERAGE),--cov --cov-report=)
 	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers $(SIDE_BY_SIDE) $(LONG)
 
 test-quick: setup ## The fast unit tests, for daily work
 	@$(PYTEST) tests/unit --quick $(SIDE_BY_SIDE)
+
+test-lowest: setup ## The fast unit tests with the lowest versions that pyproject.toml allows
+	@sh tests/lowest.sh $(SIDE_BY_SIDE)
 
 peers: setup
 	@bash tests/peers/setup.sh
@@ -40,6 +43,10 @@ check: setup ## Style, types, import rows
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache | tail -n +1
+
+fix: setup ## Mend what ruff can mend: style, order of imports
+	@.venv/bin/ruff check --fix --quiet . || true
+	@.venv/bin/ruff format .
 
 bench: peers ## Speed and memory beside peers in the same run; ONLY=name for one
 	@$(PY) -m tests.benchmarks.run $(if $(ONLY),--only $(ONLY))

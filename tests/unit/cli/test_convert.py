@@ -15,6 +15,8 @@ from skerry.cli.main import run
 from skerry.cli.outputs import FORMATS, PROFILES
 from skerry.products import open_product, writing
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -15,6 +15,8 @@ from skerry.processors import turbidity_dogliotti2015
 from skerry.products import open_product
 from skerry.validation import validate_product
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def copy(safe: Path, tmp_path: Path) -> Path:

@@ -23,6 +23,8 @@ from skerry.products.sensors import mapping
 from skerry.simulate import simulate_s2_l1c, simulate_s2_l2a
 from skerry.simulate.olci.product import simulate_olci
 
+pytestmark = pytest.mark.slow
+
 
 class Api:
     """The answers that an import asks for, over a folder of its own."""

@@ -17,6 +17,8 @@ from skerry.products.regridding import regrid_swath
 from skerry.simulate.sentinel_1.orbit import fly_over
 from skerry.simulate.sentinel_1.product import simulate_s1_iw_grd
 
+pytestmark = pytest.mark.slow
+
 MEMBER = "S01SIWGRD_20260501T165159_0025_A350_0000_07A1B2_VV"
 DIMS = ("azimuth_time", "ground_range")
 

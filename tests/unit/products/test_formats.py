@@ -36,6 +36,8 @@ from skerry.products import open_product
 from skerry.products.coding.codecs import codec_of, parse_codec
 from skerry.products.writing import FORMATS, write_product
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[3] / "platform" / "library" / "formats.md"
 PACKING = ("scale_factor", "add_offset", "_FillValue")
 RESPELLED = "spatial_ref"

@@ -18,6 +18,8 @@ from skerry.processors.registry import get_processor
 from skerry.products import open_product
 from skerry.simulate.optics import BAND_OPTICS, model_reflectance
 
+pytestmark = pytest.mark.slow
+
 
 def _open(path: Path) -> tuple[xr.DataTree, xr.Dataset]:
     return open_product(path), xr.open_dataset(path.with_suffix(".truth.nc")).load()

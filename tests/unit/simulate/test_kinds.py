@@ -13,6 +13,8 @@ from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import open_product
 from skerry.simulate import SIMULATIONS, simulate_product
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_command_offers_every_kind() -> None:
     assert set(KINDS) == set(SIMULATIONS)

@@ -14,6 +14,8 @@ from skerry.processors import ndci, turbidity_dogliotti2015
 from skerry.simulate.optics import BAND_OPTICS, BandOptics, model_reflectance
 from skerry.simulate.scene import SceneFields
 
+pytestmark = pytest.mark.slow
+
 
 class _Looks:
     """Level-2A pictures of one scene, with something left out of what disturbs them."""

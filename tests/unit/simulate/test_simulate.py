@@ -12,6 +12,8 @@ from skerry.processors import mask_water, ndci, turbidity_dogliotti2015
 from skerry.products import open_product
 from skerry.simulate import simulate_s2_l2a
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def truth(safe: Path) -> dict[str, np.ndarray]:

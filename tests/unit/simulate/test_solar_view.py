@@ -18,6 +18,8 @@ from skerry.simulate.sentinel_2.radiometry import Radiometry
 from skerry.simulate.slstr import solar_channels
 from skerry.simulate.solar_view import SolarView, scale_adjacency, see_surroundings
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (24, 24)
 GEOMETRY = Geometry(42.0, 150.0, 5.0, 104.0)
 VACUUM = Air(aerosol_550=0.0, ozone_du=0.0, water_cm=0.0, pressure_hpa=1e-6)

@@ -29,6 +29,8 @@ from skerry.validation.stores import read_tree
 from skerry.validation.subject import Subject
 from skerry.validation.validating import report_on
 
+pytestmark = pytest.mark.slow
+
 Break = Callable[[Path], Report]
 BREAKS: dict[str, Break] = {}
 B02 = "measurements/reflectance/r10m/b02"

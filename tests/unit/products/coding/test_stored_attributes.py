@@ -20,6 +20,8 @@ from skerry.products.coding.json_values import MAX_BITS, MAX_DEPTH
 from skerry.products.writing import FORMATS, write_product
 from skerry.validation import validate_product
 
+pytestmark = pytest.mark.slow
+
 PAIRS = [(first, second) for first in FORMATS for second in FORMATS]
 SHAPE = (5, 4)
 ROOT = {"stac_discovery": {"id": "p"}, "other_metadata": {"simulated": True}}

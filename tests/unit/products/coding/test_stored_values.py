@@ -14,6 +14,8 @@ from skerry.products import open_product
 from skerry.products.writing import FORMATS, PROFILES, write_product
 from skerry.simulate import SIMULATIONS
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (300, 280)
 GRIDDED = [(form, None) for form in FORMATS if not form.startswith("eopf")]
 ALL = [(form, item) for form in FORMATS if form.startswith("eopf") for item in PROFILES] + GRIDDED

@@ -18,6 +18,8 @@ from skerry.products.eopf.writing import write_eopf_zarr
 from skerry.products.healing.profiles import PROFILES
 from skerry.products.zarr_opening import open_zarr_product
 
+pytestmark = pytest.mark.slow
+
 FORMS = [(profile, number) for profile in PROFILES for number in (2, 3)]
 
 

@@ -14,6 +14,8 @@ from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import find_drawable, open_product, write_geozarr
 from skerry.products.coding.zarr_conventions import MULTISCALES, PROJ, SPATIAL
 
+pytestmark = pytest.mark.slow
+
 R20M = "measurements/reflectance/r20m"
 SIZES = [(1031, 773), (516, 387), (258, 194), (129, 97)]
 """1031 by 773 halved and rounded up until it fits into 256, worked by hand."""

@@ -18,6 +18,8 @@ from skerry.products.metadata import open_metadata
 from skerry.products.writing import write_product
 from skerry.simulate.kinds import SIMULATIONS
 
+pytestmark = pytest.mark.slow
+
 B04 = "measurements/reflectance/r10m/b04"
 FORMS = [
     ("eopf-zarr-v2", "2025"), ("eopf-zarr-v2", "cpm-2.8"), ("eopf-zarr", "2025"),

@@ -26,6 +26,8 @@ from skerry.products.healing.wounds import Wounds
 from skerry.products.metadata import open_metadata
 from skerry.products.writing import write_product
 
+pytestmark = pytest.mark.slow
+
 BOX = [10.0, 50.0, 11.5, 51.0]
 RING = [[10.0, 50.0], [11.5, 50.0], [11.5, 51.0], [10.0, 51.0], [10.0, 50.0]]
 ITEM: dict[str, Any] = {

@@ -15,6 +15,8 @@ from skerry.core.errors import InvalidInputError
 from skerry.processors import turbidity_dogliotti2015
 from skerry.products import footprint, open_product, write_cog, write_quicklook
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_footprint_encloses_the_valid_data_only(safe: Path) -> None:
     data = open_product(safe)["measurements/reflectance/r10m"]

@@ -17,6 +17,8 @@ from skerry.products.safe.product import SafeProduct
 from skerry.products.sensors.mapping import load_mapping
 from skerry.products.stores import archives
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def copy(safe: Path, tmp_path: Path) -> Path:

@@ -23,6 +23,8 @@ from skerry.simulate.olci.manifest import make_skeleton
 from skerry.simulate.olci.optics import model_toa_reflectance
 from skerry.simulate.olci.product import Image, simulate_olci
 
+pytestmark = pytest.mark.slow
+
 SIZE = 70
 ORPHANS = ("measurements/orphans", "conditions/orphans", "quality/orphans")
 

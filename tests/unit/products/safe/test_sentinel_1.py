@@ -26,6 +26,8 @@ from skerry.simulate.scene import Scene
 from skerry.simulate.sentinel_1.orbit import Orbit, fly_over
 from skerry.simulate.sentinel_1.product import simulate_s1_iw_grd
 
+pytestmark = pytest.mark.slow
+
 SIZE = 90
 WITHOUT_POINTS = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 """For images to which no ground control points were added."""

@@ -14,6 +14,8 @@ from skerry.products.safe.product import SafeFolder
 from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate import simulate_s2_l1c
 
+pytestmark = pytest.mark.slow
+
 R10M, R60M = (f"measurements/reflectance/r{item}m" for item in (10, 60))
 
 

@@ -15,6 +15,8 @@ from skerry.products.safe.writing import write_safe
 from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate.slstr.product import simulate_slstr_rbt
 
+pytestmark = pytest.mark.slow
+
 SIZE = 80
 GROUPS = ("anadir", "aoblique", "bnadir", "boblique", "inadir", "ioblique", "fnadir", "foblique")
 

@@ -37,6 +37,8 @@ from skerry.products.stores import zarr_stores
 from skerry.products.writing import write_product
 from skerry.storage import remote
 
+pytestmark = pytest.mark.slow
+
 FORMS = {
     "eopf-zarr-v2": "v2.zarr",
     "eopf-zarr": "v3.zarr",

@@ -29,6 +29,8 @@ from skerry.products.stores.archives import ArchivedPath
 from skerry.simulate import simulate_product
 from skerry.storage import remote
 
+pytestmark = pytest.mark.slow
+
 GROUPS = {
     "s2-l1c": (300, "measurements/reflectance/r60m"),
     "s2-l2a": (300, "conditions/geometry"),

@@ -24,6 +24,8 @@ from skerry.simulate.slstr.thermal import (
     water_emissivity,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_planck_integrates_to_stefan_and_boltzmann() -> None:
     wavelengths = np.geomspace(0.5, 2000, 20_001)
