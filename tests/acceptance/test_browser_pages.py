@@ -98,7 +98,13 @@ def test_figures_are_those_of_all_runs_and_the_history_has_pages(page: Page) -> 
     expect(page.locator("tr[data-run]").first).to_have_attribute("data-run", str(first))
 
 
-@pytest.mark.parametrize("path", ["/", "/runs?job=other&status=cancelled", "/run?id=x", "/map"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runs?job=other&status=cancelled",
+        *(pytest.param(path, marks=pytest.mark.long) for path in ("/", "/run?id=x", "/map")),
+    ],
+)
 def test_a_page_whose_program_died_says_so_and_heals(
     page: Page, platform: RunningPlatform, path: str
 ) -> None:

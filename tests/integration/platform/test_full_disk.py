@@ -14,7 +14,7 @@ import pytest
 from tests.integration.production.stage import make_notebook
 from tests.platform_process import SKERRY, RunningPlatform, clean_environment, wait_until
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 MB = 10**6
 SIZE_MB = 200
