@@ -1,4 +1,4 @@
-"""`skerry clusters`: the Dask clusters that are alive, and the end of one."""
+"""`skerry cluster`: the Dask clusters that are alive, and the end of one."""
 
 import click
 
@@ -8,19 +8,32 @@ from skerry.client import connect
 _GB = 1e9
 
 
-@click.group(invoke_without_command=True)
+@click.group("cluster", invoke_without_command=True)
 @json_option
 @click.pass_context
-def clusters(ctx: click.Context, *, as_json: bool) -> None:
+def cluster_group(ctx: click.Context, *, as_json: bool) -> None:
     """List the Dask clusters that are alive, or stop one.
 
     \b
     Example:
-      skerry clusters
-      skerry clusters stop 3f2a
+      skerry cluster list
+      skerry cluster stop 3f2a
     """  # noqa: D301
-    if ctx.invoked_subcommand is not None:
-        return
+    if ctx.invoked_subcommand is None:
+        _show_clusters(as_json=as_json)
+
+
+@cluster_group.command("list")
+@json_option
+def list_clusters(*, as_json: bool) -> None:
+    """List the Dask clusters that are alive.
+
+    Example: skerry cluster list
+    """
+    _show_clusters(as_json=as_json)
+
+
+def _show_clusters(*, as_json: bool) -> None:
     found = connect().request("GET", "clusters")["clusters"]
     if as_json:
         print_json(found)
@@ -38,12 +51,12 @@ def clusters(ctx: click.Context, *, as_json: bool) -> None:
     )  # fmt: skip
 
 
-@clusters.command("stop")
+@cluster_group.command("stop")
 @click.argument("name")
 def stop(name: str) -> None:
     """End the cluster NAME and whatever it computes.
 
-    Example: skerry clusters stop 3f2a
+    Example: skerry cluster stop 3f2a
     """
     connect().request("DELETE", f"clusters/{name}")
     click.echo(f"The cluster {name} is ending.")

@@ -38,16 +38,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("skerry.cli.releases:release", "Propose, approve and list releases."),
     "job": ("skerry.cli.jobs:job", "Create, list, pause and delete jobs."),
     "run": ("skerry.cli.runs:run", "Start, list, show, cancel and retry runs."),
-    "clusters": ("skerry.cli.clusters:clusters", "List Dask clusters, or stop one."),
+    "cluster": ("skerry.cli.clusters:cluster_group", "List Dask clusters, or stop one."),
 }
 """Command name to where it stands (``module:attribute``) and its line in ``skerry --help``."""
 
-_OLD_NAMES = {
+_OTHER_NAMES = {
+    "clusters": "skerry.cli.clusters:cluster_group",
     "items": "skerry.cli.catalog:item_group",
     "collections": "skerry.cli.catalog:collection_group",
     "runs": "skerry.cli.runs:list_runs",
 }
-"""Names that commands once had: they work, and help is silent about them."""
+"""Plurals that people type: they work, and help is silent about them."""
 
 _EXIT_INTERRUPTED = 130
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
@@ -72,7 +73,7 @@ class LazyGroup(click.Group):
         UnavailableError
             If the command needs a part of Skerry that is not installed.
         """
-        place = COMMANDS[cmd_name][0] if cmd_name in COMMANDS else _OLD_NAMES.get(cmd_name)
+        place = COMMANDS[cmd_name][0] if cmd_name in COMMANDS else _OTHER_NAMES.get(cmd_name)
         if place is None:
             return None
         module_name, _, attribute = place.partition(":")

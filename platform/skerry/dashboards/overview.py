@@ -58,7 +58,9 @@ class OverviewPage:
             values["counts"] = count_runs(session)
             jobs = read_jobs(session, prefix=DASHBOARDS_PREFIX)
             values["jobs"] = [job for job in jobs if job.next_tick][:_SHOWN]
-            values["health"] = read_health(session)
+            values["health"] = read_health(
+                session, may_operate=viewer.may(Scope.PRODUCTION_OPERATE)
+            )
         if viewer.may(Scope.CATALOG_READ):
             products = read_latest(session)
             values["products"] = [(product, self._find_picture(product)) for product in products]

@@ -6,6 +6,7 @@ from skerry.client import Session
 from skerry.core.errors import SkerryError
 from skerry.core.settings import DASHBOARDS_PREFIX, GATEWAY_PREFIX, MAPS_PREFIX
 from skerry.core.wording import describe_bytes
+from skerry.dashboards.board import show_time
 
 _HEALTH = {
     "hub": "/hub/health",
@@ -27,21 +28,37 @@ class Health:
         Free and total room, in words.
     disk_low
         Whether runs and imports wait for room.
+    clusters
+        Each living Dask cluster in words; None where the viewer may not see them.
     """
 
     parts: tuple[tuple[str, bool], ...]
     disk: str
     disk_low: bool
+    clusters: tuple[str, ...] | None = None
 
 
-def read_health(session: Session) -> Health:
-    """Ask every part whether it answers, and the api for the worker and the disk."""
+def read_health(session: Session, *, may_operate: bool) -> Health:
+    """Ask every part whether it answers, and the api for worker, disk and clusters."""
     told = session.request("GET", "platform/health")
     parts = [(name, _answers(session, path)) for name, path in _HEALTH.items()]
     return Health(
         parts=tuple(sorted([*parts, ("api", True), ("worker", bool(told["worker"]))])),
         disk=f"{describe_bytes(told['disk_free'])} of {describe_bytes(told['disk_total'])} free",
         disk_low=bool(told["disk_low"]),
+        clusters=_read_clusters(session) if may_operate else None,
+    )
+
+
+def _read_clusters(session: Session) -> tuple[str, ...] | None:
+    try:
+        found = session.request("GET", "clusters")["clusters"]
+    except SkerryError:  # the gateway does not answer, which its own mark says
+        return None
+    return tuple(
+        f"{entry['job'] or entry['owner']}: {entry['workers']} workers since"
+        f" {show_time(entry['since'])}"
+        for entry in found
     )
 
 

@@ -167,7 +167,7 @@ def find_cluster(clusters: list[Cluster], name: str) -> Cluster:
         if cluster.name == name:
             return cluster
     raise NotFoundError(
-        f"There is no cluster {name[:80]!r}.", remedy="'skerry clusters' lists those alive."
+        f"There is no cluster {name[:80]!r}.", remedy="'skerry cluster list' shows those alive."
     )
 
 

@@ -103,7 +103,7 @@ def test_clusters_are_listed_and_stopped_by_command(stage: Stage, job: str) -> N
     cluster = wait_for_cluster(stage, run)
     assert (cluster["job"], cluster["attempt"], cluster["owner"]) == (job, 1, "project-main")
     assert cluster["memory"] >= 2 * 2**30
-    listed = command(stage, "clusters", "--json")
+    listed = command(stage, "cluster", "list", "--json")
     assert [entry["run"] for entry in json.loads(listed)] == [run]
     # nobody else sees or ends it, not even the person whose platform it is, by the gateway itself
     gateway = f"{stage.platform.url}/services/dask-gateway/api"
@@ -117,7 +117,7 @@ def test_clusters_are_listed_and_stopped_by_command(stage: Stage, job: str) -> N
     internal = psutil.Process(stage.worker_pid()).environ()["SKERRY_GATEWAY_ADDRESS"]
     assert ask_gateway(f"{internal}/api/skerry/clusters", token).status_code == 403
     assert ask_gateway(f"{internal}/api/skerry/clusters", "0" * 32).status_code == 401
-    command(stage, "clusters", "stop", cluster["name"])
+    command(stage, "cluster", "stop", cluster["name"])
     wait_until(lambda: not list_clusters(stage, run), LIMIT_S, "the cluster is stopped")
     _cancel(stage, run)
     stage.wait_for(run, "cancelled")

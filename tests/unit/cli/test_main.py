@@ -111,10 +111,8 @@ def test_every_command_has_help_with_an_example(
     assert f"skerry {name}" in output
 
 
-@pytest.mark.parametrize("name", ["items", "collections", "runs"])
-def test_names_that_commands_once_had_work_and_are_not_shown(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("name", ["items", "collections", "runs", "clusters"])
+def test_plurals_work_and_are_not_shown(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run([name, "--help"]) == 0
     assert main.run(["--help"]) == 0
     assert f"\n  {name} " not in capsys.readouterr().out
