@@ -25,6 +25,22 @@ def test_a_line_gets_one_clock() -> None:
     assert len(stamp_line(b"x" * 10**6)) < LINE_LIMIT + 40
 
 
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        (b"[W 2026-11-28 19:51:47.677 Proxy] no route", "WARNING Proxy: no route"),
+        (b"[I 19:51:47.677 LabApp] ready", "INFO LabApp: ready"),
+        (b"19:51:47.677 [ConfigProxy] warn: gone", "WARNING ConfigProxy: gone"),
+        (b"19:51:47.677 [ConfigProxy] error: 503", "ERROR ConfigProxy: 503"),
+        (b"[no clock] text", "[no clock] text"),
+    ],
+)
+def test_another_program_s_clock_is_taken_away(line: bytes, written: str) -> None:
+    stamped = stamp_line(line).decode()
+    assert STAMP.match(stamped)
+    assert stamped[25:] == f"{written}\n"
+
+
 def test_pieces_become_lines_and_a_long_log_is_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "api.log"
     log = PartLog(path, limit=300)

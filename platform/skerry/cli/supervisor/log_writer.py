@@ -26,6 +26,10 @@ LINE_LIMIT = 16_384
 
 _STAMPED = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z ")
 _CONTINUED = re.compile(rb"[ \t]")
+_JUPYTER = re.compile(rb"\[([DIWEC]) (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d[.,]\d+ ([^\]]+)\] ?")
+_NODE = re.compile(rb"\d\d:\d\d:\d\d\.\d+ \[(\w+)\] (\w+): ")
+_LEVELS = {b"D": b"DEBUG", b"I": b"INFO", b"W": b"WARNING", b"E": b"ERROR", b"C": b"CRITICAL",
+           b"WARN": b"WARNING"}  # fmt: skip
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 
 
@@ -86,10 +90,20 @@ class PartLog:
 
 
 def stamp_line(line: bytes) -> bytes:
-    """Return a line with its time before it, unless it has one or belongs to the line before."""
+    """Return a line with its time before it, unless it has one or belongs to the line before.
+
+    The clocks of programs whose form cannot be set are taken away: the
+    gateway's proxy (``[W 2026-05-01 10:30:00.123 Proxy] text``) and the hub's
+    (``10:30:00.123 [Proxy] warn: text``).
+    """
     plain = _COLOUR.sub(b"", line.rstrip(b"\r"))[:LINE_LIMIT]
     if not plain or _STAMPED.match(plain) or _CONTINUED.match(plain):
         return plain + b"\n"
+    if jupyter := _JUPYTER.match(plain):
+        plain = _LEVELS[jupyter[1]] + b" " + jupyter[2] + b": " + plain[jupyter.end() :]
+    elif node := _NODE.match(plain):
+        level = _LEVELS.get(node[2].upper(), node[2].upper())
+        plain = level + b" " + node[1] + b": " + plain[node.end() :]
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return now.encode() + b" " + plain + b"\n"
 
