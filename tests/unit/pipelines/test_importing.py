@@ -235,7 +235,13 @@ TOY = {
     "names": "TOY_*",
     "documents": {},
     "catalogue": {
-        "maps": [{"group": "measurements/water", "variables": {"level": "level"}, "resolution_m": 1000}]
+        "maps": [
+            {
+                "group": "measurements/water",
+                "variables": {"level": "level"},
+                "resolution_m": 1000,
+            }
+        ]
     },
     "attributes": {
         "stac_discovery/id": {"value": "TOY_1"},
