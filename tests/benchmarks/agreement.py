@@ -6,12 +6,13 @@ import httpx
 import numpy as np
 from PIL import Image
 from pyproj import Transformer
-from rasterio.transform import Affine, from_bounds
+from rasterio.transform import from_bounds
 from rasterio.warp import Resampling, reproject
 from tests.benchmarks.product import NOISE
 
 from skerry.maps.levels import Pyramid
-from skerry.maps.warp import EARTH_HALF, choose_level, locate_tile, tile_bounds
+from skerry.maps.mercator import EARTH_HALF
+from skerry.maps.warp import choose_level, locate_tile, tile_bounds
 
 EQUAL = 0.99
 """Share of pixels that have to be equal."""
@@ -54,7 +55,7 @@ def warp_exactly(pyramid: Pyramid, tile: Tile) -> np.ndarray:
     level = choose_level(pyramid, locate_tile(pyramid.crs, *tile))
     stored = np.zeros((256, 256), pyramid.dtype)
     reproject(
-        level.array[...], stored, src_transform=Affine(*level.transform), src_crs=pyramid.crs,
+        level.array[...], stored, src_transform=level.transform, src_crs=pyramid.crs,
         dst_transform=from_bounds(*tile_bounds(*tile), 256, 256), dst_crs="EPSG:3857",
         resampling=Resampling.nearest, tolerance=0,
     )  # fmt: skip
