@@ -1,4 +1,4 @@
-"""Tiles of swaths lie where the swath's own pixels lie: nearest pixels found by hand on a sphere."""
+"""Tiles of swaths lie where the swath's pixels lie: the nearest, found by hand on a sphere."""
 
 from functools import partial
 from pathlib import Path
@@ -99,6 +99,7 @@ def draw_middle(pyramid: Pyramid, longitude: float, latitude: float) -> tuple[np
     return *places, values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SENSORS)
 def test_pixels_of_a_tile_are_the_swath_s_nearest(kind: str, tmp_path: Path) -> None:
     mapping_name, variable, size, resolution = SENSORS[kind]
