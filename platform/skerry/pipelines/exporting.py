@@ -32,7 +32,7 @@ def export_item(
     InvalidInputError
         If `out` is a folder, or stands in one that does not exist.
     """
-    from skerry.products import open_product
+    from skerry.products.zarr_opening import open_zarr_product
 
     if out.is_dir():
         raise InvalidInputError(f"{str(out)!r} is a folder.", remedy="Name the file to write.")
@@ -40,7 +40,8 @@ def export_item(
         raise InvalidInputError(
             f"The folder of {str(out)!r} does not exist.", remedy="Make it, or name another file."
         )
-    tree = open_product(locate_product(parse_reference(reference), session=session))
+    # what the catalogue holds is Zarr: no other reader is handed what somebody registered
+    tree = open_zarr_product(locate_product(parse_reference(reference), session=session))
     raster = find_raster(tree, variable, item=reference)
     write_raster(raster, out, title=title_of(tree))
     return out

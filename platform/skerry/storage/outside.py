@@ -3,10 +3,14 @@
 A product from elsewhere may point at any file that its reader can read: by symbolic links in
 folders, by external links, external storage and virtual data sets in HDF5, by files beside a
 raster that GDAL reads along with it. What the reader then shows would be that file's.
+
+This is for libraries that open files by their paths; `skerry.storage.beneath` opens what others
+may change meanwhile.
 """
 
 import os
-from functools import lru_cache
+import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,6 @@ RASTERS_ALONE = {
 
 _REMEDY = "Fetch the product again from its provider; a product holds its bytes itself."
 _PLAIN_LINKS = 1  # HDF5's hard links are 0, soft links 1: both stay in the file
-_KEPT_FOLDERS = 4096
 
 
 def check_inside(root: Path, path: Path) -> Path:
@@ -39,14 +42,12 @@ def check_inside(root: Path, path: Path) -> Path:
     InvalidInputError
         If it leads out of `root`, by ``..`` or by a symbolic link.
     """
-    # one look at the file; its folder was seen before, as a rule
-    folder = _resolve(path.parent)
-    try:
-        target = os.path.realpath(path) if path.is_symlink() else folder / path.name
-    except (OSError, ValueError):
-        target = None
-    if target is None or path.name in ("..", "") or not _is_below(root, Path(target)):
-        raise _refuse(f"{path} leads out of {root}")
+    above, below = str(root), str(path)
+    parts = below.removeprefix(above).lstrip("/").split("/")
+    if not below.startswith(above) or ".." in parts or not _has_no_links(above, parts):
+        inside = os.path.realpath(below).startswith(f"{os.path.realpath(above)}/")
+        if ".." in parts or not inside:
+            raise _refuse(f"{path} leads out of {root}")
     return path
 
 
@@ -56,7 +57,7 @@ def check_key_inside(root: Path, key: str) -> None:
         check_inside(root, root / key)
 
 
-def check_hdf5(group: Any, label: str) -> None:
+def check_hdf5(group: Any, label: str, also: Callable[[Any, str], None]) -> None:
     """Refuse an HDF5 file or group with anything that is kept in another file.
 
     Parameters
@@ -65,6 +66,9 @@ def check_hdf5(group: Any, label: str) -> None:
         An open `h5py.File` or `h5py.Group`.
     label
         What to call it in messages.
+    also
+        What else to check of each group and data set on the one way through the file: called
+        with what HDF5 says about it (`h5py.h5o.ObjInfo`) and its name for messages.
 
     Raises
     ------
@@ -78,8 +82,11 @@ def check_hdf5(group: Any, label: str) -> None:
         if info.type > _PLAIN_LINKS:
             return _refuse(f"The link {shown} leads into another file")
         try:  # HDF5 is written in C: what is raised in its visit would be lost
-            if info.type == 0 and h5o.get_info(group.id, name).type == h5o.TYPE_DATASET:
-                _check_layout(h5o.open(group.id, name), shown)
+            if info.type < _PLAIN_LINKS:
+                facts = h5o.get_info(group.id, name)
+                also(facts, shown)
+                if facts.type == h5o.TYPE_DATASET:
+                    _check_layout(h5o.open(group.id, name), shown)
         except (InvalidInputError, OSError, RuntimeError, LookupError, ValueError) as error:
             return error
         return None
@@ -123,13 +130,16 @@ def _check_layout(dataset: Any, label: str) -> None:
         raise _refuse(f"The data set {label} keeps its values in another file")
 
 
-@lru_cache(maxsize=_KEPT_FOLDERS)
-def _resolve(folder: Path) -> Path:
-    return Path(os.path.realpath(folder))
-
-
-def _is_below(root: Path, target: Path) -> bool:
-    return target.is_relative_to(_resolve(root))
+def _has_no_links(folder: str, parts: list[str]) -> bool:
+    """Tell whether no part of a path below a folder is a link; nothing is remembered of it."""
+    for part in parts:
+        folder = f"{folder}/{part}"
+        try:
+            if stat.S_ISLNK(os.lstat(folder).st_mode):
+                return False
+        except (OSError, ValueError):  # it is not there, and so is nothing below it
+            break
+    return True
 
 
 def _refuse(what: str) -> InvalidInputError:

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import re
@@ -6,8 +7,12 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
+import time
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -15,10 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from skerry.cli.supervisor import child
+from skerry.cli.supervisor import child, owner
 from skerry.cli.supervisor.credentials import SERVICES, Credentials, load_password, owner_name
 from skerry.cli.supervisor.leftovers import end_leftovers, find_marked
 from skerry.cli.supervisor.lock import hold_folder
+from skerry.cli.supervisor.owner import OwnerLogin
 from skerry.cli.supervisor.plan import PART_NAMES, Plan
 from skerry.cli.supervisor.ports import InternalPorts, check_host, check_port
 from skerry.cli.supervisor.record import GatewayRecord, PlatformRecord
@@ -251,6 +257,75 @@ def test_a_part_that_cannot_be_started_again_ends_no_other(
     with pytest.raises(StopRequestedError):
         supervisor.watch([end_after_three_rounds])
     supervisor.stop()
+
+
+def test_a_data_folder_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
+    data = DataFolder(tmp_path / "data")
+    for path in (data.root, data.state, data.logs, data.run):
+        path.mkdir()
+        path.chmod(0o755)
+    data.create()
+    for path in (data.root, data.state, data.logs, data.run, data.objects):
+        assert mode(path) == 0o700
+
+
+class _TokenHub(BaseHTTPRequestHandler):
+    """A hub that makes tokens for the owner and keeps count."""
+
+    made: ClassVar[list[dict[str, Any]]] = []
+    revoked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        old = {"id": "a1", "note": "skerry command line on this machine", "expires_at": None}
+        self._answer({"api_tokens": [old, {"id": "a2", "note": "mine", "expires_at": None}]})
+
+    def do_POST(self) -> None:
+        self.made.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self._answer({"token": f"token-{len(self.made)}"})
+
+    def do_DELETE(self) -> None:
+        self.revoked.append(self.path.rpartition("/")[2])
+        self._answer({})
+
+    def _answer(self, body: dict[str, Any]) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Stay quiet."""
+
+
+def test_the_owner_s_token_is_renewed_before_it_ends(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = type("Hub", (_TokenHub,), {"made": [], "revoked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), hub)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    ports = dataclasses.replace(plan.ports, hub=server.server_port)
+    login = OwnerLogin(dataclasses.replace(plan, ports=ports))
+    began = time.time()
+    now = [began]
+    monkeypatch.setattr(owner.time, "time", lambda: now[0])
+
+    def read_token() -> str:
+        return str(json.loads(plan.folder.owner.read_text())["token"])
+
+    try:
+        login.write()
+        assert hub.made[0]["expires_in"] == 24 * 3600
+        assert set(hub.revoked) == {"a1"}  # one without an end, of an older version
+        for hours, token in ((0, 1), (11, 1), (13, 2), (24, 2), (26, 3), (-50, 4), (-49, 4)):
+            now[0] = began + hours * 3600
+            login.advance()
+            assert read_token() == f"token-{token}", hours
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -27,16 +27,19 @@ def check_file(source: Path | BlockReader, label: str) -> None:
     import h5py  # type: ignore[import-untyped]
 
     with h5py.File(source, "r") as file:
-        check_hdf5(file, label)
         check_attributes(file, label)
-        file.visititems(lambda name, item: check_attributes(item, f"/{name} in {label}"))
+        check_hdf5(file, label, _check_facts)
 
 
 def check_attributes(place: Any, label: str) -> None:
     """Refuse a group or variable of an open file as `check_file` does."""
     from h5py import h5o
 
+    _check_facts(h5o.get_info(place.id), label)
+
+
+def _check_facts(facts: Any, label: str) -> None:
     # What does not fit into 64 KiB of the object's header stands in its heap.
-    size = int(h5o.get_info(place.id).meta_size.attr.heap_size)
+    size = int(facts.meta_size.attr.heap_size)
     if size > MAX_METADATA_BYTES:
         raise too_large(f"What {label} says of itself", size, MAX_METADATA_BYTES)
