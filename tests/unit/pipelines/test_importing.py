@@ -236,11 +236,7 @@ TOY = {
     "documents": {},
     "catalogue": {
         "maps": [
-            {
-                "group": "measurements/water",
-                "variables": {"level": "level"},
-                "resolution_m": 1000,
-            }
+            {"group": "measurements/water", "variables": {"level": "level"}, "resolution_m": 1000}
         ]
     },
     "attributes": {

@@ -143,6 +143,9 @@ def _collect(tree: xr.DataTree, mapping: Mapping, item: MapRaster) -> xr.Dataset
         for name, array in wanted.items():
             if array.shape == places["latitude"].shape:
                 found[name] = array.drop_vars(array.coords)
+                if mapping.members is not None:  # else all members' titles are the same
+                    title = array.attrs.get("long_name", name)
+                    found[name].attrs["long_name"] = f"{name.upper()}: {title}"
     return xr.Dataset(found).assign_coords(places) if found else None
 
 
@@ -177,7 +180,10 @@ def _average(
         bare = array.drop_vars(array.coords).astype(np.float32)
         bare = bare.where(array.drop_vars(array.coords) != 0)  # no echo was measured there
         mean: Any = bare.coarsen(windows, boundary="trim").mean()
-        means[name] = mean.assign_attrs(array.attrs)
+        means[name] = mean
+        # means of many numbers spread less than the numbers: maps find the range anew
+        kept = {key: item for key, item in array.attrs.items() if not key.startswith("display_m")}
+        means[name].attrs = kept
         means[name].encoding = {"dtype": "uint16", "_FillValue": 0}
     shape = tuple(item.size for item in middles.values())
     lines, pixels = (
