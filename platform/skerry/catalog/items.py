@@ -19,7 +19,7 @@ from skerry.catalog.tables import collections, deletions, items, items_index
 from skerry.catalog.versions import Status, is_shown, supersede
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.time import count_microseconds, format_time, from_microseconds, utc_now
-from skerry.storage.grants import check_write_grant
+from skerry.storage.grants import check_write_grant, forget_grant
 from skerry.storage.objects import ObjectFolder, list_prefixes
 
 
@@ -135,7 +135,7 @@ def register_item(
             f"({known.digest}).",
             remedy="Delete it first, or register the product under another id.",
         )
-    check_write_grant(connection, checked.prefix, owner)
+    grant = check_write_grant(connection, checked.prefix, owner)
     _check_bytes(checked, objects)
     if collection == f"{SANDBOX}{owner}":
         ensure_collection(connection, collection, f"Sandbox of {owner}")
@@ -143,6 +143,8 @@ def register_item(
     if known is not None:
         version = known.version + 1
         delete_item(connection, collection, checked.id, owner=owner)
+    if grant.prefix == checked.prefix:  # what it was for is there: nothing more is written
+        forget_grant(connection, grant.id)
     return _insert(connection, checked, collection, Status.PUBLISHED, owner, version=version), True
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
@@ -95,6 +96,7 @@ def search(
     """  # noqa: D301
     from skerry.client import search as find
 
+    _check_collections(collections)
     found = find(
         collections=collections or None,
         bbox=_split_numbers(bbox),
@@ -130,6 +132,7 @@ def list_items(collections: tuple[str, ...], limit: int, quiet: bool, as_json: b
     """  # noqa: D301
     from skerry.client import search as find
 
+    _check_collections(collections)
     found = find(collections=collections or None, limit=limit)
     if quiet:
         for item in found:
@@ -350,3 +353,11 @@ def _widen_days(text: str | None) -> str | None:
     begin = first if first in ("", "..") else f"{parse_day(first)}T00:00:00Z"
     end = last if last in ("", "..") else f"{parse_day(last)}T23:59:59.999999Z"
     return f"{begin}/{end}"
+
+
+def _check_collections(names: Sequence[str]) -> None:
+    """Refuse the name of a collection that is not there: a search would answer with no items."""
+    from skerry.client import connect
+
+    for name in names:
+        connect().request("GET", f"stac/collections/{quote(name, safe='')}")

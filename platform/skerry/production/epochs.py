@@ -230,10 +230,12 @@ def end_run(connection: Connection, run_id: str, epoch: int, outcome: Outcome) -
         False when a newer attempt has taken over or the run had ended already.
     """
     published = connection.execute(
-        select(runs.c.published_epoch).where(runs.c.id == run_id)
-    ).scalar_one_or_none()
+        select(attempts.c.epoch, attempts.c.detail)
+        .join(runs, (runs.c.id == attempts.c.run_id) & (runs.c.published_epoch == attempts.c.epoch))
+        .where(runs.c.id == run_id)
+    ).first()
     if published is not None:
-        outcome = Outcome(epoch=published, status="published")
+        outcome = Outcome(published.epoch, "published", published.detail)
     status = {"published": "succeeded", "cancelled": "cancelled"}.get(outcome.status, "failed")
     changed = connection.execute(
         update(runs)

@@ -20,6 +20,8 @@ from skerry.production.epochs import refuse_stale
 from skerry.production.runs import find_run, get_run
 from skerry.production.tables import attempts, outputs, runs
 
+_LONGEST_REMARK = 500
+
 
 class StagedOutput(BaseModel):
     """An output as a run has written it below its own folder.
@@ -56,6 +58,12 @@ class Publication(BaseModel):
     outputs: list[StagedOutput] = Field(max_length=100)
     manifest: dict[str, Any]
 
+    @property
+    def remark(self) -> str | None:
+        """What the manifest remarks on how the notebook ended."""
+        said = self.manifest.get("remark")
+        return said[:_LONGEST_REMARK] if isinstance(said, str) else None
+
     def check(self, run_id: str, epoch: int) -> None:
         """Refuse a manifest of another attempt, or one that lists other outputs."""
         listed = [{"output": output.output, "digest": output.digest} for output in self.outputs]
@@ -69,9 +77,20 @@ class Publication(BaseModel):
 
 
 def publish_outputs(
-    connection: Connection, run_id: str, epoch: int, staged: list[StagedOutput], *, by: str
+    connection: Connection,
+    run_id: str,
+    epoch: int,
+    staged: list[StagedOutput],
+    *,
+    by: str,
+    remark: str | None = None,
 ) -> dict[str, Any]:
     """Publish an attempt's outputs and return the run.
+
+    Parameters
+    ----------
+    remark
+        What is worth knowing of how the notebook ended; it stands with attempt and run.
 
     Raises
     ------
@@ -103,7 +122,7 @@ def publish_outputs(
     connection.execute(
         update(attempts)
         .where(attempts.c.run_id == run["id"], attempts.c.epoch == epoch)
-        .values(status="published", ended_at=now)
+        .values(status="published", ended_at=now, detail=remark)
     )
     return get_run(connection, run["id"])
 

@@ -282,4 +282,6 @@ def _add_attempts(router: APIRouter, engine: Engine) -> None:
         with engine.begin() as connection:
             epochs.check_token(connection, run, epoch, who.token)
             given.check(run, epoch)
-            return publish_outputs(connection, run, epoch, given.outputs, by=who.name)
+            return publish_outputs(
+                connection, run, epoch, given.outputs, by=who.name, remark=given.remark
+            )

@@ -61,6 +61,17 @@ def test_giving_back_frees_bytes_that_no_item_uses(
     assert alice.delete(f"grants/{grant['id']}").status_code == 404
 
 
+def test_a_grant_ends_when_its_item_is_registered(api: ServedApi, alice: httpx.Client) -> None:
+    alice.put("stac/collections/lakes", json=make_collection())
+    grant = alice.post("grants", json=WRITE).json()
+    item = make_item(prefix=grant["prefix"])
+    write_bytes(api.data.objects, item)
+    assert alice.post("stac/collections/lakes/items", json=item).status_code == 201
+    assert alice.post("stac/collections/lakes/items", json=item).status_code < 300  # asked again
+    assert alice.delete(f"grants/{grant['id']}").status_code == 404
+    assert (api.data.objects / grant["prefix"]).exists()
+
+
 def test_another_s_grant_is_no_leave(api: ServedApi, alice: httpx.Client) -> None:
     alice.put("stac/collections/lakes", json=make_collection())
     grant = alice.post("grants", json=WRITE).json()
