@@ -143,9 +143,10 @@ def register_item(
     if known is not None:
         version = known.version + 1
         delete_item(connection, collection, checked.id, owner=owner)
+    stored = _insert(connection, checked, collection, Status.PUBLISHED, owner, version=version)
     if grant.prefix == checked.prefix:  # what it was for is there: nothing more is written
         forget_grant(connection, grant.id)
-    return _insert(connection, checked, collection, Status.PUBLISHED, owner, version=version), True
+    return stored, True
 
 
 def insert_item(

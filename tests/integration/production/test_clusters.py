@@ -71,6 +71,7 @@ def _kill_both(stage: Stage, run: str) -> None:
     stage.kill_worker()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("end", [_cancel, _kill, _kill_both])
 def test_the_clusters_of_an_attempt_that_is_ended(
     stage: Stage, job: str, end: Callable[[Stage, str], None]

@@ -59,6 +59,14 @@ def _write(
     return item
 
 
+def _write_under_two_grants(connection: Connection, objects: ObjectFolder) -> dict[str, Any]:
+    """Write an item's bytes where a grant is left after the first has ended with the item."""
+    grants = [create_grant(connection, Purpose.RUN, "alice", run="r", epoch=1) for _ in "ab"]
+    item = make_item("scene", prefix=grants[0].prefix)
+    write_bytes(objects.root, item)
+    return item
+
+
 @pytest.mark.usefixtures("lakes")
 class TestRegister:
     def test_a_new_item_is_stored_and_found(
@@ -153,7 +161,7 @@ class TestRegister:
             )
 
     def test_bytes_belong_to_one_item(self, connection: Connection, objects: ObjectFolder) -> None:
-        given = _write(connection, objects)
+        given = _write_under_two_grants(connection, objects)
         register_item(connection, given, "lakes", owner="alice", objects=objects)
         for prefix in (given["properties"]["skerry:prefix"],):
             thief = make_item("thief", prefix=prefix)
@@ -345,7 +353,7 @@ class TestDelete:
     def test_bytes_that_are_being_removed_cannot_be_registered(
         self, connection: Connection, objects: ObjectFolder
     ) -> None:
-        given = _write(connection, objects)
+        given = _write_under_two_grants(connection, objects)
         register_item(connection, given, "lakes", owner="alice", objects=objects)
         delete_item(connection, "lakes", "scene", owner="alice")
         with pytest.raises(ConflictError, match="being removed"):
