@@ -1,5 +1,6 @@
 """Outputs of cells: as much as the limits allow goes into the notebook, with a notice beyond."""
 
+from itertools import groupby
 from typing import Any
 
 from skerry.core.settings import RunLimits
@@ -103,3 +104,25 @@ def _measure(message: dict[str, Any]) -> int:
     parts = content.get("data") or {}
     size = sum(len(part if isinstance(part, str) else repr(part)) for part in parts.values())
     return size + sum(len(buffer) for buffer in message.get("buffers", []))
+
+
+def merge_streams(cell: Any) -> None:
+    """Join neighbouring pieces of one stream of an executed cell, as a terminal would show them.
+
+    nbclient's own way takes a time that is quadratic in the length of a line.
+    """
+    if "outputs" not in cell:
+        return
+    merged = []
+    for _, group in groupby(cell["outputs"], key=lambda output: output.get("name") or id(output)):
+        first, *more = group
+        if first["output_type"] == "stream":
+            first["text"] = _apply_returns("".join(piece["text"] for piece in (first, *more)))
+        merged.append(first)
+    cell["outputs"] = merged
+
+
+def _apply_returns(text: str) -> str:
+    """Keep of each line what stands after its last carriage return, as progress bars mean it."""
+    lines = text.split("\n")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)

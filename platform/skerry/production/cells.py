@@ -1,7 +1,7 @@
 """A notebook's cells, executed one after the other. Imported only by the run process.
 
-The kernel speaks through sockets in the attempt's own folder (ZeroMQ over ipc): no other user of
-the machine can listen to what a notebook prints or send it code.
+The kernel speaks through socket files in the attempt's own folder (ZeroMQ over ipc): no other
+user of the machine can listen to what a notebook prints or send it code.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from skerry.core.errors import SkerryError
-from skerry.production.capped_outputs import CellOutputs
+from skerry.production.capped_outputs import CellOutputs, merge_streams
 from skerry.production.heartbeat import Progress
 
 _SOCKET = "kernel"
@@ -83,7 +83,10 @@ class Cells:
                 try:
                     for position, cell in enumerate(node.cells):
                         self._begin(cell)
-                        client.execute_cell(cell, position, execution_count=position + 1)
+                        try:
+                            client.execute_cell(cell, position, execution_count=position + 1)
+                        finally:
+                            merge_streams(cell)
                         self.progress.done = position + 1
                         if client.asked_to_exit:
                             return self._say_early(position)
@@ -149,7 +152,6 @@ class _Client(NotebookClient):
         super().__init__(
             notebook,
             kernel_name="python3",
-            coalesce_streams=True,
             iopub_timeout=_DRAIN_S,
             raise_on_iopub_timeout=False,
             on_cell_executed=self._note_exit,

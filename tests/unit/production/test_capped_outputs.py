@@ -8,7 +8,7 @@ import pytest
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import RunLimits
-from skerry.production.capped_outputs import CellOutputs
+from skerry.production.capped_outputs import CellOutputs, merge_streams
 from skerry.production.run_log import RunLog
 
 
@@ -81,3 +81,25 @@ def test_limits_are_settings_and_bad_ones_are_named(
     monkeypatch.setenv("SKERRY_RUN_LOG_MB", text)
     with pytest.raises(InvalidInputError, match="SKERRY_RUN_LOG_MB"):
         RunLimits.from_environment()
+
+
+def make_stream(text: str, name: str = "stdout") -> dict[str, str]:
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def test_pieces_of_a_stream_are_joined_as_a_terminal_shows_them() -> None:
+    picture = {"output_type": "display_data", "data": {}}
+    cell = {
+        "outputs": [
+            make_stream("1 %\r2"), make_stream(" %\rdone\nnext\r\n"), make_stream("bad", "stderr"),
+            make_stream("good"), picture, make_stream("a"), make_stream("b"),
+        ]
+    }  # fmt: skip
+    merge_streams(cell)
+    assert cell["outputs"] == [
+        make_stream("done\nnext\n"), make_stream("bad", "stderr"), make_stream("good"), picture,
+        make_stream("ab"),
+    ]  # fmt: skip
+    markdown: dict[str, Any] = {"cell_type": "markdown"}
+    merge_streams(markdown)
+    assert markdown == {"cell_type": "markdown"}
