@@ -195,7 +195,14 @@ def test_an_import_that_is_told_to_end_leaves_nothing(
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_until(lambda: list_imports(running_platform) != before, 60, "the import writes")
+        folder = running_platform.data / "objects" / "imports"
+        wait_until(
+            lambda: any(
+                any((folder / name).iterdir()) for name in list_imports(running_platform) - before
+            ),
+            60,
+            "the import writes",
+        )
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 143
     finally:
