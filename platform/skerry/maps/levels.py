@@ -117,8 +117,8 @@ class Pyramid:
     def bounds(self) -> tuple[float, float, float, float]:
         """West, south, east, north of the finest level's pixel edges, in `crs`."""
         finest = self.levels[0]
-        left, top = finest.transform * (0, 0)
-        right, bottom = finest.transform * (finest.width, finest.height)
+        a, _, left, _, e, top = finest.transform[:6]
+        right, bottom = left + a * finest.width, top + e * finest.height
         return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
 
     @property

@@ -43,7 +43,9 @@ def read_point(
 
     level = pyramid.levels[0]
     transformer = Transformer.from_crs("OGC:CRS84", pyramid.crs, always_xy=True)
-    column, row = ~level.transform * transformer.transform(longitude, latitude)
+    x, y = transformer.transform(longitude, latitude)
+    column = (x - level.transform.c) / level.transform.a
+    row = (y - level.transform.f) / level.transform.e
     if not (0 <= column < level.width and 0 <= row < level.height):  # infinite ones neither
         return None
     rows, columns = (int(row), int(row) + 1), (int(column), int(column) + 1)

@@ -45,6 +45,7 @@ MAX_SHARD_CHUNKS = 2**18
 _MAX_STORED_BYTES = 2 * MAX_CHUNK_BYTES  # numbers that do not compress, and a shard's index
 _SLACK_BYTES = 2**16
 _REMEDY = "Write the product again, in chunks of at most 2048 x 2048 pixels."
+_HEAD_BYTES = 18  # of the longest Zstandard header
 _ZSTD_MAGIC = 0xFD2FB528
 _ZSTD_SIZES = {0: 0, 1: 2, 2: 4, 3: 8}  # bytes of the content size by the descriptor's flag
 _ZSTD_SINGLE = 0x20
@@ -153,7 +154,7 @@ class BoundedZstd(ZstdCodec):
     """Zstandard that refuses a frame larger than its chunk, or of a size that it does not say."""
 
     def _decode_sync(self, chunk_bytes: "Buffer", chunk_spec: "ArraySpec") -> "Buffer":
-        check_length(read_zstd_length(chunk_bytes.to_bytes()[:18]), chunk_spec)
+        check_length(read_zstd_length(_read_head(chunk_bytes)), chunk_spec)
         return super()._decode_sync(chunk_bytes, chunk_spec)
 
 
@@ -161,8 +162,7 @@ class BoundedBlosc(BloscCodec):
     """Blosc that refuses a chunk longer than it should be."""
 
     def _decode_sync(self, chunk_bytes: "Buffer", chunk_spec: "ArraySpec") -> "Buffer":
-        head = chunk_bytes.to_bytes()[4:8]
-        check_length(int.from_bytes(head, "little"), chunk_spec)
+        check_length(int.from_bytes(_read_head(chunk_bytes)[4:8], "little"), chunk_spec)
         return super()._decode_sync(chunk_bytes, chunk_spec)
 
 
@@ -175,6 +175,11 @@ class BoundedGzip(GzipCodec):
             content = file.read(limit + 1)
         check_length(len(content), chunk_spec)
         return chunk_spec.prototype.buffer.from_bytes(content)
+
+
+def _read_head(chunk_bytes: "Buffer") -> bytes:
+    """Return the first bytes of a chunk, without copying all of it."""
+    return bytes(chunk_bytes.as_numpy_array()[:_HEAD_BYTES].tobytes())
 
 
 _BOUNDED: dict[str, type[Any]] = {"zstd": BoundedZstd, "blosc": BoundedBlosc, "gzip": BoundedGzip}
