@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 from tests.acceptance.browsing import SIZE, keep, launch, sign_in
 from tests.conftest import find_chromium
-from tests.integration.production.stage import make_notebook
+from tests.integration.production.stage import approve_as_seen, make_notebook
 from tests.platform_process import RunningPlatform, start_platform, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -27,8 +27,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatfo
     try:
         with api(platform) as client:
             body = {"name": "luck", "notebook": make_notebook(FAILING)}
-            release = client.post("releases", json=body).raise_for_status().json()["id"]
-            client.post(f"releases/{release}/approve", json={"self": True}).raise_for_status()
+            proposed = client.post("releases", json=body).raise_for_status().json()
+            release = proposed["id"]
+            approval = approve_as_seen(proposed)
+            client.post(f"releases/{release}/approve", json=approval).raise_for_status()
             for name in ("luck", "other"):
                 order = {"name": name, "release": release, "policy": {"retries": 0}}
                 client.post("jobs", json=order).raise_for_status()

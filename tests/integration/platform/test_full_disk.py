@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.production.stage import make_notebook
+from tests.integration.production.stage import approve_as_seen, make_notebook
 from tests.platform_process import SKERRY, RunningPlatform, clean_environment, wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
@@ -107,8 +107,9 @@ def ask(platform: RunningPlatform, method: str, path: str, **content: Any) -> ht
 
 def test_a_full_disk_is_named_everywhere_waited_for_and_cleaned(platform: SmallDisk) -> None:
     body = {"name": "quick", "notebook": make_notebook(QUICK)}
-    release = ask(platform, "POST", "releases", json=body).raise_for_status().json()["id"]
-    ask(platform, "POST", f"releases/{release}/approve", json={"self": True}).raise_for_status()
+    proposed = ask(platform, "POST", "releases", json=body).raise_for_status().json()
+    release, approval = proposed["id"], approve_as_seen(proposed)
+    ask(platform, "POST", f"releases/{release}/approve", json=approval).raise_for_status()
     clock = {"kind": "clock", "cron": "* * * * *"}
     by_hand = {"name": "by-hand", "release": release}
     ask(platform, "POST", "jobs", json=by_hand).raise_for_status()
