@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[3] / "platform" / "find_uv.sh"
 WHEEL = "uv-1-py3-none-any.whl"
 
