@@ -1,5 +1,6 @@
 """Open a GeoZarr or an EOPF Zarr as the tree that the SAFE reader gives."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,11 @@ from skerry.products.stores.zarr_stores import Place, open_store
 
 READ_AT_ONCE = 16
 """Coordinates."""
+_GEOZARR = {
+    "proj:code": "proj:code", "proj:wkt2": "proj:wkt2", "spatial:transform": "proj:transform",
+    "spatial:shape": "proj:shape",
+}  # fmt: skip
+"""What groups of a GeoZarr say of their place, and what arrays of EOPF products call it."""
 
 
 def open_zarr_product(place: Place, *, level: int = 0) -> xr.DataTree:
@@ -119,21 +125,66 @@ def _walk(group: zarr.Group, path: str, seen: _Seen) -> list[tuple[str, xr.Datas
     members = dict(group.members())
     children = {name: item for name, item in members.items() if isinstance(item, zarr.Group)}
     assets = [level.asset for level in read_layout(attrs) if level.asset in children]
-    if assets:
-        chosen = children[assets[min(seen.level, len(assets) - 1)]]
-        members = dict(chosen.members())
+    levels = {name: _list_arrays(children[name]) for name in assets}
+    native = _find_native(levels)
+    place = attrs
+    if assets and len(native) == 1:
+        chosen = assets[min(seen.level, len(assets) - 1)]
+        members, place = dict(levels[chosen]), dict(children[chosen].attrs)
     arrays = {name: item for name, item in members.items() if isinstance(item, zarr.Array)}
-    gone = [name for name, item in arrays.items() if not seen.is_there(item)]
-    seen.absent += [f"{path}/{name}".strip("/") for name in gone]
-    arrays = {name: item for name, item in arrays.items() if name not in gone}
     attrs = from_json(attrs, attrs.pop(TYPES, {}))
-    data = _build_dataset(arrays, path, seen)
-    data.attrs = put_back(without_conventions(attrs))
-    found = [(path or "/", data)]
+    found = [(path or "/", _read_group(arrays, path, attrs, place, seen))]
+    if len(native) > 1:
+        for name in native:
+            number = min(assets.index(name) + seen.level, len(assets) - 1)
+            there = {
+                key: item for key, item in levels[assets[number]].items() if key in levels[name]
+            }
+            own = dict(children[assets[number]].attrs)
+            below = f"{path}/{name}"
+            found.append((below, _read_group(there, below, own, own, seen)))
     for name, child in sorted(children.items()):
         if name not in assets:
             found += _walk(child, f"{path}/{name}", seen)
     return found
+
+
+def _list_arrays(group: zarr.Group) -> dict[str, Any]:
+    return {name: item for name, item in group.members() if isinstance(item, zarr.Array)}
+
+
+def _find_native(levels: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the levels that hold rasters which no finer one has, the finest first.
+
+    Several where a group holds bands of several resolutions: each is one of these, with overviews
+    of the finer ones beside it.
+    """
+    known: set[str] = set()
+    native = []
+    for level, arrays in levels.items():
+        rasters = {name for name, item in arrays.items() if item.ndim > 1}
+        if not native or rasters - known:
+            native.append(level)
+        known |= rasters
+    return native
+
+
+def _read_group(
+    arrays: Mapping[str, Any],
+    path: str,
+    attrs: dict[str, Any],
+    place: Mapping[str, Any],
+    seen: _Seen,
+) -> xr.Dataset:
+    """Return a group of arrays; `place` has what GeoZarr says of where it is."""
+    gone = [name for name, item in arrays.items() if not seen.is_there(item)]
+    seen.absent += [f"{path}/{name}".strip("/") for name in gone]
+    data = _build_dataset({key: arrays[key] for key in arrays if key not in gone}, path, seen)
+    said = {ours: place[key] for key, ours in _GEOZARR.items() if key in place}
+    if said and place.get("spatial:dimensions", ["y", "x"]) == ["y", "x"]:
+        seen.projections[path or "/"][""] = said
+    data.attrs = put_back(without_conventions(attrs))
+    return data
 
 
 def _build_dataset(arrays: dict[str, Any], path: str, seen: _Seen) -> xr.Dataset:

@@ -66,16 +66,16 @@ def layout_is_there(group: Multiscale, subject: Subject) -> str | None:
 @check(
     "multiscales.variables",
     of=_whole,
-    remedy="Write every raster at every level, or take it out of all.",
+    remedy="Write every raster at every level that is coarser than its own, or at no other.",
 )
 def levels_have_the_same(group: Multiscale, subject: Subject) -> str | None:
-    """Every level has the same rasters."""
-    first = set(group.level(0, subject))
-    for number in range(1, len(group.layout)):
+    """Every raster stands at its own level and at all coarser ones."""
+    finer: set[str] = set()
+    for number, entry in enumerate(group.layout):
         names = set(group.level(number, subject))
-        if names != first:
-            other = ", ".join(sorted(first ^ names))
-            return f"the level {group.layout[number]['asset']} differs from the finest in {other}"
+        if finer - names:
+            return f"the level {entry['asset']} has no {', '.join(sorted(finer - names))}"
+        finer |= names
     return None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from dask.base import is_dask_collection
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.coding.json_values import put_back, set_apart
@@ -21,18 +22,17 @@ from skerry.products.coding.packing import (
     values_type,
 )
 from skerry.products.coding.sizes import MAX_METADATA_BYTES
+from skerry.products.coding.stored_numbers import MISSING, UNSIGNED, read_numbers
 from skerry.products.coding.times import CLOCK, choose_clock, find_clock
 from skerry.storage.remote import too_large
 
 STORAGE = ("chunks", "shards", "compressors", "filters", "serializer", "grid_mapping")
 """Keys of an encoding that say how numbers are stored, not what they mean."""
-IN_NUMBERS = ("valid_min", "valid_max", "valid_range", "flag_values", "flag_masks")
-"""Attributes that CF gives in the type of the numbers on disk."""
 LISTS = ("flag_values", "flag_masks")
 PACKING = (*FACTORS, "_FillValue", DECODED)
 """Attributes of what is on disk that say how numbers become values."""
 
-RESERVED = ("coordinates", "dtype", DECODED)
+RESERVED = ("coordinates", "dtype", DECODED, UNSIGNED, MISSING)
 """Attributes that say what is on disk, and that a variable's own are not taken for."""
 
 
@@ -125,26 +125,39 @@ def _encode_numbers(name: str, values: xr.Variable) -> xr.Variable:
 
 
 def _map(values: xr.Variable, function: Callable[[Any], Any], dtype: Any) -> xr.Variable:
-    mapped: xr.Variable = xr.apply_ufunc(
-        function, values, dask="parallelized", output_dtypes=[np.dtype(dtype)]
-    )
-    return mapped
+    data = values.data
+    if is_dask_collection(data):
+        meta = np.empty((0,) * values.ndim, dtype)
+        return xr.Variable(values.dims, data.map_blocks(function, dtype=meta.dtype, meta=meta))
+    return xr.Variable(values.dims, function(np.asarray(data)))
 
 
-def decode(raw: xr.Variable) -> xr.Variable:
+def decode(raw: xr.Variable, name: str = "a variable") -> xr.Variable:
     """Return what a variable on disk means, as lazy as it is; the inverse of `encode`.
 
-    Scaled floating-point numbers become their values and stay so; all other packing is kept.
+    Scaled floating-point numbers become their values and stay so; all other packing is kept, with
+    one number for gaps where the file has several.
 
     Parameters
     ----------
     raw
         Numbers with their CF attributes, as a backend gives them undecoded.
+    name
+        For messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If a scale or an offset is no number.
     """
     storage = {key: item for key, item in raw.encoding.items() if key in STORAGE}
     attrs = {str(key): _plain(str(key), item) for key, item in raw.attrs.items()}
-    clock = find_clock(attrs, raw.dtype)
-    coding = clock or find_packing(raw.dtype, attrs)
+    meant = read_numbers(raw.dtype, attrs, name)
+    attrs = meant.attrs
+    if meant.dtype != raw.dtype:
+        raw = raw.astype(meant.dtype)
+    clock = find_clock(attrs, raw.dtype, meant.missing)
+    coding = clock or find_packing(raw.dtype, attrs, missing=meant.missing)
     if attrs.get("dtype") == "bool" and raw.dtype.kind in "iu":
         values, meaning = raw.astype(bool), {}
         del attrs["dtype"]

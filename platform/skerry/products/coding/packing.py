@@ -65,7 +65,11 @@ class Packing:
         return {key: item for key, item in found.items() if item is not None}
 
     def decode(self, numbers: Numbers) -> Numbers:
-        """Turn numbers into values, `missing` ones into NaN."""
+        """Turn numbers into values, `missing` ones into NaN.
+
+        Numbers of the other sign (``_Unsigned``) count as the stored type has their bits.
+        """
+        numbers = numbers.astype(self.stored, copy=False)
         if self.values.kind != "f":
             return numbers.astype(self.values)
         return _map_blocks(self._decode_part, numbers, self.values)
@@ -198,7 +202,10 @@ def allow_gaps(encoding: Mapping[Any, Any], values: np.dtype[Any]) -> dict[Any, 
 
 
 def find_packing(
-    stored: np.dtype[Any], attrs: Mapping[str, Any], values: np.dtype[Any] | None = None
+    stored: np.dtype[Any],
+    attrs: Mapping[str, Any],
+    values: np.dtype[Any] | None = None,
+    missing: tuple[float, ...] | None = None,
 ) -> Packing | None:
     """Return how stored numbers with CF attributes become values; None where they are values.
 
@@ -211,6 +218,8 @@ def find_packing(
         stay the integers that they are.
     values
         Type of the values, where it is known.
+    missing
+        All numbers that stand for no measurement, where ``_FillValue`` is not the only one.
     """
     usual = values_type(stored, attrs)
     values = np.dtype(attrs.get(DECODED) or usual) if values is None else values
@@ -219,8 +228,9 @@ def find_packing(
     scale, offset = (
         None if (number := attrs.get(key)) is None else float(number) for key in FACTORS
     )
-    fill = fit_fill(attrs.get("_FillValue"), stored)
-    missing = () if fill is None or np.isnan(fill) else (fill,)
+    if missing is None:
+        fill = fit_fill(attrs.get("_FillValue"), stored)
+        missing = () if fill is None or np.isnan(fill) else (fill,)
     packing = Packing(stored, values, scale, offset, missing)
     same = values == stored and packing.factors == (1.0, 0.0) and not missing
     return None if same else packing

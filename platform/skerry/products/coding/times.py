@@ -39,12 +39,15 @@ class Clock:
         Type of the numbers.
     missing
         The number for NaT, None for the usual one: NaN or the smallest int64.
+    further
+        Other numbers that are read as NaT.
     """
 
     units: str
     calendar: str
     stored: np.dtype[Any]
     missing: float | None = None
+    further: tuple[float, ...] = ()
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -71,9 +74,11 @@ class Clock:
         InvalidInputError
             If a time is beyond what these have (1677 to 2262).
         """
+        numbers = numbers.astype(self.stored, copy=False)
         gaps = np.isnan(numbers) if numbers.dtype.kind == "f" else numbers == NAT
-        if self.missing is not None:
-            gaps = gaps | (numbers == self.missing)
+        for item in (self.missing, *self.further):
+            if item is not None:
+                gaps = gaps | (numbers == item)
         values = _decode(np.where(gaps, _first(numbers, gaps), numbers), self.units, self.calendar)
         return np.where(gaps, np.array("NaT", self.dtype), values.astype(self.dtype))
 
@@ -120,17 +125,20 @@ def _encode(values: Numbers, units: str, calendar: str, dtype: np.dtype[Any]) ->
         return np.asarray(encode_cf_datetime(values, units, calendar, dtype)[0])
 
 
-def find_clock(attrs: Mapping[str, Any], stored: np.dtype[Any]) -> Clock | None:
+def find_clock(
+    attrs: Mapping[str, Any], stored: np.dtype[Any], missing: tuple[float, ...] | None = None
+) -> Clock | None:
     """Return how numbers with CF attributes become times or spans; None where they are neither.
 
-    Numbers in units or calendars that datetime64 has not stay numbers.
+    Numbers in units or calendars that datetime64 has not stay numbers. `missing` are all numbers
+    for NaT, where ``_FillValue`` is not the only one.
     """
     if stored.kind not in "iuf":
         return None
-    missing = _find_missing(attrs, stored)
+    first, *further = missing or (_find_missing(attrs, stored),)
     units = attrs.get("units")
     if attrs.get("dtype") in SPANS:
-        return Clock(str(units or "nanoseconds"), "", stored, missing)
+        return Clock(str(units or "nanoseconds"), "", stored, first, tuple(further))
     calendar = str(attrs.get("calendar") or "standard")
     if not isinstance(units, str) or " since " not in units or calendar.lower() not in CALENDARS:
         return None
@@ -138,7 +146,7 @@ def find_clock(attrs: Mapping[str, Any], stored: np.dtype[Any]) -> Clock | None:
         _decode(np.zeros(1, np.int64), units, calendar)
     except (InvalidInputError, KeyError):  # no such unit or date
         return None
-    return Clock(units, calendar, stored, missing)
+    return Clock(units, calendar, stored, first, tuple(further))
 
 
 def choose_clock(values: Numbers, encoding: Mapping[str, Any], usual: str | None = None) -> Clock:

@@ -173,7 +173,7 @@ def _choose_clock(variable: xr.Variable, kind: Any) -> Clock | None:
         encoding["dtype"] = np.dtype(np.int64)
         if np.isnat(variable.to_numpy()).any():
             encoding.pop("_FillValue", None)  # the model has none: CPM knows the usual one only
-    if isinstance(known, Clock):
+    if isinstance(known, Clock) and not known.further:
         counted = known.encoding
         if all(encoding.get(key) == counted.get(key) for key in (*counted, "_FillValue")):
             return known

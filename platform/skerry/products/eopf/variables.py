@@ -15,12 +15,24 @@ import xarray as xr
 
 from skerry.products.coding.json_values import TYPES, from_json, put_back
 from skerry.products.coding.packing import DECODED, FACTORS, Packing, find_packing, fit_fill
+from skerry.products.coding.places import split_mapping
+from skerry.products.coding.stored_numbers import (
+    IN_NUMBERS,
+    MISSING,
+    UNSIGNED,
+    StoredNumbers,
+    fit_number,
+    read_factor,
+    read_numbers,
+)
 from skerry.products.coding.times import CLOCK, Clock, find_clock
 from skerry.products.coding.zarr_attributes import EOPF, HIDDEN, STRUCTURE
 from skerry.products.healing.wounds import Wounds
 from skerry.products.stores.stored import Decode, StoredArray, make_lazy
 
 _READ = (*STRUCTURE, "_FillValue", TYPES)
+_IN_NUMBERS = {UNSIGNED, MISSING, *IN_NUMBERS}
+_ZARR_2 = 2
 _UNITS = ("units", "data_units", "unit")
 _COUNTS = "digital_counts"
 
@@ -42,8 +54,11 @@ def read_variable(array: Any, path: str, wounds: Wounds) -> xr.Variable:
     eopf = own.pop(EOPF, None) or {}
     hidden = own.pop(HIDDEN, None) or {}
     merged = {key: item for key, item in (eopf | own | hidden).items() if item is not None}
-    clock = _find_clock(array, own | hidden, merged)
-    packing = {} if clock is not None else _find_source(array, own, eopf | hidden)
+    said = {key: merged.pop(key) for key in _IN_NUMBERS & set(merged)}
+    meant = read_numbers(array.dtype, said, path)
+    merged |= meant.attrs
+    clock = _find_clock(array, own | hidden, merged, meant)
+    packing = {} if clock is not None else _find_source(array, path, own, eopf | hidden, meant)
     attrs = _clean_attributes(merged, packing, path, wounds)
     encoding = _describe_storage(array) | packing
     if "grid_mapping" in attrs:
@@ -53,7 +68,7 @@ def read_variable(array: Any, path: str, wounds: Wounds) -> xr.Variable:
         attrs = {key: item for key, item in attrs.items() if key not in CLOCK}
         coding: Clock | Packing | None = clock
     else:
-        coding = _choose_packing(array, own, merged, packing)
+        coding = _choose_packing(array, own, merged, packing, meant)
     if coding is not None:
         stored = StoredArray(array, coding.decode, coding.dtype)
     else:
@@ -78,43 +93,60 @@ def list_coordinates(array: Any) -> list[str]:
     own = dict(array.attrs)
     listed = own.get("coordinates") or (own.get(HIDDEN) or {}).get("coordinates") or ""
     names = listed.split() if isinstance(listed, str) else list(listed)
-    if own.get("grid_mapping"):
-        names.append(own["grid_mapping"])
+    names += [mapping for mapping, _ in split_mapping(own.get("grid_mapping"))]
     return [str(name) for name in names]
 
 
-def _find_clock(array: Any, own: dict[str, Any], merged: dict[str, Any]) -> Clock | None:
+def _find_clock(
+    array: Any, own: dict[str, Any], merged: dict[str, Any], meant: StoredNumbers
+) -> Clock | None:
     """Return how times or spans are counted.
 
     A ``fill_value`` in the attributes is that of the source, whose units may have been others.
     """
     fill = own.get("_FillValue")
-    if fill is None and array.metadata.zarr_format == 2:  # noqa: PLR2004 -- the format's name
+    if fill is None and array.metadata.zarr_format == _ZARR_2:
         fill = array.fill_value
     attrs: dict[str, Any] = {key: merged[key] for key in CLOCK if key in merged}
-    if fill is not None and array.dtype.kind in "iuf":
-        attrs["_FillValue"] = read_fill(fill, array.dtype)
-    return find_clock(attrs, array.dtype)
+    return find_clock(attrs, meant.dtype, _list_missing(_fit(fill, array, meant.dtype), meant))
 
 
-def _find_source(array: Any, own: dict[str, Any], eopf: dict[str, Any]) -> dict[str, Any]:
+def _fit(fill: Any, array: Any, dtype: np.dtype[Any]) -> Any:
+    """Return a fill value as a number of the type that is meant, None where it is none."""
+    if fill is None or array.dtype.kind not in "iuf":
+        return None
+    return fit_number(read_fill(fill, array.dtype), dtype)
+
+
+def _list_missing(fill: Any, meant: StoredNumbers) -> tuple[float, ...]:
+    """Return all numbers that stand for no measurement, the fill value first."""
+    known = () if fill is None or np.isnan(fill) else (fill,)
+    return tuple(dict.fromkeys((*known, *meant.missing)))
+
+
+def _find_source(
+    array: Any, path: str, own: dict[str, Any], eopf: dict[str, Any], meant: StoredNumbers
+) -> dict[str, Any]:
     """Return what the encoding keeps: ``dtype, scale_factor, add_offset, _FillValue``."""
     stored_floats = array.dtype.kind == "f"
     source = eopf if stored_floats and EOPF in array.attrs else {**eopf, **own}
     if _is_scaled(array, own):
         return {"dtype": array.dtype}
+    packed = any(source.get(key) is not None for key in FACTORS)
     fill = source.get("_FillValue", source.get("fill_value"))
-    if fill is None and array.metadata.zarr_format == 2:  # noqa: PLR2004 -- the format's name
-        # CPM's own writing leaves the fill value to the array.
-        packed = any(source.get(key) is not None for key in FACTORS)
-        fill = array.fill_value if EOPF in array.attrs or packed else None
-    dtype = _read_dtype(source.get("dtype"), array.dtype) if stored_floats else array.dtype
+    if fill is None and array.metadata.zarr_format == _ZARR_2:
+        # Zarr 2 has no other place for it. The values of a dimension are never missing (CF 2.5.1).
+        axis = list_dims(array, own) == (path.rpartition("/")[2],)
+        fill = array.fill_value if not axis or packed or EOPF in array.attrs else None
+    dtype = _read_dtype(source.get("dtype"), meant.dtype) if stored_floats else meant.dtype
     found: dict[str, Any] = {"dtype": dtype}
-    found |= {key: float(source[key]) for key in FACTORS if source.get(key) is not None}
-    if fill is not None and array.dtype.kind in "iuf":
-        fill = fit_fill(read_fill(fill, array.dtype), dtype)
-        found |= {} if fill is None else {"_FillValue": fill}
-    return found
+    for key in FACTORS:
+        if source.get(key) is not None:
+            found[key] = read_factor(source[key], f"The {key} of {path}")
+    fill = _fit(fill, array, dtype)
+    if fill is None and meant.missing:
+        fill = meant.missing[0]
+    return found if fill is None else found | {"_FillValue": fill}
 
 
 def _is_scaled(array: Any, own: dict[str, Any]) -> bool:
@@ -187,10 +219,14 @@ def _describe_storage(array: Any) -> dict[str, Any]:
 
 
 def _choose_packing(
-    array: Any, own: dict[str, Any], merged: dict[str, Any], source: dict[str, Any]
+    array: Any,
+    own: dict[str, Any],
+    merged: dict[str, Any],
+    source: dict[str, Any],
+    meant: StoredNumbers,
 ) -> Packing | None:
     """Return how numbers become values, None where they are values or texts."""
-    stored: np.dtype[Any] = array.dtype
+    stored = meant.dtype
     flags = {key: item for key, item in merged.items() if key.startswith("flag_")}
     given = {DECODED: merged[DECODED]} if DECODED in merged else {}
     if stored.kind == "f":
@@ -202,7 +238,9 @@ def _choose_packing(
             attrs["_FillValue"] = fill
     else:
         attrs = source
-    return find_packing(stored, attrs | flags | given)
+    missing = _list_missing(fit_fill(attrs.get("_FillValue"), stored), meant)
+    coding = find_packing(stored, attrs | flags | given, missing=missing)
+    return Packing(stored, stored) if coding is None and stored != array.dtype else coding
 
 
 def _choose_text(array: Any, given: str) -> tuple[Decode | None, np.dtype[Any]]:

@@ -8,6 +8,7 @@ import xarray as xr
 from skerry.core.errors import InvalidInputError
 from skerry.products.healing.completeness import list_missing
 from skerry.products.healing.items import heal_item
+from skerry.products.healing.places import place_rasters
 from skerry.products.healing.profiles import product_type_of, read_root, rename_dims
 from skerry.products.healing.rasters import Projections, heal_rasters, list_grid_codes
 from skerry.products.healing.wounds import Wounds, heal_attributes, heal_units
@@ -51,6 +52,7 @@ def assemble_tree(
         data.attrs = heal_attributes(data.attrs, path, wounds)
     kind = product_type_of(groups["/"].attrs)
     groups = {path: heal_units(item, path, wounds) for path, item in groups.items()}
+    groups = place_rasters(groups, wounds, _list_auxiliary(groups) if kind else ())
     groups = heal_rasters(groups, projections or {}, wounds)
     groups = {path: rename_dims(item, path, kind, canonical=True) for path, item in groups.items()}
     try:
@@ -64,6 +66,11 @@ def assemble_tree(
     heal_items(tree, wounds)
     _tell(tree, wounds, list_missing(tree, absent, left_out))
     return tree
+
+
+def _list_auxiliary(groups: Collection[str]) -> list[str]:
+    """Return the groups of an EOPF product beside its measurements, whose names are its own."""
+    return [path for path in groups if "measurements" not in path.split("/")]
 
 
 def heal_items(tree: xr.DataTree, wounds: Wounds) -> None:

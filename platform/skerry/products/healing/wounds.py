@@ -18,6 +18,8 @@ WOUNDS: Final = {
     "proj-code": "the reference system stands in proj:epsg, or proj:code contradicts it",
     "attribute-names": "an attribute has the name of an older or newer profile",
     "attributes": "an attribute is no object where every product has one",
+    "axes": "axes are in other units than their system, or several grids stand in one group",
+    "types": "a variable is of a type that Skerry does not read",
 }
 _UNITS: Final = ("data_units", "unit")
 _SHOWN: Final = 60

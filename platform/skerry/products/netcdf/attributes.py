@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from skerry.products.coding.cf import IN_NUMBERS, LISTS
+from skerry.products.coding.cf import LISTS
 from skerry.products.coding.json_values import TYPES, from_json, is_text, to_json
+from skerry.products.coding.stored_numbers import IN_NUMBERS
 
 RELATED = (
     "bounds", "climatology", "geometry", "node_coordinates", "node_count", "part_node_count",

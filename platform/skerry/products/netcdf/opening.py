@@ -1,19 +1,20 @@
 """Open a NetCDF-4 file lazily: its groups become one tree."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from dask.base import tokenize
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.coding.cf import check_sizes, decode, index_coordinates
-from skerry.products.coding.codecs import Codec
 from skerry.products.coding.json_values import put_back
-from skerry.products.coding.sizes import check_file
+from skerry.products.coding.places import split_mapping
 from skerry.products.healing.canonical import assemble_tree
+from skerry.products.healing.wounds import Wounds
 from skerry.products.netcdf.attributes import RELATED, read_attributes
+from skerry.products.netcdf.reading import Entry, Group, read_groups
+from skerry.products.netcdf.windows import Windows, reading, version_of
 from skerry.products.stores.zarr_stores import Place
 
 READ_BYTES = 16 * 2**20
@@ -34,21 +35,12 @@ def open_netcdf_product(place: Place) -> xr.DataTree:
     InvalidInputError
         If the file is damaged, no NetCDF-4, or has an attribute too large for metadata.
     """
-    source = place if isinstance(place, Path) else place.open()
+    version = version_of(place)
+    wounds = Wounds()
     try:
-        check_file(source, str(place))
-        # All groups through one open file: opening it for each takes their number squared.
-        raw = xr.open_groups(
-            source,  # type: ignore[arg-type]
-            engine="h5netcdf",
-            mask_and_scale=False,
-            decode_times=False,
-            decode_coords="all",
-            create_default_indexes=False,
-            cache=False,
-            phony_dims="sort",
-        )
-        datasets = {group: _decode_group(item, group, place) for group, item in raw.items()}
+        with reading(place, version) as file:
+            groups = read_groups(file, str(place))
+        datasets = {group.path: _decode_group(group, place, version, wounds) for group in groups}
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         raise InvalidInputError(
             f"{place} is no readable NetCDF-4 file ({type(error).__name__}: {error}).",
@@ -56,107 +48,90 @@ def open_netcdf_product(place: Place) -> xr.DataTree:
         ) from error
     if not any(dataset.variables for dataset in datasets.values()):
         raise InvalidInputError(f"{place} holds no variable.", remedy="Give a complete product.")
-    return assemble_tree(datasets, place.name.removesuffix(place.suffix))
+    return assemble_tree(datasets, place.name.removesuffix(place.suffix), wounds=wounds)
 
 
-def _decode_group(raw: xr.Dataset, group: str, place: Place) -> xr.Dataset:
-    from dask.base import tokenize
-
-    stamp = place.stat().st_mtime_ns if isinstance(place, Path) else 0
+def _decode_group(group: Group, place: Place, version: int, wounds: Wounds) -> xr.Dataset:
+    check_sizes(group.attrs, f"{group.path} in {place}")
+    for name, wrong in group.unread:
+        path = f"{group.path.rstrip('/')}/{name}"
+        wounds.leave("types", f"{path} is of {wrong}, which Skerry does not read, and left out")
+    raw = {}
+    for entry in group.variables:
+        label = f"{group.path.rstrip('/')}/{entry.name} in {place}"
+        check_sizes(entry.attrs, label)
+        windows = Windows(place, version, entry.inside, label, entry.shape, entry.dtype)
+        raw[entry.name] = _join_characters(entry.name, _make_lazy(entry, windows))
+    attrs = read_attributes(group.attrs)
+    named = _take_coordinates(attrs, set(raw))
     variables = {}
-    check_sizes(raw.attrs, f"{group} in {place}")
-    for name, item in raw.variables.items():
-        label = f"{group.rstrip('/')}/{name} in {place}"
-        check_sizes(item.attrs, label)
-        item.attrs |= {key: item.encoding[key] for key in RELATED if key in item.encoding}
-        item.encoding = _storage_of(item)
-        lazy = _make_lazy(item, f"{name}-{tokenize(str(place), stamp, group, name)}", label)
-        lazy.attrs = read_attributes(lazy.attrs)
-        variables[name] = decode(lazy)
-    attrs = read_attributes(raw.attrs)
-    if group == "/":
+    for name, item in raw.items():
+        item.attrs = read_attributes(item.attrs)
+        named |= _take_coordinates(item.attrs, set(raw))
+        if "grid_mapping" in item.attrs:
+            item.encoding["grid_mapping"] = str(item.attrs.pop("grid_mapping"))
+            mappings = {mapping for mapping, _ in split_mapping(item.encoding["grid_mapping"])}
+            named |= mappings & set(raw)
+        variables[name] = decode(item, f"{group.path.rstrip('/')}/{name} in {place}")
+    if group.path == "/":
         attrs = {key: item for key, item in attrs.items() if key != "Conventions"}
+    named |= {name for name, item in variables.items() if item.dims == (name,)}
     data = xr.Dataset(
-        {name: variables[name] for name in raw.data_vars}, attrs=put_back(attrs)
-    ).assign_coords({name: variables[name] for name in raw.coords})
-    data.encoding = {
-        key: item for key, item in raw.encoding.items() if key == "unlimited_dims" and item
-    }
+        {name: item for name, item in variables.items() if name not in named},
+        coords=xr.Coordinates({name: variables[name] for name in named}, indexes={}),
+        attrs=put_back(attrs),
+    )
+    if group.unlimited:
+        data.encoding = {"unlimited_dims": group.unlimited}
     return index_coordinates(data)
 
 
-@dataclass(frozen=True)
-class _Stored:
-    """A variable in a file, read where asked for, with errors that name it."""
-
-    variable: xr.Variable
-    label: str
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each dimension."""
-        return self.variable.shape
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return self.variable.ndim
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Number type as stored."""
-        found: np.dtype[Any] = self.variable.dtype
-        return found
-
-    def __getitem__(self, key: Any) -> Any:
-        try:
-            return self.variable[key].to_numpy()
-        except (OSError, RuntimeError, ValueError) as error:
-            raise InvalidInputError(
-                f"{self.label} cannot be read: {error}.",
-                remedy="The file is damaged: fetch it again from its provider.",
-            ) from error
+def _take_coordinates(attrs: dict[str, Any], there: set[str]) -> set[str]:
+    """Return the names of coordinates and related variables; those of CF 5 leave the attributes."""
+    found: set[str] = set()
+    for key in ("coordinates", *RELATED):
+        words = str(attrs.get(key, "")).split()
+        names = {word for word in words if not word.endswith(":")}
+        if names and names <= there:
+            found |= names
+            if key == "coordinates":
+                del attrs[key]
+    return found
 
 
-def _make_lazy(variable: xr.Variable, name: str, label: str) -> xr.Variable:
+def _join_characters(name: str, variable: xr.Variable) -> xr.Variable:
+    """Return texts that stand as characters along a dimension (NetCDF-3's way) as texts."""
+    if variable.dtype != "S1":
+        return variable
+    joined: xr.Variable = xr.conventions.decode_cf_variable(
+        name, variable, mask_and_scale=False, decode_times=False
+    )
+    joined.encoding = {}
+    return joined
+
+
+def _make_lazy(entry: Entry, windows: Windows) -> xr.Variable:
     import dask.array as da
 
-    stored = _Stored(variable, label)
-    if not variable.ndim:
-        return xr.Variable((), stored[()], variable.attrs, variable.encoding)
+    if not entry.dims:
+        return xr.Variable((), windows[()], entry.attrs, entry.storage)
     data = da.from_array(  # type: ignore[no-untyped-call]
-        stored, chunks=_read_chunks(variable), name=name, asarray=False,
-        meta=np.empty((0,) * variable.ndim, variable.dtype),
-    )  # fmt: skip
-    return xr.Variable(variable.dims, data, variable.attrs, variable.encoding)
+        windows,
+        chunks=_read_chunks(entry),
+        name=f"netcdf-{tokenize(str(windows.place), windows.version, windows.inside)}",
+        asarray=False,
+        meta=np.empty((0,) * len(entry.dims), entry.dtype),
+    )
+    return xr.Variable(entry.dims, data, entry.attrs, entry.storage)
 
 
-def _storage_of(variable: xr.Variable) -> dict[str, Any]:
-    """Return how the file stores a variable, in the words of every other format."""
-    found = variable.encoding
-    kept: dict[str, Any] = {}
-    if "grid_mapping" in found:
-        kept["grid_mapping"] = found["grid_mapping"]
-    if not variable.ndim:
-        return kept
-    if found.get("chunksizes"):
-        kept["chunks"] = tuple(int(item) for item in found["chunksizes"])
-    deflated = found.get("zlib") or found.get("compression") in ("zlib", "gzip")
-    shuffle = "byte" if found.get("shuffle") else "none"
-    level = int(found.get("complevel") or found.get("compression_opts") or 0)
-    codec = Codec("zlib", level, shuffle) if deflated else Codec("none")
-    kept["compressors"] = codec.to_configs()
-    return kept
-
-
-def _read_chunks(variable: xr.Variable) -> tuple[int, ...]:
+def _read_chunks(entry: Entry) -> tuple[int, ...]:
     """Return chunks for computing: several stored ones each, so that graphs stay small."""
-    stored = variable.encoding.get("chunks", variable.shape)
-    sizes = list(stored)
-    cells = int(np.prod(sizes)) * variable.dtype.itemsize
-    for axis in reversed(range(variable.ndim)):
+    sizes = list(entry.storage.get("chunks", entry.shape))
+    cells = int(np.prod(sizes)) * entry.dtype.itemsize
+    for axis in reversed(range(len(sizes))):
         fit = max(1, READ_BYTES // max(cells, 1))
-        grown = min(sizes[axis] * fit, variable.shape[axis])
+        grown = min(sizes[axis] * fit, entry.shape[axis])
         cells = cells // max(sizes[axis], 1) * max(grown, 1)
         sizes[axis] = max(grown, 1)
     return tuple(sizes)

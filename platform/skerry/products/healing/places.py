@@ -1,0 +1,252 @@
+"""Rasters of any CF file, brought to rows y, columns x and the grid mapping spatial_ref."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+from pyproj import CRS
+
+from skerry.products.coding.places import (
+    choose_mapping,
+    find_axis,
+    find_factor,
+    is_degrees,
+    read_system,
+    unwrap_longitudes,
+)
+from skerry.products.healing.wounds import Wounds
+
+SPATIAL_REF: Final = "spatial_ref"
+_AXES: Final = ("y", "x")
+_PLAIN: Final = "EPSG:4326"
+"""System of latitudes and longitudes that name none."""
+_PER_DIMENSION: Final = ("chunks", "shards")
+
+
+def place_rasters(
+    datasets: Mapping[str, xr.Dataset], wounds: Wounds, left_alone: Collection[str] = ()
+) -> dict[str, xr.Dataset]:
+    """Return groups whose rasters have the dimensions y and x, last, and one grid mapping.
+
+    Parameters
+    ----------
+    datasets
+        Group path to group; coordinates and grid mappings may stand in a group above.
+    wounds
+        Told of systems that are assumed, and of places that cannot be read.
+    left_alone
+        Paths of groups that stay as they are.
+    """
+    placed = dict(datasets)
+    for path in sorted(datasets):
+        if path not in left_alone:
+            placed[path] = _Group(path, datasets, wounds).place()
+    return placed
+
+
+@dataclass(frozen=True)
+class _System:
+    """A reference system, its grid mapping's attributes and the mapping's name."""
+
+    crs: CRS
+    attrs: dict[str, Any]
+    name: str
+
+    @property
+    def parts(self) -> tuple[CRS, dict[str, Any]]:
+        return self.crs, self.attrs
+
+
+@dataclass
+class _Group:
+    """One group, and all as they were read."""
+
+    path: str
+    tree: Mapping[str, xr.Dataset]
+    wounds: Wounds
+
+    def place(self) -> xr.Dataset:
+        """Return the group with its raster placed; as it is if it has none, or several grids."""
+        data = self.tree[self.path]
+        pairs = {
+            pair for item in data.data_vars.values() if (pair := self._find_pair(item)) is not None
+        }
+        if len(pairs) > 1 and _AXES not in pairs:
+            several = ", ".join(sorted(f"({', '.join(pair)})" for pair in pairs))
+            self.wounds.leave("axes", f"{self.path} has several grids: {several}")
+        if len(pairs) != 1 and _AXES not in pairs:
+            return data
+        pair = _AXES if _AXES in pairs else pairs.pop()
+        taken = {new for old, new in zip(pair, _AXES, strict=True) if old != new}
+        if taken & ({str(name) for name in data.variables} | {str(dim) for dim in data.dims}):
+            words = f"{self.path} has other variables called y and x beside the axes"
+            self.wounds.leave("axes", f"{words} {', '.join(pair)}")
+            return data
+        system = self._find_system(data, pair)
+        return self._assign(data, pair, system)
+
+    def _find(self, name: str) -> xr.Variable | None:
+        """Return a variable of this group or of the nearest one above."""
+        path = self.path
+        while True:
+            group = self.tree.get(path)
+            if group is not None and name in group.variables:
+                return group.variables[name]
+            if path == "/":
+                return None
+            path = path.rpartition("/")[0] or "/"
+
+    def _find_pair(self, variable: xr.DataArray) -> tuple[str, str] | None:
+        """Return a variable's dimensions for rows and columns, None where it has not both."""
+        axes: dict[str, str] = {}
+        for dim in map(str, variable.dims):
+            coordinate = self._find(dim)
+            if coordinate is None or coordinate.dims != (dim,):
+                axis = dim if dim in _AXES and coordinate is None else None
+            elif coordinate.dtype.kind in "iuf":
+                axis = find_axis(dim, coordinate.attrs)
+            else:
+                axis = None
+            if axis is not None:
+                axes.setdefault(axis, dim)
+        return (axes["y"], axes["x"]) if len(axes) == len(_AXES) else None
+
+    def _find_system(self, data: xr.Dataset, pair: tuple[str, str]) -> _System | None:
+        """Return the reference system of a group's rasters, None where none can be told."""
+        rasters = [item for item in data.data_vars.values() if set(pair) <= set(item.dims)]
+        named = {
+            choose_mapping(
+                item.encoding.get("grid_mapping") or item.attrs.get("grid_mapping"), pair
+            )
+            for item in rasters
+        } - {None}
+        if not named and self._find(SPATIAL_REF) is not None:
+            named = {SPATIAL_REF}
+        there = {name: found for name in named if name and (found := self._find(name)) is not None}
+        if len(there) > 1:
+            self.wounds.leave("grid-mapping", f"{self.path} names {', '.join(sorted(there))}")
+            return None
+        for name, found in there.items():
+            try:
+                return _System(read_system(found.attrs), dict(found.attrs), name)
+            except ValueError as error:
+                words = f"{self.path}: {name} describes no known reference system: {error}"
+                self.wounds.leave("grid-mapping", words)
+                return None
+        axes = [self._find(dim) for dim in pair]
+        degrees = [
+            item is not None and is_degrees(dim, item.attrs)
+            for dim, item in zip(pair, axes, strict=True)
+        ]
+        if named or not all(degrees):
+            return None
+        words = f"{self.path} has latitudes and longitudes of no named system: {_PLAIN}"
+        self.wounds.add("grid-mapping", words)
+        return _System(CRS(_PLAIN), {}, SPATIAL_REF)
+
+    def _assign(
+        self, data: xr.Dataset, pair: tuple[str, str], system: _System | None
+    ) -> xr.Dataset:
+        """Return the group with axes, system and the order of dimensions that all formats have."""
+        axes = {new: self._find(old) for old, new in zip(pair, _AXES, strict=True)}
+        there = {*data.dims, *data.variables}
+        names = zip(pair, _AXES, strict=True)
+        placed = data.rename({old: new for old, new in names if old != new and old in there})
+        if system is None:
+            return _put_last(placed)
+        factors = {
+            axis: 1.0 if item is None else find_factor(item.attrs.get("units"), *system.parts)
+            for axis, item in axes.items()
+        }
+        for variable in placed.data_vars.values():
+            if set(_AXES) <= set(variable.dims):
+                variable.attrs.pop("grid_mapping", None)
+                variable.encoding.pop("grid_mapping", None)
+        if None in factors.values():
+            self._tell_units(axes, factors, system.crs)
+            return _put_last(placed.drop_vars([system.name, SPATIAL_REF], errors="ignore"))
+        placed = self._assign_axes(placed, axes, factors, system.crs)
+        changed = set(factors.values()) != {1.0}
+        return _put_last(_point(placed, system, self._find(system.name), changed=changed))
+
+    def _assign_axes(
+        self,
+        data: xr.Dataset,
+        axes: Mapping[str, xr.Variable | None],
+        factors: Mapping[str, float | None],
+        crs: CRS,
+    ) -> xr.Dataset:
+        """Return the group with its axes in the system's units, of its own."""
+        made = {}
+        for axis, item in axes.items():
+            if item is None:
+                continue
+            factor = factors[axis] or 1.0
+            attrs, values, encoding = dict(item.attrs), item.data, dict(item.encoding)
+            if factor != 1.0:
+                values = np.multiply(values, factor, dtype=np.float64)
+                attrs["units"] = "degree" if crs.is_geographic else _name_unit(crs)
+                if not crs.is_geographic:
+                    attrs["standard_name"] = f"projection_{axis}_coordinate"
+                encoding = {}
+                words = f"{self.path}: {axis} is in {item.attrs.get('units')}, times {factor:.9g}"
+                self.wounds.add("axes", words)
+            if crs.is_geographic and axis == "x" and isinstance(values, np.ndarray):
+                values = unwrap_longitudes(values)
+            if values is not item.data or axis not in data.variables:
+                made[axis] = xr.Variable((axis,), values, attrs, encoding)
+        return data.drop_vars(list(made), errors="ignore").assign_coords(made) if made else data
+
+    def _tell_units(
+        self, axes: Mapping[str, xr.Variable | None], factors: Mapping[str, Any], crs: CRS
+    ) -> None:
+        for axis, item in axes.items():
+            if factors[axis] is None and item is not None:
+                units = item.attrs.get("units")
+                words = f"{self.path}: {axis} is in {units!r}, which {crs.name} cannot be in"
+                self.wounds.leave("axes", f"{words}; its place is not read")
+
+
+def _point(
+    data: xr.Dataset, system: _System, known: xr.Variable | None, *, changed: bool
+) -> xr.Dataset:
+    """Let rasters name one grid mapping, with the system as text, which all readers know."""
+    attrs = {
+        key: item for key, item in system.attrs.items() if not changed or key != "GeoTransform"
+    }
+    if not attrs:
+        attrs = {key: item for key, item in system.crs.to_cf().items() if item is not None}
+    if not attrs.get("crs_wkt"):
+        attrs["crs_wkt"] = system.crs.to_wkt()
+    for variable in data.data_vars.values():
+        if set(_AXES) <= set(variable.dims):
+            variable.encoding["grid_mapping"] = SPATIAL_REF
+    if system.name == SPATIAL_REF and known is not None and dict(known.attrs) == attrs:
+        return data
+    value, encoding = (np.array(0), {}) if known is None else (known.values, known.encoding)
+    reference = xr.Variable((), value, attrs, encoding)
+    return data.drop_vars(system.name, errors="ignore").assign_coords({SPATIAL_REF: reference})
+
+
+def _name_unit(crs: CRS) -> str:
+    name = str(crs.axis_info[0].unit_name)
+    return "m" if name == "metre" else name
+
+
+def _put_last(data: xr.Dataset) -> xr.Dataset:
+    """Return a group whose rasters have rows and columns last."""
+    turned = {}
+    for name, item in data.data_vars.items():
+        if not set(_AXES) <= set(item.dims) or item.dims[-2:] == _AXES:
+            continue
+        order = [*(dim for dim in item.dims if dim not in _AXES), *_AXES]
+        places = [item.dims.index(dim) for dim in order]
+        variable = item.variable.transpose(*order)
+        variable.encoding = dict(item.encoding)
+        for key in _PER_DIMENSION:
+            if key in variable.encoding and len(variable.encoding[key]) == len(places):
+                variable.encoding[key] = tuple(variable.encoding[key][place] for place in places)
+        turned[name] = variable
+    return data.assign(turned) if turned else data
