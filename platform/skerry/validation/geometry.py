@@ -245,7 +245,8 @@ def footprint_is_where_data_are(box: list[Any], subject: Subject) -> str | None:
     if data is None:
         return None
     # A reversed bbox is stac.bbox's finding; here its place counts.
-    if box[0] > box[2] and data[2] - data[0] < 180:  # noqa: PLR2004
+    crosses = data[0] < 180 < data[2]  # noqa: PLR2004 -- then west is beyond east
+    if box[0] > box[2] and not crosses:
         box = [box[2], box[1], box[0], box[3]]
     west, south, east, north = (float(item) for item in box)
     if west > east:  # across the antimeridian
@@ -255,11 +256,13 @@ def footprint_is_where_data_are(box: list[Any], subject: Subject) -> str | None:
         (data[2] - data[0]) / max(east - west, 1e-12),
         (data[3] - data[1]) / max(north - south, 1e-12),
     )
-    inside = narrow < NARROW and (
-        west >= data[0] - margins[0] and east <= data[2] + margins[0]
-        and south >= data[1] - margins[1] and north <= data[3] + margins[1]
-    )  # fmt: skip
-    if inside:
+    # Longitudes of the data may be counted from 0 to 360, or be of the whole Earth.
+    beside = data[2] - data[0] >= 360 - margins[0] or any(
+        west + turn >= data[0] - margins[0] and east + turn <= data[2] + margins[0]
+        for turn in (-360, 0, 360)
+    )
+    below = south >= data[1] - margins[1] and north <= data[3] + margins[1]
+    if narrow < NARROW and beside and below:
         return None
     shown = ", ".join(f"{item:.4f}" for item in data)
     return f"is {box}, the data lie in [{shown}]"

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from skerry.products.coding.cf import read_fill
+
 EOPF_GROUPS = ("measurements", "conditions", "quality")
 
 
@@ -81,8 +83,14 @@ class ArrayFacts:
 
     @property
     def missing_number(self) -> Any:
-        """The number that the attributes name for no data, or None."""
-        return self.attrs.get("_FillValue", self.attrs.get("fill_value"))
+        """The number that the attributes name for no data, or None; no number as it stands."""
+        said = self.attrs.get("_FillValue", self.attrs.get("fill_value"))
+        if not isinstance(said, str) or self.dtype.kind != "f":
+            return said
+        try:
+            return read_fill(said, self.dtype)
+        except ValueError:
+            return said
 
     def numbers(self) -> npt.NDArray[np.float64]:
         """Return all values, unpacked, as float64; for coordinates, which are small."""

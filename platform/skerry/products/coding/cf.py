@@ -191,6 +191,24 @@ def spell_fill(fill: Any, dtype: np.dtype[Any]) -> Any:
     return FillValueCoder.encode(fill, dtype) if dtype.kind == "f" else fill
 
 
+def read_fill(value: Any, dtype: np.dtype[Any]) -> float:
+    """Return a fill value as a number; the inverse of `spell_fill`, for numbers as text, too.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    from xarray.backends.zarr import FillValueCoder
+
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return float(FillValueCoder.decode(value, dtype))
+    return value if isinstance(value, int) else float(value)
+
+
 def index_coordinates(data: xr.Dataset) -> xr.Dataset:
     """Read each coordinate of one dimension once and index it.
 

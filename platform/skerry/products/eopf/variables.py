@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from skerry.products.coding.cf import read_fill
 from skerry.products.coding.json_values import TYPES, from_json, put_back
 from skerry.products.coding.packing import DECODED, FACTORS, Packing, find_packing, fit_fill
 from skerry.products.coding.places import split_mapping
@@ -168,16 +169,6 @@ def _read_dtype(text: Any, fallback: np.dtype[Any]) -> np.dtype[Any]:
     except TypeError:
         return fallback
     return found if found.kind in "iuf" else fallback
-
-
-def read_fill(value: Any, dtype: np.dtype[Any]) -> float:
-    """Return a fill value as a number; Zarr 3 attributes of xarray have floats in base64."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return float(xr.backends.zarr.FillValueCoder.decode(value, dtype))
-    return value if isinstance(value, int) else float(value)
 
 
 def _clean_attributes(

@@ -1,7 +1,9 @@
 """Attributes of a product's root, read from its metadata documents."""
 
+import math
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,7 +30,7 @@ def read_attributes(product: SafeProduct) -> dict[str, Any]:
     """Return what `Mapping.attributes` names, nested as their paths say.
 
     An item with a start and an end but no datetime gets the middle of both, as real Sentinel-1
-    items and CPM have it.
+    items and CPM have it. A number that the product gives as NaN has no place in an item.
 
     Raises
     ------
@@ -39,11 +41,17 @@ def read_attributes(product: SafeProduct) -> dict[str, Any]:
         path: value
         for path, entry in product.mapping.attributes.items()
         if (value := read_entry(product, entry)) is not None
+        and not (path.startswith("stac_discovery/") and _has_nan(value))
     }
     start, end = (found.get(f"{PROPERTIES}/{name}_datetime") for name in ("start", "end"))
     if start and end:
         found.setdefault(f"{PROPERTIES}/datetime", find_middle(start, end))
     return nest(iter(found.items()))
+
+
+def _has_nan(value: Any) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return any(isinstance(item, float) and math.isnan(item) for item in values)
 
 
 def read_entry(product: SafeProduct, entry: Entry, source: str = "") -> Any:
@@ -141,10 +149,10 @@ def _parse_boolean(text: str) -> bool:
 
 def parse_instant(text: str) -> datetime:
     """Return a time; one without zone is in UTC."""
-    try:
-        return parse_time(text)
-    except InvalidInputError:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    for spelt in (text, f"{text}Z"):
+        with suppress(InvalidInputError):
+            return parse_time(spelt)
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def parse_ring(text: str) -> list[list[float]]:

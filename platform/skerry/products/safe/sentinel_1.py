@@ -38,9 +38,10 @@ _NAME = re.compile(
 def list_members(product: SafeProduct) -> list[dict[str, str]]:
     """Return one member a polarisation: its node's name, and its code in file names.
 
-    The names are those of the EOPF form: ``S01SIWGRD_<start>_<whole seconds>_A<orbit cycle>_<id>_
-    <data take>_<polarisation>``, from the manifest; the id is the one in the product's name, and
-    where that was changed the checksum of the manifest from which the id was made.
+    The names are those of the EOPF form:
+    ``S01SIWGRD_<start>_<whole seconds>_<unit><orbit cycle>_<id>_<data take>_<polarisation>``,
+    from the manifest; the id is the one in the product's name, and where
+    that was changed the checksum of the manifest from which the id was made.
     """
     manifest = product.documents["manifest"]
     with manifest.reading("the polarisations"):
@@ -73,9 +74,10 @@ def _name_stem(product: SafeProduct, manifest: Document) -> str:
             )
             identifier = compute_product_id(product.files.read_document("manifest.safe"))
         seconds = _count_seconds(stop) - _count_seconds(start)
+        unit = manifest.text("platform/number").upper()
         cycle = int(manifest.text("cycleNumber"))
         datatake = int(manifest.text("missionDataTakeID"))
-    return f"S01SIWGRD_{start}_{seconds:04d}_A{cycle:03d}_{identifier}_{datatake:06X}"
+    return f"S01SIWGRD_{start}_{seconds:04d}_{unit}{cycle:03d}_{identifier}_{datatake:06X}"
 
 
 def _count_seconds(compact: str) -> int:
@@ -160,10 +162,19 @@ def _parse(texts: list[str], dtype: str) -> Values:
         known = {"true": True, "false": False, "1": True, "0": False}
         return np.array([known[text.strip().lower()] for text in texts])
     if dtype.startswith("datetime64"):
-        return np.array([text.strip().removesuffix("Z") for text in texts], dtype)
+        return _parse_moments([text.strip().removesuffix("Z") for text in texts], dtype)
     if dtype == "str":
         return np.array([text.strip() for text in texts])
     return np.array(texts, np.float64).astype(dtype)
+
+
+def _parse_moments(texts: list[str], dtype: str) -> Values:
+    """Return times; a leap second is the one after it, as in POSIX, which NumPy counts by."""
+    whole = [text.partition(".")[0] for text in texts]
+    leap = np.array([text.endswith("23:59:60") for text in whole])
+    if leap.any():
+        texts = [text.replace("23:59:60", "23:59:59") for text in texts]
+    return np.array(texts, dtype) + leap * np.timedelta64(1, "s")
 
 
 def _stack(rows: list[Values]) -> Values:

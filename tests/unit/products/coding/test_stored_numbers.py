@@ -1,0 +1,234 @@
+"""Stored numbers, however a file spells what they mean, against netCDF4 and xarray."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import h5py
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.products.coding.cf_files import describe, write_netcdf4, write_zarr
+
+from skerry.core.errors import InvalidInputError
+from skerry.products import open_product, write_product
+from skerry.products.coding.packing import decoded_dtype
+from skerry.validation import validate_product
+
+SIGNED = ("i1", "i2", "i4")
+TYPES = (*SIGNED, "u1", "u2", "u4", "f4", "f8")
+
+
+@st.composite
+def numbers_with_attributes(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
+    """Give stored numbers and attributes that say what they mean."""
+    dtype = np.dtype(draw(st.sampled_from(TYPES)))
+    if dtype.kind == "f":
+        element = st.integers(-1000, 1000).map(float)
+    else:
+        limits = np.iinfo(dtype)
+        element = st.integers(int(limits.min), int(limits.max))
+    values = draw(st.lists(element, min_size=20, max_size=20))
+    stored = np.array(values, dtype).reshape(4, 5)
+    attrs: dict[str, Any] = {"units": "1"}
+    if dtype.kind == "i" and draw(st.booleans()):
+        attrs["_Unsigned"] = draw(st.sampled_from(("true", "True")))
+    if dtype.kind == "u" and draw(st.booleans()):
+        attrs["_Unsigned"] = "false"
+    some = st.sampled_from(values)
+    if draw(st.booleans()):
+        attrs["_FillValue"] = dtype.type(draw(some))
+    missing = draw(st.lists(some, max_size=3))
+    if missing:
+        attrs["missing_value"] = (
+            np.array(missing, dtype) if len(missing) > 1 else dtype.type(missing[0])
+        )
+    if draw(st.booleans()):
+        attrs["scale_factor"] = draw(st.sampled_from((0.5, 0.01, 2.0, np.float32(0.25))))
+    if draw(st.booleans()):
+        attrs["add_offset"] = draw(st.sampled_from((0.0, -10.0, 273.15)))
+    return stored, attrs
+
+
+def read_with_netcdf4(path: Path) -> np.ndarray:
+    """Return the values of ``v`` as netCDF4 has them, NaN for missing ones."""
+    with netCDF4.Dataset(path) as file:
+        file["v"].set_always_mask(False)
+        found = file["v"][...]
+    return np.ma.filled(found.astype(np.float64), np.nan)
+
+
+def as_floats(values: xr.DataArray) -> np.ndarray:
+    return np.asarray(values.to_numpy(), np.float64)
+
+
+def list_gaps(stored: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
+    """Return where numbers stand for no measurement, by their bits."""
+    missing = [attrs[key] for key in ("_FillValue", "missing_value") if key in attrs]
+    return np.isin(stored, np.concatenate([np.atleast_1d(item) for item in missing] or [[]]))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(given_numbers=numbers_with_attributes())
+def test_values_are_those_of_netcdf4(
+    given_numbers: tuple[np.ndarray, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    stored, attrs = given_numbers
+    if stored.dtype.kind == "u":
+        attrs.pop("_Unsigned", None)  # netCDF4 reads "true" only; xarray both
+    path = write_netcdf4(tmp_path_factory.mktemp("cf") / "a.nc", describe(stored, attrs))
+    found = open_product(path)["v"]
+    wanted = read_with_netcdf4(path)
+    gaps = list_gaps(stored, attrs)
+    if found.dtype.kind == "f":
+        assert np.isnan(as_floats(found))[gaps].all()
+    # netCDF4 masks what lies at its own default fill values, too.
+    both = ~np.isnan(wanted) & ~gaps
+    np.testing.assert_allclose(as_floats(found)[both], wanted[both], rtol=2e-6, atol=1e-6)
+    assert not np.isnan(as_floats(found))[~gaps].any()
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(given_numbers=numbers_with_attributes(), zarr_format=st.sampled_from((2, 3)))
+def test_values_of_zarr_are_those_of_xarray(
+    given_numbers: tuple[np.ndarray, dict[str, Any]],
+    zarr_format: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    stored, attrs = given_numbers
+    fill = attrs.pop("_FillValue", None)
+    folder = tmp_path_factory.mktemp("cf") / "a.zarr"
+    if zarr_format == 2:
+        write_zarr(folder, describe(stored, attrs), 2, fill)
+    else:
+        xr.Dataset(
+            {"v": (("y", "x"), stored, {**attrs, **({} if fill is None else {"_FillValue": fill})})}
+        ).to_zarr(folder, zarr_format=3, consolidated=False)
+    found = open_product(folder)["v"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # xarray warns of several missing values
+        wanted = xr.open_zarr(folder, consolidated=False)["v"].astype(np.float64)
+    known = ~np.isnan(wanted.to_numpy())
+    np.testing.assert_allclose(
+        as_floats(found)[known], wanted.to_numpy()[known], rtol=2e-6, atol=1e-6
+    )
+    gaps = list_gaps(stored, attrs | ({} if fill is None else {"_FillValue": fill}))
+    assert found.dtype.kind != "f" or np.isnan(as_floats(found))[gaps].all()
+
+
+@pytest.mark.parametrize("form", ["netcdf", "eopf-zarr", "eopf-zarr-v2"])
+def test_unsigned_numbers_come_back_from_every_format(tmp_path: Path, form: str) -> None:
+    stored = np.array([27_000, -1, -30_000, 5], np.int16).repeat(5).reshape(4, 5)
+    attrs = {"_Unsigned": "true", "_FillValue": np.int16(-1), "scale_factor": 0.01, "units": "K"}
+    path = write_netcdf4(tmp_path / "a.nc", describe(stored, attrs))
+    found = open_product(path)
+    assert found["v"].encoding["dtype"] == np.uint16
+    assert found["v"].encoding["_FillValue"] == 65_535
+    again = tmp_path / ("b.nc" if form == "netcdf" else "b.zarr")
+    write_product(found, again, form=form)
+    kept = open_product(again)["v"]
+    np.testing.assert_array_equal(kept, found["v"])
+    assert kept.encoding["dtype"] == np.uint16
+    assert found["v"].dtype == decoded_dtype(np.dtype("i2"))
+
+
+def test_unsigned_flags_are_flags(tmp_path: Path) -> None:
+    stored = np.array([0, 1, -128, -127], np.int8).repeat(5).reshape(4, 5)
+    masks = np.array([1, -128], np.int8)
+    attrs = {"_Unsigned": "true", "flag_masks": masks, "flag_meanings": "land cloud"}
+    found = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, attrs)))["v"]
+    assert found.dtype == np.uint8
+    assert found.attrs["flag_masks"] == [1, 128]
+    assert found.to_numpy().max() == 129
+    assert "_Unsigned" not in found.attrs
+
+
+def test_several_missing_values_are_written_as_one(tmp_path: Path) -> None:
+    stored = np.array([[10, -999, -32768, -1, 7]] * 4, np.int16)
+    attrs = {"missing_value": np.array([-999, -1], np.int16), "_FillValue": np.int16(-32768),
+             "scale_factor": 0.1}  # fmt: skip
+    found = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, attrs)))
+    assert np.isnan(found["v"].to_numpy()[0]).tolist() == [False, True, True, True, False]
+    for form, name in (("netcdf", "b.nc"), ("eopf-zarr", "b.zarr")):
+        write_product(found, tmp_path / name, form=form)
+        np.testing.assert_array_equal(open_product(tmp_path / name)["v"], found["v"])
+    with h5py.File(tmp_path / "b.nc") as file:
+        assert file["v"][0].tolist() == [10, -32768, -32768, -32768, 7]
+
+
+def test_gaps_of_times(tmp_path: Path) -> None:
+    stored = np.array([[0, 10, -5, -9, 20]] * 4, np.int32)
+    attrs = {"units": "days since 2026-05-01", "_FillValue": np.int32(-5),
+             "missing_value": np.int32(-9)}  # fmt: skip
+    found = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, attrs)))
+    assert np.isnat(found["v"].to_numpy()[0]).tolist() == [False, False, True, True, False]
+    write_product(found, tmp_path / "b.zarr", form="eopf-zarr")
+    np.testing.assert_array_equal(open_product(tmp_path / "b.zarr")["v"], found["v"])
+
+
+def test_packing_as_text(tmp_path: Path) -> None:
+    stored = np.arange(20, dtype=np.int16).reshape(4, 5)
+    attrs = {"scale_factor": "0.1", "add_offset": "5", "_FillValue": np.int16(3)}
+    path = write_netcdf4(tmp_path / "a.nc", describe(stored, attrs))
+    found = open_product(path)["v"].to_numpy()
+    np.testing.assert_allclose(found[0], [5, 5.1, 5.2, np.nan, 5.4], rtol=1e-6)
+    wrong = write_netcdf4(tmp_path / "b.nc", describe(stored, {"scale_factor": "a tenth"}))
+    with pytest.raises(InvalidInputError, match=r"The scale_factor of /v in .*b.nc is 'a tenth'"):
+        open_product(wrong)
+
+
+def test_a_fill_value_of_another_type_is_none(tmp_path: Path) -> None:
+    stored = np.arange(20, dtype=np.int16).reshape(4, 5)
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file["v"] = stored
+        file["v"].attrs["_FillValue"] = 1e20
+        file["v"].attrs["scale_factor"] = 0.1
+    found = open_product(tmp_path / "a.nc")["v"]
+    assert np.isfinite(found.to_numpy()).all()
+    assert "_FillValue" not in found.encoding
+
+
+def test_the_values_of_a_zarr_2_dimension_are_never_missing(tmp_path: Path) -> None:
+    file = describe(np.ones((4, 5), np.float32), {})
+    root = zarr.open_group(write_zarr(tmp_path / "a.zarr", file, 2), mode="a")
+    assert isinstance(root, zarr.Group)
+    band = root.create_array("band", shape=(3,), dtype="i4", fill_value=0)
+    band[...] = [0, 1, 2]
+    band.attrs["_ARRAY_DIMENSIONS"] = ["band"]
+    assert open_product(tmp_path / "a.zarr")["band"].to_numpy().tolist() == [0, 1, 2]
+
+
+def test_valid_ranges_stay_attributes(tmp_path: Path) -> None:
+    stored = np.arange(20, dtype=np.int16).reshape(4, 5)
+    attrs = {"valid_min": np.int16(2), "valid_max": np.int16(9), "scale_factor": 0.1}
+    found = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, attrs)))["v"]
+    assert (found.attrs["valid_min"], found.attrs["valid_max"]) == (2, 9)
+    assert np.isfinite(found.to_numpy()).all()
+
+
+def test_enumerations_are_flags_and_compounds_are_left_out(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        classes = h5py.enum_dtype({"thick cloud": 2, "clear": 0, "snow": 7}, basetype="u1")
+        file.create_dataset("kind", data=np.array([0, 2, 7], np.uint8), dtype=classes)
+        file.create_dataset("wind", (3,), dtype=[("u", "f4"), ("v", "f4")])
+        file.create_dataset("lists", (3,), dtype=h5py.vlen_dtype(np.int32))
+    found = open_product(tmp_path / "a.nc")
+    assert set(found.data_vars) == {"kind"}
+    assert found["kind"].attrs["flag_values"] == [0, 2, 7]
+    assert found["kind"].attrs["flag_meanings"] == "clear thick_cloud snow"
+    (told,) = found.attrs["other_metadata"]["unhealed"]
+    assert told.startswith("types: /lists is of lists of varying length")
+    assert told.endswith("(and 1 more)")
+    write_product(found, tmp_path / "b.nc", form="netcdf")
+    assert open_product(tmp_path / "b.nc")["kind"].attrs == found["kind"].attrs
+
+
+def test_the_plainest_zarr_3_of_xarray_is_valid(tmp_path: Path) -> None:
+    data = xr.Dataset({"t": (("y", "x"), np.array([[280, np.nan]], np.float32), {"units": "K"})})
+    data.to_zarr(tmp_path / "a.zarr", zarr_format=3, consolidated=False)
+    report = validate_product(tmp_path / "a.zarr")
+    assert not [item.check for item in report.failed if item.check.startswith("encodings")]
