@@ -46,6 +46,10 @@ class InvalidInputError(SkerryError):
     title = "Invalid input"
 
 
+class DamagedError(InvalidInputError):
+    """A file of a product is damaged; the others may be used."""
+
+
 class NotFoundError(SkerryError):
     """A thing named from outside does not exist, or is not for the asker to see."""
 

@@ -160,7 +160,7 @@ def _find_native(levels: Mapping[str, Mapping[str, Any]]) -> list[str]:
     of the finer ones beside it.
     """
     known: set[str] = set()
-    native = []
+    native: list[str] = []
     for level, arrays in levels.items():
         rasters = {name for name, item in arrays.items() if item.ndim > 1}
         if not native or rasters - known:

@@ -116,12 +116,7 @@ class _Group:
     def _find_system(self, data: xr.Dataset, pair: tuple[str, str]) -> _System | None:
         """Return the reference system of a group's rasters, None where none can be told."""
         rasters = [item for item in data.data_vars.values() if set(pair) <= set(item.dims)]
-        named = {
-            choose_mapping(
-                item.encoding.get("grid_mapping") or item.attrs.get("grid_mapping"), pair
-            )
-            for item in rasters
-        } - {None}
+        named = {_name_mapping(item, pair) for item in rasters} - {None}
         if not named and self._find(SPATIAL_REF) is not None:
             named = {SPATIAL_REF}
         there = {name: found for name in named if name and (found := self._find(name)) is not None}
@@ -160,16 +155,30 @@ class _Group:
             axis: 1.0 if item is None else find_factor(item.attrs.get("units"), *system.parts)
             for axis, item in axes.items()
         }
-        for variable in placed.data_vars.values():
-            if set(_AXES) <= set(variable.dims):
-                variable.attrs.pop("grid_mapping", None)
-                variable.encoding.pop("grid_mapping", None)
+        rasters = self._list_rasters(data, placed, pair)
+        for variable in rasters:
+            variable.attrs.pop("grid_mapping", None)
+            variable.encoding.pop("grid_mapping", None)
         if None in factors.values():
             self._tell_units(axes, factors, system.crs)
             return _put_last(placed.drop_vars([system.name, SPATIAL_REF], errors="ignore"))
         placed = self._assign_axes(placed, axes, factors, system.crs)
         changed = set(factors.values()) != {1.0}
+        for variable in rasters:
+            variable.encoding["grid_mapping"] = SPATIAL_REF
         return _put_last(_point(placed, system, self._find(system.name), changed=changed))
+
+    def _list_rasters(
+        self, data: xr.Dataset, placed: xr.Dataset, pair: tuple[str, str]
+    ) -> list[xr.Variable]:
+        """Return the placed rasters, but those that name a grid mapping that is not there."""
+        named = {name: _name_mapping(item, pair) for name, item in data.data_vars.items()}
+        return [
+            placed.variables[name]
+            for name, mapping in named.items()
+            if set(_AXES) <= set(placed.variables[name].dims)
+            and (mapping is None or self._find(mapping) is not None)
+        ]
 
     def _assign_axes(
         self,
@@ -209,10 +218,15 @@ class _Group:
                 self.wounds.leave("axes", f"{words}; its place is not read")
 
 
+def _name_mapping(raster: xr.DataArray, pair: tuple[str, str]) -> str | None:
+    said = raster.encoding.get("grid_mapping") or raster.attrs.get("grid_mapping")
+    return choose_mapping(said, pair)
+
+
 def _point(
     data: xr.Dataset, system: _System, known: xr.Variable | None, *, changed: bool
 ) -> xr.Dataset:
-    """Let rasters name one grid mapping, with the system as text, which all readers know."""
+    """Return a group with one grid mapping, with the system as text, which all readers know."""
     attrs = {
         key: item for key, item in system.attrs.items() if not changed or key != "GeoTransform"
     }
@@ -220,9 +234,6 @@ def _point(
         attrs = {key: item for key, item in system.crs.to_cf().items() if item is not None}
     if not attrs.get("crs_wkt"):
         attrs["crs_wkt"] = system.crs.to_wkt()
-    for variable in data.data_vars.values():
-        if set(_AXES) <= set(variable.dims):
-            variable.encoding["grid_mapping"] = SPATIAL_REF
     if system.name == SPATIAL_REF and known is not None and dict(known.attrs) == attrs:
         return data
     value, encoding = (np.array(0), {}) if known is None else (known.values, known.encoding)

@@ -19,6 +19,7 @@ WOUNDS: Final = {
     "attribute-names": "an attribute has the name of an older or newer profile",
     "attributes": "an attribute is no object where every product has one",
     "axes": "axes are in other units than their system, or several grids stand in one group",
+    "damaged": "a file is damaged, and its variables are left out",
     "types": "a variable is of a type that Skerry does not read",
 }
 _UNITS: Final = ("data_units", "unit")

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from dask.base import tokenize
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import DamagedError
 from skerry.products.coding.sizes import check_attributes
 from skerry.products.safe.files import ProductFiles
 from skerry.storage.blocks import BlockReader
@@ -168,7 +168,7 @@ def _reading(files: ProductFiles, name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise InvalidInputError(
+        raise DamagedError(
             f"{name} in {files.path} is damaged: {error}.",
             remedy="Fetch the product again from its provider.",
         ) from error

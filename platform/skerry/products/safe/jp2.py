@@ -22,7 +22,7 @@ from odc.geo.xr import xr_coords
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import DamagedError, InvalidInputError
 from skerry.products.grids import grid_of
 from skerry.products.safe.attributes import read_named
 from skerry.products.safe.files import ProductFiles
@@ -131,14 +131,16 @@ def _read_header(data: bytes, label: str) -> Jp2Header:
     )
 
 
-def _damaged(label: str, why: str) -> InvalidInputError:
-    return InvalidInputError(
+def _damaged(label: str, why: str) -> DamagedError:
+    return DamagedError(
         f"{label} is damaged: {why}.", remedy="Fetch the product again from its provider."
     )
 
 
 def read(product: "SafeProduct", group: Group) -> xr.Dataset:
     """Read the rasters of a group, lazily.
+
+    A damaged file counts as missing.
 
     Returns
     -------
@@ -149,7 +151,7 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
     Raises
     ------
     InvalidInputError
-        If a file is damaged or of another size than the metadata say.
+        If a file is of another size than the metadata say.
     """
     variables = {}
     grid: GeoBox | None = None
@@ -162,7 +164,12 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
             continue
         grid = grid or _read_grid(product, group)
         kind = product.mapping.kind_of(group, variable)
-        header = check_jp2(product.files, found)
+        try:
+            header = check_jp2(product.files, found)
+        except DamagedError as error:
+            product.damaged.append(error.what)
+            product.missing.append(f"{group.path}/{name}")
+            continue
         _check_shape(f"{found} in {product.files.path}", header, (kind.bands, *grid.shape))
         numbers = _read_lazily(product.files, found, header, kind)
         variables[name] = _decode(numbers, kind, _find_packing(product, kind, variable.source))

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import DamagedError, InvalidInputError
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.hdf5 import Header, read_headers, read_window, version_of
 from skerry.products.safe.numbers import Packing, choose_packing
@@ -105,10 +105,12 @@ class _Place:
 def read(product: "SafeProduct", group: Group) -> xr.Dataset:
     """Read one group: each file opened once, for its headers; no values but indices.
 
+    A damaged file counts as missing.
+
     Raises
     ------
     InvalidInputError
-        If a file is damaged, or sizes or dimensions contradict each other or the mapping.
+        If sizes or dimensions contradict each other or the mapping.
     """
     sources: dict[str, list[tuple[str, Variable]]] = defaultdict(list)
     for name, variable in group.variables.items():
@@ -118,7 +120,11 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
         file = pattern if pattern in product.files.sizes else product.files.find(pattern)
         if file is None:
             continue
-        headers = read_headers(product.files, file, [item.source for _, item in wanted])
+        try:
+            headers = read_headers(product.files, file, [item.source for _, item in wanted])
+        except DamagedError as error:
+            product.damaged.append(error.what)
+            continue
         for name, variable in wanted:
             if variable.source in headers:
                 place = _Place.of(product.mapping, group, variable, file)

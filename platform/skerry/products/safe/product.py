@@ -27,12 +27,15 @@ class SafeProduct:
         Filled with what a complete product has and this one lacks.
     healed
         Filled with the wounds that reading healed, in words.
+    damaged
+        Filled with what is wrong with files whose variables are left out, in words.
     """
 
     files: ProductFiles
     mapping: Mapping
     missing: list[str] = field(default_factory=list)
     healed: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:

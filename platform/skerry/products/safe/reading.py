@@ -28,7 +28,8 @@ def assemble(files: ProductFiles, mapping: Mapping) -> xr.DataTree:
     xarray.DataTree
         Groups as the mapping names them, lazily read. Root attributes as the mapping names them,
         and in ``other_metadata``: ``mapping``, ``missing`` (what a complete product has and this
-        one lacks), ``healed`` (wounds that reading healed) and ``simulated``.
+        one lacks), ``healed`` (wounds that reading healed), ``unhealed`` (bands and files left out
+        because they are damaged) and ``simulated``.
 
     Raises
     ------
@@ -51,8 +52,10 @@ def assemble(files: ProductFiles, mapping: Mapping) -> xr.DataTree:
             known = datasets.get(group.path)
             datasets[group.path] = data if known is None else _join(product, group, known, data)
     if not any("measurements" in path and data.data_vars for path, data in datasets.items()):
+        damaged = f": {product.damaged[0]}" if product.damaged else "."
         raise InvalidInputError(
-            f"{files.path} has metadata but not one measurement of a {mapping.title} product.",
+            f"{files.path} has metadata but not one measurement of a {mapping.title} "
+            f"product{damaged}",
             remedy="Give the whole product.",
         )
     name = str(find(attrs, "stac_discovery/id") or product.name)
@@ -99,6 +102,8 @@ def _complete(
         "healed": product.healed,
         "simulated": simulated,
     }
+    if product.damaged:
+        other["unhealed"] = [f"damaged: {words}" for words in dict.fromkeys(product.damaged)]
     if "stac_discovery" in attrs:
         grids = (grid_of(data) for data in datasets.values())
         grid = next((item for item in grids if item is not None), None)

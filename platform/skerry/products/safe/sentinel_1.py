@@ -174,7 +174,7 @@ def _parse_moments(texts: list[str], dtype: str) -> Values:
     leap = np.array([text.endswith("23:59:60") for text in whole])
     if leap.any():
         texts = [text.replace("23:59:60", "23:59:59") for text in texts]
-    return np.array(texts, dtype) + leap * np.timedelta64(1, "s")
+    return np.asarray(np.array(texts, dtype) + leap * np.timedelta64(1, "s"))
 
 
 def _stack(rows: list[Values]) -> Values:

@@ -23,7 +23,7 @@ from skerry.products.coding.packing import allow_gaps
 from skerry.products.healing.completeness import SELECTION
 from skerry.products.selecting.areas import read_area
 from skerry.products.selecting.cropping import cut_window, outline_items
-from skerry.products.selecting.outlining import bound_area
+from skerry.products.selecting.outlining import bound_area, outline_cut
 from skerry.products.selecting.windows import (
     Window,
     find_area_windows,
@@ -33,6 +33,7 @@ from skerry.products.selecting.windows import (
 
 Moment = str | date | datetime | None
 """A time as ISO 8601 text, date or datetime, without an offset in UTC."""
+_DAY_LENGTH = len("2026-05-01")
 _RESOLUTION = re.compile(r"r(\d+)m")
 
 
@@ -72,8 +73,8 @@ def filter_product(
         interpolated between them. The items of the product and its members get the outline of
         what is left.
     time
-        First and last moment, UTC, either None; of a ``time`` dimension, of a swath's rows, else
-        of the product.
+        First and last moment, UTC, either None; a last day without a time counts whole. Of a
+        ``time`` dimension, of a swath's rows, else of the product.
     valid_range
         Variable name to lowest and highest valid value; others become NaN.
     flags
@@ -307,7 +308,7 @@ def _find_flag_group(tree: xr.DataTree, path: str, flag_group: str | None) -> st
 def _find_period(
     tree: xr.DataTree, time: tuple[Moment, Moment], *, allow_empty: bool
 ) -> dict[str, Window]:
-    first, last = (_read_moment(item) for item in time)
+    first, last = _read_moment(time[0]), _read_last(time[1])
     windows = find_period_windows(tree, first, last)
     if not windows:
         properties = (tree.attrs.get("stac_discovery") or {}).get("properties") or {}
@@ -341,6 +342,14 @@ def _read_moment(value: Moment) -> Any:
     return np.datetime64(moment, "ns")
 
 
+def _read_last(value: Moment) -> Any:
+    """Return the last moment of a period: of a day given without a time, its end."""
+    moment = _read_moment(value)
+    text = value if isinstance(value, str) else ""
+    day = len(text) == _DAY_LENGTH or (isinstance(value, date) and not isinstance(value, datetime))
+    return moment + np.timedelta64(1, "D") - np.timedelta64(1, "ns") if day else moment
+
+
 def _has_any(windows: dict[str, Window]) -> bool:
     return any(
         all(part.stop > part.start for part in window.values()) for window in windows.values()
@@ -367,7 +376,11 @@ def _find_area(
 
 
 def _read_bbox(tree: xr.DataTree) -> list[float]:
-    box = (tree.attrs.get("stac_discovery") or {}).get("bbox") or []
+    """Return the box of a product's item, or else of the first of its groups that has a place."""
+    box = (tree.attrs.get("stac_discovery") or {}).get("bbox")
+    if not box:
+        outlines = (outline_cut(tree, node.path, node.to_dataset(), {}) for node in tree.subtree)
+        box = next((outline[1] for outline in outlines if outline is not None), [])
     return [round(float(item), 4) for item in box]
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import CRS
 
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products.coding.json_values import from_json, to_json
@@ -36,7 +37,7 @@ def make_product(product_type: str = "S02MSIL2A") -> xr.DataTree:
             "x": np.arange(120) * 10.0 + 5,
             "y": -np.arange(100) * 10.0 + 5,
             "number": ((), 3),
-            "spatial_ref": ((), np.int32(0), {"crs_wkt": "w"}),
+            "spatial_ref": ((), np.int32(0), {"crs_wkt": CRS(32633).to_wkt()}),
         },
     )
     bands["b02"].encoding = {

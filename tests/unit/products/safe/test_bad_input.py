@@ -71,11 +71,30 @@ def test_a_truncated_archive(safe_zip: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.999])
-def test_a_truncated_jp2_is_found_at_opening(copy: Path, keep: float) -> None:
+def test_a_truncated_jp2_is_missing(copy: Path, keep: float) -> None:
     band = next(copy.glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2"))
     content = band.read_bytes()
     _replace(band, content[: int(len(content) * keep)])
-    assert band.name in _refused(copy).what
+    _check_left_out(copy, band)
+
+
+def _check_left_out(product: Path, band: Path) -> None:
+    """A band is left out, and said to be damaged; the others are there."""
+    found = open_product(product)
+    other = found.attrs["other_metadata"]
+    assert "measurements/reflectance/r10m/b04" in other["missing"]
+    assert other["unhealed"][0].startswith("damaged: ")
+    assert band.name in other["unhealed"][0]
+    there = found["measurements/reflectance/r10m"].data_vars
+    assert "b03" in there
+    assert "b04" not in there
+
+
+def test_a_product_all_of_whose_bands_are_truncated(copy: Path) -> None:
+    for band in copy.glob("GRANULE/*/IMG_DATA/*/*.jp2"):
+        _replace(band, band.read_bytes()[:50])
+    assert "not one measurement" in _refused(copy).what
+    assert "is damaged" in _refused(copy).what
 
 
 def test_a_truncated_jp2_inside_a_good_archive(copy: Path, tmp_path: Path) -> None:
@@ -87,7 +106,7 @@ def test_a_truncated_jp2_inside_a_good_archive(copy: Path, tmp_path: Path) -> No
         for item in sorted(copy.rglob("*.*")):
             if item.is_file():
                 archive.write(item, Path(copy.name, item.relative_to(copy)).as_posix())
-    assert band.name in _refused(path).what
+    _check_left_out(path, band)
 
 
 @pytest.mark.parametrize("pattern", ["*_B04_10m.jp2", "MTD_MSIL2A.xml"])

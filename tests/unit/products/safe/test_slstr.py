@@ -186,11 +186,12 @@ def test_a_missing_file_is_listed(copy: Path) -> None:
     assert "s1_radiance_ao" in partial["measurements/aoblique"]
 
 
-def test_a_truncated_file_is_refused_by_name(copy: Path) -> None:
+def test_a_truncated_file_is_missing(copy: Path) -> None:
     file = copy / "S8_BT_in.nc"
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 3])
-    with pytest.raises(InvalidInputError, match=r"S8_BT_in\.nc"):
-        open_product(copy).load()
+    other = open_product(copy).attrs["other_metadata"]
+    assert "measurements/inadir/s8_bt_in" in other["missing"]
+    assert "S8_BT_in.nc" in other["unhealed"][0]
 
 
 def test_sizes_that_contradict_each_other_are_refused(copy: Path) -> None:
