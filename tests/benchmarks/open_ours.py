@@ -7,6 +7,7 @@ import json
 import sys
 import time
 
+import skerry.products.netcdf.opening
 import skerry.products.safe.reading
 import skerry.products.zarr_opening  # noqa: F401
 from skerry.products.opening import open_product

@@ -1,4 +1,5 @@
-"""Opening products beside CPM: each kind as SAFE and as EOPF Zarr, first and again in a process.
+"""Opening products beside CPM: each kind as SAFE and as EOPF Zarr, first and again in a process;
+and the NetCDF file of an SLSTR product (97 groups, 921 variables) beside xarray.
 
 Small products: opening reads documents and headers, whose size does not depend on the image's.
 """
@@ -11,6 +12,8 @@ from statistics import median
 
 from tests.benchmarks.records import Record, compare
 from tests.peers.simulated_products import SIZES, SimulatedProducts
+
+from skerry.products import open_product, write_product
 
 ROUNDS = 3
 EOPF = "eopf 2.8.1"
@@ -36,7 +39,20 @@ def measure_opening(folder: Path, reference_python: Path) -> list[Record]:
                 title = f"products: open {kind} {form}, {when} in a process"
                 ours = median(item[number] for item in found)
                 records.append(compare(title, "s", ours, peer, beside=f"{EOPF}, first"))
-    return records
+    return [*records, _measure_netcdf(simulated, products)]
+
+
+def _measure_netcdf(simulated: SimulatedProducts, folder: Path) -> Record:
+    """Measure opening many groups: ours decoded and healed, xarray's as it decodes them."""
+    path = folder / "slstr.nc"
+    if not path.exists():
+        write_product(open_product(simulated.named_as_real("slstr-rbt")), path, form="netcdf")
+    found = [
+        _ask([sys.executable, "-m", "tests.benchmarks.open_ours"], path)[0] for _ in range(ROUNDS)
+    ]
+    (peer,) = _ask([sys.executable, "-m", "tests.benchmarks.open_xarray"], path)
+    title = "products: open slstr-rbt NetCDF, first in a process"
+    return compare(title, "s", median(found), peer, beside="xarray.open_datatree, h5netcdf")
 
 
 def _ask(command: list[str], place: Path) -> list[float]:

@@ -1,6 +1,7 @@
 """How commands show things: tables, JSON and progress."""
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,12 +14,16 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 """Every command that lists or shows takes it."""
 
 
+LINE_SECONDS = 10.0
+
+
 @contextmanager
 def show_progress(name: str) -> Iterator[Progress]:
     """Show on standard error how far the block is.
 
     A terminal gets a bar with what is being done, per cent and the time left; anything else a
-    line a stage, without the details behind the stage's colon.
+    line a stage, without the details behind the stage's colon, and one with per cent each
+    `LINE_SECONDS`.
     """
     from rich.console import Console
 
@@ -27,13 +32,16 @@ def show_progress(name: str) -> Iterator[Progress]:
         with _show_bar(name, console) as report:
             yield report
         return
-    said: list[str] = []
+    stage, told = "", 0.0
 
-    def report_stage(_done: float, what: str) -> None:
-        stage = what.partition(": ")[0]
-        if said[-1:] != [stage]:
-            click.echo(f"{name}: {stage}", err=True)
-            said.append(stage)
+    def report_stage(done: float, what: str) -> None:
+        nonlocal stage, told
+        new, now = what.partition(": ")[0], time.monotonic()
+        if new == stage and now < told + LINE_SECONDS:
+            return
+        share = f", {done:.0%}" if new == stage else ""
+        click.echo(f"{name}: {new}{share}", err=True)
+        stage, told = new, now
 
     yield report_stage
 

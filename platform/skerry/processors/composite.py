@@ -98,9 +98,10 @@ def composite_products(
     Raises
     ------
     InvalidInputError
-        If a product lacks a variable or a time, the products lie on different grids, or flags or
-        quality do not fit the variables' grid. The message names both grids.
+        If a product lacks a variable or a time, is given twice, the products lie on different
+        grids, or flags or quality do not fit the variables' grid. The message names both grids.
     """
+    _refuse_twice(products)
     moments = [read_moment(product) for product in products]
     last = day or max(moments).date()
     scenes, qualities = [], []
@@ -120,6 +121,17 @@ def composite_products(
         qualities=qualities or None,
         names=[str(product.name or f"scene {place}") for place, product in enumerate(products)],
     )
+
+
+def _refuse_twice(products: Sequence[xr.DataTree]) -> None:
+    """Refuse a product that is given twice: it would count twice."""
+    named = [(product.attrs.get("stac_discovery") or {}).get("id") for product in products]
+    for name in named:
+        if name and named.count(name) > 1:
+            raise InvalidInputError(
+                f"The product {name} is given {named.count(name)} times.",
+                remedy="Give each product once.",
+            )
 
 
 def composite_scenes(

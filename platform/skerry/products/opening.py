@@ -22,6 +22,12 @@ from skerry.storage.remote import RemotePath, is_remote, parse_address
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK"
+_OTHERS = {
+    b"II*\0": "a single GeoTIFF", b"MM\0*": "a single GeoTIFF", b"II+\0": "a single GeoTIFF",
+    b"CDF": "a NetCDF-3 file", b"GRIB": "a GRIB file", b"\0\0\0\x0cjP": "a JPEG 2000 picture",
+    b"\x0e\x03\x13\x01": "an HDF4 file",
+}  # fmt: skip
+"""First bytes of files that are not read to what they are."""
 FOLDER_SUFFIXES = (".safe", ".sen3")
 
 
@@ -82,7 +88,7 @@ def _open_file(place: Path, level: int) -> xr.DataTree:
         return _open_netcdf(place)
     if suffix == ".zip" or start.startswith(ZIP):
         return _open_archive(place.absolute(), level)
-    raise _unknown(place)
+    raise _unknown(place, start)
 
 
 def _open_remote(place: RemotePath, level: int) -> xr.DataTree:
@@ -188,9 +194,12 @@ def _open_safe(place: Place) -> xr.DataTree:
     return heal_safe(assemble(files, find_mapping(files)))
 
 
-def _unknown(place: Place) -> InvalidInputError:
+def _unknown(place: Place, start: bytes = b"") -> InvalidInputError:
+    form = next((words for mark, words in _OTHERS.items() if start.startswith(mark)), None)
+    said = "" if form is None else f": it is {form}"
     return InvalidInputError(
-        f"{place} is no product that Skerry knows.",
+        f"{place} is no product that Skerry knows{said}.",
         remedy="Give a Sentinel product (SAFE, folder or zip), a GeoZarr, an EOPF Zarr, a NetCDF-4 "
-        "file or a folder of COGs.",
+        "file or a folder of COGs; of an archive or a folder its root, or one folder below, holds "
+        "the product.",
     )

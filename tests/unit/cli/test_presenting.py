@@ -37,3 +37,16 @@ def test_elsewhere_a_line_a_stage(capsys: pytest.CaptureFixture[str]) -> None:
         for done, what in ((0.0, "Opening"), (0.1, "Writing: b02"), (0.2, "Writing: b03")):
             progress(done, what)
     assert capsys.readouterr().err == "scene: Opening\nscene: Writing\n"
+
+
+def test_elsewhere_a_long_stage_says_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter((0.0, 4.0, 11.0, 12.0, 30.0))
+    monkeypatch.setattr("skerry.cli.presenting.time.monotonic", lambda: next(seconds))
+    with show_progress("scene") as progress:
+        for done in (0.1, 0.2, 0.3, 0.4, 0.9):
+            progress(done, "Writing: b02")
+    assert capsys.readouterr().err.splitlines() == [
+        "scene: Writing", "scene: Writing, 30%", "scene: Writing, 90%",
+    ]  # fmt: skip

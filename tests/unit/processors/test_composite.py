@@ -245,6 +245,10 @@ def test_products_by_flags() -> None:
         get_processor("composite").apply(*products, group="nowhere")
     with pytest.raises(InvalidInputError, match=r"'days'.*at least 1 and at most 366"):
         get_processor("composite").apply(*products, group="measurements", days=0)
+    for product in products:
+        product.attrs["stac_discovery"]["id"] = "S2A_1"
+    with pytest.raises(InvalidInputError, match="The product S2A_1 is given 2 times"):
+        get_processor("composite").apply(*products, group="measurements")
 
 
 def _raster(

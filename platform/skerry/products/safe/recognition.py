@@ -1,6 +1,7 @@
 """Which type of product a folder or an archive holds."""
 
 import fnmatch
+import re
 from collections.abc import Iterator
 
 from skerry.core.errors import InvalidInputError
@@ -9,6 +10,12 @@ from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.product import SUFFIXES
 from skerry.products.sensors.mapping import Mapping, list_types, load_mapping
 
+_NAMES = {
+    r"S1[A-D]_(IW|EW|WV|EN|S\d)_(SLC|GRD|OCN|RAW)": "Sentinel-1 {} {}",
+    r"S2[A-D]_MSI(L\d[A-C])": "Sentinel-2 {}",
+    r"S3[A-D]_(OL|SL|SR|SY|DO)_(\d)_(\w{3})": "Sentinel-3 {0} level {1} {2}",
+}
+"""Beginning of a product's name to its type in words."""
 MANIFEST = "xfdumanifest.xml"
 """Of Sentinel-3: it names the product and its type, whatever the folder is called."""
 
@@ -79,8 +86,26 @@ def _list_names(files: ProductFiles) -> Iterator[str]:
 
 def _refuse_type(files: ProductFiles) -> InvalidInputError:
     known = ", ".join(f"{mapping.title} ({mapping.product_type})" for mapping in list_mappings())
-    return InvalidInputError(
-        f"{files.path} is a Sentinel product of a type that Skerry does not know, or lacks the "
-        "files that tell its type.",
-        remedy=f"Known are {known}.",
-    )
+    name = next(_list_names(files))
+    named = next((item for item in list_mappings() if fnmatch.fnmatchcase(name, item.names)), None)
+    if named is not None:
+        marks = ", ".join(mark for mark in named.marks if files.find(mark) is None)
+        what = f"is named as a {named.title} product, and has no {marks}"
+    else:
+        read = _describe_name(name)
+        what = (
+            f"is a {read} product, which Skerry does not read"
+            if read
+            else "is a Sentinel product of a type that Skerry does not know, or lacks the files "
+            "that tell its type"
+        )
+    return InvalidInputError(f"{files.path} {what}.", remedy=f"Known are {known}.")
+
+
+def _describe_name(name: str) -> str | None:
+    """Return the type that a product's name says, in words, None where it is no such name."""
+    for pattern, words in _NAMES.items():
+        found = re.match(pattern, name)
+        if found is not None:
+            return words.format(*found.groups())
+    return None

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from pyproj import CRS
 from tests.unit.products.coding.cf_files import Axis, CfFile, write_netcdf4, write_zarr
 
+from skerry.core.errors import InvalidInputError
 from skerry.products import filter_product, open_product, write_product
 from skerry.products.coding.places import choose_mapping, find_axis, find_factor, split_mapping
 from skerry.products.grids import grid_of
+from skerry.validation import validate_product
 
 NUMBERS = np.arange(20, dtype=np.float32).reshape(4, 5)
 UTM = CRS(32633)
@@ -243,3 +245,54 @@ def test_factors_between_units() -> None:
     feet = CRS(2263)  # US survey feet
     assert find_factor("US_survey_foot", feet, {}) == 1
     assert find_factor("m", feet, {}) == pytest.approx(3937 / 1200)
+
+
+def test_levels_with_bands_of_their_own_are_groups(tmp_path: Path) -> None:
+    bands = {10: ["b02"], 20: ["b02", "b05"], 60: ["b01", "b02", "b05"], 120: ["b01", "b02", "b05"]}
+    levels = {}
+    for step, names in bands.items():
+        size = 240 // step
+        data = xr.Dataset(
+            {name: (("y", "x"), np.full((size, size), step, np.float32)) for name in names},
+            coords={"y": 5e6 - step * (np.arange(size) + 0.5),
+                    "x": 6e5 + step * (np.arange(size) + 0.5)},
+        ).assign_coords(spatial_ref=((), 0, {"crs_wkt": UTM.to_wkt()}))  # fmt: skip
+        for name in names:
+            data[name].attrs["grid_mapping"] = "spatial_ref"
+        levels[f"/measurements/reflectance/r{step}m"] = data
+    path = tmp_path / "a.zarr"
+    xr.DataTree.from_dict(levels).to_zarr(path, zarr_format=3, consolidated=False)
+    group = zarr.open_group(path)["measurements/reflectance"]
+    layout = [{"asset": f"r{step}m"} for step in bands]
+    group.attrs["multiscales"] = {"layout": layout}
+    found = open_product(path)["measurements/reflectance"]
+    assert {name: sorted(child.data_vars) for name, child in found.children.items()} == {
+        "r10m": ["b02"], "r20m": ["b02", "b05"], "r60m": ["b01", "b02", "b05"],
+    }  # fmt: skip
+    coarser = open_product(path, level=1)["measurements/reflectance"]
+    assert coarser["r10m/b02"].to_numpy().max() == 20
+    assert coarser["r60m/b01"].to_numpy().max() == 120
+
+
+def test_an_area_off_a_product_without_item_names_its_box(tmp_path: Path) -> None:
+    rows = Axis("lat", 54.0 - 0.1 * np.arange(4), LATITUDE)
+    columns = Axis("lon", 13.0 + 0.1 * np.arange(5), LONGITUDE)
+    path = write_netcdf4(tmp_path / "a.nc", CfFile(NUMBERS, {}, rows, columns))
+    with pytest.raises(InvalidInputError, match=r"\[12\.95, 53\.65, 13\.45, 54\.05\]"):
+        filter_product(open_product(path), aoi=(0, 0, 1, 1))
+
+
+def test_the_box_of_data_across_the_antimeridian_is_right(tmp_path: Path) -> None:
+    rows = Axis("lat", -15 - 0.1 * np.arange(4), LATITUDE)
+    columns = Axis("lon", 179.8 + 0.1 * np.arange(5), LONGITUDE)
+    file = CfFile(NUMBERS, {"units": "1", "grid_mapping": "crs"}, rows, columns,
+                  {"crs": CRS(4326).to_cf()})  # fmt: skip
+    path = write_zarr(tmp_path / "a.zarr", file, 3)
+    for box, right in (
+        ([179.75, -15.35, -179.75, -14.95], True),
+        ([10, -15.35, 20, -14.95], False),
+    ):
+        item = {"type": "Feature", "id": "a", "bbox": box, "properties": {}}
+        zarr.open_group(path).attrs["stac_discovery"] = item
+        failed = {outcome.check for outcome in validate_product(path).failed}
+        assert ("geometry.footprint" not in failed) is right

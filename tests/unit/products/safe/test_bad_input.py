@@ -54,7 +54,24 @@ def test_a_file_that_is_no_archive(tmp_path: Path) -> None:
 def test_a_file_of_another_format(tmp_path: Path) -> None:
     path = tmp_path / "scene.tif"
     path.write_bytes(b"II*\0")
-    assert "scene.tif is no product" in _refused(path).what
+    assert (
+        "scene.tif is no product that Skerry knows: it is a single GeoTIFF" in _refused(path).what
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("S1A_EW_SLC__1SDH_20260501T165159.SAFE", "Sentinel-1 EW SLC"),
+        ("S3B_OL_2_WFR____20260501T093055.SEN3", "Sentinel-3 OL level 2 WFR"),
+    ],
+)
+def test_a_type_that_is_not_read_is_named(tmp_path: Path, name: str, words: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    mark = "manifest.safe" if name.startswith("S1") else "xfdumanifest.xml"
+    (folder / mark).write_text("<a/>")
+    assert f"is a {words} product, which Skerry does not read" in _refused(folder).what
 
 
 def test_an_archive_without_product(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Sentinel-1 IW GRD: simulated, written as SAFE, and read again."""
 
 import json
+import re
 import shutil
 import zipfile
 from datetime import date
@@ -65,6 +66,28 @@ def test_the_members_are_named_after_cycle_and_data_take(product, tree):
         f"{stem}_VH",
         f"{stem}_VV",
     ]
+
+
+def test_the_members_carry_the_letter_of_their_unit(copy):
+    manifest = copy / "manifest.safe"
+    text = manifest.read_text()
+    manifest.write_text(
+        text.replace("<safe:number>A</safe:number>", "<safe:number>C</safe:number>")
+    )
+    assert all("_C350_" in name for name in open_product(copy).children)
+
+
+def test_a_leap_second_is_the_second_after_it(copy):
+    for file in copy.glob("annotation/*.xml"):
+        text = re.sub(
+            r"(<productFirstLineUtcTime>)[^<]*",
+            r"\g<1>2016-12-31T23:59:60.500000",
+            file.read_text(),
+        )
+        file.write_text(text)
+    tree = open_product(copy)
+    times = _member(tree, "VV")["measurements"]["azimuth_time"].to_numpy()
+    assert times[0] == np.datetime64("2017-01-01T00:00:00.5")
 
 
 def test_the_id_is_the_checksum_of_the_manifest(product):

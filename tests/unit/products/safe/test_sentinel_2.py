@@ -1,5 +1,7 @@
 """Sentinel-2 L1C and what L1C and L2A have in common: angles, meteorology, metadata."""
 
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,20 @@ def test_the_radiometric_offset_counts(l1c: Path) -> None:
     assert values[measured] == pytest.approx((raw[measured] - 1000.0) / 10_000, abs=1e-6)
     document = l1c / "MTD_MSIL1C.xml"
     assert document.read_text("utf-8").count("<RADIO_ADD_OFFSET band_id=") == 13
+
+
+def test_an_angle_that_is_nan_stays_out_of_the_item(l1c: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(l1c, tmp_path / l1c.name))
+    document = next(copy.glob("GRANULE/*/MTD_TL.xml"))
+    text = re.sub(
+        r"(<Mean_Sun_Angle>.*?<AZIMUTH_ANGLE[^>]*>)[^<]*", r"\g<1>NaN", document.read_text(),
+        flags=re.DOTALL,
+    )  # fmt: skip
+    document.write_text(text)
+    whole, found = (
+        open_product(place).attrs["stac_discovery"]["properties"] for place in (l1c, copy)
+    )
+    assert set(whole) - set(found) == {"view:sun_azimuth"}
 
 
 def test_the_air_is_bright_in_the_blue_and_band_10_sees_cirrus_only(l1c: Path, safe: Path) -> None:

@@ -201,6 +201,7 @@ def test_empty_products_where_they_are_allowed(scene: xr.DataTree) -> None:
 
 def test_time_of_a_scene_and_of_a_series(scene: xr.DataTree) -> None:
     whole = filter_product(scene, time=("2026-05-01", "2026-05-01T13:00:00+02:00"))
+    assert filter_product(scene, time=("2026-05-01", "2026-05-01")).sizes == whole.sizes
     assert _paths(whole) == _paths(scene)
     with pytest.raises(InvalidInputError, match="nothing between"):
         filter_product(scene, time=("2026-05-01", "2026-05-01T12:00:00+02:00"))
