@@ -120,7 +120,7 @@ def test_units_of_other_profiles_are_units(tmp_path: Path, name: str) -> None:
 
 
 def test_every_wound_has_a_test() -> None:
-    folder = Path(__file__).parent
+    folder = Path(__file__).parents[1]
     text = "".join(path.read_text() for path in folder.rglob("test_*.py"))
     assert all(f'"{item}"' in text or f'"{item}: ' in text for item in WOUNDS)
 
