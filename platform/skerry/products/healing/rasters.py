@@ -124,7 +124,8 @@ class _Group:
         properties = self.item.get("properties") if isinstance(self.item, dict) else None
         # Cropping leaves a GeoTransform behind that is no longer right; the item's box tells.
         box = properties.get("proj:bbox") if isinstance(properties, dict) else None
-        if transform is None or not _fills(transform, sizes, box):
+        bare = box is None and not set(_AXES) & set(self.data.variables)
+        if transform is None or not (bare or _fills(transform, sizes, box)):
             return None, ""
         return transform, "GeoTransform"
 

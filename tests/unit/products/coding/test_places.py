@@ -214,6 +214,17 @@ def test_a_geozarr_without_coordinates(tmp_path: Path) -> None:
     assert tuple(grid.affine[:6]) == (30.0, 0.0, 500_000.0, 0.0, -30.0, 6_000_000.0)
 
 
+def test_a_geotransform_places_what_has_no_coordinates(tmp_path: Path) -> None:
+    root = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
+    array = root.create_array("v", shape=(4, 5), dtype="f4", dimension_names=("y", "x"))
+    array[...] = NUMBERS
+    array.attrs["grid_mapping"] = "crs"
+    said = {"crs_wkt": UTM.to_wkt(), "GeoTransform": "500000 30 0 6000000 0 -30"}
+    root.create_array("crs", shape=(), dtype="i4", dimension_names=()).attrs.update(said)
+    grid = read_grid(tmp_path / "a.zarr")
+    assert tuple(grid.affine[:6]) == (30.0, 0.0, 500_000.0, 0.0, -30.0, 6_000_000.0)
+
+
 @pytest.mark.parametrize(
     ("name", "attrs", "axis"),
     [
