@@ -156,25 +156,26 @@ class _Group:
             for axis, item in axes.items()
         }
         rasters = self._list_rasters(data, placed, pair)
-        for variable in rasters:
-            variable.attrs.pop("grid_mapping", None)
-            variable.encoding.pop("grid_mapping", None)
+        for name in rasters:
+            placed.variables[name].attrs.pop("grid_mapping", None)
+            placed.variables[name].encoding.pop("grid_mapping", None)
         if None in factors.values():
             self._tell_units(axes, factors, system.crs)
             return _put_last(placed.drop_vars([system.name, SPATIAL_REF], errors="ignore"))
         placed = self._assign_axes(placed, axes, factors, system.crs)
         changed = set(factors.values()) != {1.0}
-        for variable in rasters:
-            variable.encoding["grid_mapping"] = SPATIAL_REF
-        return _put_last(_point(placed, system, self._find(system.name), changed=changed))
+        placed = _point(placed, system, self._find(system.name), changed=changed)
+        for name in rasters:
+            placed.variables[name].encoding["grid_mapping"] = SPATIAL_REF
+        return _put_last(placed)
 
     def _list_rasters(
         self, data: xr.Dataset, placed: xr.Dataset, pair: tuple[str, str]
-    ) -> list[xr.Variable]:
-        """Return the placed rasters, but those that name a grid mapping that is not there."""
+    ) -> list[str]:
+        """Return the names of the placed rasters, but those that name a grid mapping that is not there."""
         named = {name: _name_mapping(item, pair) for name, item in data.data_vars.items()}
         return [
-            placed.variables[name]
+            str(name)
             for name, mapping in named.items()
             if set(_AXES) <= set(placed.variables[name].dims)
             and (mapping is None or self._find(mapping) is not None)

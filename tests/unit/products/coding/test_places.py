@@ -296,14 +296,12 @@ def test_an_area_off_a_product_without_item_names_its_box(tmp_path: Path) -> Non
 def test_the_box_of_data_across_the_antimeridian_is_right(tmp_path: Path) -> None:
     rows = Axis("lat", -15 - 0.1 * np.arange(4), LATITUDE)
     columns = Axis("lon", 179.8 + 0.1 * np.arange(5), LONGITUDE)
-    file = CfFile(NUMBERS, {"units": "1", "grid_mapping": "crs"}, rows, columns,
-                  {"crs": CRS(4326).to_cf()})  # fmt: skip
-    path = write_zarr(tmp_path / "a.zarr", file, 3)
-    for box, right in (
-        ([179.75, -15.35, -179.75, -14.95], True),
-        ([10, -15.35, 20, -14.95], False),
-    ):
-        item = {"type": "Feature", "id": "a", "bbox": box, "properties": {}}
-        zarr.open_group(path).attrs["stac_discovery"] = item
+    file = CfFile(NUMBERS, {"units": "1"}, rows, columns)
+    data = open_product(write_netcdf4(tmp_path / "a.nc", file)).to_dataset()
+    tree = xr.DataTree.from_dict({"/measurements/r": data})
+    for box, right in (([179.75, -15.35, -179.75, -14.95], True), ([10, -15.35, 20, -14.95], False)):
+        tree.attrs["stac_discovery"] = {"type": "Feature", "id": "a", "bbox": box, "properties": {}}
+        path = tmp_path / f"{right}.zarr"
+        write_product(tree, path, form="eopf-zarr")
         failed = {outcome.check for outcome in validate_product(path).failed}
         assert ("geometry.footprint" not in failed) is right
