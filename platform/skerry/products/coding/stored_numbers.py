@@ -132,8 +132,9 @@ def _read_number(value: Any) -> Any:
     """Return a number, also one that stands as text; None where there is none."""
     if isinstance(value, str | bytes):
         try:
-            number = float(value)
+            value = float(value)
         except ValueError:
             return None
-        return int(number) if number.is_integer() else number
-    return value if isinstance(value, int | float) else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    return value if isinstance(value, int) else None

@@ -172,7 +172,7 @@ class _Group:
     def _list_rasters(
         self, data: xr.Dataset, placed: xr.Dataset, pair: tuple[str, str]
     ) -> list[str]:
-        """Return the names of the placed rasters, but those that name a grid mapping that is not there."""
+        """Return the names of placed rasters, but those whose named grid mapping is not there."""
         named = {name: _name_mapping(item, pair) for name, item in data.data_vars.items()}
         return [
             str(name)

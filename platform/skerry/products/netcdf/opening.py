@@ -16,6 +16,7 @@ from skerry.products.netcdf.attributes import RELATED, read_attributes
 from skerry.products.netcdf.reading import Entry, Group, read_groups
 from skerry.products.netcdf.windows import Windows, reading, version_of
 from skerry.products.stores.zarr_stores import Place
+from skerry.storage.outside import check_hdf5
 
 READ_BYTES = 16 * 2**20
 """Size of the blocks computed at once, about; whole multiples of the stored chunks."""
@@ -33,12 +34,14 @@ def open_netcdf_product(place: Place) -> xr.DataTree:
     Raises
     ------
     InvalidInputError
-        If the file is damaged, no NetCDF-4, or has an attribute too large for metadata.
+        If the file is damaged, no NetCDF-4, leads out of itself, or has an attribute too large
+        for metadata.
     """
     version = version_of(place)
     wounds = Wounds()
     try:
         with reading(place, version) as file:
+            check_hdf5(file, str(place))
             groups = read_groups(file, str(place))
         datasets = {group.path: _decode_group(group, place, version, wounds) for group in groups}
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:

@@ -127,19 +127,23 @@ class _Dimension:
     number: int | None = None
 
 
-def _walk(group: Any, path: str, label: str) -> Iterator[_Node]:
+def _walk(
+    group: Any, path: str, label: str, above: frozenset[tuple[int, int]] = frozenset()
+) -> Iterator[_Node]:
+    """Give a group and those below it, but those that a link leads back to."""
     items, children = [], []
+    above |= {_find_address(group.id)}
     for name in group:
         member = group[name]
         check_attributes(member, f"{path.rstrip('/')}/{name} in {label}")
-        if isinstance(member, h5py.Group):
+        if isinstance(member, h5py.Group) and _find_address(member.id) not in above:
             children.append((name, member))
         elif isinstance(member, h5py.Dataset):
             items.append(_Item(name, member, dict(_read_all(member))))
     check_attributes(group, f"{path} in {label}")
     yield _Node(path, dict(_read_all(group)), items)
     for name, child in children:
-        yield from _walk(child, f"{path.rstrip('/')}/{name}", label)
+        yield from _walk(child, f"{path.rstrip('/')}/{name}", label, above)
 
 
 def _read_all(place: Any) -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import h5py
 import netCDF4
 import numpy as np
 import odc.geo.xr  # noqa: F401 -- registers the accessor
@@ -183,6 +184,13 @@ def test_longitudes_from_0_to_360_are_found_by_areas(tmp_path: Path) -> None:
     assert part["x"].to_numpy().tolist() == [315.0, 325.0, 335.0]
 
 
+def test_a_link_to_a_group_above_ends(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file["inner/v"] = NUMBERS
+        file["inner/back"] = file["/"]
+    assert open_product(tmp_path / "a.nc").groups == ("/", "/inner")
+
+
 def test_a_mapping_of_a_group_above_counts(tmp_path: Path) -> None:
     path = tmp_path / "a.nc"
     with netCDF4.Dataset(path, "w") as file:
@@ -299,7 +307,10 @@ def test_the_box_of_data_across_the_antimeridian_is_right(tmp_path: Path) -> Non
     file = CfFile(NUMBERS, {"units": "1"}, rows, columns)
     data = open_product(write_netcdf4(tmp_path / "a.nc", file)).to_dataset()
     tree = xr.DataTree.from_dict({"/measurements/r": data})
-    for box, right in (([179.75, -15.35, -179.75, -14.95], True), ([10, -15.35, 20, -14.95], False)):
+    for box, right in (
+        ([179.75, -15.35, -179.75, -14.95], True),
+        ([10, -15.35, 20, -14.95], False),
+    ):
         tree.attrs["stac_discovery"] = {"type": "Feature", "id": "a", "bbox": box, "properties": {}}
         path = tmp_path / f"{right}.zarr"
         write_product(tree, path, form="eopf-zarr")

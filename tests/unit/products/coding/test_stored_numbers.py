@@ -103,6 +103,12 @@ def test_values_of_zarr_are_those_of_xarray(
     if "_Unsigned" in attrs:
         attrs["_Unsigned"] = attrs["_Unsigned"].lower()  # xarray takes no other
     fill = attrs.pop("_FillValue", None)
+    if (
+        attrs.get("_Unsigned") == "false"
+        and fill is not None
+        and fill > np.iinfo(stored.dtype).max // 2
+    ):
+        fill = None  # xarray raises an OverflowError
     folder = tmp_path_factory.mktemp("cf") / "a.zarr"
     if zarr_format == 2:
         write_zarr(folder, describe(stored, attrs), 2, fill)
