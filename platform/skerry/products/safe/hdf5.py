@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from dask.base import tokenize
 
-from skerry.core.errors import DamagedError
+from skerry.core.errors import DamagedError, InvalidInputError
 from skerry.products.coding.sizes import check_attributes
 from skerry.products.safe.files import ProductFiles
 from skerry.storage.blocks import BlockReader
@@ -157,6 +157,12 @@ def _open(files: ProductFiles, name: str) -> tuple[Any, IO[bytes]]:
     stream = files.open(name, AHEAD_BYTES)
     try:
         return h5py.File(stream, "r"), stream
+    except OSError as error:  # of a file that is cut short, too
+        stream.close()
+        raise DamagedError(
+            f"{name} in {files.path} is damaged: {error}.",
+            remedy="Fetch the product again from its provider.",
+        ) from error
     except BaseException:
         stream.close()
         raise
@@ -168,7 +174,7 @@ def _reading(files: ProductFiles, name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise DamagedError(
+        raise InvalidInputError(
             f"{name} in {files.path} is damaged: {error}.",
             remedy="Fetch the product again from its provider.",
         ) from error

@@ -95,8 +95,14 @@ def check_jp2(files: ProductFiles, name: str) -> Jp2Header:
 
 def _find_codestream(stream: IO[bytes], size: int, label: str) -> tuple[int, int]:
     """Return the first and the past-the-last byte of the contiguous codestream."""
-    if stream.read(len(_SIGNATURE)) != _SIGNATURE:
-        raise _damaged(label, "it does not begin as a JPEG 2000 file")
+    start = stream.read(len(_SIGNATURE))
+    if start != _SIGNATURE and not _SIGNATURE.startswith(start):
+        raise InvalidInputError(
+            f"{label} is damaged: it does not begin as a JPEG 2000 file.",
+            remedy="Fetch the product again from its provider.",
+        )
+    if start != _SIGNATURE:
+        raise _damaged(label, "it is cut short")
     position = len(_SIGNATURE)
     for _ in range(_MAX_BOXES):
         stream.seek(position)
