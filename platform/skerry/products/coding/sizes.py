@@ -27,8 +27,13 @@ def check_file(source: Path | BlockReader, label: str) -> None:
     import h5py  # type: ignore[import-untyped]
 
     with h5py.File(source, "r") as file:
-        check_attributes(file, label)
-        check_hdf5(file, label, _check_facts)
+        check_open_file(file, label)
+
+
+def check_open_file(file: Any, label: str) -> None:
+    """Refuse an open `h5py.File` as `check_file` does."""
+    check_attributes(file, label)
+    check_hdf5(file, label, _check_facts)
 
 
 def check_attributes(place: Any, label: str) -> None:

@@ -10,13 +10,13 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.coding.cf import check_sizes, decode, index_coordinates
 from skerry.products.coding.json_values import put_back
 from skerry.products.coding.places import split_mapping
+from skerry.products.coding.sizes import check_open_file
 from skerry.products.healing.canonical import assemble_tree
 from skerry.products.healing.wounds import Wounds
 from skerry.products.netcdf.attributes import RELATED, read_attributes
 from skerry.products.netcdf.reading import Entry, Group, read_groups
 from skerry.products.netcdf.windows import Windows, reading, version_of
 from skerry.products.stores.zarr_stores import Place
-from skerry.storage.outside import check_hdf5
 
 READ_BYTES = 16 * 2**20
 """Size of the blocks computed at once, about; whole multiples of the stored chunks."""
@@ -41,8 +41,8 @@ def open_netcdf_product(place: Place) -> xr.DataTree:
     wounds = Wounds()
     try:
         with reading(place, version) as file:
-            check_hdf5(file, str(place))
-            groups = read_groups(file, str(place))
+            check_open_file(file, str(place))
+            groups = read_groups(file)
         datasets = {group.path: _decode_group(group, place, version, wounds) for group in groups}
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         raise InvalidInputError(

@@ -12,7 +12,6 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 
 from skerry.products.coding.codecs import Codec
-from skerry.products.coding.sizes import check_attributes
 from skerry.products.netcdf.attributes import HIDDEN
 
 _NO_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
@@ -65,24 +64,15 @@ class Group:
     unread: list[tuple[str, str]] = field(default_factory=list)
 
 
-def read_groups(file: Any, label: str) -> list[Group]:
-    """Return all groups of an open file, those above first.
-
-    Parameters
-    ----------
-    file
-        An `h5py.File`.
-    label
-        Of the file, for messages.
+def read_groups(file: Any) -> list[Group]:
+    """Return all groups of an open `h5py.File` that was checked, those above first.
 
     Raises
     ------
-    InvalidInputError
-        If something has attributes too large for metadata.
     OSError, LookupError, ValueError, RuntimeError
         If the file is damaged.
     """
-    nodes = list(_walk(file, "/", label))
+    nodes = list(_walk(file, "/"))
     scales = {
         _find_address(item.data.id): item
         for node in nodes for item in node.items if item.is_scale
@@ -128,22 +118,20 @@ class _Dimension:
 
 
 def _walk(
-    group: Any, path: str, label: str, above: frozenset[tuple[int, int]] = frozenset()
+    group: Any, path: str, above: frozenset[tuple[int, int]] = frozenset()
 ) -> Iterator[_Node]:
     """Give a group and those below it, but those that a link leads back to."""
     items, children = [], []
     above |= {_find_address(group.id)}
     for name in group:
         member = group[name]
-        check_attributes(member, f"{path.rstrip('/')}/{name} in {label}")
         if isinstance(member, h5py.Group) and _find_address(member.id) not in above:
             children.append((name, member))
         elif isinstance(member, h5py.Dataset):
             items.append(_Item(name, member, dict(_read_all(member))))
-    check_attributes(group, f"{path} in {label}")
     yield _Node(path, dict(_read_all(group)), items)
     for name, child in children:
-        yield from _walk(child, f"{path.rstrip('/')}/{name}", label, above)
+        yield from _walk(child, f"{path.rstrip('/')}/{name}", above)
 
 
 def _read_all(place: Any) -> Iterator[tuple[str, Any]]:
