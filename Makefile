@@ -31,6 +31,7 @@ test-lowest: setup ## The fast unit tests with the lowest versions that pyprojec
 peers: setup
 	@bash tests/peers/setup.sh
 	@sh tests/reference/setup.sh
+	@sh tests/peers/eopf_geozarr/setup.sh
 
 test-peers: peers ## Tests against other projects, each in an environment of its own
 	@$(PYTEST) tests/peers $(SIDE_BY_SIDE)

@@ -19,6 +19,7 @@ METADATA = "eopf/s2/S2A_MSIL2A_20251008T100041_N0511_R122_T32TQM_20251008T122613
 FIELD_M, CLOUD_M, DETECTOR_M = 960, 7_000, 24_000
 NOISE = 12
 """Standard deviation of the noise in packed numbers: 0.0012 of reflectance."""
+STRETCH = 255 / 3000
 EMPTY = 0.06
 """Share of the columns without data, at the left edge."""
 
@@ -71,7 +72,7 @@ def _fill_array(array: Any, members: dict[str, Any], noise: np.random.Generator)
         array[...] = _place_axis(array, members)
     elif array.dtype.kind in "UT":
         array[...] = np.arange(array.size).reshape(array.shape).astype(array.dtype)
-    elif array.ndim < 2 or array.shape[-1] < 1000:  # noqa: PLR2004 -- tables of angles
+    elif array.ndim < 2 or array.shape[-1] < 1000:
         array[...] = np.linspace(1, 60, array.size).reshape(array.shape).astype(array.dtype)
     else:
         for window in _list_windows(array):
@@ -106,10 +107,11 @@ def _draw(array: Any, window: tuple[slice, ...], noise: np.random.Generator) -> 
     name = array.name.lstrip("/")
     shape = (len(rows), len(columns))
     if name.startswith("measurements"):
-        drawn = _draw_fields(rows, columns, noise) + noise.normal(0, NOISE, shape)
+        drawn = _draw_fields(rows, columns, noise) + NOISE * _draw_noise(noise, shape)
     elif "quicklook" in name:
-        plane = _draw_fields(rows, columns, noise) / 60 + noise.normal(0, 2, shape)
-        drawn = np.broadcast_to(plane, (array.shape[0], *shape))
+        # Reflectances of 0 to 0.3 become 0 to 255, their noise with them; each colour has its own.
+        plane = _draw_fields(rows, columns, noise) * STRETCH / 2
+        drawn = plane + STRETCH * NOISE * _draw_noise(noise, (array.shape[0], *shape))
     elif "atmosphere" in name:
         drawn = 200 + 60 * np.sin(rows[:, None] / 9e3) * np.cos(columns / 7e3)
     elif "detector" in name:
@@ -125,9 +127,13 @@ def _draw(array: Any, window: tuple[slice, ...], noise: np.random.Generator) -> 
     return numbers
 
 
+def _draw_noise(noise: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return noise.standard_normal(shape, dtype=np.float32)
+
+
 def _draw_fields(
     rows: NDArray[Any], columns: NDArray[Any], noise: np.random.Generator
 ) -> NDArray[Any]:
     """Return fields of different brightness, 1200 to 5000."""
-    fields = noise.uniform(1200, 5000, (116, 116))
+    fields = noise.uniform(1200, 5000, (116, 116)).astype(np.float32)
     return fields[np.ix_((rows // FIELD_M).astype(int), (columns // FIELD_M).astype(int))]

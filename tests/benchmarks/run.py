@@ -13,10 +13,12 @@ from pathlib import Path
 from tests.benchmarks.products import measure_products
 from tests.benchmarks.records import Record, print_table, write_records
 from tests.benchmarks.tiles import measure_tiles
+from tests.benchmarks.writing import measure_writing
 
 BENCHMARKS: dict[str, Callable[[], list[Record]]] = {
     "products": measure_products,
     "tiles": measure_tiles,
+    "writing": measure_writing,
 }
 OUTPUT = Path(__file__).parents[2] / "build/bench.json"
 

@@ -39,7 +39,7 @@ def copy(out: Path, place: Path) -> None:
 def rechunk(out: Path, place: Path) -> None:
     """The same with other chunks: every number of the bands is decoded and encoded again."""
     chunks = {"y": 1830, "x": 1830}
-    write_eopf_zarr(open_product(place), out, zarr_format=2, profile="2025", chunks=chunks)
+    write_eopf_zarr(open_product(place), out, zarr_format=2, profile="2025", chunk=chunks)
 
 
 def indices(out: Path, place: Path) -> None:

@@ -1,0 +1,88 @@
+"""Writing full Sentinel-2 products beside eopf-geozarr, beside GDAL's decoding, beside the limit.
+
+They need real metadata and a real SAFE product, in the folder that ``SKERRY_REAL_DATA`` names;
+without it nothing is measured here. Times leave out starting Python and importing.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks.processes import measure_in_turns
+from tests.benchmarks.real_scene import find_metadata, write_real_scene
+from tests.benchmarks.records import Record, compare
+
+ROOT = Path(__file__).parents[2]
+PEER_PYTHON = ROOT / ".geozarr/bin/python"
+PEER = "eopf-geozarr 0.12.0"
+ROUNDS = 1
+TIME_BAR, PEAK_BAR, SIZE_BAR = 1 / 0.4, 1 / 0.25, 1 / 1.4
+DECODING_BAR = 1 / 1.5
+FORMS = ("eopf-zarr", "geozarr", "netcdf", "cog")
+
+
+def measure_writing() -> list[Record]:
+    """Measure GeoZarr of a full product, and a real SAFE into every format."""
+    metadata = find_metadata()
+    if metadata is None:
+        print("writing: SKERRY_REAL_DATA names no folder of real products, nothing is measured")
+        return []
+    (ROOT / "build").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=ROOT / "build") as name:
+        return [*_measure_geozarr(Path(name), metadata), *_measure_safe(Path(name))]
+
+
+def _measure_geozarr(folder: Path, metadata: Path) -> list[Record]:
+    print("Making a full-sized product ...", flush=True)
+    scene = write_real_scene(folder, metadata)
+    ours, theirs = folder / "ours.zarr", folder / "theirs.zarr"
+    peer = str(Path(__file__).with_name("eopf_geozarr_convert.py"))
+    costs = measure_in_turns(
+        {
+            "ours": _subject("geozarr", ours, scene),
+            "theirs": [str(PEER_PYTHON), peer, str(scene), str(theirs)],
+            "limit": _subject("limit", folder / "none", scene),
+        },
+        rounds=ROUNDS,
+        clean={"ours": ours, "theirs": theirs, "limit": folder / "none"},
+    )
+    title = "writing: S2 L2A (4.2 GB raw) to GeoZarr, all levels, sharded"
+    return [
+        compare(title, "s", costs["ours"].seconds, costs["theirs"].seconds, beside=PEER,
+                bar=TIME_BAR),
+        compare(title, "s", costs["ours"].seconds, costs["limit"].seconds,
+                beside="decoding and encoding alone"),
+        compare(f"{title}, peak", "MiB", costs["ours"].peak_mib, costs["theirs"].peak_mib,
+                beside=PEER, bar=PEAK_BAR),
+        compare(f"{title}, written", "MiB", _count_mib(ours), _count_mib(theirs), beside=PEER,
+                bar=SIZE_BAR),
+    ]  # fmt: skip
+
+
+def _measure_safe(folder: Path) -> list[Record]:
+    (safe,) = (Path(os.environ["SKERRY_REAL_DATA"]) / "safe").glob("*.SAFE")
+    records = []
+    decoding = _subject("decode-safe", folder / "none", safe)
+    for form in FORMS:
+        out = folder / f"safe.{form}"
+        costs = measure_in_turns(
+            {"ours": _subject(f"safe-{form}", out, safe), "gdal": decoding},
+            rounds=ROUNDS,
+            clean={"ours": out, "gdal": folder / "none"},
+        )
+        out.unlink() if out.is_file() else None
+        title = f"writing: real S2 L2A SAFE (6.6 GB raw) to {form}"
+        records.append(
+            compare(title, "s", costs["ours"].seconds, costs["gdal"].seconds,
+                    beside="GDAL decodes it", bar=DECODING_BAR)
+        )  # fmt: skip
+    return records
+
+
+def _subject(name: str, out: Path, place: Path) -> list[str]:
+    return [sys.executable, "-m", "tests.benchmarks.writing_subjects", name, str(out), str(place)]
+
+
+def _count_mib(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
