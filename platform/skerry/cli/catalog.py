@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import click
 
+from skerry.cli.outputs import memory_option
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
 from skerry.cli.termination import clean_up_when_told_to_end
 from skerry.core.settings import DASHBOARDS_PREFIX
@@ -22,8 +23,16 @@ if TYPE_CHECKING:
 @click.argument("sources", metavar="PATH|URL...", nargs=-1, required=True)
 @click.option("--collection", help="Where the items go.  [default: by the kind of product]")
 @click.option("--cog", is_flag=True, help="Also write a COG of each band (for stacks and GIS).")
+@memory_option
 @json_option
-def import_(sources: tuple[str, ...], collection: str | None, cog: bool, as_json: bool) -> None:
+def import_(
+    *,
+    sources: tuple[str, ...],
+    collection: str | None,
+    cog: bool,
+    memory_bytes: int,
+    as_json: bool,
+) -> None:
     """Convert products to GeoZarr and register them as items.
 
     What was imported before is recognised by its content, and nothing happens.
@@ -38,7 +47,13 @@ def import_(sources: tuple[str, ...], collection: str | None, cog: bool, as_json
     with clean_up_when_told_to_end():
         for source in sources:
             with show_progress(Path(source).name) as progress:
-                result = import_product(source, collection=collection, cog=cog, progress=progress)
+                result = import_product(
+                    source,
+                    collection=collection,
+                    cog=cog,
+                    memory_bytes=memory_bytes,
+                    progress=progress,
+                )
             results.append(result)
             if not as_json:
                 _say_imported(result, cog=cog)

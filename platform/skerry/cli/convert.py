@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from skerry.cli.outputs import PROFILES, format_option, say_left_out
+from skerry.cli.outputs import PROFILES, format_option, memory_option, say_left_out
 from skerry.cli.presenting import json_option, print_json, show_progress
 from skerry.cli.termination import clean_up_when_told_to_end
 
@@ -19,6 +19,7 @@ from skerry.cli.termination import clean_up_when_told_to_end
 @click.option("--chunks", "chunk", type=int, help="Edge of a chunk in pixels. [default: as in IN]")
 @click.option("--shards", "shard", type=int, help="Edge of a shard in pixels, a multiple.")
 @click.option("--codec", help="zstd:3, blosc-zstd:3, gzip:5, zlib:5, none. [default: as in IN]")
+@memory_option
 @click.option("-v", "--verbose", is_flag=True, help="Name every variable that is left out.")
 @json_option
 @clean_up_when_told_to_end()
@@ -31,6 +32,7 @@ def convert(
     chunk: int | None,
     shard: int | None,
     codec: str | None,
+    memory_bytes: int,
     verbose: bool,
     as_json: bool,
 ) -> None:
@@ -55,6 +57,7 @@ def convert(
             chunk=chunk,
             shard=shard,
             codec=codec,
+            memory_bytes=memory_bytes,
             progress=progress,
         )
     say_left_out(f"missing in {source.partition('?')[0]}", result.missing, verbose=verbose)

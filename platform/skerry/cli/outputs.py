@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from skerry.core.memory import parse_memory
 from skerry.core.wording import FEW, shorten
 
 FORMATS = ("eopf-zarr", "eopf-zarr-v2", "geozarr", "netcdf", "cog")
@@ -12,6 +13,11 @@ PROFILES = ("2025", "cpm-2.8")
 format_option = click.option(
     "--format", "form", type=click.Choice(FORMATS),
     help="What to write. [default: by OUT's suffix: .zarr eopf-zarr, .nc netcdf, .cogs cog]",
+)  # fmt: skip
+memory_option = click.option(
+    "--memory", "memory_bytes", default="1GB", show_default=True, metavar="AMOUNT",
+    callback=lambda _context, _option, text: parse_memory(text),
+    help="What writing holds in memory at most, about, beside the program itself.",
 )  # fmt: skip
 
 

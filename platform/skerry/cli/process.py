@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from skerry.cli.outputs import format_option
+from skerry.cli.outputs import format_option, memory_option
 from skerry.cli.parameters import split_pairs
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
 from skerry.cli.termination import clean_up_when_told_to_end
@@ -35,6 +35,7 @@ AOI_NUMBERS = 4
     help="A parameter that differs from its default.",
 )  # fmt: skip
 @format_option
+@memory_option
 @click.option("--aoi", help="Process the part west,south,east,north in degrees.")
 @click.option("--flags", help="Leave out pixels of these flags: 'thin_cirrus | snow_or_ice'.")
 @click.option(
@@ -63,6 +64,7 @@ def process(
     output: Path | None,
     pairs: tuple[str, ...],
     form: str | None,
+    memory_bytes: int,
     aoi: str | None,
     flags: str | None,
     allow_empty: bool,
@@ -95,7 +97,7 @@ def process(
     with _logging(run_id, verbose=verbose), _timing(run_id, trace, inputs) as timeline:
         if payload is not None:
             others = (name, inputs, output, pairs, auxiliary, aoi, flags, form, allow_empty)
-            return _run_payload(payload, others, timeline, as_json=as_json)
+            return _run_payload(payload, others, timeline, memory_bytes, as_json=as_json)
         return _run_processor(
             _need(name, "NAME", "a processor of skerry process --list, or give --payload FILE"),
             inputs,
@@ -105,22 +107,29 @@ def process(
             filters=_read_filters(aoi, flags, allow_empty=allow_empty),
             auxiliary=_read_auxiliary(auxiliary),
             timeline=timeline,
+            memory_bytes=memory_bytes,
             as_json=as_json,
         )
 
 
 def _run_payload(
-    payload: Path, others: Sequence[object], timeline: Timeline, *, as_json: bool
+    payload: Path, others: Sequence[object], timeline: Timeline, memory_bytes: int, *, as_json: bool
 ) -> None:
     from skerry.pipelines.payload_running import run_payload
 
     if any(others):
         raise InvalidInputError(
             "A payload names its own processors, products, parameters and formats.",
-            remedy="Give --payload alone, or with --trace.",
+            remedy="Give --payload alone, or with --trace or --memory.",
         )
     with show_progress(payload.name) as progress:
-        result = run_payload(payload, progress=progress, timeline=timeline, run_id=timeline.run_id)
+        result = run_payload(
+            payload,
+            progress=progress,
+            timeline=timeline,
+            run_id=timeline.run_id,
+            memory_bytes=memory_bytes,
+        )
     if as_json:
         outputs = {name: str(path) for name, path in result.outputs.items()}
         print_json(
@@ -152,6 +161,7 @@ def _run_processor(
     filters: dict[str, Any],
     auxiliary: dict[str, AuxiliaryFolder],
     timeline: Timeline,
+    memory_bytes: int,
     as_json: bool,
 ) -> None:
     from skerry.pipelines.processing import run_processor
@@ -172,6 +182,7 @@ def _run_processor(
             progress=progress,
             timeline=timeline,
             run_id=timeline.run_id,
+            memory_bytes=memory_bytes,
         )
     if as_json:
         print_json(manifest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress, ignore_progress
 from skerry.pipelines.outputs import choose_format, refuse_inside
 
@@ -41,6 +42,7 @@ def convert_product(
     shard: int | None = None,
     codec: str | None = None,
     progress: Progress | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> ConversionResult:
     """Read a product and write it in another format.
 
@@ -52,7 +54,7 @@ def convert_product(
         The file or folder to make; it is complete or absent.
     form
         What to write; by the suffix of `out` if None.
-    profile, chunk, shard, codec
+    profile, chunk, shard, codec, memory_bytes
         As `skerry.products.writing.write_product` takes them.
     progress
         Told what is being done and how far it is.
@@ -83,6 +85,7 @@ def convert_product(
         chunk=chunk,
         shard=shard,
         codec=codec,
+        memory_bytes=memory_bytes,
         progress=lambda done, name: report(done, f"Writing: {name}"),
     )
     report(1.0, "Done")

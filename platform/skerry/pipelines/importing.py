@@ -27,6 +27,7 @@ from skerry.client.registration import register_folder
 from skerry.client.session import Session, connect
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.ids import check_name
+from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress, ignore_progress
 from skerry.pipelines.cogs import write_cogs
 from skerry.pipelines.sources import digest_source, locate_source
@@ -75,6 +76,7 @@ def import_product(
     cog: bool = False,
     progress: Progress | None = None,
     session: Session | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> ImportResult:
     """Convert a product to Zarr and register it.
 
@@ -95,6 +97,8 @@ def import_product(
         Told what is being done and how far it is.
     session
         Another session than this process's own.
+    memory_bytes
+        What writing holds at most, about.
 
     Returns
     -------
@@ -123,7 +127,7 @@ def import_product(
             return ImportResult(known, created=False, missing=work.missing)
         grant = grant_writing(session, "import")
         with register_folder(session, grant) as registration:
-            item = _convert(work, grant, report, cog=cog)
+            item = _convert(work, grant, report, cog=cog, memory_bytes=memory_bytes)
             report(0.95, "Registering")
             _ensure_collection(session, work)  # only now: a failed import leaves no empty one
             stored = registration.register(item)
@@ -216,13 +220,15 @@ def _ensure_collection(session: Session, work: _Work) -> None:
     ensure_collection(session, own, title=title, licence=licence)
 
 
-def _convert(work: _Work, grant: Grant, report: Progress, *, cog: bool) -> dict[str, Any]:
+def _convert(
+    work: _Work, grant: Grant, report: Progress, *, cog: bool, memory_bytes: int
+) -> dict[str, Any]:
     """Write all files below the granted folder and return the item."""
     from skerry.products import write_quicklook
 
     share = 0.45 if cog else 0.75
     rasters, geometry, fields = _write_product(
-        work, grant.folder, lambda done, what: report(0.1 + share * done, what)
+        work, grant.folder, lambda done, what: report(0.1 + share * done, what), memory_bytes
     )
     report(0.1 + share, "Drawing quicklook")
     write_quicklook(rasters, grant.folder / THUMBNAIL, simulated=work.simulated)
@@ -249,7 +255,7 @@ def _convert(work: _Work, grant: Grant, report: Progress, *, cog: bool) -> dict[
 
 
 def _write_product(
-    work: _Work, folder: Path, report: Progress
+    work: _Work, folder: Path, report: Progress, memory_bytes: int
 ) -> tuple[xr.DataTree, dict[str, Any], dict[str, dict[str, Any]]]:
     """Write the product; return its rasters as written, its outline and the fields of assets."""
     from skerry.products import footprint, open_product, write_eopf_zarr, write_geozarr
@@ -258,7 +264,7 @@ def _write_product(
     if work.mapping is None or not work.catalogue.maps:
         left_out = work.catalogue.left_out
         write_geozarr(
-            work.tree, product, leave_out=left_out,
+            work.tree, product, leave_out=left_out, memory_bytes=memory_bytes,
             progress=lambda done, _name: report(done, "Writing GeoZarr"),
         )  # fmt: skip
         written = open_product(product)
@@ -267,10 +273,11 @@ def _write_product(
 
     on_grid = rasterize_swath(work.tree, work.mapping)
     write_eopf_zarr(
-        work.tree, product, progress=lambda done, _name: report(0.7 * done, "Writing EOPF Zarr")
-    )
+        work.tree, product, memory_bytes=memory_bytes,
+        progress=lambda done, _name: report(0.7 * done, "Writing EOPF Zarr"),
+    )  # fmt: skip
     write_geozarr(
-        on_grid, folder / MAP_FOLDER,
+        on_grid, folder / MAP_FOLDER, memory_bytes=memory_bytes,
         progress=lambda done, _name: report(0.7 + 0.3 * done, "Bringing the swath to a map grid"),
     )  # fmt: skip
     written = open_product(folder / MAP_FOLDER)

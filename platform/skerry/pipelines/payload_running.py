@@ -16,6 +16,7 @@ from typing import Any
 from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError
 from skerry.core.ids import new_id
+from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress, ignore_progress
 from skerry.core.time import format_time, utc_now
 from skerry.core.version import VERSION
@@ -92,8 +93,20 @@ def run_payload(
     progress: Progress | None = None,
     timeline: Timeline | None = None,
     run_id: str | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> PayloadResult:
     """Run a payload file, or the part of it that is not done.
+
+    Parameters
+    ----------
+    file
+        The payload, YAML.
+    progress, timeline
+        Told of the work.
+    run_id
+        Named in manifests and logs; made if None.
+    memory_bytes
+        What writing holds at most, about.
 
     Raises
     ------
@@ -107,7 +120,7 @@ def run_payload(
     work = WorkFolder(base / (payload.work or f"{file.stem}.work"))
     run_id = run_id or new_id()
     timeline = timeline or Timeline(run_id)
-    run = _Run(payload, base, work, timeline, run_id, progress or ignore_progress)
+    run = _Run(payload, base, work, timeline, run_id, progress or ignore_progress, memory_bytes)
     with naming(str(file)):
         run.check_places()
         with work.hold(), work.keep_log(run_id), compute_by(payload.dask):
@@ -124,6 +137,7 @@ class _Run:
     timeline: Timeline
     run_id: str
     progress: Progress
+    memory_bytes: int
     made: dict[str, Made] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str | None] = field(default_factory=dict)
@@ -257,6 +271,7 @@ class _Run:
                         task.path,
                         task.form,
                         replace=replace,
+                        memory_bytes=self.memory_bytes,
                         progress=lambda done, what: self.progress(begin + share * done, what),
                     )
             except ConflictError:

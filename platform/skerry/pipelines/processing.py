@@ -12,6 +12,7 @@ import xarray as xr
 from skerry.core.digests import digest_json, digest_tree
 from skerry.core.errors import ConflictError, NotFoundError
 from skerry.core.ids import new_id
+from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress, ignore_progress
 from skerry.core.time import format_time, utc_now
 from skerry.core.version import VERSION
@@ -90,6 +91,7 @@ def run_processor(
     progress: Progress | None = None,
     timeline: Timeline | None = None,
     run_id: str | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> dict[str, Any]:
     """Run one processor and write its product, with a manifest beside it.
 
@@ -113,6 +115,8 @@ def run_processor(
         Told of the work.
     run_id
         Named in manifest and logs; made if None.
+    memory_bytes
+        What writing holds at most, about.
 
     Returns
     -------
@@ -142,7 +146,7 @@ def run_processor(
             processor, sources, name=name_product(output), parameters=checked, folders=folders
         )
     with timeline.span(f"write {output.name}", format=chosen):
-        write_made(made, output, chosen, progress=report)
+        write_made(made, output, chosen, progress=report, memory_bytes=memory_bytes)
     manifest = {
         "run_id": run_id or timeline.run_id,
         "software": {"skerry": VERSION},
@@ -233,6 +237,7 @@ def write_made(
     *,
     replace: bool = False,
     progress: Progress | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> None:
     """Compute a product and write it, whole or not at all, in place of an old one if asked.
 
@@ -248,7 +253,9 @@ def write_made(
         report(done, f"Writing {output.name}: {what}")
 
     with make_aside(output, replace=replace, parents=True) as aside:
-        left_out = write_product(made.tree, aside, form=form, progress=report_writing)
+        left_out = write_product(
+            made.tree, aside, form=form, progress=report_writing, memory_bytes=memory_bytes
+        )
     if left_out:
         log.warning("%s cannot hold %d variables: %s", form, len(left_out), shorten(left_out))
         log.info("left out: %s", ", ".join(left_out))

@@ -1,14 +1,15 @@
 """Write a product in a format chosen by name."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress
-from skerry.products.coding.codecs import Codec, parse_codec
+from skerry.products.coding.codecs import Codec
+from skerry.products.filling.layout import Wishes
 from skerry.storage.writing import check_free
 
 FORMATS = {
@@ -23,15 +24,6 @@ PROFILES = ("2025", "cpm-2.8")
 """Profiles of EOPF Zarr; the first one is the usual one."""
 
 
-@dataclass(frozen=True)
-class _Wishes:
-    """How numbers are to be stored, where that is not as they were; edges in pixels."""
-
-    chunk: int | None
-    shard: int | None
-    codec: Codec | None
-
-
 def write_product(
     tree: xr.DataTree,
     path: Path | str,
@@ -42,6 +34,7 @@ def write_product(
     shard: int | None = None,
     codec: Codec | str | None = None,
     progress: Progress | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> list[str]:
     """Write a product in one of `FORMATS`.
 
@@ -62,6 +55,8 @@ def write_product(
         Compression, such as ``zstd:3``; by default each variable's own.
     progress
         Told the fraction done and what was written.
+    memory_bytes
+        What is held at most, about, beside what the process holds anyway.
 
     Returns
     -------
@@ -80,30 +75,37 @@ def write_product(
         raise InvalidInputError(
             f"There is no format {form!r}.", remedy=f"Use one of {', '.join(FORMATS)}."
         )
-    wishes = _Wishes(chunk, shard, parse_codec(codec) if isinstance(codec, str) else codec)
+    wishes = Wishes.of(chunk, shard, codec)
     _check_profile(form, profile)
-    _check_storage(form, wishes)
+    if shard is not None and form not in ("eopf-zarr", "geozarr"):
+        raise InvalidInputError(
+            f"{form} has no shards.", remedy="Write eopf-zarr or geozarr (Zarr version 3)."
+        )
     target = Path(path)
     check_free(target)
-    if form.startswith("eopf-zarr"):
-        version = 2 if form == "eopf-zarr-v2" else 3
-        chosen = profile or PROFILES[0]
-        _write_eopf(tree, target, wishes, zarr_format=version, profile=chosen, progress=progress)
-        return []
-    if form == "geozarr":
-        from skerry.products.geozarr.writing import write_geozarr
+    options: dict[str, Any] = {"progress": progress, "memory_bytes": memory_bytes}
+    options |= {"chunk": wishes.chunk, "codec": wishes.codec}
+    if form == "cog":
+        from skerry.products.cogs.writing import write_cog_set
 
-        write_geozarr(tree, target, chunk=chunk, shard=shard, codec=wishes.codec, progress=progress)
-        return []
+        return write_cog_set(tree, target, **options)
     if form == "netcdf":
         from skerry.products.netcdf.writing import write_netcdf
 
-        lengths = _by_axis(tree, chunk)
-        write_netcdf(tree, target, chunks=lengths, codec=wishes.codec, progress=progress)
-        return []
-    from skerry.products.cogs.writing import write_cog_set
+        write_netcdf(tree, target, **options)
+    elif form == "geozarr":
+        from skerry.products.geozarr.writing import write_geozarr
 
-    return write_cog_set(tree, target, chunk=chunk, codec=wishes.codec, progress=progress)
+        write_geozarr(tree, target, shard=wishes.shard, **options)
+    else:
+        from skerry.products.eopf.writing import write_eopf_zarr
+
+        version = 2 if form == "eopf-zarr-v2" else 3
+        chosen = profile or PROFILES[0]
+        write_eopf_zarr(
+            tree, target, shard=wishes.shard, zarr_format=version, profile=chosen, **options
+        )
+    return []
 
 
 def _check_profile(form: str, profile: str | None) -> None:
@@ -117,46 +119,3 @@ def _check_profile(form: str, profile: str | None) -> None:
         raise InvalidInputError(
             f"{form} has no profiles.", remedy="Give --profile with an EOPF Zarr only."
         )
-
-
-def _check_storage(form: str, wishes: _Wishes) -> None:
-    if wishes.shard is not None and form not in ("eopf-zarr", "geozarr"):
-        raise InvalidInputError(
-            f"{form} has no shards.", remedy="Write eopf-zarr or geozarr (Zarr version 3)."
-        )
-    for name, edge in (("chunk", wishes.chunk), ("shard", wishes.shard)):
-        if edge is not None and edge < 1:
-            raise InvalidInputError(
-                f"A {name} has no edge of {edge} pixels.", remedy="Give a positive number."
-            )
-    if wishes.shard is not None and wishes.chunk and wishes.shard % wishes.chunk:
-        raise InvalidInputError(
-            f"A shard of {wishes.shard} pixels does not hold whole chunks of {wishes.chunk}.",
-            remedy="Use a multiple.",
-        )
-
-
-def _write_eopf(tree: xr.DataTree, target: Path, wishes: _Wishes, **options: Any) -> None:
-    from skerry.products.eopf.writing import write_eopf_zarr
-
-    write_eopf_zarr(
-        tree,
-        target,
-        chunks=_by_axis(tree, wishes.chunk),
-        shards=_by_axis(tree, wishes.shard),
-        codec=wishes.codec,
-        **options,
-    )
-
-
-def _by_axis(tree: xr.DataTree, edge: int | None) -> dict[str, int] | None:
-    """Return an edge as dimension to length, for the last two dimensions of every raster."""
-    if edge is None:
-        return None
-    rasters = (
-        variable
-        for node in tree.subtree
-        for variable in node.data_vars.values()
-        if variable.ndim > 1
-    )
-    return {str(dim): edge for raster in rasters for dim in raster.dims[-2:]}

@@ -122,7 +122,7 @@ def test_nothing_is_left_when_it_is_interrupted(
     def stop(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skerry.products.stores.strips.Counter.add", stop)
+    monkeypatch.setattr("skerry.products.filling.loop._Crew._collect", stop)
     for form in ("geozarr", "netcdf", "cog"):
         assert run(["convert", str(product), str(tmp_path / "out"), "--format", form]) == 130
         assert os.listdir(tmp_path) == []  # noqa: PTH208

@@ -104,15 +104,20 @@ def _encode_texts(name: str, values: xr.Variable) -> xr.Variable:
     return _map(values, check, object)
 
 
-def _encode_numbers(name: str, values: xr.Variable) -> xr.Variable:
+def find_coding(name: str, values: xr.Variable) -> Packing | None:
+    """Return how `encode` turns a variable's numbers into those on disk; None if it does not."""
     packing = packing_of(values, name)
     fill = fit_fill(values.encoding.get("_FillValue"), values.dtype)
-    if packing is not None:
-        attrs = packing.attrs
-    else:
-        attrs = {} if fill is None else {"_FillValue": fill}
-        if values.dtype.kind == "f" and fill is not None and not np.isnan(fill):
-            packing = Packing(values.dtype, values.dtype, missing=(fill,), name=name)
+    if packing is None and values.dtype.kind == "f" and fill is not None and not np.isnan(fill):
+        return Packing(values.dtype, values.dtype, missing=(fill,), name=name)
+    return packing
+
+
+def _encode_numbers(name: str, values: xr.Variable) -> xr.Variable:
+    packing = find_coding(name, values)
+    fill = fit_fill(values.encoding.get("_FillValue"), values.dtype)
+    attrs = {} if fill is None else {"_FillValue": fill}
+    attrs = attrs if packing is None else packing.attrs
     stored = values.dtype if packing is None else packing.stored
     if "_FillValue" in attrs:
         attrs["_FillValue"] = stored.type(attrs["_FillValue"])

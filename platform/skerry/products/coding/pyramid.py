@@ -19,6 +19,13 @@ from skerry.products.coding.packing import round_into
 COARSEST_EDGE = 256
 """Levels are added while one side is longer than this many pixels: the coarsest fits in a tile."""
 
+BLOCK_ROWS = 64
+"""Rows of cells that are halved at once: what is needed in between stays in the cache."""
+WIDEST_SUMMED = 4
+"""Bytes of integers whose sums are integers of twice as many."""
+Numbers = npt.NDArray[Any]
+Corners = tuple[Numbers, ...]
+
 
 class Rule(StrEnum):
     """How four pixels become one."""
@@ -45,7 +52,7 @@ def list_levels(grid: GeoBox) -> list[GeoBox]:
     return levels
 
 
-def halve(numbers: npt.NDArray[Any], rule: Rule, missing: float | None) -> npt.NDArray[Any]:
+def halve(numbers: Numbers, rule: Rule, missing: float | None) -> Numbers:
     """Halve the last two axes.
 
     Parameters
@@ -64,28 +71,87 @@ def halve(numbers: npt.NDArray[Any], rule: Rule, missing: float | None) -> npt.N
         ``(..., ceil(y / 2), ceil(x / 2))`` of the same type; `missing` (NaN for floats) where no
         pixel is valid.
     """
-    corners, valid = _take_corners(numbers, missing)
-    if rule is Rule.MODE:
-        return _find_mode(corners, valid)
-    count = valid.sum(axis=0, dtype=np.uint8)
-    # Sums of four float32 or of four 16-bit integers are exact enough in float32.
-    narrow = numbers.dtype == np.float32 or np.can_cast(numbers.dtype, np.uint16)
-    wide = np.float32 if narrow else np.float64
-    total = np.where(valid, corners, 0).sum(axis=0, dtype=wide)
-    mean = total / np.maximum(count, 1)
-    if np.issubdtype(numbers.dtype, np.floating):
-        mean[count == 0] = np.nan
-        return np.asarray(mean, numbers.dtype)
-    rounded = round_into(mean, numbers.dtype)
-    if missing is not None:
-        rounded = _avoid(rounded, int(missing), count > 0)
-        rounded[count == 0] = int(missing)
-    return rounded
+    *leading, rows, columns = numbers.shape
+    halved = np.empty((*leading, (rows + 1) // 2, (columns + 1) // 2), numbers.dtype)
+    whole = rows // 2, columns // 2
+    for start in range(0, whole[0], BLOCK_ROWS):
+        stop = min(start + BLOCK_ROWS, whole[0])
+        part = numbers[..., 2 * start : 2 * stop, : 2 * whole[1]]
+        halved[..., start:stop, : whole[1]] = _halve_whole(part, rule, missing)
+    # Cells at odd ends have fewer pixels.
+    if columns % 2:
+        halved[..., whole[1] :] = _halve_any(
+            *_take_corners(numbers[..., -1:], missing), rule, missing
+        )
+    if rows % 2:
+        halved[..., whole[0] :, :] = _halve_any(
+            *_take_corners(numbers[..., -1:, :], missing), rule, missing
+        )
+    return halved
 
 
-def _take_corners(
-    numbers: npt.NDArray[Any], missing: float | None
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+def _halve_whole(numbers: Numbers, rule: Rule, missing: float | None) -> Numbers:
+    """Halve cells of four pixels: all at once as if all were valid, then those with gaps again."""
+    corners = tuple(numbers[..., row::2, column::2] for row in (0, 1) for column in (0, 1))
+    halved = _vote(corners) if rule is Rule.MODE else _average(corners)
+    gaps = _find_gaps(corners, missing)
+    if gaps is not None:
+        cells = np.stack([corner[gaps] for corner in corners])
+        halved[gaps] = _halve_any(cells, _is_valid(cells, missing), rule, missing)
+    if rule is Rule.MEAN and missing is not None and numbers.dtype.kind != "f":
+        measured = halved == missing if gaps is None else (halved == missing) & ~gaps
+        halved[measured] = _neighbour(int(missing), numbers.dtype)
+    return halved
+
+
+def _find_gaps(corners: Corners, missing: float | None) -> npt.NDArray[np.bool_] | None:
+    """Return the cells with a pixel that is not valid; None if there are none."""
+    if corners[0].dtype.kind == "f":
+        gaps = np.isnan(corners[0])
+        for corner in corners[1:]:
+            gaps |= np.isnan(corner)
+    elif missing is None:
+        return None
+    else:
+        gaps = corners[0] == missing
+        for corner in corners[1:]:
+            gaps |= corner == missing
+    return gaps if gaps.any() else None
+
+
+def _average(corners: Corners) -> Numbers:
+    """Return means of four pixels, integers rounded half to even without leaving integers."""
+    first, *others = corners
+    dtype = first.dtype
+    if dtype.kind == "f" or dtype.itemsize > WIDEST_SUMMED:
+        total = first.astype(dtype if dtype == np.float32 else np.float64)
+        for corner in others:
+            total += corner
+        total /= 4
+        return total.astype(dtype) if dtype.kind == "f" else round_into(total, dtype)
+    # A sum of four needs two bits more; halves go to the even number beside them.
+    wide = np.dtype(f"{dtype.kind if dtype.kind in 'iu' else 'u'}{2 * dtype.itemsize}")
+    total = first.astype(wide)
+    for corner in others:
+        total += corner
+    total += ((total >> 2) & 1) + 1
+    total >>= 2
+    return total.astype(dtype)
+
+
+def _vote(corners: Corners) -> Numbers:
+    """Return the most frequent of four values, the first in reading order among equals."""
+    first, second, third, fourth = corners
+    voted = first.copy()
+    lonely = (first != second) & (first != third) & (first != fourth)
+    if lonely.any():
+        voted[lonely & (third == fourth)] = third[lonely & (third == fourth)]
+        pairs = lonely & ((second == third) | (second == fourth))
+        voted[pairs] = second[pairs]
+    return voted
+
+
+def _take_corners(numbers: Numbers, missing: float | None) -> tuple[Numbers, npt.NDArray[np.bool_]]:
     """Return the four pixels of each cell, ``(4, ..., y, x)``, and which of them are valid."""
     rows, columns = numbers.shape[-2:]
     half = (*numbers.shape[:-2], (rows + 1) // 2, (columns + 1) // 2)
@@ -99,13 +165,35 @@ def _take_corners(
     return corners, valid
 
 
-def _is_valid(part: npt.NDArray[Any], missing: float | None) -> Any:
+def _is_valid(part: Numbers, missing: float | None) -> npt.NDArray[np.bool_]:
     if np.issubdtype(part.dtype, np.floating):
         return ~np.isnan(part)
-    return True if missing is None else part != missing
+    return np.ones(part.shape, np.bool_) if missing is None else np.asarray(part != missing)
 
 
-def _find_mode(corners: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+def _halve_any(
+    corners: Numbers, valid: npt.NDArray[np.bool_], rule: Rule, missing: float | None
+) -> Numbers:
+    """Halve cells any of whose four pixels may not be valid."""
+    if rule is Rule.MODE:
+        return _find_mode(corners, valid)
+    count = valid.sum(axis=0, dtype=np.uint8)
+    # Sums of four float32 or of four 16-bit integers are exact enough in float32.
+    narrow = corners.dtype == np.float32 or np.can_cast(corners.dtype, np.uint16)
+    wide = np.float32 if narrow else np.float64
+    total = np.where(valid, corners, 0).sum(axis=0, dtype=wide)
+    mean = total / np.maximum(count, 1)
+    if np.issubdtype(corners.dtype, np.floating):
+        mean[count == 0] = np.nan
+        return np.asarray(mean, corners.dtype)
+    rounded = round_into(mean, corners.dtype)
+    if missing is not None:
+        rounded[(rounded == missing) & (count > 0)] = _neighbour(int(missing), corners.dtype)
+        rounded[count == 0] = int(missing)
+    return rounded
+
+
+def _find_mode(corners: Numbers, valid: npt.NDArray[np.bool_]) -> Numbers:
     votes = np.zeros(corners.shape, np.uint8)
     for index in range(4):
         for other in range(4):
@@ -114,9 +202,6 @@ def _find_mode(corners: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> npt.N
     return np.asarray(np.take_along_axis(corners, winner[np.newaxis], axis=0)[0])
 
 
-def _avoid(
-    numbers: npt.NDArray[Any], missing: int, measured: npt.NDArray[np.bool_]
-) -> npt.NDArray[Any]:
-    """Move measured numbers off the one that stands for no data."""
-    neighbour = missing + 1 if missing < np.iinfo(numbers.dtype).max else missing - 1
-    return np.where((numbers == missing) & measured, neighbour, numbers).astype(numbers.dtype)
+def _neighbour(missing: int, dtype: np.dtype[Any]) -> int:
+    """Return the number beside the one that stands for no data: a measurement moves there."""
+    return missing + 1 if missing < np.iinfo(dtype).max else missing - 1

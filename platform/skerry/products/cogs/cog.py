@@ -3,25 +3,37 @@
 import errno
 import math
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.coding.cf import encode
+from skerry.core.memory import MEMORY_BYTES
+from skerry.core.progress import Progress
+from skerry.products.coding.cf import encode, find_coding
 from skerry.products.coding.codecs import Codec
 from skerry.products.coding.packing import packing_of
 from skerry.products.coding.pyramid import Rule, rule_for
+from skerry.products.filling.layout import Layout
+from skerry.products.filling.loop import Filling, fill
+from skerry.products.filling.regions import Region, choose_steps
+from skerry.products.filling.sources import Source, find_source
 from skerry.products.grids import grid_of, north_up
-from skerry.products.stores.strips import iterate_blocks
 from skerry.storage.writing import make_aside
 
 BLOCK = 512
 BLOCK_UNIT = 16
 """TIFF's blocks are multiples of so many pixels."""
 USUAL = Codec("zlib", 6)
+DRIVER_BYTES = 96 * 10**6
+"""What GDAL's COG driver needs for itself."""
+CACHE_SHARE = 8
+"""GDAL keeps one part in so many of the memory for blocks."""
 LARGEST_NODATA = 2**53
 """Rasterio takes nodata for float64: larger whole numbers stand in the set's item alone."""
 SAID = ("long_name", "comment", "source", "references")
@@ -38,6 +50,7 @@ def write_cog(
     description: str = "",
     block: int = BLOCK,
     codec: Codec = USUAL,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> None:
     """Write a cloud optimized GeoTIFF with overviews.
 
@@ -57,6 +70,8 @@ def write_cog(
         Edge of a block in pixels, a multiple of 16.
     codec
         Compression: ``zlib``, ``zstd`` or ``none``.
+    memory_bytes
+        What is held at most, about, beside what the process holds anyway.
 
     Raises
     ------
@@ -69,12 +84,23 @@ def write_cog(
         variable.encoding = _override_packing(variable, nodata, scale, offset)
     with make_aside(Path(path), replace=True) as aside:
         # GDAL takes a relative `http:/...` for an address.
-        _write(variable, aside.absolute(), description, block, codec)
+        options = Options(block, codec, memory_bytes)
+        _write(variable, aside.absolute(), description, options)
 
 
-def make_cog(variable: xr.DataArray, path: Path, *, block: int, codec: Codec) -> None:
+@dataclass(frozen=True)
+class Options:
+    """How a COG is written: block in pixels, codec, memory, and who is told how far it is."""
+
+    block: int = BLOCK
+    codec: Codec = USUAL
+    memory_bytes: int = MEMORY_BYTES
+    progress: Progress | None = None
+
+
+def make_cog(variable: xr.DataArray, path: Path, options: Options) -> None:
     """Write a cloud optimized GeoTIFF as `write_cog` does, into a folder that is written aside."""
-    _write(_check_raster(variable, block), path, "", block, codec)
+    _write(_check_raster(variable, options.block), path, "", options)
 
 
 def _check_raster(variable: xr.DataArray, block: int) -> xr.DataArray:
@@ -116,9 +142,7 @@ def _override_packing(
     return encoding
 
 
-def _write(
-    variable: xr.DataArray, target: Path, description: str, block: int, codec: Codec
-) -> None:
+def _write(variable: xr.DataArray, target: Path, description: str, options: Options) -> None:
     import rasterio
     from rasterio.errors import RasterioIOError
     from rasterio.shutil import copy
@@ -126,21 +150,31 @@ def _write(
     numbers = encode(str(variable.name), variable.variable)
     raw = target.with_name(f".{target.name}.raw")
     mean = rule_for(variable) is Rule.MEAN
+    threads = {"GDAL_NUM_THREADS": "ALL_CPUS", "GDAL_CACHEMAX": options.memory_bytes // CACHE_SHARE}
     try:
-        with rasterio.open(raw, "w", **_describe_file(variable, numbers)) as sink:
-            _describe_bands(sink, variable, numbers, description)
-            _write_strips(sink, numbers)
-        _check_length(raw, numbers.size * numbers.dtype.itemsize)
-        copy(
-            raw, target, driver="COG", BLOCKSIZE=str(block), BIGTIFF="IF_SAFER",
-            INTERLEAVE="BAND", OVERVIEW_RESAMPLING="AVERAGE" if mean else "MODE",
-            **codec.to_geotiff(),
-        )  # fmt: skip
+        with rasterio.Env(**threads):
+            with rasterio.open(raw, "w", **_describe_file(variable, numbers)) as sink:
+                _describe_bands(sink, variable, numbers, description)
+                _fill_bands(sink, variable.variable, numbers, options)
+            _check_length(raw, numbers.size * numbers.dtype.itemsize)
+            copy(
+                raw, target, driver="COG", BLOCKSIZE=str(options.block), BIGTIFF="IF_SAFER",
+                INTERLEAVE="BAND", OVERVIEW_RESAMPLING="AVERAGE" if mean else "MODE",
+                NUM_THREADS="ALL_CPUS", **options.codec.to_geotiff(),
+            )  # fmt: skip
         _check_length(target, _find_end(target))
     except RasterioIOError as error:
         raise OSError(errno.EIO, str(error), str(target)) from error
     finally:
         raw.unlink(missing_ok=True)
+
+
+def _fill_bands(sink: Any, values: xr.Variable, numbers: xr.Variable, options: Options) -> None:
+    name = sink.descriptions[0] or ""
+    source = find_source(values, find_coding(name, values), numbers.dtype)
+    filling = Filling(name, numbers, _TiffBands(sink, numbers), source)
+    memory = max(options.memory_bytes - DRIVER_BYTES, options.memory_bytes // 2)
+    fill([filling], memory, options.progress)
 
 
 def _check_length(path: Path, least_bytes: int) -> None:
@@ -204,15 +238,27 @@ def _name_band(variable: xr.DataArray, band: int) -> str:
     return f"{variable.name} {named}"
 
 
-def _write_strips(sink: Any, numbers: xr.Variable) -> None:
-    from rasterio.windows import Window
+class _TiffBands:
+    """The bands of a GeoTIFF that is open for writing; GDAL lets one thread in at a time."""
 
-    columns = numbers.shape[-1]
-    for _, place, block in iterate_blocks({"numbers": numbers}):
-        rows = place[-1]
-        window = Window(0, rows.start, columns, rows.stop - rows.start)
-        data = block.astype(sink.dtypes[0], copy=False)
-        if data.ndim == 2:  # noqa: PLR2004 -- y, x
-            sink.write(data, 1, window=window)
-        else:
-            sink.write(data, window=window)
+    held_bytes = 0
+
+    def __init__(self, sink: Any, numbers: xr.Variable) -> None:
+        shape = numbers.shape
+        chunks = (*shape[:-2], *(min(BLOCK, size) for size in shape[-2:]))
+        self.layout = Layout(shape, np.dtype(sink.dtypes[0]), chunks)
+        self.steps = choose_steps(chunks, shape)
+        self._sink, self._lock = sink, Lock()
+
+    def put(self, region: Region, numbers: npt.NDArray[Any]) -> None:
+        """Write a region."""
+        from rasterio.windows import Window
+
+        rows, columns = region[-2:]
+        window = Window.from_slices(rows, columns)
+        data = np.asarray(numbers, self.layout.dtype)
+        with self._lock:
+            self._sink.write(data, **({"indexes": 1} if data.ndim == 2 else {}), window=window)  # noqa: PLR2004 -- y, x
+
+    def list_copies(self, _source: Source) -> None:
+        """Say that nothing is copied."""

@@ -8,6 +8,7 @@ which the folder opens again as the product it was.
 import json
 from collections import Counter as Tally
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,19 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import InvalidInputError
-from skerry.core.progress import Progress
+from skerry.core.memory import MEMORY_BYTES
+from skerry.core.progress import Progress, ignore_progress
 from skerry.products.coding.cf import PACKING, encode, list_reserved
-from skerry.products.coding.codecs import Codec, codec_of
+from skerry.products.coding.codecs import Codec
 from skerry.products.coding.json_values import set_apart, to_document, to_json
-from skerry.products.cogs.cog import BLOCK, make_cog
+from skerry.products.cogs.cog import BLOCK, USUAL, Options, make_cog
+from skerry.products.filling.layout import Wishes
 from skerry.products.grids import grid_of, refuse_swaths
 from skerry.products.stac_extensions import list_schemas
-from skerry.products.stores.strips import Counter
 from skerry.storage.writing import make_aside
 
 ITEM = "item.json"
 TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
-USUAL = Codec("zlib", 6)
 EDGE_POINTS = 8
 """Points along an edge of an outline: edges are curved in longitude and latitude."""
 
@@ -38,8 +39,9 @@ def write_cog_set(
     path: Path | str,
     *,
     chunk: int | None = None,
-    codec: Codec | None = None,
+    codec: Codec | str | None = None,
     progress: Progress | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> list[str]:
     """Write a product as a folder of COGs and an item.
 
@@ -58,6 +60,8 @@ def write_cog_set(
         GeoTIFF has it, else ``zlib:6``.
     progress
         Told the fraction done and the variable written.
+    memory_bytes
+        What is held at most, about, beside what the process holds anyway.
 
     Returns
     -------
@@ -73,22 +77,29 @@ def write_cog_set(
     """
     tree = product if isinstance(product, xr.DataTree) else xr.DataTree(product)
     refuse_swaths(tree, "COG")
-    if codec is not None:
-        codec.to_geotiff()
+    wishes = Wishes.of(chunk, None, codec)
+    if wishes.codec is not None:
+        wishes.codec.to_geotiff()
     rasters, left_out = _split(tree)
     if not rasters:
         raise InvalidInputError(
             f"{tree.name or path} holds no raster with pixels, so that there is no COG to write.",
             remedy="Write NetCDF or EOPF Zarr.",
         )
-    counter = Counter(progress, total=sum(int(entry.size) for entry in rasters.values()))
+    report = _Report(progress or ignore_progress, sum(item.size for item in rasters.values()))
     keys = _name_assets(list(rasters))
     with make_aside(Path(path)) as aside:
         folder = aside.absolute()  # GDAL takes a relative `http:/...` for an address
         assets = {}
         for where, raster in rasters.items():
-            assets[keys[where]] = _write_one(folder, where, raster, chunk=chunk, codec=codec)
-            counter.add(int(raster.size), where.rpartition("/")[2])
+            options = Options(
+                wishes.chunk if isinstance(wishes.chunk, int) else _choose_block(raster),
+                wishes.choose_codec(raster.encoding, USUAL, Codec.to_geotiff),
+                memory_bytes,
+                report.of(where, int(raster.size)),
+            )
+            assets[keys[where]] = _write_raster(folder, where, raster, options)
+            report.done += int(raster.size)
         item = _describe(tree, rasters, assets, left_out)
         text = json.dumps(item, indent=1, allow_nan=False)
         (folder / ITEM).write_text(text, encoding="utf-8")
@@ -138,22 +149,34 @@ def _name_assets(paths: list[str]) -> dict[str, str]:
     return names
 
 
-def _write_one(
-    folder: Path, where: str, raster: xr.DataArray, *, chunk: int | None, codec: Codec | None
+@dataclass
+class _Report:
+    """Tells how much of all rasters is written."""
+
+    tell: Progress
+    total: int
+    done: int = 0
+
+    def of(self, where: str, size: int) -> Progress:
+        """Return what is told of the raster being written, which has so many pixels."""
+        return lambda share, _: self.tell((self.done + share * size) / self.total, where)
+
+
+def _write_raster(
+    folder: Path, where: str, raster: xr.DataArray, options: Options
 ) -> dict[str, Any]:
     """Write one COG and return its asset."""
     target = folder / f"{where}.tif"
     target.parent.mkdir(parents=True, exist_ok=True)
     on_disk = encode(str(raster.name), raster.variable)
-    block, compression = chunk or _choose_block(raster), _choose_codec(raster, codec)
-    make_cog(raster, target, block=block, codec=compression)
+    make_cog(raster, target, options)
     grid = grid_of(raster)
     assert grid is not None  # noqa: S101 -- `_split` asked
     packing = {key: on_disk.attrs[key] for key in PACKING if key in on_disk.attrs}
     stored = {
         "dtype": "bool" if raster.dtype == bool else on_disk.dtype.name,
-        "chunks": [1] * (raster.ndim - 2) + [block, block],
-        "codec": str(compression),
+        "chunks": [1] * (raster.ndim - 2) + [options.block, options.block],
+        "codec": str(options.codec),
     }
     asset: dict[str, Any] = {
         "href": f"./{where}.tif", "type": TYPE, "roles": ["data"],
@@ -228,15 +251,6 @@ def _choose_block(raster: xr.DataArray) -> int:
     own = raster.encoding.get("chunks") or ()
     edge = int(own[-1]) if own else BLOCK
     return edge if own and own[-1] == own[-2] and edge % 16 == 0 and edge > 0 else BLOCK
-
-
-def _choose_codec(raster: xr.DataArray, codec: Codec | None) -> Codec:
-    own = codec or codec_of(raster.encoding) or USUAL
-    try:
-        own.to_geotiff()
-    except InvalidInputError:
-        return USUAL
-    return own
 
 
 def _describe(

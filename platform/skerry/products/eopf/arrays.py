@@ -1,18 +1,22 @@
 """How a canonical variable is stored: numbers, chunks, codec and attributes of its array."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.coding.codecs import Codec, codec_of
+from skerry.products.coding.codecs import Codec
 from skerry.products.coding.packing import Packing, packing_of
 from skerry.products.coding.times import Clock, choose_clock
 from skerry.products.eopf.attributes import describe_attributes
+from skerry.products.filling.layout import Layout, Wishes
+from skerry.products.filling.loop import Filling
+from skerry.products.filling.sources import find_source
+from skerry.products.filling.zarr_files import ZarrFiles
 from skerry.products.healing.profiles import Model
 from skerry.products.stores.stored import coding_behind
 
@@ -36,66 +40,61 @@ class Form:
     zarr_format: int
     product_type: str
     model: Model | None
-    chunks: Mapping[str, int] | None = None
-    shards: Mapping[str, int] | None = None
-    codec: Codec | None = None
+    wishes: Wishes
 
 
 @dataclass(frozen=True)
-class Storage:
-    """How one variable is stored.
+class ArrayPlan:
+    """One array to make and what goes into it.
 
     Attributes
     ----------
     path
         Of the array in the product.
-    dims, shape
-        Of the variable.
-    dtype
-        Of the stored numbers.
+    variable
+        Canonical values.
     coding
         How values become numbers; None if they are stored as they are.
-    fill
-        Fill value of the array; None only in Zarr 2.
-    chunks, shards
-        Lengths; shards only in Zarr 3.
-    compressors
-        As `zarr.Group.create_array` takes them.
+    layout
+        How the numbers are stored; without a fill value only in Zarr 2.
     attrs
         Attributes of the array, JSON values.
     """
 
     path: str
-    dims: tuple[str, ...]
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    variable: xr.Variable
     coding: Packing | Clock | None
-    fill: Any
-    chunks: tuple[int, ...]
-    shards: tuple[int, ...] | None
-    compressors: Any
+    layout: Layout
     attrs: dict[str, Any]
-
-    @property
-    def unit(self) -> tuple[int, ...]:
-        """What is written as one object."""
-        return self.shards or self.chunks
 
     def encode(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the numbers to store."""
         if self.coding is not None:
-            return self.coding.encode(values)
-        return values.astype(self.dtype)
+            return self.coding.encode(np.asarray(values))
+        return np.asarray(values).astype(self.layout.dtype)
+
+    def fill(self, array: Any) -> Filling:
+        """Return what goes into the array, lazily."""
+        data, dtype = self.variable.data, self.layout.dtype
+        source = find_source(self.variable, self.coding, dtype)
+        if isinstance(data, da.Array):
+            data = da.map_blocks(  # type: ignore[no-untyped-call]
+                self.encode, data, dtype=dtype, meta=np.empty((0,) * data.ndim, dtype)
+            )
+        else:
+            data = self.encode(self.variable.values)
+        numbers = xr.Variable(self.variable.dims, data)
+        return Filling(self.path, numbers, ZarrFiles(array, self.layout), source)
 
 
-def design_storage(
+def plan_array(
     path: str,
     variable: xr.Variable,
     coordinates: list[str],
     form: Form,
     *,
     decoded: bool = False,
-) -> Storage:
+) -> ArrayPlan:
     """Decide how a variable is stored.
 
     Parameters
@@ -134,20 +133,27 @@ def design_storage(
         clock=coding if isinstance(coding, Clock) else None,
         form=form,
     )
-    chunks = _choose_chunks(variable, form.chunks)
-    shards = _choose_shards(variable, chunks, form)
-    return Storage(
-        path=path,
-        dims=tuple(str(dim) for dim in variable.dims),
-        shape=variable.shape,
-        dtype=dtype,
-        coding=coding,
-        fill=_choose_fill(dtype, attrs.fill, form.zarr_format),
-        chunks=chunks,
-        shards=shards,
-        compressors=_choose_compressors(variable, form),
-        attrs=attrs.values,
-    )
+    layout = _lay_out(variable, dtype, _choose_fill(dtype, attrs.fill, form.zarr_format), form)
+    return ArrayPlan(path, variable, coding, layout, attrs.values)
+
+
+def _lay_out(variable: xr.Variable, dtype: np.dtype[Any], fill: Any, form: Form) -> Layout:
+    shape, wishes = variable.shape, form.wishes
+    chunks = wishes.choose_chunks(variable, shape, DEFAULT_CHUNKS.get)
+    shards = None
+    if form.zarr_format == ZARR_2:
+        if wishes.shard:
+            raise InvalidInputError(
+                "Zarr 2 has no shards.", remedy="Write zarr_format=3 or leave shards out."
+            )
+    else:
+        shards = wishes.choose_shards(variable, shape, chunks)
+    codec = Codec("none")
+    if variable.ndim:
+        codec = wishes.choose_codec(
+            variable.encoding, DEFAULT_CODEC, lambda item: spell_codec(item, form.zarr_format)
+        )
+    return Layout(shape, dtype, chunks, shards, codec, fill)
 
 
 def _keep_packed(packing: Packing | None, kind: Any, form: Form) -> bool:
@@ -200,56 +206,6 @@ def _find_text_dtype(path: str, variable: xr.Variable) -> np.dtype[Any]:
     )
 
 
-def _choose_chunks(variable: xr.Variable, wanted: Mapping[str, int] | None) -> tuple[int, ...]:
-    known = variable.encoding.get("chunks")
-    usable = known is not None and len(known) == variable.ndim
-    chunks = []
-    for axis, (dim, size) in enumerate(variable.sizes.items()):
-        if wanted is not None and dim in wanted:
-            length = int(wanted[str(dim)])
-        elif usable:
-            length = int(known[axis])  # type: ignore[index]
-        else:
-            length = DEFAULT_CHUNKS.get(str(dim), size)
-        if length < 1 and size:
-            raise InvalidInputError(
-                f"A chunk of {dim} cannot have {length} elements.", remedy="Give at least 1."
-            )
-        chunks.append(max(1, min(length, size)))
-    return tuple(chunks)
-
-
-def _choose_shards(
-    variable: xr.Variable, chunks: tuple[int, ...], form: Form
-) -> tuple[int, ...] | None:
-    if form.zarr_format == ZARR_2:
-        if form.shards:
-            raise InvalidInputError(
-                "Zarr 2 has no shards.", remedy="Write zarr_format=3 or leave shards out."
-            )
-        return None
-    if form.shards is None:
-        known = variable.encoding.get("shards")
-        fits = known is not None and len(known) == len(chunks)
-        if fits and all(item % chunk == 0 for item, chunk in zip(known, chunks, strict=True)):  # type: ignore[arg-type]
-            return tuple(known)  # type: ignore[arg-type]
-        return None
-    if not set(form.shards) & {str(item) for item in variable.dims}:
-        return None
-    shards = []
-    for (dim, size), chunk in zip(variable.sizes.items(), chunks, strict=True):
-        wanted = int(form.shards.get(str(dim), chunk))
-        if variable.ndim == 1 and chunk >= size:
-            return None  # a coordinate in one piece, whose chunks were not asked for
-        if wanted < 1 or (wanted % chunk and wanted < size):
-            raise InvalidInputError(
-                f"A shard of {wanted} along {dim} is not a whole number of chunks of {chunk}.",
-                remedy=f"Give a multiple of {chunk}.",
-            )
-        shards.append(chunk * -(-min(wanted, size) // chunk))
-    return tuple(shards)
-
-
 def _choose_fill(dtype: np.dtype[Any], fill: Any, zarr_format: int) -> Any:
     if fill is not None:
         return fill
@@ -260,18 +216,6 @@ def _choose_fill(dtype: np.dtype[Any], fill: Any, zarr_format: int) -> Any:
     return "" if dtype.kind in "UT" else dtype.type(0)
 
 
-def _choose_compressors(variable: xr.Variable, form: Form) -> Any:
-    """Return the codec asked for, else the source's, else (no such codec in Zarr) the usual."""
-    if not variable.ndim:
-        return None
-    if form.codec is not None:
-        return _spell(form.codec, form.zarr_format)
-    source = codec_of(variable.encoding)
-    try:
-        return _spell(DEFAULT_CODEC if source is None else source, form.zarr_format)
-    except InvalidInputError:
-        return _spell(DEFAULT_CODEC, form.zarr_format)
-
-
-def _spell(codec: Codec, zarr_format: int) -> Any:
+def spell_codec(codec: Codec, zarr_format: int) -> Any:
+    """Return compressors as `zarr.Group.create_array` takes them."""
     return codec.to_zarr2() if zarr_format == ZARR_2 else codec.to_zarr3() or None

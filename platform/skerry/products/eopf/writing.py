@@ -1,7 +1,7 @@
 """Write a product as EOPF Zarr, version 2 or 3: aside, chunk by chunk, then under its name."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -12,12 +12,14 @@ from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore, MemoryStore
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress
-from skerry.products.coding.codecs import Codec, parse_codec
+from skerry.products.coding.codecs import Codec
 from skerry.products.coding.json_values import TYPES, to_json
 from skerry.products.coding.zarr_attributes import set_apart_group
-from skerry.products.eopf.arrays import Form, Storage, design_storage
-from skerry.products.eopf.filling import MEMORY_BYTES, Filling, fill_arrays
+from skerry.products.eopf.arrays import ArrayPlan, Form, plan_array, spell_codec
+from skerry.products.filling.layout import Edge, Wishes
+from skerry.products.filling.loop import Filling, fill
 from skerry.products.healing.profiles import (
     HISTORY,
     KEPT,
@@ -37,8 +39,8 @@ def write_eopf_zarr(
     *,
     zarr_format: int = 3,
     profile: str = "2025",
-    chunks: Mapping[str, int] | None = None,
-    shards: Mapping[str, int] | None = None,
+    chunk: Edge = None,
+    shard: Edge = None,
     codec: Codec | str | None = None,
     progress: Progress | None = None,
     memory_bytes: int = MEMORY_BYTES,
@@ -47,9 +49,8 @@ def write_eopf_zarr(
 
     Packed numbers stay packed: a variable that was read from a Zarr and not touched is written
     from its stored numbers, and chunk for chunk as the bytes they are where nothing about them
-    changes. Others are computed and written piece by piece, through the Dask scheduler in use (a
-    distributed client's workers write themselves and need to see `path`). The folder appears
-    under its name only when complete; a crash leaves nothing there.
+    changes. Others are computed strip by strip through the Dask scheduler in use, and written
+    here. The folder appears under its name only when complete; a crash leaves nothing there.
 
     Parameters
     ----------
@@ -61,15 +62,17 @@ def write_eopf_zarr(
         2 or 3.
     profile
         ``2025`` or ``cpm-2.8``: see `skerry.products.healing.profiles`.
-    chunks, shards
-        Dimension name to length. By default each variable's own (``encoding``), and where it has
-        none, those of the products of 2025. Shards only in Zarr 3, whole numbers of chunks.
+    chunk, shard
+        Edge in pixels of rasters, or dimension name to length. By default each variable's own
+        (``encoding``), and where it has none, those of the products of 2025. Shards only in
+        Zarr 3, whole numbers of chunks.
     codec
         Compression such as ``blosc-zstd:3`` or ``none``; by default each variable's own.
     progress
         Told the fraction done and the variable written.
     memory_bytes
-        Bound of the pieces in memory at any time, about; a chunk larger than it is written alone.
+        What is held at most, about, beside what the process holds anyway; a chunk that is larger
+        is written alone.
 
     Raises
     ------
@@ -78,22 +81,12 @@ def write_eopf_zarr(
     InvalidInputError
         If an option or a variable does not fit, or stored numbers are damaged.
     """
-    form = _check_form(
-        tree, zarr_format=zarr_format, profile=profile, chunks=chunks, shards=shards, codec=codec
-    )
+    form = _check_form(tree, zarr_format, profile, Wishes.of(chunk, shard, codec))
     with make_aside(Path(path)) as folder:
-        fill_arrays(_lay_out(tree, folder, form), memory_bytes, progress)
+        fill(_lay_out(tree, folder, form), memory_bytes, progress)
 
 
-def _check_form(
-    tree: xr.DataTree,
-    *,
-    zarr_format: int,
-    profile: str,
-    chunks: Mapping[str, int] | None,
-    shards: Mapping[str, int] | None,
-    codec: Codec | str | None,
-) -> Form:
+def _check_form(tree: xr.DataTree, zarr_format: int, profile: str, wishes: Wishes) -> Form:
     check_profile(profile)
     if zarr_format not in {2, 3}:
         raise InvalidInputError(f"There is no Zarr {zarr_format}.", remedy="Use 2 or 3.")
@@ -105,9 +98,7 @@ def _check_form(
         zarr_format=zarr_format,
         product_type=product_type_of(attrs),
         model=find_model(attrs),
-        chunks=chunks,
-        shards=shards,
-        codec=parse_codec(codec) if isinstance(codec, str) else codec,
+        wishes=wishes,
     )
 
 
@@ -119,7 +110,7 @@ def _lay_out(tree: xr.DataTree, folder: Path, form: Form) -> list[Filling]:
     """
     documents: dict[str, Buffer] = {}
     memory = MemoryStore(documents)
-    planned = _plan_arrays(tree, zarr.create_group(memory, zarr_format=_format_of(form)), form)
+    plans = _plan_arrays(tree, zarr.create_group(memory, zarr_format=_format_of(form)), form)
     with _quiet():
         zarr.consolidate_metadata(memory, zarr_format=_format_of(form))
         for key, document in documents.items():
@@ -127,22 +118,18 @@ def _lay_out(tree: xr.DataTree, folder: Path, form: Form) -> list[Filling]:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(document.to_bytes())
         root = zarr.open_group(LocalStore(folder), mode="r+", use_consolidated=True)
-        return [
-            Filling(_open_array(root, storage), variable, storage) for variable, storage in planned
-        ]
+        return [plan.fill(_open_array(root, plan)) for plan in plans]
 
 
-def _open_array(root: zarr.Group, storage: Storage) -> Any:
+def _open_array(root: zarr.Group, plan: ArrayPlan) -> Any:
     """Return an array that leaves out chunks for which its fill value stands, and no others."""
-    array: Any = root[storage.path]
-    return array.with_config({"write_empty_chunks": storage.fill is None})
+    array: Any = root[plan.path]
+    return array.with_config({"write_empty_chunks": plan.layout.fill is None})
 
 
-def _plan_arrays(
-    tree: xr.DataTree, root: zarr.Group, form: Form
-) -> list[tuple[xr.Variable, Storage]]:
-    """Make groups and arrays below `root`; return each array's values and how they are stored."""
-    planned = []
+def _plan_arrays(tree: xr.DataTree, root: zarr.Group, form: Form) -> list[ArrayPlan]:
+    """Make groups and arrays below `root`; return what goes into the arrays, and how."""
+    plans = []
     for node in tree.subtree:
         path = node.path.strip("/")
         if form.profile == "cpm-2.8" and is_omitted(path, form.product_type):
@@ -155,16 +142,16 @@ def _plan_arrays(
             data = rename_dims(data, path, form.product_type, canonical=False)
         decoded = _decodes_coordinates(data, path, form)
         for name, variable in data.variables.items():
-            storage = design_storage(
+            plan = plan_array(
                 f"{path}/{name}".strip("/"),
                 variable,
                 _list_coordinates(data, str(name)),
                 form,
                 decoded=decoded and name in data.coords,
             )
-            create_array(group, str(name), storage, form)
-            planned.append((variable, storage))
-    return planned
+            _create_array(group, str(name), plan, form)
+            plans.append(plan)
+    return plans
 
 
 def _format_of(form: Form) -> Literal[2, 3]:
@@ -205,24 +192,25 @@ def _list_coordinates(data: xr.Dataset, name: str) -> list[str]:
     )
 
 
-def create_array(group: zarr.Group, name: str, storage: Storage, form: Form) -> None:
+def _create_array(group: zarr.Group, name: str, plan: ArrayPlan, form: Form) -> None:
     """Make an array without values."""
+    layout = plan.layout
     options: dict[str, Any] = {}
     if form.zarr_format == 3:  # noqa: PLR2004 -- the format's name
-        options["dimension_names"] = storage.dims
-        options["shards"] = storage.shards
+        options["dimension_names"] = [str(dim) for dim in plan.variable.dims]
+        options["shards"] = layout.shards
     else:
         options["chunk_key_encoding"] = {"name": "v2", "separator": "."}
     with _quiet():
         group.create_array(
             name,
-            shape=storage.shape,
-            dtype=storage.dtype,
-            chunks=storage.chunks or (1,) * 0,
-            compressors=storage.compressors,
+            shape=layout.shape,
+            dtype=layout.dtype,
+            chunks=layout.chunks,
+            compressors=spell_codec(layout.codec, form.zarr_format),
             filters=None,
-            fill_value=storage.fill,
-            attributes=storage.attrs,
+            fill_value=layout.fill,
+            attributes=plan.attrs,
             **options,
         )
 

@@ -7,13 +7,14 @@ import xarray as xr
 import zarr
 from odc.geo.geobox import GeoBox
 
-from skerry.core.errors import InvalidInputError
 from skerry.products.coding.cf import encode, spell_fill
-from skerry.products.coding.codecs import Codec, codec_of
+from skerry.products.coding.codecs import Codec
 from skerry.products.coding.json_values import to_document
 from skerry.products.coding.zarr_attributes import set_apart_array, set_apart_group
+from skerry.products.filling.layout import Wishes
 
 USUAL = Codec("blosc-zstd", 3, "bit")
+AS_THEY_ARE = Wishes()
 OWN = ("x", "y", "spatial_ref")
 """Coordinates that every level has of its own."""
 
@@ -42,18 +43,6 @@ def _encode(name: str, values: xr.Variable) -> xr.Variable:
     encoded = values.copy(deep=False)
     encoded.attrs = attrs
     return encoded
-
-
-def choose_compressors(numbers: xr.Variable, codec: Codec | None) -> list[Any]:
-    """Return the compressors of an array: `codec`, else its own, else the usual."""
-    own = codec or codec_of(numbers.encoding)
-    if codec is not None or own is not None:
-        try:
-            return (codec or own or USUAL).to_zarr3()
-        except InvalidInputError:
-            if codec is not None:
-                raise
-    return USUAL.to_zarr3()
 
 
 def fill_of(numbers: xr.Variable) -> Any:
@@ -120,7 +109,9 @@ def write_other(place: Any, name: str, numbers: xr.Variable) -> None:
         shape=values.shape,
         dtype=str if text else values.dtype,
         chunks=tuple(max(1, chunk) for chunk in chunks),
-        compressors="auto" if text else choose_compressors(numbers, None),
+        compressors="auto"
+        if text
+        else AS_THEY_ARE.choose_codec(numbers.encoding, USUAL, Codec.to_zarr3).to_zarr3(),
         fill_value=fill_of(numbers),
         dimension_names=[str(dim) for dim in numbers.dims],
         attributes=attributes_of(numbers),

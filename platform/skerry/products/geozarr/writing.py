@@ -7,14 +7,15 @@ import xarray as xr
 import zarr
 from zarr.storage import LocalStore
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress
 from skerry.products.coding.codecs import Codec
 from skerry.products.coding.zarr_conventions import describe_level
+from skerry.products.filling.layout import NO_SHARDS, Edge, Wishes
+from skerry.products.filling.loop import Filling, fill
 from skerry.products.geozarr.attributes import attributes_of_group, encode_for_zarr, write_other
-from skerry.products.geozarr.levels import CHUNK, Storage, raster_variables, write_multiscale
+from skerry.products.geozarr.levels import CHUNK, make_multiscale
 from skerry.products.grids import grid_of, north_up, refuse_swaths
-from skerry.products.stores.strips import Counter
 from skerry.storage.writing import make_aside
 
 
@@ -22,19 +23,20 @@ def write_geozarr(
     product: xr.DataTree | xr.Dataset,
     path: Path | str,
     *,
-    chunk: int | None = CHUNK,
-    shard: int | None = 0,
-    codec: Codec | None = None,
+    chunk: Edge = CHUNK,
+    shard: Edge = NO_SHARDS,
+    codec: Codec | str | None = None,
     leave_out: tuple[str, ...] = (),
     progress: Progress | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> None:
     """Write a product as a GeoZarr folder, with overviews.
 
     Every group with rasters (dimensions ``y`` and ``x``, a coordinate reference system) becomes a
     multiscale group with the levels ``0``, ``1``, ... inside; other groups are written as they
     are. Values that were read from packed integers are packed again the same way; rows run from
-    north to south. Rows are computed and written strip by
-    strip, so memory stays bounded. The folder appears under its name only when complete.
+    north to south. All levels are made in one pass over the numbers. The folder appears under
+    its name only when complete.
 
     Parameters
     ----------
@@ -53,6 +55,8 @@ def write_geozarr(
         Group paths that are not written, with all below them, such as ``quality/mask``.
     progress
         Told the fraction done and the variable written.
+    memory_bytes
+        What is held at most, about, beside what the process holds anyway.
 
     Raises
     ------
@@ -62,18 +66,13 @@ def write_geozarr(
         If `product` has no raster (a swath), Zarr 3 has no such codec, or `shard` is no multiple
         of `chunk` (of a variable's own chunks where that is None).
     """
-    if shard and chunk and shard % chunk:
-        raise InvalidInputError(
-            f"A shard of {shard} pixels does not hold whole chunks of {chunk}.",
-            remedy="Use a multiple.",
-        )
-    if codec is not None:
-        codec.to_zarr3()
-    storage = Storage(chunk, shard, codec)
+    wishes = Wishes.of(chunk, shard, codec)
+    if wishes.codec is not None:
+        wishes.codec.to_zarr3()
     tree = product if isinstance(product, xr.DataTree) else xr.DataTree(product)
     refuse_swaths(tree, "GeoZarr")
     with make_aside(Path(path)) as folder:
-        _write_store(_list_groups(tree, leave_out), folder, storage, progress)
+        fill(_make_store(_list_groups(tree, leave_out), folder, wishes), memory_bytes, progress)
 
 
 def _list_groups(product: xr.DataTree, leave_out: tuple[str, ...]) -> dict[str, xr.Dataset]:
@@ -92,19 +91,15 @@ def _arrange(data: xr.Dataset) -> xr.Dataset:
     return data
 
 
-def _write_store(
-    groups: dict[str, xr.Dataset], folder: Path, storage: Storage, progress: Progress | None
-) -> None:
+def _make_store(groups: dict[str, xr.Dataset], folder: Path, wishes: Wishes) -> list[Filling]:
+    """Make all groups and arrays; return the rasters, which have no numbers yet."""
     grids = {name: grid for name, data in groups.items() if (grid := grid_of(data)) is not None}
     store = LocalStore(folder)
     root = zarr.create_group(store=store, zarr_format=3)
-    counter = Counter(progress)
-    counter.total = sum(
-        int(item.size) * 4 // 3 for name in grids for item in raster_variables(groups[name])
-    )
+    fillings = []
     for name, data in groups.items():
         if name in grids:
-            write_multiscale(_make_group(root, name), data, grids[name], storage, counter)
+            fillings += make_multiscale(_make_group(root, name), data, grids[name], wishes)
         else:
             place = _make_group(root, name)
             place.attrs.update(attributes_of_group(data))
@@ -118,6 +113,7 @@ def _write_store(
         # Every reader of Zarr v3 that knows consolidated metadata reads these; others pass by.
         warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
         zarr.consolidate_metadata(store)
+    return fillings
 
 
 def _make_group(root: zarr.Group, name: str) -> zarr.Group:

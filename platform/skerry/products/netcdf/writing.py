@@ -1,28 +1,31 @@
-"""Write a product as one NetCDF-4 file, CF-1.11, strip by strip."""
+"""Write a product as one NetCDF-4 file, CF-1.11, piece by piece."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress
-from skerry.products.coding.cf import encode, list_reserved
-from skerry.products.coding.codecs import Codec, codec_of
+from skerry.products.coding.cf import encode, find_coding, list_reserved
+from skerry.products.coding.codecs import Codec
 from skerry.products.coding.json_values import set_apart
+from skerry.products.filling.layout import Edge, Layout, Wishes
+from skerry.products.filling.loop import Filling, fill
+from skerry.products.filling.sources import find_source
 from skerry.products.netcdf.attributes import (
     GROUP_RESERVED,
     RELATED,
     RESERVED,
     put_attributes,
 )
-from skerry.products.stores.strips import Counter, iterate_blocks
+from skerry.products.netcdf.chunks import Hdf5Chunks
 from skerry.storage.writing import make_aside
 
 CONVENTIONS = "CF-1.11"
+USUAL_CHUNK = 512
+LONGEST = 2**31
 USUAL = Codec("zlib", 4, "byte")
 """The codec of variables whose own NetCDF does not have."""
 
@@ -31,15 +34,15 @@ def write_netcdf(
     product: xr.DataTree | xr.Dataset,
     path: Path | str,
     *,
-    chunks: Mapping[str, int] | None = None,
-    codec: Codec | None = None,
+    chunk: Edge = None,
+    codec: Codec | str | None = None,
     progress: Progress | None = None,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> None:
     """Write a product as one NetCDF-4 file.
 
-    Values are packed as their encoding says, and stored in its chunks. Strips of rows are
-    computed and written one after the other, so memory stays bounded. The file appears under its
-    name only when complete.
+    Values are packed as their encoding says, and stored in its chunks, which are
+    compressed side by side. The file appears under its name only when complete.
 
     Parameters
     ----------
@@ -47,13 +50,16 @@ def write_netcdf(
         A tree as `open_product` gives it, or one dataset.
     path
         The file to make.
-    chunks
-        Dimension to chunk length, for all variables; by default each variable's own.
+    chunk
+        Edge of a chunk in pixels, or dimension to length, for all variables; by default each
+        variable's own, and 512 where it has none.
     codec
         Compression for all variables (``zlib:5``, ``zlib:5:byte``, ``none``); by default each
         variable's own where NetCDF has it, else ``zlib:4:byte``.
     progress
         Told the fraction done and the variable written.
+    memory_bytes
+        What is held at most, about, beside what the process holds anyway.
 
     Raises
     ------
@@ -65,28 +71,20 @@ def write_netcdf(
     """
     import h5netcdf  # type: ignore[import-untyped]
 
-    if codec is not None:
-        codec.to_hdf5()
-    wishes = _Wishes(dict(chunks or {}), codec)
+    wishes = Wishes.of(chunk, None, codec)
+    if wishes.codec is not None:
+        wishes.codec.to_hdf5()
     tree = product if isinstance(product, xr.DataTree) else xr.DataTree(product)
     with (
         make_aside(Path(path)) as aside,
         h5netcdf.File(aside, "w", libver="latest") as file,
     ):
-        _write_groups(file, tree, wishes, progress)
+        fill(_make_groups(file, tree, wishes), memory_bytes, progress)
 
 
-@dataclass(frozen=True)
-class _Wishes:
-    """How variables are to be stored, where that is not as they were."""
-
-    chunks: dict[str, int]
-    codec: Codec | None
-
-
-def _write_groups(file: Any, tree: xr.DataTree, wishes: _Wishes, progress: Progress | None) -> None:
-    sinks: dict[str, Any] = {}
-    blocks: dict[str, xr.Variable] = {}
+def _make_groups(file: Any, tree: xr.DataTree, wishes: Wishes) -> list[Filling]:
+    """Make all groups and variables; return what goes into them."""
+    fillings = []
     for node in tree.subtree:
         group = file if node.path == "/" else file.create_group(node.path)
         data = node.to_dataset(inherit=False)
@@ -98,12 +96,11 @@ def _write_groups(file: Any, tree: xr.DataTree, wishes: _Wishes, progress: Progr
         _create_dimensions(group, data, unlimited)
         for name, variable in variables.items():
             label = f"{node.path.rstrip('/')}/{name}"
-            sinks[label] = _create_variable(group, label, variable, wishes, unlimited)
-            blocks[label] = variable
-    counter = Counter(progress, total=sum(int(item.size) for item in blocks.values()))
-    for label, place, block in iterate_blocks(blocks):
-        sinks[label][place or ...] = block
-        counter.add(int(np.size(block)), label.rpartition("/")[2])
+            sink = _create_variable(group, label, variable, wishes, unlimited)
+            values = data.variables[name]
+            source = find_source(values, find_coding(name, values), variable.dtype)
+            fillings.append(Filling(label, variable, sink, source))
+    return fillings
 
 
 def _create_dimensions(group: Any, data: xr.Dataset, unlimited: set[Any]) -> None:
@@ -156,8 +153,8 @@ def _set_apart(variable: xr.Variable, data: xr.Dataset) -> dict[str, Any]:
 
 
 def _create_variable(
-    group: Any, label: str, variable: xr.Variable, wishes: _Wishes, unlimited: set[Any]
-) -> Any:
+    group: Any, label: str, variable: xr.Variable, wishes: Wishes, unlimited: set[Any]
+) -> Hdf5Chunks:
     import h5py  # type: ignore[import-untyped]
 
     text = variable.dtype.kind in "UOTS"
@@ -168,9 +165,10 @@ def _create_variable(
             remedy="Turn it into float32 or float64, or write Zarr.",
         )
     options: dict[str, Any] = {}
+    layout = Layout(variable.shape, variable.dtype, variable.shape)
     if variable.ndim and variable.size:
-        options = _choose_codec(variable, wishes.codec).to_hdf5()
-        options["chunks"] = _choose_chunks(variable, wishes.chunks, unlimited)
+        layout = _lay_out(variable, wishes, unlimited)
+        options = {**layout.codec.to_hdf5(), "chunks": layout.chunks}
     attrs = dict(variable.attrs)
     fill = attrs.pop("_FillValue", None)
     if fill is not None and not text:
@@ -178,33 +176,18 @@ def _create_variable(
     name = label.rpartition("/")[2]
     sink = group.create_variable(name, variable.dims, dtype, **options)
     put_attributes(sink, attrs, None if text else dtype)
-    return sink
+    return Hdf5Chunks(sink, layout)
 
 
-def _choose_codec(variable: xr.Variable, codec: Codec | None) -> Codec:
-    own = codec or codec_of(variable.encoding)
-    if own is None:
-        return USUAL
-    try:
-        own.to_hdf5()
-    except InvalidInputError:
-        return USUAL
-    return own
-
-
-def _choose_chunks(
-    variable: xr.Variable, chunks: dict[str, int], unlimited: set[Any]
-) -> tuple[int, ...]:
-    own = variable.encoding.get("chunks")
-    if own is not None and len(own) == variable.ndim:
-        wanted = [int(item) for item in own]
-    else:
-        wanted = list(variable.shape)
-        for axis in range(max(0, variable.ndim - 2), variable.ndim):
-            wanted[axis] = min(wanted[axis], 512)
-    wanted = [
-        int(chunks.get(str(name), item)) for name, item in zip(variable.dims, wanted, strict=True)
-    ]
-    if unlimited & set(variable.dims):
-        return tuple(max(1, item) for item in wanted)
-    return tuple(max(1, min(item, size)) for item, size in zip(wanted, variable.shape, strict=True))
+def _lay_out(variable: xr.Variable, wishes: Wishes, unlimited: set[Any]) -> Layout:
+    rasters = {str(dim) for dim in variable.dims[-2:]}
+    usual = {
+        str(dim): min(size, USUAL_CHUNK) if dim in rasters else size
+        for dim, size in variable.sizes.items()
+    }
+    # Along what may grow a chunk may be longer than what is there.
+    shape = tuple(LONGEST if dim in unlimited else size for dim, size in variable.sizes.items())
+    chunks = wishes.choose_chunks(variable, shape, lambda dim, _size: usual[dim])
+    codec = wishes.choose_codec(variable.encoding, USUAL, Codec.to_hdf5)
+    fill_value = variable.attrs.get("_FillValue")
+    return Layout(variable.shape, variable.dtype, chunks, None, codec, fill_value)

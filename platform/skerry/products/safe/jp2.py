@@ -29,6 +29,7 @@ from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.numbers import Packing
 from skerry.products.sensors.mapping import Group, Kind
 from skerry.products.stores.raster_files import RasterWindows
+from skerry.products.stores.stored import StoredArray, make_lazy
 
 if TYPE_CHECKING:
     from skerry.products.safe.product import SafeFolder, SafeProduct
@@ -177,8 +178,9 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
             product.missing.append(f"{group.path}/{name}")
             continue
         _check_shape(f"{found} in {product.files.path}", header, (kind.bands, *grid.shape))
-        numbers = _read_lazily(product.files, found, header, kind)
-        variables[name] = _decode(numbers, kind, _find_packing(product, kind, variable.source))
+        packing = _find_packing(product, kind, variable.source)
+        values = _read_lazily(product.files, found, header, kind, packing)
+        variables[name] = _describe(values, kind, packing)
     if grid is None:
         return xr.Dataset()
     data = xr.Dataset(variables, coords=xr_coords(grid, "spatial_ref"))
@@ -208,7 +210,10 @@ def _check_shape(label: str, header: Jp2Header, expected: tuple[int, ...]) -> No
         )
 
 
-def _read_lazily(files: ProductFiles, name: str, header: Jp2Header, kind: Kind) -> da.Array:
+def _read_lazily(
+    files: ProductFiles, name: str, header: Jp2Header, kind: Kind, packing: Packing | None
+) -> da.Array:
+    """Return values whose windows are whole tiles, each of which is decoded once."""
     plane = (header.height, header.width)
     shape = plane if len(kind.dims) == _PLANE_DIMS else (kind.bands, *plane)
     dtype = np.dtype(kind.dtype)
@@ -218,21 +223,17 @@ def _read_lazily(files: ProductFiles, name: str, header: Jp2Header, kind: Kind) 
         dtype=dtype,
         driver="JP2OpenJPEG",
         packed_bands=kind.bands if kind.pack_bits else 0,
+        chunks=(
+            *shape[:-2],
+            _window_edge(header.tile_height, header.height),
+            _window_edge(header.tile_width, header.width),
+        ),
     )
-    chunks = (
-        *shape[:-2],
-        _window_edge(header.tile_height, header.height),
-        _window_edge(header.tile_width, header.width),
-    )
-    token = tokenize(windows, files.sizes[name], files.changed_ns(name))
-    return da.from_array(  # type: ignore[no-untyped-call,no-any-return]
-        windows,
-        chunks=chunks,
-        name=f"jp2-{token}",
-        asarray=False,
-        lock=False,
-        meta=np.empty((0,) * len(shape), dtype),
-    )
+    token = tokenize(windows, files.sizes[name], files.changed_ns(name), packing)
+    if packing is None:
+        return make_lazy(StoredArray(windows, None, dtype), f"jp2-{token}")
+    coding = packing.of(dtype)
+    return make_lazy(StoredArray(windows, coding.decode, coding.dtype), f"jp2-{token}")
 
 
 def _window_edge(tile: int, length: int) -> int:
@@ -251,18 +252,11 @@ def _find_packing(product: "SafeProduct", kind: Kind, source: str) -> Packing | 
     return Packing(scale, offset, fills, None, np.dtype(kind.decoded or "float32"))
 
 
-def _decode(numbers: da.Array, kind: Kind, packing: Packing | None) -> xr.DataArray:
-    if packing is None:
-        plain = xr.DataArray(numbers, dims=kind.dims, attrs=dict(kind.attrs))
-        plain.encoding = {"dtype": np.dtype(kind.dtype), "grid_mapping": "spatial_ref"}
-        return plain
-    values = da.map_blocks(  # type: ignore[no-untyped-call]
-        packing.decode,
-        numbers,
-        dtype=packing.dtype,
-        meta=np.empty((0,) * numbers.ndim, packing.dtype),
-    )
+def _describe(values: da.Array, kind: Kind, packing: Packing | None) -> xr.DataArray:
     variable = xr.DataArray(values, dims=kind.dims, attrs=dict(kind.attrs))
+    if packing is None:
+        variable.encoding = {"dtype": np.dtype(kind.dtype), "grid_mapping": "spatial_ref"}
+        return variable
     variable.encoding = {
         "dtype": np.dtype(kind.dtype),
         "scale_factor": packing.scale,

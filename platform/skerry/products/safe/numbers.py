@@ -41,7 +41,7 @@ class Packing:
     def decode(self, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return values, NaN or NaT where a number stands for no measurement."""
         if self.since is None:
-            return self._of(numbers.dtype).decode(numbers)
+            return self.of(numbers.dtype).decode(numbers)
         unit, epoch = _parse_time_units(self.since)
         elapsed = numbers.astype(np.int64).astype(f"timedelta64[{unit}]")
         values: npt.NDArray[Any] = (epoch + elapsed).astype("datetime64[ns]")
@@ -53,9 +53,10 @@ class Packing:
         """Return the numbers that `decode` turns into `values`; the inverse of it."""
         if self.since is not None:
             return self._encode_time(values, dtype)
-        return self._of(dtype).encode(values)
+        return self.of(dtype).encode(values)
 
-    def _of(self, stored: np.dtype[Any]) -> packing.Packing:
+    def of(self, stored: np.dtype[Any]) -> packing.Packing:
+        """Return the packing of numbers of a type that are no times."""
         return packing.Packing(stored, self.dtype, self.scale, self.offset, self.fills)
 
     def _encode_time(self, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:

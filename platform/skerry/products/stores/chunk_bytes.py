@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import zarr
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
@@ -27,23 +28,22 @@ DAMAGE = (ValueError, RuntimeError, EOFError, OSError, zlib.error, SystemError)
 _HEADER = struct.Struct("<4xIII")
 
 
-def can_recode(source: Any, target: Any) -> bool:
-    """Tell whether `target` stores its chunks as `source` does but for the codec."""
-    if source.shape != target.shape or source.chunks != target.chunks or not source.shape:
+def can_copy(source: Any, target: Any) -> bool:
+    """Tell whether `target` stores its chunks as `source` does, byte for byte."""
+    if not can_decode(source) or not can_decode(target) or not source.shape:
+        return False
+    if source.shape != target.shape or source.chunks != target.chunks:
         return False
     if source.dtype != target.dtype or not _same_fill(source, target):
         return False
-    return can_decode(source) and can_decode(target)
-
-
-def can_copy(source: Any, target: Any) -> bool:
-    """Tell whether `target` stores its chunks as `source` does, byte for byte."""
-    return can_recode(source, target) and _codec_of(source) == _codec_of(target)
+    return _codec_of(source) == _codec_of(target)
 
 
 def can_decode(array: Any) -> bool:
-    """Tell whether `decode_chunk` can: plain numbers behind one known codec, no shards."""
-    if array.shards is not None or array.dtype.kind not in "iufb":
+    """Tell whether `decode_chunk` can: plain numbers of Zarr behind one known codec, no shards."""
+    if not isinstance(array, zarr.Array) or array.shards is not None:
+        return False
+    if array.dtype.kind not in "iufb":
         return False
     return _is_plain(array) and _codec_of(array) is not None
 
@@ -98,25 +98,6 @@ def copy_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
         _leave_absent(target, chunk)
     else:
         sync(_place_of(target, chunk).set(content))
-
-
-def recode_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
-    """Copy one chunk into another codec; in memory it is once as numbers, twice compressed.
-
-    Raises
-    ------
-    InvalidInputError
-        If the chunk is damaged.
-    """
-    numbers = decode_chunk(source, chunk)
-    wanted = _codec_of(target)
-    if numbers is None or wanted is None:
-        _leave_absent(target, chunk)
-        return
-    encoder = wanted.to_zarr2()
-    made = numbers if encoder is None else encoder.encode(numbers)
-    buffer = default_buffer_prototype().buffer.from_bytes(memoryview(made).cast("B"))
-    sync(_place_of(target, chunk).set(buffer))
 
 
 def decode_chunk(source: Any, chunk: tuple[int, ...]) -> npt.NDArray[Any] | None:

@@ -94,6 +94,8 @@ class RasterWindows:
         GDAL's name of the file's format.
     packed_bands
         If not 0, the file has so many bands, and band i becomes bit i - 1 of one number.
+    chunks
+        Lengths of the windows that are decoded at once; of the whole array where it is not known.
     """
 
     file: RasterFile
@@ -101,6 +103,8 @@ class RasterWindows:
     dtype: np.dtype[Any]
     driver: str
     packed_bands: int = 0
+    chunks: tuple[int, ...] = ()
+    shards: None = None
 
     @property
     def ndim(self) -> int:
@@ -137,8 +141,9 @@ class RasterWindows:
 
     def _pack(self, source: Any, window: Any) -> npt.NDArray[Any]:
         packed = np.zeros((window.height, window.width), self.dtype)
-        for band in range(self.packed_bands):
-            packed |= (source.read(band + 1, window=window) > 0).astype(self.dtype) << band
+        # All bands of a window are decoded together.
+        for band, plane in enumerate(source.read(window=window)):
+            packed |= (plane > 0).astype(self.dtype) << band
         return packed
 
 

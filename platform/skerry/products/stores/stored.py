@@ -8,7 +8,9 @@ is needed.
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -29,6 +31,7 @@ KEPT_BYTES = 832 * 2**20
 """Bound of the decoded chunks kept for further blocks: twelve variables of 5490 x 5490 pixels."""
 
 _CHUNKS = ChunkCache(KEPT_BYTES)
+_COUNTING = Lock()
 _KNOWN: WeakValueDictionary[str, "StoredArray"] = WeakValueDictionary()
 
 Decode = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
@@ -56,23 +59,51 @@ class StoredArray:
         self.shape: tuple[int, ...] = tuple(numbers.shape)
         self.ndim = len(self.shape)
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row of stored chunks, all of which reading by strips keeps for a while."""
+        unit = (1, 1, *_unit_of(self.numbers))
+        height, columns = min(unit[-2], (1, *self.shape)[-2]), (1, *self.shape)[-1]
+        return math.prod((*self.shape[:-2], height, columns)) * int(self.numbers.dtype.itemsize)
+
     def __getitem__(self, key: Any) -> npt.NDArray[Any]:
+        numbers = self.read_numbers(key)
+        return numbers if self.decode is None else self.decode(numbers)
+
+    def read_numbers(self, key: Any) -> npt.NDArray[Any]:
+        """Return a window as it is stored.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is damaged.
+        """
         try:
-            read = self._read(key)
+            return self._read(key)
         except DAMAGE as error:
-            place = getattr(self.numbers.store, "place", self.numbers.store)
+            store = getattr(self.numbers, "store", None)
+            name = getattr(self.numbers, "name", "")
             raise InvalidInputError(
-                f"The array {self.numbers.name} of {place} cannot be read: {error}.",
+                f"The array {name} of {getattr(store, 'place', store)} cannot be read: {error}.",
                 remedy="Its chunks are damaged or missing: fetch the product again.",
             ) from error
-        return read if self.decode is None else self.decode(read)
 
     def _read(self, key: Any) -> npt.NDArray[Any]:
         """Read a window: parts of stored chunks through the kept ones, all else directly."""
-        unit = _unit_of(self.numbers)
-        ranges = _list_ranges(key, self.shape)
-        if ranges is None or not _is_part(ranges, unit, self.shape):
+        bounds = _list_bounds(key, self.shape)
+        if bounds is None:
             return np.asarray(self.numbers[key])
+        ranges, view = bounds
+        unit = _unit_of(self.numbers)
+        if any(stop == start for start, stop in ranges):
+            window = np.empty([stop - start for start, stop in ranges], self.numbers.dtype)
+        elif _is_part(ranges, unit, self.shape):
+            window = self._read_parts(ranges, unit)
+        else:
+            window = self._read_whole(ranges, unit)
+        return np.asarray(window[view])
+
+    def _read_parts(self, ranges: list[tuple[int, int]], unit: tuple[int, ...]) -> npt.NDArray[Any]:
         window = np.empty([stop - start for start, stop in ranges], self.numbers.dtype)
         touched = [
             range(start // size, -(-stop // size))
@@ -80,6 +111,29 @@ class StoredArray:
         ]
         for place in itertools.product(*touched):
             self._fill(window, ranges, place, unit)
+        return window
+
+    def _read_whole(self, ranges: list[tuple[int, int]], unit: tuple[int, ...]) -> npt.NDArray[Any]:
+        """Read whole stored chunks, which nobody else will ask for."""
+        if not can_decode(self.numbers):
+            return np.asarray(self.numbers[tuple(slice(*item) for item in ranges)])
+        window = np.empty([stop - start for start, stop in ranges], self.numbers.dtype)
+        touched = [
+            range(start // size, -(-stop // size))
+            for (start, stop), size in zip(ranges, unit, strict=True)
+        ]
+        for place in itertools.product(*touched):
+            numbers = decode_chunk(self.numbers, place)
+            if numbers is not None and numbers.shape == window.shape:
+                return numbers
+            inside = tuple(
+                slice(at * size - start, min((at + 1) * size, stop) - start)
+                for at, size, (start, stop) in zip(place, unit, ranges, strict=True)
+            )
+            if numbers is None:
+                window[inside] = self.numbers.fill_value or 0
+            else:
+                window[inside] = numbers[tuple(slice(0, item.stop - item.start) for item in inside)]
         return window
 
     def _fill(
@@ -112,19 +166,31 @@ class StoredArray:
         return np.asarray(self.numbers[whole]) if numbers is None else numbers
 
     def _count(self, place: tuple[int, ...], numbers: int, total: int) -> None:
-        """Note what has been read of a chunk; let go of it when that is all of it.
-
-        Threads may lose a count here; then the chunk stays until room is needed.
-        """
-        served = self.served.get(place, 0) + numbers
-        self.served[place] = served % total
+        """Note what has been read of a chunk; let go of it when that is all of it."""
+        with _COUNTING:
+            served = self.served.get(place, 0) + numbers
+            self.served[place] = served % total
         if served >= total:
             _CHUNKS.drop((self.identity, place))
 
 
-def make_lazy(stored: StoredArray) -> da.Array:
-    """Return a dask array over a stored one, in blocks of whole stored chunks."""
-    name = f"stored-{uuid4().hex}"
+@contextmanager
+def keeping_at_most(limit_bytes: int) -> Iterator[None]:
+    """Bound the decoded chunks kept while the block runs, never above `KEPT_BYTES`."""
+    before = _CHUNKS.limit_bytes
+    _CHUNKS.limit_bytes = min(limit_bytes, KEPT_BYTES)
+    try:
+        yield
+    finally:
+        _CHUNKS.limit_bytes = before
+
+
+def make_lazy(stored: StoredArray, name: str = "") -> da.Array:
+    """Return a dask array over a stored one, in blocks of whole stored chunks.
+
+    A `name` that says all about the values lets arrays opened twice share what is computed.
+    """
+    name = name or f"stored-{uuid4().hex}"
     _KNOWN[name] = stored
     return da.from_array(  # type: ignore[no-untyped-call,no-any-return]
         stored,
@@ -142,6 +208,12 @@ def stored_behind(data: Any) -> StoredArray | None:
     return _KNOWN.get(data.name) if isinstance(data, da.Array) else None
 
 
+def list_stored(data: Any) -> list[StoredArray]:
+    """Return the stored arrays that lazy values are computed from, as far as they are known."""
+    layers = data.dask.layers if isinstance(data, da.Array) else ()
+    return [stored for name in layers if (stored := _KNOWN.get(name)) is not None]
+
+
 def coding_behind(data: Any) -> Any:
     """Return the object whose ``decode`` makes the values of an untouched stored array."""
     stored = stored_behind(data)
@@ -153,15 +225,31 @@ def _unit_of(numbers: Any) -> tuple[int, ...]:
     return tuple(numbers.shards or numbers.chunks)
 
 
-def _list_ranges(key: Any, shape: tuple[int, ...]) -> list[tuple[int, int]] | None:
-    """Return the start and stop of each dimension; None if `key` is not plain slices."""
+def _list_bounds(
+    key: Any, shape: tuple[int, ...]
+) -> tuple[list[tuple[int, int]], tuple[Any, ...]] | None:
+    """Return where each dimension starts and stops, and what to take of that.
+
+    None if `key` holds anything but slices and whole numbers.
+    """
     parts = key if isinstance(key, tuple) else (key,)
-    if len(parts) != len(shape) or not all(isinstance(part, slice) for part in parts):
+    if len(parts) != len(shape):
         return None
-    bounds = [item.indices(size) for item, size in zip(parts, shape, strict=True)]
-    if any(step != 1 or stop <= start for start, stop, step in bounds):
-        return None
-    return [(start, stop) for start, stop, _ in bounds]
+    ranges: list[tuple[int, int]] = []
+    view: list[Any] = []
+    for part, size in zip(parts, shape, strict=True):
+        if isinstance(part, int | np.integer):
+            at = range(size)[int(part)]
+            ranges.append((at, at + 1))
+            view.append(0)
+        elif isinstance(part, slice):
+            places = range(size)[part]
+            ends = (places[0], places[-1]) if places else (0, -1)
+            ranges.append((min(ends), max(ends) + 1) if places else (0, 0))
+            view.append(slice(None, None, places.step))
+        else:
+            return None
+    return ranges, tuple(view)
 
 
 def _is_part(ranges: list[tuple[int, int]], unit: tuple[int, ...], shape: tuple[int, ...]) -> bool:

@@ -209,7 +209,7 @@ def test_a_chunk_cut_short_is_refused(tmp_path: Path, keep: int) -> None:
 def test_options_replace_chunks_shards_and_codec(tmp_path: Path) -> None:
     tree = make_product()
     write_eopf_zarr(
-        tree, tmp_path / "a.zarr", chunks={"y": 20, "x": 30}, shards={"y": 40, "x": 60},
+        tree, tmp_path / "a.zarr", chunk={"y": 20, "x": 30}, shard={"y": 40, "x": 60},
         codec="zstd:5",
     )  # fmt: skip
     array = zarr.open_array(tmp_path / "a.zarr/measurements/r10m/b02", mode="r")
@@ -218,7 +218,7 @@ def test_options_replace_chunks_shards_and_codec(tmp_path: Path) -> None:
     check_equal(open_zarr_product(tmp_path / "a.zarr"), tree)
     # From shards back to chunks of another shape: the stored numbers, not their bytes.
     write_eopf_zarr(
-        open_zarr_product(tmp_path / "a.zarr"), tmp_path / "b.zarr", zarr_format=2, chunks={"y": 33}
+        open_zarr_product(tmp_path / "a.zarr"), tmp_path / "b.zarr", zarr_format=2, chunk={"y": 33}
     )
     check_equal(open_zarr_product(tmp_path / "b.zarr"), tree)
 
@@ -226,8 +226,8 @@ def test_options_replace_chunks_shards_and_codec(tmp_path: Path) -> None:
 def test_bad_options_are_refused(tmp_path: Path) -> None:
     tree = make_product()
     for options in (
-        {"profile": "2024"}, {"zarr_format": 1}, {"zarr_format": 2, "shards": {"y": 10}},
-        {"chunks": {"y": 0}}, {"chunks": {"y": 20}, "shards": {"y": 30}}, {"codec": "rar"},
+        {"profile": "2024"}, {"zarr_format": 1}, {"zarr_format": 2, "shard": {"y": 10}},
+        {"chunk": {"y": 0}}, {"chunk": {"y": 20}, "shard": {"y": 30}}, {"codec": "rar"},
     ):  # fmt: skip
         with pytest.raises(InvalidInputError):
             write_eopf_zarr(tree, tmp_path / "a.zarr", **options)  # type: ignore[arg-type]

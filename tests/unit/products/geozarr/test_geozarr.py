@@ -1,9 +1,7 @@
 import math
-import threading
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
@@ -133,38 +131,6 @@ def test_a_cut_out_keeps_its_place(safe: Path, tmp_path: Path) -> None:
     assert attrs["spatial:bbox"] == [left, top - 49 * 20, left + 43 * 20, top]
     back = open_product(tmp_path / "part.zarr").to_dataset()
     xr.testing.assert_equal(back["b04"].compute(), part["b04"].compute())
-
-
-def test_memory_stays_bounded_by_strips(tmp_path: Path, odd_dataset: xr.Dataset) -> None:
-    """Blocks of no more than one strip of rows are alive at a time."""
-    alive, most, lock = 0, 0, threading.Lock()
-
-    def make(block: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        nonlocal alive, most
-        with lock:
-            alive += 1
-            most = max(most, alive)
-        return block + 1
-
-    class Watched:
-        """Counts a strip's blocks as gone when the strip is reported."""
-
-        def __call__(self, _fraction: float, _what: str) -> None:
-            nonlocal alive
-            with lock:
-                alive = 0
-
-    blocks = da.zeros((4096, 1024), dtype="float32", chunks=(512, 512)).map_blocks(
-        make, dtype="float32", meta=np.empty((0, 0), np.float32)
-    )
-    x = 399_970.0 + 20 * np.arange(1024)
-    y = 5_999_990.0 - 20 * np.arange(4096)
-    data = xr.Dataset(
-        {"v": (("y", "x"), blocks)},
-        coords={"x": x, "y": y, "spatial_ref": odd_dataset.spatial_ref},
-    )
-    write_geozarr(data, tmp_path / "big.zarr", progress=Watched())
-    assert most == 2
 
 
 def test_progress_grows_to_one(odd_dataset: xr.Dataset, tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """NetCDF-4 files: what other readers see, what does not fit, what is damaged."""
 
-import threading
 from pathlib import Path
-from typing import Any
 
 import dask.array as da
 import h5py
@@ -11,7 +9,7 @@ import pytest
 import rasterio
 import rioxarray  # noqa: F401 -- makes .rio
 import xarray as xr
-from tests.unit.products.small_trees import EVERYTHING, assemble, place
+from tests.unit.products.small_trees import EVERYTHING, assemble
 
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import open_product, write_netcdf
@@ -98,29 +96,6 @@ def test_attributes_that_netcdf_does_not_know(tmp_path: Path) -> None:
     for item in (found.attrs, found["a"].attrs):
         assert np.isnan(item.pop("nan"))
         assert item == {key: value for key, value in attrs.items() if key != "nan"}
-
-
-def test_memory_stays_bounded_by_strips(tmp_path: Path) -> None:
-    alive, most, lock = 0, 0, threading.Lock()
-
-    def make(block: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        nonlocal alive, most
-        with lock:
-            alive += 1
-            most = max(most, alive)
-        return block + 1
-
-    def gone(_fraction: float, _what: str) -> None:
-        nonlocal alive
-        with lock:
-            alive = 0
-
-    blocks = da.zeros((4096, 512), dtype="float32", chunks=(512, 256)).map_blocks(
-        make, dtype="float32", meta=np.empty((0, 0), np.float32)
-    )
-    data = xr.Dataset({"v": (("y", "x"), blocks)}, coords=place(4096, 512, 10.0))
-    write_netcdf(data, tmp_path / "big.nc", progress=gone)
-    assert most == 2
 
 
 def test_nothing_is_left_when_writing_breaks(tree: xr.DataTree, tmp_path: Path) -> None:

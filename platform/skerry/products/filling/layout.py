@@ -1,0 +1,167 @@
+"""How an array's numbers are laid out: chunks, shards, codec and fill, for every format alike."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.coding.codecs import Codec, codec_of, parse_codec
+
+Edge = int | Mapping[str, int] | None
+"""Of the last two dimensions of rasters, or by dimension; None for each variable's own."""
+NO_SHARDS: Final = 0
+UNPACKED: Final = Codec("none")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the numbers of one array are stored.
+
+    Attributes
+    ----------
+    shape, dtype
+        Of the array.
+    chunks
+        Lengths of what is encoded at once.
+    shards
+        Lengths of what is written as one object, whole numbers of chunks; None for no shards.
+    codec
+        Compression.
+    fill
+        The number that stands for a chunk that is not there; None where nothing does.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunks: tuple[int, ...]
+    shards: tuple[int, ...] | None = None
+    codec: Codec = UNPACKED
+    fill: Any = None
+
+    @property
+    def unit(self) -> tuple[int, ...]:
+        """What is written as one object."""
+        return self.shards or self.chunks
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the caller wants of every array instead of what each variable had.
+
+    Attributes
+    ----------
+    chunk, shard
+        Edges in pixels; `NO_SHARDS` for a shard takes the variables' own away.
+    codec
+        Compression; None for each variable's own.
+    """
+
+    chunk: Edge = None
+    shard: Edge = None
+    codec: Codec | None = None
+
+    @classmethod
+    def of(cls, chunk: Edge, shard: Edge, codec: Codec | str | None) -> "Wishes":
+        """Check wishes as a writer is given them.
+
+        Raises
+        ------
+        InvalidInputError
+            If an edge is not positive, there is no such codec, or a shard does not hold whole
+            chunks.
+        """
+        for name, edge in (("chunk", chunk), ("shard", shard)):
+            for length in edge.values() if isinstance(edge, Mapping) else (edge,):
+                if length is not None and length < (name == "chunk"):
+                    raise InvalidInputError(
+                        f"A {name} has no edge of {length} pixels.",
+                        remedy="Give a positive number.",
+                    )
+        if isinstance(chunk, int) and isinstance(shard, int) and shard % chunk:
+            raise _no_whole_chunks(shard, chunk)
+        return cls(chunk, shard, parse_codec(codec) if isinstance(codec, str) else codec)
+
+    def choose_chunks(
+        self, variable: xr.Variable, shape: tuple[int, ...], usual: Callable[[str, int], int]
+    ) -> tuple[int, ...]:
+        """Return the chunks of an array for a variable; `usual` where it has none of its own."""
+        known = variable.encoding.get("chunks")
+        own = known if known is not None and len(known) == len(shape) else (None,) * len(shape)
+        chunks = []
+        for axis, (dim, size) in enumerate(zip(variable.dims, shape, strict=True)):
+            wanted = _edge_of(self.chunk, str(dim), len(shape) - axis, len(shape))
+            length = own[axis] if wanted is None else wanted
+            length = usual(str(dim), size) if length is None else length
+            chunks.append(max(1, min(int(length), size)))
+        return tuple(chunks)
+
+    def choose_shards(
+        self, variable: xr.Variable, shape: tuple[int, ...], chunks: tuple[int, ...]
+    ) -> tuple[int, ...] | None:
+        """Return the shards of an array for a variable; they may reach over its end.
+
+        Raises
+        ------
+        InvalidInputError
+            If a wanted shard does not hold whole chunks.
+        """
+        dims = [str(dim) for dim in variable.dims]
+        if self.shard is None:
+            known = variable.encoding.get("shards") or ()
+            wanted = [int(length) for length in known]
+            fits = [length % chunk == 0 for length, chunk in zip(wanted, chunks, strict=False)]
+            if len(wanted) != len(shape) or not all(fits):
+                return None
+        else:
+            given = [
+                _edge_of(self.shard, dim, len(shape) - axis, len(shape))
+                for axis, dim in enumerate(dims)
+            ]
+            if not any(given) or (len(shape) == 1 and chunks[0] >= shape[0]):
+                return None  # a coordinate in one piece
+            wanted = [length or chunk for length, chunk in zip(given, chunks, strict=True)]
+        for length, size, chunk in zip(wanted, shape, chunks, strict=True):
+            if length % chunk and length < size:
+                raise _no_whole_chunks(length, chunk)
+        sizes = zip(wanted, shape, chunks, strict=True)
+        return tuple(
+            chunk * max(1, min(-(-length // chunk), -(-size // chunk)))
+            for length, size, chunk in sizes
+        )
+
+    def choose_codec(
+        self, encoding: Mapping[str, Any], usual: Codec, spell: Callable[[Codec], object]
+    ) -> Codec:
+        """Return the codec wanted, else a variable's own if the format has it, else the usual.
+
+        Raises
+        ------
+        InvalidInputError
+            If the format, which `spell` asks, has no such codec as is wanted.
+        """
+        if self.codec is not None:
+            spell(self.codec)
+            return self.codec
+        own = codec_of(encoding)
+        try:
+            spell(own or usual)
+        except InvalidInputError:
+            return usual
+        return own or usual
+
+
+def _edge_of(edge: Edge, dim: str, place: int, ndim: int) -> int | None:
+    """Return the edge wanted along a dimension, the `place`-th from the end."""
+    if isinstance(edge, Mapping):
+        return edge.get(dim)
+    return edge if ndim > 1 and place <= 2 else None  # noqa: PLR2004 -- rows and columns
+
+
+def _no_whole_chunks(shard: int, chunk: int) -> InvalidInputError:
+    return InvalidInputError(
+        f"A shard of {shard} pixels does not hold whole chunks of {chunk}.",
+        remedy=f"Give a multiple of {chunk}, or choose the chunks as well.",
+    )

@@ -1,0 +1,267 @@
+"""Fill arrays with numbers, several pieces at a time and never more than memory allows.
+
+Three ways, the cheapest that is right: a chunk's bytes as they are, where the array is stored
+as before; stored numbers, decoded once and encoded again, where the layout changes; computed
+values, strip by strip.
+"""
+
+import ctypes
+import math
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import dask.array as da
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from skerry.core.memory import MEMORY_BYTES
+from skerry.core.progress import Progress
+from skerry.products.filling.layout import Layout
+from skerry.products.filling.regions import Assembly, Region, count_numbers, list_regions
+from skerry.products.filling.sources import Source
+from skerry.products.filling.strips import batch_strips, iterate_strips
+from skerry.products.stores.stored import keeping_at_most
+
+PIECES = 3 / 16
+"""Share of the memory for pieces in work; the rest keeps decoded chunks of the source."""
+_MMAP_THRESHOLD = -3
+"""Of glibc's mallopt."""
+WORKERS = min(8, len(os.sched_getaffinity(0))) + 1
+"""One more than there are cores: now and then one waits for a chunk that another decodes."""
+
+
+class Sink(Protocol):
+    """Where the numbers of one array go.
+
+    Attributes
+    ----------
+    layout
+        Of the array.
+    steps
+        Lengths of the regions that are put.
+    """
+
+    layout: Layout
+    steps: tuple[int, ...]
+
+    @property
+    def held_bytes(self) -> int:
+        """What is kept between the regions, at most."""
+
+    def put(self, region: Region, numbers: npt.NDArray[Any]) -> None:
+        """Write a region; several threads do so at once."""
+
+    def list_copies(self, source: Source) -> Iterable[Callable[[], None]] | None:
+        """Return work that copies a source's chunks as they are; None if that cannot be done."""
+
+
+@dataclass(frozen=True)
+class Filling:
+    """An empty array and the numbers that go into it.
+
+    Attributes
+    ----------
+    path
+        Of the variable, for what is reported.
+    numbers
+        As they will be stored, as lazy as they are.
+    sink
+        Where they go.
+    source
+        Stored numbers that are the same as `numbers`.
+    """
+
+    path: str
+    numbers: xr.Variable
+    sink: Sink
+    source: Source | None = None
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a number."""
+        return max(1, self.sink.layout.dtype.itemsize)
+
+
+def fill(
+    fillings: list[Filling], memory_bytes: int = MEMORY_BYTES, progress: Progress | None = None
+) -> None:
+    """Fill all arrays.
+
+    Parameters
+    ----------
+    fillings
+        Arrays and what goes into them.
+    memory_bytes
+        What is held at most, about; a chunk of a source or a region that is larger is worked on
+        alone.
+    progress
+        Told the fraction done and the variable's path.
+    """
+    _keep_heap_small()
+    total = sum(item.numbers.size * item.itemsize for item in fillings)
+    pieces = int(memory_bytes * PIECES)
+    lazy: dict[str, Filling] = {}
+    with _Crew(pieces, total, progress) as crew:
+        with keeping_at_most(_bound_kept(fillings, memory_bytes - pieces)):
+            for item in fillings:
+                if item.source is not None:
+                    _take_stored(item, item.source, crew)
+                elif isinstance(item.numbers.data, da.Array):
+                    lazy[item.path] = item
+                else:
+                    _take_numbers(item, item.numbers.values, crew)
+            crew.finish()
+        _compute(lazy, memory_bytes, crew)
+
+
+def _keep_heap_small() -> None:
+    """Let glibc give large blocks back as soon as they are free.
+
+    By itself it keeps blocks of up to 32 MB for later, in each thread: in this loop half as much
+    again as is in use.
+    """
+    change = getattr(ctypes.CDLL(None), "mallopt", None)
+    if change is not None:
+        change(_MMAP_THRESHOLD, 2**20)
+
+
+def _bound_kept(fillings: list[Filling], memory_bytes: int) -> int:
+    """Return the bound of decoded chunks, with room for what sinks keep between regions."""
+    stored = [item for item in fillings if item.source is not None]
+    held = max((item.sink.held_bytes for item in stored), default=0)
+    # A chunk being decoded is there twice, once compressed.
+    largest = max((_largest_chunk(item) for item in stored), default=0)
+    return max(memory_bytes - held - largest // 2, largest)
+
+
+def _largest_chunk(filling: Filling) -> int:
+    """Return the bytes of what a filling's source keeps together: less cannot be kept."""
+    assert filling.source is not None  # noqa: S101 -- `_bound_kept` asked
+    numbers = filling.source.stored.numbers
+    return int(math.prod(numbers.shards or numbers.chunks)) * int(numbers.dtype.itemsize)
+
+
+def _take_stored(filling: Filling, source: Source, crew: "_Crew") -> None:
+    sink = filling.sink
+    copies = sink.list_copies(source)
+    if copies is not None:
+        works = list(copies)
+        size = filling.numbers.size * filling.itemsize // max(1, len(works))
+        for work in works:
+            crew.run(work, size // 8, size, filling.path)
+        return
+    for region in list_regions(sink.layout.shape, sink.steps):
+        size = count_numbers(region) * filling.itemsize
+        crew.run(partial(_move, source, sink, region), 3 * size, size, filling.path)
+
+
+def _move(source: Source, sink: Sink, region: Region) -> None:
+    sink.put(region, source.read(region))
+
+
+def _take_numbers(filling: Filling, values: npt.NDArray[Any], crew: "_Crew") -> None:
+    sink = filling.sink
+    for region in list_regions(sink.layout.shape, sink.steps):
+        size = count_numbers(region) * filling.itemsize
+        crew.run(partial(sink.put, region, values[region]), 2 * size, size, filling.path)
+
+
+def _compute(lazy: dict[str, Filling], memory_bytes: int, crew: "_Crew") -> None:
+    """Compute strips here, with the Dask scheduler in use; write those before meanwhile."""
+    variables = {path: item.numbers for path, item in lazy.items()}
+    for batch in batch_strips(variables, memory_bytes, _count_held(lazy)):
+        assemblies = {
+            path: Assembly(layout.shape, layout.dtype, lazy[path].sink.steps)
+            for path in batch.variables
+            if (layout := lazy[path].sink.layout)
+        }
+        with keeping_at_most(max(0, memory_bytes - batch.needs_bytes)):
+            for path, place, block in iterate_strips(batch.variables):
+                sink, itemsize = lazy[path].sink, lazy[path].itemsize
+                for region, numbers in assemblies[path].add(place, np.asarray(block)):
+                    size = count_numbers(region) * itemsize
+                    crew.run(partial(sink.put, region, numbers), 2 * size, size, path)
+            crew.finish()
+
+
+def _count_held(lazy: dict[str, Filling]) -> dict[str, int]:
+    """Return what is kept of each variable until its regions are whole, in bytes."""
+    return {
+        path: item.sink.held_bytes
+        + Assembly(item.sink.layout.shape, item.sink.layout.dtype, item.sink.steps).row_bytes
+        for path, item in lazy.items()
+    }
+
+
+class _Crew:
+    """Threads that work on pieces, as long as those in work fit into memory together.
+
+    Parameters
+    ----------
+    memory_bytes
+        Bound of the pieces in work; a larger one is worked on alone.
+    total_bytes
+        Of all pieces.
+    report
+        Told what is done, in the thread that gives the work.
+    """
+
+    def __init__(self, memory_bytes: int, total_bytes: int, report: Progress | None) -> None:
+        self.memory_bytes, self.total_bytes, self.report = memory_bytes, total_bytes, report
+        self.done_bytes = 0
+        self._running: dict[Future[None], tuple[int, int, str]] = {}
+        self._pool = ThreadPoolExecutor(WORKERS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        """Wait for all work; begin no more if there is an error."""
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def finish(self) -> None:
+        """Wait for all work."""
+        while self._running:
+            self._collect()
+
+    def run(self, work: Callable[[], None], needs: int, size: int, path: str) -> None:
+        """Begin work that needs so much memory as soon as there is room for it.
+
+        Parameters
+        ----------
+        work
+            Writes a piece.
+        needs
+            Bytes of memory.
+        size
+            Bytes of the piece, of all that is counted.
+        path
+            The variable.
+        """
+        while self._running and (
+            len(self._running) >= WORKERS
+            or sum(item for item, _, _ in self._running.values()) + needs > self.memory_bytes
+        ):
+            self._collect()
+        self._running[self._pool.submit(work)] = (needs, size, path)
+
+    def _collect(self) -> None:
+        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        for future in done:
+            _, size, path = self._running.pop(future)
+            future.result()
+            self.done_bytes += size
+            if self.report is not None:
+                self.report(min(1.0, self.done_bytes / max(1, self.total_bytes)), path)
