@@ -306,7 +306,10 @@ def test_another_product_of_the_instrument_is_refused(efr: Path, tmp_path: Path)
     level2.mkdir()
     shutil.copyfile(efr / "xfdumanifest.xml", level2 / "xfdumanifest.xml")
     shutil.copyfile(efr / "Oa03_radiance.nc", level2 / "Oa03_reflectance.nc")
-    with pytest.raises(InvalidInputError, match="type that Skerry does not know"):
+    with pytest.raises(
+        InvalidInputError,
+        match="is a Sentinel-3 OL level 2 WFR product, which Skerry does not read",
+    ):
         open_product(level2)
 
 
