@@ -1,5 +1,7 @@
 """Any layout is filled with the numbers it is given: zarr, h5py and xarray read them back."""
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -29,6 +31,13 @@ from skerry.products.stores.stored import StoredArray, make_lazy
 DTYPES = ("u1", "i2", "u2", "i4", "u8", "f4", "f8", "?")
 CODECS = ("none", "zstd:1", "gzip:1", "blosc-zstd:3", "blosc-lz4:1:byte")
 SOURCES = ("numbers", "lazy", "stored")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _folders_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let each drawn case have a new folder below pytest's own, which clears them."""
+    with patch.object(tempfile, "tempdir", str(tmp_path_factory.mktemp("cases"))):
+        yield
 
 
 class Case(NamedTuple):
@@ -67,8 +76,6 @@ def cases(draw: st.DrawFn, *, least_dims: int = 1, shards: bool = True) -> Case:
 
 def make_array(layout: Layout, name: str = "") -> tuple[Any, Path]:
     """Return an empty Zarr 3 array in a new folder."""
-    import tempfile
-
     folder = Path(tempfile.mkdtemp())
     array = zarr.create_array(
         folder / name, shape=layout.shape, chunks=layout.chunks, shards=layout.shards,
@@ -136,8 +143,6 @@ def test_every_level_is_the_one_before_halved(case: Case, rule: Rule, missing: b
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases(shards=False), codec=st.sampled_from(["none", "zlib:1", "zlib:4:byte"]))
 def test_any_layout_is_read_back_from_hdf5(case: Case, codec: str) -> None:
-    import tempfile
-
     if case.layout.dtype.kind == "b":
         return
     path = Path(tempfile.mkdtemp()) / "a.nc"
