@@ -162,7 +162,10 @@ def test_a_sentinel_product_of_another_type_says_so(tmp_path: Path) -> None:
     product = tmp_path / "S3A_OL_2_WFR____SIM.SEN3"
     product.mkdir()
     (product / "xfdumanifest.xml").write_text("<x/>")
-    with pytest.raises(InvalidInputError, match="type that Skerry does not know") as caught:
+    with pytest.raises(
+        InvalidInputError,
+        match="is a Sentinel-3 OL level 2 WFR product, which Skerry does not read",
+    ) as caught:
         open_product(product)
     assert "S02MSIL1C" in str(caught.value.remedy)
 

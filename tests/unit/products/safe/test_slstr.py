@@ -216,7 +216,9 @@ def test_another_sensors_files_are_no_slstr_product(copy: Path) -> None:
     for pattern in ("S?_*.nc", "F?_*.nc"):
         for path in copy.glob(pattern):
             path.unlink()
-    with pytest.raises(InvalidInputError, match="type that Skerry does not know"):
+    with pytest.raises(
+        InvalidInputError, match="is named as a Sentinel-3 SLSTR L1 RBT product, and has no"
+    ):
         open_product(copy)
 
 
