@@ -105,11 +105,15 @@ def _find_clock(
 
     A ``fill_value`` in the attributes is that of the source, whose units may have been others.
     """
-    fill = own.get("_FillValue")
-    if fill is None and array.metadata.zarr_format == _ZARR_2:
-        fill = array.fill_value
+    fill = _find_own_fill(array, own)
     attrs: dict[str, Any] = {key: merged[key] for key in CLOCK if key in merged}
     return find_clock(attrs, meant.dtype, _list_missing(_fit(fill, array, meant.dtype), meant))
+
+
+def _find_own_fill(array: Any, own: dict[str, Any]) -> Any:
+    """Return the fill value of an array itself, whatever the source's was."""
+    fill = own.get("_FillValue")
+    return array.fill_value if fill is None and array.metadata.zarr_format == _ZARR_2 else fill
 
 
 def _fit(fill: Any, array: Any, dtype: np.dtype[Any]) -> Any:
@@ -223,8 +227,8 @@ def _choose_packing(
     if stored.kind == "f":
         attrs = {key: own[key] for key in FACTORS if key in own} if _is_scaled(array, own) else {}
         fill = source.get("_FillValue")
-        if attrs and own.get("_FillValue") is not None:
-            attrs["_FillValue"] = read_fill(own["_FillValue"], stored)
+        if attrs and (own_fill := _find_own_fill(array, own)) is not None:
+            attrs["_FillValue"] = read_fill(own_fill, stored)
         elif fill is not None and _stands_for_nothing(fill, source):
             attrs["_FillValue"] = fill
     else:
