@@ -16,7 +16,8 @@ from skerry.core.errors import InvalidInputError
 _NO_FILE_NAME = re.compile(r"[^A-Za-z0-9._+!-]")
 _PASSED_OVER = frozenset({"__pycache__", "requirements.lock", "node_modules"})
 _SHIPPED_ONLY = "notebooks"
-_START_UP = frozenset({"sitecustomize", "usercustomize"})
+_START_UP = frozenset({"sitecustomize", "usercustomize", "__pycache__"})
+_NO_NAMES = frozenset({"", ".", ".."})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o644 << 16
 
@@ -123,23 +124,34 @@ def _list_members(content: bytes) -> list[str]:
 
 
 def _check_members(filename: str, name: str, members: list[str]) -> None:
-    """Refuse a wheel that writes into other packages, or changes how Python starts."""
-    from packaging.utils import canonicalize_name
+    """Refuse a wheel that writes into other packages, or changes how Python starts.
 
-    owners = importlib.metadata.packages_distributions()
+    What stands in a ``.data`` folder is laid anywhere in the environment, also over others'
+    modules and over Python itself.
+    """
+    owners: dict[str, set[str]] = {"skerry": {"skerry"}}
+    for top, distributions in importlib.metadata.packages_distributions().items():
+        owners.setdefault(top.lower(), set()).update(map(_canonical, distributions))
     for member in members:
-        top = member.partition("/")[0]
+        parts = member.removesuffix("/").split("/")
+        top = parts[0].lower()
         stem = top.partition(".")[0]
-        if top.endswith((".dist-info", ".data")):
-            foreign = canonicalize_name(top.partition("-")[0]) != name
+        if top.endswith(".dist-info"):
+            foreign = _canonical(top.partition("-")[0]) != name
         else:
-            foreign = top.endswith(".pth") or stem in _START_UP or ".." in member.split("/")
-            foreign |= any(canonicalize_name(owner) != name for owner in owners.get(stem, []))
-        if foreign:
+            foreign = top.endswith((".data", ".pth")) or stem in _START_UP
+            foreign |= bool(owners.get(stem, set()) - {name})
+        if foreign or "\\" in member or not _NO_NAMES.isdisjoint(parts):
             raise InvalidInputError(
                 f"{filename!r} holds {member[:140]!r}, which is not its own.",
                 remedy="A wheel may add packages, not change those of the environment.",
             )
+
+
+def _canonical(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
 
 
 def _write_record(entries: dict[str, bytes], own_name: str) -> bytes:

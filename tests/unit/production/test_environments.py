@@ -189,3 +189,24 @@ def test_what_is_no_wheel_is_refused(name: str, content: bytes) -> None:
     with pytest.raises(InvalidInputError) as caught:
         check_wheel(name, content)
     assert repr(name) in caught.value.what
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "numpy/core.py", "Numpy/core.py", "skerry/core/scopes.py", "numpy.libs/a.so",
+        "a-1.data/purelib/numpy/core.py", "a-1.data/purelib/b.pth", "a-1.data/scripts/python",
+        "a-1.data/data/lib/python3.13/site-packages/sitecustomize.py", "a-1.Data/purelib/b.py",
+        "a-1.dist-info/../numpy/core.py", "a/../numpy/core.py", "./numpy/core.py", "/tmp/a.py",
+        "numpy\\core.py", "__pycache__/typing_extensions.cpython-313.pyc", "b.pth",
+        "sitecustomize.py", "usercustomize/__init__.py", "numpy-2.dist-info/METADATA",
+    ],
+)  # fmt: skip
+def test_a_wheel_brings_nothing_but_its_own(tmp_path: Path, member: str) -> None:
+    wheel = make_wheel(tmp_path, "a", "1")
+    check_wheel(wheel.name, wheel.read_bytes())
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr(member, "")
+    with pytest.raises(InvalidInputError) as caught:
+        check_wheel(wheel.name, wheel.read_bytes())
+    assert repr(member) in caught.value.what
