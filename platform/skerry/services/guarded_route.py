@@ -100,7 +100,7 @@ async def _check_body(request: Request) -> None:
 
     The request keeps what was parsed, so it is parsed once.
     """
-    if "json" not in request.headers.get("content-type", ""):
+    if "json" not in request.headers.get("content-type", "").lower():
         return
     try:
         value = await request.json()

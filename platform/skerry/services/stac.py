@@ -1,6 +1,5 @@
 """The STAC API: stac-fastapi's core routes over our catalogue."""
 
-import json
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, cast
 
@@ -30,6 +29,7 @@ from skerry.catalog.collections import (
 from skerry.catalog.items import find_item, item_version
 from skerry.catalog.search import SearchQuery, parse_query, search_items
 from skerry.core.errors import InvalidInputError
+from skerry.core.json_values import read_json_object
 from skerry.core.scopes import Scope
 from skerry.core.version import VERSION
 from skerry.services.guarded_route import create_router, refuse_unknown
@@ -303,13 +303,5 @@ def _link_next(request: Request, address: str, token: str, body: Document | None
 
 
 def _read_json(text: str) -> Document:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise InvalidInputError(
-            f"intersects is no JSON object: {text[:140]!r}.",
-            remedy="Send a GeoJSON geometry, URL-encoded, or use POST.",
-        )
-    return value
+    remedy = "Send a GeoJSON geometry, URL-encoded, or use POST."
+    return read_json_object(text, what="intersects", remedy=remedy)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -181,13 +182,22 @@ def test_half_a_character_in_a_body_is_refused(
     assert answer.json()["remedy"]
 
 
-def test_numbers_that_json_lacks_are_refused_everywhere(alice: httpx.Client) -> None:
+@pytest.mark.parametrize("kind", ["application/json", "APPLICATION/Json", "application/A+JSON"])
+@pytest.mark.parametrize("value", ["NaN", "[" * 101 + "]" * 101, '{"b":' * 500 + "1" + "}" * 500])
+def test_values_that_json_lacks_or_that_are_too_deep_are_refused_everywhere(
+    alice: httpx.Client, value: str, kind: str
+) -> None:
     for method, path in GUARDED:
         answer = alice.request(
-            method, path, content='{"a": NaN}', headers={"content-type": "application/json"}
+            method, path, content=f'{{"a": {value}}}', headers={"content-type": kind}
         )
         assert answer.status_code == 422
         assert "JSON cannot" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("area", ["[" * 20_000, '{"a":' * 5000 + "1" + "}" * 5000, "1", "{"])
+def test_an_area_in_an_address_is_read_as_carefully_as_a_body(api: ServedApi, area: str) -> None:
+    assert _ask_raw(api, b"stac/search?intersects=" + quote(area, safe="[]{}:").encode()) == 422
 
 
 RAW = [b"%ED%A0%80", b"%ed%bf%bf", b"%FF%FE", b"%00", b"\xed\xa0\x80", b"%u d800", b"%C0%AE%C0%AE"]
