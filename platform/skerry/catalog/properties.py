@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from skerry.core.errors import InvalidInputError
 
 Percent = Annotated[FiniteFloat, Field(ge=0, le=100)]
+StoredInteger = Annotated[int, Field(ge=-(2**63), lt=2**64)]
+"""A number that an array of integers can hold."""
 Words = str | list[str]
 
 
@@ -26,13 +28,14 @@ class _Provider(_Known):
 class _Variable(_Known):
     """What maps draw; see `skerry.products.pictures.drawable`."""
 
+    asset: str | None = None
     path: str | None = None
     long_name: str | None = None
     units: str | None = None
     colormap: str | None = None
     display_min: FiniteFloat | None = None
     display_max: FiniteFloat | None = None
-    flag_values: list[int] | None = None
+    flag_values: list[StoredInteger] | None = None
     flag_meanings: Words | None = None
     flag_colors: Words | None = None
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from skerry.core.errors import InvalidInputError
 
-
 MAX_DEPTH = 100
 """Most lists and objects inside each other. Who writes them out again calls itself for each."""
 

@@ -19,6 +19,7 @@ COLOURS = 255
 _HEX = re.compile("#[0-9a-fA-F]{6}")
 _NO_DATA = {"no data", "nodata"}
 """What a class that is none is called: nothing is drawn there, as in any other variable."""
+_SMALLEST_RANGE = 1e-6  # of the value itself: one more than 1e17 is 1e17
 _TABLE_BITS = 16  # integers up to this wide are coloured by one table look-up
 
 
@@ -65,7 +66,7 @@ class Style:
         minimum = _read_number(variable, "display_min", 0.0)
         maximum = _read_number(variable, "display_max", 1.0)
         if maximum <= minimum:  # a constant product still has to be drawn
-            maximum = minimum + 1.0
+            maximum = minimum + max(1.0, abs(minimum) * _SMALLEST_RANGE)
         return cls(str(variable.get("colormap") or "viridis"), minimum, maximum)
 
     def change(

@@ -27,7 +27,7 @@ def read_point(
     Returns
     -------
     float or None
-        None outside of the product and where it has no data.
+        None outside of the product and where it has no data or no finite value.
 
     Raises
     ------
@@ -51,9 +51,10 @@ def read_point(
     rows, columns = (int(row), int(row) + 1), (int(column), int(column) + 1)
     number: Any = read_window(chunks, pyramid, level, rows, columns)[0, 0]
     packing = pyramid.packing
-    if number == packing.nodata or np.isnan(number):
+    value = float(number) * packing.scale + packing.offset
+    if number == packing.nodata or not np.isfinite(value):
         return None
-    return float(f"{float(number) * packing.scale + packing.offset:.{_DIGITS}g}")
+    return float(f"{value:.{_DIGITS}g}")
 
 
 def name_class(style: Style, value: float | None) -> str:

@@ -1,5 +1,6 @@
 """Files of a run that people may see: log, executed notebook, page, manifest."""
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -79,9 +80,11 @@ def read_log(data: DataFolder, run_id: str, epoch: int, start: int) -> tuple[byt
     except NotFoundError:
         return b"", start
     with stream:
-        stream.seek(max(0, start))
+        if start >= os.fstat(stream.fileno()).st_size:  # file systems refuse to go far beyond
+            return b"", start
+        stream.seek(start)
         content = stream.read(_CHUNK)
-    return content, max(0, start) + len(content)
+    return content, start + len(content)
 
 
 def remove_histories(data: DataFolder, run_ids: Iterable[str], kept: Iterable[str]) -> None:

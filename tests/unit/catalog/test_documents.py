@@ -12,6 +12,14 @@ from skerry.core.errors import InvalidInputError, SkerryError
 Change = Callable[[dict[str, Any]], object]
 
 
+def nest(depth: int) -> list[Any]:
+    """Return lists inside each other."""
+    value: list[Any] = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
 def test_a_good_item_is_taken_apart() -> None:
     checked = check_item(make_item(), "lakes")
     assert checked.id == "scene"
@@ -83,6 +91,14 @@ def test_what_the_catalogue_writes_itself_is_not_taken_from_outside() -> None:
             lambda entry: entry["properties"]["skerry:variables"]["b04"].update(flag_values=["x"]),
             "flag_values",
         ),
+        (
+            lambda entry: entry["properties"]["skerry:variables"]["b04"].update(
+                flag_values=[10**400]
+            ),
+            "flag_values",
+        ),
+        (lambda entry: entry["properties"]["skerry:variables"]["b04"].update(asset=[]), "asset"),
+        (lambda entry: entry.update(extra=nest(120)), "100 lists"),
         (lambda entry: entry.update(bbox=[13, 54, 14, 95]), "95"),
         (
             lambda entry: entry["geometry"].update(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from skerry.maps.chunks import read_window
 from skerry.maps.levels import open_pyramid
+from skerry.maps.point import read_point
 from skerry.storage.chunk_cache import ChunkCache
 
 
@@ -94,3 +95,15 @@ def test_a_window_equals_the_array_wherever_it_lies(write_pyramid):
         window = read_window(cache, pyramid, level, rows, cols)
         np.testing.assert_array_equal(window, values[slice(*rows), slice(*cols)])
     assert 0 < cache.held_bytes <= 50_000
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e308])
+def test_what_no_answer_can_say_is_no_value_at_a_place(write_pyramid, number):
+    values = np.array([[number, 2.0], [3.0, 4.0]])
+    folder = write_pyramid(
+        values, crs="OGC:CRS84", transform=(1.0, 0.0, 0.0, 0.0, -1.0, 2.0),
+        attributes={"scale_factor": 10.0},
+    )  # fmt: skip
+    pyramid, chunks = open_pyramid(folder, "v", "version"), ChunkCache(1 << 20)
+    assert read_point(pyramid, chunks, 0.5, 1.5) is None
+    assert read_point(pyramid, chunks, 1.5, 1.5) == 20.0

@@ -279,6 +279,8 @@ def test_the_class_no_data_is_transparent_and_in_no_legend(write_pyramid):
 
 def test_a_constant_product_gets_a_range_and_nonsense_is_named():
     assert Style.from_variable({"display_min": 3, "display_max": 3}) == Style("viridis", 3.0, 4.0)
+    large = Style.from_variable({"display_min": 1e17, "display_max": 1e17})
+    assert index_colours(np.array([1e17]), large, Packing()).tolist() == [1]
     for wrong in ("low", float("nan"), [1]):
         with pytest.raises(InvalidInputError, match="display_min"):
             Style.from_variable({"display_min": wrong})

@@ -218,6 +218,9 @@ def test_log_and_files_are_served_in_a_sandbox(alice: httpx.Client, api: ServedA
     (folder / "result.json").write_text("{}")
     log = alice.get(f"production/runs/{run}/log?from=4")
     assert (log.text, log.headers["X-Next"], log.headers["X-Epoch"]) == ("two\n", "8", "1")
+    for start in (8, 9, 2**44, 2**62 - 1):
+        beyond = alice.get(f"production/runs/{run}/log?from={start}")
+        assert (beyond.status_code, beyond.text, beyond.headers["X-Next"]) == (200, "", str(start))
     page = alice.get(f"production/runs/{run}/files/executed.html")
     assert page.headers["content-security-policy"] == "sandbox"
     assert page.headers["x-content-type-options"] == "nosniff"
