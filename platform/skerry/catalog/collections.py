@@ -65,14 +65,14 @@ def put_collection(
     document, public = check_collection(given, identifier)
     check_sandbox(identifier, owner)
     now = count_microseconds(utc_now())
-    known = find_collection(connection, identifier, private=True)
-    if known is None:
+    stored = find_collection(connection, identifier, private=True)
+    if stored is None:
         connection.execute(
             insert(collections).values(
                 id=identifier, document=document, public=public, created=now, updated=now
             )
         )
-    elif (known.document, known.public) != (document, public):
+    elif (stored.document, stored.public) != (document, public):
         connection.execute(
             update(collections)
             .where(collections.c.id == identifier)

@@ -79,8 +79,8 @@ def release_grant(connection: Connection, grant: Grant) -> None:
     A run's folder is production's to keep: it stays.
     """
     forget_grant(connection, grant.id)
-    used = connection.execute(select(exists().where(overlaps(items, grant.prefix)))).scalar()
-    if not used and grant.purpose != Purpose.RUN:
+    in_use = connection.execute(select(exists().where(overlaps(items, grant.prefix)))).scalar()
+    if not in_use and grant.purpose != Purpose.RUN:
         note_deletion(connection, grant.prefix)
 
 
@@ -95,8 +95,8 @@ def release_expired(engine: Engine) -> int:
 
 def note_deletion(connection: Connection, prefix: str) -> None:
     """Put bytes on the list of those to be removed."""
-    known = select(deletions.c.prefix).where(deletions.c.prefix == prefix)
-    if connection.execute(known).first() is None:
+    recorded = select(deletions.c.prefix).where(deletions.c.prefix == prefix)
+    if connection.execute(recorded).first() is None:
         now = count_microseconds(utc_now())
         connection.execute(insert(deletions).values(prefix=prefix, created=now))
 

@@ -202,10 +202,10 @@ def insert_item(
                     remedy="Start a new run to publish something else.",
                 )
             return earlier
-    wanted = Status(status)
-    version = supersede(connection, collection, checked.id, wanted) + 1
+    new_status = Status(status)
+    version = supersede(connection, collection, checked.id, new_status) + 1
     return _insert(
-        connection, checked, collection, wanted, owner,
+        connection, checked, collection, new_status, owner,
         version=version, run=run, output=output,
     )  # fmt: skip
 
@@ -277,11 +277,11 @@ def read_item(row: Row[Any]) -> StoredItem:
     )  # fmt: skip
 
 
-def _is_same(known: StoredItem, checked: CheckedItem) -> bool:
+def _is_same(stored: StoredItem, checked: CheckedItem) -> bool:
     """Return whether the bytes are the same, or both were made of the same source."""
     source = checked.document["properties"].get(SOURCE_DIGEST)
-    same_source = source is not None and source == known.document["properties"].get(SOURCE_DIGEST)
-    return same_source or known.digest == checked.digest
+    same_source = source is not None and source == stored.document["properties"].get(SOURCE_DIGEST)
+    return same_source or stored.digest == checked.digest
 
 
 def _check_bytes(checked: CheckedItem, objects: ObjectFolder) -> None:

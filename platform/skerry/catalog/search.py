@@ -81,16 +81,16 @@ def parse_query(
         Naming the parameter that is wrong; also if both bbox and intersects are given.
     """
     boxes, area = _read_area(bbox, intersects)
-    wanted = 10 if limit is None else limit
-    if wanted < 1:
-        raise InvalidInputError(f"limit is {wanted}.", remedy="Ask for 1 to 1000 items a page.")
+    count = 10 if limit is None else limit
+    if count < 1:
+        raise InvalidInputError(f"limit is {count}.", remedy="Ask for 1 to 1000 items a page.")
     return SearchQuery(
         collections=_read_names(collections, "collections"),
         ids=_read_names(ids, "ids"),
         area=area,
         boxes=tuple(boxes),
         span=parse_interval(datetime) if datetime else None,
-        limit=min(wanted, LARGEST_PAGE),
+        limit=min(count, LARGEST_PAGE),
         after=_read_token(token) if token else None,
     )
 
@@ -110,13 +110,13 @@ def search_items(connection: Connection, query: SearchQuery, *, private: bool) -
     private
         Whether the asker sees what is not public.
     """
-    found: list[StoredItem] = []
+    items_page: list[StoredItem] = []
     with closing(_iterate(connection, query, private=private)) as fitting:
         for item in fitting:
-            if len(found) == query.limit:
-                return Page(found, _write_token(found[-1]))
-            found.append(item)
-    return Page(found, None)
+            if len(items_page) == query.limit:
+                return Page(items_page, _write_token(items_page[-1]))
+            items_page.append(item)
+    return Page(items_page, None)
 
 
 def _iterate(connection: Connection, query: SearchQuery, *, private: bool) -> Generator[StoredItem]:

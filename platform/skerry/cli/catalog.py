@@ -112,7 +112,7 @@ def search(
     from skerry.client import search as find
 
     _check_collections(collections)
-    found = find(
+    matches = find(
         collections=collections or None,
         bbox=_split_numbers(bbox),
         intersects=_read_geojson(intersects),
@@ -120,7 +120,7 @@ def search(
         ids=ids or None,
         limit=limit,
     )
-    _show_items([item.to_dict(transform_hrefs=False) for item in found], as_json=as_json)
+    _show_items([item.to_dict(transform_hrefs=False) for item in matches], as_json=as_json)
 
 
 @click.group("item")
@@ -148,12 +148,12 @@ def list_items(collections: tuple[str, ...], limit: int, quiet: bool, as_json: b
     from skerry.client import search as find
 
     _check_collections(collections)
-    found = find(collections=collections or None, limit=limit)
+    matches = find(collections=collections or None, limit=limit)
     if quiet:
-        for item in found:
+        for item in matches:
             click.echo(f"{item.collection_id}/{item.id}")
         return
-    _show_items([item.to_dict(transform_hrefs=False) for item in found], as_json=as_json)
+    _show_items([item.to_dict(transform_hrefs=False) for item in matches], as_json=as_json)
 
 
 @item_group.command("show")
@@ -227,13 +227,13 @@ def list_collections(as_json: bool) -> None:
     """  # noqa: D301
     from skerry.client import connect
 
-    found = connect().request("GET", "stac/collections")["collections"]
+    collections = connect().request("GET", "stac/collections")["collections"]
     if as_json:
-        print_json(found)
+        print_json(collections)
         return
     rows = [
         (item["id"], "public" if item.get("skerry:public") else "private", item.get("title", ""))
-        for item in found
+        for item in collections
     ]
     print_table(("COLLECTION", "READERS", "TITLE"), rows)
 

@@ -34,9 +34,9 @@ def list_clusters(*, as_json: bool) -> None:
 
 
 def _show_clusters(*, as_json: bool) -> None:
-    found = connect().request("GET", "clusters")["clusters"]
+    clusters = connect().request("GET", "clusters")["clusters"]
     if as_json:
-        print_json(found)
+        print_json(clusters)
         return
     head = ("NAME", "OWNER", "JOB", "RUN", "SINCE", "WORKERS", "MEMORY", "STATUS")
     print_table(
@@ -46,7 +46,7 @@ def _show_clusters(*, as_json: bool) -> None:
                 item["name"], item["owner"], item["job"] or "", item["run"] or "", item["since"],
                 str(item["workers"]), f"{item['memory'] / _GB:.1f} GB", item["status"],
             )
-            for item in found
+            for item in clusters
         ],
     )  # fmt: skip
 

@@ -63,7 +63,7 @@ def convert(
     say_left_out(f"missing in {source.partition('?')[0]}", result.missing, verbose=verbose)
     say_left_out(f"left out, {result.form} cannot hold", result.left_out, verbose=verbose)
     if as_json:
-        said = {"path": str(out), "format": result.form}
-        print_json(said | {"left_out": result.left_out, "missing": result.missing})
+        answer = {"path": str(out), "format": result.form}
+        print_json(answer | {"left_out": result.left_out, "missing": result.missing})
     else:
         click.echo(str(result.path))

@@ -64,9 +64,9 @@ def _import_scene(session: Session) -> ItemReference:
     from skerry.pipelines import import_product
     from skerry.simulate import simulate_s2_l2a
 
-    known = search(collections=[SCENES], limit=1, session=session)
-    if known:
-        return parse_reference(known[0])
+    scenes = search(collections=[SCENES], limit=1, session=session)
+    if scenes:
+        return parse_reference(scenes[0])
     with tempfile.TemporaryDirectory(prefix="skerry-demo-") as folder:
         click.echo("Simulating a Sentinel-2 L2A scene")
         path = simulate_s2_l2a(Path(folder), size=_SIZE)
@@ -79,18 +79,18 @@ def _import_scene(session: Session) -> ItemReference:
 def _release_notebook(session: Session) -> str:
     """Return the id of the demo's approved release, proposed and approved unless it is there."""
     releases = session.request("GET", "production/releases")["releases"]
-    mine = {item["status"]: item for item in reversed(releases) if item["name"] == NAME}
-    if "approved" in mine:
-        return str(mine["approved"]["id"])
-    release = mine.get("proposed")
+    by_status = {item["status"]: item for item in reversed(releases) if item["name"] == NAME}
+    if "approved" in by_status:
+        return str(by_status["approved"]["id"])
+    release = by_status.get("proposed")
     if release is None:
         click.echo("Proposing the water quality notebook")
         order = {"name": NAME, "notebook": json.loads(_find_notebook().read_text())}
         release = session.request("POST", "production/releases", json=order)
     click.echo("Approving it (as its own proposer, which the release will say)")
-    seen = {name: release[name] for name in ("notebook_digest", "environment_digest")}
+    digests = {name: release[name] for name in ("notebook_digest", "environment_digest")}
     path = f"production/releases/{release['id']}/approve"
-    session.request("POST", path, json={"self": True, **seen})
+    session.request("POST", path, json={"self": True, **digests})
     return str(release["id"])
 
 

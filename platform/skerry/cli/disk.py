@@ -72,15 +72,15 @@ def clean_disk(data: Path, *, days: int, pretend: bool, as_json: bool) -> None:
     from skerry.production.cleaning import clean
 
     folder = _find_folder(data)
-    gone, complete = clean(folder, days=days, pretend=pretend)
-    freed = sum(entry.size for entry in gone)
+    removed, complete = clean(folder, days=days, pretend=pretend)
+    freed = sum(entry.size for entry in removed)
     space = measure_space(folder.root)
     if as_json:
-        listed = [{"kind": e.kind, "path": str(e.path), "bytes": e.size} for e in gone]
-        print_json({"pretend": pretend, "freed": freed, "free": space.free, "removed": listed})
+        entries = [{"kind": e.kind, "path": str(e.path), "bytes": e.size} for e in removed]
+        print_json({"pretend": pretend, "freed": freed, "free": space.free, "removed": entries})
         return
-    kinds = sorted({entry.kind for entry in gone})
-    sizes = {kind: sum(entry.size for entry in gone if entry.kind == kind) for kind in kinds}
+    kinds = sorted({entry.kind for entry in removed})
+    sizes = {kind: sum(entry.size for entry in removed if entry.kind == kind) for kind in kinds}
     if sizes:
         print_table(("WHAT", "SIZE"), [(kind, describe_bytes(n)) for kind, n in sizes.items()])
     click.echo(

@@ -97,12 +97,12 @@ def list_jobs(*, as_json: bool) -> None:
 
     Example: skerry job list
     """
-    found = connect().request("GET", "production/jobs")["jobs"]
+    jobs = connect().request("GET", "production/jobs")["jobs"]
     if as_json:
-        print_json(found)
+        print_json(jobs)
         return
     head = ("NAME", "RELEASE", "TRIGGER", "NEXT TICK", "COLLECTION", "REVIEW")
-    print_table(head, [_job_row(item) for item in found])
+    print_table(head, [_job_row(item) for item in jobs])
 
 
 @job.command("show")

@@ -43,13 +43,13 @@ def logs(name: str, *, attempt: int | None, follow: bool, as_json: bool) -> None
 def _show_file(part: str) -> None:
     """Show a part's log from this machine's data folder: the platform does not answer."""
     folder = DataFolder(default_data_folder()).logs
-    known = {path.stem: path for path in folder.glob("*.log")}
-    if part not in known:
+    files = {path.stem: path for path in folder.glob("*.log")}
+    if part not in files:
         raise UnavailableError(
             f"The platform does not answer, and {folder} has no log of {part!r}.",
-            remedy=f"Start it with 'skerry up'. Logs: {', '.join(sorted(known)) or 'none'}.",
+            remedy=f"Start it with 'skerry up'. Logs: {', '.join(sorted(files)) or 'none'}.",
         )
-    click.echo(known[part].read_bytes(), nl=False)
+    click.echo(files[part].read_bytes(), nl=False)
 
 
 def _list_parts(session: Session) -> list[str]:

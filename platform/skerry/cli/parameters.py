@@ -33,8 +33,10 @@ def parse_pairs(pairs: Sequence[str], schema: dict[str, Any]) -> dict[str, Any]:
     InvalidInputError
         If a word has no ``=`` or a name stands twice.
     """
-    known = schema["properties"]
-    return {name: _read(text, known.get(name, {})) for name, text in split_pairs(pairs).items()}
+    properties = schema["properties"]
+    return {
+        name: _read(text, properties.get(name, {})) for name, text in split_pairs(pairs).items()
+    }
 
 
 def split_pairs(pairs: Sequence[str], *, form: str = "-p NAME=VALUE") -> dict[str, str]:

@@ -193,31 +193,34 @@ def _run_processor(
 def _list(*, as_json: bool) -> None:
     from skerry.processors.registry import list_processors
 
-    found = list_processors()
+    processors = list_processors()
     if as_json:
-        print_json([_to_dict(item) for item in found])
+        print_json([_to_dict(item) for item in processors])
         return
-    rows = [(item.name, item.version, item.summary) for item in found]
+    rows = [(item.name, item.version, item.summary) for item in processors]
     print_table(("PROCESSOR", "VERSION", "WHAT IT DOES"), rows)
 
 
 def _describe(name: str, *, as_json: bool) -> None:
     from skerry.processors.registry import get_processor
 
-    said = _to_dict(get_processor(name))
+    description = _to_dict(get_processor(name))
     if as_json:
-        print_json(said)
+        print_json(description)
         return
-    click.echo(f"{said['name']} {said['version']}: {said['summary']}\n{said['citation']}\n")
+    click.echo(
+        f"{description['name']} {description['version']}: {description['summary']}\n"
+        f"{description['citation']}\n"
+    )
     print_table(
         ("INPUT", "UNITS", "PRODUCTS", "WHAT"),
         [
             (item["name"], item["units"], ", ".join(item["products"]) or "any", item["description"])
-            for item in said["inputs"]
+            for item in description["inputs"]
         ],
     )
     click.echo()
-    properties = said["parameters"].get("properties", {})
+    properties = description["parameters"].get("properties", {})
     rows = [
         (key, str(item.get("default", "(needed)")), _word_range(item), item.get("description", ""))
         for key, item in properties.items()
@@ -226,7 +229,7 @@ def _describe(name: str, *, as_json: bool) -> None:
     click.echo()
     print_table(
         ("OUTPUT", "UNITS", "WHAT"),
-        [(item["name"], item["units"], item["description"]) for item in said["outputs"]],
+        [(item["name"], item["units"], item["description"]) for item in description["outputs"]],
     )
 
 
@@ -263,8 +266,8 @@ def _word_range(schema: dict[str, Any]) -> str:
 
 
 def _read_filters(aoi: str | None, flags: str | None, *, allow_empty: bool) -> dict[str, Any]:
-    given = {"aoi": _read_aoi(aoi), "flags": flags, "allow_empty": allow_empty or None}
-    return {key: value for key, value in given.items() if value is not None}
+    filters = {"aoi": _read_aoi(aoi), "flags": flags, "allow_empty": allow_empty or None}
+    return {key: value for key, value in filters.items() if value is not None}
 
 
 def _read_aoi(text: str | None) -> list[float] | None:
@@ -285,13 +288,13 @@ def _read_aoi(text: str | None) -> list[float] | None:
 def _read_auxiliary(pairs: Sequence[str]) -> dict[str, AuxiliaryFolder]:
     from skerry.products.auxiliary import AuxiliaryFolder
 
-    found = {}
+    places = {}
     for name, text in split_pairs(pairs, form="--aux NAME=FOLDER").items():
         folder, mark, version = text.rpartition("@")
         if not mark:
             folder, version = text, ""
-        found[name] = AuxiliaryFolder(name, Path(folder).expanduser(), version or None)
-    return found
+        places[name] = AuxiliaryFolder(name, Path(folder).expanduser(), version or None)
+    return places
 
 
 def _need[T](value: T | None, word: str, meaning: str) -> T:

@@ -62,9 +62,9 @@ def approve(release_name: str, *, own: bool, as_json: bool) -> None:
     """
     session = connect()
     proposal = _find_proposal(session, release_name)
-    seen = {name: proposal[name] for name in ("notebook_digest", "environment_digest")}
+    digests = {name: proposal[name] for name in ("notebook_digest", "environment_digest")}
     path = f"production/releases/{proposal['id']}/approve"
-    answer = session.request("POST", path, json={"self": own, **seen})
+    answer = session.request("POST", path, json={"self": own, **digests})
     _show_release(answer, as_json=as_json)
 
 
@@ -88,12 +88,12 @@ def list_releases(*, as_json: bool) -> None:
 
     Example: skerry release list --json
     """
-    found = connect().request("GET", "production/releases")["releases"]
+    releases = connect().request("GET", "production/releases")["releases"]
     if as_json:
-        print_json(found)
+        print_json(releases)
         return
     head = ("ID", "NAME", "STATUS", "NOTEBOOK", "ENVIRONMENT", "PROPOSED BY", "APPROVED BY")
-    print_table(head, [_release_row(item) for item in found])
+    print_table(head, [_release_row(item) for item in releases])
 
 
 @release.command("show")
@@ -147,8 +147,8 @@ def _read_notebook(path: Path) -> dict[str, Any]:
 
 def _find_proposal(session: Session, name: str) -> dict[str, Any]:
     """Return the one undecided release of a name, or the release of an id."""
-    known = session.request("GET", "production/releases")["releases"]
-    proposed = [item for item in known if item["name"] == name and item["status"] == "proposed"]
+    releases = session.request("GET", "production/releases")["releases"]
+    proposed = [item for item in releases if item["name"] == name and item["status"] == "proposed"]
     if len(proposed) > 1:
         ids = ", ".join(f"{item['id']} by {item['proposed_by']}" for item in proposed)
         raise ConflictError(

@@ -118,27 +118,27 @@ def list_runs(job_name: str | None, status: str | None, limit: int, *, as_json: 
     Example: skerry run list --job lakes --status failed
     """
     query = {"job": job_name, "status": status, "limit": limit}
-    found = connect().request("GET", "production/runs", params=query)["runs"]
+    runs = connect().request("GET", "production/runs", params=query)["runs"]
     if as_json:
-        print_json(found)
+        print_json(runs)
         return
     head = ("ID", "JOB", "OCCURRENCE", "STATUS", "CELLS", "STARTED", "DETAIL")
-    print_table(head, [_run_row(item) for item in found])
+    print_table(head, [_run_row(item) for item in runs])
 
 
 def wait_for_run(session: Session, run_id: str) -> dict[str, Any]:
     """Show a run's progress until it has ended, and return it."""
     with show_progress(f"run {run_id}") as report:
         while True:
-            found = _fetch_run(session, run_id)
-            progress = found["progress"]
+            run = _fetch_run(session, run_id)
+            progress = run["progress"]
             total = progress["total"] or 1
-            if found["status"] in ENDED:
-                report(1.0, found["status"])
-                return found
+            if run["status"] in ENDED:
+                report(1.0, run["status"])
+                return run
             cells = f" {progress['done']}/{progress['total']} cells" if progress["total"] else ""
-            said = f"{found['status']}{cells}"
-            report(progress["done"] / total, said)
+            line = f"{run['status']}{cells}"
+            report(progress["done"] / total, line)
             time.sleep(_POLL_S)
 
 
@@ -147,13 +147,13 @@ def _fetch_run(session: Session, run_id: str) -> dict[str, Any]:
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            found: dict[str, Any] = session.request("GET", f"production/runs/{run_id}")
+            run: dict[str, Any] = session.request("GET", f"production/runs/{run_id}")
         except UnavailableError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(_POLL_S)
         else:
-            return found
+            return run
 
 
 def _run_row(run: dict[str, Any]) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def simulate(
 
     try:
         with show_progress(kind) as progress:
-            made = simulate_product(
+            product = simulate_product(
                 kind,
                 out,
                 day=parse_day(day),
@@ -75,6 +75,6 @@ def simulate(
             remedy="Name a folder that you may write.",
         ) from None
     if as_json:
-        print_json({"path": str(made), "kind": kind, "seed": seed, "day": day})
+        print_json({"path": str(product), "kind": kind, "seed": seed, "day": day})
     else:
-        click.echo(str(made))
+        click.echo(str(product))

@@ -64,12 +64,12 @@ def status(ctx: click.Context, data: Path, *, as_json: bool) -> None:
       skerry status --json
     """  # noqa: D301
     folder = DataFolder(data)
-    found = read_status(folder)
+    state = read_status(folder)
     if as_json:
-        click.echo(found.model_dump_json(indent=1))
+        click.echo(state.model_dump_json(indent=1))
     else:
-        _print_status(folder, found)
-    ctx.exit(0 if found.ready else 1)
+        _print_status(folder, state)
+    ctx.exit(0 if state.ready else 1)
 
 
 def read_status(folder: DataFolder) -> PlatformStatus:

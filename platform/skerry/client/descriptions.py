@@ -111,11 +111,11 @@ def list_layers(folder: Path, drawn_first: Sequence[str] = ()) -> dict[str, dict
             name: {"asset": MAP_ASSET, **layer}
             for name, layer in find_drawable(folder / MAP_FOLDER).items()
         }
-    wanted = list(drawn_first)
+    names = list(drawn_first)
 
     def rank(name: str) -> tuple[bool, int]:
         empty = not {"display_min", "flag_values"} & set(layers[name])
-        return empty, wanted.index(name) if name in wanted else len(wanted)
+        return empty, names.index(name) if name in names else len(names)
 
     return {name: layers[name] for name in sorted(layers, key=rank)}
 

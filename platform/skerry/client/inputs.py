@@ -53,9 +53,9 @@ def record_input(item: Mapping[str, Any]) -> None:
     if folder is None:
         return
     opened = Input(item["collection"], item["id"], item["properties"].get("skerry:digest", ""))
-    known = list_inputs()
-    if opened not in known:
-        write_json(folder / FILE, [asdict(entry) for entry in (*known, opened)])
+    inputs = list_inputs()
+    if opened not in inputs:
+        write_json(folder / FILE, [asdict(entry) for entry in (*inputs, opened)])
 
 
 def list_inputs() -> list[Input]:

@@ -72,9 +72,9 @@ class Draft:
 
         folder.mkdir(parents=True, exist_ok=True)
         write_geozarr(self.dataset, folder / PRODUCT_FOLDER)
-        written = open_product(folder / PRODUCT_FOLDER)
-        self._draw(written.to_dataset(), folder / THUMBNAIL)
-        return footprint(written)
+        product = open_product(folder / PRODUCT_FOLDER)
+        self._draw(product.to_dataset(), folder / THUMBNAIL)
+        return footprint(product)
 
     def describe(
         self,
@@ -200,9 +200,9 @@ def _gather_facts(
     sources: list[dict[str, Any]], output: str, datetime: Datetime | str | None
 ) -> dict[str, Any]:
     """Return the properties that the new item has by itself and from its sources."""
-    known = [source["properties"] for source in sources]
+    properties = [source["properties"] for source in sources]
     if datetime is None:
-        times = [item["datetime"] for item in known if item.get("datetime")]
+        times = [item["datetime"] for item in properties if item.get("datetime")]
         if not times:
             raise InvalidInputError(
                 f"Output {output!r} has no data time.",
@@ -213,13 +213,13 @@ def _gather_facts(
         datetime = parse_time(datetime)
     facts: dict[str, Any] = {
         "datetime": format_time(datetime),
-        "skerry:simulated": any(item.get("skerry:simulated") for item in known),
+        "skerry:simulated": any(item.get("skerry:simulated") for item in properties),
     }
     for name in _INHERITED:
-        values = [item[name] for item in known if name in item]
+        values = [item[name] for item in properties if name in item]
         if values and all(value == values[0] for value in values):
             facts[name] = values[0]
-    providers = [provider for item in known for provider in item.get("providers") or []]
+    providers = [provider for item in properties for provider in item.get("providers") or []]
     if providers:
         credited = {_credit(str(item.get("name", ""))): item for item in providers}
         facts["providers"] = [{**item, "name": name} for name, item in credited.items()]

@@ -91,8 +91,8 @@ def fetch_item(session: Session, reference: ItemReference) -> dict[str, Any]:
     NotFoundError
         If there is no such item, or it is not for this account.
     """
-    found: dict[str, Any] = session.request("GET", reference.path)
-    return found
+    item: dict[str, Any] = session.request("GET", reference.path)
+    return item
 
 
 def find_item(session: Session, reference: ItemReference) -> dict[str, Any] | None:

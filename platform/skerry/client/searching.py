@@ -128,14 +128,14 @@ def _read_pages(session: Session, query: dict[str, Any], limit: int | None) -> l
     """
     path: str = "stac/search"
     body: dict[str, Any] | None = {key: value for key, value in query.items() if value is not None}
-    found: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     while True:
         method = "GET" if body is None else "POST"
         page = session.request(method, path, json=body)
-        found += page["features"]
+        items += page["features"]
         following = next((link for link in page.get("links", []) if link["rel"] == "next"), None)
-        if following is None or not page["features"] or (limit and len(found) >= limit):
-            return found[:limit]
+        if following is None or not page["features"] or (limit and len(items) >= limit):
+            return items[:limit]
         path, body = _follow(session, following, body)
 
 

@@ -123,8 +123,8 @@ class Session:
                 remedy="Start it with 'skerry up', or correct SKERRY_URL.",
             ) from None
         if not response.is_success:
-            asked = f"{method} {response.request.url.path}"
-            raise read_problem(response.status_code, response.content, asked=asked)
+            request_line = f"{method} {response.request.url.path}"
+            raise read_problem(response.status_code, response.content, asked=request_line)
         return response
 
     def close(self) -> None:

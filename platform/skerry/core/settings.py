@@ -109,7 +109,7 @@ class RunLimits(BaseModel):
         InvalidInputError
             If one is set to anything but a number of megabytes above zero.
         """
-        found = {}
+        values = {}
         for name in cls.model_fields:
             variable = f"SKERRY_RUN_{name.upper()}_MB"
             text = os.environ.get(variable, "")
@@ -119,5 +119,5 @@ class RunLimits(BaseModel):
                 raise InvalidInputError(
                     f"{variable} is {text!r}.", remedy="Give whole megabytes, from 1 to 10000."
                 )
-            found[name] = int(text) * 1_000_000
-        return cls(**found)
+            values[name] = int(text) * 1_000_000
+        return cls(**values)

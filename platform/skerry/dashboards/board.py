@@ -121,9 +121,9 @@ def read_runs(session: Session, wanted: RunFilter, *, prefix: str) -> RunList:
     query = {name: value or None for name, value in asdict(wanted).items()}
     answer = session.request("GET", "production/runs", params={"limit": RUNS_SHOWN + 1, **query})
     rows = [describe_run(run, prefix=prefix) for run in answer["runs"]]
-    shown = rows[:RUNS_SHOWN]
-    older = wanted.link(prefix, before=shown[-1].id) if len(rows) > RUNS_SHOWN else ""
-    return RunList(shown, older)
+    page = rows[:RUNS_SHOWN]
+    older = wanted.link(prefix, before=page[-1].id) if len(rows) > RUNS_SHOWN else ""
+    return RunList(page, older)
 
 
 def count_runs(session: Session, job: str = "") -> dict[str, int]:

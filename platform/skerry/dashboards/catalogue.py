@@ -212,12 +212,12 @@ def _list_variables(described: Any) -> Iterator[Variable]:
     if find_bands(_read_mapping(described)):
         yield Variable(name=TRUE_COLOUR, title="True colour", units="")
     for name, entry in _read_mapping(described).items():
-        known = _read_mapping(entry)
-        title = _read_text(known.get("long_name")) or str(name)
+        mapping = _read_mapping(entry)
+        title = _read_text(mapping.get("long_name")) or str(name)
         yield Variable(
             name=str(name),
             title=_begin_with_capital(title),
-            units=_read_text(known.get("units")),
+            units=_read_text(mapping.get("units")),
         )
 
 

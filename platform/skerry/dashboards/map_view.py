@@ -114,23 +114,23 @@ class View:
     def title(self) -> str:
         """The window's title."""
         mark = "SIMULATED: " if self.product.simulated else ""
-        shown = f"{self.variable.title}, " if self.variable else ""
-        return f"{mark}{shown}{self.product.title} · Skerry"
+        variable = f"{self.variable.title}, " if self.variable else ""
+        return f"{mark}{variable}{self.product.title} · Skerry"
 
     def list_seconds(self) -> dict[str, str]:
         """Return what can be drawn below: other variables, and other items of the collection."""
         if self.variable is None:
             return {NO_SECOND: ""}
-        item, shown = self.product.item, self.variable
+        item, variable = self.product.item, self.variable
         return {
             NO_SECOND: "",
             **{
                 f"{other.title} of this item": f"{item}/{other.name}"
                 for other in self.product.variables
-                if other != shown
+                if other != variable
             },
             **{
-                f"{shown.title} of {label}": f"{other}/{shown.name}"
+                f"{variable.title} of {label}": f"{other}/{variable.name}"
                 for label, other in self.selection.items.items()
                 if other != item
             },
@@ -181,10 +181,10 @@ def choose_variable(product: Product, wish: Wish) -> Variable:
         )
     wanted = product.find_variable(wish.variable)
     if wanted is None and wish.exact and wish.variable:
-        known = ", ".join(variable.name for variable in product.variables)
+        names = ", ".join(variable.name for variable in product.variables)
         raise NotFoundError(
             f"The item {product.item!r} has no variable {wish.variable[:80]!r}.",
-            remedy=f"Choose one of these: {known}.",
+            remedy=f"Choose one of these: {names}.",
         )
     return wanted or product.variables[0]
 

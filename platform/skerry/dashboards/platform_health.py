@@ -40,25 +40,26 @@ class Health:
 
 def read_health(session: Session, *, may_operate: bool) -> Health:
     """Ask every part whether it answers, and the api for worker, disk and clusters."""
-    told = session.request("GET", "platform/health")
+    health = session.request("GET", "platform/health")
     parts = [(name, _answers(session, path)) for name, path in _HEALTH.items()]
     return Health(
-        parts=tuple(sorted([*parts, ("api", True), ("worker", bool(told["worker"]))])),
-        disk=f"{describe_bytes(told['disk_free'])} of {describe_bytes(told['disk_total'])} free",
-        disk_low=bool(told["disk_low"]),
+        parts=tuple(sorted([*parts, ("api", True), ("worker", bool(health["worker"]))])),
+        disk=f"{describe_bytes(health['disk_free'])} of "
+        f"{describe_bytes(health['disk_total'])} free",
+        disk_low=bool(health["disk_low"]),
         clusters=_read_clusters(session) if may_operate else None,
     )
 
 
 def _read_clusters(session: Session) -> tuple[str, ...] | None:
     try:
-        found = session.request("GET", "clusters")["clusters"]
+        clusters = session.request("GET", "clusters")["clusters"]
     except SkerryError:  # the gateway does not answer, which its own mark says
         return None
     return tuple(
         f"{entry['job'] or entry['owner']}: {entry['workers']} workers since"
         f" {show_time(entry['since'])}"
-        for entry in found
+        for entry in clusters
     )
 
 

@@ -61,13 +61,13 @@ class RunsPage:
             self._runs_pane.object = show_error(error)
             self._filters.object = self._jobs_pane.object = ""
             return
-        wanted = self._wanted
-        names = sorted({job.name for job in jobs} | ({wanted.job} if wanted.job else set()))
-        newest = wanted.link(DASHBOARDS_PREFIX, before="") if wanted.before else ""
+        selection = self._wanted
+        names = sorted({job.name for job in jobs} | ({selection.job} if selection.job else set()))
+        newest = selection.link(DASHBOARDS_PREFIX, before="") if selection.before else ""
         # an unchanged table is left alone, so that focus and selection stay where they are
         self._filters.object = render(
             "filters.html", prefix=DASHBOARDS_PREFIX, jobs=names, statuses=STATUSES,
-            wanted=wanted, counts=counts,
+            wanted=selection, counts=counts,
         )  # fmt: skip
         self._runs_pane.object = render(
             "runs.html", runs=runs.rows, newest=newest, older=runs.older

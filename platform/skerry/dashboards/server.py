@@ -136,15 +136,15 @@ def _list_pages(public_url: str) -> dict[str, Page]:
         return OverviewPage(begin_visit(public_url)).show()
 
     def show_runs() -> pn.Template:
-        wanted = {name: _read_argument(name) for name in ("job", "status", "before")}
-        return RunsPage(begin_visit(public_url), **wanted).show()
+        arguments = {name: _read_argument(name) for name in ("job", "status", "before")}
+        return RunsPage(begin_visit(public_url), **arguments).show()
 
     def show_run() -> pn.Template:
         return RunPage(begin_visit(public_url), _read_argument("id")).show()
 
     def show_map() -> pn.Template:
-        wanted = {name: _read_argument(name) for name in ("item", "variable")}
-        return MapPage(begin_visit(public_url), **wanted).show()
+        arguments = {name: _read_argument(name) for name in ("item", "variable")}
+        return MapPage(begin_visit(public_url), **arguments).show()
 
     return {"/": show_overview, "/runs": show_runs, "/run": show_run, "/map": show_map}
 

@@ -61,9 +61,9 @@ class StartForm:
         self._properties = schema.get("properties", {})
         for name, described in self._properties.items():
             value = job["parameters"].get(name, described.get("default"))
-            shown = "" if value is None else value if isinstance(value, str) else json.dumps(value)
+            text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
             field = pn.widgets.TextInput(
-                label=name, placeholder=shown, description=described.get("description")
+                label=name, placeholder=text, description=described.get("description")
             )
             self._fields[name] = style_widget(field, 200)
         self.panel.visible = True

@@ -22,7 +22,7 @@ def list_rasters(tree: xr.DataTree) -> dict[str, xr.DataArray]:
     others, then the finest goes before coarser ones.
     """
     best: dict[str, tuple[bool, float]] = {}
-    found: dict[str, xr.DataArray] = {}
+    rasters: dict[str, xr.DataArray] = {}
     for node in tree.subtree:
         for name, array in node.dataset.data_vars.items():
             if array.dims != ("y", "x") or min(array.shape) < 2:  # noqa: PLR2004
@@ -33,8 +33,8 @@ def list_rasters(tree: xr.DataTree) -> dict[str, xr.DataArray]:
             )
             if str(name) not in best or rank < best[str(name)]:
                 best[str(name)] = rank
-                found[str(name)] = array
-    return found
+                rasters[str(name)] = array
+    return rasters
 
 
 def list_bands(tree: xr.DataTree, groups: Sequence[str] = ()) -> dict[str, xr.DataArray]:
@@ -106,9 +106,9 @@ def find_raster(tree: xr.DataTree, variable: str | None, *, item: str) -> xr.Dat
     if variable is None and len(rasters) == 1:
         return next(iter(rasters.values()))
     if variable is None or variable not in rasters:
-        asked = "no variable was named" if variable is None else f"no variable {variable!r}"
+        reason = "no variable was named" if variable is None else f"no variable {variable!r}"
         raise NotFoundError(
-            f"{item} has {', '.join(sorted(rasters)) or 'no raster'}; {asked}.",
+            f"{item} has {', '.join(sorted(rasters)) or 'no raster'}; {reason}.",
             remedy="Name one of them with --variable.",
         )
     return rasters[variable]

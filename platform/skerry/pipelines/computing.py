@@ -19,18 +19,18 @@ def compute_by(settings: DaskSettings) -> Iterator[None]:
     import dask
 
     if settings.scheduler != "distributed":
-        wanted: dict[str, Any] = {"scheduler": settings.scheduler}
+        options: dict[str, Any] = {"scheduler": settings.scheduler}
         if settings.workers is not None:
-            wanted["num_workers"] = settings.workers
-        with dask.config.set(wanted):
+            options["num_workers"] = settings.workers
+        with dask.config.set(options):
             yield
         return
-    wanted = {
+    options = {
         "distributed.scheduler.allowed-failures": FAILURES,
         # A paused worker that cannot spill waits for ever; one that goes on is ended and named.
         "distributed.worker.memory.pause": False,
     }
-    with dask.config.set(wanted):
+    with dask.config.set(options):
         from distributed import Client, LocalCluster
 
         with (

@@ -190,9 +190,9 @@ def _plan(tree: xr.DataTree, path: Path, collection: str | None) -> _Work:
 def _choose_collection(tree: xr.DataTree, mapping: ProductMapping | None, simulated: bool) -> str:
     if mapping is None:
         kind = tree.attrs["stac_discovery"]["properties"].get("product:type")
-        known = ", ".join(load_mapping(name).product_type for name in list_types())
+        types = ", ".join(load_mapping(name).product_type for name in list_types())
         raise InvalidInputError(
-            f"{tree.name} is of type {kind!r}, which has no collection of its own: {known} have.",
+            f"{tree.name} is of type {kind!r}, which has no collection of its own: {types} have.",
             remedy="Name a collection with --collection, or use 'skerry convert'.",
         )
     return mapping.collection + "-simulated" * simulated
@@ -200,11 +200,11 @@ def _choose_collection(tree: xr.DataTree, mapping: ProductMapping | None, simula
 
 def _find_known(session: Session, work: _Work) -> dict[str, Any] | None:
     """Look for the item before converting; the conditional call at the end still decides."""
-    known = find_item(session, work.reference)
-    if known is None:
+    item = find_item(session, work.reference)
+    if item is None:
         return None
-    if known["properties"].get("skerry:source_digest") == work.source_digest:
-        return known
+    if item["properties"].get("skerry:source_digest") == work.source_digest:
+        return item
     raise ConflictError(
         f"{work.reference} is in the catalogue with another content.",
         remedy=f"Delete it first: skerry item delete {work.reference}",

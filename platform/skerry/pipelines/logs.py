@@ -43,13 +43,13 @@ def record_failure(handler: logging.Handler, error: BaseException) -> None:
     It is not logged for all to see: whoever catches the error tells the person.
     """
     if isinstance(error, SkerryError):
-        said = f"{error.what} {error.remedy}"
+        message = f"{error.what} {error.remedy}"
         if error.__cause__ is not None and not isinstance(error.__cause__, SkerryError):
-            said += f" Cause: {type(error.__cause__).__name__}: {error.__cause__}"
+            message += f" Cause: {type(error.__cause__).__name__}: {error.__cause__}"
     elif isinstance(error, Exception):
-        said = "".join(traceback.format_exception(error)).rstrip()
+        message = "".join(traceback.format_exception(error)).rstrip()
     else:
-        said = f"Interrupted ({type(error).__name__})."
+        message = f"Interrupted ({type(error).__name__})."
     handler.handle(
-        logging.LogRecord("skerry", logging.ERROR, __file__, 0, said, args=None, exc_info=None)
+        logging.LogRecord("skerry", logging.ERROR, __file__, 0, message, args=None, exc_info=None)
     )

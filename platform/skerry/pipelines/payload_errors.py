@@ -88,19 +88,21 @@ def explain_key(
 
 
 def _word(error: ErrorDetails, model: type[BaseModel]) -> str:
-    kind, given = error["type"], f"{error['input']!r:.60}"
+    kind, value = error["type"], f"{error['input']!r:.60}"
     if kind == "extra_forbidden":
         return _word_unknown(str(error["loc"][-1]), model)
     if kind in _SAID:
-        return _SAID[kind].format(given=given, **error.get("ctx", {}))
-    wanted = _KINDS.get(kind.partition("_")[0])
-    return f"must be {wanted}, and is {given}" if wanted else f"{error['msg']}, and is {given}"
+        return _SAID[kind].format(given=value, **error.get("ctx", {}))
+    kind_name = _KINDS.get(kind.partition("_")[0])
+    return (
+        f"must be {kind_name}, and is {value}" if kind_name else f"{error['msg']}, and is {value}"
+    )
 
 
 def _word_unknown(key: str, model: type[BaseModel]) -> str:
-    known = list(model.model_fields)
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    guess = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    fields = list(model.model_fields)
+    close = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
+    guess = f"did you mean {close[0]}?" if close else f"known are {', '.join(fields)}"
     return f"unknown key, {guess}"
 
 

@@ -262,12 +262,12 @@ class _Run:
         with self.timeline.span(task.name, output=str(task.path), format=task.form):
             # From here on a stale product counts as none, and what is half written as ours.
             self.work.write_marker(task.name, marker)
-            made = self._make(task.step)
-            made.tree.name = made.tree.attrs["stac_discovery"]["id"] = name_product(task.path)
+            result = self._make(task.step)
+            result.tree.name = result.tree.attrs["stac_discovery"]["id"] = name_product(task.path)
             try:
                 with naming(f"steps.{task.step}"), explain_lost_workers(self.payload.dask):
                     write_made(
-                        made,
+                        result,
                         task.path,
                         task.form,
                         replace=replace,
@@ -277,7 +277,7 @@ class _Run:
             except ConflictError:
                 self.work.remove_marker(task.name)  # what is there is not ours
                 raise
-        manifest = self._describe(task, made, started)
+        manifest = self._describe(task, result, started)
         if task.name.startswith("output-"):
             write_manifest(task.path, manifest)
         self.work.write_marker(
@@ -292,7 +292,7 @@ class _Run:
             self.redone.add(task.step)
             del self.made[task.step]  # from here on it is read from the work folder
 
-    def _describe(self, task: Task, made: Made, started: str) -> dict[str, Any]:
+    def _describe(self, task: Task, result: Made, started: str) -> dict[str, Any]:
         below = self._steps_below(task.step)
         steps = [step for step in self.payload.steps if step.name in below]
         named = {self._place(name): self.digests[name] for name in self.payload.inputs}
@@ -302,8 +302,8 @@ class _Run:
             "started": started,
             "finished": format_time(utc_now()),
             "steps": [{"name": step.name} | self._describe_step(step) for step in steps],
-            "inputs": {place: named.get(place) for place in made.places},
-            "auxiliary": self._describe_auxiliary(made, below),
+            "inputs": {place: named.get(place) for place in result.places},
+            "auxiliary": self._describe_auxiliary(result, below),
             "output": {
                 "path": task.path.name,
                 "format": task.form,
@@ -359,12 +359,12 @@ class _Run:
             if isinstance(item, AuxiliaryInput)
         }
         chosen = wanted | dict(step.auxiliary)
-        found = {}
+        folders = {}
         for key, name in chosen.items():
             source = self.payload.auxiliary.get(name)
             if source is not None:
-                found[key] = AuxiliaryFolder(name, self.base / source.folder, source.version)
-        return found
+                folders[key] = AuxiliaryFolder(name, self.base / source.folder, source.version)
+        return folders
 
     def _place(self, name: str) -> str:
         path = self.payload.inputs[name].path

@@ -75,14 +75,16 @@ class InputProduct(Record):
     @property
     def filters(self) -> dict[str, Any]:
         """The filters that are given, as keywords."""
-        given = self.model_dump(exclude={"path"}, exclude_none=True)
-        if not given["allow_empty"]:
-            del given["allow_empty"]
-        if "time" in given:
-            given["time"] = tuple(given["time"])
-        if "valid_range" in given:
-            given["valid_range"] = {key: tuple(item) for key, item in given["valid_range"].items()}
-        return given
+        filters = self.model_dump(exclude={"path"}, exclude_none=True)
+        if not filters["allow_empty"]:
+            del filters["allow_empty"]
+        if "time" in filters:
+            filters["time"] = tuple(filters["time"])
+        if "valid_range" in filters:
+            filters["valid_range"] = {
+                key: tuple(item) for key, item in filters["valid_range"].items()
+            }
+        return filters
 
 
 class AuxiliarySource(Record):
@@ -221,18 +223,18 @@ class Payload(Record):
 
     @model_validator(mode="after")
     def _names_lead_somewhere(self) -> Self:
-        known = set(self.inputs)
+        names = set(self.inputs)
         for step in self.steps:
-            if step.name in known:
+            if step.name in names:
                 raise ValueError(f"steps: the name {step.name!r} is given twice")
-            if unknown := [item for item in step.inputs if item not in known]:
+            if unknown := [item for item in step.inputs if item not in names]:
                 raise ValueError(
                     f"steps.{step.name}.inputs: {unknown[0]!r} is no input and no step above"
                 )
-            absent = [item for item in step.auxiliary.values() if item not in self.auxiliary]
-            if absent:
-                raise ValueError(f"steps.{step.name}.auxiliary: there is no {absent[0]!r}")
-            known.add(step.name)
+            missing = [item for item in step.auxiliary.values() if item not in self.auxiliary]
+            if missing:
+                raise ValueError(f"steps.{step.name}.auxiliary: there is no {missing[0]!r}")
+            names.add(step.name)
         self._check_outputs()
         return self
 
@@ -300,10 +302,10 @@ def parse_payload(value: object, *, source: str = "the payload") -> Payload:
     try:
         return Payload.model_validate(value)
     except ValidationError as error:
-        key, said = explain_key(error.errors()[0], value, _MODELS)
+        key, message = explain_key(error.errors()[0], value, _MODELS)
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise InvalidInputError(
-            f"{source}: {f'{key}: ' if key else ''}{said.rstrip('.')}{more}.",
+            f"{source}: {f'{key}: ' if key else ''}{message.rstrip('.')}{more}.",
             remedy="Mend this key; platform/library/processing.md describes all of them.",
         ) from None
 

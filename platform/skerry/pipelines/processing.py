@@ -65,18 +65,18 @@ def apply_processor(
     """
     folders = folders or {}
     result = processor.apply(*(source.tree for source in sources), auxiliary=folders, **parameters)
-    used = tuple(folders.values())
+    used_folders = tuple(folders.values())
     tree = describe_result(
         result,
         processor,
         parameters,
         [source.tree for source in sources],
         name=name,
-        auxiliary=[item.describe() for item in used],
+        auxiliary=[item.describe() for item in used_folders],
     )
     places = tuple(dict.fromkeys(place for source in sources for place in source.places))
     below = tuple(folder for source in sources for folder in source.folders)
-    return Made(tree, places, below + used)
+    return Made(tree, places, below + used_folders)
 
 
 def run_processor(
@@ -142,18 +142,18 @@ def run_processor(
     with timeline.span("open", inputs=list(inputs)):
         sources = [open_source(item, filters) for item in inputs]
     with timeline.span(f"prepare {name}", processor=name, version=processor.version):
-        made = apply_processor(
+        result = apply_processor(
             processor, sources, name=name_product(output), parameters=checked, folders=folders
         )
     with timeline.span(f"write {output.name}", format=chosen):
-        write_made(made, output, chosen, progress=report, memory_bytes=memory_bytes)
+        write_made(result, output, chosen, progress=report, memory_bytes=memory_bytes)
     manifest = {
         "run_id": run_id or timeline.run_id,
         "software": {"skerry": VERSION},
         "started": started,
         "finished": format_time(utc_now()),
         "steps": [describe_step(processor, checked)],
-        **_describe_made(made, output, chosen),
+        **_describe_made(result, output, chosen),
     }
     write_manifest(output, manifest)
     report(1.0, "Done")

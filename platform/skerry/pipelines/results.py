@@ -110,25 +110,25 @@ def _describe_item(
     }
 
 
-def _carry(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _carry(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the properties in which all sources agree."""
-    first = known[0] if known else {}
+    first = sources[0] if sources else {}
     return {
         key: first[key]
         for key in CARRIED
-        if key in first and all(item.get(key) == first[key] for item in known)
+        if key in first and all(item.get(key) == first[key] for item in sources)
     }
 
 
-def _describe_time(known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _describe_time(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the data time: that of the latest source, with the period of all of them."""
-    moments = sorted(str(item["datetime"]) for item in known if item.get("datetime"))
-    starts = [str(item.get("start_datetime") or item.get("datetime") or "") for item in known]
-    ends = [str(item.get("end_datetime") or item.get("datetime") or "") for item in known]
-    said: dict[str, Any] = {"datetime": moments[-1] if moments else None}
-    if all(starts) and all(ends) and known:
-        said |= {"start_datetime": min(starts), "end_datetime": max(ends)}
-    return said
+    moments = sorted(str(item["datetime"]) for item in sources if item.get("datetime"))
+    starts = [str(item.get("start_datetime") or item.get("datetime") or "") for item in sources]
+    ends = [str(item.get("end_datetime") or item.get("datetime") or "") for item in sources]
+    times: dict[str, Any] = {"datetime": moments[-1] if moments else None}
+    if all(starts) and all(ends) and sources:
+        times |= {"start_datetime": min(starts), "end_datetime": max(ends)}
+    return times
 
 
 def _describe_place(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -103,13 +103,13 @@ class Timeline:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole timeline as the format's JSON object."""
-        mine = {"pid": os.getpid(), "tid": 0}
+        track = {"pid": os.getpid(), "tid": 0}
         named = {"name": "process_name", "ph": "M", "ts": 0, "args": {"name": "skerry process"}}
         with self._lock:
             counters = list(self._count_up())
             events = sorted(self._events, key=lambda item: int(item["ts"]))
         return {
-            "traceEvents": [mine | item for item in [named, *events, *counters]],
+            "traceEvents": [track | item for item in [named, *events, *counters]],
             "displayTimeUnit": "ms",
             "otherData": {"run_id": self.run_id},
         }
@@ -138,8 +138,8 @@ class Timeline:
         cpu, memory = 0.0, 0
         for item in [self._process, *self._process.children(recursive=True)]:
             try:
-                used = item.cpu_times()
-                cpu += used.user + used.system
+                cpu_times = item.cpu_times()
+                cpu += cpu_times.user + cpu_times.system
                 memory += item.memory_info().rss
             except psutil.Error:  # it has ended since it was listed
                 continue

@@ -48,14 +48,14 @@ class WorkFolder:
         try:
             for name in ("markers", "products", "logs"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
-            held = ExitStack()
-            held.enter_context(hold_lock(self.root / "lock", self._describe_holder))
+            stack = ExitStack()
+            stack.enter_context(hold_lock(self.root / "lock", self._describe_holder))
         except OSError as error:
             raise InvalidInputError(
                 f"The work folder {self.root} cannot be made: {error.strerror}.",
                 remedy="Name another with the payload's key 'work'.",
             ) from None
-        with held:
+        with stack:
             yield
 
     def _describe_holder(self, pid: str) -> ConflictError:

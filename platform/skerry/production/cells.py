@@ -129,7 +129,7 @@ class Cells:
         )
 
     def _refuse_death(
-        self, position: int, exit_code: int | None, said: str = ""
+        self, position: int, exit_code: int | None, detail: str = ""
     ) -> NotebookFailedError:
         reason = self.find_reason()
         if reason is not None:
@@ -142,7 +142,7 @@ class Cells:
             how = f" (signal {-exit_code})" if exit_code else ""
             what = f"The Python process of the notebook was ended from outside in {cell}{how}."
             remedy = "Most often memory ran out: use a cluster or a smaller area."
-        return NotebookFailedError(f"{what} {said}".strip(), remedy=remedy)
+        return NotebookFailedError(f"{what} {detail}".strip(), remedy=remedy)
 
 
 class _Client(NotebookClient):
@@ -177,8 +177,8 @@ class _Client(NotebookClient):
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Process a kernel's message, or as much of it as is kept."""
         result = None
-        for kept in self._outputs.admit(msg):
-            result = super().process_message(kept, cell, cell_index)
+        for part in self._outputs.admit(msg):
+            result = super().process_message(part, cell, cell_index)
         return result
 
     def find_exit_code(self) -> int | None:

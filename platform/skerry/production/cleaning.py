@@ -87,21 +87,21 @@ def clean(
         What went, and whether the database could be read: attempts and environments are only
         judged by what it says.
     """
-    gone = []
+    entries = []
     for entry in (*_list_scratch(data), *_list_old_logs(data), *_list_old_notebooks(data, days)):
-        gone.append(entry)
+        entries.append(entry)
         if not pretend:
             entry.remove()
     try:
         judged = _list_by_database(data, days)
     except OperationalError:
-        return gone, False
-    seen = {entry.path for entry in gone}
-    judged = [entry for entry in judged if entry.path not in seen]
+        return entries, False
+    paths = {entry.path for entry in entries}
+    judged = [entry for entry in judged if entry.path not in paths]
     if not pretend:
         for entry in judged:
             entry.remove()
-    return [*gone, *judged], True
+    return [*entries, *judged], True
 
 
 def _list_scratch(data: DataFolder) -> Iterator[Removable]:
@@ -160,12 +160,12 @@ def _list_attempts_not_published(
 def _list_unused_environments(connection: Connection, data: DataFolder) -> Iterator[Removable]:
     """List built environments that no job and no run under way uses; they can be built again."""
     active = select(runs.c.release_id).where(runs.c.status.in_(ACTIVE))
-    used = select(releases.c.environment_digest).where(
+    in_use = select(releases.c.environment_digest).where(
         releases.c.id.in_(select(jobs.c.release_id)) | releases.c.id.in_(active)
     )
-    kept = set(connection.execute(used).scalars())
+    digests = set(connection.execute(in_use).scalars())
     for folder in sorted(data.environments.iterdir()):
-        if folder.is_dir() and folder.suffix != ".partial" and folder.name not in kept:
+        if folder.is_dir() and folder.suffix != ".partial" and folder.name not in digests:
             yield _weigh("environment that no job uses", folder)
 
 

@@ -76,8 +76,8 @@ class Gateway:
         UnavailableError
             If the gateway does not answer.
         """
-        found = self._ask("GET", CLUSTERS_PATH).json()["clusters"]
-        return [_read(entry) for entry in sorted(found, key=lambda entry: str(entry["since"]))]
+        clusters = self._ask("GET", CLUSTERS_PATH).json()["clusters"]
+        return [_read(entry) for entry in sorted(clusters, key=lambda entry: str(entry["since"]))]
 
     def stop(self, name: str) -> None:
         """End a cluster; the gateway takes some seconds to do it.

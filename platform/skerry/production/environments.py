@@ -100,14 +100,14 @@ def find_python(data: DataFolder, environment: Mapping[str, Any]) -> Path:
 
 def find_deviations(lock: Path) -> list[str]:
     """Return the locked packages of which the running environment has another version or none."""
-    wanted = list_locked(lock)
+    locked = list_locked(lock)
     installed = {
-        _canonical(found.metadata["Name"]): found.version
-        for found in importlib.metadata.distributions()
+        _canonical(package.metadata["Name"]): package.version
+        for package in importlib.metadata.distributions()
     }
     return [
         f"{name}=={version} (has {installed.get(name, 'none')})"
-        for name, version in wanted.items()
+        for name, version in locked.items()
         if installed.get(name) != version
     ]
 
@@ -178,12 +178,12 @@ def _install(environment: Mapping[str, Any], source: Path, aside: Path) -> None:
 def _uv(*arguments: str) -> None:
     from uv import find_uv_bin
 
-    done = subprocess.run(
+    process = subprocess.run(
         [find_uv_bin(), "--quiet", *arguments], capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        said = done.stderr.strip().splitlines()
+    if process.returncode:
+        lines = process.stderr.strip().splitlines()
         raise EnvironmentRefusedError(
-            f"The release's environment cannot be built: {' '.join(said[-3:])}",
+            f"The release's environment cannot be built: {' '.join(lines[-3:])}",
             remedy="See that packages can be reached, or propose the notebook again.",
         )

@@ -124,10 +124,10 @@ def check_token(connection: Connection, run_id: str, epoch: int, token: str | No
     ForbiddenError
         If it belongs to another attempt, another run or a person.
     """
-    known = connection.execute(
+    row = connection.execute(
         select(attempts.c.token_hash).where(attempts.c.run_id == run_id, attempts.c.epoch == epoch)
     ).scalar_one_or_none()
-    if token is None or known is None or known != hash_secret(token):
+    if token is None or row is None or row != hash_secret(token):
         raise ForbiddenError(
             f"The token does not belong to attempt {epoch} of the run {run_id}.",
             remedy="Only a run's own process may report and publish for it.",

@@ -141,12 +141,12 @@ class Executor:
         return order
 
     def _mint(self, run: RowMapping, epoch: int) -> str:
-        made = self.minter.mint(
+        token = self.minter.mint(
             note=f"run {run['id']} attempt {epoch}", life_s=run["timeout_s"] + GRACE_S
         )
         with self.engine.begin() as connection:
-            record_token(connection, run["id"], epoch, token=made.token, token_id=made.id)
-        return made.token
+            record_token(connection, run["id"], epoch, token=token.token, token_id=token.id)
+        return token.token
 
     def _start(self, python: Path, order: AttemptOrder, token: str) -> subprocess.Popen[bytes]:
         arguments = [str(python), "-m", "skerry.production.attempt"]
@@ -162,7 +162,7 @@ class Executor:
 
     def _environment(self, python: Path, order: AttemptOrder, token: str) -> dict[str, str]:
         """Return the whole environment of the run process: nothing of the worker's slips in."""
-        kept = {
+        variables = {
             name: value
             for name, value in os.environ.items()
             if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
@@ -170,9 +170,9 @@ class Executor:
         gateway = f"{self.public_url}{GATEWAY_PREFIX}"
         return {
             "DASK_GATEWAY__ADDRESS": gateway,
-            **kept,
+            **variables,
             "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
-            "PATH": f"{python.parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
+            "PATH": f"{python.parent}{os.pathsep}{variables.get('PATH', os.defpath)}",
             "PYTHONNOUSERSITE": "1",
             "PYTHONUNBUFFERED": "1",
             "IPYTHONDIR": str(order.scratch / "ipython"),
@@ -226,13 +226,13 @@ class Executor:
         try:
             key = f"runs/{order.run}/{order.epoch}/{RESULT_NAME}"
             with open_inside(self.data.objects, key) as stream:
-                said = AttemptResult.model_validate_json(stream.read(_LONGEST_RESULT))
+                result = AttemptResult.model_validate_json(stream.read(_LONGEST_RESULT))
         except (OSError, ValueError):
             how = f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
             return Outcome(order.epoch, "crashed", f"The run process ended with {how}.")
-        if said.status == "failed":
-            return Outcome(order.epoch, "failed", said.detail)
-        return Outcome(order.epoch, "crashed", said.detail)
+        if result.status == "failed":
+            return Outcome(order.epoch, "failed", result.detail)
+        return Outcome(order.epoch, "crashed", result.detail)
 
 
 def _ask_to_end(process: subprocess.Popen[bytes], order: AttemptOrder, reason: str) -> None:

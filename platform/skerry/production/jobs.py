@@ -160,12 +160,12 @@ def delete_job(connection: Connection, name: str, *, history: bool) -> list[str]
             remedy=f"Let it start no more: skerry job pause {name}. Then wait for its runs, or "
             "cancel them: skerry run cancel RUN.",
         )
-    gone: list[str] = []
+    run_ids: list[str] = []
     if history:
-        gone = list(connection.scalars(select(runs.c.id).where(runs.c.job_id == job["id"])))
+        run_ids = list(connection.scalars(select(runs.c.id).where(runs.c.job_id == job["id"])))
         connection.execute(delete(runs).where(runs.c.job_id == job["id"]))
     connection.execute(delete(jobs).where(jobs.c.id == job["id"]))
-    return gone
+    return run_ids
 
 
 def pause_job(connection: Connection, name: str, *, paused: bool) -> dict[str, Any]:

@@ -37,14 +37,14 @@ def check_runnable(notebook: dict[str, Any]) -> None:
 
 def _check_names(notebook: dict[str, Any]) -> None:
     position, source = find_parameters_cell(notebook)
-    known = set(dir(builtins))
+    names = set(dir(builtins))
     for cell in notebook["cells"][:position]:
         bound = _list_bound(join_source(cell["source"])) if cell["cell_type"] == "code" else set()
         if bound is None:  # a cell that cannot be read may bind anything
             return
-        known |= bound
+        names |= bound
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in known:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in names:
             home = _HOMES.get(node.id)
             raise Place(position + 1, node.lineno).refuse(
                 f"{node.id!r} is not imported before the parameters cell",

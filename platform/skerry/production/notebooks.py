@@ -95,8 +95,8 @@ def _is_cell(cell: Any) -> bool:
 
 def _check_language(metadata: Any) -> None:
     about = metadata if isinstance(metadata, dict) else {}
-    said = [(about.get("kernelspec"), "language"), (about.get("language_info"), "name")]
-    named = [part.get(name) for part, name in said if isinstance(part, dict)]
+    languages = [(about.get("kernelspec"), "language"), (about.get("language_info"), "name")]
+    named = [part.get(name) for part, name in languages if isinstance(part, dict)]
     language = next(filter(None, named), "python")
     if language != "python":
         raise InvalidInputError(

@@ -41,10 +41,10 @@ def pause_at(point: str, folder: Path) -> None:
         return
     wish = folder / "pause"
     try:
-        asked = wish.read_text().strip()
+        point_name = wish.read_text().strip()
     except FileNotFoundError:
         return
-    if asked != point:
+    if point_name != point:
         return
     wish.unlink()
     write_aside(folder / "paused.json", json.dumps({"point": point, "pid": os.getpid()}))

@@ -26,14 +26,14 @@ def fill_placeholders(
         If a day lies outside of the calendar.
     """
 
-    def replace(found: re.Match[str]) -> str:
-        if found["tick"]:
+    def replace(match: re.Match[str]) -> str:
+        if match["tick"]:
             return format_time(tick)
         try:
-            return (data_day + timedelta(days=int(found["days"] or 0))).isoformat()
+            return (data_day + timedelta(days=int(match["days"] or 0))).isoformat()
         except OverflowError:
             raise InvalidInputError(
-                f"{found[0]} of {data_day} is no day of the calendar.", remedy="Use fewer days."
+                f"{match[0]} of {data_day} is no day of the calendar.", remedy="Use fewer days."
             ) from None
 
     def fill(value: Any) -> Any:

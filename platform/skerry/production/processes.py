@@ -74,15 +74,15 @@ def end_marked(folders: Path, spare: Callable[[Path], bool] = lambda _folder: Fa
     int
         How many there were.
     """
-    found = [
+    processes = [
         process
         for process in psutil.process_iter()
         if (folder := _read_mark(process)) is not None
         and folder.is_relative_to(folders)
         and not spare(folder)
     ]
-    _kill(found)
-    return len(found)
+    _kill(processes)
+    return len(processes)
 
 
 class RunProcesses:

@@ -61,13 +61,13 @@ class Publication(BaseModel):
     @property
     def remark(self) -> str | None:
         """What the manifest remarks on how the notebook ended."""
-        said = self.manifest.get("remark")
-        return said[:_LONGEST_REMARK] if isinstance(said, str) else None
+        remark = self.manifest.get("remark")
+        return remark[:_LONGEST_REMARK] if isinstance(remark, str) else None
 
     def check(self, run_id: str, epoch: int) -> None:
         """Refuse a manifest of another attempt, or one that lists other outputs."""
-        listed = [{"output": output.output, "digest": output.digest} for output in self.outputs]
-        expected = {"run": run_id, "epoch": epoch, "outputs": listed}
+        outputs = [{"output": output.output, "digest": output.digest} for output in self.outputs]
+        expected = {"run": run_id, "epoch": epoch, "outputs": outputs}
         for name, value in expected.items():
             if self.manifest.get(name) != value:
                 raise InvalidInputError(

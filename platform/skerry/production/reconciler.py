@@ -84,8 +84,8 @@ class Reconciler:
             clocks = connection.execute(
                 select(jobs).where(jobs.c.trigger == "clock", jobs.c.paused.is_(False))
             )
-            found = list(clocks.mappings())
-        for job in found:
+            clock_jobs = list(clocks.mappings())
+        for job in clock_jobs:
             if parse_time(job["settled_until"]) > now + _AHEAD:
                 self._rewind(job, now)
             elif due := self._list_due(job, now):
@@ -146,29 +146,29 @@ class Reconciler:
             }
         if not active:
             return
-        known = {
-            found.workflow_id: found
-            for found in DBOS.list_workflows(
+        workflows = {
+            workflow.workflow_id: workflow
+            for workflow in DBOS.list_workflows(
                 workflow_ids=list(active), load_input=False, load_output=False
             )
         }
         for name, (run_id, generation) in active.items():
-            self._settle(known.get(name), name, run_id, generation)
+            self._settle(workflows.get(name), name, run_id, generation)
 
-    def _settle(self, known: Any, name: str, run_id: str, generation: int) -> None:
+    def _settle(self, workflow: Any, name: str, run_id: str, generation: int) -> None:
         """Bring one run's workflow into being, or end a run whose workflow came to nothing."""
-        if known is None:
+        if workflow is None:
             with SetWorkflowID(name):
                 DBOS.enqueue_workflow(QUEUE, self._carry_out, run_id, generation)
-        elif known.app_version != STEPS_VERSION and known.status in _UNDER_WAY:
+        elif workflow.app_version != STEPS_VERSION and workflow.status in _UNDER_WAY:
             # Begun by a Skerry with another sequence of steps: start over under this one. The
             # epoch keeps what has been published.
             DBOS.cancel_workflow(name)
             self._next_generation(run_id, generation)
-        elif known.status == "CANCELLED":
+        elif workflow.status == "CANCELLED":
             self._next_generation(run_id, generation)
-        elif known.status not in _UNDER_WAY:
-            self._give_up(run_id, generation, known.status)
+        elif workflow.status not in _UNDER_WAY:
+            self._give_up(run_id, generation, workflow.status)
 
     def _next_generation(self, run_id: str, generation: int) -> None:
         with self._engine.begin() as connection:

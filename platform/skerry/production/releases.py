@@ -81,13 +81,13 @@ def approve_release(
         If it is decided already, or it is the approver's own and `own` was not said.
     """
     release = find_proposal(connection, release_id)
-    mine = release["proposed_by"] == by
-    if mine and not own:
+    is_own = release["proposed_by"] == by
+    if is_own and not own:
         raise ConflictError(
             f"The release {release['id']} was proposed by {by} too.",
             remedy="Ask another person, or on a one-person platform approve with --self.",
         )
-    return _decide(connection, release, "approved", by=by, self_approved=mine)
+    return _decide(connection, release, "approved", by=by, self_approved=is_own)
 
 
 def reject_release(connection: Connection, release_id: str, *, by: str) -> dict[str, Any]:
@@ -121,12 +121,13 @@ def check_seen(release: dict[str, Any], *, notebook_digest: str, environment_dig
     ConflictError
         Names what differs.
     """
-    for name, seen in (
+    for name, digest in (
         ("notebook_digest", notebook_digest), ("environment_digest", environment_digest)
     ):  # fmt: skip
-        if release[name] != seen:
+        if release[name] != digest:
             raise ConflictError(
-                f"The {name} of the release {release['id']} is {release[name]}, not {seen[:140]}.",
+                f"The {name} of the release {release['id']} is {release[name]}, "
+                f"not {digest[:140]}.",
                 remedy="Look at the release again: skerry release show "
                 f"{release['id']} --notebook.",
             )

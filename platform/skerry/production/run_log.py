@@ -71,20 +71,20 @@ class RunLog:
         rest = b""
         with open(source, "rb", buffering=0) as stream:
             while piece := stream.read(_PIECE):
-                whole = rest + piece
-                cut = _UNFINISHED.search(whole)
-                rest = whole[cut.start() :] if cut else b""
-                self._write(whole[: cut.start()] if cut else whole)
+                content = rest + piece
+                cut = _UNFINISHED.search(content)
+                rest = content[cut.start() :] if cut else b""
+                self._write(content[: cut.start()] if cut else content)
         self._write(rest)
 
     def _write(self, content: bytes) -> None:
         content = _ESCAPES.sub(b"", content)
         with self._turn:
-            kept = content[: self._room]
-            self._room -= len(kept)
-            os.write(self._file, kept)
-            told, self._full = self._full, self._full or len(kept) < len(content)
-        if self._full and not told:
+            part = content[: self._room]
+            self._room -= len(part)
+            os.write(self._file, part)
+            was_full, self._full = self._full, self._full or len(part) < len(content)
+        if self._full and not was_full:
             self.say(
                 f"The notebook's further output is left out: the log's limit of "
                 f"{self._limit / 1e6:g} MB (SKERRY_RUN_LOG_MB) is reached."

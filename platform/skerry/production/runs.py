@@ -164,25 +164,25 @@ def find_run(connection: Connection, run_id: str) -> RowMapping:
         if len(run_id) == len(new_id())
         else runs.c.id.startswith(run_id, autoescape=True)
     )
-    found = connection.execute(_query().where(matching).limit(2)).mappings().all()
-    if not found or not run_id:
+    rows = connection.execute(_query().where(matching).limit(2)).mappings().all()
+    if not rows or not run_id:
         raise NotFoundError(f"There is no run {run_id!r}.", remedy="'skerry run list' shows them.")
-    if len(found) > 1:
+    if len(rows) > 1:
         raise InvalidInputError(
             f"Several runs begin with {run_id!r}.", remedy="Give more characters of the id."
         )
-    return found[0]
+    return rows[0]
 
 
 def get_run(connection: Connection, run_id: str) -> dict[str, Any]:
     """Return a run with its attempts and outputs."""
     row = find_run(connection, run_id)
     tried = select(attempts).where(attempts.c.run_id == row["id"]).order_by(attempts.c.epoch)
-    made = select(outputs).where(outputs.c.run_id == row["id"]).order_by(outputs.c.output)
+    query = select(outputs).where(outputs.c.run_id == row["id"]).order_by(outputs.c.output)
     return {
         **describe_run(row),
         "attempts": [_describe_attempt(item) for item in connection.execute(tried).mappings()],
-        "outputs": [_describe_output(item) for item in connection.execute(made).mappings()],
+        "outputs": [_describe_output(item) for item in connection.execute(query).mappings()],
     }
 
 
@@ -213,12 +213,12 @@ def list_runs(
                 f"{status!r} is no status of a run.", remedy=f"Use {', '.join(ACTIVE + ENDED)}."
             )
         query = query.where(runs.c.status == status)
-    found = connection.execute(query).mappings().all()
-    made = select(outputs).where(outputs.c.run_id.in_([row["id"] for row in found]))
-    products: dict[str, list[dict[str, Any]]] = {row["id"]: [] for row in found}
-    for item in connection.execute(made.order_by(outputs.c.output)).mappings():
+    rows = connection.execute(query).mappings().all()
+    outputs_query = select(outputs).where(outputs.c.run_id.in_([row["id"] for row in rows]))
+    products: dict[str, list[dict[str, Any]]] = {row["id"]: [] for row in rows}
+    for item in connection.execute(outputs_query.order_by(outputs.c.output)).mappings():
         products[item["run_id"]].append(_describe_output(item))
-    return [{**describe_run(row), "outputs": products[row["id"]]} for row in found]
+    return [{**describe_run(row), "outputs": products[row["id"]]} for row in rows]
 
 
 def count_runs(connection: Connection, *, job: str | None = None) -> dict[str, int]:
@@ -251,12 +251,12 @@ def cancel_run(connection: Connection, run_id: str) -> dict[str, Any]:
         .where(runs.c.id == row["id"], runs.c.status == "queued")
         .values(status="cancelled", cancel_requested=True, ended_at=now, detail="Cancelled.")
     )
-    asked = connection.execute(
+    result = connection.execute(
         update(runs)
         .where(runs.c.id == row["id"], runs.c.status == "running")
         .values(cancel_requested=True)
     )
-    if waiting.rowcount + asked.rowcount != 1:
+    if waiting.rowcount + result.rowcount != 1:
         raise ConflictError(
             f"The run {row['id']} has {row['status']} already.",
             remedy="Only queued and running runs can be cancelled.",

@@ -76,8 +76,8 @@ class TokenMinter:
                 f"The hub refused a run token ({answer.status_code}): {answer.text[:200]}",
                 remedy="See that the worker's hub role holds tokens!group=projects.",
             )
-        made = answer.json()
-        return RunToken(id=made["id"], token=made["token"])
+        token = answer.json()
+        return RunToken(id=token["id"], token=token["token"])
 
     def revoke(self, token_id: str) -> None:
         """Revoke a token; one that is gone already is fine.

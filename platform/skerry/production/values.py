@@ -77,15 +77,15 @@ def complete_values(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dic
     InvalidInputError
         If a parameter is unknown, missing or does not fit. The message names it.
     """
-    known: dict[str, Any] = schema["properties"]
+    properties: dict[str, Any] = schema["properties"]
     for name in values:
-        if name not in known:
+        if name not in properties:
             raise InvalidInputError(
                 f"The release has no parameter {name!r}.",
-                remedy=f"Its parameters are: {', '.join(sorted(known)) or 'none'}.",
+                remedy=f"Its parameters are: {', '.join(sorted(properties)) or 'none'}.",
             )
     complete: dict[str, Any] = {}
-    for name, part in known.items():
+    for name, part in properties.items():
         if name not in values and "default" not in part:
             raise InvalidInputError(
                 f"The parameter {name!r} has no value.", remedy=f"Give it: -p {name}=VALUE."
@@ -123,11 +123,11 @@ def write_assignment(name: str, value: Any) -> str:
 
 def _refuse(name: str, error: ValidationError) -> InvalidInputError:
     where = "".join(f"[{step!r}]" for step in error.absolute_path)
-    shown = repr(error.instance)
-    if len(shown) > 120:  # noqa: PLR2004 - long enough to recognise, short enough to read
-        shown = shown[:117] + "..."
+    text = repr(error.instance)
+    if len(text) > 120:  # noqa: PLR2004 - long enough to recognise, short enough to read
+        text = text[:117] + "..."
     return InvalidInputError(
-        f"The parameter {name!r}{where} cannot be {shown}: {_say(error)}.",
+        f"The parameter {name!r}{where} cannot be {text}: {_say(error)}.",
         remedy=f"Give a value that fits {_describe(error.schema)}.",
     )
 
@@ -141,5 +141,5 @@ def _say(error: ValidationError) -> str:
 def _describe(schema: Any) -> str:
     if not isinstance(schema, Mapping):
         return str(schema)
-    shown = {k: v for k, v in schema.items() if k not in {"description", "title", "default"}}
-    return ", ".join(f"{key} {value}" for key, value in shown.items())
+    facts = {k: v for k, v in schema.items() if k not in {"description", "title", "default"}}
+    return ", ".join(f"{key} {value}" for key, value in facts.items())

@@ -105,15 +105,15 @@ class RunWorkflow:
 
     def _execute(self, run_id: str, epoch: int) -> Outcome:
         pause_at("before:execute", self._state)
-        said = ""
+        message = ""
         while True:
             try:
                 outcome = self._executor.execute(run_id, epoch)
                 break
             except UnavailableError as error:
-                if str(error) != said:
-                    said = str(error)
-                    _LOG.warning("The run %s waits: %s", run_id, said)
+                if str(error) != message:
+                    message = str(error)
+                    _LOG.warning("The run %s waits: %s", run_id, message)
                 time.sleep(_HUB_PAUSE_S)  # the hub is restarting
             except StoppingError:
                 # A step that never returns is not recorded: the next worker executes it anew.

@@ -30,8 +30,8 @@ def create_clusters_router(stores: Stores, gateway: Gateway | None) -> Any:
     @router.delete("/{name}", status_code=204)
     def stop(name: str) -> None:
         """End a cluster, whosever it is."""
-        found = find_cluster(_require(gateway).list_clusters(), name)
-        _require(gateway).stop(found.name)
+        cluster = find_cluster(_require(gateway).list_clusters(), name)
+        _require(gateway).stop(cluster.name)
 
     return router
 

@@ -116,12 +116,12 @@ def _grant_reading(
 def _grant_writing(
     stores: Stores, asked: WriteRequest, identity: Identity | None, check_run: CheckRun
 ) -> GrantAnswer:
-    needed = Scope.RUN_PUBLISH if asked.purpose is Purpose.RUN else Scope.CATALOG_WRITE
+    scope = Scope.RUN_PUBLISH if asked.purpose is Purpose.RUN else Scope.CATALOG_WRITE
     if identity is None:
         raise UnauthenticatedError("Writing needs a token.", remedy="Send a hub token, or log in.")
-    if not identity.may(needed):
+    if not identity.may(scope):
         raise ForbiddenError(
-            f"The token of {identity.name!r} lacks the scope {needed}.",
+            f"The token of {identity.name!r} lacks the scope {scope}.",
             remedy="Use a token with that scope.",
         )
     if asked.purpose is not Purpose.RUN:  # a run was let in at its start

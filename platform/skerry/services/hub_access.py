@@ -105,9 +105,9 @@ class HubVerifier:
     async def verify(self, token: str) -> Identity | None:
         """Return the token's holder, or None; see `skerry.services.identity.Verifier`."""
         key = hash_secret(token)
-        known = self._known.get(key)
-        if known and known[0] > time.monotonic():
-            return known[1]
+        entry = self._known.get(key)
+        if entry and entry[0] > time.monotonic():
+            return entry[1]
         task = self._asking.get(key)
         if task is None:
             task = asyncio.create_task(self._ask(key, token))
@@ -127,7 +127,7 @@ class HubVerifier:
             task.exception()
 
     async def _ask(self, key: str, token: str) -> Identity | None:
-        asked = time.monotonic()
+        start = time.monotonic()
         response = await self._get(token)
         full = find_full_disk(self._data) if response.is_error and self._data else None
         if full is not None:
@@ -141,7 +141,7 @@ class HubVerifier:
                 remedy="Try again shortly; 'skerry status' shows whether the hub is up.",
             )
         identity = _read_model(response.json(), token)
-        self._remember(key, asked + self._good_for_s, identity)
+        self._remember(key, start + self._good_for_s, identity)
         return identity
 
     async def _get(self, token: str) -> httpx.Response:

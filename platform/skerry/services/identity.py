@@ -111,9 +111,9 @@ class Require:
         if identity is None:
             raise UnauthenticatedError("This address is not public.", remedy=_LOGIN_REMEDY)
         if self.audience.scopes and not identity.may(*self.audience.scopes):
-            wanted = " or ".join(sorted(self.audience.scopes))
+            scopes = " or ".join(sorted(self.audience.scopes))
             raise ForbiddenError(
-                f"The token of {identity.name!r} lacks the scope {wanted}.",
+                f"The token of {identity.name!r} lacks the scope {scopes}.",
                 remedy="Use a token with that scope, or ask the platform's administrator for it.",
             )
         return identity

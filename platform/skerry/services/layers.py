@@ -136,10 +136,10 @@ def _read_layer(stored: StoredItem, name: str, objects: ObjectFolder) -> Layer:
     product = stored.document["assets"].get((variable or {}).get("asset", _PRODUCT))
     if variable is None or product is None:
         offered = [*sorted(variables), *([TRUE_COLOUR] if bands else [])]
-        known = ", ".join(offered) if product else ""
+        names = ", ".join(offered) if product else ""
         raise NotFoundError(
             f"The item {stored.id!r} has no variable {name!r} to draw.",
-            remedy=f"It has: {known}." if known else "It has none; draw another item.",
+            remedy=f"It has: {names}." if names else "It has none; draw another item.",
         )
     label = str(variable.get("long_name") or name)
     simulated = bool(properties.get("skerry:simulated"))

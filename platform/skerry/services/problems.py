@@ -84,9 +84,9 @@ def explain_validation(errors: list[Any]) -> InvalidInputError:
     parts = []
     for error in errors[:5]:
         place = ".".join(str(step) for step in error["loc"])
-        shown = repr(error.get("input"))
-        shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."
-        parts.append(f"{place}: {error['msg']} (got {shown})")
+        text = repr(error.get("input"))
+        text = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+        parts.append(f"{place}: {error['msg']} (got {text})")
     return InvalidInputError(
         "; ".join(parts) + ".", remedy="Mend what is named; openapi.json has the full form."
     )

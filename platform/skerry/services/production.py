@@ -97,18 +97,18 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
     def read_notebook(release: str, _who: Reader) -> Response:
         """Return the notebook of a release, as it is pinned."""
         with stores.reader.connect() as connection:
-            found = releases.get_release(connection, release)
+            pinned = releases.get_release(connection, release)
         media_type = files.SHOWN["executed.ipynb"]
         return Response(
-            read_release_notebook(stores.data, found), media_type=media_type, headers=SANDBOXED
+            read_release_notebook(stores.data, pinned), media_type=media_type, headers=SANDBOXED
         )
 
     @router.get("/releases/{release}/wheels/{name}")
     def read_wheel(release: str, name: str, _who: Reader) -> Response:
         """Return a wheel that a release brings along."""
         with stores.reader.connect() as connection:
-            found = releases.get_release(connection, release)
-        content = read_release_wheel(stores.data, found, name)
+            pinned = releases.get_release(connection, release)
+        content = read_release_wheel(stores.data, pinned, name)
         return Response(content, media_type="application/octet-stream", headers=SANDBOXED)
 
     @router.post("/releases/{release}/approve")
@@ -200,8 +200,8 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
     ) -> dict[str, Any]:
         """List runs, newest first; `before` the id of a page's last run gives the next page."""
         with stores.reader.connect() as connection:
-            found = runs.list_runs(connection, job=job, status=status, before=before, limit=limit)
-            return {"runs": found}
+            page = runs.list_runs(connection, job=job, status=status, before=before, limit=limit)
+            return {"runs": page}
 
     @router.get("/runs/counts")
     def count_all(_who: Reader, job: str | None = None) -> dict[str, dict[str, int]]:
@@ -213,10 +213,10 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
     def show(run: str, _who: Reader) -> dict[str, Any]:
         """Show a run with its attempts and outputs."""
         with stores.reader.connect() as connection:
-            found = runs.get_run(connection, run)
-        for attempt in found["attempts"]:
-            attempt["files"] = _link_files(stores, found["id"], attempt["epoch"])
-        return found
+            details = runs.get_run(connection, run)
+        for attempt in details["attempts"]:
+            attempt["files"] = _link_files(stores, details["id"], attempt["epoch"])
+        return details
 
     @router.post("/runs/{run}/cancel")
     def cancel(run: str, _who: Operator) -> dict[str, Any]:
@@ -243,9 +243,9 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
         """Return a piece of a log; X-Next says where the next begins, X-Epoch whose it is."""
         with stores.reader.connect() as connection:
             row = runs.find_run(connection, run)
-        shown = files.choose_attempt(row, epoch, published=False)
-        content, following = files.read_log(stores.data, row["id"], shown, start)
-        headers = {**SANDBOXED, "X-Next": str(following), "X-Epoch": str(shown)}
+        attempt = files.choose_attempt(row, epoch, published=False)
+        content, following = files.read_log(stores.data, row["id"], attempt, start)
+        headers = {**SANDBOXED, "X-Next": str(following), "X-Epoch": str(attempt)}
         return Response(content, media_type=files.SHOWN["log.txt"], headers=headers)
 
     @router.get("/runs/{run}/files/{name}")
@@ -253,8 +253,8 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
         """Return a run's file, by default the published attempt's or else the newest one's."""
         with stores.reader.connect() as connection:
             row = runs.find_run(connection, run)
-        shown = files.choose_attempt(row, epoch, published=True)
-        stream = files.open_run_file(stores.data, row["id"], shown, name)
+        attempt = files.choose_attempt(row, epoch, published=True)
+        stream = files.open_run_file(stores.data, row["id"], attempt, name)
         pieces = files.read_pieces(stream)
         return StreamingResponse(pieces, media_type=files.SHOWN[name], headers=SANDBOXED)
 

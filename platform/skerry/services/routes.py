@@ -65,8 +65,8 @@ def _find_audience(route: Any) -> Audience | None:
         if isinstance(decided, Audience):
             return decided
     dependant = getattr(route, "dependant", None)
-    found = list(_collect(dependant)) if dependant is not None else []
-    return min(found, key=lambda item: _STRICTEST_FIRST.index(item.kind), default=None)
+    audiences = list(_collect(dependant)) if dependant is not None else []
+    return min(audiences, key=lambda item: _STRICTEST_FIRST.index(item.kind), default=None)
 
 
 def _collect(dependant: Dependant) -> Iterator[Audience]:

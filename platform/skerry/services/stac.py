@@ -111,7 +111,7 @@ class CatalogClient(AsyncBaseCoreClient):
             conformance_classes=self.conformance_classes(),
             extension_schemas=[],
         )
-        shown = await self._read(kwargs, list_collections)
+        collections = await self._read(kwargs, list_collections)
         page["links"] += [
             {
                 "rel": "service-desc",
@@ -125,16 +125,16 @@ class CatalogClient(AsyncBaseCoreClient):
                     "title": str(item.document.get("title") or item.id),
                     "href": self.addresses.collection(item.id),
                 }
-                for item in shown
+                for item in collections
             ),
         ]
         return page
 
     async def all_collections(self, **kwargs: Any) -> stac.Collections:
         """Return the collections that the asker sees."""
-        shown = await self._read(kwargs, list_collections)
+        collections = await self._read(kwargs, list_collections)
         root = f"{self.addresses.stac}/"
-        documents = [present_collection(item, self.addresses) for item in shown]
+        documents = [present_collection(item, self.addresses) for item in collections]
         return {
             "collections": cast("list[stac.Collection]", documents),
             "links": [
@@ -145,12 +145,12 @@ class CatalogClient(AsyncBaseCoreClient):
 
     async def get_collection(self, collection_id: str, **kwargs: Any) -> stac.Collection:
         """Return one collection."""
-        found = await self._read(
+        collection = await self._read(
             kwargs, lambda item, private: find_collection(item, collection_id, private=private)
         )
-        if found is None:
+        if collection is None:
             raise _refuse(kwargs, f"collection {collection_id!r}")
-        return cast("stac.Collection", present_collection(found, self.addresses))
+        return cast("stac.Collection", present_collection(collection, self.addresses))
 
     async def get_item(self, item_id: str, collection_id: str, **kwargs: Any) -> stac.Item:
         """Return one item."""
@@ -183,12 +183,12 @@ class CatalogClient(AsyncBaseCoreClient):
                 f"collections is {collections!r} in an address of {collection_id!r}.",
                 remedy="Leave it out, or search several collections below /stac/search.",
             )
-        asked = {
+        query = {
             "collections": [collection_id], "ids": ids.split(",") if ids else None, "bbox": bbox,
             "datetime": datetime, "limit": limit, "token": token,
         }  # fmt: skip
         path = f"collections/{collection_id}/items"
-        return await self._search(lambda: parse_query(**asked), path, kwargs)
+        return await self._search(lambda: parse_query(**query), path, kwargs)
 
     async def get_search(  # noqa: PLR0917  (stac-fastapi passes names)
         self,
@@ -214,8 +214,8 @@ class CatalogClient(AsyncBaseCoreClient):
 
     async def post_search(self, search_request: Any, **kwargs: Any) -> stac.ItemCollection:
         """Search, asked by POST."""
-        asked: Document = search_request.model_dump(exclude_none=True)
-        return await self._search(lambda: parse_query(**asked), "search", kwargs, body=asked)
+        query: Document = search_request.model_dump(exclude_none=True)
+        return await self._search(lambda: parse_query(**query), "search", kwargs, body=query)
 
     async def _search(
         self,

@@ -79,8 +79,8 @@ class Look:
 
     def to_query(self) -> str:
         """Return the changes as they stand in an address, with the question mark."""
-        given = {"min": self.min, "max": self.max, "colormap": self.colormap}
-        chosen = {name: value for name, value in given.items() if value is not None}
+        values = {"min": self.min, "max": self.max, "colormap": self.colormap}
+        chosen = {name: value for name, value in values.items() if value is not None}
         return f"?{urlencode(chosen)}" if chosen else ""
 
 
@@ -186,8 +186,10 @@ def create_tiles_router(drawer: Drawer) -> APIRouter:
         format: Picture = Picture.PALETTE,  # noqa: A002
     ) -> Response:  # fmt: skip
         """Return one XYZ tile of a variable as PNG, transparent where there is no data."""
-        known = request.headers.get("if-none-match")
-        send = partial(drawer.send_tile, who, name, tile, look=look, picture=format, known=known)
+        cached_etags = request.headers.get("if-none-match")
+        send = partial(
+            drawer.send_tile, who, name, tile, look=look, picture=format, known=cached_etags
+        )
         return await drawer.answer(send)
 
     @router.get(layer_path + "/tilejson.json")

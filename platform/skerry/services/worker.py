@@ -78,13 +78,13 @@ class Worker:
         launch(self._data.workflows)
         configure_logs()  # again: the workflow engine has brought a form of its own
         reconciler = Reconciler(self._engine, carry_out, self._minter, Gateway.from_environment())
-        said = 0.0
+        last_report = 0.0
         while not self._stopping.wait(_ROUND_S):
             try:
                 reconciler.reconcile()
-                if time.monotonic() - said > _READY_S - _ROUND_S:
+                if time.monotonic() - last_report > _READY_S - _ROUND_S:
                     self._say_ready()
-                    said = time.monotonic()
+                    last_report = time.monotonic()
                 self._disk_was_full = False
             except Exception:  # noqa: BLE001 - a round that fails is tried again; the log says why
                 self._note_failure()

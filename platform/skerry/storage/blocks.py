@@ -53,21 +53,21 @@ class _Blocks:
             return self.source.fetch(start, stop)
         first, last = start // BLOCK_BYTES, (stop - 1) // BLOCK_BYTES
         with self._lock:
-            found, coming = {}, {}
+            blocks, coming = {}, {}
             for index in range(first, last + 1):
                 if index in self._found:
-                    found[index] = self._found[index]
+                    blocks[index] = self._found[index]
                     self._found.move_to_end(index)
                 elif index in self._coming:
                     coming[index] = self._coming[index]
-            absent = [index for index in range(first, last + 1) if index not in found | coming]
-            wanted = self._reach(absent, ahead) if absent else range(0)
+            missing = [index for index in range(first, last + 1) if index not in blocks | coming]
+            wanted = self._reach(missing, ahead) if missing else range(0)
             mine = {item: Future[bytes]() for item in wanted if item not in self._coming}
             self._coming |= mine
         if mine:
-            found |= self._fetch(wanted, mine)
-        found |= {item: future.result() for item, future in coming.items()}
-        data = b"".join(found[index] for index in range(first, last + 1))
+            blocks |= self._fetch(wanted, mine)
+        blocks |= {item: future.result() for item, future in coming.items()}
+        data = b"".join(blocks[index] for index in range(first, last + 1))
         return data[start - first * BLOCK_BYTES : stop - first * BLOCK_BYTES]
 
     def _reach(self, absent: list[int], ahead: int) -> range:

@@ -32,13 +32,13 @@ def upgrade(data: DataFolder) -> None:
     scripts = ScriptDirectory.from_config(config)
     engine = open_database(database_url(data.database))
     try:
-        found = read_revision(engine)
+        revision = read_revision(engine)
         newest = scripts.get_current_head()
-        if found == newest:
+        if revision == newest:
             return
-        if found is not None:
-            _check_known(found, newest, scripts, data)
-            _copy_aside(data.database, found)
+        if revision is not None:
+            _check_known(revision, newest, scripts, data)
+            _copy_aside(data.database, revision)
         with engine.connect() as connection:
             _allow_copies(connection)
             with connection.begin():
@@ -71,12 +71,13 @@ def _configure() -> Config:
 
 
 def _check_known(
-    found: str, newest: str | None, scripts: ScriptDirectory, data: DataFolder
+    revision: str, newest: str | None, scripts: ScriptDirectory, data: DataFolder
 ) -> None:
-    known = {script.revision for script in scripts.walk_revisions()}
-    if found not in known:
+    revisions = {script.revision for script in scripts.walk_revisions()}
+    if revision not in revisions:
         raise ConflictError(
-            f"The database {data.database} has schema {found}, newer than this Skerry's {newest}.",
+            f"The database {data.database} has schema {revision}, "
+            f"newer than this Skerry's {newest}.",
             remedy="Start it with the newer Skerry, or name another folder with --data.",
         )
 

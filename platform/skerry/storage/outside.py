@@ -78,15 +78,15 @@ def check_hdf5(group: Any, label: str, also: Callable[[Any, str], None]) -> None
     from h5py import h5o  # type: ignore[import-untyped]
 
     def find_fault(name: bytes, info: Any) -> Exception | None:
-        shown = f"/{name.decode('utf-8', 'replace')} in {label}"
+        link = f"/{name.decode('utf-8', 'replace')} in {label}"
         if info.type > _PLAIN_LINKS:
-            return _refuse(f"The link {shown} leads into another file")
+            return _refuse(f"The link {link} leads into another file")
         try:  # HDF5 is written in C: what is raised in its visit would be lost
             if info.type < _PLAIN_LINKS:
                 facts = h5o.get_info(group.id, name)
-                also(facts, shown)
+                also(facts, link)
                 if facts.type == h5o.TYPE_DATASET:
-                    _check_layout(h5o.open(group.id, name), shown)
+                    _check_layout(h5o.open(group.id, name), link)
         except (InvalidInputError, OSError, RuntimeError, LookupError, ValueError) as error:
             return error
         return None

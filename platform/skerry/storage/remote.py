@@ -115,10 +115,10 @@ class RemotePath:
         import obstore
 
         with explaining(self):
-            found = obstore.get(self.store, self.key)
-            if found.meta["size"] <= most:
-                return bytes(found.bytes())
-        raise too_large(self, found.meta["size"], most)
+            answer = obstore.get(self.store, self.key)
+            if answer.meta["size"] <= most:
+                return bytes(answer.bytes())
+        raise too_large(self, answer.meta["size"], most)
 
     def open(self, ahead: int = AHEAD_BYTES, kept: int = KEPT_BYTES) -> BlockReader:
         """Open a file for reading by ranges of `ahead` bytes; it can be sent to a worker.
@@ -188,7 +188,7 @@ def parse_address(text: str) -> RemotePath:
         If the scheme is another than http, https and s3, there is no host or bucket, or the
         address carries a user name or password.
     """
-    shown = re.sub(r"//[^/@]*@", "//***@", text.partition("?")[0])[:200]
+    label = re.sub(r"//[^/@]*@", "//***@", text.partition("?")[0])[:200]
     try:
         parts = urlsplit(text)
         named, user = parts.hostname, parts.username
@@ -198,7 +198,7 @@ def parse_address(text: str) -> RemotePath:
         parts = urlsplit("")
     if parts.scheme not in SCHEMES or not named or user is not None:
         raise InvalidInputError(
-            f"{shown!r} is no address that can be opened.",
+            f"{label!r} is no address that can be opened.",
             remedy="Give http://..., https://... or s3://bucket/..., without a user name, or a "
             "path on this machine; keys of S3 stand in the environment (AWS_ACCESS_KEY_ID, ...).",
         )
@@ -260,7 +260,7 @@ def explain(error: Exception, place: object) -> SkerryError:
         return NotFoundError(f"There is no {place}.", remedy="Check the address.")
     text = str(error)
     status = _STATUS.search(text)
-    said = status.group(1).strip() if status else ""
+    status_text = status.group(1).strip() if status else ""
     if "Content-Length" in text.partition("\n")[0]:
         return InvalidInputError(
             f"{place} is answered with something of unknown length: a page, such as one to log "
@@ -268,9 +268,9 @@ def explain(error: Exception, place: object) -> SkerryError:
             remedy="Check the address in a browser; give one that needs no log-in.",
         )
     denied = exceptions.PermissionDeniedError | exceptions.UnauthenticatedError | PermissionError
-    if isinstance(error, denied) or said[:3] in ("401", "403"):
+    if isinstance(error, denied) or status_text[:3] in ("401", "403"):
         return ForbiddenError(
-            f"{place} is not open to you ({said or 'refused'}).",
+            f"{place} is not open to you ({status_text or 'refused'}).",
             remedy="Ask for access, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
         )
     if isinstance(error, exceptions.NotSupportedError) or "ange" in text.partition("\n")[0]:
@@ -278,7 +278,7 @@ def explain(error: Exception, place: object) -> SkerryError:
             f"{place} cannot be read in parts: the server sends whole files only.",
             remedy="Download the product and give its path.",
         )
-    what = f"answers {said}" if said else "does not answer"
+    what = f"answers {status_text}" if status_text else "does not answer"
     if "timed out" in text or "Timeout" in text:
         what = "does not answer in time"
     return UnavailableError(f"{place} {what}.", remedy="Check the address and the network.")

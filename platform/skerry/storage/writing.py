@@ -115,12 +115,12 @@ def write_aside(path: Path, text: str, *, private: bool = False) -> None:
 def _place_aside(target: Path, *, replace: bool) -> Iterator[Path]:
     _remove_leftovers(target)
     folder = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.partial")
-    with ExitStack() as held:
-        held.callback(shutil.rmtree, folder, ignore_errors=True)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         try:
             folder.mkdir()
             with suppress(OSError):  # the lock file stays empty where there are no locks
-                held.enter_context(hold_lock(folder / f"{target.name}.lock"))
+                stack.enter_context(hold_lock(folder / f"{target.name}.lock"))
             aside = folder / target.name
             yield aside
             _put_on_disk(aside)
@@ -243,9 +243,9 @@ def _naming_errors(target: Path) -> Iterator[None]:
         if error.errno not in _NO_ROOM and not _is_about(error.filename, target):
             raise
         # Libraries say it at length; the system's own words are one line.
-        said = os.strerror(error.errno) if error.errno else error
+        reason = os.strerror(error.errno) if error.errno else error
         raise InvalidInputError(
-            f"{target} cannot be written: {said}.",
+            f"{target} cannot be written: {reason}.",
             remedy="Look who may write there and how much room there is, or name another place.",
         ) from error
 

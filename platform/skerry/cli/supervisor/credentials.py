@@ -45,19 +45,21 @@ class Credentials(BaseModel):
         """Read this data folder's secrets, making them first if there are none."""
         path = folder.state / "secrets.json"
         if path.exists():
-            found = cls.model_validate_json(path.read_bytes())
+            credentials = cls.model_validate_json(path.read_bytes())
             missing = {
                 name: token
                 for name, token in _new_tokens().items()
-                if name not in found.service_tokens
+                if name not in credentials.service_tokens
             }
             if not missing:
-                return found
-            made = found.model_copy(update={"service_tokens": found.service_tokens | missing})
+                return credentials
+            completed = credentials.model_copy(
+                update={"service_tokens": credentials.service_tokens | missing}
+            )
         else:
-            made = cls()
-        write_aside(path, made.model_dump_json(indent=1), private=True)
-        return made
+            completed = cls()
+        write_aside(path, completed.model_dump_json(indent=1), private=True)
+        return completed
 
 
 def load_password(folder: DataFolder) -> str:

@@ -39,13 +39,13 @@ def end_leftovers(folder: DataFolder, instance: str, *, grace: float = 3.0) -> i
     int
         How many there were.
     """
-    found = {process.pid: process for process in _find_recorded(folder)}
-    found |= {process.pid: process for process in find_marked(instance)}
+    leftovers = {process.pid: process for process in _find_recorded(folder)}
+    leftovers |= {process.pid: process for process in find_marked(instance)}
     for pid in _own_line():
-        found.pop(pid, None)
-    end_processes(found.values(), grace=grace)
+        leftovers.pop(pid, None)
+    end_processes(leftovers.values(), grace=grace)
     shutil.rmtree(folder.pids, ignore_errors=True)
-    return len(found)
+    return len(leftovers)
 
 
 def find_marked(instance: str, *, part: str | None = None) -> list[psutil.Process]:
@@ -67,10 +67,10 @@ def find_marked(instance: str, *, part: str | None = None) -> list[psutil.Proces
 
 def end_processes(processes: Iterable[psutil.Process], *, grace: float) -> None:
     """Ask processes to end, and kill those that have not after `grace` seconds."""
-    asked = list(processes)
-    for process in asked:
+    terminated = list(processes)
+    for process in terminated:
         _signal(process, psutil.Process.terminate)
-    _, alive = psutil.wait_procs(asked, timeout=grace)
+    _, alive = psutil.wait_procs(terminated, timeout=grace)
     for process in alive:
         _signal(process, psutil.Process.kill)
     psutil.wait_procs(alive, timeout=grace)
@@ -83,16 +83,16 @@ def _signal(process: psutil.Process, send: Callable[[psutil.Process], None]) -> 
 
 def _find_recorded(folder: DataFolder) -> list[psutil.Process]:
     """Return the processes of the pid files, with all that descend from them."""
-    found: list[psutil.Process] = []
+    processes: list[psutil.Process] = []
     for path in folder.pids.glob("*.json"):
         note = PidFile.read(path)
         process = note.find() if note is not None else None
         if process is not None:
             try:
-                found += [process, *process.children(recursive=True)]
+                processes += [process, *process.children(recursive=True)]
             except psutil.Error:
                 continue
-    return found
+    return processes
 
 
 def _own_line() -> list[int]:

@@ -105,15 +105,15 @@ def _describe_listener(port: int) -> str:
 
 
 def _find_free(count: int) -> list[int]:
-    found: list[int] = []
+    ports: list[int] = []
     for port in random.sample(_INTERNAL, _ATTEMPTS):
         try:
             _bind(LOOPBACK, port)
         except OSError:
             continue
-        found.append(port)
-        if len(found) == count:
-            return found
+        ports.append(port)
+        if len(ports) == count:
+            return ports
     raise UnavailableError(
         f"Fewer than {count} free ports were found between {_INTERNAL.start} and {_INTERNAL.stop}.",
         remedy="End programs that listen there.",

