@@ -13,12 +13,14 @@ REMEDY = (
     "skerry release propose NOTEBOOK --wheel FILE.whl."
 )
 
-_SHELL = re.compile(r"^\s*(?:[\w.,\s]+=\s*)?(?:!+|%+(?:sx|system)?)\s*(?P<command>.*)$")
+# Whoever proposes chooses the lines, and nothing else of the api runs during a match: each part
+# is bounded, or stands where only one way of reading it is left.
+_SHELL = re.compile(r"^(?:[\w.,][\w.,\s]*=\s*)?(?:!+|%+(?:sx|system)?)\s*(?P<command>.*)$")
 _SHELL_CELL = re.compile(r"^\s*%%(?:bash|sh|script|system|sx|!)\b")
 _INSTALLER = re.compile(
-    r"(?:^|[;&|(`]|\bsudo|\benv)\s*(?:\S*/)?(?:(?:python[\d.]*|\{sys\.executable\}|\$\{?\w+\}?)\s+-m\s+)?"
+    r"(?:^|[;&|(`]|\bsudo|\benv)\s*(?:\S{0,255}/)?(?:(?:python[\d.]*|\{sys\.executable\}|\$\{?\w+\}?)\s+-m\s+)?"
     r"(?:pip[\d.]*|conda|mamba|micromamba|easy_install|uv(?:\s+pip)?|pixi|poetry)\s+"
-    r"(?:-\S+\s+)*(?:install|add|sync|update|upgrade|uninstall|remove)\b"
+    r"(?:-\S{1,255}\s+){0,9}(?:install|add|sync|update|upgrade|uninstall|remove)\b"
 )
 
 
@@ -29,7 +31,7 @@ def find_install(lines: Iterable[str]) -> int | None:
         if number == 1 and _SHELL_CELL.match(line):
             whole_cell = True
             continue
-        shell = _SHELL.match(line)
+        shell = _SHELL.match(line.lstrip())
         command = line if whole_cell else shell["command"] if shell else ""
         if _INSTALLER.search(command):
             return number

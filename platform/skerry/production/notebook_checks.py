@@ -59,7 +59,12 @@ def _list_bound(source: str) -> set[str] | None:
     lines = [line for line in source.splitlines() if not line.lstrip().startswith(_MAGICS)]
     try:
         tree = ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError):
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ):  # the last two: nested too deeply
         return None
     bound: set[str] = set()
     for node in ast.walk(tree):
