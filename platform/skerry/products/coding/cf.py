@@ -1,4 +1,4 @@
-"""Variables as CF keeps them on disk, and back: packing, times, booleans, texts, attributes.
+"""Encode variables as CF stores them, and decode them: packing, times, texts, attributes.
 
 Source: NetCDF Climate and Forecast Metadata Conventions 1.11, sections 2.5.1, 4.4 and 8.1.
 """
@@ -33,28 +33,28 @@ PACKING = (*FACTORS, "_FillValue", DECODED)
 """Attributes of what is on disk that say how numbers become values."""
 
 RESERVED = ("coordinates", "dtype", DECODED, UNSIGNED, MISSING)
-"""Attributes that say what is on disk, and that a variable's own are not taken for."""
+"""Attributes that describe storage; a variable's own attributes may not have these names."""
 
 
 def encode(name: str, values: xr.Variable, attrs: Mapping[str, Any] | None = None) -> xr.Variable:
-    """Return a variable as it stands on disk, as lazy as it is.
+    """Return a variable as it is stored on disk; lazy values stay lazy.
 
     Parameters
     ----------
     name
-        For what is reported.
+        Name of the variable, for messages.
     values
-        Canonical.
+        The variable of a canonical tree.
     attrs
-        Its attributes, those apart that the format has another use for; by default only those
-        that CF has.
+        Its attributes, after names that the format reserves were set apart; by default only
+        the names that CF reserves.
 
     Returns
     -------
     xarray.Variable
         Numbers or texts; ``scale_factor``, ``add_offset``, ``_FillValue``, ``units`` and
-        ``calendar`` of times, ``dtype`` of booleans and spans of time, and `DECODED` where
-        needed are among the attributes; ``encoding`` keeps what says how it is stored.
+        ``calendar`` of times, ``dtype`` of booleans and spans of time, and if necessary
+        `DECODED` are among the attributes; ``encoding`` keeps what says how it is stored.
 
     Raises
     ------
@@ -78,13 +78,13 @@ def encode(name: str, values: xr.Variable, attrs: Mapping[str, Any] | None = Non
 
 
 def list_reserved(values: xr.Variable) -> tuple[str, ...]:
-    """Return `RESERVED`, and those attributes by which numbers would become times."""
+    """Return `RESERVED`, and the attributes that would make readers take numbers for times."""
     times = values.dtype.kind in "Mm" or find_clock(values.attrs, values.dtype) is not None
     return (*RESERVED, *CLOCK) if times else RESERVED
 
 
 def _encode_times(values: xr.Variable) -> xr.Variable:
-    """Encode times and spans, which are loaded: their units depend on all of them."""
+    """Encode times and spans; this loads all of them, because their units depend on all."""
     moments = values.to_numpy()
     clock = choose_clock(moments, values.encoding)
     return xr.Variable(values.dims, clock.encode(moments), values.attrs | clock.attrs)
@@ -96,7 +96,7 @@ def _encode_texts(name: str, values: xr.Variable) -> xr.Variable:
         odd = next((item for item in texts.flat if not isinstance(item, str)), None)
         if odd is not None or any(item is None for item in texts.flat):
             raise InvalidInputError(
-                f"The variable {name!r} holds objects that are no text, such as {odd!r}.",
+                f"The variable {name!r} holds objects that are not text, such as {odd!r}.",
                 remedy="Turn them into text, numbers or times, or leave the variable out.",
             )
         return texts
@@ -138,22 +138,22 @@ def _map(values: xr.Variable, function: Callable[[Any], Any], dtype: Any) -> xr.
 
 
 def decode(raw: xr.Variable, name: str = "a variable") -> xr.Variable:
-    """Return what a variable on disk means, as lazy as it is; the inverse of `encode`.
+    """Return what a variable on disk means; lazy values stay lazy. The inverse of `encode`.
 
-    Scaled floating-point numbers become their values and stay so; all other packing is kept, with
-    one number for gaps where the file has several.
+    Scaled floating-point numbers become their values for good. All other packing is kept; where
+    the file has several numbers for gaps, the encoding names only the first.
 
     Parameters
     ----------
     raw
-        Numbers with their CF attributes, as a backend gives them undecoded.
+        Numbers that are not decoded yet, with their CF attributes, as a backend gives them.
     name
-        For messages.
+        Name of the variable, for messages.
 
     Raises
     ------
     InvalidInputError
-        If a scale or an offset is no number.
+        If a scale or an offset is not a number.
     """
     storage = {key: item for key, item in raw.encoding.items() if key in STORAGE}
     attrs = {str(key): _plain(str(key), item) for key, item in raw.attrs.items()}
@@ -181,7 +181,7 @@ def decode(raw: xr.Variable, name: str = "a variable") -> xr.Variable:
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Return an attribute as a plain Python value, flags always as a list."""
+    """Return an attribute as a plain Python value; flags are always a list."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     elif isinstance(value, np.generic):
@@ -190,19 +190,19 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def spell_fill(fill: Any, dtype: np.dtype[Any]) -> Any:
-    """Return a fill value as xarray has it in an attribute of Zarr 3: floats in base64."""
+    """Return a fill value as xarray writes it to an attribute of Zarr 3: floats in base64."""
     from xarray.backends.zarr import FillValueCoder
 
     return FillValueCoder.encode(fill, dtype) if dtype.kind == "f" else fill
 
 
 def read_fill(value: Any, dtype: np.dtype[Any]) -> float:
-    """Return a fill value as a number; the inverse of `spell_fill`, for numbers as text, too.
+    """Return a fill value as a number; the inverse of `spell_fill`. Reads numbers in text, too.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If it is not a number.
     """
     from xarray.backends.zarr import FillValueCoder
 
@@ -217,8 +217,8 @@ def read_fill(value: Any, dtype: np.dtype[Any]) -> float:
 def index_coordinates(data: xr.Dataset) -> xr.Dataset:
     """Read each coordinate of one dimension once and index it.
 
-    Opening with ``create_default_indexes=False`` and this reads a chunk of a coordinate once;
-    xarray's own indexing reads it several times.
+    Open the data with ``create_default_indexes=False`` and then call this: each chunk of a
+    coordinate is read once. xarray's own indexing reads it several times.
     """
     loaded = {
         name: xr.Variable(item.dims, item.to_numpy(), item.attrs, item.encoding)
@@ -229,12 +229,12 @@ def index_coordinates(data: xr.Dataset) -> xr.Dataset:
 
 
 def check_sizes(attrs: Mapping[Any, Any], where: str) -> None:
-    """Refuse attributes too large to be metadata, naming `where` they stand.
+    """Refuse attributes that are too large for metadata; the error names `where` they are.
 
     Raises
     ------
     InvalidInputError
-        If one has more than `MAX_METADATA_BYTES`.
+        If an attribute has more than `MAX_METADATA_BYTES`.
     """
     for name, value in attrs.items():
         size = len(value) if isinstance(value, str | bytes) else np.asarray(value).nbytes

@@ -1,7 +1,7 @@
 """Compression by name, in the spellings of Zarr 2, Zarr 3, HDF5 and GeoTIFF.
 
 A codec is written ``name:level``: ``zstd:3``, ``gzip:5``, ``zlib:5``, ``none``, or
-``blosc-<compressor>:level`` with bytes or bits shuffled first: ``blosc-zstd:3`` (bits) and
+``blosc-<compressor>:level`` , which shuffles bytes or bits first: ``blosc-zstd:3`` (bits) and
 ``blosc-zstd:3:byte``, ``blosc-zstd:3:none``.
 """
 
@@ -17,7 +17,7 @@ SHUFFLES = ("none", "byte", "bit")
 """Shuffles in the order of Blosc's numbers 0, 1 and 2."""
 _FORM = re.compile(r"(none|zstd|gzip|zlib|blosc-[a-z0-9]+)(?::(\d{1,2}))?(?::(none|byte|bit))?")
 _LEVELS = {"zstd": (22, 3), "gzip": (9, 5), "zlib": (9, 5), "blosc": (9, 3)}
-"""Highest and usual level."""
+"""Codec name to its highest level and its default level."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Codec:
     name
         ``none``, ``zstd``, ``gzip``, ``zlib`` or ``blosc-<compressor>``.
     level
-        How hard to try; 0 for ``none``.
+        How hard the codec tries to compress; 0 for ``none``.
     shuffle
-        What is done to the bytes first: ``none``, ``byte`` or ``bit``.
+        How the bytes are shuffled first: ``none``, ``byte`` or ``bit``.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Codec:
             word = named[shuffle] if shuffle in named else SHUFFLES[shuffle if shuffle >= 0 else 2]
             return cls(f"blosc-{inner['cname']}", int(inner["clevel"]), word)
         if name in ("zstd", "gzip", "zlib"):
-            # HDF5's deflate has the shuffle beside it: both count as one codec.
+            # HDF5 lists its shuffle filter beside deflate: together they are a single codec here.
             return cls(name, int(inner.get("level", 0)), str(inner.get("shuffle", "none")))
         return None
 
@@ -119,7 +119,7 @@ class Codec:
         Raises
         ------
         InvalidInputError
-            If plain HDF5 readers have no such filter: all but ``zlib`` and ``none``.
+            If plain HDF5 readers lack the filter: every codec except ``zlib`` and ``none``.
         """
         if self.name == "none":
             return {}
@@ -137,7 +137,7 @@ class Codec:
         Raises
         ------
         InvalidInputError
-            If a GeoTIFF has no such compression: all but ``zlib``, ``zstd`` and ``none``.
+            If GeoTIFF lacks the compression: every codec except ``zlib``, ``zstd`` and ``none``.
         """
         if self.name == "none":
             return {"COMPRESS": "NONE"}
@@ -146,8 +146,8 @@ class Codec:
             return {"COMPRESS": compress, "LEVEL": str(max(1, self.level)), "PREDICTOR": "YES"}
         raise self._refuse("GeoTIFF", "zlib:6, zstd:9 or none")
 
-    def _refuse(self, form: str, known: str) -> InvalidInputError:
-        return InvalidInputError(f"{form} has no codec {str(self)!r}.", remedy=f"Use {known}.")
+    def _refuse(self, form: str, choices: str) -> InvalidInputError:
+        return InvalidInputError(f"{form} has no codec {str(self)!r}.", remedy=f"Use {choices}.")
 
 
 def parse_codec(text: str) -> Codec:
@@ -179,12 +179,12 @@ def codec_of(encoding: Mapping[str, Any]) -> Codec | None:
     -------
     Codec or None
         ``Codec("none")`` if the encoding says that there is no compression; None if it says
-        nothing, or names several codecs or one that has no spelling here.
+        nothing, names several codecs, or names a codec that this module cannot spell.
     """
     if "compressors" not in encoding and "compressor" not in encoding:
         return None
-    given = encoding.get("compressors", encoding.get("compressor"))
-    several = list(given) if isinstance(given, list | tuple) else [given]
+    compressors = encoding.get("compressors", encoding.get("compressor"))
+    several = list(compressors) if isinstance(compressors, list | tuple) else [compressors]
     configs = [_configure(item) for item in several if item is not None]
     if not configs:
         return Codec("none")
@@ -194,8 +194,8 @@ def codec_of(encoding: Mapping[str, Any]) -> Codec | None:
 def _configure(codec: Any) -> dict[str, Any]:
     if isinstance(codec, Mapping):
         return dict(codec)
-    found: dict[str, Any] = codec.to_dict() if hasattr(codec, "to_dict") else codec.get_config()
-    return found
+    config: dict[str, Any] = codec.to_dict() if hasattr(codec, "to_dict") else codec.get_config()
+    return config
 
 
 def _unknown(text: str) -> InvalidInputError:

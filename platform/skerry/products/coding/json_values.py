@@ -1,8 +1,9 @@
-"""Attributes as strict JSON and back: what JSON cannot hold is written as text and noted.
+"""Convert attributes to strict JSON and back; values that JSON cannot hold become text.
 
 ``NaN``, ``Infinity`` and bytes become text; ``types`` says which, by path, so that reading gives
-them back exactly. Arrays become lists, NumPy numbers plain ones, times text. An attribute that
-readers of a format would take for one of their own stands in `APART`. So in every format.
+them back exactly. Arrays become lists, NumPy numbers become plain numbers, times become text.
+An attribute whose name has a meaning for readers of a format is stored in `APART`. All formats
+use these rules.
 """
 
 import base64
@@ -18,17 +19,17 @@ from skerry.core.errors import InvalidInputError
 TYPES = "json_types"
 """Attribute that notes the types of values written as text."""
 APART = "kept_attributes"
-"""Attribute that holds those whose names mean something else to readers of the format."""
+"""Attribute that holds other attributes, whose names have a meaning for the format's readers."""
 MAX_DEPTH = 64
-"""Lists and dicts in each other; Python's own parser of JSON ends at some hundreds."""
+"""Nested lists and dicts; Python's own JSON parser fails at a few hundred levels."""
 MAX_BITS = 14_000
-"""Of an integer: Python neither writes nor reads one of more than 4300 digits."""
+"""Bits of an integer; Python neither writes nor reads integers of more than 4300 digits."""
 _ENDINGS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _SHOWN = 80
 
 
 def to_json(attrs: dict[Any, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return attributes as JSON values, and path to type of those that became text.
+    """Return attributes as JSON values, and the path and type of values that became text.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def from_json(attrs: dict[str, Any], types: dict[str, str]) -> dict[str, Any]:
 
 
 def to_document(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return attributes as JSON values that say themselves which of them became text.
+    """Return attributes as JSON values, with a note in them of the values that became text.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def from_document(attrs: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     LookupError, ValueError, TypeError, AttributeError
-        If what they say of themselves is damaged.
+        If the note in them is damaged.
     """
     return put_back(from_json(attrs, attrs.pop(TYPES, {})))
 
@@ -80,16 +81,16 @@ def set_apart(
     *,
     nothing: bool = False,
 ) -> dict[str, Any]:
-    """Return attributes, those together in `APART` that a format has another use for.
+    """Return attributes; names that a format reserves are set apart, together in `APART`.
 
     Parameters
     ----------
     attrs
-        Of a product, group or variable.
+        Attributes of a product, group or variable.
     names, prefixes
-        What readers of the format take for their own.
+        Names, and beginnings of names, that the format reserves.
     nothing
-        Whether None, too, means something else in it.
+        Whether the format reserves the value None, too.
     """
     own = {*names, TYPES, APART}
     apart = {
@@ -114,7 +115,7 @@ def put_back(attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_text(value: Any) -> bool:
-    """Tell whether every format has a text as it is: whole characters, none of them NUL."""
+    """Tell whether every format can hold a text unchanged: valid characters without NUL."""
     text = str(value)
     return "\0" not in text and not any("\ud800" <= item <= "\udfff" for item in text)
 
@@ -129,7 +130,7 @@ def _to_json(value: Any, path: str, types: dict[str, str]) -> Any:
     if not isinstance(value, dict | list | tuple | set | frozenset):
         return _single_to_json(value, path, types)
     if path.count("/") > MAX_DEPTH:
-        raise _refuse(path, f"is one of more than {MAX_DEPTH} lists or dicts in each other")
+        raise _refuse(path, f"has more than {MAX_DEPTH} levels of nested lists or dicts")
     if isinstance(value, dict):
         return _dict_to_json(value, path, types)
     return [_to_json(item, f"{path}/{index}", types) for index, item in enumerate(value)]
@@ -152,18 +153,18 @@ def _single_to_json(value: Any, path: str, types: dict[str, str]) -> Any:
 
 
 def _dict_to_json(attrs: Mapping[Any, Any], path: str, types: dict[str, str]) -> dict[str, Any]:
-    made = {
+    values = {
         str(key): _to_json(value, f"{path}/{_escape(key)}", types) for key, value in attrs.items()
     }
-    if len(made) < len(attrs):
+    if len(values) < len(attrs):
         raise _refuse(f"{path}/", "has names that are the same when written as text")
-    return made
+    return values
 
 
 def _refuse(path: str, why: str) -> InvalidInputError:
-    shown = path[1:] if len(path) <= _SHOWN else f"{path[1:_SHOWN]}..."
+    label = path[1:] if len(path) <= _SHOWN else f"{path[1:_SHOWN]}..."
     return InvalidInputError(
-        f"The attribute {shown!r} {why}, which no file can hold.",
+        f"The attribute {label!r} {why}, which no file can hold.",
         remedy="Turn it into text, numbers, lists or dicts.",
     )
 

@@ -11,33 +11,33 @@ import xarray as xr
 from skerry.core.errors import InvalidInputError
 
 NARROW_BYTES = 2
-"""Packed integers of at most so many bytes become float32, wider ones float64."""
+"""Packed integers of at most this many bytes become float32, wider integers float64."""
 EXACT_BYTES = 4
-"""Integers of more bytes have values that no floating-point number holds."""
+"""Floating-point numbers cannot hold every integer of more than this many bytes."""
 SHORT_OFFSET = 2**18
-"""Offsets of up to so many steps leave float32 the digits for numbers of 16 bits."""
+"""With offsets of up to this many steps, float32 has enough digits for 16-bit numbers."""
 BLOCK_PIXELS = 2**17
-"""Numbers that are worked on at once."""
+"""How many numbers are converted at a time."""
 FACTORS = ("scale_factor", "add_offset")
 DECODED = "decoded_dtype"
-"""Attribute with the values' type, where it is not the one that `values_type` says."""
+"""Attribute that holds the values' type where it differs from `values_type`."""
 Numbers = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Packing:
-    """How values stand as stored numbers.
+    """How values are stored as numbers.
 
     Attributes
     ----------
     stored, values
         Types of the numbers and of the values.
     scale, offset
-        value = number * scale + offset; None where the source has none (1 and 0).
+        value = number * scale + offset; None where the source gives no factor (then 1 and 0 hold).
     missing
-        Numbers that stand for no measurement (NaN); the first one is written.
+        Numbers that stand for no measurement (NaN); the first of them is used for writing.
     name
-        Of the variable, for messages.
+        Name of the variable, for messages.
     """
 
     stored: np.dtype[Any]
@@ -54,20 +54,20 @@ class Packing:
 
     @property
     def factors(self) -> tuple[float, float]:
-        """Scale and offset, of whatever source."""
+        """Scale and offset; 1 and 0 where the source gives none."""
         return (1.0 if self.scale is None else self.scale, self.offset or 0.0)
 
     @property
     def attrs(self) -> dict[str, Any]:
-        """The packing as CF attributes, those that the source has."""
+        """The packing as CF attributes; only the attributes that the source has."""
         found = {"scale_factor": self.scale, "add_offset": self.offset}
         found["_FillValue"] = self.missing[0] if self.missing else None
         return {key: item for key, item in found.items() if item is not None}
 
     def decode(self, numbers: Numbers) -> Numbers:
-        """Turn numbers into values, `missing` ones into NaN.
+        """Turn numbers into values; numbers in `missing` become NaN.
 
-        Numbers of the other sign (``_Unsigned``) count as the stored type has their bits.
+        Numbers of the other signedness (``_Unsigned``) have their bits read as the stored type.
         """
         numbers = numbers.astype(self.stored, copy=False)
         if self.values.kind != "f":
@@ -77,14 +77,14 @@ class Packing:
     def encode(self, values: Numbers) -> Numbers:
         """Turn values into numbers; the inverse of `decode`.
 
-        Values out of the stored type's range, infinite ones too, become its ends; a value that
-        would land on a missing number moves to the one beside it: a measurement never becomes a
-        gap.
+        Values out of the stored type's range, also infinite values, become the nearest end of the
+        range. A value that would become a missing number moves to the number beside it, so that
+        a measurement never becomes a gap.
 
         Raises
         ------
         InvalidInputError
-            If values are NaN and no number stands for that.
+            If values are NaN and the packing has no number for NaN.
         """
         if values.dtype.kind != "f":
             return values.astype(self.stored)
@@ -108,8 +108,8 @@ class Packing:
             raise InvalidInputError(
                 f"{self.name} has missing values (NaN), and no number of its packing "
                 f"({self.stored.name}) stands for them.",
-                remedy="Give it one, encoding['_FillValue'], or take encoding['dtype'] away to "
-                "write the values as they are.",
+                remedy="Set encoding['_FillValue'] to such a number, or remove encoding['dtype'] "
+                "to write the values as they are.",
             )
         numbers = part
         if (scale, offset) != (1.0, 0.0):
@@ -145,12 +145,12 @@ class Packing:
 
 
 def round_into(numbers: Numbers, dtype: np.dtype[Any]) -> Numbers:
-    """Round to whole numbers of a type; those out of its range become its ends."""
+    """Round to whole numbers of a type; numbers out of its range become the range's ends."""
     limits = np.iinfo(dtype)
     top = float(limits.max)
-    if dtype.itemsize > NARROW_BYTES:  # float32 has not all of their numbers
+    if dtype.itemsize > NARROW_BYTES:  # float32 cannot hold all of these numbers
         numbers = numbers.astype(np.float64)
-    if int(top) > limits.max:  # nor has float64 2**63 - 1
+    if int(top) > limits.max:  # and float64 cannot hold 2**63 - 1
         top = float(np.nextafter(top, 0))
     rounded: Numbers = np.clip(np.rint(numbers), limits.min, top).astype(dtype)
     return rounded
@@ -159,7 +159,7 @@ def round_into(numbers: Numbers, dtype: np.dtype[Any]) -> Numbers:
 def _map_blocks(
     change: Callable[[Numbers], Numbers], numbers: Numbers, dtype: npt.DTypeLike
 ) -> Numbers:
-    """Apply `change` part by part, so that what it needs in between stays in the cache."""
+    """Apply `change` part by part, so that its intermediate values stay in the CPU's cache."""
     changed = np.empty(numbers.shape, dtype)
     flat, target = numbers.reshape(-1), changed.reshape(-1)
     for start in range(0, flat.size, BLOCK_PIXELS):
@@ -169,7 +169,7 @@ def _map_blocks(
 
 
 def packing_of(variable: xr.DataArray | xr.Variable, name: str = "") -> Packing | None:
-    """Return how a variable's values are packed integers if its encoding says so, else None."""
+    """Return a variable's packing if its encoding says that its values are packed, else None."""
     encoding = variable.encoding
     if variable.dtype.kind != "f" or np.dtype(encoding.get("dtype") or "f4").kind not in "iu":
         return None
@@ -191,8 +191,8 @@ def packing_of(variable: xr.DataArray | xr.Variable, name: str = "") -> Packing 
 def allow_gaps(encoding: Mapping[Any, Any], values: np.dtype[Any]) -> dict[Any, Any]:
     """Return the encoding of a variable some of whose values are now missing.
 
-    Packed integers without a number for that get one: the lowest of a signed type, the highest
-    of an unsigned one.
+    Packed integers that have no number for missing values get such a number: the lowest of a
+    signed type, the highest of an unsigned type.
     """
     stored = np.dtype(encoding.get("dtype") or values)
     if values.kind != "f" or stored.kind not in "iu" or encoding.get("_FillValue") is not None:
@@ -207,7 +207,7 @@ def find_packing(
     values: np.dtype[Any] | None = None,
     missing: tuple[float, ...] | None = None,
 ) -> Packing | None:
-    """Return how stored numbers with CF attributes become values; None where they are values.
+    """Return how stored numbers become values by CF attributes; None if they already are values.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def find_packing(
         ``scale_factor``, ``add_offset``, ``_FillValue``, `DECODED`; ``flag_*`` of flags, which
         stay the integers that they are.
     values
-        Type of the values, where it is known.
+        Type of the values, if the caller knows it.
     missing
         All numbers that stand for no measurement, where ``_FillValue`` is not the only one.
     """
@@ -237,10 +237,10 @@ def find_packing(
 
 
 def values_type(stored: np.dtype[Any], attrs: Mapping[str, Any]) -> np.dtype[Any]:
-    """Return the type of values that stand as numbers of type `stored`, by their CF attributes.
+    """Return the type of values that are stored as numbers of type `stored` with CF attributes.
 
-    Scaled integers become floating-point numbers, and so do those with a number for no data,
-    except flags and integers of 64 bits, which no floating-point number holds exactly.
+    Scaled integers become floating-point numbers, and so do integers with a number for no data,
+    except flags and 64-bit integers, which no floating-point number holds exactly.
     """
     if stored.kind not in "iu":
         return stored
@@ -253,7 +253,7 @@ def values_type(stored: np.dtype[Any], attrs: Mapping[str, Any]) -> np.dtype[Any
 
 
 def fit_fill(fill: Any, dtype: np.dtype[Any]) -> Any:
-    """Return a fill value as a plain number of a type, None where it is none of it."""
+    """Return a fill value as a plain number of a type; None if the type does not hold it."""
     if fill is None or dtype.kind not in "iuf":
         return None
     if dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""What CF says about places: which dimensions are rows and columns, and in which system.
+"""Read from CF attributes which dimensions are rows and columns, and in which system.
 
 Sources: NetCDF Climate and Forecast Metadata Conventions 1.11, sections 4.1, 4.2, 5.6 and appendix
 F; GDAL's NetCDF driver for ``GeoTransform``. What is read stands in the table "What of CF is read"
@@ -26,7 +26,7 @@ _NAMES: Final = {
 }  # fmt: skip
 """Axis to the standard names of its coordinates."""
 _CALLED: Final = {"x": {"x", "lon", "longitude", "rlon"}, "y": {"y", "lat", "latitude", "rlat"}}
-"""Axis to what its coordinate is called where its attributes say nothing."""
+"""Axis to the names that its coordinate has where its attributes say nothing."""
 _METRES: Final = {
     "m": 1.0, "metre": 1.0, "meter": 1.0, "km": 1e3, "kilometre": 1e3, "kilometer": 1e3,
     "cm": 1e-2, "ft": 0.3048, "foot": 0.3048, "feet": 0.3048, "us_survey_foot": 1200 / 3937,
@@ -42,13 +42,13 @@ _UNSAID: Final = ("", "1", "none")
 
 
 def find_axis(name: str, attrs: Mapping[str, Any]) -> str | None:
-    """Return ``x`` or ``y`` for a dimension's coordinate that runs along one, else None.
+    """Return ``x`` or ``y`` if a dimension's coordinate runs along that axis, else None.
 
     What ``axis`` says counts first, then ``standard_name``, ``units``, and last the name.
     """
-    said = str(attrs.get("axis", "")).strip().lower()
-    if said:
-        return said if said in _NAMES else None
+    letter = str(attrs.get("axis", "")).strip().lower()
+    if letter:
+        return letter if letter in _NAMES else None
     standard = str(attrs.get("standard_name", "")).strip()
     units = str(attrs.get("units", "")).strip().lower()
     for axis, names in _NAMES.items():
@@ -62,7 +62,7 @@ def find_axis(name: str, attrs: Mapping[str, Any]) -> str | None:
 
 
 def is_degrees(name: str, attrs: Mapping[str, Any]) -> bool:
-    """Tell whether an axis has longitudes or latitudes on Earth, not of a turned pole."""
+    """Tell whether an axis has longitudes or latitudes on Earth, not those of a rotated pole."""
     standard = str(attrs.get("standard_name", "")).strip()
     if standard:
         return standard in {"longitude", "latitude"}
@@ -80,17 +80,17 @@ def split_mapping(text: Any) -> list[tuple[str, tuple[str, ...]]]:
     words = str(text or "").split()
     if not any(word.endswith(":") for word in words):
         return [(words[0], ())] if words else []
-    found: list[tuple[str, list[str]]] = []
+    mappings: list[tuple[str, list[str]]] = []
     for word in words:
         if word.endswith(":"):
-            found.append((word.removesuffix(":"), []))
-        elif found:
-            found[-1][1].append(word)
-    return [(name, tuple(coordinates)) for name, coordinates in found]
+            mappings.append((word.removesuffix(":"), []))
+        elif mappings:
+            mappings[-1][1].append(word)
+    return [(name, tuple(coordinates)) for name, coordinates in mappings]
 
 
 def choose_mapping(text: Any, axes: tuple[str, str]) -> str | None:
-    """Return the name of the grid mapping of two axes, None where none is named for them."""
+    """Return the name of the grid mapping for two axes, None if the text names none for them."""
     named = split_mapping(text)
     fitting = [name for name, coordinates in named if set(axes) <= set(coordinates)]
     alone = [name for name, coordinates in named if not coordinates]
@@ -105,7 +105,7 @@ def read_system(attrs: Mapping[str, Any]) -> CRS:
     Raises
     ------
     ValueError
-        If they describe none.
+        If they describe no reference system.
     """
     try:
         for key in ("crs_wkt", "spatial_ref"):
@@ -119,27 +119,27 @@ def read_system(attrs: Mapping[str, Any]) -> CRS:
 
 
 def find_factor(units: Any, crs: CRS, attrs: Mapping[str, Any]) -> float | None:
-    """Return by what coordinates are multiplied to be in a system's own units.
+    """Return the factor that brings coordinates into the units of a reference system.
 
     Parameters
     ----------
     units
-        Of the coordinates.
+        Units of the coordinates.
     crs, attrs
-        The system and its grid mapping, whose satellite's height makes angles lengths.
+        The system and its grid mapping; the satellite's height in it turns angles into lengths.
 
     Returns
     -------
     float or None
-        1 where no units are given; None where these are no units of the system.
+        1 if the coordinates name no units; None if their units do not fit the system.
     """
-    said = str(units or "").strip().lower()
-    if said in _UNSAID:
+    spelling = str(units or "").strip().lower()
+    if spelling in _UNSAID:
         return 1.0
-    angle = _RADIANS.get(said, _RADIANS.get(said.removesuffix("s")))
-    if said in EAST | NORTH:
+    angle = _RADIANS.get(spelling, _RADIANS.get(spelling.removesuffix("s")))
+    if spelling in EAST | NORTH:
         angle = np.pi / 180
-    length = _METRES.get(said, _METRES.get(said.removesuffix("s")))
+    length = _METRES.get(spelling, _METRES.get(spelling.removesuffix("s")))
     unit = float(crs.axis_info[0].unit_conversion_factor) if crs.axis_info else 1.0
     if crs.is_geographic:
         return None if angle is None else _divide(angle, unit)
@@ -152,7 +152,7 @@ def find_factor(units: Any, crs: CRS, attrs: Mapping[str, Any]) -> float | None:
 
 
 def _divide(length: float, unit: float) -> float:
-    """Return a ratio, exactly 1 where it is meant to be."""
+    """Return a ratio; exactly 1 if it differs from 1 by rounding alone."""
     ratio = length / unit
     return 1.0 if abs(ratio - 1) < _ALIKE else ratio
 
@@ -167,7 +167,7 @@ def _read_height(crs: CRS) -> Any:
 
 
 def unwrap_longitudes(centres: Any) -> Any:
-    """Return longitudes that go on beyond 180 degrees where they jumped back to -180."""
+    """Return longitudes that continue beyond 180 degrees instead of jumping back to -180."""
     if len(centres) < 2 or not np.isfinite(centres).all():  # noqa: PLR2004 -- no spacing
         return centres
     wide = np.abs(np.diff(centres)) > 180  # noqa: PLR2004 -- degrees

@@ -20,9 +20,9 @@ COARSEST_EDGE = 256
 """Levels are added while one side is longer than this many pixels: the coarsest fits in a tile."""
 
 BLOCK_ROWS = 64
-"""Rows of cells that are halved at once: what is needed in between stays in the cache."""
+"""Rows of cells to halve at a time, so that intermediate values stay in the CPU's cache."""
 WIDEST_SUMMED = 4
-"""Bytes of integers whose sums are integers of twice as many."""
+"""Integers of at most this many bytes are summed as integers of twice as many bytes."""
 Numbers = npt.NDArray[Any]
 Corners = tuple[Numbers, ...]
 
@@ -35,7 +35,7 @@ class Rule(StrEnum):
 
 
 def rule_for(variable: xr.DataArray) -> Rule:
-    """Return `Rule.MODE` for classes and flags (CF ``flag_*`` attributes, booleans), else mean."""
+    """Return `Rule.MODE` for classes and flags (CF ``flag_*``, booleans), else the mean."""
     if variable.dtype == bool or any(key.startswith("flag_") for key in variable.attrs):
         return Rule.MODE
     return Rule.MEAN
@@ -60,10 +60,10 @@ def halve(numbers: Numbers, rule: Rule, missing: float | None) -> Numbers:
     numbers
         ``(..., y, x)``.
     rule
-        Mean over the valid ones of each two by two pixels (rounded half to even for integers), or
-        their most frequent value, the first in reading order among equals.
+        Mean over the valid pixels of each two by two (rounded half to even for integers), or
+        their most frequent value; of equally frequent values the first in reading order.
     missing
-        The number that stands for no data; NaN always does.
+        The number that stands for no data; NaN always stands for no data, too.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def halve(numbers: Numbers, rule: Rule, missing: float | None) -> Numbers:
 
 
 def _halve_whole(numbers: Numbers, rule: Rule, missing: float | None) -> Numbers:
-    """Halve cells of four pixels: all at once as if all were valid, then those with gaps again."""
+    """Halve all cells of four pixels as if all were valid, then halve cells with gaps again."""
     corners = tuple(numbers[..., row::2, column::2] for row in (0, 1) for column in (0, 1))
     halved = _vote(corners) if rule is Rule.MODE else _average(corners)
     gaps = _find_gaps(corners, missing)
@@ -121,18 +121,18 @@ def _find_gaps(corners: Corners, missing: float | None) -> npt.NDArray[np.bool_]
 
 def _average(corners: Corners) -> Numbers:
     """Return means of four pixels, integers rounded half to even without leaving integers."""
-    first, *others = corners
+    first, *rest = corners
     dtype = first.dtype
     if dtype.kind == "f" or dtype.itemsize > WIDEST_SUMMED:
         total = first.astype(dtype if dtype == np.float32 else np.float64)
-        for corner in others:
+        for corner in rest:
             total += corner
         total /= 4
         return total.astype(dtype) if dtype.kind == "f" else round_into(total, dtype)
-    # A sum of four needs two bits more; halves go to the even number beside them.
+    # A sum of four numbers needs two more bits; halves are rounded to the even number.
     wide = np.dtype(f"{dtype.kind if dtype.kind in 'iu' else 'u'}{2 * dtype.itemsize}")
     total = first.astype(wide)
-    for corner in others:
+    for corner in rest:
         total += corner
     total += ((total >> 2) & 1) + 1
     total >>= 2
@@ -174,7 +174,7 @@ def _is_valid(part: Numbers, missing: float | None) -> npt.NDArray[np.bool_]:
 def _halve_any(
     corners: Numbers, valid: npt.NDArray[np.bool_], rule: Rule, missing: float | None
 ) -> Numbers:
-    """Halve cells any of whose four pixels may not be valid."""
+    """Halve cells in which some of the four pixels may not be valid."""
     if rule is Rule.MODE:
         return _find_mode(corners, valid)
     count = valid.sum(axis=0, dtype=np.uint8)
@@ -203,5 +203,5 @@ def _find_mode(corners: Numbers, valid: npt.NDArray[np.bool_]) -> Numbers:
 
 
 def _neighbour(missing: int, dtype: np.dtype[Any]) -> int:
-    """Return the number beside the one that stands for no data: a measurement moves there."""
+    """Return the number beside the number for no data, which measurements use instead."""
     return missing + 1 if missing < np.iinfo(dtype).max else missing - 1

@@ -1,4 +1,4 @@
-"""Attributes of HDF5 files, which have no limit of their own: how large they are, unread."""
+"""Measure attributes of HDF5 files before reading them, because HDF5 sets no limit."""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ MAX_METADATA_BYTES = 64 * 2**20
 
 
 def check_file(source: Path | BlockReader, label: str) -> None:
-    """Refuse a file that leads into other files, or has too large attributes; none is read.
+    """Refuse a file that links to other files or has too large attributes, without reading them.
 
-    Texts of variable length stand elsewhere in the file and are not counted.
+    HDF5 stores texts of variable length elsewhere in the file; they are not counted.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def check_attributes(place: Any, label: str) -> None:
 
 
 def _check_facts(facts: Any, label: str) -> None:
-    # What does not fit into 64 KiB of the object's header stands in its heap.
+    # Attributes that do not fit into the 64 KiB of the object's header are in its heap.
     size = int(facts.meta_size.attr.heap_size)
     if size > MAX_METADATA_BYTES:
         raise too_large(f"What {label} says of itself", size, MAX_METADATA_BYTES)

@@ -1,4 +1,4 @@
-"""What attributes say about stored numbers, however a file spells it, as NumPy and Python have it.
+"""Read what attributes say about stored numbers, in every spelling, as plain Python values.
 
 Sources: NetCDF Climate and Forecast Metadata Conventions 1.11, sections 2.2, 2.5.1, 3.5 and 8.1;
 NetCDF Users Guide, attribute conventions (``_Unsigned``, ``missing_value``). What is read stands in
@@ -19,22 +19,23 @@ IN_NUMBERS = ("valid_min", "valid_max", "valid_range", "flag_values", "flag_mask
 UNSIGNED = "_Unsigned"
 MISSING = "missing_value"
 _SIGNS = {"true": ("i", "u"), "false": ("u", "i")}
-"""Text of `UNSIGNED` to the kind of type that is stored and the kind that is meant."""
+"""Text of `UNSIGNED` to the kind of the stored type and the kind of the intended type."""
 
 
 @dataclass(frozen=True)
 class StoredNumbers:
-    """Numbers of a file, as they are meant.
+    """What the numbers of a file are meant to be.
 
     Attributes
     ----------
     dtype
-        Type that is meant: unsigned where ``_Unsigned`` says so.
+        The intended type: unsigned where ``_Unsigned`` says so.
     attrs
-        Without ``_Unsigned`` and ``missing_value``; ``scale_factor`` and ``add_offset`` are floats,
-        ``_FillValue`` is the first of `missing`, and what CF gives in numbers is of `dtype`.
+        Attributes without ``_Unsigned`` and ``missing_value``. ``scale_factor`` and
+        ``add_offset`` are floats, ``_FillValue`` is the first of `missing`, and other numbers
+        that CF defines have the type `dtype`.
     missing
-        All numbers that stand for no measurement, but NaN.
+        All numbers that stand for no measurement, except NaN.
     """
 
     dtype: np.dtype[Any]
@@ -50,14 +51,14 @@ def read_numbers(stored: np.dtype[Any], attrs: Mapping[str, Any], name: str) -> 
     stored
         Type of the numbers as the file has them.
     attrs
-        Plain values.
+        Attributes as plain values.
     name
-        Of the variable, for messages.
+        Name of the variable, for messages.
 
     Raises
     ------
     InvalidInputError
-        If a scale or an offset is no number.
+        If a scale or an offset is not a number.
     """
     if stored.kind not in "iuf":
         return StoredNumbers(stored, dict(attrs), ())
@@ -69,27 +70,27 @@ def read_numbers(stored: np.dtype[Any], attrs: Mapping[str, Any], name: str) -> 
     for key in FACTORS:
         if read.get(key) is not None:
             read[key] = read_factor(read[key], f"The {key} of {name}")
-    given = (*_list(read.pop("_FillValue", None)), *_list(attrs.get(MISSING)))
-    fills = [fit_number(item, dtype) for item in given]
-    known = list(dict.fromkeys(item for item in fills if item is not None))
-    missing = tuple(item for item in known if not np.isnan(item))
-    if missing or known:
-        read["_FillValue"] = missing[0] if missing else known[0]
+    texts = (*_list(read.pop("_FillValue", None)), *_list(attrs.get(MISSING)))
+    fills = [fit_number(item, dtype) for item in texts]
+    numbers = list(dict.fromkeys(item for item in fills if item is not None))
+    missing = tuple(item for item in numbers if not np.isnan(item))
+    if missing or numbers:
+        read["_FillValue"] = missing[0] if missing else numbers[0]
     return StoredNumbers(dtype, read, missing)
 
 
 def fit_number(value: Any, dtype: np.dtype[Any]) -> Any:
-    """Return a number, however it is spelt, as a plain one of a type; None where it is none."""
+    """Return a number in any spelling as a plain number of a type; None if it is not a number."""
     return fit_fill(_turn(_read_number(value), dtype), dtype)
 
 
 def read_factor(value: Any, what: str) -> float:
-    """Return a scale or an offset, which may stand as text.
+    """Return a scale or an offset, which may be written as text.
 
     Raises
     ------
     InvalidInputError
-        If it is no number; `what` begins the message.
+        If it is not a number; the message begins with `what`.
     """
     numbers = [_read_number(item) for item in _list(value)]
     if len(numbers) != 1 or numbers[0] is None:
@@ -101,7 +102,7 @@ def read_factor(value: Any, what: str) -> float:
 
 
 def _choose_type(stored: np.dtype[Any], unsigned: Any) -> np.dtype[Any]:
-    """Return the type that is meant; NetCDF-3 has no unsigned integers."""
+    """Return the intended type; NetCDF-3 cannot store unsigned integers."""
     kinds = _SIGNS.get(str(unsigned).strip().lower())
     if kinds is None or stored.kind != kinds[0]:
         return stored
@@ -109,7 +110,7 @@ def _choose_type(stored: np.dtype[Any], unsigned: Any) -> np.dtype[Any]:
 
 
 def _turn(value: Any, dtype: np.dtype[Any]) -> Any:
-    """Return whole numbers out of an integer type's range as the type has the same bits."""
+    """Return whole numbers out of an integer type's range as the type reads their bits."""
     if isinstance(value, list):
         return [_turn(item, dtype) for item in value]
     if dtype.kind not in "iu" or not isinstance(value, int):
@@ -120,7 +121,7 @@ def _turn(value: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _list(value: Any) -> list[Any]:
-    """Return the values of an attribute that may have one, several or none."""
+    """Return the values of an attribute that may hold no, a single or several values."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if value is None:
@@ -129,7 +130,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _read_number(value: Any) -> Any:
-    """Return a number, also one that stands as text; None where there is none."""
+    """Return a number, also from text; None if the value is not a number."""
     if isinstance(value, str | bytes):
         try:
             value = float(value)

@@ -1,4 +1,4 @@
-"""Times and spans of time as CF keeps them: numbers of a unit, of times since a date.
+"""Encode times and spans of time as CF does: numbers in a unit; times count from a date.
 
 Source: NetCDF Climate and Forecast Metadata Conventions 1.11, section 4.4.
 """
@@ -15,11 +15,11 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.coding.packing import fit_fill
 
 CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
-"""Calendars whose dates datetime64 has; in others times stay numbers."""
+"""Calendars whose dates datetime64 can hold; times in other calendars stay numbers."""
 SPANS = ("timedelta64[ns]", "<m8[ns]")
-"""What the attribute ``dtype`` says of spans of time: as xarray and as EOPF write it."""
+"""Values of the attribute ``dtype`` for spans of time: as xarray and as EOPF write it."""
 CLOCK = ("units", "calendar", "dtype")
-"""Attributes of numbers that tell of times."""
+"""Attributes which say that numbers are times."""
 NAT = int(np.iinfo(np.int64).min)
 _UNITS = ("seconds", "milliseconds", "microseconds", "nanoseconds")
 Numbers = npt.NDArray[Any]
@@ -27,20 +27,20 @@ Numbers = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Clock:
-    """How times, or spans of time, stand as numbers.
+    """How times, or spans of time, are stored as numbers.
 
     Attributes
     ----------
     units
         Such as ``seconds since 2026-05-01``; of spans ``seconds``.
     calendar
-        Of times; of spans empty.
+        Calendar of times; empty for spans.
     stored
         Type of the numbers.
     missing
-        The number for NaT, None for the usual one: NaN or the smallest int64.
+        The number for NaT; None for the usual number, NaN or the smallest int64.
     further
-        Other numbers that are read as NaT.
+        Further numbers that are read as NaT.
     """
 
     units: str
@@ -72,7 +72,7 @@ class Clock:
         Raises
         ------
         InvalidInputError
-            If a time is beyond what these have (1677 to 2262).
+            If a time is beyond the range of these types (1677 to 2262).
         """
         numbers = numbers.astype(self.stored, copy=False)
         gaps = np.isnan(numbers) if numbers.dtype.kind == "f" else numbers == NAT
@@ -83,7 +83,7 @@ class Clock:
         return np.where(gaps, np.array("NaT", self.dtype), values.astype(self.dtype))
 
     def encode(self, values: Numbers) -> Numbers:
-        """Turn times or spans into numbers; the inverse of `decode` where the units allow."""
+        """Turn times or spans into numbers; the inverse of `decode` if units are fine enough."""
         gaps = np.isnat(values)
         wide = np.dtype(np.float64 if self.stored.kind == "f" else np.int64)
         whole = np.where(gaps, _first(values, gaps), values).astype(self.dtype)
@@ -96,7 +96,7 @@ class Clock:
 
 
 def _first(values: Numbers, gaps: Numbers) -> Any:
-    """Return one that is no gap, to stand in for those that are."""
+    """Return a value that is not a gap, as a stand-in for the gaps."""
     return values[~gaps].flat[0] if not gaps.all() else np.zeros((), values.dtype)
 
 
@@ -107,19 +107,19 @@ def _decode(numbers: Numbers, units: str, calendar: str) -> Numbers:
         return np.asarray(decode_cf_timedelta(numbers, units))
     try:
         return np.asarray(decode_cf_datetime(numbers, units, calendar, use_cftime=False))
-    except (ValueError, OverflowError) as error:  # pandas' errors of bounds are such
+    except (ValueError, OverflowError) as error:  # pandas derives its range errors from these
         raise InvalidInputError(
-            f"There are times in {units!r} before 1677 or after 2262: {error}",
-            remedy="Give such numbers a _FillValue if they are none, or take the units away.",
+            f"Some times in {units!r} are before 1677 or after 2262: {error}",
+            remedy="If these numbers are not times, name them in _FillValue, or remove the units.",
         ) from error
 
 
 def _encode(values: Numbers, units: str, calendar: str, dtype: np.dtype[Any]) -> Numbers:
-    """Return numbers; not those of `values` where `units` are too coarse for the type."""
+    """Return numbers; they differ from `values` where `units` are too coarse for the type."""
     from xarray.coding.times import encode_cf_datetime, encode_cf_timedelta
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of units too coarse: `choose_clock` sees to them
+        warnings.simplefilter("ignore")  # `choose_clock` checks units
         if not calendar:
             return np.asarray(encode_cf_timedelta(values, units, dtype)[0])
         return np.asarray(encode_cf_datetime(values, units, calendar, dtype)[0])
@@ -130,8 +130,8 @@ def find_clock(
 ) -> Clock | None:
     """Return how numbers with CF attributes become times or spans; None where they are neither.
 
-    Numbers in units or calendars that datetime64 has not stay numbers. `missing` are all numbers
-    for NaT, where ``_FillValue`` is not the only one.
+    Numbers in units or calendars that datetime64 lacks stay numbers. `missing` holds all numbers
+    for NaT, if there are more than ``_FillValue``.
     """
     if stored.kind not in "iuf":
         return None
@@ -150,22 +150,22 @@ def find_clock(
 
 
 def choose_clock(values: Numbers, encoding: Mapping[str, Any], usual: str | None = None) -> Clock:
-    """Return how times or spans are to be stored so that they come back as they are.
+    """Return how to store times or spans so that reading gives the same values.
 
     Parameters
     ----------
     values
-        All of them.
+        All times or spans of the variable.
     encoding
         ``units``, ``calendar``, ``dtype`` and ``_FillValue`` of the source, which are kept if
-        they hold the values: of units that are too coarse for whole numbers finer ones are taken.
+        they hold the values; units that are too coarse for whole numbers are replaced by finer.
     usual
-        Units where the source has none; by default the coarsest that hold the values.
+        Units to use if the source has none; by default the coarsest units that hold the values.
 
     Raises
     ------
     InvalidInputError
-        If a time is beyond what datetime64[ns] has.
+        If a time is beyond the range of datetime64[ns].
     """
     try:
         exact = values.astype(f"{values.dtype.kind}8[ns]")
@@ -178,7 +178,7 @@ def choose_clock(values: Numbers, encoding: Mapping[str, Any], usual: str | None
 
 
 def _list_clocks(values: Numbers, encoding: Mapping[str, Any], usual: str | None) -> list[Clock]:
-    """Return clocks to try: the source's, a finer one, and one that always holds the values."""
+    """Return clocks to try: the source's, a finer clock, and a clock that fits all values."""
     times = values.dtype.kind == "M"
     calendar = str(encoding.get("calendar") or "proleptic_gregorian") if times else ""
     stored = np.dtype(encoding.get("dtype") or np.int64)
@@ -219,5 +219,5 @@ def _restores(clock: Clock, values: Numbers) -> bool:
     try:
         back = clock.decode(clock.encode(values))
     except (ValueError, OverflowError, ImportError, AttributeError, InvalidInputError):
-        return False  # out of bounds, for which xarray looks for cftime
+        return False  # out of range: xarray would look for cftime
     return np.array_equal(back, values, equal_nan=True)

@@ -1,4 +1,4 @@
-"""Which attributes of Zarr arrays and groups say how they are stored, and where others stand."""
+"""Keep attributes that describe the storage of Zarr arrays and groups apart from others."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,11 +21,11 @@ STRUCTURE = (
 
 
 def set_apart_array(variable: xr.Variable) -> dict[str, Any]:
-    """Return a variable's attributes, those apart that readers of Zarr take for the array's."""
+    """Return a variable's attributes; names that Zarr readers use for the array are set apart."""
     names = (*STRUCTURE, EOPF, HIDDEN, *list_reserved(variable))
     return set_apart(variable.attrs, names, ("proj:",), nothing=True)
 
 
 def set_apart_group(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a group's attributes, those apart by which readers of Zarr know GeoZarr."""
+    """Return a group's attributes; names by which readers recognise GeoZarr are set apart."""
     return set_apart(attrs, GROUP_KEYS, GROUP_PREFIXES)

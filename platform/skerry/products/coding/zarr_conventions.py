@@ -1,4 +1,4 @@
-"""Attributes of the Zarr conventions that make a GeoZarr: written and read here alone.
+"""Write and read the attributes of the Zarr conventions that make a GeoZarr.
 
 They are ``multiscales``, ``spatial`` and ``proj``. Bounds are at pixel edges (registration
 ``pixel``). Sources: zarr-conventions/multiscales v1, zarr-conventions/spatial v0.1 and
@@ -41,14 +41,14 @@ _TRANSFORM = "spatial:transform"
 
 @dataclass(frozen=True)
 class LayoutLevel:
-    """One level as its multiscale group describes it.
+    """A level as its multiscale group describes it.
 
     Attributes
     ----------
     asset
         Name of the level's group.
     attributes
-        All that the layout says of it.
+        Everything that the layout says about the level.
     """
 
     asset: str
@@ -61,7 +61,7 @@ def read_layout(attributes: Mapping[str, Any]) -> list[LayoutLevel]:
     Returns
     -------
     list of LayoutLevel
-        None where the group is no multiscale group, or other conventions use the same key.
+        Empty if the group is not a multiscale group, or other conventions use the same key.
     """
     multiscales = attributes.get("multiscales")
     layout = multiscales.get("layout") if isinstance(multiscales, Mapping) else None
@@ -73,7 +73,7 @@ def read_layout(attributes: Mapping[str, Any]) -> list[LayoutLevel]:
 
 
 def read_transform(*places: Mapping[str, Any]) -> Affine | None:
-    """Return the transform of pixel edges, from the first of `places` that has one.
+    """Return the transform of pixel edges, from the first of `places` that has a transform.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def read_transform(*places: Mapping[str, Any]) -> Affine | None:
 
 
 def read_crs(*places: Mapping[str, Any]) -> str | None:
-    """Return the reference system, ``EPSG:32632`` or WKT, from the first place that has one."""
+    """Return the reference system, ``EPSG:32632`` or WKT, from the first place that names it."""
     for place in places:
         text = place.get("proj:code") or place.get("proj:wkt2")
         if text:
@@ -103,7 +103,7 @@ def describe_multiscale(levels: list[GeoBox]) -> dict[str, Any]:
     Parameters
     ----------
     levels
-        The levels' grids, finest first, each with half of the resolution of the one before.
+        The levels' grids, finest first, each with half the resolution of the level before.
     """
     layout = []
     for number, grid in enumerate(levels):
@@ -125,7 +125,7 @@ def describe_multiscale(levels: list[GeoBox]) -> dict[str, Any]:
 
 
 def describe_level(grid: GeoBox) -> dict[str, Any]:
-    """Return the attributes of one level's group."""
+    """Return the attributes of a level's group."""
     return {
         "zarr_conventions": [SPATIAL, PROJ],
         "spatial:dimensions": ["y", "x"],
@@ -136,7 +136,7 @@ def describe_level(grid: GeoBox) -> dict[str, Any]:
 
 
 def without_conventions(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes that are not those of the conventions."""
+    """Return the attributes that do not belong to the conventions."""
     return {
         key: value
         for key, value in attrs.items()

@@ -1,1 +1,1 @@
-"""SAFE products: one engine reads and writes what the mapping files in ``sensors/`` say."""
+"""SAFE products: a single engine reads and writes them by the mapping files in ``sensors/``."""

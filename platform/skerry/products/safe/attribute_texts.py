@@ -1,4 +1,4 @@
-"""A product's attributes put into its metadata documents: the inverse of reading them."""
+"""Put a product's attributes into its metadata documents: the inverse of reading them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from skerry.products.sensors.mapping import Entry
 def write_attributes(
     attrs: dict[Any, Any], entries: dict[str, Entry], builders: dict[str, DocumentBuilder]
 ) -> None:
-    """Put a root's attributes into the documents; those that no document holds are left out.
+    """Put a root's attributes into the documents; attributes without a place there are left out.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def write_attributes(
 
 
 def format_value(entry: Entry, value: Any) -> str:
-    """Return the text by which a document says a value: the inverse of `parse_text`."""
+    """Return the text of a value in a document: the inverse of `parse_text`."""
     for text, meaning in entry.values.items():
         if meaning == value:
             return text

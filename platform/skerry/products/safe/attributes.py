@@ -21,7 +21,7 @@ from skerry.products.sensors.mapping import Entry
 PROPERTIES = "stac_discovery/properties"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RING_POINTS = 4
-"""A closed ring has at least so many points."""
+"""A closed ring has at least this many points."""
 HALF_TURN = 180.0
 """Degrees; a ring that spans more crosses the antimeridian or goes around a pole."""
 
@@ -30,23 +30,23 @@ def read_attributes(product: SafeProduct) -> dict[str, Any]:
     """Return what `Mapping.attributes` names, nested as their paths say.
 
     An item with a start and an end but no datetime gets the middle of both, as real Sentinel-1
-    items and CPM have it. A number that the product gives as NaN has no place in an item.
+    items and CPM do. Numbers that are NaN in the product are left out of the item.
 
     Raises
     ------
     InvalidInputError
-        If a document lacks an entry that is required, or has one in a form that is none.
+        If a document lacks a required entry, or has an entry in a form that cannot be read.
     """
-    found = {
+    values = {
         path: value
         for path, entry in product.mapping.attributes.items()
         if (value := read_entry(product, entry)) is not None
         and not (path.startswith("stac_discovery/") and _has_nan(value))
     }
-    start, end = (found.get(f"{PROPERTIES}/{name}_datetime") for name in ("start", "end"))
+    start, end = (values.get(f"{PROPERTIES}/{name}_datetime") for name in ("start", "end"))
     if start and end:
-        found.setdefault(f"{PROPERTIES}/datetime", find_middle(start, end))
-    return nest(iter(found.items()))
+        values.setdefault(f"{PROPERTIES}/datetime", find_middle(start, end))
+    return nest(iter(values.items()))
 
 
 def _has_nan(value: Any) -> bool:
@@ -64,7 +64,7 @@ def read_entry(product: SafeProduct, entry: Entry, source: str = "") -> Any:
     entry
         Where the value is.
     source
-        What stands for ``{source}`` in its path.
+        Text that replaces ``{source}`` in its path.
     """
     if entry.value is not None:
         return deepcopy(entry.value)
@@ -98,8 +98,8 @@ def read_named(product: SafeProduct, name: str, source: str = "") -> Any:
 
 
 def _is_since(product: SafeProduct, baseline: str) -> bool:
-    found = read_named(product, "baseline")
-    return _version(product, str(found)) >= _version(product, baseline)
+    current = read_named(product, "baseline")
+    return _version(product, str(current)) >= _version(product, baseline)
 
 
 def _version(product: SafeProduct, text: str) -> tuple[int, ...]:
@@ -116,13 +116,13 @@ def parse_text(entry: Entry, text: str) -> Any:
     Raises
     ------
     ValueError, InvalidInputError
-        If it is none.
+        If the text is not such a value.
     """
     if entry.pattern:
-        found = re.search(entry.pattern, text)
-        if found is None:
+        match = re.search(entry.pattern, text)
+        if match is None:
             raise ValueError(f"not like {entry.pattern}")
-        text = found[1]
+        text = match[1]
     before, _, after = entry.template.partition("{}")
     text = text.removeprefix(before).removesuffix(after)
     if text in entry.values:
@@ -148,7 +148,7 @@ def _parse_boolean(text: str) -> bool:
 
 
 def parse_instant(text: str) -> datetime:
-    """Return a time; one without zone is in UTC."""
+    """Return a time; a time without zone is in UTC."""
     for spelt in (text, f"{text}Z"):
         with suppress(InvalidInputError):
             return parse_time(spelt)
@@ -165,7 +165,7 @@ def parse_ring(text: str) -> list[list[float]]:
 
 
 def read_outline(text: str) -> tuple[dict[str, Any], list[float]]:
-    """Return the geometry and bounding box of a ring; across the antimeridian as GeoJSON says."""
+    """Return a ring's geometry and bounding box; at the antimeridian as GeoJSON prescribes."""
     ring = parse_ring(text)
     longitudes, latitudes = zip(*ring, strict=True)
     if max(longitudes) - min(longitudes) > HALF_TURN:

@@ -1,7 +1,7 @@
-"""XML documents: from outside, read with nothing resolved and nothing fetched; and built here.
+"""XML documents: read without resolving entities or fetching anything, and built for writing.
 
-Elements and attributes are named by their local names: namespaces differ between versions of one
-document and say nothing that the names do not.
+Elements and attributes are named by their local names: namespaces differ between versions of a
+document and add nothing to the names.
 """
 
 import re
@@ -18,7 +18,7 @@ from skerry.products.safe.files import ProductFiles
 
 
 class Document:
-    """One XML document; entries are found by local name anywhere in it."""
+    """An XML document; entries are found by local name anywhere in it."""
 
     def __init__(self, files: ProductFiles, name: str) -> None:
         self.label = f"{name} in {files.path}"
@@ -38,28 +38,28 @@ class Document:
         return list(self.root.iterfind(f".//{path}"))
 
     def texts(self, path: str) -> list[str]:
-        """Return the texts, not blank, of what a path finds; ``/@name`` at its end: attributes."""
+        """Return the texts at a path that are not blank; ``/@name`` at its end takes attributes."""
         place, _, attribute = path.partition("/@")
-        found = [self.root] if not place else self.all(place)
-        raw = [item.get(attribute) if attribute else item.text for item in found]
+        elements = [self.root] if not place else self.all(place)
+        raw = [item.get(attribute) if attribute else item.text for item in elements]
         return [text.strip() for text in raw if text is not None and text.strip()]
 
     def optional_text(self, path: str) -> str | None:
         """Return the text of the first element found, or None."""
-        found = self.root.find(f".//{path}")
-        return None if found is None or found.text is None else str(found.text).strip()
+        element = self.root.find(f".//{path}")
+        return None if element is None or element.text is None else str(element.text).strip()
 
     def text(self, path: str) -> str:
         """Return the text of the first element found; refuse the document if there is none."""
-        found = self.optional_text(path)
-        if not found:
+        content = self.optional_text(path)
+        if not content:
             raise self.refuse(f"lacks the entry {path}")
-        return found
+        return content
 
     def optional_number(self, path: str) -> float | None:
         """Return the number in the first element found, or None."""
-        found = self.root.find(f".//{path}")
-        return None if found is None else self.parse_number(found)
+        element = self.root.find(f".//{path}")
+        return None if element is None else self.parse_number(element)
 
     def number(self, path: str) -> float:
         """Return the number in the first element found; refuse the document if there is none."""
@@ -75,9 +75,9 @@ class Document:
             raise self.refuse(f"has {text!r} in {path}, no time") from error
 
     def parse_number(self, element: Any) -> float:
-        """Return an element's text as a number; refuse the document if it is none."""
+        """Return an element's text as a number; refuse the document if it is not a number."""
         if element is None:
-            raise self.refuse("lacks a number where one must stand")
+            raise self.refuse("lacks a number that is required")
         try:
             return float(element.text)
         except (TypeError, ValueError):
@@ -85,7 +85,7 @@ class Document:
 
     @contextmanager
     def reading(self, what: str) -> Iterator[None]:
-        """Refuse the document when reading a part of it stumbles over what is not there."""
+        """Refuse the document if the block fails because a part of the document is missing."""
         try:
             yield
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -115,7 +115,7 @@ class DocumentBuilder:
     Parameters
     ----------
     skeleton
-        The document's root with its namespaces, and whatever is the same in all documents.
+        The document's root with its namespaces, and everything that all documents share.
     """
 
     def __init__(self, skeleton: bytes) -> None:
@@ -123,10 +123,10 @@ class DocumentBuilder:
         self.root = etree.fromstring(skeleton, parser)
 
     def put(self, path: str, text: str) -> None:
-        """Put a text at a path from below the root, making what is not there on the way.
+        """Put a text at a path from below the root, and make missing elements on the way.
 
         Predicates on attributes and children (``[@id='1']``, ``[name='x']``) choose the element
-        and are made true of a new one. ``/@name`` at the end puts an attribute.
+        and are fulfilled in a new element. ``/@name`` at the end puts an attribute.
         """
         place, _, attribute = path.partition("/@")
         element = self.reach(place)
@@ -136,7 +136,7 @@ class DocumentBuilder:
             element.text = text
 
     def reach(self, path: str) -> Any:
-        """Return the element at a path, made if it is not there."""
+        """Return the element at a path; make it if it is not there."""
         element = self.root
         for step in _STEP.finditer(path):
             conditions = _PREDICATE.findall(step["predicates"])
@@ -165,13 +165,13 @@ def _choose(parent: Any, name: str, conditions: list[tuple[str, str, str]]) -> A
     for child in children:
         if all(_holds(child, *condition) for condition in conditions):
             return child
-    made = etree.SubElement(parent, name)
+    element = etree.SubElement(parent, name)
     for sign, key, value in conditions:
         if sign:
-            made.set(key, value)
+            element.set(key, value)
         else:
-            etree.SubElement(made, key).text = value
-    return made
+            etree.SubElement(element, key).text = value
+    return element
 
 
 def _holds(element: Any, sign: str, key: str, value: str) -> bool:

@@ -1,4 +1,4 @@
-"""A product's files, in a folder or a zip archive, here or behind an address, never unpacked."""
+"""A product's files in a folder or a zip archive, local or at an address, never unpacked."""
 
 import fnmatch
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ MAX_DOCUMENT_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class ProductFiles:
-    """The files of one product.
+    """The files of a product.
 
     Attributes
     ----------
@@ -40,22 +40,22 @@ class ProductFiles:
     documents: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Send no documents: workers read windows only."""
+        """Leave documents out when sent to workers, which read windows only."""
         return ProductFiles, (self.path, self.prefix, self.sizes, self.archived)
 
     def find(self, pattern: str) -> str | None:
         """Return the first name (sorted) that matches a glob pattern, part by part."""
-        wanted = pattern.split("/")
+        patterns = pattern.split("/")
         for name in sorted(self.sizes):
             parts = name.split("/")
-            if len(parts) == len(wanted) and all(
-                fnmatch.fnmatchcase(part, item) for part, item in zip(parts, wanted, strict=True)
+            if len(parts) == len(patterns) and all(
+                fnmatch.fnmatchcase(part, item) for part, item in zip(parts, patterns, strict=True)
             ):
                 return name
         return None
 
     def locate(self, name: str) -> Path | RemotePath | ArchivedPath:
-        """Return where a member is; one that leads out of the product is refused."""
+        """Return where a member is; refuse a member outside the product."""
         full = f"{self.prefix}{name}"
         if self.archived:
             return ArchivedPath(self.path, full)
@@ -64,7 +64,7 @@ class ProductFiles:
         return check_inside(self.path, self.path / full)
 
     def raster(self, name: str) -> RasterFile:
-        """Return a member as a raster file, to be opened with GDAL."""
+        """Return a member as a raster file for GDAL."""
         return locate_raster(self.locate(name), f"{name} in {self.path}")
 
     def open(self, name: str, ahead: int = AHEAD_BYTES) -> IO[bytes]:
@@ -75,7 +75,7 @@ class ProductFiles:
         name
             The member.
         ahead
-            Bytes fetched at once, at least, where it is behind an address.
+            Least number of bytes to fetch at a time if the member is behind an address.
         """
         place = self.locate(name)
         if isinstance(place, Path):
@@ -83,13 +83,13 @@ class ProductFiles:
         return place.open(ahead, MEMBER_KEPT_BYTES)  # type: ignore[return-value]
 
     def changed_ns(self, name: str) -> int:
-        """Return when a member was changed last, in nanoseconds; 0 behind an address."""
+        """Return when a member was last changed, in nanoseconds; 0 behind an address."""
         if isinstance(self.path, RemotePath):
             return 0
         return (self.path if self.archived else self.path / name).stat().st_mtime_ns
 
     def read_document(self, name: str) -> bytes:
-        """Read a metadata document whole.
+        """Read a whole metadata document.
 
         Raises
         ------

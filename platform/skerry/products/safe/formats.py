@@ -5,9 +5,9 @@ A format is a module of this package with two functions::
     def read(product: SafeProduct, group: Group) -> xr.Dataset
     def write(folder: SafeFolder, group: Group, data: xr.Dataset) -> None
 
-``read`` returns the variables of the group that the product has, lazy where they are large,
-CF-decoded, with the packing in ``encoding``; it appends what is not there to
-``product.missing`` as ``<group path>/<variable>``. ``write`` is its inverse.
+``read`` returns the variables of the group that the product has, decoded by CF, with the packing
+in ``encoding``; large variables are lazy. It appends missing variables to ``product.missing``
+ as ``<group path>/<variable>``. ``write`` is its inverse.
 """
 
 from importlib import import_module
@@ -30,7 +30,7 @@ FORMATS = {
 
 
 class Format(Protocol):
-    """What a format's module offers."""
+    """The functions of a format's module."""
 
     def read(self, product: SafeProduct, group: Group) -> xr.Dataset:
         """Read one group."""

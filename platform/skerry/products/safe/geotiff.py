@@ -15,12 +15,12 @@ from skerry.products.sensors.mapping import Group, Kind
 from skerry.products.stores.raster_files import RasterWindows
 
 CHUNK = (2048, 4096)
-"""Rows and columns computed at once, and stored together when written again."""
+"""Rows and columns of a chunk, for computing and for writing again."""
 
 
 def read(product: SafeProduct, group: Group) -> xr.Dataset:
-    """Read the rasters of a group, lazily; see `engine`."""
-    found = {}
+    """Read the rasters of a group lazily; see `formats`."""
+    variables = {}
     for name, variable in group.variables.items():
         pattern = (variable.file or group.file).replace("{source}", variable.source)
         file = product.files.find(pattern)
@@ -29,8 +29,8 @@ def read(product: SafeProduct, group: Group) -> xr.Dataset:
                 product.missing.append(f"{group.path}/{name}")
             continue
         kind = product.mapping.kind_of(group, variable)
-        found[name] = open_raster(product.files, file, kind)
-    return xr.Dataset(found)
+        variables[name] = open_raster(product.files, file, kind)
+    return xr.Dataset(variables)
 
 
 def open_raster(files: ProductFiles, name: str, kind: Kind) -> xr.Variable:
@@ -39,7 +39,7 @@ def open_raster(files: ProductFiles, name: str, kind: Kind) -> xr.Variable:
     Raises
     ------
     InvalidInputError
-        If it is no GeoTIFF, is shorter than it says, or holds other numbers than `kind` says.
+        If it is not a GeoTIFF, is shorter than its header says, or its numbers differ from `kind`.
     """
     import dask.array as da
     from dask.base import tokenize
@@ -83,7 +83,7 @@ def check_geotiff(files: ProductFiles, name: str, dtype: str) -> tuple[int, int]
 
 
 def _find_end(source: Any) -> int:
-    """Return the first byte behind the last block (0 if that block is not stored)."""
+    """Return the position behind the last block (0 if that block is not stored)."""
     rows, columns = source.block_shapes[0]
     block = f"{(source.width - 1) // columns}_{(source.height - 1) // rows}"
     offset, size = (
@@ -93,7 +93,7 @@ def _find_end(source: Any) -> int:
 
 
 def expect_no_transform() -> Any:
-    """Return a context in which an image without a transform is no warning."""
+    """Return a context in which an image without a transform raises no warning."""
     import warnings
 
     from rasterio.errors import NotGeoreferencedWarning
@@ -108,7 +108,7 @@ def _damaged(label: str, why: str) -> InvalidInputError:
 
 
 def write(folder: SafeFolder, group: Group, data: xr.Dataset) -> None:
-    """Write a group's rasters, one band a file, without georeference; see `engine`."""
+    """Write a group's rasters, one band per file, without georeference; see `formats`."""
     import rasterio
     from rasterio.windows import Window
 

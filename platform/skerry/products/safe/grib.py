@@ -49,7 +49,7 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
     Raises
     ------
     InvalidInputError
-        If the file is no GRIB file.
+        If the file is not a GRIB file.
     """
     name = product.files.find(group.file)
     fields: dict[str, tuple[Field, dict[str, str]]] = {}
@@ -82,7 +82,7 @@ def _read_fields(
             affine, (rows, columns) = source.transform, source.shape
     except (RasterioError, KeyError) as error:
         raise InvalidInputError(
-            f"{label} is no readable GRIB file: {error}.",
+            f"{label} is not a readable GRIB file: {error}.",
             remedy="Fetch the product again from its provider.",
         ) from error
     tags = next(iter(fields.values()))[1]
@@ -125,7 +125,7 @@ def _describe_forecast(tags: dict[str, str]) -> dict[str, Any]:
 
 
 def write(folder: "SafeFolder", group: Group, data: xr.Dataset) -> None:
-    """Write the group's fields, one message each."""
+    """Write the group's fields, a message for each."""
     path: Path = folder.place(group.file)
     messages = [
         _make_message(variable.source, data[name])
@@ -174,9 +174,9 @@ def _describe_grid(field: xr.DataArray) -> bytes:
 
 
 def _signed(value: float) -> bytes:
-    """Return three octets: a sign bit and the amount."""
-    whole = round(abs(value)) | (0x800000 if value < 0 else 0)
-    return whole.to_bytes(3, "big")
+    """Return three octets: a sign bit and the absolute value."""
+    amount = round(abs(value)) | (0x800000 if value < 0 else 0)
+    return amount.to_bytes(3, "big")
 
 
 def _pack(values: npt.NDArray[np.float64]) -> bytes:
@@ -194,7 +194,7 @@ def _pack(values: npt.NDArray[np.float64]) -> bytes:
 
 
 def _to_ibm(value: float) -> bytes:
-    """Return the largest IBM single precision number that is not above `value`."""
+    """Return the largest IBM single precision number that does not exceed `value`."""
     if value == 0:
         return bytes(4)
     exponent = math.floor(math.log(abs(value), 16)) + 1

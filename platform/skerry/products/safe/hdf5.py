@@ -1,4 +1,4 @@
-"""HDF5 files of a product: opened once, kept open for a while, read by attribute and window."""
+"""HDF5 files of a product: opened once, kept open, read by attribute and window."""
 
 import atexit
 from collections import OrderedDict
@@ -20,9 +20,9 @@ from skerry.storage.outside import open_dataset
 
 MAX_OPEN_FILES = 128
 AHEAD_BYTES = 64 * 2**10
-"""Fetched at once, at least: of most files what HDF5 says about itself."""
+"""Least number of bytes to fetch at a time: most files have all HDF5 metadata within it."""
 MAX_HELD_BYTES = 256 * 2**20
-"""Largest sum of archive members kept inflated."""
+"""Limit of the cache of inflated archive members, in bytes."""
 
 _ATTRIBUTES = (
     "_FillValue", "scale_factor", "add_offset", "valid_min", "valid_max", "units", "calendar",
@@ -37,9 +37,9 @@ class Header:
     Attributes
     ----------
     shape, dtype
-        As stored.
+        Shape and type as stored.
     chunks
-        What is stored together; None if the variable is in one piece.
+        Shape of the stored chunks; None if the variable is stored in one piece.
     compressors
         Filters in the order of writing, as numcodecs names and configures them.
     attrs
@@ -54,9 +54,9 @@ class Header:
 
 
 class _OpenFiles:
-    """The files of this process that are open, at most `MAX_OPEN_FILES`, oldest use first.
+    """The open files of this process, at most `MAX_OPEN_FILES`, least recently used first.
 
-    One lock guards all of HDF5, which reads one thing at a time anyway.
+    A single lock guards all of HDF5, which cannot read in parallel anyway.
     """
 
     def __init__(self) -> None:
@@ -71,8 +71,8 @@ class _OpenFiles:
         files, name
             The member.
         whole
-            Whether much of it will be read. A member of an archive is then inflated once:
-            seeking backwards in it would inflate it anew each time.
+            Whether much of it will be read. A member of an archive is then inflated once, because
+            every seek backwards would inflate it again.
         """
         key = version_of(files, name)
         if key not in self._files:
@@ -108,7 +108,7 @@ atexit.register(_OPEN.close)
 
 
 def version_of(files: ProductFiles, name: str) -> str:
-    """Return a token that changes when a member does: place, size and time of change."""
+    """Return a token that changes when a member changes: place, size and time of change."""
     changed = files.changed_ns(name)
     return str(tokenize(str(files.path), files.prefix, name, files.sizes[name], changed))
 
@@ -119,7 +119,7 @@ def read_headers(files: ProductFiles, name: str, sources: list[str]) -> dict[str
     Returns
     -------
     dict
-        The variables that are in the file, in one opening of it.
+        Name to header of the variables that are in the file.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def _open(files: ProductFiles, name: str) -> tuple[Any, IO[bytes]]:
     stream = files.open(name, AHEAD_BYTES)
     try:
         return h5py.File(stream, "r"), stream
-    except OSError as error:  # of a file that is cut short, too
+    except OSError as error:  # also for a file that is cut short
         stream.close()
         raise DamagedError(
             f"{name} in {files.path} is damaged: {error}.",
@@ -170,7 +170,7 @@ def _open(files: ProductFiles, name: str) -> tuple[Any, IO[bytes]]:
 
 @contextmanager
 def _reading(files: ProductFiles, name: str) -> Iterator[None]:
-    """Turn whatever a damaged file makes HDF5 raise into one clear error."""
+    """Turn all errors that HDF5 raises for damaged files into one clear error."""
     try:
         yield
     except (OSError, RuntimeError, KeyError, ValueError) as error:

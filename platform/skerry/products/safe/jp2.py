@@ -1,7 +1,7 @@
 """JPEG 2000 files: a cheap check at opening, and windows read lazily through GDAL.
 
-Options of a group: ``resolution_m``, the pixel size; entries ``rows``, ``columns``, ``left``,
-``top`` (of ``{source}``, the resolution) and ``crs`` of the mapping say the grid.
+Options of a group: ``resolution_m``, the pixel size. The mapping's entries ``rows``, ``columns``,
+``left``, ``top`` (for ``{source}``, the resolution) and ``crs`` define the grid.
 
 Source: ISO/IEC 15444-1, annex A (codestream markers) and annex I (boxes).
 """
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from skerry.products.safe.product import SafeFolder, SafeProduct
 
 READ_PIXELS = 2048
-"""Edge of the windows computed at once, about; a multiple of what the file stores together."""
+"""Approximate edge of computed windows; the real edge is a multiple of the file's tiles."""
 
 HEADER_BYTES = 4 * 2**10
-"""Read of a file behind an address when it is opened; boxes of metadata may take more."""
+"""Bytes to read when opening a file behind an address; metadata boxes may need more."""
 
 _PLANE_DIMS = 2
 _SIZ_BYTES = 64
@@ -61,7 +61,7 @@ class Jp2Header:
     bits
         Bits of the first component.
     tile_height, tile_width
-        Size of the codestream's tiles in pixels: the unit that is decoded at once.
+        Size of the codestream's tiles in pixels: the smallest unit of decoding.
     """
 
     height: int
@@ -78,7 +78,7 @@ def check_jp2(files: ProductFiles, name: str) -> Jp2Header:
     Raises
     ------
     InvalidInputError
-        If it is no JPEG 2000 file or is shorter than it says.
+        If it is not a JPEG 2000 file or is shorter than its boxes say.
     """
     size, label = files.sizes[name], f"{name} in {files.path}"
     with files.open(name, HEADER_BYTES) as stream:
@@ -87,7 +87,7 @@ def check_jp2(files: ProductFiles, name: str) -> Jp2Header:
             raise _damaged(label, f"it should have {end} bytes and has {size}")
         stream.seek(start)
         header = _read_header(stream.read(_SIZ_BYTES), label)
-        if isinstance(files.locate(name), Path):  # elsewhere the end costs a request, or inflating
+        if isinstance(files.locate(name), Path):  # elsewhere it costs a request or inflating
             stream.seek(end - len(_EOC))
             if stream.read(len(_EOC)) != _EOC:
                 raise _damaged(label, "its codestream has no end marker")
@@ -95,7 +95,7 @@ def check_jp2(files: ProductFiles, name: str) -> Jp2Header:
 
 
 def _find_codestream(stream: IO[bytes], size: int, label: str) -> tuple[int, int]:
-    """Return the first and the past-the-last byte of the contiguous codestream."""
+    """Return where the contiguous codestream starts and stops, in bytes."""
     start = stream.read(len(_SIGNATURE))
     if start != _SIGNATURE and not _SIGNATURE.startswith(start):
         raise InvalidInputError(
@@ -152,13 +152,13 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        ``(y, x)``, or with a leading ``band`` counted from 1; coordinates of pixel centres and
-        the grid mapping ``spatial_ref``.
+        ``(y, x)``, or ``(band, y, x)`` with bands counted from 1; coordinates of pixel centres
+        and the grid mapping ``spatial_ref``.
 
     Raises
     ------
     InvalidInputError
-        If a file is of another size than the metadata say.
+        If a file's size in pixels differs from the metadata.
     """
     variables = {}
     grid: GeoBox | None = None
@@ -213,7 +213,7 @@ def _check_shape(label: str, header: Jp2Header, expected: tuple[int, ...]) -> No
 def _read_lazily(
     files: ProductFiles, name: str, header: Jp2Header, kind: Kind, packing: Packing | None
 ) -> da.Array:
-    """Return values whose windows are whole tiles, each of which is decoded once."""
+    """Return lazy values in windows of whole tiles, so that each tile is decoded once."""
     plane = (header.height, header.width)
     shape = plane if len(kind.dims) == _PLANE_DIMS else (kind.bands, *plane)
     dtype = np.dtype(kind.dtype)
@@ -241,7 +241,7 @@ def _window_edge(tile: int, length: int) -> int:
 
 
 def _find_packing(product: "SafeProduct", kind: Kind, source: str) -> Packing | None:
-    """Return the packing, whose factors may be metadata entries; None for plain numbers."""
+    """Return the packing, with factors from metadata if so mapped; None for plain numbers."""
     if kind.scale_factor is None:
         return None
     scale, offset = (
@@ -268,7 +268,7 @@ def _describe(values: da.Array, kind: Kind, packing: Packing | None) -> xr.DataA
 
 
 def write(folder: "SafeFolder", group: Group, data: xr.Dataset) -> None:
-    """Write a group's rasters, one file each; losslessly.
+    """Write a group's rasters without loss, a file for each.
 
     Raises
     ------
@@ -298,7 +298,7 @@ def _encode(variable: xr.DataArray, kind: Kind) -> npt.NDArray[Any]:
         fills = () if fill is None else (float(fill), *kind.further_fills)
         scale, offset = encoding["scale_factor"], encoding.get("add_offset")
         packing = Packing(scale, offset, fills, None, variable.dtype)
-        variable = xr.apply_ufunc(  # chunk by chunk: what is packed is half as large
+        variable = xr.apply_ufunc(  # chunk by chunk: packed numbers are half as large
             packing.encode,
             variable,
             kwargs={"dtype": dtype},

@@ -1,12 +1,12 @@
-"""Products of several like members: one set of groups in the mapping, one child of the tree each.
+"""Products of several similar members: one set of groups in the mapping, a node for each member.
 
-The format that `Members.format` names has two functions more than other formats::
+The format in `Members.format` has two functions in addition to those of every format::
 
     def list_members(product: SafeProduct) -> list[dict[str, str]]
     def members_of_tree(tree: xr.DataTree) -> list[dict[str, str]]
 
-Both return for each member what fills the names in braces in the mapping: ``member``, the name of
-its node below the root, and whatever file patterns need.
+Both return for each member the texts that replace names in braces in the mapping: ``member``, the
+name of its node below the root, and what the file patterns need.
 """
 
 from dataclasses import replace
@@ -30,14 +30,14 @@ def unfold(mapping: Mapping, members: list[dict[str, str]]) -> Mapping:
 def read_member_attributes(
     product: SafeProduct, members: list[dict[str, str]]
 ) -> dict[str, dict[str, Any]]:
-    """Return the attributes of each member's node, of those whose documents are there.
+    """Return the attributes of the node of each member whose documents are there.
 
-    A member has the product's attributes too, where it has none of its own.
+    A member takes attributes from the product where its own documents have none.
     """
     return {
-        member["member"]: read_attributes(seen)
+        member["member"]: read_attributes(view)
         for member in members
-        if (seen := _view_member(product, member)) is not None
+        if (view := _view_member(product, member)) is not None
     }
 
 

@@ -1,13 +1,14 @@
-"""NetCDF-4 files of SAFE products: variables read lazily, written by the same mapping.
+"""NetCDF-4 files of SAFE products: read variables lazily and write them by the same mapping.
 
-What the numbers mean is in the file where the file says it (packing, valid range, flags), because
-packings differ between bands and processing baselines, and else in the mapping. Group options:
+The file's own packing, valid range and flags count first, because packings differ between bands
+and processing baselines; the mapping says what the file does not. Group options:
 
 ``dimensions``
-    Dimension in the tree to its name in the files, where the two differ.
+    Name of a dimension in the tree to its name in the files, if the two differ.
 ``file_dims``
-    NetCDF variable to its dimensions in the file's order, by the names of the tree, where they
-    are not the kind's. A dimension that the kind lacks has length 1 and is left out of the tree.
+    NetCDF variable to its dimensions in the file's order, by the names of the tree, if they
+    differ from the kind's. A dimension that the kind lacks has length 1 and is left out of the
+    tree.
 
 A kind without ``dtype`` is a dimension that the file counts but gives no values: the tree gets
 its indices as int64. A kind whose ``units`` say ``<unit> since <moment>`` is time.
@@ -31,25 +32,25 @@ if TYPE_CHECKING:
     from skerry.products.safe.product import SafeFolder, SafeProduct
 
 READ_PIXELS = 2048
-"""Edge of the windows computed at once, about; a multiple of what the file stores together."""
+"""Approximate edge of computed windows; the real edge is a multiple of the file's chunks."""
 
 _FROM_FILE = ("valid_min", "valid_max", "flag_masks", "flag_values", "flag_meanings")
-"""Attributes that describe the numbers of one file; others come from the mapping first."""
+"""Attributes that describe the numbers of a file; for others the mapping counts first."""
 _PACKING = ("scale_factor", "add_offset", "_FillValue")
 
 
 @dataclass(frozen=True)
 class NetcdfWindows:
-    """An array whose windows are read from a file and decoded when asked for.
+    """An array that reads and decodes windows of a file on request.
 
     Attributes
     ----------
     files, name, source
         The product's files, the file's name and the variable's name in it.
     axes
-        For each dimension of the file its place in the array's, None for one left out.
+        For each dimension of the file its position in the array, None if it is left out.
     shape, packing
-        Of the values.
+        Shape of the array, and packing of its values.
     """
 
     files: ProductFiles
@@ -70,7 +71,7 @@ class NetcdfWindows:
         return self.packing.dtype
 
     def __getitem__(self, key: tuple[slice | int, ...]) -> npt.NDArray[Any]:
-        """Read a window; a number takes one place and its dimension away.
+        """Read a window; a number selects one position and removes the dimension.
 
         Raises
         ------
@@ -78,17 +79,17 @@ class NetcdfWindows:
             If the file is damaged there.
         """
         window = tuple(item if isinstance(item, slice) else slice(item, item + 1) for item in key)
-        wanted = tuple(0 if axis is None else window[axis] for axis in self.axes)
-        numbers = read_window(self.files, self.name, self.source, wanted)
-        kept = [axis for axis in self.axes if axis is not None]
-        values = self.packing.decode(numbers.transpose(np.argsort(kept)))
+        selection = tuple(0 if axis is None else window[axis] for axis in self.axes)
+        numbers = read_window(self.files, self.name, self.source, selection)
+        order = [axis for axis in self.axes if axis is not None]
+        values = self.packing.decode(numbers.transpose(np.argsort(order)))
         places = tuple(slice(None) if isinstance(item, slice) else 0 for item in key)
         return np.asarray(values[places])
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where one variable is: the file, its name and dimensions there, and what it is."""
+    """Where a variable is: file, name and dimensions there, and its kind."""
 
     file: str
     source: str
@@ -103,7 +104,7 @@ class _Place:
 
 
 def read(product: "SafeProduct", group: Group) -> xr.Dataset:
-    """Read one group: each file opened once, for its headers; no values but indices.
+    """Read a group: open each file once for its headers; read no values except indices.
 
     A damaged file counts as missing.
 
@@ -115,26 +116,26 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
     sources: dict[str, list[tuple[str, Variable]]] = defaultdict(list)
     for name, variable in group.variables.items():
         sources[_file_pattern(group, variable)].append((name, variable))
-    found: dict[str, xr.Variable] = {}
-    for pattern, wanted in sources.items():
+    variables: dict[str, xr.Variable] = {}
+    for pattern, places in sources.items():
         file = pattern if pattern in product.files.sizes else product.files.find(pattern)
         if file is None:
             continue
         try:
-            headers = read_headers(product.files, file, [item.source for _, item in wanted])
+            headers = read_headers(product.files, file, [item.source for _, item in places])
         except DamagedError as error:
             product.damaged.append(error.what)
             continue
-        for name, variable in wanted:
+        for name, variable in places:
             if variable.source in headers:
                 place = _Place.of(product.mapping, group, variable, file)
-                found[name] = _read_variable(product, place, name, headers[variable.source])
-                _check_sizes(product, file, name, found)
+                variables[name] = _read_variable(product, place, name, headers[variable.source])
+                _check_sizes(product, file, name, variables)
     if not group.optional:
         product.missing.extend(
-            f"{group.path}/{name}" for name in group.variables if name not in found
+            f"{group.path}/{name}" for name in group.variables if name not in variables
         )
-    ordered = {name: found[name] for name in group.variables if name in found}
+    ordered = {name: variables[name] for name in group.variables if name in variables}
     coordinates = {name for name in ordered if group.variables[name].coordinate}
     return xr.Dataset(
         {name: item for name, item in ordered.items() if name not in coordinates},
@@ -143,9 +144,9 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
 
 
 def write(folder: "SafeFolder", group: Group, data: xr.Dataset) -> None:
-    """Write the variables that `data` has to their files, adding to files that are there.
+    """Write the variables of `data` to their files; files that exist are extended.
 
-    A variable that a file already has stays as it is: groups may share one. The group's
+    A variable that a file already has stays as it is: groups may share it. The group's
     attributes become attributes of the files.
     """
     import h5netcdf  # type: ignore[import-untyped]
@@ -155,12 +156,12 @@ def write(folder: "SafeFolder", group: Group, data: xr.Dataset) -> None:
         if name in data.variables:
             pattern = _file_pattern(group, variable)
             files[folder.names.get(pattern, pattern)].append((name, variable))
-    for file, wanted in files.items():
+    for file, members in files.items():
         path = folder.root / file
         path.parent.mkdir(parents=True, exist_ok=True)
         with h5netcdf.File(path, "a") as sink:
             sink.attrs.update(data.attrs)
-            for name, variable in wanted:
+            for name, variable in members:
                 place = _Place.of(folder.mapping, group, variable, file)
                 if place.source not in sink.variables:
                     _write_variable(sink, place, data[name], group.options.get("dimensions", {}))
@@ -189,7 +190,7 @@ def _read_variable(product: "SafeProduct", place: _Place, name: str, header: Hea
     if header.chunks:
         encoding["chunks"] = tuple(header.chunks[dims.index(dim)] for dim in kind.dims)
         encoding["compressors"] = header.compressors
-    # An index is read at once: xarray needs it, and it is short.
+    # An index is read now: xarray needs it, and it is short.
     values = windows[(slice(None),)] if kind.dims == (name,) else _read_lazily(windows, encoding)
     return xr.Variable(kind.dims, values, attrs, encoding)
 
@@ -211,7 +212,7 @@ def _read_lazily(windows: NetcdfWindows, encoding: dict[str, Any]) -> Any:
 
 
 def _window_shape(shape: tuple[int, ...], chunks: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Return whole chunks, about `READ_PIXELS` in the last two dimensions."""
+    """Return a window of whole chunks, about `READ_PIXELS` long in the last two dimensions."""
     planes = len(shape) - 2
     return tuple(
         min(length, chunk * max(1, round(READ_PIXELS / chunk)) if axis >= planes else length)
@@ -280,13 +281,13 @@ def _write_variable(sink: Any, place: _Place, data: xr.DataArray, names: dict[st
     stated = {key: encoding[key] for key in _PACKING if encoding.get(key) is not None}
     packing = choose_packing(kind, stated, dtype)
     numbers = packing.encode(data.transpose(*kind.dims).to_numpy(), dtype)
-    kept = [kind.dims.index(dim) for dim in dims if dim in kind.dims]
+    order = [kind.dims.index(dim) for dim in dims if dim in kind.dims]
     shape = tuple(data.sizes[dim] if dim in kind.dims else 1 for dim in dims)
     stored = sink.create_variable(
         place.source,
         tuple(names.get(dim, dim) for dim in dims),
         dtype,
-        numbers.transpose(kept).reshape(shape),
+        numbers.transpose(order).reshape(shape),
         fillvalue=dtype.type(packing.fills[0]) if packing.fills else None,
         **_storage(shape),
     )
@@ -330,7 +331,7 @@ def _stored_attributes(
 
 
 def read_scalar(product: "SafeProduct", pattern: str, source: str) -> Any:
-    """Return the first value of a variable as Python has it, None if it is not there.
+    """Return the first value of a variable as a plain Python value, None if it is not there.
 
     Raises
     ------
@@ -348,7 +349,7 @@ def read_scalar(product: "SafeProduct", pattern: str, source: str) -> Any:
 
 
 def write_scalar(folder: "SafeFolder", file: str, source: str, value: float | str) -> None:
-    """Write one number or text as a variable without dimensions, adding to a file that is there."""
+    """Write a number or text as a variable without dimensions; extend the file if it exists."""
     import h5netcdf
     import h5py  # type: ignore[import-untyped]
 

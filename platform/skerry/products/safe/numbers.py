@@ -1,4 +1,4 @@
-"""Stored numbers and the values they stand for, as a NetCDF file and a mapping say together."""
+"""How stored numbers become values, by a NetCDF file and a mapping together."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,11 +23,11 @@ class Packing:
     Attributes
     ----------
     scale, offset
-        value = number * scale + offset; None where the number is the value.
+        value = number * scale + offset; None if the number is the value.
     fills
         Numbers that stand for no measurement.
     since
-        Units of time as CF writes them, such as ``microseconds since 2000-01-01``.
+        Units of time in CF's spelling, such as ``microseconds since 2000-01-01``.
     dtype
         Type of the values.
     """
@@ -56,7 +56,7 @@ class Packing:
         return self.of(dtype).encode(values)
 
     def of(self, stored: np.dtype[Any]) -> packing.Packing:
-        """Return the packing of numbers of a type that are no times."""
+        """Return the packing of numbers of a type, if they are not times."""
         return packing.Packing(stored, self.dtype, self.scale, self.offset, self.fills)
 
     def _encode_time(self, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -69,7 +69,7 @@ class Packing:
 
 
 def choose_packing(kind: Kind, attrs: dict[str, Any], stored: np.dtype[Any]) -> Packing:
-    """Decide from the mapping whether numbers are packed, and from the file how, if it says."""
+    """Decide by the mapping whether numbers are packed, and by the file how, if it says so."""
     since = attrs.get("units") if "units" in attrs else kind.attrs.get("units")
     if " since " not in str(kind.attrs.get("units", "")):
         since = None
@@ -77,7 +77,7 @@ def choose_packing(kind: Kind, attrs: dict[str, Any], stored: np.dtype[Any]) -> 
     offset = attrs.get("add_offset", kind.add_offset)
     packed = scale is not None or offset is not None
     fill = attrs.get("_FillValue", kind.fill_value)
-    # A fill in the file alone does not turn flags and counts into floating point numbers.
+    # A fill value in the file alone does not turn flags and counts into floating-point numbers.
     masked = since or packed or kind.fill_value is not None or stored.kind == "f"
     fills = () if fill is None or not masked else (fill, *kind.further_fills)
     return Packing(

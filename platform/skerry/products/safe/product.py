@@ -1,4 +1,4 @@
-"""A SAFE product being read, and the folder of one being written."""
+"""A SAFE product to read, and the folder of a SAFE product to write."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,12 +10,12 @@ from skerry.products.safe.files import ProductFiles
 from skerry.products.sensors.mapping import Mapping
 
 SUFFIXES = (".zip", ".SAFE", ".SEN3")
-"""What product names have at their end on disk, outermost first."""
+"""Suffixes of product names on disk, outermost first."""
 
 
 @dataclass(frozen=True)
 class SafeProduct:
-    """A product being read.
+    """A SAFE product to read.
 
     Attributes
     ----------
@@ -24,11 +24,11 @@ class SafeProduct:
     mapping
         Its type.
     missing
-        Filled with what a complete product has and this one lacks.
+        Reading adds what a complete product has and this product lacks.
     healed
-        Filled with the wounds that reading healed, in words.
+        Reading adds the wounds that it healed, in words.
     damaged
-        Filled with what is wrong with files whose variables are left out, in words.
+        Reading adds what is wrong with files whose variables are left out, in words.
     """
 
     files: ProductFiles
@@ -39,7 +39,7 @@ class SafeProduct:
 
     @property
     def name(self) -> str:
-        """The product's name as its folder or archive has it, without suffixes."""
+        """The name of the product's folder or archive, without suffixes."""
         name = self.files.prefix.rstrip("/") or self.files.path.name
         for suffix in SUFFIXES:
             name = name.removesuffix(suffix)
@@ -47,14 +47,14 @@ class SafeProduct:
 
     @cached_property
     def documents(self) -> dict[str, Document]:
-        """Role to metadata document, those of `Mapping.expected` if they are there.
+        """Role to metadata document; documents of `Mapping.expected` only if they are there.
 
         Raises
         ------
         InvalidInputError
-            If one of `Mapping.documents` is missing, or any is broken.
+            If a document of `Mapping.documents` is missing, or any document is broken.
         """
-        found = {}
+        documents = {}
         for role, pattern in self.mapping.documents.items():
             name = self.files.find(pattern)
             if name is None:
@@ -62,17 +62,17 @@ class SafeProduct:
                     f"{self.files.path} has no {pattern}.",
                     remedy=f"Give a complete {self.mapping.title} product, folder or zip archive.",
                 )
-            found[role] = Document(self.files, name)
+            documents[role] = Document(self.files, name)
         for role, pattern in self.mapping.expected.items():
             name = self.files.find(pattern)
             if name is not None and name.endswith((".xml", ".safe")):
-                found[role] = Document(self.files, name)
-        return found
+                documents[role] = Document(self.files, name)
+        return documents
 
 
 @dataclass(frozen=True)
 class SafeFolder:
-    """A product being written.
+    """A SAFE product to write.
 
     Attributes
     ----------
@@ -81,11 +81,11 @@ class SafeFolder:
     mapping
         Its type.
     names
-        What stands for the parts of file patterns that have stars: the pattern from the
-        product's root up to such a part, or that part alone, to the part's name; both may hold
-        ``{source}``.
+        Names for the parts of file patterns that have stars: the key is the pattern from the
+        product's root up to such a part, or the part alone; the value is the part's name. Both
+        may contain ``{source}``.
     documents
-        Role to document being built; formats may put into them.
+        Role to document under construction; formats may add to it.
     """
 
     root: Path
@@ -94,7 +94,7 @@ class SafeFolder:
     documents: dict[str, DocumentBuilder] = field(default_factory=dict)
 
     def place(self, pattern: str, source: str = "") -> Path:
-        """Return the path of a file to write, its folder made.
+        """Return the path of a file to write, after making its folder.
 
         Raises
         ------
@@ -105,13 +105,13 @@ class SafeFolder:
         above: list[str] = []
         for part in pattern.split("/"):
             above.append(part)
-            known = self.names.get("/".join(above), self.names.get(part, part))
-            if "*" in known:
+            filled = self.names.get("/".join(above), self.names.get(part, part))
+            if "*" in filled:
                 raise InvalidInputError(
                     f"Nothing says what {part!r} of {pattern!r} is called.",
                     remedy="Name it in `names`.",
                 )
-            parts.append(known.replace("{source}", source))
+            parts.append(filled.replace("{source}", source))
         path = self.root.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path

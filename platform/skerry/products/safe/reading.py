@@ -1,4 +1,4 @@
-"""A mapping and a product's files become a tree, read lazily."""
+"""Build a lazy tree from a mapping and a product's files."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ from skerry.products.sensors.mapping import Group, Mapping
 from skerry.products.stac_extensions import list_schemas
 
 SIMULATOR = {"name": "Skerry, simulated", "roles": ["producer"]}
-"""The provider of products that say that they were not measured."""
+"""The provider that simulated products name."""
 
 
 def assemble(files: ProductFiles, mapping: Mapping) -> xr.DataTree:
@@ -26,16 +26,16 @@ def assemble(files: ProductFiles, mapping: Mapping) -> xr.DataTree:
     Returns
     -------
     xarray.DataTree
-        Groups as the mapping names them, lazily read. Root attributes as the mapping names them,
+        Groups by their names in the mapping, lazy. Root attributes by their names in the mapping,
         and in ``other_metadata``: ``mapping``, ``missing`` (what a complete product has and this
-        one lacks), ``healed`` (wounds that reading healed), ``unhealed`` (bands and files left out
-        because they are damaged) and ``simulated``.
+        product lacks), ``healed`` (wounds that reading healed), ``unhealed`` (bands and files
+        left out because they are damaged) and ``simulated``.
 
     Raises
     ------
     InvalidInputError
-        If a metadata document is missing or broken, or a file is damaged or of another size than
-        the metadata say.
+        If a metadata document is missing or broken, or a file is damaged or its size differs from
+        the metadata.
     """
     product = SafeProduct(files, mapping)
     attrs = read_attributes(product)
@@ -49,13 +49,12 @@ def assemble(files: ProductFiles, mapping: Mapping) -> xr.DataTree:
     for group in product.mapping.groups:
         data = load_format(group.format).read(product, group)
         if data.variables:
-            known = datasets.get(group.path)
-            datasets[group.path] = data if known is None else _join(product, group, known, data)
+            earlier = datasets.get(group.path)
+            datasets[group.path] = data if earlier is None else _join(product, group, earlier, data)
     if not any("measurements" in path and data.data_vars for path, data in datasets.items()):
         damaged = f": {product.damaged[0]}" if product.damaged else "."
         raise InvalidInputError(
-            f"{files.path} has metadata but not one measurement of a {mapping.title} "
-            f"product{damaged}",
+            f"{files.path} has metadata but no measurement of a {mapping.title} product{damaged}",
             remedy="Give the whole product.",
         )
     name = str(find(attrs, "stac_discovery/id") or product.name)
@@ -69,7 +68,7 @@ def assemble(files: ProductFiles, mapping: Mapping) -> xr.DataTree:
 
 
 def _unfold_members(product: SafeProduct) -> tuple[SafeProduct, dict[str, dict[str, Any]]]:
-    """Write out the groups of a product of several like members; read the members' attributes."""
+    """Repeat a product's groups for each of its members; read the members' attributes."""
     if product.mapping.members is None:
         return product, {}
     module: Any = load_format(product.mapping.members.format)
@@ -79,7 +78,7 @@ def _unfold_members(product: SafeProduct) -> tuple[SafeProduct, dict[str, dict[s
 
 
 def _join(product: SafeProduct, group: Group, known: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
-    """Join the parts of one group; never by comparing values, which would read them."""
+    """Join the parts of a group without comparing values, because that would read them."""
     try:
         return known.merge(data, compat="override", join="exact", combine_attrs="override")
     except ValueError as error:
@@ -93,17 +92,17 @@ def _join(product: SafeProduct, group: Group, known: xr.Dataset, data: xr.Datase
 def _complete(
     attrs: dict[str, Any], product: SafeProduct, name: str, datasets: dict[str, xr.Dataset]
 ) -> dict[str, Any]:
-    """Add to the attributes what no document says."""
-    other = attrs.setdefault("other_metadata", {})
-    simulated = bool(other.get("simulated", product.name.endswith("_SIM")))
-    other |= {
+    """Add the attributes that no document holds."""
+    metadata = attrs.setdefault("other_metadata", {})
+    simulated = bool(metadata.get("simulated", product.name.endswith("_SIM")))
+    metadata |= {
         "mapping": product.mapping.name,
         "missing": product.missing,
         "healed": product.healed,
         "simulated": simulated,
     }
     if product.damaged:
-        other["unhealed"] = [f"damaged: {words}" for words in dict.fromkeys(product.damaged)]
+        metadata["unhealed"] = [f"damaged: {words}" for words in dict.fromkeys(product.damaged)]
     if "stac_discovery" in attrs:
         grids = (grid_of(data) for data in datasets.values())
         grid = next((item for item in grids if item is not None), None)

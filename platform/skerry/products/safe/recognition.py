@@ -1,4 +1,4 @@
-"""Which type of product a folder or an archive holds."""
+"""Recognise the type of the product in a folder or an archive."""
 
 import fnmatch
 import re
@@ -17,7 +17,7 @@ _NAMES = {
 }
 """Beginning of a product's name to its type in words."""
 MANIFEST = "xfdumanifest.xml"
-"""Of Sentinel-3: it names the product and its type, whatever the folder is called."""
+"""Manifest of Sentinel-3: it names the product and its type, whatever the folder's name."""
 
 
 def find_mapping(files: ProductFiles) -> Mapping:
@@ -26,8 +26,8 @@ def find_mapping(files: ProductFiles) -> Mapping:
     Raises
     ------
     InvalidInputError
-        If it is of another type than those of the mapping files, or neither its name nor its
-        manifest says which of several types it is.
+        If no mapping file is for its type, or several are and neither its name nor its manifest
+        says which.
     """
     mapping = recognise(files)
     if mapping is None:
@@ -41,7 +41,7 @@ def list_mappings() -> Iterator[Mapping]:
 
 
 def recognise(files: ProductFiles) -> Mapping | None:
-    """Return the type of a product by the files that mark it; None if it is of no known type.
+    """Return the type of a product by the files that mark it; None if no type fits.
 
     If several fit, its name decides, or what its manifest says.
 
@@ -50,30 +50,30 @@ def recognise(files: ProductFiles) -> Mapping | None:
     InvalidInputError
         If neither does.
     """
-    found = [
+    types = [
         mapping
         for mapping in list_mappings()
         if all(files.find(mark) is not None for mark in mapping.marks)
     ]
-    if not found:
+    if not types:
         return None
-    if len(found) == 1:
-        return found[0]
+    if len(types) == 1:
+        return types[0]
     for name in _list_names(files):
-        named = [mapping for mapping in found if fnmatch.fnmatchcase(name, mapping.names)]
+        named = [mapping for mapping in types if fnmatch.fnmatchcase(name, mapping.names)]
         if len(named) == 1:
             return named[0]
     raise InvalidInputError(
-        f"{files.path} may be of type {', '.join(item.product_type for item in found)}; neither "
+        f"{files.path} may be of type {', '.join(item.product_type for item in types)}; neither "
         "its name nor its manifest says which.",
         remedy="Give it the name that it had at its provider, such as "
-        + " or ".join(item.names for item in found)
+        + " or ".join(item.names for item in types)
         + ".",
     )
 
 
 def _list_names(files: ProductFiles) -> Iterator[str]:
-    """Give the names that a product goes by: its folder's, and those in its manifest."""
+    """Give the names of a product: its folder's, and the names in its manifest."""
     name = files.prefix.rstrip("/") or files.path.name
     for suffix in SUFFIXES:
         name = name.removesuffix(suffix)
@@ -85,7 +85,7 @@ def _list_names(files: ProductFiles) -> Iterator[str]:
 
 
 def _refuse_type(files: ProductFiles) -> InvalidInputError:
-    known = ", ".join(f"{mapping.title} ({mapping.product_type})" for mapping in list_mappings())
+    types = ", ".join(f"{mapping.title} ({mapping.product_type})" for mapping in list_mappings())
     name = next(_list_names(files))
     named = next((item for item in list_mappings() if fnmatch.fnmatchcase(name, item.names)), None)
     if named is not None:
@@ -99,13 +99,13 @@ def _refuse_type(files: ProductFiles) -> InvalidInputError:
             else "is a Sentinel product of a type that Skerry does not know, or lacks the files "
             "that tell its type"
         )
-    return InvalidInputError(f"{files.path} {what}.", remedy=f"Known are {known}.")
+    return InvalidInputError(f"{files.path} {what}.", remedy=f"Known are {types}.")
 
 
 def _describe_name(name: str) -> str | None:
-    """Return the type that a product's name says, in words, None where it is no such name."""
+    """Return the type in a product's name, in words; None if the name does not say it."""
     for pattern, words in _NAMES.items():
-        found = re.match(pattern, name)
-        if found is not None:
-            return words.format(*found.groups())
+        match = re.match(pattern, name)
+        if match is not None:
+            return words.format(*match.groups())
     return None

@@ -1,4 +1,4 @@
-"""Which files a product behind an address has, asked once."""
+"""List the files of a product behind an address, once."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +16,8 @@ ASKED_AT_ONCE = 16
 def list_remote(place: RemotePath) -> ProductFiles:
     """List a product's folder behind an address.
 
-    What lies below an S3 prefix; or what the product's manifest names, as HTTP has no listing.
+    The files are everything below an S3 prefix, or what the product's manifest names, because HTTP
+    has no listing.
 
     Raises
     ------
@@ -33,7 +34,7 @@ def list_remote(place: RemotePath) -> ProductFiles:
 
 
 def _list_manifest(place: RemotePath, documents: dict[str, bytes]) -> dict[str, int]:
-    """Return the files that the manifest names and that are there; keep what was read."""
+    """Return the files that the manifest names and that are there; remember its text."""
     for name in MANIFESTS:
         try:
             text = (place / name).read_bytes(MAX_DOCUMENT_BYTES)
@@ -46,14 +47,14 @@ def _list_manifest(place: RemotePath, documents: dict[str, bytes]) -> dict[str, 
 
 
 def _ask_sizes(place: RemotePath, names: list[str]) -> dict[str, int]:
-    """Ask for each file's size, several at a time; drop what is absent.
+    """Ask for each file's size, several at a time; drop files that are absent.
 
-    Manifests name files that partial products lack, and not all say sizes.
+    Manifests name files that partial products lack, and not all of them give sizes.
     """
     with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
         sizes = pool.map(lambda name: (place / name).find_size(), names)
-        found = dict(zip(names, sizes, strict=True))
-    return {name: size for name, size in found.items() if size is not None}
+        answers = dict(zip(names, sizes, strict=True))
+    return {name: size for name, size in answers.items() if size is not None}
 
 
 def _parse_manifest(text: bytes, label: str) -> list[str]:

@@ -1,10 +1,10 @@
-"""Sentinel-1 Level-1 annotation: lists of records in XML become variables, and back.
+"""Convert Sentinel-1 Level-1 annotation, lists of records in XML, to variables and back.
 
 A group's options name the list (``records``, names in older products after ``|``), the dimension
 along it (``dimension``) and, for records that are points of a grid, the places of row and column
 (``grid``). A variable's source is the place of its value in a record: one path; several paths, a
-column each; or a vector of numbers separated by blanks. What stands in no document is named
-``computed/...``.
+column for each; or a vector of numbers separated by blanks. Sources that no document holds are
+named ``computed/...``.
 
 Source: Sentinel-1 Product Specification, S1-RS-MDA-52-7441, section 6 (annotation data sets).
 """
@@ -27,7 +27,7 @@ Values = npt.NDArray[Any]
 
 COMPUTED = "computed/"
 NO_PIXEL = -1
-"""Fills integer vectors that are shorter than the longest of their list; floats get NaN."""
+"""Fill value for integer vectors shorter than the longest in their list; floats get NaN."""
 _NAME = re.compile(
     r"S1(?P<unit>[A-D])_IW_GRD[FHM]_1S(?P<polarisation>SH|SV|DH|DV)_"
     r"(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_\d{6}_(?P<datatake>[0-9A-F]{6})_"
@@ -36,12 +36,12 @@ _NAME = re.compile(
 
 
 def list_members(product: SafeProduct) -> list[dict[str, str]]:
-    """Return one member a polarisation: its node's name, and its code in file names.
+    """Return a member for each polarisation: its node's name, and its code in file names.
 
     The names are those of the EOPF form:
     ``S01SIWGRD_<start>_<whole seconds>_<unit><orbit cycle>_<id>_<data take>_<polarisation>``,
-    from the manifest; the id is the one in the product's name, and where
-    that was changed the checksum of the manifest from which the id was made.
+    from the manifest. The id is that of the product's name; if the name was changed it is the
+    checksum of the manifest, from which the provider made the id.
     """
     manifest = product.documents["manifest"]
     with manifest.reading("the polarisations"):
@@ -93,10 +93,10 @@ def compute_product_id(manifest: bytes) -> str:
 
 
 def read(product: SafeProduct, group: Group) -> xr.Dataset:
-    """Read a group's variables from the records of one document; see `engine`."""
+    """Read a group's variables from the records of one document; see `formats`."""
     document = _open(product, group.file)
     records = [] if document is None else _find_records(document, group)
-    found: dict[str, xr.Variable] = {}
+    variables: dict[str, xr.Variable] = {}
     if document is not None and records:
         for name, variable in group.variables.items():
             kind = product.mapping.kind_of(group, variable)
@@ -104,21 +104,21 @@ def read(product: SafeProduct, group: Group) -> xr.Dataset:
                 with document.reading(f"{group.options['records']}/{variable.source}"):
                     values = _gather(records, variable, kind, group)
                     if values is not None:
-                        found[name] = _enclose(values, kind)
-        found |= _compute(product, group, found)
+                        variables[name] = _enclose(values, kind)
+        variables |= _compute(product, group, variables)
     if not group.optional:
-        lost = [name for name in group.variables if name not in found]
-        data = [name for name in lost if found or not group.variables[name].coordinate]
+        lost = [name for name in group.variables if name not in variables]
+        data = [name for name in lost if variables or not group.variables[name].coordinate]
         product.missing.extend(f"{group.path}/{name}" for name in data)
     if document is None:
         return xr.Dataset()
     with document.reading(group.options["records"]):
-        coordinates = {name for name in found if group.variables[name].coordinate}
-        return xr.Dataset(found).set_coords(coordinates)
+        coordinates = {name for name in variables if group.variables[name].coordinate}
+        return xr.Dataset(variables).set_coords(coordinates)
 
 
 def _open(product: SafeProduct, pattern: str) -> Document | None:
-    """Return the document that a pattern finds, parsed once a product."""
+    """Return the document that a pattern finds; it is parsed once per product."""
     name = product.files.find(pattern)
     if name is None:
         return None
@@ -128,8 +128,8 @@ def _open(product: SafeProduct, pattern: str) -> Document | None:
 
 
 def _find_records(document: Document, group: Group) -> list[Any]:
-    found = (document.all(path) for path in group.options["records"].split("|"))
-    return next(filter(None, found), [])
+    lists = (document.all(path) for path in group.options["records"].split("|"))
+    return next(filter(None, lists), [])
 
 
 def _gather(records: list[Any], variable: Variable, kind: Kind, group: Group) -> Values | None:
@@ -148,7 +148,7 @@ def _gather(records: list[Any], variable: Variable, kind: Kind, group: Group) ->
         if len(kind.dims) == vectors.ndim:
             return vectors
         if (vectors != vectors[:1]).any():
-            raise ValueError("vectors at different places")
+            raise ValueError("its vectors are at different places")
         return np.asarray(vectors[0])
     return None
 
@@ -159,8 +159,8 @@ def _record_dimension(group: Group) -> str:
 
 def _parse(texts: list[str], dtype: str) -> Values:
     if dtype == "bool":
-        known = {"true": True, "false": False, "1": True, "0": False}
-        return np.array([known[text.strip().lower()] for text in texts])
+        booleans = {"true": True, "false": False, "1": True, "0": False}
+        return np.array([booleans[text.strip().lower()] for text in texts])
     if dtype.startswith("datetime64"):
         return _parse_moments([text.strip().removesuffix("Z") for text in texts], dtype)
     if dtype == "str":
@@ -169,16 +169,16 @@ def _parse(texts: list[str], dtype: str) -> Values:
 
 
 def _parse_moments(texts: list[str], dtype: str) -> Values:
-    """Return times; a leap second is the one after it, as in POSIX, which NumPy counts by."""
-    whole = [text.partition(".")[0] for text in texts]
-    leap = np.array([text.endswith("23:59:60") for text in whole])
+    """Return times; a leap second becomes the next second, as in POSIX and NumPy."""
+    seconds = [text.partition(".")[0] for text in texts]
+    leap = np.array([text.endswith("23:59:60") for text in seconds])
     if leap.any():
         texts = [text.replace("23:59:60", "23:59:59") for text in texts]
     return np.asarray(np.array(texts, dtype) + leap * np.timedelta64(1, "s"))
 
 
 def _stack(rows: list[Values]) -> Values:
-    """Return vectors as one array, short ones filled up."""
+    """Return vectors as one array; short vectors are filled up."""
     longest = max(len(item) for item in rows)
     if all(len(item) == longest for item in rows):
         return np.stack(rows)
@@ -189,9 +189,9 @@ def _stack(rows: list[Values]) -> Values:
 
 
 def _unstack(values: Values, records: list[Any], kind: Kind, grid: dict[str, str]) -> Values:
-    """Order the values of points by line, then pixel; refuse points that make no full grid.
+    """Order the values of points by line, then pixel; refuse points that do not fill a grid.
 
-    ``grid`` names the two places in a record, rows first, with the dimension each makes.
+    ``grid`` names the two places in a record, rows first, with the dimension for each.
     """
     row, column = (
         np.array([int(record.findtext(place)) for record in records]) for place in grid
@@ -212,31 +212,31 @@ def _enclose(values: Values, kind: Kind) -> xr.Variable:
 
 
 def _compute(
-    product: SafeProduct, group: Group, found: dict[str, xr.Variable]
+    product: SafeProduct, group: Group, variables: dict[str, xr.Variable]
 ) -> dict[str, xr.Variable]:
-    """Return the variables that stand in no document, from those found."""
-    made: dict[str, xr.Variable] = {}
+    """Return the variables that no document holds, computed from variables of the documents."""
+    computed: dict[str, xr.Variable] = {}
     for name, variable in group.variables.items():
         if not variable.source.startswith(COMPUTED):
             continue
         kind = product.mapping.kind_of(group, variable)
         what = variable.source.removeprefix(COMPUTED)
         if what == "axis":
-            made[name] = xr.Variable(kind.dims, ["x", "y", "z"], dict(kind.attrs))
+            computed[name] = xr.Variable(kind.dims, ["x", "y", "z"], dict(kind.attrs))
         elif what == "index":
-            sizes = {key: size for item in found.values() for key, size in item.sizes.items()}
+            sizes = {key: size for item in variables.values() for key, size in item.sizes.items()}
             if kind.dims[0] in sizes:
-                made[name] = _enclose(np.arange(sizes[kind.dims[0]], dtype=kind.dtype), kind)
+                computed[name] = _enclose(np.arange(sizes[kind.dims[0]], dtype=kind.dtype), kind)
         else:
             image = _open(product, group.options.get("annotation", group.file))
             if image is not None:
-                values = _place(image, what, found | made)
-                made[name] = _enclose(values.astype(kind.dtype), kind)
-    return made
+                values = _place(image, what, variables | computed)
+                computed[name] = _enclose(values.astype(kind.dtype), kind)
+    return computed
 
 
-def _place(image: Document, what: str, found: dict[str, xr.Variable]) -> Values:
-    """Return the image's lines, pixels, or the time of each line, the range of each pixel."""
+def _place(image: Document, what: str, variables: dict[str, xr.Variable]) -> Values:
+    """Return the image's lines or pixels, the time of each line or the range of each pixel."""
     information = "imageAnnotation/imageInformation"
     if what == "lines":
         return np.arange(int(image.number(f"{information}/numberOfLines")))
@@ -244,19 +244,19 @@ def _place(image: Document, what: str, found: dict[str, xr.Variable]) -> Values:
         return np.arange(int(image.number(f"{information}/numberOfSamples")))
     if what == "ground_range":
         spacing = image.number(f"{information}/rangePixelSpacing")
-        pixel = found["pixel"].to_numpy()
+        pixel = variables["pixel"].to_numpy()
         return np.where(pixel == NO_PIXEL, np.nan, pixel * spacing)
     first, last = (
         _parse([image.text(f"{information}/product{which}LineUtcTime")], "datetime64[ns]")[0]
         for which in ("First", "Last")
     )
     gaps = max(int(image.number(f"{information}/numberOfLines")) - 1, 1)
-    elapsed = np.rint(found["line"].to_numpy() * ((last - first).astype(np.int64) / gaps))
+    elapsed = np.rint(variables["line"].to_numpy() * ((last - first).astype(np.int64) / gaps))
     return np.asarray(first + elapsed.astype("timedelta64[ns]"))
 
 
 def write(folder: SafeFolder, group: Group, data: xr.Dataset) -> None:
-    """Append a group's records to its document, made if it is not there; see `engine`."""
+    """Append a group's records to its document; make the document if needed. See `formats`."""
     written = {
         name: item
         for name, item in group.variables.items()
@@ -321,7 +321,7 @@ def _reach(root: Any, steps: list[str]) -> Any:
 
 
 def _append_records(parent: Any, tag: str, columns: dict[str, list[str]]) -> None:
-    """Append one element a record; vectors say how many numbers they have, as the list does."""
+    """Append an element for each record; lists and vectors get a count attribute."""
     count = len(next(iter(columns.values())))
     for number in range(count):
         record = etree.SubElement(parent, tag)

@@ -1,7 +1,7 @@
 """Sun and view angles of a Sentinel-2 tile, in its metadata document.
 
-A variable's source is the element that holds it. Grids have nodes every 5 km from the tile's
-upper left corner on; the view angles of a band and a detector are NaN where it does not look.
+A variable's source is the element that holds it. Grids have nodes every 5 km, starting at the
+tile's upper left corner; the view angles of a band and a detector are NaN outside its view.
 
 Source: Sentinel-2 Products Specification Document, S2-PDGS-TAS-DI-PSD, Tile_Angles.
 """

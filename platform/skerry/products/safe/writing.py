@@ -1,4 +1,4 @@
-"""A tree becomes a SAFE product: the mapping backwards."""
+"""Write a tree as a SAFE product, by the mapping in reverse."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,35 +28,35 @@ def write_safe(
     finish: Callable[[SafeFolder], None] | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Write a tree as a SAFE product: the mapping backwards.
+    """Write a tree as a SAFE product, by the mapping in reverse.
 
-    Written aside and renamed, so that the folder is there whole or not at all.
+    The product is written aside and renamed, so that the folder is either complete or absent.
 
     Parameters
     ----------
     tree
-        As `assemble` gives it; its variables' encoding holds their packing. Variables that the
-        tree lacks are not written.
+        A tree such as `assemble` returns; its variables' encoding holds their packing. Variables
+        that the tree lacks are not written.
     root
         The product's folder, which must not exist.
     mapping
         The product's type.
     names
-        What stands for the stars of file patterns, see `SafeFolder`.
+        Names for the parts of file patterns with stars, see `SafeFolder`.
     skeletons
-        Role to metadata document with what is the same in all products; the attributes of the
-        tree's root are put in at the mapping's paths.
+        Role to metadata document with the content that all products share; the attributes of the
+        tree's root are added at the mapping's paths.
     texts
-        Role to path to text: what the documents say besides. Put in last.
+        Role to path to text: further texts of the documents, which are added last.
     finish
         Called with the filled folder before it is renamed.
     progress
-        Called with the fraction done and the group being written.
+        Called with the completed fraction and the group that was just written.
 
     Raises
     ------
     ConflictError
-        If `root` exists, or another writer makes it meanwhile.
+        If `root` exists, or another writer creates it meanwhile.
     """
     builders = {role: DocumentBuilder(item) for role, item in (skeletons or {}).items()}
     with make_aside(root, parents=True) as aside:
@@ -79,9 +79,9 @@ def _fill(
         module: Any = load_format(mapping.members.format)
         mapping = unfold(mapping, module.members_of_tree(tree))
         folder = replace(folder, mapping=mapping)
-    known = set(tree.groups)
+    groups = set(tree.groups)
     for number, group in enumerate(mapping.groups):
-        if f"/{group.path}" in known:
+        if f"/{group.path}" in groups:
             data = cast("xr.DataTree", tree[group.path]).to_dataset(inherit=False)
             present = [name for name in group.variables if name in data.variables]
             if present:
@@ -98,7 +98,7 @@ def _fill(
 
 
 def _select(data: xr.Dataset, names: list[str]) -> xr.Dataset:
-    """Return these variables, with the coordinates that go with them."""
+    """Return these variables with their coordinates."""
     chosen = [name for name in names if name in data.data_vars]
     coords = [name for name in names if name in data.coords]
     return data[chosen].assign_coords({name: data.coords[name] for name in coords})
