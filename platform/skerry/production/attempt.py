@@ -1,9 +1,9 @@
 """The run process: ``python -m skerry.production.attempt ORDER``. One attempt, then it ends.
 
-It executes the notebook, writes executed notebook, page and manifest into the attempt's own
-folder, and asks the api to publish. It holds a run token and nothing else of the platform's. It
-outlives a worker that is killed; the heartbeat tells it when to stop. The worker tells it by
-SIGTERM. Whatever the notebook began ends before the manifest is written.
+It executes the notebook, writes the executed notebook, page and manifest into the attempt's own
+folder, and asks the api to publish. Its only secret is a run token. It goes on when its worker is
+killed. The heartbeat tells it when to stop; the worker does so with SIGTERM. Every process that
+the notebook started ends before the manifest is written.
 """
 
 import contextlib
@@ -81,7 +81,7 @@ class Attempt:
         self._stop(reason)
 
     def carry_out(self) -> AttemptResult:
-        """Carry the attempt out; return how it ended."""
+        """Execute the notebook, publish its outputs, and return how the attempt ended."""
         order = self._order
         self._log.say(f"Attempt {order.epoch} of the run {order.run} begins.")
         try:
@@ -144,7 +144,7 @@ class Attempt:
             status = f"Failed. {error.what}"
             raise
         finally:
-            end_children()  # before anything is written that vouches for what they wrote
+            end_children()  # before the manifest states the digests of what they wrote
             write_notebook(order, cells.notebook, status)
         pause_at("after:notebook", order.run_state)
         return remark
@@ -169,7 +169,7 @@ def _end_later() -> None:
 
 
 def _write_logs() -> None:
-    """Have what libraries log written with the time in UTC, as everything else in the log."""
+    """Write the messages of libraries with the time in UTC, like everything else in the log."""
     logging.Formatter.converter = time.gmtime
     options: dict[str, Any] = {"format": "%(asctime)sZ %(message)s", "datefmt": "%Y-%m-%dT%H:%M:%S"}
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, **options)

@@ -1,4 +1,4 @@
-"""Outputs of cells: as much as the limits allow goes into the notebook, with a notice beyond."""
+"""Outputs of cells: the notebook gets them up to the limits, then a notice."""
 
 from itertools import groupby
 from typing import Any
@@ -13,7 +13,7 @@ _LOGGED_RESULT = 2_000
 
 
 class CellOutputs:
-    """What cells put out, on its way into the notebook and the log.
+    """Passes the outputs of cells to the notebook and the log, up to the limits.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ class CellOutputs:
         self._noticed = False
 
     def admit(self, message: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the messages to be processed in the place of a kernel's message.
+        """Return the messages to process instead of a kernel's message.
 
-        That is the message itself, as much of it as fits and a notice, or nothing.
+        That is the message itself, or the part of it that fits and a notice, or nothing.
         """
         kind, content = message["msg_type"], message["content"]
         if kind == "clear_output":  # a progress display starts afresh
@@ -109,7 +109,7 @@ def _measure(message: dict[str, Any]) -> int:
 def merge_streams(cell: Any) -> None:
     """Join neighbouring pieces of one stream of an executed cell, as a terminal would show them.
 
-    nbclient's own way takes a time that is quadratic in the length of a line.
+    nbclient's own function takes a time that grows with the square of a line's length.
     """
     if "outputs" not in cell:
         return
@@ -123,6 +123,6 @@ def merge_streams(cell: Any) -> None:
 
 
 def _apply_returns(text: str) -> str:
-    """Keep of each line what stands after its last carriage return, as progress bars mean it."""
+    """Keep the part of each line after its last carriage return, as progress bars intend."""
     lines = text.split("\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)

@@ -20,8 +20,8 @@ from skerry.production.capped_outputs import CellOutputs, merge_streams
 from skerry.production.heartbeat import Progress
 
 _SOCKET = "kernel"
-"""Beginning of the sockets' names, relative to the working folder: their whole path may have no
-more than 107 bytes, and a data folder's own path can be longer."""
+"""Beginning of the sockets' names, relative to the working folder: their whole path may have at
+most 107 bytes, and a data folder's own path can be longer."""
 
 _GUARD = """\
 from skerry.production.installing import guard_kernel as _guard
@@ -53,9 +53,9 @@ class Cells:
     injected
         Position of the cell that sets the parameters, which the author does not know.
     progress
-        What the heartbeat tells.
+        What the heartbeat reports.
     outputs
-        Where outputs go, and how much of them is kept.
+        Where outputs go, up to which limits.
     find_reason
         Says why the notebook has to stop, None while it may go on.
     """
@@ -104,7 +104,7 @@ class Cells:
         return None
 
     def name(self, position: int) -> str:
-        """Return how the author knows a cell: counted from one, without the injected cell."""
+        """Return a cell's name as the author counts: from 1, without the injected cell."""
         if position == self.injected:
             return "The cell that sets the parameters"
         return f"Cell {position + 1 - (position > self.injected)}"
@@ -175,14 +175,14 @@ class _Client(NotebookClient):
         return manager
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
-        """Process a kernel's message, or as much of it as is kept."""
+        """Process a kernel's message, or the part of it that the limits allow."""
         result = None
         for part in self._outputs.admit(msg):
             result = super().process_message(part, cell, cell_index)
         return result
 
     def find_exit_code(self) -> int | None:
-        """Return how the kernel's process ended, as far as it can be told."""
+        """Return the exit code of the kernel's process, None where it is unknown."""
         process = getattr(getattr(self.km, "provisioner", None), "process", None)
         return None if process is None else process.poll()
 

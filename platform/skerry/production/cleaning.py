@@ -1,7 +1,7 @@
-"""What takes space in a data folder, and what of it can go without losing anything of worth.
+"""What takes space in a data folder, and which part of it can be removed without harm.
 
-It works on a full disk: first goes what needs no database to be told apart, which makes the room
-that opening the database may need.
+It works on a full disk: first it removes files that it can judge without the database. That
+makes the room that opening the database may need.
 """
 
 import os
@@ -33,7 +33,7 @@ _FAMILIES = (
 
 @dataclass(frozen=True)
 class Removable:
-    """Something that can go.
+    """A file or folder that can be removed.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Removable:
     size: int
 
     def remove(self) -> None:
-        """Remove it; what is gone already is no error."""
+        """Remove it; it is no error when it is gone already."""
         if self.path.is_dir() and not self.path.is_symlink():
             shutil.rmtree(self.path, ignore_errors=True)
         else:
@@ -77,15 +77,15 @@ def clean(
     Parameters
     ----------
     days
-        Executed notebooks, and attempts that were not published, stay for so many days.
+        Number of days that executed notebooks, and attempts that were not published, stay.
     pretend
-        Only say what would go.
+        Only list what would be removed.
 
     Returns
     -------
     list, bool
-        What went, and whether the database could be read: attempts and environments are only
-        judged by what it says.
+        What was removed, and whether the database could be read: without it, attempts and
+        environments stay.
     """
     entries = []
     for entry in (*_list_scratch(data), *_list_old_logs(data), *_list_old_notebooks(data, days)):
@@ -145,7 +145,7 @@ def _list_by_database(data: DataFolder, days: int) -> list[Removable]:
 def _list_attempts_not_published(
     connection: Connection, data: DataFolder, days: int
 ) -> Iterator[Removable]:
-    """List attempts that came to nothing, of runs that have ended since."""
+    """List attempts without published products, of runs that have ended."""
     before = format_time(utc_now() - timedelta(days=days))
     ended = select(runs.c.id, runs.c.published_epoch).where(
         runs.c.status.not_in(ACTIVE), runs.c.ended_at < before
@@ -158,7 +158,7 @@ def _list_attempts_not_published(
 
 
 def _list_unused_environments(connection: Connection, data: DataFolder) -> Iterator[Removable]:
-    """List built environments that no job and no run under way uses; they can be built again."""
+    """List built environments that no job and no active run uses; they can be built again."""
     active = select(runs.c.release_id).where(runs.c.status.in_(ACTIVE))
     in_use = select(releases.c.environment_digest).where(
         releases.c.id.in_(select(jobs.c.release_id)) | releases.c.id.in_(active)
@@ -191,6 +191,6 @@ def _measure(path: Path) -> int:
             total += place.lstat().st_blocks * 512
             if place.is_dir() and not place.is_symlink():
                 waiting.extend(Path(entry.path) for entry in os.scandir(place))
-        except OSError:  # it went while we looked
+        except OSError:  # it was removed meanwhile
             continue
     return total

@@ -1,4 +1,4 @@
-"""A clock's ticks: cron expressions in a time zone, daylight saving as Debian's cron has it.
+"""A clock's ticks: cron expressions in a time zone, with daylight saving as in Debian's cron.
 
 A tick in the hour that spring skips comes right after the gap; a tick at a fixed hour in the
 hour that autumn repeats comes once.
@@ -42,8 +42,8 @@ def next_tick(cron: str, timezone: str, after: datetime) -> datetime:
 def list_latest(
     cron: str, timezone: str, after: datetime, until: datetime, *, most: int
 ) -> list[datetime]:
-    """Return the ticks in ``(after, until]`` in UTC, the latest first, and at most so many."""
-    for span in (*_SPANS, until - after):  # so that few ticks are walked
+    """Return the latest ticks in ``(after, until]`` in UTC, the latest first."""
+    for span in (*_SPANS, until - after):  # short spans first: they hold few ticks
         start = max(after, until - span)
         ticks: deque[datetime] = deque(maxlen=most)
         tick = next_tick(cron, timezone, start)

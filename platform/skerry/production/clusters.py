@@ -1,4 +1,4 @@
-"""Dask clusters that are alive on the gateway, and the end of those whose attempt is over."""
+"""Lists the live Dask clusters of the gateway, and ends those whose attempt is over."""
 
 import os
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Cluster:
     name
         The gateway's name for it.
     account, token_id
-        Whose it is; for a run the project's account and the hub's name of the attempt's token.
+        Its owner; for a run the project's account and the hub's name of the attempt's token.
     status
         ``pending``, ``running`` or ``stopping``.
     since
@@ -132,7 +132,7 @@ def end_clusters(gateway: Gateway, connection: Connection, clusters: list[Cluste
 
 
 def describe_clusters(connection: Connection, clusters: list[Cluster]) -> list[dict[str, Any]]:
-    """Return clusters as they are shown, those of runs with run, job and attempt."""
+    """Return clusters for display; those of runs have run, job and attempt."""
     rows = connection.execute(
         select(attempts.c.token_id, attempts.c.run_id, attempts.c.epoch, runs.c.job_name)
         .join(runs, runs.c.id == attempts.c.run_id)
@@ -156,7 +156,7 @@ def describe_clusters(connection: Connection, clusters: list[Cluster]) -> list[d
 
 
 def find_cluster(clusters: list[Cluster], name: str) -> Cluster:
-    """Return the cluster of a name.
+    """Return the cluster with a name.
 
     Raises
     ------

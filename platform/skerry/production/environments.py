@@ -1,8 +1,8 @@
 """A release's environment: named by digest, kept as lock and wheels, built once, verified.
 
 The environment digest covers the lock, Skerry's own package, extra wheels and the Python series.
-The environment that runs Skerry counts as a release's own while all of that is the same and the
-locked packages really are installed in it; else one is built under ``environments/<digest>``.
+A release uses the environment that runs Skerry while all of that is the same and the locked
+packages are really installed in it; else Skerry builds one under ``environments/<digest>``.
 """
 
 import importlib.metadata
@@ -27,7 +27,7 @@ _LOCK = "requirements.lock"
 
 
 class EnvironmentRefusedError(SkerryError):
-    """A release's environment cannot be had, so that its run is refused."""
+    """A release's environment cannot be found or built, so that its run is refused."""
 
     title = "Environment"
 
@@ -44,12 +44,12 @@ def find_lock() -> Path:
 
 
 def describe_environment(extra_wheels: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return what the running environment consists of, as digests, plus extra wheels.
+    """Return the parts of the running environment as digests, plus extra wheels.
 
     Parameters
     ----------
     extra_wheels
-        File name to digest of wheels that a release brings along.
+        File name to digest, of the wheels that a release adds.
     """
     return {
         "lock": digest_file(find_lock()),
@@ -81,12 +81,12 @@ def store_environment(
 
 
 def find_python(data: DataFolder, environment: Mapping[str, Any]) -> Path:
-    """Return the interpreter of exactly this environment, building it when it is not there.
+    """Return the interpreter of exactly this environment; build the environment if it is missing.
 
     Raises
     ------
     EnvironmentRefusedError
-        If it is not the running one and cannot be built.
+        If it is not the running environment and cannot be built.
     """
     if describe_environment() == dict(environment) and not find_deviations(find_lock()):
         return Path(sys.executable)
@@ -99,7 +99,7 @@ def find_python(data: DataFolder, environment: Mapping[str, Any]) -> Path:
 
 
 def find_deviations(lock: Path) -> list[str]:
-    """Return the locked packages of which the running environment has another version or none."""
+    """Return the locked packages that the running environment lacks or has in another version."""
     locked = list_locked(lock)
     installed = {
         _canonical(package.metadata["Name"]): package.version

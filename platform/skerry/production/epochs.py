@@ -1,7 +1,7 @@
-"""Attempts and their epochs: the fence that lets only the newest attempt change anything.
+"""Attempts and their epochs: only the newest attempt of a run can change anything.
 
 Every change below is one conditional statement that names the epoch; a superseded attempt's
-statement changes no row, and its caller is told so.
+statement changes no row, and its caller gets an error.
 """
 
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ def _first(column: Any, value: str) -> Any:
 def record_token(
     connection: Connection, run_id: str, epoch: int, *, token: str, token_id: str
 ) -> None:
-    """Tie a run token to its attempt, by a hash; the token itself is kept nowhere."""
+    """Record the hash of a run token with its attempt; the token itself is stored nowhere."""
     connection.execute(
         update(attempts)
         .where(attempts.c.run_id == run_id, attempts.c.epoch == epoch)
@@ -92,9 +92,9 @@ def record_token(
 
 
 def list_spent_tokens(connection: Connection) -> list[tuple[str, str]]:
-    """Return (run, the hub's token id) of every token whose run has ended: to be revoked.
+    """Return (run, the hub's token id) of every token to revoke, because its run has ended.
 
-    A superseded attempt keeps its token until then, so that it is told that it is superseded.
+    A superseded attempt keeps its token until then, so that it can learn that it is superseded.
     """
     query = (
         select(attempts.c.run_id, attempts.c.token_id)
@@ -117,7 +117,7 @@ def forget_token(connection: Connection, run_id: str, token_id: str) -> None:
 
 
 def check_token(connection: Connection, run_id: str, epoch: int, token: str | None) -> None:
-    """Refuse a token that is not the one made for this very attempt.
+    """Refuse a token that was not created for exactly this attempt.
 
     Raises
     ------
@@ -135,12 +135,12 @@ def check_token(connection: Connection, run_id: str, epoch: int, token: str | No
 
 
 def check_current(connection: Connection, run_id: str, epoch: int, token: str | None) -> None:
-    """Refuse a token that is not the one of this attempt, and an attempt that is over.
+    """Refuse a token of another attempt, and an attempt that is over.
 
     Raises
     ------
     ForbiddenError
-        If the token is another one.
+        If the token belongs to another attempt.
     ConflictError
         If the attempt is superseded or its run has ended.
     """
@@ -157,7 +157,7 @@ def check_current(connection: Connection, run_id: str, epoch: int, token: str | 
 def record_progress(
     connection: Connection, run_id: str, epoch: int, *, done: int, total: int, cell: str | None
 ) -> None:
-    """Record how far an attempt is.
+    """Record an attempt's progress.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def refuse_stale(run_id: str, epoch: int) -> ConflictError:
 
 
 def end_attempt(connection: Connection, run_id: str, epoch: int, outcome: Outcome) -> None:
-    """Record how an attempt ended, when nothing was recorded yet.
+    """Record how an attempt ended, if nothing is recorded yet.
 
     When the outcome is an earlier epoch's, which this attempt took over without running again,
     the attempt is marked with the epoch it adopted.
@@ -220,9 +220,9 @@ def end_attempt(connection: Connection, run_id: str, epoch: int, outcome: Outcom
 
 
 def end_run(connection: Connection, run_id: str, epoch: int, outcome: Outcome) -> bool:
-    """Acknowledge: end a run by what its newest attempt came to. Idempotent.
+    """Acknowledge: end a run with the outcome of its newest attempt. Idempotent.
 
-    Outputs that are published decide: such a run succeeded, whatever happened afterwards.
+    A run with published outputs succeeded, whatever happened afterwards.
 
     Returns
     -------
@@ -249,7 +249,7 @@ def end_run(connection: Connection, run_id: str, epoch: int, outcome: Outcome) -
 
 
 def give_up_run(connection: Connection, run_id: str, generation: int, detail: str) -> bool:
-    """End a run whose workflow came to nothing; published outputs still make it a success.
+    """End a run whose workflow gave no result; published outputs still make it a success.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""One attempt from the worker's side: prepare, start the run process, wait, say how it ended."""
+"""One attempt on the worker's side: prepare, start the run process, wait, report how it ended."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ _KEPT_PREFIXES = ("DASK_GATEWAY__",)
 
 
 class StoppingError(Exception):
-    """The worker is ending; nothing about the attempt may be recorded."""
+    """The worker is ending; it must record nothing about the attempt."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Executor:
     minter
         Where run tokens come from.
     stopping
-        Says that the worker is ending.
+        Is set when the worker is ending.
     limits
-        How much of what runs say is kept.
+        Limits of the outputs and logs of runs.
     processes
-        The run processes that are at work.
+        The run processes that are alive.
     """
 
     engine: Engine
@@ -80,7 +80,7 @@ class Executor:
         Raises
         ------
         StoppingError
-            If the worker is told to end meanwhile. The run process is ended.
+            If the worker has to end meanwhile. The run process is ended.
         UnavailableError
             If the hub gives no token now, or the disk has too little room.
         """
@@ -104,7 +104,7 @@ class Executor:
                 stopped = self._watch(process, run)
                 if stopped is not None:
                     _ask_to_end(process, order, stopped.detail or "")
-            finally:  # whatever happened to the watch: nothing runs on unwatched
+            finally:  # no process goes on without a watch, whatever happened
                 self.processes.end(process)
                 end_marked(order.folder)
             return self._judge(order, process.returncode, stopped)
@@ -161,7 +161,7 @@ class Executor:
             )
 
     def _environment(self, python: Path, order: AttemptOrder, token: str) -> dict[str, str]:
-        """Return the whole environment of the run process: nothing of the worker's slips in."""
+        """Return the whole environment of the run process, without any variable of the worker."""
         variables = {
             name: value
             for name, value in os.environ.items()
@@ -193,7 +193,7 @@ class Executor:
         }
 
     def _watch(self, process: subprocess.Popen[bytes], run: RowMapping) -> Outcome | None:
-        """Wait for the process; say why if it has to be ended: a timeout or a wish to cancel."""
+        """Wait for the process; return the reason if it must end: a timeout or a cancelled run."""
         deadline = time.monotonic() + run["timeout_s"]
         checked = time.monotonic()
         while process.poll() is None:
@@ -211,11 +211,11 @@ class Executor:
     def _is_cancelled(self, run_id: str) -> bool:
         try:
             return bool(self._read(run_id)[0]["cancel_requested"])
-        except OperationalError:  # the database is busy: asked again in a second
+        except OperationalError:  # the database is busy: the next try is in a second
             return False
 
     def _judge(self, order: AttemptOrder, returncode: int, stopped: Outcome | None) -> Outcome:
-        """Say how an attempt ended; what the database says goes before what its process says."""
+        """Return how an attempt ended; the database counts more than the process's own result."""
         run, _ = self._read(order.run)
         if run["published_epoch"] is not None:
             return Outcome(epoch=run["published_epoch"], status="published")
@@ -236,7 +236,7 @@ class Executor:
 
 
 def _ask_to_end(process: subprocess.Popen[bytes], order: AttemptOrder, reason: str) -> None:
-    """Let a run process end its notebook and write its page; it may not take long."""
+    """Ask a run process to end its notebook and write its page, within a limit."""
     write_aside(order.reason_file, reason)
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
@@ -263,7 +263,7 @@ def _gather_facts(run: RowMapping, release: dict[str, Any]) -> dict[str, Any]:
 def remove_unpublished(
     data: DataFolder, run_id: str, published_epoch: int | None, *, up_to: int
 ) -> None:
-    """Free the products of attempts that were not published; logs and pages stay.
+    """Remove the products of attempts that were not published; logs and pages stay.
 
     Parameters
     ----------
@@ -271,7 +271,7 @@ def remove_unpublished(
         The last epoch that is over: a later one may be at work already.
     """
     for folder in (data.objects / "runs" / run_id).glob("*"):
-        if not folder.name.isdecimal():  # left there by somebody; no attempt's
+        if not folder.name.isdecimal():  # somebody put it there; it belongs to no attempt
             continue
         if folder.name != str(published_epoch) and int(folder.name) <= up_to:
             for name in ("products", "outputs"):

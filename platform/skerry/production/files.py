@@ -25,7 +25,7 @@ _CHUNK = 256 * 1024
 
 
 def choose_attempt(run: RowMapping, epoch: int | None, *, published: bool) -> int:
-    """Return the attempt that is asked for, by default the newest or the published one.
+    """Return the requested attempt, by default the newest or the published attempt.
 
     Raises
     ------
@@ -41,21 +41,21 @@ def choose_attempt(run: RowMapping, epoch: int | None, *, published: bool) -> in
 
 
 def list_run_files(data: DataFolder, run_id: str, epoch: int) -> list[str]:
-    """Return the names of those files of `SHOWN` that an attempt has written."""
+    """Return the names of the files in `SHOWN` that an attempt has written."""
     folder = data.objects / "runs" / run_id / str(epoch)
     return [name for name in SHOWN if (folder / name).is_file()]
 
 
 def open_run_file(data: DataFolder, run_id: str, epoch: int, name: str) -> BinaryIO:
-    """Open one of `SHOWN` of an attempt.
+    """Open a file of an attempt; `SHOWN` lists the names.
 
-    A notebook may write what it likes into its folder: links are not followed, wherever in the
-    path they stand.
+    A notebook may write anything into its folder, so no link is followed, wherever in the path
+    it is.
 
     Raises
     ------
     NotFoundError
-        If the name is another, or the attempt has not written it as a plain file.
+        If `SHOWN` does not have the name, or the attempt has not written it as a plain file.
     """
     if name in SHOWN:
         with suppress(OSError):
@@ -88,7 +88,7 @@ def read_log(data: DataFolder, run_id: str, epoch: int, start: int) -> tuple[byt
 
 
 def remove_histories(data: DataFolder, run_ids: Iterable[str], kept: Iterable[str]) -> None:
-    """Remove the folders of runs, except attempts whose prefix holds a catalogued product.
+    """Remove the folders of runs, except attempts with a product in the catalogue.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""The heartbeat of a run process: every second it says how far it is, and learns if it may go on.
+"""The heartbeat of a run process: every second it reports progress and learns if it may go on.
 
-It is what ends an orphan whose worker was killed: superseded, it is refused, and ends its kernel
-and itself.
+It also ends an attempt whose worker was killed: when a newer attempt has superseded it, its
+report is refused, and it ends its kernel and itself.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ SILENCE_S = 600.0
 
 @dataclass
 class Progress:
-    """How far a notebook is; written by the engine, read by the heartbeat."""
+    """A notebook's progress; the engine writes it, the heartbeat reads it."""
 
     done: int = 0
     total: int = 0
@@ -33,11 +33,11 @@ class Heartbeat:
     Parameters
     ----------
     reporter
-        Who to tell.
+        Sends the reports.
     progress
-        What to tell.
+        The progress to report.
     give_up
-        Called once, with the reason, when the attempt has to end.
+        Called once, with the reason, when the attempt must end.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, after a last report: how far the notebook came stays with the run."""
+        """End, after a last report: the run keeps the notebook's last progress."""
         self._stopped.set()
         self._thread.join()
         with contextlib.suppress(ConflictError, UnavailableError):

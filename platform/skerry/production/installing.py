@@ -1,7 +1,7 @@
-"""Installing packages inside of a run: refused when a notebook is proposed, and in its kernel.
+"""Refuses to install packages inside of a run: when a notebook is proposed, and in its kernel.
 
-A run's environment is the one that was approved; what a cell installs would go to some other
-Python of the machine, or change the environment of all runs.
+A run's environment must be the approved environment. A package that a cell installs would go to
+some other Python of the machine, or change the environment of all runs.
 """
 
 import re
@@ -25,7 +25,7 @@ _INSTALLER = re.compile(
 
 
 def find_install(lines: Iterable[str]) -> int | None:
-    """Return the number of the first line of a cell that installs packages, from one, or None."""
+    """Return the number (from 1) of a cell's first line that installs packages, or None."""
     whole_cell = False
     for number, line in enumerate(lines, start=1):
         if number == 1 and _SHELL_CELL.match(line):
@@ -39,7 +39,7 @@ def find_install(lines: Iterable[str]) -> int | None:
 
 
 def guard_kernel(shell: Any) -> None:
-    """Have an IPython shell refuse cells that install packages. For the kernel of a run."""
+    """Make an IPython shell refuse cells that install packages. For the kernel of a run."""
     from IPython.core.error import UsageError
 
     def refuse(lines: list[str]) -> list[str]:

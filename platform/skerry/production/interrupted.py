@@ -1,4 +1,4 @@
-"""What an interrupted worker left: processes of attempts whose run process is gone, and scratch."""
+"""Clears after an interrupted worker: processes without their run process, and scratch folders."""
 
 import shutil
 from pathlib import Path
@@ -8,10 +8,10 @@ from skerry.storage.layout import DataFolder
 
 
 def clear_interrupted(data: DataFolder) -> None:
-    """End and free what no attempt holds any more. For a worker that has started none yet.
+    """End processes and remove scratch of dead attempts. A worker calls it before it starts any.
 
-    A run process that has outlived its worker is left alone: it learns from the api that it is
-    superseded, ends what it began and frees its scratch itself.
+    A run process that still lives is left alone: it learns from the api that it is superseded,
+    ends its own processes and removes its scratch itself.
     """
 
     def is_at_work(run: str, epoch: str) -> bool:

@@ -1,4 +1,4 @@
-"""Jobs: standing orders. A release, parameters, a trigger and a policy under one name."""
+"""Jobs: a release, parameters, a trigger and a policy under one name."""
 
 from contextlib import suppress
 from typing import Annotated, Any, Literal
@@ -51,7 +51,7 @@ class Policy(BaseModel):
     timeout_s
         Seconds after which an attempt is ended.
     retries
-        How often a failed notebook is tried again by itself.
+        How often Skerry starts a failed notebook again without being asked.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,7 +62,7 @@ class Policy(BaseModel):
 
 
 class JobOrder(BaseModel):
-    """What is asked for when a job is created."""
+    """The request that creates a job."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -169,7 +169,7 @@ def delete_job(connection: Connection, name: str, *, history: bool) -> list[str]
 
 
 def pause_job(connection: Connection, name: str, *, paused: bool) -> dict[str, Any]:
-    """Let a job's clock stand still, or go on from now; starts by hand stay possible."""
+    """Pause a job's clock, or let it go on from now; starts by hand stay possible."""
     job = find_job(connection, name)
     values: dict[str, Any] = {"paused": paused}
     if job["paused"] and not paused and job["settled_until"]:  # ticks of the pause are over
@@ -179,7 +179,7 @@ def pause_job(connection: Connection, name: str, *, paused: bool) -> dict[str, A
 
 
 def describe_job(row: RowMapping) -> dict[str, Any]:
-    """Return a job's row as it is shown."""
+    """Return a job's row for display."""
     trigger: dict[str, Any] = {"kind": row["trigger"]}
     upcoming = None
     if row["trigger"] == "clock":

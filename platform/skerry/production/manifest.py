@@ -28,7 +28,7 @@ def write_manifest(
     Parameters
     ----------
     remark
-        What is worth knowing of how the notebook ended, such as that it ended itself early.
+        A note on how the notebook ended, such as that it ended itself early.
     """
     recorded = order.folder / "inputs.json"
     manifest = {

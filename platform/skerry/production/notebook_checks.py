@@ -1,4 +1,4 @@
-"""What a notebook needs to run at all, checked when it is proposed and not when it fails."""
+"""Checks that a notebook can run at all, when it is proposed and not when it fails."""
 
 import ast
 import builtins
@@ -55,7 +55,7 @@ def _check_names(notebook: dict[str, Any]) -> None:
 
 
 def _list_bound(source: str) -> set[str] | None:
-    """Return the names that a cell binds, None if that cannot be told."""
+    """Return the names that a cell binds, None if its code cannot be read."""
     lines = [line for line in source.splitlines() if not line.lstrip().startswith(_MAGICS)]
     try:
         tree = ast.parse("\n".join(lines))

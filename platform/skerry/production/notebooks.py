@@ -15,8 +15,8 @@ _NBFORMAT = 4
 def normalise_notebook(notebook: Any) -> dict[str, Any]:
     """Return a notebook without outputs, counts and volatile metadata.
 
-    Kept are nbformat version, kernel name and language, and of each cell its type, source, tags
-    and attachments. Cell ids are renumbered, because editors make new ones.
+    The result has the nbformat version, kernel name and language, and of each cell its type,
+    source, tags and attachments. Cell ids are renumbered, because editors create new ids.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def inject_parameters(
 ) -> tuple[dict[str, Any], int]:
     """Return the notebook with one more cell that sets `values`, and that cell's position.
 
-    It stands right after the parameters cell.
+    The new cell comes right after the parameters cell.
     """
     index, _ = find_parameters_cell(notebook)
     lines = [

@@ -1,4 +1,4 @@
-"""Occurrence keys: what made a run exist. With job and partition they are a run's unique key."""
+"""Occurrence keys: what started a run. With job and partition they are a run's unique key."""
 
 from datetime import datetime
 
@@ -33,7 +33,7 @@ def find_tick(occurrence: str) -> datetime | None:
 
 
 def check_partition(partition: str) -> str:
-    """Return a partition's name if it may stand in an item id; the empty one means the whole."""
+    """Return a partition's name if an item id may contain it; an empty name means the whole."""
     if partition == "":
         return partition
     if len(partition) > 60:  # noqa: PLR2004 - leaves room in an item id of 120 characters

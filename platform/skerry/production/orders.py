@@ -1,6 +1,6 @@
-"""What the worker hands to a run process, and what it hands back: two small JSON files.
+"""What the worker gives to a run process, and what it gets back: two small JSON files.
 
-Secrets never stand here; the run token goes by environment.
+They never contain secrets; the run token is in the process's environment.
 """
 
 from pathlib import Path
@@ -31,9 +31,9 @@ class AttemptOrder(BaseModel):
     schema_, parameters
         The release's parameter schema and the checked values.
     manifest
-        Facts that the manifest repeats: digests of notebook and environment, approval, isolation.
+        Facts for the manifest: digests of notebook and environment, approval, isolation.
     limits
-        How much of what the notebook says is kept.
+        Limits of the notebook's outputs and log.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -52,12 +52,12 @@ class AttemptOrder(BaseModel):
 
     @property
     def reason_file(self) -> Path:
-        """Where the worker writes why it ends the attempt, before it sends SIGTERM."""
+        """The file for the worker's reason to end the attempt, written before it sends SIGTERM."""
         return self.scratch / "reason.txt"
 
 
 class AttemptResult(BaseModel):
-    """How a run process ended, in its own words."""
+    """How a run process ended, as it reports itself."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -1,4 +1,4 @@
-"""The page of an attempt: its executed notebook as one HTML file, headed by what it is."""
+"""The page of an attempt: its executed notebook as one HTML file, with a head that names it."""
 
 import html
 from typing import Any
@@ -10,7 +10,7 @@ from skerry.storage.writing import write_aside
 
 
 def write_notebook(order: AttemptOrder, notebook: dict[str, Any], status: str) -> None:
-    """Write the executed notebook, and its page that loads nothing from elsewhere.
+    """Write the executed notebook, and its page, which loads nothing from other addresses.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def write_notebook(order: AttemptOrder, notebook: dict[str, Any], status: str) -
     notebook
         nbformat JSON with the outputs of the cells that were executed.
     status
-        In a sentence how the notebook ended.
+        How the notebook ended, as a sentence.
     """
     import nbformat
     from nbconvert import HTMLExporter

@@ -45,7 +45,7 @@ def read_parameters(notebook: dict[str, Any]) -> dict[str, Any]:
     place = Place(cell=index + 1)
     try:
         properties = _read_properties(source, place)
-    except (RecursionError, MemoryError):  # of the syntax tree, which has no limit of its own
+    except (RecursionError, MemoryError):  # the syntax tree has no limit of its own
         raise place.refuse("an expression is nested too deeply", remedy=_EXAMPLE) from None
     check_json(properties, what="parameters cell")
     return {

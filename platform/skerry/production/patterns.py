@@ -1,7 +1,7 @@
-"""Patterns of parameters, matched in a time that is linear in the text's length.
+"""Patterns of parameters, matched in a time that grows only linearly with the text's length.
 
-Python's own engine may take for ever over a short text, and nothing else of a process runs
-meanwhile. Pydantic's is the one of Rust, which knows no look-around and no references to groups.
+Python's own engine may need forever for a short text, and blocks its whole process meanwhile.
+Pydantic uses the engine of Rust, which supports no look-around and no references to groups.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from skerry.production.schemas import ValidationError
 
 
 def check_patterns(name: str, schema: Mapping[str, Any]) -> None:
-    """Refuse a parameter's patterns that the engine does not know.
+    """Refuse a parameter's patterns that the engine does not support.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def check_patterns(name: str, schema: Mapping[str, Any]) -> None:
 def match_pattern(
     validator: Any, pattern: str, instance: Any, _schema: Any
 ) -> Iterator[ValidationError]:
-    """Check JSON Schema's ``pattern``; in the place of jsonschema's own function."""
+    """Check JSON Schema's ``pattern``; this replaces jsonschema's own function."""
     if validator.is_type(instance, "string"):
         try:
             _compile(pattern).validate_python(instance)

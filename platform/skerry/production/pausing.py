@@ -1,8 +1,8 @@
-"""Named points at which a test may stop a process, to kill it exactly there.
+"""Named points at which a test can stop a process, to kill it exactly there.
 
 Nothing happens unless the environment says ``SKERRY_PAUSE_POINTS=1`` and the file ``pause`` in
 the data folder's ``run`` names the point. The process then writes ``paused.json`` and stops
-itself; whoever put the file there continues or kills it from outside.
+itself; the test that wrote the file continues it or kills it from outside.
 """
 
 import json
@@ -28,7 +28,7 @@ ATTEMPT_POINTS = (
 
 
 def pause_at(point: str, folder: Path) -> None:
-    """Stop this process here if a test asked for it.
+    """Stop this process here if a test has asked for it.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Words in a job's parameters that each run replaces by what it is about.
+"""Words in a job's parameters that each run replaces by its own day or instant.
 
-``{data_day}`` is the day that the run's data speak of, as 2026-05-01; ``{data_day-1}`` the day
-before. ``{tick}`` is the instant that made the run, as 2026-05-01T05:30:00Z.
+``{data_day}`` is the day of the run's data, as 2026-05-01; ``{data_day-1}`` is the day
+before. ``{tick}`` is the instant that started the run, as 2026-05-01T05:30:00Z.
 """
 
 import re

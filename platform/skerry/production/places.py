@@ -1,4 +1,4 @@
-"""Where in a notebook something stands, for messages."""
+"""Places in a notebook, for messages."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""Processes that an attempt began: all of them end with it, whatever way it ends.
+"""The processes that an attempt starts: all of them end with it, however it ends.
 
 Neither a process group nor a tree is enough: a kernel has a session of its own, and a daemon
 leaves its parent. On Linux the run process and the worker are *subreapers*: a process whose
@@ -30,18 +30,18 @@ _WAIT_S = 3.0
 
 
 def pid_file(run_state: Path, run: str, epoch: int) -> Path:
-    """Return where an attempt's pid is written."""
+    """Return the path of an attempt's pid file."""
     return run_state / "pids" / f"attempt-{run}-{epoch}.json"
 
 
 def is_alive(path: Path) -> bool:
-    """Return whether the process that a pid file names is still there."""
+    """Return whether the process that a pid file names is still alive."""
     note = PidFile.read(path)
     return note is not None and note.find() is not None
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent ends, where the system can do it."""
+    """Become the parent of every descendant whose own parent ends, where the system allows it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -60,19 +60,19 @@ def end_children() -> None:
 
 
 def end_marked(folders: Path, spare: Callable[[Path], bool] = lambda _folder: False) -> int:
-    """Kill every process that an attempt began, found by the mark in its environment.
+    """Kill every process that an attempt started; the mark in its environment shows which.
 
     Parameters
     ----------
     folders
         An attempt's folder, or a folder above those of several attempts.
     spare
-        Says of an attempt's folder whether its processes are left alone.
+        Tells for an attempt's folder whether its processes may live on.
 
     Returns
     -------
     int
-        How many there were.
+        Number of killed processes.
     """
     processes = [
         process
@@ -86,11 +86,11 @@ def end_marked(folders: Path, spare: Callable[[Path], bool] = lambda _folder: Fa
 
 
 class RunProcesses:
-    """The run processes of one worker, and the orphans that they leave to it."""
+    """The run processes of one worker, and the orphans that they leave behind."""
 
     def __init__(self) -> None:
         self._started: dict[int, subprocess.Popen[bytes]] = {}
-        self._turn = threading.Lock()  # nobody takes a process that is just starting for an orphan
+        self._turn = threading.Lock()  # a process that is just starting must not count as an orphan
 
     def start(self, arguments: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         """Start a run process in a session of its own."""
@@ -100,7 +100,7 @@ class RunProcesses:
         return process
 
     def end(self, process: subprocess.Popen[bytes]) -> None:
-        """Kill a run process if it is still there, and everything that it left."""
+        """Kill a run process if it is still alive, and every process that it left behind."""
         if process.poll() is None:
             end_tree(process.pid)
             process.wait()
@@ -109,10 +109,10 @@ class RunProcesses:
         self.end_orphans()
 
     def end_orphans(self) -> None:
-        """Kill what run processes that are gone have left to the calling worker.
+        """Kill the processes that dead run processes have left to the calling worker.
 
-        The worker's other children share its session; whatever comes from a run process is in
-        another, and there is no way back.
+        The worker's other children share its session. Everything that a run process started is in
+        another session, and cannot come back into the worker's.
         """
         session, this = os.getsid(0), psutil.Process()
         deadline = time.monotonic() + _WAIT_S
@@ -130,12 +130,12 @@ class RunProcesses:
 
 
 def has_children() -> bool:
-    """Return whether anything that the calling process started is still there."""
+    """Return whether any process that the calling process started is still alive."""
     return any(process.status() != psutil.STATUS_ZOMBIE for process in psutil.Process().children())
 
 
 def _freeze(list_family: Callable[[], Iterable[psutil.Process]]) -> list[psutil.Process]:
-    """Stop all of a family, asking again until none is new: who is stopped starts nothing."""
+    """Stop all of a family, again until there is no new member: a stopped process starts none."""
     frozen: dict[int, psutil.Process] = {}
     while fresh := [process for process in list_family() if process.pid not in frozen]:
         for process in fresh:
@@ -155,7 +155,7 @@ def _kill(processes: Sequence[psutil.Process]) -> None:
 def _read_mark(process: psutil.Process) -> Path | None:
     try:
         named = process.environ().get(RUN_FOLDER_MARK)
-    except (psutil.Error, OSError):  # another user's, or gone
+    except (psutil.Error, OSError):  # it belongs to another user, or has ended
         return None
     return Path(named) if named else None
 

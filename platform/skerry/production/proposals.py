@@ -45,7 +45,7 @@ class ExtraWheel(BaseModel):
 
 
 class Proposal(BaseModel):
-    """What is sent to propose a release."""
+    """The request that proposes a release."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,7 +59,7 @@ def propose_release(
 ) -> dict[str, Any]:
     """Pin a notebook and the running environment, and record the proposal.
 
-    The files are there before the row is: a kill in between leaves files that nothing names.
+    The files are written before the row: a kill in between leaves files that no row names.
 
     Raises
     ------

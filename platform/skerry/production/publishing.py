@@ -51,7 +51,7 @@ class StagedOutput(BaseModel):
 
 
 class Publication(BaseModel):
-    """Everything that an attempt publishes, and the manifest that vouches for it."""
+    """Everything that an attempt publishes, and the manifest with its digests."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,7 +60,7 @@ class Publication(BaseModel):
 
     @property
     def remark(self) -> str | None:
-        """What the manifest remarks on how the notebook ended."""
+        """The manifest's note on how the notebook ended."""
         remark = self.manifest.get("remark")
         return remark[:_LONGEST_REMARK] if isinstance(remark, str) else None
 
@@ -90,14 +90,14 @@ def publish_outputs(
     Parameters
     ----------
     remark
-        What is worth knowing of how the notebook ended; it stands with attempt and run.
+        A note on how the notebook ended; it is stored with attempt and run.
 
     Raises
     ------
     ConflictError
         If the attempt may not publish any more.
     InvalidInputError
-        If an output lies outside the attempt's own folder or stands twice.
+        If an output lies outside the attempt's own folder or appears twice.
     """
     run = find_run(connection, run_id)
     if run["published_epoch"] == epoch:
@@ -137,7 +137,7 @@ def _check_names(staged: list[StagedOutput]) -> None:
 
 
 def name_item(run: RowMapping, staged: StagedOutput) -> str:
-    """Return the item's id: it comes from data time, partition and output alone.
+    """Return the item's id, which depends only on data time, partition and output.
 
     The partition is the run's own; a run without one takes the product's grid code, so that two
     tiles of one instant do not replace each other.
@@ -183,7 +183,7 @@ def _publish_output(
 
 
 def _complete_item(run: RowMapping, epoch: int, staged: StagedOutput) -> dict[str, Any]:
-    """Return the item as it is catalogued: under its own id, only from the attempt's folder."""
+    """Return the item for the catalogue: with its own id, only from the attempt's folder."""
     item = {key: value for key, value in staged.item.items() if key != "collection"}
     properties = dict(item.get("properties", {}))
     own = f"runs/{run['id']}/{epoch}/"

@@ -1,7 +1,7 @@
-"""What the worker does over and over: ticks become runs, runs become workflows, tokens end.
+"""The worker's repeated round: ticks become runs, runs become workflows, tokens are revoked.
 
-The run row is the outbox. Whatever is queued or running there and unknown to the workflow engine
-is handed over; so a kill between inserting a run and enqueuing it loses nothing.
+The run row is the outbox. Every run that is queued or running there and that the workflow engine
+does not know is handed to it, so a kill between inserting a run and enqueuing it loses nothing.
 """
 
 import logging
@@ -28,10 +28,10 @@ from skerry.storage.database import reading
 
 _LOG = logging.getLogger("skerry.worker")
 _AHEAD = timedelta(minutes=1)
-"""A clock settled farther ahead than this was settled in a future that did not come."""
+"""A clock settled farther ahead than this was settled while the machine's time was wrong."""
 
 _RECORDED = 50
-"""How many of a clock's ticks that were passed over stand in the history each by itself."""
+"""How many of a clock's passed ticks get an entry of their own in the history."""
 
 _CLUSTERS_S = 2.0
 _UNDER_WAY = frozenset({"ENQUEUED", "PENDING", "DELAYED"})
@@ -49,7 +49,7 @@ class Reconciler:
     minter
         Where tokens are revoked.
     gateway
-        Where Dask clusters are ended; None where there is none.
+        The gateway of Dask clusters; None where there is none.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class Reconciler:
         self._revoke_tokens()
 
     def start_ticks(self, now: datetime) -> None:
-        """Make a run of each clock's latest tick that is due.
+        """Start a run for each clock's latest tick that is due.
 
-        Ticks missed before it are passed over: a platform that was down for a week does the
-        newest work once, and the history says so. The run and the clock's new position are one
+        Earlier missed ticks are passed over: a platform that was down for a week does the newest
+        work once, and the history says so. The run and the clock's new position are one
         transaction, and the tick is the run's key: a tick is never lost and never done twice.
         """
         with reading(self._engine) as connection:
@@ -92,7 +92,7 @@ class Reconciler:
                 self._start_tick(job, due)
 
     def _rewind(self, job: RowMapping, now: datetime) -> None:
-        """Set a clock back that was settled when this machine's time was wrong."""
+        """Set a clock back that was settled while this machine's time was wrong."""
         _LOG.warning(
             "The clock of the job %s is settled until %s, but it is %s: this machine's time was "
             "ahead. Its ticks go on from now.", job["name"], job["settled_until"], format_time(now),
@@ -109,7 +109,7 @@ class Reconciler:
         return settled.rowcount == 1
 
     def _list_due(self, job: RowMapping, now: datetime) -> list[datetime]:
-        """Return the ticks that are due, the latest first, and no more than are recorded."""
+        """Return the due ticks, the latest first, and at most as many as the history records."""
         settled = parse_time(job["settled_until"])
         try:
             most = 1 + _RECORDED + 1
@@ -156,7 +156,7 @@ class Reconciler:
             self._settle(workflows.get(name), name, run_id, generation)
 
     def _settle(self, workflow: Any, name: str, run_id: str, generation: int) -> None:
-        """Bring one run's workflow into being, or end a run whose workflow came to nothing."""
+        """Start one run's workflow, or end a run whose workflow gave no result."""
         if workflow is None:
             with SetWorkflowID(name):
                 DBOS.enqueue_workflow(QUEUE, self._carry_out, run_id, generation)
@@ -179,7 +179,7 @@ class Reconciler:
             )
 
     def _give_up(self, run_id: str, generation: int, status: str) -> None:
-        """End a run whose workflow ended without acknowledging it."""
+        """End a run whose workflow ended without a recorded result."""
         detail = f"The workflow ended as {status}; 'skerry logs worker' says why."
         with self._engine.begin() as connection:
             ended = give_up_run(connection, run_id, generation, detail)
@@ -187,7 +187,7 @@ class Reconciler:
             _LOG.error("The workflow of the run %s ended as %s without a result.", run_id, status)
 
     def _end_clusters(self) -> None:
-        """End the Dask clusters of attempts that are over, whatever way they ended."""
+        """End the Dask clusters of attempts that are over, however they ended."""
         now = time.monotonic()
         if self._gateway is None or now - self._looked_at_clusters < _CLUSTERS_S:
             return
@@ -218,7 +218,7 @@ def _record_passed(
         f"{format_time(carried_out)} was carried out. 'skerry run retry' carries it out too."
     )
     recorded = passed[:_RECORDED]
-    for tick in reversed(recorded):  # in their order: the history shows the newest run first
+    for tick in reversed(recorded):  # the earliest first: the history shows the newest run first
         unseen = tick == recorded[-1] and len(passed) > len(recorded)
         detail = f"{reason} Earlier ticks were passed over, too." if unseen else reason
         record_unstarted(

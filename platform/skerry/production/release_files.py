@@ -1,4 +1,4 @@
-"""What a release consists of, for those who decide on it: its notebook and its wheels."""
+"""The parts of a release, for the people who decide on it: its notebook and its wheels."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from skerry.storage.layout import DataFolder
 
 
 def read_release_notebook(data: DataFolder, release: dict[str, Any]) -> bytes:
-    """Return a release's notebook, which is the pinned one.
+    """Return a release's notebook, after checking that it is the pinned notebook.
 
     Raises
     ------
@@ -23,12 +23,12 @@ def read_release_notebook(data: DataFolder, release: dict[str, Any]) -> bytes:
 
 
 def read_release_wheel(data: DataFolder, release: dict[str, Any], name: str) -> bytes:
-    """Return one of the wheels that a release brings along.
+    """Return a wheel that a release adds.
 
     Raises
     ------
     NotFoundError
-        If it brings none of that name, or the kept one was changed.
+        If the release has no wheel of that name, or the stored wheel was changed.
     """
     wheels: dict[str, str] = release["environment"]["wheels"]
     path = find_ingredients(data, release["environment_digest"]) / name

@@ -1,6 +1,6 @@
 """Releases: a notebook, its parameter schema and its environment, pinned and then decided on.
 
-After the proposal nothing of a release changes but the decision, which is made once.
+After the proposal only the decision on a release can change, and only once.
 """
 
 from typing import Any
@@ -29,15 +29,15 @@ def insert_release(
     Parameters
     ----------
     name
-        What people call it; several releases of one notebook share a name.
+        Its name for people; several releases of one notebook share a name.
     notebook_digest
         Digest of the notebook's normalised form, which is stored under the release's id.
     environment
-        As `environments.describe_environment` gives it.
+        As `environments.describe_environment` returns it.
     schema
-        As `parameters.read_parameters` gives it.
+        As `parameters.read_parameters` returns it.
     by
-        Who proposes.
+        The proposer.
     release_id
         The id under which the notebook has been stored.
     """
@@ -72,13 +72,13 @@ def approve_release(
     Parameters
     ----------
     own
-        The approver knows that the proposal is their own; recorded with the release and shown
-        by everything that it makes.
+        The approver knows that the proposal is their own. The release records it, and all its
+        products show it.
 
     Raises
     ------
     ConflictError
-        If it is decided already, or it is the approver's own and `own` was not said.
+        If it is decided already, or it is the approver's own and `own` is False.
     """
     release = find_proposal(connection, release_id)
     is_own = release["proposed_by"] == by
@@ -102,7 +102,7 @@ def find_proposal(connection: Connection, release_id: str) -> dict[str, Any]:
     Raises
     ------
     NotFoundError
-        If there is none of that id.
+        If there is no release with that id.
     """
     row = connection.execute(select(releases).where(releases.c.id == release_id)).mappings().first()
     if row is None:
@@ -114,7 +114,7 @@ def find_proposal(connection: Connection, release_id: str) -> dict[str, Any]:
 
 
 def check_seen(release: dict[str, Any], *, notebook_digest: str, environment_digest: str) -> None:
-    """Refuse a decision on another content than the one that the approver has seen.
+    """Refuse a decision on content that differs from the content that the approver has seen.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def _decide(
 
 
 def get_release(connection: Connection, name_or_id: str) -> dict[str, Any]:
-    """Return a release by id, or the newest of a name: an approved one when there is one.
+    """Return a release by id, or the newest release of a name, an approved release if possible.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def get_release(connection: Connection, name_or_id: str) -> dict[str, Any]:
 
 
 def get_approved(connection: Connection, name_or_id: str) -> dict[str, Any]:
-    """Return a release that may run.
+    """Return a release that is approved to run.
 
     Raises
     ------
@@ -205,7 +205,7 @@ def list_releases(connection: Connection) -> list[dict[str, Any]]:
 
 
 def delete_release(connection: Connection, release_id: str) -> dict[str, Any]:
-    """Remove a release that no job and no run refers to; return what it was."""
+    """Remove a release that no job and no run refers to; return its description."""
     release = get_release(connection, release_id)
     for table in (jobs, runs):
         query = select(func.count()).where(table.c.release_id == release["id"])
@@ -219,7 +219,7 @@ def delete_release(connection: Connection, release_id: str) -> dict[str, Any]:
 
 
 def describe_release(row: RowMapping) -> dict[str, Any]:
-    """Return a release's row as it is shown."""
+    """Return a release's row for display."""
     return {
         "id": row["id"],
         "name": row["name"],
@@ -238,7 +238,7 @@ def describe_release(row: RowMapping) -> dict[str, Any]:
 
 
 def check_pinned(notebook_digest: str, release: dict[str, Any]) -> None:
-    """Refuse a stored notebook that is not the one the release pins."""
+    """Refuse a stored notebook that differs from the notebook that the release pins."""
     if notebook_digest != release["notebook_digest"]:
         raise InvalidInputError(
             f"The stored notebook of the release {release['id']} was changed.",

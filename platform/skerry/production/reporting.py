@@ -1,4 +1,4 @@
-"""How a run process speaks to the api: progress, and the one publish call."""
+"""The calls of a run process to the api: progress, and one request to publish."""
 
 import time
 from typing import Any
@@ -15,7 +15,7 @@ _REFUSALS = frozenset({401, 403, 404, 409})
 
 
 class Reporter:
-    """Speaks for one attempt, with its own token.
+    """Calls the api for one attempt, with the attempt's own token.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Reporter:
         self._post("progress", {"done": done, "total": total, "cell": cell})
 
     def publish(self, outputs: list[dict[str, Any]], manifest: dict[str, Any]) -> dict[str, Any]:
-        """Publish the outputs, patiently while the api is away; asking twice does no harm.
+        """Publish the outputs; wait while the api is away. A second call does no harm.
 
         Raises
         ------

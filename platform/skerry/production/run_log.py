@@ -1,4 +1,4 @@
-"""An attempt's log: what the notebook prints up to a limit, and what Skerry says in any case.
+"""An attempt's log: what the notebook prints, up to a limit, and all that Skerry writes.
 
 The standard outputs of the run process, its kernel and all their children go through a pipe, so
 that no print reaches the disk past the limit. Colour codes are left out: the log is read in
@@ -42,7 +42,7 @@ class RunLog:
 
     @classmethod
     def take_over(cls, limit: int) -> "RunLog":
-        """Put a log between this process's standard outputs and the file that they are now."""
+        """Put a log between this process's standard outputs and the file to which they lead now."""
         log = cls(os.dup(1), limit)
         source, target = os.pipe()
         for standard in (1, 2):
@@ -53,18 +53,18 @@ class RunLog:
         return log
 
     def close(self) -> None:
-        """Give the standard outputs back, once everything that was printed is written."""
+        """Restore the standard outputs, after everything that was printed is written."""
         for standard in (1, 2):
             os.dup2(self._file, standard)
         if self._reader is not None:
             self._reader.join(_CLOSE_S)
 
     def say(self, text: str) -> None:
-        """Write a statement of Skerry's own, with its time, whatever the limit."""
+        """Write a message of Skerry itself, with its time, beyond any limit."""
         self._put(f"{format_time(utc_now())} {text}\n".encode(errors="replace"))
 
     def write(self, text: str) -> None:
-        """Write what the notebook printed, as far as there is room for it."""
+        """Write the notebook's output, as far as there is room for it."""
         self._write(text.encode(errors="replace"))
 
     def _copy(self, source: int) -> None:

@@ -1,4 +1,4 @@
-"""Runs: the work for one (job, occurrence, partition), and what people may ask of them.
+"""Runs: the work for one (job, occurrence, partition), and what people can do with them.
 
 A run exists as soon as its row is committed; the worker's reconciler finds it from there.
 """
@@ -37,18 +37,18 @@ def start_run(
     partition: str = "",
     data_day: date | None = None,
 ) -> tuple[dict[str, Any], bool]:
-    """Record a run, once for its key.
+    """Record a run, only once for each key.
 
     Parameters
     ----------
     occurrence
         A key made by `occurrences`.
     parameters
-        Values that go before the job's own; their placeholders are filled.
+        Values that replace the job's own; their placeholders are filled.
     by
-        Who asked: a person, or ``clock``.
+        Who starts it: a person, or ``clock``.
     data_day
-        The day that the data speak of; from the occurrence when None.
+        The day of the data; taken from the occurrence when None.
 
     Returns
     -------
@@ -86,14 +86,14 @@ def start_run(
 def record_unstarted(
     connection: Connection, job_name: str, occurrence: str, *, status: str, detail: str
 ) -> None:
-    """Record a clock's tick that made no work, so that it stands in the history.
+    """Record a clock's tick that started no work, so that the history shows it.
 
     Parameters
     ----------
     status
         ``passed`` for a tick that was passed over, ``failed`` for one that could not be started.
     detail
-        Why.
+        The reason.
     """
     values = _new_row(find_job(connection, job_name), occurrence, "", None, "clock")
     with suppress(IntegrityError), connection.begin_nested():  # its run exists already
@@ -158,7 +158,7 @@ def _get_same(
 
 
 def find_run(connection: Connection, run_id: str) -> RowMapping:
-    """Return a run's row with its release's name, by id or by an unambiguous beginning of it."""
+    """Return a run's row with its release's name, by id or by a beginning that only it has."""
     matching = (
         runs.c.id == run_id
         if len(run_id) == len(new_id())
@@ -199,7 +199,7 @@ def list_runs(
     Parameters
     ----------
     before
-        Only runs older than the one with this id: the last of the page before.
+        Only runs older than the run with this id, the last of the page before.
     """
     query = _query().order_by(runs.c.id.desc()).limit(min(limit, _LIMIT))
     if before is not None:
@@ -222,7 +222,7 @@ def list_runs(
 
 
 def count_runs(connection: Connection, *, job: str | None = None) -> dict[str, int]:
-    """Return how many runs have each status, of all jobs or of one."""
+    """Return how many runs have each status, of all jobs or of one job."""
     query = select(runs.c.status, func.count()).group_by(runs.c.status)
     if job is not None:
         query = query.where(runs.c.job_name == job)
@@ -231,13 +231,13 @@ def count_runs(connection: Connection, *, job: str | None = None) -> dict[str, i
 
 
 def _check_job(connection: Connection, name: str) -> None:
-    """Refuse the name of a job that never was; the history outlives its job."""
+    """Refuse the name of a job that never existed; the history of a deleted job remains."""
     if not connection.scalar(select(runs.c.id).where(runs.c.job_name == name).limit(1)):
         find_job(connection, name)
 
 
 def cancel_run(connection: Connection, run_id: str) -> dict[str, Any]:
-    """Cancel a run: at once when it is queued, by asking its attempt when it is running.
+    """Cancel a run: at once if it is queued; if it is running, ask its attempt to end.
 
     Raises
     ------
@@ -295,7 +295,7 @@ def retry_run(connection: Connection, run_id: str) -> dict[str, Any]:
 
 
 def describe_run(row: RowMapping) -> dict[str, Any]:
-    """Return a run's row as it is shown."""
+    """Return a run's row for display."""
     return {
         "id": row["id"],
         "job": row["job_name"],

@@ -1,4 +1,4 @@
-"""Import jsonschema without its slow optional IRI grammar: every run process starts sooner."""
+"""Import jsonschema without its slow optional IRI grammar, so that run processes start sooner."""
 
 from skerry.core.lean_imports import skip_iri_grammar
 

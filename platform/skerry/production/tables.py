@@ -1,7 +1,7 @@
 """Production's tables: releases, jobs, runs, attempts, outputs.
 
-The run row is the truth and the outbox at once: a run exists as soon as its row is committed,
-whether or not the workflow engine has heard of it.
+The run row is the record of a run and the outbox at once: a run exists as soon as its row is
+committed, whether or not the workflow engine knows it yet.
 """
 
 from sqlalchemy import (

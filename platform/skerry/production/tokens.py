@@ -1,4 +1,4 @@
-"""Run tokens: minted at the hub for the project account, one an attempt, revoked at its end."""
+"""Run tokens: the hub issues one for each attempt, for the project account; its end revokes it."""
 
 import os
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from skerry.core.scopes import RUN
 from skerry.core.settings import DEFAULT_PROJECT
 
 GRACE_S = 600
-"""How much longer than its attempt's timeout a token lives: publishing may have to wait."""
+"""Seconds that a token lives beyond its attempt's timeout: publishing may have to wait."""
 
 _TIMEOUT_S = 15.0
 _GONE = frozenset({403, 404})
@@ -80,7 +80,7 @@ class TokenMinter:
         return RunToken(id=token["id"], token=token["token"])
 
     def revoke(self, token_id: str) -> None:
-        """Revoke a token; one that is gone already is fine.
+        """Revoke a token; it is no error when the token is gone already.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Parameter values against a release's schema, before anything runs."""
+"""Checks parameter values against a release's schema, before anything runs."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -63,14 +63,14 @@ def check_value(name: str, value: Any, schema: Mapping[str, Any]) -> None:
 
 
 def complete_values(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values with defaults filled in, after checking every one.
+    """Return the values with defaults filled in, after checking every value.
 
     Parameters
     ----------
     schema
         A release's parameter schema.
     values
-        What was given, by parameter name.
+        The caller's values by parameter name.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def complete_values(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dic
 
 
 def decode_value(value: Any, schema: Mapping[str, Any]) -> Any:
-    """Return a checked JSON value as the Python value its parameter is annotated with."""
+    """Return a checked JSON value as a Python value of its parameter's type."""
     for choice in schema.get("anyOf", [schema]):
         if not Draft202012Validator(choice, format_checker=_FORMATS).is_valid(value):
             continue

@@ -1,4 +1,4 @@
-"""Skerry's own package as content: its digest, and the wheel that reproduces it elsewhere."""
+"""Skerry's own package as content: its digest, and a wheel that installs it elsewhere."""
 
 import base64
 import hashlib
@@ -30,8 +30,8 @@ def package_folder() -> Path:
 def list_package(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield the package's own files as (relative name, path), sorted.
 
-    Lock and shipped notebooks are passed over: a wheel carries them inside the package, a
-    checkout beside it, and both must give one digest.
+    Lock and shipped notebooks are left out: a wheel has them inside the package, a checkout
+    beside it, and both must give the same digest.
     """
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
@@ -48,8 +48,8 @@ def digest_package(folder: Path | None = None) -> str:
 def write_own_wheel(target: Path) -> Path:
     """Write the running package as a wheel into the folder `target`.
 
-    The same content gives the same bytes. No build tool and no network is needed, so that what
-    is stored is exactly what was running when a release was proposed.
+    The same content gives the same bytes. This needs no build tool and no network, so the stored
+    wheel is exactly the package that was running when a release was proposed.
     """
     distribution = importlib.metadata.distribution("skerry")
     info = f"skerry-{distribution.version}.dist-info"
@@ -73,7 +73,7 @@ def write_own_wheel(target: Path) -> Path:
 
 
 def check_wheel(filename: str, content: bytes, locked: Container[str] = ()) -> str:
-    """Return the digest of an extra wheel after checking that it is one.
+    """Check an extra wheel and return its digest.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """The run's workflow on DBOS: claim, execute, acknowledge.
 
 Every execution of the workflow, the first or a recovered one, claims a new epoch before anything
-else; the claim is therefore no recorded step. `execute` and `acknowledge` are: what they returned
-is replayed, so a recovered workflow acknowledges what an earlier epoch has done.
+else; the claim is therefore no recorded step. `execute` and `acknowledge` are recorded: their
+results are replayed, so a recovered workflow acknowledges what an earlier epoch has done.
 """
 
 import logging
@@ -25,8 +25,8 @@ from skerry.production.runs import find_run
 from skerry.storage.database import reading
 
 STEPS_VERSION = "1"
-"""DBOS's application version: raise it when the sequence of steps below changes. Runs in flight
-are then carried on under the new sequence by the reconciler."""
+"""DBOS's application version: raise it when the sequence of steps below changes. The reconciler
+then continues active runs under the new sequence."""
 
 EXECUTOR_ID = "worker"
 QUEUE = "runs"
@@ -44,12 +44,12 @@ _POLL_S = 0.3
 
 
 class RunWorkflow:
-    """Carries runs out, one workflow a run and generation.
+    """Executes runs, with one workflow for each run and generation.
 
     Parameters
     ----------
     executor
-        What starts attempts.
+        Starts the attempts.
     """
 
     def __init__(self, executor: Executor) -> None:
@@ -58,7 +58,7 @@ class RunWorkflow:
         self._state = executor.data.run
 
     def register(self) -> Callable[[str, int], str]:
-        """Make workflow and steps known to DBOS, before it is launched; return the workflow."""
+        """Register workflow and steps at DBOS, before it is launched; return the workflow."""
 
         @DBOS.step(name="execute")
         def execute(run_id: str, epoch: int) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class RunWorkflow:
 
     def _acknowledge(self, run_id: str, epoch: int, outcome: Outcome) -> None:
         pause_at("before:acknowledge", self._state)
-        # first the bytes: a run that has ended is not taken up again after a crash
+        # remove the files first: nobody returns to an ended run after a crash
         published = self._read(run_id)["published_epoch"]
         remove_unpublished(self._executor.data, run_id, published, up_to=epoch)
         with self._engine.begin() as connection:
@@ -156,7 +156,7 @@ def launch(database: Path) -> None:
 
 
 def workflow_id(run_id: str, generation: int) -> str:
-    """Return a run's workflow id: the run's own, with a number once it has been retried."""
+    """Return a run's workflow id: the run's own id, with a number after a retry."""
     return run_id if generation == 0 else f"{run_id}-{generation}"
 
 
