@@ -1,4 +1,4 @@
-"""Programs that answer over HTTP, and the worker: thin faces of the rooms below."""
+"""Programs that answer over HTTP, and the worker: thin layers over the rooms below."""
 
 import logging
 

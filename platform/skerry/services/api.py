@@ -68,13 +68,13 @@ def _check_run(connection: Connection, identity: Identity, run: str, epoch: int)
 
 
 def _make_good(stores: Stores) -> None:
-    """Finish what a crash may have left half done."""
+    """Finish work that a crash may have left half done."""
     release_expired(stores.writer)
     finish_deletions(stores.writer, stores.objects)
 
 
 def main() -> None:
-    """Run the api until told to end."""
+    """Run the api until a signal ends it."""
     settings = ServiceSettings.from_environment()
     serve(create_api(settings), settings.port)
 

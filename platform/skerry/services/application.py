@@ -1,4 +1,4 @@
-"""One ASGI application the way every HTTP program of the platform is made."""
+"""Builds the ASGI application of each HTTP program of the platform."""
 
 import contextlib
 import logging
@@ -56,9 +56,9 @@ def create_application(
     hub
         The hub; read from the environment when left out.
     verifier
-        Who knows tokens; the hub when left out.
+        Checks tokens; the hub when left out.
     lifespan
-        What the program opens at its start and closes at its end.
+        The resources that the program opens at its start and closes at its end.
 
     Notes
     -----
@@ -140,12 +140,12 @@ def _create_platform_router(app: FastAPI) -> APIRouter:
 
     @router.get("/health", dependencies=[Depends(anyone())])
     async def report_health() -> dict[str, bool]:
-        """Say that this program answers."""
+        """Report that this program answers."""
         return {"ready": True}
 
     @router.get("/", dependencies=[Depends(anyone())], include_in_schema=False)
     async def lead_to_description() -> RedirectResponse:
-        """Lead whoever opens the bare address to the program's description."""
+        """Redirect from the bare address to the program's description."""
         return RedirectResponse(app.url_path_for("openapi"))
 
     @router.get("/openapi.json", dependencies=[Depends(anyone())], name="openapi")

@@ -1,4 +1,4 @@
-"""HTTP routes of Dask clusters: those alive, and the end of each. For operators."""
+"""HTTP routes that list and end live Dask clusters. For operators."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ def create_clusters_router(stores: Stores, gateway: Gateway | None) -> Any:
 
     @router.get("")
     def list_alive() -> dict[str, Any]:
-        """List the clusters that are alive: whose, for which run, since when, how large."""
+        """List the live clusters with owner, run, start and size."""
         clusters = _require(gateway).list_clusters()
         with stores.reader.connect() as connection:
             return {"clusters": describe_clusters(connection, clusters)}
 
     @router.delete("/{name}", status_code=204)
     def stop(name: str) -> None:
-        """End a cluster, whosever it is."""
+        """End a cluster of any owner."""
         cluster = find_cluster(_require(gateway).list_clusters(), name)
         _require(gateway).stop(cluster.name)
 

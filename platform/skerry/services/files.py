@@ -1,4 +1,4 @@
-"""Files of items: whoever may see the item may fetch its files, by range where they wish."""
+"""Files of items: a person who may see an item may fetch its files, whole or by range."""
 
 import mimetypes
 import os
@@ -22,12 +22,12 @@ _HEADERS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nos
 
 
 class OpenedFileResponse(FileResponse):
-    """Sends a file that is open already, so that no link can be put in its place meanwhile.
+    """Sends a file that is open already, so that no link can replace it meanwhile.
 
     Parameters
     ----------
     file
-        Its descriptor, which is closed after sending.
+        The file's descriptor, which is closed after sending.
     """
 
     def __init__(self, file: int, **options: Any) -> None:
@@ -35,7 +35,7 @@ class OpenedFileResponse(FileResponse):
         self._file = file
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
-        """Send the file or the range that is asked for."""
+        """Send the file or the requested range."""
         try:
             await super().__call__(scope, receive, send)
         finally:

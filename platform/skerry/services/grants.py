@@ -1,4 +1,4 @@
-"""Grants over HTTP: the api hands out a prefix, the data move beside it."""
+"""Grants over HTTP: the api gives a prefix; the data do not pass through the api."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -24,7 +24,7 @@ CheckRun = Callable[[Connection, Identity, str, int], None]
 
 
 class WriteRequest(BaseModel):
-    """Leave to write new data."""
+    """A request for permission to write new data."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -35,7 +35,7 @@ class WriteRequest(BaseModel):
 
 
 class ReadRequest(BaseModel):
-    """Leave to read one item's data."""
+    """A request for permission to read one item's data."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,7 +45,7 @@ class ReadRequest(BaseModel):
 
 
 class GrantAnswer(BaseModel):
-    """Where to write or read, and until when.
+    """The place to write or read, and the end of the permission.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
         asked: Annotated[WriteRequest | ReadRequest, Field(discriminator="mode")],
         identity: Annotated[Identity | None, Depends(identify())],
     ) -> GrantAnswer:
-        """Hand out a prefix for reading one item or for writing new data, for a while."""
+        """Give a prefix for reading one item or for writing new data, for a limited time."""
         if isinstance(asked, ReadRequest):
             return _grant_reading(stores, addresses, asked, identity)
         return _grant_writing(stores, asked, identity, check_run)
@@ -80,7 +80,7 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
     def give_back(
         grant_id: str, identity: Annotated[Identity, Depends(require(Scope.CATALOG_WRITE))]
     ) -> None:
-        """Give a write grant back; its bytes go unless an item came of them."""
+        """Give a write grant back; its files are removed unless an item uses them."""
         with stores.writer.begin() as connection:
             grant = find_grant(connection, grant_id)
             if grant is None or grant.owner != identity.name:
@@ -107,7 +107,7 @@ def _grant_reading(
         id=None,
         mode="read",
         prefix=item.prefix,
-        # paths on this machine are nothing for strangers
+        # a reader without an account must not see paths on this machine
         root=stores.objects.address if private else addresses.files,
         expires=format_time(from_microseconds(int(until * 1e6))),
     )
@@ -124,7 +124,7 @@ def _grant_writing(
             f"The token of {identity.name!r} lacks the scope {scope}.",
             remedy="Use a token with that scope.",
         )
-    if asked.purpose is not Purpose.RUN:  # a run was let in at its start
+    if asked.purpose is not Purpose.RUN:  # a run's space was checked at its start
         check_space(stores.data.root, "Writing a new product")
     release_expired(stores.writer)
     with stores.writer.begin() as connection:

@@ -1,7 +1,7 @@
-"""A route that decides before it reads: who asks first, then which parameters, then the body.
+"""A route that checks before it reads: first who asks, then the parameters, then the body.
 
 FastAPI alone would read and parse a body before any dependency runs, so that a stranger could make
-the program read and parse whatever they like.
+the program read and parse anything.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -23,7 +23,7 @@ _SHOWN = 60
 
 
 class UnknownParameterError(InvalidInputError):
-    """A parameter that the address does not have: a typo would change the answer silently."""
+    """The route has no such parameter: a typo would otherwise change the answer silently."""
 
     status = 400
     title = "Unknown parameter"
@@ -32,11 +32,11 @@ class UnknownParameterError(InvalidInputError):
 class GuardedRoute(APIRoute):
     """Asks the route's guard, then refuses unknown parameters, then reads the body.
 
-    The guard runs again as the dependency it is; the identity is found once a request.
+    The guard runs again as a dependency, but the identity is looked up once for each request.
     """
 
     def get_route_handler(self) -> Any:
-        """Return the handler with the checks before it."""
+        """Return the handler, which runs after the checks."""
         handle: Handler = super().get_route_handler()
         guards = list(find_guards(self.dependant))
         known = sorted(set(_list_parameters(self.dependant)))
@@ -68,12 +68,12 @@ def find_guards(dependant: Dependant) -> Iterator[Guard]:
 
 
 def refuse_unknown(given: Any, known: list[str]) -> None:
-    """Refuse names that are not known.
+    """Refuse unknown names.
 
     Raises
     ------
     UnknownParameterError
-        Naming each of them, and those that there are.
+        Names each of them, and the names that exist.
     """
     unknown = sorted(set(given) - set(known))
     if unknown:
@@ -96,9 +96,9 @@ def _list_parameters(dependant: Dependant) -> Iterator[str]:
 
 
 async def _check_body(request: Request) -> None:
-    """Refuse JSON that nobody could be sent again; what is no JSON at all is FastAPI's to refuse.
+    """Refuse JSON that could not be sent again. FastAPI refuses a body that is no JSON at all.
 
-    The request keeps what was parsed, so it is parsed once.
+    The request keeps the parsed body, so it is parsed once.
     """
     if "json" not in request.headers.get("content-type", "").lower():
         return

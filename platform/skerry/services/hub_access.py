@@ -1,4 +1,4 @@
-"""The hub as every service sees it: where it is, and whose token this is."""
+"""The services' access to the hub: its address, and the holder of a token."""
 
 import asyncio
 import os
@@ -77,19 +77,19 @@ class HubAccess(BaseModel):
 
 
 class HubVerifier:
-    """Ask the hub whose token this is, at most once in five seconds a token.
+    """Asks the hub for a token's holder, at most once in five seconds for each token.
 
-    Five seconds is what keeps a flood of tiles from becoming a flood on the hub while a revoked
-    token is refused well within ten. Only good answers are remembered, under a hash of the token.
+    Five seconds keep a flood of tiles from becoming a flood on the hub, and a revoked token is
+    still refused well within ten. Only good answers are remembered, under a hash of the token.
 
     Parameters
     ----------
     api_url
         The hub's internal API address.
     good_for_s
-        How long an answer is believed, in seconds.
+        How long an answer is valid, in seconds.
     data
-        The data folder: a hub whose disk is full forgets everybody, and that is said instead.
+        The data folder: a hub with a full disk knows no token, and then the error says so.
     """
 
     def __init__(

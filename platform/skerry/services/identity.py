@@ -1,7 +1,7 @@
-"""Who asks, and what they may do: every route names its audience here, as data.
+"""Who sends a request, and what they may do: every route names its audience here, as data.
 
-A route takes one of three guards as a dependency: `require` (a scope), `identify` (whoever it is,
-the route shows each one what is theirs to see) or `anyone` (nobody is asked). `list_routes` in
+A route takes one of three guards as a dependency: `require` (a scope), `identify` (everybody, and
+the route shows each person what they may see) or `anyone` (no check at all). `list_routes` in
 `skerry.services.routes` reads the decision back, so a test can hold every route to it.
 """
 
@@ -16,10 +16,10 @@ from skerry.core.errors import ForbiddenError, NotFoundError, SkerryError, Unaut
 from skerry.core.scopes import Scope
 
 REQUESTED_WITH = "X-Skerry-Requested-With"
-"""Header that a browser page must send with anything but GET: other origins cannot add it."""
+"""Header that a page must send with every method except GET: other origins cannot add it."""
 
 HUB_COOKIE = "jupyterhub-session-id"
-"""Cookie for the whole origin that the hub sets at login and takes back at logout."""
+"""Cookie for the whole origin that the hub sets at login and deletes at logout."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOGIN_REMEDY = "Send a hub token in the header 'Authorization: Bearer <token>', or log in."
@@ -27,7 +27,7 @@ _LOGIN_REMEDY = "Send a hub token in the header 'Authorization: Bearer <token>',
 
 @dataclass(frozen=True)
 class Identity:
-    """The holder of a token, as the hub knows them.
+    """The holder of a token, as the hub describes them.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Identity:
     token
         The token itself, for calls on the holder's behalf. Never logged.
     token_id
-        The hub's identifier of the token (``a12``), as given when it was minted.
+        The hub's identifier of the token (``a12``), from the time when it was issued.
     kind
         ``user`` or ``service``.
     """
@@ -55,7 +55,7 @@ class Identity:
 
 
 class Verifier(Protocol):
-    """Something that knows whose token this is: the hub, or a test's own book."""
+    """Finds a token's holder: the hub, or a test's own table."""
 
     async def verify(self, token: str) -> Identity | None:
         """Return the token's holder, or None if the token is unknown, expired or revoked.
@@ -68,14 +68,14 @@ class Verifier(Protocol):
 
 
 class SessionReader(Protocol):
-    """Something that finds the token a browser's session cookie holds."""
+    """Finds the token in a browser's session cookie."""
 
     def read_session(self, connection: HTTPConnection) -> str | None:
         """Return the token, or None."""
 
 
 class AudienceKind(StrEnum):
-    """How a route decides."""
+    """How a route decides who may use it."""
 
     SCOPE = "scope"
     VISIBLE = "visible"
@@ -84,15 +84,15 @@ class AudienceKind(StrEnum):
 
 @dataclass(frozen=True)
 class Audience:
-    """Whom a route is for.
+    """The people that a route is for.
 
     Attributes
     ----------
     kind
         `SCOPE`: holders of one of `scopes` (any logged-in holder when empty). `VISIBLE`: everyone,
-        each sees what is theirs to see. `ANYONE`: everyone sees the same.
+        each sees what they may see. `ANYONE`: everyone sees the same.
     scopes
-        The scopes of which one is enough.
+        The scopes; any one of them is enough.
     """
 
     kind: AudienceKind
@@ -100,7 +100,7 @@ class Audience:
 
 
 class Require:
-    """Let pass the holder of one of the scopes."""
+    """Lets the holder of any of the scopes pass."""
 
     def __init__(self, audience: Audience) -> None:
         self.audience = audience
@@ -120,15 +120,15 @@ class Require:
 
 
 class Identify:
-    """Find out who asks; anonymous is an answer."""
+    """Finds out who sends the request; it may be anonymous."""
 
     audience = Audience(AudienceKind.VISIBLE)
 
     async def __call__(self, connection: HTTPConnection) -> Identity | None:
-        """Return who asks, None for nobody; a bad token is refused, not overlooked.
+        """Return who asks, None for an anonymous request; a bad token is refused, not ignored.
 
-        A browser that is logged in at the hub, and not yet here, is first led through the hub,
-        which asks nothing: the person sees at once what is theirs to see.
+        A browser that is logged in at the hub, and not yet here, is first sent through the hub,
+        which asks nothing: the person sees at once what they may see.
 
         Raises
         ------
@@ -151,12 +151,12 @@ def is_navigation(connection: HTTPConnection) -> bool:
 
 
 class Anyone:
-    """Ask nobody."""
+    """Checks nothing."""
 
     audience = Audience(AudienceKind.ANYONE)
 
     async def __call__(self) -> None:
-        """Let pass."""
+        """Let every request pass."""
 
 
 def require(*scopes: Scope) -> Require:
@@ -170,7 +170,7 @@ def require(*scopes: Scope) -> Require:
 def identify() -> Identify:
     """Return a dependency that gives the `Identity`, or None for an anonymous request.
 
-    The route itself must then decide what each may see.
+    The route itself must then decide what each person may see.
     """
     return Identify()
 
@@ -181,18 +181,18 @@ def anyone() -> Anyone:
 
 
 def refuse_unseen(identity: Identity | None, scope: Scope, what: str) -> SkerryError:
-    """Return the error for a thing that is not there, or not for the asker to see.
+    """Return the error for a thing that does not exist, or that the asker may not see.
 
     The answer is the same in both cases, so it does not tell which names exist.
 
     Parameters
     ----------
     identity
-        Who asks.
+        Who sends the request.
     scope
         The scope that would show private things of this kind.
     what
-        The thing as the asker named it, such as ``"item 'a' of collection 'b'"``.
+        The thing in the asker's words, such as ``"item 'a' of collection 'b'"``.
     """
     if identity is None:
         return UnauthenticatedError(f"There is no public {what}.", remedy=_LOGIN_REMEDY)

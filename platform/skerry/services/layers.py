@@ -1,4 +1,4 @@
-"""From the catalogue to what can be drawn: one layer a variable of an item, for whoever asks."""
+"""Finds layers that can be drawn, one for each variable of an item that the asker may see."""
 
 import threading
 from collections import OrderedDict
@@ -30,7 +30,7 @@ class Layer:
     Attributes
     ----------
     version
-        The item's content version; another one is another layer.
+        The item's content version; another version is another layer.
     store
         Folder of the GeoZarr.
     root
@@ -38,15 +38,15 @@ class Layer:
     path
         ``<multiscale group path>/<name>`` in it.
     label, units
-        What is drawn, for people.
+        A title for people.
     style
-        How it is drawn unless the request says otherwise.
+        The drawing style, unless the request gives another.
     title
         Item and variable, and whether it is simulated.
     attribution
-        Whom to name on the map.
+        The providers to name on the map.
     simulated
-        Whether the item is.
+        Whether the item is public.
     bands
         Red, green and blue when this is a composite of variables; its path is then that of red.
     """
@@ -69,12 +69,12 @@ class Layer:
         return self.bands or (self,)
 
     def open(self) -> Pyramid:
-        """Open the levels; kept open for as long as the version is asked for."""
+        """Open the levels; they stay open while requests ask for this version."""
         return open_pyramid(self.store, self.path, self.version, root=self.root)
 
 
 class LayerBook:
-    """Finds layers: access and content version anew on every call, the rest kept by version.
+    """Finds layers. Each call checks access and content version; the rest is cached by version.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class LayerBook:
         self._lock = threading.Lock()
 
     def find(self, identity: Identity | None, collection: str, item: str, variable: str) -> Layer:
-        """Return the layer as it is now, if the asker may see it.
+        """Return the current layer, if the asker may see it.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Browser login through the hub: OAuth 2 with PKCE, one state cookie a flow, one session cookie.
+"""Browser login through the hub: OAuth 2 with PKCE, a state cookie per flow, a session cookie.
 
 Sources: RFC 6749 section 4.1, RFC 7636 (S256), JupyterHub's "Services" documentation.
 """
@@ -28,7 +28,7 @@ _PENDING_FLOWS = 8
 
 
 class HubLogin:
-    """Send browsers to the hub to log in, take them back, and keep their token in a cookie.
+    """Sends browsers to the hub to log in, and keeps their token in a cookie when they return.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class HubLogin:
         return str(session["token"]) if session else None
 
     def begin(self, request: Request) -> Response:
-        """Redirect a browser to the hub's login; it will come back to where it wanted to go."""
+        """Redirect a browser to the hub's login, from where it returns to the present address."""
         flow, code_verifier = secrets.token_urlsafe(12), secrets.token_urlsafe(48)
         digest = hashlib.sha256(code_verifier.encode()).digest()
         query = urlencode(
@@ -86,7 +86,7 @@ class HubLogin:
         return response
 
     async def finish(self, request: Request, code: str | None, state: str | None) -> Response:
-        """Trade the hub's code for a token and send the browser where it wanted to go.
+        """Exchange the hub's code for a token and send the browser to its first address.
 
         Raises
         ------
@@ -152,7 +152,7 @@ class HubLogin:
 
 
 class _Answer(BaseModel):
-    """What the hub sends the browser back with: a code, or what went wrong (RFC 6749, 4.1.2)."""
+    """The parameters of the hub's redirect: a code, or an error (RFC 6749, 4.1.2)."""
 
     code: str | None = None
     state: str | None = None

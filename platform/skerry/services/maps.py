@@ -1,4 +1,4 @@
-"""The maps program: tiles, apart from the api, so that a flood of tiles blocks nothing else.
+"""The maps program: it serves tiles, apart from the api, so that many tiles block nothing else.
 
 Start it with ``python -m skerry.services.maps``; ``skerry up`` does.
 """
@@ -55,7 +55,7 @@ def create_maps(
 
 
 def main() -> None:
-    """Serve until told to end."""
+    """Serve until a signal ends the program."""
     settings = ServiceSettings.from_environment()
     serve(create_maps(settings), settings.port)
 

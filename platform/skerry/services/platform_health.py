@@ -1,4 +1,4 @@
-"""How the platform is: room on the disk, and whether the worker works."""
+"""The platform's state: room on the disk, and whether the worker works."""
 
 import time
 from typing import Annotated
@@ -13,13 +13,13 @@ from skerry.services.identity import Identity, require
 from skerry.storage.layout import DataFolder
 
 _BEAT_S = 15.0
-"""The worker touches its file every 2 s; later than this it is taken for dead."""
+"""The worker touches its file every 2 s; after this many seconds without, it counts as dead."""
 
 Reader = Annotated[Identity, Depends(require(Scope.PRODUCTION_READ))]
 
 
 class PlatformHealth(BaseModel):
-    """What the pages say about the platform.
+    """The platform's state, for the pages.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ def create_health_router(data: DataFolder) -> APIRouter:
 
     @router.get("/health")
     def report_platform(_who: Reader) -> PlatformHealth:
-        """Say how much room the disk has and whether the worker works."""
+        """Return how much room the disk has and whether the worker works."""
         space = measure_space(data.root)
         return PlatformHealth(
             worker=_is_beating(data), disk_free=space.free, disk_total=space.total,

@@ -25,12 +25,12 @@ def create_logs_router(data: DataFolder) -> APIRouter:
 
     @router.get("")
     def list_logs() -> dict[str, list[str]]:
-        """Name the parts that have a log."""
+        """List the parts that have a log."""
         return {"parts": sorted(path.stem for path in data.logs.glob("*.log"))}
 
     @router.get("/{part}")
     def read_log(part: str, begin: Annotated[int, Query(alias="from", ge=0)] = 0) -> Response:
-        """Return a log from a byte on, at most 1 MiB; ``X-Next`` says where to go on."""
+        """Return a log from a byte on, at most 1 MiB; ``X-Next`` is the byte of the next piece."""
         content, following = read_log_from(data, part, begin)
         return Response(
             content, media_type="text/plain; charset=utf-8", headers={"X-Next": str(following)}
@@ -42,7 +42,7 @@ def create_logs_router(data: DataFolder) -> APIRouter:
 def read_log_from(data: DataFolder, part: str, begin: int) -> tuple[bytes, int]:
     """Return a part's log from byte `begin` on, and the byte after what is returned.
 
-    A log that has become shorter was begun anew: it is read from its start.
+    A log that has become shorter is a new file: it is read from its start.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457): what is wrong, with which value, and what to do."""
+"""Errors as problem documents (RFC 9457): the fault, the value and the remedy."""
 
 import logging
 from http import HTTPStatus
@@ -33,12 +33,12 @@ def problem(status: int, title: str, detail: str, remedy: str) -> Response:
 
 
 def describe_error(error: SkerryError) -> Response:
-    """Return the problem document of one of our errors."""
+    """Return the problem document of a Skerry error."""
     return problem(error.status, error.title, error.what, error.remedy)
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Make `app` answer every error with a problem document; browsers without login go to it."""
+    """Make `app` answer errors with problem documents, and send browsers to the login."""
 
     async def on_skerry_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, SkerryError)  # noqa: S101  (narrows; starlette's type is wide)
@@ -93,6 +93,6 @@ def explain_validation(errors: list[Any]) -> InvalidInputError:
 
 
 def _name_full_disk(request: Request) -> Response | None:
-    """Return the problem of a full disk where that is what made the request fail."""
+    """Return the problem of a full disk if a full disk made the request fail."""
     full = find_full_disk(request.app.state.settings.data)
     return describe_error(full) if full is not None else None

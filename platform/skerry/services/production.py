@@ -40,7 +40,7 @@ class _Body(BaseModel):
 
 
 class Approval(_Body):
-    """An approval: of what content, and with `self` that of one's own proposal."""
+    """An approval: the digests of its content; `self` for the approver's own proposal."""
 
     own: bool = Field(default=False, alias="self")
     notebook_digest: str
@@ -48,7 +48,7 @@ class Approval(_Body):
 
 
 class RunOrder(_Body):
-    """A start by hand."""
+    """A request to start a run by hand."""
 
     parameters: dict[str, Any] = Field(default_factory=dict)
     idempotency_key: str | None = None
@@ -57,7 +57,7 @@ class RunOrder(_Body):
 
 
 class ProgressReport(_Body):
-    """How far an attempt is."""
+    """An attempt's progress."""
 
     done: int = Field(ge=0, le=_MOST)
     total: int = Field(ge=0, le=_MOST)
@@ -95,7 +95,7 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
 
     @router.get("/releases/{release}/notebook")
     def read_notebook(release: str, _who: Reader) -> Response:
-        """Return the notebook of a release, as it is pinned."""
+        """Return the pinned notebook of a release."""
         with stores.reader.connect() as connection:
             pinned = releases.get_release(connection, release)
         media_type = files.SHOWN["executed.ipynb"]
@@ -105,7 +105,7 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
 
     @router.get("/releases/{release}/wheels/{name}")
     def read_wheel(release: str, name: str, _who: Reader) -> Response:
-        """Return a wheel that a release brings along."""
+        """Return a wheel that a release adds."""
         with stores.reader.connect() as connection:
             pinned = releases.get_release(connection, release)
         content = read_release_wheel(stores.data, pinned, name)
@@ -157,7 +157,7 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
 
     @router.post("/jobs/{job}/pause")
     def pause(job: str, _who: Operator) -> dict[str, Any]:
-        """Let a job's clock stand still."""
+        """Pause a job's clock."""
         with stores.writer.begin() as connection:
             return jobs.pause_job(connection, job, paused=True)
 
@@ -198,14 +198,14 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
         before: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     ) -> dict[str, Any]:
-        """List runs, newest first; `before` the id of a page's last run gives the next page."""
+        """List runs, newest first; `before` with a page's last run id gives the next page."""
         with stores.reader.connect() as connection:
             page = runs.list_runs(connection, job=job, status=status, before=before, limit=limit)
             return {"runs": page}
 
     @router.get("/runs/counts")
     def count_all(_who: Reader, job: str | None = None) -> dict[str, dict[str, int]]:
-        """Count runs by status, of all jobs or of one."""
+        """Count runs by status, of all jobs or of one job."""
         with stores.reader.connect() as connection:
             return {"counts": runs.count_runs(connection, job=job)}
 
@@ -240,7 +240,7 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
         start: Annotated[int, Query(alias="from", ge=0, lt=2**62)] = 0,
         epoch: ShownEpoch = None,
     ) -> Response:
-        """Return a piece of a log; X-Next says where the next begins, X-Epoch whose it is."""
+        """Return a piece of a log; X-Next is the next piece's start, X-Epoch the attempt."""
         with stores.reader.connect() as connection:
             row = runs.find_run(connection, run)
         attempt = files.choose_attempt(row, epoch, published=False)
@@ -250,7 +250,7 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
 
     @router.get("/runs/{run}/files/{name}")
     def read_file(run: str, name: str, _who: Reader, epoch: ShownEpoch = None) -> Response:
-        """Return a run's file, by default the published attempt's or else the newest one's."""
+        """Return a run's file, by default of the published attempt or else of the newest."""
         with stores.reader.connect() as connection:
             row = runs.find_run(connection, run)
         attempt = files.choose_attempt(row, epoch, published=True)

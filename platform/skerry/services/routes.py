@@ -1,4 +1,4 @@
-"""Every route of an application, with the audience that was decided for it."""
+"""Lists every route of an application with its audience."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _STRICTEST_FIRST = (AudienceKind.SCOPE, AudienceKind.VISIBLE, AudienceKind.ANYON
 
 @dataclass(frozen=True)
 class RouteEntry:
-    """One route: full path with its placeholders, methods, kind, and for whom it is.
+    """One route: full path with its placeholders, methods, kind and audience.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class RouteEntry:
     methods
         HTTP methods; ``WEBSOCKET`` for sockets, ``*`` for mounted applications.
     audience
-        None when nobody decided: the authorisation test fails on it.
+        None when the route names no audience: the authorisation test fails on it.
     """
 
     path: str
@@ -34,9 +34,9 @@ class RouteEntry:
 
 
 def list_routes(app: FastAPI) -> list[RouteEntry]:
-    """Return every route of `app`, those of included routers and mounted applications too.
+    """Return every route of `app`, also the routes of included routers and mounted applications.
 
-    A mounted application that is no FastAPI application decides with an attribute ``audience``.
+    A mounted application that is no FastAPI application needs an attribute ``audience``.
     """
     return list(_walk(app.routes, ""))
 

@@ -57,7 +57,7 @@ def _split_numbers(text: str | None) -> list[float] | None:
 
 @attr.s
 class SearchRequest(BaseSearchGetRequest):
-    """A search by GET; time and place are read by the catalogue, whose errors name the value."""
+    """A search by GET; the catalogue reads time and place, and its errors name the value."""
 
     bbox: Annotated[Any, Query(description="west,south,east,north in degrees")] = attr.ib(
         default=None, converter=_split_numbers
@@ -76,7 +76,7 @@ class SearchBody(BaseSearchPostRequest):
     @model_validator(mode="before")
     @classmethod
     def validate_spatial(cls, values: Any) -> Any:
-        """Refuse unknown names; the rest is the catalogue's."""
+        """Refuse unknown names; the catalogue checks everything else."""
         if isinstance(values, dict):
             refuse_unknown(values, sorted(cls.model_fields))
         return values
@@ -99,7 +99,7 @@ class ItemsRequest(ItemCollectionUri):
 
 @attr.s
 class CatalogClient(AsyncBaseCoreClient):
-    """What stac-fastapi asks for, answered from the catalogue for whoever asks."""
+    """Answers stac-fastapi's requests from the catalogue, as far as the asker may see it."""
 
     stores: Stores = attr.ib(kw_only=True)
     addresses: Addresses = attr.ib(kw_only=True)
@@ -225,7 +225,7 @@ class CatalogClient(AsyncBaseCoreClient):
         body: Document | None = None,
     ) -> stac.ItemCollection:
         def read(connection: Connection, private: bool) -> tuple[list[Document], str | None]:
-            # a polygon takes its time: it is read here, in a thread
+            # reading a polygon may take long, so it is read here, in a thread
             page = search_items(connection, read_query(), private=private)
             sees = _look_up(connection, private=private)
             features = [present_item(item, self.addresses, sees) for item in page.items]
@@ -244,7 +244,7 @@ class CatalogClient(AsyncBaseCoreClient):
         }
 
     async def _read(self, kwargs: Document, question: Callable[..., T]) -> T:
-        """Put a question to the database in a thread: `question(connection, private=...)`."""
+        """Query the database in a thread: `question(connection, private=...)`."""
         private = sees_private(kwargs["request"].state.identity)
 
         def ask() -> T:
@@ -255,7 +255,7 @@ class CatalogClient(AsyncBaseCoreClient):
 
 
 def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
-    """Return the routes below ``/stac`` that read."""
+    """Return the reading routes below ``/stac``."""
     addresses = Addresses(public_url)
     paging: list[ApiExtension] = [TokenPaginationExtension()]
     settings = ApiSettings(

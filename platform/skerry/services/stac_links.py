@@ -1,4 +1,4 @@
-"""Items and collections as the api shows them: store keys become addresses, links are added."""
+"""Items and collections as the api shows them: with addresses for store keys, and with links."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ Sees = Callable[[str, str], bool]
 
 
 class Addresses:
-    """The public addresses below one platform's.
+    """The public addresses of one platform.
 
     Parameters
     ----------
@@ -45,12 +45,12 @@ class Addresses:
         return self.files + quote(key)
 
     def variable(self, item: StoredItem, name: str) -> str:
-        """Return the address below which a variable's tiles stand."""
+        """Return the address below which a variable's tiles are."""
         return f"{self.tiles}/{quote(item.collection)}/{quote(item.id)}/{quote(name, safe='')}"
 
 
 def present_item(item: StoredItem, addresses: Addresses, sees: Sees) -> dict[str, Any]:
-    """Return the STAC item as it is served: addresses for keys, and its links.
+    """Return the STAC item as the api shows it: with addresses for keys, and with its links.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def present_item(item: StoredItem, addresses: Addresses, sees: Sees) -> dict[str
 
 
 def present_collection(collection: StoredCollection, addresses: Addresses) -> dict[str, Any]:
-    """Return the STAC collection as it is served, with its links."""
+    """Return the STAC collection as the api shows it, with its links."""
     document = collection.to_stac()
     own = addresses.collection(collection.id)
     links = [

@@ -1,8 +1,8 @@
 """Writing to the catalogue: collections and items, for holders of the writing scope.
 
-The addresses are those of STAC's transaction extension; what is not said by it is here: an item
-is registered once and for all, so there is no changing it in place. With ``replace=true`` an item
-takes the place of another content in one step, so that at no time is neither there.
+The addresses are those of STAC's transaction extension, with two rules of our own. A registered
+item never changes in place. With ``replace=true`` an item replaces another content in one step,
+so that at each moment one of them is there.
 """
 
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ Writer = Annotated[Identity, Depends(require(Scope.CATALOG_WRITE))]
 
 
 def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
-    """Return the routes below ``/stac`` that write."""
+    """Return the writing routes below ``/stac``."""
     addresses = Addresses(public_url)
     router = create_router(prefix="/stac/collections", tags=["stac"])
 
@@ -59,7 +59,7 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
 
     @router.delete("/{collection_id}/items/{item_id}", status_code=204)
     def remove_item(collection_id: str, item_id: str, identity: Writer) -> None:
-        """Remove an item, then its bytes."""
+        """Remove an item, then its files."""
         with stores.writer.begin() as connection:
             delete_item(connection, collection_id, item_id, owner=identity.name)
         finish_deletions(stores.writer, stores.objects)

@@ -1,4 +1,4 @@
-"""What the api program opens: the database for writing and for reading, and the objects."""
+"""The stores that the api opens: the database for writing and for reading, and the objects."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from skerry.storage.objects import ObjectFolder
 
 @dataclass(frozen=True)
 class Stores:
-    """The state that routes reach.
+    """The state that routes use.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""TileJSON 3.0.0: what a map client has to know of a layer.
+"""TileJSON 3.0.0: the description of a layer for a map client.
 
 Source: TileJSON specification 3.0.0 (Mapbox, CC BY 3.0); names with ``skerry:`` are our own.
 """
@@ -19,11 +19,11 @@ def describe_tiles(layer: Layer, style: Style, address: str, query: str) -> dict
     Parameters
     ----------
     style
-        As the tiles will be drawn.
+        The layer, with the style of its tiles.
     address
-        Below which tiles and legend stand.
+        The address below which tiles and legend are.
     query
-        What tiles and legend are asked with: empty, or beginning with a question mark.
+        The query of tiles and legend: empty, or beginning with a question mark.
 
     Notes
     -----

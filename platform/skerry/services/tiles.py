@@ -1,6 +1,6 @@
 """Tiles over HTTP: XYZ, TileJSON, legends and the base map.
 
-Every tile asks anew who wants it, whether they may see the item, and which content the item has
+Every tile checks again who asks, whether they may see the item, and which content the item has
 now; only then do caches count. Public answers may be stored and are revalidated, private ones are
 ``no-store``.
 """
@@ -42,7 +42,7 @@ Who = Annotated[Identity | None, Depends(identify())]
 
 @dataclass(frozen=True)
 class LayerName:
-    """Which layer a request is for."""
+    """The layer that a request names."""
 
     collection: str
     item: str
@@ -65,7 +65,7 @@ class TileAddress:
 
 @dataclass(frozen=True)
 class Look:
-    """What a request may change of a layer's style."""
+    """The parts of a layer's style that a request may change."""
 
     min: Annotated[float | None, Query(description="Value at the colormap's lower end")] = None
     max: Annotated[float | None, Query(description="Value at its upper end")] = None
@@ -78,7 +78,7 @@ class Look:
         return style.change(minimum=self.min, maximum=self.max, colormap=self.colormap)
 
     def to_query(self) -> str:
-        """Return the changes as they stand in an address, with the question mark."""
+        """Return the changes as the query of an address, with the question mark."""
         values = {"min": self.min, "max": self.max, "colormap": self.colormap}
         chosen = {name: value for name, value in values.items() if value is not None}
         return f"?{urlencode(chosen)}" if chosen else ""
@@ -99,7 +99,7 @@ Looks = Annotated[Look, Depends()]
 
 
 class Drawer:
-    """Draws in a pool of threads, so that a flood of tiles leaves the event loop free."""
+    """Draws in a pool of threads, so that many tiles do not block the event loop."""
 
     def __init__(self, book: LayerBook, chunks: ChunkCache, pool: Executor, url: str) -> None:
         self.book = book
@@ -224,7 +224,7 @@ def send_basemap(tile: TileAddress) -> Response:
 
 @contextmanager
 def naming(layer: Layer) -> Iterator[None]:
-    """Let errors that come up meanwhile say which item they are about."""
+    """Make errors inside the block name the item."""
     try:
         yield
     except SkerryError as error:

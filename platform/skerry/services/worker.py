@@ -1,6 +1,6 @@
-"""The worker: ``python -m skerry.services.worker``. Clocks, queues and run processes.
+"""The worker, ``python -m skerry.services.worker``: it runs clocks, queues and run processes.
 
-It holds an exclusive lock: two workers on one data folder would double each other's steps. It
+It holds an exclusive lock: two workers on one data folder would do each step twice. It
 may be killed at any moment; on SIGTERM it ends its run processes, which the next start resumes.
 """
 
@@ -65,18 +65,18 @@ class Worker:
         )
 
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
-        """Begin to end; for signals."""
+        """Start to end; for signals."""
         self._stopping.set()
 
     def work(self) -> None:
-        """Work until told to stop."""
+        """Work until a signal stops it."""
         from skerry.production.reconciler import Reconciler
         from skerry.production.workflow import RunWorkflow, launch
 
         clear_interrupted(self._data)
         carry_out = RunWorkflow(self._executor).register()
         launch(self._data.workflows)
-        configure_logs()  # again: the workflow engine has brought a form of its own
+        configure_logs()  # again: the workflow engine has set a form of its own
         reconciler = Reconciler(self._engine, carry_out, self._minter, Gateway.from_environment())
         last_report = 0.0
         while not self._stopping.wait(_ROUND_S):
@@ -90,7 +90,7 @@ class Worker:
                 self._note_failure()
 
     def wait_for_attempts(self) -> None:
-        """Wait until the run processes of this worker are ended."""
+        """Wait until this worker's run processes have ended."""
         from skerry.production.processes import has_children
 
         deadline = time.monotonic() + _END_S
@@ -98,13 +98,13 @@ class Worker:
             time.sleep(_ROUND_S / 5)
 
     def _note_failure(self) -> None:
-        """Log why a round failed; a full disk once, for it fails every round until it has room."""
+        """Log why a round failed, but a full disk only once: it makes every round fail."""
         full = find_full_disk(self._data.root)
         if full is None:
             _LOG.exception("A round of the worker failed")
         elif not self._disk_was_full:
             _LOG.error("The worker waits: %s", full)
-        if full is not None:  # it lives: its file is touched, which needs no room
+        if full is not None:  # the worker lives: it touches its file, which needs no room
             with suppress(OSError):
                 os.utime(self._data.run / "worker.ready")
         self._disk_was_full = full is not None

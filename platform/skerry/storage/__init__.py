@@ -1,1 +1,1 @@
-"""Where things stand: the data folder's layout, the database engine, objects and grants."""
+"""Storage: the data folder's layout, the database engine, objects and grants."""

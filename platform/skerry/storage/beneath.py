@@ -1,8 +1,8 @@
 """Files below a folder, opened so that no symbolic link is ever followed on the way to them.
 
-Products come from anywhere, and whoever writes one may put a link to another's files in it. A
-check of the path before opening it can be overtaken by a change; so each folder on the way is
-opened from the one above it, and a link is refused by the kernel (``O_NOFOLLOW``).
+Products come from anywhere, and their writer may put links to other people's files in them. The
+path can change between a check and the opening, so each folder on the way is opened from the
+folder above it, and the kernel refuses a link (``O_NOFOLLOW``).
 """
 
 import errno
@@ -26,7 +26,7 @@ def open_beneath(root: Path, key: str) -> int:
     Parameters
     ----------
     root
-        The folder; a link in its own path is followed, for the owner of the machine chose it.
+        The folder; a link in its own path is followed, because the machine's owner chose it.
     key
         The file's path below it.
 

@@ -1,4 +1,4 @@
-"""Reading what is far or slow by ranges: what was read is kept for a while, in blocks."""
+"""Reads distant or slow sources by ranges, and keeps the bytes for a while, in blocks."""
 
 import io
 from collections import OrderedDict
@@ -8,17 +8,17 @@ from threading import Lock
 from typing import Any, Protocol
 
 BLOCK_BYTES = 4 * 2**10
-"""What is kept or forgotten together."""
+"""Size of a block, which is kept or dropped as a whole."""
 AHEAD_BYTES = 256 * 2**10
-"""Least that is fetched at once: small reads beside each other cost one request."""
+"""Smallest fetch: small reads beside each other cost one request."""
 KEPT_BYTES = 16 * 2**20
-"""Of what stands alone: a file, an archive."""
+"""Cache limit for a source of one file, such as an archive."""
 MEMBER_KEPT_BYTES = 2**20
-"""Of one of many files of a product."""
+"""Cache limit for each of many files of a product."""
 
 
 class Source(Protocol):
-    """Bytes that can be fetched by ranges, from several threads; sent to a worker by its place."""
+    """Bytes that several threads can fetch by ranges; a worker gets the place, not the bytes."""
 
     @property
     def size(self) -> int:
@@ -32,11 +32,11 @@ class Source(Protocol):
         """Return the bytes from `start` to before `stop`, all of them."""
 
     def close(self) -> None:
-        """Let go of what is open; fetching opens it again."""
+        """Close open files; the next fetch opens them again."""
 
 
 class _Blocks:
-    """What was read of a source, shared by its readers. No block is fetched twice at a time."""
+    """A source's cached blocks, shared by its readers. No block is fetched twice at a time."""
 
     def __init__(self, source: Source, kept: int) -> None:
         self.source = source
@@ -49,7 +49,7 @@ class _Blocks:
     def read(self, start: int, stop: int, ahead: int) -> bytes:
         if self.whole is not None:
             return self.whole[start:stop]
-        if stop - start >= self.kept:  # keeping it would forget everything else
+        if stop - start >= self.kept:  # keeping it would drop everything else
             return self.source.fetch(start, stop)
         first, last = start // BLOCK_BYTES, (stop - 1) // BLOCK_BYTES
         with self._lock:
@@ -71,7 +71,7 @@ class _Blocks:
         return data[start - first * BLOCK_BYTES : stop - first * BLOCK_BYTES]
 
     def _reach(self, absent: list[int], ahead: int) -> range:
-        """Return the blocks to fetch: those absent and what follows, or precedes the end."""
+        """Return the blocks to fetch: the missing blocks and what follows, or precedes the end."""
         count = -(-self.source.size // BLOCK_BYTES)
         reach = max(1, ahead // BLOCK_BYTES)
         stop = min(count, max(absent[-1] + 1, absent[0] + reach))
@@ -108,7 +108,7 @@ class _Blocks:
             self._found.popitem(last=False)
 
     def take(self, data: bytes) -> None:
-        """Keep bytes that begin the source and end with a block or with the source."""
+        """Keep bytes from the source's start up to the end of a block or of the source."""
         with self._lock:
             self._keep(dict(enumerate(cut(data))))
 
@@ -119,16 +119,16 @@ def cut(data: bytes) -> Iterable[bytes]:
 
 
 class BlockReader(io.RawIOBase):
-    """A source as a file for reading; several of them can share what was read.
+    """A source as a file for reading; several readers can share the cached blocks.
 
     Parameters
     ----------
     source
-        What is read.
+        The source to read.
     ahead
-        Bytes fetched at once, at least.
+        Smallest number of bytes to fetch at once.
     kept
-        Bytes kept, at most.
+        Largest number of bytes to keep.
     """
 
     def __init__(self, source: Source, *, ahead: int = AHEAD_BYTES, kept: int = KEPT_BYTES) -> None:
@@ -139,13 +139,13 @@ class BlockReader(io.RawIOBase):
         self._blocks = _Blocks(source, kept)
 
     def fork(self, ahead: int | None = None) -> "BlockReader":
-        """Return a reader at the start that shares what was read; safe in another thread."""
+        """Return a reader at the start that shares the cached blocks; safe in another thread."""
         other = BlockReader(self.source, ahead=ahead or self.ahead)
         other._blocks = self._blocks
         return other
 
     def take(self, data: bytes) -> None:
-        """Keep bytes that begin the source and were read already."""
+        """Keep bytes from the source's start that were read already."""
         self._blocks.take(data)
 
     def hold(self) -> int:
@@ -158,7 +158,7 @@ class BlockReader(io.RawIOBase):
         return self.fork()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Send the source, not what was read."""
+        """Send the source, not the cached blocks."""
         return BlockReader, (self.source,)
 
     @property
@@ -190,7 +190,7 @@ class BlockReader(io.RawIOBase):
         return self._position
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read up to `size` bytes, all that are left by default."""
+        """Read up to `size` bytes, by default all that remain."""
         left = max(0, self.size - self._position)
         count = left if size is None or size < 0 else min(size, left)
         if not count:
@@ -200,14 +200,14 @@ class BlockReader(io.RawIOBase):
         return self._blocks.read(start, start + count, self.ahead)
 
     def readinto(self, buffer: Any) -> int:
-        """Read into a buffer and return how many bytes there were."""
+        """Read into a buffer and return the number of bytes."""
         target = memoryview(buffer).cast("B")
         data = self.read(len(target))
         target[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
-        """Let go of what is open."""
+        """Close the open files."""
         if not self.closed:
             self.source.close()
         super().close()

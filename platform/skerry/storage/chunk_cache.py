@@ -1,4 +1,4 @@
-"""Decoded chunks in memory: least recently used out first, bounded in bytes, each loaded once."""
+"""A cache of decoded chunks, limited in bytes; the least recently used leave it first."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -15,7 +15,7 @@ class ChunkCache:
     Parameters
     ----------
     limit_bytes
-        Upper bound of the bytes held. A chunk larger than this is handed out but not kept.
+        Limit of the cached bytes. A chunk larger than this is returned but not kept.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -27,7 +27,7 @@ class ChunkCache:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of all chunks held now."""
+        """Bytes of all chunks in the cache now."""
         return self._held_bytes
 
     def get(self, key: Hashable, load: Callable[[], NDArray[Any]]) -> NDArray[Any]:
@@ -50,7 +50,7 @@ class ChunkCache:
         return self._load(key, load, mine)
 
     def drop(self, key: Hashable) -> None:
-        """Forget the chunk named `key`, if it is held."""
+        """Drop the chunk named `key`, if the cache has it."""
         with self._lock:
             chunk = self._chunks.pop(key, None)
             if chunk is not None:

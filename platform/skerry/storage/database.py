@@ -1,7 +1,7 @@
 """The database engine: SQLite in WAL mode with explicit transactions, one `MetaData` for all rooms.
 
 Each room with state declares its tables on `METADATA` in its own ``tables.py``; the Alembic
-migrations beside this module make them.
+migrations beside this module create them.
 """
 
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def open_database(url: str, *, read_only: bool = False) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that only reads: it waits for no writer, and keeps none waiting.
+    """Open a transaction that only reads: it waits for no writer, and no writer waits for it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Grants: leave to read or write below one prefix, for a while."""
+"""Grants: permission to read or write below one prefix, for a limited time."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,11 +12,11 @@ from skerry.storage.objects import check_prefix, list_prefixes
 from skerry.storage.tables import grants
 
 WRITE_LIFE_S = 12 * 3600
-"""How long a write grant is good: a slow import of a large product, with room to spare."""
+"""How long a write grant is valid: more than a slow import of a large product takes."""
 
 
 class Purpose(StrEnum):
-    """What a write grant is for; it decides where its prefix stands."""
+    """The purpose of a write grant, which decides where its prefix is."""
 
     IMPORT = "import"
     SANDBOX = "sandbox"
@@ -25,7 +25,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Grant:
-    """Leave to write below `prefix` until `expires` (microseconds since 1970)."""
+    """Permission to write below `prefix` until `expires` (microseconds since 1970)."""
 
     id: str
     mode: str
@@ -53,7 +53,7 @@ def create_grant(
     connection
         Inside a writing transaction.
     purpose, owner
-        What it is for and whose it is.
+        Its purpose and its owner.
     run, epoch
         The attempt, for `Purpose.RUN`; the caller has checked that it is the owner's.
     life_s
@@ -74,7 +74,7 @@ def create_grant(
 
 
 def check_write_grant(connection: Connection, prefix: str, owner: str) -> Grant:
-    """Return the good write grant of `owner` that covers `prefix`.
+    """Return the valid write grant of `owner` that covers `prefix`.
 
     Raises
     ------
@@ -98,19 +98,19 @@ def check_write_grant(connection: Connection, prefix: str, owner: str) -> Grant:
 
 
 def find_grant(connection: Connection, identifier: str) -> Grant | None:
-    """Return one grant, or None."""
+    """Return a grant, or None."""
     row = connection.execute(select(grants).where(grants.c.id == identifier)).first()
     return _read(row) if row else None
 
 
 def list_expired(connection: Connection) -> list[Grant]:
-    """Return the write grants whose time is over."""
+    """Return the expired write grants."""
     now = count_microseconds(utc_now())
     return [_read(row) for row in connection.execute(select(grants).where(grants.c.expires <= now))]
 
 
 def forget_grant(connection: Connection, identifier: str) -> None:
-    """Remove the record of a grant; its bytes are the caller's business."""
+    """Remove the record of a grant; the caller looks after its files."""
     connection.execute(delete(grants).where(grants.c.id == identifier))
 
 

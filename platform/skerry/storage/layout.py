@@ -1,4 +1,4 @@
-"""The data folder: what stands where. Nothing else in Skerry spells these paths."""
+"""The layout of the data folder. No other module of Skerry spells these paths."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,12 +55,12 @@ class DataFolder:
 
     @property
     def pids(self) -> Path:
-        """One pid file a part or attempt."""
+        """One pid file for each part or attempt."""
         return self.run / "pids"
 
     @property
     def logs(self) -> Path:
-        """One log file a part: ``<part>.log``."""
+        """One log file for each part: ``<part>.log``."""
         return self.root / "logs"
 
     @property
@@ -70,7 +70,7 @@ class DataFolder:
 
     @property
     def environments(self) -> Path:
-        """Built environments, one folder an environment digest."""
+        """Built environments, one folder for each environment digest."""
         return self.root / "environments"
 
     @property
@@ -84,7 +84,7 @@ class DataFolder:
         return self.root / "clusters"
 
     def create(self) -> None:
-        """Make the folders that are missing; close each to all but the owner, old ones too.
+        """Create the missing folders, and let only the owner open each folder, old folders too.
 
         Raises
         ------

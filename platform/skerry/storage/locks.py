@@ -1,6 +1,6 @@
 """Exclusive locks on files that name their holder.
 
-The kernel lets go of a lock when its process ends, however it ends.
+The kernel releases a lock when its process ends, however it ends.
 """
 
 import os
@@ -13,7 +13,7 @@ from filelock import lock_descriptor
 from skerry.core.errors import SkerryError
 
 Refusal = Callable[[str], SkerryError]
-"""Process id of a lock's holder ("unknown" if it left none) to the error that says so."""
+"""Makes the error from the process id of a lock's holder ("unknown" if the file has none)."""
 
 
 @contextmanager
@@ -23,9 +23,9 @@ def hold_lock(path: Path, refuse: Refusal | None = None) -> Iterator[None]:
     Parameters
     ----------
     path
-        The lock file; made when it is not there, and never removed. Its folder exists.
+        The lock file; created when missing, and never removed. Its folder exists.
     refuse
-        Makes the error that is raised when another process holds the lock. None waits for it.
+        Makes the error for a lock that another process holds. With None, wait for the lock.
 
     Raises
     ------

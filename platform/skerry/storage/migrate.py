@@ -50,7 +50,7 @@ def upgrade(data: DataFolder) -> None:
 
 
 def read_revision(engine: Engine) -> str | None:
-    """Return the schema revision that a database stands at, None for an empty one."""
+    """Return a database's schema revision, None for an empty database."""
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 

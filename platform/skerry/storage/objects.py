@@ -88,17 +88,17 @@ class ObjectFolder:
         return path
 
     def exists(self, key: str) -> bool:
-        """Return whether a file or folder stands at `key`."""
+        """Return whether there is a file or folder at `key`."""
         return self.locate(key).exists()
 
     def create_folder(self, prefix: str) -> Path:
-        """Make the folder of `prefix`, readable by the owner alone, and return it."""
+        """Create the folder of `prefix`, which only the owner can read, and return it."""
         folder = self.locate(check_prefix(prefix))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
     def remove(self, prefix: str) -> None:
-        """Remove everything below `prefix`, and parents that this leaves empty.
+        """Remove everything below `prefix`, and parents that become empty.
 
         Doing it again, twice at once, or after a half-done removal, is no error.
         """

@@ -1,11 +1,11 @@
-"""What leads out of a product is refused: one module decides, every reader asks it.
+"""Refuses links that lead out of a product; every reader asks this module.
 
 A product from elsewhere may point at any file that its reader can read: by symbolic links in
 folders, by external links, external storage and virtual data sets in HDF5, by files beside a
-raster that GDAL reads along with it. What the reader then shows would be that file's.
+raster that GDAL reads along with it. The reader would then show the content of that file.
 
-This is for libraries that open files by their paths; `skerry.storage.beneath` opens what others
-may change meanwhile.
+This is for libraries that open files by their paths; `skerry.storage.beneath` opens files that
+others may change meanwhile.
 """
 
 import os
@@ -33,7 +33,7 @@ def check_inside(root: Path, path: Path) -> Path:
     Parameters
     ----------
     root
-        The product's folder. That it is reached by a link itself is its owner's choice.
+        The product's folder. A link in its own path is allowed: its owner chose it.
     path
         A path below it, which need not exist.
 
@@ -65,9 +65,9 @@ def check_hdf5(group: Any, label: str, also: Callable[[Any, str], None]) -> None
     group
         An open `h5py.File` or `h5py.Group`.
     label
-        What to call it in messages.
+        Its name in messages.
     also
-        What else to check of each group and data set on the one way through the file: called
+        Another check of each group and data set, in the same walk through the file: called
         with what HDF5 says about it (`h5py.h5o.ObjInfo`) and its name for messages.
 
     Raises
@@ -137,7 +137,7 @@ def _has_no_links(folder: str, parts: list[str]) -> bool:
         try:
             if stat.S_ISLNK(os.lstat(folder).st_mode):
                 return False
-        except (OSError, ValueError):  # it is not there, and so is nothing below it
+        except (OSError, ValueError):  # it does not exist, so nothing is below it
             break
     return True
 

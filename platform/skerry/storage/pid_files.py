@@ -1,4 +1,4 @@
-"""Pid files: JSON notes of processes that can be recognised again.
+"""Pid files: JSON notes that identify processes.
 
 A process id is given to another process later, so a note holds the start time too.
 """
@@ -16,7 +16,7 @@ _SAME_START_S = 0.05
 
 
 class PidFile(BaseModel):
-    """A process that can be recognised again.
+    """The identity of a process.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class PidFile(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """Return a file's content, or None if there is none that can be read."""
+        """Return a file's content, or None if it cannot be read."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
@@ -54,7 +54,7 @@ def write_pid_file(path: Path, pid: int) -> None:
 
 
 def same_process(pid: int, created: float) -> psutil.Process | None:
-    """Return the process if it lives and is the one that started at `created`, else None."""
+    """Return the process if it lives and started at `created`, else None."""
     try:
         process = psutil.Process(pid)
         if abs(process.create_time() - created) < _SAME_START_S:

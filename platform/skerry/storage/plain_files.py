@@ -9,8 +9,8 @@ from typing import BinaryIO
 def open_inside(root: Path, key: str) -> BinaryIO:
     """Open the plain file at `key` below `root` for reading.
 
-    Each folder on the way is opened by itself, so that a link that is put there meanwhile leads
-    nowhere either. A pipe or a device is refused before it is read.
+    Each folder on the way is opened by itself, so a link that somebody puts there meanwhile is
+    not followed either. A pipe or a device is refused before it is read.
 
     Raises
     ------

@@ -31,7 +31,7 @@ from skerry.storage.blocks import AHEAD_BYTES, KEPT_BYTES, BlockReader
 
 SCHEMES = ("http", "https", "s3")
 MAX_LISTED = 20_000
-"""Most files of one product."""
+"""Largest number of files of one product."""
 _STATUS = re.compile(r"status code: (\d{3}[ A-Za-z]*)")
 _ANSWER_WITHIN_S = 60
 _CONNECT_WITHIN_S = 10
@@ -232,7 +232,7 @@ def _connect(scheme: str, authority: str, query: str) -> Any:
 
 
 def _has_credentials() -> bool:
-    """Return whether the environment names any way to sign; else S3's client asks the cloud's."""
+    """Return whether the environment names credentials; else S3's client would ask the cloud."""
     ways = (
         "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE",
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -242,7 +242,7 @@ def _has_credentials() -> bool:
 
 @contextmanager
 def explaining(place: object) -> Iterator[None]:
-    """Turn what the store's client raises into errors that name the place and a remedy."""
+    """Turn errors of the store's client into errors that name the place and a remedy."""
     from obstore.exceptions import BaseError
 
     try:
@@ -253,7 +253,7 @@ def explaining(place: object) -> Iterator[None]:
 
 
 def explain(error: Exception, place: object) -> SkerryError:
-    """Return the error that says in words what went wrong at `place`."""
+    """Return the error that explains what went wrong at `place`."""
     from obstore import exceptions
 
     if isinstance(error, FileNotFoundError | exceptions.NotFoundError):
@@ -285,7 +285,7 @@ def explain(error: Exception, place: object) -> SkerryError:
 
 
 def too_large(place: object, size: int, most: int) -> InvalidInputError:
-    """Return the refusal of a document that is too large to be one."""
+    """Return the error for metadata that are too large."""
     return InvalidInputError(
         f"{place} has {size} bytes, more than the {most} that metadata may have.",
         remedy="Write the product again with less in its attributes.",

@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, however many write them at once.
+"""Writes files and folders that are there whole or not at all, even with many writers at once.
 
 Every writer works in a hidden folder of its own beside the target::
 
@@ -7,9 +7,9 @@ Every writer works in a hidden folder of its own beside the target::
         <name>        what is being written, file or folder
         <name>.old    what it replaces, for a moment
 
-The kernel lets go of a lock when its process ends, however it ends, so the next writer of the
-same target knows what a dead one left. Where no lock can be had (some network file systems)
-it takes for left what nobody touched for `LEFT_DAYS`.
+The kernel releases a lock when its process ends, however it ends, so the next writer of the same
+target recognises what a dead writer left. Where locks do not work (some network file systems) it
+treats folders as left over that nobody touched for `LEFT_DAYS`.
 """
 
 import atexit
@@ -34,7 +34,7 @@ _NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
 
 
 def check_free(target: Path) -> None:
-    """Refuse a target that exists, or whose folder does not.
+    """Refuse a target that exists, or whose folder does not exist.
 
     Raises
     ------
@@ -65,12 +65,12 @@ def make_aside(target: Path, *, replace: bool = False, parents: bool = False) ->
     Parameters
     ----------
     target
-        What is to be made.
+        The file or folder to create.
     replace
-        Whether it may take the place of what is there. A file is replaced in one step. A folder
+        Whether it may replace an existing target. A file is replaced in one step. A folder
         is moved away first: in between there is nothing, or the old one again if that fails.
     parents
-        Whether to make the folders above.
+        Whether to create the folders above.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def write_aside(path: Path, text: str, *, private: bool = False) -> None:
     Raises
     ------
     OSError
-        As the system says.
+        As the system reports.
     """
     with _place_aside(path, replace=True) as aside:
         aside.touch(mode=0o600 if private else 0o666, exist_ok=False)
@@ -134,7 +134,7 @@ def _place_aside(target: Path, *, replace: bool) -> Iterator[Path]:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove what writers of `target` left that did not come to their end."""
+    """Remove what unfinished writers of `target` left."""
     ours = re.compile(rf"\.{re.escape(target.name)}\.\d+\.[0-9a-f]{{8}}\.partial")
     with suppress(OSError), os.scandir(target.parent) as entries:
         for folder in [Path(entry.path) for entry in entries if ours.fullmatch(entry.name)]:
@@ -143,7 +143,7 @@ def _remove_leftovers(target: Path) -> None:
 
 
 def _remove_if_left(folder: Path, lock: Path) -> None:
-    """Remove a writer's folder if that writer lives no more.
+    """Remove a writer's folder if that writer is dead.
 
     Its lock file holds a pid only while the lock is held, or when the holder died. The pid is
     read first: a writer that is about to lock may write it at any moment.
@@ -193,7 +193,7 @@ def _put_folder_on_disk(folder: Path) -> None:
 
 
 def _publish(aside: Path, target: Path, *, replace: bool) -> None:
-    """Give what was made its name, never over what another writer finished."""
+    """Give the new file or folder its name, never over another writer's finished target."""
     try:
         if aside.is_dir() or (replace and target.is_dir()):
             _move_folder(aside, target, replace=replace)
