@@ -52,7 +52,7 @@ _OTHER_NAMES = {
 
 _EXIT_INTERRUPTED = 130
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
-"""What the user's disk says no with: no fault in Skerry."""
+"""Operating system errors caused by the user's disk or permissions, not by Skerry."""
 
 
 class LazyGroup(click.Group):

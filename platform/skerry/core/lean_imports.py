@@ -1,4 +1,4 @@
-"""Imports made two seconds shorter."""
+"""Import jsonschema without its slow optional `rfc3987_syntax` grammar; saves two seconds."""
 
 import sys
 

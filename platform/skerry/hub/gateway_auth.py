@@ -1,4 +1,4 @@
-"""Who may use the gateway: whoever shows a hub token that may access it; nobody else, nowhere.
+"""Who may use the gateway: only holders of a hub token that grants access to it.
 
 Each attempt of a run is a user of its own here, so that runs cannot see or end each other's
 clusters, and so that the platform knows which clusters end with which attempt.
@@ -24,7 +24,7 @@ from skerry.hub.gateway_clusters import list_clusters
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 VERSION = "/api/version"
-"""The path that the gateway would tell everybody; its health it may."""
+"""Public by default in dask-gateway; Skerry requires a token. Only ``/health`` stays public."""
 
 _KEEPERS = frozenset({"service:api", "service:worker"})
 """The platform's own parts that look after everybody's clusters."""

@@ -18,7 +18,7 @@ COLOURS = 255
 
 _HEX = re.compile("#[0-9a-fA-F]{6}")
 _NO_DATA = {"no data", "nodata"}
-"""What a class that is none is called: nothing is drawn there, as in any other variable."""
+"""Class names that mean no data; these pixels are drawn transparent."""
 _SMALLEST_RANGE = 1e-6  # of the value itself: one more than 1e17 is 1e17
 _TABLE_BITS = 16  # integers up to this wide are coloured by one table look-up
 

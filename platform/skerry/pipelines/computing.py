@@ -10,7 +10,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.pipelines.payloads import DaskSettings
 
 FAILURES = 1
-"""So many workers may be lost to a piece of work before it is given up: it would fell all."""
+"""Worker deaths tolerated per task before Dask aborts it: it may be what kills the workers."""
 
 
 @contextmanager

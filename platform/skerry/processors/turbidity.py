@@ -39,7 +39,7 @@ SEN2COR_REMARK: Final = (
     "The reflectance was corrected for the atmosphere by Sen2Cor, which is made for land and "
     "removes neither sun glint nor adjacency effects over water."
 )
-"""What results from Sentinel-2 Level-2A products say of themselves."""
+"""Remark added to results computed from Sentinel-2 Level-2A products."""
 
 
 @processor(

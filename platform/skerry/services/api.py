@@ -53,7 +53,7 @@ def create_api(
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(_make_good, stores)
+        await run_in_threadpool(_recover, stores)
         yield
         stores.close()
 
@@ -67,8 +67,8 @@ def _check_run(connection: Connection, identity: Identity, run: str, epoch: int)
     check_current(connection, run, epoch, identity.token)
 
 
-def _make_good(stores: Stores) -> None:
-    """Finish work that a crash may have left half done."""
+def _recover(stores: Stores) -> None:
+    """Complete work interrupted by a crash."""
     release_expired(stores.writer)
     finish_deletions(stores.writer, stores.objects)
 

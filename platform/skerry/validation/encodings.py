@@ -96,7 +96,7 @@ def _with_both_fills(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
     remedy="Give the array the fill value that _FillValue names.",
 )
 def absent_chunks_are_gaps(array: ArrayFacts, _: Subject) -> str | None:
-    """What an absent chunk stands for is the fill value that the attributes name."""
+    """The array's fill value, which absent chunks stand for, equals _FillValue."""
     fill, named = array.fill_value, array.missing_number
     if not _fits(named, array.dtype) or float(fill) == float(named):
         return None

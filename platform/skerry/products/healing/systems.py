@@ -72,9 +72,9 @@ def name_system(text: Any) -> str | None:
 
 
 def name_attributes(attrs: dict[str, Any]) -> tuple[str | None, list[str]]:
-    """Return what an array's ``proj:`` attributes name, and what of them is none.
+    """Return what an array's ``proj:`` attributes name, and the values that are not valid codes.
 
-    A WKT is asked where no code is known.
+    ``proj:wkt2`` counts where no valid code is given.
     """
     codes, wrong = find_codes(attrs)
     known = [code for code in codes if is_known(code)]

@@ -129,7 +129,7 @@ def _mark_selection(result: xr.DataTree, chosen: Mapping[str, Any]) -> xr.DataTr
 
 
 def _list_texts(value: Sequence[str] | None) -> Sequence[str] | None:
-    """Return one text as a list of it: it would be taken letter by letter."""
+    """Wrap a string in a list so that its letters are not iterated."""
     return [value] if isinstance(value, str) else value
 
 
