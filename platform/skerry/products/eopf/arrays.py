@@ -13,11 +13,11 @@ from skerry.products.coding.codecs import Codec
 from skerry.products.coding.packing import Packing, packing_of
 from skerry.products.coding.times import Clock, choose_clock
 from skerry.products.eopf.attributes import describe_attributes
-from skerry.products.filling.layout import Layout, Wishes
+from skerry.products.eopf.form import Form
+from skerry.products.filling.layout import Layout
 from skerry.products.filling.loop import Filling
 from skerry.products.filling.sources import find_source
 from skerry.products.filling.zarr_files import ZarrFiles
-from skerry.products.healing.profiles import Model
 from skerry.products.stores.stored import coding_behind
 
 DEFAULT_CHUNKS = {
@@ -30,17 +30,6 @@ PACKED_FAMILIES = ("S02",)
 """Families of product types that the profile ``2025`` keeps packed; others are decoded there."""
 ZARR_2 = 2
 EPOCH = "nanoseconds since 1970-01-01"
-
-
-@dataclass(frozen=True)
-class Form:
-    """What the caller chose: profile, format, and options that replace the source's."""
-
-    profile: str
-    zarr_format: int
-    product_type: str
-    model: Model | None
-    wishes: Wishes
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ a variable stands in ``_cf_attrs``, where only this package looks.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,10 +16,8 @@ from skerry.products.coding.json_values import to_document
 from skerry.products.coding.packing import DECODED, FACTORS, Packing, fit_fill, values_type
 from skerry.products.coding.times import SPANS, Clock
 from skerry.products.coding.zarr_attributes import EOPF, HIDDEN, set_apart_array
-
-if TYPE_CHECKING:
-    from skerry.products.eopf.arrays import Form
-    from skerry.products.healing.profiles import Kind
+from skerry.products.eopf.form import Form
+from skerry.products.healing.profiles import Kind
 
 SEEN = frozenset({
     "fill_value", "_FillValue", "add_offset", "scale_factor", "units", "flag_values",
@@ -45,10 +43,10 @@ def describe_attributes(
     *,
     dtype: np.dtype[Any],
     packing: Packing | None,
-    kind: "Kind | None",
+    kind: Kind | None,
     packed: bool,
     clock: Clock | None,
-    form: "Form",
+    form: Form,
 ) -> ArrayAttributes:
     """Return the attributes of a variable's array.
 
@@ -105,7 +103,7 @@ def describe_attributes(
 
 
 def _place_fill(
-    made: dict[str, Any], fill: Any, dtype: np.dtype[Any], clock: Clock | None, form: "Form",
+    made: dict[str, Any], fill: Any, dtype: np.dtype[Any], clock: Clock | None, form: Form,
     *, masked: bool,
 ) -> None:  # fmt: skip
     """Say in an attribute, besides the array's own fill value, what stands for no data."""
@@ -148,7 +146,7 @@ def _spell_2025(
     name: str,
     *,
     packed: bool,
-    form: "Form",
+    form: Form,
 ) -> dict[str, Any]:
     if form.product_type.startswith("S02") and isinstance(own.get("flag_meanings"), str):
         own["flag_meanings"] = own["flag_meanings"].split()
@@ -183,7 +181,7 @@ def _spell_cpm(
     fill: Any,
     name: str,
     *,
-    kind: "Kind | None",
+    kind: Kind | None,
     packed: bool,
 ) -> dict[str, Any]:
     allowed = ALLOWED if kind is None else kind.attrs | {"long_name", "short_name", "dtype"}

@@ -17,7 +17,8 @@ from skerry.core.progress import Progress
 from skerry.products.coding.codecs import Codec
 from skerry.products.coding.json_values import TYPES, to_json
 from skerry.products.coding.zarr_attributes import set_apart_group
-from skerry.products.eopf.arrays import ArrayPlan, Form, plan_array, spell_codec
+from skerry.products.eopf.arrays import ArrayPlan, plan_array, spell_codec
+from skerry.products.eopf.form import Form
 from skerry.products.filling.layout import Edge, Wishes
 from skerry.products.filling.loop import Filling, fill
 from skerry.products.healing.profiles import (
