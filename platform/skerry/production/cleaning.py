@@ -106,7 +106,7 @@ def clean(
 
 def _list_scratch(data: DataFolder) -> Iterator[Removable]:
     """List scratch folders of attempts whose process is gone, and environments half built."""
-    for folder in sorted((data.run / "attempts").glob("*-*")):
+    for folder in sorted(data.attempts.glob("*-*")):
         run, _, epoch = folder.name.rpartition("-")
         if not (epoch.isdigit() and pid_file(data.run, run, int(epoch)).exists()):
             yield _weigh("scratch of an attempt that ended", folder)
@@ -170,7 +170,7 @@ def _list_unused_environments(connection: Connection, data: DataFolder) -> Itera
 
 
 def _list_attempts(data: DataFolder) -> list[Path]:
-    return sorted((data.objects / "runs").glob("*/[0-9]*"))
+    return sorted(data.run_objects.glob("*/[0-9]*"))
 
 
 def _weigh(kind: str, path: Path) -> Removable:

@@ -138,7 +138,7 @@ def _canonical(name: str) -> str:
 
 def find_ingredients(data: DataFolder, digest: str) -> Path:
     """Return the folder that keeps an environment's lock and wheels."""
-    return data.objects / "environments" / digest
+    return data.environment_objects / digest
 
 
 def _build(data: DataFolder, environment: Mapping[str, Any], home: Path) -> None:

@@ -120,8 +120,8 @@ class Executor:
     def _prepare(self, run: RowMapping, release: dict[str, Any], epoch: int) -> AttemptOrder:
         notebook = self.data.objects / release["notebook_key"]
         check_pinned(digest_bytes(notebook.read_bytes()), release)
-        folder = self.data.objects / "runs" / run["id"] / str(epoch)
-        scratch = self.data.run / "attempts" / f"{run['id']}-{epoch}"
+        folder = self.data.run_objects / run["id"] / str(epoch)
+        scratch = self.data.attempts / f"{run['id']}-{epoch}"
         for place in (folder / "outputs", folder / "products", scratch):
             place.mkdir(parents=True, exist_ok=True)
         order = AttemptOrder(
@@ -270,7 +270,7 @@ def remove_unpublished(
     up_to
         The last epoch that is over: a later one may be at work already.
     """
-    for folder in (data.objects / "runs" / run_id).glob("*"):
+    for folder in (data.run_objects / run_id).glob("*"):
         if not folder.name.isdecimal():  # somebody put it there; it belongs to no attempt
             continue
         if folder.name != str(published_epoch) and int(folder.name) <= up_to:

@@ -42,7 +42,7 @@ def choose_attempt(run: RowMapping, epoch: int | None, *, published: bool) -> in
 
 def list_run_files(data: DataFolder, run_id: str, epoch: int) -> list[str]:
     """Return the names of the files in `SHOWN` that an attempt has written."""
-    folder = data.objects / "runs" / run_id / str(epoch)
+    folder = data.run_objects / run_id / str(epoch)
     return [name for name in SHOWN if (folder / name).is_file()]
 
 
@@ -97,6 +97,6 @@ def remove_histories(data: DataFolder, run_ids: Iterable[str], kept: Iterable[st
     """
     prefixes = set(kept)
     for run_id in run_ids:
-        for folder in (data.objects / "runs" / run_id).glob("*"):
+        for folder in (data.run_objects / run_id).glob("*"):
             if f"runs/{run_id}/{folder.name}/" not in prefixes:
                 shutil.rmtree(folder, ignore_errors=True)

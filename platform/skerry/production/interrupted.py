@@ -20,8 +20,8 @@ def clear_interrupted(data: DataFolder) -> None:
     def holds(folder: Path) -> bool:
         return is_at_work(folder.parent.name, folder.name)
 
-    end_marked(data.objects / "runs", spare=holds)
-    for scratch in (data.run / "attempts").glob("*"):
+    end_marked(data.run_objects, spare=holds)
+    for scratch in data.attempts.glob("*"):
         run, _, epoch = scratch.name.rpartition("-")
         if not is_at_work(run, epoch):
             shutil.rmtree(scratch, ignore_errors=True)

@@ -79,7 +79,7 @@ def propose_release(
         {name: check_wheel(name, content, locked) for name, content in wheels.items()}
     )
     release_id = new_release_id()
-    folder = data.objects / "releases" / release_id
+    folder = data.release_objects / release_id
     folder.mkdir(parents=True)
     write_aside(folder / "notebook.ipynb", content.decode())
     store_environment(data, environment, wheels)

@@ -133,7 +133,7 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
         """Remove a release that nothing uses."""
         with stores.writer.begin() as connection:
             gone = releases.delete_release(connection, release)
-        shutil.rmtree(stores.data.objects / "releases" / gone["id"], ignore_errors=True)
+        shutil.rmtree(stores.data.release_objects / gone["id"], ignore_errors=True)
 
 
 def _add_jobs(router: APIRouter, stores: Stores) -> None:

@@ -1,4 +1,4 @@
-"""The layout of the data folder. No other module of Skerry spells these paths."""
+"""The layout of the data folder. Other modules take these paths from here."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,26 @@ class DataFolder:
     def objects(self) -> Path:
         """The object store's root. Item assets hold keys relative to it."""
         return self.root / "objects"
+
+    @property
+    def run_objects(self) -> Path:
+        """What runs wrote, one folder a run, in it one folder an epoch."""
+        return self.objects / "runs"
+
+    @property
+    def release_objects(self) -> Path:
+        """Notebook and wheels of each release, one folder a release."""
+        return self.objects / "releases"
+
+    @property
+    def environment_objects(self) -> Path:
+        """What environments are built from, one folder an environment digest."""
+        return self.objects / "environments"
+
+    @property
+    def attempts(self) -> Path:
+        """Scratch folders of running attempts: ``<run>-<epoch>``."""
+        return self.run / "attempts"
 
     @property
     def environments(self) -> Path:
