@@ -1,6 +1,5 @@
 """How much room the disk of a folder has, and what to say when it has too little."""
 
-import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,6 @@ FLOOR_VARIABLE = "SKERRY_DISK_FLOOR_MB"
 DEFAULT_FLOOR_MB = 500
 FULL_BYTES = 2_000_000
 """With less than this free, databases can no longer write."""
-
-NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""Error numbers of a write that found no room."""
 
 REMEDY = (
     "'skerry disk show' names what takes the space, 'skerry disk clean' removes what is safe"

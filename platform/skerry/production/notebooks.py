@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from skerry.core.digests import digest_bytes
 from skerry.core.errors import InvalidInputError
 from skerry.core.json_values import check_json
 from skerry.production.parameters import find_parameters_cell, join_source
@@ -50,11 +49,6 @@ def encode_notebook(notebook: dict[str, Any]) -> bytes:
     """Return a normalised notebook as canonical bytes (UTF-8, sorted keys, one trailing LF)."""
     text = json.dumps(notebook, sort_keys=True, indent=1, ensure_ascii=False)
     return text.encode() + b"\n"
-
-
-def digest_notebook(notebook: dict[str, Any]) -> str:
-    """Return the digest of a notebook's normalised form."""
-    return digest_bytes(encode_notebook(normalise_notebook(notebook)))
 
 
 def inject_parameters(

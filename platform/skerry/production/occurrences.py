@@ -12,13 +12,6 @@ def key_for_tick(tick: datetime) -> str:
     return f"clock/{format_time(tick)}"
 
 
-def key_for_event(source: str, event_id: str) -> str:
-    """Return the key of an event: ``event/<source>/<id>``."""
-    return (
-        f"event/{check_name(source, what='event source')}/{check_name(event_id, what='event id')}"
-    )
-
-
 def key_for_request(idempotency_key: str | None) -> str:
     """Return the key of a start by hand: ``manual/<client's key>``, else a new one."""
     if idempotency_key is None:

@@ -6,7 +6,6 @@ from skerry.core.errors import InvalidInputError
 from skerry.core.time import parse_time
 from skerry.production.occurrences import (
     check_partition,
-    key_for_event,
     key_for_request,
     key_for_tick,
 )
@@ -15,7 +14,6 @@ from skerry.production.occurrences import (
 def test_keys_say_what_made_the_run() -> None:
     tick = parse_time("2026-05-01T08:30:00+03:00")
     assert key_for_tick(tick) == "clock/2026-05-01T05:30:00Z"
-    assert key_for_event("hub", "e-1") == "event/hub/e-1"
     assert key_for_request("my-key") == "manual/my-key"
     assert key_for_request(None) != key_for_request(None)
 

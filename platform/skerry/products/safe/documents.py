@@ -56,11 +56,6 @@ class Document:
             raise self.refuse(f"lacks the entry {path}")
         return content
 
-    def optional_number(self, path: str) -> float | None:
-        """Return the number in the first element found, or None."""
-        element = self.root.find(f".//{path}")
-        return None if element is None else self.parse_number(element)
-
     def number(self, path: str) -> float:
         """Return the number in the first element found; refuse the document if there is none."""
         self.text(path)
