@@ -1,4 +1,4 @@
-"""Auxiliary data: coefficients, nets and climatologies in versioned folders that the user names.
+"""Auxiliary data: coefficients, networks, climatologies in versioned folders of the user.
 
 Processors reach no files. They get such a folder as a read-only mapping from file name to
 content; what they look up is read then, and its digest is kept for the manifest.
@@ -16,12 +16,12 @@ MAX_FILE_BYTES = 1 << 30
 
 
 class AuxiliaryFolder(Mapping[str, bytes]):
-    """One version of one family of auxiliary files.
+    """A version of a family of auxiliary files.
 
     Parameters
     ----------
     name
-        What payloads and manifests call it.
+        Name of the family in payloads and manifests.
     folder
         The folder as the user named it.
     version
@@ -75,7 +75,7 @@ class AuxiliaryFolder(Mapping[str, bytes]):
         Raises
         ------
         NotFoundError
-            If there is none of that name.
+            If there is no file of that name.
         InvalidInputError
             If it is larger than `MAX_FILE_BYTES`.
         """

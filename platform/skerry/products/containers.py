@@ -12,9 +12,9 @@ ZARR_MARKS = ("zarr.json", ".zgroup", ".zmetadata")
 COG_MARK = "item.json"
 NETCDF_SUFFIXES = (".nc", ".nc4")
 TRUTH_SUFFIX = ".truth.nc"
-"""Of what a simulated scene held, beside the product: no product of its own."""
+"""Suffix of the file with a simulated scene's truth; it is not a product itself."""
 SHOWN = 5
-"""Names in a refusal."""
+"""How many names an error message lists."""
 
 Container = Literal["zarr", "cogs", "safe", "netcdf", "archive"]
 
@@ -37,7 +37,7 @@ class Found:
 
 @cache
 def safe_marks() -> frozenset[str]:
-    """Return the documents one of which every SAFE product has at its root."""
+    """Return the marking documents; every SAFE product has one of them at its root."""
     from skerry.products.safe.recognition import list_mappings
     from skerry.products.safe.remote_listing import MANIFESTS
 
@@ -67,9 +67,9 @@ def find_products(names: Iterable[str]) -> list[Found]:
         if "/" not in above and not above.startswith((".", "__MACOSX")):
             folders.setdefault(above, set()).add(last)
     loose = folders.pop("", set())
-    whole = _name_container(loose)
-    if whole is not None:
-        return [Found(whole, "")]
+    complete = _name_container(loose)
+    if complete is not None:
+        return [Found(complete, "")]
     below = {folder: _name_container(files) for folder, files in folders.items()}
     found = [Found(container, folder) for folder, container in below.items() if container]
     for name in loose:
@@ -99,9 +99,10 @@ def choose_product(place: object, names: Iterable[str]) -> Found | None:
     """
     found = find_products(names)
     if len(found) > 1:
-        shown = ", ".join(item.inside for item in found[:SHOWN])
+        names_listed = ", ".join(item.inside for item in found[:SHOWN])
         more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise InvalidInputError(
-            f"{place} holds {len(found)} products: {shown}{more}.", remedy="Name one of them."
+            f"{place} holds {len(found)} products: {names_listed}{more}.",
+            remedy="Name one of them.",
         )
     return found[0] if found else None

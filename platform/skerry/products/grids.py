@@ -12,8 +12,8 @@ from skerry.core.errors import InvalidInputError
 
 MEASUREMENTS = "/measurements"
 UNEVEN = 0.1
-"""How far, in pixels, a coordinate may lie from where an even spacing puts it. Coordinates that
-were stored as float32 degrees need some of it."""
+"""How far, in pixels, a coordinate may differ from an even spacing. Coordinates that were stored
+as float32 degrees need this tolerance."""
 
 
 def north_up(data: xr.Dataset) -> xr.Dataset:
@@ -45,14 +45,14 @@ def list_rasters(product: xr.DataTree) -> list[tuple[str, xr.Dataset]]:
 
     Groups under ``/measurements`` when there are any, else all of them.
     """
-    found = [
+    rasters = [
         (node.path, node.to_dataset())
         for node in product.subtree
         if {"y", "x", "spatial_ref"} <= set(node.coords)
         and any(variable.dims[-2:] == ("y", "x") for variable in node.data_vars.values())
     ]
-    measured = [item for item in found if item[0].startswith(MEASUREMENTS)]
-    return measured or found
+    measured = [item for item in rasters if item[0].startswith(MEASUREMENTS)]
+    return measured or rasters
 
 
 def refuse_swaths(tree: xr.DataTree, form: str) -> None:
@@ -86,7 +86,7 @@ def refuse_swaths(tree: xr.DataTree, form: str) -> None:
 
 
 def is_even(centres: npt.NDArray[Any]) -> bool:
-    """Return whether coordinates are numbers on an even spacing."""
+    """Tell whether coordinates are evenly spaced numbers."""
     if not np.issubdtype(centres.dtype, np.number) or not np.isfinite(centres).all():
         return False
     if len(centres) < 2:  # noqa: PLR2004 -- no spacing

@@ -1,4 +1,4 @@
-"""Open a product's metadata alone: structure, types and attributes, without any value."""
+"""Open only a product's metadata: structure, types and attributes, without values."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ _DOCUMENTS = (".zgroup", ".zarray", ".zattrs", ".zmetadata", "zarr.json")
 
 
 class MetadataStore(MemoryStore):
-    """A store of metadata documents; asking it for values is an error that says so."""
+    """A store of metadata documents; reading values from it raises an error that says so."""
 
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: Any = None
@@ -41,8 +41,8 @@ def open_metadata(path: Path | str) -> xr.DataTree:
     Returns
     -------
     xarray.DataTree
-        As `open_product` gives it, with coordinates but without indexes; computing a variable
-        raises `NotFoundError`.
+        A tree such as `open_product` returns, with coordinates but without indexes; computing a
+        variable raises `NotFoundError`.
 
     Raises
     ------

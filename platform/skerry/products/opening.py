@@ -27,7 +27,7 @@ _OTHERS = {
     b"CDF": "a NetCDF-3 file", b"GRIB": "a GRIB file", b"\0\0\0\x0cjP": "a JPEG 2000 picture",
     b"\x0e\x03\x13\x01": "an HDF4 file",
 }  # fmt: skip
-"""First bytes of files that are not read to what they are."""
+"""First bytes of file types that Skerry does not read, to the type in words."""
 FOLDER_SUFFIXES = (".safe", ".sen3")
 
 
@@ -42,8 +42,8 @@ def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
         `write_cog_set`; or a zip archive or a folder that holds one of these and no other. On
         this machine, or behind an ``http(s)://`` or ``s3://`` address, read by ranges.
     level
-        Overview level of a GeoZarr: 0 is full resolution, each further one has half of it; where
-        a group has fewer levels its coarsest. Only 0 for other containers.
+        Overview level of a GeoZarr: 0 is full resolution, each further one has half of it; a
+        group with fewer levels gives its coarsest. Only 0 for other containers.
 
     Returns
     -------
@@ -51,15 +51,15 @@ def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
         Every resolution present, such as ``/measurements/reflectance/r10m``; variables ``(y, x)``
         are read window by window when computed, reflectances float32 with NaN where there is no
         measurement. Root attributes: ``stac_discovery`` (a STAC item) and ``other_metadata``,
-        whose ``missing`` lists what a complete product has and this one lacks, ``healed`` the
-        wounds that opening healed and ``unhealed`` those that it could not.
+        whose ``missing`` lists what a complete product has and this product lacks, ``healed``
+        the wounds that opening healed and ``unhealed`` the wounds that it could not heal.
 
     Raises
     ------
     NotFoundError
         If nothing is at `path`.
     InvalidInputError
-        If what is there is no product, is several, is damaged, or is an archive that is not
+        If the place holds no product or several, or a damaged product, or an archive that is not
         safe to read.
     ForbiddenError, UnavailableError
         If a server refuses or does not answer.
@@ -94,8 +94,9 @@ def _open_file(place: Path, level: int) -> xr.DataTree:
 def _open_remote(place: RemotePath, level: int) -> xr.DataTree:
     """Open a file by its first bytes, a folder by what stands in it; its name says what to try.
 
-    HTTP has no listing: a folder is known by the documents it must have. Some servers answer for
-    a folder with a page: what is neither NetCDF nor an archive may be one.
+    HTTP has no listing: Skerry recognises a folder by the documents that it must have. Some
+    servers answer for a folder with a page, so what is neither NetCDF nor an archive may be a
+    folder.
     """
     suffix = place.suffix.lower()
     if suffix == ".zarr":
@@ -108,14 +109,14 @@ def _open_remote(place: RemotePath, level: int) -> xr.DataTree:
         return _open_netcdf(place)
     if start.startswith(ZIP):
         return _open_archive(place, level, reader)
-    found = None if suffix in (".zip", *NETCDF_SUFFIXES) else _find_remote(place)
-    if found is None:
+    product = None if suffix in (".zip", *NETCDF_SUFFIXES) else _find_remote(place)
+    if product is None:
         raise problem
-    return _open_found(place, found, level)
+    return _open_found(place, product, level)
 
 
 def _sniff(place: RemotePath) -> tuple[BlockReader | None, SkerryError]:
-    """Open what may be a file; also return the error that holds if it is of no use."""
+    """Try to open a file; also return the error to raise if the file is not a product."""
     try:
         return place.open(), _unknown(place)
     except (NotFoundError, InvalidInputError) as error:
@@ -129,10 +130,10 @@ def _find_remote(place: RemotePath) -> Found | None:
     marks = (*ZARR_MARKS, COG_MARK, *MANIFESTS)
     with ThreadPoolExecutor(len(marks)) as pool:
         there = list(pool.map(lambda mark: (place / mark).exists(), marks))
-    found = choose_product(place, [mark for mark, item in zip(marks, there, strict=True) if item])
-    if found is None and place.lists:
-        found = choose_product(place, place.list_sizes())
-    return found
+    product = choose_product(place, [mark for mark, item in zip(marks, there, strict=True) if item])
+    if product is None and place.lists:
+        product = choose_product(place, place.list_sizes())
+    return product
 
 
 def _open_archive(
@@ -140,12 +141,12 @@ def _open_archive(
 ) -> xr.DataTree:
     """Open the product in a zip archive: at its root, or in a folder there."""
     archive = read_archive(place, reader)
-    found = choose_product(place, archive.sizes)
-    return _open_found(ArchivedPath(place), found, level)
+    product = choose_product(place, archive.sizes)
+    return _open_found(ArchivedPath(place), product, level)
 
 
 def _open_found(place: Place, found: Found | None, level: int) -> xr.DataTree:
-    """Open the product that was found at a place."""
+    """Open the product at a place after `containers` recognised it."""
     if found is None:
         raise _unknown(place)
     at = place / found.inside if found.inside else place
@@ -196,9 +197,9 @@ def _open_safe(place: Place) -> xr.DataTree:
 
 def _unknown(place: Place, start: bytes = b"") -> InvalidInputError:
     form = next((words for mark, words in _OTHERS.items() if start.startswith(mark)), None)
-    said = "" if form is None else f": it is {form}"
+    kind = "" if form is None else f": it is {form}"
     return InvalidInputError(
-        f"{place} is no product that Skerry knows{said}.",
+        f"{place} is no product that Skerry knows{kind}.",
         remedy="Give a Sentinel product (SAFE, folder or zip), a GeoZarr, an EOPF Zarr, a NetCDF-4 "
         "file or a folder of COGs; of an archive or a folder its root, or one folder below, holds "
         "the product.",

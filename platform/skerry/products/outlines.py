@@ -1,4 +1,4 @@
-"""Outlines on Earth as GeoJSON has them: cut at the antimeridian, where west is beyond east."""
+"""Outlines on Earth in GeoJSON's form: cut at the antimeridian, where west is beyond east."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ from shapely.geometry.base import BaseGeometry
 DIGITS = 7
 """Decimal digits of a degree: a centimetre."""
 _SHARE = 1e-3
-"""How far a simple outline may lie from the ring: of its extent from south to north."""
+"""How far a simplified outline may lie from the ring, as a share of its height."""
 _MOST_DEGREES = 0.01
 _THIN_DEGREES = 1e-5
-"""Half the width given to an outline that is a line or a place: a metre."""
+"""Half the width, a metre, that an outline gets if it is a line or a point."""
 
 
 def outline_ring(
     longitude: npt.NDArray[Any], latitude: npt.NDArray[Any]
 ) -> tuple[dict[str, Any], list[float]]:
-    """Return the geometry and the bounding box of what a ring encloses, with few points.
+    """Return the geometry, with few points, and the bounding box of the area inside a ring.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def join_outline(geometry: dict[str, Any]) -> list[list[float]]:
 
 
 def _cut_turn(shape: BaseGeometry, turn: int) -> BaseGeometry:
-    """Return what of an outline lies in one turn around the Earth, brought to -180 to 180."""
+    """Return the part of an outline in one turn around the Earth, moved to -180 to 180."""
 
     def bring(points: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.asarray(np.round(points - np.array([360.0 * turn, 0.0]), DIGITS))
@@ -100,16 +100,16 @@ def _cut_turn(shape: BaseGeometry, turn: int) -> BaseGeometry:
 
 
 def make_valid(shape: BaseGeometry) -> BaseGeometry:
-    """Return a shape whose rings do not cross themselves, as it is if they do not."""
+    """Return a shape whose rings do not cross themselves; a valid shape is unchanged."""
     if shape.is_valid:
         return shape
     return shapely.make_valid(shape, method="structure", keep_collapsed=False)
 
 
 def unroll_ring(longitude: npt.NDArray[Any], latitude: npt.NDArray[Any]) -> BaseGeometry:
-    """Return what a ring encloses, its longitudes going on beyond 180 degrees."""
-    known = np.isfinite(longitude) & np.isfinite(latitude)
-    x, y = longitude[known], latitude[known]
+    """Return the area inside a ring; its longitudes continue beyond 180 degrees."""
+    finite = np.isfinite(longitude) & np.isfinite(latitude)
+    x, y = longitude[finite], latitude[finite]
     x, y = np.append(x, x[0]), np.append(y, y[0])
     x = np.unwrap(x, period=360)
     if abs(x[-1] - x[0]) > 180:  # noqa: PLR2004 -- around a pole

@@ -31,17 +31,17 @@ METHODS: Final = {"nearest": "nearest", "linear": "bilinear", "mean": "average",
 """Our names to GDAL's."""
 _PACKING: Final = ("dtype", "scale_factor", "add_offset", "_FillValue")
 _COARSER = 1.5
-"""How many times larger the target's pixels must be for means to be taken."""
+"""From this ratio of the target's to the source's pixel size on, pixels become means."""
 _AS_LARGE = 0.99
-"""From how many times on pixels count as being as large: sizes in degrees are near values."""
+"""From this ratio on pixels count as equally large: sizes in degrees are approximate."""
 
 
 def choose_method(variable: xr.DataArray, ratio: float) -> Method:
     """Return how a variable is brought to pixels `ratio` times as large.
 
-    Bits stay bits (nearest), classes become the most frequent one of a larger pixel, measurements
-    its mean; in smaller pixels classes stay and measurements are interpolated linearly. Azimuths,
-    which jump, have no mean: the nearest.
+    In larger pixels classes become the most frequent class and measurements become their mean; in
+    smaller pixels classes stay and measurements are interpolated linearly. Bits take the nearest
+    pixel, and so do azimuths, which jump and have no mean.
     """
     if "flag_values" in variable.attrs and "flag_masks" not in variable.attrs:
         return "mode" if ratio > _COARSER else "nearest"
@@ -148,7 +148,7 @@ def regrid_swath(
     Raises
     ------
     InvalidInputError
-        If there is no 2-D longitude and latitude, or the method or radius is none.
+        If there is no 2-D longitude and latitude, or the method or radius is not valid.
     """
     if not {"latitude", "longitude"} <= set(data.variables) or data["latitude"].ndim != 2:  # noqa: PLR2004
         raise InvalidInputError(
@@ -213,7 +213,7 @@ def regrid_product(
     Raises
     ------
     InvalidInputError
-        If the product lacks a variable, or it fits the first one's grid in no way.
+        If the product lacks a variable, or a variable does not fit the first variable's grid.
     """
     if isinstance(variables, str) or not variables:
         raise InvalidInputError(
@@ -248,7 +248,7 @@ def _spread(
     group = path.strip("/").rpartition("/")[0]
     ties = tree[group].to_dataset()
     if group.endswith("geometry_to") and "x" not in ties.variables:
-        # SLSTR's views share one grid of tie points; its place stands beside the nadir view alone.
+        # SLSTR's views share one grid of tie points; only the nadir view's group has its position.
         nadir = tree[f"{group.removesuffix('to')}tn"].to_dataset()
         ties = ties.assign_coords({name: nadir[name] for name in ("x", "y")})
     if {"x", "y"} <= set(ties.variables) & set(home.variables) and variable.dims == ties["x"].dims:
@@ -304,7 +304,7 @@ def _leave_empty(data: xr.Dataset, target: GeoBox, chunk: int) -> xr.Dataset:
 
 
 def _is_finer(source: GeoBox, target: GeoBox) -> bool:
-    """Tell whether `target` cuts each pixel of `source` into equal ones."""
+    """Tell whether `target` divides each pixel of `source` into equal pixels."""
     factor = round(source.resolution.x / target.resolution.x)
     return (
         factor > 1
@@ -315,7 +315,7 @@ def _is_finer(source: GeoBox, target: GeoBox) -> bool:
 
 
 def _repeat(variable: xr.DataArray, target: GeoBox, chunk: int) -> xr.DataArray:
-    """Repeat each pixel; the nearest one, without a warp."""
+    """Repeat each pixel: the nearest pixel without a warp."""
     from odc.geo.xr import xr_coords
 
     factor = target.shape.y // variable.sizes["y"]
@@ -376,10 +376,10 @@ def _fill_of(variable: xr.DataArray) -> Any:
 
 
 def _to_float(variable: xr.DataArray) -> xr.DataArray:
-    """Return numbers with NaN, and nothing else, for no data: whole ones as float64.
+    """Return numbers with only NaN for no data; whole numbers become float64.
 
-    Told of a whole number for no data, GDAL changes the values that equal it; the fill value of
-    packed measurements, often 0, is none of their own values.
+    If GDAL gets a whole number for no data, it changes values that equal it. The fill value of
+    packed measurements, often 0, must not be compared with their values.
     """
     fill = variable.encoding.get("_FillValue")
     wide = variable.copy(deep=False)

@@ -1,4 +1,4 @@
-"""STAC extensions: which schema defines the fields of which prefix."""
+"""STAC extensions: the schemas that define the fields of each prefix."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A grid filled from a swath, block by block: which pixels each block needs, and their values."""
+"""Fill a grid from a swath, block by block: find the pixels of each block, and their values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from odc.geo.geobox import GeoBox
 EARTH_M: Final = 6_371_008.8
 """Mean radius (IUGG)."""
 STEP: Final = 8
-"""Of the swath's coordinates every so many are looked at when blocks are planned."""
+"""Step between the swath's coordinates that are read to plan blocks."""
 REACH: Final = 0.75
-"""Of a pixel's diagonal: the farthest place in a pixel is at 0.5, orbits bend the rest."""
+"""Reach as a share of a pixel's diagonal: 0.5 is a corner, the rest allows for bent orbits."""
 _LATTICE = 9
 _SINGULAR = 1e-3
 """Smallest share of the spacings' product that the area they span may have."""
@@ -29,7 +29,7 @@ class Neighbours:
     Attributes
     ----------
     found
-        Whether there is one within the radius.
+        Whether there is a pixel within the radius.
     row, column
         The nearest pixel.
     down, right
@@ -63,7 +63,7 @@ def map_swath(
     target
         The grid.
     radius_m
-        How far a pixel reaches, None: `REACH` of the diagonal.
+        How far a pixel reaches; if None, `REACH` times its diagonal.
     chunk
         Edge of the blocks.
     """
@@ -152,7 +152,7 @@ def take_values(values: Numbers, near: Neighbours, linear: bool, fill: Any) -> N
             + values[near.row, column] * (1 - down) * right
             + values[row, column] * down * right
         )
-        # A gap at the place stays one; a gap beside it does not spread.
+        # A gap at the place stays a gap; a gap beside it does not spread.
         taken = np.where(np.isfinite(mixed), mixed, taken).astype(values.dtype)
     return np.where(near.found, taken, values.dtype.type(fill))
 
@@ -165,7 +165,7 @@ def locate_pixels(block: GeoBox) -> tuple[Numbers, Numbers]:
     x, y = _apply(block, columns, rows)
     transform = Transformer.from_crs(str(block.crs), "EPSG:4326", always_xy=True).transform
     longitude, latitude = transform(x, y)
-    # A geographic grid may go on beyond the antimeridian.
+    # A geographic grid may continue beyond the antimeridian.
     return (np.asarray(longitude) + 180) % 360 - 180, np.asarray(latitude)
 
 
@@ -186,7 +186,7 @@ def _refine(
     offset = here - source[row, column]
     down = _central(source, row, column, axis=0)
     right = _central(source, row, column, axis=1)
-    for _ in range(2):  # once by central spacing, once by that of the side
+    for _ in range(2):  # first by central spacing, then by the side's spacing
         share_down, share_right = _solve(offset, down, right)
         down = _sided(source, row, column, share_down, axis=0)
         right = _sided(source, row, column, share_right, axis=1)
@@ -291,7 +291,7 @@ def _pick(size: int) -> npt.NDArray[np.intp]:
 
 
 def _measure_diagonal(latitude: xr.DataArray, longitude: xr.DataArray) -> float:
-    """Return the diagonal of the largest of some pixels, m: in the middle and at the edges."""
+    """Return the largest diagonal, m, of sample pixels in the middle and at the edges."""
     down, across = latitude.dims
     rows, columns = latitude.shape
     largest = 0.0

@@ -41,9 +41,9 @@ def write_product(
     Parameters
     ----------
     tree
-        As `open_product` gives it, or computed.
+        A tree such as `open_product` returns, lazy or computed.
     path
-        The file or folder to make; it appears under its name only when complete.
+        The file or folder to write; it appears under its name only when complete.
     form
         A name in `FORMATS`.
     profile
@@ -54,9 +54,9 @@ def write_product(
     codec
         Compression, such as ``zstd:3``; by default each variable's own.
     progress
-        Told the fraction done and what was written.
+        Called with the completed fraction and what was written.
     memory_bytes
-        What is held at most, about, beside what the process holds anyway.
+        Approximate limit of memory for writing, in addition to what the process already uses.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def write_product(
     ConflictError
         If `path` exists.
     InvalidInputError
-        If there is no such format, it has no profiles, chunks, shards or codecs of that kind, or
+        If there is no such format, it lacks profiles, chunks, shards or codecs of that kind, or
         it cannot hold the product.
     """
     if form not in FORMATS:

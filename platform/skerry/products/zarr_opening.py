@@ -1,4 +1,4 @@
-"""Open a GeoZarr or an EOPF Zarr as the tree that the SAFE reader gives."""
+"""Open a GeoZarr or an EOPF Zarr as a tree like that of the SAFE reader."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ _GEOZARR = {
     "proj:code": "proj:code", "proj:wkt2": "proj:wkt2", "spatial:transform": "proj:transform",
     "spatial:shape": "proj:shape",
 }  # fmt: skip
-"""What groups of a GeoZarr say of their place, and what arrays of EOPF products call it."""
+"""Place attributes of GeoZarr groups to their names in arrays of EOPF products."""
 
 
 def open_zarr_product(place: Place, *, level: int = 0) -> xr.DataTree:
@@ -91,15 +91,15 @@ def _unreadable(place: Place, error: Exception) -> InvalidInputError:
 
 @dataclass
 class _Seen:
-    """What walking through a store is told and what it notes.
+    """Settings and notes of a walk through a store.
 
     Attributes
     ----------
     level
-        Overview level wanted.
+        Overview level to open.
     folder
-        The store's folder if arrays can be looked up there quickly: metadata may be consolidated
-        and list arrays that are gone.
+        The store's folder if its arrays are quick to look up: consolidated metadata may list
+        arrays that are gone.
     wounds, projections, absent
         For `assemble_tree`.
     """
@@ -111,7 +111,7 @@ class _Seen:
     absent: list[str] = field(default_factory=list)
 
     def is_there(self, array: zarr.Array) -> bool:  # type: ignore[type-arg]
-        """Tell whether anything of an array is there, as far as that is known."""
+        """Tell whether an array has files, True if that is not known."""
         return self.folder is None or (self.folder / array.path).is_dir()
 
 
@@ -154,10 +154,10 @@ def _list_arrays(group: zarr.Group) -> dict[str, Any]:
 
 
 def _find_native(levels: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the levels that hold rasters which no finer one has, the finest first.
+    """Return the levels that hold rasters which no finer level has, the finest first.
 
-    Several where a group holds bands of several resolutions: each is one of these, with overviews
-    of the finer ones beside it.
+    There are several if a group holds bands of several resolutions: each of these levels also holds
+    overviews of the finer bands.
     """
     known: set[str] = set()
     native: list[str] = []
@@ -176,7 +176,7 @@ def _read_group(
     place: Mapping[str, Any],
     seen: _Seen,
 ) -> xr.Dataset:
-    """Return a group of arrays; `place` has what GeoZarr says of where it is."""
+    """Return a group of arrays; `place` holds GeoZarr's attributes about its place."""
     gone = [name for name, item in arrays.items() if not seen.is_there(item)]
     seen.absent += [f"{path}/{name}".strip("/") for name in gone]
     data = _build_dataset({key: arrays[key] for key in arrays if key not in gone}, path, seen)

@@ -1,1 +1,1 @@
-"""The canonical form of a product, whatever its format: damage healed, what is missing listed."""
+"""Bring products of every format into canonical form: heal damage and list missing parts."""

@@ -25,25 +25,26 @@ def assemble_tree(
 ) -> xr.DataTree:
     """Return the canonical tree of a product's groups, healed.
 
-    Nothing is read: coordinates of dimensions are checked where they have been.
+    Nothing is read: coordinates of dimensions are checked only if they are already in memory.
 
     Parameters
     ----------
     datasets
-        Group path to group, ``/`` with the product's attributes as any profile has them.
+        Group path to group; ``/`` has the product's attributes, in any profile.
     name
         The tree's name.
     wounds
-        Those that reading found already.
+        Wounds that reading already found.
     projections
-        The ``proj:`` attributes of variables, where `datasets` do not have them.
+        The ``proj:`` attributes of variables, if `datasets` lack them.
     absent, left_out
-        Paths of variables that should be there and are not, and that the format cannot hold.
+        Paths of variables that should be there and are not, and of variables that the format
+        cannot hold.
 
     Raises
     ------
     InvalidInputError
-        If a group's coordinates are not those of the group above.
+        If a group's coordinates differ from those of the group above.
     """
     wounds = wounds or Wounds()
     groups = {"/": xr.Dataset(), **datasets}
@@ -69,7 +70,7 @@ def assemble_tree(
 
 
 def _list_auxiliary(groups: Collection[str]) -> list[str]:
-    """Return the groups of an EOPF product beside its measurements, whose names are its own."""
+    """Return an EOPF product's groups beside measurements; their dimension names stay."""
     return [path for path in groups if "measurements" not in path.split("/")]
 
 
@@ -87,7 +88,7 @@ def heal_items(tree: xr.DataTree, wounds: Wounds) -> None:
 
 
 def heal_safe(tree: xr.DataTree) -> xr.DataTree:
-    """Heal the items of a tree that a SAFE became; its rasters are made by the metadata."""
+    """Heal the items of a tree read from SAFE; its rasters come from the metadata."""
     wounds = Wounds()
     heal_items(tree, wounds)
     _tell(tree, wounds, None)

@@ -1,4 +1,4 @@
-"""What a complete product of a type has and a product lacks, whatever its format."""
+"""List what a product lacks compared with a complete product of its type, in any format."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -10,17 +10,17 @@ from skerry.products.healing.profiles import OMITTED, product_type_of
 from skerry.products.sensors.mapping import find_type, list_types, list_variables, load_mapping
 
 SELECTION = "selection"
-"""Key of ``other_metadata`` by which a product says that it is a part on purpose, and by what."""
+"""Key of ``other_metadata`` for the selection by which a product is a part on purpose."""
 _MEMBER = "{member}"
 
 
 def list_missing(tree: xr.DataTree, absent: Collection[str], left_out: Collection[str]) -> Any:
-    """Return the paths of what a complete product has and this one lacks.
+    """Return the paths of what a complete product has and this product lacks.
 
-    A product is compared with the mapping of its type, which is what the SAFE reader goes by:
-    every variable that it names must be there, but those that it calls optional. Exempt are what
-    `left_out` names and the groups that EOPF products may lack as a whole (`OMITTED`): the small
-    copies of masks and pictures, which only SAFE has in every product.
+    A product is compared with the mapping of its type, which the SAFE reader uses, too: every
+    variable in the mapping must be there unless the mapping calls it optional. The variables in
+    `left_out` are exempt, and so are the groups that EOPF products may lack as a whole
+    (`OMITTED`): the small copies of masks and pictures, which only SAFE has in every product.
 
     Two kinds of products are parts on purpose and are not compared: results of processors, which
     name no product type, and those whose ``other_metadata`` has a ``selection``. A part that says
@@ -62,7 +62,7 @@ def list_missing(tree: xr.DataTree, absent: Collection[str], left_out: Collectio
 
 
 def find_kind(tree: xr.DataTree) -> str | None:
-    """Return the name of a product's mapping, by its own item, what it says, or its members'."""
+    """Return a product's mapping name, by its item, its metadata or its members' items."""
     named = find_type(product_type_of(tree.attrs))
     if named is not None:
         return named
@@ -90,7 +90,7 @@ def _list_wanted(tree: xr.DataTree, kind: str, there: Collection[str]) -> Iterat
 
 
 def _list_members(tree: xr.DataTree, kind: str) -> list[str]:
-    """Return the names of the members that a product has, or says that it has."""
+    """Return the names of the members that a product has, or that its metadata name."""
     members = load_mapping(kind).members
     names = [] if members is None else members.find_in(map(str, tree.children))
     item = tree.attrs.get("stac_discovery")
@@ -103,7 +103,7 @@ def _list_members(tree: xr.DataTree, kind: str) -> list[str]:
 
 
 def _list_empty(tree: xr.DataTree) -> Iterator[str]:
-    """Give the coordinates of dimensions some of whose values are not there."""
+    """Give the dimension coordinates in which some values are missing."""
     for node in tree.subtree:
         data = node.to_dataset(inherit=False)
         indexed = [name for name in data.xindexes if data[name].dims == (name,)]
@@ -113,7 +113,7 @@ def _list_empty(tree: xr.DataTree) -> Iterator[str]:
 
 
 def _list_unplaced(tree: xr.DataTree) -> Iterator[str]:
-    """Give the coordinates that rasters with a grid mapping need and have not."""
+    """Give the coordinates that rasters with a grid mapping need and lack."""
     for node in tree.subtree:
         data = node.to_dataset(inherit=True)
         if any(variable.encoding.get("grid_mapping") for variable in data.data_vars.values()):

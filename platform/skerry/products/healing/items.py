@@ -16,9 +16,9 @@ _HALF_ROUND: Final = 180.0
 _ROUND: Final = 360.0
 _POLE: Final = 90.0
 _FIT: Final = 0.05
-"""How far, in sizes of the outline, a box may lie from it: footprints are simplified."""
+"""How far a box may differ from its outline, as a share of its size: outlines are simplified."""
 _RING: Final = 3
-"""Positions that a ring has at least, before it is closed."""
+"""Least number of positions of a ring before it is closed."""
 
 
 def heal_item(
@@ -34,9 +34,9 @@ def heal_item(
     item
         The item of a product or of one of its members.
     wounds
-        Told what was healed, and what could not be.
+        Gets what was healed, and what could not be healed.
     place
-        What reports begin with: the member's path, or nothing.
+        Beginning of reports: the member's path, or an empty text.
     find_grid_codes
         Returns the codes of the product's grid mappings, which decide between two codes.
     """
@@ -53,7 +53,7 @@ def heal_item(
 
 
 def _heal_geometry(geometry: Any, wounds: Wounds, place: str) -> Any:
-    """Return an outline whose rings end where they begin; null where it is none."""
+    """Return an outline with closed rings; None if the geometry is not an outline."""
     if geometry is None:
         return None
     if not isinstance(geometry, dict):
@@ -82,7 +82,7 @@ def _close(ring: Any) -> Any:
 
 
 def _heal_box(item: dict[str, Any], wounds: Wounds, place: str) -> None:
-    """Put a bounding box in order by the outline beside it, or by itself where that is clear."""
+    """Put a bounding box in order, by the outline beside it or by its own numbers if clear."""
     given = item.get("bbox")
     outline = bound(item.get("geometry"))
     numbers = _read_box(given)
@@ -105,7 +105,7 @@ def _heal_box(item: dict[str, Any], wounds: Wounds, place: str) -> None:
 
 
 def _read_box(given: Any) -> list[float] | None:
-    """Return the four or six numbers of a box, integers as they are; None if they are none."""
+    """Return the four or six numbers of a box, integers unchanged; None for other values."""
     if not isinstance(given, list) or len(given) not in (4, 6):
         return None
     try:
@@ -116,7 +116,7 @@ def _read_box(given: Any) -> list[float] | None:
 
 
 def _choose_box(box: Box, outline: Box | None, geometry: Any) -> Box:
-    """Return the box as it is, turned, or with longitudes and latitudes exchanged."""
+    """Return the box unchanged, reversed, or with longitudes and latitudes exchanged."""
     swapped = (box[1], box[0], box[3], box[2])
     if outline is not None:
         for item in (box, turn(box), swapped, turn(swapped)):
@@ -136,7 +136,7 @@ def turn(box: Box) -> Box:
 
 
 def _fits(box: Box, outline: Box) -> bool:
-    """Tell whether a box is that of an outline, each side nearly where the outline's is."""
+    """Tell whether each side of a box lies close to the side of an outline's box."""
     if (box[0] <= box[2]) != (outline[0] <= outline[2]):
         return False
     width, height = (outline[2] - outline[0]) % _ROUND, outline[3] - outline[1]
@@ -149,7 +149,7 @@ def _fits(box: Box, outline: Box) -> bool:
 def is_reversed(box: list[float], geometry: Any) -> bool:
     """Tell whether a bounding box is not west, south, east, north.
 
-    West of east over the antimeridian is right as long as the outline is there too.
+    A west beyond the east is right if the outline crosses the antimeridian, too.
     """
     west, south, east, north = box
     if south > north:
@@ -164,7 +164,7 @@ def is_reversed(box: list[float], geometry: Any) -> bool:
 
 
 def bound(geometry: Any) -> Box | None:
-    """Return the box around an outline; None where it has no positions or spans half the round."""
+    """Return the box around an outline; None if it has no positions or spans 180 degrees."""
     places = list(_list_positions(geometry))
     if not places:
         return None
@@ -208,7 +208,7 @@ def _show(value: Any) -> str:
 
 
 def is_absent(moment: Any) -> bool:
-    """Tell whether a time is null, or a text that says so."""
+    """Tell whether a time is None, or a text that means no time."""
     return moment is None or str(moment).strip().lower() in _ABSENT
 
 
@@ -229,7 +229,7 @@ def _heal_time(properties: dict[str, Any], wounds: Wounds, place: str) -> None:
 
 
 def _choose_moment(start: Any, end: Any) -> Any:
-    """Return the middle, as real Sentinel-1 items have it; the start where an end is no time."""
+    """Return the middle, as in real Sentinel-1 items; the start if the end is not a time."""
     if end in (None, start):
         return start
     try:
@@ -244,7 +244,7 @@ def _heal_code(
     place: str,
     find_grid_codes: Callable[[], set[str]],
 ) -> None:
-    """Leave one code of the reference system: ``proj:code``."""
+    """Keep a single code of the reference system, in ``proj:code``."""
     codes, wrong = find_codes(properties)
     old = properties.pop("proj:epsg", None)
     for item in wrong:
@@ -268,7 +268,7 @@ def _heal_code(
 
 
 def name_item_system(item: Any) -> str | None:
-    """Return the code or WKT of the one reference system that an item names, if it does."""
+    """Return the code or WKT of the reference system that an item names, None without it."""
     properties = item.get("properties") if isinstance(item, dict) else None
     if not isinstance(properties, dict):
         return None

@@ -1,4 +1,4 @@
-"""Rasters of any CF file, brought to rows y, columns x and the grid mapping spatial_ref."""
+"""Bring rasters of any CF file to rows y, columns x and the grid mapping spatial_ref."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from skerry.products.healing.wounds import Wounds
 SPATIAL_REF: Final = "spatial_ref"
 _AXES: Final = ("y", "x")
 _PLAIN: Final = "EPSG:4326"
-"""System of latitudes and longitudes that name none."""
+"""Default system for latitudes and longitudes that name no system."""
 _PER_DIMENSION: Final = ("chunks", "shards")
 
 
@@ -35,7 +35,7 @@ def place_rasters(
     datasets
         Group path to group; coordinates and grid mappings may stand in a group above.
     wounds
-        Told of systems that are assumed, and of places that cannot be read.
+        Gets systems that were assumed, and places that cannot be read.
     left_alone
         Paths of groups that stay as they are.
     """
@@ -61,14 +61,14 @@ class _System:
 
 @dataclass
 class _Group:
-    """One group, and all as they were read."""
+    """A group, and all groups as they were read."""
 
     path: str
     tree: Mapping[str, xr.Dataset]
     wounds: Wounds
 
     def place(self) -> xr.Dataset:
-        """Return the group with its raster placed; as it is if it has none, or several grids."""
+        """Return the group with its raster placed; unchanged without or with several grids."""
         data = self.tree[self.path]
         pairs = {
             pair for item in data.data_vars.values() if (pair := self._find_pair(item)) is not None
@@ -99,7 +99,7 @@ class _Group:
             path = path.rpartition("/")[0] or "/"
 
     def _find_pair(self, variable: xr.DataArray) -> tuple[str, str] | None:
-        """Return a variable's dimensions for rows and columns, None where it has not both."""
+        """Return a variable's dimensions for rows and columns, None if it lacks either."""
         axes: dict[str, str] = {}
         for dim in map(str, variable.dims):
             coordinate = self._find(dim)
@@ -114,7 +114,7 @@ class _Group:
         return (axes["y"], axes["x"]) if len(axes) == len(_AXES) else None
 
     def _find_system(self, data: xr.Dataset, pair: tuple[str, str]) -> _System | None:
-        """Return the reference system of a group's rasters, None where none can be told."""
+        """Return the reference system of a group's rasters, None if nothing defines it."""
         rasters = [item for item in data.data_vars.values() if set(pair) <= set(item.dims)]
         named = {_name_mapping(item, pair) for item in rasters} - {None}
         if not named and self._find(SPATIAL_REF) is not None:
@@ -172,7 +172,7 @@ class _Group:
     def _list_rasters(
         self, data: xr.Dataset, placed: xr.Dataset, pair: tuple[str, str]
     ) -> list[str]:
-        """Return the names of placed rasters, but those whose named grid mapping is not there."""
+        """Return the names of placed rasters, except those whose grid mapping is missing."""
         named = {name: _name_mapping(item, pair) for name, item in data.data_vars.items()}
         return [
             str(name)
@@ -188,8 +188,8 @@ class _Group:
         factors: Mapping[str, float | None],
         crs: CRS,
     ) -> xr.Dataset:
-        """Return the group with its axes in the system's units, of its own."""
-        made = {}
+        """Return the group with its own axes, in the system's units."""
+        placed = {}
         for axis, item in axes.items():
             if item is None:
                 continue
@@ -206,8 +206,10 @@ class _Group:
             if crs.is_geographic and axis == "x" and isinstance(values, np.ndarray):
                 values = unwrap_longitudes(values)
             if values is not item.data or axis not in data.variables:
-                made[axis] = xr.Variable((axis,), values, attrs, encoding)
-        return data.drop_vars(list(made), errors="ignore").assign_coords(made) if made else data
+                placed[axis] = xr.Variable((axis,), values, attrs, encoding)
+        return (
+            data.drop_vars(list(placed), errors="ignore").assign_coords(placed) if placed else data
+        )
 
     def _tell_units(
         self, axes: Mapping[str, xr.Variable | None], factors: Mapping[str, Any], crs: CRS
@@ -227,7 +229,7 @@ def _name_mapping(raster: xr.DataArray, pair: tuple[str, str]) -> str | None:
 def _point(
     data: xr.Dataset, system: _System, known: xr.Variable | None, *, changed: bool
 ) -> xr.Dataset:
-    """Return a group with one grid mapping, with the system as text, which all readers know."""
+    """Return a group with one grid mapping, which has the system as text for all readers."""
     attrs = {
         key: item for key, item in system.attrs.items() if not changed or key != "GeoTransform"
     }

@@ -1,9 +1,9 @@
 """The two profiles of EOPF products, and the root attributes of each.
 
 ``2025``
-    What the products that the EOPF sample service published in 2025 have.
+    The form of the products that the EOPF sample service published in 2025.
 ``cpm-2.8``
-    What the validator of EOPF CPM 2.8.1 (`eopf validate --mode "STRUCTURE | MODEL"`) wants: for
+    What the validator of EOPF CPM 2.8.1 (`eopf validate --mode "STRUCTURE | MODEL"`) requires: for
     each product type exactly its variables and attributes, no others. ``cpm_2_8.json`` holds
     these facts; `tests/reference/describe_models.py` says them from the installed validator.
 
@@ -27,7 +27,7 @@ from skerry.products.coding.json_values import TYPES, from_json
 PROFILES: Final = ("2025", "cpm-2.8")
 HISTORY: Final = "processing_history"
 KEPT: Final = "skerry"
-"""Key of `HISTORY` below which the profile ``cpm-2.8`` keeps what its model does not allow."""
+"""Key in `HISTORY` for attributes that the model of the profile ``cpm-2.8`` does not allow."""
 CATEGORY: Final = "other_metadata/eopf_category"
 UNKNOWN_TIME: Final = "1970-01-01T00:00:00Z"
 ASSETS: Final = "stac_discovery/assets"
@@ -58,19 +58,19 @@ SPELLINGS: Final = {
         for cpm, canonical in _OTHER_SPELLINGS
     },
 }
-"""Attribute path in ``cpm-2.8`` to the canonical one, where they differ."""
+"""Attribute path in ``cpm-2.8`` to the canonical path, if they differ."""
 
 
 OMITTED: Final = ("quality/l1c_quicklook", "quality/l2a_quicklook", "quality/probability/r60m")
-"""Groups of Sentinel-2 products that ``cpm-2.8`` has not: left out, with all below them."""
+"""Groups of Sentinel-2 products that ``cpm-2.8`` lacks: left out, with everything below."""
 TIE_POINT_GROUPS: Final = {"S03OLC": ("conditions/geometry", "conditions/meteorology")}
-"""Family of product types to groups on tie points, whose dimensions ``cpm-2.8`` names otherwise."""
+"""Family of product types to groups on tie points: ``cpm-2.8`` renames their dimensions."""
 TIE_POINT_DIMS: Final = {"tp_rows": "rows", "tp_columns": "columns"}
-"""Canonical dimension to that of ``cpm-2.8``."""
+"""Canonical dimension name to the name in ``cpm-2.8``."""
 
 
 class Kind(BaseModel):
-    """What the model says of variables: type and dimensions of the values, attributes allowed."""
+    """The model of variables: type and dimensions of the values, and allowed attributes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,7 +80,7 @@ class Kind(BaseModel):
 
 
 class Model(BaseModel):
-    """What the validator wants of one product type.
+    """What the validator requires of a product type.
 
     Attributes
     ----------
@@ -222,7 +222,7 @@ def read_root(attrs: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     InvalidInputError
-        If what ``cpm-2.8`` kept aside is damaged.
+        If the attributes that ``cpm-2.8`` set aside are damaged.
     """
     attrs = deepcopy(attrs)
     block = _take_block(attrs)
@@ -245,7 +245,7 @@ def read_root(attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _take_block(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Remove what `_write_cpm` kept aside; return it, empty where there is nothing."""
+    """Remove the attributes that `_write_cpm` set aside, and return them; empty if none."""
     history = attrs.get(HISTORY)
     if not isinstance(history, dict) or not _is_block(history.get(KEPT)):
         return {}

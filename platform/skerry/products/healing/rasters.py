@@ -1,4 +1,4 @@
-"""Wounds of rasters: no grid mapping, one that is not there, coordinates without values."""
+"""Heal rasters: without a grid mapping, with a missing one, coordinates without values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ def heal_rasters(
     projections
         The ``proj:`` attributes of variables; those in `datasets` where a group is not named.
     wounds
-        Told what was healed, and what could not be.
+        Gets what was healed, and what could not be healed.
     """
     item = datasets["/"].attrs.get("stac_discovery")
     healed = dict(datasets)
@@ -47,7 +47,7 @@ def heal_rasters(
 
 @dataclass
 class _Group:
-    """A group being healed; the tree holds what it is by now."""
+    """A group during healing; `tree` holds its current state."""
 
     path: str
     tree: dict[str, xr.Dataset]
@@ -73,7 +73,7 @@ class _Group:
         return {str(name): item.attrs for name, item in self.data.variables.items()}
 
     def heal_coordinates(self) -> None:
-        """Calculate coordinates that are not there, or hold no numbers, from the transform."""
+        """Calculate missing coordinates, or coordinates without numbers, from the transform."""
         data = self.data
         damaged = [axis for axis in _AXES if _is_damaged(data, axis)]
         damaged = [axis for axis in damaged if axis in data or self._find_in_scope(axis) is None]
@@ -107,7 +107,7 @@ class _Group:
                 self.wounds.leave("coordinates", words)
 
     def _find_transform(self) -> tuple[list[float] | None, str]:
-        """Return the affine transform that all arrays agree on, and where it stands."""
+        """Return the affine transform on which all arrays agree, and where it is written."""
         sizes = [self.data.sizes[axis] for axis in _AXES]
         found = {
             tuple(transform)
@@ -130,7 +130,7 @@ class _Group:
         return transform, "GeoTransform"
 
     def _find_in_scope(self, name: str) -> xr.Variable | None:
-        """Return a variable of this group or of one above, which groups inherit."""
+        """Return a variable of this group, or of a group above, from which groups inherit."""
         path = self.path
         while True:
             group = self.tree.get(path)
@@ -141,7 +141,7 @@ class _Group:
             path = path.rpartition("/")[0] or "/"
 
     def heal_mapping(self) -> None:
-        """Give rasters a grid mapping that is there; say so where none can be found."""
+        """Give rasters an existing grid mapping; report rasters for which there is none."""
         data = self.data
         named = {name: _name_mapping(data.variables[name]) for name in self.rasters}
         absent = {
@@ -161,7 +161,7 @@ class _Group:
             self._assign(code)
 
     def _point(self, absent: Mapping[str, str], target: str | None) -> None:
-        """Let rasters whose grid mapping is not there name the one that is, or none."""
+        """Let rasters whose grid mapping is missing name the existing grid mapping, or none."""
         for name, mapping in absent.items():
             variable = self.data[name]
             variable.attrs.pop("grid_mapping", None)
@@ -224,7 +224,7 @@ def _show(code: str) -> str:
 
 
 def _is_picture(variable: xr.Variable) -> bool:
-    """Tell a picture from a table of angles, which no format gives a grid mapping."""
+    """Tell whether it is a picture, not a table of angles, which never has a grid mapping."""
     return variable.ndim == 2 or (variable.ndim == 3 and variable.dims[0] == "band")  # noqa: PLR2004 -- y, x
 
 
@@ -274,7 +274,7 @@ def _place_centres(transform: list[float], axis: str, size: int) -> npt.NDArray[
 
 
 def _agrees(data: xr.Dataset, axis: str, transform: list[float]) -> bool:
-    """Tell whether a sound coordinate lies where a transform says, to half a pixel."""
+    """Tell whether an undamaged coordinate agrees with a transform, to half a pixel."""
     if axis not in data.xindexes:
         return True
     wanted = _place_centres(transform, axis, data.sizes[axis])

@@ -19,7 +19,7 @@ def find_codes(attrs: dict[str, Any]) -> tuple[list[str], list[str]]:
     codes
         Without repetitions, that of ``proj:code`` first.
     wrong
-        What stands there and is no known reference system, such as ``proj:epsg 99999999``.
+        Values that are not known reference systems, such as ``proj:epsg 99999999``.
     """
     codes: list[str] = []
     wrong: list[str] = []

@@ -27,7 +27,7 @@ _SHOWN: Final = 60
 
 
 class Wounds:
-    """What was healed and what could not be, told once a wound and kind.
+    """What was healed and what could not be healed; each wound of a kind is listed once.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Wounds:
     def report(self, other: dict[str, Any]) -> dict[str, Any]:
         """Return ``other_metadata`` with the lists ``healed`` and ``unhealed``, earlier ones kept.
 
-        A list is there only where it says something or was there.
+        A list is there only if it has entries or was there before.
         """
         told = dict(other)
         for key, wounds in (("healed", self.found), ("unhealed", self.left)):
@@ -86,7 +86,7 @@ def heal_attributes(attrs: dict[str, Any], path: str, wounds: Wounds) -> dict[st
     path
         The group's path, for what is reported.
     wounds
-        Told what was left out, with its beginning.
+        Gets what was left out, with the beginning of its text.
     """
     healed = dict(attrs)
     above = path.rstrip("/")
@@ -113,7 +113,7 @@ def _check_object(
 def heal_units(data: xr.Dataset, path: str, wounds: Wounds) -> xr.Dataset:
     """Return a group whose variables have their units where CF looks for them.
 
-    Zarr arrays are read so; here the variables of other formats.
+    Zarr arrays are read this way already; this function is for variables of other formats.
     """
     for name, item in data.variables.items():
         old = next((key for key in _UNITS if item.attrs.get(key) is not None), None)

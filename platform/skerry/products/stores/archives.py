@@ -1,7 +1,7 @@
-"""Zip archives read where they are, here or behind an address: their directory is read once.
+"""Read zip archives in place, local or behind an address; their directory is read once.
 
-An archive's members are opened by forks of one reader, so that what was fetched for one serves
-the others; each fork may be used in a thread of its own.
+Forks of a single reader open an archive's members, so that all members share fetched bytes; each
+fork may be used in a thread of its own.
 """
 
 import stat
@@ -20,13 +20,13 @@ from skerry.storage.blocks import AHEAD_BYTES, MEMBER_KEPT_BYTES, BlockReader
 from skerry.storage.remote import RemotePath, too_large
 
 MAX_ARCHIVE_BYTES = 32 * 2**30
-"""Largest sum of unpacked sizes taken from an archive (a full Sentinel-2 L2A has 1 to 2 GiB)."""
+"""Largest sum of unpacked sizes of an archive (a full Sentinel-2 L2A has 1 to 2 GiB)."""
 MAX_ARCHIVE_RATIO = 200
-"""Largest unpacked to packed size of a member above `RATIO_FROM_BYTES`."""
+"""Largest ratio of unpacked to packed size of a member above `RATIO_FROM_BYTES`."""
 RATIO_FROM_BYTES = 16 * 2**20
 MAX_ARCHIVE_MEMBERS = 20_000
 MAX_ARCHIVES = 8
-"""Archives whose directory a process remembers."""
+"""How many archives' directories a process remembers."""
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _ENCRYPTED = 1
 
@@ -39,7 +39,7 @@ class Archive:
     place
         The file.
     reader
-        The open file, where it is behind an address.
+        The open file, if it is behind an address.
     max_bytes
         Largest sum of unpacked sizes.
 
@@ -102,7 +102,7 @@ class Archive:
         return self._file.open("rb") if isinstance(self._file, Path) else self._file.fork(ahead)
 
     def _measure_header(self, stream: Any, member: zipfile.ZipInfo) -> int:
-        """Return the length of what stands before a member's bytes (APPNOTE 6.3.9, 4.3.7)."""
+        """Return the length of the header before a member's bytes (APPNOTE 6.3.9, 4.3.7)."""
         head = stream.read(_LOCAL_HEADER.size)
         if len(head) < _LOCAL_HEADER.size or not head.startswith(b"PK\x03\x04"):
             raise zipfile.BadZipFile("it does not begin where the directory says")
@@ -122,7 +122,7 @@ _LOCK = Lock()
 
 
 def get_archive(place: Path | RemotePath) -> Archive:
-    """Return an archive that this process read already, or read it."""
+    """Return an archive from this process's memory, or read it."""
     key = _version_of(place)
     with _LOCK:
         if key in _ARCHIVES:
@@ -165,7 +165,7 @@ class ArchivedPath:
 
     @property
     def name(self) -> str:
-        """The last part of the name; of the root, the archive's name without ``.zip``."""
+        """The last part of the name; for the root, the archive's name without ``.zip``."""
         if self.inside:
             return self.inside.rpartition("/")[2]
         name = self.archive.name
@@ -173,7 +173,7 @@ class ArchivedPath:
 
     @property
     def suffix(self) -> str:
-        """The name's last part with its dot, or nothing."""
+        """The suffix of the name with its dot, or an empty text."""
         return PurePosixPath(self.name).suffix
 
     def __truediv__(self, name: str) -> "ArchivedPath":
@@ -195,7 +195,7 @@ class ArchivedPath:
         return BlockReader(Member(self, size, ahead), ahead=ahead, kept=kept)
 
     def read_bytes(self, most: int) -> bytes:
-        """Read a file of at most `most` bytes; a larger one is refused before it is read."""
+        """Read a file of at most `most` bytes; refuse a larger file before reading it."""
         with self.open() as reader:
             if reader.size > most:
                 raise too_large(self, reader.size, most)

@@ -1,9 +1,9 @@
-"""Stored chunks as the bytes they are: copy them to an array that stores them alike, decode them.
+"""Copy the bytes of stored chunks to an array with the same storage, and decode chunks.
 
 The bytes of a chunk are the same in Zarr 2 and Zarr 3 when its shape, number type and codec are:
 Zarr 2 writes its numbers little-endian as its type says, Zarr 3 by its ``bytes`` codec. Blosc's
-frame says its own length and that of the numbers (Blosc 1 header: bytes 4-8 uncompressed, 12-16
-compressed), so that a chunk cut short is noticed without decoding it.
+frame holds its own length and the length of the numbers (Blosc 1 header: bytes 4-8 uncompressed,
+12-16 compressed), so that a chunk cut short is noticed without decoding it.
 """
 
 import itertools
@@ -40,7 +40,7 @@ def can_copy(source: Any, target: Any) -> bool:
 
 
 def can_decode(array: Any) -> bool:
-    """Tell whether `decode_chunk` can: plain numbers of Zarr behind one known codec, no shards."""
+    """Tell whether `decode_chunk` works: plain numbers, one supported codec, no shards."""
     if not isinstance(array, zarr.Array) or array.shards is not None:
         return False
     if array.dtype.kind not in "iufb":
@@ -53,7 +53,7 @@ def _codec_of(array: Any) -> Codec | None:
 
 
 def _is_plain(array: Any) -> bool:
-    """Tell whether numbers are little-endian in C order, without other codecs."""
+    """Tell whether numbers are stored little-endian in C order, without further codecs."""
     if array.dtype.byteorder == ">":
         return False
     if array.metadata.zarr_format == 2:  # noqa: PLR2004 -- the format's name
@@ -64,7 +64,7 @@ def _is_plain(array: Any) -> bool:
 
 
 def _same_fill(source: Any, target: Any) -> bool:
-    """Tell whether a chunk that is not there means the same in both."""
+    """Tell whether a missing chunk means the same in both arrays."""
     one, other = source.fill_value, target.fill_value
     if one is None or other is None:
         # An absent chunk of an array without fill value is read as zeros, see `_leave_absent`.
@@ -81,7 +81,7 @@ def list_chunks(array: Any) -> list[tuple[int, ...]]:
 
 
 def copy_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
-    """Copy one chunk's bytes; an absent chunk stays absent where a fill value stands for it.
+    """Copy the bytes of a chunk; an absent chunk stays absent if there is a fill value for it.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def copy_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
 def decode_chunk(source: Any, chunk: tuple[int, ...]) -> npt.NDArray[Any] | None:
     """Return a chunk's numbers, of the chunk's full shape; None if it is absent.
 
-    In memory they are once as numbers, once compressed.
+    Memory holds the numbers once and the compressed bytes once.
 
     Raises
     ------
@@ -126,9 +126,9 @@ def decode_chunk(source: Any, chunk: tuple[int, ...]) -> npt.NDArray[Any] | None
 
 
 def _leave_absent(target: Any, chunk: tuple[int, ...]) -> None:
-    """Write zeros where nothing stands for a chunk that is absent.
+    """Write zeros for an absent chunk if the array has no fill value.
 
-    Without a fill value readers differ: zarr-python 3 gives zeros, 2 what was in memory.
+    Without a fill value readers differ: zarr-python 3 gives zeros, zarr-python 2 random memory.
     """
     if target.fill_value is None:
         target.set_block_selection(chunk, 0)
@@ -158,7 +158,7 @@ def _find_file(array: Any, chunk: tuple[int, ...]) -> Path | None:
 
 
 def _copy_file(source: Path, target: Path, array: Any) -> bool:
-    """Copy a chunk's file, without holding it in memory; tell whether there is one."""
+    """Copy a chunk's file without loading it into memory; tell whether the file exists."""
     if not source.is_file():
         return False
     with source.open("rb") as stream:
@@ -169,7 +169,7 @@ def _copy_file(source: Path, target: Path, array: Any) -> bool:
 
 
 def _check(raw: bytes, length: int, array: Any, where: str) -> None:
-    """Refuse a chunk of Blosc, or without compression, that is not as long as it should be."""
+    """Refuse a Blosc or uncompressed chunk of the wrong length."""
     expected = int(np.prod(array.chunks, dtype=np.int64)) * array.dtype.itemsize
     codec = _codec_of(array)
     if codec is None or not (codec.name == "none" or codec.name.startswith("blosc")):

@@ -22,12 +22,12 @@ class RasterFile:
     Attributes
     ----------
     path
-        Path by which GDAL opens it, if it is on this machine; else its name, which tells GDAL
-        the format.
+        Path by which GDAL opens the file, if it is on this machine; else the file's name, by
+        which GDAL recognises the format.
     label
-        What to call it in messages.
+        Name of the file in messages.
     remote
-        Where it is, if it is behind an address, or in an archive there.
+        Place of the file, if it is behind an address or in an archive there.
     """
 
     path: str
@@ -57,7 +57,7 @@ class RasterFile:
                 ):
                     yield source
                 return
-            # GDAL's own threads do not see Python's opener and silently read nothing: one only.
+            # A single thread: GDAL's own threads miss Python's opener and silently read nothing.
             with (
                 rasterio.Env(GDAL_NUM_THREADS="1", **RASTERS_ALONE),
                 rasterio.open(
@@ -78,7 +78,7 @@ class RasterFile:
 
 @dataclass(frozen=True)
 class RasterWindows:
-    """An array whose windows are read from a file when asked for.
+    """An array that reads windows of a file on request.
 
     Opens the file anew for every window: safe in threads and processes, and small to send.
 
@@ -93,9 +93,9 @@ class RasterWindows:
     driver
         GDAL's name of the file's format.
     packed_bands
-        If not 0, the file has so many bands, and band i becomes bit i - 1 of one number.
+        If not 0, the file has this many bands, and band i becomes bit i - 1 of one number.
     chunks
-        Lengths of the windows that are decoded at once; of the whole array where it is not known.
+        Shape of the windows that GDAL decodes at a time; the array's shape if it is not known.
     """
 
     file: RasterFile
@@ -148,7 +148,7 @@ class RasterWindows:
 
 
 class _Opener:
-    """Gives GDAL readers of one file, which share what was read, and of no other."""
+    """Gives GDAL readers of one file only; the readers share the bytes that they read."""
 
     def __init__(
         self, file: RasterFile, place: RemotePath | ArchivedPath, failures: list[SkerryError]
@@ -173,7 +173,7 @@ def locate_raster(place: Path | RemotePath | ArchivedPath, label: str) -> Raster
 
 
 class _Watched:
-    """A reader that notes why reading failed: GDAL drops what Python raises."""
+    """A reader that notes why reading failed, because GDAL drops Python's exceptions."""
 
     def __init__(self, reader: Any, failures: list[SkerryError]) -> None:
         self.reader = reader
@@ -186,7 +186,7 @@ class _Watched:
         """Leave the reader to the file that shares it."""
 
     def read(self, size: int = -1) -> bytes:
-        """Read, or note why not and give nothing."""
+        """Read; on failure note the error and return no bytes."""
         try:
             return bytes(self.reader.read(size))
         except SkerryError as error:

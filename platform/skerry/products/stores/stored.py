@@ -1,9 +1,8 @@
-"""Arrays in a Zarr store, read lazily; writers find the numbers behind an untouched one.
+"""Read arrays in a Zarr store lazily; writers get the stored numbers of unchanged arrays.
 
-Real products store chunks of 30 to 120 million numbers. They are computed in smaller blocks, so
-that a few of them with what is computed from them fit in memory; a chunk that several blocks
-share is decoded once and kept, in its stored number type, until all of it has been read or room
-is needed.
+Real products store chunks of 30 to 120 million numbers. Computation uses smaller blocks, so that
+a few blocks and their results fit in memory. A chunk that several blocks share is decoded once and
+cached, in its stored number type, until all of it has been read or the cache is full.
 """
 
 import itertools
@@ -24,11 +23,11 @@ from skerry.products.stores.chunk_bytes import DAMAGE, can_decode, decode_chunk
 from skerry.storage.chunk_cache import ChunkCache
 
 READ_PIXELS = 2048
-"""Edge of the blocks computed at once, at most: one or several of what the store keeps together."""
+"""Largest edge of the blocks for computing; a block is one or several stored chunks."""
 PART_PIXELS = 1024
-"""Edge of the even parts of larger chunks, about: less, since the whole chunk is kept as well."""
+"""Approximate edge of equal parts of larger chunks: less, as the whole chunk is cached too."""
 KEPT_BYTES = 832 * 2**20
-"""Bound of the decoded chunks kept for further blocks: twelve variables of 5490 x 5490 pixels."""
+"""Limit of the cache of decoded chunks: twelve variables of 5490 x 5490 pixels."""
 
 _CHUNKS = ChunkCache(KEPT_BYTES)
 _COUNTING = Lock()
@@ -45,9 +44,9 @@ class StoredArray:
     numbers
         The Zarr array, as stored.
     decode
-        Turns stored numbers into values of `dtype`; None where they are the same.
+        Turns stored numbers into values of `dtype`; None if the numbers are the values.
     dtype, shape, ndim
-        Of the values.
+        Type, shape and number of dimensions of the values.
     """
 
     def __init__(self, numbers: Any, decode: Decode | None, dtype: np.dtype[Any]) -> None:
@@ -61,7 +60,7 @@ class StoredArray:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row of stored chunks, all of which reading by strips keeps for a while."""
+        """Bytes of a row of stored chunks, which reading by strips caches as a whole."""
         unit = (1, 1, *_unit_of(self.numbers))
         height, columns = min(unit[-2], (1, *self.shape)[-2]), (1, *self.shape)[-1]
         return math.prod((*self.shape[:-2], height, columns)) * int(self.numbers.dtype.itemsize)
@@ -89,7 +88,7 @@ class StoredArray:
             ) from error
 
     def _read(self, key: Any) -> npt.NDArray[Any]:
-        """Read a window: parts of stored chunks through the kept ones, all else directly."""
+        """Read a window: parts of stored chunks through the cache, whole chunks directly."""
         bounds = _list_bounds(key, self.shape)
         if bounds is None:
             return np.asarray(self.numbers[key])
@@ -114,7 +113,7 @@ class StoredArray:
         return window
 
     def _read_whole(self, ranges: list[tuple[int, int]], unit: tuple[int, ...]) -> npt.NDArray[Any]:
-        """Read whole stored chunks, which nobody else will ask for."""
+        """Read whole stored chunks, without the cache, because no other block needs them."""
         if not can_decode(self.numbers):
             return np.asarray(self.numbers[tuple(slice(*item) for item in ranges)])
         window = np.empty([stop - start for start, stop in ranges], self.numbers.dtype)
@@ -143,7 +142,7 @@ class StoredArray:
         place: tuple[int, ...],
         unit: tuple[int, ...],
     ) -> None:
-        """Copy into `window` what it has of the stored chunk at `place`."""
+        """Copy the part of the stored chunk at `place` that lies in `window`."""
         corners = [number * size for number, size in zip(place, unit, strict=True)]
         whole = tuple(slice(at, at + size) for at, size in zip(corners, unit, strict=True))
         chunk = _CHUNKS.get((self.identity, place), lambda: self._load(place, whole))
@@ -161,12 +160,12 @@ class StoredArray:
         self._count(place, part.size, math.prod(inside))
 
     def _load(self, place: tuple[int, ...], whole: tuple[slice, ...]) -> npt.NDArray[Any]:
-        """Decode the stored chunk at `place`, where that can be done with its numbers held once."""
+        """Decode the stored chunk at `place`; if possible without a second copy in memory."""
         numbers = decode_chunk(self.numbers, place) if can_decode(self.numbers) else None
         return np.asarray(self.numbers[whole]) if numbers is None else numbers
 
     def _count(self, place: tuple[int, ...], numbers: int, total: int) -> None:
-        """Note what has been read of a chunk; let go of it when that is all of it."""
+        """Count the numbers read of a chunk; drop the chunk when all of it has been read."""
         with _COUNTING:
             served = self.served.get(place, 0) + numbers
             self.served[place] = served % total
@@ -176,7 +175,7 @@ class StoredArray:
 
 @contextmanager
 def keeping_at_most(limit_bytes: int) -> Iterator[None]:
-    """Bound the decoded chunks kept while the block runs, never above `KEPT_BYTES`."""
+    """Limit the cache of decoded chunks while the block runs, never above `KEPT_BYTES`."""
     before = _CHUNKS.limit_bytes
     _CHUNKS.limit_bytes = min(limit_bytes, KEPT_BYTES)
     try:
@@ -186,9 +185,9 @@ def keeping_at_most(limit_bytes: int) -> Iterator[None]:
 
 
 def make_lazy(stored: StoredArray, name: str = "") -> da.Array:
-    """Return a dask array over a stored one, in blocks of whole stored chunks.
+    """Return a dask array over a stored array, in blocks of whole stored chunks.
 
-    A `name` that says all about the values lets arrays opened twice share what is computed.
+    A `name` that identifies the values lets dask share results between arrays opened twice.
     """
     name = name or f"stored-{uuid4().hex}"
     _KNOWN[name] = stored
@@ -201,34 +200,34 @@ def make_lazy(stored: StoredArray, name: str = "") -> da.Array:
 
 
 def stored_behind(data: Any) -> StoredArray | None:
-    """Return the stored array whose values `data` are, untouched and whole; None otherwise.
+    """Return the stored array if `data` is all of it, unchanged; None otherwise.
 
-    What is computed from a lazy array has another name, so that it is never taken for it.
+    Results computed from a lazy array have another name, so they are never mistaken for it.
     """
     return _KNOWN.get(data.name) if isinstance(data, da.Array) else None
 
 
 def list_stored(data: Any) -> list[StoredArray]:
-    """Return the stored arrays that lazy values are computed from, as far as they are known."""
+    """Return the stored arrays from which lazy values are computed, as far as they are known."""
     layers = data.dask.layers if isinstance(data, da.Array) else ()
     return [stored for name in layers if (stored := _KNOWN.get(name)) is not None]
 
 
 def coding_behind(data: Any) -> Any:
-    """Return the object whose ``decode`` makes the values of an untouched stored array."""
+    """Return the object whose ``decode`` gives the values of an unchanged stored array."""
     stored = stored_behind(data)
     return None if stored is None else getattr(stored.decode, "__self__", None)
 
 
 def _unit_of(numbers: Any) -> tuple[int, ...]:
-    """Return the shape of what the store keeps together."""
+    """Return the shape of a shard, or of a chunk without shards."""
     return tuple(numbers.shards or numbers.chunks)
 
 
 def _list_bounds(
     key: Any, shape: tuple[int, ...]
 ) -> tuple[list[tuple[int, int]], tuple[Any, ...]] | None:
-    """Return where each dimension starts and stops, and what to take of that.
+    """Return where each dimension starts and stops, and the index to apply after reading.
 
     None if `key` holds anything but slices and whole numbers.
     """
@@ -253,7 +252,7 @@ def _list_bounds(
 
 
 def _is_part(ranges: list[tuple[int, int]], unit: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Tell whether a window covers stored chunks in part, which others will ask for too."""
+    """Tell whether a window covers stored chunks in part, so that other windows need them too."""
     return any(
         start % size or (stop % size and stop != length)
         for (start, stop), size, length in zip(ranges, unit, shape, strict=True)
@@ -261,7 +260,7 @@ def _is_part(ranges: list[tuple[int, int]], unit: tuple[int, ...], shape: tuple[
 
 
 def _choose_chunks(numbers: Any) -> tuple[int, ...]:
-    """Return blocks made of whole stored chunks, or even parts of large ones."""
+    """Return blocks of whole stored chunks, or equal parts of large chunks."""
     unit = _unit_of(numbers)
     leading, raster = unit[:-2], unit[-2:]
     return leading + tuple(_choose_edge(size) for size in raster)

@@ -29,9 +29,9 @@ METADATA_NAMES = frozenset({"zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmet
 
 
 class ProductStore(WrapperStore[Any]):
-    """A read-only store that remembers metadata documents, and that they are absent.
+    """A read-only store that remembers metadata documents, and which of them are absent.
 
-    Sent to a worker it goes without what it remembers.
+    It is sent to workers without these documents.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _find_size(place: Path | ArchivedPath) -> int | None:
 
 
 class ArchiveStore(Store):
-    """A zip archive as a Zarr store, for reading; sent to a worker by its place.
+    """A zip archive as a read-only Zarr store; workers get its place and open it themselves.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ class ArchiveStore(Store):
         return self.list_prefix("")
 
     async def list_prefix(self, prefix: str) -> Any:
-        """List members whose names begin so."""
+        """List members whose names begin with a prefix."""
         for name in get_archive(self.archive).sizes:
             if name.startswith(prefix):
                 yield name
