@@ -274,3 +274,33 @@ def test_runs_keep_their_attempts_and_learn_their_data_day(data: DataFolder) -> 
         assert connection.execute(text("SELECT count(*) FROM attempts")).scalar() == 1
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
     engine.dispose()
+
+
+def test_a_clocks_older_runs_get_the_day_in_its_own_time_zone(data: DataFolder) -> None:
+    config = migrate._configure()
+    engine = open_database(database_url(data.database))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+    job = (
+        "INSERT INTO jobs VALUES (:id, :id, 'r', '{}', 'clock', '30 0 * * *', :zone, 't', 'c',"
+        " 'none', 1, 0, 'a', 't')"
+    )
+    tick = "clock/2026-06-20T22:30:00Z"
+    with engine.begin() as connection:
+        connection.execute(text(RELEASE))
+        for name, zone in (("berlin", "Europe/Berlin"), ("utc", "UTC"), ("gone", "No/Such")):
+            connection.execute(text(job), {"id": name, "zone": zone})
+            connection.execute(text(RUN), {"id": name, "review": "none"})
+            connection.execute(
+                text("UPDATE runs SET job_id = :job, occurrence = :tick WHERE id = :job"),
+                {"job": name, "tick": tick},
+            )
+    engine.dispose()
+
+    migrate.upgrade(data)
+
+    database = sqlite3.connect(data.database)
+    found = dict(database.execute("SELECT id, data_day FROM runs").fetchall())
+    database.close()
+    assert found == {"berlin": "2026-06-21", "utc": "2026-06-20", "gone": "2026-06-20"}

@@ -1,5 +1,8 @@
 """Runs know the day that their data speak of, ticks may be passed over, and jobs may pause."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -19,6 +22,7 @@ def upgrade() -> None:
         "UPDATE runs SET data_day = CASE WHEN occurrence LIKE 'clock/%'"
         " THEN substr(occurrence, 7, 10) ELSE substr(created_at, 1, 10) END"
     )
+    _read_ticks_in_their_zones(op.get_bind())
     with op.batch_alter_table("runs") as batch:
         batch.alter_column("data_day", existing_type=sa.String(10), nullable=False)
         if op.get_bind().dialect.name != "sqlite":  # SQLite's is left out when the table is copied
@@ -26,4 +30,25 @@ def upgrade() -> None:
         batch.create_check_constraint(
             "ck_runs_status",
             "status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'passed')",
+        )
+
+
+def _read_ticks_in_their_zones(connection: sa.Connection) -> None:
+    """Give the runs of a clock the day of their tick in the clock's time zone, as new runs have."""
+    rows = connection.execute(
+        sa.text(
+            "SELECT runs.id, runs.occurrence, jobs.timezone FROM runs"
+            " JOIN jobs ON jobs.id = runs.job_id"
+            " WHERE runs.occurrence LIKE 'clock/%' AND jobs.timezone IS NOT NULL"
+        )
+    ).all()
+    for row in rows:
+        try:
+            zone = ZoneInfo(row.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # an upgrade has dropped it
+            continue
+        tick = datetime.fromisoformat(row.occurrence.removeprefix("clock/"))
+        connection.execute(
+            sa.text("UPDATE runs SET data_day = :day WHERE id = :id"),
+            {"day": tick.astimezone(zone).date().isoformat(), "id": row.id},
         )
