@@ -18,7 +18,7 @@ from skerry.core.time import format_time, parse_day, parse_time, utc_now
 from skerry.production.jobs import find_job
 from skerry.production.occurrences import check_partition, find_tick
 from skerry.production.placeholders import fill_placeholders
-from skerry.production.releases import get_approved
+from skerry.production.releases import get_approved, get_release
 from skerry.production.tables import attempts, outputs, releases, runs
 from skerry.production.values import complete_values
 
@@ -60,7 +60,8 @@ def start_run(
     InvalidInputError
         If a parameter does not fit the release's schema.
     ConflictError
-        If the release is not approved, or the key belongs to a run with other parameters.
+        If the release is not approved, or the key belongs to a run with other parameters or
+        another data day.
     """
     job = find_job(connection, job_name)
     release = get_approved(connection, job["release_id"])
@@ -79,7 +80,7 @@ def start_run(
         with connection.begin_nested():
             connection.execute(insert(runs).values(**values, status="queued"))
     except IntegrityError:
-        return _get_same(connection, values, complete), False
+        return _get_same(connection, values, complete, data_day), False
     return get_run(connection, values["id"]), True
 
 
@@ -142,7 +143,10 @@ def _new_row(
 
 
 def _get_same(
-    connection: Connection, values: dict[str, Any], complete: Callable[[str, str], dict[str, Any]]
+    connection: Connection,
+    values: dict[str, Any],
+    complete: Callable[[str, str], dict[str, Any]],
+    data_day: date | None,
 ) -> dict[str, Any]:
     key = ("job_id", "occurrence", "partition")
     query = select(runs.c.id, runs.c.parameters, runs.c.data_day, runs.c.created_at).where(
@@ -153,6 +157,12 @@ def _get_same(
         raise ConflictError(
             f"The key {values['occurrence']!r} belongs to the run {row.id} with other parameters.",
             remedy="Use another idempotency key, or the same parameters.",
+        )
+    if data_day is not None and row.data_day != data_day.isoformat():
+        raise ConflictError(
+            f"The key {values['occurrence']!r} belongs to the run {row.id} of the data day "
+            f"{row.data_day}, not {data_day}.",
+            remedy="Use another idempotency key, or the same day.",
         )
     return get_run(connection, row.id)
 
@@ -271,14 +281,19 @@ def retry_run(connection: Connection, run_id: str) -> dict[str, Any]:
     ------
     ConflictError
         If it succeeded or has not ended.
+    InvalidInputError
+        If its parameters do not fit the release's schema: its tick could not be started for that.
     """
     row = find_run(connection, run_id)
+    release = get_release(connection, row["release_id"])
+    parameters = complete_values(release["schema"], row["parameters"])
     changed = connection.execute(
         update(runs)
         .where(runs.c.id == row["id"], runs.c.status.in_(["failed", "cancelled", "passed"]))
         .values(
             status="queued",
             generation=runs.c.generation + 1,
+            parameters=parameters,
             cancel_requested=False,
             ended_at=None,
             detail=None,

@@ -1,6 +1,6 @@
 """Runs, epochs and publishing on a real SQLite."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -88,6 +88,19 @@ def test_a_key_makes_one_run(engine: Engine, job: str) -> None:
     assert start(engine, "manual/other", minute=4) != run
     with engine.begin() as connection:
         assert len(list_runs(connection, job=job)) == 2
+
+
+def test_a_key_belongs_to_one_data_day(engine: Engine, job: str) -> None:
+    def start_for(day: date | None) -> dict[str, Any]:
+        with engine.begin() as connection:
+            return start_run(
+                connection, job, occurrence="manual/k", parameters={}, by="ada", data_day=day
+            )[0]
+
+    first = start_for(date(2026, 6, 20))
+    assert start_for(date(2026, 6, 20)) == start_for(None) == first
+    with pytest.raises(ConflictError, match="data day 2026-06-20, not 2026-06-21"):
+        start_for(date(2026, 6, 21))
 
 
 def test_a_partition_makes_another_run(engine: Engine, job: str) -> None:

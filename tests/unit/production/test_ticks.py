@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 from tests.unit.production.conftest import propose
 
 from skerry.core.errors import ConflictError, InvalidInputError
@@ -66,7 +66,22 @@ def test_passed_ticks_stand_in_the_history_and_can_be_carried_out(
     assert days == sorted(days, reverse=True)
     assert all("was carried out" in run["detail"] for run in passed)
     with engine.begin() as connection:
-        assert retry_run(connection, passed[0]["id"])["status"] == "queued"
+        retried = retry_run(connection, passed[0]["id"])
+    assert retried["status"] == "queued"
+    assert retried["parameters"] == {"minute": 0}  # complete, as those of every run
+
+
+def test_a_tick_that_did_not_fit_the_release_is_not_retried_unchecked(
+    engine: Engine, release: str
+) -> None:
+    create_clock(engine, release)
+    with engine.begin() as connection:
+        connection.execute(update(jobs).values(parameters={"minute": "soon"}))
+    open_rounds(engine).start_ticks(utc_now() + timedelta(days=1, minutes=1))
+    (failed,) = find_runs(engine, "failed")
+    with engine.begin() as connection, pytest.raises(InvalidInputError, match="'minute'"):
+        retry_run(connection, failed["id"])
+    assert find_runs(engine, "queued") == []
 
 
 def test_long_absences_do_not_flood_the_history(engine: Engine, release: str) -> None:
