@@ -6,13 +6,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 
 from skerry.cli.outputs import memory_option
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
 from skerry.cli.termination import clean_up_when_told_to_end
+from skerry.client.addresses import join_address
 from skerry.core.settings import DASHBOARDS_PREFIX
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def show_collection(collection: str, as_json: bool) -> None:
     from skerry.core.ids import check_name
 
     check_name(collection, what="collection id")
-    record = connect().request("GET", f"stac/collections/{collection}")
+    record = connect().request("GET", join_address("stac", "collections", collection))
     if as_json:
         print_json(record)
         return
@@ -293,7 +293,7 @@ def delete_collections(names: tuple[str, ...]) -> None:
     session = connect()
     for name in names:
         check_name(name, what="collection id")
-        session.request("DELETE", f"stac/collections/{name}")
+        session.request("DELETE", join_address("stac", "collections", name))
         click.echo(f"Deleted {name}")
 
 
@@ -375,4 +375,4 @@ def _check_collections(names: Sequence[str]) -> None:
     from skerry.client import connect
 
     for name in names:
-        connect().request("GET", f"stac/collections/{quote(name, safe='')}")
+        connect().request("GET", join_address("stac", "collections", name))

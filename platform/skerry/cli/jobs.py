@@ -7,6 +7,7 @@ import click
 from skerry.cli.parameters import parameter_option, parse_pairs
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client import connect
+from skerry.client.addresses import join_address
 from skerry.core.errors import InvalidInputError
 
 
@@ -74,7 +75,7 @@ def create_job(
             remedy="Add --cron, such as --cron '30 5 * * *'.",
         )
     session = connect()
-    schema = session.request("GET", f"production/releases/{release_name}")["schema"]
+    schema = session.request("GET", join_address("production", "releases", release_name))["schema"]
     order = {
         "name": name,
         "release": release_name,
@@ -113,7 +114,7 @@ def show_job(name: str, *, as_json: bool) -> None:
 
     Example: skerry job show lakes
     """
-    _show_job(connect().request("GET", f"production/jobs/{name}"), as_json=as_json)
+    _show_job(connect().request("GET", join_address("production", "jobs", name)), as_json=as_json)
 
 
 @job.command("pause")
@@ -123,7 +124,7 @@ def pause_job(name: str) -> None:
 
     Example: skerry job pause lakes
     """
-    connect().request("POST", f"production/jobs/{name}/pause")
+    connect().request("POST", join_address("production", "jobs", name, "pause"))
     click.echo(f"The job {name} starts nothing by itself until 'skerry job resume {name}'.")
 
 
@@ -135,7 +136,10 @@ def resume_job(name: str, *, as_json: bool) -> None:
 
     Example: skerry job resume lakes
     """
-    _show_job(connect().request("POST", f"production/jobs/{name}/resume"), as_json=as_json)
+    _show_job(
+        connect().request("POST", join_address("production", "jobs", name, "resume")),
+        as_json=as_json,
+    )
 
 
 @job.command("delete")
@@ -146,7 +150,9 @@ def delete_job(name: str, *, history: bool) -> None:
 
     Example: skerry job delete lakes --history
     """
-    connect().request("DELETE", f"production/jobs/{name}", params={"history": history})
+    connect().request(
+        "DELETE", join_address("production", "jobs", name), params={"history": history}
+    )
     click.echo(f"Deleted the job {name}.")
 
 

@@ -9,6 +9,7 @@ import httpx
 
 from skerry.cli.runs import ENDED
 from skerry.client import Session, connect
+from skerry.client.addresses import join_address
 from skerry.core.errors import ForbiddenError, NotFoundError, UnavailableError
 from skerry.core.settings import default_data_folder
 from skerry.storage.layout import DataFolder
@@ -63,7 +64,7 @@ def _list_parts(session: Session) -> list[str]:
 def _show_part(session: Session, part: str, *, follow: bool, as_json: bool) -> None:
     begin = 0
     while True:
-        answer = session.send("GET", f"platform/logs/{part}", params={"from": begin})
+        answer = session.send("GET", join_address("platform", "logs", part), params={"from": begin})
         following = int(answer.headers["X-Next"])
         _show_piece(answer, {"part": part}, as_json=as_json)
         if following == begin:
@@ -83,7 +84,7 @@ def _show_run(
     as_json: bool,
 ) -> None:
     try:
-        session.request("GET", f"production/runs/{run}")
+        session.request("GET", join_address("production", "runs", run))
     except NotFoundError:
         raise NotFoundError(
             f"There is no run and no part {run!r}.",
@@ -92,9 +93,9 @@ def _show_run(
         ) from None
     begin, epoch = 0, None
     while True:
-        ended = session.request("GET", f"production/runs/{run}")["status"] in ENDED
+        ended = session.request("GET", join_address("production", "runs", run))["status"] in ENDED
         query = {"from": begin, "epoch": attempt}
-        answer = session.send("GET", f"production/runs/{run}/log", params=query)
+        answer = session.send("GET", join_address("production", "runs", run, "log"), params=query)
         if epoch not in (None, answer.headers["X-Epoch"]):  # another attempt, another log
             begin, epoch = 0, None
             continue

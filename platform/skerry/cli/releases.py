@@ -9,6 +9,7 @@ import click
 
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client import Session, connect
+from skerry.client.addresses import join_address
 from skerry.core.digests import short_digest
 from skerry.core.errors import ConflictError, InvalidInputError
 
@@ -63,7 +64,7 @@ def approve(release_name: str, *, own: bool, as_json: bool) -> None:
     session = connect()
     proposal = _find_proposal(session, release_name)
     digests = {name: proposal[name] for name in ("notebook_digest", "environment_digest")}
-    path = f"production/releases/{proposal['id']}/approve"
+    path = join_address("production", "releases", proposal["id"], "approve")
     answer = session.request("POST", path, json={"self": own, **digests})
     _show_release(answer, as_json=as_json)
 
@@ -77,7 +78,9 @@ def reject(release_name: str, *, as_json: bool) -> None:
     Example: skerry release reject water-quality
     """
     session = connect()
-    path = f"production/releases/{_find_proposal(session, release_name)['id']}/reject"
+    path = join_address(
+        "production", "releases", _find_proposal(session, release_name)["id"], "reject"
+    )
     _show_release(session.request("POST", path), as_json=as_json)
 
 
@@ -106,10 +109,12 @@ def show_release(release_name: str, *, notebook: bool, as_json: bool) -> None:
     Example: skerry release show water-quality --notebook
     """
     session = connect()
-    answer = session.request("GET", f"production/releases/{release_name}")
+    answer = session.request("GET", join_address("production", "releases", release_name))
     _show_release(answer, as_json=as_json)
     if notebook:
-        content = session.send("GET", f"production/releases/{answer['id']}/notebook").json()
+        content = session.send(
+            "GET", join_address("production", "releases", answer["id"], "notebook")
+        ).json()
         for number, cell in enumerate(content["cells"], start=1):
             click.echo(f"\n# Cell {number} ({cell['cell_type']})\n{cell['source']}")
 
@@ -123,12 +128,14 @@ def fetch_release(release_name: str, folder: Path) -> None:
     Example: skerry release fetch water-quality review/
     """
     session = connect()
-    found = session.request("GET", f"production/releases/{release_name}")
+    found = session.request("GET", join_address("production", "releases", release_name))
     folder.mkdir(parents=True, exist_ok=True)
     parts = {"notebook": "notebook.ipynb"}
     parts |= {f"wheels/{name}": name for name in found["environment"]["wheels"]}
     for part, name in parts.items():
-        content = session.send("GET", f"production/releases/{found['id']}/{part}").content
+        content = session.send(
+            "GET", join_address("production", "releases", found["id"], *part.split("/"))
+        ).content
         (folder / name).write_bytes(content)
         click.echo(folder / name)
 
@@ -157,7 +164,7 @@ def _find_proposal(session: Session, name: str) -> dict[str, Any]:
         )
     if proposed:
         return dict(proposed[0])
-    return dict(session.request("GET", f"production/releases/{name}"))
+    return dict(session.request("GET", join_address("production", "releases", name)))
 
 
 def _show_release(release: dict[str, Any], *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import click
 from skerry.cli.parameters import parameter_option, parse_pairs
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
 from skerry.client import Session, connect
+from skerry.client.addresses import join_address
 from skerry.core.errors import UnavailableError
 
 _POLL_S = 0.5
@@ -50,15 +51,17 @@ def start_run(
     Example: skerry run start lakes -p item=sentinel-2-l2a/S2B_T33UVV_20260501 --wait
     """
     session = connect()
-    release_id = session.request("GET", f"production/jobs/{job_name}")["release"]
-    schema = session.request("GET", f"production/releases/{release_id}")["schema"]
+    release_id = session.request("GET", join_address("production", "jobs", job_name))["release"]
+    schema = session.request("GET", join_address("production", "releases", release_id))["schema"]
     order = {
         "parameters": parse_pairs(pairs, schema),
         "idempotency_key": key,
         "partition": partition,
         "data_day": data_day,
     }
-    started = session.request("POST", f"production/jobs/{job_name}/runs", json=order)
+    started = session.request(
+        "POST", join_address("production", "jobs", job_name, "runs"), json=order
+    )
     if wait_for_it:
         started = wait_for_run(session, started["id"])
     _show_run(started, as_json=as_json)
@@ -74,7 +77,7 @@ def show_run(run_id: str, *, as_json: bool) -> None:
 
     Example: skerry run show 019c2f
     """
-    _show_run(connect().request("GET", f"production/runs/{run_id}"), as_json=as_json)
+    _show_run(connect().request("GET", join_address("production", "runs", run_id)), as_json=as_json)
 
 
 @run.command("cancel")
@@ -85,7 +88,10 @@ def cancel_run(run_id: str, *, as_json: bool) -> None:
 
     Example: skerry run cancel 019c2f
     """
-    _show_run(connect().request("POST", f"production/runs/{run_id}/cancel"), as_json=as_json)
+    _show_run(
+        connect().request("POST", join_address("production", "runs", run_id, "cancel")),
+        as_json=as_json,
+    )
 
 
 @run.command("retry")
@@ -99,7 +105,7 @@ def retry_run(ctx: click.Context, run_id: str, *, wait_for_it: bool, as_json: bo
     Example: skerry run retry 019c2f --wait
     """
     session = connect()
-    queued = session.request("POST", f"production/runs/{run_id}/retry")
+    queued = session.request("POST", join_address("production", "runs", run_id, "retry"))
     if wait_for_it:
         queued = wait_for_run(session, queued["id"])
     _show_run(queued, as_json=as_json)
@@ -147,7 +153,7 @@ def _fetch_run(session: Session, run_id: str) -> dict[str, Any]:
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            run: dict[str, Any] = session.request("GET", f"production/runs/{run_id}")
+            run: dict[str, Any] = session.request("GET", join_address("production", "runs", run_id))
         except UnavailableError:
             if time.monotonic() > deadline:
                 raise

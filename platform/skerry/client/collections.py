@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from skerry.client.addresses import join_address
 from skerry.client.session import Session
 from skerry.core.errors import NotFoundError
 from skerry.core.ids import check_name
@@ -11,7 +12,9 @@ def find_collection(session: Session, collection: str) -> dict[str, Any] | None:
     """Return a collection's record, or None if there is none for this account."""
     check_name(collection, what="collection id")
     try:
-        found: dict[str, Any] = session.request("GET", f"stac/collections/{collection}")
+        found: dict[str, Any] = session.request(
+            "GET", join_address("stac", "collections", collection)
+        )
     except NotFoundError:
         return None
     return found
@@ -49,7 +52,7 @@ def ensure_collection(
         "links": [],
         "skerry:public": False,
     }
-    session.request("PUT", f"stac/collections/{collection}", json=record)
+    session.request("PUT", join_address("stac", "collections", collection), json=record)
 
 
 def set_public(session: Session, collection: str, *, public: bool) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def set_public(session: Session, collection: str, *, public: bool) -> dict[str, 
         If there is no such collection.
     """
     check_name(collection, what="collection id")
-    path = f"stac/collections/{collection}"
+    path = join_address("stac", "collections", collection)
     record = session.request("GET", path)
     changed = {**record, "links": [], "skerry:public": public}
     stored: dict[str, Any] = session.request("PUT", path, json=changed) or changed

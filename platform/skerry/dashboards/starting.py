@@ -3,10 +3,10 @@
 import asyncio
 import json
 from typing import Any
-from urllib.parse import quote
 
 import panel as pn
 
+from skerry.client.addresses import join_address
 from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
@@ -77,7 +77,7 @@ class StartForm:
 
     async def _turn_clock(self, _event: object) -> None:
         what = "resume" if self._paused else "pause"
-        path = f"production/jobs/{quote(self._job, safe='')}/{what}"
+        path = join_address("production", "jobs", self._job, what)
         try:
             job = await asyncio.to_thread(self._visit.session.request, "POST", path)
         except SkerryError as error:
@@ -88,8 +88,8 @@ class StartForm:
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
         session = self._visit.session
-        job = session.request("GET", f"production/jobs/{quote(self._job, safe='')}")
-        release = session.request("GET", f"production/releases/{job['release']}")
+        job = session.request("GET", join_address("production", "jobs", self._job))
+        release = session.request("GET", join_address("production", "releases", job["release"]))
         return job, release["schema"]
 
     async def _start(self, _event: object) -> None:
@@ -108,7 +108,7 @@ class StartForm:
         parameters = {
             name: read_field(text, self._properties[name]) for name, text in filled.items()
         }
-        path = f"production/jobs/{quote(self._job, safe='')}/runs"
+        path = join_address("production", "jobs", self._job, "runs")
         started: dict[str, Any] = self._visit.session.request(
             "POST", path, json={"parameters": parameters}
         )
