@@ -28,9 +28,9 @@ from skerry.processors.selection import as_utc, find_variable, read_moment
 
 Method = Literal["best-quality", "median", "most-recent"]
 MEDIAN_ROWS: Final = 64
-"""Rows sorted at once, so that what sorting needs in between stays in the cache."""
+"""Rows to sort at a time, so that intermediate values stay in the CPU's cache."""
 NO_SOURCE: Final = -1
-"""In `source`, where no scene has a valid value, and everywhere in medians."""
+"""Value of `source` where no scene has a valid value, and everywhere in medians."""
 
 _FlagGroup = Annotated[
     str,
@@ -51,7 +51,7 @@ _Quality = Annotated[
 
 @dataclass(frozen=True)
 class _Window:
-    """The scenes that count: their places, the latest first, of scenes with names and times."""
+    """The scenes in the period: positions with the latest first, and all names and times."""
 
     first: date
     last: date
@@ -224,7 +224,7 @@ def _composite(stack: list[Any], chosen: list[int], count: int, method: Method) 
 def merge_blocks(
     blocks: Sequence[npt.NDArray[Any]], chosen: Sequence[int], count: int, method: Method
 ) -> npt.NDArray[np.float32]:
-    """Merge one chunk of scenes.
+    """Merge a chunk of scenes.
 
     Parameters
     ----------

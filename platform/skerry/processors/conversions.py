@@ -31,9 +31,9 @@ OLCI_TYPES: Final = ("S03OLCEFR", "S03OLCERR")
 OLCI_BANDS: Final = tuple(f"oa{number:02d}" for number in range(1, 22))
 SLSTR_SOLAR_BANDS: Final = ("s1", "s2", "s3", "s4", "s5", "s6")
 SLSTR_THERMAL_BANDS: Final = ("s7", "s8", "s9", "f2")
-"""On the grid of 1 km."""
+"""Thermal bands on the grid of 1 km."""
 SLSTR_FIRE_BAND: Final = "f1"
-"""Of the detectors of s7 at lower gain, on a grid of its own."""
+"""Fire channel from s7's low-gain detectors, on a grid of its own."""
 
 _Bands = Annotated[
     list[str], Field(description="Names of bands, such as b04, oa08 or s3; empty: all there are")

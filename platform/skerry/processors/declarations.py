@@ -1,4 +1,4 @@
-"""What a processor says of itself: what goes in, what comes out."""
+"""Declarations of a processor: its inputs and outputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class VariableInput:
-    """One variable that a processor's function takes.
+    """A variable that a processor's function takes.
 
     Attributes
     ----------
     name
         Keyword of the function.
     units
-        Units in which the function wants it; ``1`` for numbers without one.
+        Units that the function expects; ``1`` for numbers without one.
     description
         What it is, for people.
     sources
@@ -76,7 +76,7 @@ Input = VariableInput | ProductInput | AuxiliaryInput
 
 @dataclass(frozen=True)
 class Output:
-    """One variable that comes out.
+    """A variable that the processor returns.
 
     Attributes
     ----------

@@ -28,7 +28,7 @@ _DEEPEST = 64
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag of a variable: set where ``value & mask == wanted``, for any of the pairs."""
+    """A flag of a variable: set where ``value & mask == wanted``, for any of the pairs."""
 
     pairs: tuple[tuple[int | None, int | None], ...]
 

@@ -1,4 +1,4 @@
-"""A processor's parameters: read from its signature, described as JSON Schema, checked by value."""
+"""Read a processor's parameters from its signature, describe them as JSON Schema, check values."""
 
 import inspect
 import json
@@ -87,7 +87,7 @@ def check_parameters(model: type[BaseModel], values: Mapping[str, Any]) -> dict[
 def parse_parameters(model: type[BaseModel], texts: Mapping[str, str]) -> dict[str, Any]:
     """Return all parameters from ``name=value`` texts, as a command line gives them.
 
-    Lists are written with commas or as JSON, everything else but a text as JSON or plainly.
+    Lists are written with commas or as JSON; other values except texts as JSON or plainly.
     """
     schemas = model.model_json_schema().get("properties", {})
     values = {key: _read_text(item, schemas.get(key, {})) for key, item in texts.items()}
@@ -95,7 +95,7 @@ def parse_parameters(model: type[BaseModel], texts: Mapping[str, str]) -> dict[s
 
 
 def _accept_written_dates(hint: Any) -> Any:
-    """Let dates come as texts too, as JSON and YAML have them."""
+    """Accept dates as texts, too, as JSON and YAML write them."""
     plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     return Annotated[hint, Strict(strict=False)] if plain in {date, datetime} else hint
 

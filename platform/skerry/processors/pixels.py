@@ -1,4 +1,4 @@
-"""Pixel by pixel: one NumPy kernel a chunk, so that nothing but inputs and results is in memory."""
+"""Run a NumPy kernel on each chunk, so that memory holds only inputs and results."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,9 +10,9 @@ import xarray as xr
 from skerry.core.errors import InvalidInputError
 
 Floats = npt.NDArray[np.floating[Any]]
-"""One block of numbers, float32 as a rule."""
+"""A block of numbers, usually float32."""
 PART_PIXELS = 2**16
-"""Numbers of each input that a kernel gets at once, about."""
+"""Approximate count of numbers of each input that a kernel gets in one call."""
 
 
 def map_pixels(
@@ -54,7 +54,7 @@ def map_pixels(
         if not shape:
             result[...] = kernel(*blocks)
             return result
-        # Some rows at a time, so that what the kernel needs in between stays in the cache.
+        # Some rows at a time, so that the kernel's intermediate values stay in the CPU's cache.
         rows = max(1, PART_PIXELS * shape[0] // max(result.size, 1))
         long = [block.ndim == len(shape) and len(block) == shape[0] > 1 for block in blocks]
         for start in range(0, shape[0], rows):

@@ -18,13 +18,13 @@ from skerry.core.errors import InvalidInputError
 from skerry.processors.pixels import Floats, map_pixels
 
 ECCENTRICITY: Final = 0.01673
-"""Of the earth's orbit, as the Sentinel-2 specification has it."""
+"""Eccentricity of the earth's orbit in the Sentinel-2 specification."""
 MEAN_MOTION: Final = 0.0172
-"""Radians a day, rounded so by the specification."""
+"""Mean motion, radians per day, as the specification rounds it."""
 FIRST_DAY: Final = date(1950, 1, 1)
-"""From which the specification counts days."""
+"""Day from which the specification counts."""
 LOWEST_COSINE: Final = 0.0349
-"""Cosine of 88 degrees: with the sun lower, reflectance is no reflectance any more."""
+"""Cosine of 88 degrees: reflectance is meaningless if the sun is lower."""
 
 _RADIANCE = {
     "standard_name": "toa_upwelling_spectral_radiance",

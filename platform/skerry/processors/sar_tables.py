@@ -1,4 +1,4 @@
-"""Tables of Sentinel-1 annotation: given at some lines and samples, wanted at every pixel."""
+"""Interpolate tables of Sentinel-1 annotation from some lines and samples to every pixel."""
 
 from dataclasses import dataclass
 from functools import reduce
@@ -32,7 +32,7 @@ class Table:
     values: tuple[npt.NDArray[np.float64], ...]
 
     def at(self, line: Numbers, pixel: Numbers, dtype: npt.DTypeLike = np.float32) -> Numbers:
-        """Interpolate bilinearly; outside of the table its edge goes on.
+        """Interpolate bilinearly; outside of the table use the values at its edge.
 
         Parameters
         ----------
@@ -81,7 +81,7 @@ class AzimuthBlock:
     factors: npt.NDArray[np.float64]
 
     def scale(self, noise: Float32, line: Numbers, pixel: Numbers) -> Float32:
-        """Multiply what lies in the block, in place."""
+        """Multiply the noise in the block by the factor, in place."""
         rows = np.flatnonzero((line >= self.lines[0]) & (line <= self.lines[1]))
         columns = np.flatnonzero((pixel >= self.samples[0]) & (pixel <= self.samples[1]))
         if rows.size and columns.size:

@@ -1,4 +1,4 @@
-"""From products to what a processor's function takes."""
+"""Select a processor's inputs from products."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -50,7 +50,7 @@ def read_moment(product: xr.DataTree) -> datetime:
     Raises
     ------
     InvalidInputError
-        If it does not say.
+        If the product has no such time.
     """
     properties = (product.attrs.get("stac_discovery") or {}).get("properties") or {}
     texts = [properties.get(key) for key in ("datetime", "start_datetime")]
@@ -66,7 +66,7 @@ def read_moment(product: xr.DataTree) -> datetime:
 
 
 def as_utc(moment: datetime) -> datetime:
-    """Return a time in UTC; one without a zone is so already."""
+    """Return a time in UTC; a time without a zone is in UTC already."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

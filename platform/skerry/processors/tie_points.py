@@ -1,4 +1,4 @@
-"""From coarse grids of angles and weather to the pixels of the image, linearly."""
+"""Interpolate coarse grids of angles and weather linearly to the image's pixels."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ import xarray as xr
 from skerry.core.errors import InvalidInputError
 
 _ROUNDING = 1e-6
-"""Tie points by which rounding may push a pixel off the place that it has."""
+"""Tolerance, in tie points, for a pixel's place after rounding."""
 REACH = 1.0
 """Tie points off the first and last ones up to which values are continued: the pixels of a fine
 image stand around its tie points, so that half a step of pixels lies outside of them (SLSTR)."""
@@ -157,7 +157,7 @@ def _count(like: xr.DataArray, dim: str) -> xr.DataArray:
 def _interpolate(
     values: npt.NDArray[Any], rows: npt.NDArray[Any], columns: npt.NDArray[Any]
 ) -> npt.NDArray[np.float32]:
-    # A loop dimension of size one stands before the tie points for each of the pixels'.
+    # The tie points get a leading dimension of size one for each loop dimension of the pixels.
     height, width = int(values.shape[-2]), int(values.shape[-1])
     table: Any = values.reshape((height, width)).astype(np.float32)
     above, row_weight, in_rows = _split(rows, height)

@@ -1,4 +1,4 @@
-"""Validate a product, offline: every check by name, what it looked at, what it found."""
+"""Validate a product offline; each check reports its name, subjects and findings."""
 
 from skerry.validation.report import Finding, Outcome, Report, Result
 from skerry.validation.validating import validate_product

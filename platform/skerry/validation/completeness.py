@@ -1,4 +1,4 @@
-"""Checks of completeness: what a complete product has and this one lacks, damaged files."""
+"""Checks of completeness: parts that the product lacks, and damaged files."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""Pictures of products, what of them can be drawn, and their outlines."""
+"""Pictures of products, their drawable variables, and their outlines."""

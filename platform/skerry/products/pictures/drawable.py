@@ -1,4 +1,4 @@
-"""What of a written product a map can draw."""
+"""Find the variables of a written product that a map can draw."""
 
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
                 coarsest = group[f"{layout['layout'][-1]['asset']}/{variable}"]
                 entry = {"path": f"{name}/{variable}".lstrip("/"), **_describe(array, coarsest)}
                 best[variable] = (rank, entry)
-    # sorting is stable: within measurements, and within the others, as they stand in the store
+    # stable sorting keeps the store's order within measurements and within the other groups
     ordered = sorted(best, key=lambda variable: best[variable][0][0])
     return {variable: best[variable][1] for variable in ordered}
 
@@ -62,7 +62,7 @@ def _describe(array: Any, coarsest: Any) -> dict[str, Any]:
 
 
 def _find_range(coarsest: Any) -> dict[str, float]:
-    """Return what lies between the 2nd and the 98th percentile of an overview."""
+    """Return the 2nd and the 98th percentile of an overview as the range."""
     numbers = np.asarray(coarsest[...], np.float64)
     numbers = numbers[np.isfinite(numbers) & (numbers != coarsest.attrs.get("_FillValue"))]
     if not numbers.size:

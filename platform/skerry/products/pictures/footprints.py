@@ -17,7 +17,7 @@ from skerry.products.grids import grid_of, list_rasters
 SAMPLE_EDGE = 512
 """Longest side, in cells, of the mask whose outline is traced."""
 MOST_POINTS = 400
-"""Points that a footprint may have."""
+"""Largest number of points of a footprint."""
 DIGITS = 6
 """Decimal digits of a degree: a tenth of a metre."""
 
@@ -100,7 +100,7 @@ def _sample(data: xr.Dataset, grid: GeoBox) -> tuple[npt.NDArray[np.uint8], GeoB
 
 
 def _simplify(outline: BaseGeometry, step: float) -> BaseGeometry:
-    """Merge what lies close together, twice as far each time, until few points are left."""
+    """Merge parts that lie close, at twice the distance each time, until few points are left."""
     simple = outline.simplify(step)
     distance = step
     while get_num_coordinates(simple) > MOST_POINTS:

@@ -1,4 +1,4 @@
-"""What maps draw of a swath: some of its variables on one grid, by the places of its pixels.
+"""Bring some variables of a swath to one grid for maps, by the places of its pixels.
 
 A product type's mapping file says which variables, and the edge of a pixel. The grid is that of the
 UTM zone of the swath's middle, near a pole that of the polar stereographic projection: both have
@@ -25,11 +25,11 @@ from skerry.products.swath_blocks import to_degrees
 _MOST_UTM_DEGREES = 84.0
 _BLOCK = 512
 _SOME = 64
-"""Places along each side of the swath by which the grid's extent is found."""
+"""How many places along each side of the swath define the grid's extent."""
 
 
 def rasterize_swath(tree: xr.DataTree, mapping: Mapping) -> xr.DataTree:
-    """Return what maps draw of a swath, lazily: one group a grid, variables ``(y, x)``.
+    """Return lazy rasters of a swath for maps: a group for each grid, variables ``(y, x)``.
 
     Each pixel of the map has the value of the swath's nearest pixel, packed as it was; nothing is
     interpolated, so that flags and gaps stay what they are. Where the mapping says so, the mean of
@@ -66,7 +66,7 @@ def rasterize_swath(tree: xr.DataTree, mapping: Mapping) -> xr.DataTree:
 
 
 def outline_swath(tree: xr.DataTree, mapping: Mapping) -> dict[str, Any] | None:
-    """Return the outline of a swath's pixels as GeoJSON, None where it says no places.
+    """Return the outline of a swath's pixels as GeoJSON, None if the swath has no places.
 
     It is cut at the antimeridian and encloses a pole that lies inside (RFC 7946, section 3.1.9).
     """
@@ -84,7 +84,7 @@ def choose_grid(latitude: xr.DataArray, longitude: xr.DataArray, resolution_m: f
     Raises
     ------
     InvalidInputError
-        If not one pixel has a place.
+        If no pixel has a place.
     """
     from pyproj import Transformer
 
@@ -143,7 +143,7 @@ def _collect(tree: xr.DataTree, mapping: Mapping, item: MapRaster) -> xr.Dataset
         for name, array in wanted.items():
             if array.shape == places["latitude"].shape:
                 found[name] = array.drop_vars(array.coords)
-                if mapping.members is not None:  # else all members' titles are the same
+                if mapping.members is not None:  # otherwise all members would share a title
                     title = array.attrs.get("long_name", name)
                     found[name].attrs["long_name"] = f"{name.upper()}: {title}"
     return xr.Dataset(found).assign_coords(places) if found else None
@@ -178,10 +178,10 @@ def _average(
     means = {}
     for name, array in wanted.items():
         bare = array.drop_vars(array.coords).astype(np.float32)
-        bare = bare.where(array.drop_vars(array.coords) != 0)  # no echo was measured there
+        bare = bare.where(array.drop_vars(array.coords) != 0)  # 0 means that no echo was measured
         mean: Any = bare.coarsen(windows, boundary="trim").mean()
         means[name] = mean
-        # means of many numbers spread less than the numbers: maps find the range anew
+        # means spread less than single numbers: maps compute the range again
         kept = {key: item for key, item in array.attrs.items() if not key.startswith("display_m")}
         means[name].attrs = kept
         means[name].encoding = {"dtype": "uint16", "_FillValue": 0}

@@ -1,4 +1,4 @@
-"""Quicklooks: small pictures of products, that say when a product is simulated."""
+"""Quicklooks: small pictures of products, with a label if a product is simulated."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ EDGE = 512
 """Longest side of a quicklook in pixels."""
 TRUE_COLOUR = ("b04", "b03", "b02")
 BRIGHTEST = 0.25
-"""Reflectance drawn white."""
+"""Reflectance that is drawn white."""
 GAMMA = 1.8
 CAPTION = "SIMULATED"
 
@@ -59,7 +59,7 @@ def write_quicklook(
 
 
 def _by_size(product: xr.DataTree) -> list[xr.Dataset]:
-    """Return the rasters, those just large enough for a quicklook first."""
+    """Return the rasters; the smallest that is large enough for a quicklook comes first."""
     rasters = [item for _, item in list_rasters(product)]
     return sorted(rasters, key=lambda item: (item.sizes["x"] < EDGE, abs(item.sizes["x"] - EDGE)))
 
@@ -118,7 +118,7 @@ def _draw_classes(values: npt.NDArray[Any], variable: xr.DataArray) -> Image.Ima
 
 
 def caption_file(path: Path) -> None:
-    """Draw SIMULATED over a picture that is on disk already."""
+    """Draw SIMULATED over a picture file."""
     with Image.open(path) as picture:
         image = picture.convert("RGBA")
         text = dict(getattr(picture, "text", {}))

@@ -13,7 +13,7 @@ from skerry.products.outlines import make_valid
 
 _BOX_NUMBERS = 4
 _EDGE_PARTS = 400
-"""Of the longest side of a box: its edges are bent elsewhere, by 2 m where it spans 10 degrees."""
+"""Share of a box's longest side: edges bend in other systems, by 2 m if it spans 10 degrees."""
 
 
 def read_area(aoi: Any, crs: Any) -> Geometry:
@@ -31,7 +31,7 @@ def read_area(aoi: Any, crs: Any) -> Geometry:
     Raises
     ------
     InvalidInputError
-        If it is no such thing, has no reference system, is empty, not finite, or turned around.
+        If it is not an area, has no reference system, is empty, not finite, or turned around.
     """
     try:
         if isinstance(aoi, Geometry):
@@ -61,7 +61,7 @@ def read_area(aoi: Any, crs: Any) -> Geometry:
 
 
 def densify(area: Geometry) -> BaseGeometry:
-    """Return an area's shape with its edges in parts, which are bent in other systems."""
+    """Return an area's shape with its edges in parts, because they bend in other systems."""
     extent = area.boundingbox
     part = max(extent.span_x, extent.span_y) / _EDGE_PARTS
     return shapely.segmentize(area.geom, part) if part > 0 else area.geom
@@ -70,7 +70,7 @@ def densify(area: Geometry) -> BaseGeometry:
 def project_area(area: Geometry, crs: Any) -> Geometry:
     """Return an area in another reference system, its edges in parts.
 
-    Its bounding box is infinite where the other system does not reach.
+    Its bounding box is infinite if it lies outside of the other system's range.
     """
     from pyproj import Transformer
 
@@ -85,8 +85,8 @@ def _read_box(numbers: list[float], crs: Any) -> Geometry:
             remedy="Give west, south, east, north.",
         )
     west, south, east, north = numbers
-    whole: Geometry = box(west, south, east, north, crs)
-    around = whole.crs is not None and whole.crs.geographic and west > east
+    area: Geometry = box(west, south, east, north, crs)
+    around = area.crs is not None and area.crs.geographic and west > east
     if south >= north or (west >= east and not around):
         raise InvalidInputError(
             f"The area of interest {numbers} is turned around.",
@@ -95,4 +95,4 @@ def _read_box(numbers: list[float], crs: Any) -> Geometry:
     if around:
         both: Geometry = box(west, south, 180, north, crs) | box(-180, south, east, north, crs)
         return both
-    return whole
+    return area

@@ -1,4 +1,4 @@
-"""Cutting a window out of a product, with what its attributes say of its place."""
+"""Cut a window out of a product and update the attributes about its place."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ def cut_window(data: xr.Dataset, window: Window) -> xr.Dataset:
 
 
 def _place(data: xr.Dataset) -> xr.Dataset:
-    """Bring what attributes say of a raster's place up to date."""
+    """Update the attributes about a raster's place."""
     grid = grid_of(data)
     if 0 in data.sizes.values() or grid is None:
         return data
@@ -47,7 +47,7 @@ def _describe_place(data: xr.Dataset) -> dict[str, list[Any]]:
 
 
 def outline_items(result: xr.DataTree, whole: xr.DataTree, windows: Mapping[str, Window]) -> None:
-    """Bring the items of a cut product, and of its members, up to date.
+    """Update the items of a cut product and of its members.
 
     Each gets the geometry and the bounding box of the first measurements at or below it that have
     a place; an item without any stays as it is.
@@ -59,7 +59,7 @@ def outline_items(result: xr.DataTree, whole: xr.DataTree, windows: Mapping[str,
     whole
         The product before.
     windows
-        Group path to what was cut.
+        Group path to the window of the cut.
     """
     for node in result.subtree:
         item = node.attrs.get("stac_discovery")
@@ -87,12 +87,12 @@ def _outline_item(
 
 
 def _place_item(item: dict[str, Any], data: xr.Dataset, before: xr.Dataset) -> dict[str, Any]:
-    """Return the properties with the place of a cut group, where they told of it before."""
+    """Return the properties with the place of a cut group, if they had its place before."""
     properties = dict(item.get("properties") or {})
     was = _describe_place(before)
     for key, value in _describe_place(data).items():
         recorded = properties.get(key)
-        # All resolutions have one box; a shape and a transform are those of one of them.
+        # All resolutions share a box; shape and transform belong to a single resolution.
         if isinstance(recorded, list) and (
             key == "proj:bbox" or recorded == was[key][: len(recorded)]
         ):

@@ -1,7 +1,7 @@
-"""A part of a product: some groups, variables, a resolution, an area, a time, valid pixels.
+"""Filter a product by groups, variables, resolution, area, time and valid pixels.
 
-Everything stays lazy and keeps attributes, packing and grid mapping. What is left out leaves no
-empty group behind.
+Everything stays lazy and keeps attributes, packing and grid mapping. Groups that become empty are
+removed.
 """
 
 import re
@@ -32,7 +32,7 @@ from skerry.products.selecting.windows import (
 )
 
 Moment = str | date | datetime | None
-"""A time as ISO 8601 text, date or datetime, without an offset in UTC."""
+"""A time as ISO 8601 text, date or datetime; UTC if it has no offset."""
 _DAY_LENGTH = len("2026-05-01")
 _RESOLUTION = re.compile(r"r(\d+)m")
 
@@ -51,7 +51,7 @@ def filter_product(
     flag_group: str | None = None,
     allow_empty: bool = False,
 ) -> xr.DataTree:
-    """Return a part of a product; what is not given filters nothing.
+    """Return a part of a product; parameters without a value filter nothing.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def filter_product(
 
 
 def _mark_selection(result: xr.DataTree, chosen: Mapping[str, Any]) -> xr.DataTree:
-    """Say in ``other_metadata`` that variables fell away on purpose: none of them is missing."""
+    """Note in ``other_metadata`` that variables were left out on purpose and are not missing."""
     filters = [name for name, item in chosen.items() if item is not None]
     if filters:
         other = result.attrs.get("other_metadata") or {}
@@ -343,7 +343,7 @@ def _read_moment(value: Moment) -> Any:
 
 
 def _read_last(value: Moment) -> Any:
-    """Return the last moment of a period: of a day given without a time, its end."""
+    """Return the last moment of a period; for a date without a time, the end of the day."""
     moment = _read_moment(value)
     text = value if isinstance(value, str) else ""
     day = len(text) == _DAY_LENGTH or (isinstance(value, date) and not isinstance(value, datetime))
@@ -388,7 +388,7 @@ def _assemble(
     tree: xr.DataTree, full: dict[str, xr.Dataset], windows: dict[str, Window]
 ) -> xr.DataTree:
     result = xr.DataTree.from_dict(full, name=tree.name)
-    for node in result.subtree:  # groups between, which hold nothing but attributes
+    for node in result.subtree:  # groups in between, which hold only attributes
         if node.path in tree.groups:
             node.attrs = dict(tree[node.path].attrs)
     if windows:

@@ -1,4 +1,4 @@
-"""Where the rest of a product lies, after a cut: by its grid, its pixels or control points."""
+"""Outline a product after a cut, by its grid, its pixels or its control points."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ Outline = tuple[dict[str, Any], list[float]]
 """Geometry and bounding box, see `outline_ring`."""
 
 _EDGE_POINTS = 32
-"""Places that are looked at along each edge: 40 km apart in Sentinel-3's swath."""
+"""How many places to use along each edge: 40 km apart in Sentinel-3's swath."""
 
 
 def outline_grid(grid: GeoBox) -> Outline:
@@ -31,7 +31,7 @@ def outline_grid(grid: GeoBox) -> Outline:
 
 
 def bound_area(area: Geometry) -> list[float]:
-    """Return west, south, east, north, degrees, of an area; infinite where it is no place."""
+    """Return west, south, east, north, degrees, of an area; infinite if it is off the Earth."""
     pieces = list(split_area(area))
     if len(pieces) != 1:
         return list(project_area(area, "EPSG:4326").boundingbox.bbox)
@@ -51,9 +51,9 @@ def outline_cut(
     path
         The group.
     data
-        What is left of it.
+        The group after the cut.
     window
-        What was cut.
+        The window of the cut.
     """
     if 0 in data.sizes.values():
         return None

@@ -1,4 +1,4 @@
-"""Areas in pieces, each in a flat frame of its own: there is no antimeridian and no pole."""
+"""Split areas into pieces with flat frames, in which no antimeridian or pole disturbs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from skerry.products.swath_blocks import to_degrees, to_vectors
 Numbers = npt.NDArray[Any]
 
 _REACH = 2 * np.sin(np.radians(20))
-"""Chord of 40 degrees: a piece and one that meets it are far from the frame's antipode."""
+"""Chord of 40 degrees: pieces that meet lie far from the antipode of each other's frame."""
 NOWHERE = (np.inf, np.inf, -np.inf, -np.inf)
-"""Bounds that hold nothing."""
+"""Bounds without any place in them."""
 _DEPTH = 5
-"""How often an area is quartered; what is no place on Earth even then is dropped."""
+"""How often an area is quartered; parts that are still off the Earth are dropped."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,10 @@ class Piece:
     def is_near(self, other: "Piece") -> bool:
         """Tell whether another piece may meet this one."""
         distance = float(np.linalg.norm(self.centre - other.centre))
-        return distance <= self.reach + other.reach + 1e-9  # points have no reach
+        return distance <= self.reach + other.reach + 1e-9  # a point's reach is 0
 
     def intersect(self, other: "Piece") -> BaseGeometry:
-        """Return what is in both, in this one's frame; empty where they only touch."""
+        """Return the common area in this piece's frame; empty if the pieces only touch."""
 
         def move(points: Numbers) -> Numbers:
             return np.stack(self.frame.flatten(other.frame.lift(*points.T)), axis=-1)
@@ -111,7 +111,7 @@ class Piece:
 def split_area(area: Geometry, depth: int = 0) -> Iterator[Piece]:
     """Yield an area as one piece, or quartered in its own reference system until pieces fit.
 
-    Parts that lie where the reference system leads to no place on Earth are left out.
+    Parts are left out where the reference system has no place on Earth.
     """
     piece = _flatten(area)
     if piece is not None:
@@ -133,19 +133,19 @@ def split_area(area: Geometry, depth: int = 0) -> Iterator[Piece]:
 def bound_common(
     area: Geometry, pieces: Sequence[Piece], grid: GeoBox
 ) -> tuple[float, float, float, float]:
-    """Return west, south, east, north, on a grid, of what an area and the grid have in common.
+    """Return west, south, east, north, in a grid's system, of the common ground of area and grid.
 
     Parameters
     ----------
     area, pieces
         The area, whole and split.
     grid
-        The grid; one of longitudes may go on beyond 180 degrees.
+        The grid; its longitudes may continue beyond 180 degrees.
 
     Returns
     -------
     tuple of float
-        `NOWHERE` if they have nothing in common or share but an edge or a corner.
+        `NOWHERE` if they have nothing in common or share only an edge or a corner.
     """
     if area.crs == grid.crs:
         turns = (-360.0, 0.0, 360.0) if grid.crs is not None and grid.crs.geographic else (0.0,)
@@ -170,7 +170,7 @@ def _bound_overlap(area: BaseGeometry, extent: BaseGeometry, turn: float) -> tup
 
 
 def _bound_meeting(own: Piece, other: Piece) -> tuple[float, ...]:
-    """Return the bounds of what two pieces share, in the first one's reference system."""
+    """Return the bounds of two pieces' common area, in the first piece's reference system."""
     from pyproj import Transformer
 
     common = own.intersect(other)

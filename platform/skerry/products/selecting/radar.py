@@ -1,4 +1,4 @@
-"""Sentinel-1 images: where their lines and pixels are, by their ground control points."""
+"""Locate the lines and pixels of Sentinel-1 images by their ground control points."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ _MEASUREMENTS = "measurements"
 
 
 def find_points(tree: xr.DataTree, path: str) -> xr.Dataset | None:
-    """Return the ground control points beside an image, None where it is no such image.
+    """Return the ground control points beside a Sentinel-1 image, None for other groups.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def locate(points: xr.Dataset, lines: Numbers, pixels: Numbers) -> Numbers:
     points
         As `find_points` gives them.
     lines, pixels
-        Numbers in the image, of shapes that broadcast. Those outside of the points go on as the
-        outermost points do.
+        Numbers in the image, of shapes that broadcast. Numbers outside of the points are
+        extrapolated from the outermost points.
     """
     vectors = to_vectors(points["latitude"].to_numpy(), points["longitude"].to_numpy())
     shares = []

@@ -15,9 +15,9 @@ from skerry.products.swath_blocks import thin_swath, to_vectors
 Numbers = npt.NDArray[Any]
 
 _HALF = 0.51
-"""Of the spacing: a pixel reaches so far to each side, and swaths that bend have no gaps."""
+"""How far a pixel reaches to each side, as a share of the spacing; bent swaths get no gaps."""
 _STRIP = 256
-"""Rows that are looked at together."""
+"""How many rows to examine at a time."""
 
 
 def find_span(inside: npt.NDArray[np.bool_]) -> slice:
@@ -31,7 +31,7 @@ def find_touched_window(
 ) -> tuple[slice, slice]:
     """Return the rows and columns from the first to the last pixel that an area touches.
 
-    Every `swath_blocks.STEP`-th place is read; all of them only near the area's edges.
+    Every `swath_blocks.STEP`-th place is read; all places are read only near the area's edges.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def find_touched_window(
     thin = thin_swath(latitude, longitude)
     extent = _Extent()
     near = [(item, thin.find_window(item.centre, item.reach + thin.spacing)) for item in pieces]
-    for piece, window in near:  # all of these first: the more is found, the less is read
+    for piece, window in near:  # all of these first: later reads skip their pixels
         shapely.prepare(piece.shape)
         if window is not None:
             inside = shapely.contains_xy(piece.shape, *piece.frame.flatten(thin.vectors))
@@ -76,7 +76,7 @@ def find_touched(places: Numbers, piece: Piece, wanted: npt.NDArray[np.bool_]) -
     piece
         The piece, its shape prepared.
     wanted
-        Pixels to look at, ``(row, column)``; the others are not touched.
+        Pixels to examine, ``(row, column)``; the result is False for others.
     """
     x, y = piece.frame.flatten(places)
     centres = x + 1j * y
@@ -101,7 +101,7 @@ def _draw_cells(centres: Numbers, down: Numbers, right: Numbers) -> Numbers:
 
 
 def _measure_halves(centres: Numbers) -> tuple[Numbers, Numbers]:
-    """Return half the ways to the next pixels down and right, x and y as complex numbers."""
+    """Return half the steps to the next pixels down and right, as complex x and y."""
     down, right = (
         _HALF * np.gradient(centres, axis=axis) if centres.shape[axis] > 1 else None
         for axis in (0, 1)
@@ -112,7 +112,7 @@ def _measure_halves(centres: Numbers) -> tuple[Numbers, Numbers]:
         right = 1j * down
     for steps in (down, right):
         finite = np.isfinite(steps)
-        if not finite.all():  # beside a gap: as most others
+        if not finite.all():  # beside a gap: use the usual spacing
             samples = steps[finite] if finite.any() else np.zeros(1)
             steps[~finite] = np.median(samples.real) + 1j * np.median(samples.imag)
     return down, right
@@ -125,7 +125,7 @@ class _Extent:
         self.rows = self.columns = slice(0, 0)
 
     def add(self, found: Any, rows: Numbers, columns: Numbers) -> None:
-        """Widen the extent to what was found at some rows and columns."""
+        """Widen the extent to touched pixels at some rows and columns."""
         if not found.any():
             return
         for name, numbers, axis in (("rows", rows, 1), ("columns", columns, 0)):
@@ -151,7 +151,7 @@ def _read_strips(
     window: tuple[slice, slice],
     found: _Extent,
 ) -> Iterator[tuple[Numbers, Numbers]]:
-    """Yield row numbers and unit vectors of strips of a window that may widen what is found.
+    """Yield row numbers and unit vectors of strips of a window that may widen the extent.
 
     Strips are read by rows of chunks, each once, and overlap by a row, for the spacing.
     """

@@ -15,12 +15,12 @@ from skerry.products.selecting.radar import find_image_window, find_points
 from skerry.products.selecting.touching import find_span, find_touched_window
 
 WHOLE = ("conditions/geometry", "conditions/meteorology")
-"""Coarse grids of Sentinel-2: angles and weather between whose points pixels are interpolated."""
+"""Coarse grids of Sentinel-2: angles and weather, which are interpolated to pixels."""
 
 Window = dict[str, slice]
 """Dimension to its rows or columns."""
 _NEARLY = 1e-6
-"""Of a pixel: what is touched by less is not, as coordinates are no more exact."""
+"""Share of a pixel: a smaller overlap does not count, as coordinates are not more exact."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def find_area_windows(
     area
         The area.
     kept
-        Paths of the groups that are wanted: the coarsest raster of them sets the bounds of all.
+        Paths of the selected groups: the coarsest raster of them sets the bounds of all.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def _find_raster_windows(
 ) -> dict[str, Window]:
     """Return the same ground on all rasters of a reference system, in whole pixels of each.
 
-    It is that of the pixels of the coarsest raster which the area touches.
+    The ground is that of the pixels of the coarsest raster that the area touches.
     """
     rasters: dict[Any, list[tuple[float, str, xr.Dataset]]] = {}
     for path in kept:
@@ -145,7 +145,7 @@ def _find_pixels_within(data: xr.Dataset, bounds: tuple[float, ...], *, touch: b
 def _find_swath_windows(
     tree: xr.DataTree, measure: Callable[[_Swath], tuple[slice, slice]]
 ) -> dict[str, Window]:
-    """Return windows of swaths, in step on all grids of a view, by rows and columns of each."""
+    """Return windows of swaths that cover the same ground on all grids of a view."""
     swaths = list(_list_swaths(tree))
     windows: dict[str, Window] = {}
     for family in _group_families(swaths):
@@ -227,7 +227,7 @@ def _unite(pairs: list[tuple[slice, slice]]) -> tuple[slice, slice]:
 
 
 def _list_members(tree: xr.DataTree, swath: _Swath, *, alone: bool) -> Iterator[str]:
-    """Yield the groups on a swath's grid: below its name, or any where there is one grid."""
+    """Yield the groups on a swath's grid: groups below it, or all if there is a single grid."""
     for node in tree.subtree:
         parts = node.path.strip("/").split("/")
         if not alone and swath.name not in parts:
@@ -243,7 +243,7 @@ def _list_members(tree: xr.DataTree, swath: _Swath, *, alone: bool) -> Iterator[
 
 
 def _tie_steps(tree: xr.DataTree, swath: _Swath) -> tuple[int, int] | None:
-    """Return pixels a tie point, along and across, where tie points span the image evenly."""
+    """Return pixels per tie point, along and across, if tie points span the image evenly."""
     for node in tree.subtree:
         sizes = node.to_dataset().sizes
         if {"tp_rows", "tp_columns"} <= set(sizes):

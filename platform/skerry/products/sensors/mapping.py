@@ -1,11 +1,11 @@
-"""How a product type's files map to the tree: one data file a type, read into typed records.
+"""Map a product type's files to the tree: a data file per type, read into typed records.
 
 A file in ``sensors/`` names, for each group of the tree, the files that hold its variables, their
 format, and what the numbers mean; and for each attribute of the root the place in the metadata
 documents. The engine reads a product by it, the simulator writes one by it. Adding a product type
 is adding such a file and a test.
 
-Repetition is written once: an object with a list ``each`` stands for one object a member, with
+Repetition is written once: an object with a list ``each`` stands for an object per member, with
 ``{name}`` replaced by the member's value in every key and text below it. A list that several
 objects repeat over stands once under ``lists`` and is named: ``"each": "grids"``; several names,
 ``"each": ["visible", "shortwave"]``, stand for one list after the other.
@@ -46,7 +46,7 @@ class Entry(Record):
         ``microseconds`` a time as microseconds since 1970; ``numbers`` a list; ``polygon`` pairs
         of latitude and longitude as a GeoJSON polygon, ``bbox`` as its bounding box.
     many
-        All elements found, as a list, instead of the first.
+        Whether the value is a list of all matching elements, instead of the first.
     value
         The value itself, instead of a place in a document.
     file, variable
@@ -55,13 +55,13 @@ class Entry(Record):
     template
         The text around the value in the document, such as ``{}.SAFE``.
     label
-        What stands around the text in the value, such as ``MGRS-{}``.
+        The text around the document's text in the value, such as ``MGRS-{}``.
     pattern
         Regular expression with one group that finds the value in the text. Not written back.
     values
         Text to value, for texts that stand for something else.
     scale
-        What a number is multiplied by.
+        Factor for a number.
     reciprocal
         Whether the value is one divided by the number.
     times
@@ -143,7 +143,7 @@ class Kind(Record):
 
 
 class Variable(Record):
-    """Where one variable comes from.
+    """Where a variable comes from.
 
     Attributes
     ----------
@@ -172,7 +172,7 @@ class Variable(Record):
 
 
 class Group(Record):
-    """One group of the tree, or a part of one: groups of one path are joined.
+    """A group of the tree, or a part of a group: groups of the same path are joined.
 
     Attributes
     ----------
@@ -190,7 +190,7 @@ class Group(Record):
     optional
         Whether a complete product may lack it.
     options
-        What the format needs besides, such as ``resolution_m``.
+        Further settings of the format, such as ``resolution_m``.
     """
 
     path: str
@@ -229,7 +229,7 @@ class Catalogue(Record):
     Attributes
     ----------
     left_out
-        Groups that an import does not keep: large and rarely wanted; the source still has them.
+        Groups that an import does not copy: large and rarely needed; the source still has them.
     bands
         Groups whose variables get a COG; all rasters where there is none.
     maps
@@ -242,7 +242,7 @@ class Catalogue(Record):
 
 
 class Members(Record):
-    """A product's like members, each with the same groups: one a polarisation.
+    """Members of a product with the same groups in each, such as its polarisations.
 
     Attributes
     ----------
@@ -263,7 +263,7 @@ class Members(Record):
     attributes: dict[str, Entry] = {}
 
     def find_in(self, nodes: Iterable[str]) -> list[str]:
-        """Return which of the names below a tree's root are members."""
+        """Return the names below a tree's root that belong to members."""
         return [name for name in nodes if fnmatchcase(name, self.names)]
 
 
@@ -296,9 +296,9 @@ class Mapping(Record):
     kinds, groups
         What the numbers mean and where they are.
     members
-        For products of several like members.
+        For products of several members with the same groups.
     catalogue
-        What an import keeps, and what maps draw.
+        What an import copies, and what maps draw.
     """
 
     name: str
