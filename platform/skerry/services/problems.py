@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy import exc
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from skerry.core.disk import find_full_disk
@@ -65,6 +66,10 @@ def add_problem_handlers(app: FastAPI) -> None:
             503, "Unavailable", "The database does not answer.", "Try again shortly."
         )
 
+    async def on_leaving(_request: Request, _error: Exception) -> Response:
+        # nobody reads this; without it each such request fills the log with a stack trace
+        return problem(400, "Incomplete", "The body broke off.", "Send the request again.")
+
     async def on_any_error(request: Request, _error: Exception) -> Response:
         return _name_full_disk(request) or problem(
             500, "Failure", "Something failed inside the platform.",
@@ -74,6 +79,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(SkerryError, on_skerry_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(ClientDisconnect, on_leaving)
     app.add_exception_handler(exc.OperationalError, on_busy_database)
     app.add_exception_handler(exc.TimeoutError, on_busy_database)  # no connection left in the pool
     app.add_exception_handler(Exception, on_any_error)

@@ -49,6 +49,18 @@ class Sender:
         asyncio.run(self._api.app(self._scope, self._give(iter(chunks)), self._take))
         return int(self.answer["status"])
 
+    def leave(self, begun: bytes) -> int:
+        """Return the status of the answer that nobody waits for, after the beginning of a body."""
+        messages = iter([
+            {"type": "http.request", "body": begun, "more_body": True}, {"type": "http.disconnect"}
+        ])  # fmt: skip
+
+        async def receive() -> Message:
+            return next(messages)
+
+        asyncio.run(self._api.app(self._scope, receive, self._take))
+        return int(self.answer["status"])
+
     def _give(self, chunks: Iterator[bytes]) -> Any:
         async def receive() -> Message:
             chunk = next(chunks, None)
@@ -92,6 +104,13 @@ def test_bodies_are_bounded(
     sender = Sender(api, method, path, **headers)
     assert sender.send([b"x" * 65536] * 128) == 413
     assert sender.read <= (0 if announced else LARGEST_BODY + 65536)
+
+
+@pytest.mark.parametrize("path", ["stac/search", "grants"])
+def test_whoever_leaves_amid_a_body_is_no_failure_of_the_platform(
+    api: ServedApi, path: str
+) -> None:
+    assert Sender(api, "POST", path).leave(b'{"limit"') == 400
 
 
 def test_a_proposal_may_be_larger_than_other_bodies(api: ServedApi, alice: httpx.Client) -> None:
