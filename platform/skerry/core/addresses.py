@@ -58,6 +58,11 @@ def allowed_origins() -> frozenset[str]:
     return frozenset(_origin(text.strip()) for text in named.split(",") if text.strip())
 
 
+def is_named_origin(url: str) -> bool:
+    """Return whether the settings name the origin of a URL, see `allowed_origins`."""
+    return _origin(url) in allowed_origins()
+
+
 def resolve_name(host: str, port: int) -> list[str]:
     """Return the IP addresses of `host`, by the system's resolver."""
     try:

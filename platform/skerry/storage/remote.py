@@ -5,8 +5,11 @@ Access to S3 comes from the environment (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_U
 address (where signatures stand) appear in messages, and neither travels with a `RemotePath` that
 is sent to a worker of S3: each process makes its own connection from its own environment.
 
-A server is connected to when the allow-list of `skerry.core.addresses` lets it pass. The endpoint
-of S3 passes as it is: it stands in the environment, never in an address.
+A server is connected to when the allow-list of `skerry.core.addresses` lets it pass. The client
+follows redirects without asking us, so that plain ``http://`` is for origins that the settings
+name: behind ``https://`` a redirect can only lead to a server with a certificate of its name, which
+the machine's own services and those of clouds have not. The endpoint of S3 passes as it is: it
+stands in the environment, never in an address.
 """
 
 import os
@@ -19,7 +22,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from skerry.core.addresses import allowed_origins, check_address
+from skerry.core.addresses import allowed_origins, check_address, is_named_origin
 from skerry.core.errors import (
     ForbiddenError,
     InvalidInputError,
@@ -217,7 +220,7 @@ def _connect(scheme: str, authority: str, query: str) -> Any:
     }
     retry: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=_RETRY_FOR_S)}
     if scheme != "s3":
-        check_address(f"{scheme}://{authority}", origins=allowed_origins())
+        _check_server(f"{scheme}://{authority}")
         client["allow_http"] = scheme == "http"
         url = f"{scheme}://{authority}" + (f"?{query}" if query else "")
         return HTTPStore.from_url(url, client_options=client, retry_config=retry)  # type: ignore[arg-type]
@@ -229,6 +232,15 @@ def _connect(scheme: str, authority: str, query: str) -> Any:
     if not _has_credentials():
         options["skip_signature"] = True
     return S3Store(authority, client_options=client, retry_config=retry, **options)  # type: ignore[arg-type]
+
+
+def _check_server(url: str) -> None:
+    check_address(url, origins=allowed_origins())
+    if url.startswith("http:") and not is_named_origin(url):
+        raise InvalidInputError(
+            f"{url} is not encrypted: what it sends, and where it leads, anybody may change.",
+            remedy="Use https://, or name the origin in SKERRY_ALLOWED_ORIGINS.",
+        )
 
 
 def _has_credentials() -> bool:

@@ -397,6 +397,18 @@ def test_an_address_that_is_neither_public_nor_allowed_is_not_connected_to(
     assert served.seen == []
 
 
+def test_plain_http_is_for_named_origins_alone_because_it_may_be_led_anywhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    remote._connect.cache_clear()
+    monkeypatch.setenv("SKERRY_ALLOWED_ORIGINS", "https://8.8.8.8")
+    with pytest.raises(InvalidInputError, match="not encrypted") as refused:
+        open_product("http://8.8.8.8/SCENE.SAFE")
+    assert "https://" in refused.value.remedy
+    monkeypatch.setenv("SKERRY_ALLOWED_ORIGINS", "http://8.8.8.8")
+    assert remote.parse_address("http://8.8.8.8/SCENE.SAFE").store
+
+
 def test_an_allowed_origin_is_connected_to(
     served: ObjectServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
