@@ -1,4 +1,4 @@
-"""`skerry demo`: a simulated scene travels the whole road, step by step, each step idempotent."""
+"""`skerry demo`: run the pipeline end to end on simulated data; each step can be repeated."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ACTIVE = ("queued", "running")
 @click.command()
 @click.option("--remove", is_flag=True, help="Take everything that the demo made away.")
 def demo(*, remove: bool) -> None:
-    """Send a simulated scene down the whole road.
+    """Run the pipeline end to end on simulated data.
 
     Simulate, import, release, run on a Dask cluster, map. What an interrupted demo has left is
     taken up where it stands; the last line is the link to the map.

@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("skerry.cli.validate:validate", "Check a product and name every check made."),
     "process": ("skerry.cli.process:process", "Run a processor, or the steps of a payload."),
     "simulate": ("skerry.cli.simulate:simulate", "Make small simulated products."),
-    "demo": ("skerry.cli.demo:demo", "Send a simulated scene down the whole road."),
+    "demo": ("skerry.cli.demo:demo", "Run the pipeline end to end on simulated data."),
     "release": ("skerry.cli.releases:release", "Propose, approve and list releases."),
     "job": ("skerry.cli.jobs:job", "Create, list, pause and delete jobs."),
     "run": ("skerry.cli.runs:run", "Start, list, show, cancel and retry runs."),

@@ -45,7 +45,7 @@ _PRIVATE_UMASK = 0o077
 @click.option(
     "--demo-when-empty",
     is_flag=True,
-    help="On an empty data folder, send a simulated scene down the whole road first.",
+    help="On an empty data folder, run the demo first.",
 )
 def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
     """Start the platform on this machine and stay with it; Ctrl-C ends it.

@@ -45,7 +45,7 @@ class FirstDemo:
             self._process = None
 
     def _start(self) -> None:
-        self._console.print("\nThis data folder is empty: a simulated scene goes down the road.")
+        self._console.print("\nThis data folder is empty: the demo runs first, on simulated data.")
         environment = dict(os.environ) | {
             "SKERRY_DATA": str(self._plan.folder.root),
             "SKERRY_INSTANCE": self._plan.credentials.instance,
