@@ -16,6 +16,7 @@ from skerry.products.coding.places import (
     read_system,
     unwrap_longitudes,
 )
+from skerry.products.healing.scope import find_in_scope
 from skerry.products.healing.wounds import Wounds
 
 SPATIAL_REF: Final = "spatial_ref"
@@ -89,14 +90,7 @@ class _Group:
 
     def _find(self, name: str) -> xr.Variable | None:
         """Return a variable of this group or of the nearest one above."""
-        path = self.path
-        while True:
-            group = self.tree.get(path)
-            if group is not None and name in group.variables:
-                return group.variables[name]
-            if path == "/":
-                return None
-            path = path.rpartition("/")[0] or "/"
+        return find_in_scope(self.tree, self.path, name)
 
     def _find_pair(self, variable: xr.DataArray) -> tuple[str, str] | None:
         """Return a variable's dimensions for rows and columns, None if it lacks either."""

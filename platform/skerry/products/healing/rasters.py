@@ -11,6 +11,7 @@ import xarray as xr
 from skerry.products.grids import is_even
 from skerry.products.healing.items import name_item_system
 from skerry.products.healing.profiles import product_type_of
+from skerry.products.healing.scope import find_in_scope
 from skerry.products.healing.systems import name_attributes, name_system
 from skerry.products.healing.wounds import Wounds
 
@@ -131,14 +132,7 @@ class _Group:
 
     def _find_in_scope(self, name: str) -> xr.Variable | None:
         """Return a variable of this group, or of a group above, from which groups inherit."""
-        path = self.path
-        while True:
-            group = self.tree.get(path)
-            if group is not None and name in group.variables:
-                return group.variables[name]
-            if path == "/":
-                return None
-            path = path.rpartition("/")[0] or "/"
+        return find_in_scope(self.tree, self.path, name)
 
     def heal_mapping(self) -> None:
         """Give rasters an existing grid mapping; report rasters for which there is none."""
