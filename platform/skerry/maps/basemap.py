@@ -1,6 +1,6 @@
-"""The base map under the products: sea, land, places and a graticule, drawn from no server.
+"""The base map under the products: sea, land, places and a graticule, without any server.
 
-Land and places come from files in ``data/``; ``data/SOURCES.md`` says whose they are.
+Land and places come from files in ``data/``; ``data/SOURCES.md`` names their owners.
 """
 
 import math
@@ -44,7 +44,7 @@ def draw_basemap(z: int, x: int, y: int) -> bytes:
     land = _draw_land(z, x, y)
     lines, letters = _draw_graticule(z, x, y)
     names = _draw_places(z, x, y)
-    # one index out of four shares: names over letters over lines over land
+    # a single index from four shares: names over letters over lines over land
     indices = 1 + land
     for at, shares in enumerate((lines, letters, names), start=1):
         indices = np.where(shares > 0, 1 + at * _SHADES + shares, indices)
@@ -69,7 +69,7 @@ def _make_palette(with_land: bool) -> NDArray[np.uint8]:
 
 
 def _draw_land(z: int, x: int, y: int) -> NDArray[np.uint8]:
-    """Return shares of land; none beyond the zoom to which the coast is good."""
+    """Return shares of land; 0 beyond the deepest zoom with a good coastline."""
     if z > LAND_MAX_ZOOM:
         return np.zeros((TILE_SIZE, TILE_SIZE), np.uint8)
     return _reduce(Image.fromarray(draw_land(z, x, y, TILE_SIZE * _FINER)))
@@ -102,10 +102,10 @@ def _draw_graticule(z: int, x: int, y: int) -> tuple[NDArray[np.uint8], NDArray[
 
 
 def _name_crossing(z: int, latitude: float, longitude: float, step: float) -> str:
-    """Return the label of a crossing of the graticule, which most do not have.
+    """Return the label of a crossing of the graticule; most crossings have none.
 
-    At the scale of the world parallels are named along the meridian of Greenwich and meridians
-    along the equator; deeper, every third crossing each way names both.
+    On maps of the world parallels have labels along the meridian of Greenwich and meridians along
+    the equator; at deeper zooms every third crossing each way has both labels.
     """
     north, east = format_degrees(latitude, "NS"), format_degrees(longitude, "EW")
     row, column = round(latitude / step), round(longitude / step)

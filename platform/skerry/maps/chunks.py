@@ -1,4 +1,4 @@
-"""Windows of a level, put together from its decoded chunks."""
+"""Assemble windows of a level from its decoded chunks."""
 
 from typing import Any
 

@@ -43,7 +43,7 @@ class Style:
     minimum, maximum
         Physical values at the colormap's ends; values beyond take the end colours.
     categories
-        When given, stored numbers are classes and the other attributes do not count.
+        If not None, stored numbers are classes and the other attributes do not count.
     """
 
     colormap: str = "viridis"
@@ -72,7 +72,7 @@ class Style:
     def change(
         self, *, minimum: float | None, maximum: float | None, colormap: str | None
     ) -> "Style":
-        """Return this style with what is not None changed, checked.
+        """Return this style with each parameter that is not None changed, after checking.
 
         Raises
         ------

@@ -13,7 +13,7 @@ from skerry.maps.warp import TILE_SIZE, choose_level, locate_tile, sample_tile
 from skerry.storage.chunk_cache import ChunkCache
 
 _FULL = np.round(np.maximum(np.arange(COLOURS + 1) - 1, 0) * 255 / (COLOURS - 1)).astype(np.uint8)
-"""Of a palette index (1 to 255) the brightness."""
+"""Palette index (1 to 255) to brightness."""
 
 
 def draw_composite(
@@ -27,7 +27,8 @@ def draw_composite(
     Parameters
     ----------
     pyramids, styles
-        Of red, green and blue; of the styles only the range counts, from black to full colour.
+        Levels and styles of red, green and blue; only the styles' ranges count, from black to
+        full colour.
     tile
         Zoom, column and row of the XYZ scheme.
     """

@@ -63,7 +63,7 @@ def encode_colours(picture: NDArray[np.uint8]) -> bytes:
 
 @cache
 def encode_empty(size: int) -> bytes:
-    """Return the one shared transparent palette PNG of `size` x `size` pixels."""
+    """Return the shared transparent palette PNG of `size` x `size` pixels."""
     return encode_palette(np.zeros((size, size), np.uint8), np.zeros((256, 3), np.uint8))
 
 

@@ -24,7 +24,7 @@ def draw_land(z: int, x: int, y: int, side: int) -> NDArray[np.uint8]:
     Raises
     ------
     UnavailableError
-        If the file of land is missing or damaged: a map without land would be taken for sea.
+        If the file of land is missing or damaged: a map without land would look like sea.
     ValueError
         If `z` is deeper than `MAX_ZOOM`.
     """
@@ -52,7 +52,7 @@ def _draw_cell(
     scale: float,
     shift: NDArray[np.float64],
 ) -> None:
-    """Draw the rings of a cell: a hull fills, its holes empty again."""
+    """Draw the rings of a cell: fill the hulls, then clear their holes."""
     draw, side = ImageDraw.Draw(canvas), canvas.width
     low, high = -shift / scale, (side - shift) / scale  # of the canvas, in units
     for ring in open_land().read_cell(detail, *cell):

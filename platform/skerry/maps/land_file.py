@@ -31,14 +31,14 @@ _REMEDY = "Install Skerry again: the file comes with it. CONTRIBUTING says how t
 
 @dataclass(frozen=True)
 class Detail:
-    """One level of detail of the land.
+    """A level of detail of the land.
 
     Attributes
     ----------
     cells
         The zoom whose tiles are the cells.
     deepest
-        The deepest zoom that is drawn from these cells; beyond it the next detail is.
+        The deepest zoom that is drawn from these cells; deeper zooms use the next detail.
     """
 
     cells: int
@@ -46,7 +46,7 @@ class Detail:
 
 
 DETAILS = (Detail(2, 4), Detail(5, 7), Detail(7, 10))
-"""From coarse to fine."""
+"""Levels of detail, from coarse to fine."""
 
 MAX_ZOOM = DETAILS[-1].deepest
 """Deeper than this the coast would be wrong by several pixels, so no land is drawn."""
@@ -62,7 +62,7 @@ class Ring:
         Shape (n, 2): columns and rows in units from the cell's upper left corner. Points just
         outside of the cell let a polygon run over its edge.
     is_hole
-        Whether it cuts out of the ring before it.
+        Whether the ring is a hole in the ring before it.
     """
 
     points: NDArray[np.int16]
@@ -138,7 +138,7 @@ def write_land(path: Path, cells: Mapping[int, bytes]) -> None:
 
 
 class LandFile:
-    """The land, of which only the index is held in memory, and the cells drawn last.
+    """The land; memory holds only its index and the most recently drawn cells.
 
     Parameters
     ----------

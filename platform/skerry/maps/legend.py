@@ -1,4 +1,4 @@
-"""The legend of a variable: what it is, its units, its colours with their values."""
+"""The legend of a variable: its label, its units, its colours with their values."""
 
 import io
 from functools import lru_cache
@@ -22,11 +22,11 @@ def draw_legend(label: str, units: str, style: Style, *, simulated: bool = False
     Parameters
     ----------
     label
-        What the variable is, such as ``Turbidity``.
+        Name of the variable for people, such as ``Turbidity``.
     units
         Its units; ``1`` and an empty text both mean that it has none.
     simulated
-        Say so in the picture.
+        Whether the picture says that the data are simulated.
     """
     title = label if style.categories else f"{label} ({describe_units(units)})"
     lines = _wrap(title)
@@ -47,7 +47,7 @@ def draw_legend(label: str, units: str, style: Style, *, simulated: bool = False
 
 
 def describe_units(units: str) -> str:
-    """Return units for people; never nothing."""
+    """Return units for people; never an empty text."""
     return units if units.strip() not in ("", "1") else "no unit"
 
 

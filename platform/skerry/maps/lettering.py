@@ -1,4 +1,4 @@
-"""Fonts: DejaVu Sans, which matplotlib carries and which knows superscripts and degree signs."""
+"""Fonts: DejaVu Sans, which comes with matplotlib and has superscripts and degree signs."""
 
 from functools import lru_cache
 from pathlib import Path

@@ -28,7 +28,7 @@ class Packing:
     Attributes
     ----------
     scale, offset
-        Of the variable's units.
+        Factor and summand, in the variable's units.
     nodata
         The stored number that means "no data"; None if only NaN does.
     """
@@ -40,7 +40,7 @@ class Packing:
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """One resolution of a variable.
+    """A resolution of a variable.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Level:
         UnavailableError
             If its bytes are damaged.
         ForbiddenError, InvalidInputError
-            If it stands behind a symbolic link, or would be too large when decoded.
+            If it is behind a symbolic link, or would be too large when decoded.
         """
         top, left = row * self.chunk_height, column * self.chunk_width
         try:
@@ -100,7 +100,7 @@ class Pyramid:
     Attributes
     ----------
     identity
-        Names content, not place: another content version has another identity.
+        Identifies the content, not the place: each content version has its own identity.
     crs
         Coordinate reference system as pyproj reads it: ``EPSG:32632`` or WKT.
     dtype
@@ -141,17 +141,17 @@ def open_pyramid(store: Path, variable: str, version: str, *, root: Path | None 
     variable
         ``<multiscale group path>/<name>``, or ``<name>`` when the root is the multiscale group.
     version
-        The content version; opened again when it changes.
+        The content version; the levels are opened again when it changes.
     root
-        A folder above `store` below which no symbolic link is followed; the one right above it
-        when None.
+        A folder above `store` below which no symbolic link is followed; if None, the folder right
+        above it.
 
     Raises
     ------
     NotFoundError
         If there is no such store, group or variable.
     InvalidInputError
-        If the group is no multiscale group with a transform and a projection, or its chunks
+        If the group is not a multiscale group with a transform and a projection, or its chunks
         are too large.
     ForbiddenError
         If a symbolic link stands on the way.
@@ -201,8 +201,8 @@ def _read_levels(group: Any, name: str, variable: str) -> tuple[tuple[Level, ...
         )
     levels, crs = [], read_crs(group.attrs)
     for entry in layout[:_MOST_LEVELS]:
-        path = f"{check_key(entry.asset)}/{name}"  # a product may come from anywhere
-        if path not in group:  # coarse bands have no fine levels
+        path = f"{check_key(entry.asset)}/{name}"  # products are not trusted
+        if path not in group:  # coarse bands lack fine levels
             continue
         array, level_group = group[path], group[entry.asset]
         crs = crs or read_crs(level_group.attrs, array.attrs)
@@ -239,7 +239,7 @@ def _make_level(array: Any, path: str, transform: Affine | None, variable: str) 
 def _read_packing(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> Packing:
     fill = attributes.get("_FillValue")
     if dtype.kind == "f" and not isinstance(fill, int | float):
-        fill = None  # xarray writes a float's fill value in base64; with us it is always NaN
+        fill = None  # xarray writes a float's fill value in base64; Skerry's is always NaN
     return Packing(
         scale=float(attributes.get("scale_factor", 1.0)),
         offset=float(attributes.get("add_offset", 0.0)),

@@ -1,4 +1,4 @@
-"""Names of places, each from the zoom on at which there is room for it."""
+"""Names of places, each with the first zoom that has room for it."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -20,11 +20,11 @@ class Places:
     Attributes
     ----------
     zooms
-        From which on each is named.
+        First zoom at which each name is drawn.
     points
         Shape (n, 2): web mercator metres.
     names
-        As people write them there or in English.
+        Names in the local spelling or in English.
     """
 
     zooms: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Whom a map with our base map has to name; ``data/SOURCES.md`` says more."""
+"""Sources that a map with Skerry's base map must name; ``data/SOURCES.md`` says more."""
 
 ATTRIBUTION = "Coast © OpenStreetMap contributors (ODbL), places GeoNames (CC BY 4.0)"
-"""To be shown wherever the base map is."""
+"""Text to show wherever the base map is shown."""

@@ -1,9 +1,9 @@
-"""A product's GeoZarr as Zarr reads it for tiles: below its folder, and never more than fits.
+"""A store for tiles: Zarr reads only below a product's folder, and only limited sizes.
 
-Products come from anywhere. Symbolic links are refused, and so is everything that would take
-much memory before a pixel of it is drawn: large documents, chunks and shards, and chunks that are
-small when compressed and large when decoded. A compressed chunk is asked for its size before it
-is decoded.
+Products are not trusted. The store refuses symbolic links and everything that would take much
+memory before a pixel is drawn: large documents, chunks and shards, and chunks that are small when
+compressed and large when decoded. It reads a compressed chunk's decoded size from the header
+before decoding.
 
 Sources: Zarr 3 core specification; RFC 8878, section 3.1.1 (Zstandard frames); RFC 1952 (gzip);
 Blosc 1 header (bytes 4 to 8 are the uncompressed length).
@@ -125,7 +125,7 @@ class ProductFolder(Store):
         raise NotImplementedError
 
     async def list(self) -> AsyncIterator[str]:
-        """List nothing: levels are asked for by name."""
+        """List nothing: levels are opened by name."""
         for key in _NOTHING:
             yield key
 
@@ -151,7 +151,7 @@ def _find_range(size: int, part: "ByteRequest | None") -> tuple[int, int]:
 
 
 class BoundedZstd(ZstdCodec):
-    """Zstandard that refuses a frame larger than its chunk, or of a size that it does not say."""
+    """Zstandard that refuses a frame larger than its chunk, or without a size in its header."""
 
     def _decode_sync(self, chunk_bytes: "Buffer", chunk_spec: "ArraySpec") -> "Buffer":
         check_length(read_zstd_length(_read_head(chunk_bytes)), chunk_spec)
@@ -167,7 +167,7 @@ class BoundedBlosc(BloscCodec):
 
 
 class BoundedGzip(GzipCodec):
-    """Gzip that stops where the chunk should end: a gzip file does not say its length before."""
+    """Gzip that stops where the chunk should end, because gzip headers have no length."""
 
     def _decode_sync(self, chunk_bytes: "Buffer", chunk_spec: "ArraySpec") -> "Buffer":
         limit = find_limit(chunk_spec)
@@ -217,14 +217,14 @@ def _name(codec: type[Any]) -> str:
 def find_limit(chunk: "ArraySpec") -> int:
     """Return how many bytes a chunk may have after one step of decoding.
 
-    Twice the numbers' own, and a little more: between two codecs stands what the first could not
-    compress, and a checksum.
+    Twice the numbers' bytes and a little more, because the first of two codecs may add bytes to
+    data that it cannot compress, and a checksum.
     """
     return 2 * math.prod(chunk.shape) * chunk.dtype.to_native_dtype().itemsize + _SLACK_BYTES
 
 
 def check_length(length: int, chunk: "ArraySpec") -> None:
-    """Refuse a compressed chunk that becomes longer than the chunk is.
+    """Refuse a compressed chunk whose decoded bytes are longer than the chunk.
 
     Raises
     ------
@@ -237,14 +237,14 @@ def check_length(length: int, chunk: "ArraySpec") -> None:
 
 
 def read_zstd_length(head: bytes) -> int:
-    """Return how long a Zstandard frame says it becomes.
+    """Return the decoded length in the header of a Zstandard frame.
 
     Raises
     ------
     InvalidInputError
-        If it does not say so.
+        If the header has no length.
     ValueError
-        If it is no frame.
+        If it is not a Zstandard frame.
     """
     if len(head) < 6 or struct.unpack_from("<I", head)[0] != _ZSTD_MAGIC:  # noqa: PLR2004
         raise ValueError("a chunk is no Zstandard frame")
@@ -291,7 +291,7 @@ def check_array(array: "zarr.Array[Any]") -> None:
 
 
 def _list_codecs(codecs: Any) -> set[str]:
-    """Return the names of codecs, those inside of shards too."""
+    """Return the names of codecs, including those inside shards."""
     names = set()
     for codec in codecs:
         names.add(str(codec["name"]))

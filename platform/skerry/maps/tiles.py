@@ -14,7 +14,7 @@ from skerry.maps.warp import MAX_ZOOM, TILE_SIZE, choose_level, locate_tile, sam
 from skerry.storage.chunk_cache import ChunkCache
 
 DRAWING = 2
-"""Raise it when the same product and style begin to give other pixels: it is part of ETags."""
+"""Version of drawing, part of ETags: raise it if a product and style give other pixels."""
 
 
 class Picture(StrEnum):

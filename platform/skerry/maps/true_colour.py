@@ -1,12 +1,12 @@
-"""Which variables of an item are red, green and blue."""
+"""Find the variables of an item that are red, green and blue."""
 
 from collections.abc import Collection
 
 TRUE_COLOUR = "true_colour"
-"""The name under which an item with the bands offers them together, beside its variables."""
+"""The name of the true-colour picture beside an item's variables."""
 
 _BANDS = (("b04", "b03", "b02"), ("oa08_radiance", "oa06_radiance", "oa04_radiance"))
-"""Of Sentinel-2 and OLCI."""
+"""Names of the bands of Sentinel-2 and OLCI."""
 
 
 def find_bands(variables: Collection[str]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ TILE_SIZE = 256
 """Pixels along a side of a tile."""
 
 MAX_ZOOM = 22
-"""The deepest zoom that is served: 4 cm pixels."""
+"""The deepest zoom that tiles have: 4 cm pixels."""
 
 _WIDE_ZOOM = 5
 _LIMIT_CELLS = 4096 * 4096

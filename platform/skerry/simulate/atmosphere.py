@@ -215,7 +215,7 @@ def total_transmittance(wavelength_nm: float, air: Air, cosine: Field) -> Field:
 
 
 def spherical_albedo(wavelength_nm: float, air: Air) -> float:
-    """Return how much of the ground's light the atmosphere sends back down.
+    """Return the share of the ground's light that the atmosphere sends back down.
 
     Molecules exactly, ``(3 t - E3(t) (4 + 2 t) + 2 exp(-t)) / (4 + 3 t)`` (Vermote et al. 1997,
     6S user guide, CSALBR); aerosol by its backward fraction.

@@ -13,23 +13,23 @@ from skerry.core.progress import Progress
 FORMS = ("safe", "eopf-zarr")
 MOST_SEED = 2**32 - 1
 _SIMULATED = 0.6
-"""Part of the work that making the SAFE is when a Zarr is written from it."""
+"""Share of the work for the SAFE if a Zarr is written from it."""
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """One kind.
+    """A kind of simulated product.
 
     Attributes
     ----------
     title
-        What is made.
+        What the kind is, for people.
     size
-        Edge of the picture by default, and what it counts.
+        Default edge of the picture, and the unit in which it counts.
     module, function
-        What makes it: ``function(out, size=, seed=, day=, progress=, **arguments)``.
+        The function that makes it: ``function(out, size=, seed=, day=, progress=, **arguments)``.
     arguments
-        What the kind adds.
+        Further arguments of the kind.
     """
 
     title: str

@@ -31,7 +31,7 @@ AXES = {
 
 
 def _measured(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
-    """Give measured numbers: no flags, no times, no coordinates of their own dimension."""
+    """Give variables of measured numbers, without flags, times and dimension coordinates."""
     for path, item in subject.arrays.items():
         inside = "measurements" in path.split("/") or not subject.is_eopf
         flagged = {"flag_values", "flag_masks"} & set(item.attrs)
@@ -47,7 +47,7 @@ def _named_places(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
 
 
 def _files_of_text(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
-    # EOPF Zarr keeps flag_meanings as a list; where CF is promised it is one text.
+    # EOPF Zarr stores flag_meanings as a list; a file that names CF must have a single text.
     if subject.container == "netcdf":
         yield from arrays_with("flag_meanings")(subject)
 
@@ -169,7 +169,7 @@ def flags_are_possible(array: ArrayFacts, _: Subject) -> str | None:
 
 
 def _fault_of_fields(array: ArrayFacts) -> str | None:
-    """Return what is wrong with values and masks taken together."""
+    """Return what is wrong with the combination of values and masks."""
     values, masks = (
         [int(item) for item in np.atleast_1d(array.attrs.get(key, []))]
         for key in ("flag_values", "flag_masks")

@@ -11,7 +11,7 @@ from skerry.validation.subject import ArrayFacts, Subject, arrays_with, is_numbe
 _PACKING = {
     "scale_factor": "scale_factor", "add_offset": "add_offset", "fill_value": "_FillValue",
 }  # fmt: skip
-"""Names in `_eopf_attrs` to those beside them."""
+"""Names in `_eopf_attrs` to the names of the array's own attributes."""
 
 
 def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
@@ -51,14 +51,14 @@ def fill_fits(array: ArrayFacts, _: Subject) -> str | None:
     fill = array.missing_number
     if fill is None or array.dtype.kind not in "iuf" or fill == "NaN":
         return None
-    # EOPF Zarr of today's archives names the number of the packed source on decoded floats.
+    # In current archives, decoded floats in EOPF Zarr name the fill value of the packed source.
     stored = np.dtype(str(array.attrs.get("dtype", array.dtype)))
     kind = stored if stored.kind in "iu" else array.dtype
     return None if _fits(fill, kind) else f"has the fill value {fill!r} in {array.dtype}"
 
 
 def _said_twice(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
-    """Give integers whose packing stands beside `_eopf_attrs` and in them."""
+    """Give integers whose packing is in `_eopf_attrs` and in the array's own attributes."""
     for path, item in subject.arrays.items():
         if item.dtype.kind in "iu" and any(key in item.eopf for key in _PACKING):
             yield path, item

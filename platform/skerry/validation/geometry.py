@@ -20,13 +20,13 @@ from skerry.validation.registry import check
 from skerry.validation.subject import ArrayFacts, Subject, is_number
 
 UNEVEN = 0.1
-"""How far, in pixels, a coordinate may lie from where an even spacing puts it."""
+"""How far, in pixels, a coordinate may differ from an even spacing."""
 MARGIN = 0.1
 """How far a STAC bbox may reach past the data, as a fraction of the data's extent."""
 NARROW = 100.0
-"""How many times as wide as a STAC bbox, which may leave out what holds no data, data may be."""
+"""How many times as wide as a STAC bbox data may be: the bbox may leave out empty parts."""
 FOOTPRINT_SAMPLES = 21
-"""Points along each edge of a raster that are turned into degrees."""
+"""How many points along each edge of a raster are converted to degrees."""
 
 
 def _saying(*keys: str) -> Any:
@@ -49,7 +49,7 @@ def _transforms(subject: Subject) -> Iterator[tuple[str, tuple[Raster, Any]]]:
 
 
 def _order_as_affine(text: Any) -> Any:
-    """Return GDAL's left, step, shear, top, shear, step in the order of the others."""
+    """Return GDAL's left, step, shear, top, shear, step in the order of an affine transform."""
     try:
         c, a, b, f, d, e = (float(part) for part in str(text).split())
     except ValueError:

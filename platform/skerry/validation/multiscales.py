@@ -22,7 +22,7 @@ class Multiscale:
     layout: list[dict[str, Any]]
 
     def level(self, number: int, subject: Subject) -> dict[str, ArrayFacts]:
-        """Return the rasters of one level by name."""
+        """Return the rasters of a level by name."""
         place = f"{self.path}/{self.layout[number].get('asset')}".lstrip("/")
         return {
             name: item
@@ -41,7 +41,7 @@ def _groups(subject: Subject) -> Iterator[tuple[str, Multiscale]]:
 
 
 def _whole(subject: Subject) -> Iterator[tuple[str, Multiscale]]:
-    """Give those whose levels are all there: the layout's own check speaks about the others."""
+    """Give groups with all their levels; the layout's own check reports the others."""
     for path, item in _groups(subject):
         if item.layout and layout_is_there(item, subject) is None:
             yield path, item

@@ -1,4 +1,4 @@
-"""Checks of a profile's rules, made only where a profile is named."""
+"""Checks of a profile's rules, which run only if a profile is named."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ CATEGORIES = ("eoproduct", "eocontainer")
 
 
 def old_names(subject: Subject) -> frozenset[str]:
-    """Return the properties that the profile under validation itself wants."""
+    """Return the old property names that the profile under validation requires."""
     model = _model(subject)
     prefix = "stac_discovery/properties/"
     attributes = () if model is None else model.attributes
@@ -24,7 +24,7 @@ def _model(subject: Subject) -> Model | None:
 
 
 def has_model(subject: Subject) -> bool:
-    """Tell whether the profile under validation says which variables the product has."""
+    """Tell whether the profile under validation lists the product's variables."""
     return _model(subject) is not None
 
 
@@ -52,7 +52,7 @@ def _expected(subject: Subject) -> Iterator[tuple[str, str]]:
 
 
 def _found(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
-    """Give the variables that are no coordinates."""
+    """Give the variables that are not coordinates."""
     if _model(subject) is None:
         return
     named = {

@@ -1,4 +1,4 @@
-"""The grids of a stored product: coordinates, and all that is said about them."""
+"""The grids of a stored product: coordinates, and all statements about them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from skerry.validation.subject import ArrayFacts, Subject
 
 CRS_KEYS = ("proj:code", "proj:epsg", "proj:wkt2", "proj:projjson")
 AFFINE = 6
-"""Numbers of an affine transform that count; ``0, 0, 1`` may follow."""
+"""Number of coefficients of an affine transform; ``0, 0, 1`` may follow."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Raster:
     attrs
         The group's attributes.
     above
-        What a group of levels says of it, as place and attributes.
+        Statements of a group of levels about it, as place and attributes.
     """
 
     group: str
@@ -75,7 +75,7 @@ class Raster:
         return 0.1 * max(abs(item) for item in self.steps) or 1e-6
 
     def statements(self, *keys: str) -> Iterator[tuple[str, str, Any]]:
-        """Give who says what under one of the keys: place, key, value."""
+        """Give all statements under any of the keys: place, key, value."""
         for place, attrs in [
             (self.group, self.attrs),
             *self.above,
@@ -108,7 +108,7 @@ def list_rasters(subject: Subject) -> list[Raster]:
 
 
 def _list_statements_above(subject: Subject) -> dict[str, list[tuple[str, dict[str, Any]]]]:
-    """Return what groups of levels say of each level; their own attributes are of the finest."""
+    """Return each level's statements in groups of levels; a group's own are of the finest level."""
     statements: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for path, attrs in subject.groups.items():
         multiscales = attrs.get("multiscales")
@@ -136,7 +136,7 @@ def measured_rasters(subject: Subject) -> Iterator[tuple[str, Raster]]:
 
 
 def crs_statements(raster: Raster, subject: Subject) -> dict[str, Any]:
-    """Return who names which coordinate reference system: place to a pyproj CRS or the fault."""
+    """Return places that name a reference system, with the pyproj CRS or what is wrong with it."""
     statements: dict[str, Any] = {}
     for place, key, value in raster.statements(*CRS_KEYS):
         statements[f"{key} of {place or '/'}"] = read_crs(value)
@@ -158,7 +158,7 @@ def grid_mappings(raster: Raster, subject: Subject) -> Iterator[tuple[str, dict[
 
 
 def read_crs(value: Any) -> Any:
-    """Return the coordinate reference system that a value names, or in words why it names none."""
+    """Return the coordinate reference system that a value names, or the reason why it fails."""
     from pyproj import CRS
     from pyproj.exceptions import CRSError
 

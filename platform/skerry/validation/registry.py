@@ -1,8 +1,8 @@
-"""The checks there are: one function, one idea, one name.
+"""The registry of checks: each check is one function with one idea and one name.
 
-A check says what it looks at (a function from the subject to places and things) and judges one
-thing at a time: it returns what is wrong with it in words, or None. A check that finds nothing to
-look at is not applicable.
+A check has a function that gives places and things in the subject. It judges a single thing at a
+time: it returns what is wrong with the thing in words, or None. A check without things to judge is
+not applicable.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,31 +24,31 @@ MODULES = (
     "stac",
     "profiles",
 )
-"""Where checks stand, in the order of a report."""
+"""Groups of checks, in the order of a report."""
 MOST_FINDINGS = 1000
-"""Findings kept of one check."""
+"""How many findings of a check a report lists."""
 
 Places = Iterable[tuple[str, Any]]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One named check.
+    """A named check.
 
     Attributes
     ----------
     name
         ``<group>.<idea>``.
     meaning
-        What holds where it passes: the first line of the function's docstring.
+        What is true if the check passes: the first line of the function's docstring.
     remedy
-        What to do where it does not hold.
+        What to do if the check fails.
     look_at
-        Gives the places and things in a subject that it judges.
+        Gives the places and things in a subject for the check to judge.
     judge
-        Returns what is wrong with one thing, or None.
+        Returns what is wrong with a thing, or None.
     deep
-        Whether it reads all values and is made only on demand.
+        Whether the check reads all values and therefore runs only on demand.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Check:
         try:
             return self.judge(thing, subject)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-            # What stands in a product can have any form; a form no check foresaw is a finding.
+            # Content of a product can have any form; a form that no check expects is a finding.
             return f"cannot be understood ({type(error).__name__}: {error})"
 
     def _outcome(self, examined: int, findings: tuple[Finding, ...], note: str) -> Outcome:
@@ -88,7 +88,7 @@ _CHECKS: dict[str, Check] = {}
 def check(
     name: str, *, of: Callable[[Subject], Places], remedy: str, deep: bool = False
 ) -> Callable[[Callable[[Any, Subject], str | None]], Callable[[Any, Subject], str | None]]:
-    """Register the decorated function as a check; see `Check` for what the words mean."""
+    """Register the decorated function as a check; see `Check` for the parameters."""
 
     def register(judge: Callable[[Any, Subject], str | None]) -> Any:
         if name in _CHECKS:

@@ -1,4 +1,4 @@
-"""What a validation came to: every check by name, with its outcome."""
+"""The report of a validation: every check by name, with its outcome."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,7 +15,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong.
+    """A thing that is wrong.
 
     Attributes
     ----------
@@ -31,22 +31,22 @@ class Finding:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One check's outcome.
+    """The outcome of a check.
 
     Attributes
     ----------
     check
         The check's name, ``<group>.<idea>``.
     meaning
-        What holds where it passes.
+        What is true if the check passes.
     remedy
-        What to do where it does not.
+        What to do if it fails.
     examined
-        How many things it looked at; none makes it not applicable.
+        How many things the check judged; with 0 it is not applicable.
     findings
         What is wrong.
     note
-        Why it was not made, where that is not plain.
+        Why the check did not run, if that is not obvious.
     """
 
     check: str
@@ -58,7 +58,7 @@ class Outcome:
 
     @property
     def result(self) -> Result:
-        """How it ended."""
+        """How the check ended."""
         if self.findings:
             return Result.FINDING
         return Result.PASSED if self.examined else Result.NOT_APPLICABLE
@@ -80,7 +80,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Report:
-    """What a validation came to.
+    """The report of a validation.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class Report:
     container
         ``safe``, ``zarr-v2``, ``zarr-v3``, ``netcdf``, ``cog`` or ``tree``.
     product_type
-        Its type as it says itself, such as ``S02MSIL2A``, or empty.
+        The type that the product names, such as ``S02MSIL2A``, or empty.
     profile
         The profile whose rules were checked, or None.
     outcomes
@@ -114,7 +114,7 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        """Whether checks were made and none found anything."""
+        """Whether checks ran and all of them passed."""
         return self.made > 0 and not self.failed
 
     def to_dict(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from skerry.validation.subject import (
 )
 
 NEARLY_DEGREES = 1e-3
-"""How far a bbox may differ from its geometry: products round one and not the other."""
+"""How far a bbox may differ from its geometry: some products round only one of them."""
 HALF_TURN = 180.0
 OLD_NAMES = {
     "instrument": "instruments",
@@ -27,7 +27,7 @@ OLD_NAMES = {
     "raster:bands": "bands",
     "product:timeline": "product:timeliness_category",
 }
-"""Old attribute names and today's."""
+"""Old attribute names to the current names."""
 PRODUCT_TYPE = re.compile(r"S0[1-6][A-Z0-9]{3,6}")
 
 
@@ -109,7 +109,7 @@ def bbox_is_ordered(box: Any, subject: Subject) -> str | None:
         return f"is {box}: south lies north of north"
     if not (south >= -90 and north <= 90 and all(-180 <= item <= 180 for item in (west, east))):  # noqa: PLR2004
         return f"is {box}: not on the Earth"
-    # West beyond east is right only where the outline crosses the antimeridian.
+    # West beyond east is right only if the outline crosses the antimeridian.
     outline = _outline(subject.discovery or {})
     if west > east and (outline is None or outline[2] - outline[0] < HALF_TURN):
         return f"is {box}: west lies east of east"
@@ -254,8 +254,8 @@ def extensions_are_listed(item: dict[str, Any], subject: Subject) -> str | None:
         if ":" in key
     }
     if any("proj:epsg" in place for place in places if isinstance(place, dict)):
-        # pystac takes the old name away from items that list the extension: whoever writes it for
-        # older clients leaves the extension out.
+        # pystac removes the old name from items that list the extension, so producers that need
+        # the name for older clients leave the extension out.
         used.discard("proj")
     absent = [entry for entry in SCHEMAS if entry in used and not is_listed(entry, item)]
     return f"uses {', '.join(f'{entry}:' for entry in absent)}, not listed" if absent else None

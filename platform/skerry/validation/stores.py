@@ -1,4 +1,4 @@
-"""Read a product's groups and arrays as they are stored, whatever its container."""
+"""Read a product's groups and arrays as they are stored, from any container."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from skerry.storage.remote import too_large
 from skerry.validation.subject import ArrayFacts, Index
 
 Stored = tuple[dict[str, dict[str, Any]], dict[str, ArrayFacts]]
-"""Groups' attributes and arrays, each by path."""
+"""Attributes of groups by path, and arrays by path."""
 
 
 def read_zarr(path: Path) -> tuple[Stored, int, Index | None]:
@@ -105,7 +105,7 @@ def _read_index(path: Path) -> Index | None:
 
 
 def _normalise(document: dict[str, Any]) -> str:
-    """Return a node's document as text, without what consolidating leaves out or adds."""
+    """Return a node's document as text, without parts that consolidation removes or adds."""
     own = {key: item for key, item in document.items() if key != "consolidated_metadata"}
     return json.dumps({key: item for key, item in own.items() if item not in ({}, [], None)},
                       sort_keys=True)  # fmt: skip
@@ -146,8 +146,8 @@ def read_tree(tree: xr.DataTree, *, encoded: bool = True) -> Stored:
     tree
         A product in memory.
     encoded
-        Whether values are decoded and ``encoding`` holds how they are stored: then numbers are
-        packed again when read.
+        Whether values are decoded and ``encoding`` holds their storage; reading then packs the
+        numbers again.
     """
     groups: dict[str, dict[str, Any]] = {}
     arrays: dict[str, ArrayFacts] = {}
@@ -161,7 +161,7 @@ def read_tree(tree: xr.DataTree, *, encoded: bool = True) -> Stored:
 
 
 def _read_json(attrs: dict[Any, Any]) -> dict[str, Any]:
-    """Return attributes with the JSON texts that NetCDF keeps for objects read."""
+    """Return attributes after parsing the JSON texts in which NetCDF stores objects."""
     return {str(key): _parse(value) for key, value in attrs.items()}
 
 
@@ -206,7 +206,7 @@ def _read_variable(path: str, variable: xr.Variable, *, encoded: bool) -> ArrayF
 
 
 def _read_whole(variable: xr.Variable) -> Iterator[str]:
-    """Read a variable by its dask chunks, or at once."""
+    """Read a variable by its dask chunks, or as a whole without chunks."""
     lengths = variable.chunks or tuple((size,) for size in variable.shape)
     for position in np.ndindex(*(len(length) for length in lengths)):
         starts = [sum(item[:number]) for item, number in zip(lengths, position, strict=True)]
