@@ -1,1 +1,1 @@
-"""The ground floor: errors, digests, time, identifiers, scopes, addresses and settings."""
+"""The base of all rooms: errors, digests, time, identifiers, scopes, addresses and settings."""

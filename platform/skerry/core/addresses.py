@@ -1,9 +1,9 @@
 """The one allow-list for addresses that come from outside: imports, hrefs, webhooks, messages.
 
 Public addresses pass, after the name is resolved; so do origins named in settings
-(`SKERRY_ALLOWED_ORIGINS`). Everything else (``file:``, loopback, private and link-local ranges,
-cloud metadata services) is refused. Ask again for every redirect, and connect to the address
-that was checked: a name may resolve to another one a moment later.
+(`SKERRY_ALLOWED_ORIGINS`). All others (``file:``, loopback, private and link-local ranges,
+cloud metadata services) are refused. Check each redirect again, and connect to the address that
+was checked: a name may resolve to another address a moment later.
 """
 
 import ipaddress
@@ -37,7 +37,7 @@ class CheckedAddress:
     Attributes
     ----------
     url
-        The URL as it was given.
+        The URL in its original spelling.
     host
         Its host name, for the Host header and TLS.
     ip
@@ -77,16 +77,16 @@ def resolve_name(host: str, port: int) -> list[str]:
 def check_address(
     url: str, *, origins: Collection[str] = (), resolve: Resolver = resolve_name
 ) -> CheckedAddress:
-    """Refuse a URL that points anywhere but to the public internet or a named origin.
+    """Refuse a URL that does not lead to the public internet or a named origin.
 
     Parameters
     ----------
     url
         An ``http`` or ``https`` URL from outside.
     origins
-        Origins that pass whatever they resolve to, as `allowed_origins` gives them.
+        Origins that pass with any IP address, as `allowed_origins` returns them.
     resolve
-        How names become addresses.
+        Resolves names to IP addresses.
 
     Raises
     ------

@@ -17,7 +17,7 @@ _DIGEST = re.compile(_MULTIHASH_PREFIX + "[0-9a-f]{64}")
 
 
 def is_digest(text: str) -> bool:
-    """Return whether `text` is a digest as this module writes them."""
+    """Return whether `text` is a digest in this module's form."""
     return _DIGEST.fullmatch(text) is not None
 
 
@@ -41,7 +41,7 @@ def digest_tree(root: Path, *, ignore: Iterable[str] = ()) -> str:
     root
         A file or a folder. Order of creation, times and modes do not count.
     ignore
-        Names of files or folders that are passed over wherever they stand.
+        Names of files or folders to leave out at any depth.
     """
     if root.is_file():
         return digest_file(root)
@@ -59,14 +59,14 @@ def list_digests(root: Path, *, ignore: Iterable[str] = ()) -> dict[str, str]:
 
 
 def digest_part(listing: Mapping[str, str], path: str) -> str:
-    """Return what `digest_tree` returns for a file or folder, from the listing around it.
+    """Return the `digest_tree` of a file or folder, from a listing that contains it.
 
     Parameters
     ----------
     listing
-        As `list_digests` gives it.
+        As `list_digests` returns it.
     path
-        Of the file or folder, relative to the listed folder.
+        Path of the file or folder, relative to the listed folder.
     """
     if path in listing:
         return listing[path]
@@ -92,5 +92,5 @@ def short_digest(digest: str) -> str:
 
 
 def hash_secret(secret: str) -> str:
-    """Return a SHA-256 of a secret, for comparing or naming it without keeping it."""
+    """Return the SHA-256 of a secret, to compare or name the secret without storing it."""
     return hashlib.sha256(secret.encode()).hexdigest()

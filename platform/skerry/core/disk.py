@@ -1,4 +1,4 @@
-"""How much room the disk of a folder has, and what to say when it has too little."""
+"""Room on the disk of a folder, and the errors for too little room."""
 
 import os
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from skerry.core.errors import DiskFullError, InvalidInputError
 from skerry.core.wording import describe_bytes
 
 FLOOR_VARIABLE = "SKERRY_DISK_FLOOR_MB"
-"""Environment variable: below so many free megabytes neither runs nor imports start."""
+"""Environment variable: free megabytes below which neither runs nor imports start."""
 
 DEFAULT_FLOOR_MB = 500
 FULL_BYTES = 2_000_000
-"""With less than this free, databases can no longer write."""
+"""Free bytes below which databases can no longer write."""
 
 REMEDY = (
     "'skerry disk show' names what takes the space, 'skerry disk clean' removes what is safe"
@@ -27,11 +27,11 @@ class Space:
     Attributes
     ----------
     folder
-        The folder that was asked about.
+        The folder.
     free, total
         Bytes that this user can still write, and bytes in all.
     floor
-        Below so many free bytes neither runs nor imports start.
+        Free bytes below which neither runs nor imports start.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ class Space:
 
 
 def read_floor() -> int:
-    """Return the floor in bytes, as `SKERRY_DISK_FLOOR_MB` says or by default.
+    """Return the floor in bytes, from `SKERRY_DISK_FLOOR_MB` or by default.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def read_floor() -> int:
 
 
 def measure_space(folder: Path) -> Space:
-    """Measure the disk on which `folder` stands."""
+    """Measure the disk that holds `folder`."""
     disk = os.statvfs(folder)
     return Space(
         folder, free=disk.f_bavail * disk.f_frsize, total=disk.f_blocks * disk.f_frsize,
@@ -85,12 +85,12 @@ def measure_space(folder: Path) -> Space:
 
 
 def check_space(folder: Path, what: str) -> None:
-    """Refuse to begin something that needs room.
+    """Refuse to begin work that needs room.
 
     Parameters
     ----------
     what
-        What would begin: ``"A run"``.
+        Name of the work: ``"A run"``.
 
     Raises
     ------
@@ -106,9 +106,9 @@ def check_space(folder: Path, what: str) -> None:
 
 
 def find_full_disk(folder: Path) -> DiskFullError | None:
-    """Return the error that says that the disk is full, or None where it is not.
+    """Return the error for a full disk, or None if the disk is not full.
 
-    For whoever met a failure that a full disk explains: a database that does not write, a hub
+    Call it after a failure that a full disk can explain: a database that does not write, a hub
     that no longer knows its tokens.
     """
     try:

@@ -8,14 +8,14 @@ from typing import ClassVar
 
 
 class SkerryError(Exception):
-    """Something a person can understand and mend.
+    """A fault that a person can understand and repair.
 
     Parameters
     ----------
     what
         One sentence that names the offending value.
     remedy
-        One sentence that says what to do now.
+        One sentence with the next step for the person.
     """
 
     status: ClassVar[int] = 500
@@ -39,7 +39,7 @@ def _rebuild(kind: type[SkerryError], what: str, remedy: str) -> SkerryError:
 
 
 class InvalidInputError(SkerryError):
-    """A value, file or parameter given from outside is not acceptable."""
+    """A value, file or parameter from outside is not acceptable."""
 
     status = 422
     exit_code = 2
@@ -51,7 +51,7 @@ class DamagedError(InvalidInputError):
 
 
 class NotFoundError(SkerryError):
-    """A thing named from outside does not exist, or is not for the asker to see."""
+    """A thing named from outside does not exist, or the asker may not see it."""
 
     status = 404
     exit_code = 2
@@ -67,7 +67,7 @@ class ConflictError(SkerryError):
 
 
 class UnauthenticatedError(SkerryError):
-    """Nobody, or a token that is no longer good."""
+    """The request has no token, or a token that is no longer valid."""
 
     status = 401
     exit_code = 2
@@ -75,7 +75,7 @@ class UnauthenticatedError(SkerryError):
 
 
 class ForbiddenError(SkerryError):
-    """Somebody, but without the scope that this needs."""
+    """The token lacks the scope that the request needs."""
 
     status = 403
     exit_code = 2
@@ -91,7 +91,7 @@ class UnavailableError(SkerryError):
 
 
 class DiskFullError(UnavailableError):
-    """The disk has too little room for what was asked, or for anything at all."""
+    """The disk has too little room for the request, or is full."""
 
     status = 507
     title = "Disk full"

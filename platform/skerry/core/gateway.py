@@ -1,10 +1,10 @@
-"""What the Dask gateway and those who look after its clusters agree on: places and owners."""
+"""Names that the Dask gateway shares with the parts that look after its clusters."""
 
 ADDRESS_VARIABLE = "SKERRY_GATEWAY_ADDRESS"
 """Environment variable with the gateway's internal address."""
 
 CLUSTERS_PATH = "/api/skerry/clusters"
-"""Where the gateway lists all clusters, on its internal address only."""
+"""Path of the list of all clusters, on the gateway's internal address only."""
 
 
 def name_attempt(account: str, token_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Which names the platform answers to: a page of another name must not speak with it.
+"""The host names that the platform answers to; requests for another name are refused.
 
 A stranger's page can let its own name lead to this machine (DNS rebinding); the browser then sends
 that name in the Host header, and every server of the platform refuses it.
@@ -26,8 +26,8 @@ def allowed_hosts(public_url: str) -> frozenset[str]:
     Parameters
     ----------
     public_url
-        The platform's address; its host is one of them, beside those of the loopback interface
-        and those that `SKERRY_ALLOWED_HOSTS` lists with commas.
+        The platform's address. The names are its host, the names of the loopback interface, and
+        the names in `SKERRY_ALLOWED_HOSTS`, separated by commas.
     """
     named = os.environ.get("SKERRY_ALLOWED_HOSTS", "")
     more = {_read_name(text.strip()) for text in named.split(",") if text.strip()}

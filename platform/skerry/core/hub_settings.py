@@ -1,4 +1,4 @@
-"""What the hub's and the gateway's configuration files are told by whoever starts them.
+"""Settings for the configuration files of hub and gateway, from the program that starts them.
 
 On one machine ``skerry up`` writes these as JSON beside the secrets; on Kubernetes the chart does.
 """
@@ -13,7 +13,7 @@ from skerry.core.errors import UnavailableError
 
 
 class HubService(BaseModel):
-    """One external service as the hub knows it.
+    """One external service of the hub.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class HubService(BaseModel):
     token
         The service's own hub API token.
     url
-        Where it listens, internally; None for one without a web face.
+        Its internal address; None for a service without a web interface.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,7 +70,7 @@ class HubSettings(_FileSettings):
         Files and folders: the proxy's pid, the hub's database, its cookie secret, the home
         folders, and the notebooks that a new home receives.
     owner, password, password_file
-        The one account, and the file that its owner finds the password in.
+        The one account, and the file with its password.
     project
         The account on whose behalf runs act; it cannot log in.
     services
@@ -78,7 +78,7 @@ class HubSettings(_FileSettings):
     gateway_dashboards_port
         Loopback port where the gateway shows Dask dashboards, for user servers only.
     user_environment
-        Environment of user servers, beyond what the hub gives them.
+        Environment of user servers, beside the hub's own variables.
     """
 
     public_url: str

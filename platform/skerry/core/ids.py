@@ -10,7 +10,7 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,118}[A-Za-z0-9])?")
 
 
 def new_id() -> str:
-    """Return a new identifier of 26 lower-case characters that sorts by the time it was made.
+    """Return a new identifier of 26 lower-case characters that sorts by its time of creation.
 
     52 bits of microseconds and 52 random bits, in hexadecimal.
     """
@@ -18,14 +18,14 @@ def new_id() -> str:
 
 
 def check_name(text: str, *, what: str) -> str:
-    """Return `text` if it can stand as one path or URL segment, else refuse it.
+    """Return `text` if it can be one segment of a path or URL, else refuse it.
 
     Parameters
     ----------
     text
-        The identifier that came from outside.
+        The identifier, from outside.
     what
-        What it names, for the message: ``"item id"``, ``"collection id"``.
+        Its kind, for the message: ``"item id"``, ``"collection id"``.
 
     Raises
     ------

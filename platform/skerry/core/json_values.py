@@ -1,4 +1,4 @@
-"""Values that really are JSON. Python's parser takes more, and then nobody can be sent them."""
+"""Checks that values are JSON. Python's parser accepts more, which then cannot be sent again."""
 
 import json
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from skerry.core.errors import InvalidInputError
 
 MAX_DEPTH = 100
-"""Most lists and objects inside each other. Who writes them out again calls itself for each."""
+"""Largest depth of nested lists and objects. Writing them calls itself once for each level."""
 
 
 def check_json(value: object, *, what: str) -> None:
     """Refuse a value that has no JSON text in UTF-8: NaN, infinity, half a surrogate pair.
 
-    Kept once, such a value would break every answer that it is part of, and so would one that
-    is nested deeper than `MAX_DEPTH`.
+    Once stored, such a value would break every answer that contains it, and so would a value
+    that is nested deeper than `MAX_DEPTH`.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def check_json(value: object, *, what: str) -> None:
 
 
 def read_json_object(text: str, *, what: str, remedy: str) -> dict[str, Any]:
-    """Return the JSON object that a text from outside holds, checked as `check_json` does.
+    """Return the JSON object in a text from outside, checked with `check_json`.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def _check_depth(value: object, what: str) -> None:
 
 
 def _list_inner(value: object) -> list[Any]:
-    """Return the lists and objects that a list or an object holds."""
+    """Return the lists and objects inside a list or an object."""
     if isinstance(value, dict):
         value = list(value.values())
     if not isinstance(value, list):

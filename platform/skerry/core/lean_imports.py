@@ -4,7 +4,7 @@ import sys
 
 
 def skip_iri_grammar() -> None:
-    """Keep jsonschema, when it is imported later, from importing its slow optional IRI grammar.
+    """Stop jsonschema, when it is imported later, from importing its slow optional IRI grammar.
 
     It imports `rfc3987_syntax` where that is installed (JupyterLab brings it), which builds a
     grammar at import, for the formats ``iri`` and ``iri-reference`` that nothing here uses. A

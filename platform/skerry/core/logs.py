@@ -1,4 +1,4 @@
-"""The one form of log lines: every program writes it, and whoever keeps the log adds the time."""
+"""The form of log lines in every program; the program that stores the log adds the time."""
 
 import logging
 import sys

@@ -6,7 +6,7 @@ from typing import Final
 from skerry.core.errors import InvalidInputError
 
 MEMORY_BYTES: Final = 10**9
-"""What writing a product holds at most, about, beside what the process holds anyway."""
+"""Approximate memory limit for writing a product, beside the process's other memory."""
 LEAST_BYTES: Final = 128 * 10**6
 _UNITS: Final = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 _AMOUNT: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([MG]I?B)", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""What an HTTP service refused, as the error that it stands for: RFC 9457 problems and others."""
+"""Turns an HTTP service's refusal into the right error: RFC 9457 problems and other answers."""
 
 import json
 from collections.abc import Mapping
@@ -44,13 +44,13 @@ def read_problem(status: int, content: bytes, *, asked: str) -> SkerryError:
     content
         Its body: a problem document, Tornado's JSON, or anything else.
     asked
-        What was asked for, such as ``GET /services/api/stac``: for answers without own words.
+        The request, such as ``GET /services/api/stac``, for answers without a message.
 
     Returns
     -------
     SkerryError
-        Of the kind that the status stands for, with the service's own words and remedy if it
-        gave any.
+        Of the kind that the status means, with the service's own message and remedy if there
+        are any.
     """
     problem = _parse(content)
     what = problem.get("detail") or problem.get("message") or problem.get("title")

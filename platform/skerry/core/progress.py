@@ -1,12 +1,12 @@
-"""How work that takes long says how far it is."""
+"""Progress reports of long work."""
 
 from collections.abc import Callable
 
 Progress = Callable[[float, str], None]
-"""Told the fraction done, 0 to 1, and what is being done.
+"""Receives the fraction done, 0 to 1, and the name of the present work.
 
-Writers of products name the variable that they are at. Whole pieces of work name the stage they
-are in, with a detail behind a colon where there is one: ``Writing: measurements/r10m/b02``.
+Writers of products name the present variable. Larger work names its present stage, followed by a
+colon and a detail if there is a detail: ``Writing: measurements/r10m/b02``.
 """
 
 

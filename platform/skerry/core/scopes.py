@@ -1,6 +1,6 @@
-"""Who may do what, as data: scopes, and the roles that bundle them.
+"""Permissions as data: scopes, and the roles that bundle them.
 
-The hub defines these as custom scopes; every service checks them on the token that it is shown.
+The hub defines these as custom scopes; every service checks them on each request's token.
 """
 
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Secrets that a browser keeps for us: encrypted and signed, good for one purpose and a while.
+"""Secrets that a browser keeps for us: encrypted, signed, for one purpose and a limited time.
 
 Source: Fernet (AES-128-CBC and HMAC-SHA256) of the package cryptography.
 """
@@ -17,17 +17,17 @@ def seal_text(text: str, *, secret: str, purpose: str) -> str:
     Parameters
     ----------
     text
-        What nobody else may read.
+        The secret.
     secret
-        The program's own secret.
+        The program's own key.
     purpose
-        What it is for, such as the cookie's name; it cannot be opened for another one.
+        Its purpose, such as the cookie's name; it cannot be opened for another purpose.
     """
     return _make_fernet(secret, purpose).encrypt(text.encode()).decode().rstrip("=")
 
 
 def open_text(sealed: str, *, secret: str, purpose: str, max_age_s: int) -> str | None:
-    """Return what `seal_text` was given; None if it was not, or was longer ago than `max_age_s`."""
+    """Return the text that `seal_text` sealed; None if it did not, or `max_age_s` has passed."""
     from cryptography.fernet import InvalidToken
 
     padded = sealed + "=" * (-len(sealed) % 4)

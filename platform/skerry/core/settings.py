@@ -1,4 +1,4 @@
-"""What a program is told from outside: the data folder and where the platform is.
+"""A program's settings from outside: the data folder and the platform's address.
 
 Environment variables only, the same on one machine and on Kubernetes. Hub variables keep the
 names that JupyterHub gives them (`JUPYTERHUB_API_TOKEN`, `JUPYTERHUB_API_URL`, ...).
@@ -21,7 +21,7 @@ DEFAULT_PORT = 8000
 DEFAULT_PROJECT = "project-main"
 
 LARGEST_BODY = 1 << 20
-"""Bytes of a request's body, unless a route or a setting says otherwise: data go under grants."""
+"""Largest body of a request in bytes, by default: data are written under grants instead."""
 
 
 def default_data_folder() -> Path:
@@ -31,7 +31,7 @@ def default_data_folder() -> Path:
 
 
 class ServiceSettings(BaseModel):
-    """What every service of a running platform is told.
+    """Settings of every service of a running platform.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class ServiceSettings(BaseModel):
     port
         The loopback port this service listens on.
     largest_body
-        Most bytes of a request's body, where a route does not say otherwise.
+        Largest body of a request in bytes, unless a route sets another limit.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,16 +82,16 @@ class ServiceSettings(BaseModel):
 
 
 class RunLimits(BaseModel):
-    """How much of what a run says is kept, in bytes; what is beyond is left out with a notice.
+    """Limits of a run's log and outputs, in bytes; the rest is left out with a notice.
 
     Attributes
     ----------
     log
-        Of an attempt's log. `SKERRY_RUN_LOG_MB`, 10 MB unless set.
+        Limit of an attempt's log. `SKERRY_RUN_LOG_MB`, 10 MB by default.
     cell
-        Of one cell's outputs. `SKERRY_RUN_CELL_MB`, 8 MB unless set.
+        Limit of one cell's outputs. `SKERRY_RUN_CELL_MB`, 8 MB by default.
     notebook
-        Of all outputs of a notebook. `SKERRY_RUN_NOTEBOOK_MB`, 50 MB unless set.
+        Limit of all outputs of a notebook. `SKERRY_RUN_NOTEBOOK_MB`, 50 MB by default.
     """
 
     model_config = ConfigDict(frozen=True)

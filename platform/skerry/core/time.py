@@ -1,4 +1,4 @@
-"""Time: always aware, always UTC inside, RFC 3339 outside."""
+"""Time: always with a time zone, UTC inside Skerry, RFC 3339 in text."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -67,7 +67,7 @@ def _read_instant(text: str) -> datetime:
 
 
 def find_middle(start: str, end: str) -> str:
-    """Return the instant in the middle of two, all in RFC 3339.
+    """Return the instant in the middle between two instants, all in RFC 3339.
 
     Raises
     ------
@@ -92,7 +92,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def count_microseconds(moment: datetime) -> int:
-    """Return the whole microseconds from 1970-01-01T00:00:00Z to `moment`, as databases keep it."""
+    """Return the whole microseconds from 1970-01-01T00:00:00Z to `moment`, for databases."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 

@@ -11,7 +11,7 @@ from skerry.core.hosts import UnknownHostError, check_host
 
 
 def refuse_unknown_hosts(application: Application, allowed: Collection[str]) -> None:
-    """Make `application` refuse requests that name another host, whatever they ask for."""
+    """Make `application` refuse every request that names another host."""
     rule = Rule(_UnknownHost(allowed), _RefuseHandler, {"allowed": allowed})
     application.default_router.rules.insert(0, rule)
 
@@ -29,7 +29,7 @@ class _RefuseHandler(RequestHandler):
         self._allowed = allowed
 
     def check_xsrf_cookie(self) -> None:
-        """Nothing: the request is refused in any case."""
+        """Do nothing: the request is refused in any case."""
 
     def prepare(self) -> None:
         self.set_status(UnknownHostError.status)

@@ -1,4 +1,4 @@
-"""Skerry's version. It stands in ``pyproject.toml`` alone; the installed package knows it."""
+"""Skerry's version, from the installed package; the source is ``pyproject.toml`` alone."""
 
 from importlib.metadata import version
 

@@ -1,15 +1,15 @@
-"""Words for what is too long to say in full."""
+"""Short words for long lists and large numbers."""
 
 from collections.abc import Sequence
 
 _MB = 10**6
 _GB = 10**9
 FEW = 3
-"""So many names of a long list are said where nobody asked for all."""
+"""Number of names to show of a long list, unless somebody asked for all."""
 
 
 def shorten(names: Sequence[str]) -> str:
-    """Return the first few of some names, and how many more there are."""
+    """Return the first few names of a list, and how many more there are."""
     more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
     return ", ".join(names[:FEW]) + more
 

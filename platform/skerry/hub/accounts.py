@@ -1,4 +1,4 @@
-"""Who may log in: the one person of this machine, with the generated password."""
+"""Login accounts: only this machine's one person, with the generated password."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from skerry.core.scopes import PROJECTS_GROUP
 def set_accounts(config: Any, settings: HubSettings) -> None:
     """Allow the owner alone; the project account exists, but no password opens it.
 
-    The shared password would let anyone be anyone, so exactly one name is allowed, and accounts
-    that the database knows (`allow_existing_users`) are not allowed for that reason.
+    With the shared password a person could log in under any allowed name, so exactly one name is
+    allowed, and accounts in the database (`allow_existing_users`) are not.
     """
     config.JupyterHub.authenticator_class = "shared-password"
     config.SharedPasswordAuthenticator.user_password = settings.password

@@ -1,7 +1,6 @@
 """Each Dask scheduler and worker loads this first (``--preload``): its pages check the host too.
 
-They show what runs to whoever asks: nothing but the host keeps a stranger's web page away from
-them.
+Their pages need no login: only the check of the host keeps a stranger's web page away from them.
 """
 
 import os

@@ -29,7 +29,7 @@ def set_addresses(config: Any, settings: GatewaySettings) -> None:
 
 
 def set_authentication(config: Any, settings: GatewaySettings) -> None:
-    """Ask the hub who a token belongs to; address and service name come from the environment."""
+    """Let the hub identify tokens; address and service name come from the environment."""
     config.DaskGateway.authenticator_class = "skerry.hub.gateway_auth.HubTokenAuthenticator"
     config.HubTokenAuthenticator.public_prefix = settings.prefix
     config.HubTokenAuthenticator.public_url = settings.public_url
@@ -56,7 +56,7 @@ def set_clusters(config: Any, settings: GatewaySettings) -> None:
 
 
 def set_limits(config: Any) -> None:
-    """Keep a cluster within what this machine has."""
+    """Limit a cluster to this machine's cores and memory."""
     workers = count_workers()
     config.ClusterConfig.worker_cores = 1
     config.ClusterConfig.worker_memory = worker_memory(psutil.virtual_memory().total, workers)
@@ -67,7 +67,7 @@ def set_limits(config: Any) -> None:
 
 
 def count_workers() -> int:
-    """Return how many workers a cluster may have: one a core, at least 2 and at most 8."""
+    """Return how many workers a cluster may have: one per core, at least 2 and at most 8."""
     return min(max(os.cpu_count() or 1, 2), _MAX_WORKERS)
 
 

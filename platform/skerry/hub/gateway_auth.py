@@ -27,7 +27,7 @@ VERSION = "/api/version"
 """Public by default in dask-gateway; Skerry requires a token. Only ``/health`` stays public."""
 
 _KEEPERS = frozenset({"service:api", "service:worker"})
-"""The platform's own parts that look after everybody's clusters."""
+"""The parts of the platform that look after all clusters."""
 
 
 class Keeper(User):  # type: ignore[misc]
@@ -39,7 +39,7 @@ class Keeper(User):  # type: ignore[misc]
 
 
 def _is_person(request: web.Request) -> bool:
-    """Return whether somebody looks with a browser: programs that use the gateway send a token."""
+    """Return whether a person uses a browser: programs that use the gateway send a token."""
     return (
         request.method == "GET"
         and "Authorization" not in request.headers
@@ -49,7 +49,7 @@ def _is_person(request: web.Request) -> bool:
 
 @cache
 def _read_page() -> str:
-    """Return the page that says what this address is for."""
+    """Return the page that explains the purpose of this address."""
     from jinja2 import Environment, FileSystemLoader
 
     folders = [str(Path(__file__).parent / "templates"), str(files("skerry.core.look"))]
@@ -75,7 +75,7 @@ def refuse_unknown_hosts(allowed: Collection[str]) -> Any:
 
 
 class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
-    """JupyterHub's authenticator, made to answer 401 wherever credentials lack or are wrong.
+    """JupyterHub's authenticator, but it answers 401 wherever credentials are missing or wrong.
 
     The hub's proxy routes to the gateway's API itself, not to the gateway's own HTTP proxy: that
     one would show the Dask dashboards to anybody. The API therefore answers below its public path
@@ -113,7 +113,7 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
         return user
 
     async def _find_token_id(self, request: web.Request) -> str:
-        """Return the hub's name for the token that a request shows."""
+        """Return the hub's name for a request's token."""
         headers = {"Authorization": f"token {self.get_token(request)}"}
         url = f"{self.jupyterhub_api_url}/user"
         async with self.session.get(url, headers=headers, ssl=self.ssl_context) as answer:
@@ -123,10 +123,10 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
 
     @property
     def _guard(self) -> Any:
-        """Return the middleware that asks for credentials where no handler does.
+        """Return the middleware that requires credentials where no handler does.
 
-        That is the version, the list of all clusters, and every path that has no handler: whether
-        a cluster of some name exists is nobody else's business.
+        These are the version, the list of all clusters, and every path without a handler, so
+        that nobody else can learn whether a cluster of some name exists.
         """
 
         @web.middleware

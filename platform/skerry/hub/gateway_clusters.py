@@ -1,4 +1,4 @@
-"""All clusters that are alive on the gateway, for the platform's own parts."""
+"""The gateway's list of live clusters, for the platform's own parts."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from skerry.core.time import format_time, from_microseconds
 
 
 async def list_clusters(request: web.Request) -> web.Response:
-    """Answer with what is known of every cluster that has not ended."""
+    """Answer with the facts of every cluster that has not ended."""
     database = request.app["backend"].db
     return web.json_response(
         {"clusters": [_describe(cluster) for cluster in database.active_clusters()]}

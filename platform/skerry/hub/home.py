@@ -1,4 +1,4 @@
-"""A new home folder receives the notebooks; a notebook that was there once is never put back."""
+"""Copies the notebooks into a new home folder, each notebook only once."""
 
 import json
 import shutil
@@ -8,15 +8,15 @@ _RECORD = Path(".skerry") / "seeded.json"
 
 
 def seed_home(home: Path, notebooks: Path) -> None:
-    """Copy notebooks that this home has never had.
+    """Copy the notebooks that this home has never had.
 
     Parameters
     ----------
     home
-        The person's home folder; made if missing.
+        The person's home folder; created if missing.
     notebooks
-        Folder with ``tutorials/`` and ``production/``. What the person changed or deleted stays
-        as they left it; notebooks that came with a newer Skerry are added.
+        Folder with ``tutorials/`` and ``production/``. Notebooks that the person changed or
+        deleted stay so; new notebooks of a newer Skerry are added.
     """
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     record = home / _RECORD

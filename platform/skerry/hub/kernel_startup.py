@@ -1,4 +1,4 @@
-"""Each kernel of a user server runs this first (PYTHONSTARTUP): it must cost nothing."""
+"""Each kernel of a user server runs this first (PYTHONSTARTUP), so it must be fast."""
 
 from skerry.hub.offline_plots import watch_panel
 

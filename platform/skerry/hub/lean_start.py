@@ -1,4 +1,4 @@
-"""Start a Jupyter program two seconds sooner: ``python -m skerry.hub.lean_start MODULE [ARGS]``."""
+"""Start a Jupyter program 2 s faster: ``python -m skerry.hub.lean_start MODULE [ARGS]``."""
 
 import runpy
 import sys

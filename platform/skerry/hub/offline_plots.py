@@ -19,17 +19,16 @@ _PREVIEW = '"/panel-preview/"'
 
 
 def watch_panel() -> None:
-    """Arrange that Panel's notebook module is mended when it is first imported.
+    """Arrange that Panel's notebook module is corrected at its first import.
 
-    Nothing is imported now. Outside a user server (no `JUPYTERHUB_SERVICE_PREFIX`) nothing
-    happens at all.
+    This imports nothing. Outside a user server (no `JUPYTERHUB_SERVICE_PREFIX`) it does nothing.
     """
     if os.environ.get("JUPYTERHUB_SERVICE_PREFIX") and _MODULE not in sys.modules:
         sys.meta_path.insert(0, _PanelFinder())
 
 
 class _PanelFinder(MetaPathFinder):
-    """Finds one module as usual and gives it a loader that mends it afterwards."""
+    """Finds one module as usual and gives it a loader that corrects it afterwards."""
 
     def find_spec(
         self,

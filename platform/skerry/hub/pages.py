@@ -1,4 +1,4 @@
-"""The hub's own pages in the platform's look: templates over JupyterHub's, and what they say."""
+"""The hub's pages in the platform's look: templates that replace JupyterHub's, with values."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -12,10 +12,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def set_pages(config: Any, settings: HubSettings) -> None:
-    """Put our templates before JupyterHub's, and tell them who logs in and where the password is.
+    """Put our templates before JupyterHub's, with the account and the place of its password.
 
-    A hub that phones home or asks a content network would fail offline: no announcement is
-    fetched.
+    A hub that asks other servers would fail offline, so no announcement is fetched.
     """
     config.JupyterHub.logo_file = str(_LOOK / "icon.svg")
     config.JupyterHub.template_paths = [str(_TEMPLATES), str(_LOOK)]
@@ -28,6 +27,6 @@ def set_pages(config: Any, settings: HubSettings) -> None:
 
 
 def _describe_full_disk(folder: Path) -> str:
-    """Return what a full disk is called, empty where it is not: the hub then forgets everybody."""
+    """Return the message for a full disk, else an empty text: the hub then knows no token."""
     full = find_full_disk(folder)
     return str(full) if full is not None else ""

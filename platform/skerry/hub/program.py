@@ -1,4 +1,4 @@
-"""The hub's program: JupyterHub that answers to the platform's own names, apart from its siblings.
+"""The hub's program: JupyterHub that answers only to the platform's own names.
 
 Start it with ``python -m skerry.hub.lean_start skerry.hub.program``; ``skerry up`` does.
 """
@@ -12,15 +12,15 @@ from skerry.core.tornado_hosts import refuse_unknown_hosts
 
 
 class Hub(JupyterHub):  # type: ignore[misc]
-    """JupyterHub with two cares that it has no settings for."""
+    """JupyterHub with two changes that it has no settings for."""
 
     def init_hub(self) -> None:
-        """Name the login's cookie by the port: browsers keep one jar for all ports of a host."""
+        """Put the port into the login cookie's name: browsers share cookies between all ports."""
         super().init_hub()
         self.hub.cookie_name += f"-{urlsplit(self.bind_url).port}"
 
     def init_tornado_application(self) -> None:
-        """Refuse whoever names another host, before any handler."""
+        """Refuse requests for another host, before any handler."""
         super().init_tornado_application()
         refuse_unknown_hosts(self.tornado_application, allowed_hosts(self.public_url))
 

@@ -12,7 +12,7 @@ _SERVICES_OF_RUNS = ("api", "dask-gateway")
 
 
 def set_roles(config: Any, settings: HubSettings) -> None:
-    """Define the custom scopes and say who holds which role."""
+    """Define the custom scopes and give the roles to their holders."""
     config.JupyterHub.custom_scopes = {
         str(scope): {"description": text} for scope, text in DESCRIPTIONS.items()
     }
@@ -38,7 +38,7 @@ def _people_roles(settings: HubSettings) -> list[dict[str, Any]]:
 
 
 def _run_role() -> dict[str, Any]:
-    """Return the role of project accounts: the most that a run's token can be given."""
+    """Return the role of project accounts: the upper limit of a run's token."""
     return {
         "name": f"{ROLE_PREFIX}run",
         "description": "Skerry: what a run may do on behalf of its project",
@@ -51,10 +51,10 @@ def _run_role() -> dict[str, Any]:
 
 
 def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
-    """Return the roles of services: two make tokens, two look after clusters.
+    """Return the roles of services: two create tokens, two look after clusters.
 
-    Beside that `api`, `maps`, `dashboards` and the gateway only ask who a token that they were
-    shown belongs to, and the token itself is the credential for that.
+    `api`, `maps`, `dashboards` and the gateway also ask for the holder of a request's token, and
+    that token itself is the credential for the question.
     """
     return [
         {
@@ -79,7 +79,7 @@ def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
 
 
 def notebook_scopes() -> list[str]:
-    """Return what a person's notebooks may do: to decide and to operate is not their part."""
+    """Return the scopes of a person's notebooks: without deciding and operating."""
     return ["access:services", *sorted(map(str, ROLES["scientist"]))]
 
 
@@ -97,11 +97,11 @@ _VIEWING = {
         },
     ),
 }
-"""What each part with pages does for whoever looks at them: services it reaches, and scopes."""
+"""For each part with pages: the services and scopes that it uses for a viewer."""
 
 
 def viewer_scopes(service: str) -> list[str]:
-    """Return the most that `service` may do with the token of a person who looks at its pages."""
+    """Return the upper limit for `service` with the token of a person who looks at its pages."""
     reached, scopes = _VIEWING[service]
     return [
         *(f"access:services!service={name}" for name in sorted(reached)),

@@ -10,7 +10,7 @@ _WAIT_SECONDS = 5  # they are up before the hub starts; a dead one must not hold
 
 
 def set_services(config: Any, settings: HubSettings) -> None:
-    """Tell the hub about each part: its token, its address, what it may do for a viewer."""
+    """Tell the hub about each part: its token, its address, its scopes for a viewer."""
     config.JupyterHub.services = [_describe_service(service) for service in settings.services]
 
 

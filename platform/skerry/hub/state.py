@@ -1,4 +1,4 @@
-"""What the hub remembers and for how long, and what it leaves behind when it stops."""
+"""The hub's state: how long tokens live, where its database is, and what ends when it stops."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ _LONGEST_S = 30 * 24 * 3600
 
 
 def set_token_lives(config: Any) -> None:
-    """Let the tokens of visits end after 12 hours, and those that a person asks for after 30 days.
+    """Limit tokens of browser visits to 12 hours, and tokens that a person requests to 30 days.
 
-    A browser whose token has ended gets another through the hub, without a word while the login
-    there is good. The token of a user server ends with the server, the hub knows no other end.
+    A browser whose token has ended gets another through the hub, without a question while the
+    login there is valid. The token of a user server ends only with the server.
     """
     config.JupyterHub.oauth_token_expires_in = _VISIT_S
     config.JupyterHub.token_expires_in_max_seconds = _LONGEST_S

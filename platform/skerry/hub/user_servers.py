@@ -46,7 +46,7 @@ def set_user_servers(config: Any, settings: HubSettings) -> None:
 
 
 def user_environment(settings: HubSettings) -> dict[str, str]:
-    """Return the environment that makes `skerry` and Dask work in a notebook without a word."""
+    """Return the environment in which `skerry` and Dask work in a notebook without settings."""
     address = f"{settings.public_url}{GATEWAY_PREFIX}"
     dashboards = (
         f"{settings.public_url}/user/{settings.owner}/proxy/{settings.gateway_dashboards_port}"

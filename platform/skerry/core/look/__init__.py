@@ -1,1 +1,1 @@
-"""What every page of the platform shares, the hub's and the dashboards': icon and frame."""
+"""Icon and frame of every page of the platform, in the hub and the dashboards."""
