@@ -1,4 +1,4 @@
-"""`skerry import`, `export`, `item`, `search`, `collection`: the catalogue from a shell."""
+"""`skerry import`, `export`, `item`, `search`, `collection`: the catalogue in a shell."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def import_(
 ) -> None:
     """Convert products to GeoZarr and register them as items.
 
-    What was imported before is recognised by its content, and nothing happens.
+    A product that was imported before is recognised by its content and not imported again.
 
     \b
     Example:
@@ -67,7 +67,7 @@ def import_(
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
     help="The GeoTIFF to write.",
 )  # fmt: skip
-@click.option("--variable", help="Which variable; may be left out when there is only one.")
+@click.option("--variable", help="The variable; may be left out when there is only one.")
 @json_option
 def export(item: str, output: Path, variable: str | None, as_json: bool) -> None:
     """Write an item's variable as a Cloud-Optimized GeoTIFF, for QGIS.
@@ -191,7 +191,7 @@ def show_item(item: str, as_json: bool) -> None:
 @item_group.command("delete")
 @click.argument("names", metavar="COLLECTION/ITEM...", nargs=-1, required=True)
 def delete_items(names: tuple[str, ...]) -> None:
-    """Delete items and free their bytes.
+    """Delete items and their files.
 
     \b
     Example:
@@ -358,7 +358,7 @@ def _read_geojson(path: Path | None) -> Any:
 
 
 def _widen_days(text: str | None) -> str | None:
-    """Let a plain day, alone or as an end of an interval, stand for the whole of it."""
+    """Let a plain day, alone or as an end of an interval, mean the whole day."""
     from skerry.core.time import parse_day
 
     if text is None or "T" in text:
@@ -371,7 +371,7 @@ def _widen_days(text: str | None) -> str | None:
 
 
 def _check_collections(names: Sequence[str]) -> None:
-    """Refuse the name of a collection that is not there: a search would answer with no items."""
+    """Refuse the name of a missing collection: a search would simply find no items."""
     from skerry.client import connect
 
     for name in names:

@@ -1,4 +1,4 @@
-"""`skerry cluster`: the Dask clusters that are alive, and the end of one."""
+"""`skerry cluster`: list the live Dask clusters, or end a cluster."""
 
 import click
 
@@ -12,7 +12,7 @@ _GB = 1e9
 @json_option
 @click.pass_context
 def cluster_group(ctx: click.Context, *, as_json: bool) -> None:
-    """List the Dask clusters that are alive, or stop one.
+    """List the live Dask clusters, or stop a cluster.
 
     \b
     Example:
@@ -26,7 +26,7 @@ def cluster_group(ctx: click.Context, *, as_json: bool) -> None:
 @cluster_group.command("list")
 @json_option
 def list_clusters(*, as_json: bool) -> None:
-    """List the Dask clusters that are alive.
+    """List the live Dask clusters.
 
     Example: skerry cluster list
     """
@@ -54,7 +54,7 @@ def _show_clusters(*, as_json: bool) -> None:
 @cluster_group.command("stop")
 @click.argument("name")
 def stop(name: str) -> None:
-    """End the cluster NAME and whatever it computes.
+    """End the cluster NAME and all its computations.
 
     Example: skerry cluster stop 3f2a
     """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAME = "demo-water-quality"
 """Name of the demo's release, job and product collection."""
 SCENES = "demo-sentinel-2-l2a"
-"""Collection of the demo's scene: its own, so that removing the demo touches nothing else."""
+"""A collection only for the demo's scene, so that removing the demo touches nothing else."""
 
 _NOTEBOOK = Path("production") / "s2_water_quality.ipynb"
 _VARIABLE = "turbidity"
@@ -30,12 +30,12 @@ _ACTIVE = ("queued", "running")
 
 
 @click.command()
-@click.option("--remove", is_flag=True, help="Take everything that the demo made away.")
+@click.option("--remove", is_flag=True, help="Remove everything that the demo made.")
 def demo(*, remove: bool) -> None:
     """Run the pipeline end to end on simulated data.
 
-    Simulate, import, release, run on a Dask cluster, map. What an interrupted demo has left is
-    taken up where it stands; the last line is the link to the map.
+    Simulate, import, release, run on a Dask cluster, map. After an interruption the demo goes on
+    from its last finished step; the last line is the link to the map.
 
     \b
     Example:
@@ -57,7 +57,7 @@ def demo(*, remove: bool) -> None:
 
 
 def _import_scene(session: Session) -> ItemReference:
-    """Return the demo's scene, simulated and imported unless it is there."""
+    """Return the demo's scene; simulate and import it if it is missing."""
     from skerry.cli.presenting import show_progress
     from skerry.client import search
     from skerry.client.references import parse_reference
@@ -77,7 +77,7 @@ def _import_scene(session: Session) -> ItemReference:
 
 
 def _release_notebook(session: Session) -> str:
-    """Return the id of the demo's approved release, proposed and approved unless it is there."""
+    """Return the id of the demo's approved release; propose and approve it if it is missing."""
     releases = session.request("GET", "production/releases")["releases"]
     by_status = {item["status"]: item for item in reversed(releases) if item["name"] == NAME}
     if "approved" in by_status:
@@ -109,7 +109,7 @@ def _create_job(session: Session, release: str) -> None:
 
 
 def _run_job(session: Session, scene: ItemReference) -> ItemReference:
-    """Run the job over the scene, or take up the run that is there; return its product."""
+    """Run the job over the scene, or continue an existing run; return its product."""
     run = _start_run(session, scene, key="demo")
     product = _find_product(session, run)
     if product is None and run["status"] == "succeeded":
@@ -148,7 +148,7 @@ def _find_product(session: Session, run: dict[str, Any]) -> ItemReference | None
 
 
 def _remove_demo(session: Session) -> None:
-    """Remove job, runs, products, release and scene; what is not there is passed over."""
+    """Remove job, runs, products, release and scene, as far as they exist."""
     from skerry.cli.runs import wait_for_run
 
     for run in _list_runs(session):

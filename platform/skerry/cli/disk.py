@@ -1,7 +1,7 @@
-"""`skerry disk`: what takes space in the data folder, and making room.
+"""`skerry disk`: shows what takes space in the data folder, and makes room.
 
-It opens the data folder itself instead of asking the api: on a full disk the hub cannot say any
-more whose token that is.
+It opens the data folder itself instead of asking the api: with a full disk the hub can no longer
+identify tokens.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ def disk() -> None:
 @data_option
 @json_option
 def show_disk(data: Path, *, as_json: bool) -> None:
-    """Show how much is free, what takes space, and how much could go.
+    """Show the free space, what takes space, and how much could be removed.
 
     Example: skerry disk show
     """
@@ -59,13 +59,13 @@ def show_disk(data: Path, *, as_json: bool) -> None:
     "--older-than", "days", type=click.IntRange(min=0), default=_DAYS, show_default=True,
     help="Days that executed notebooks, and attempts without products, are kept.",
 )  # fmt: skip
-@click.option("--pretend", is_flag=True, help="Only say what would go.")
+@click.option("--pretend", is_flag=True, help="Only list what would be removed.")
 @json_option
 def clean_disk(data: Path, *, days: int, pretend: bool, as_json: bool) -> None:
     """Remove scratch, old logs, old executed notebooks, attempts that failed, unused environments.
 
-    Products, notebooks in home folders and whatever a job needs stay. An environment that is
-    needed again is built again.
+    Products, notebooks in home folders and all that a job needs stay. An environment is built
+    again when a run needs it.
 
     Example: skerry disk clean --older-than 7
     """

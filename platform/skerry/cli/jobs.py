@@ -24,7 +24,9 @@ def job() -> None:
 
 @job.command("create")
 @click.argument("name")
-@click.option("--release", "release_name", required=True, help="Id, or name of an approved one.")
+@click.option(
+    "--release", "release_name", required=True, help="Id, or name of an approved release."
+)
 @parameter_option
 @click.option("--cron", help="Five fields, such as '30 5 * * *'.")
 @click.option("--timezone", help="The cron's time zone.  [default: UTC]")
@@ -34,7 +36,7 @@ def job() -> None:
     type=click.Choice(["none", "required"]),
     default="required",
     show_default=True,
-    help="Whether products wait for a person.",
+    help="Whether products wait for a person's review.",
 )
 @click.option(
     "--timeout",
@@ -49,7 +51,7 @@ def job() -> None:
     type=int,
     default=0,
     show_default=True,
-    help="How often a failed notebook is tried again by itself.",
+    help="How often a failed notebook is started again without being asked.",
 )
 @json_option
 def create_job(
@@ -120,7 +122,7 @@ def show_job(name: str, *, as_json: bool) -> None:
 @job.command("pause")
 @click.argument("name")
 def pause_job(name: str) -> None:
-    """Let the clock of the job NAME stand still; what runs goes on.
+    """Pause the clock of the job NAME; active runs go on.
 
     Example: skerry job pause lakes
     """
@@ -132,7 +134,7 @@ def pause_job(name: str) -> None:
 @click.argument("name")
 @json_option
 def resume_job(name: str, *, as_json: bool) -> None:
-    """Let the clock of the job NAME go on from now.
+    """Continue the clock of the job NAME from now on.
 
     Example: skerry job resume lakes
     """

@@ -19,11 +19,15 @@ _POLL_S = 0.5
 
 @click.command()
 @click.argument("name", metavar="RUN|PART")
-@click.option("-f", "--follow", is_flag=True, help="Go on as it grows; until the run has ended.")
 @click.option(
-    "--attempt", type=click.IntRange(1), help="Of a run: this attempt's log.  [default: the newest]"
+    "-f", "--follow", is_flag=True, help="Follow the log as it grows, until the run has ended."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, a line a piece.")
+@click.option(
+    "--attempt",
+    type=click.IntRange(1),
+    help="For a run: the number of the attempt.  [default: the newest]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one line for each piece.")
 def logs(name: str, *, attempt: int | None, follow: bool, as_json: bool) -> None:
     """Show the log of RUN, or of a PART such as api, worker or hub.
 
@@ -54,7 +58,7 @@ def _show_file(part: str) -> None:
 
 
 def _list_parts(session: Session) -> list[str]:
-    """Return the parts whose logs this account may see: none, for most."""
+    """Return the parts whose logs this account may see; most accounts may see none."""
     try:
         return list(session.request("GET", "platform/logs")["parts"])
     except ForbiddenError:

@@ -1,4 +1,4 @@
-"""`skerry`: one group, its commands imported when they are named, errors without stack traces."""
+"""`skerry`: one group, which imports a command only when it is named; no stack traces."""
 
 import errno
 import os
@@ -17,9 +17,9 @@ from skerry.core.time import format_time, utc_now
 from skerry.core.version import VERSION
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "up": ("skerry.cli.up:up", "Start the platform on this machine and stay with it."),
+    "up": ("skerry.cli.up:up", "Start the platform on this machine, until Ctrl-C."),
     "down": ("skerry.cli.down:down", "Stop the platform of a data folder."),
-    "status": ("skerry.cli.status:status", "Say which parts of the platform answer."),
+    "status": ("skerry.cli.status:status", "Show which parts of the platform answer."),
     "logs": ("skerry.cli.logs:logs", "Show the log of a run or of a part."),
     "disk": ("skerry.cli.disk:disk", "Show what takes space, and make room."),
     "import": ("skerry.cli.catalog:import_", "Convert products and register them as items."),
@@ -38,9 +38,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("skerry.cli.releases:release", "Propose, approve and list releases."),
     "job": ("skerry.cli.jobs:job", "Create, list, pause and delete jobs."),
     "run": ("skerry.cli.runs:run", "Start, list, show, cancel and retry runs."),
-    "cluster": ("skerry.cli.clusters:cluster_group", "List Dask clusters, or stop one."),
+    "cluster": ("skerry.cli.clusters:cluster_group", "List Dask clusters, or stop a cluster."),
 }
-"""Command name to where it stands (``module:attribute``) and its line in ``skerry --help``."""
+"""Command name to its place (``module:attribute``) and its line in ``skerry --help``."""
 
 _OTHER_NAMES = {
     "clusters": "skerry.cli.clusters:cluster_group",
@@ -48,7 +48,7 @@ _OTHER_NAMES = {
     "collections": "skerry.cli.catalog:collection_group",
     "runs": "skerry.cli.runs:list_runs",
 }
-"""Plurals that people type: they work, and help is silent about them."""
+"""Plurals that people type: they work, but help does not list them."""
 
 _EXIT_INTERRUPTED = 130
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
@@ -62,7 +62,7 @@ class LazyGroup(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the names in the table's order, which is the order of a day's work."""
+        """Return the names in the table's order, the order in which people use them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
@@ -119,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; what went wrong is on standard error."""
+    """Run the command line and return its exit code; errors go to standard error."""
     try:
         result = skerry.main(args=arguments, prog_name="skerry", standalone_mode=False)
     except BrokenPipeError:
@@ -134,7 +134,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(error: Exception) -> int:
-    """Write what went wrong on standard error and return the exit code."""
+    """Write an error to standard error and return the exit code."""
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
@@ -150,7 +150,7 @@ def _report(error: Exception) -> int:
 
 
 def _report_expected(error: SkerryError) -> int:
-    """Write what went wrong and the remedy, each a line."""
+    """Write the error and the remedy, each on its own line."""
     click.echo(f"Error: {error.what}", err=True)
     click.echo(error.remedy, err=True)
     if _debugging():
@@ -170,13 +170,13 @@ def _report_unexpected(error: Exception) -> int:
 
 
 def _keep_trace(error: Exception) -> str:
-    """Append the stack trace to the command line's log and say where that is."""
+    """Append the stack trace to the command line's log and return a sentence with its path."""
     log = _log_file()
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
-            os.fchmod(descriptor, 0o600)  # one that an older Skerry made
+            os.fchmod(descriptor, 0o600)  # an older Skerry created it with other rights
             stream.write(f"{format_time(utc_now())} skerry {' '.join(sys.argv[1:])}\n")
             traceback.print_exception(error, file=stream)
     except OSError:
@@ -185,7 +185,7 @@ def _keep_trace(error: Exception) -> str:
 
 
 def _log_file() -> Path:
-    """Return the log beside the parts' logs where a platform lives here, else the user's own."""
+    """Return the log beside the parts' logs if this data folder has any, else the user's own."""
     beside = default_data_folder() / "logs"
     folder = beside if beside.is_dir() else Path(platformdirs.user_log_dir("skerry"))
     return folder / "cli.log"

@@ -1,4 +1,4 @@
-"""The products that commands write: their formats, as options and by the name's suffix."""
+"""Options for the products that commands write: format and memory."""
 
 from collections.abc import Sequence
 
@@ -12,17 +12,17 @@ PROFILES = ("2025", "cpm-2.8")
 
 format_option = click.option(
     "--format", "form", type=click.Choice(FORMATS),
-    help="What to write. [default: by OUT's suffix: .zarr eopf-zarr, .nc netcdf, .cogs cog]",
+    help="Output format. [default: by OUT's suffix: .zarr eopf-zarr, .nc netcdf, .cogs cog]",
 )  # fmt: skip
 memory_option = click.option(
     "--memory", "memory_bytes", default="1GB", show_default=True, metavar="AMOUNT",
     callback=lambda _context, _option, text: parse_memory(text),
-    help="What writing holds in memory at most, about, beside the program itself.",
+    help="Approximate memory limit for writing, beside the program itself.",
 )  # fmt: skip
 
 
 def say_left_out(what: str, names: Sequence[str], *, verbose: bool) -> None:
-    """Say on standard error what is not in a product: the first few names, or all of them."""
+    """Write to standard error which variables a product lacks: the first few names, or all."""
     if not names:
         return
     if verbose:

@@ -1,4 +1,4 @@
-"""Parameters as words of a command line: ``-p name=value``, read by a release's schema."""
+"""Parameters on the command line: ``-p name=value``, read with a release's schema."""
 
 import json
 import math
@@ -10,7 +10,7 @@ import click
 from skerry.core.errors import InvalidInputError
 
 _BOOLEANS = {"True": True, "False": False}
-"""As Python writes them, beside JSON's own words."""
+"""Python's spellings, beside JSON's own words."""
 
 _READ_AS_JSON = frozenset({"integer", "number", "boolean", "array", "object", "null"})
 
@@ -22,10 +22,10 @@ parameter_option = click.option(
 
 
 def parse_pairs(pairs: Sequence[str], schema: dict[str, Any]) -> dict[str, Any]:
-    """Return ``name=value`` words as values of the types that the schema asks for.
+    """Return ``name=value`` words as values of the schema's types.
 
-    Text that cannot be read as such a type is passed on as it is, for the server to refuse with
-    the reason. ``None`` where a parameter may be none is none; text of that spelling is written
+    Text that does not fit the type goes on unchanged, so that the server refuses it with the
+    reason. ``None`` means none if the parameter may be none; to give the text itself, write it
     with quotes, as JSON.
 
     Raises
@@ -78,7 +78,7 @@ def _read(text: str, schema: dict[str, Any]) -> Any:
 
 def _read_float(text: str) -> float:
     number = float(text)
-    if not math.isfinite(number):  # as 1e400: the server refuses the text, naming it
+    if not math.isfinite(number):  # such as 1e400: the server's refusal names the text
         raise ValueError(text)
     return number
 

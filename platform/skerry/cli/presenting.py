@@ -1,4 +1,4 @@
-"""How commands show things: tables, JSON and progress."""
+"""Output of commands: tables, JSON and progress."""
 
 import json
 import time
@@ -11,7 +11,7 @@ import click
 from skerry.core.progress import Progress
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-"""Every command that lists or shows takes it."""
+"""The option of every command that lists or shows."""
 
 
 LINE_SECONDS = 10.0
@@ -19,11 +19,11 @@ LINE_SECONDS = 10.0
 
 @contextmanager
 def show_progress(name: str) -> Iterator[Progress]:
-    """Show on standard error how far the block is.
+    """Show the block's progress on standard error.
 
-    A terminal gets a bar with what is being done, per cent and the time left; anything else a
-    line a stage, without the details behind the stage's colon, and one with per cent each
-    `LINE_SECONDS`.
+    A terminal gets a bar with the present work, per cent and the time left. Other outputs get a
+    line for each stage, without the details behind the stage's colon, and a line with per cent
+    every `LINE_SECONDS`.
     """
     from rich.console import Console
 

@@ -29,7 +29,7 @@ AOI_NUMBERS = 4
 @click.command()
 @click.argument("name", required=False)
 @click.argument("inputs", nargs=-1, metavar="[PRODUCT]...")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The product to make.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The product to write.")
 @click.option(
     "-p", "--parameter", "pairs", multiple=True, metavar="NAME=VALUE",
     help="A parameter that differs from its default.",
@@ -39,7 +39,9 @@ AOI_NUMBERS = 4
 @click.option("--aoi", help="Process the part west,south,east,north in degrees.")
 @click.option("--flags", help="Leave out pixels of these flags: 'thin_cirrus | snow_or_ice'.")
 @click.option(
-    "--allow-empty", is_flag=True, help="An area off the product gives a product without pixels."
+    "--allow-empty",
+    is_flag=True,
+    help="An area outside of the product gives a product without pixels.",
 )
 @click.option(
     "--aux", "auxiliary", multiple=True, metavar="NAME=FOLDER[@VERSION]",
@@ -78,7 +80,7 @@ def process(
 ) -> None:
     """Run the processor NAME on products, or the steps of a payload.
 
-    A payload that was interrupted goes on at its first unfinished step when it is run again.
+    An interrupted payload goes on at its first unfinished step when you run it again.
 
     \b
     Example:
@@ -307,7 +309,7 @@ def _need[T](value: T | None, word: str, meaning: str) -> T:
 
 @contextmanager
 def _timing(run_id: str, trace: Path | None, inputs: Sequence[str]) -> Iterator[Timeline]:
-    """Take the time of what the block does; write the file also when it fails.
+    """Measure the times of the block's work; write the file also when the block fails.
 
     Raises
     ------

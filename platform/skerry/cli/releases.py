@@ -35,7 +35,7 @@ def release() -> None:
 )  # fmt: skip
 @json_option
 def propose(notebook: Path, name: str | None, wheels: tuple[Path, ...], *, as_json: bool) -> None:
-    """Propose NOTEBOOK: pin it with its environment and have its parameters read.
+    """Propose NOTEBOOK: pin it with its environment and read its parameters.
 
     Example: skerry release propose water_quality.ipynb --name water-quality
     """
@@ -53,7 +53,7 @@ def propose(notebook: Path, name: str | None, wheels: tuple[Path, ...], *, as_js
 @release.command("approve")
 @click.argument("release_name", metavar="RELEASE")
 @click.option(
-    "--self", "own", is_flag=True, help="Approve although you proposed it; it will say so."
+    "--self", "own", is_flag=True, help="Approve your own proposal; the release will show it."
 )
 @json_option
 def approve(release_name: str, *, own: bool, as_json: bool) -> None:
@@ -104,7 +104,7 @@ def list_releases(*, as_json: bool) -> None:
 @click.option("--notebook", is_flag=True, help="Print the cells of its notebook, too.")
 @json_option
 def show_release(release_name: str, *, notebook: bool, as_json: bool) -> None:
-    """Show RELEASE, given by id or by name (then the newest approved one).
+    """Show RELEASE, given by id or by name (then the newest approved release).
 
     Example: skerry release show water-quality --notebook
     """
@@ -123,7 +123,7 @@ def show_release(release_name: str, *, notebook: bool, as_json: bool) -> None:
 @click.argument("release_name", metavar="RELEASE")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def fetch_release(release_name: str, folder: Path) -> None:
-    """Write notebook and wheels of RELEASE into FOLDER, to be looked at.
+    """Write notebook and wheels of RELEASE into FOLDER for a review.
 
     Example: skerry release fetch water-quality review/
     """
@@ -153,7 +153,7 @@ def _read_notebook(path: Path) -> dict[str, Any]:
 
 
 def _find_proposal(session: Session, name: str) -> dict[str, Any]:
-    """Return the one undecided release of a name, or the release of an id."""
+    """Return the only undecided release of a name, or the release of an id."""
     releases = session.request("GET", "production/releases")["releases"]
     proposed = [item for item in releases if item["name"] == name and item["status"] == "proposed"]
     if len(proposed) > 1:

@@ -30,8 +30,8 @@ def run() -> None:
 @click.argument("job_name", metavar="JOB")
 @parameter_option
 @click.option("--key", help="Idempotency key: the same key starts no second run.")
-@click.option("--partition", default="", help="Which part of the work this is, such as a tile.")
-@click.option("--day", "data_day", help="The day that the data speak of.  [default: today, UTC]")
+@click.option("--partition", default="", help="The part of the work, such as a tile.")
+@click.option("--day", "data_day", help="The day of the data.  [default: today, UTC]")
 @click.option("--wait", "wait_for_it", is_flag=True, help="Wait for its end; exit 1 if it failed.")
 @json_option
 @click.pass_context
@@ -84,7 +84,7 @@ def show_run(run_id: str, *, as_json: bool) -> None:
 @click.argument("run_id", metavar="RUN")
 @json_option
 def cancel_run(run_id: str, *, as_json: bool) -> None:
-    """Cancel RUN; its process is ended within about a second.
+    """Cancel RUN; its process ends within about a second.
 
     Example: skerry run cancel 019c2f
     """
@@ -149,7 +149,7 @@ def wait_for_run(session: Session, run_id: str) -> dict[str, Any]:
 
 
 def _fetch_run(session: Session, run_id: str) -> dict[str, Any]:
-    """Return a run, patiently while a part of the platform is being started again."""
+    """Return a run; wait while a part of the platform is being started again."""
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:

@@ -1,4 +1,4 @@
-"""`skerry simulate`: small products made here, marked as simulated."""
+"""`skerry simulate`: makes small products, marked as simulated."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from skerry.cli.termination import clean_up_when_told_to_end
 
 KINDS = ("s2-l1c", "s2-l2a", "olci-efr", "olci-err", "slstr-rbt", "s1-iw-grd")
 MOST_SEED = 2**32 - 1
-"""Seeds are what random generators of all sensors take: 32 bits."""
+"""Largest seed: the random generators of all sensors take 32 bits."""
 
 
 @click.command()
@@ -18,7 +18,7 @@ MOST_SEED = 2**32 - 1
 @click.option("--size", type=int, help="Edge in pixels. [default: some hundred, by kind]")
 @click.option(
     "--seed", type=click.IntRange(0, MOST_SEED), default=1, show_default=True,
-    help="Another seed, another place.",
+    help="A number that selects the simulated place.",
 )  # fmt: skip
 @click.option(
     "--day",

@@ -31,7 +31,7 @@ class DiskStatus(BaseModel):
     low
         Whether runs and imports wait or are refused.
     full
-        Whether nothing can be written any more.
+        Whether the disk is full.
     """
 
     free: int
@@ -43,7 +43,7 @@ class DiskStatus(BaseModel):
 
 
 class PlatformStatus(BaseModel):
-    """All parts' answers; ready only if every one is, and the disk is not full."""
+    """All parts' answers; ready only if every part is ready and the disk is not full."""
 
     ready: bool
     parts: list[PartStatus]
@@ -55,9 +55,9 @@ class PlatformStatus(BaseModel):
 @click.option("--json", "as_json", is_flag=True, help="Print {ready, parts, disk} as JSON.")
 @click.pass_context
 def status(ctx: click.Context, data: Path, *, as_json: bool) -> None:
-    """Say which parts of the platform answer; exit code 0 only if every one does.
+    """Show which parts of the platform answer; exit code 0 only if every part does.
 
-    The password can be seen again with: cat DATA/password
+    To see the password again: cat DATA/password
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""How commands end when they are told to: nothing half written stays."""
+"""Ends commands on SIGTERM without leaving half-written files."""
 
 import signal
 import sys
@@ -12,12 +12,12 @@ TERMINATED = 143
 
 @contextmanager
 def clean_up_when_told_to_end() -> Iterator[None]:
-    """Let SIGTERM unwind the stack, so that what was half written is removed.
+    """Let SIGTERM unwind the stack, so that half-written files are removed.
 
     A context manager, or a decorator of a command: ``@clean_up_when_told_to_end()``.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread can be told
+        yield  # only the main thread can set a handler
         return
 
     def leave(_number: int, _frame: object) -> None:

@@ -1,4 +1,4 @@
-"""`skerry up`: start the platform on this machine and stay with it."""
+"""`skerry up`: start the platform on this machine and watch it."""
 
 import os
 import shutil
@@ -39,7 +39,7 @@ _PRIVATE_UMASK = 0o077
     envvar="SKERRY_PORT",
     show_default=True,
     show_envvar=True,
-    help="The one public port; all others are free ones and internal.",
+    help="The only public port; Skerry chooses free ports for everything internal.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
 @click.option(
@@ -48,7 +48,7 @@ _PRIVATE_UMASK = 0o077
     help="On an empty data folder, run the demo first.",
 )
 def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
-    """Start the platform on this machine and stay with it; Ctrl-C ends it.
+    """Start the platform on this machine and watch it; Ctrl-C ends it.
 
     The developer's variable SKERRY_PARTS (such as "gateway,hub") starts only some of its parts.
 
@@ -109,7 +109,7 @@ def _run_platform(plan: Plan, console: Console, *, demo_when_empty: bool) -> Non
 
 
 def _choose_parts(wanted: str) -> tuple[str, ...]:
-    """Return the parts to start: all, or those that a developer names."""
+    """Return the parts to start: all, or the parts that a developer names."""
     if not wanted:
         return PART_NAMES
     names = tuple(name.strip() for name in wanted.split(","))
@@ -145,9 +145,9 @@ def _describe(plan: Plan) -> PlatformRecord:
 
 
 def _print_addresses(console: Console, plan: Plan) -> None:
-    """Print where everything is and how to log in.
+    """Print the addresses and how to log in.
 
-    The password itself stays in its file: what is printed may be recorded.
+    The password itself stays in its file, because printed text may be recorded.
     """
     url = plan.public_url
     table = Table.grid(padding=(0, 2))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from skerry.validation import Report
 
 MOST_LINES = 5
-"""Findings shown of one check; JSON has all."""
+"""Number of findings to show for one check; JSON has all."""
 
 
 @click.command()
@@ -52,7 +52,7 @@ def validate(
 
 
 def _print_report(report: Report) -> None:
-    """Print every check as a row, then what was found, where, and what to do."""
+    """Print every check as a row, then each finding with its place and remedy."""
     click.echo(f"{report.product}: {report.container} {report.product_type}".rstrip())
     rows = [
         (item.check, item.result.value, str(item.examined), item.note or item.meaning)

@@ -1,4 +1,4 @@
-"""One child process: its log, its pid file, its end with its parent's."""
+"""One child process, its log and its pid file; it ends when its parent ends."""
 
 import ctypes
 import os
@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG = 1
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
 _STEADY_S = 5.0
-"""A child that lived this long did not die of its start: the next restart is immediate again."""
+"""Seconds after which a start counts as good: the next restart is immediate again."""
 
 
 class Child:
@@ -50,7 +50,7 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """How the last process ended, None while it runs."""
+        """The last process's exit code, None while it runs."""
         return None if self._process is None else self._process.poll()
 
     def start(self) -> None:
@@ -96,7 +96,7 @@ class Child:
             self._process.terminate()
 
     def kill(self) -> None:
-        """Send SIGKILL and take note of the end."""
+        """Send SIGKILL and wait for the end."""
         if self._process is not None and self.alive:
             self._process.kill()
             self._process.wait()

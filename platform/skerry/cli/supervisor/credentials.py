@@ -1,4 +1,4 @@
-"""The platform's own secrets and the one password: made once, kept with mode 0600."""
+"""The platform's own secrets and the one password: created once, stored with mode 0600."""
 
 import getpass
 import re
@@ -42,7 +42,7 @@ class Credentials(BaseModel):
 
     @classmethod
     def load(cls, folder: DataFolder) -> "Credentials":
-        """Read this data folder's secrets, making them first if there are none."""
+        """Read this data folder's secrets; create them first if there are none."""
         path = folder.state / "secrets.json"
         if path.exists():
             credentials = cls.model_validate_json(path.read_bytes())
@@ -63,7 +63,7 @@ class Credentials(BaseModel):
 
 
 def load_password(folder: DataFolder) -> str:
-    """Return the one account's password, making it first if there is none."""
+    """Return the one account's password; create it first if there is none."""
     if not folder.password.exists():
         write_aside(folder.password, secrets.token_urlsafe(_PASSWORD_BYTES) + "\n", private=True)
     return folder.password.read_text().strip()

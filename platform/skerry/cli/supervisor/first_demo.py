@@ -1,4 +1,4 @@
-"""The demo that a newcomer's first start runs, once in the life of a data folder."""
+"""The demo of the first start, which runs once in the life of a data folder."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class FirstDemo:
     plan
         The platform, which is ready.
     console
-        Where it says what it does; the demo itself writes to the same terminal.
+        The console for its messages; the demo itself writes to the same terminal.
     """
 
     def __init__(self, plan: Plan, console: Console) -> None:
@@ -35,7 +35,7 @@ class FirstDemo:
         self._decided = False
 
     def advance(self) -> None:
-        """Start the demo if it is due, and say the last word when it has ended."""
+        """Start the demo if it is due, and print a last message when it has ended."""
         if not self._decided:
             self._decided = True
             if not self._marker.exists() and self._is_empty():
@@ -71,7 +71,7 @@ class FirstDemo:
         self._marker.write_text(format_time(utc_now()))
 
     def _is_empty(self) -> bool:
-        """Return whether catalogue and production hold nothing; False when they do not say."""
+        """Return whether catalogue and production are empty; False when they do not answer."""
         try:
             return self._ask_if_empty()
         except httpx.HTTPError as error:

@@ -1,4 +1,4 @@
-"""Asking a part whether it answers: one request, or a look at the file that it touches."""
+"""Checks whether a part answers: with a request, or by the age of the file that it touches."""
 
 import time
 from pathlib import Path
@@ -9,11 +9,11 @@ from skerry.cli.supervisor.record import PartRecord
 
 _TIMEOUT_S = 2.0
 _BEAT_S = 15.0
-"""The worker touches its file every 2 s; later than this it is taken for dead."""
+"""The worker touches its file every 2 s; after this many seconds without, it counts as dead."""
 
 
 def ask_health(record: PartRecord, *, address: str | None = None) -> str | None:
-    """Return None if the part answers, else in a few words what is wrong.
+    """Return None if the part answers, else the fault in a few words.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Ending processes that a killed platform, hub or gateway left behind.
 
-Two ways to know them, both proof against process ids that were given to somebody else: pid files
-that also hold the process's start time, and the data folder's mark in their environment, which
-everything that descends from a part inherits.
+It recognises them in two ways, and neither confuses a process id that another process has now:
+pid files, which also hold the process's start time, and the data folder's mark in the
+environment, which all descendants of a part inherit.
 """
 
 import os
@@ -23,7 +23,7 @@ PART_MARK = "SKERRY_PART"
 
 
 def end_leftovers(folder: DataFolder, instance: str, *, grace: float = 3.0) -> int:
-    """End every process of this data folder that still lives, and forget the pid files.
+    """End every process of this data folder that still lives, and remove the pid files.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def end_leftovers(folder: DataFolder, instance: str, *, grace: float = 3.0) -> i
     Returns
     -------
     int
-        How many there were.
+        Number of ended processes.
     """
     leftovers = {process.pid: process for process in _find_recorded(folder)}
     leftovers |= {process.pid: process for process in find_marked(instance)}
@@ -66,7 +66,7 @@ def find_marked(instance: str, *, part: str | None = None) -> list[psutil.Proces
 
 
 def end_processes(processes: Iterable[psutil.Process], *, grace: float) -> None:
-    """Ask processes to end, and kill those that have not after `grace` seconds."""
+    """Ask processes to end, and kill those that still live after `grace` seconds."""
     terminated = list(processes)
     for process in terminated:
         _signal(process, psutil.Process.terminate)
@@ -96,6 +96,6 @@ def _find_recorded(folder: DataFolder) -> list[psutil.Process]:
 
 
 def _own_line() -> list[int]:
-    """Return the pids of this process and of those it descends from: never to be ended."""
+    """Return the pids of this process and its ancestors, which must not be ended."""
     this = psutil.Process()
     return [this.pid, *(parent.pid for parent in this.parents())]

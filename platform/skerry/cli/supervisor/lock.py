@@ -1,4 +1,4 @@
-"""One supervisor a data folder: an exclusive lock that names its holder."""
+"""Only one supervisor for each data folder: an exclusive lock that names its holder."""
 
 from contextlib import AbstractContextManager
 

@@ -13,7 +13,7 @@ _END_S = 1.0
 
 
 class LogPipes:
-    """One pipe a part; both ends stay open here, so that neither side's death breaks them.
+    """A pipe for each part; both ends stay open here, so that neither side's death breaks them.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class LogPipes:
         return self._pipes[name][1]
 
     def tend(self) -> None:
-        """Start the writing process, the first time or because it died; lines wait meanwhile."""
+        """Start the writing process, at first or after its death; lines wait meanwhile."""
         if self._writer is not None and self._writer.poll() is None:
             return
         ends = {name: pipe[0] for name, pipe in self._pipes.items()}

@@ -1,11 +1,11 @@
 """Writes the logs of all parts: ``python -m skerry.cli.supervisor.log_writer FOLDER NAME=FD...``.
 
 Each part writes to a pipe; this process reads them all, so that logs have one clock and one
-format whoever wrote the line, and are begun anew when they are long, while the part runs. A line
+format for all writers, and a long log is replaced by a new log while the part runs. A line
 begins with the UTC time at which it was written, ``2026-05-01T10:30:00.123Z``; lines that begin
 with a space belong to the line before. On a full disk lines are lost, and the log says how many.
 
-It ends when every writer has gone. It imports nothing but the standard library, for it starts
+It ends when all writers have ended. It imports only the standard library, because it starts
 first.
 """
 
@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 LOG_LIMIT = 10_000_000
-"""Bytes after which a log is begun anew; the one before is kept as ``<part>.log.1``."""
+"""Bytes after which a new log begins; the log before is kept as ``<part>.log.1``."""
 
 LINE_LIMIT = 16_384
 """Longer lines are cut."""
@@ -41,7 +41,7 @@ class PartLog:
     path
         The file.
     limit
-        Bytes after which it is begun anew.
+        Bytes after which a new file begins.
     """
 
     def __init__(self, path: Path, *, limit: int = LOG_LIMIT) -> None:
@@ -53,7 +53,7 @@ class PartLog:
             path.touch(mode=0o600)
 
     def take(self, content: bytes) -> None:
-        """Write the whole lines of what came; the rest waits for its end."""
+        """Write the complete lines of a piece; the rest waits for its end."""
         lines = (self._rest + content).split(b"\n")
         self._rest = lines.pop()
         if len(self._rest) > LINE_LIMIT:
@@ -62,7 +62,7 @@ class PartLog:
         self._write([stamp_line(line) for line in lines])
 
     def close(self) -> None:
-        """Write what was left without an end of line."""
+        """Write the last line, which has no end of line."""
         if self._rest:
             self.take(b"\n")
 
@@ -109,7 +109,7 @@ def stamp_line(line: bytes) -> bytes:
 
 
 def copy_lines(folder: Path, pipes: dict[str, int]) -> None:
-    """Copy every pipe into its part's log until all writers have gone.
+    """Copy every pipe into its part's log until all writers have ended.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def copy_lines(folder: Path, pipes: dict[str, int]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Copy until the writers have gone; signals that end the platform do not end this."""
+    """Copy until the writers have ended; signals that end the platform do not end this."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     folder, *named = arguments

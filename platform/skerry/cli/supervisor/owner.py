@@ -1,4 +1,4 @@
-"""The owner's own token for the command line: made through the hub, renewed before it ends."""
+"""The owner's token for the command line: the hub creates it, and it is renewed in time."""
 
 import json
 import time
@@ -18,10 +18,10 @@ _AGAIN_S = 60
 
 
 class OwnerLogin:
-    """Keeps a good token in ``owner.json``.
+    """Keeps a valid token in ``owner.json``.
 
-    A token lives a day and is replaced when half of that is over; whoever was given the one before
-    (a shell, a client at work) can go on with it for another half.
+    A token lives a day and is replaced after half a day; programs that have the earlier token
+    (a shell, a client at work) can go on with it for another half day.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class OwnerLogin:
         self._due = 0.0
 
     def write(self) -> None:
-        """Make a token; write address, name and token.
+        """Create a token; write address, name and token.
 
         Raises
         ------
@@ -47,7 +47,7 @@ class OwnerLogin:
         self._due = time.time() + _LIFE_S / 2
 
     def advance(self) -> None:
-        """Renew the token when it is time, or when the clock was set back; else do nothing."""
+        """Renew the token when it is due, or when the clock was set back; else do nothing."""
         if 0 < self._due - time.time() <= _LIFE_S / 2:
             return
         try:
@@ -56,7 +56,7 @@ class OwnerLogin:
             self._due = time.time() + _AGAIN_S
 
     def _mint(self) -> str:
-        """Return a new token, and revoke those without an end that older versions made."""
+        """Return a new token, and revoke tokens without an end from older versions."""
         credentials = self._plan.credentials
         path = f"/users/{credentials.owner}/tokens"
         headers = {"Authorization": f"token {credentials.service_tokens['supervisor']}"}
@@ -77,7 +77,7 @@ class OwnerLogin:
 
 
 def owner_token_scopes() -> list[str]:
-    """Return what the owner may do from the command line: everything that is Skerry's."""
+    """Return the owner's scopes on the command line: all scopes of Skerry."""
     return ["access:services", *sorted(map(str, ROLES["admin"]))]
 
 

@@ -1,4 +1,4 @@
-"""What is to be started: each part's command, environment and sign of life."""
+"""The plan of a start: each part's command, environment and health check."""
 
 import json
 import os
@@ -44,7 +44,7 @@ class Part:
     Attributes
     ----------
     record
-        Its name and sign of life, as ``skerry status`` asks for it.
+        Its name and health check, for ``skerry status``.
     command
         Words that start it.
     environment
@@ -66,14 +66,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that one start of a platform has decided.
+    """All decisions for one start of a platform.
 
     Attributes
     ----------
     folder, credentials, password, ports, public_url
-        What the parts are told.
+        Settings for the parts.
     names
-        Which parts are started, the hub last.
+        The parts to start, the hub last.
     """
 
     folder: DataFolder
@@ -101,7 +101,7 @@ class Plan:
         return [self._describe(name) for name in PART_NAMES if name in self.names]
 
     def write_settings(self) -> None:
-        """Write what the hub's and the gateway's configuration files read."""
+        """Write the settings for the configuration files of the hub and the gateway."""
         hub, gateway = self._hub_settings(), self._gateway_settings()
         write_aside(self._hub_file, hub.model_dump_json(indent=1), private=True)
         write_aside(self._gateway_file, gateway.model_dump_json(indent=1), private=True)
@@ -180,7 +180,7 @@ class Plan:
             "PATH": f"{programs}{os.pathsep}{inherited.get('PATH', os.defpath)}",
             "NO_PROXY": ",".join(filter(None, no_proxy)),
             "PYTHONUNBUFFERED": "1",
-            "TZ": "UTC",  # one clock in all logs, those of programs that we did not write too
+            "TZ": "UTC",  # one clock in all logs, also in those of other projects' programs
             "SKERRY_DATA": str(self.folder.root),
             "SKERRY_PUBLIC_URL": self.public_url,
             "SKERRY_OWNER": self.credentials.owner,
@@ -190,7 +190,7 @@ class Plan:
         }
 
     def _hub_variables(self, service: str, port: int) -> dict[str, str]:
-        """Return what JupyterHub itself would tell a service that it starts."""
+        """Return the variables that JupyterHub itself would give a service that it starts."""
         prefix = f"/services/{service}/"
         access = json.dumps(["access:services", f"access:services!service={service}"])
         return {

@@ -1,4 +1,4 @@
-"""Loopback ports: which one is public, which are internal, and who holds a taken one."""
+"""Loopback ports: the public port, the internal ports, and the holder of a port in use."""
 
 import ipaddress
 import random
@@ -34,7 +34,7 @@ class InternalPorts:
 
     @classmethod
     def choose(cls) -> Self:
-        """Choose ports that nobody listens on now."""
+        """Choose ports on which no program listens now."""
         names = [field.name for field in fields(cls)]
         return cls(**dict(zip(names, _find_free(len(names)), strict=True)))
 
@@ -62,7 +62,7 @@ def check_host(host: str) -> str:
 
 
 def check_port(host: str, port: int) -> None:
-    """Refuse a public port that somebody listens on.
+    """Refuse a public port on which a program listens.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def check_port(host: str, port: int) -> None:
 
 
 def _describe_listener(port: int) -> str:
-    """Say who listens on `port`, as far as this user may see."""
+    """Return who listens on `port`, as far as this user may see."""
     try:
         listeners = [
             connection.pid
@@ -121,7 +121,7 @@ def _find_free(count: int) -> list[int]:
 
 
 def _bind(host: str, port: int) -> None:
-    """Bind and let go, as a server would."""
+    """Bind and close the port, as a server would."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))

@@ -1,4 +1,4 @@
-"""Where Node and configurable-http-proxy stand."""
+"""Finds Node and configurable-http-proxy."""
 
 import os
 import shutil

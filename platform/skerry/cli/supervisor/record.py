@@ -1,4 +1,4 @@
-"""What a running platform says about itself in ``run/platform.json``: no secrets in it."""
+"""The record of a running platform, ``run/platform.json``, without secrets."""
 
 from pathlib import Path
 from typing import Self
@@ -11,7 +11,7 @@ from skerry.storage.writing import write_aside
 
 
 class PartRecord(BaseModel):
-    """How to ask one part whether it answers.
+    """The health check of one part.
 
     Attributes
     ----------
@@ -59,12 +59,12 @@ class PlatformRecord(BaseModel):
 
     @staticmethod
     def path(folder: DataFolder) -> Path:
-        """Return where the record stands."""
+        """Return the record's path."""
         return folder.run / "platform.json"
 
     @classmethod
     def read(cls, folder: DataFolder) -> Self | None:
-        """Return the record, or None if there is none that can be read."""
+        """Return the record, or None if it cannot be read."""
         try:
             return cls.model_validate_json(cls.path(folder).read_bytes())
         except (OSError, ValidationError):
@@ -75,5 +75,5 @@ class PlatformRecord(BaseModel):
         write_aside(self.path(folder), self.model_dump_json(indent=1), private=True)
 
     def is_alive(self) -> bool:
-        """Return whether the supervisor that wrote this still lives (not another of its pid)."""
+        """Return whether the supervisor that wrote this still lives (not another with its pid)."""
         return same_process(self.pid, self.created) is not None

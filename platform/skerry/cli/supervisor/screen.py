@@ -1,4 +1,4 @@
-"""What the person sees while the platform starts: a live line a part, or plain lines in a log."""
+"""The screen while the platform starts: a live line for each part, or plain lines in a log."""
 
 import time
 from types import TracebackType
@@ -12,17 +12,17 @@ _STYLES = {"ready": "green", "starting": "yellow", "died": "red", "waiting": "di
 
 
 class Terminal(Console):
-    """A console whose reader may go away: the platform runs on without one."""
+    """A console whose reader may go away: the platform runs on without a reader."""
 
     def print(self, *objects: Any, **how: Any) -> None:
-        """Print as usual; fall silent when a terminal has hung up or a pipe was closed."""
+        """Print as usual; print nothing more after a terminal or a pipe was closed."""
         try:
             super().print(*objects, **how)
         except OSError:
             self.quiet = True
 
     def on_broken_pipe(self) -> None:
-        """Fall silent; rich would end the program."""
+        """Print nothing more; rich would end the program."""
         self.quiet = True
 
 
@@ -61,7 +61,7 @@ class Screen:
             self._live = None  # what happens later is printed below what others have printed
 
     def show(self, name: str, state: str, detail: str = "") -> None:
-        """Say what a part does now: ``starting``, ``ready``, ``died``.
+        """Show a part's state: ``starting``, ``ready``, ``died``.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Start all parts, see that they live, end them."""
+"""Starts all parts, watches them, and ends them."""
 
 import signal
 import time
@@ -15,7 +15,7 @@ from skerry.cli.supervisor.screen import Screen
 from skerry.core.errors import UnavailableError
 
 START_LIMIT_S = 90.0
-"""A part that has not answered by then will not."""
+"""Seconds within which a part must answer for the first time."""
 
 _STEP_S = 0.2
 _WATCH_S = 0.5
@@ -34,11 +34,11 @@ class Supervisor:
     Parameters
     ----------
     plan
-        What was decided for this start.
+        The plan of this start.
     parts
-        What to start, the hub last.
+        The parts to start, the hub last.
     screen
-        Where to say how far it is.
+        The screen for the progress.
     """
 
     def __init__(self, plan: Plan, parts: list[Part], screen: Screen) -> None:
@@ -55,7 +55,7 @@ class Supervisor:
             signal.signal(number, self._note_signal)
 
     def start(self) -> None:
-        """Start all parts at once but the hub, which waits: it looks for the others only once.
+        """Start all other parts at once, then the hub, because it looks for them only once.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class Supervisor:
             self._poll(self._children, deadline, public=True)
 
     def watch(self, tasks: Sequence[Callable[[], None]]) -> None:
-        """Restart what dies until a signal arrives.
+        """Restart parts that die, until a signal arrives.
 
         Parameters
         ----------
@@ -131,7 +131,7 @@ class Supervisor:
             time.sleep(_STEP_S)
 
     def _trouble(self, child: Child, *, public: bool) -> str | None:
-        """Return what keeps a starting part from being ready, None if nothing does."""
+        """Return why a starting part is not ready, None if it is ready."""
         if not child.alive:
             code = child.exit_code
             self._screen.show(child.part.name, "died", f"exit code {code}")
