@@ -1,1 +1,1 @@
-"""The catalogue: collections, items with their versions, search, and the bytes they answer for."""
+"""The catalogue: collections, items with their versions, search, and the items' files."""

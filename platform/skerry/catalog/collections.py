@@ -13,12 +13,12 @@ from skerry.core.ids import check_name
 from skerry.core.time import count_microseconds, utc_now
 
 SANDBOX = "sandbox-"
-"""Collections that begin so belong to the user whose name follows."""
+"""A collection with this beginning belongs to the user whose name follows."""
 
 
 @dataclass(frozen=True)
 class StoredCollection:
-    """A collection as the catalogue keeps it.
+    """A collection as the catalogue stores it.
 
     Attributes
     ----------
@@ -42,18 +42,18 @@ class StoredCollection:
 def put_collection(
     connection: Connection, given: Mapping[str, Any], identifier: str, *, owner: str
 ) -> StoredCollection:
-    """Create a collection, or replace its description and its being public.
+    """Create a collection, or replace its description and whether it is public.
 
     Parameters
     ----------
     connection
         Inside a writing transaction.
     given
-        A STAC collection, with ``skerry:public`` when it is to be seen by all.
+        A STAC collection, with ``skerry:public`` when everybody may see it.
     identifier
         Its id.
     owner
-        Who asks.
+        The user who sends it.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def put_collection(
 
 
 def ensure_collection(connection: Connection, identifier: str, title: str) -> None:
-    """Make the collection, not public and with nothing but a title, if it is missing."""
+    """Create the collection if it is missing: not public, and with only a title."""
     check_name(identifier, what="collection id")
     if find_collection(connection, identifier, private=True) is None:
         now = count_microseconds(utc_now())
@@ -97,7 +97,7 @@ def ensure_collection(connection: Connection, identifier: str, title: str) -> No
 def find_collection(
     connection: Connection, identifier: str, *, private: bool
 ) -> StoredCollection | None:
-    """Return a collection, or None if it is missing or not for the asker to see.
+    """Return a collection, or None if it is missing or the asker may not see it.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def find_collection(
     identifier
         Its id.
     private
-        Whether the asker sees what is not public.
+        Whether the asker may see private things.
     """
     query = select(collections).where(collections.c.id == identifier)
     if not private:
@@ -129,7 +129,7 @@ def delete_collection(connection: Connection, identifier: str, *, owner: str) ->
     Raises
     ------
     NotFoundError
-        If there is none of that name.
+        If there is no collection of that name.
     ConflictError
         If it still has items.
     ForbiddenError

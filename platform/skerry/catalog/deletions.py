@@ -1,4 +1,4 @@
-"""Freeing bytes: first the record goes, then the bytes; a crash in between is made good later."""
+"""Deletes items: first the record, then the files; after a crash in between it goes on later."""
 
 import logging
 
@@ -26,16 +26,16 @@ _LOG = logging.getLogger(__name__)
 
 
 def delete_item(connection: Connection, collection: str, identifier: str, *, owner: str) -> None:
-    """Remove an item's record in all versions and note its bytes for removal.
+    """Remove an item's record in all versions and list its files for removal.
 
-    The bytes go with `skerry.catalog.deletions.finish_deletions`, after the transaction.
+    `skerry.catalog.deletions.finish_deletions` removes the files, after the transaction.
 
     Raises
     ------
     NotFoundError
         If there is no such item.
     ForbiddenError
-        If it stands in another user's sandbox.
+        If it is in another user's sandbox.
     """
     check_sandbox(collection, owner)
     chosen = and_(items.c.collection == collection, items.c.id == identifier)
@@ -52,11 +52,11 @@ def delete_item(connection: Connection, collection: str, identifier: str, *, own
 
 
 def finish_deletions(engine: Engine, objects: ObjectFolder) -> int:
-    """Remove the bytes of everything that was deleted; return how many prefixes that were.
+    """Remove the files of everything that was deleted; return the number of prefixes.
 
-    It is called after each deletion and at the api's start. What cannot be removed now (somebody
-    still writes there, a symbolic link leads out of the store) is named in the log and tried
-    again the next time; it holds up nothing else.
+    It is called after each deletion and at the api's start. Files that cannot be removed now
+    (somebody still writes there, a symbolic link leads out of the store) are named in the log and
+    tried again the next time; other files do not wait for them.
     """
     removed = 0
     with engine.connect() as connection:
@@ -74,9 +74,9 @@ def finish_deletions(engine: Engine, objects: ObjectFolder) -> int:
 
 
 def release_grant(connection: Connection, grant: Grant) -> None:
-    """End a write grant; if no item came of it, note its bytes for removal.
+    """End a write grant; if no item uses its files, list them for removal.
 
-    A run's folder is production's to keep: it stays.
+    A run's folder belongs to production, so it stays.
     """
     forget_grant(connection, grant.id)
     in_use = connection.execute(select(exists().where(overlaps(items, grant.prefix)))).scalar()
@@ -85,7 +85,7 @@ def release_grant(connection: Connection, grant: Grant) -> None:
 
 
 def release_expired(engine: Engine) -> int:
-    """End the grants whose time is over; return how many."""
+    """End the expired grants; return how many."""
     with engine.begin() as connection:
         expired = list_expired(connection)
         for grant in expired:
@@ -94,7 +94,7 @@ def release_expired(engine: Engine) -> int:
 
 
 def note_deletion(connection: Connection, prefix: str) -> None:
-    """Put bytes on the list of those to be removed."""
+    """Add a prefix to the list of files to remove."""
     recorded = select(deletions.c.prefix).where(deletions.c.prefix == prefix)
     if connection.execute(recorded).first() is None:
         now = count_microseconds(utc_now())

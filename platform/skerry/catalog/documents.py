@@ -1,4 +1,4 @@
-"""STAC documents as they come in: what the catalogue accepts, and what it takes out of them."""
+"""Checks incoming STAC documents, and takes out of them what the catalogue needs."""
 
 import re
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ _GIVEN_LINKS = frozenset({"derived_from", "via", "about", "cite-as", "license", 
 DIGEST = "skerry:digest"
 """Property with the digest of the item's bytes."""
 SOURCE_DIGEST = "skerry:source_digest"
-"""Property of an import with the digest of the product that it was made of."""
+"""Property of an import with the digest of its source product."""
 DERIVED_FROM = "skerry:derived_from"
 """Property that lists the items of this catalogue an item comes from: ``collection/item``."""
 VARIABLES = "skerry:variables"
-"""Property that says what maps can draw: name to a description of it."""
+"""Property with the variables that maps can draw: name to description."""
 # the catalogue's own: kept in columns, written into documents when they are read
 OWN_PROPERTIES = ("created", "updated", "skerry:status", "skerry:version")
 
@@ -41,7 +41,7 @@ class CheckedItem:
         The item without the links and properties that the catalogue writes itself; asset hrefs
         are store keys.
     id, digest, prefix, span, boxes
-        What is taken out of it; no boxes when it has no place on Earth.
+        Values from the document; no boxes when it has no place on Earth.
     """
 
     document: dict[str, Any]
@@ -62,7 +62,7 @@ def check_item(given: Mapping[str, Any], collection: str) -> CheckedItem:
         ``skerry:source_digest`` too if it was made of one product from elsewhere, and
         asset hrefs that are store keys below that prefix.
     collection
-        Where it is to stand.
+        Its collection.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def check_collection(given: Mapping[str, Any], identifier: str) -> tuple[dict[st
 
 
 def draft_collection(identifier: str, title: str) -> dict[str, Any]:
-    """Return the document of a collection about which nothing but its title is known."""
+    """Return the document of a collection that has only a title."""
     return {
         "type": "Collection",
         "stac_version": "1.1.0",
@@ -148,7 +148,7 @@ def draft_collection(identifier: str, title: str) -> dict[str, Any]:
 
 
 def _name_siblings(links: list[dict[str, Any]], sources: list[str]) -> None:
-    """Make addresses of our own items relative: the platform's address may change."""
+    """Make addresses of our own items relative, because the platform's address may change."""
     for link in links:
         match = _ADDRESS.fullmatch(str(link["href"]))
         if match and f"{match[1]}/{match[2]}" in sources:
@@ -187,7 +187,7 @@ def _validate(kind: str, document: Mapping[str, Any]) -> None:
 
 
 def _keep_links(links: Any) -> list[dict[str, Any]]:
-    """Keep links that say something about the data; the others depend on who serves the item."""
+    """Keep links about the data; the others depend on the server of the item."""
     if links is None:
         return []
     if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):

@@ -35,7 +35,7 @@ def parse_interval(text: str) -> Span:
 
 
 def read_span(properties: Mapping[str, Any]) -> Span:
-    """Return when an item's data were taken: its start and end, else its ``datetime``.
+    """Return the time of an item's data: its start and end, else its ``datetime``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Items: registered once, superseded by newer versions, deleted with their bytes."""
+"""Items: registered once, superseded by newer versions, deleted with their files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from skerry.storage.objects import ObjectFolder, list_prefixes
 
 @dataclass(frozen=True)
 class StoredItem:
-    """One version of an item as the catalogue keeps it.
+    """One version of an item as the catalogue stores it.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class StoredItem:
 
     @property
     def content_version(self) -> str:
-        """A short text that changes whenever what is to be drawn from the item changes."""
+        """A short text that changes whenever the item's drawing changes."""
         return name_content(self.key, self.digest)
 
     def is_visible(self, *, private: bool) -> bool:
@@ -89,23 +89,23 @@ def register_item(
     objects: ObjectFolder,
     replace: bool = False,
 ) -> tuple[StoredItem, bool]:
-    """Record an item whose bytes its owner wrote under a grant; doing it again changes nothing.
+    """Record an item whose files its owner wrote under a grant; a repeat changes nothing.
 
     Parameters
     ----------
     connection
         Inside a writing transaction.
     given
-        The STAC item, as `skerry.catalog.documents.check_item` wants it.
+        The STAC item, as `skerry.catalog.documents.check_item` accepts it.
     collection
-        An existing collection, or the owner's own sandbox, which is made when missing.
+        An existing collection, or the owner's own sandbox, which is created when missing.
     owner
-        Who asks.
+        The user who registers it.
     objects
         Where the bytes are.
     replace
-        Whether the item takes the place of an item of that id with another digest, which goes
-        with its bytes in the same transaction.
+        Whether the item replaces an item of that id with another digest, which is removed with
+        its files in the same transaction.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def register_item(
         version = known.version + 1
         delete_item(connection, collection, checked.id, owner=owner)
     stored = _insert(connection, checked, collection, Status.PUBLISHED, owner, version=version)
-    if grant.prefix == checked.prefix:  # what it was for is there: nothing more is written
+    if grant.prefix == checked.prefix:  # the grant has done its work: nobody writes there any more
         forget_grant(connection, grant.id)
     return stored, True
 
@@ -161,7 +161,7 @@ def insert_item(
 ) -> StoredItem:
     """Record a run's output inside the caller's transaction, as a new version of its item.
 
-    A published version supersedes what was published before; a preliminary version never does.
+    A published version supersedes the version published before; a preliminary version never does.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def insert_item(
     owner
         The account on whose behalf the run works.
     run, output
-        The pair that is published at most once.
+        Run and output; this pair can be published at most once.
 
     Returns
     -------
@@ -213,7 +213,7 @@ def insert_item(
 def find_item(
     connection: Connection, collection: str, identifier: str, *, private: bool
 ) -> StoredItem | None:
-    """Return the version of an item that the asker sees, or None if there is none.
+    """Return the version of an item that the asker sees, or None.
 
     `skerry.catalog.versions.is_shown` says which version that is; `item_version` answers the
     question that maps ask for every tile.
@@ -230,9 +230,9 @@ def find_item(
 def item_version(
     connection: Connection, collection: str, identifier: str, *, private: bool
 ) -> str | None:
-    """Return the `content_version` of an item, None if missing or not for the asker to see.
+    """Return an item's `content_version`, None if it is missing or the asker may not see it.
 
-    The cheapest question there is: one indexed row without its document. For every tile.
+    This is the cheapest query, for every tile: one indexed row without its document.
     """
     names = {"collection": collection, "id": identifier}
     row = connection.execute(_VERSION[private], names).first()
@@ -252,7 +252,7 @@ def name_content(key: int, digest: str) -> str:
 
 
 def select_items() -> Select[Any]:
-    """Return the query for whole items, to be narrowed."""
+    """Return the query for whole items; callers add conditions."""
     joined = items.join(collections, items.c.collection == collections.c.id)
     return select(items, collections.c.public).select_from(joined)
 
@@ -278,7 +278,7 @@ def read_item(row: Row[Any]) -> StoredItem:
 
 
 def _is_same(stored: StoredItem, checked: CheckedItem) -> bool:
-    """Return whether the bytes are the same, or both were made of the same source."""
+    """Return whether the bytes are the same, or both come from the same source."""
     source = checked.document["properties"].get(SOURCE_DIGEST)
     same_source = source is not None and source == stored.document["properties"].get(SOURCE_DIGEST)
     return same_source or stored.digest == checked.digest
@@ -331,7 +331,7 @@ def _insert(
 
 
 def _check_unclaimed(connection: Connection, prefix: str) -> None:
-    """Refuse bytes that another item answers for: deleting one would empty the other."""
+    """Refuse files that belong to another item: deleting one item would empty the other."""
     overlapping = select(items.c.collection, items.c.id).where(overlaps(items, prefix))
     other = connection.execute(overlapping).first()
     if connection.execute(select(deletions.c.prefix).where(overlaps(deletions, prefix))).first():

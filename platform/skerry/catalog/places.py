@@ -1,4 +1,4 @@
-"""Where things are on Earth: bounding boxes and geometries in longitude and latitude (WGS 84)."""
+"""Places on Earth: bounding boxes and geometries in longitude and latitude (WGS 84)."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ def split_bbox(bbox: Sequence[float]) -> list[Box]:
     Parameters
     ----------
     bbox
-        West, south, east, north in degrees; six values hold heights too, which are passed over.
+        West, south, east, north in degrees; six values have heights too, which are ignored.
         West greater than east means: across the antimeridian.
 
     Raises
@@ -55,7 +55,7 @@ def join_boxes(boxes: Sequence[Box]) -> BaseGeometry:
 
 
 def read_geometry(document: Mapping[str, Any], *, what: str) -> BaseGeometry:
-    """Return a GeoJSON geometry, checked to be whole and in the world.
+    """Check a GeoJSON geometry, which must be valid and in the world, and return it.
 
     Raises
     ------

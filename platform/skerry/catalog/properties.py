@@ -1,6 +1,6 @@
-"""Properties of items that pages, maps and notebooks read: their types, checked at the door.
+"""Checks the types of item properties that pages, maps and notebooks read.
 
-STAC leaves properties open, and its extensions are checked by nobody: one item with
+STAC leaves properties open, and no program checks its extensions: one item with
 ``eo:cloud_cover: "lots"`` would otherwise break every listing that shows it.
 """
 
@@ -26,7 +26,7 @@ class _Provider(_Known):
 
 
 class _Variable(_Known):
-    """What maps draw; see `skerry.products.pictures.drawable`."""
+    """A variable that maps draw; see `skerry.products.pictures.drawable`."""
 
     asset: str | None = None
     path: str | None = None
@@ -58,7 +58,7 @@ class _Properties(_Known):
 
 
 def check_properties(properties: Mapping[str, Any]) -> None:
-    """Refuse properties of an item whose readers would stumble over their types.
+    """Refuse properties of an item with types that would make their readers fail.
 
     Raises
     ------

@@ -28,12 +28,12 @@ _LARGE_AREA = 0.25 * 360 * 180  # square degrees
 
 @dataclass(frozen=True)
 class SearchQuery:
-    """What is looked for.
+    """The conditions of a search.
 
     Attributes
     ----------
     collections, ids
-        Names of which one must fit. An empty tuple fits nothing, None everything.
+        Names; any one of them must match. An empty tuple matches nothing, None everything.
     area
         Geometry in degrees that the item's geometry must meet.
     boxes
@@ -43,7 +43,7 @@ class SearchQuery:
     limit
         Most items on a page, 1 to 1000.
     after
-        Place in the order after which the page begins: (begins, key) of the last item before.
+        Position after which the page begins: (begins, key) of the last item before.
     """
 
     collections: tuple[str, ...] | None = None
@@ -57,7 +57,7 @@ class SearchQuery:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of results, and the token of the next; None on the last."""
+    """One page of results, and the token of the next page; None on the last page."""
 
     items: list[StoredItem]
     next_token: str | None
@@ -96,7 +96,7 @@ def parse_query(
 
 
 def search_items(connection: Connection, query: SearchQuery, *, private: bool) -> Page:
-    """Return one page of the items that fit and that the asker may see, newest first.
+    """Return one page of the matching items that the asker may see, newest first.
 
     Items of the same time come in the reverse order of their registration, so pages neither
     repeat nor lose an item when others are registered between them.
@@ -106,9 +106,9 @@ def search_items(connection: Connection, query: SearchQuery, *, private: bool) -
     connection
         Any.
     query
-        What is looked for.
+        The conditions.
     private
-        Whether the asker sees what is not public.
+        Whether the asker may see private things.
     """
     items_page: list[StoredItem] = []
     with closing(_iterate(connection, query, private=private)) as fitting:
@@ -148,7 +148,7 @@ def _compile(query: SearchQuery, *, private: bool) -> Select[Any]:
 
 
 def _meets_boxes(query: SearchQuery) -> ColumnElement[bool]:
-    """Return the condition on the index: found through it first, or looked up item by item.
+    """Return the condition on the index: search the index first, or look up item by item.
 
     A search of a large part of the world has too many candidates to sort them all; it goes
     through the items newest first instead.

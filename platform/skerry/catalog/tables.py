@@ -93,4 +93,4 @@ deletions = Table(
     Column("prefix", String, primary_key=True),
     Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
 )
-"""Bytes whose record is gone and that still have to be removed: the outbox of deleting."""
+"""Files that still have to be removed, because their record was deleted: the deletions' outbox."""

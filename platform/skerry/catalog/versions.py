@@ -114,7 +114,7 @@ def publish_version(connection: Connection, collection: str, identifier: str, ve
 def withdraw_version(
     connection: Connection, collection: str, identifier: str, version: int
 ) -> None:
-    """Take back a preliminary or published version; withdrawing it again changes nothing.
+    """Withdraw a preliminary or published version; withdrawing it again changes nothing.
 
     No earlier version takes its place: that would publish again what was replaced for a reason.
 

@@ -1,4 +1,4 @@
-"""The run history and the standing orders as the api tells them, made ready to be shown."""
+"""The run history and the jobs from the api, prepared for display."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ class RunRow:
     Attributes
     ----------
     started, duration
-        For people; empty while the run is waiting.
+        Text for people; empty while the run is waiting.
     epoch
         The number of the last execution; 0 while there was none.
     progress
@@ -87,14 +87,14 @@ class JobRow:
 
 @dataclass(frozen=True)
 class RunFilter:
-    """Which runs a page shows.
+    """The filter of a page of runs.
 
     Attributes
     ----------
     job, status
-        Only these; all where empty.
+        Only runs with these values; all runs where empty.
     before
-        Only runs older than the one with this id; the newest where empty.
+        Only runs older than the run with this id; the newest where empty.
     """
 
     job: str = ""
@@ -102,7 +102,7 @@ class RunFilter:
     before: str = ""
 
     def link(self, prefix: str, **changes: str) -> str:
-        """Return the address of the page with this filter, or with one changed."""
+        """Return the address of the page with this filter, or with a changed filter."""
         values = {**asdict(self), **changes}
         query = urlencode({name: value for name, value in values.items() if value})
         return f"{prefix}/runs?{query}" if query else f"{prefix}/runs"
@@ -149,7 +149,7 @@ def describe_run(run: dict[str, Any], *, prefix: str, now: datetime | None = Non
     prefix
         The dashboards' path, for links to the map.
     now
-        The instant up to which a run that goes on has lasted.
+        The present instant, up to which an active run has lasted.
     """
     started = run.get("started")
     status = str(run["status"])

@@ -1,4 +1,4 @@
-"""What the catalogue offers to a map, read through the api as the viewer."""
+"""The catalogue's items for the map, read through the api as the viewer."""
 
 import math
 from base64 import b64encode
@@ -17,7 +17,7 @@ from skerry.maps.true_colour import TRUE_COLOUR, find_bands
 
 ITEMS_SHOWN = 100
 WORLD = (-180.0, -85.0, 180.0, 85.0)
-"""Where a product stands that does not say where."""
+"""The place of a product without a place."""
 
 _LATEST = 6
 _BETWEEN_WORDS = "_-."
@@ -27,16 +27,16 @@ _LARGEST_PICTURE = 400_000
 
 @dataclass(frozen=True)
 class Variable:
-    """Something of an item that maps can draw.
+    """A variable of an item that maps can draw.
 
     Attributes
     ----------
     name
         The key in the item's ``skerry:variables``.
     title
-        For people: the long name, else the name.
+        Title for people: the long name, else the name.
     units
-        Empty when it has none.
+        Units; empty when it has none.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Product:
     bbox
         West, south, east, north in degrees.
     simulated
-        Whether its content is made up; every title then says so.
+        Whether its content is simulated; every title then says so.
     facts
         Names and values for the metadata panel.
     thumbnail
@@ -82,7 +82,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Selection:
-    """A chosen item among what could be chosen.
+    """The chosen item, and all that can be chosen.
 
     Attributes
     ----------
@@ -146,15 +146,15 @@ def list_collections(session: Session) -> dict[str, str]:
 
 
 def read_selection(session: Session, collection: str = "", item: str = "") -> Selection:
-    """Ask the api what there is to choose from, and for the chosen item.
+    """Ask the api for all that can be chosen, and for the chosen item.
 
     Parameters
     ----------
     session
         The viewer's session.
     collection, item
-        What the viewer chose; without a collection the newest item of all that can be drawn,
-        without an item the newest of the collection.
+        The viewer's choice; without a collection, the newest item of all that can be drawn;
+        without an item, the newest of the collection.
     """
     collections = list_collections(session)
     if not collection:
@@ -192,7 +192,7 @@ def read_latest(session: Session, count: int = _LATEST) -> list[Product]:
 
 
 def describe_product(item: Mapping[str, Any]) -> Product:
-    """Return what the pages show of a STAC item; what an odd item has wrong is left out."""
+    """Return a STAC item's facts for the pages; wrong values of an odd item are left out."""
     properties = _read_mapping(item.get("properties"))
     return Product(
         collection=str(item["collection"]),
@@ -208,7 +208,7 @@ def describe_product(item: Mapping[str, Any]) -> Product:
 
 
 def _list_variables(described: Any) -> Iterator[Variable]:
-    """Yield what can be drawn, true colour first where the item has the bands."""
+    """Yield the variables that can be drawn, true colour first where the item has the bands."""
     if find_bands(_read_mapping(described)):
         yield Variable(name=TRUE_COLOUR, title="True colour", units="")
     for name, entry in _read_mapping(described).items():
@@ -224,8 +224,7 @@ def _list_variables(described: Any) -> Iterator[Variable]:
 def read_picture(session: Session, path: str) -> str:
     """Return a picture of the platform as a ``data:`` address.
 
-    A picture that is no longer there, or that is no small one, gives an empty string: the page
-    then goes without.
+    A picture that is missing or not small gives an empty string: the page then shows none.
     """
     try:
         picture = session.send("GET", path, headers={"Accept": "image/png"}).content
@@ -249,9 +248,9 @@ def _list_items(session: Session, collection: str) -> dict[str, str]:
 
 
 def shorten_names(names: Sequence[str]) -> list[str]:
-    """Leave out the words that all names begin with, so that a narrow list shows how they differ.
+    """Remove the words that all names begin with, so that a narrow list shows how they differ.
 
-    A name that is alone, or has nothing in common with the others, stays whole.
+    A single name, or names with nothing in common, stay whole.
     """
     columns = enumerate(zip(*names, strict=False)) if len(names) > 1 else iter(())
     common = takewhile(lambda column: len(set(column[1])) == 1, columns)
@@ -267,18 +266,18 @@ def _find_thumbnail(item: Mapping[str, Any]) -> str:
     asset = _read_mapping(_read_mapping(item.get("assets")).get("thumbnail"))
     try:
         path = urlsplit(_read_text(asset.get("href"))).path
-    except ValueError:  # an address that is none
+    except ValueError:  # not a valid address
         return ""
     return path if path.startswith(f"{API_PREFIX}/files/") else ""
 
 
 def _read_text(value: Any) -> str:
-    """Return text and numbers as text, nothing of anything else."""
+    """Return text and numbers as text, an empty text for any other value."""
     return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _read_mapping(value: Any) -> Mapping[str, Any]:
-    """Return a mapping as it is, an empty one instead of anything else."""
+    """Return a mapping unchanged, an empty mapping for any other value."""
     return value if isinstance(value, Mapping) else {}
 
 

@@ -1,4 +1,4 @@
-"""Our own handlers, and for every handler of this program whom it is for."""
+"""Our own handlers, and the audience of every handler of this program."""
 
 import asyncio
 import tempfile
@@ -27,23 +27,23 @@ _CHUNK = 1 << 20
 
 
 class HealthHandler(RequestHandler):
-    """`/health`: whether this program answers."""
+    """`/health`: shows whether this program answers."""
 
     def get(self) -> None:
-        """Answer without asking who it is."""
+        """Answer everybody."""
         self.finish({"ready": True})
 
 
 class WrongAddressHandler(RequestHandler):
-    """Every address that no other handler knows."""
+    """Every address without another handler."""
 
     def prepare(self) -> None:
-        """Say so, in the look of the other pages."""
+        """Answer that there is no such page, in the look of the other pages."""
         answer_error(
             self,
             NotFoundError(
                 f"There is no page {self.request.path[:140]!r} here.",
-                remedy="The links above lead to the pages that there are.",
+                remedy="The links above lead to the existing pages.",
             ),
         )
 
@@ -52,7 +52,7 @@ class AssetHandler(RequestHandler):
     """`/assets/...`: our own style sheets, script and icon."""
 
     def get(self, name: str) -> None:
-        """Answer with one of the files that the package holds."""
+        """Answer with a file of the package."""
         kind = _ASSET_TYPES.get(Path(name).suffix)
         places = (folder / name for folder in _ASSET_FOLDERS)
         asset = next((place for place in places if place.is_file()), None)
@@ -67,11 +67,11 @@ class ExportHandler(ViewerHandler):
     """`/export/<collection>/<item>/<variable>.tif`: one variable as a COG, for the viewer."""
 
     def initialize(self, public_url: str) -> None:
-        """Take the platform's public address, at which the api is asked."""
+        """Take the platform's public address, where the api is."""
         self._public_url = public_url
 
     async def get(self, collection: str, item: str, variable: str) -> None:
-        """Write the COG aside in a thread and stream it."""
+        """Write the COG to a temporary file in a thread and stream it."""
         with tempfile.TemporaryDirectory(prefix="skerry-export-") as folder:
             target = Path(folder) / "export.tif"
             try:
@@ -98,7 +98,7 @@ class ExportHandler(ViewerHandler):
 
 @dataclass(frozen=True)
 class Handler:
-    """One address of this program and whom it is for.
+    """One address of this program and its audience.
 
     Attributes
     ----------
@@ -109,8 +109,8 @@ class Handler:
     audience
         `ANYONE`: no data behind it. `VIEWER`: a login that may use the dashboards.
     scope
-        What the viewer's token must carry for more than a page that says it may not; it is the
-        api that checks it on every call.
+        The scope that the viewer's token needs to see more than a refusal; the api checks it on
+        every call.
     example
         A path that this handler answers.
     name
@@ -138,7 +138,7 @@ def describe_handlers(rules: list[Any], prefix: str) -> list[Handler]:
     Raises
     ------
     LookupError
-        If one is there about which nothing was decided: the program does not start then.
+        If a handler has no audience: the program does not start then.
     """
     return [
         _describe(rule.matcher.regex.pattern.rstrip("$"), rule.target, prefix) for rule in rules
@@ -175,7 +175,7 @@ _DECIDED: dict[str, tuple[str, str, Scope | None, str]] = {
 
 
 def _describe(pattern: str, target: Any, prefix: str) -> Handler:
-    if pattern == "/favicon.ico":  # outside the prefix: the proxy never asks for it here
+    if pattern == "/favicon.ico":  # outside the prefix: the proxy sends no request for it here
         return Handler(pattern, "static", ANYONE, None, pattern, target.__name__)
     decided = _DECIDED.get(pattern.removeprefix(prefix))
     if decided is None:

@@ -20,7 +20,7 @@ _POLICY = (
     "frame-ancestors 'self'",
 )
 CONTENT_SECURITY_POLICY = "; ".join(_POLICY)
-"""Everything comes from the platform's own origin: no content network is ever asked."""
+"""Pages load everything from the platform's own origin, nothing from content networks."""
 
 
 class SecurityHeaders(OutputTransform):
@@ -34,7 +34,7 @@ class SecurityHeaders(OutputTransform):
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
-        """Add the headers that every answer carries; only libraries may be kept."""
+        """Add the headers of every answer; browsers may cache only libraries."""
         del finishing
         headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         headers["X-Content-Type-Options"] = "nosniff"

@@ -1,7 +1,7 @@
 """A Leaflet map inside a Panel page without any content network.
 
-ipywidgets' loader fetches the JavaScript of ipyleaflet from an address of ours, which serves what
-the installed wheel brought. The style sheets of icon fonts that Panel and ipywidgets would fetch
+ipywidgets' loader fetches the JavaScript of ipyleaflet from an address of ours, which serves the
+files of the installed wheel. The style sheets of icon fonts that Panel and ipywidgets would fetch
 are left out: nothing here uses them.
 """
 
@@ -29,7 +29,7 @@ _MAX_LATITUDE = 85.0511
 
 
 class LocalWidget(pn.pane.IPyWidget):  # type: ignore[misc]
-    """Pane of an ipywidget whose modules come from this program."""
+    """Pane of an ipywidget that loads its modules from this program."""
 
     def _get_ipywidget(self, *args: Any, **options: Any) -> Any:
         model = super()._get_ipywidget(*args, **options)
@@ -38,7 +38,7 @@ class LocalWidget(pn.pane.IPyWidget):  # type: ignore[misc]
 
 
 class WidgetFiles(tornado.web.RequestHandler):
-    """Serve the published JavaScript of installed ipywidgets, and nothing else of the machine."""
+    """Serves the public JavaScript of installed ipywidgets, and no other file of the machine."""
 
     ROOT = Path(sys.prefix) / "share" / "jupyter" / "nbextensions"
     TYPES = {".js": "text/javascript", ".png": "image/png", ".svg": "image/svg+xml"}  # noqa: RUF012
@@ -76,7 +76,7 @@ def make_map() -> ipyleaflet.Map:
 def make_layer(
     tiles: str, bbox: tuple[float, float, float, float], *, query: str = "", **options: Any
 ) -> Any:
-    """Return the layer of one variable, asked for only where the product is.
+    """Return the layer of one variable, with tiles only where the product is.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def make_layer(
     bbox
         West, south, east, north in degrees.
     query
-        What the tiles are asked with: empty, or beginning with a question mark.
+        The query of the tiles: empty, or beginning with a question mark.
     """
     west, south, east, north = bbox
     return ipyleaflet.TileLayer(
@@ -97,7 +97,7 @@ def make_layer(
 
 
 def show_whole(leaflet: ipyleaflet.Map, bbox: tuple[float, float, float, float]) -> None:
-    """Centre the map on a product, as near as it is seen whole in the browser's window."""
+    """Centre the map on a product, at the nearest zoom that shows all of it."""
     west, south, east, north = bbox
     leaflet.center = ((south + north) / 2, (west + east) / 2)
     width, height = leaflet.right - leaflet.left, leaflet.bottom - leaflet.top

@@ -39,14 +39,14 @@ _OK = "200"
 
 
 class MapPage:
-    """What one viewer sees of the products.
+    """The map page of one viewer.
 
     Parameters
     ----------
     visit
-        Who looks, and their session with the platform.
+        The viewer, and their session with the platform.
     item, variable
-        What the page's address names: ``collection/item`` and a variable; either may be empty.
+        From the page's address: ``collection/item`` and a variable; either may be empty.
     """
 
     def __init__(self, visit: Visit, *, item: str = "", variable: str = "") -> None:
@@ -85,7 +85,7 @@ class MapPage:
         self._opened = TextInput(visible=False)
 
     def show(self) -> pn.Template:
-        """Lay the page and fill it once it is open."""
+        """Build the page and fill it once it is open."""
         for chooser in (self._collection, self._item, self._variable, self._second):
             chooser.param.watch(self._choose, "value")
         for limit in (self._lowest, self._highest):
@@ -115,7 +115,7 @@ class MapPage:
         return lay_page(page="map", title="Map", viewer=self._visit.viewer, parts=parts)
 
     async def _begin(self) -> None:
-        """Show what the page's address names, else the newest product."""
+        """Show the product in the page's address, else the newest product."""
         item, variable = self._wanted
         try:
             collection, name = parse_item_name(item) if item else ("", "")
@@ -142,7 +142,7 @@ class MapPage:
         self._follow(wish)
 
     def _limit(self, _event: Any) -> None:
-        """Follow the viewer's range of values."""
+        """Use the viewer's range of values."""
         limits = (self._lowest.value, self._highest.value)
         if not self._filling and None not in limits:
             self._follow(replace(self._wish, limits=limits))
@@ -188,7 +188,7 @@ class MapPage:
             return
         self._opening.value = json.dumps(
             {
-                "turn": self._turn,  # the same view twice is opened twice
+                "turn": self._turn,  # so that the same view opens again when it is chosen twice
                 "title": view.title,
                 "permalink": view.permalink,
                 "layer": view.layer.description,
@@ -270,7 +270,7 @@ class MapPage:
             self._leaflet.add(self._mark)
 
     def _begin_drawing(self, _change: object) -> None:
-        """Show the view on the map that has just appeared; what is told earlier gets lost."""
+        """Show the view on the map that has just appeared; earlier changes would be lost."""
         if self._map_ready:
             return
         self._map_ready = True
@@ -279,7 +279,7 @@ class MapPage:
         self._add_layers()
 
     def _read_answer(self, _attribute: str, _old: str, answer: str) -> None:
-        """Draw the layer, as the browser has its session with maps now."""
+        """Draw the layer, because the browser now has its session with maps."""
         _turn, address, status = answer.split(" ")
         if self._view is None or self._view.layer is None:
             return
@@ -320,7 +320,7 @@ class MapPage:
             self._drawn[-1].opacity = event.new
 
     def _fill(self, chooser: Any, options: dict[str, str], chosen: str) -> None:
-        """Set a chooser's options and value without it telling of a choice."""
+        """Set a chooser's options and value without an event of a choice."""
         if chooser.options == options and chooser.value == chosen:
             return
         self._filling = True
@@ -332,7 +332,7 @@ class MapPage:
             self._filling = False
 
     async def _fail(self, error: SkerryError) -> None:
-        """Say what is wrong, and offer the collections if there is nothing to choose from yet."""
+        """Show an error, and offer the collections if there is nothing to choose from yet."""
         collections: dict[str, str] = {}
         if self._view is None:
             with suppress(SkerryError):

@@ -1,4 +1,4 @@
-"""What the map page shows at one time, read through the api and maps as the viewer."""
+"""The state of the map page, read through the api and maps as the viewer."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,18 +20,18 @@ NO_SECOND = "None"
 
 @dataclass(frozen=True)
 class Wish:
-    """What the viewer wants to see; empty texts leave it to the page.
+    """The viewer's choice; with empty texts the page chooses.
 
     Attributes
     ----------
     collection, item, variable
-        What is drawn.
+        The item and variable to draw.
     limits
         Values at the ends of the colours; None means the product's own.
     second
         ``item/variable`` of the layer below, to compare with.
     exact
-        Whether an item without the variable is an error: the page's address named it.
+        Whether an item without the variable is an error, because the page's address named it.
     """
 
     collection: str = ""
@@ -51,9 +51,9 @@ class Layer:
     tiles
         The tiles' address without ``/{z}/{x}/{y}.png``.
     query
-        How they are asked for, with the question mark; empty for the product's own style.
+        Their query, with the question mark; empty for the product's own style.
     bbox
-        Where they are: west, south, east, north in degrees.
+        Their extent: west, south, east, north in degrees.
     limits
         Values at the ends of the colours; None for classes.
     """
@@ -72,20 +72,20 @@ class Layer:
 
 @dataclass(frozen=True)
 class View:
-    """Everything that the page shows at one time.
+    """The state of the page.
 
     Attributes
     ----------
     selection, product
-        The product and what else could be chosen.
+        The product and all that can be chosen.
     variable, layer
-        What is drawn of it; None where nothing can be.
+        The variable to draw; None where nothing can be drawn.
     legend
         The picture as a ``data:`` address; empty when maps has none.
     second
         The layer below.
     problem
-        Why nothing is drawn.
+        The reason why nothing is drawn.
     """
 
     selection: Selection
@@ -98,7 +98,7 @@ class View:
 
     @property
     def names(self) -> tuple[str, str, str]:
-        """What is shown: collection, item, variable."""
+        """The names on the page: collection, item, variable."""
         return (
             self.product.collection,
             self.product.item,
@@ -118,7 +118,7 @@ class View:
         return f"{mark}{variable}{self.product.title} · Skerry"
 
     def list_seconds(self) -> dict[str, str]:
-        """Return what can be drawn below: other variables, and other items of the collection."""
+        """Return the choices for the layer below: other variables, and other items."""
         if self.variable is None:
             return {NO_SECOND: ""}
         item, variable = self.product.item, self.variable
@@ -138,13 +138,13 @@ class View:
 
 
 def read_view(session: Session, wish: Wish) -> View | None:
-    """Return the view of a wish; None when the viewer may see no product.
+    """Return the view for the viewer's choice; None when they may see no product.
 
     Raises
     ------
     SkerryError
-        If the collection or item is not there, or the platform does not answer. What is wrong
-        with the variable alone stands in the view, beside what can be chosen instead.
+        If the collection or item is missing, or the platform does not answer. An error of the
+        variable alone is in the view, beside the other choices.
     """
     selection = read_selection(session, wish.collection, wish.item)
     product = selection.product
@@ -167,7 +167,7 @@ def read_view(session: Session, wish: Wish) -> View | None:
 
 
 def choose_variable(product: Product, wish: Wish) -> Variable:
-    """Return the variable that is wanted, or the first where none is.
+    """Return the chosen variable, or the first if none is chosen.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def choose_variable(product: Product, wish: Wish) -> Variable:
 def read_layer(
     session: Session, product: Product, variable: Variable, limits: tuple[float, float] | None
 ) -> Layer:
-    """Ask maps for the description of a layer, so that what is wrong with it is known first.
+    """Ask maps for the description of a layer, to find its errors before drawing.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def read_layer(
 def read_values(
     session: Session, layers: list[Layer], latitude: float, longitude: float
 ) -> list[dict[str, Any]]:
-    """Return what maps says of a place, one document for each layer."""
+    """Return the values at a place from maps, one document for each layer."""
     params = {"lat": latitude, "lon": longitude}
     return [
         session.request("GET", f"{layer.tiles}/point.json", params=params) | {"title": layer.title}

@@ -1,4 +1,4 @@
-"""The first page: what there is and where to go, renewed every few seconds."""
+"""The first page: figures and links, renewed every few seconds."""
 
 import asyncio
 from typing import Any
@@ -25,7 +25,7 @@ class OverviewPage:
     Parameters
     ----------
     visit
-        Who looks, and their session with the platform.
+        The viewer, and their session with the platform.
     """
 
     def __init__(self, visit: Visit) -> None:
@@ -34,7 +34,7 @@ class OverviewPage:
         self._pictures: dict[str, str] = {}
 
     def show(self) -> pn.Template:
-        """Lay the page and keep it fresh while it is open."""
+        """Build the page and renew it while it is open."""
         pn.state.onload(self._renew)
         pn.state.add_periodic_callback(self._renew, period=_REFRESH_MS)
         return lay_page(
@@ -67,7 +67,7 @@ class OverviewPage:
         return values
 
     def _find_picture(self, product: Product) -> str:
-        """Return a product's picture, fetched once a visit."""
+        """Return a product's picture, fetched once per visit."""
         path = product.thumbnail
         if path and path not in self._pictures:
             self._pictures[path] = read_picture(self._visit.session, path)

@@ -1,4 +1,4 @@
-"""How the platform is: which parts answer, how much room the disk has, which clusters live."""
+"""The platform's state: which parts answer, room on the disk, live clusters."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ _HEALTH = {
 
 @dataclass(frozen=True)
 class Health:
-    """What the overview says of the platform.
+    """The platform's state for the overview.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ def read_health(session: Session, *, may_operate: bool) -> Health:
 def _read_clusters(session: Session) -> tuple[str, ...] | None:
     try:
         clusters = session.request("GET", "clusters")["clusters"]
-    except SkerryError:  # the gateway does not answer, which its own mark says
+    except SkerryError:  # the gateway does not answer, which its own mark shows
         return None
     return tuple(
         f"{entry['job'] or entry['owner']}: {entry['workers']} workers since"

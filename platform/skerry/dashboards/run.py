@@ -1,4 +1,4 @@
-"""One run's page: what it is, its attempts with their files, the end of its log, two buttons."""
+"""One run's page: its facts, its attempts with their files, the end of its log, two buttons."""
 
 import asyncio
 import json
@@ -22,14 +22,14 @@ _LOG_LINES = 200
 
 
 class RunPage:
-    """What one viewer sees of one run.
+    """The page of one run for one viewer.
 
     Parameters
     ----------
     visit
-        Who looks, and their session with the platform.
+        The viewer, and their session with the platform.
     run
-        The run's id, as the page's address says.
+        The run's id, from the page's address.
     """
 
     def __init__(self, visit: Visit, run: str) -> None:
@@ -44,7 +44,7 @@ class RunPage:
         self._cancel.visible = self._retry.visible = False
 
     def show(self) -> pn.Template:
-        """Lay the page and keep it fresh while it is open."""
+        """Build the page and renew it while it is open."""
         pn.state.onload(self._renew)
         pn.state.add_periodic_callback(self._renew, period=_REFRESH_MS)
         buttons = pn.FlexBox(self._cancel, self._retry, gap="0 16px", margin=0)
@@ -75,7 +75,7 @@ class RunPage:
         return run, self._read_log_end() if run["epoch"] else ""
 
     def _read_log_end(self) -> str:
-        """Return the last lines of the newest attempt's log; its whole text is a link away."""
+        """Return the last lines of the newest attempt's log; a link leads to its whole text."""
         answer = self._visit.session.send(
             "GET", f"{self._path}/files/log.txt", headers={"Range": f"bytes=-{_LOG_BYTES}"}
         )
@@ -99,7 +99,7 @@ class RunPage:
 
 
 def list_facts(run: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return names and values of what is known about a run, without those that are empty."""
+    """Return names and values of a run's facts, without empty values."""
     approved = " (approved by its own proposer)" if run.get("self_approved") else ""
     facts = (
         ("Release", f"{run.get('release_name') or ''} {run.get('release') or ''}{approved}"),

@@ -25,14 +25,14 @@ REFRESH_MS = 3000
 
 
 class RunsPage:
-    """What one viewer sees of runs and jobs.
+    """The page of runs and jobs for one viewer.
 
     Parameters
     ----------
     visit
-        Who looks, and their session with the platform.
+        The viewer, and their session with the platform.
     job, status, before
-        Which runs, as the page's address says; see `RunFilter`.
+        The runs to show, from the page's address; see `RunFilter`.
     """
 
     def __init__(self, visit: Visit, *, job: str = "", status: str = "", before: str = "") -> None:
@@ -44,7 +44,7 @@ class RunsPage:
         self._start = StartForm(visit, job) if job else None
 
     def show(self) -> pn.Template:
-        """Lay the page and keep it fresh while it is open."""
+        """Build the page and renew it while it is open."""
         pn.state.onload(self._renew)
         pn.state.add_periodic_callback(self._renew, period=REFRESH_MS)
         parts = [self._filters, self._runs_pane, self._jobs_pane]

@@ -1,4 +1,4 @@
-"""The Panel server: pages, our own handlers, the hub's login in front of everything with data."""
+"""The Panel server: pages, our own handlers, and the hub's login before everything with data."""
 
 import asyncio
 import logging
@@ -35,8 +35,8 @@ from skerry.dashboards.visit import begin_visit
 
 Page = Callable[[], pn.Template]
 
-# Pages and their websockets are all that is needed: no page is embedded elsewhere (autoload.js),
-# nobody asks for an application's metadata.
+# Only pages and their websockets are needed: no other site embeds a page (autoload.js), and no
+# program reads an application's metadata.
 _APPLICATION_DOORS = ("/ws", "/?")
 _TITLES = {
     "/": "Overview · Skerry",
@@ -68,12 +68,12 @@ def build_server(
     address
         The interface.
     data
-        The data folder, to say so when its disk is full.
+        The data folder, for the message when its disk is full.
 
     Raises
     ------
     LookupError
-        If there is a handler about whose audience nothing was decided.
+        If a handler has no audience.
     """
     urls.per_app_patterns[:] = [p for p in urls.per_app_patterns if p[0] in _APPLICATION_DOORS]
     secret = new_cookie_secret()
@@ -115,13 +115,13 @@ def build_server(
 
 
 def close_unstarted(server: Server) -> None:
-    """Give back the port of a server that was never started."""
+    """Release the port of a server that was never started."""
     server._http.stop()  # noqa: SLF001 - Bokeh's own stop wants a loop that runs
     server._tornado._executor.shutdown()  # noqa: SLF001
 
 
 def main() -> None:
-    """Serve until the process is told to end."""
+    """Serve until a signal ends the process."""
     settings = ServiceSettings.from_environment()
     os.environ.setdefault("BOKEH_RESOURCES", "server")
     asyncio.set_event_loop(asyncio.new_event_loop())

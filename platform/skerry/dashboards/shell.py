@@ -34,7 +34,7 @@ def style_widget(widget: Any, width: int | None = None) -> Any:
 
 
 def show_error(error: SkerryError) -> str:
-    """Return HTML that says what is wrong and what to do about it."""
+    """Return HTML with an error and its remedy."""
     return render("problem.html", title=error.title, what=error.what, remedy=error.remedy)
 
 
@@ -48,7 +48,7 @@ def lay_page(*, page: str, title: str, viewer: Viewer, parts: Mapping[str, Any])
     title
         The heading.
     viewer
-        Whose name stands in the header.
+        The person whose name is in the header.
     parts
         Panel objects by the name of their place: ``main``, and ``side`` where there is one.
     """

@@ -1,4 +1,4 @@
-"""What can be done with one job from its page: start a run, and pause or resume its clock."""
+"""The controls of one job: start a run, and pause or resume its clock."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ class StartForm:
     Parameters
     ----------
     visit
-        Who looks, and their session with the platform.
+        The viewer, and their session with the platform.
     job
         The job's name.
     """
@@ -49,7 +49,7 @@ class StartForm:
         )  # fmt: skip
 
     async def fill(self) -> None:
-        """Offer a field for each parameter to those who may start runs."""
+        """Show a field for each parameter to viewers who may start runs."""
         if not self._visit.viewer.may(Scope.PRODUCTION_OPERATE):
             return
         try:
@@ -116,9 +116,9 @@ class StartForm:
 
 
 def read_field(text: str, described: dict[str, Any]) -> Any:
-    """Return a field's text as a value: text where the schema says so, else JSON if it is.
+    """Return a field's text as a value: text where the schema says so, else as JSON.
 
-    What is neither goes to the api as it is, which names it in its refusal.
+    Text that is no JSON goes to the api unchanged, whose refusal names it.
     """
     if described.get("type") == "string":
         return text

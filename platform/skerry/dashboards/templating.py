@@ -1,4 +1,4 @@
-"""HTML from templates, every value escaped; and the page that says why there is no other."""
+"""HTML from templates, with every value escaped; and the page for errors."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who looks at a page: the hub's login for Panel's handlers and websockets, and for our own.
+"""The viewer of a page: the hub's login for Panel's handlers and websockets, and for our own.
 
 Every page acts with the viewer's own hub token. This program's token only finishes logins.
 """
@@ -27,7 +27,7 @@ from skerry.dashboards.templating import answer_error
 _VISIT_S = 12 * 3600
 
 TOKEN_CACHE_SECONDS = 5
-"""How long the hub's word on a token is believed: a revoked one is refused soon after."""
+"""How long the hub's answer about a token is valid: a revoked token is refused soon after."""
 
 
 _NO_ACCESS = ForbiddenError(
@@ -42,16 +42,16 @@ _NOT_LOGGED_IN = UnauthenticatedError(
 
 @dataclass(frozen=True)
 class Viewer:
-    """The person, or the account of a script, that asks for a page.
+    """The person, or the account of a script, that requests a page.
 
     Attributes
     ----------
     name
         The hub's name of the account.
     token
-        The hub token that this viewer showed; never in a page, never in `repr`.
+        The viewer's hub token; never in a page, never in `repr`.
     scopes
-        What the token may do.
+        The scopes of the token.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Viewer:
     scopes: frozenset[str]
 
     def may(self, scope: Scope) -> bool:
-        """Say whether the viewer's token carries `scope`."""
+        """Return whether the viewer's token has `scope`."""
         return scope.value in self.scopes
 
     def open_session(self, url: str) -> Session:
@@ -68,17 +68,17 @@ class Viewer:
 
 
 class ViewerAuth(AuthProvider):  # type: ignore[misc]
-    """Bokeh's door keeper: asks the hub, and leaves the viewer on the request.
+    """Bokeh's authentication: asks the hub, and stores the viewer in the request.
 
-    Browsers that are not logged in are sent to the hub, everything else is refused: 401 without
-    a good token, 403 with one that may not use the dashboards.
+    Browsers that are not logged in are sent to the hub, other programs are refused: 401 without
+    a valid token, 403 with a token that may not use the dashboards.
 
     Parameters
     ----------
     hub
         The hub's OAuth client of this service.
     data
-        The data folder: a hub whose disk is full forgets everybody, and that is said instead.
+        The data folder: a hub with a full disk knows no token, and then the error says so.
     """
 
     def __init__(self, hub: HubOAuth, data: Path | None = None) -> None:
@@ -88,7 +88,7 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
 
     @property
     def get_user(self) -> None:
-        """Nothing: the hub is asked without blocking."""
+        """None: the hub is asked without blocking."""
         return
 
     @property
@@ -98,12 +98,12 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
 
     @property
     def login_url(self) -> str:
-        """Where Bokeh would send somebody; `identify` does so first."""
+        """The address to which Bokeh would redirect; `identify` does so first."""
         return "/login"
 
     @property
     def get_login_url(self) -> None:
-        """Nothing: `login_url` is fixed."""
+        """None: `login_url` is fixed."""
         return
 
     @property
@@ -143,7 +143,7 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
         return self._remember(handler, model)
 
     async def _ask_hub(self, handler: Any) -> dict[str, Any] | None:
-        """Return what the hub knows of the request's holder; None also on a full disk."""
+        """Return the hub's facts about the request's holder; None also on a full disk."""
         try:
             model: dict[str, Any] | None = await self.hub.get_user(handler, sync=False)
         except HTTPError:
@@ -153,7 +153,7 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
         return model
 
     def _admit_socket(self, handler: Any, model: dict[str, Any] | None) -> str | None:
-        """Admit a websocket of the person for whom the page it belongs to was made."""
+        """Accept a websocket only from the person for whom its page was made."""
         if not model or not self.hub.check_scopes(self.hub.access_scopes, model):
             return None
         maker = _find_page_maker(handler)
@@ -184,7 +184,7 @@ def _refuse_stranger(handler: Any) -> None:
 
 
 def _find_page_maker(handler: Any) -> Viewer | None:
-    """Return who opened the page whose session this websocket wants, if it still exists."""
+    """Return who opened the page of this websocket's session, if the session still exists."""
     protocols = handler.request.headers.get("Sec-WebSocket-Protocol", "").split(",")
     try:
         session_id = get_session_id(protocols[-1].strip())
@@ -212,7 +212,7 @@ class LoginHandler(HubOAuthenticated, RequestHandler):  # type: ignore[misc]
 
     @authenticated
     def get(self) -> None:
-        """Go where the viewer wanted to go; only to pages of this program."""
+        """Redirect to the page that the viewer requested; only to pages of this program."""
         prefix = f"{self.application.prefix}/"
         target = self.get_argument("next", prefix)
         inside = target.startswith(prefix) and "\\" not in target and ".." not in target
@@ -230,21 +230,21 @@ class CallbackHandler(HubOAuthCallbackHandler):  # type: ignore[misc]
 
 
 class ViewerHandler(RequestHandler):
-    """A handler of ours that only answers viewers; `viewer` says who it is."""
+    """A handler of ours that answers only viewers; `viewer` is the person."""
 
     application: Any
     request: Any
     viewer: Viewer
 
     async def prepare(self) -> None:
-        """Let the same door keeper as for the pages decide."""
+        """Use the same authentication as the pages."""
         self.current_user = await self.application.auth_provider.identify(self)
         if self.current_user:
             self.viewer = self.request.viewer
 
 
 class SealedHubOAuth(HubOAuth):  # type: ignore[misc]
-    """The hub's OAuth client, with a cookie that does not show the token to who can read it.
+    """The hub's OAuth client, with a cookie that hides the token from its readers.
 
     Its name carries the platform's port: browsers keep one jar for all ports of a host.
     """
@@ -254,11 +254,11 @@ class SealedHubOAuth(HubOAuth):  # type: ignore[misc]
 
     @property
     def cookie_name(self) -> str:
-        """The name of the cookie that holds the viewer's token."""
+        """The name of the cookie with the viewer's token."""
         return f"{super().cookie_name}-{self.port or ''}"
 
     def set_cookie(self, handler: Any, access_token: str) -> None:
-        """Keep the viewer's token in the browser, sealed."""
+        """Store the viewer's token, encrypted, in the browser."""
         write = handler.set_secure_cookie
 
         def write_sealed(name: str, value: str, **options: Any) -> None:
@@ -280,14 +280,14 @@ class SealedHubOAuth(HubOAuth):  # type: ignore[misc]
 
 
 def open_hub(public_url: str, secret: str) -> HubOAuth:
-    """Return the hub's OAuth client, told by the environment that JupyterHub defines.
+    """Return the hub's OAuth client, with the settings in JupyterHub's environment.
 
     Parameters
     ----------
     public_url
         The platform's address.
     secret
-        What seals the viewers' cookies.
+        The key that encrypts the viewers' cookies.
     """
     hub = SealedHubOAuth(cache_max_age=TOKEN_CACHE_SECONDS)
     hub.sealing_secret = secret

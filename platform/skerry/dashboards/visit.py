@@ -1,4 +1,4 @@
-"""One viewer's visit to one page: who it is, and a session with the platform as them."""
+"""One viewer's visit to one page: the person, and their session with the platform."""
 
 from functools import cached_property
 
@@ -11,14 +11,14 @@ from skerry.dashboards.viewer import Viewer, find_viewer
 
 
 class Visit:
-    """Made when a page is opened, closed with it.
+    """One viewer's visit to one page; it begins and ends with the page.
 
     Parameters
     ----------
     viewer
-        Who looks.
+        The viewer.
     public_url
-        The platform's public address; the api is asked through the same door as by everyone.
+        The platform's public address; the page reaches the api through it, as everyone does.
     """
 
     def __init__(self, viewer: Viewer, public_url: str) -> None:
@@ -31,7 +31,7 @@ class Visit:
         return self.viewer.open_session(self._public_url)
 
     def require(self, scope: Scope) -> None:
-        """Refuse a viewer whose token lacks `scope`, in words for them.
+        """Refuse a viewer whose token lacks `scope`, with a message for them.
 
         Raises
         ------
@@ -52,12 +52,12 @@ class Visit:
 
 
 def begin_visit(public_url: str) -> Visit:
-    """Return the visit of the page that is being made now; it ends with the page.
+    """Return the visit of the page that is being built now; it ends with the page.
 
     Raises
     ------
     UnauthenticatedError
-        If no viewer stands behind the page, which the handlers in front exclude.
+        If the page has no viewer, which the handlers before it exclude.
     """
     viewer = find_viewer(pn.state.curdoc)
     if viewer is None:
