@@ -12,12 +12,12 @@ import numpy.typing as npt
 Field = npt.NDArray[np.float32]
 
 NODES = 64
-"""Nodes along each side of the lattice; the noise repeats after so many cells."""
+"""Nodes along each side of the lattice; the noise repeats after this many cells."""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """One noise field.
+    """A noise field.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Noise:
     cells
         Lattice cells along one unit of the coordinates.
     octaves
-        Fields that are added, each of half the amplitude and the period of the one before.
+        Number of fields in the sum, each with half the amplitude and period of the field before.
     """
 
     nodes: Field

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class BandOptics:
-    """One band's optical coefficients and what land and cloud look like in it.
+    """A band's optical coefficients, and its reflectance of land and cloud.
 
     Attributes
     ----------

@@ -38,7 +38,7 @@ OVERPASS = time(10, 6, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class SceneFields:
-    """What is at each coordinate: arrays of the coordinates' shape, and how large the scene is.
+    """The scene at each coordinate: arrays of the coordinates' shape, and the scene's size.
 
     Attributes
     ----------
@@ -219,7 +219,7 @@ class Scene:
 
     @cached_property
     def _chances(self) -> dict[str, float]:
-        """Numbers that hold for the whole day."""
+        """Numbers that are the same for the whole day."""
         generator = np.random.default_rng([self.seed, 1, 0, self.day.toordinal()])
         ranges = {
             "drift": (-0.25, 0.25), "plume": (15, 40), "bloom": (8, 30), "bloom_x": (0.15, 0.45),

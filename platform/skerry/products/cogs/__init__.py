@@ -1,1 +1,1 @@
-"""Cloud-optimised GeoTIFFs: one of a variable, or a folder of them that is a product."""
+"""Cloud-optimised GeoTIFFs: a file for a variable, or a folder of files for a product."""

@@ -28,16 +28,16 @@ from skerry.storage.writing import make_aside
 
 BLOCK = 512
 BLOCK_UNIT = 16
-"""TIFF's blocks are multiples of so many pixels."""
+"""The edge of a TIFF block is a multiple of this many pixels."""
 USUAL = Codec("zlib", 6)
 DRIVER_BYTES = 96 * 10**6
-"""What GDAL's COG driver needs for itself."""
+"""Memory that GDAL's COG driver needs for itself."""
 CACHE_SHARE = 8
-"""GDAL keeps one part in so many of the memory for blocks."""
+"""GDAL's block cache gets the memory divided by this number."""
 LARGEST_NODATA = 2**53
-"""Rasterio takes nodata for float64: larger whole numbers stand in the set's item alone."""
+"""Rasterio reads nodata as float64: only the set's item holds larger whole numbers."""
 SAID = ("long_name", "comment", "source", "references")
-"""Attributes that go along as the band's metadata, so that a GIS user can read them."""
+"""Attributes that also become the band's metadata, so that a GIS user can read them."""
 
 
 def write_cog(
@@ -184,7 +184,7 @@ def _check_length(path: Path, least_bytes: int) -> None:
 
 
 def _find_end(path: Path) -> int:
-    """Return where the last block of the last band ends, which a COG has at its end."""
+    """Return where the last band's last block ends, which is at the end of a COG."""
     import rasterio
 
     with rasterio.open(path) as file:

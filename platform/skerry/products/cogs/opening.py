@@ -1,4 +1,4 @@
-"""Open a folder of COGs, one a variable, as the product that it was."""
+"""Open a folder of COGs, a file for each variable, as the original product."""
 
 import json
 from collections.abc import Mapping
@@ -131,7 +131,7 @@ def _read_grid(asset: Mapping[str, Any]) -> GeoBox:
 
 
 def _make_lazy(numbers: RasterWindows) -> Any:
-    """Return a lazy array in blocks of whole stored ones."""
+    """Return a lazy array in blocks of whole stored blocks."""
     import dask.array as da
     from dask.base import tokenize
 

@@ -1,4 +1,4 @@
-"""A product as a folder of COGs, one a variable, with a STAC item that ties them together.
+"""Write a product as a folder of COGs, a file for each variable, with a STAC item for all.
 
 ``item.json`` is an ordinary STAC item for any client; what a GeoTIFF cannot hold (group,
 attributes, packing to the last digit, type of booleans) stands in its ``skerry:`` fields, by
@@ -31,7 +31,7 @@ from skerry.storage.writing import make_aside
 ITEM = "item.json"
 TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 EDGE_POINTS = 8
-"""Points along an edge of an outline: edges are curved in longitude and latitude."""
+"""How many points an outline's edge gets: edges curve in longitude and latitude."""
 
 
 def write_cog_set(
@@ -59,14 +59,14 @@ def write_cog_set(
         Compression (``zlib:6``, ``zstd:9``, ``none``); by default each variable's own where a
         GeoTIFF has it, else ``zlib:6``.
     progress
-        Told the fraction done and the variable written.
+        Called with the completed fraction and the variable that was written.
     memory_bytes
-        What is held at most, about, beside what the process holds anyway.
+        Approximate limit of memory for writing, in addition to what the process already uses.
 
     Returns
     -------
     list of str
-        Paths of the variables left out, which are no rasters (angles, tie points, tables).
+        Paths of variables that are left out, as they are not rasters (angles, tie points, tables).
 
     Raises
     ------
@@ -224,14 +224,14 @@ def _describe_grid(grid: GeoBox) -> dict[str, Any]:
         "proj:bbox": [box.left, box.bottom, box.right, box.top],
     }
     if crs is not None and crs.epsg is not None:
-        found["proj:epsg"] = int(crs.epsg)  # what clients before STAC 1.1 know
+        found["proj:epsg"] = int(crs.epsg)  # for clients before STAC 1.1
     if code is None and crs is not None:
         found["proj:wkt2"] = crs.proj.to_wkt()
     return found
 
 
 def _describe_band(path: Path) -> dict[str, Any]:
-    """Describe a band as the file has it, not as it was meant to be."""
+    """Describe a band by the content of the file, not by the options for writing it."""
     import rasterio
 
     with rasterio.open(path) as file:
@@ -271,7 +271,7 @@ def _describe(
     properties = {"datetime": None, **(said if isinstance(said, Mapping) else {})}
     properties.setdefault("title", str(tree.attrs.get("title", tree.name or "")))
     for key in ("proj:code", "proj:shape", "proj:transform", "proj:bbox"):
-        properties.pop(key, None)  # every asset has its own
+        properties.pop(key, None)  # each asset has its own values
     listed = [
         *(discovery.get("stac_extensions") or []),
         *list_schemas(properties, *assets.values()),

@@ -24,7 +24,7 @@ DEFAULT_CHUNKS = {
     "y": 1830, "x": 1830, "rows": 1024, "columns": 1024, "azimuth_time": 2048,
     "ground_range": 4096,
 }  # fmt: skip
-"""Chunks by dimension, as the products of 2025 have them; other dimensions are one chunk."""
+"""Chunks by dimension, as in the products of 2025; other dimensions have a single chunk."""
 DEFAULT_CODEC = Codec("blosc-zstd", 3, "bit")
 PACKED_FAMILIES = ("S02",)
 """Families of product types that the profile ``2025`` keeps packed; others are decoded there."""
@@ -63,7 +63,7 @@ class ArrayPlan:
         return np.asarray(values).astype(self.layout.dtype)
 
     def fill(self, array: Any) -> Filling:
-        """Return what goes into the array, lazily."""
+        """Return the array's content, lazily."""
         data, dtype = self.variable.data, self.layout.dtype
         source = find_source(self.variable, self.coding, dtype)
         if isinstance(data, da.Array):
@@ -95,9 +95,9 @@ def plan_array(
     coordinates
         Names of the group's coordinates that belong to it and are not its dimensions'.
     form
-        What the caller chose.
+        The caller's options.
     decoded
-        Whether its values are stored, whatever its packing.
+        Whether to store values instead of packed numbers.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def _keep_packed(packing: Packing | None, kind: Any, form: Form) -> bool:
 
 
 def _choose_clock(variable: xr.Variable, kind: Any) -> Clock | None:
-    """Return how times are counted: as in the array that they come from, else by all of them."""
+    """Return how times are stored: as in their source array, else as all values need."""
     if variable.dtype.kind not in "mM":
         return None
     encoding = dict(variable.encoding)

@@ -25,7 +25,7 @@ SEEN = frozenset({
     "coordinates",
 })  # fmt: skip
 ALLOWED = SEEN | {"valid_min", "valid_max", "short_name", "eopf_target_dtype"}
-"""What STRUCTURE allows any variable."""
+"""Attributes that STRUCTURE allows for every variable."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _place_fill(
     made: dict[str, Any], fill: Any, dtype: np.dtype[Any], clock: Clock | None, form: Form,
     *, masked: bool,
 ) -> None:  # fmt: skip
-    """Say in an attribute, besides the array's own fill value, what stands for no data."""
+    """Write the number for no data in an attribute, too, beside the array's own fill value."""
     if fill is None:
         return
     if clock is not None and form.profile != "2025":
@@ -125,7 +125,7 @@ def _find_fill(variable: xr.Variable, packing: Packing | None, clock: Clock | No
 def _name_decoded(
     variable: xr.Variable, dtype: np.dtype[Any], attrs: dict[str, Any]
 ) -> dict[str, str]:
-    """Name the values' type where the stored numbers' does not tell it."""
+    """Name the values' type if it does not follow from the stored numbers' type."""
     told = variable.dtype.kind not in "iuf" or variable.dtype == values_type(dtype, attrs)
     return {} if told else {DECODED: variable.dtype.name}
 
@@ -220,7 +220,7 @@ def _spell_cpm(
 def _hide_source(
     variable: xr.Variable, source: dict[str, Any] | None, fill: Any, *, packed: bool
 ) -> dict[str, Any]:
-    """Return what CPM must not see, since it would decode or mask by it."""
+    """Return attributes to hide from CPM, which would decode or mask by them."""
     if source is not None and not packed:
         return source | {"decoded": True, "fill_value": fill}
     return {"fill_value": fill} if fill is not None and variable.dtype.kind in "iu" else {}

@@ -1,4 +1,4 @@
-"""What the caller of the EOPF writer chose."""
+"""Options of the EOPF writer."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from skerry.products.healing.profiles import Model
 
 @dataclass(frozen=True)
 class Form:
-    """What the caller chose: profile, format, and options that replace the source's."""
+    """The caller's choice of profile and format, and options that replace the source's."""
 
     profile: str
     zarr_format: int

@@ -48,7 +48,7 @@ def read_variable(array: Any, path: str, wounds: Wounds) -> xr.Variable:
     path
         Its path in the product, for what is reported.
     wounds
-        Told what was healed.
+        Gets what was healed.
     """
     own = dict(array.attrs)
     own = from_json(own, own.get(TYPES, {}))
@@ -111,13 +111,13 @@ def _find_clock(
 
 
 def _find_own_fill(array: Any, own: dict[str, Any]) -> Any:
-    """Return the fill value of an array itself, whatever the source's was."""
+    """Return the fill value of the array itself, not that of its source."""
     fill = own.get("_FillValue")
     return array.fill_value if fill is None and array.metadata.zarr_format == _ZARR_2 else fill
 
 
 def _fit(fill: Any, array: Any, dtype: np.dtype[Any]) -> Any:
-    """Return a fill value as a number of the type that is meant, None where it is none."""
+    """Return a fill value as a number of the intended type, None if it is not a number."""
     if fill is None or array.dtype.kind not in "iuf":
         return None
     return fit_number(read_fill(fill, array.dtype), dtype)
@@ -220,7 +220,7 @@ def _choose_packing(
     source: dict[str, Any],
     meant: StoredNumbers,
 ) -> Packing | None:
-    """Return how numbers become values, None where they are values or texts."""
+    """Return how numbers become values, None if they are values or texts already."""
     stored = meant.dtype
     flags = {key: item for key, item in merged.items() if key.startswith("flag_")}
     given = {DECODED: merged[DECODED]} if DECODED in merged else {}
@@ -239,7 +239,7 @@ def _choose_packing(
 
 
 def _choose_text(array: Any, given: str) -> tuple[Decode | None, np.dtype[Any]]:
-    """Return how texts are read, and their type; other values are what they are."""
+    """Return how texts are read, and their type; other values are unchanged."""
     if array.dtype.kind not in "OT":
         return None, array.dtype
     text = np.dtype(given) if given.startswith(("<U", "U")) else None

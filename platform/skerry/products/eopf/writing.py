@@ -70,10 +70,10 @@ def write_eopf_zarr(
     codec
         Compression such as ``blosc-zstd:3`` or ``none``; by default each variable's own.
     progress
-        Told the fraction done and the variable written.
+        Called with the completed fraction and the variable that was written.
     memory_bytes
-        What is held at most, about, beside what the process holds anyway; a chunk that is larger
-        is written alone.
+        Approximate limit of memory for writing, in addition to what the process already uses; a
+        chunk that is larger is written alone.
 
     Raises
     ------
@@ -218,7 +218,7 @@ def _create_array(group: zarr.Group, name: str, plan: ArrayPlan, form: Form) -> 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep two warnings of Zarr's away."""
+    """Suppress two of Zarr's warnings."""
     with warnings.catch_warnings():
         # Every reader of Zarr v3 that knows consolidated metadata reads these; others pass by.
         warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)

@@ -16,7 +16,7 @@ from skerry.products.filling.layout import Wishes
 USUAL = Codec("blosc-zstd", 3, "bit")
 AS_THEY_ARE = Wishes()
 OWN = ("x", "y", "spatial_ref")
-"""Coordinates that every level has of its own."""
+"""Coordinates of which every level has its own."""
 
 
 def encode_for_zarr(data: xr.Dataset) -> dict[str, xr.Variable]:
@@ -46,7 +46,7 @@ def _encode(name: str, values: xr.Variable) -> xr.Variable:
 
 
 def fill_of(numbers: xr.Variable) -> Any:
-    """Return what chunks that were never written hold."""
+    """Return the value of chunks that were never written."""
     fill = numbers.attrs.get("_FillValue")
     if fill is not None:
         return np.asarray(fill).item()

@@ -1,4 +1,4 @@
-"""The levels of one multiscale group: arrays, and what goes into them."""
+"""The levels of a multiscale group: arrays, and their content."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def raster_variables(data: xr.Dataset) -> list[xr.DataArray]:
 def make_multiscale(
     group: zarr.Group, data: xr.Dataset, grid: GeoBox, wishes: Wishes
 ) -> list[Filling]:
-    """Make one dataset's multiscale group, without the rasters' numbers.
+    """Make a dataset's multiscale group, without the rasters' numbers.
 
     Parameters
     ----------

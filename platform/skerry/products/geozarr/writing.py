@@ -54,9 +54,9 @@ def write_geozarr(
     leave_out
         Group paths that are not written, with all below them, such as ``quality/mask``.
     progress
-        Told the fraction done and the variable written.
+        Called with the completed fraction and the variable that was written.
     memory_bytes
-        What is held at most, about, beside what the process holds anyway.
+        Approximate limit of memory for writing, in addition to what the process already uses.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def _make_store(groups: dict[str, xr.Dataset], folder: Path, wishes: Wishes) -> 
             for item, numbers in encode_for_zarr(data).items():
                 write_other(place, item, numbers)
     if "" not in grids and len({item.boundingbox for item in grids.values()}) == 1:
-        # The whole product covers one box: say so at the top, on the finest grid.
+        # The whole product covers one box: write it at the top, on the finest grid.
         finest = min(grids.values(), key=lambda item: abs(item.affine.a))
         root.attrs.update(describe_level(finest))
     with warnings.catch_warnings():

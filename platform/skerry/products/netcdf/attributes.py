@@ -19,18 +19,18 @@ RELATED = (
     "bounds", "climatology", "geometry", "node_coordinates", "node_count", "part_node_count",
     "interior_ring", "cell_measures", "formula_terms",
 )  # fmt: skip
-"""Attributes that name other variables, which xarray takes away or, if not there, drops."""
+"""Attributes that name other variables: xarray removes or drops them."""
 JSON_NAMES = "json_attributes"
 HIDDEN = (
     "CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_NCProperties", "_nc3_strict",
     "_Netcdf4Dimid", "_Netcdf4Coordinates",
 )  # fmt: skip
-"""Attributes by which NetCDF-4 keeps dimensions, which are not shown."""
+"""Attributes in which NetCDF-4 stores dimensions; readers do not show them."""
 RESERVED = (JSON_NAMES, *HIDDEN)
 GROUP_RESERVED = ("Conventions", "coordinates")
 INTEGERS = range(-(2**63), 2**63)
 KNOWN_JSON = ("stac_discovery", "other_metadata", "processing_history")
-"""Attributes that others, too, write as JSON text."""
+"""Attributes that other writers, too, write as JSON text."""
 
 
 def put_attributes(place: Any, attrs: Mapping[Any, Any], dtype: Any) -> None:
@@ -72,7 +72,7 @@ def put_attributes(place: Any, attrs: Mapping[Any, Any], dtype: Any) -> None:
 
 
 def _fit_numbers(name: str, value: Any, dtype: Any) -> Any:
-    """Return numbers in the type of those on disk; None where that does not hold them."""
+    """Return numbers in the type on disk; None if that type does not hold them."""
     values = value if isinstance(value, list) else [value]
     kinds = {"i": {int}, "u": {int}, "f": {float}}
     fits = dtype is not None and {type(item) for item in values} == kinds.get(dtype.kind)
@@ -98,7 +98,7 @@ def _is_native(value: Any) -> bool:
 
 
 def _shrink(value: Any) -> Any:
-    """Return integers as 32 bits where they fit, as older readers want them."""
+    """Return integers as 32 bits if they fit, for older readers."""
     if isinstance(value, str) or (isinstance(value, list) and isinstance(value[0], str)):
         return value
     numbers = np.asarray(value)

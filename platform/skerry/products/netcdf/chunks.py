@@ -1,4 +1,4 @@
-"""Numbers into a variable of an HDF5 file: chunks are compressed by several threads at once.
+"""Write numbers to a variable of an HDF5 file; several threads compress chunks at once.
 
 HDF5 itself compresses behind one lock. A chunk is given to it as the bytes that its own filters,
 shuffle and then deflate, would make.

@@ -1,4 +1,4 @@
-"""Windows of the variables of NetCDF-4 files, read when asked for; files stay open for a while."""
+"""Read windows of variables in NetCDF-4 files on request; files stay open for a while."""
 
 import atexit
 from collections import OrderedDict
@@ -20,9 +20,9 @@ MAX_OPEN_FILES = 64
 
 
 class _OpenFiles:
-    """The NetCDF files of this process that are open, oldest use first.
+    """The open NetCDF files of this process, least recently used first.
 
-    One lock guards all of HDF5, which reads one thing at a time anyway.
+    A single lock guards all of HDF5, which cannot read in parallel anyway.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ atexit.register(_OPEN.close)
 
 
 def version_of(place: Place) -> int:
-    """Return a number that changes when a file does; 0 where that is not known."""
+    """Return a number that changes when a file changes; 0 if that is not known."""
     return place.stat().st_mtime_ns if isinstance(place, Path) else 0
 
 
@@ -81,7 +81,7 @@ def reading(place: Place, version: int) -> Iterator[Any]:
 
 @dataclass(frozen=True)
 class Windows:
-    """A variable in a file, read where asked for, with errors that name it.
+    """A variable in a file, read by windows, with errors that name it.
 
     Attributes
     ----------

@@ -27,7 +27,7 @@ CONVENTIONS = "CF-1.11"
 USUAL_CHUNK = 512
 LONGEST = 2**31
 USUAL = Codec("zlib", 4, "byte")
-"""The codec of variables whose own NetCDF does not have."""
+"""The codec for variables whose own codec NetCDF lacks."""
 
 
 def write_netcdf(
@@ -57,9 +57,9 @@ def write_netcdf(
         Compression for all variables (``zlib:5``, ``zlib:5:byte``, ``none``); by default each
         variable's own where NetCDF has it, else ``zlib:4:byte``.
     progress
-        Told the fraction done and the variable written.
+        Called with the completed fraction and the variable that was written.
     memory_bytes
-        What is held at most, about, beside what the process holds anyway.
+        Approximate limit of memory for writing, in addition to what the process already uses.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def _visible_size(group: Any, name: str) -> int | None:
 
 
 def _encode_dataset(data: xr.Dataset) -> tuple[dict[str, xr.Variable], dict[str, Any]]:
-    """Return variables as they stand on disk, with CF's ``coordinates`` and ``grid_mapping``."""
+    """Return variables as stored on disk, with CF's ``coordinates`` and ``grid_mapping``."""
     encoded = {
         str(name): encode(str(name), item, _set_apart(item, data))
         for name, item in data.variables.items()

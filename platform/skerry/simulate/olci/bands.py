@@ -1,6 +1,6 @@
 """The 21 bands of the simulated OLCI, and what water, soil, leaves and gases do in them.
 
-All numbers are rounded from published ones; no two decimals of them decide anything.
+All numbers are rounded from published numbers; no result depends on their last decimals.
 
 Centres, widths, reference radiances and signal-to-noise ratios: ESA, Sentinel-3 OLCI user guide;
 that the ratios hold at reduced resolution: the mission's cyclic performance reports.
@@ -80,7 +80,7 @@ BANDS = (
     Band("oa20", 20.0, 825, 2.39, 203, BandOptics(940.0, 18.000, 0.0, 0.4, 0.28, 1.0, 0.4)),
     Band("oa21", 40.0, 695, 3.86, 152, BandOptics(1020.0, 37.000, 0.0, 0.4, 0.29, 1.0, 0.3)),
 )
-"""In the order of the instrument."""
+"""All bands in the order of the instrument."""
 
 OXYGEN = {"oa13": 0.85, "oa14": 0.55, "oa15": 0.18}
 VAPOUR = {"oa11": 0.008, "oa18": 0.008, "oa19": 0.125, "oa20": 0.44, "oa21": 0.0055}

@@ -1,4 +1,4 @@
-"""Quality flags of the simulated OLCI: what is where, and what the instrument did not see well."""
+"""Quality flags of the simulated OLCI: kinds of surface, and problems of the measurement."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from skerry.simulate.solar_view import mirror_sun
 Mask = npt.NDArray[np.bool_]
 
 GLINT_RISK = 0.005
-"""Glint reflectance from which on there is a risk."""
+"""Glint reflectance from which the flag for glint risk is set."""
 STRAY_PIXELS = 2
 """How far bright pixels shine."""
 
@@ -32,11 +32,11 @@ def make_flags(
     Parameters
     ----------
     scene, geometry
-        What is there and how it is seen.
+        The scene and the viewing angles.
     invalid
         Pixels that were not seen.
     duplicated
-        Columns whose measurement is that of the column before, ``(columns,)``.
+        Columns that repeat the measurement of the column before, ``(columns,)``.
     """
     bright = scene.cloud | scene.ice
     glint = mirror_sun(geometry, scene) > GLINT_RISK

@@ -1,4 +1,4 @@
-"""What the manifest of a simulated OLCI product says."""
+"""The content of a simulated OLCI product's manifest."""
 
 import hashlib
 from datetime import timedelta
@@ -19,12 +19,12 @@ from skerry.simulate.sun import sun_distance_factor
 
 ASTRONOMICAL_UNIT_M = 149_597_870_700
 RING_POINTS = 5
-"""Points on each side of the footprint."""
+"""Number of points on each side of the footprint."""
 ORBIT, RELATIVE_ORBIT, CYCLE = 53_000, 122, 140
 
 
 def make_skeleton(grid: Grid) -> bytes:
-    """Return the manifest without what its product's attributes say."""
+    """Return the manifest without the content that comes from the product's attributes."""
     template = Path(__file__).parent / "templates" / "xfdumanifest.xml"
     bands = "".join(
         f'<sentinel3:band name="{band.name.capitalize()}"><sentinel3:centralWavelength/>'
@@ -102,7 +102,7 @@ def make_attributes(grid: Grid, name: str, tree: xr.DataTree) -> dict[str, Any]:
 
 
 def list_files(folder: SafeFolder) -> None:
-    """Name every file of the product in its manifest, with size and checksum, as real ones do."""
+    """List every file of the product in its manifest, with size and checksum, as in real ones."""
     manifest = folder.documents["manifest"]
     section = manifest.root.find("dataObjectSection")
     for path in sorted(folder.root.glob("*.nc")):
@@ -112,7 +112,7 @@ def list_files(folder: SafeFolder) -> None:
             data_object, "byteStream", mimeType="application/x-netcdf", size=str(len(content))
         )
         etree.SubElement(stream, "fileLocation", locatorType="URL", href=f"./{path.name}")
-        # MD5 is what manifests of Sentinel-3 have; it guards against nothing but accidents.
+        # Manifests of Sentinel-3 use MD5, which guards only against accidents.
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
         etree.SubElement(stream, "checksum", checksumName="MD5").text = digest
     (folder.root / folder.mapping.documents["manifest"]).write_bytes(manifest.to_bytes())
@@ -171,7 +171,7 @@ def _ring(grid: Grid) -> list[list[float]]:
 
 
 def _ephemeris(grid: Grid, sign: int) -> dict[str, Any]:
-    """Return the node crossings around the image: a circular orbit, good for nothing else."""
+    """Return the node crossings around the image: a circular orbit, for this purpose only."""
     moment = grid.moment + sign * timedelta(minutes=50)
     return {
         "TAI": f"{moment + timedelta(seconds=37):%Y-%m-%dT%H:%M:%S.%f}",

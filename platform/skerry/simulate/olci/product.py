@@ -38,22 +38,22 @@ DEFAULT_DAY = date(2026, 5, 1)
 SENSING = time(9, 20, 30, tzinfo=UTC)
 SMALLEST, LARGEST = 33, {"efr": 4865, "err": 1217}
 INVALID_COLUMNS = 1 / 64
-"""Part of the columns, at the eastern edge, that the instrument did not see."""
+"""Share of the columns, at the eastern edge, that the instrument did not see."""
 ORPHANS_PER_ROW = 1 / 32
 HELD_BYTES = 512 * 2**20
-"""Of bands that are kept while a product is written."""
+"""Cache limit for bands while a product is written."""
 UNCERTAINTY = 0.02
-"""Of radiance, relative."""
+"""Relative uncertainty of radiance."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """One simulated image: what is there, and what the instrument measures of it.
+    """A simulated image: the scene, and what the instrument measures of it.
 
     Attributes
     ----------
     grid
-        Where and when.
+        The image's place and time.
     seed
         The place.
     """
@@ -202,8 +202,8 @@ def _name_product(kind: str, grid: Grid) -> str:
 
 
 def make_tree(image: Image, kind: str) -> xr.DataTree:
-    """Return the product as a tree; radiances are computed when asked for, band by band."""
-    # Radiances, uncertainties and orphan pixels come from one measurement: keep what fits.
+    """Return the product as a tree; radiances are computed band by band on request."""
+    # Radiances, uncertainties and orphan pixels come from one measurement, so cache it.
     fitting = max(1, HELD_BYTES // (4 * image.grid.size**2))
     measure = lru_cache(maxsize=fitting)(image.measure)
     flags = make_flags(image.scene, image.geometry, image.invalid, image.duplicated)

@@ -17,7 +17,7 @@ BETA = 237.0
 SWATHS = ("IW1", "IW2", "IW3")
 POLYNOMIAL_TERMS = 9
 BURSTS = 9
-"""Bursts along the image, whatever its size."""
+"""Number of bursts along the image, for every size."""
 ANTENNA_POINTS = 21
 NODES = (10, 21)
 """Ground control points along and across."""
@@ -103,7 +103,7 @@ class Recorder:
         return np.searchsorted(self.bounds[:, 0], sample, side="right") - 1
 
     def record(self) -> dict[str, xr.Dataset]:
-        """Return all groups but the image, by path below the member."""
+        """Return all groups except the image, by path below the member."""
         return {
             "conditions/orbit": self._orbit(),
             "conditions/attitude": self._attitude(),
@@ -235,7 +235,7 @@ class Recorder:
         )
 
     def _constants(self) -> dict[str, xr.Dataset]:
-        """Return what no processor of ours reads: plausible, the same in all products."""
+        """Return data that no processor of Skerry reads: plausible, the same in all products."""
         times = self.instants(np.array([-1.0, 0.0, 1.0]))
         three = np.zeros(3)
         degree = ("azimuth_time", "degree")

@@ -1,4 +1,4 @@
-"""What a C-band radar gets back from the scene, and what its receiver adds: a forward model.
+"""A forward model of the scene's echo in a C-band radar, and of the receiver's noise.
 
 Sea and lakes, co-polarised: the form of the CMOD models (Stoffelen and Anderson 1997, JGR 102,
 5767, equation 1), ``sigma = B0 (1 + B1 cos(phi) + B2 cos(2 phi))^1.6``, ``B0`` a power of wind
@@ -95,7 +95,7 @@ def draw_numbers(power: Field, generator: np.random.Generator) -> npt.NDArray[np
     power
         Mean of signal and noise, in squared digital numbers.
     generator
-        Of chance.
+        Source of random numbers.
     """
     intensity = generator.gamma(LOOKS, np.maximum(power, 0) / LOOKS)
     return np.clip(np.rint(np.sqrt(intensity)), 1, 65535).astype(np.uint16)

@@ -25,7 +25,7 @@ CLASSES = {("VV",): "SV", ("VH", "VV"): "DV", ("HH",): "SH", ("HH", "HV"): "DH"}
 
 @dataclass(frozen=True)
 class Documents:
-    """What the documents of one product say.
+    """The content of a product's documents.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Documents:
         )
 
     def stem(self, polarisation: str) -> str:
-        """Return what the names of a polarisation's files begin with, without suffix."""
+        """Return the stem of the names of a polarisation's files."""
         start, stop = (
             f"{item:%Y%m%dt%H%M%S}" for item in (self.recorder.first, self.recorder.last)
         )

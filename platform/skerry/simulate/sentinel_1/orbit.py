@@ -1,4 +1,4 @@
-"""Where a side-looking radar sees: a circular orbit over the WGS84 ellipsoid.
+"""The view of a side-looking radar: a circular orbit over the WGS84 ellipsoid.
 
 The satellite runs on a circle of Sentinel-1's radius and inclination, at constant speed, while the
 Earth turns below it; no perturbations, no terrain, the ground is the ellipsoid. At each instant
@@ -28,7 +28,7 @@ EARTH_ROTATION = 7.292115e-5
 SEMI_MAJOR_M, SEMI_MINOR_M = 6_378_137.0, 6_356_752.314245
 LIGHT_M_S = 299_792_458.0
 LOOK_ANGLES = (float(np.radians(22.0)), float(np.radians(46.0)))
-"""What the tables below cover: more than the swaths of the interferometric wide mode."""
+"""Range of the tables below: more than the swaths of the interferometric wide mode."""
 
 
 @dataclass(frozen=True)

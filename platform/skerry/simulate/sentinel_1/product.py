@@ -111,7 +111,7 @@ def simulate_s1_iw_grd(
 
 @dataclass(frozen=True)
 class Picture:
-    """The pixels of one image, made block by block.
+    """The pixels of an image, computed block by block.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class Picture:
     seed, day
         The scene.
     polarisations
-        Which to draw.
+        Polarisations to simulate.
     """
 
     recorder: Recorder
