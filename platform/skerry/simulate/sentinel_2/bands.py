@@ -14,12 +14,12 @@ from skerry.simulate.optics import BAND_OPTICS, BandOptics
 
 @dataclass(frozen=True)
 class Band:
-    """One band.
+    """A band of MSI.
 
     Attributes
     ----------
     name
-        As files have it, ``B04``.
+        Name in file names, ``B04``.
     number
         ``bandId``.
     resolution_m
@@ -27,7 +27,7 @@ class Band:
     shortest_nm, longest_nm
         Range of the response.
     irradiance
-        Of the sun at mean distance, W m-2 um-1.
+        The sun's irradiance at mean distance, W m-2 um-1.
     gain
         Physical gain, as metadata say.
     reference_radiance
@@ -51,7 +51,7 @@ class Band:
 
     @property
     def optics(self) -> BandOptics:
-        """What water, land and clouds look like in it."""
+        """Optics of water, land and clouds in the band."""
         return BAND_OPTICS[self.name]
 
     @property
@@ -61,7 +61,7 @@ class Band:
 
     @property
     def physical(self) -> str:
-        """The name that metadata give it, without leading zero."""
+        """Its name in metadata, without leading zero."""
         return f"B{self.name[1:].lstrip('0')}"
 
     def reference_reflectance(self, sun_cosine: float) -> float:

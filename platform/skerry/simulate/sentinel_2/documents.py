@@ -1,4 +1,4 @@
-"""What the metadata documents of a simulated Sentinel-2 product say besides its attributes."""
+"""Metadata documents of a simulated Sentinel-2 product, beyond the product's attributes."""
 
 import re
 from importlib import resources
@@ -40,7 +40,7 @@ _CONTENT = "Quality_Indicators_Info/Image_Content_QI"
 
 
 def load_skeletons(level: str) -> dict[str, bytes]:
-    """Return role to the document with what is the same in all products of a level."""
+    """Return role to document, with the content that all products of a level share."""
     folder = resources.files("skerry.simulate.sentinel_2").joinpath("templates")
     return {
         role: folder.joinpath(f"{name}_{level.lower()}.xml").read_bytes()

@@ -78,7 +78,7 @@ class Names:
         return f"{stem}{orbit}_{where}_N{BASELINE}"
 
     def stars(self) -> dict[str, str]:
-        """Return what stands for the stars of the mapping's file patterns."""
+        """Return names for the parts of the mapping's file patterns with stars."""
         image = f"{self.tile}_{self.sensed}_{{source}}"
         return {
             "GRANULE/*": self.granule,
@@ -96,7 +96,7 @@ def check_tile(tile: str) -> str:
     Raises
     ------
     InvalidInputError
-        If it is none.
+        If it is not an MGRS tile name.
     """
     name = tile.upper().removeprefix("T")
     digits, letters = name[:2], name[2:]

@@ -27,7 +27,7 @@ from skerry.simulate.sun import solar_position
 OFFSET = 1000
 QUANTIFICATION = 10_000
 STRIP_PIXELS = 2**19
-"""About so many pixels are rendered at once: some hundred megabytes of fields."""
+"""About this many pixels are rendered at a time: some hundred megabytes of fields."""
 DETECTORS = (5, 6, 7, 8)
 """Detectors that share the picture, from west to east."""
 NODATA_CORNER = 0.12
@@ -75,7 +75,7 @@ class Picture:
 
     @cached_property
     def sun(self) -> tuple[float, float]:
-        """Zenith and azimuth of the sun at the centre; it stands so over the whole picture."""
+        """Zenith and azimuth of the sun at the centre, used for the whole picture."""
         longitude, latitude = self.locate(np.array([0.5]), np.array([0.5]))
         zenith, azimuth = solar_position(self.moment, longitude, latitude)
         return float(zenith[0]), float(azimuth[0])
@@ -116,7 +116,7 @@ class Picture:
         return self.scene.sample(longitude, latitude)
 
     def gap_of(self, resolution_m: int, start: int, stop: int) -> Mask:
-        """Return where the swath does not reach: the upper right corner."""
+        """Return where the swath has no data: the upper right corner."""
         edge = self.side_m // resolution_m
         across = (np.arange(edge) + 0.5) / edge
         down = (np.arange(start, stop) + 0.5) / edge
@@ -166,7 +166,7 @@ class Picture:
     def _see_surroundings(self, looks: list[Radiometry]) -> tuple[int, list[Field]]:
         """Return a pixel size in metres and the surroundings' reflectance on it, band by band.
 
-        The wider the light is spread, the coarser the grid: memory does not grow with the picture.
+        The grid is coarser if light spreads wider, so memory does not grow with the picture.
         """
         finest = scale_adjacency(self.scene.side_km) / PIXELS_OF_ADJACENCY
         fitting = (item for item in (60, 20, 10) if item <= finest)
@@ -188,7 +188,7 @@ class Picture:
             }
 
     def true_colour(self, resolution_m: int) -> npt.NDArray[np.uint8]:
-        """Return red, green and blue, 1 to 255, 0 where there is nothing."""
+        """Return red, green and blue, 1 to 255, 0 where there is no data."""
         bands = self.reflectances[resolution_m]
         planes = []
         for name in ("B04", "B03", "B02"):
@@ -240,7 +240,7 @@ def _find_nodes(
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Field]:
     """Return the coarse pixels before and behind the centres of fine ones, and the latter's weight.
 
-    Beyond the outermost centres the field goes on as it is there.
+    Beyond the outermost centres the field keeps the outermost values.
     """
     place = np.clip((pixels + 0.5) / factor - 0.5, 0, nodes - 1)
     before = place.astype(np.intp)
@@ -249,7 +249,7 @@ def _find_nodes(
 
 
 def _resample(numbers: Numbers, from_m: int, to_m: int) -> Numbers:
-    """Average what is measured to a coarser grid, or repeat it on a finer one."""
+    """Average valid pixels to a coarser grid, or repeat pixels on a finer grid."""
     if to_m == from_m:
         return numbers
     if to_m < from_m:

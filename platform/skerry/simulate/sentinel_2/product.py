@@ -33,7 +33,7 @@ SENSING = time(10, 6, 1, tzinfo=UTC)
 _SMALLEST, _LARGEST = 60, 10_980
 _COMMON = 6
 _RENDERED = 0.5
-"""Part of the work that rendering is; the rest is writing."""
+"""Share of rendering in the work; the rest is writing."""
 
 
 def simulate_s2_l2a(
@@ -96,7 +96,7 @@ def simulate_s2_l1c(
 
 @dataclass(frozen=True)
 class _Order:
-    """What is asked for."""
+    """The arguments of a simulation."""
 
     level: str
     out: Path

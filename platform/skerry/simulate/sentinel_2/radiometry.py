@@ -1,4 +1,4 @@
-"""What Sentinel-2's MSI would measure over a scene, and what a correction makes of it.
+"""Simulate the measurement of Sentinel-2's MSI over a scene, and its atmospheric correction.
 
 Level-1C: the scene as `solar_view` has it, with noise. Level-2A: that, inverted as Sen2Cor does it
 over water: path and transmittances removed with an aerosol that is known to 10 %, glint,
@@ -25,12 +25,12 @@ from skerry.simulate.solar_view import SolarView
 
 AIR = Air()
 RETRIEVED_AEROSOL = 1.1
-"""Aerosol optical thickness that the correction assumes, of the true one."""
+"""Aerosol optical thickness that the correction assumes, as a share of the true thickness."""
 
 
 @dataclass(frozen=True)
 class Radiometry:
-    """One band seen under one sun.
+    """A band with the directions of sun and view.
 
     Attributes
     ----------
@@ -45,11 +45,11 @@ class Radiometry:
 
     @property
     def view(self) -> SolarView:
-        """What the band sees without noise."""
+        """The band's view without noise."""
         return SolarView(self.band.optics, self.geometry, AIR, self.band.vapour)
 
     def add_noise(self, reflectance: Field, generator: np.random.Generator) -> Field:
-        """Return what the sensor reads of a reflectance at the top of the atmosphere."""
+        """Return the sensor's noisy reading of a reflectance at the top of the atmosphere."""
         reference = self.band.reference_reflectance(float(self.geometry.sun_cosine))
         noise = sensor_noise(reflectance, reference, self.band.signal_to_noise, generator)
         return np.asarray(reflectance + noise, np.float32)
@@ -57,7 +57,7 @@ class Radiometry:
     def correct(self, measured: Field, cloud: Mask) -> Field:
         """Return the surface reflectance that an atmospheric correction over land finds.
 
-        Like Sen2Cor it knows how much water vapour is above every pixel.
+        Like Sen2Cor the correction knows the water vapour above every pixel.
         """
         wavelength = self.band.centre_nm
         air = replace(AIR, aerosol_550=RETRIEVED_AEROSOL * AIR.aerosol_550)

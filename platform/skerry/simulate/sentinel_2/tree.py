@@ -1,4 +1,4 @@
-"""A simulated Sentinel-2 picture as the tree that the reader would give of its product."""
+"""Turn a simulated Sentinel-2 picture into a tree like that of the SAFE reader."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Annotations of a simulated SLSTR product that the pass decides: geometry, weather, time."""
+"""Annotations of a simulated SLSTR product: geometry, weather, time."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,13 +13,13 @@ from skerry.simulate.slstr.tree import SIZES, Values
 Field = npt.NDArray[np.float64]
 
 GROUND_M_S = 6_700.0
-"""Speed of the sub-satellite point, about."""
+"""Approximate speed of the sub-satellite point."""
 SCAN_SECONDS = 0.299985
 """A turn of the scan mirror; it covers 2 km along the track."""
 OBLIQUE_SECONDS = 135.0
 """How much later the oblique view, which looks back, sees a row."""
 SCAN_SPREAD = 40
-"""Scans that contribute to one row, about: the scans are curved."""
+"""Approximate number of scans that contribute to a row: the scans are curved."""
 PRESSURES_HPA = np.array(
     [1, 2, 3, 5, 7, 10, 20, 30, 50, 70, 100, 150, 200, 250, 300, 400, 500, 600, 700, 775, 850, 900,
      925, 950, 1000], np.float32,

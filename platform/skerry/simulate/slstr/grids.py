@@ -28,11 +28,11 @@ OBLIQUE_ZENITH = 55.0
 TRACK = 998 / 1500
 """Place of the track in the nadir swath."""
 OBLIQUE = (450 / 1500, 1350 / 1500)
-"""Part of the nadir swath that the oblique one covers."""
+"""Share of the nadir swath that the oblique swath covers."""
 TIE_M = 16_000.0
 """Distance of tie points across the track; along it they are as dense as the 1 km grid."""
 MOST_TIE_M = 1 / 8
-"""Largest distance of tie points, in parts of the swath: small images need some, too."""
+"""Largest distance of tie points, as a share of the swath: small images need some, too."""
 SUN_M = 149_597_870_700.0
 
 
@@ -109,7 +109,7 @@ class Swath:
 def _travel(
     longitude: npt.ArrayLike, latitude: npt.ArrayLike, heading: npt.ArrayLike, metres: Field
 ) -> tuple[Field, Field, Field]:
-    """Return where a great circle leads, and the heading there; all in degrees."""
+    """Return the end of a great circle, and the heading there; all in degrees."""
     angle, course = metres / EARTH_M, np.radians(heading)
     phi = np.radians(latitude)
     sine = np.sin(phi) * np.cos(angle) + np.cos(phi) * np.sin(angle) * np.cos(course)

@@ -68,12 +68,12 @@ class SlstrNames:
 
     @property
     def orbit(self) -> int:
-        """Number of the orbit, about."""
+        """Approximate number of the orbit."""
         return (self.moment - MISSION_START) // ORBIT
 
     @property
     def cycle(self) -> int:
-        """Number of the 27 days' cycle, about."""
+        """Approximate number of the 27-day cycle."""
         return self.orbit // 385 + 1
 
     @property
@@ -86,7 +86,7 @@ class SlstrNames:
         )
 
     def skeletons(self, swath: Swath) -> dict[str, bytes]:
-        """Return the manifest with all that the mapping does not put in."""
+        """Return the manifest with the content that does not come from the mapping."""
         text = resources.files("skerry.simulate.slstr").joinpath("templates", "xfdumanifest.xml")
         before, after = self.moment - ORBIT / 2, self.moment + ORBIT / 2
         filled = Template(text.read_text("utf-8")).substitute(
@@ -102,7 +102,7 @@ class SlstrNames:
 
 
 def describe(names: SlstrNames, swath: Swath) -> dict[str, Any]:
-    """Return the root's attributes that the manifest takes over."""
+    """Return the root's attributes that go into the manifest."""
     west, east = swath.positions("in")[0][0, [0, -1]]
     first, last = swath.positions("in")[1][[0, -1], 0]
     corners = [(west, first), (west, last), (east, last), (east, first), (west, first)]
