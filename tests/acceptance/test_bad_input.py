@@ -40,12 +40,16 @@ def _missing(folder: Path, _scene: Path) -> Path:
     return folder / "not-there.SAFE"
 
 
-def _truncated(folder: Path, scene: Path) -> Path:
+def _replace_band(folder: Path, scene: Path, change: Callable[[bytes], bytes]) -> Path:
     copy = folder / scene.name
     shutil.copytree(scene, copy)
     band = next(copy.rglob("*B04_10m.jp2"))
-    band.write_bytes(band.read_bytes()[: band.stat().st_size // 2])
+    band.write_bytes(change(band.read_bytes()))
     return copy
+
+
+def _not_an_image(folder: Path, scene: Path) -> Path:
+    return _replace_band(folder, scene, lambda content: b"no image " * (len(content) // 9))
 
 
 def _climbing(folder: Path, _scene: Path) -> Path:
@@ -66,7 +70,7 @@ def _inflating(folder: Path, _scene: Path) -> Path:
 SPOILED: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
     "a folder that is no product": (_no_product, "notes"),
     "a path that does not exist": (_missing, "not-there.SAFE"),
-    "a truncated image": (_truncated, "B04_10m.jp2"),
+    "an image that is none": (_not_an_image, "B04_10m.jp2"),
     "an archive that climbs out": (_climbing, "../../escaped.SAFE"),
     "an archive that inflates": (_inflating, "inflating.zip"),
 }
@@ -84,6 +88,14 @@ def test_import_refuses(
     assert "Traceback" not in answer.stderr
     assert len(answer.stderr.strip().splitlines()) >= 2  # what, and the remedy
     assert _count(running_platform) == before
+
+
+def test_a_scene_with_a_truncated_image_is_imported_without_it(
+    running_platform: RunningPlatform, scene: Path, tmp_path: Path
+) -> None:
+    copy = _replace_band(tmp_path, scene, lambda content: content[: len(content) // 2])
+    answer = running_platform.run("import", str(copy))
+    assert "missing: measurements/reflectance/r10m/b04" in answer.stdout + answer.stderr
 
 
 def _notebook(path: Path, *cells: nbformat.NotebookNode) -> Path:

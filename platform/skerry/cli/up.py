@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import platformdirs
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from skerry.cli.folder import data_option
 from skerry.cli.supervisor.credentials import Credentials, load_password
@@ -150,7 +150,7 @@ def _print_addresses(console: Console, plan: Plan) -> None:
     The password itself stays in its file, because printed text may be recorded.
     """
     url = plan.public_url
-    table = Table.grid(padding=(0, 2))
+    console.print()
     for name, value in (
         ("Notebooks", f"{url}/"),
         ("Dashboard", f"{url}{DASHBOARDS_PREFIX}/"),
@@ -161,9 +161,7 @@ def _print_addresses(console: Console, plan: Plan) -> None:
         ("Data", str(plan.folder.root)),
         ("Isolation", f"{ISOLATION} (one machine means one person)"),
     ):
-        table.add_row(f"[bold]{name}[/]", value)
-    console.print()
-    console.print(table, soft_wrap=True)
+        console.print(f"[bold]{name:<13}[/]{escape(value)}", soft_wrap=True, highlight=False)
     if plan.folder.root != Path(platformdirs.user_data_dir("skerry")):
         console.print(
             f"\nIn other terminals: export SKERRY_DATA={plan.folder.root}", soft_wrap=True

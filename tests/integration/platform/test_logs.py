@@ -20,5 +20,5 @@ def test_every_line_of_every_part_begins_with_the_one_clock(
         assert [line for line in lines if SECOND_CLOCK.match(line)] == [], path.name
         assert not any("\x1b" in line for line in lines), path.name
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert " INFO JupyterHub: " in running_platform.log_text("hub")
+    assert " INFO Hub: " in running_platform.log_text("hub")
     assert " INFO DaskGateway: " in running_platform.log_text("gateway")

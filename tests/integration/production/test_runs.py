@@ -249,7 +249,7 @@ def test_the_road_by_command_line(stage: Stage, tmp_path: Path, *, wait: bool) -
     assert started["status"] == ("succeeded" if wait else "queued")
     assert started["parameters"] == {"minute": 1, "value": 3.5, "gate": ""}
     shown = skerry("run", "show", run[:20]).stdout
-    assert "epoch 1     published" in shown
+    assert "attempt 1   published" in shown
     assert f"{name}/field-20260501T100100Z" in shown
     assert run in skerry("run", "list", "--job", name).stdout
     assert "Published 1 output." in skerry("logs", run, "-f").stdout

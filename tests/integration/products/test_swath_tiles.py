@@ -16,7 +16,7 @@ from skerry.products import open_product, write_geozarr
 from skerry.products.pictures.drawable import find_drawable
 from skerry.products.pictures.map_rasters import rasterize_swath
 from skerry.products.sensors.mapping import load_mapping
-from skerry.simulate import simulate
+from skerry.simulate import simulate_product
 from skerry.storage.chunk_cache import ChunkCache
 
 EARTH_RADIUS = 6_371_000.0
@@ -103,7 +103,9 @@ def draw_middle(pyramid: Pyramid, longitude: float, latitude: float) -> tuple[np
 @pytest.mark.parametrize("kind", SENSORS)
 def test_pixels_of_a_tile_are_the_swath_s_nearest(kind: str, tmp_path: Path) -> None:
     mapping_name, variable, size, resolution = SENSORS[kind]
-    tree = open_product(simulate(kind, tmp_path / "scene", size=size, day="2026-05-01", seed=3))
+    tree = open_product(
+        simulate_product(kind, tmp_path / "scene", size=size, day="2026-05-01", seed=3)
+    )
     write_geozarr(rasterize_swath(tree, load_mapping(mapping_name)), tmp_path / "map.zarr")
     layer = find_drawable(tmp_path / "map.zarr")[variable]
     pyramid = open_pyramid(tmp_path / "map.zarr", layer["path"], "1")
