@@ -1,4 +1,4 @@
-"""What notebooks, the command line and pipelines use to reach the platform over HTTP."""
+"""Access to the platform over HTTP, for notebooks, the command line and pipelines."""
 
 from skerry.client.clusters import cluster
 from skerry.client.opening import open  # noqa: A004 - the name that notebooks use: skerry.open

@@ -1,4 +1,4 @@
-"""`skerry.cluster`: a Dask cluster of one's own on the platform's gateway."""
+"""`skerry.cluster`: starts your own Dask cluster on the platform's gateway."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _end(started: Any) -> None:
 
 
 def _find_proxy(session: Session) -> str | None:
-    """Return where schedulers are reached.
+    """Return the address of the schedulers.
 
     The environment says it in user servers and runs; on the platform's own machine the running
     platform has written it down.
@@ -127,7 +127,7 @@ def _find_proxy(session: Session) -> str | None:
 
 
 def _make_client(started: Any) -> Client:
-    """Return a client that takes its cluster along when it closes."""
+    """Return a client that ends its cluster when it closes."""
     from distributed import Client
 
     class ClusterClient(Client):

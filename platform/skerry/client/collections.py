@@ -1,4 +1,4 @@
-"""Collections: made when the first item needs one."""
+"""Collections, which are created for their first item."""
 
 from typing import Any
 
@@ -23,16 +23,16 @@ def find_collection(session: Session, collection: str) -> dict[str, Any] | None:
 def ensure_collection(
     session: Session, collection: str, *, title: str, description: str = "", licence: str = "other"
 ) -> None:
-    """Make a collection that is not public, unless it is there.
+    """Create a collection that is not public, unless it exists.
 
     Parameters
     ----------
     session
-        Whose account writes.
+        The session of the account that writes.
     collection
         Its id.
     title, description
-        For people.
+        Its title.
     licence
         The data's licence, as an SPDX identifier or ``other``.
     """

@@ -1,4 +1,4 @@
-"""`skerry.run`: what a notebook may know of the run that executes it."""
+"""`skerry.run`: the facts of the run that executes a notebook."""
 
 import os
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ class CurrentRun:
     job, id
         Names of the job and of the run.
     attempt
-        Which attempt this is, from one.
+        The number of the attempt, from 1.
     occurrence
-        What made the run exist, such as ``clock/2026-05-01T05:30:00Z``.
+        What started the run, such as ``clock/2026-05-01T05:30:00Z``.
     tick
         The instant of the occurrence: the clock's tick, however late the run is, or the start by
         hand.
     data_day
-        The day that the data speak of: the tick's day in the clock's time zone.
+        The day of the data: the tick's day in the clock's time zone.
     partition
-        Which part of the work this is; empty for the whole.
+        The part of the work; empty for the whole.
     """
 
     job: str

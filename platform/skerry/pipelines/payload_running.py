@@ -1,4 +1,4 @@
-"""Run a payload: task by task, each written whole, none twice.
+"""Runs a payload, task by task; each product is written completely, and only once.
 
 A task writes one product: a breakpoint or an output. Its key is the digest of all that it depends
 on: processors, versions, parameters and, through every step below it, the inputs' contents. A
@@ -56,9 +56,9 @@ class Task:
     name
         ``step-<step>`` or ``output-<output>``.
     step
-        The step whose result it is.
+        The step that makes it.
     path, form
-        Where it goes and how.
+        Its path and format.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Task:
 
 @dataclass(frozen=True)
 class PayloadResult:
-    """What a run came to.
+    """The result of a run.
 
     Attributes
     ----------
@@ -102,11 +102,11 @@ def run_payload(
     file
         The payload, YAML.
     progress, timeline
-        Told of the work.
+        Receives the progress.
     run_id
         Named in manifests and logs; made if None.
     memory_bytes
-        What writing holds at most, about.
+        Approximate memory limit for writing.
 
     Raises
     ------
@@ -144,7 +144,7 @@ class _Run:
     redone: set[str] = field(default_factory=set)
 
     def do(self) -> PayloadResult:
-        """Do every task that is not done."""
+        """Execute every task that is not done."""
         self.progress(0.0, "Reading inputs")
         self._check_steps()
         tasks = self._list_tasks()
@@ -165,7 +165,7 @@ class _Run:
         return PayloadResult(self.run_id, tuple(written), tuple(kept), outputs)
 
     def check_places(self) -> None:
-        """Refuse folders that are not there, and places inside of what is read."""
+        """Refuse missing folders, and outputs inside of inputs."""
         sources = [self._place(name) for name in self.payload.inputs]
         with naming("work"):
             refuse_inside(self.work.root, sources)
@@ -177,7 +177,7 @@ class _Run:
                 AuxiliaryFolder(name, self.base / source.folder, source.version)
 
     def _check_steps(self) -> None:
-        """Refuse what can be seen to be wrong before anything is computed; find all keys."""
+        """Find all keys and refuse visible faults, before anything is computed."""
         with self.timeline.span("digest inputs"):
             for name in self.payload.inputs:
                 with naming(f"inputs.{name}.path"):
@@ -243,7 +243,7 @@ class _Run:
         return not changed
 
     def _steps_below(self, name: str) -> set[str]:
-        """Return the steps that a step stands on."""
+        """Return the steps on which a step depends."""
         steps = {step.name: step for step in self.payload.steps}
         found: set[str] = set()
         for item in steps[name].inputs:

@@ -1,4 +1,4 @@
-"""Payloads: a file of steps, what goes in, what comes out, and how to compute.
+"""Payloads: a file with inputs, steps, outputs and settings for computing.
 
 ::
 
@@ -42,13 +42,13 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63
 
 
 class Record(BaseModel):
-    """A frozen record that knows its fields and no others."""
+    """A frozen record that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class InputProduct(Record):
-    """A product that goes in, and which part of it.
+    """An input product, and the part of it to use.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class InputProduct(Record):
 
     @property
     def filters(self) -> dict[str, Any]:
-        """The filters that are given, as keywords."""
+        """The filters of this input, as keywords."""
         filters = self.model_dump(exclude={"path"}, exclude_none=True)
         if not filters["allow_empty"]:
             del filters["allow_empty"]
@@ -95,7 +95,7 @@ class AuxiliarySource(Record):
 
 
 class DaskSettings(Record):
-    """Where the work is computed.
+    """The settings for computing.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class Step(Record):
     Attributes
     ----------
     name
-        What others call its result.
+        The name of its result.
     processor
         The processor's name.
     inputs
@@ -165,7 +165,7 @@ class Step(Record):
 
 
 class OutputProduct(Record):
-    """A step's result, written.
+    """The output of a step's result.
 
     Attributes
     ----------
@@ -188,7 +188,7 @@ class OutputProduct(Record):
 
 
 class Payload(Record):
-    """What is to be done.
+    """The whole payload.
 
     Attributes
     ----------
@@ -197,9 +197,9 @@ class Payload(Record):
     steps
         In order: a step uses inputs and steps above it.
     outputs
-        Name to what is written.
+        Name to output.
     dask
-        Where it is computed.
+        Settings for computing.
     work
         Folder of intermediate products, markers and logs, relative to the payload's folder.
     """

@@ -1,4 +1,4 @@
-"""Run one processor on products and write what it gives."""
+"""Runs one processor on products and writes its result."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Made:
-    """A product that is described and not computed yet, and what it stands on.
+    """A product that is not computed yet, and its inputs.
 
     Attributes
     ----------
@@ -112,11 +112,11 @@ def run_processor(
     filters
         Keywords of `skerry.products.filter_product`: the part that is processed.
     progress, timeline
-        Told of the work.
+        Receives the progress.
     run_id
         Named in manifest and logs; made if None.
     memory_bytes
-        What writing holds at most, about.
+        Approximate memory limit for writing.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def run_processor(
 
 
 def _describe_made(made: Made, output: Path, form: str) -> dict[str, Any]:
-    """Return what a manifest says of a product that is written, and of what it was made from."""
+    """Return a manifest's facts about a written product and its sources."""
     return {
         "inputs": {place: digest_place(place) for place in made.places},
         "auxiliary": {folder.name: folder.describe() for folder in made.folders},
@@ -180,7 +180,7 @@ def _check_output(output: Path, form: str | None, inputs: Sequence[str]) -> str:
 
 
 def describe_step(processor: Processor, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a manifest says of a step; parameters as JSON values."""
+    """Return a manifest's facts about a step; parameters as JSON values."""
     return {
         "processor": processor.name,
         "version": processor.version,

@@ -1,4 +1,4 @@
-"""What a processor's result says of itself: its STAC item, its history, where it came from."""
+"""The metadata of a processor's result: its STAC item, its history and its sources."""
 
 import json
 import os
@@ -38,9 +38,9 @@ def describe_result(
     result
         One dataset, which becomes ``/measurements``, or a tree, which keeps its groups.
     processor, parameters
-        What made it; all parameters, defaults included.
+        The processor's step; all parameters, defaults included.
     sources
-        What it was made from.
+        Its source products.
     name
         The product's name: the id of its item.
     auxiliary
@@ -121,7 +121,7 @@ def _carry(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _describe_time(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the data time: that of the latest source, with the period of all of them."""
+    """Return the data time of the latest source, with the period of all sources."""
     moments = sorted(str(item["datetime"]) for item in sources if item.get("datetime"))
     starts = [str(item.get("start_datetime") or item.get("datetime") or "") for item in sources]
     ends = [str(item.get("end_datetime") or item.get("datetime") or "") for item in sources]

@@ -1,4 +1,4 @@
-"""What a person asks to import: found, fetched if need be, and digested by content."""
+"""Sources of imports: finds or downloads them, and digests their content."""
 
 import shutil
 import tempfile

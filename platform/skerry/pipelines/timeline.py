@@ -25,7 +25,7 @@ MIB = 2**20
 
 
 def check_place(path: Path) -> None:
-    """Refuse a place where no file can be written, before the work that it is to be about.
+    """Refuse a place where no file can be written, before the work begins.
 
     Raises
     ------
@@ -51,7 +51,7 @@ class Timeline:
     Parameters
     ----------
     run_id
-        Said in the file's ``otherData``.
+        Facts for the file's ``otherData``.
     sample_s
         Seconds between two samples of CPU and memory.
     """

@@ -65,7 +65,7 @@ class WorkFolder:
         )
 
     def product(self, step: str) -> Path:
-        """Return where a breakpoint's product stands."""
+        """Return the path of a breakpoint's product."""
         return self.root / "products" / f"{step}.zarr"
 
     @contextmanager
@@ -82,7 +82,7 @@ class WorkFolder:
             handler.close()
 
     def read_marker(self, task: str) -> dict[str, Any] | None:
-        """Return a task's marker, or None if there is none that can be read."""
+        """Return a task's marker, or None if it cannot be read."""
         try:
             marker = json.loads(self._marker(task).read_text("utf-8"))
         except (FileNotFoundError, ValueError):
@@ -90,11 +90,11 @@ class WorkFolder:
         return marker if isinstance(marker, dict) else None
 
     def write_marker(self, task: str, marker: dict[str, Any]) -> None:
-        """Write a task's marker, whole or not at all."""
+        """Write a task's marker completely or not at all."""
         write_aside(self._marker(task), json.dumps(marker, indent=2))
 
     def remove_marker(self, task: str) -> None:
-        """Remove a task's marker: what stands at its place was not written by this payload."""
+        """Remove a task's marker: this payload did not write the file at its place."""
         self._marker(task).unlink(missing_ok=True)
 
     def _marker(self, task: str) -> Path:
