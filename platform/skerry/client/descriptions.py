@@ -147,7 +147,7 @@ def bound_geometry(geometry: Mapping[str, Any]) -> list[float]:
 
 
 def title_product(title: str, *, simulated: bool) -> str:
-    """Return a title that says so when the data are simulated."""
+    """Return a title, with a mark when the data are simulated."""
     if not simulated or "simulated" in title.lower():
         return title
     return SIMULATED_TITLE + title

@@ -1,4 +1,4 @@
-"""Grants: the api hands out a prefix for reading or writing; data move beside it."""
+"""Grants: the api gives a prefix to read or write; the data do not pass through the api."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,7 +12,7 @@ from skerry.core.errors import ForbiddenError, NotFoundError, UnavailableError
 
 @dataclass(frozen=True)
 class Grant:
-    """Leave to read or write below a prefix, for a while.
+    """Permission to read or write below a prefix, for a limited time.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Grant:
 
 
 def grant_reading(session: Session, reference: ItemReference) -> Grant:
-    """Ask for leave to read one item's bytes."""
+    """Ask for permission to read one item's files."""
     body = {"mode": "read", "collection": reference.collection, "item": reference.item}
     return _read_grant(session, session.request("POST", "grants", json=body))
 
@@ -72,7 +72,7 @@ def grant_writing(session: Session, purpose: str) -> Grant:
     Parameters
     ----------
     session
-        Whose account writes.
+        The session of the account that writes.
     purpose
         ``"import"`` or ``"sandbox"``.
     """
@@ -83,7 +83,7 @@ def grant_writing(session: Session, purpose: str) -> Grant:
 
 
 def _read_grant(session: Session, answer: dict[str, Any]) -> Grant:
-    """Turn the api's answer into a grant, or say that its folder is not reachable from here."""
+    """Turn the api's answer into a grant; refuse a folder that this machine cannot reach."""
     address = urlsplit(answer["root"])
     root = Path(unquote(address.path))
     if address.scheme != "file" or not root.is_dir():

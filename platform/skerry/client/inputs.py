@@ -1,4 +1,4 @@
-"""What a run read: every item opened during a run is noted for its manifest and its products."""
+"""The inputs of a run: records every item that a run opens, for its manifest and products."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def find_run_folder() -> Path | None:
 
 
 def record_input(item: Mapping[str, Any]) -> None:
-    """Note an item in the run's ``inputs.json``; outside of a run do nothing.
+    """Record an item in the run's ``inputs.json``; outside of a run do nothing.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def record_input(item: Mapping[str, Any]) -> None:
 
 
 def list_inputs() -> list[Input]:
-    """Return what this run has opened so far, in order; empty outside of a run."""
+    """Return the items that this run has opened so far, in order; empty outside of a run."""
     folder = find_run_folder()
     if folder is None or not (folder / FILE).exists():
         return []

@@ -1,4 +1,4 @@
-"""Where the platform is and who is asking: the environment first, then the data folder."""
+"""Finds the platform's address and a token: in the environment, then in the data folder."""
 
 import json
 import os

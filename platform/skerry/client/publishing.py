@@ -54,7 +54,7 @@ class Draft:
     quicklook
         Variable name, figure or None.
     sources
-        The items that it was made of.
+        Its source items.
     url
         The platform's public address.
     """
@@ -227,7 +227,7 @@ def _gather_facts(
 
 
 def _credit(name: str) -> str:
-    """Return how a provider of source data is named for what was made of them."""
+    """Return a provider of source data as a provider of the derived product."""
     return name if name.startswith(_MODIFIED) else _MODIFIED + name
 
 
@@ -251,7 +251,7 @@ def _prepare(
     variables: Mapping[str, Mapping[str, Any]],
     facts: Mapping[str, Any],
 ) -> xr.Dataset:
-    """Return the dataset as it is written: north up, with attributes and a title of its own."""
+    """Return the dataset for writing: north up, with attributes and a title of its own."""
     from skerry.products.grids import north_up
 
     prepared = north_up(dataset).copy()

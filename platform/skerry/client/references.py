@@ -1,4 +1,4 @@
-"""Names of items: what a person may hand over, and the STAC item that it stands for."""
+"""Names of items: reads them in all accepted forms, and fetches their STAC items."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

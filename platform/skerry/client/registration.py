@@ -1,4 +1,4 @@
-"""Registering what was written under a grant: all or nothing."""
+"""Registers files that were written under a grant: all or nothing."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Registration:
     Attributes
     ----------
     session
-        Whose account writes.
+        The session of the account that writes.
     grant
-        Where the bytes stand.
+        The grant of the files.
     keep
         Whether the bytes belong to an item now (or may), so that they must stay.
     """
@@ -64,7 +64,7 @@ class Registration:
         return dict(stored)
 
     def _look_again(self, item: dict[str, Any]) -> dict[str, Any]:
-        """Find out what became of a call whose answer was lost.
+        """Find out the result of a call whose answer was lost.
 
         While nobody answers, the item may well be registered: the bytes stay.
         """

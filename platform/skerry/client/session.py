@@ -48,12 +48,12 @@ class Session:
 
     @property
     def token(self) -> str:
-        """The hub token that this session shows."""
+        """The hub token that this session sends."""
         return self._login.token
 
     @property
     def user(self) -> str:
-        """The account's name; asked of the hub when the environment does not say it."""
+        """The account's name, from the environment or else from the hub."""
         if not self._user:
             self._user = str(self.request("GET", "/hub/api/user")["name"])
         return self._user

@@ -88,7 +88,7 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
 
     @property
     def get_user(self) -> None:
-        """None: the hub is asked without blocking."""
+        """Return None: `get_user_async` asks the hub without blocking."""
         return
 
     @property
@@ -113,12 +113,12 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
 
     @property
     def logout_url(self) -> None:
-        """Nothing: logging out is the hub's."""
+        """None: people log out at the hub."""
         return
 
     @property
     def logout_handler(self) -> None:
-        """Nothing: logging out is the hub's."""
+        """None: people log out at the hub."""
         return
 
     async def identify(self, handler: RequestHandler) -> str | None:

@@ -38,7 +38,7 @@ def list_rasters(tree: xr.DataTree) -> dict[str, xr.DataArray]:
 
 
 def list_bands(tree: xr.DataTree, groups: Sequence[str] = ()) -> dict[str, xr.DataArray]:
-    """Return what gets a COG: the rasters of some groups, all rasters where there is none."""
+    """Return the rasters that get a COG: those of some groups, else all rasters."""
     paths = {f"/{group.strip('/')}" for group in groups}
     chosen = {node.path: node.dataset for node in tree.subtree if node.path in paths}
     return list_rasters(type(tree).from_dict(chosen) if chosen else tree)
@@ -115,7 +115,7 @@ def find_raster(tree: xr.DataTree, variable: str | None, *, item: str) -> xr.Dat
 
 
 def _describe_band(path: Path, array: xr.DataArray) -> dict[str, Any]:
-    """Describe the band as the file has it, not as it was meant to be."""
+    """Describe the band from the written file, not from the plan."""
     import math
 
     import rasterio

@@ -1,4 +1,4 @@
-"""Where a run's Dask graphs are computed."""
+"""Computes a run's Dask graphs with the payload's settings."""
 
 import logging
 from collections.abc import Iterator
@@ -49,12 +49,12 @@ def compute_by(settings: DaskSettings) -> Iterator[None]:
 
 @contextmanager
 def explain_lost_workers(settings: DaskSettings) -> Iterator[None]:
-    """Say in words that workers ran out of memory while the block ran.
+    """Turn the loss of workers in the block into an error about memory.
 
     Raises
     ------
     InvalidInputError
-        In place of the scheduler's own error.
+        If workers ran out of memory; it replaces the scheduler's own error.
     """
     lost: tuple[type[BaseException], ...] = (BrokenProcessPool,)
     if settings.scheduler == "distributed":

@@ -1,4 +1,4 @@
-"""Converting: any product that opens, into any format that is written."""
+"""Converts a product that Skerry reads into a format that Skerry writes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from skerry.pipelines.outputs import choose_format, refuse_inside
 
 @dataclass(frozen=True)
 class ConversionResult:
-    """What a conversion came to.
+    """The result of a conversion.
 
     Attributes
     ----------
     path
-        What was written.
+        The written product.
     form
         Its format.
     left_out
         Paths of variables that the format cannot hold.
     missing
-        What the product lacked to begin with.
+        Parts that the input product lacks.
     """
 
     path: Path
@@ -57,7 +57,7 @@ def convert_product(
     profile, chunk, shard, codec, memory_bytes
         As `skerry.products.writing.write_product` takes them.
     progress
-        Told what is being done and how far it is.
+        Receives the progress.
 
     Raises
     ------

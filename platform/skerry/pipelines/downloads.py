@@ -1,4 +1,4 @@
-"""Fetching an archive from an address that came from outside."""
+"""Downloads an archive from an address that comes from outside."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,9 +38,9 @@ def download(
     folder
         Where the file goes, under the last part of the URL's path.
     progress
-        Told how far it is.
+        Receives the progress.
     resolve
-        How names become addresses.
+        Resolves names to IP addresses.
 
     Raises
     ------

@@ -42,16 +42,16 @@ _SIMULATED_LICENCE = "Apache-2.0"
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What an import came to.
+    """The result of an import.
 
     Attributes
     ----------
     item
         The STAC item as the catalogue has it.
     created
-        False when the same product was there already.
+        False when the catalogue already had the same product.
     missing
-        What the product lacks, in words.
+        Parts that the product lacks, in words.
     """
 
     item: dict[str, Any]
@@ -94,11 +94,11 @@ def import_product(
     cog
         Also write a COG of each band at its native resolution.
     progress
-        Told what is being done and how far it is.
+        Receives the progress.
     session
         Another session than this process's own.
     memory_bytes
-        What writing holds at most, about.
+        Approximate memory limit for writing.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def import_product(
 
 @dataclass(frozen=True)
 class _Work:
-    """One product on its way: what it is and where it goes."""
+    """A product to import: its facts and its target."""
 
     tree: xr.DataTree
     mapping: ProductMapping | None
@@ -147,7 +147,7 @@ class _Work:
 
     @property
     def catalogue(self) -> Catalogue:
-        """What the catalogue does with products of this type."""
+        """The catalogue settings of this product type."""
         return Catalogue() if self.mapping is None else self.mapping.catalogue
 
     @property
@@ -157,7 +157,7 @@ class _Work:
 
     @property
     def missing(self) -> list[str]:
-        """What the product lacks."""
+        """Parts that the product lacks."""
         return list(self.tree.attrs.get("other_metadata", {}).get("missing", []))
 
 

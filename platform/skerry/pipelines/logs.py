@@ -1,4 +1,4 @@
-"""Where a run's log goes: lines with its id, and at the end why it failed."""
+"""The log of a run: lines with its id, and at the end the reason of a failure."""
 
 import logging
 import traceback

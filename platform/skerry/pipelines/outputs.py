@@ -1,4 +1,4 @@
-"""Where products are written: the format that a name asks for, and places that are refused."""
+"""Outputs: chooses the format by the name, and refuses bad places."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,7 +52,7 @@ def choose_format(output: Path, form: str | None) -> str:
 
 
 def refuse_inside(output: Path, sources: Iterable[str | Path]) -> None:
-    """Refuse to write into a product that is read.
+    """Refuse to write into an input product.
 
     Raises
     ------

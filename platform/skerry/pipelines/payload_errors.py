@@ -1,4 +1,4 @@
-"""What is wrong in a payload, by key: ``steps.water.parameters.pole_fraction: ...``."""
+"""Errors of a payload, by key: ``steps.water.parameters.pole_fraction: ...``."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -70,7 +70,7 @@ def naming_parameter(place: str) -> Iterator[None]:
 def explain_key(
     error: ErrorDetails, value: object, models: Mapping[str, type[BaseModel]]
 ) -> tuple[str, str]:
-    """Return the key that an error of pydantic is about, and what is wrong with it.
+    """Return the key of a pydantic error, and its fault.
 
     Parameters
     ----------
