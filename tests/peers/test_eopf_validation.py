@@ -127,7 +127,9 @@ def composite_two_days(simulated: SimulatedProducts) -> xr.DataTree:
     """Return a composite of a product and the same a day earlier."""
     tree = simulated.tree("s2-l2a")
     earlier = tree.copy()
+    earlier.name = f"{tree.name}_EARLIER"
     item = json.loads(json.dumps(tree.attrs["stac_discovery"]))
+    item["id"] = earlier.name
     for key in ("datetime", "start_datetime", "end_datetime"):
         if key in item["properties"]:
             day = f"{DAY - timedelta(days=1)}"

@@ -108,6 +108,8 @@ class Wishes:
         InvalidInputError
             If a wanted shard does not hold whole chunks.
         """
+        if not shape:
+            return None  # GDAL reads no sharded number without dimensions
         dims = [str(dim) for dim in variable.dims]
         if self.shard is None:
             known = variable.encoding.get("shards") or ()

@@ -161,6 +161,15 @@ def test_an_untouched_chunk_is_copied_and_a_changed_variable_is_encoded(tmp_path
     np.testing.assert_array_equal(again["quality/wide"].values, [2.5, np.nan, 4])
 
 
+def test_numbers_without_dimensions_are_plain_arrays(tmp_path: Path) -> None:
+    """A sharded number without dimensions hides the reference system from GDAL."""
+    write_eopf_zarr(make_product(), tmp_path / "a.zarr", shard=512)
+    members = dict(zarr.open_group(tmp_path / "a.zarr", mode="r").members(max_depth=None))
+    plain = [item for item in members.values() if isinstance(item, zarr.Array) and not item.ndim]
+    assert plain
+    assert all(array.shards is None for array in plain)
+
+
 @pytest.mark.parametrize("codec", ["none", "zstd:3", "blosc-lz4:1:byte", "gzip:1"])
 def test_a_codec_is_replaced(tmp_path: Path, codec: str) -> None:
     write_eopf_zarr(make_product(), tmp_path / "a.zarr", zarr_format=2)
