@@ -1,7 +1,7 @@
 """Numbers into a Zarr array in a folder: chunks are encoded here and written as files.
 
-zarr-python's own way does the same through one coroutine a chunk, which holds the interpreter:
-of small chunks in shards it takes several times as long as encoding them.
+zarr-python's own way does the same through one coroutine a chunk, which holds the interpreter.
+For shards of 2048 with chunks of 256 pixels it took 1.2 to 2.5 times as much processor time.
 
 Source: Zarr core specification 3.0 and its sharding codec (index at the end, little-endian
 offsets and lengths, CRC-32C).
