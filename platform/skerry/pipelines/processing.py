@@ -200,9 +200,12 @@ def open_source(place: str, filters: Mapping[str, Any] | None = None) -> Made:
     from skerry.products import open_product
 
     tree = open_product(place)
-    missing = (tree.attrs.get("other_metadata") or {}).get("missing") or []
+    other = tree.attrs.get("other_metadata") or {}
+    missing = other.get("missing") or []
     if missing:
         log.warning("%s lacks %d parts: %s", tree.name, len(missing), ", ".join(missing)[:300])
+    for damage in (other.get("unhealed") or [])[:3]:
+        log.warning("%s: %s", tree.name, damage)
     if filters:
         from skerry.products.selecting.filtering import filter_product
 

@@ -117,14 +117,19 @@ def test_wounds_that_opening_heals_are_still_seen(wound: str, check: str, tmp_pa
         assert str(healed["properties"]["datetime"]).startswith("2026-05-01")
 
 
-def test_a_damaged_safe_is_no_product(safe: Path, tmp_path: Path) -> None:
+def test_a_damaged_band_is_a_finding(
+    safe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     copy = tmp_path / safe.name
     shutil.copytree(safe, copy, copy_function=os.link)
     band = next(copy.glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2"))
     content = band.read_bytes()
     band.unlink()
     band.write_bytes(content[: len(content) // 2])
-    assert run(["validate", str(copy)]) == 2
+    assert run(["validate", str(copy)]) == 1
+    shown = capsys.readouterr().out
+    assert "lacks measurements/reflectance/r10m/b04" in shown
+    assert f"{band.name}: has {len(content) // 2} bytes" in shown
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 """Write a product as one NetCDF-4 file, CF-1.11, piece by piece."""
 
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,17 +73,28 @@ def write_netcdf(
         If a variable has a type that NetCDF-4 has not (complex, float16), or NetCDF-4 has no
         such codec.
     """
-    import h5netcdf  # type: ignore[import-untyped]
-
     wishes = Wishes.of(chunk, None, codec)
     if wishes.codec is not None:
         wishes.codec.to_hdf5()
     tree = product if isinstance(product, xr.DataTree) else xr.DataTree(product)
-    with (
-        make_aside(Path(path)) as aside,
-        h5netcdf.File(aside, "w", libver="latest") as file,
-    ):
+    with make_aside(Path(path)) as aside, _create_file(aside) as file:
         fill(_make_groups(file, tree, wishes), memory_bytes, progress)
+
+
+@contextmanager
+def _create_file(path: Path) -> Iterator[Any]:
+    """Give a new file; where the disk refuses, raise the system's error and not HDF5's."""
+    import h5netcdf  # type: ignore[import-untyped]
+
+    try:
+        with h5netcdf.File(path, "w", libver="latest") as file:
+            yield file
+    except RuntimeError as error:
+        number = re.search(r"errno = (\d+)", str(error))
+        if number is None:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code), str(path)) from error
 
 
 def _make_groups(file: Any, tree: xr.DataTree, wishes: Wishes) -> list[Filling]:
