@@ -118,12 +118,14 @@ def _make_lazy(entry: Entry, windows: Windows) -> xr.Variable:
 
     if not entry.dims:
         return xr.Variable((), windows[()], entry.attrs, entry.storage)
+    # How long texts are is known when they are read.
+    source = windows[...] if entry.dtype.kind == "O" else windows
     data = da.from_array(  # type: ignore[no-untyped-call]
-        windows,
+        source,
         chunks=_read_chunks(entry),
         name=f"netcdf-{tokenize(str(windows.place), windows.version, windows.inside)}",
         asarray=False,
-        meta=np.empty((0,) * len(entry.dims), entry.dtype),
+        meta=np.empty((0,) * len(entry.dims), source.dtype),
     )
     return xr.Variable(entry.dims, data, entry.attrs, entry.storage)
 
