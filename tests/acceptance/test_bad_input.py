@@ -90,14 +90,6 @@ def test_import_refuses(
     assert _count(running_platform) == before
 
 
-def test_a_scene_with_a_truncated_image_is_imported_without_it(
-    running_platform: RunningPlatform, scene: Path, tmp_path: Path
-) -> None:
-    copy = _replace_band(tmp_path, scene, lambda content: content[: len(content) // 2])
-    answer = running_platform.run("import", str(copy))
-    assert "missing: measurements/reflectance/r10m/b04" in answer.stdout + answer.stderr
-
-
 def _notebook(path: Path, *cells: nbformat.NotebookNode) -> Path:
     nbformat.write(nbformat.v4.new_notebook(cells=list(cells)), path)
     return path
