@@ -4,8 +4,9 @@ Every processor is a plain function with its paper in the docstring and its coef
 constants; it works on NumPy-backed and on lazy Dask-backed arrays alike.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from skerry.core.lazy_exports import find_export
 
 if TYPE_CHECKING:
     from skerry.processors.chlorophyll import ndci
@@ -86,9 +87,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import the module behind a public name when it is first used."""
-    if name in _HOMES:
-        return getattr(import_module(f"skerry.processors.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'skerry.processors' has no attribute {name!r}")
+    return find_export(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:

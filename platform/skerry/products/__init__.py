@@ -1,7 +1,8 @@
 """Formats: read, select, write. In memory a product is an `xarray.DataTree`."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from skerry.core.lazy_exports import find_export
 
 if TYPE_CHECKING:
     from skerry.products.cogs.cog import write_cog
@@ -57,9 +58,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import the module behind a public name when it is first used."""
-    if name in _HOMES:
-        return getattr(import_module(f"skerry.products.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'skerry.products' has no attribute {name!r}")
+    return find_export(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:

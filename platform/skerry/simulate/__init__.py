@@ -1,7 +1,8 @@
 """Simulated products: small, deterministic, and marked as such wherever they appear."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from skerry.core.lazy_exports import find_export
 
 if TYPE_CHECKING:
     from skerry.simulate.kinds import SIMULATIONS, simulate_product
@@ -33,9 +34,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import the module behind a public name when it is first used."""
-    if name in _HOMES:
-        return getattr(import_module(f"skerry.simulate.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'skerry.simulate' has no attribute {name!r}")
+    return find_export(__name__, _HOMES, name)
 
 
 def __dir__() -> list[str]:
