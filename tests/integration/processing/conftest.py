@@ -58,7 +58,7 @@ def scale(values, log, gate, factor):
     lazy = values.chunk().data.map_blocks(
         compute, log, gate, factor, dtype=np.float32, meta=np.empty((0, 0), np.float32)
     )
-    return values.copy(data=lazy).rename("b02").drop_attrs().drop_encoding()
+    return values.copy(data=lazy).rename("b02").drop_attrs(deep=False).drop_encoding()
 
 
 @processor(
@@ -104,7 +104,7 @@ def test_spoil(product, *, how: str = "fault"):
     lazy = values.chunk().data.map_blocks(
         spoil, how, dtype=np.float32, meta=np.empty((0, 0), np.float32)
     )
-    return values.copy(data=lazy).rename("b02").drop_attrs().drop_encoding()
+    return values.copy(data=lazy).rename("b02").drop_attrs(deep=False).drop_encoding()
 '''
 
 
