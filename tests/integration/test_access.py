@@ -62,7 +62,7 @@ def _fill(path: str, *, harmless: bool) -> str:
         name = match[1].partition(":")[0]
         if harmless and name not in "zxy":
             return "nothing-of-this-name"
-        return _EXAMPLES.get(name, "1" if name == "epoch" else "nothing-of-this-name")
+        return _EXAMPLES.get(name, "1" if name in ("epoch", "version") else "nothing-of-this-name")
 
     query = "?lon=0&lat=0" if path.endswith("/point.json") else ""
     return re.sub(r"\{([^}]+)\}", replace, path) + query

@@ -22,7 +22,6 @@ from sqlalchemy import (
 
 from skerry.catalog.deletions import remove_from_index
 from skerry.catalog.tables import collections, items
-from skerry.core.errors import ConflictError, NotFoundError
 from skerry.core.time import count_microseconds, utc_now
 
 
@@ -75,64 +74,19 @@ def supersede(connection: Connection, collection: str, identifier: str, status: 
     status
         `Status.PRELIMINARY` or `Status.PUBLISHED`.
     """
-    same = _is_item(collection, identifier)
+    same = is_item(collection, identifier)
     replaced = [Status.PRELIMINARY]
     if status is Status.PUBLISHED:
         replaced.append(Status.PUBLISHED)
     chosen = select(items.c.key).where(same, items.c.status.in_(replaced))
     for key in connection.execute(chosen).scalars().all():
-        _set_status(connection, key, Status.SUPERSEDED)
+        set_status(connection, key, Status.SUPERSEDED)
         remove_from_index(connection, key)
     return connection.execute(select(func.max(items.c.version)).where(same)).scalar() or 0
 
 
-def publish_version(connection: Connection, collection: str, identifier: str, version: int) -> None:
-    """Publish a preliminary version; only now the version published before it is superseded.
-
-    Publishing what is published changes nothing.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such version.
-    ConflictError
-        If it is superseded or withdrawn.
-    """
-    key, status = _find_version(connection, collection, identifier, version)
-    if status is Status.PUBLISHED:
-        return
-    if status is not Status.PRELIMINARY:
-        raise _refuse(collection, identifier, version, status)
-    published = and_(_is_item(collection, identifier), items.c.status == Status.PUBLISHED)
-    before = connection.execute(select(items.c.key).where(published)).scalar()
-    if before is not None:
-        _set_status(connection, before, Status.SUPERSEDED)
-        remove_from_index(connection, before)
-    _set_status(connection, key, Status.PUBLISHED)
-
-
-def withdraw_version(
-    connection: Connection, collection: str, identifier: str, version: int
-) -> None:
-    """Withdraw a preliminary or published version; withdrawing it again changes nothing.
-
-    No earlier version takes its place: that would publish again what was replaced for a reason.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such version.
-    ConflictError
-        If it is superseded.
-    """
-    key, status = _find_version(connection, collection, identifier, version)
-    if status is Status.SUPERSEDED:
-        raise _refuse(collection, identifier, version, status)
-    if status is not Status.WITHDRAWN:
-        _set_status(connection, key, Status.WITHDRAWN)
-
-
-def _is_item(collection: str, identifier: str) -> ColumnElement[bool]:
+def is_item(collection: str, identifier: str) -> ColumnElement[bool]:
+    """Return the condition of all rows of `items` that are versions of one item."""
     return and_(items.c.collection == collection, items.c.id == identifier)
 
 
@@ -153,31 +107,9 @@ def _has_better_version() -> ColumnElement[bool]:
     return exists().where(same, better).correlate(items)
 
 
-def _find_version(
-    connection: Connection, collection: str, identifier: str, version: int
-) -> tuple[int, Status]:
-    row = connection.execute(
-        select(items.c.key, items.c.status).where(
-            _is_item(collection, identifier), items.c.version == version
-        )
-    ).first()
-    if row is None:
-        raise NotFoundError(
-            f"There is no version {version} of {identifier!r} in {collection!r}.",
-            remedy="'skerry item list' lists the items.",
-        )
-    return row.key, Status(row.status)
-
-
-def _set_status(connection: Connection, key: int, status: Status) -> None:
+def set_status(connection: Connection, key: int, status: Status) -> None:
+    """Give the version in row `key` a status."""
     now = count_microseconds(utc_now())
     connection.execute(
         update(items).where(items.c.key == key).values(status=status.value, updated=now)
-    )
-
-
-def _refuse(collection: str, identifier: str, version: int, status: Status) -> ConflictError:
-    return ConflictError(
-        f"Version {version} of {identifier!r} in {collection!r} is {status.value}.",
-        remedy="Run the job again: it makes a new version.",
     )

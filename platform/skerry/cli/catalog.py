@@ -1,19 +1,18 @@
-"""`skerry import`, `export`, `item`, `search`, `collection`: the catalogue in a shell."""
+"""`skerry import`, `export`, `search`, `collection`: the catalogue in a shell."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from skerry.cli.items import check_collections, show_items
 from skerry.cli.outputs import memory_option
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
 from skerry.cli.termination import clean_up_when_told_to_end
 from skerry.client.addresses import join_address
-from skerry.core.settings import DASHBOARDS_PREFIX
 
 if TYPE_CHECKING:
     from skerry.pipelines import ImportResult
@@ -111,7 +110,7 @@ def search(
     """  # noqa: D301
     from skerry.client import search as find
 
-    _check_collections(collections)
+    check_collections(collections)
     matches = find(
         collections=collections or None,
         bbox=_split_numbers(bbox),
@@ -120,90 +119,7 @@ def search(
         ids=ids or None,
         limit=limit,
     )
-    _show_items([item.to_dict(transform_hrefs=False) for item in matches], as_json=as_json)
-
-
-@click.group("item")
-def item_group() -> None:
-    """List, show and delete items.
-
-    \b
-    Example:
-      skerry item list --collection sentinel-2-l2a
-    """  # noqa: D301
-
-
-@item_group.command("list")
-@click.option("--collection", "collections", multiple=True, help="May be given several times.")
-@click.option("--limit", default=100, show_default=True, help="At most so many items.")
-@click.option("-q", "--quiet", is_flag=True, help="Print COLLECTION/ITEM and nothing else.")
-@json_option
-def list_items(collections: tuple[str, ...], limit: int, quiet: bool, as_json: bool) -> None:
-    """List items, newest first.
-
-    \b
-    Example:
-      skerry item list --collection sentinel-2-l2a --json
-    """  # noqa: D301
-    from skerry.client import search as find
-
-    _check_collections(collections)
-    matches = find(collections=collections or None, limit=limit)
-    if quiet:
-        for item in matches:
-            click.echo(f"{item.collection_id}/{item.id}")
-        return
-    _show_items([item.to_dict(transform_hrefs=False) for item in matches], as_json=as_json)
-
-
-@item_group.command("show")
-@click.argument("item", metavar="COLLECTION/ITEM")
-@json_option
-def show_item(item: str, as_json: bool) -> None:
-    """Show one item.
-
-    \b
-    Example:
-      skerry item show sentinel-2-l2a/S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV_20260501T134557
-    """  # noqa: D301
-    from skerry.client import connect
-    from skerry.client.references import fetch_item, parse_reference
-
-    session = connect()
-    record = fetch_item(session, parse_reference(item))
-    if as_json:
-        print_json(record)
-        return
-    properties = record["properties"]
-    for name in ("title", "datetime", "skerry:status", "skerry:digest", "proj:code"):
-        if properties.get(name):
-            click.echo(f"{name.removeprefix('skerry:'):<12}{properties[name]}")
-    click.echo(f"{'bbox':<12}{', '.join(f'{number:.4f}' for number in record['bbox'])}")
-    for name in properties.get("skerry:missing", []):
-        click.echo(f"{'missing':<12}{name}")
-    click.echo(f"{'variables':<12}{', '.join(properties.get('skerry:variables', {}))}")
-    click.echo(f"{'assets':<12}{', '.join(record['assets'])}")
-    for name in properties.get("skerry:variables", {}):
-        link = f"{session.url}{DASHBOARDS_PREFIX}/map?item={item}&variable={name}"
-        click.echo(f"{'map':<12}{link}")
-
-
-@item_group.command("delete")
-@click.argument("names", metavar="COLLECTION/ITEM...", nargs=-1, required=True)
-def delete_items(names: tuple[str, ...]) -> None:
-    """Delete items and their files.
-
-    \b
-    Example:
-      skerry item delete sentinel-2-l2a-simulated/S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV
-    """  # noqa: D301
-    from skerry.client import connect
-    from skerry.client.references import parse_reference
-
-    session = connect()
-    for name in names:
-        session.request("DELETE", parse_reference(name).path)
-        click.echo(f"Deleted {name}")
+    show_items([item.to_dict(transform_hrefs=False) for item in matches], as_json=as_json)
 
 
 @click.group("collection")
@@ -315,21 +231,6 @@ def _summarise(result: ImportResult) -> dict[str, Any]:
     }
 
 
-def _show_items(records: Sequence[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        print_json({"type": "FeatureCollection", "features": list(records)})
-        return
-    rows = [
-        (
-            f"{record['collection']}/{record['id']}",
-            str(record["properties"].get("datetime", "")),
-            str(record["properties"].get("skerry:status", "")),
-        )
-        for record in records
-    ]
-    print_table(("ITEM", "DATA TIME", "STATUS"), rows)
-
-
 def _split_numbers(text: str | None) -> list[float] | None:
     from skerry.core.errors import InvalidInputError
 
@@ -368,11 +269,3 @@ def _widen_days(text: str | None) -> str | None:
     begin = first if first in ("", "..") else f"{parse_day(first)}T00:00:00Z"
     end = last if last in ("", "..") else f"{parse_day(last)}T23:59:59.999999Z"
     return f"{begin}/{end}"
-
-
-def _check_collections(names: Sequence[str]) -> None:
-    """Refuse the name of a missing collection: a search would simply find no items."""
-    from skerry.client import connect
-
-    for name in names:
-        connect().request("GET", join_address("stac", "collections", name))

@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("skerry.cli.catalog:import_", "Convert products and register them as items."),
     "export": ("skerry.cli.catalog:export", "Write an item's variable as a GeoTIFF."),
     "convert": ("skerry.cli.convert:convert", "Write a product in another format."),
-    "item": ("skerry.cli.catalog:item_group", "List, show and delete items."),
+    "item": ("skerry.cli.items:item_group", "List, show, publish, withdraw and delete items."),
     "search": ("skerry.cli.catalog:search", "Find items by area, time and collection."),
     "collection": (
         "skerry.cli.catalog:collection_group",
@@ -44,7 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 _OTHER_NAMES = {
     "clusters": "skerry.cli.clusters:cluster_group",
-    "items": "skerry.cli.catalog:item_group",
+    "items": "skerry.cli.items:item_group",
     "collections": "skerry.cli.catalog:collection_group",
     "runs": "skerry.cli.runs:list_runs",
 }

@@ -11,6 +11,7 @@ class Scope(StrEnum):
 
     CATALOG_READ = "custom:skerry:catalog:read"
     CATALOG_WRITE = "custom:skerry:catalog:write"
+    CATALOG_REVIEW = "custom:skerry:catalog:review"
     PRODUCTION_READ = "custom:skerry:production:read"
     PRODUCTION_PROPOSE = "custom:skerry:production:propose"
     PRODUCTION_APPROVE = "custom:skerry:production:approve"
@@ -22,6 +23,7 @@ class Scope(StrEnum):
 DESCRIPTIONS: dict[Scope, str] = {
     Scope.CATALOG_READ: "Find and read items that are not public, their files and their tiles",
     Scope.CATALOG_WRITE: "Register, change and delete items and collections",
+    Scope.CATALOG_REVIEW: "Publish and withdraw versions of items",
     Scope.PRODUCTION_READ: "See releases, jobs, runs and their logs",
     Scope.PRODUCTION_PROPOSE: "Propose a notebook as a release",
     Scope.PRODUCTION_APPROVE: "Approve or refuse a proposed release",
@@ -38,7 +40,14 @@ SCIENTIST = frozenset(
         Scope.PRODUCTION_PROPOSE,
     }
 )
-REVIEWER = frozenset({Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PRODUCTION_APPROVE})
+REVIEWER = frozenset(
+    {
+        Scope.CATALOG_READ,
+        Scope.CATALOG_REVIEW,
+        Scope.PRODUCTION_READ,
+        Scope.PRODUCTION_APPROVE,
+    }
+)
 OPERATOR = frozenset({Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PRODUCTION_OPERATE})
 ADMIN = SCIENTIST | REVIEWER | OPERATOR | {Scope.PLATFORM_ADMIN}
 RUN = frozenset({Scope.CATALOG_READ, Scope.RUN_PUBLISH})

@@ -21,6 +21,7 @@ from skerry.services.platform_health import create_health_router
 from skerry.services.platform_logs import create_logs_router
 from skerry.services.production import create_production_router
 from skerry.services.stac import create_stac_router
+from skerry.services.stac_versions import create_stac_versions_router
 from skerry.services.stac_writing import create_stac_writing_router
 from skerry.services.stores import Stores, open_stores
 from skerry.storage.layout import DataFolder
@@ -43,6 +44,7 @@ def create_api(
     routers = [
         create_stac_router(stores, settings.public_url),
         create_stac_writing_router(stores, settings.public_url),
+        create_stac_versions_router(stores),
         create_grants_router(stores, settings.public_url, _check_run),
         create_files_router(stores),
         create_production_router(stores),

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, select
 from tests.stac_documents import make_collection, make_item
 
 from skerry.catalog.collections import put_collection
+from skerry.catalog.decisions import publish_version, withdraw_version
 from skerry.catalog.items import StoredItem, find_item, insert_item, item_version
 from skerry.catalog.search import parse_query, search_items
 from skerry.catalog.tables import items, items_index
-from skerry.catalog.versions import Status, publish_version, withdraw_version
+from skerry.catalog.versions import Status
 from skerry.core.errors import ConflictError, NotFoundError
 
 PRELIMINARY, PUBLISHED = Status.PRELIMINARY, Status.PUBLISHED
@@ -76,21 +77,21 @@ def rerun_published(connection: Connection, oracle: Oracle) -> Oracle:
 def publish(connection: Connection, oracle: Oracle) -> Oracle | None:
     if PRELIMINARY not in oracle.statuses:
         return None
-    publish_version(connection, "lakes", "scene", find_version(oracle, PRELIMINARY))
+    publish_version(connection, "lakes", "scene", find_version(oracle, PRELIMINARY), by="p")
     return oracle.publish()
 
 
 def withdraw_preliminary(connection: Connection, oracle: Oracle) -> Oracle | None:
     if PRELIMINARY not in oracle.statuses:
         return None
-    withdraw_version(connection, "lakes", "scene", find_version(oracle, PRELIMINARY))
+    withdraw_version(connection, "lakes", "scene", find_version(oracle, PRELIMINARY), by="p")
     return oracle.withdraw(PRELIMINARY)
 
 
 def withdraw_published(connection: Connection, oracle: Oracle) -> Oracle | None:
     if PUBLISHED not in oracle.statuses:
         return None
-    withdraw_version(connection, "lakes", "scene", find_version(oracle, PUBLISHED))
+    withdraw_version(connection, "lakes", "scene", find_version(oracle, PUBLISHED), by="p")
     return oracle.withdraw(PUBLISHED)
 
 
@@ -166,7 +167,7 @@ def test_what_is_published_stays_until_another_version_is_published(lakes: Conne
         oracle = rerun_preliminary(lakes, oracle)
         for private in (True, False):
             assert look(lakes, private=private).by_name == 1
-    publish_version(lakes, "lakes", "scene", 4)
+    publish_version(lakes, "lakes", "scene", 4, by="p")
     for private in (True, False):
         assert look(lakes, private=private).by_name == 4
 
@@ -177,9 +178,9 @@ def test_only_a_preliminary_version_is_published(lakes: Connection, status: Stat
     if status is SUPERSEDED:
         insert_version(lakes, 2, PRELIMINARY)
     else:
-        withdraw_version(lakes, "lakes", "scene", 1)
+        withdraw_version(lakes, "lakes", "scene", 1, by="p")
     with pytest.raises(ConflictError, match=f"Version 1 of 'scene' in 'lakes' is {status}"):
-        publish_version(lakes, "lakes", "scene", 1)
+        publish_version(lakes, "lakes", "scene", 1, by="p")
 
 
 def test_changing_a_status_twice_is_like_once_and_what_is_missing_is_named(
@@ -187,16 +188,16 @@ def test_changing_a_status_twice_is_like_once_and_what_is_missing_is_named(
 ) -> None:
     rerun_preliminary(lakes, Oracle())
     for _ in range(2):
-        publish_version(lakes, "lakes", "scene", 1)
+        publish_version(lakes, "lakes", "scene", 1, by="p")
     for _ in range(2):
-        withdraw_version(lakes, "lakes", "scene", 1)
+        withdraw_version(lakes, "lakes", "scene", 1, by="p")
     item = find_item(lakes, "lakes", "scene", private=True)
     assert isinstance(item, StoredItem)
     assert item.status == WITHDRAWN
     for change in (publish_version, withdraw_version):
         with pytest.raises(NotFoundError, match="version 7 of 'scene'"):
-            change(lakes, "lakes", "scene", 7)
+            change(lakes, "lakes", "scene", 7, by="p")
     insert_version(lakes, 2, PUBLISHED)
     insert_version(lakes, 3, PUBLISHED)
     with pytest.raises(ConflictError, match="superseded"):
-        withdraw_version(lakes, "lakes", "scene", 2)
+        withdraw_version(lakes, "lakes", "scene", 2, by="p")

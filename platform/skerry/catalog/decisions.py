@@ -1,0 +1,132 @@
+"""A person's decisions about the versions of an item: publish one, withdraw one."""
+
+from typing import Any
+
+from sqlalchemy import Connection, and_, select
+
+from skerry.catalog.collections import check_sandbox
+from skerry.catalog.deletions import remove_from_index
+from skerry.catalog.tables import items
+from skerry.catalog.versions import Status, is_item, set_status
+from skerry.core.errors import ConflictError, NotFoundError
+from skerry.core.time import format_time, from_microseconds
+
+
+def list_versions(connection: Connection, collection: str, identifier: str) -> list[dict[str, Any]]:
+    """Return number, status, digest, run, owner and times of each version, newest first.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such item.
+    """
+    rows = connection.execute(
+        select(items).where(is_item(collection, identifier)).order_by(items.c.version.desc())
+    ).all()
+    if not rows:
+        raise NotFoundError(
+            f"There is no item {identifier!r} in {collection!r}.",
+            remedy="'skerry item list' lists the items.",
+        )
+    return [
+        {
+            "version": row.version, "status": row.status, "digest": row.digest, "run": row.run,
+            "owner": row.owner, "created": format_time(from_microseconds(row.created)),
+            "updated": format_time(from_microseconds(row.updated)),
+        }
+        for row in rows
+    ]  # fmt: skip
+
+
+def publish_version(
+    connection: Connection, collection: str, identifier: str, version: int, *, by: str
+) -> None:
+    """Publish a preliminary version; only now the version published before it is superseded.
+
+    Publishing what is published changes nothing.
+
+    Parameters
+    ----------
+    connection
+        Inside a writing transaction.
+    collection, identifier, version
+        The version of the item.
+    by
+        The user who decides.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such version.
+    ConflictError
+        If it is superseded or withdrawn.
+    ForbiddenError
+        If it is in another user's sandbox.
+    """
+    check_sandbox(collection, by)
+    key, status = _find_version(connection, collection, identifier, version)
+    if status is Status.PUBLISHED:
+        return
+    if status is not Status.PRELIMINARY:
+        raise ConflictError(
+            f"Version {version} of {identifier!r} in {collection!r} is {status.value}.",
+            remedy="Only a preliminary version can be published. Run the job again to make one.",
+        )
+    published = and_(is_item(collection, identifier), items.c.status == Status.PUBLISHED)
+    before = connection.execute(select(items.c.key).where(published)).scalar()
+    if before is not None:
+        set_status(connection, before, Status.SUPERSEDED)
+        remove_from_index(connection, before)
+    set_status(connection, key, Status.PUBLISHED)
+
+
+def withdraw_version(
+    connection: Connection, collection: str, identifier: str, version: int, *, by: str
+) -> None:
+    """Withdraw a preliminary or published version; withdrawing it again changes nothing.
+
+    No earlier version takes its place: that would publish again what was replaced for a reason.
+
+    Parameters
+    ----------
+    connection
+        Inside a writing transaction.
+    collection, identifier, version
+        The version of the item.
+    by
+        The user who decides.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such version.
+    ConflictError
+        If it is superseded.
+    ForbiddenError
+        If it is in another user's sandbox.
+    """
+    check_sandbox(collection, by)
+    key, status = _find_version(connection, collection, identifier, version)
+    if status is Status.SUPERSEDED:
+        raise ConflictError(
+            f"Version {version} of {identifier!r} in {collection!r} is superseded.",
+            remedy="Nobody is shown this version. Withdraw the version that took its place.",
+        )
+    if status is not Status.WITHDRAWN:
+        set_status(connection, key, Status.WITHDRAWN)
+
+
+def _find_version(
+    connection: Connection, collection: str, identifier: str, version: int
+) -> tuple[int, Status]:
+    row = connection.execute(
+        select(items.c.key, items.c.status).where(
+            is_item(collection, identifier), items.c.version == version
+        )
+    ).first()
+    if row is None:
+        raise NotFoundError(
+            f"There is no version {version} of {identifier!r} in {collection!r}.",
+            remedy=f"'skerry item versions {collection}/{identifier}' lists them.",
+        )
+    return row.key, Status(row.status)

@@ -1,0 +1,55 @@
+"""Versions of items: list them, publish one, withdraw one."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path
+from sqlalchemy import Connection
+
+from skerry.catalog.decisions import list_versions, publish_version, withdraw_version
+from skerry.core.scopes import Scope
+from skerry.services.guarded_route import create_router
+from skerry.services.identity import Identity, require
+from skerry.services.stores import Stores
+
+Reader = Annotated[Identity, Depends(require(Scope.CATALOG_READ))]
+Reviewer = Annotated[Identity, Depends(require(Scope.CATALOG_REVIEW))]
+Version = Annotated[int, Path(ge=1, lt=2**31)]
+
+
+def create_stac_versions_router(stores: Stores) -> APIRouter:
+    """Return the routes below ``/stac/collections/<collection>/items/<item>/versions``.
+
+    Who decides names the version, so that nobody publishes a version that they have not seen.
+    """
+    item = "/stac/collections/{collection_id}/items/{item_id}/versions"
+    router = create_router(prefix=item, tags=["stac"])
+
+    @router.get("")
+    def show(collection_id: str, item_id: str, _who: Reader) -> dict[str, Any]:
+        """List the versions of an item, newest first."""
+        with stores.reader.connect() as connection:
+            return _present(connection, collection_id, item_id)
+
+    @router.post("/{version}/publish")
+    def publish(
+        collection_id: str, item_id: str, version: Version, who: Reviewer
+    ) -> dict[str, Any]:
+        """Publish a preliminary version; the version published before it is superseded."""
+        with stores.writer.begin() as connection:
+            publish_version(connection, collection_id, item_id, version, by=who.name)
+            return _present(connection, collection_id, item_id)
+
+    @router.post("/{version}/withdraw")
+    def withdraw(
+        collection_id: str, item_id: str, version: Version, who: Reviewer
+    ) -> dict[str, Any]:
+        """Withdraw a preliminary or published version; no earlier version takes its place."""
+        with stores.writer.begin() as connection:
+            withdraw_version(connection, collection_id, item_id, version, by=who.name)
+            return _present(connection, collection_id, item_id)
+
+    return router
+
+
+def _present(connection: Connection, collection: str, identifier: str) -> dict[str, Any]:
+    return {"versions": list_versions(connection, collection, identifier)}
