@@ -5,8 +5,9 @@ round up: the last row or column of cells then reaches past the data, and its va
 the pixels that are there.
 """
 
+import math
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -68,8 +69,8 @@ def halve(numbers: Numbers, rule: Rule, missing: float | None) -> Numbers:
     Returns
     -------
     numpy.ndarray
-        ``(..., ceil(y / 2), ceil(x / 2))`` of the same type; `missing` (NaN for floats) where no
-        pixel is valid.
+        ``(..., ceil(y / 2), ceil(x / 2))`` of the same type; `missing` (NaN for floats without
+        such a number) where no pixel is valid.
     """
     *leading, rows, columns = numbers.shape
     halved = np.empty((*leading, (rows + 1) // 2, (columns + 1) // 2), numbers.dtype)
@@ -97,25 +98,20 @@ def _halve_whole(numbers: Numbers, rule: Rule, missing: float | None) -> Numbers
     gaps = _find_gaps(corners, missing)
     if gaps is not None:
         cells = np.stack([corner[gaps] for corner in corners])
-        halved[gaps] = _halve_any(cells, _is_valid(cells, missing), rule, missing)
-    if rule is Rule.MEAN and missing is not None and numbers.dtype.kind != "f":
+        halved[gaps] = _halve_any(cells, ~_is_gap(cells, missing), rule, missing)
+    if rule is Rule.MEAN and _is_number(missing):
         measured = halved == missing if gaps is None else (halved == missing) & ~gaps
-        halved[measured] = _neighbour(int(missing), numbers.dtype)
+        halved[measured] = _neighbour(missing, numbers.dtype)
     return halved
 
 
 def _find_gaps(corners: Corners, missing: float | None) -> npt.NDArray[np.bool_] | None:
     """Return the cells with a pixel that is not valid; None if there are none."""
-    if corners[0].dtype.kind == "f":
-        gaps = np.isnan(corners[0])
-        for corner in corners[1:]:
-            gaps |= np.isnan(corner)
-    elif missing is None:
+    if corners[0].dtype.kind != "f" and missing is None:
         return None
-    else:
-        gaps = corners[0] == missing
-        for corner in corners[1:]:
-            gaps |= corner == missing
+    gaps = _is_gap(corners[0], missing)
+    for corner in corners[1:]:
+        gaps |= _is_gap(corner, missing)
     return gaps if gaps.any() else None
 
 
@@ -123,12 +119,14 @@ def _average(corners: Corners) -> Numbers:
     """Return means of four pixels, integers rounded half to even without leaving integers."""
     first, *rest = corners
     dtype = first.dtype
-    if dtype.kind == "f" or dtype.itemsize > WIDEST_SUMMED:
+    if dtype.kind == "f":
         total = first.astype(dtype if dtype == np.float32 else np.float64)
         for corner in rest:
             total += corner
         total /= 4
-        return total.astype(dtype) if dtype.kind == "f" else round_into(total, dtype)
+        return total.astype(dtype)
+    if dtype.itemsize > WIDEST_SUMMED:
+        return _average_exactly(np.stack(corners), np.full(first.shape, 4, dtype))
     # A sum of four numbers needs two more bits; halves are rounded to the even number.
     wide = np.dtype(f"{dtype.kind if dtype.kind in 'iu' else 'u'}{2 * dtype.itemsize}")
     total = first.astype(wide)
@@ -137,6 +135,24 @@ def _average(corners: Corners) -> Numbers:
     total += ((total >> 2) & 1) + 1
     total >>= 2
     return total.astype(dtype)
+
+
+def _average_exactly(corners: Numbers, count: Numbers) -> Numbers:
+    """Return means of up to four integers each, whose sum their type may not hold.
+
+    Parameters
+    ----------
+    corners
+        ``(4, ...)``, 0 where a pixel is not valid.
+    count
+        How many pixels are valid, at least 1, of the same type.
+    """
+    mean = (corners // count).sum(axis=0, dtype=corners.dtype)
+    rest = (corners % count).sum(axis=0, dtype=corners.dtype)
+    mean += rest // count
+    twice = 2 * (rest % count)
+    mean += (twice > count) | ((twice == count) & (mean % 2 == 1))
+    return mean
 
 
 def _vote(corners: Corners) -> Numbers:
@@ -161,14 +177,19 @@ def _take_corners(numbers: Numbers, missing: float | None) -> tuple[Numbers, npt
         part = numbers[..., row::2, column::2]
         inside = (..., slice(part.shape[-2]), slice(part.shape[-1]))
         corners[place][inside] = part
-        valid[place][inside] = _is_valid(part, missing)
+        valid[place][inside] = ~_is_gap(part, missing)
     return corners, valid
 
 
-def _is_valid(part: Numbers, missing: float | None) -> npt.NDArray[np.bool_]:
-    if np.issubdtype(part.dtype, np.floating):
-        return ~np.isnan(part)
-    return np.ones(part.shape, np.bool_) if missing is None else np.asarray(part != missing)
+def _is_gap(part: Numbers, missing: float | None) -> npt.NDArray[np.bool_]:
+    if part.dtype.kind != "f":
+        return np.zeros(part.shape, np.bool_) if missing is None else np.asarray(part == missing)
+    gaps = np.isnan(part)
+    return gaps | (part == missing) if _is_number(missing) else gaps
+
+
+def _is_number(missing: float | None) -> TypeGuard[float]:
+    return missing is not None and not math.isnan(missing)
 
 
 def _halve_any(
@@ -178,19 +199,23 @@ def _halve_any(
     if rule is Rule.MODE:
         return _find_mode(corners, valid)
     count = valid.sum(axis=0, dtype=np.uint8)
+    mean = _average_valid(np.where(valid, corners, corners.dtype.type(0)), np.maximum(count, 1))
+    if _is_number(missing):
+        mean[(mean == missing) & (count > 0)] = _neighbour(missing, corners.dtype)
+    if missing is not None or corners.dtype.kind == "f":
+        mean[count == 0] = np.nan if missing is None else missing
+    return mean
+
+
+def _average_valid(corners: Numbers, count: Numbers) -> Numbers:
+    """Return the sums of four pixels, divided by how many of them are valid."""
+    dtype = corners.dtype
+    if dtype.kind != "f" and dtype.itemsize > WIDEST_SUMMED:
+        return _average_exactly(corners, count.astype(dtype))
     # Sums of four float32 or of four 16-bit integers are exact enough in float32.
-    narrow = corners.dtype == np.float32 or np.can_cast(corners.dtype, np.uint16)
-    wide = np.float32 if narrow else np.float64
-    total = np.where(valid, corners, 0).sum(axis=0, dtype=wide)
-    mean = total / np.maximum(count, 1)
-    if np.issubdtype(corners.dtype, np.floating):
-        mean[count == 0] = np.nan
-        return np.asarray(mean, corners.dtype)
-    rounded = round_into(mean, corners.dtype)
-    if missing is not None:
-        rounded[(rounded == missing) & (count > 0)] = _neighbour(int(missing), corners.dtype)
-        rounded[count == 0] = int(missing)
-    return rounded
+    narrow = dtype == np.float32 or np.can_cast(dtype, np.uint16)
+    mean: Numbers = corners.sum(axis=0, dtype=np.float32 if narrow else np.float64) / count
+    return np.asarray(mean, dtype) if dtype.kind == "f" else round_into(mean, dtype)
 
 
 def _find_mode(corners: Numbers, valid: npt.NDArray[np.bool_]) -> Numbers:
@@ -202,6 +227,8 @@ def _find_mode(corners: Numbers, valid: npt.NDArray[np.bool_]) -> Numbers:
     return np.asarray(np.take_along_axis(corners, winner[np.newaxis], axis=0)[0])
 
 
-def _neighbour(missing: int, dtype: np.dtype[Any]) -> int:
+def _neighbour(missing: float, dtype: np.dtype[Any]) -> Any:
     """Return the number beside the number for no data, which measurements use instead."""
-    return missing + 1 if missing < np.iinfo(dtype).max else missing - 1
+    if dtype.kind == "f":
+        return np.nextafter(dtype.type(missing), dtype.type(1 if missing == 0 else 0))
+    return int(missing) + 1 if missing < np.iinfo(dtype).max else int(missing) - 1

@@ -1,4 +1,5 @@
 import math
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,41 @@ def test_floats_become_the_mean_of_the_valid_pixels(numbers: npt.NDArray[np.floa
         mean = math.fsum(valid) / len(valid)
         assert half[cell] == pytest.approx(mean, rel=1e-5, abs=1e-5 * max(map(abs, valid)))
         assert min(valid) - 0.5 <= half[cell] <= max(valid) + 0.5
+
+
+@given(
+    arrays.arrays(np.float32, SHAPES, elements=st.sampled_from([-999, math.nan, 4, 7.5, 0, -3])),
+    st.sampled_from([-999.0, 0.0]),
+)
+def test_floats_with_a_number_for_no_data_leave_it_out_of_means(
+    numbers: npt.NDArray[np.float32], missing: float
+) -> None:
+    half = halve(numbers, Rule.MEAN, missing)
+    for cell, pixels in _naive_cells(numbers).items():
+        valid = [pixel for pixel in pixels if not math.isnan(pixel) and pixel != missing]
+        if not valid:
+            assert half[cell] == missing
+            continue
+        assert half[cell] != missing
+        assert half[cell] == pytest.approx(sum(valid) / len(valid), rel=1e-6, abs=1e-30)
+
+
+@given(
+    st.sampled_from([np.int64, np.uint64]).flatmap(
+        lambda dtype: arrays.arrays(
+            dtype, SHAPES, elements=st.integers(2**62 - 3, 2**62 + 3) | st.just(5)
+        )
+    ),
+    st.sampled_from([None, 5]),
+)
+def test_means_of_large_integers_are_exact(
+    numbers: npt.NDArray[np.int64], missing: int | None
+) -> None:
+    half = halve(numbers, Rule.MEAN, missing)
+    for cell, pixels in _naive_cells(numbers).items():
+        valid = [int(pixel) for pixel in pixels if pixel != missing]
+        wanted = round(Fraction(sum(valid), len(valid))) if valid else missing
+        assert half[cell] == wanted
 
 
 @given(arrays.arrays(np.uint16, SHAPES))
