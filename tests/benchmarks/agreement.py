@@ -59,9 +59,7 @@ def warp_exactly(pyramid: Pyramid, tile: Tile) -> np.ndarray:
         dst_transform=from_bounds(*tile_bounds(*tile), 256, 256), dst_crs="EPSG:3857",
         resampling=Resampling.nearest, tolerance=0,
     )  # fmt: skip
-    values = stored * pyramid.packing.scale + pyramid.packing.offset
-    values[stored == pyramid.packing.nodata] = np.nan
-    return values
+    return pyramid.packing.decode(stored)
 
 
 def compare_pictures(ours: Request, theirs: Request) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skerry.core.errors import InvalidInputError
-from skerry.maps.levels import Packing
+from skerry.products.coding.packing import Packing
 
 COLOURS = 255
 """Colours of a palette beside the transparent one."""
@@ -121,35 +121,37 @@ def make_palette(style: Style) -> NDArray[np.uint8]:
     return palette
 
 
-def index_colours(values: NDArray[Any], style: Style, packing: Packing) -> NDArray[np.uint8]:
+def index_colours(numbers: NDArray[Any], style: Style, packing: Packing) -> NDArray[np.uint8]:
     """Return the palette index of every stored number; 0 for nodata, NaN and unknown classes."""
-    bits = values.dtype.itemsize * 8
-    if values.dtype.kind in "iu" and bits <= _TABLE_BITS:
-        table = _make_table(values.dtype.str, style, packing)
-        return table.take(values.view(f"u{values.dtype.itemsize}"))
-    return _compute_indices(values, style, packing)
+    bits = numbers.dtype.itemsize * 8
+    if numbers.dtype.kind in "iu" and bits <= _TABLE_BITS:
+        return _make_table(style, packing).take(numbers.view(f"u{numbers.dtype.itemsize}"))
+    return _compute_indices(numbers.view(packing.stored), style, packing)
 
 
 @lru_cache(maxsize=256)
-def _make_table(dtype: str, style: Style, packing: Packing) -> NDArray[np.uint8]:
-    """Return the index of every number that `dtype` can hold, in the order of its bits."""
-    bits = np.dtype(dtype).itemsize * 8
-    stored = np.arange(2**bits, dtype=f"u{bits // 8}").view(dtype)
-    return _compute_indices(stored, style, packing)
+def _make_table(style: Style, packing: Packing) -> NDArray[np.uint8]:
+    """Return the index of every number that the stored type can hold, in the order of its bits."""
+    size = packing.stored.itemsize
+    numbers = np.arange(2 ** (size * 8), dtype=f"u{size}").view(packing.stored)
+    return _compute_indices(numbers, style, packing)
 
 
-def _compute_indices(values: NDArray[Any], style: Style, packing: Packing) -> NDArray[np.uint8]:
+def _compute_indices(numbers: NDArray[Any], style: Style, packing: Packing) -> NDArray[np.uint8]:
     if style.categories:
-        indices = np.zeros(values.shape, np.uint8)
+        indices = np.zeros(numbers.shape, np.uint8)
         for index, category in enumerate(style.categories, start=1):
-            indices[values == category.value] = index
+            indices[numbers == category.value] = index
+        for number in packing.missing:
+            indices[numbers == number] = 0
         return indices
     gain = COLOURS / (style.maximum - style.minimum)
-    wide = values if values.dtype.kind == "f" else values.astype(np.float64)
-    steps = wide * (packing.scale * gain) + (packing.offset - style.minimum) * gain
+    scale, offset = packing.factors
+    wide = numbers if numbers.dtype.kind == "f" else numbers.astype(np.float64)
+    steps = wide * (scale * gain) + (offset - style.minimum) * gain
     missing = np.isnan(steps)
-    if packing.nodata is not None:
-        missing |= values == packing.nodata
+    for number in packing.missing:
+        missing |= numbers == number
     np.clip(steps, 0, COLOURS - 1, out=steps)
     steps[missing] = -1  # becomes index 0
     return (steps + 1).astype(np.uint8)

@@ -1,7 +1,6 @@
 """The resolution levels of one variable of a GeoZarr (Zarr 3), open for tiles."""
 
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,29 +12,14 @@ from numpy.typing import NDArray
 
 from skerry.core.errors import InvalidInputError, NotFoundError, SkerryError, UnavailableError
 from skerry.maps.store import ProductFolder, bounded_codecs, check_array, open_folder
+from skerry.products.coding.packing import Packing
+from skerry.products.coding.stored_numbers import read_packing
 from skerry.products.coding.zarr_conventions import read_crs, read_layout, read_transform
 from skerry.storage.objects import check_key
 
 _PLANE = 2  # a raster has two dimensions: y, x
 _MOST_LEVELS = 64
 _REMEDY = "Import the product again: Skerry writes the zarr conventions multiscales, spatial, proj."
-
-
-@dataclass(frozen=True)
-class Packing:
-    """How stored numbers become physical ones: ``physical = stored * scale + offset``.
-
-    Attributes
-    ----------
-    scale, offset
-        Factor and summand, in the variable's units.
-    nodata
-        The stored number that means "no data"; None if only NaN does.
-    """
-
-    scale: float = 1.0
-    offset: float = 0.0
-    nodata: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +88,9 @@ class Pyramid:
     crs
         Coordinate reference system as pyproj reads it: ``EPSG:32632`` or WKT.
     dtype
-        Of the stored numbers.
+        Of the numbers as the store has them.
+    packing
+        Says what they mean: values in the variable's units.
     """
 
     identity: str
@@ -163,6 +149,8 @@ def open_pyramid(store: Path, variable: str, version: str, *, root: Path | None 
         with bounded_codecs():
             levels, crs = _read_levels(open_folder(folder, group_path), name, variable)
         _check_crs(crs)
+        array = levels[0].array
+        packing = read_packing(array.dtype, array.attrs, repr(variable))
     except (FileNotFoundError, KeyError) as error:
         raise NotFoundError(
             f"The store has no group for {variable!r}: {error}.",
@@ -173,12 +161,11 @@ def open_pyramid(store: Path, variable: str, version: str, *, root: Path | None 
             f"The metadata of {variable!r} are not what the zarr conventions say: {error}.",
             remedy=_REMEDY,
         ) from None
-    array = levels[0].array
     return Pyramid(
         identity=f"{version}:{store.name}:{variable}",
         crs=crs,
         dtype=array.dtype,
-        packing=_read_packing(array.attrs, array.dtype),
+        packing=packing,
         levels=levels,
     )
 
@@ -234,14 +221,3 @@ def _make_level(array: Any, path: str, transform: Affine | None, variable: str) 
     height, width = array.shape
     chunk_height, chunk_width = array.chunks
     return Level(path, transform, height, width, chunk_height, chunk_width, array)
-
-
-def _read_packing(attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> Packing:
-    fill = attributes.get("_FillValue")
-    if dtype.kind == "f" and not isinstance(fill, int | float):
-        fill = None  # xarray writes a float's fill value in base64; Skerry's is always NaN
-    return Packing(
-        scale=float(attributes.get("scale_factor", 1.0)),
-        offset=float(attributes.get("add_offset", 0.0)),
-        nodata=None if fill is None else float(fill),
-    )

@@ -8,9 +8,10 @@ from skerry.core.errors import InvalidInputError
 from skerry.maps.chunks import read_window
 from skerry.maps.colour import Style
 from skerry.maps.levels import Pyramid
+from skerry.products.coding.packing import Packing
 from skerry.storage.chunk_cache import ChunkCache
 
-_DIGITS = 6
+_DIGITS = 12  # fewer than float64 has: 3 * 0.1 is 0.3
 _EAST, _NORTH = 180, 90
 
 
@@ -49,11 +50,22 @@ def read_point(
     if not (0 <= column < level.width and 0 <= row < level.height):  # infinite ones neither
         return None
     rows, columns = (int(row), int(row) + 1), (int(column), int(column) + 1)
-    number: Any = read_window(chunks, pyramid, level, rows, columns)[0, 0]
-    packing = pyramid.packing
-    value = float(number) * packing.scale + packing.offset
-    if number == packing.nodata or not np.isfinite(value):
+    window = read_window(chunks, pyramid, level, rows, columns)
+    return _unpack(window.astype(pyramid.packing.stored, copy=False)[0, 0], pyramid.packing)
+
+
+def _unpack(number: Any, packing: Packing) -> float | None:
+    """Return a value in as many digits as its number has, None where there is no measurement."""
+    scale, offset = packing.factors
+    if number in packing.missing:
         return None
+    if number.dtype.kind != "f" and (scale, offset) == (1, 0):
+        return int(number)
+    value = float(number) * scale + offset
+    if not np.isfinite(value):
+        return None
+    if number.dtype == np.float32:
+        return float(str(np.float32(value)))
     return float(f"{value:.{_DIGITS}g}")
 
 

@@ -13,7 +13,7 @@ from skerry.maps.levels import Pyramid
 from skerry.maps.warp import MAX_ZOOM, TILE_SIZE, choose_level, locate_tile, sample_tile
 from skerry.storage.chunk_cache import ChunkCache
 
-DRAWING = 2
+DRAWING = 3
 """Version of drawing, part of ETags: raise it if a product and style give other pixels."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from skerry.products.coding.cf import read_fill
+from skerry.products.coding.stored_numbers import read_fill
 
 EOPF_GROUPS = ("measurements", "conditions", "quality")
 

@@ -30,13 +30,36 @@ def test_a_level_without_the_variable_is_passed_over(write_pyramid):
     assert [level.path for level in open_pyramid(path, "v", "1").levels] == ["1/v", "2/v"]
 
 
-def test_packing_is_read_and_a_base64_fill_value_of_floats_is_not_a_number(write_pyramid):
-    attributes = {"scale_factor": 0.0001, "add_offset": -0.1, "_FillValue": 0}
-    path = write_pyramid(np.zeros((9, 9), np.uint16), attributes=attributes)
+@pytest.mark.parametrize(
+    ("dtype", "attributes", "stored", "factors", "missing"),
+    [
+        ("u2", {"scale_factor": 0.0001, "add_offset": -0.1, "_FillValue": 0}, "u2",
+         (0.0001, -0.1), (0,)),
+        ("f4", {"_FillValue": "AAAAAAAA+H8="}, "f4", (1, 0), ()),
+        ("f4", {"_FillValue": "AAAAAAA4j8A="}, "f4", (1, 0), (-999,)),
+        ("i2", {"_Unsigned": "true", "_FillValue": -1, "scale_factor": "0.5"}, "u2",
+         (0.5, 0), (65_535,)),
+        ("u1", {"_Unsigned": "false", "missing_value": [255, 128]}, "i1", (1, 0), (-1, -128)),
+        ("u1", {"flag_values": [0, 1], "_FillValue": 255}, "u1", (1, 0), (255,)),
+        ("i8", {"_FillValue": -1, "missing_value": -2}, "i8", (1, 0), (-1, -2)),
+        ("f4", {"scale_factor": 0.1, "eopf_is_scaled": True}, "f4", (1, 0), ()),
+        ("?", {}, "?", (1, 0), ()),
+    ],
+)  # fmt: skip
+def test_what_numbers_mean_is_read_as_everywhere(
+    write_pyramid, dtype, attributes, stored, factors, missing
+):
+    path = write_pyramid(np.zeros((9, 9), dtype), attributes=attributes)
     packing = open_pyramid(path, "v", "1").packing
-    assert (packing.scale, packing.offset, packing.nodata) == (0.0001, -0.1, 0)
-    write_pyramid(np.zeros((9, 9), np.float32), name="w", attributes={"_FillValue": "AAAAAAAA+H8="})
-    assert open_pyramid(path, "w", "1").packing.nodata is None
+    assert packing.stored == np.dtype(stored)
+    assert (packing.factors, packing.missing) == (factors, missing)
+
+
+@pytest.mark.parametrize("attributes", [{"scale_factor": "big"}, {"_FillValue": "none of it"}])
+def test_packing_that_is_no_number_is_refused(write_pyramid, attributes):
+    path = write_pyramid(np.zeros((9, 9), np.float32), attributes=attributes)
+    with pytest.raises(InvalidInputError):
+        open_pyramid(path, "v", "1")
 
 
 def test_what_is_not_there_is_named(tmp_path: Path, write_pyramid):

@@ -15,10 +15,11 @@ from rasterio.warp import Resampling, reproject
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.maps.colour import Category, Style, index_colours, make_palette
 from skerry.maps.encode import encode_empty
-from skerry.maps.levels import Level, Packing, Pyramid, open_pyramid
+from skerry.maps.levels import Level, Pyramid, open_pyramid
 from skerry.maps.mercator import EARTH_HALF
 from skerry.maps.tiles import Picture, check_tile, draw_tile
 from skerry.maps.warp import choose_level, locate_tile, tile_bounds
+from skerry.products.coding.packing import Packing
 from skerry.storage.chunk_cache import ChunkCache
 
 GRAY = Style("gray", 0.0, 1.0)
@@ -80,9 +81,9 @@ def compare(pyramid: Pyramid, tile: tuple[int, int, int], style: Style = GRAY) -
     level = choose_level(pyramid, locate_tile(pyramid.crs, *tile))
     fill = 0 if pyramid.dtype.kind == "u" else np.nan
     stored = warp_exactly(level, pyramid.crs, tile, fill)
-    physical = stored.astype(float) * pyramid.packing.scale + pyramid.packing.offset
-    if pyramid.packing.nodata is not None:
-        physical[stored == pyramid.packing.nodata] = np.nan
+    scale, offset = pyramid.packing.factors
+    meant = stored.view(pyramid.packing.stored)
+    physical = np.where(np.isin(meant, pyramid.packing.missing), np.nan, meant * scale + offset)
     expected = paint(physical, style)
     drawn = read_rgba(draw_tile(pyramid, ChunkCache(10**8), style, tile, Picture.PALETTE))
     visible = expected[..., 3] > 0
@@ -274,13 +275,16 @@ def test_the_class_no_data_is_transparent_and_in_no_legend(write_pyramid):
     style = Style.from_variable(flags)
     assert [category.value for category in style.categories] == [6]
     classes = np.array([[0, 6]], np.uint8)
-    assert index_colours(classes, style, Packing()).tolist() == [[0, 1]]
+    assert index_colours(classes, style, Packing(classes.dtype, np.dtype(float))).tolist() == [
+        [0, 1]
+    ]
 
 
 def test_a_constant_product_gets_a_range_and_nonsense_is_named():
     assert Style.from_variable({"display_min": 3, "display_max": 3}) == Style("viridis", 3.0, 4.0)
     large = Style.from_variable({"display_min": 1e17, "display_max": 1e17})
-    assert index_colours(np.array([1e17]), large, Packing()).tolist() == [1]
+    plain = Packing(np.dtype(float), np.dtype(float))
+    assert index_colours(np.array([1e17]), large, plain).tolist() == [1]
     for wrong in ("low", float("nan"), [1]):
         with pytest.raises(InvalidInputError, match="display_min"):
             Style.from_variable({"display_min": wrong})

@@ -189,31 +189,6 @@ def _plain(name: str, value: Any) -> Any:
     return value if name not in LISTS or isinstance(value, list) else [value]
 
 
-def spell_fill(fill: Any, dtype: np.dtype[Any]) -> Any:
-    """Return a fill value as xarray writes it to an attribute of Zarr 3: floats in base64."""
-    from xarray.backends.zarr import FillValueCoder
-
-    return FillValueCoder.encode(fill, dtype) if dtype.kind == "f" else fill
-
-
-def read_fill(value: Any, dtype: np.dtype[Any]) -> float:
-    """Return a fill value as a number; the inverse of `spell_fill`. Reads numbers in text, too.
-
-    Raises
-    ------
-    ValueError
-        If it is not a number.
-    """
-    from xarray.backends.zarr import FillValueCoder
-
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return float(FillValueCoder.decode(value, dtype))
-    return value if isinstance(value, int) else float(value)
-
-
 def index_coordinates(data: xr.Dataset) -> xr.Dataset:
     """Read each coordinate of one dimension once and index it.
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from skerry.core.errors import InvalidInputError
+
+if TYPE_CHECKING:  # maps have no need of xarray
+    import xarray as xr
 
 NARROW_BYTES = 2
 """Packed integers of at most this many bytes become float32, wider integers float64."""
@@ -168,7 +170,7 @@ def _map_blocks(
     return changed
 
 
-def packing_of(variable: xr.DataArray | xr.Variable, name: str = "") -> Packing | None:
+def packing_of(variable: "xr.DataArray | xr.Variable", name: str = "") -> Packing | None:
     """Return a variable's packing if its encoding says that its values are packed, else None."""
     encoding = variable.encoding
     if variable.dtype.kind != "f" or np.dtype(encoding.get("dtype") or "f4").kind not in "iu":

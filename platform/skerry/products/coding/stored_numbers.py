@@ -5,6 +5,7 @@ NetCDF Users Guide, attribute conventions (``_Unsigned``, ``missing_value``). Wh
 the table "What of CF is read" of platform/library/formats.md.
 """
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.coding.packing import FACTORS, fit_fill
+from skerry.products.coding.packing import FACTORS, Packing, find_packing, fit_fill
 
 IN_NUMBERS = ("valid_min", "valid_max", "valid_range", "flag_values", "flag_masks")
 """Attributes that CF gives in the type of the numbers on disk."""
@@ -77,6 +78,76 @@ def read_numbers(stored: np.dtype[Any], attrs: Mapping[str, Any], name: str) -> 
     if missing or numbers:
         read["_FillValue"] = missing[0] if missing else numbers[0]
     return StoredNumbers(dtype, read, missing)
+
+
+def read_packing(stored: np.dtype[Any], attrs: Mapping[str, Any], name: str) -> Packing:
+    """Return how numbers of a Zarr array become floating-point values by the array's attributes.
+
+    Flags and 64-bit integers, too, are taken as values that may be missing.
+
+    Raises
+    ------
+    InvalidInputError
+        If a scale or an offset is not a number.
+    ValueError
+        If the fill value is not a number.
+    """
+    said = dict(attrs)
+    if not are_scaled(stored, said):
+        said = {key: item for key, item in said.items() if key not in FACTORS}
+    fill = said.get("_FillValue", said.get("fill_value"))
+    if fill is not None:
+        said["_FillValue"] = read_fill(fill, stored)
+    meant = read_numbers(stored, said, name)
+    wide = np.dtype(np.float64)
+    packing = find_packing(meant.dtype, meant.attrs, wide, meant.missing)
+    return packing or Packing(meant.dtype, wide)
+
+
+def are_scaled(stored: np.dtype[Any], attrs: Mapping[str, Any]) -> bool:
+    """Tell whether numbers are scaled by the factors that the attributes of their array give.
+
+    EOPF products decode them and leave the source's factors and integer type beside them.
+    """
+    if not any(attrs.get(key) is not None for key in FACTORS):
+        return False
+    return stored.kind != "f" or (
+        not attrs.get("eopf_is_scaled") and read_dtype(attrs.get("dtype"), stored).kind == "f"
+    )
+
+
+def read_dtype(text: Any, fallback: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that a text names; `fallback` where it names no type of numbers."""
+    try:
+        found = fallback if text is None else np.dtype(text)  # which takes None for float64
+    except TypeError:
+        return fallback
+    return found if found.kind in "iuf" else fallback
+
+
+def spell_fill(fill: Any, dtype: np.dtype[Any]) -> Any:
+    """Return a fill value as xarray writes it to an attribute of Zarr 3: floats in base64."""
+    from xarray.backends.zarr import FillValueCoder
+
+    return FillValueCoder.encode(fill, dtype) if dtype.kind == "f" else fill
+
+
+def read_fill(value: Any, dtype: np.dtype[Any]) -> float:
+    """Return a fill value as a number; the inverse of `spell_fill`. Reads numbers in text, too.
+
+    Raises
+    ------
+    ValueError
+        If it is not a number.
+    """
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            if dtype.kind != "f":
+                raise
+            return float(np.frombuffer(base64.b64decode(value, validate=True), "<f8").item())
+    return value if isinstance(value, int) else float(value)
 
 
 def fit_number(value: Any, dtype: np.dtype[Any]) -> Any:

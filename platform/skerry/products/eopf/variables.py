@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from skerry.products.coding.cf import read_fill
 from skerry.products.coding.json_values import TYPES, from_json, put_back
 from skerry.products.coding.packing import DECODED, FACTORS, Packing, find_packing, fit_fill
 from skerry.products.coding.places import split_mapping
@@ -22,8 +21,11 @@ from skerry.products.coding.stored_numbers import (
     MISSING,
     UNSIGNED,
     StoredNumbers,
+    are_scaled,
     fit_number,
+    read_dtype,
     read_factor,
+    read_fill,
     read_numbers,
 )
 from skerry.products.coding.times import CLOCK, Clock, find_clock
@@ -135,7 +137,7 @@ def _find_source(
     """Return what the encoding keeps: ``dtype, scale_factor, add_offset, _FillValue``."""
     stored_floats = array.dtype.kind == "f"
     source = eopf if stored_floats and EOPF in array.attrs else {**eopf, **own}
-    if _is_scaled(array, own):
+    if stored_floats and are_scaled(array.dtype, own):
         return {"dtype": array.dtype}
     packed = any(source.get(key) is not None for key in FACTORS)
     fill = source.get("_FillValue", source.get("fill_value"))
@@ -143,7 +145,7 @@ def _find_source(
         # Zarr 2 has no other place for it. The values of a dimension are never missing (CF 2.5.1).
         axis = list_dims(array, own) == (path.rpartition("/")[2],)
         fill = array.fill_value if not axis or packed or EOPF in array.attrs else None
-    dtype = _read_dtype(source.get("dtype"), meant.dtype) if stored_floats else meant.dtype
+    dtype = read_dtype(source.get("dtype"), meant.dtype) if stored_floats else meant.dtype
     found: dict[str, Any] = {"dtype": dtype}
     for key in FACTORS:
         if source.get(key) is not None:
@@ -152,27 +154,6 @@ def _find_source(
     if fill is None and meant.missing:
         fill = meant.missing[0]
     return found if fill is None else found | {"_FillValue": fill}
-
-
-def _is_scaled(array: Any, own: dict[str, Any]) -> bool:
-    """Tell whether floating-point numbers are scaled, as CF says of any array's attributes.
-
-    EOPF products decode them and leave the source's factors and integer type beside them.
-    """
-    scaled = array.dtype.kind == "f" and any(own.get(key) is not None for key in FACTORS)
-    return (
-        scaled
-        and not own.get("eopf_is_scaled")
-        and (_read_dtype(own.get("dtype"), array.dtype).kind == "f")
-    )
-
-
-def _read_dtype(text: Any, fallback: np.dtype[Any]) -> np.dtype[Any]:
-    try:
-        found = fallback if text is None else np.dtype(text)  # which takes None for float64
-    except TypeError:
-        return fallback
-    return found if found.kind in "iuf" else fallback
 
 
 def _clean_attributes(
@@ -225,7 +206,8 @@ def _choose_packing(
     flags = {key: item for key, item in merged.items() if key.startswith("flag_")}
     given = {DECODED: merged[DECODED]} if DECODED in merged else {}
     if stored.kind == "f":
-        attrs = {key: own[key] for key in FACTORS if key in own} if _is_scaled(array, own) else {}
+        scaled = are_scaled(stored, own)
+        attrs = {key: own[key] for key in FACTORS if scaled and key in own}
         fill = source.get("_FillValue")
         if attrs and (own_fill := _find_own_fill(array, own)) is not None:
             attrs["_FillValue"] = read_fill(own_fill, stored)

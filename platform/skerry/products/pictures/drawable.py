@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import zarr
 
+from skerry.products.coding.stored_numbers import read_numbers, read_packing
+
 KEPT = (
     "long_name", "units", "comment", "display_min", "display_max", "colormap",
     "flag_values", "flag_meanings", "flag_colors",
@@ -55,7 +57,8 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
 
 
 def _describe(array: Any, coarsest: Any) -> dict[str, Any]:
-    entry = {key: array.attrs[key] for key in KEPT if key in array.attrs}
+    said = read_numbers(array.dtype, array.attrs, array.path).attrs
+    entry = {key: said[key] for key in KEPT if key in said}
     if "flag_values" not in entry and not {"display_min", "display_max"} <= set(entry):
         entry = _find_range(coarsest) | entry
     return entry
@@ -63,11 +66,10 @@ def _describe(array: Any, coarsest: Any) -> dict[str, Any]:
 
 def _find_range(coarsest: Any) -> dict[str, float]:
     """Return the 2nd and the 98th percentile of an overview as the range."""
-    numbers = np.asarray(coarsest[...], np.float64)
-    numbers = numbers[np.isfinite(numbers) & (numbers != coarsest.attrs.get("_FillValue"))]
-    if not numbers.size:
+    packing = read_packing(coarsest.dtype, coarsest.attrs, coarsest.path)
+    values = packing.decode(np.asarray(coarsest[...]))
+    values = values[np.isfinite(values)]
+    if not values.size:
         return {}
-    values = numbers * coarsest.attrs.get("scale_factor", 1.0)
-    values += coarsest.attrs.get("add_offset", 0.0)
     low, high = (float(f"{item:.3g}") for item in np.percentile(values, (2, 98)))
     return {"display_min": low, "display_max": high}
