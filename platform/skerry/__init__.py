@@ -30,19 +30,19 @@ _HOMES = {
     "check_bbox": "client.searching",
     "cluster": "client",
     "connect": "client",
-    "filter_product": "products",
-    "import_product": "pipelines",
+    "filter_product": "products.selecting.filtering",
+    "import_product": "pipelines.importing",
     "open": "client",
     "publish": "client",
-    "regrid_product": "products",
-    "regrid_raster": "products",
-    "regrid_swath": "products",
+    "regrid_product": "products.regridding",
+    "regrid_raster": "products.regridding",
+    "regrid_swath": "products.regridding",
     "run_processor": "pipelines.processing",
     "search": "client",
     "simulate_product": "simulate.kinds",
     "stack": "client",
-    "validate_product": "validation",
-    "write_product": "products",
+    "validate_product": "validation.validating",
+    "write_product": "products.writing",
 }
 """Public name to the module that has it."""
 
@@ -97,18 +97,13 @@ if TYPE_CHECKING:
         UnauthenticatedError,
         UnavailableError,
     )
-    from skerry.pipelines import import_product
+    from skerry.pipelines.importing import import_product
     from skerry.pipelines.processing import run_processor
-    from skerry.products import (
-        filter_product,
-        regrid_product,
-        regrid_raster,
-        regrid_swath,
-        write_product,
-    )
-    from skerry.products.writing import FORMATS
+    from skerry.products.regridding import regrid_product, regrid_raster, regrid_swath
+    from skerry.products.selecting.filtering import filter_product
+    from skerry.products.writing import FORMATS, write_product
     from skerry.simulate.kinds import simulate_product
-    from skerry.validation import validate_product
+    from skerry.validation.validating import validate_product
 
     __version__: str
     run: CurrentRun | None

@@ -15,7 +15,7 @@ from skerry.cli.termination import clean_up_when_told_to_end
 from skerry.client.addresses import join_address
 
 if TYPE_CHECKING:
-    from skerry.pipelines import ImportResult
+    from skerry.pipelines.importing import ImportResult
 
 
 @click.command("import")
@@ -40,7 +40,7 @@ def import_(
     Example:
       skerry import S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV_20260501T134557.SAFE --cog
     """  # noqa: D301
-    from skerry.pipelines import import_product
+    from skerry.pipelines.importing import import_product
 
     results = []
     with clean_up_when_told_to_end():
@@ -75,7 +75,7 @@ def export(item: str, output: Path, variable: str | None, as_json: bool) -> None
     Example:
       skerry export water/turbidity-20260501T103029Z --variable turbidity -o turbidity.tif
     """  # noqa: D301
-    from skerry.pipelines import export_item
+    from skerry.pipelines.exporting import export_item
 
     path = export_item(item, output, variable=variable)
     if as_json:

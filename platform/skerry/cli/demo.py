@@ -61,8 +61,8 @@ def _import_scene(session: Session) -> ItemReference:
     from skerry.cli.presenting import show_progress
     from skerry.client import search
     from skerry.client.references import parse_reference
-    from skerry.pipelines import import_product
-    from skerry.simulate import simulate_s2_l2a
+    from skerry.pipelines.importing import import_product
+    from skerry.simulate.sentinel_2.product import simulate_s2_l2a
 
     scenes = search(collections=[SCENES], limit=1, session=session)
     if scenes:

@@ -9,7 +9,7 @@ import click
 from skerry.cli.presenting import json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from skerry.validation import Report
+    from skerry.validation.report import Report
 
 MOST_LINES = 5
 """Number of findings to show for one check; JSON has all."""
@@ -41,7 +41,7 @@ def validate(
       skerry validate S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV_20260501T134557.SAFE
       skerry validate product.zarr --profile 2025 --json
     """  # noqa: D301
-    from skerry.validation import validate_product
+    from skerry.validation.validating import validate_product
 
     report = validate_product(product, profile, deep=deep)
     if as_json or form == "json":

@@ -103,7 +103,7 @@ def list_layers(folder: Path, drawn_first: Sequence[str] = ()) -> dict[str, dict
     Layers of ``map.zarr`` say so by ``asset``. Maps draw the first layer unless another is asked
     for: layers without a single value, such as sunlight at night, come last.
     """
-    from skerry.products import find_drawable
+    from skerry.products.pictures.drawable import find_drawable
 
     layers = find_drawable(folder / PRODUCT_FOLDER)
     if (folder / MAP_FOLDER).exists():

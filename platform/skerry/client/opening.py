@@ -53,7 +53,7 @@ def open(  # noqa: A001 - the name that notebooks use: skerry.open
         If the platform is away, or keeps its files where this machine cannot reach them; if a
         server does not answer.
     """
-    from skerry.products import open_product
+    from skerry.products.opening import open_product
 
     if isinstance(reference, str) and is_remote(reference):
         return open_product(reference)

@@ -68,7 +68,9 @@ class Draft:
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Write product and quicklook into a folder; return the footprint."""
-        from skerry.products import footprint, open_product, write_geozarr
+        from skerry.products.geozarr.writing import write_geozarr
+        from skerry.products.opening import open_product
+        from skerry.products.pictures.footprints import footprint
 
         folder.mkdir(parents=True, exist_ok=True)
         write_geozarr(self.dataset, folder / PRODUCT_FOLDER)
@@ -101,8 +103,7 @@ class Draft:
         )
 
     def _draw(self, written: xr.Dataset, path: Path) -> None:
-        from skerry.products import write_quicklook
-        from skerry.products.pictures.quicklook import caption_file
+        from skerry.products.pictures.quicklook import caption_file, write_quicklook
 
         if hasattr(self.quicklook, "savefig"):
             metadata = {"Title": self.facts["title"]}

@@ -88,7 +88,7 @@ def write_raster(array: xr.DataArray, path: Path, *, title: str) -> dict[str, An
     title
         The product's, for the file's own description.
     """
-    from skerry.products import write_cog
+    from skerry.products.cogs.cog import write_cog
 
     write_cog(array, path, description=title)
     return {**describe_grid(array), "raster:bands": [_describe_band(path, array)]}

@@ -67,7 +67,7 @@ def convert_product(
     ConflictError
         If `out` exists.
     """
-    from skerry.products import open_product
+    from skerry.products.opening import open_product
     from skerry.products.writing import write_product
     from skerry.storage.writing import check_free
 

@@ -113,7 +113,7 @@ def import_product(
     ConflictError
         If an item of that name has another content.
     """
-    from skerry.products import open_product
+    from skerry.products.opening import open_product
 
     session = session or connect()
     report = progress or ignore_progress
@@ -224,7 +224,7 @@ def _convert(
     work: _Work, grant: Grant, report: Progress, *, cog: bool, memory_bytes: int
 ) -> dict[str, Any]:
     """Write all files below the granted folder and return the item."""
-    from skerry.products import write_quicklook
+    from skerry.products.pictures.quicklook import write_quicklook
 
     share = 0.45 if cog else 0.75
     rasters, geometry, fields = _write_product(
@@ -258,7 +258,10 @@ def _write_product(
     work: _Work, folder: Path, report: Progress, memory_bytes: int
 ) -> tuple[xr.DataTree, dict[str, Any], dict[str, dict[str, Any]]]:
     """Write the product; return its rasters as written, its outline and the fields of assets."""
-    from skerry.products import footprint, open_product, write_eopf_zarr, write_geozarr
+    from skerry.products.eopf.writing import write_eopf_zarr
+    from skerry.products.geozarr.writing import write_geozarr
+    from skerry.products.opening import open_product
+    from skerry.products.pictures.footprints import footprint
 
     product = folder / PRODUCT_FOLDER
     if work.mapping is None or not work.catalogue.maps:

@@ -197,7 +197,7 @@ def open_source(place: str, filters: Mapping[str, Any] | None = None) -> Made:
     InvalidInputError
         If it is no product, or the filters leave nothing of it.
     """
-    from skerry.products import open_product
+    from skerry.products.opening import open_product
 
     tree = open_product(place)
     other = tree.attrs.get("other_metadata") or {}
