@@ -68,13 +68,12 @@ class Draft:
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Write product and quicklook into a folder; return the footprint."""
-        from skerry.products.geozarr.writing import write_geozarr
-        from skerry.products.opening import open_product
+        from skerry.products.geozarr.writing import read_written, write_geozarr
         from skerry.products.pictures.footprints import footprint
 
         folder.mkdir(parents=True, exist_ok=True)
         write_geozarr(self.dataset, folder / PRODUCT_FOLDER)
-        product = open_product(folder / PRODUCT_FOLDER)
+        product = read_written(self.dataset, folder / PRODUCT_FOLDER)
         self._draw(product.to_dataset(), folder / THUMBNAIL)
         return footprint(product)
 

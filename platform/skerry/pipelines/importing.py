@@ -259,8 +259,7 @@ def _write_product(
 ) -> tuple[xr.DataTree, dict[str, Any], dict[str, dict[str, Any]]]:
     """Write the product; return its rasters as written, its outline and the fields of assets."""
     from skerry.products.eopf.writing import write_eopf_zarr
-    from skerry.products.geozarr.writing import write_geozarr
-    from skerry.products.opening import open_product
+    from skerry.products.geozarr.writing import read_written, write_geozarr
     from skerry.products.pictures.footprints import footprint
 
     product = folder / PRODUCT_FOLDER
@@ -270,7 +269,7 @@ def _write_product(
             work.tree, product, leave_out=left_out, memory_bytes=memory_bytes,
             progress=lambda done, _name: report(done, "Writing GeoZarr"),
         )  # fmt: skip
-        written = open_product(product)
+        written = read_written(work.tree, product, leave_out=left_out)
         return written, footprint(written), {}
     from skerry.products.pictures.map_rasters import outline_swath, rasterize_swath
 
@@ -283,7 +282,7 @@ def _write_product(
         on_grid, folder / MAP_FOLDER, memory_bytes=memory_bytes,
         progress=lambda done, _name: report(0.7 + 0.3 * done, "Bringing the swath to a map grid"),
     )  # fmt: skip
-    written = open_product(folder / MAP_FOLDER)
+    written = read_written(on_grid, folder / MAP_FOLDER)
     finest = min(
         (node.to_dataset() for node in written.subtree if node.data_vars),
         key=lambda data: float(abs(data["x"][1] - data["x"][0])),

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 import zarr
@@ -9,13 +10,15 @@ from zarr.storage import LocalStore
 
 from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress
+from skerry.products.coding.cf import find_coding
 from skerry.products.coding.codecs import Codec
 from skerry.products.coding.zarr_conventions import describe_level
 from skerry.products.filling.layout import NO_SHARDS, Edge, Wishes
 from skerry.products.filling.loop import Filling, fill
 from skerry.products.geozarr.attributes import attributes_of_group, encode_for_zarr, write_other
-from skerry.products.geozarr.levels import CHUNK, make_multiscale
+from skerry.products.geozarr.levels import CHUNK, make_multiscale, raster_variables
 from skerry.products.grids import grid_of, north_up, refuse_swaths
+from skerry.products.stores.stored import StoredArray, make_lazy
 from skerry.storage.writing import make_aside
 
 
@@ -73,6 +76,36 @@ def write_geozarr(
     refuse_swaths(tree, "GeoZarr")
     with make_aside(Path(path)) as folder:
         fill(_make_store(_list_groups(tree, leave_out), folder, wishes), memory_bytes, progress)
+
+
+def read_written(
+    product: xr.DataTree | xr.Dataset, path: Path | str, *, leave_out: tuple[str, ...] = ()
+) -> xr.DataTree:
+    """Return a product whose rasters are read, lazily, from the GeoZarr just written of it.
+
+    What the product says of itself is known and not read again, so it needs no healing. Only the
+    numbers of its source may be slow to read, or to compute, a second time.
+
+    Parameters
+    ----------
+    product, path, leave_out
+        As they were given to `write_geozarr`.
+    """
+    tree = product if isinstance(product, xr.DataTree) else xr.DataTree(product)
+    root = zarr.open_group(path, mode="r")
+    groups = _list_groups(tree, leave_out)
+    for name, data in groups.items():
+        if grid_of(data) is None:
+            continue
+        finest: Any = root[f"{name}/0".strip("/")]
+        for raster in raster_variables(data):
+            coding = find_coding(str(raster.name), raster.variable)
+            decode = None if coding is None else coding.decode
+            stored = StoredArray(finest[str(raster.name)], decode, raster.dtype)
+            groups[name] = groups[name].assign({raster.name: raster.copy(data=make_lazy(stored))})
+    return xr.DataTree.from_dict(
+        {name or "/": data for name, data in groups.items()}, name=tree.name
+    )
 
 
 def _list_groups(product: xr.DataTree, leave_out: tuple[str, ...]) -> dict[str, xr.Dataset]:

@@ -11,6 +11,8 @@ from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import find_drawable, open_product, write_geozarr
 from skerry.products.coding.zarr_conventions import MULTISCALES, PROJ, SPATIAL
+from skerry.products.geozarr.writing import read_written
+from skerry.products.stores.stored import stored_behind
 
 pytestmark = pytest.mark.slow
 
@@ -108,6 +110,29 @@ def test_reflectance_stays_packed(written: Path) -> None:
     assert array.attrs["add_offset"] == -0.1
     assert array.attrs["_FillValue"] == 0
     assert array.attrs["grid_mapping"] == "spatial_ref"
+
+
+def test_what_was_written_is_at_hand_without_opening_it(safe: Path, tmp_path: Path) -> None:
+    product = open_product(safe)
+    write_geozarr(product, tmp_path / "product.zarr", leave_out=("quality",))
+    at_hand = read_written(product, tmp_path / "product.zarr", leave_out=("quality",))
+    opened = open_product(tmp_path / "product.zarr")
+    assert at_hand.name == product.name
+    assert at_hand.attrs["stac_discovery"] == opened.attrs["stac_discovery"]
+    assert {node.path for node in at_hand.subtree} == {node.path for node in opened.subtree}
+    for node in at_hand.subtree:
+        for name, array in node.data_vars.items():
+            xr.testing.assert_equal(array, opened[node.path][name])
+    numbers = stored_behind(at_hand[R20M]["b05"].data)
+    assert numbers is not None
+    assert isinstance(numbers.numbers, zarr.Array)
+
+
+def test_what_was_written_of_a_dataset_is_north_up(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
+    south_up = odd_dataset.isel(y=slice(None, None, -1)).assign(wet=odd_dataset["turbidity"] > 20)
+    write_geozarr(south_up, tmp_path / "odd.zarr")
+    at_hand = read_written(south_up, tmp_path / "odd.zarr").to_dataset()
+    xr.testing.assert_equal(at_hand, open_product(tmp_path / "odd.zarr").to_dataset())
 
 
 def test_plain_xarray_reads_it(safe: Path, written: Path) -> None:
