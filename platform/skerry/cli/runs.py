@@ -84,14 +84,17 @@ def show_run(run_id: str, *, as_json: bool) -> None:
 @click.argument("run_id", metavar="RUN")
 @json_option
 def cancel_run(run_id: str, *, as_json: bool) -> None:
-    """Cancel RUN; its process ends within about a second.
+    """Cancel RUN, and wait until its process has ended: about a second.
 
     Example: skerry run cancel 019c2f
     """
-    _show_run(
-        connect().request("POST", join_address("production", "runs", run_id, "cancel")),
-        as_json=as_json,
-    )
+    session = connect()
+    cancelled = session.request("POST", join_address("production", "runs", run_id, "cancel"))
+    deadline = time.monotonic() + _PATIENCE_S
+    while cancelled["status"] not in ENDED and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        cancelled = _fetch_run(session, cancelled["id"])
+    _show_run(cancelled, as_json=as_json)
 
 
 @run.command("retry")

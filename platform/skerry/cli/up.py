@@ -76,7 +76,7 @@ def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
             public_url=f"http://{host}:{port}",
             names=names,
         )
-        _migrate(folder)
+        _migrate(folder, console)
         _run_platform(plan, console, demo_when_empty=demo_when_empty)
 
 
@@ -122,11 +122,17 @@ def _choose_parts(wanted: str) -> tuple[str, ...]:
     return names
 
 
-def _migrate(folder: DataFolder) -> None:
-    """Bring the database to this Skerry's schema."""
+def _migrate(folder: DataFolder, console: Console) -> None:
+    """Bring the database to this Skerry's schema, and say so if an earlier Skerry wrote it."""
     from skerry.storage.migrate import upgrade
 
-    upgrade(folder)
+    copy = upgrade(folder)
+    if copy is not None:
+        console.print(
+            f"An earlier Skerry wrote this data folder. Its database was brought up to date; "
+            f"the database as it was is {escape(str(copy))}.",
+            soft_wrap=True,
+        )
 
 
 def _describe(plan: Plan) -> PlatformRecord:

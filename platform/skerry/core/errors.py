@@ -28,7 +28,9 @@ class SkerryError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.what} {self.remedy}"
+        # what another program said, which may stand at the end, often has no full stop
+        end = "" if self.what.endswith((".", "!", "?", ":")) else "."
+        return f"{self.what}{end} {self.remedy}"
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.remedy)

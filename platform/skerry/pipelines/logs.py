@@ -43,7 +43,7 @@ def record_failure(handler: logging.Handler, error: BaseException) -> None:
     It is not logged for all to see: whoever catches the error tells the person.
     """
     if isinstance(error, SkerryError):
-        message = f"{error.what} {error.remedy}"
+        message = str(error)
         if error.__cause__ is not None and not isinstance(error.__cause__, SkerryError):
             message += f" Cause: {type(error.__cause__).__name__}: {error.__cause__}"
     elif isinstance(error, Exception):

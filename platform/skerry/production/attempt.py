@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -26,7 +25,12 @@ from skerry.production.manifest import read_outputs, write_manifest
 from skerry.production.notebooks import inject_parameters
 from skerry.production.orders import RESULT_NAME, AttemptOrder, AttemptResult
 from skerry.production.pausing import pause_at
-from skerry.production.processes import adopt_orphans, end_children, pid_file
+from skerry.production.processes import (
+    adopt_orphans,
+    end_children,
+    pid_file,
+    remove_scratch,
+)
 from skerry.production.reporting import Reporter
 from skerry.production.run_log import RunLog
 from skerry.storage.pid_files import write_pid_file
@@ -52,7 +56,7 @@ def main(arguments: list[str]) -> int:
     write_aside(order.folder / RESULT_NAME, result.model_dump_json())
     pids.unlink(missing_ok=True)
     if result.status == "superseded":  # its worker may be gone
-        shutil.rmtree(order.scratch, ignore_errors=True)
+        remove_scratch(order.scratch, order.run_state, order.run, order.epoch)
     return _EXIT[result.status]
 
 
@@ -93,7 +97,7 @@ class Attempt:
             if self._over is not None:
                 self._log.say(f"This attempt is over: {self._over}")
                 return AttemptResult(status="superseded", detail=self._over)
-            self._log.say(f"{error.what} {error.remedy}")
+            self._log.say(str(error))
             return AttemptResult(status="failed", detail=error.what)
         except Exception as error:  # noqa: BLE001 - whatever fails here fails this attempt alone
             self._log.say(traceback.format_exc())

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from skerry.core.time import format_time, utc_now
 from skerry.production.manifest import EXECUTED, PAGE
-from skerry.production.processes import pid_file
+from skerry.production.processes import pid_file, temporary_folder
 from skerry.production.runs import ACTIVE
 from skerry.production.tables import jobs, releases, runs
 from skerry.storage.database import database_url, open_database
@@ -109,7 +109,9 @@ def _list_scratch(data: DataFolder) -> Iterator[Removable]:
     for folder in sorted(data.attempts.glob("*-*")):
         run, _, epoch = folder.name.rpartition("-")
         if not (epoch.isdigit() and pid_file(data.run, run, int(epoch)).exists()):
-            yield _weigh("scratch of an attempt that ended", folder)
+            temporary = temporary_folder(data.run, run, int(epoch) if epoch.isdigit() else 0)
+            for path in filter(Path.is_dir, (temporary, folder)):
+                yield _weigh("scratch of an attempt that ended", path)
     for folder in sorted(data.environments.glob("*.partial")):
         if _is_older(folder, days=1):
             yield _weigh("environment that was not finished", folder)

@@ -23,6 +23,7 @@ from skerry.storage.locks import hold_lock
 from skerry.storage.writing import make_aside
 
 _MARK = "environment.json"
+_RUNNING_SERIES = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LOCK = "requirements.lock"
 
 
@@ -54,7 +55,7 @@ def describe_environment(extra_wheels: Mapping[str, str] | None = None) -> dict[
     return {
         "lock": digest_file(find_lock()),
         "package": digest_package(),
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "python": _RUNNING_SERIES,
         "wheels": dict(extra_wheels or {}),
     }
 
@@ -163,7 +164,7 @@ def _install(environment: Mapping[str, Any], source: Path, aside: Path) -> None:
     """Build the environment of the lock and wheels in `source`, and check Skerry's own part."""
     python = str(aside / "bin" / "python")
     wheels = [str(path) for path in sorted(source.glob("*.whl"))]
-    _uv("venv", "--relocatable", "--python", environment["python"], str(aside))
+    _uv("venv", "--relocatable", "--python", _choose_python(environment["python"]), str(aside))
     _uv("pip", "sync", "--require-hashes", "--python", python, str(source / _LOCK))
     _uv("pip", "install", "--no-deps", "--python", python, *wheels)
     own = next(aside.glob("lib/python*/site-packages/skerry"), None)
@@ -175,6 +176,14 @@ def _install(environment: Mapping[str, Any], source: Path, aside: Path) -> None:
     (aside / _MARK).write_text(json.dumps(dict(environment)))
 
 
+def _choose_python(series: str) -> str:
+    """Return the Python that runs Skerry if it is of this series, else the series' number.
+
+    uv need not find the Python that runs Skerry: it looks at PATH and the current folder.
+    """
+    return sys.executable if series == _RUNNING_SERIES else series
+
+
 def _uv(*arguments: str) -> None:
     from uv import find_uv_bin
 
@@ -182,7 +191,7 @@ def _uv(*arguments: str) -> None:
         [find_uv_bin(), "--quiet", *arguments], capture_output=True, text=True, check=False
     )
     if process.returncode:
-        lines = process.stderr.strip().splitlines()
+        lines = [line.strip() for line in process.stderr.strip().splitlines()]
         raise EnvironmentRefusedError(
             f"The release's environment cannot be built: {' '.join(lines[-3:])}",
             remedy="See that packages can be reached, or propose the notebook again.",

@@ -23,7 +23,14 @@ from skerry.production.epochs import Outcome, record_token
 from skerry.production.manifest import LOG
 from skerry.production.occurrences import find_tick
 from skerry.production.orders import RESULT_NAME, AttemptOrder, AttemptResult
-from skerry.production.processes import RUN_FOLDER_MARK, RunProcesses, end_marked, pid_file
+from skerry.production.processes import (
+    RUN_FOLDER_MARK,
+    RunProcesses,
+    end_marked,
+    pid_file,
+    remove_scratch,
+    temporary_folder,
+)
 from skerry.production.releases import check_pinned, get_approved
 from skerry.production.runs import find_run
 from skerry.production.tokens import GRACE_S, TokenMinter
@@ -35,7 +42,7 @@ from skerry.storage.writing import write_aside
 _POLL_S = 0.2
 _LAST_WORDS_S = 15.0
 _LONGEST_RESULT = 1_000_000
-_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "USER",
+_KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "USER",
                    "SKERRY_PAUSE_POINTS", "SKERRY_ISOLATION", "SKERRY_INSTANCE")  # fmt: skip
 _KEPT_PREFIXES = ("DASK_GATEWAY__",)
 
@@ -109,7 +116,7 @@ class Executor:
                 end_marked(order.folder)
             return self._judge(order, process.returncode, stopped)
         finally:
-            shutil.rmtree(order.scratch, ignore_errors=True)
+            remove_scratch(order.scratch, self.data.run, run_id, epoch)
             pid_file(self.data.run, run_id, epoch).unlink(missing_ok=True)
 
     def _read(self, run_id: str) -> tuple[RowMapping, dict[str, Any]]:
@@ -122,7 +129,8 @@ class Executor:
         check_pinned(digest_bytes(notebook.read_bytes()), release)
         folder = self.data.run_objects / run["id"] / str(epoch)
         scratch = self.data.attempts / f"{run['id']}-{epoch}"
-        for place in (folder / "outputs", folder / "products", scratch):
+        temporary = temporary_folder(self.data.run, run["id"], epoch)
+        for place in (folder / "outputs", folder / "products", scratch, temporary):
             place.mkdir(parents=True, exist_ok=True)
         order = AttemptOrder(
             run=run["id"],
@@ -173,6 +181,8 @@ class Executor:
             **variables,
             "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
             "PATH": f"{python.parent}{os.pathsep}{variables.get('PATH', os.defpath)}",
+            # what a killed kernel leaves there goes with the scratch folder, on the same disk
+            "TMPDIR": str(temporary_folder(self.data.run, order.run, order.epoch)),
             "PYTHONNOUSERSITE": "1",
             "PYTHONUNBUFFERED": "1",
             "IPYTHONDIR": str(order.scratch / "ipython"),

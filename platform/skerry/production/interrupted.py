@@ -1,9 +1,8 @@
 """Clears after an interrupted worker: processes without their run process, and scratch folders."""
 
-import shutil
 from pathlib import Path
 
-from skerry.production.processes import end_marked, is_alive, pid_file
+from skerry.production.processes import end_marked, is_alive, pid_file, remove_scratch
 from skerry.storage.layout import DataFolder
 
 
@@ -24,5 +23,5 @@ def clear_interrupted(data: DataFolder) -> None:
     for scratch in data.attempts.glob("*"):
         run, _, epoch = scratch.name.rpartition("-")
         if not is_at_work(run, epoch):
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove_scratch(scratch, data.run, run, int(epoch) if epoch.isdecimal() else 0)
             (data.run / "pids" / f"attempt-{scratch.name}.json").unlink(missing_ok=True)

@@ -10,6 +10,7 @@ both are, the attempt's mark in the environment names it to the next worker.
 import contextlib
 import ctypes
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -32,6 +33,21 @@ _WAIT_S = 3.0
 def pid_file(run_state: Path, run: str, epoch: int) -> Path:
     """Return the path of an attempt's pid file."""
     return run_state / "pids" / f"attempt-{run}-{epoch}.json"
+
+
+def temporary_folder(run_state: Path, run: str, epoch: int) -> Path:
+    """Return the folder for an attempt's temporary files, which go with its scratch folder.
+
+    It is not inside that folder: sockets of `multiprocessing` stand in it, and a socket's path
+    has at most 107 characters.
+    """
+    return run_state / "tmp" / f"{run[-8:]}-{epoch}"
+
+
+def remove_scratch(scratch: Path, run_state: Path, run: str, epoch: int) -> None:
+    """Remove an attempt's scratch folder and its temporary files."""
+    shutil.rmtree(temporary_folder(run_state, run, epoch), ignore_errors=True)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def is_alive(path: Path) -> bool:

@@ -268,7 +268,7 @@ def cancel_run(connection: Connection, run_id: str) -> dict[str, Any]:
     )
     if waiting.rowcount + result.rowcount != 1:
         raise ConflictError(
-            f"The run {row['id']} has {row['status']} already.",
+            f"The run {row['id']} has ended already: {row['status']}.",
             remedy="Only queued and running runs can be cancelled.",
         )
     return get_run(connection, row["id"])

@@ -17,11 +17,16 @@ from skerry.storage.layout import DataFolder
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def upgrade(data: DataFolder) -> None:
+def upgrade(data: DataFolder) -> Path | None:
     """Create the database, or bring an older one up to date after copying it aside.
 
     The copy stands beside it as ``skerry.sqlite.<revision>.<time>.bak``. All steps run in one
     transaction: a failure leaves the database as it was.
+
+    Returns
+    -------
+    Path or None
+        The copy of the older database; None if there was nothing to bring up to date.
 
     Raises
     ------
@@ -35,10 +40,11 @@ def upgrade(data: DataFolder) -> None:
         revision = read_revision(engine)
         newest = scripts.get_current_head()
         if revision == newest:
-            return
+            return None
+        copy = None
         if revision is not None:
             _check_known(revision, newest, scripts, data)
-            _copy_aside(data.database, revision)
+            copy = _copy_aside(data.database, revision)
         with engine.connect() as connection:
             _allow_copies(connection)
             with connection.begin():
@@ -47,6 +53,7 @@ def upgrade(data: DataFolder) -> None:
     finally:
         engine.dispose()
     data.database.chmod(0o600)
+    return copy
 
 
 def read_revision(engine: Engine) -> str | None:
@@ -82,7 +89,7 @@ def _check_known(
         )
 
 
-def _copy_aside(database: Path, revision: str) -> None:
+def _copy_aside(database: Path, revision: str) -> Path:
     stamp = utc_now().strftime("%Y%m%dT%H%M%S%f")
     copy = database.with_name(f"{database.name}.{revision}.{stamp}.bak")
     source, target = sqlite3.connect(database), sqlite3.connect(copy)
@@ -92,3 +99,4 @@ def _copy_aside(database: Path, revision: str) -> None:
         target.close()
         source.close()
     copy.chmod(0o600)
+    return copy

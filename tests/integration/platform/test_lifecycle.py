@@ -11,7 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from alembic import command
 from tests.platform_process import RunningPlatform, start_platform, wait_until
+
+from skerry.storage import migrate
+from skerry.storage.database import database_url, open_database
+from skerry.storage.layout import DataFolder
 
 PARTS = ["gateway", "hub"]
 
@@ -96,6 +101,23 @@ def test_only_loopback_is_bound(platform: RunningPlatform) -> None:
     refused = platform.run("up", "--host", "0.0.0.0", check=False)
     assert refused.returncode == 2
     assert "'0.0.0.0'" in refused.stderr
+
+
+def test_an_older_data_folder_is_named_with_its_copy(tmp_path: Path) -> None:
+    data = DataFolder(tmp_path / "data")
+    data.create()
+    config = migrate._configure()
+    engine = open_database(database_url(data.database))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    started = start_platform(data.root, parts=PARTS)
+    try:
+        (copy,) = data.state.glob("skerry.sqlite.0001.*.bak")
+        assert f"the database as it was is {copy}." in started.output
+    finally:
+        started.stop()
 
 
 def test_interrupt_ends_everything_within_ten_seconds(platform: RunningPlatform) -> None:

@@ -33,6 +33,11 @@ if what == "flood":
 if what == "tell":
     run = skerry.run
     print("known:", json.dumps([run.job, run.id, run.attempt, str(run.data_day), str(day)]))
+if what == "leave temporary files":
+    import multiprocessing, tempfile
+    with multiprocessing.Manager() as manager:  # its socket stands in the temporary folder
+        print("shared:", list(manager.list([1])))
+    print("temporary:", tempfile.mkdtemp())
 if what == "wait":
     time.sleep(3600)
 """
@@ -118,6 +123,14 @@ def test_a_flood_of_output_is_capped_everywhere(stage: Stage, job: str) -> None:
     assert "the last cell" in json.dumps(notebook["cells"][4]["outputs"])
     assert "SKERRY_RUN_CELL_MB" in (folder / "executed.html").read_text()
     assert max(peaks) < 700e6
+
+
+def test_temporary_files_go_with_the_attempt(stage: Stage, job: str) -> None:
+    run = end(stage, job, "leave temporary files")["id"]
+    assert "shared: [1]" in stage.log(run, 1)
+    left = Path(re.findall(r"temporary: (.*)", stage.log(run, 1))[0])
+    assert left.parent.parent == stage.state / "tmp"
+    assert not left.parent.exists()
 
 
 def test_a_notebook_knows_its_run_and_its_day(stage: Stage, job: str) -> None:

@@ -52,7 +52,8 @@ def test_only_what_is_safe_goes(engine: Engine, data: DataFolder) -> None:
     for name in (released["environment_digest"], "b3-unused"):
         (data.environments / name).mkdir()
     scratch, live = data.run / "attempts" / "r-1", data.run / "attempts" / "r-2"
-    for folder in (scratch, live):
+    temporary = [data.run / "tmp" / name for name in ("r-1", "r-2")]
+    for folder in (scratch, live, *temporary):
         folder.mkdir(parents=True)
     (data.run / "pids").mkdir(exist_ok=True)
     (data.run / "pids" / "attempt-r-2.json").write_text("{}")
@@ -67,6 +68,7 @@ def test_only_what_is_safe_goes(engine: Engine, data: DataFolder) -> None:
     assert sum(entry.size for entry in gone) > 4 * 5000
     assert not scratch.exists()
     assert live.exists(), "its process lives"
+    assert [folder.exists() for folder in temporary] == [False, True]
     assert not (data.logs / "api.log.1").exists()
     assert (data.logs / "api.log").exists()
     assert not (ended / "1").exists(), "this attempt was not published"

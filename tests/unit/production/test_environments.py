@@ -134,6 +134,25 @@ def test_an_environment_is_built_once_and_runs_its_own_skerry(
     assert json.loads((python.parent.parent / "environment.json").read_text()) == environment
 
 
+def test_an_environment_is_built_where_uv_finds_no_python(
+    small_lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The platform may be started in any folder, with any PATH."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("PATH", str(elsewhere))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(elsewhere))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    data = DataFolder(tmp_path / "data")
+    data.create()
+    extra = make_wheel(tmp_path, "extra", "2.0")
+    environment = describe_environment({extra.name: digest_file(extra)})
+    store_environment(data, environment, {extra.name: extra.read_bytes()})
+    python = find_python(data, environment)
+    assert run_python(python, "import sys; print(sys.version)") == sys.version
+
+
 def test_another_environment_that_is_not_kept_is_refused(small_lock: Path, tmp_path: Path) -> None:
     data = DataFolder(tmp_path / "data")
     data.create()

@@ -74,9 +74,9 @@ def test_migrated_schema_is_the_declared_one(engine: Engine) -> None:
 def test_an_empty_folder_needs_no_copy_and_a_second_upgrade_changes_nothing(
     data: DataFolder,
 ) -> None:
-    migrate.upgrade(data)
+    assert migrate.upgrade(data) is None
     before = data.database.read_bytes()
-    migrate.upgrade(data)
+    assert migrate.upgrade(data) is None
     assert data.database.read_bytes() == before
     assert _list_copies(data) == []
     assert data.database.stat().st_mode & 0o077 == 0
@@ -92,9 +92,10 @@ def test_an_older_database_is_copied_aside_and_keeps_its_rows(data: DataFolder) 
         connection.execute(text("INSERT INTO deletions VALUES ('imports/a/', 1)"))
     engine.dispose()
 
-    migrate.upgrade(data)
+    copy = migrate.upgrade(data)
 
-    (copy,) = _list_copies(data)
+    assert copy is not None
+    assert _list_copies(data) == [copy]
     assert ".0001." in copy.name
     assert copy.stat().st_mode & 0o077 == 0
     for path, revision in ((copy, "0001"), (data.database, migrate_head())):
