@@ -90,7 +90,7 @@ def create_job(
     }
     _show_job(session.request("POST", "production/jobs", json=order), as_json=as_json)
     if review == "required" and not as_json:
-        click.echo("Its products stay preliminary: there is no review yet; see --review.")
+        click.echo("Its products stay preliminary until 'skerry item publish'; see --review.")
 
 
 @job.command("list")

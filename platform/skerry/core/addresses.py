@@ -32,7 +32,7 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 @dataclass(frozen=True)
 class CheckedAddress:
-    """A URL that may be fetched, and the IP address to connect to.
+    """A URL that may be fetched, and the IP addresses to connect to.
 
     Attributes
     ----------
@@ -40,15 +40,15 @@ class CheckedAddress:
         The URL in its original spelling.
     host
         Its host name, for the Host header and TLS.
-    ip
-        The address that was checked.
+    ips
+        The addresses that were checked, best first.
     port
         The port, the scheme's own when the URL names none.
     """
 
     url: str
     host: str
-    ip: str
+    ips: tuple[str, ...]
     port: int
 
 
@@ -98,14 +98,14 @@ def check_address(
     """
     host, port = _split(url)
     addresses = list(resolve(host, port))
-    if _origin(url) not in origins:
-        hidden = [address for address in addresses if not _is_public(address)]
-        if hidden or not addresses:
-            raise InvalidInputError(
-                f"{url} leads to {', '.join(hidden) or 'no address'}, which is not public.",
-                remedy="Use a public address, or name the origin in SKERRY_ALLOWED_ORIGINS.",
-            )
-    return CheckedAddress(url=url, host=host, ip=addresses[0], port=port)
+    named = _origin(url) in origins
+    hidden = [] if named else [address for address in addresses if not _is_public(address)]
+    if hidden or not addresses:
+        raise InvalidInputError(
+            f"{url} leads to {', '.join(hidden) or 'no address'}, which is not public.",
+            remedy="Use a public address, or name the origin in SKERRY_ALLOWED_ORIGINS.",
+        )
+    return CheckedAddress(url=url, host=host, ips=tuple(addresses), port=port)
 
 
 def _split(url: str) -> tuple[str, int]:

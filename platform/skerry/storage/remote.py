@@ -1,14 +1,10 @@
 """Files behind ``http(s)://`` and ``s3://`` addresses, read by ranges.
 
-Access to S3 comes from the environment (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``,
-``AWS_REGION``, ...); without a key, requests are not signed. Neither keys nor the query of an
-address (where signatures stand) appear in messages, and neither travels with a `RemotePath` that
-is sent to a worker of S3: each process makes its own connection from its own environment.
-
-A server is connected to when the allow-list of `skerry.core.addresses` lets it pass. The client
-follows redirects without asking us, so that plain ``http://`` is for origins that the settings
-name: behind ``https://`` a redirect can only lead to a server with a certificate of its name, which
-the machine's own services and those of clouds have not. The endpoint of S3 passes as it is: it
+Servers are asked through `skerry.storage.web`, whose allow-list holds for redirects too. Access to
+S3 comes from the environment (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ``AWS_REGION``, ...);
+without a key, requests are not signed. Neither keys nor the query of an address (where signatures
+stand) appear in messages, and keys do not travel with a `RemotePath` that is sent to a worker: each
+process makes its own connection from its own environment. The endpoint of S3 passes as it is: it
 stands in the environment, never in an address.
 """
 
@@ -22,7 +18,6 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from skerry.core.addresses import allowed_origins, check_address, is_named_origin
 from skerry.core.errors import (
     ForbiddenError,
     InvalidInputError,
@@ -30,15 +25,13 @@ from skerry.core.errors import (
     SkerryError,
     UnavailableError,
 )
+from skerry.storage import web
 from skerry.storage.blocks import AHEAD_BYTES, KEPT_BYTES, BlockReader
 
 SCHEMES = ("http", "https", "s3")
 MAX_LISTED = 20_000
 """Largest number of files of one product."""
 _STATUS = re.compile(r"status code: (\d{3}[ A-Za-z]*)")
-_ANSWER_WITHIN_S = 60
-_CONNECT_WITHIN_S = 10
-_RETRY_FOR_S = 30
 
 
 def is_remote(place: object) -> bool:
@@ -79,18 +72,9 @@ class RemotePath:
         return self.url.startswith("s3:")
 
     @property
-    def store(self) -> Any:
-        """The obstore store of the server or bucket, one a process.
-
-        Raises
-        ------
-        InvalidInputError
-            If the server's address is neither public nor named in `SKERRY_ALLOWED_ORIGINS`.
-        UnavailableError
-            If its name cannot be resolved.
-        """
-        parts = urlsplit(self.url)
-        return _connect(parts.scheme, parts.netloc, parts.query)
+    def bucket(self) -> Any:
+        """The obstore store of the S3 bucket, one a process."""
+        return _connect(urlsplit(self.url).netloc)
 
     def __truediv__(self, name: str) -> "RemotePath":
         """Return a place below this one."""
@@ -115,13 +99,40 @@ class RemotePath:
         InvalidInputError
             If it is larger.
         """
+        if not self.lists:
+            return web.persist(lambda: self._read_page(most))
         import obstore
 
         with explaining(self):
-            answer = obstore.get(self.store, self.key)
+            answer = obstore.get(self.bucket, self.key)
             if answer.meta["size"] <= most:
                 return bytes(answer.bytes())
         raise too_large(self, answer.meta["size"], most)
+
+    def _read_page(self, most: int) -> bytes:
+        with web.ask(self.url) as answer:
+            answer.check_status()
+            if answer.size > most:
+                raise too_large(self, answer.size, most)
+            return b"".join(answer.read_pieces())
+
+    def read_part(self, start: int, stop: int) -> tuple[bytes, int]:
+        """Return the bytes from `start` to before `stop`, or to the end, and the file's size.
+
+        Raises
+        ------
+        NotFoundError, ForbiddenError, UnavailableError
+            If it is not there, not for the asker, or the server does not answer.
+        InvalidInputError
+            If the server sends whole files only.
+        """
+        if not self.lists:
+            return web.fetch_part(self.url, f"{start}-{stop - 1}")
+        import obstore
+
+        with explaining(self):
+            part = obstore.get(self.bucket, self.key, options={"range": (start, stop)})
+            return bytes(part.bytes()), int(part.meta["size"])
 
     def open(self, ahead: int = AHEAD_BYTES, kept: int = KEPT_BYTES) -> BlockReader:
         """Open a file for reading by ranges of `ahead` bytes; it can be sent to a worker.
@@ -135,24 +146,28 @@ class RemotePath:
         InvalidInputError
             If the server sends whole files only.
         """
-        import obstore
-
-        with explaining(self):
-            first = obstore.get(self.store, self.key, options={"range": (0, ahead)})
-            file = RemoteFile(self, int(first.meta["size"]))
-            reader = BlockReader(file, ahead=ahead, kept=kept)
-            reader.take(bytes(first.bytes()))
+        first, size = self.read_part(0, ahead)
+        reader = BlockReader(RemoteFile(self, size), ahead=ahead, kept=kept)
+        reader.take(first)
         return reader
 
     def find_size(self) -> int | None:
         """Return a file's size in bytes; None if it is not there."""
-        import obstore
-
         try:
-            with explaining(self):
-                return int(obstore.head(self.store, self.key)["size"])
+            return self._ask_size() if self.lists else web.persist(self._ask_size_of_page)
         except NotFoundError:
             return None
+
+    def _ask_size(self) -> int:
+        import obstore
+
+        with explaining(self):
+            return int(obstore.head(self.bucket, self.key)["size"])
+
+    def _ask_size_of_page(self) -> int:
+        with web.ask(self.url, method="HEAD") as answer:
+            answer.check_status()
+            return answer.size
 
     def exists(self) -> bool:
         """Return whether a file is there."""
@@ -170,7 +185,7 @@ class RemotePath:
 
         sizes: dict[str, int] = {}
         with explaining(self):
-            for batch in obstore.list(self.store, prefix=self.key):
+            for batch in obstore.list(self.bucket, prefix=self.key):
                 for item in batch:
                     sizes[str(item["path"]).removeprefix(f"{self.key}/")] = int(item["size"])
                 if len(sizes) > MAX_LISTED:
@@ -210,20 +225,15 @@ def parse_address(text: str) -> RemotePath:
 
 
 @cache
-def _connect(scheme: str, authority: str, query: str) -> Any:
-    from obstore.store import HTTPStore, S3Store
+def _connect(bucket: str) -> Any:
+    from obstore.store import S3Store
 
     client: dict[str, Any] = {
-        "timeout": timedelta(seconds=_ANSWER_WITHIN_S),
-        "connect_timeout": timedelta(seconds=_CONNECT_WITHIN_S),
+        "timeout": timedelta(seconds=web.ANSWER_WITHIN_S),
+        "connect_timeout": timedelta(seconds=web.CONNECT_WITHIN_S),
         "user_agent": "skerry",
     }
-    retry: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=_RETRY_FOR_S)}
-    if scheme != "s3":
-        _check_server(f"{scheme}://{authority}")
-        client["allow_http"] = scheme == "http"
-        url = f"{scheme}://{authority}" + (f"?{query}" if query else "")
-        return HTTPStore.from_url(url, client_options=client, retry_config=retry)  # type: ignore[arg-type]
+    retry: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=web.RETRY_FOR_S)}
     options: dict[str, Any] = {}
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
     if endpoint:
@@ -231,16 +241,7 @@ def _connect(scheme: str, authority: str, query: str) -> Any:
         client["allow_http"] = endpoint.startswith("http://")
     if not _has_credentials():
         options["skip_signature"] = True
-    return S3Store(authority, client_options=client, retry_config=retry, **options)  # type: ignore[arg-type]
-
-
-def _check_server(url: str) -> None:
-    check_address(url, origins=allowed_origins())
-    if url.startswith("http:") and not is_named_origin(url):
-        raise InvalidInputError(
-            f"{url} is not encrypted: what it sends, and where it leads, anybody may change.",
-            remedy="Use https://, or name the origin in SKERRY_ALLOWED_ORIGINS.",
-        )
+    return S3Store(bucket, client_options=client, retry_config=retry, **options)  # type: ignore[arg-type]
 
 
 def _has_credentials() -> bool:
@@ -273,22 +274,16 @@ def explain(error: Exception, place: object) -> SkerryError:
     text = str(error)
     status = _STATUS.search(text)
     status_text = status.group(1).strip() if status else ""
-    if "Content-Length" in text.partition("\n")[0]:
-        return InvalidInputError(
-            f"{place} is answered with something of unknown length: a page, such as one to log "
-            "in, and no file.",
-            remedy="Check the address in a browser; give one that needs no log-in.",
-        )
+    first_line = text.partition("\n")[0]
+    if isinstance(error, exceptions.NotSupportedError) or "ange" in first_line:
+        return web.refuse_whole_files(place)
+    if "Content-Length" in first_line:
+        return web.refuse_unknown_length(place)
     denied = exceptions.PermissionDeniedError | exceptions.UnauthenticatedError | PermissionError
     if isinstance(error, denied) or status_text[:3] in ("401", "403"):
         return ForbiddenError(
             f"{place} is not open to you ({status_text or 'refused'}).",
             remedy="Ask for access, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
-        )
-    if isinstance(error, exceptions.NotSupportedError) or "ange" in text.partition("\n")[0]:
-        return InvalidInputError(
-            f"{place} cannot be read in parts: the server sends whole files only.",
-            remedy="Download the product and give its path.",
         )
     what = f"answers {status_text}" if status_text else "does not answer"
     if "timed out" in text or "Timeout" in text:
@@ -318,10 +313,7 @@ class RemoteFile:
 
     def fetch(self, start: int, stop: int) -> bytes:
         """Return a range of bytes, in one request."""
-        import obstore
-
-        with explaining(self.place):
-            data = bytes(obstore.get_range(self.place.store, self.place.key, start=start, end=stop))
+        data, _ = self.place.read_part(start, stop)
         if len(data) != stop - start:
             raise UnavailableError(
                 f"{self.place} sent {len(data)} of {stop - start} bytes.", remedy="Try again."

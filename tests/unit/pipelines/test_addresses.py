@@ -75,7 +75,7 @@ def test_a_public_address_passes_with_the_ip_to_connect_to() -> None:
     checked = check_address("https://Data.Example/a.zip", resolve=resolve)
     assert asked == [("data.example", 443)]
     assert (checked.host, checked.port) == ("data.example", 443)
-    assert checked.ip == "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
+    assert checked.ips[0] == "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
 
 
 def test_an_origin_named_in_settings_passes_and_no_other_port(

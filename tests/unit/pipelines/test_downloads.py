@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from skerry.core.errors import InvalidInputError, UnavailableError
+from skerry.core.errors import InvalidInputError, NotFoundError, UnavailableError
 from skerry.pipelines import sources
 from skerry.pipelines.downloads import download
 from skerry.pipelines.sources import locate_source
@@ -129,8 +129,8 @@ def test_a_transfer_that_breaks_off_is_named_and_removed(
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_a_refusal_names_status_and_address(origin: str, tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError, match="404"):
+def test_a_refusal_names_the_address(origin: str, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=f"There is no {origin}/absent.zip"):
         download(f"{origin}/absent.zip", tmp_path, resolve=to_loopback)
 
 

@@ -13,9 +13,10 @@ from zarr.abc.store import (
 )
 from zarr.storage import LocalStore, ObjectStore, WrapperStore
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.products.coding.sizes import MAX_METADATA_BYTES
 from skerry.products.stores.archives import ArchivedPath, get_archive
+from skerry.products.stores.web_store import WebStore
 from skerry.storage.outside import check_key_inside
 from skerry.storage.remote import RemotePath, explain, explaining, too_large
 
@@ -99,18 +100,11 @@ class ProductStore(WrapperStore[Any]):
             if size is not None and size > MAX_METADATA_BYTES:
                 raise too_large(label, size, MAX_METADATA_BYTES)
             return await self._store.get(self._full(key), prototype)
-        import obstore
-
         try:
-            found = await obstore.get_async(self.place.store, self._full(key))
-            size = int(found.meta["size"])
-            if size <= MAX_METADATA_BYTES:
-                return prototype.buffer.from_bytes(bytes(await found.bytes_async()))
-        except FileNotFoundError:
+            content = await to_thread((self.place / key).read_bytes, MAX_METADATA_BYTES)
+        except NotFoundError:
             return None
-        except (BaseError, OSError) as error:
-            raise explain(error, label) from None
-        raise too_large(label, size, MAX_METADATA_BYTES)
+        return prototype.buffer.from_bytes(content)
 
     def _full(self, key: str) -> str:
         if isinstance(self.place, Path):
@@ -255,4 +249,6 @@ def open_store(place: Place) -> ProductStore:
         return ProductStore(LocalStore(place, read_only=True), place)
     if isinstance(place, ArchivedPath):
         return ProductStore(ArchiveStore(place.archive), place, place.inside)
-    return ProductStore(ObjectStore(place.store, read_only=True), place, place.key)
+    if not place.lists:
+        return ProductStore(WebStore(place), place)
+    return ProductStore(ObjectStore(place.bucket, read_only=True), place, place.key)
