@@ -11,7 +11,7 @@ from skerry.client.references import (
     PRODUCT_ASSET,
     ItemReference,
     fetch_item,
-    parse_source,
+    parse_reference,
     read_key,
 )
 from skerry.client.session import Session, connect
@@ -61,6 +61,22 @@ def open(  # noqa: A001 - the name that notebooks use: skerry.open
     if isinstance(source, Path):
         return open_product(source)
     return open_product(locate_product(source, session=session))
+
+
+def parse_source(reference: object) -> ItemReference | Path:
+    """Read what may be an item's name or a path on this machine.
+
+    A `Path` and a string that begins with ``/``, ``.`` or ``~`` are paths; so is a string that
+    is no ``collection/item`` but exists.
+    """
+    if isinstance(reference, Path):
+        return reference.expanduser()
+    if isinstance(reference, str):
+        if reference.startswith(("/", ".", "~")):
+            return Path(reference).expanduser()
+        if reference.count("/") != 1 and Path(reference).exists():
+            return Path(reference)
+    return parse_reference(reference)
 
 
 def locate_product(reference: ItemReference, *, session: Session | None = None) -> Path:

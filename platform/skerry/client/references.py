@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -65,22 +64,6 @@ def parse_reference(reference: object) -> ItemReference:
     return ItemReference(
         check_name(collection, what="collection id"), check_name(item, what="item id")
     )
-
-
-def parse_source(reference: object) -> ItemReference | Path:
-    """Read what may be an item's name or a path on this machine.
-
-    A `Path` and a string that begins with ``/``, ``.`` or ``~`` are paths; so is a string that
-    is no ``collection/item`` but exists.
-    """
-    if isinstance(reference, Path):
-        return reference.expanduser()
-    if isinstance(reference, str):
-        if reference.startswith(("/", ".", "~")):
-            return Path(reference).expanduser()
-        if reference.count("/") != 1 and Path(reference).exists():
-            return Path(reference)
-    return parse_reference(reference)
 
 
 def fetch_item(session: Session, reference: ItemReference) -> dict[str, Any]:

@@ -31,8 +31,9 @@ from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress, ignore_progress
 from skerry.pipelines.cogs import write_cogs
 from skerry.pipelines.sources import digest_source, locate_source
-from skerry.products.sensors.mapping import Catalogue, list_types, load_mapping
-from skerry.products.sensors.mapping import Mapping as ProductMapping
+from skerry.products.sensors.mapping import list_types, load_mapping
+from skerry.products.sensors.records import Catalogue
+from skerry.products.sensors.records import Mapping as ProductMapping
 
 if TYPE_CHECKING:
     import xarray as xr

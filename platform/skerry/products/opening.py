@@ -182,7 +182,6 @@ def _open_cogs(place: Place) -> xr.DataTree:
 
 
 def _open_safe(place: Place) -> xr.DataTree:
-    from skerry.products.healing.canonical import heal_safe
     from skerry.products.safe.files import list_archived, list_folder
     from skerry.products.safe.reading import assemble
     from skerry.products.safe.recognition import find_mapping
@@ -192,7 +191,7 @@ def _open_safe(place: Place) -> xr.DataTree:
         files = list_remote(place)
     else:
         files = list_folder(place) if isinstance(place, Path) else list_archived(place)
-    return heal_safe(assemble(files, find_mapping(files)))
+    return assemble(files, find_mapping(files))
 
 
 def _unknown(place: Place, start: bytes = b"") -> InvalidInputError:

@@ -4,7 +4,8 @@ from pathlib import Path
 import pystac
 import pytest
 
-from skerry.client.references import ItemReference, parse_reference, parse_source, read_key
+from skerry.client.opening import parse_source
+from skerry.client.references import ItemReference, parse_reference, read_key
 from skerry.core.errors import InvalidInputError, NotFoundError
 
 

@@ -1,4 +1,4 @@
-"""The last step of opening, for every format: groups become one healed, canonical tree."""
+"""The last step of opening Zarr, NetCDF and COGs: groups become one healed, canonical tree."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import xarray as xr
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.healing.completeness import list_missing
-from skerry.products.healing.items import heal_item
+from skerry.products.healing.items import heal_items
 from skerry.products.healing.places import place_rasters
 from skerry.products.healing.profiles import product_type_of, read_root, rename_dims
 from skerry.products.healing.rasters import Projections, heal_rasters, list_grid_codes
@@ -64,41 +64,21 @@ def assemble_tree(
             f"The groups of {name} do not fit together: {why}.",
             remedy="Write the product again, or fetch it again from its provider.",
         ) from error
-    heal_items(tree, wounds)
-    _tell(tree, wounds, list_missing(tree, absent, left_out))
+
+    def find_grid_codes() -> set[str]:
+        return list_grid_codes({node.path: node.to_dataset(inherit=False) for node in tree.subtree})
+
+    heal_items(tree, wounds, find_grid_codes)
+    given: dict[str, Any] = dict(tree.attrs.get("other_metadata") or {})
+    other = wounds.report(given)
+    missing = list_missing(tree, absent, left_out)
+    if missing is not None:
+        other["missing"] = missing
+    if other != given:
+        tree.attrs["other_metadata"] = other
     return tree
 
 
 def _list_auxiliary(groups: Collection[str]) -> list[str]:
     """Return an EOPF product's groups beside measurements; their dimension names stay."""
     return [path for path in groups if "measurements" not in path.split("/")]
-
-
-def heal_items(tree: xr.DataTree, wounds: Wounds) -> None:
-    """Heal the items of a product and of its members, in place."""
-
-    def find_grid_codes() -> set[str]:
-        return list_grid_codes({node.path: node.to_dataset(inherit=False) for node in tree.subtree})
-
-    for node in tree.subtree:
-        item = node.attrs.get("stac_discovery")
-        if isinstance(item, dict):
-            place = "" if node.path == tree.path else f"{node.path}: "
-            node.attrs["stac_discovery"] = heal_item(item, wounds, place, find_grid_codes)
-
-
-def heal_safe(tree: xr.DataTree) -> xr.DataTree:
-    """Heal the items of a tree read from SAFE; its rasters come from the metadata."""
-    wounds = Wounds()
-    heal_items(tree, wounds)
-    _tell(tree, wounds, None)
-    return tree
-
-
-def _tell(tree: xr.DataTree, wounds: Wounds, missing: list[str] | None) -> None:
-    given: dict[str, Any] = dict(tree.attrs.get("other_metadata") or {})
-    other = wounds.report(given)
-    if missing is not None:
-        other["missing"] = missing
-    if other != given:
-        tree.attrs["other_metadata"] = other

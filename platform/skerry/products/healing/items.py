@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import xarray as xr
+
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import find_middle
 from skerry.products.healing.systems import find_codes, name_system
@@ -19,6 +21,17 @@ _FIT: Final = 0.05
 """How far a box may differ from its outline, as a share of its size: outlines are simplified."""
 _RING: Final = 3
 """Least number of positions of a ring before it is closed."""
+
+
+def heal_items(
+    tree: xr.DataTree, wounds: Wounds, find_grid_codes: Callable[[], set[str]] = set
+) -> None:
+    """Heal the items of a product and of its members, in place."""
+    for node in tree.subtree:
+        item = node.attrs.get("stac_discovery")
+        if isinstance(item, dict):
+            place = "" if node.path == tree.path else f"{node.path}: "
+            node.attrs["stac_discovery"] = heal_item(item, wounds, place, find_grid_codes)
 
 
 def heal_item(

@@ -19,7 +19,8 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.regridding import regrid_swath
 from skerry.products.selecting.outlining import outline_cut
 from skerry.products.selecting.radar import find_points, locate
-from skerry.products.sensors.mapping import Mapping, MapRaster, fill_names
+from skerry.products.sensors.mapping import fill_names
+from skerry.products.sensors.records import Mapping, MapRaster
 from skerry.products.swath_blocks import to_degrees
 
 _MOST_UTM_DEGREES = 84.0

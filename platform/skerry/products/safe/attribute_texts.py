@@ -6,7 +6,7 @@ from typing import Any
 from skerry.products.outlines import join_outline
 from skerry.products.safe.attributes import EPOCH, find, parse_instant
 from skerry.products.safe.documents import DocumentBuilder
-from skerry.products.sensors.mapping import Entry
+from skerry.products.sensors.records import Entry
 
 
 def write_attributes(

@@ -14,9 +14,8 @@ from skerry.core.errors import InvalidInputError
 from skerry.core.time import find_middle, format_time, parse_time
 from skerry.products.outlines import cut_outline, unroll_ring
 from skerry.products.safe.documents import Document
-from skerry.products.safe.formats import load_format
-from skerry.products.safe.product import SafeProduct
-from skerry.products.sensors.mapping import Entry
+from skerry.products.safe.product import SafeProduct, load_format
+from skerry.products.sensors.records import Entry
 
 PROPERTIES = "stac_discovery/properties"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ import xarray as xr
 from skerry.core.errors import InvalidInputError
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.product import SafeFolder, SafeProduct
-from skerry.products.sensors.mapping import Group, Kind
+from skerry.products.sensors.records import Group, Kind
 from skerry.products.stores.raster_files import RasterWindows
 
 CHUNK = (2048, 4096)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.sensors.mapping import Group
+from skerry.products.sensors.records import Group
 
 if TYPE_CHECKING:
     from skerry.products.safe.product import SafeFolder, SafeProduct

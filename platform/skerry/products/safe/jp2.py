@@ -23,11 +23,11 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from skerry.core.errors import DamagedError, InvalidInputError
+from skerry.products.coding.packing import Packing
 from skerry.products.grids import grid_of
 from skerry.products.safe.attributes import read_named
 from skerry.products.safe.files import ProductFiles
-from skerry.products.safe.numbers import Packing
-from skerry.products.sensors.mapping import Group, Kind
+from skerry.products.sensors.records import Group, Kind
 from skerry.products.stores.raster_files import RasterWindows
 from skerry.products.stores.stored import StoredArray, make_lazy
 
@@ -169,7 +169,9 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
             if not group.optional:
                 product.missing.append(f"{group.path}/{name}")
             continue
-        grid = grid or _read_grid(product, group)
+        if grid is None:
+            grid = _read_grid(product, group)
+            product.grids.append(grid)
         kind = product.mapping.kind_of(group, variable)
         try:
             header = check_jp2(product.files, found)
@@ -232,8 +234,7 @@ def _read_lazily(
     token = tokenize(windows, files.sizes[name], files.changed_ns(name), packing)
     if packing is None:
         return make_lazy(StoredArray(windows, None, dtype), f"jp2-{token}")
-    coding = packing.of(dtype)
-    return make_lazy(StoredArray(windows, coding.decode, coding.dtype), f"jp2-{token}")
+    return make_lazy(StoredArray(windows, packing.decode, packing.values), f"jp2-{token}")
 
 
 def _window_edge(tile: int, length: int) -> int:
@@ -249,7 +250,8 @@ def _find_packing(product: "SafeProduct", kind: Kind, source: str) -> Packing | 
         for item in (kind.scale_factor, kind.add_offset or 0.0)
     )
     fills = () if kind.fill_value is None else (kind.fill_value, *kind.further_fills)
-    return Packing(scale, offset, fills, None, np.dtype(kind.decoded or "float32"))
+    values = np.dtype(kind.decoded or "float32")
+    return Packing(np.dtype(kind.dtype), values, scale, offset, fills)
 
 
 def _describe(values: da.Array, kind: Kind, packing: Packing | None) -> xr.DataArray:
@@ -261,7 +263,7 @@ def _describe(values: da.Array, kind: Kind, packing: Packing | None) -> xr.DataA
         "dtype": np.dtype(kind.dtype),
         "scale_factor": packing.scale,
         "add_offset": packing.offset,
-        "_FillValue": int(packing.fills[0]) if packing.fills else None,
+        "_FillValue": int(packing.missing[0]) if packing.missing else None,
         "grid_mapping": "spatial_ref",
     }
     return variable
@@ -297,11 +299,10 @@ def _encode(variable: xr.DataArray, kind: Kind) -> npt.NDArray[Any]:
         fill = encoding.get("_FillValue", kind.fill_value)
         fills = () if fill is None else (float(fill), *kind.further_fills)
         scale, offset = encoding["scale_factor"], encoding.get("add_offset")
-        packing = Packing(scale, offset, fills, None, variable.dtype)
+        packing = Packing(dtype, variable.dtype, scale, offset, fills)
         variable = xr.apply_ufunc(  # chunk by chunk: packed numbers are half as large
             packing.encode,
             variable,
-            kwargs={"dtype": dtype},
             dask="parallelized",
             output_dtypes=[dtype],
         )

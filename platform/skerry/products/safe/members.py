@@ -14,7 +14,8 @@ from typing import Any
 
 from skerry.products.safe.attributes import read_attributes
 from skerry.products.safe.product import SafeProduct
-from skerry.products.sensors.mapping import Group, Mapping, Members, fill_names
+from skerry.products.sensors.mapping import fill_names
+from skerry.products.sensors.records import Group, Mapping, Members
 
 
 def unfold(mapping: Mapping, members: list[dict[str, str]]) -> Mapping:

@@ -25,8 +25,8 @@ import xarray as xr
 from skerry.core.errors import DamagedError, InvalidInputError
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.hdf5 import Header, read_headers, read_window, version_of
-from skerry.products.safe.numbers import Packing, choose_packing
-from skerry.products.sensors.mapping import Group, Kind, Mapping, Variable
+from skerry.products.safe.numbers import Coding, choose_coding
+from skerry.products.sensors.records import Group, Kind, Mapping, Variable
 
 if TYPE_CHECKING:
     from skerry.products.safe.product import SafeFolder, SafeProduct
@@ -50,7 +50,7 @@ class NetcdfWindows:
     axes
         For each dimension of the file its position in the array, None if it is left out.
     shape, packing
-        Shape of the array, and packing of its values.
+        Shape of the array, and how numbers become its values.
     """
 
     files: ProductFiles
@@ -58,7 +58,7 @@ class NetcdfWindows:
     source: str
     axes: tuple[int | None, ...]
     shape: tuple[int, ...]
-    packing: Packing
+    coding: Coding
 
     @property
     def ndim(self) -> int:
@@ -68,7 +68,7 @@ class NetcdfWindows:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the values."""
-        return self.packing.dtype
+        return self.coding.dtype
 
     def __getitem__(self, key: tuple[slice | int, ...]) -> npt.NDArray[Any]:
         """Read a window; a number selects one position and removes the dimension.
@@ -82,7 +82,7 @@ class NetcdfWindows:
         selection = tuple(0 if axis is None else window[axis] for axis in self.axes)
         numbers = read_window(self.files, self.name, self.source, selection)
         order = [axis for axis in self.axes if axis is not None]
-        values = self.packing.decode(numbers.transpose(np.argsort(order)))
+        values = self.coding.decode(numbers.transpose(np.argsort(order)))
         places = tuple(slice(None) if isinstance(item, slice) else 0 for item in key)
         return np.asarray(values[places])
 
@@ -177,16 +177,16 @@ def _read_variable(product: "SafeProduct", place: _Place, name: str, header: Hea
         indices = np.arange(header.shape[0], dtype=np.int64)
         return xr.Variable(kind.dims, indices, kind.attrs, {"dtype": "int64"})
     _check_dims(product, place, header)
-    packing = choose_packing(kind, header.attrs, header.dtype)
+    coding = choose_coding(kind, header.attrs, header.dtype)
     windows = NetcdfWindows(
         files=product.files,
         name=place.file,
         source=place.source,
         axes=tuple(kind.dims.index(dim) if dim in kind.dims else None for dim in dims),
         shape=tuple(header.shape[dims.index(dim)] for dim in kind.dims),
-        packing=packing,
+        coding=coding,
     )
-    attrs, encoding = _describe(kind, header, packing)
+    attrs, encoding = _describe(kind, header, coding)
     if header.chunks:
         encoding["chunks"] = tuple(header.chunks[dims.index(dim)] for dim in kind.dims)
         encoding["compressors"] = header.compressors
@@ -200,7 +200,7 @@ def _read_lazily(windows: NetcdfWindows, encoding: dict[str, Any]) -> Any:
     from dask.base import tokenize
 
     version = version_of(windows.files, windows.name)
-    token = tokenize(version, windows.source, windows.axes, str(windows.packing))
+    token = tokenize(version, windows.source, windows.axes, str(windows.coding))
     return da.from_array(  # type: ignore[no-untyped-call]
         windows,
         chunks=_window_shape(windows.shape, encoding.get("chunks")),
@@ -222,22 +222,20 @@ def _window_shape(shape: tuple[int, ...], chunks: tuple[int, ...] | None) -> tup
     )
 
 
-def _describe(
-    kind: Kind, header: Header, packing: Packing
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _describe(kind: Kind, header: Header, coding: Coding) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a variable's attributes and encoding."""
     named = {key: item for key, item in header.attrs.items() if key not in _PACKING}
     attrs = {**named, **kind.attrs, **{key: named[key] for key in _FROM_FILE if key in named}}
     encoding: dict[str, Any] = {"dtype": header.dtype.name}
-    if packing.dtype.kind == "f" and (header.dtype.kind != "f" or packing.scale is not None):
-        encoding["scale_factor"] = 1.0 if packing.scale is None else packing.scale
-        encoding["add_offset"] = packing.offset or 0.0
-    fill = packing.fills[0] if packing.fills else header.attrs.get("_FillValue")
+    if coding.dtype.kind == "f" and (header.dtype.kind != "f" or coding.scale is not None):
+        encoding["scale_factor"] = 1.0 if coding.scale is None else coding.scale
+        encoding["add_offset"] = coding.offset or 0.0
+    fill = coding.fills[0] if coding.fills else header.attrs.get("_FillValue")
     if fill is not None:
         encoding["_FillValue"] = fill
-    if packing.since:
+    if coding.since:
         attrs.pop("units", None)
-        encoding["units"] = packing.since
+        encoding["units"] = coding.since
         encoding["calendar"] = attrs.pop("calendar", "proleptic_gregorian")
     return attrs, encoding
 
@@ -279,8 +277,8 @@ def _write_variable(sink: Any, place: _Place, data: xr.DataArray, names: dict[st
     encoding = data.encoding
     dtype = np.dtype(encoding.get("dtype", kind.dtype))
     stated = {key: encoding[key] for key in _PACKING if encoding.get(key) is not None}
-    packing = choose_packing(kind, stated, dtype)
-    numbers = packing.encode(data.transpose(*kind.dims).to_numpy(), dtype)
+    coding = choose_coding(kind, stated, dtype)
+    numbers = coding.encode(data.transpose(*kind.dims).to_numpy(), dtype)
     order = [kind.dims.index(dim) for dim in dims if dim in kind.dims]
     shape = tuple(data.sizes[dim] if dim in kind.dims else 1 for dim in dims)
     stored = sink.create_variable(
@@ -288,10 +286,10 @@ def _write_variable(sink: Any, place: _Place, data: xr.DataArray, names: dict[st
         tuple(names.get(dim, dim) for dim in dims),
         dtype,
         numbers.transpose(order).reshape(shape),
-        fillvalue=dtype.type(packing.fills[0]) if packing.fills else None,
+        fillvalue=dtype.type(coding.fills[0]) if coding.fills else None,
         **_storage(shape),
     )
-    stored.attrs.update(_stored_attributes(kind, data.attrs, packing, dtype))
+    stored.attrs.update(_stored_attributes(kind, data.attrs, coding, dtype))
 
 
 def _add_dimension(sink: Any, name: str, size: int) -> None:
@@ -313,15 +311,15 @@ def _storage(shape: tuple[int, ...]) -> dict[str, Any]:
 
 
 def _stored_attributes(
-    kind: Kind, attrs: dict[Any, Any], packing: Packing, dtype: np.dtype[Any]
+    kind: Kind, attrs: dict[Any, Any], coding: Coding, dtype: np.dtype[Any]
 ) -> dict[str, Any]:
     """Return a variable's attributes as the file has them: numbers in the stored type."""
     merged = {**kind.attrs, **{key: item for key, item in attrs.items() if item is not None}}
     merged = {key: item for key, item in merged.items() if not key.startswith("display_")}
     merged.pop("colormap", None)
-    if packing.scale is not None or packing.offset is not None:
-        merged["scale_factor"] = 1.0 if packing.scale is None else packing.scale
-        merged["add_offset"] = packing.offset or 0.0
+    if coding.scale is not None or coding.offset is not None:
+        merged["scale_factor"] = 1.0 if coding.scale is None else coding.scale
+        merged["add_offset"] = coding.offset or 0.0
     typed = ("valid_min", "valid_max", "flag_masks", "flag_values")
     return {
         key: np.asarray(item, dtype) if key in typed else item

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skerry.products.coding import packing
-from skerry.products.coding.packing import decoded_dtype
-from skerry.products.sensors.mapping import Kind
+from skerry.products.coding.packing import Packing, decoded_dtype
+from skerry.products.sensors.records import Kind
 
 _UNITS = {
     "days": "D", "hours": "h", "minutes": "m", "seconds": "s", "milliseconds": "ms",
@@ -17,7 +16,7 @@ _UNITS = {
 
 
 @dataclass(frozen=True)
-class Packing:
+class Coding:
     """How stored numbers become values.
 
     Attributes
@@ -55,9 +54,9 @@ class Packing:
             return self._encode_time(values, dtype)
         return self.of(dtype).encode(values)
 
-    def of(self, stored: np.dtype[Any]) -> packing.Packing:
+    def of(self, stored: np.dtype[Any]) -> Packing:
         """Return the packing of numbers of a type, if they are not times."""
-        return packing.Packing(stored, self.dtype, self.scale, self.offset, self.fills)
+        return Packing(stored, self.dtype, self.scale, self.offset, self.fills)
 
     def _encode_time(self, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         unit, epoch = _parse_time_units(str(self.since))
@@ -68,7 +67,7 @@ class Packing:
         return numbers
 
 
-def choose_packing(kind: Kind, attrs: dict[str, Any], stored: np.dtype[Any]) -> Packing:
+def choose_coding(kind: Kind, attrs: dict[str, Any], stored: np.dtype[Any]) -> Coding:
     """Decide by the mapping whether numbers are packed, and by the file how, if it says so."""
     since = attrs.get("units") if "units" in attrs else kind.attrs.get("units")
     if " since " not in str(kind.attrs.get("units", "")):
@@ -80,7 +79,7 @@ def choose_packing(kind: Kind, attrs: dict[str, Any], stored: np.dtype[Any]) -> 
     # A fill value in the file alone does not turn flags and counts into floating-point numbers.
     masked = since or packed or kind.fill_value is not None or stored.kind == "f"
     fills = () if fill is None or not masked else (fill, *kind.further_fills)
-    return Packing(
+    return Coding(
         scale=None if scale is None else float(scale),
         offset=None if offset is None else float(offset),
         fills=tuple(item for item in fills if item == item),  # noqa: PLR0124 -- NaN is NaN already

@@ -1,16 +1,40 @@
-"""A SAFE product to read, and the folder of a SAFE product to write."""
+"""A SAFE product to read, the folder of a SAFE product to write, and the formats of their files.
+
+A format, by the name that mapping files use, is a module of this package with two functions::
+
+    def read(product: SafeProduct, group: Group) -> xr.Dataset
+    def write(folder: SafeFolder, group: Group, data: xr.Dataset) -> None
+
+``read`` returns the variables of the group that the product has, decoded by CF, with the packing
+in ``encoding``; large variables are lazy. It appends missing variables to ``product.missing``
+as ``<group path>/<variable>``. ``write`` is its inverse.
+"""
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
+from typing import Any, Protocol
+
+import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.safe.documents import Document, DocumentBuilder
 from skerry.products.safe.files import ProductFiles
-from skerry.products.sensors.mapping import Mapping
+from skerry.products.sensors.records import Group, Mapping
 
 SUFFIXES = (".zip", ".SAFE", ".SEN3")
 """Suffixes of product names on disk, outermost first."""
+FORMATS = {
+    "jp2": "skerry.products.safe.jp2",
+    "netcdf": "skerry.products.safe.netcdf",
+    "geotiff": "skerry.products.safe.geotiff",
+    "grib": "skerry.products.safe.grib",
+    "s1-annotation": "skerry.products.safe.sentinel_1",
+    "s2-angles": "skerry.products.safe.sentinel_2_angles",
+}
+"""Format names in mapping files to modules."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +49,17 @@ class SafeProduct:
         Its type.
     missing
         Reading adds what a complete product has and this product lacks.
-    healed
-        Reading adds the wounds that it healed, in words.
     damaged
         Reading adds what is wrong with files whose variables are left out, in words.
+    grids
+        Reading adds the grids of rasters.
     """
 
     files: ProductFiles
     mapping: Mapping
     missing: list[str] = field(default_factory=list)
-    healed: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
+    grids: list[GeoBox] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -115,3 +139,19 @@ class SafeFolder:
         path = self.root.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
+
+
+class Format(Protocol):
+    """The functions of a format's module."""
+
+    def read(self, product: SafeProduct, group: Group) -> xr.Dataset:
+        """Read one group."""
+
+    def write(self, folder: SafeFolder, group: Group, data: xr.Dataset) -> None:
+        """Write one group's files."""
+
+
+def load_format(name: str) -> Format:
+    """Return the module of a format."""
+    module: Any = import_module(FORMATS[name])
+    return module  # type: ignore[no-any-return]

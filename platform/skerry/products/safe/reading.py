@@ -7,13 +7,11 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import InvalidInputError
-from skerry.products.grids import grid_of
 from skerry.products.safe.attributes import find, read_attributes
 from skerry.products.safe.files import ProductFiles
-from skerry.products.safe.formats import load_format
 from skerry.products.safe.members import read_member_attributes, unfold
-from skerry.products.safe.product import SafeProduct
-from skerry.products.sensors.mapping import Group, Mapping
+from skerry.products.safe.product import SafeProduct, load_format
+from skerry.products.sensors.records import Group, Mapping
 from skerry.products.stac_extensions import list_schemas
 
 SIMULATOR = {"name": "Skerry, simulated", "roles": ["producer"]}
@@ -28,7 +26,7 @@ def assemble(files: ProductFiles, mapping: Mapping) -> xr.DataTree:
     xarray.DataTree
         Groups by their names in the mapping, lazy. Root attributes by their names in the mapping,
         and in ``other_metadata``: ``mapping``, ``missing`` (what a complete product has and this
-        product lacks), ``healed`` (wounds that reading healed), ``unhealed`` (bands and files
+        product lacks), ``healed`` (nothing: items are made whole), ``unhealed`` (bands and files
         left out because they are damaged) and ``simulated``.
 
     Raises
@@ -58,7 +56,7 @@ def assemble(files: ProductFiles, mapping: Mapping) -> xr.DataTree:
             remedy="Give the whole product.",
         )
     name = str(find(attrs, "stac_discovery/id") or product.name)
-    root = xr.Dataset(attrs=_complete(attrs, product, name, datasets))
+    root = xr.Dataset(attrs=_complete(attrs, product, name))
     tree = xr.DataTree.from_dict({"/": root, **datasets}, name=name)
     simulated = root.attrs["other_metadata"]["simulated"]
     for member, own in of_members.items():
@@ -89,23 +87,20 @@ def _join(product: SafeProduct, group: Group, known: xr.Dataset, data: xr.Datase
         ) from error
 
 
-def _complete(
-    attrs: dict[str, Any], product: SafeProduct, name: str, datasets: dict[str, xr.Dataset]
-) -> dict[str, Any]:
+def _complete(attrs: dict[str, Any], product: SafeProduct, name: str) -> dict[str, Any]:
     """Add the attributes that no document holds."""
     metadata = attrs.setdefault("other_metadata", {})
     simulated = bool(metadata.get("simulated", product.name.endswith("_SIM")))
     metadata |= {
         "mapping": product.mapping.name,
         "missing": product.missing,
-        "healed": product.healed,
+        "healed": [],
         "simulated": simulated,
     }
     if product.damaged:
         metadata["unhealed"] = [f"damaged: {words}" for words in dict.fromkeys(product.damaged)]
     if "stac_discovery" in attrs:
-        grids = (grid_of(data) for data in datasets.values())
-        grid = next((item for item in grids if item is not None), None)
+        grid = product.grids[0] if product.grids else None
         attrs["stac_discovery"].setdefault("id", name)
         _complete_item(attrs["stac_discovery"], grid, simulated=simulated)
     title = f"{product.mapping.title} {name}"

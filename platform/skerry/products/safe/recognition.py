@@ -8,7 +8,8 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.safe.documents import Document
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.product import SUFFIXES
-from skerry.products.sensors.mapping import Mapping, list_types, load_mapping
+from skerry.products.sensors.mapping import list_types, load_mapping
+from skerry.products.sensors.records import Mapping
 
 _NAMES = {
     r"S1[A-D]_(IW|EW|WV|EN|S\d)_(SLC|GRD|OCN|RAW)": "Sentinel-1 {} {}",

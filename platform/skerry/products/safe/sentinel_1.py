@@ -21,7 +21,8 @@ from lxml import etree
 
 from skerry.products.safe.documents import Document
 from skerry.products.safe.product import SafeFolder, SafeProduct
-from skerry.products.sensors.mapping import Group, Kind, Variable, load_mapping
+from skerry.products.sensors.mapping import load_mapping
+from skerry.products.sensors.records import Group, Kind, Variable
 
 Values = npt.NDArray[Any]
 

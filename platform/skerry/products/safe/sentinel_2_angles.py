@@ -15,7 +15,7 @@ from lxml import etree
 
 from skerry.products.safe.attributes import read_named
 from skerry.products.safe.documents import Document, DocumentBuilder
-from skerry.products.sensors.mapping import Group
+from skerry.products.sensors.records import Group
 
 if TYPE_CHECKING:
     from skerry.products.safe.product import SafeFolder, SafeProduct

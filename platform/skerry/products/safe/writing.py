@@ -10,10 +10,9 @@ import xarray as xr
 from skerry.core.progress import Progress
 from skerry.products.safe.attribute_texts import write_attributes
 from skerry.products.safe.documents import DocumentBuilder
-from skerry.products.safe.formats import load_format
 from skerry.products.safe.members import unfold
-from skerry.products.safe.product import SafeFolder
-from skerry.products.sensors.mapping import Mapping
+from skerry.products.safe.product import SafeFolder, load_format
+from skerry.products.sensors.records import Mapping
 from skerry.storage.writing import make_aside
 
 

@@ -6,7 +6,7 @@ from importlib import resources
 from skerry.processors.masks import SceneClass
 from skerry.products.safe.attribute_texts import format_instant
 from skerry.products.safe.product import SafeFolder
-from skerry.products.sensors.mapping import Mapping
+from skerry.products.sensors.records import Mapping
 from skerry.simulate.sentinel_2.bands import BANDS, RESOLUTIONS_M
 from skerry.simulate.sentinel_2.names import (
     ABSOLUTE_ORBIT,

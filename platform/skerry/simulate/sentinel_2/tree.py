@@ -11,11 +11,11 @@ from odc.geo.xr import xr_coords
 
 from skerry.core.time import format_time
 from skerry.processors.masks import SceneClass
+from skerry.products.coding.packing import Packing
 from skerry.products.safe.attributes import nest
-from skerry.products.safe.numbers import Packing
 from skerry.products.safe.sentinel_2_angles import ANGLES
 from skerry.products.safe.sentinel_2_angles import BANDS as BAND_NAMES
-from skerry.products.sensors.mapping import Group, Kind, Mapping
+from skerry.products.sensors.records import Group, Kind, Mapping
 from skerry.simulate.sentinel_2.bands import BANDS
 from skerry.simulate.sentinel_2.names import (
     BASELINE,
@@ -97,7 +97,7 @@ def _unpack(numbers: npt.NDArray[Any], kind: Kind, kind_name: str) -> xr.DataArr
     scale = 1 / QUANTIFICATION if toward else 1 / WATER_NUMBERS
     offset = -OFFSET * scale if toward else 0.0
     fills = (float(kind.fill_value or 0), *kind.further_fills)
-    packing = Packing(scale, offset, fills, None, np.dtype(np.float32))
+    packing = Packing(numbers.dtype, np.dtype(np.float32), scale, offset, fills)
     values = da.map_blocks(packing.decode, lazy, dtype=np.float32)  # type: ignore[no-untyped-call]
     variable = xr.DataArray(values, dims=kind.dims, attrs=dict(kind.attrs))
     variable.encoding = {

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from skerry.products.sensors.mapping import Group, Kind, Mapping
+from skerry.products.sensors.records import Group, Kind, Mapping
 from skerry.simulate.slstr import solar_channels, thermal
 from skerry.simulate.slstr.grids import Swath
 from skerry.simulate.sun import sun_distance_factor

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -28,6 +27,10 @@ from skerry.products.writing import write_product
 
 pytestmark = pytest.mark.slow
 
+SMALL = {
+    "s2-l1c": 60, "s2-l2a": 300, "olci-efr": 66, "olci-err": 66, "slstr-rbt": 60, "s1-iw-grd": 120,
+}  # fmt: skip
+"""Simulated product type to an edge in pixels."""
 BOX = [10.0, 50.0, 11.5, 51.0]
 RING = [[10.0, 50.0], [11.5, 50.0], [11.5, 51.0], [10.0, 51.0], [10.0, 50.0]]
 ITEM: dict[str, Any] = {
@@ -463,16 +466,22 @@ def test_multiscales_of_another_convention_are_no_levels(tmp_path: Path) -> None
         assert "b02" in write_zarr(place, change)["measurements"].data_vars
 
 
-def test_items_of_a_safe_are_healed(safe: Path, tmp_path: Path) -> None:
-    place = Path(shutil.copytree(safe, tmp_path / safe.name))
-    tree = open_product(place)
-    assert wound_names(tree) == wound_names(tree, "unhealed") == []
-    from skerry.products.healing.canonical import heal_safe
-
-    tree.attrs["stac_discovery"]["bbox"] = None
-    healed = heal_safe(tree)
-    assert wound_names(healed) == ["bbox"]
-    assert len(healed.attrs["stac_discovery"]["bbox"]) == 4
+@pytest.mark.parametrize("kind", SMALL)
+def test_items_of_a_safe_need_no_healing(simulated: Callable[..., Path], kind: str) -> None:
+    tree = open_product(simulated(kind, size=SMALL[kind]))
+    wounds = Wounds()
+    items = {
+        node.path: node.attrs["stac_discovery"]
+        for node in tree.subtree
+        if "stac_discovery" in node.attrs
+    }
+    assert items
+    for path, item in items.items():
+        assert heal_item(item, wounds, path) == item
+        assert item["geometry"]["type"] in ("Polygon", "MultiPolygon")
+        assert len(item["bbox"]) == 4
+        assert item["properties"]["datetime"]
+    assert wounds.found == wounds.left == {}
 
 
 @pytest.mark.real_data

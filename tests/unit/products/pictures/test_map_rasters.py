@@ -12,7 +12,8 @@ from shapely.geometry import shape
 from skerry.core.errors import InvalidInputError
 from skerry.products.grids import grid_of
 from skerry.products.pictures.map_rasters import name_system, outline_swath, rasterize_swath
-from skerry.products.sensors.mapping import Catalogue, Mapping, MapRaster, load_mapping
+from skerry.products.sensors.mapping import load_mapping
+from skerry.products.sensors.records import Catalogue, Mapping, MapRaster
 
 STEP_M = 1000.0
 PLACES = {

@@ -12,8 +12,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.products import open_product
 from skerry.products.safe.attributes import read_attributes, read_named
 from skerry.products.safe.files import list_folder
-from skerry.products.safe.formats import load_format
-from skerry.products.safe.product import SafeProduct
+from skerry.products.safe.product import SafeProduct, load_format
 from skerry.products.sensors.mapping import load_mapping
 from skerry.products.stores import archives
 

@@ -12,7 +12,7 @@ from skerry.products.safe.attribute_texts import format_value, write_attributes
 from skerry.products.safe.attributes import find, nest, parse_text
 from skerry.products.safe.documents import Document, DocumentBuilder
 from skerry.products.safe.files import list_folder
-from skerry.products.sensors.mapping import Entry
+from skerry.products.sensors.records import Entry
 
 SKELETON = b'<a:root xmlns:a="urn:a"><a:head/></a:root>'
 

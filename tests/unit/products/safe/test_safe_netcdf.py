@@ -15,9 +15,9 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.safe import hdf5
 from skerry.products.safe.files import list_folder
 from skerry.products.safe.netcdf import read, read_scalar, write, write_scalar
-from skerry.products.safe.numbers import Packing
+from skerry.products.safe.numbers import Coding
 from skerry.products.safe.product import SafeFolder, SafeProduct
-from skerry.products.sensors.mapping import Mapping
+from skerry.products.sensors.records import Mapping
 
 ROWS, COLUMNS = 7, 5
 
@@ -167,14 +167,14 @@ def test_every_number_survives_unpacking_and_packing(
         limits.min, limits.max, 50, dtype=stored, endpoint=True
     )
     decoded = np.dtype(np.float32 if stored.itemsize <= 2 else np.float64)
-    packing = Packing(scale, offset, (limits.max,), None, decoded)
-    values = packing.decode(numbers)
+    coding = Coding(scale, offset, (limits.max,), None, decoded)
+    values = coding.decode(numbers)
     np.testing.assert_array_equal(np.isnan(values), numbers == limits.max)
     if stored.itemsize > 2 or abs(offset) < 100 * scale:  # else float32 cannot tell them apart
-        np.testing.assert_array_equal(packing.encode(values, stored), numbers)
+        np.testing.assert_array_equal(coding.encode(values, stored), numbers)
 
 
 def test_a_measurement_never_becomes_a_gap() -> None:
-    packing = Packing(1.0, 0.0, (255.0,), None, np.dtype(np.float32))
-    packed = packing.encode(np.array([254.9, 300.0, -4.0, np.nan]), np.dtype(np.uint8))
+    coding = Coding(1.0, 0.0, (255.0,), None, np.dtype(np.float32))
+    packed = coding.encode(np.array([254.9, 300.0, -4.0, np.nan]), np.dtype(np.uint8))
     assert packed.tolist() == [254, 254, 0, 255]

@@ -16,9 +16,8 @@ from lxml import etree
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import open_product
 from skerry.products.safe.files import list_folder
-from skerry.products.safe.formats import load_format
 from skerry.products.safe.members import unfold
-from skerry.products.safe.product import SafeFolder
+from skerry.products.safe.product import SafeFolder, load_format
 from skerry.products.safe.reading import assemble
 from skerry.products.safe.sentinel_1 import compute_product_id, members_of_tree
 from skerry.products.sensors.mapping import load_mapping

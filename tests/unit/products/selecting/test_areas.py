@@ -19,7 +19,7 @@ from skerry.products.outlines import join_outline, outline_ring
 from skerry.products.safe.attribute_texts import format_value
 from skerry.products.safe.attributes import parse_text
 from skerry.products.selecting.filtering import filter_product
-from skerry.products.sensors.mapping import Entry
+from skerry.products.sensors.records import Entry
 
 STEP = 0.01
 ROWS = ("rows", "columns")

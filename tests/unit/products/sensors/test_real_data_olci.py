@@ -58,7 +58,7 @@ def test_every_variable_is_mapped_with_its_packing_and_attributes() -> None:
 
 
 def test_values_get_the_real_types() -> None:
-    from skerry.products.safe.numbers import choose_packing
+    from skerry.products.safe.numbers import choose_coding
 
     mapping = load_mapping("sentinel_3_olci_efr")
     arrays = _read_arrays()
@@ -67,5 +67,5 @@ def test_values_get_the_real_types() -> None:
             kind = mapping.kind_of(group, variable)
             path = f"{group.path}/{name}"
             if kind.dtype and path not in INDICES_ONLY and name != "time_stamp":
-                found = choose_packing(kind, {}, np.dtype(kind.dtype)).dtype
+                found = choose_coding(kind, {}, np.dtype(kind.dtype)).dtype
                 assert found == np.dtype(arrays[path][0]["dtype"]), path

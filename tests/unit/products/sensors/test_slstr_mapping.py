@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from skerry.products.sensors.mapping import Kind, Variable, load_mapping
+from skerry.products.sensors.mapping import load_mapping
+from skerry.products.sensors.records import Kind, Variable
 
 Names = dict[str, tuple[str, Variable, Kind]]
 
