@@ -3,7 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
+from skerry.catalog.items import StoredItem, insert_item
 from skerry.core.digests import digest_bytes
+from skerry.storage.layout import DataFolder
+from skerry.storage.objects import ObjectFolder
 
 
 def make_collection(identifier: str = "lakes", *, public: bool = False) -> dict[str, Any]:
@@ -89,6 +94,19 @@ def make_item(
 def write_bytes(objects: Path, item: dict[str, Any]) -> None:
     """Write something small at the keys of an item's assets."""
     prefix = objects / item["properties"]["skerry:prefix"]
-    (prefix / "product.zarr").mkdir(parents=True)
+    (prefix / "product.zarr").mkdir(parents=True, exist_ok=True)
     (prefix / "product.zarr" / "zarr.json").write_text('{"zarr_format": 3}')
     (prefix / "quicklook.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+
+
+def insert_written(connection: Connection, item: dict[str, Any], **given: Any) -> StoredItem:
+    """Write something small at the assets that have no bytes yet, then record the item."""
+    database = connection.engine.url.database
+    assert database is not None
+    data = DataFolder(Path(database).parent.parent)
+    for asset in item["assets"].values():
+        path = data.objects / asset["href"]
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"something small")
+    return insert_item(connection, item, objects=ObjectFolder(data.objects), **given)

@@ -20,6 +20,7 @@ from skerry.core.digests import digest_tree
 from skerry.products import find_drawable
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
+from skerry.storage.objects import ObjectFolder
 
 ROOT = Path(__file__).parents[2]
 PEERS_PYTHON = ROOT / ".peers/bin/python"
@@ -135,7 +136,12 @@ def add_product(platform: RunningPlatform, product: Path) -> None:
     with engine.begin() as connection:
         ensure_collection(connection, COLLECTION, "Benchmark")
         insert_item(
-            connection, item, collection=COLLECTION, status=Status.PUBLISHED, owner=platform.user
+            connection,
+            item,
+            collection=COLLECTION,
+            status=Status.PUBLISHED,
+            owner=platform.user,
+            objects=ObjectFolder(data.objects),
         )
     engine.dispose()
 

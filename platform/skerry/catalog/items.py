@@ -136,7 +136,7 @@ def register_item(
             remedy="Delete it first, or register the product under another id.",
         )
     grant = check_write_grant(connection, checked.prefix, owner)
-    _check_bytes(checked, objects)
+    check_bytes(checked.document, objects)
     if collection == f"{SANDBOX}{owner}":
         ensure_collection(connection, collection, f"Sandbox of {owner}")
     version = 1
@@ -156,6 +156,7 @@ def insert_item(
     collection: str,
     status: Status | str,
     owner: str,
+    objects: ObjectFolder,
     run: str | None = None,
     output: str | None = None,
 ) -> StoredItem:
@@ -175,6 +176,8 @@ def insert_item(
         `Status.PUBLISHED` or `Status.PRELIMINARY`.
     owner
         The account on whose behalf the run works.
+    objects
+        Where the bytes are.
     run, output
         Run and output; this pair can be published at most once.
 
@@ -188,7 +191,8 @@ def insert_item(
     ConflictError
         If the run published this output with another digest or id.
     InvalidInputError, NotFoundError
-        If the document is not acceptable, or the collection is missing.
+        If the document is not acceptable, an asset's bytes are not there, or the collection is
+        missing.
     """
     checked = check_item(given, collection)
     if run is not None:
@@ -202,6 +206,7 @@ def insert_item(
                     remedy="Start a new run to publish something else.",
                 )
             return earlier
+    check_bytes(checked.document, objects)
     new_status = Status(status)
     version = supersede(connection, collection, checked.id, new_status) + 1
     return _insert(
@@ -237,6 +242,22 @@ def item_version(
     names = {"collection": collection, "id": identifier}
     row = connection.execute(_VERSION[private], names).first()
     return name_content(row.key, row.digest) if row else None
+
+
+def check_bytes(item: Mapping[str, Any], objects: ObjectFolder) -> None:
+    """Refuse an item whose bytes are not there: nobody could read it.
+
+    Raises
+    ------
+    InvalidInputError
+        Names the first asset that is missing.
+    """
+    for name, asset in item["assets"].items():
+        if not objects.exists(asset["href"]):
+            raise InvalidInputError(
+                f"The bytes of asset {name!r} are not at {asset['href']!r}.",
+                remedy="Write them before the item is registered or published.",
+            )
 
 
 def find_owner_of_key(connection: Connection, key: str) -> StoredItem | None:
@@ -282,15 +303,6 @@ def _is_same(stored: StoredItem, checked: CheckedItem) -> bool:
     source = checked.document["properties"].get(SOURCE_DIGEST)
     same_source = source is not None and source == stored.document["properties"].get(SOURCE_DIGEST)
     return same_source or stored.digest == checked.digest
-
-
-def _check_bytes(checked: CheckedItem, objects: ObjectFolder) -> None:
-    for name, asset in checked.document["assets"].items():
-        if not objects.exists(asset["href"]):
-            raise InvalidInputError(
-                f"The bytes of asset {name!r} are not at {asset['href']!r}.",
-                remedy="Write them under the grant before registering the item.",
-            )
 
 
 def _find_output(connection: Connection, run: str, output: str | None) -> StoredItem | None:

@@ -19,6 +19,7 @@ from skerry.core.time import format_time, parse_time, utc_now
 from skerry.production.epochs import refuse_stale
 from skerry.production.runs import find_run, get_run
 from skerry.production.tables import attempts, outputs, runs
+from skerry.storage.objects import ObjectFolder
 
 _LONGEST_REMARK = 500
 
@@ -83,12 +84,15 @@ def publish_outputs(
     staged: list[StagedOutput],
     *,
     by: str,
+    objects: ObjectFolder,
     remark: str | None = None,
 ) -> dict[str, Any]:
     """Publish an attempt's outputs and return the run.
 
     Parameters
     ----------
+    objects
+        Where the outputs' bytes are.
     remark
         A note on how the notebook ended; it is stored with attempt and run.
 
@@ -97,7 +101,8 @@ def publish_outputs(
     ConflictError
         If the attempt may not publish any more.
     InvalidInputError
-        If an output lies outside the attempt's own folder or appears twice.
+        If an output lies outside the attempt's own folder, appears twice, or its bytes are not
+        there. Then nothing is published.
     """
     run = find_run(connection, run_id)
     if run["published_epoch"] == epoch:
@@ -118,7 +123,7 @@ def publish_outputs(
         raise refuse_stale(run["id"], epoch)
     _check_names(staged)
     for item in staged:
-        _publish_output(connection, run, epoch, item, by=by, now=now)
+        _publish_output(connection, run, epoch, item, by=by, now=now, objects=objects)
     connection.execute(
         update(attempts)
         .where(attempts.c.run_id == run["id"], attempts.c.epoch == epoch)
@@ -156,7 +161,14 @@ def name_item(run: RowMapping, staged: StagedOutput) -> str:
 
 
 def _publish_output(
-    connection: Connection, run: RowMapping, epoch: int, staged: StagedOutput, *, by: str, now: str
+    connection: Connection,
+    run: RowMapping,
+    epoch: int,
+    staged: StagedOutput,
+    *,
+    by: str,
+    now: str,
+    objects: ObjectFolder,
 ) -> None:
     item = _complete_item(run, epoch, staged)
     ensure_collection(connection, run["collection"], f"Products of {run['job_name']}")
@@ -166,6 +178,7 @@ def _publish_output(
         collection=run["collection"],
         status=Status.PRELIMINARY if run["review"] == "required" else Status.PUBLISHED,
         owner=by,
+        objects=objects,
         run=run["id"],
         output=staged.output,
     )

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Engine
 
 from skerry.core.disk import check_space
 from skerry.core.scopes import Scope
@@ -71,7 +70,7 @@ def create_production_router(stores: Stores) -> APIRouter:
     _add_jobs(router, stores)
     _add_runs(router, stores)
     _add_run_files(router, stores)
-    _add_attempts(router, stores.writer)
+    _add_attempts(router, stores)
     return router
 
 
@@ -265,11 +264,11 @@ def _link_files(stores: Stores, run: str, epoch: int) -> list[str]:
     return [f"{folder}/{name}?epoch={epoch}" for name in names]
 
 
-def _add_attempts(router: APIRouter, engine: Engine) -> None:
+def _add_attempts(router: APIRouter, stores: Stores) -> None:
     @router.post("/runs/{run}/attempts/{epoch}/progress")
     def report(run: str, epoch: Epoch, said: ProgressReport, who: Runner) -> dict[str, bool]:
         """Record progress; 409 tells the attempt to end itself."""
-        with engine.begin() as connection:
+        with stores.writer.begin() as connection:
             epochs.check_token(connection, run, epoch, who.token)
             epochs.record_progress(
                 connection, run, epoch, done=said.done, total=said.total, cell=said.cell
@@ -279,9 +278,10 @@ def _add_attempts(router: APIRouter, engine: Engine) -> None:
     @router.post("/runs/{run}/attempts/{epoch}/publish")
     def publish(run: str, epoch: Epoch, given: Publication, who: Runner) -> dict[str, Any]:
         """Publish an attempt's outputs, all or none; 409 when it is superseded."""
-        with engine.begin() as connection:
+        with stores.writer.begin() as connection:
             epochs.check_token(connection, run, epoch, who.token)
             given.check(run, epoch)
             return publish_outputs(
-                connection, run, epoch, given.outputs, by=who.name, remark=given.remark
-            )
+                connection, run, epoch, given.outputs, by=who.name, remark=given.remark,
+                objects=stores.objects,
+            )  # fmt: skip

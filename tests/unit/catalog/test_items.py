@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, select
-from tests.stac_documents import make_collection, make_item, write_bytes
+from tests.stac_documents import insert_written, make_collection, make_item, write_bytes
 
 from skerry.catalog.collections import (
     delete_collection,
@@ -216,7 +216,7 @@ class TestRunOutputs:
     def _publish(self, connection: Connection, run: str, **more: Any) -> Any:
         epoch = more.pop("epoch", 1)
         item = make_item("turbidity", prefix=f"runs/{run}/{epoch}/products/t/", **more)
-        return insert_item(
+        return insert_written(
             connection, item, collection="lakes", status="published", owner="project-main",
             run=run, output="t",
         )  # fmt: skip
@@ -231,6 +231,19 @@ class TestRunOutputs:
         indexed = connection.execute(select(items_index.c.item)).scalars().all()
         assert indexed == [second.key]
 
+    def test_an_output_without_its_bytes_is_refused(
+        self, connection: Connection, objects: ObjectFolder
+    ) -> None:
+        item = make_item(prefix="runs/r1/1/products/t/")
+        write_bytes(objects.root, item)
+        (objects.root / item["assets"]["thumbnail"]["href"]).unlink()
+        with pytest.raises(InvalidInputError, match="'thumbnail' are not at 'runs/r1/1/"):
+            insert_item(
+                connection, item, collection="lakes", status="published", owner="p",
+                objects=objects, run="r1", output="t",
+            )  # fmt: skip
+        assert find_item(connection, "lakes", "scene", private=True) is None
+
     def test_the_same_output_again_is_the_same_item(self, connection: Connection) -> None:
         first = self._publish(connection, "r1")
         assert self._publish(connection, "r1", epoch=2) == first
@@ -244,7 +257,7 @@ class TestRunOutputs:
         def publish_two() -> None:
             with engine.begin() as connection:
                 self._publish(connection, "r1")
-                insert_item(
+                insert_written(
                     connection, make_item("x"), collection="none", status="published", owner="p"
                 )
 
@@ -277,7 +290,7 @@ class TestVisibility:
         self, connection: Connection, *, public: bool, status: str, seen: bool
     ) -> None:
         put_collection(connection, make_collection(public=public), "lakes", owner="alice")
-        item = insert_item(
+        item = insert_written(
             connection, make_item(), collection="lakes", status=status, owner="alice"
         )
         for private in (True, False):
@@ -293,13 +306,15 @@ class TestVisibility:
 
     def test_closing_a_collection_hides_its_items_at_once(self, connection: Connection) -> None:
         put_collection(connection, make_collection(public=True), "lakes", owner="alice")
-        insert_item(connection, make_item(), collection="lakes", status="published", owner="alice")
+        insert_written(
+            connection, make_item(), collection="lakes", status="published", owner="alice"
+        )
         put_collection(connection, make_collection(public=False), "lakes", owner="alice")
         assert find_item(connection, "lakes", "scene", private=False) is None
 
     def test_the_item_that_answers_for_a_key(self, connection: Connection) -> None:
         put_collection(connection, make_collection(), "lakes", owner="alice")
-        item = insert_item(
+        item = insert_written(
             connection, make_item(), collection="lakes", status="published", owner="alice"
         )
         assert find_owner_of_key(connection, "imports/scene/product.zarr/c/0/0") == item
@@ -364,7 +379,7 @@ class TestDelete:
             for run in ("r1", "r2"):
                 item = make_item(prefix=f"runs/{run}/1/products/t/", content=run)
                 write_bytes(objects.root, item)
-                insert_item(
+                insert_written(
                     connection, item, collection="lakes", status="published", owner="p",
                     run=run, output="t",
                 )  # fmt: skip

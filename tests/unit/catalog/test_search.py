@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box, shape
 from sqlalchemy import Connection
-from tests.stac_documents import make_collection, make_item
+from tests.stac_documents import insert_written, make_collection, make_item
 
 from skerry.catalog.collections import put_collection
 from skerry.catalog.instants import parse_interval
-from skerry.catalog.items import StoredItem, insert_item
+from skerry.catalog.items import StoredItem
 from skerry.catalog.places import split_bbox
 from skerry.catalog.search import parse_query, search_items
 from skerry.core.errors import InvalidInputError
@@ -90,7 +90,9 @@ def _insert(connection: Connection, number: int, area: Any, hour: int) -> Stored
     collection = "abc"[number % 3]
     when = format_time(START + timedelta(hours=hour))
     item = make_item(f"item{number}", bbox=area, datetime=when)
-    return insert_item(connection, item, collection=collection, status="published", owner="alice")
+    return insert_written(
+        connection, item, collection=collection, status="published", owner="alice"
+    )
 
 
 @settings(
@@ -154,7 +156,7 @@ def test_a_box_across_the_antimeridian_finds_both_sides(catalogue: Connection) -
 def test_the_exact_geometry_decides_not_its_box(catalogue: Connection) -> None:
     item = make_item("triangle", bbox=(0, 0, 10, 10))
     item["geometry"] = {"type": "Polygon", "coordinates": [[[0, 0], [10, 0], [0, 10], [0, 0]]]}
-    insert_item(catalogue, item, collection="a", status="published", owner="alice")
+    insert_written(catalogue, item, collection="a", status="published", owner="alice")
     corner = parse_query(bbox=[9, 9, 10, 10])
     assert search_items(catalogue, corner, private=True).items == []
     inside = parse_query(bbox=[1, 1, 2, 2])
@@ -166,7 +168,7 @@ def test_an_item_of_days_is_found_by_any_of_its_hours(catalogue: Connection) -> 
         "composite", start_datetime="2026-01-01T00:00:00Z", end_datetime="2026-01-10T00:00:00Z"
     )
     item["properties"]["datetime"] = None
-    insert_item(catalogue, item, collection="a", status="published", owner="alice")
+    insert_written(catalogue, item, collection="a", status="published", owner="alice")
     for when, count in (
         ("2026-01-05T12:00:00Z", 1),
         ("2026-01-10T00:00:00Z/..", 1),

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import pytest
 from sqlalchemy import Connection, select
-from tests.stac_documents import make_collection, make_item
+from tests.stac_documents import insert_written, make_collection, make_item
 
 from skerry.catalog.collections import put_collection
 from skerry.catalog.decisions import publish_version, withdraw_version
-from skerry.catalog.items import StoredItem, find_item, insert_item, item_version
+from skerry.catalog.items import StoredItem, find_item, item_version
 from skerry.catalog.search import parse_query, search_items
 from skerry.catalog.tables import items, items_index
 from skerry.catalog.versions import Status
@@ -50,7 +50,7 @@ class Oracle:
 
 def insert_version(connection: Connection, number: int, status: Status) -> None:
     item = make_item("scene", prefix=f"runs/r{number}/1/products/t/", content=str(number))
-    insert_item(
+    insert_written(
         connection, item, collection="lakes", status=status, owner="p", run=f"r{number}",
         output="t",
     )  # fmt: skip

@@ -14,11 +14,11 @@ import pytest_asyncio
 from fastapi import FastAPI
 from PIL import Image
 from sqlalchemy import Engine
+from tests.stac_documents import insert_written
 
 from skerry.catalog.collections import put_collection
 from skerry.catalog.deletions import delete_item
 from skerry.catalog.documents import draft_collection
-from skerry.catalog.items import insert_item
 from skerry.catalog.versions import Status
 from skerry.core.digests import digest_bytes
 from skerry.core.scopes import Scope
@@ -111,7 +111,7 @@ def add_item(write_pyramid, tmp_path: Path):
             transform=(10.0, 0.0, 421_000.0, 0.0, -10.0, 5_096_000.0),
         )
         with engine.begin() as connection:
-            insert_item(
+            insert_written(
                 connection, make_item(item, prefix, seed), collection=collection, status=status,
                 owner="ada",
             )  # fmt: skip
@@ -339,7 +339,7 @@ async def test_true_colour_is_offered_by_items_with_the_bands_alone(maps, add_it
         for name, limit in (("b02", 40), ("b03", 50), ("b04", 20))
     }
     with maps.engine.begin() as connection:
-        insert_item(connection, item, collection="open", status=Status.PUBLISHED, owner="ada")
+        insert_written(connection, item, collection="open", status=Status.PUBLISHED, owner="ada")
     answer = await maps.get(f"tiles/open/scene/true_colour/{TILE}")
     assert value_at_centre(answer.content) == (51, 51, 51, 255)  # 10 of 50 in each band
     changed = await maps.get(f"tiles/open/scene/true_colour/{TILE}?min=0&max=20")
@@ -388,7 +388,7 @@ async def test_a_path_cannot_climb_out_of_the_product(maps, add_item):
     item = make_item("thief", "runs/open/9/products/x/", 9)
     item["properties"]["skerry:variables"]["turbidity"]["path"] = "../../../1/products/x/v"
     with maps.engine.begin() as connection:
-        insert_item(connection, item, collection="open", status=Status.PUBLISHED, owner="ada")
+        insert_written(connection, item, collection="open", status=Status.PUBLISHED, owner="ada")
     answer = await maps.get(tile_of("open", "thief"))
     assert answer.status_code == 422
     assert ".." in answer.json()["detail"]

@@ -1,6 +1,7 @@
 """Runs, epochs and publishing on a real SQLite."""
 
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,8 @@ from skerry.production.reconciler import Reconciler
 from skerry.production.runs import cancel_run, get_run, list_runs, retry_run, start_run
 from skerry.production.tables import jobs
 from skerry.production.tokens import TokenMinter
+from skerry.storage.layout import DataFolder
+from skerry.storage.objects import ObjectFolder
 
 DIGEST = "1e20" + "ab" * 32
 
@@ -70,9 +73,21 @@ def staged(
     return StagedOutput(output=output, item=item, digest=digest)
 
 
-def publish(engine: Engine, run: str, epoch: int, *outputs: StagedOutput) -> dict[str, Any]:
+def find_objects(engine: Engine) -> ObjectFolder:
+    assert engine.url.database is not None
+    return ObjectFolder(DataFolder(Path(engine.url.database).parent.parent).objects)
+
+
+def publish(
+    engine: Engine, run: str, epoch: int, *outputs: StagedOutput, written: bool = True
+) -> dict[str, Any]:
+    objects = find_objects(engine)
+    for output in outputs if written else ():
+        objects.create_folder(f"{output.item['assets']['product']['href']}/")
     with engine.begin() as connection:
-        return publish_outputs(connection, run, epoch, list(outputs), by="project-main")
+        return publish_outputs(
+            connection, run, epoch, list(outputs), by="project-main", objects=objects
+        )
 
 
 def statuses(engine: Engine, run: str) -> list[tuple[int, str, int | None]]:
@@ -251,7 +266,7 @@ def test_cancelling(engine: Engine, job: str) -> None:
     with engine.begin() as connection:
         assert cancel_run(connection, queued)["status"] == "cancelled"
         assert cancel_run(connection, running)["status"] == "running"
-        with pytest.raises(ConflictError, match="cancelled already"):
+        with pytest.raises(ConflictError, match="ended already: cancelled"):
             cancel_run(connection, queued)
         with pytest.raises(ConflictError):
             record_progress(connection, running, 1, done=0, total=1, cell=None)
@@ -354,3 +369,24 @@ class TestGiveUp:
 def test_an_output_without_properties_is_refused(item: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="properties are an object"):
         StagedOutput(output="field", item=item, digest="1e20")
+
+
+def test_outputs_whose_bytes_are_gone_are_not_published_and_the_next_attempt_is(
+    engine: Engine, job: str
+) -> None:
+    """As after a machine that lost power, or a folder that was removed by hand."""
+    run = start(engine)
+    claim(engine, run)
+    outputs = [staged(run, 1), staged(run, 1, "chlorophyll")]
+    find_objects(engine).create_folder(f"runs/{run}/1/products/turbidity/product.zarr/")
+    with pytest.raises(InvalidInputError, match=f"not at 'runs/{run}/1/products/chlorophyll/"):
+        publish(engine, run, 1, *outputs, written=False)
+    assert statuses(engine, run) == [(1, "claimed", None)]
+    assert show(engine, run)["outputs"] == []
+    with engine.begin() as connection:
+        for output in ("turbidity", "chlorophyll"):
+            name = f"{output}-20260501T103000Z"
+            assert find_item(connection, "lakes", name, private=True) is None
+    claim(engine, run)
+    again = publish(engine, run, 2, staged(run, 2), staged(run, 2, "chlorophyll"))
+    assert [item["output"] for item in again["outputs"]] == ["chlorophyll", "turbidity"]

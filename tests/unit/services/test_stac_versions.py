@@ -7,10 +7,9 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 from tests.served_api import TOKENS, ServedApi
-from tests.stac_documents import make_collection, make_item
+from tests.stac_documents import insert_written, make_collection, make_item
 
 from skerry.catalog.collections import put_collection
-from skerry.catalog.items import insert_item
 from skerry.catalog.versions import Status
 from skerry.cli.main import run
 from skerry.core.scopes import ADMIN, Scope
@@ -34,7 +33,7 @@ def insert(engine: Engine) -> Callable[..., None]:
     def add(number: int, status: Status, collection: str = "lakes") -> None:
         item = make_item("scene", prefix=f"runs/r{number}/1/products/t/", content=str(number))
         with engine.begin() as connection:
-            insert_item(
+            insert_written(
                 connection, item, collection=collection, status=status, owner="p",
                 run=f"r{number}", output="t",
             )  # fmt: skip

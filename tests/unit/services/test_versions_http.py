@@ -18,10 +18,9 @@ from tests.served_api import (
     make_hub_access,
     serve_in_thread,
 )
-from tests.stac_documents import make_collection, make_item
+from tests.stac_documents import insert_written, make_collection, make_item
 
 from skerry.catalog.collections import put_collection
-from skerry.catalog.items import insert_item
 from skerry.core.settings import MAPS_PREFIX, ServiceSettings
 from skerry.services.maps import create_maps
 from skerry.storage.database import database_url, open_database
@@ -71,7 +70,7 @@ def insert_version(connection: Connection, data: Path, name: str, number: int, s
     write_product(data / prefix / "product.zarr", 10 * number)
     item = make_item(name, bbox=(13, 44, 14, 45), prefix=prefix, content=f"{name}{number}")
     item["properties"]["skerry:variables"] = {"b04": {"path": "b04"}}
-    insert_item(
+    insert_written(
         connection, item, collection="lakes", status=status, owner="p", run=f"{name}-{number}",
         output="t",
     )  # fmt: skip
