@@ -32,6 +32,8 @@ _REMEDIES: Mapping[int, str] = {
     409: "Look at what is recorded already and choose another name or remove it first.",
 }
 _SERVER_ERRORS = 500
+_WITHOUT_ROUTE = frozenset({302, 404})
+"""The hub's answers, as pages, for a service whose route it does not have yet after a start."""
 
 
 def read_problem(status: int, content: bytes, *, asked: str) -> SkerryError:
@@ -53,6 +55,12 @@ def read_problem(status: int, content: bytes, *, asked: str) -> SkerryError:
         are any.
     """
     problem = _parse(content)
+    if problem is None and status in _WITHOUT_ROUTE:
+        return UnavailableError(
+            f"No part of the platform answers {asked} now ({status}{_phrase(status)}).",
+            remedy=_SEE_LOGS,
+        )
+    problem = problem or {}
     what = problem.get("detail") or problem.get("message") or problem.get("title")
     failed = status >= _SERVER_ERRORS
     kind = _ERRORS.get(status) or (UnavailableError if failed else InvalidInputError)
@@ -63,12 +71,13 @@ def read_problem(status: int, content: bytes, *, asked: str) -> SkerryError:
     )
 
 
-def _parse(content: bytes) -> dict[str, Any]:
+def _parse(content: bytes) -> dict[str, Any] | None:
+    """Return the object in a body, None if it is something else, such as a page."""
     try:
         problem = json.loads(content)
     except ValueError:
-        return {}
-    return problem if isinstance(problem, dict) else {}
+        return None
+    return problem if isinstance(problem, dict) else None
 
 
 def _phrase(status: int) -> str:

@@ -77,11 +77,12 @@ class Reporter:
             content: dict[str, Any] = answer.json()
             return content
         problem = read_problem(answer.status_code, answer.content, asked=verb)
+        if isinstance(problem, UnavailableError):
+            raise UnavailableError(
+                f"The api answered {answer.status_code}: {problem.what}",
+                remedy="It is tried again.",
+            )
         refusal = f"{verb} was refused ({answer.status_code}): {problem.what}"
         if answer.status_code in _REFUSALS:
             raise ConflictError(refusal, remedy="This attempt ends.")
-        if answer.is_client_error:
-            raise InvalidInputError(refusal, remedy="Mend the notebook.")
-        raise UnavailableError(
-            f"The api answered {answer.status_code}: {problem.what}", remedy="It is tried again."
-        )
+        raise InvalidInputError(refusal, remedy="Mend the notebook.")

@@ -49,3 +49,11 @@ def test_a_status_that_has_no_name_is_told_by_its_number() -> None:
 
 def test_tornados_words_are_taken() -> None:
     assert read_problem(403, b'{"message": "No scope"}', asked="").what == "No scope"
+
+
+@pytest.mark.parametrize("status", [302, 404])
+def test_a_page_instead_of_an_answer_means_that_the_part_is_away(status: int) -> None:
+    """The hub answers so for its services between its own start and theirs."""
+    error = read_problem(status, b"<html>Not found</html>", asked="GET /services/api/stac")
+    assert type(error) is UnavailableError
+    assert "GET /services/api/stac" in error.what
