@@ -69,4 +69,4 @@ def list_inputs() -> list[Input]:
 def write_json(path: Path, value: Mapping[str, object] | Sequence[object]) -> None:
     """Write a JSON file that is either absent, the old one, or complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_aside(path, json.dumps(value, indent=1, sort_keys=True))
+    write_aside(path, json.dumps(value, indent=1))

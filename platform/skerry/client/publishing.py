@@ -97,6 +97,7 @@ class Draft:
                 **more,
                 "skerry:output": self.output,
             },
+            drawn_first=self._drawn_first,
             derived_from=self.sources,
             url=self.url,
         )
@@ -110,7 +111,13 @@ class Draft:
             if self.facts["skerry:simulated"]:
                 caption_file(path)
         else:
-            write_quicklook(written if self.quicklook is None else written[[self.quicklook]], path)
+            write_quicklook(written, path, drawn_first=self._drawn_first)
+
+    @property
+    def _drawn_first(self) -> list[str]:
+        """The variable of the quicklook, then all in the author's order; files keep none."""
+        chosen = [self.quicklook] if isinstance(self.quicklook, str) else []
+        return [*chosen, *map(str, self.dataset.data_vars)]
 
 
 def publish(

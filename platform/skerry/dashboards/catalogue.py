@@ -13,7 +13,7 @@ from skerry.core.errors import InvalidInputError, SkerryError
 from skerry.core.ids import check_name
 from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, MAPS_PREFIX
 from skerry.dashboards.board import show_time
-from skerry.maps.true_colour import TRUE_COLOUR, find_bands
+from skerry.products.coding.true_colour import TRUE_COLOUR, find_bands
 
 ITEMS_SHOWN = 100
 WORLD = (-180.0, -85.0, 180.0, 85.0)

@@ -18,7 +18,7 @@ from skerry.dashboards.map_view import Layer, View, Wish, parse_place, read_valu
 from skerry.dashboards.shell import lay_page, show_error, show_html, style_widget
 from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
-from skerry.maps.true_colour import TRUE_COLOUR
+from skerry.products.coding.true_colour import TRUE_COLOUR
 
 # In the browser: window title and address first, and a name for the slider's handle, to which
 # Bokeh gives none. Then, because a tile is an <img> and cannot log in, ask for the layer's

@@ -5,12 +5,15 @@ from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw
+from PIL.ImageFont import FreeTypeFont
 
 from skerry.maps.colour import Style, make_palette
 from skerry.maps.lettering import open_font
 
 _WIDTH, _MARGIN, _TEXT = 300, 12, 12
 _BAR_HEIGHT, _ROW_HEIGHT = 14, 18
+_CLASS_INDENT = 32
+_CLASS_WIDTH = _WIDTH - 2 * _MARGIN - _CLASS_INDENT
 _TICKS = 5
 _INK, _QUIET, _WARNING = (38, 50, 56), (84, 98, 106), (160, 60, 20)
 
@@ -29,8 +32,10 @@ def draw_legend(label: str, units: str, style: Style, *, simulated: bool = False
         Whether the picture says that the data are simulated.
     """
     title = label if style.categories else f"{label} ({describe_units(units)})"
-    lines = _wrap(title)
-    body = _ROW_HEIGHT * len(style.categories) if style.categories else _BAR_HEIGHT + 22
+    lines = _wrap(title, open_font(_TEXT, bold=True), _WIDTH - 2 * _MARGIN)
+    rows = [_wrap(category.meaning, open_font(_TEXT - 1), _CLASS_WIDTH)
+            for category in style.categories]  # fmt: skip
+    body = _ROW_HEIGHT * sum(map(len, rows)) if rows else _BAR_HEIGHT + 22
     top = _MARGIN + len(lines) * _ROW_HEIGHT + (_ROW_HEIGHT if simulated else 0)
     picture = Image.new("RGB", (_WIDTH, top + 4 + body + _MARGIN // 2), (255, 255, 255))
     draw = ImageDraw.Draw(picture)
@@ -40,7 +45,10 @@ def draw_legend(label: str, units: str, style: Style, *, simulated: bool = False
         draw.text(
             (_MARGIN, 8 + len(lines) * _ROW_HEIGHT), "SIMULATED data", _WARNING, open_font(_TEXT)
         )
-    (_draw_classes if style.categories else _draw_bar)(picture, draw, style, top)
+    if rows:
+        _draw_classes(draw, style, rows, top)
+    else:
+        _draw_bar(picture, draw, style, top)
     out = io.BytesIO()
     picture.save(out, "PNG")
     return out.getvalue()
@@ -66,20 +74,21 @@ def _draw_bar(picture: Image.Image, draw: ImageDraw.ImageDraw, style: Style, top
         draw.text((x, top + _BAR_HEIGHT + 5), value, _QUIET, font, anchor=anchor)
 
 
-def _draw_classes(_picture: Image.Image, draw: ImageDraw.ImageDraw, style: Style, top: int) -> None:
-    palette, font = make_palette(style), open_font(_TEXT - 1)
-    for at, category in enumerate(style.categories):
-        y = top + at * _ROW_HEIGHT
+def _draw_classes(draw: ImageDraw.ImageDraw, style: Style, rows: list[list[str]], top: int) -> None:
+    palette, font, y = make_palette(style), open_font(_TEXT - 1), top
+    for at, lines in enumerate(rows):
         colour = tuple(int(part) for part in palette[at + 1])
         draw.rectangle([_MARGIN, y, _MARGIN + 22, y + 12], fill=colour, outline=_QUIET)
-        draw.text((_MARGIN + 32, y - 1), category.meaning, _INK, font)
+        for line in lines:
+            draw.text((_MARGIN + _CLASS_INDENT, y - 1), line, _INK, font)
+            y += _ROW_HEIGHT
 
 
-def _wrap(text: str) -> list[str]:
-    font, lines = open_font(_TEXT, bold=True), [""]
+def _wrap(text: str, font: FreeTypeFont, width: int) -> list[str]:
+    lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if font.getlength(longer) <= _WIDTH - 2 * _MARGIN or not lines[-1]:
+        if font.getlength(longer) <= width or not lines[-1]:
             lines[-1] = longer
         else:
             lines.append(word)

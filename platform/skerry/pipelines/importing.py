@@ -232,7 +232,10 @@ def _convert(
         work, grant.folder, lambda done, what: report(0.1 + share * done, what), memory_bytes
     )
     report(0.1 + share, "Drawing quicklook")
-    write_quicklook(rasters, grant.folder / THUMBNAIL, simulated=work.simulated)
+    write_quicklook(
+        rasters, grant.folder / THUMBNAIL, simulated=work.simulated,
+        drawn_first=work.catalogue.drawn_first,
+    )  # fmt: skip
     if cog:
         fields |= write_cogs(
             rasters, grant.folder, groups=work.catalogue.bands,
@@ -251,7 +254,7 @@ def _convert(
         properties=properties,
         source_digest=work.source_digest,
         fields=fields,
-        drawn_first=[name for item in work.catalogue.maps for name in item.variables],
+        drawn_first=work.catalogue.drawn_first,
     )
 
 

@@ -14,7 +14,7 @@ from skerry.core.errors import NotFoundError
 from skerry.core.scopes import Scope
 from skerry.maps.colour import Style
 from skerry.maps.levels import Pyramid, open_pyramid
-from skerry.maps.true_colour import TRUE_COLOUR, find_bands
+from skerry.products.coding.true_colour import TRUE_COLOUR, find_bands
 from skerry.services.identity import Identity, refuse_unseen
 from skerry.storage.objects import ObjectFolder, check_key
 

@@ -23,7 +23,7 @@ Simulate = Callable[[Path], Path]
 
 TYPES: dict[str, tuple[Simulate, str]] = {
     "sentinel-1-iw-grd": (
-        lambda folder: simulate_s1_iw_grd(folder, size=256), "vh",
+        lambda folder: simulate_s1_iw_grd(folder, size=256), "vv",
     ),
     "sentinel-2-l1c": (lambda folder: simulate_s2_l1c(folder, size=120), "b02"),
     "sentinel-2-l2a": (lambda folder: simulate_s2_l2a(folder, size=120, seed=9), "b02"),

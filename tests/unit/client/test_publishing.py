@@ -11,6 +11,7 @@ import xarray as xr
 from PIL import Image
 
 from skerry.client import publishing
+from skerry.client.descriptions import THUMBNAIL
 from skerry.client.login import Login
 from skerry.client.publishing import publish
 from skerry.client.session import Session
@@ -87,6 +88,7 @@ def test_a_run_stages_product_and_record(run_folder: Path, session: Session) -> 
     assert properties["proj:code"] == "EPSG:32633"
     assert properties["proj:transform"] == [20.0, 0.0, 400000.0, 0.0, -20.0, 6000000.0]
     assert properties["skerry:variables"]["turbidity"]["display_max"] == 30.0
+    assert list(properties["skerry:variables"]) == ["turbidity", "ndci"]
     assert record["item"]["assets"]["product"]["href"] == ("runs/r1/2/products/water/product.zarr")
     assert record["item"]["assets"]["product"]["file:checksum"] == digest_tree(
         product / "product.zarr"
@@ -95,6 +97,23 @@ def test_a_run_stages_product_and_record(run_folder: Path, session: Session) -> 
     assert item.id == "water"
     assert list_names(run_folder / "products") == {"water"}
     assert list_names(run_folder / "outputs") == {"water.json"}
+
+
+@pytest.mark.parametrize(
+    ("quicklook", "order"), [(None, ["turbidity", "ndci"]), ("ndci", ["ndci", "turbidity"])]
+)
+def test_maps_draw_first_what_the_author_put_first(
+    run_folder: Path, session: Session, quicklook: str | None, order: list[str]
+) -> None:
+    publish(
+        make_dataset(), output="water", quicklook=quicklook, derived_from=["s2/scene"],
+        session=session,
+    )  # fmt: skip
+    record = json.loads((run_folder / "outputs" / "water.json").read_text())
+    assert list(record["item"]["properties"]["skerry:variables"]) == order
+    picture = Image.open(run_folder / "products" / "water" / THUMBNAIL).convert("RGB")
+    above = np.asarray(picture)[:40].reshape(-1, 3)  # the caption is below
+    assert (len(np.unique(above, axis=0)) > 50) == (order[0] == "turbidity")
 
 
 def test_the_staged_product_has_the_values(run_folder: Path, session: Session) -> None:

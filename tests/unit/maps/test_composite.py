@@ -12,7 +12,7 @@ from skerry.maps.colour import Category, Style
 from skerry.maps.composite import draw_composite
 from skerry.maps.levels import open_pyramid
 from skerry.maps.point import name_class, read_point
-from skerry.maps.true_colour import find_bands
+from skerry.products.coding.true_colour import find_bands
 from skerry.storage.chunk_cache import ChunkCache
 
 PACKED = {"scale_factor": 0.0001, "add_offset": -0.1, "_FillValue": 0}

@@ -91,6 +91,15 @@ def test_a_legend_ends_in_the_colours_of_its_range():
     assert min(light) > 245
 
 
+def test_a_long_meaning_of_a_class_is_not_cut():
+    short, long = (
+        np.asarray(read(draw_legend("Colours", "", Style(categories=(Category(1, text, "#f00"),)))))
+        for text in ("Water", "TOA radiance for OLCI acquisition band 08, from 0 to 100, " * 2)
+    )
+    assert long.shape[0] > short.shape[0]
+    assert (long[30:, -12:] == 255).all(), "nothing reaches the right margin"
+
+
 def test_a_legend_says_simulated_and_grows_with_classes():
     style = Style(categories=tuple(Category(n, f"class {n}", "#123456") for n in range(8)))
     plain = read(draw_legend("Scene classification", "1", style))

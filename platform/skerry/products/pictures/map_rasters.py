@@ -143,11 +143,18 @@ def _collect(tree: xr.DataTree, mapping: Mapping, item: MapRaster) -> xr.Dataset
         places = places or {key: array.drop_vars(array.coords) for key, array in here.items()}
         for name, array in wanted.items():
             if array.shape == places["latitude"].shape:
-                found[name] = array.drop_vars(array.coords)
+                # a copy, because the product itself keeps its attributes
+                found[name] = array.drop_vars(array.coords).copy(deep=False)
+                found[name].attrs |= _describe_range(item, name)
                 if mapping.members is not None:  # otherwise all members would share a title
                     title = array.attrs.get("long_name", name)
                     found[name].attrs["long_name"] = f"{name.upper()}: {title}"
     return xr.Dataset(found).assign_coords(places) if found else None
+
+
+def _describe_range(item: MapRaster, name: str) -> dict[str, float]:
+    shown = item.shown.get(name)
+    return {} if shown is None else dict(zip(("display_min", "display_max"), shown, strict=True))
 
 
 def _list_groups(

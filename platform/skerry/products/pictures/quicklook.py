@@ -1,5 +1,6 @@
 """Quicklooks: small pictures of products, with a label if a product is simulated."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +11,39 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from skerry.core.errors import InvalidInputError
+from skerry.products.coding.true_colour import find_bands
 from skerry.products.grids import list_rasters
 from skerry.storage.writing import make_aside
 
 EDGE = 512
 """Longest side of a quicklook in pixels."""
-TRUE_COLOUR = ("b04", "b03", "b02")
 BRIGHTEST = 0.25
-"""Reflectance that is drawn white."""
+"""Reflectance that is drawn white; for radiance it is the band's ``display_max``."""
 GAMMA = 1.8
 CAPTION = "SIMULATED"
 
 
 def write_quicklook(
-    product: xr.DataTree | xr.Dataset, path: Path | str, *, simulated: bool | None = None
+    product: xr.DataTree | xr.Dataset,
+    path: Path | str,
+    *,
+    simulated: bool | None = None,
+    drawn_first: Sequence[str] = (),
 ) -> None:
     """Write a PNG of at most 512 pixels a side.
 
     Parameters
     ----------
     product
-        A tree with the bands b04, b03, b02 (drawn in true colour), or a tree or dataset whose
+        A tree with the bands of true colour of Sentinel-2 or OLCI, or a tree or dataset whose
         first variable ``(y, x)`` is drawn in its ``colormap`` between ``display_min`` and
         ``display_max``, else between its 2nd and 98th percentile.
     path
         The file to write; it appears when complete, in place of one that is there.
     simulated
         Whether to draw SIMULATED over it; by default what the product's attributes say.
+    drawn_first
+        Names of variables that are drawn rather than the first, in this order.
 
     Raises
     ------
@@ -44,13 +51,11 @@ def write_quicklook(
         If there is nothing to draw.
     """
     datasets = [product] if isinstance(product, xr.Dataset) else _by_size(product)
-    true_colour = next(
-        (dataset for dataset in datasets if set(TRUE_COLOUR) <= set(dataset.data_vars)), None
-    )
-    if true_colour is not None:
-        image = _draw_true_colour(true_colour)
+    coloured = next((dataset for dataset in datasets if find_bands(dataset.data_vars)), None)
+    if coloured is not None:
+        image = _draw_true_colour([coloured[name] for name in find_bands(coloured.data_vars)])
     else:
-        image = _draw_palette(_first_variable(datasets))
+        image = _draw_palette(_choose_variable(datasets, drawn_first))
     image.thumbnail((EDGE, EDGE))
     if _is_simulated(product) if simulated is None else simulated:
         write_caption(image)
@@ -69,7 +74,11 @@ def _is_simulated(product: xr.DataTree | xr.Dataset) -> bool:
     return bool(product.attrs.get("simulated", other.get("simulated", False)))
 
 
-def _first_variable(datasets: list[xr.Dataset]) -> xr.DataArray:
+def _choose_variable(datasets: list[xr.Dataset], drawn_first: Sequence[str]) -> xr.DataArray:
+    for name in drawn_first:
+        for data in datasets:
+            if name in data.data_vars and data[name].dims == ("y", "x"):
+                return data[name]
     for data in datasets:
         for variable in data.data_vars.values():
             if variable.dims == ("y", "x"):
@@ -85,12 +94,19 @@ def _thin(variable: xr.DataArray) -> npt.NDArray[Any]:
     return variable.isel(y=slice(step // 2, None, step), x=slice(step // 2, None, step)).to_numpy()
 
 
-def _draw_true_colour(data: xr.Dataset) -> Image.Image:
-    bands = np.stack([_thin(data[name]) for name in TRUE_COLOUR], axis=-1)
+def _draw_true_colour(colours: list[xr.DataArray]) -> Image.Image:
+    bands = np.stack([_thin(band) for band in colours], axis=-1)
     valid = np.isfinite(bands).all(axis=-1)
-    bright = np.clip(np.nan_to_num(bands) / BRIGHTEST, 0, 1) ** (1 / GAMMA)
+    white = np.array([_find_white(band) for band in colours])
+    bright = np.clip(np.nan_to_num(bands) / white, 0, 1) ** (1 / GAMMA)
     alpha = np.where(valid, 255, 0)[..., np.newaxis]
     return Image.fromarray(np.concatenate([bright * 255, alpha], -1).astype(np.uint8), "RGBA")
+
+
+def _find_white(band: xr.DataArray) -> float:
+    if band.attrs.get("units", "1") == "1":
+        return BRIGHTEST
+    return float(band.attrs.get("display_max", band.max()))
 
 
 def _draw_palette(variable: xr.DataArray) -> Image.Image:

@@ -197,12 +197,16 @@ class MapRaster(Record):
         Edge of a pixel on the map.
     average
         Lines and pixels of the swath whose mean is taken before it is brought to the grid.
+    shown
+        Name on the map to the values that are drawn darkest and brightest; where there are none,
+        the 2nd and the 98th percentile of each product.
     """
 
     group: str
     variables: dict[str, str]
     resolution_m: float
     average: int = 1
+    shown: dict[str, tuple[float, float]] = {}
 
 
 class Catalogue(Record):
@@ -215,12 +219,21 @@ class Catalogue(Record):
     bands
         Groups whose variables get a COG; all rasters where there is none.
     maps
-        For swaths, what maps draw; the first variable is drawn first.
+        For swaths, what maps draw.
+    first
+        The variables of `maps` that maps and quicklooks draw first, in this order; where there is
+        none, the order of `maps`.
     """
 
     left_out: tuple[str, ...] = ()
     bands: tuple[str, ...] = ()
     maps: tuple[MapRaster, ...] = ()
+    first: tuple[str, ...] = ()
+
+    @property
+    def drawn_first(self) -> tuple[str, ...]:
+        """The variables that are drawn first, in their order."""
+        return self.first or tuple(name for item in self.maps for name in item.variables)
 
 
 class Members(Record):

@@ -24,6 +24,12 @@ PLACES = {
     "south pole": (-120.0, -89.5),
 }
 
+FIRST = {
+    "sentinel_1_iw_grd": ("vv", "hh"),
+    "sentinel_3_olci_err": ("oa08_radiance", "oa06_radiance"),
+    "sentinel_3_slstr_rbt": ("s3_radiance", "s2_radiance"),
+}
+
 
 def make_swath(longitude: float, latitude: float, size: int = 60) -> xr.DataTree:
     """Return a tilted swath of pixels a kilometre apart, whose numbers count them."""
@@ -66,6 +72,22 @@ def test_each_pixel_of_the_map_is_the_nearest_of_the_swath(place: str) -> None:
     _, _, distance = Geod(ellps="WGS84").inv(x, y, *there)
     assert np.max(distance) < 0.76 * np.sqrt(2) * STEP_M  # the reach, on a sphere
     assert np.mean(distance) < 0.5 * STEP_M
+
+
+def test_a_type_may_say_which_values_are_drawn_darkest_and_brightest() -> None:
+    raster = MapRaster(
+        group="measurements", variables={"number": "count"}, resolution_m=STEP_M,
+        shown={"number": (5, 50)},
+    )  # fmt: skip
+    swath = make_swath(*PLACES["Baltic"])
+    drawn = rasterize_swath(swath, make_mapping(maps=[raster]))["measurements"]["number"]
+    assert (drawn.attrs["display_min"], drawn.attrs["display_max"]) == (5, 50)
+    assert "display_min" not in swath["measurements/count"].attrs
+
+
+def test_the_first_drawn_are_named_or_the_order_of_the_maps() -> None:
+    first = {name: load_mapping(name).catalogue.drawn_first[:2] for name in FIRST}
+    assert first == FIRST
 
 
 @pytest.mark.parametrize("place", PLACES)

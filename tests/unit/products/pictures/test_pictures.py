@@ -92,6 +92,32 @@ def test_true_colour_is_taken_from_red_green_blue(safe: Path, tmp_path: Path) ->
     assert water[1] > water[0]
 
 
+def test_radiance_has_true_colour_whatever_the_bands_are_called(tmp_path: Path) -> None:
+    """Each band is white at the end of its range, so that clouds do not darken the rest."""
+    whites = {"oa04_radiance": 130.0, "oa06_radiance": 120.0, "oa08_radiance": 100.0}
+    bands = {
+        name: (
+            ("y", "x"),
+            np.array([[white, white / 2], [0.0, np.nan]], np.float32),
+            {"units": "mW.m-2.sr-1.nm-1", "display_max": white},
+        )
+        for name, white in whites.items()
+    }
+    write_quicklook(xr.Dataset(bands), tmp_path / "olci.png", simulated=False)
+    image = np.asarray(Image.open(tmp_path / "olci.png"))
+    assert image[0, 0].tolist() == [255, 255, 255, 255]
+    assert image[0, 1, 0] == image[0, 1, 2]
+    assert image[1, 0].tolist() == [0, 0, 0, 255]
+    assert image[1, 1, 3] == 0
+
+
+def test_the_named_variable_is_drawn_rather_than_the_first(tmp_path: Path) -> None:
+    numbers = np.linspace(0, 1, 400).reshape(20, 20)
+    data = xr.Dataset({"vh": (("y", "x"), numbers * 0), "vv": (("y", "x"), numbers)})
+    write_quicklook(data, tmp_path / "vv.png", drawn_first=["hh", "vv"])
+    assert len(Image.open(tmp_path / "vv.png").convert("RGB").getcolors() or []) > 50
+
+
 def test_a_single_variable_is_drawn_in_its_palette(safe: Path, tmp_path: Path) -> None:
     data = open_product(safe)["measurements/reflectance/r20m"]
     turbidity = turbidity_dogliotti2015(data["b04"], data["b8a"])

@@ -1,6 +1,6 @@
-"""Find the variables of an item that are red, green and blue."""
+"""Find the variables of a product that are red, green and blue."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 
 TRUE_COLOUR = "true_colour"
 """The name of the true-colour picture beside an item's variables."""
@@ -9,6 +9,6 @@ _BANDS = (("b04", "b03", "b02"), ("oa08_radiance", "oa06_radiance", "oa04_radian
 """Names of the bands of Sentinel-2 and OLCI."""
 
 
-def find_bands(variables: Collection[str]) -> tuple[str, ...]:
-    """Return the variables that are red, green and blue; none where an item lacks one of them."""
+def find_bands(variables: Collection[Hashable]) -> tuple[str, ...]:
+    """Return the variables that are red, green and blue; none where one of them is missing."""
     return next((bands for bands in _BANDS if set(bands) <= set(variables)), ())
