@@ -21,7 +21,6 @@ from skerry.client.descriptions import (
     title_product,
 )
 from skerry.client.grants import grant_writing
-from skerry.client.grids import describe_grid
 from skerry.client.inputs import find_run_folder, list_inputs, write_json
 from skerry.client.references import ItemReference, fetch_item, parse_reference
 from skerry.client.registration import register_folder
@@ -29,6 +28,7 @@ from skerry.client.session import Session, connect
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.ids import check_name
 from skerry.core.time import format_time, parse_time
+from skerry.products.grids import describe_grid
 from skerry.storage.writing import make_aside
 
 if TYPE_CHECKING:

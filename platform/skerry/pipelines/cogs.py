@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skerry.client.descriptions import COG_FOLDER, title_product
-from skerry.client.grids import describe_grid
 from skerry.client.references import COG_PREFIX
 from skerry.core.errors import NotFoundError
+from skerry.products.grids import describe_grid
 
 if TYPE_CHECKING:
     import xarray as xr

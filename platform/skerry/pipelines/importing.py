@@ -21,7 +21,6 @@ from skerry.client.descriptions import (
     title_product,
 )
 from skerry.client.grants import Grant, grant_writing
-from skerry.client.grids import describe_grid
 from skerry.client.references import COG_PREFIX, ItemReference, find_item
 from skerry.client.registration import register_folder
 from skerry.client.session import Session, connect
@@ -31,7 +30,8 @@ from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress, ignore_progress
 from skerry.pipelines.cogs import write_cogs
 from skerry.pipelines.sources import digest_source, locate_source
-from skerry.products.sensors.mapping import list_types, load_mapping
+from skerry.products.grids import describe_grid
+from skerry.products.sensors.mapping import list_types, load_mapping, recognise_type
 from skerry.products.sensors.records import Catalogue
 from skerry.products.sensors.records import Mapping as ProductMapping
 
@@ -175,9 +175,7 @@ def _plan(tree: xr.DataTree, path: Path, collection: str | None) -> _Work:
         tree.attrs.get("other_metadata", {}).get("simulated")
         or discovery["properties"].get("skerry:simulated")
     )
-    from skerry.products.healing.completeness import find_kind
-
-    kind = find_kind(tree)
+    kind = recognise_type(tree)
     mapping = None if kind is None else load_mapping(kind)
     reference = ItemReference(
         check_name(

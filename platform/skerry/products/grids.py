@@ -40,6 +40,37 @@ def grid_of(data: xr.Dataset | xr.DataArray) -> GeoBox | None:
     return grid if isinstance(grid, GeoBox) and grid.crs is not None else None
 
 
+def describe_grid(raster: xr.DataArray | xr.Dataset) -> dict[str, Any]:
+    """Return ``proj:code``, ``proj:shape``, ``proj:transform`` and ``proj:bbox`` of a raster.
+
+    Parameters
+    ----------
+    raster
+        Dims ``(y, x)`` with coordinates of pixel centres and a CRS.
+
+    Raises
+    ------
+    InvalidInputError
+        If it has no CRS, or no EPSG code stands for it.
+    """
+    import rioxarray  # noqa: F401 - registers the accessor
+
+    crs = raster.rio.crs
+    epsg = crs.to_epsg() if crs is not None else None
+    if epsg is None:
+        raise InvalidInputError(
+            f"The raster's CRS is {crs}, which has no EPSG code.",
+            remedy="Give it one, for example dataset.rio.write_crs(32633).",
+        )
+    transform = raster.rio.transform(recalc=True)
+    return {
+        "proj:code": f"EPSG:{epsg}",
+        "proj:shape": [int(raster.sizes["y"]), int(raster.sizes["x"])],
+        "proj:transform": [float(number) for number in transform[:6]],
+        "proj:bbox": [float(number) for number in raster.rio.bounds(recalc=True)],
+    }
+
+
 def list_rasters(product: xr.DataTree) -> list[tuple[str, xr.Dataset]]:
     """Return the groups with georeferenced rasters, as path and dataset.
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import xarray as xr
 
 from skerry.core.errors import InvalidInputError, NotFoundError, SkerryError
-from skerry.products.containers import (
+from skerry.products.recognition import (
     COG_MARK,
     NETCDF_SUFFIXES,
     ZARR_MARKS,
     Found,
     choose_product,
+    find_mapping,
     list_names,
 )
 from skerry.products.stores.archives import ArchivedPath, read_archive
@@ -146,7 +147,7 @@ def _open_archive(
 
 
 def _open_found(place: Place, found: Found | None, level: int) -> xr.DataTree:
-    """Open the product at a place after `containers` recognised it."""
+    """Open the product at a place after `recognition` found it."""
     if found is None:
         raise _unknown(place)
     at = place / found.inside if found.inside else place
@@ -184,7 +185,6 @@ def _open_cogs(place: Place) -> xr.DataTree:
 def _open_safe(place: Place) -> xr.DataTree:
     from skerry.products.safe.files import list_archived, list_folder
     from skerry.products.safe.reading import assemble
-    from skerry.products.safe.recognition import find_mapping
     from skerry.products.safe.remote_listing import list_remote
 
     if isinstance(place, RemotePath):

@@ -7,8 +7,8 @@ import xarray as xr
 
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.products.cogs.opening import read_item
-from skerry.products.containers import COG_MARK, NETCDF_SUFFIXES, choose_product, list_names
 from skerry.products.opening import HDF5, open_product
+from skerry.products.recognition import COG_MARK, NETCDF_SUFFIXES, choose_product, list_names
 from skerry.storage.remote import is_remote, parse_address
 from skerry.validation.registry import list_checks
 from skerry.validation.report import Report

@@ -18,7 +18,7 @@ from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.pipelines import import_product, importing
 from skerry.pipelines.sources import digest_source
-from skerry.products import containers, open_product, write_geozarr
+from skerry.products import open_product, recognition, write_geozarr
 from skerry.products.sensors import mapping
 from skerry.simulate import simulate_s2_l1c, simulate_s2_l2a
 from skerry.simulate.olci.product import simulate_olci
@@ -270,7 +270,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / "toy_level.json").write_text(json.dumps(TOY))
     monkeypatch.setattr(mapping, "resources", SimpleNamespace(files=lambda _package: folder))
     caches = (
-        mapping.load_mapping, mapping.find_type, mapping.list_variables, containers.safe_marks,
+        mapping.load_mapping, mapping.find_type, mapping.list_variables, recognition.safe_marks,
     )  # fmt: skip
     for cache in caches:
         cache.cache_clear()

@@ -27,10 +27,10 @@ from skerry.products.healing.profiles import (
     check_profile,
     find_model,
     is_omitted,
-    product_type_of,
     rename_dims,
     to_profile,
 )
+from skerry.products.sensors.mapping import product_type_of
 from skerry.storage.writing import make_aside
 
 

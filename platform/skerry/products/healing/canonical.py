@@ -9,9 +9,10 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.healing.completeness import list_missing
 from skerry.products.healing.items import heal_items
 from skerry.products.healing.places import place_rasters
-from skerry.products.healing.profiles import product_type_of, read_root, rename_dims
+from skerry.products.healing.profiles import read_root, rename_dims
 from skerry.products.healing.rasters import Projections, heal_rasters, list_grid_codes
 from skerry.products.healing.wounds import Wounds, heal_attributes, heal_units
+from skerry.products.sensors.mapping import product_type_of
 
 
 def assemble_tree(

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from skerry.products.healing.profiles import OMITTED, product_type_of
-from skerry.products.sensors.mapping import find_type, list_types, list_variables, load_mapping
+from skerry.products.healing.profiles import OMITTED
+from skerry.products.sensors.mapping import list_variables, load_mapping, recognise_type
 
 SELECTION = "selection"
 """Key of ``other_metadata`` for the selection by which a product is a part on purpose."""
@@ -51,7 +51,7 @@ def list_missing(tree: xr.DataTree, absent: Collection[str], left_out: Collectio
     }
     stored = other.get("missing")
     earlier = [str(item) for item in stored] if isinstance(stored, list) else []
-    kind = find_kind(tree)
+    kind = recognise_type(tree)
     wanted: list[str] = []
     if kind is not None and SELECTION not in other:
         wanted = [item for item in _list_wanted(tree, kind, there) if item not in left_out]
@@ -59,19 +59,6 @@ def list_missing(tree: xr.DataTree, absent: Collection[str], left_out: Collectio
     found = [*earlier, *wanted, *absent, *_list_unplaced(tree), *sorted(empty)]
     missing = list(dict.fromkeys(item for item in found if item not in there or item in empty))
     return missing if missing or kind is not None or isinstance(stored, list) else None
-
-
-def find_kind(tree: xr.DataTree) -> str | None:
-    """Return a product's mapping name, by its item, its metadata or its members' items."""
-    named = find_type(product_type_of(tree.attrs))
-    if named is not None:
-        return named
-    other = tree.attrs.get("other_metadata")
-    said = other.get("mapping") if isinstance(other, dict) else None
-    if isinstance(said, str) and said in list_types():
-        return said
-    kinds = {find_type(product_type_of(child.attrs)) for child in tree.children.values()} - {None}
-    return kinds.pop() if len(kinds) == 1 else None
 
 
 def _list_wanted(tree: xr.DataTree, kind: str, there: Collection[str]) -> Iterator[str]:

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.coding.json_values import TYPES, from_json
+from skerry.products.sensors.mapping import product_type_of
 
 PROFILES: Final = ("2025", "cpm-2.8")
 HISTORY: Final = "processing_history"
@@ -121,14 +122,6 @@ def _load_models() -> dict[str, Model]:
 def find_model(attrs: dict[str, Any]) -> Model | None:
     """Return the validator's model of a product by its root attributes, if there is one."""
     return _load_models().get(product_type_of(attrs))
-
-
-def product_type_of(attrs: Any) -> str:
-    """Return the product type that the item in a group's attributes names, or an empty text."""
-    item = attrs.get("stac_discovery")
-    properties = item.get("properties") if isinstance(item, dict) else None
-    found = properties.get("product:type") if isinstance(properties, dict) else None
-    return found if isinstance(found, str) else ""
 
 
 def check_profile(name: str) -> str:

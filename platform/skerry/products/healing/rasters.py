@@ -10,10 +10,10 @@ import xarray as xr
 
 from skerry.products.grids import is_even
 from skerry.products.healing.items import name_item_system
-from skerry.products.healing.profiles import product_type_of
 from skerry.products.healing.scope import find_in_scope
 from skerry.products.healing.systems import name_attributes, name_system
 from skerry.products.healing.wounds import Wounds
+from skerry.products.sensors.mapping import product_type_of
 
 Projections = Mapping[str, Mapping[str, dict[str, Any]]]
 """Group path to variable name to the ``proj:`` attributes of the variable as stored."""

@@ -16,11 +16,15 @@ it does not have.
 """
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skerry.products.sensors.records import Mapping
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def list_types() -> list[str]:
@@ -41,12 +45,38 @@ def load_mapping(name: str) -> Mapping:
     return Mapping.model_validate(raw | {"name": name})
 
 
+def load_mappings() -> Iterator[Mapping]:
+    """Give the mapping files of all known types."""
+    return (load_mapping(name) for name in list_types())
+
+
 @cache
 def find_type(product_type: str) -> str | None:
     """Return the name of the mapping file of an EOPF product type, such as ``S02MSIL2A``."""
     return next(
         (kind for kind in list_types() if _read_file(kind)["product_type"] == product_type), None
     )
+
+
+def product_type_of(attrs: Any) -> str:
+    """Return the product type that the item in a group's attributes names, or an empty text."""
+    item = attrs.get("stac_discovery")
+    properties = item.get("properties") if isinstance(item, dict) else None
+    found = properties.get("product:type") if isinstance(properties, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def recognise_type(tree: "xr.DataTree") -> str | None:
+    """Return a product's mapping name, by its item, its metadata or its members' items."""
+    named = find_type(product_type_of(tree.attrs))
+    if named is not None:
+        return named
+    other = tree.attrs.get("other_metadata")
+    said = other.get("mapping") if isinstance(other, dict) else None
+    if isinstance(said, str) and said in list_types():
+        return said
+    kinds = {find_type(product_type_of(child.attrs)) for child in tree.children.values()} - {None}
+    return kinds.pop() if len(kinds) == 1 else None
 
 
 @cache

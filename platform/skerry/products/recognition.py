@@ -1,0 +1,208 @@
+"""Recognise the product in a folder or an archive: its container by names, then a SAFE's type."""
+
+import fnmatch
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from skerry.core.errors import InvalidInputError
+from skerry.products.safe.documents import Document
+from skerry.products.safe.files import ProductFiles
+from skerry.products.safe.product import SUFFIXES
+from skerry.products.safe.remote_listing import MANIFESTS
+from skerry.products.sensors.mapping import load_mappings
+from skerry.products.sensors.records import Mapping
+
+ZARR_MARKS = ("zarr.json", ".zgroup", ".zmetadata")
+COG_MARK = "item.json"
+NETCDF_SUFFIXES = (".nc", ".nc4")
+TRUTH_SUFFIX = ".truth.nc"
+"""Suffix of the file with a simulated scene's truth; it is not a product itself."""
+SHOWN = 5
+"""How many names an error message lists."""
+
+_NAMES = {
+    r"S1[A-D]_(IW|EW|WV|EN|S\d)_(SLC|GRD|OCN|RAW)": "Sentinel-1 {} {}",
+    r"S2[A-D]_MSI(L\d[A-C])": "Sentinel-2 {}",
+    r"S3[A-D]_(OL|SL|SR|SY|DO)_(\d)_(\w{3})": "Sentinel-3 {0} level {1} {2}",
+}
+"""Beginning of a product's name to its type in words."""
+MANIFEST = "xfdumanifest.xml"
+"""Manifest of Sentinel-3: it names the product and its type, whatever the folder's name."""
+
+Container = Literal["zarr", "cogs", "safe", "netcdf", "archive"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A product among files.
+
+    Attributes
+    ----------
+    container
+        What it is.
+    inside
+        Where it is: a folder or file right below; empty for the place itself.
+    """
+
+    container: Container
+    inside: str
+
+
+@cache
+def safe_marks() -> frozenset[str]:
+    """Return the marking documents; every SAFE product has one of them at its root."""
+    return frozenset({*(mapping.marks[0] for mapping in load_mappings()), *MANIFESTS})
+
+
+def list_names(folder: Path) -> Iterator[str]:
+    """Give the names of a folder's files, and of those of the folders right below."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from (f"{path.name}/{inner.name}" for inner in path.iterdir() if inner.is_file())
+        else:
+            yield path.name
+
+
+def find_products(names: Iterable[str]) -> list[Found]:
+    """Return the products that files make up: the place itself, or those right below it.
+
+    Parameters
+    ----------
+    names
+        Names of the files, relative to the place, with ``/``.
+    """
+    folders: dict[str, set[str]] = {}
+    for name in names:
+        above, _, last = name.rpartition("/")
+        if "/" not in above and not above.startswith((".", "__MACOSX")):
+            folders.setdefault(above, set()).add(last)
+    loose = folders.pop("", set())
+    complete = _name_container(loose)
+    if complete is not None:
+        return [Found(complete, "")]
+    below = {folder: _name_container(files) for folder, files in folders.items()}
+    found = [Found(container, folder) for folder, container in below.items() if container]
+    for name in loose:
+        lower = name.lower()
+        if lower.endswith(NETCDF_SUFFIXES) and not lower.endswith(TRUTH_SUFFIX):
+            found.append(Found("netcdf", name))
+        elif lower.endswith(".zip"):
+            found.append(Found("archive", name))
+    return sorted(found, key=lambda item: item.inside)
+
+
+def _name_container(files: set[str]) -> Container | None:
+    if files.intersection(ZARR_MARKS):
+        return "zarr"
+    if COG_MARK in files:
+        return "cogs"
+    return "safe" if files & safe_marks() else None
+
+
+def choose_product(place: object, names: Iterable[str]) -> Found | None:
+    """Return the only product that files make up; None if there is none.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are several.
+    """
+    found = find_products(names)
+    if len(found) > 1:
+        names_listed = ", ".join(item.inside for item in found[:SHOWN])
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise InvalidInputError(
+            f"{place} holds {len(found)} products: {names_listed}{more}.",
+            remedy="Name one of them.",
+        )
+    return found[0] if found else None
+
+
+def find_mapping(files: ProductFiles) -> Mapping:
+    """Return the type of a product.
+
+    Raises
+    ------
+    InvalidInputError
+        If no mapping file is for its type, or several are and neither its name nor its manifest
+        says which.
+    """
+    mapping = _recognise(files)
+    if mapping is None:
+        raise _refuse_type(files)
+    return mapping
+
+
+def _recognise(files: ProductFiles) -> Mapping | None:
+    """Return the type of a product by the files that mark it; None if no type fits.
+
+    If several fit, its name decides, or what its manifest says.
+
+    Raises
+    ------
+    InvalidInputError
+        If neither does.
+    """
+    types = [
+        mapping
+        for mapping in load_mappings()
+        if all(files.find(mark) is not None for mark in mapping.marks)
+    ]
+    if not types:
+        return None
+    if len(types) == 1:
+        return types[0]
+    for name in _list_names(files):
+        named = [mapping for mapping in types if fnmatch.fnmatchcase(name, mapping.names)]
+        if len(named) == 1:
+            return named[0]
+    raise InvalidInputError(
+        f"{files.path} may be of type {', '.join(item.product_type for item in types)}; neither "
+        "its name nor its manifest says which.",
+        remedy="Give it the name that it had at its provider, such as "
+        + " or ".join(item.names for item in types)
+        + ".",
+    )
+
+
+def _list_names(files: ProductFiles) -> Iterator[str]:
+    """Give the names of a product: its folder's, and the names in its manifest."""
+    name = files.prefix.rstrip("/") or files.path.name
+    for suffix in SUFFIXES:
+        name = name.removesuffix(suffix)
+    yield name
+    if MANIFEST in files.sizes:
+        manifest = Document(files, MANIFEST)
+        yield manifest.optional_text("productName") or ""
+        yield f"S3A_{manifest.optional_text('productType')}"
+
+
+def _refuse_type(files: ProductFiles) -> InvalidInputError:
+    types = ", ".join(f"{mapping.title} ({mapping.product_type})" for mapping in load_mappings())
+    name = next(_list_names(files))
+    named = next((item for item in load_mappings() if fnmatch.fnmatchcase(name, item.names)), None)
+    if named is not None:
+        marks = ", ".join(mark for mark in named.marks if files.find(mark) is None)
+        what = f"is named as a {named.title} product, and has no {marks}"
+    else:
+        read = _describe_name(name)
+        what = (
+            f"is a {read} product, which Skerry does not read"
+            if read
+            else "is a Sentinel product of a type that Skerry does not know, or lacks the files "
+            "that tell its type"
+        )
+    return InvalidInputError(f"{files.path} {what}.", remedy=f"Known are {types}.")
+
+
+def _describe_name(name: str) -> str | None:
+    """Return the type in a product's name, in words; None if the name does not say it."""
+    for pattern, words in _NAMES.items():
+        match = re.match(pattern, name)
+        if match is not None:
+            return words.format(*match.groups())
+    return None
