@@ -37,7 +37,7 @@ def draw_composite(
     for at, (pyramid, style) in enumerate(zip(pyramids, styles, strict=True)):
         grid = locate_tile(pyramid.crs, *tile)
         level = choose_level(pyramid, grid)
-        sample = sample_tile(level, grid, partial(read_window, chunks, pyramid))
+        sample = sample_tile(level, grid, partial(read_window, chunks, pyramid), pyramid.circle)
         if sample is None:
             return encode_empty(TILE_SIZE)
         steps = index_colours(sample.values, style, pyramid.packing)

@@ -1,8 +1,9 @@
 """The resolution levels of one variable of a GeoZarr (Zarr 3), open for tiles."""
 
+import math
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from skerry.storage.objects import check_key
 
 _PLANE = 2  # a raster has two dimensions: y, x
 _MOST_LEVELS = 64
+_HALF = 180.0  # degrees
 _REMEDY = "Import the product again: Skerry writes the zarr conventions multiscales, spatial, proj."
 
 
@@ -107,13 +109,27 @@ class Pyramid:
         right, bottom = left + a * finest.width, top + e * finest.height
         return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
 
+    @cached_property
+    def circle(self) -> float | None:
+        """Length of the whole Earth along x, in units of `crs`; None unless x is a longitude."""
+        from pyproj import CRS
+
+        crs = CRS.from_user_input(self.crs)
+        return 2 * math.pi / crs.axis_info[0].unit_conversion_factor if crs.is_geographic else None
+
     @property
     def geographic_bounds(self) -> tuple[float, float, float, float]:
         """West, south, east, north in degrees (WGS 84); west > east across the antimeridian."""
         from pyproj import Transformer
 
         transformer = Transformer.from_crs(self.crs, "OGC:CRS84", always_xy=True)
-        return transformer.transform_bounds(*self.bounds)
+        west, south, east, north = transformer.transform_bounds(*self.bounds)
+        if self.circle is None or (west >= -_HALF and east <= _HALF):
+            return west, south, east, north
+        if east - west >= 2 * _HALF:
+            return -_HALF, south, _HALF, north
+        west, east = ((edge + _HALF) % (2 * _HALF) - _HALF for edge in (west, east))
+        return west, south, east if east > -_HALF else _HALF, north
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.maps.chunks import read_window
 from skerry.maps.colour import Style
 from skerry.maps.levels import Pyramid
+from skerry.maps.warp import list_turns
 from skerry.products.coding.packing import Packing
 from skerry.storage.chunk_cache import ChunkCache
 
@@ -45,9 +46,12 @@ def read_point(
     level = pyramid.levels[0]
     transformer = Transformer.from_crs("OGC:CRS84", pyramid.crs, always_xy=True)
     x, y = transformer.transform(longitude, latitude)
-    column = (x - level.transform.c) / level.transform.a
     row = (y - level.transform.f) / level.transform.e
-    if not (0 <= column < level.width and 0 <= row < level.height):  # infinite ones neither
+    columns_around = (
+        (x + turn - level.transform.c) / level.transform.a for turn in list_turns(pyramid.circle)
+    )
+    column = next((item for item in columns_around if 0 <= item < level.width), None)
+    if column is None or not 0 <= row < level.height:  # infinite numbers neither
         return None
     rows, columns = (int(row), int(row) + 1), (int(column), int(column) + 1)
     window = read_window(chunks, pyramid, level, rows, columns)

@@ -56,7 +56,7 @@ def draw_tile(
     z, x, y = tile
     grid = locate_tile(pyramid.crs, z, x, y)
     level = choose_level(pyramid, grid)
-    sample = sample_tile(level, grid, partial(read_window, chunks, pyramid))
+    sample = sample_tile(level, grid, partial(read_window, chunks, pyramid), pyramid.circle)
     if sample is None:
         return encode_empty(TILE_SIZE)
     indices = index_colours(sample.values, style, pyramid.packing)

@@ -93,8 +93,41 @@ def choose_level(pyramid: Pyramid, grid: tuple[Plane, Plane]) -> Level:
     return min(pyramid.levels, key=lambda level: abs(np.log(level.resolution / pixel)))
 
 
-def sample_tile(level: Level, grid: tuple[Plane, Plane], read: WindowReader) -> Sample | None:
-    """Return the stored numbers under a tile's pixel centres; None when it misses the level."""
+def list_turns(circle: float | None) -> tuple[float, ...]:
+    """Return what may be added to x and still is the same place; longitudes repeat themselves."""
+    return (0.0,) if circle is None else (0.0, circle, -circle)
+
+
+def sample_tile(
+    level: Level, grid: tuple[Plane, Plane], read: WindowReader, circle: float | None = None
+) -> Sample | None:
+    """Return the stored numbers under a tile's pixel centres; None when it misses the level.
+
+    Parameters
+    ----------
+    level, grid
+        The level, and the tile's control grid in its reference system.
+    read
+        Reads the level's cells.
+    circle
+        Length of the whole Earth along x where x is a longitude: levels may reach beyond 180
+        degrees.
+    """
+    sample = None
+    for turn in list_turns(circle):
+        further = _sample_once(level, (grid[0] + turn, grid[1]) if turn else grid, read)
+        if sample is None:
+            sample = further
+        elif further is not None and sample.inside is not None:
+            inside = np.True_ if further.inside is None else further.inside
+            values = np.where(sample.inside, sample.values, further.values)
+            sample = Sample(values, sample.inside | inside)
+        if sample is not None and sample.inside is None:
+            break
+    return sample
+
+
+def _sample_once(level: Level, grid: tuple[Plane, Plane], read: WindowReader) -> Sample | None:
     transform = level.transform
     cols, rows = (grid[0] - transform.c) / transform.a, (grid[1] - transform.f) / transform.e
     # A bilinear surface stays within its control points: they bound the window.

@@ -17,6 +17,7 @@ from skerry.maps.colour import Category, Style, index_colours, make_palette
 from skerry.maps.encode import encode_empty
 from skerry.maps.levels import Level, Pyramid, open_pyramid
 from skerry.maps.mercator import EARTH_HALF
+from skerry.maps.point import read_point
 from skerry.maps.tiles import Picture, check_tile, draw_tile
 from skerry.maps.warp import choose_level, locate_tile, tile_bounds
 from skerry.products.coding.packing import Packing
@@ -155,6 +156,42 @@ def test_a_product_across_the_antimeridian_shows_on_both_sides(write_pyramid):
     assert not read_rgba(
         draw_tile(pyramid, ChunkCache(10**8), GRAY, (zoom, 64, row), Picture.PALETTE)
     ).any()
+
+
+@pytest.mark.parametrize(("west", "columns"), [(0, 360), (170, 20), (-190, 20), (200, 130)])
+def test_longitudes_beyond_180_degrees_are_the_same_places(write_pyramid, west, columns):
+    rows = 120
+    values = np.random.default_rng(5).integers(1, 9999, (rows, columns)).astype(np.uint16)
+    whole = np.zeros((rows, 360), np.uint16)  # the same numbers, from -180 to 180 degrees
+    whole[:, (np.arange(columns) + west + 180) % 360] = values
+    pyramids = [
+        open_pyramid(
+            write_pyramid(
+                numbers, crs="OGC:CRS84", transform=(1.0, 0, left, 0, -1.0, 60.0),
+                attributes=PACKED, folder=name,
+            ),
+            "v", "1",
+        )
+        for numbers, left, name in ((values, west, "a.zarr"), (whole, -180, "b.zarr"))
+    ]  # fmt: skip
+    shown = 0
+    for tile in [(0, 0, 0), *((3, x, y) for x in (0, 1, 3, 4, 7) for y in (2, 4))]:
+        drawn, wanted = (
+            read_rgba(draw_tile(item, ChunkCache(10**8), GRAY, tile, Picture.PALETTE))
+            for item in pyramids
+        )
+        assert (drawn == wanted).all(axis=-1).mean() > 0.999, tile
+        shown += (wanted[..., 3] > 0).sum()
+    assert shown
+    for longitude in np.arange(-179.5, 180):
+        found, same = (read_point(item, ChunkCache(10**8), longitude, 0.5) for item in pyramids)
+        assert found == same
+    left, _, right, _ = pyramids[0].geographic_bounds
+    assert (left, right) == (
+        (-180, 180)
+        if columns == 360
+        else ((west + 180) % 360 - 180, (west + columns + 180) % 360 - 180)
+    )
 
 
 def test_floats_with_gaps(write_pyramid):
