@@ -67,12 +67,15 @@ class Packing:
         return {key: item for key, item in found.items() if item is not None}
 
     def decode(self, numbers: Numbers) -> Numbers:
-        """Turn numbers into values; numbers in `missing` become NaN.
+        """Turn numbers into values; numbers in `missing` become NaN, of integers the first of them.
 
         Numbers of the other signedness (``_Unsigned``) have their bits read as the stored type.
         """
         numbers = numbers.astype(self.stored, copy=False)
         if self.values.kind != "f":
+            if len(self.missing) > 1:
+                gaps = np.isin(numbers, np.array(self.missing[1:], self.stored))
+                numbers = np.where(gaps, self.stored.type(self.missing[0]), numbers)
             return numbers.astype(self.values)
         return _map_blocks(self._decode_part, numbers, self.values)
 
@@ -130,9 +133,8 @@ class Packing:
     @property
     def _needs_digits(self) -> bool:
         """Tell whether arithmetic in float32 could miss a stored number."""
-        scale, offset = self.factors
         narrow = self.stored.kind != "f" and self.stored.itemsize <= NARROW_BYTES
-        return not narrow or abs(offset) > abs(scale) * SHORT_OFFSET
+        return not narrow or not _is_short(*self.factors)
 
     def _beside(self, missing: float) -> Any:
         """Return the number nearest to a missing one that is not missing."""
@@ -226,7 +228,9 @@ def find_packing(
     usual = values_type(stored, attrs)
     values = np.dtype(attrs.get(DECODED) or usual) if values is None else values
     if values.kind != "f":
-        return None if values == stored else Packing(stored, values)
+        several = missing if missing and len(missing) > 1 else ()
+        known = values == stored and not several
+        return None if known else Packing(stored, values, missing=several)
     scale, offset = (
         None if (number := attrs.get(key)) is None else float(number) for key in FACTORS
     )
@@ -250,7 +254,7 @@ def values_type(stored: np.dtype[Any], attrs: Mapping[str, Any]) -> np.dtype[Any
     flags = any(key in attrs for key in ("flag_values", "flag_masks"))
     exact = flags or stored.itemsize > EXACT_BYTES
     if scaled or (attrs.get("_FillValue") is not None and not exact):
-        return decoded_dtype(stored)
+        return decoded_dtype(stored, *(attrs.get(key) for key in FACTORS))
     return stored
 
 
@@ -265,7 +269,18 @@ def fit_fill(fill: Any, dtype: np.dtype[Any]) -> Any:
     return int(fill) if whole and limits.min <= int(fill) <= limits.max else None
 
 
-def decoded_dtype(packed: str | np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type of the values that are stored as integers of type `packed`."""
+def decoded_dtype(
+    packed: str | np.dtype[Any], scale: float | None = None, offset: float | None = None
+) -> np.dtype[Any]:
+    """Return the type of the values that are stored as integers of type `packed`.
+
+    It is float32 where that type tells all values apart, else float64.
+    """
     narrow = np.dtype(packed).itemsize <= NARROW_BYTES
-    return np.dtype(np.float32 if narrow else np.float64)
+    short = _is_short(1.0 if scale is None else scale, offset or 0.0)
+    return np.dtype(np.float32 if narrow and short else np.float64)
+
+
+def _is_short(scale: float, offset: float) -> bool:
+    """Tell whether float32 has enough digits for all values of 16-bit numbers."""
+    return abs(offset) <= abs(scale) * SHORT_OFFSET

@@ -84,18 +84,20 @@ def choose_coding(kind: Kind, attrs: dict[str, Any], stored: np.dtype[Any]) -> C
         offset=None if offset is None else float(offset),
         fills=tuple(item for item in fills if item == item),  # noqa: PLR0124 -- NaN is NaN already
         since=since,
-        dtype=_decoded_type(kind, stored, packed=bool(packed or fills), time=bool(since)),
+        dtype=_decoded_type(kind, stored, scale, offset, packed=packed or fills, time=since),
     )
 
 
-def _decoded_type(kind: Kind, stored: np.dtype[Any], *, packed: bool, time: bool) -> np.dtype[Any]:
+def _decoded_type(
+    kind: Kind, stored: np.dtype[Any], scale: Any, offset: Any, *, packed: Any, time: Any
+) -> np.dtype[Any]:
     if time:
         return np.dtype("datetime64[ns]")
     if kind.decoded:
         return np.dtype(kind.decoded)
     if stored.kind == "f" or not packed:
         return stored
-    return decoded_dtype(stored)
+    return decoded_dtype(stored, scale, offset)
 
 
 def _parse_time_units(since: str) -> tuple[str, np.datetime64]:

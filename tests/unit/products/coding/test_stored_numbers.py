@@ -1,6 +1,7 @@
 """Stored numbers, however a file spells what they mean, against netCDF4 and xarray."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import xarray as xr
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyproj import CRS
 from tests.unit.products.coding.cf_files import describe, write_netcdf4, write_zarr
 
 from skerry.core.errors import InvalidInputError
@@ -166,6 +168,48 @@ def test_several_missing_values_are_written_as_one(tmp_path: Path) -> None:
         np.testing.assert_array_equal(open_product(tmp_path / name)["v"], found["v"])
     with h5py.File(tmp_path / "b.nc") as file:
         assert file["v"][0].tolist() == [10, -32768, -32768, -32768, 7]
+
+
+@pytest.mark.parametrize("form", ["netcdf", "eopf-zarr", "geozarr", "cog"])
+@pytest.mark.parametrize(
+    ("dtype", "attrs"),
+    [("i8", {}), ("u1", {"flag_values": np.array([1, 2], np.uint8), "flag_meanings": "a b"})],
+)
+def test_integers_with_several_missing_values_keep_one(
+    tmp_path: Path, form: str, dtype: str, attrs: dict[str, Any]
+) -> None:
+    stored = np.array([[1, 99, 255 % 128, 2, 1]] * 4, dtype)
+    attrs = attrs | {"_FillValue": stored[0, 2], "missing_value": stored[0, 1], "grid_mapping": "c"}
+    others = {"c": CRS.from_epsg(32633).to_cf()}
+    file = replace(describe(stored, attrs), others=others)
+    found = open_product(write_netcdf4(tmp_path / "a.nc", file))
+    assert found["v"].to_numpy()[0].tolist() == [1, 127, 127, 2, 1]
+    assert found["v"].encoding["_FillValue"] == 127
+    again = tmp_path / {"netcdf": "b.nc", "cog": "b.cogs"}.get(form, "b.zarr")
+    write_product(found, again, form=form)
+    kept = open_product(again)["v"]
+    np.testing.assert_array_equal(kept, found["v"])
+    assert (kept.dtype, kept.encoding["_FillValue"]) == (np.dtype(dtype), 127)
+
+
+@pytest.mark.parametrize("form", ["netcdf", "eopf-zarr", "geozarr", "cog"])
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(1.0, 1e9), (1e-3, 1e5), (None, 1e8), (0.01, 273.15)]
+)
+def test_offsets_of_any_size_tell_all_numbers_apart(
+    tmp_path: Path, form: str, scale: float | None, offset: float
+) -> None:
+    stored = np.arange(-10, 10, dtype=np.int16).reshape(4, 5) * 3000
+    attrs = {"add_offset": offset, "_FillValue": np.int16(-32768), "grid_mapping": "c"}
+    attrs |= {} if scale is None else {"scale_factor": scale}
+    file = replace(describe(stored, attrs), others={"c": CRS.from_epsg(32633).to_cf()})
+    found = open_product(write_netcdf4(tmp_path / "a.nc", file))
+    wanted = stored * (1 if scale is None else scale) + offset
+    np.testing.assert_allclose(found["v"], wanted, rtol=0, atol=(scale or 1) / 100)
+    again = tmp_path / {"netcdf": "b.nc", "cog": "b.cogs"}.get(form, "b.zarr")
+    found["v"].load()  # from values, not by copying the stored numbers
+    write_product(found, again, form=form)
+    np.testing.assert_array_equal(open_product(again)["v"], found["v"])
 
 
 def test_gaps_of_times(tmp_path: Path) -> None:
