@@ -1,4 +1,4 @@
-"""Turns an HTTP service's refusal into the right error: RFC 9457 problems and other answers."""
+"""Problem documents (RFC 9457): written for refusals, and read from a service's answer."""
 
 import json
 from collections.abc import Mapping
@@ -15,6 +15,8 @@ from skerry.core.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+
+MEDIA_TYPE = "application/problem+json"
 
 _ERRORS: Mapping[int, type[SkerryError]] = {
     kind.status: kind
@@ -34,6 +36,31 @@ _REMEDIES: Mapping[int, str] = {
 _SERVER_ERRORS = 500
 _WITHOUT_ROUTE = frozenset({302, 404})
 """The hub's answers, as pages, for a service whose route it does not have yet after a start."""
+
+
+def describe_problem(status: int, title: str, detail: str, remedy: str) -> dict[str, object]:
+    """Return a problem document: the fault, the value and the remedy."""
+    return {
+        "type": "about:blank", "title": title, "status": status, "detail": detail, "remedy": remedy,
+    }  # fmt: skip
+
+
+def describe_status(status: int, method: str, path: str) -> dict[str, object]:
+    """Return the problem document for a refusal of which only the status is known."""
+    details = {
+        400: f"The request {method} {path} cannot be read.",
+        404: f"There is nothing at {path}.",
+        405: f"{path} does not take {method}.",
+        413: f"The body sent to {path} is too large.",
+    }
+    remedies = {
+        404: "Check the address.",
+        405: "Use one of the methods in the Allow header.",
+        413: "Send less, or write the data under a grant.",
+    }
+    title = _phrase(status).strip() or f"Status {status}"
+    detail = details.get(status, f"{method} {path} is answered with {status} {title}.")
+    return describe_problem(status, title, detail, remedies.get(status, "Correct the request."))
 
 
 def read_problem(status: int, content: bytes, *, asked: str) -> SkerryError:

@@ -1,5 +1,6 @@
 """The check of `skerry.core.hosts` before every rule of a Tornado application."""
 
+import json
 from collections.abc import Collection
 from typing import Any
 
@@ -8,6 +9,7 @@ from tornado.routing import Matcher, Rule
 from tornado.web import Application, RequestHandler
 
 from skerry.core.hosts import UnknownHostError, check_host
+from skerry.core.problems import MEDIA_TYPE, describe_problem
 
 
 def refuse_unknown_hosts(application: Application, allowed: Collection[str]) -> None:
@@ -32,9 +34,12 @@ class _RefuseHandler(RequestHandler):
         """Do nothing: the request is refused in any case."""
 
     def prepare(self) -> None:
-        self.set_status(UnknownHostError.status)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(f"{_explain(self.request, self._allowed)}\n")
+        error = _explain(self.request, self._allowed)
+        assert error is not None  # noqa: S101  (the matcher found it)
+        self.set_status(error.status)
+        self.set_header("Content-Type", MEDIA_TYPE)
+        body = describe_problem(error.status, error.title, error.what, error.remedy)
+        self.finish(json.dumps(body))
 
 
 def _explain(request: HTTPServerRequest, allowed: Collection[str]) -> UnknownHostError | None:

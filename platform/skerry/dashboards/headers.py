@@ -1,9 +1,13 @@
-"""Security headers on every answer of this program, static files and errors included."""
+"""What every answer of this program has: security headers, and errors in one form."""
 
+from http import HTTPStatus
 from typing import Any
 
 from tornado.httputil import HTTPHeaders
 from tornado.web import OutputTransform
+
+from skerry.core.problems import MEDIA_TYPE, describe_status
+from skerry.dashboards.templating import present_problem
 
 _POLICY = (
     "default-src 'none'",
@@ -23,6 +27,10 @@ CONTENT_SECURITY_POLICY = "; ".join(_POLICY)
 """Pages load everything from the platform's own origin, nothing from content networks."""
 
 
+_PAGE = b"<!doctype html"
+"""How our own pages begin; what Tornado writes about errors begins otherwise."""
+
+
 class SecurityHeaders(OutputTransform):
     """Tornado transform that adds the headers to the first chunk of every answer."""
 
@@ -40,4 +48,27 @@ class SecurityHeaders(OutputTransform):
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "same-origin"
         headers.setdefault("Cache-Control", self._caching)
+        return status_code, headers, chunk
+
+
+class ErrorAnswers(OutputTransform):
+    """Tornado transform that gives errors of the libraries the form of our own errors."""
+
+    def __init__(self, request: Any) -> None:
+        super().__init__(request)
+        self._request = request
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        """Replace an error's body unless it is a problem document or one of our pages."""
+        kind = headers.get("Content-Type", "")
+        ours = kind == MEDIA_TYPE or chunk.lstrip()[: len(_PAGE)].lower() == _PAGE
+        if status_code < HTTPStatus.BAD_REQUEST or ours or not finishing:
+            return status_code, headers, chunk
+        problem = describe_status(status_code, self._request.method, self._request.path[:160])
+        kind, body = present_problem(problem, self._request.headers.get("Accept", ""))
+        chunk = body.encode()
+        headers["Content-Type"] = kind
+        headers["Content-Length"] = str(len(chunk))
         return status_code, headers, chunk

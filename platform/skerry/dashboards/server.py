@@ -24,7 +24,7 @@ from skerry.dashboards.handlers import (
     WrongAddressHandler,
     read_handlers,
 )
-from skerry.dashboards.headers import SecurityHeaders
+from skerry.dashboards.headers import ErrorAnswers, SecurityHeaders
 from skerry.dashboards.leaflet import WidgetFiles
 from skerry.dashboards.map import MapPage
 from skerry.dashboards.overview import OverviewPage
@@ -105,6 +105,7 @@ def build_server(
     )
     application = server._tornado  # noqa: SLF001 - Bokeh hides the application
     application.add_transform(SecurityHeaders)
+    application.add_transform(ErrorAnswers)
     refuse_unknown_hosts(application, allowed_hosts(public_url))
     try:
         read_handlers(server)

@@ -1,10 +1,12 @@
 """HTML from templates, with every value escaped; and the page for errors."""
 
+import json
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from skerry.core.errors import SkerryError
+from skerry.core.problems import MEDIA_TYPE, describe_problem
 from skerry.core.settings import DASHBOARDS_PREFIX
 
 TEMPLATES = Environment(
@@ -25,7 +27,7 @@ def render(template: str, **values: object) -> str:
 
 
 def answer_error(handler: Any, error: SkerryError) -> None:
-    """Finish a request with an error: a page for browsers, two lines for programs.
+    """Finish a request with an error: a page for browsers, a problem document for programs.
 
     Parameters
     ----------
@@ -36,14 +38,18 @@ def answer_error(handler: Any, error: SkerryError) -> None:
     """
     handler.clear()
     handler.set_status(error.status)
-    if "text/html" not in handler.request.headers.get("Accept", ""):
-        handler.set_header("Content-Type", "text/plain; charset=utf-8")
-        handler.finish(f"{error.what}\n{error.remedy}\n")
-        return
-    handler.set_header("Content-Type", "text/html; charset=utf-8")
-    handler.finish(
-        render(
-            "plain.html", title=error.title, what=error.what, remedy=error.remedy, viewer="",
-            page=None, prefix=DASHBOARDS_PREFIX, navigation=NAVIGATION,
-        )
+    problem = describe_problem(error.status, error.title, error.what, error.remedy)
+    kind, body = present_problem(problem, handler.request.headers.get("Accept", ""))
+    handler.set_header("Content-Type", kind)
+    handler.finish(body)
+
+
+def present_problem(problem: dict[str, object], accepted: str) -> tuple[str, str]:
+    """Return media type and body of an error for those who accept pages, or documents."""
+    if "text/html" not in accepted:
+        return MEDIA_TYPE, json.dumps(problem)
+    page = render(
+        "plain.html", title=problem["title"], what=problem["detail"], remedy=problem["remedy"],
+        viewer="", page=None, prefix=DASHBOARDS_PREFIX, navigation=NAVIGATION,
     )  # fmt: skip
+    return "text/html; charset=utf-8", page

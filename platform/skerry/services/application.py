@@ -18,7 +18,7 @@ from skerry.services.guarded_route import create_router
 from skerry.services.hub_access import HubAccess, HubVerifier
 from skerry.services.identity import Verifier, anyone
 from skerry.services.login import HubLogin, create_login_router
-from skerry.services.problems import add_problem_handlers, describe_error
+from skerry.services.problems import ProblemDocuments, add_problem_handlers, describe_error
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -67,7 +67,7 @@ def create_application(
     """
     hub = hub or HubAccess.from_environment()
     verifier = verifier or HubVerifier(hub.api_url, data=settings.data)
-    app = FastAPI(
+    app = _Application(
         title=title, version=VERSION, openapi_url=None, docs_url=None, redoc_url=None,
         lifespan=_combine(verifier, lifespan), max_body_size=settings.largest_body,
     )  # fmt: skip
@@ -80,8 +80,15 @@ def create_application(
         app.include_router(router, prefix=prefix)
     add_problem_handlers(app)
     app.add_middleware(KnownHosts, settings.public_url)
-    app.add_middleware(SecurityHeaders)
     return app
+
+
+class _Application(FastAPI):
+    """An application whose framework's own answers have our headers and form of errors too."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Wrap the outermost layers: they answer faults and bodies that are too large."""
+        return SecurityHeaders(ProblemDocuments(super().build_middleware_stack()))
 
 
 class KnownHosts:

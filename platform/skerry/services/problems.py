@@ -7,35 +7,68 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy import exc
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import InvalidInputError, SkerryError, UnauthenticatedError
+from skerry.core.problems import MEDIA_TYPE, describe_problem, describe_status
 from skerry.services.identity import is_navigation
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 160
-_REMEDIES = {
-    404: "Check the address against the API's openapi.json.",
-    405: "Use one of the methods in the Allow header.",
-    413: "Send less, or write the data under a grant.",
-}
 
 
 def problem(status: int, title: str, detail: str, remedy: str) -> Response:
     """Return one problem document as a response."""
-    body = {
-        "type": "about:blank", "title": title, "status": status, "detail": detail, "remedy": remedy,
-    }  # fmt: skip
+    body = describe_problem(status, title, detail, remedy)
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
 
 
 def describe_error(error: SkerryError) -> Response:
     """Return the problem document of a Skerry error."""
     return problem(error.status, error.title, error.what, error.remedy)
+
+
+def answer_status(status: int, scope: Scope) -> Response:
+    """Return the problem document for a refusal of which only the status is known."""
+    body = describe_status(status, str(scope["method"]), str(scope["path"])[:_SHOWN])
+    return JSONResponse(body, status, media_type=MEDIA_TYPE)
+
+
+class ProblemDocuments:
+    """Turn errors that the framework answers by itself, in plain text, into problem documents.
+
+    A body that is too large is such an error: the framework refuses it around the application.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and replace an error's body if it is no problem document."""
+        replaced = False
+
+        async def send_checked(message: Message) -> None:
+            nonlocal replaced
+            if replaced:
+                return
+            if message["type"] == "http.response.start" and _is_bare_error(message):
+                replaced = True
+                await answer_status(message["status"], scope)(scope, receive, send)
+                return
+            await send(message)
+
+        await self._app(scope, receive, send_checked)
+
+
+def _is_bare_error(message: Message) -> bool:
+    kind = Headers(raw=list(message["headers"])).get("content-type", "")
+    return message["status"] >= HTTPStatus.BAD_REQUEST and kind != MEDIA_TYPE
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -52,11 +85,9 @@ def add_problem_handlers(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         return describe_error(explain_validation(list(error.errors())))
 
-    async def on_http_exception(_request: Request, error: Exception) -> Response:
+    async def on_http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
-        title = HTTPStatus(error.status_code).phrase
-        remedy = _REMEDIES.get(error.status_code, "Check the request against openapi.json.")
-        response = problem(error.status_code, title, str(error.detail), remedy)
+        response = answer_status(error.status_code, request.scope)
         response.headers.update(error.headers or {})
         return response
 

@@ -23,6 +23,7 @@ from skerry.dashboards.server import build_server, list_handlers
 PREFIX = "/services/dashboards"
 HANDLERS = list_handlers()
 ACCESS = "access:services!service=dashboards"
+MACHINE = {"Authorization": "Bearer ann-token", "Accept": "application/json"}
 PEOPLE = {
     "ann-token": {"name": "ann", "scopes": [ACCESS, Scope.CATALOG_READ, Scope.PRODUCTION_READ]},
     "bob-token": {"name": "bob", "scopes": [ACCESS]},
@@ -75,6 +76,7 @@ def bearer(token: str) -> dict[str, str]:
 async def test_doors():
     async with run_server() as client:
         await check_strangers(client)
+        await check_errors(client)
         await check_viewers(client)
         await check_headers(client)
         await check_sockets(client)
@@ -102,7 +104,7 @@ async def check_strangers(client: httpx.AsyncClient) -> None:
 
 
 async def check_refusals(client: httpx.AsyncClient) -> None:
-    """Every refusal has the look of the pages for a browser, and is text for a program."""
+    """Every refusal has the look of the pages for a browser, and is a problem for a program."""
     for path, token, status, said in (
         ("/nowhere/else", "ann-token", 404, "There is no page"),
         ("/runs", "nobody", 401, "Nobody is logged in"),
@@ -115,8 +117,40 @@ async def check_refusals(client: httpx.AsyncClient) -> None:
         assert 'href="/hub/login"' in page.text
         text = await client.get(PREFIX + path, headers=bearer(token) | {"Accept": "*/*"})
         assert text.status_code == status
-        assert text.headers["Content-Type"].startswith("text/plain")
-        assert said in text.text
+        check_problem(text, said)
+
+
+def check_problem(answer: httpx.Response, *words: str) -> None:
+    assert answer.headers["Content-Type"] == "application/problem+json", answer.text
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["remedy"]
+    assert all(word in problem["detail"] for word in words), problem
+
+
+async def check_errors(client: httpx.AsyncClient) -> None:
+    """Errors that the libraries write have the same two forms."""
+    for method, path, status in (
+        ("GET", "/assets/none.css", 404),
+        ("GET", "/static/js/none.js", 404),
+        ("GET", "/widgets/none@1/dist/index", 404),
+        ("GET", "/ws", 400),
+        ("DELETE", "/", 405),
+        ("PUT", "/health", 405),
+        ("POST", "/runs", 405),
+        ("GET", "/oauth_callback", 400),
+        ("GET", "/nowhere", 404),
+    ):
+        machine = await client.request(method, PREFIX + path, headers=MACHINE)
+        assert machine.status_code == status, (method, path)
+        check_problem(machine, path if status != 403 else "")
+        assert "traceback" not in machine.text.lower()
+        page = await client.request(method, PREFIX + path, headers=bearer("ann-token"))
+        assert page.status_code == status
+        assert "<span>Skerry</span>" in page.text
+    unknown = await client.get(f"{PREFIX}/health", headers={"Host": "evil.example"})
+    assert unknown.status_code == 400
+    check_problem(unknown, "evil.example")
 
 
 async def check_viewers(client: httpx.AsyncClient) -> None:
