@@ -29,9 +29,9 @@ test-lowest: setup ## The fast unit tests with the lowest versions that pyprojec
 	@sh tests/lowest.sh $(SIDE_BY_SIDE)
 
 peers: setup
-	@bash tests/peers/setup.sh
-	@sh tests/reference/setup.sh
-	@sh tests/peers/eopf_geozarr/setup.sh
+	@sh tests/peers/setup.sh .peers tests/peers .venv/bin/python "titiler-xarray, xpublish-tiles, rio-tiler, odc-stac"
+	@sh tests/peers/setup.sh .reference tests/reference 3.11 "eopf 2.8.1, satpy"
+	@sh tests/peers/setup.sh .geozarr tests/peers/eopf_geozarr .venv/bin/python "eopf-geozarr 0.12.0"
 
 test-peers: peers ## Tests against other projects, each in an environment of its own
 	@$(PYTEST) tests/peers $(SIDE_BY_SIDE)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import skerry
+from skerry.client.addresses import join_address
 from skerry.core.errors import NotFoundError, UnavailableError
 from skerry.core.settings import DASHBOARDS_PREFIX
 
@@ -89,7 +90,7 @@ def _release_notebook(session: Session) -> str:
         release = session.request("POST", "production/releases", json=order)
     click.echo("Approving it (as its own proposer, which the release will say)")
     digests = {name: release[name] for name in ("notebook_digest", "environment_digest")}
-    path = f"production/releases/{release['id']}/approve"
+    path = join_address("production", "releases", release["id"], "approve")
     session.request("POST", path, json={"self": True, **digests})
     return str(release["id"])
 
@@ -128,9 +129,9 @@ def _start_run(session: Session, scene: ItemReference, *, key: str | None) -> di
     from skerry.cli.runs import wait_for_run
 
     order = {"parameters": {"item": str(scene)}, "idempotency_key": key}
-    run = session.request("POST", f"production/jobs/{NAME}/runs", json=order)
+    run = session.request("POST", join_address("production", "jobs", NAME, "runs"), json=order)
     if run["status"] in ("failed", "cancelled"):
-        run = session.request("POST", f"production/runs/{run['id']}/retry")
+        run = session.request("POST", join_address("production", "runs", run["id"], "retry"))
     if run["status"] in _ACTIVE:
         click.echo("Running it on a Dask cluster")
     return wait_for_run(session, run["id"])
@@ -153,14 +154,14 @@ def _remove_demo(session: Session) -> None:
 
     for run in _list_runs(session):
         if run["status"] in _ACTIVE:
-            session.request("POST", f"production/runs/{run['id']}/cancel")
+            session.request("POST", join_address("production", "runs", run["id"], "cancel"))
             wait_for_run(session, run["id"])
     # Products before histories: a history keeps the folders of products that are catalogued.
     _empty_collection(session, NAME)
-    _forget(session, f"production/jobs/{NAME}", history="true")
+    _forget(session, join_address("production", "jobs", NAME), history="true")
     for release in session.request("GET", "production/releases")["releases"]:
         if release["name"] == NAME:
-            _forget(session, f"production/releases/{release['id']}")
+            _forget(session, join_address("production", "releases", release["id"]))
     _empty_collection(session, SCENES)
 
 
@@ -178,7 +179,7 @@ def _empty_collection(session: Session, collection: str) -> None:
 
     for item in search(collections=[collection], limit=None, session=session):
         _forget(session, parse_reference(item).path)
-    _forget(session, f"stac/collections/{collection}")
+    _forget(session, join_address("stac", "collections", collection))
 
 
 def _forget(session: Session, path: str, **query: str) -> None:

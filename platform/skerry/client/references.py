@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from skerry.client.addresses import join_address
 from skerry.client.session import Session
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.core.ids import check_name
@@ -25,7 +26,7 @@ class ItemReference:
     @property
     def path(self) -> str:
         """The item's path below the api."""
-        return f"stac/collections/{self.collection}/items/{self.item}"
+        return join_address("stac", "collections", self.collection, "items", self.item)
 
     def __str__(self) -> str:
         return f"{self.collection}/{self.item}"

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from skerry.client.addresses import join_address
 from skerry.client.grants import Grant
 from skerry.client.references import find_item, parse_reference
 from skerry.client.session import Session
@@ -54,7 +55,7 @@ class Registration:
             If the name is taken by another digest.
         """
         reference = parse_reference(item)
-        path = f"stac/collections/{reference.collection}/items"
+        path = join_address("stac", "collections", reference.collection, "items")
         params = {"replace": "true"} if replace else None
         try:
             stored = self.session.request("POST", path, json=item, params=params)
@@ -90,7 +91,7 @@ def register_folder(session: Session, grant: Grant) -> Iterator[Registration]:
             shutil.rmtree(grant.folder, ignore_errors=True)
             # The platform's upkeep ends grants that nobody gave back.
             with suppress(SkerryError):
-                session.request("DELETE", f"grants/{grant.id}")
+                session.request("DELETE", join_address("grants", grant.id))
 
 
 def _is_same(there: dict[str, Any], item: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from skerry.client import Session
+from skerry.client.addresses import join_address
 from skerry.core.errors import InvalidInputError, SkerryError
 from skerry.core.ids import check_name
 from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, MAPS_PREFIX
@@ -176,7 +177,7 @@ def read_selection(session: Session, collection: str = "", item: str = "") -> Se
 
 def read_product(session: Session, collection: str, item: str) -> Product:
     """Ask the api for one item."""
-    path = f"stac/collections/{quote(collection)}/items/{quote(item)}"
+    path = join_address("stac", "collections", collection, "items", item)
     return describe_product(session.request("GET", path))
 
 
@@ -237,7 +238,9 @@ def read_picture(session: Session, path: str) -> str:
 
 def _list_items(session: Session, collection: str) -> dict[str, str]:
     answer = session.request(
-        "GET", f"stac/collections/{quote(collection)}/items", params={"limit": ITEMS_SHOWN}
+        "GET",
+        join_address("stac", "collections", collection, "items"),
+        params={"limit": ITEMS_SHOWN},
     )
     items = sorted(answer["features"], key=_data_time, reverse=True)
     names = shorten_names([str(item["id"]) for item in items])

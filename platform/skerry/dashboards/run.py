@@ -3,10 +3,10 @@
 import asyncio
 import json
 from typing import Any
-from urllib.parse import quote
 
 import panel as pn
 
+from skerry.client.addresses import join_address
 from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
@@ -34,7 +34,7 @@ class RunPage:
 
     def __init__(self, visit: Visit, run: str) -> None:
         self._visit = visit
-        self._path = f"production/runs/{quote(run, safe='')}"
+        self._run = run
         self._pane = show_html(render("loading.html"))
         self._said = show_html()
         self._cancel = style_button("Cancel", danger=True)
@@ -42,6 +42,10 @@ class RunPage:
         self._cancel.on_click(self._ask_to_cancel)
         self._retry.on_click(self._ask_to_retry)
         self._cancel.visible = self._retry.visible = False
+
+    @property
+    def _path(self) -> str:
+        return join_address("production", "runs", self._run)
 
     def show(self) -> pn.Template:
         """Build the page and renew it while it is open."""

@@ -104,7 +104,7 @@ def find_proposal(connection: Connection, release_id: str) -> dict[str, Any]:
     NotFoundError
         If there is no release with that id.
     """
-    row = connection.execute(select(releases).where(releases.c.id == release_id)).mappings().first()
+    row = _find_by_id(connection, release_id)
     if row is None:
         raise NotFoundError(
             f"There is no release with the id {release_id[:140]!r}.",
@@ -162,7 +162,7 @@ def get_release(connection: Connection, name_or_id: str) -> dict[str, Any]:
     NotFoundError
         If neither an id nor a name matches.
     """
-    row = connection.execute(select(releases).where(releases.c.id == name_or_id)).mappings().first()
+    row = _find_by_id(connection, name_or_id)
     if row is None:
         row = (
             connection.execute(
@@ -178,6 +178,12 @@ def get_release(connection: Connection, name_or_id: str) -> dict[str, Any]:
             f"There is no release {name_or_id!r}.", remedy="'skerry release list' shows them."
         )
     return describe_release(row)
+
+
+def _find_by_id(connection: Connection, release_id: str) -> RowMapping | None:
+    return (
+        connection.execute(select(releases).where(releases.c.id == release_id)).mappings().first()
+    )
 
 
 def get_approved(connection: Connection, name_or_id: str) -> dict[str, Any]:

@@ -132,10 +132,10 @@ class HubLogin:
         return str(response.json()["access_token"])
 
     def _read(self, connection: HTTPConnection, name: str, max_age: int) -> dict[str, Any] | None:
-        text = open_text(
-            connection.cookies.get(name, ""),
-            secret=self._secret, purpose=name, max_age_s=max_age,
-        )  # fmt: skip
+        sealed = connection.cookies.get(name)
+        if not sealed:
+            return None
+        text = open_text(sealed, secret=self._secret, purpose=name, max_age_s=max_age)
         return json.loads(text) if text is not None else None
 
     def _write(self, response: Response, name: str, value: dict[str, str], max_age: int) -> None:

@@ -67,7 +67,10 @@ def create_production_router(stores: Stores) -> APIRouter:
     """Return the routes under ``/production``."""
     router = create_router(prefix="/production", tags=["production"])
     _add_releases(router, stores)
+    _add_release_files(router, stores)
+    _add_decisions(router, stores)
     _add_jobs(router, stores)
+    _add_run_orders(router, stores)
     _add_runs(router, stores)
     _add_run_files(router, stores)
     _add_attempts(router, stores)
@@ -92,6 +95,15 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
         with stores.reader.connect() as connection:
             return releases.get_release(connection, release)
 
+    @router.delete("/releases/{release}", status_code=204)
+    def remove(release: str, _who: Operator) -> None:
+        """Remove a release that nothing uses."""
+        with stores.writer.begin() as connection:
+            gone = releases.delete_release(connection, release)
+        shutil.rmtree(stores.data.release_objects / gone["id"], ignore_errors=True)
+
+
+def _add_release_files(router: APIRouter, stores: Stores) -> None:
     @router.get("/releases/{release}/notebook")
     def read_notebook(release: str, _who: Reader) -> Response:
         """Return the pinned notebook of a release."""
@@ -110,6 +122,8 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
         content = read_release_wheel(stores.data, pinned, name)
         return Response(content, media_type="application/octet-stream", headers=SANDBOXED)
 
+
+def _add_decisions(router: APIRouter, stores: Stores) -> None:
     @router.post("/releases/{release}/approve")
     def approve(release: str, approval: Approval, who: Approver) -> dict[str, Any]:
         """Approve a proposal."""
@@ -126,13 +140,6 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
         """Refuse a proposal."""
         with stores.writer.begin() as connection:
             return releases.reject_release(connection, release, by=who.name)
-
-    @router.delete("/releases/{release}", status_code=204)
-    def remove(release: str, _who: Operator) -> None:
-        """Remove a release that nothing uses."""
-        with stores.writer.begin() as connection:
-            gone = releases.delete_release(connection, release)
-        shutil.rmtree(stores.data.release_objects / gone["id"], ignore_errors=True)
 
 
 def _add_jobs(router: APIRouter, stores: Stores) -> None:
@@ -175,7 +182,7 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
         files.remove_histories(stores.data, gone, kept)
 
 
-def _add_runs(router: APIRouter, stores: Stores) -> None:
+def _add_run_orders(router: APIRouter, stores: Stores) -> None:
     @router.post("/jobs/{job}/runs", status_code=201)
     def start(job: str, order: RunOrder, who: Operator, response: Response) -> dict[str, Any]:
         """Start a run by hand; the same idempotency key gives the same run with 200."""
@@ -189,6 +196,21 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
         response.status_code = 201 if new else 200
         return run
 
+    @router.post("/runs/{run}/cancel")
+    def cancel(run: str, _who: Operator) -> dict[str, Any]:
+        """Cancel a run."""
+        with stores.writer.begin() as connection:
+            return runs.cancel_run(connection, run)
+
+    @router.post("/runs/{run}/retry")
+    def retry(run: str, _who: Operator) -> dict[str, Any]:
+        """Queue a failed or cancelled run again."""
+        check_space(stores.data.root, "A run")
+        with stores.writer.begin() as connection:
+            return runs.retry_run(connection, run)
+
+
+def _add_runs(router: APIRouter, stores: Stores) -> None:
     @router.get("/runs")
     def list_all(
         _who: Reader,
@@ -216,19 +238,6 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
         for attempt in details["attempts"]:
             attempt["files"] = _link_files(stores, details["id"], attempt["epoch"])
         return details
-
-    @router.post("/runs/{run}/cancel")
-    def cancel(run: str, _who: Operator) -> dict[str, Any]:
-        """Cancel a run."""
-        with stores.writer.begin() as connection:
-            return runs.cancel_run(connection, run)
-
-    @router.post("/runs/{run}/retry")
-    def retry(run: str, _who: Operator) -> dict[str, Any]:
-        """Queue a failed or cancelled run again."""
-        check_space(stores.data.root, "A run")
-        with stores.writer.begin() as connection:
-            return runs.retry_run(connection, run)
 
 
 def _add_run_files(router: APIRouter, stores: Stores) -> None:
