@@ -11,6 +11,7 @@ from tornado.web import HTTPError, RequestHandler
 
 from skerry.core.errors import NotFoundError, SkerryError
 from skerry.core.scopes import Scope
+from skerry.dashboards.exporting import export_apart
 from skerry.dashboards.templating import answer_error
 from skerry.dashboards.viewer import ViewerHandler
 
@@ -69,16 +70,25 @@ class ExportHandler(ViewerHandler):
     def initialize(self, public_url: str) -> None:
         """Take the platform's public address, where the api is."""
         self._public_url = public_url
+        self._work: asyncio.Task[None] | None = None
 
     async def get(self, collection: str, item: str, variable: str) -> None:
-        """Write the COG to a temporary file in a thread and stream it."""
+        """Let another process write the COG to a temporary file, and stream it."""
         with tempfile.TemporaryDirectory(prefix="skerry-export-") as folder:
             target = Path(folder) / "export.tif"
+            self._work = asyncio.ensure_future(
+                export_apart(
+                    f"{collection}/{item}", variable, target,
+                    login=self.viewer.log_in(self._public_url),
+                )
+            )  # fmt: skip
             try:
-                await asyncio.to_thread(self._export, collection, item, variable, target)
+                await self._work
             except SkerryError as error:
                 answer_error(self, error)
                 return
+            except asyncio.CancelledError:
+                return  # nobody is there to be answered
             self.set_header(
                 "Content-Type", "image/tiff; application=geotiff; profile=cloud-optimized"
             )
@@ -89,11 +99,11 @@ class ExportHandler(ViewerHandler):
                     self.write(chunk)
                     await self.flush()
 
-    def _export(self, collection: str, item: str, variable: str, target: Path) -> None:
-        from skerry.pipelines.exporting import export_item
-
-        with self.viewer.open_session(self._public_url) as session:
-            export_item(f"{collection}/{item}", target, variable=variable, session=session)
+    def on_connection_close(self) -> None:
+        """End the work when the viewer has gone."""
+        super().on_connection_close()
+        if self._work is not None:
+            self._work.cancel()
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,11 @@ class Viewer:
 
     def open_session(self, url: str) -> Session:
         """Return a session with the platform at `url` that acts as this viewer."""
-        return Session(Login(url=url, token=self.token, user=self.name))
+        return Session(self.log_in(url))
+
+    def log_in(self, url: str) -> Login:
+        """Return this viewer's login at the platform at `url`."""
+        return Login(url=url, token=self.token, user=self.name)
 
 
 class ViewerAuth(AuthProvider):  # type: ignore[misc]

@@ -4,11 +4,16 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import cloudpickle
 import numpy as np
+import psutil
 import pytest
 import rasterio
 import xarray as xr
@@ -16,6 +21,7 @@ from tests.platform_process import SKERRY, RunningPlatform, wait_until
 
 import skerry
 from skerry.client import Session
+from skerry.client.login import Login
 from skerry.client.references import fetch_item
 from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, NotFoundError
@@ -142,6 +148,57 @@ def test_an_export_equals_its_source(
         assert ours.crs == source.crs
         assert ours.nodata == 0
     assert [path.name for path in tmp_path.iterdir()] == ["b8a.tif"]
+
+
+def find_exports(platform: RunningPlatform) -> list[psutil.Process]:
+    """Return the processes in which the dashboards export."""
+    found = []
+    for process in psutil.Process(platform.part_pids()["dashboards"]).children():
+        with suppress(psutil.NoSuchProcess):  # it ends at any time
+            if "skerry.dashboards.exporting" in process.cmdline():
+                found.append(process)
+    return found
+
+
+def test_a_page_exports_in_another_process(
+    running_platform: RunningPlatform, imported: ImportResult, tmp_path: Path
+) -> None:
+    address = f"/services/dashboards/export/{imported.reference}"
+    client = running_platform.http(running_platform.token)
+    seen = 0
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.get, f"{address}/b8a.tif")
+        while not answer.done():
+            seen += len(find_exports(running_platform))
+            assert client.get("/services/dashboards/health").is_success
+    assert seen > 0
+    assert answer.result().status_code == 200
+    (tmp_path / "page.tif").write_bytes(answer.result().content)
+    own = export_item(
+        str(imported.reference), tmp_path / "own.tif", variable="b8a",
+        session=Session(Login(running_platform.url, running_platform.token)),
+    )  # fmt: skip
+    with rasterio.open(tmp_path / "page.tif") as page, rasterio.open(own) as source:
+        np.testing.assert_array_equal(page.read(1), source.read(1))
+    missing = client.get(f"{address}/b99.tif", headers={"Accept": "text/plain"})
+    assert missing.status_code == 404
+    assert "b99" in missing.text
+
+
+def test_an_export_ends_when_the_viewer_leaves(
+    running_platform: RunningPlatform, imported: ImportResult
+) -> None:
+    address = f"/services/dashboards/export/{imported.reference}/b8a.tif"
+    host, port = urlsplit(running_platform.url).netloc.split(":")
+    with socket.create_connection((host, int(port))) as line:
+        line.sendall(
+            f"GET {address} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+            f"Authorization: token {running_platform.token}\r\n\r\n".encode()
+        )
+        wait_until(lambda: len(find_exports(running_platform)) == 1, 60, "the export works")
+        (process,) = find_exports(running_platform)
+        process.suspend()  # it would never end by itself
+    wait_until(lambda: not process.is_running(), 60, "the export is ended")
 
 
 def test_the_command_line_says_the_same(
