@@ -21,7 +21,6 @@ from tests.platform_process import SKERRY, RunningPlatform, wait_until
 
 import skerry
 from skerry.client import Session
-from skerry.client.login import Login
 from skerry.client.references import fetch_item
 from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, NotFoundError
@@ -161,23 +160,22 @@ def find_exports(platform: RunningPlatform) -> list[psutil.Process]:
 
 
 def test_a_page_exports_in_another_process(
-    running_platform: RunningPlatform, imported: ImportResult, tmp_path: Path
+    running_platform: RunningPlatform, session: Session, imported: ImportResult, tmp_path: Path
 ) -> None:
     address = f"/services/dashboards/export/{imported.reference}"
-    client = running_platform.http(running_platform.token)
+    client, other = (running_platform.http(running_platform.token) for _ in range(2))
     seen = 0
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(client.get, f"{address}/b8a.tif")
         while not answer.done():
             seen += len(find_exports(running_platform))
-            assert client.get("/services/dashboards/health").is_success
+            assert other.get("/services/dashboards/health").is_success
     assert seen > 0
     assert answer.result().status_code == 200
     (tmp_path / "page.tif").write_bytes(answer.result().content)
     own = export_item(
-        str(imported.reference), tmp_path / "own.tif", variable="b8a",
-        session=Session(Login(running_platform.url, running_platform.token)),
-    )  # fmt: skip
+        str(imported.reference), tmp_path / "own.tif", variable="b8a", session=session
+    )
     with rasterio.open(tmp_path / "page.tif") as page, rasterio.open(own) as source:
         np.testing.assert_array_equal(page.read(1), source.read(1))
     missing = client.get(f"{address}/b99.tif", headers={"Accept": "text/plain"})

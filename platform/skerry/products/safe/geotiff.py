@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import DamagedError, InvalidInputError
 from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.product import SafeFolder, SafeProduct
 from skerry.products.sensors.records import Group, Kind
 from skerry.products.stores.raster_files import RasterWindows
+
+_FETCH = "Fetch the product again from its provider."
 
 CHUNK = (2048, 4096)
 """Rows and columns of a chunk, for computing and for writing again."""
 
 
 def read(product: SafeProduct, group: Group) -> xr.Dataset:
-    """Read the rasters of a group lazily; see `formats`."""
+    """Read the rasters of a group lazily; see `formats`. A damaged file counts as missing."""
     variables = {}
     for name, variable in group.variables.items():
         pattern = (variable.file or group.file).replace("{source}", variable.source)
@@ -29,7 +31,11 @@ def read(product: SafeProduct, group: Group) -> xr.Dataset:
                 product.missing.append(f"{group.path}/{name}")
             continue
         kind = product.mapping.kind_of(group, variable)
-        variables[name] = open_raster(product.files, file, kind)
+        try:
+            variables[name] = open_raster(product.files, file, kind)
+        except DamagedError as error:
+            product.damaged.append(error.what)
+            product.missing.append(f"{group.path}/{name}")
     return xr.Dataset(variables)
 
 
@@ -38,8 +44,10 @@ def open_raster(files: ProductFiles, name: str, kind: Kind) -> xr.Variable:
 
     Raises
     ------
+    DamagedError
+        If it is not a GeoTIFF, or is shorter than its header says.
     InvalidInputError
-        If it is not a GeoTIFF, is shorter than its header says, or its numbers differ from `kind`.
+        If its numbers differ from `kind`.
     """
     import dask.array as da
     from dask.base import tokenize
@@ -68,7 +76,7 @@ def check_geotiff(files: ProductFiles, name: str, dtype: str) -> tuple[int, int]
 
     Raises
     ------
-    InvalidInputError
+    DamagedError, InvalidInputError
         As `open_raster`.
     """
     label = f"{name} in {files.path}"
@@ -76,9 +84,14 @@ def check_geotiff(files: ProductFiles, name: str, dtype: str) -> tuple[int, int]
         end = _find_end(source)
         height, width, held = source.height, source.width, (source.count, source.dtypes[0])
     if held != (1, dtype):
-        raise _damaged(label, f"it has {held[0]} bands of {held[1]} instead of one of {dtype}")
+        raise InvalidInputError(
+            f"{label} has {held[0]} bands of {held[1]} instead of one of {dtype}.", remedy=_FETCH
+        )
     if end > files.sizes[name]:
-        raise _damaged(label, f"it should have {end} bytes and has {files.sizes[name]}")
+        raise DamagedError(
+            f"{label} is damaged: it should have {end} bytes and has {files.sizes[name]}.",
+            remedy=_FETCH,
+        )
     return height, width
 
 
@@ -99,12 +112,6 @@ def expect_no_transform() -> Any:
     from rasterio.errors import NotGeoreferencedWarning
 
     return warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning)
-
-
-def _damaged(label: str, why: str) -> InvalidInputError:
-    return InvalidInputError(
-        f"{label} is damaged: {why}.", remedy="Fetch the product again from its provider."
-    )
 
 
 def write(folder: SafeFolder, group: Group, data: xr.Dataset) -> None:

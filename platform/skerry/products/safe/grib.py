@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import DamagedError
 from skerry.products.sensors.records import Group
 
 if TYPE_CHECKING:
@@ -46,17 +46,17 @@ Field = npt.NDArray[np.float32]
 def read(product: "SafeProduct", group: Group) -> xr.Dataset:
     """Read the group's fields, float32, north first; the grids are small and read at once.
 
-    Raises
-    ------
-    InvalidInputError
-        If the file is not a GRIB file.
+    A damaged file counts as missing.
     """
     name = product.files.find(group.file)
     fields: dict[str, tuple[Field, dict[str, str]]] = {}
     coords: dict[str, Any] = {}
     if name is not None:
-        fields, coords = _read_fields(product.files.read_document(name), f"{name} in "
-                                      f"{product.files.path}")  # fmt: skip
+        label = f"{name} in {product.files.path}"
+        try:
+            fields, coords = _read_fields(product.files.read_document(name), label)
+        except DamagedError as error:
+            product.damaged.append(error.what)
     variables = {}
     for key, variable in group.variables.items():
         if variable.source not in fields:
@@ -81,7 +81,7 @@ def _read_fields(
                 fields[tags["GRIB_ELEMENT"]] = (source.read(band).astype(np.float32), tags)
             affine, (rows, columns) = source.transform, source.shape
     except (RasterioError, KeyError) as error:
-        raise InvalidInputError(
+        raise DamagedError(
             f"{label} is not a readable GRIB file: {error}.",
             remedy="Fetch the product again from its provider.",
         ) from error

@@ -1,5 +1,6 @@
 """Raster files that GDAL opens: on this machine, in zip archives, behind addresses."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import IO, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from skerry.core.errors import InvalidInputError, SkerryError
+from skerry.core.errors import DamagedError, InvalidInputError, SkerryError
 from skerry.products.stores.archives import ArchivedPath
 from skerry.storage.outside import RASTERS_ALONE
 from skerry.storage.remote import RemotePath
@@ -70,7 +71,9 @@ class RasterFile:
         except (RasterioError, OSError) as error:
             if failures:
                 raise failures[0] from None
-            raise InvalidInputError(
+            allowed = self.remote is not None or os.access(self.path, os.R_OK)
+            kind = DamagedError if allowed else InvalidInputError
+            raise kind(
                 f"{self.label} cannot be read: {error}.",
                 remedy="Fetch the product again from its provider.",
             ) from error

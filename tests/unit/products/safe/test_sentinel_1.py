@@ -199,12 +199,18 @@ def test_an_image_without_annotation_still_opens(copy):
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.02, 0.5])
-def test_a_truncated_image_is_refused_at_opening(copy, kept):
+def test_a_truncated_image_is_missing_and_the_other_polarisation_opens(copy, kept):
     image = _find(copy, "measurement/*-vv-*.tiff")
     data = image.read_bytes()
     image.write_bytes(data[: int(len(data) * kept)])
-    with pytest.raises(InvalidInputError, match=r"-vv-.*tiff"):
-        open_product(copy)
+    tree = open_product(copy)
+    other = tree.attrs["other_metadata"]
+    vh, vv = tree.children
+    assert f"{vv}/measurements/grd" in other["missing"]
+    assert len(other["unhealed"]) == 1
+    assert image.name in other["unhealed"][0]
+    assert tree[f"{vh}/measurements/grd"].shape == (SIZE, SIZE)
+    assert "grd" not in tree[f"{vv}/measurements"].data_vars
 
 
 @pytest.mark.parametrize("folder", ["annotation", "annotation/calibration"])
