@@ -149,8 +149,8 @@ class TestVerifier:
 
 def test_without_the_hub_nobody_is_told_that_the_token_is_bad(tmp_path: Path) -> None:
     gone, hub_address = bind_free_port()
-    gone.close()
     listening, url = bind_free_port()
+    gone.close()  # only now, or both may get the same port
     access = make_hub_access("maps").model_copy(update={"api_url": f"{hub_address}/hub/api"})
     settings = ServiceSettings(data=tmp_path, public_url=url, port=1)
     app = create_application(settings, [_create_router()], "Test", prefix=MAPS_PREFIX, hub=access)
