@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, time, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
-from skerry.core.time import parse_day
 from skerry.products.safe.writing import write_safe
 from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate.atmosphere import Geometry, sensor_noise
@@ -28,6 +27,7 @@ from skerry.simulate.olci.manifest import (
     make_texts,
 )
 from skerry.simulate.olci.optics import model_toa_reflectance, model_water
+from skerry.simulate.orders import check_place, check_size, find_moment
 from skerry.simulate.scene import Scene, SceneFields
 from skerry.simulate.truth import place_truth
 
@@ -166,17 +166,12 @@ def simulate_olci(
     """
     if kind not in RESOLUTIONS:
         raise InvalidInputError(f"OLCI has no {kind!r}.", remedy="Choose efr or err.")
-    if not SMALLEST <= size <= LARGEST[kind]:
-        raise InvalidInputError(
-            f"The size {size} is not between {SMALLEST} and {LARGEST[kind]}.",
-            remedy=f"Try {DEFAULT_SIZE}.",
-        )
-    moment = datetime.combine(parse_day(day) if isinstance(day, str) else day, SENSING)
+    check_size(size, SMALLEST, LARGEST[kind], usual=DEFAULT_SIZE)
+    moment = find_moment(day, SENSING)
     image = Image(Grid(size, RESOLUTIONS[kind], moment), seed)
     name = _name_product(kind, image.grid)
     target = Path(out) / name
-    if target.exists():
-        raise ConflictError(f"{target} exists already.", remedy="Choose another folder or day.")
+    check_place(target)
     tree = make_tree(image, kind)
     tree.attrs = make_attributes(image.grid, name.removesuffix(".SEN3"), tree)
     with place_truth(target) as truth:

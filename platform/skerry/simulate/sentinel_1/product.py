@@ -1,7 +1,7 @@
 """Simulate a Sentinel-1 IW GRDH product in SAFE form."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, time
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
-from skerry.core.time import parse_day
 from skerry.products.safe.members import unfold
 from skerry.products.safe.product import SafeFolder
 from skerry.products.safe.sentinel_1 import members_of_tree
 from skerry.products.safe.writing import write_safe
 from skerry.products.sensors.mapping import load_mapping
+from skerry.simulate.orders import check_place, check_size, find_moment
 from skerry.simulate.scene import CORNER, Scene, SceneFields
 from skerry.simulate.sentinel_1.annotation import BETA, Recorder
 from skerry.simulate.sentinel_1.backscatter import draw_numbers, model_sigma
@@ -83,16 +83,13 @@ def simulate_s1_iw_grd(
     ConflictError
         If the product exists already.
     """
-    if not SMALLEST <= size <= LARGEST:
-        raise InvalidInputError(
-            f"The size {size} is not between {SMALLEST} and {LARGEST}.", remedy="Try 1024."
-        )
+    check_size(size, SMALLEST, LARGEST, usual=DEFAULT_SIZE)
     if tuple(sorted(polarisations)) not in CLASSES:
         raise InvalidInputError(
             f"No product has the polarisations {', '.join(polarisations) or '(none)'}.",
             remedy="Name VV, VV and VH, HH, or HH and HV.",
         )
-    moment = datetime.combine(parse_day(day) if isinstance(day, str) else day, SENSING)
+    moment = find_moment(day, SENSING)
     image = fly_over(
         *CENTRE, lines=size, samples=size, spacing_m=SPACING_M, centre_incidence=CENTRE_INCIDENCE
     )
@@ -100,8 +97,7 @@ def simulate_s1_iw_grd(
     ordered = tuple(sorted(polarisations, key=lambda item: item[0] != item[1]))
     documents = Documents(recorder, ordered)
     target = Path(out) / documents.product
-    if target.exists():
-        raise ConflictError(f"{target} exists already.", remedy="Choose another folder or day.")
+    check_place(target)
     picture = Picture(recorder, seed, moment.date(), ordered)
     with place_truth(target) as truth:
         _write_truth(truth, picture)

@@ -1,7 +1,7 @@
 """Simulate small Sentinel-2 products, Level-1C and Level-2A, in SAFE form."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, time
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +9,13 @@ import xarray as xr
 from odc.geo.xr import xr_coords
 from PIL import Image
 
-from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.progress import Progress
-from skerry.core.time import parse_day
 from skerry.products.pictures.quicklook import write_caption
 from skerry.products.safe.jp2 import write_jp2
 from skerry.products.safe.product import SafeFolder
 from skerry.products.safe.writing import write_safe
 from skerry.products.sensors.mapping import load_mapping
+from skerry.simulate.orders import check_place, check_size, find_moment
 from skerry.simulate.scene import Scene
 from skerry.simulate.sentinel_2.documents import list_files, load_skeletons, write_texts
 from skerry.simulate.sentinel_2.names import CRS, LEFT_M, TOP_M, Names, check_tile, grid_at
@@ -108,16 +107,11 @@ class _Order:
 
 def _simulate(order: _Order, progress: Progress | None) -> Path:
     size, level = order.size, order.level
-    if size % _COMMON or not _SMALLEST <= size <= _LARGEST:
-        raise InvalidInputError(
-            f"The size {size} is no multiple of 6 between {_SMALLEST} and {_LARGEST}.",
-            remedy="The 10, 20 and 60 m grids must cover the same ground; try 1098.",
-        )
-    moment = datetime.combine(_parse(order.day), SENSING)
+    check_size(size, _SMALLEST, _LARGEST, usual=DEFAULT_SIZE, step=_COMMON)
+    moment = find_moment(order.day, SENSING)
     names = Names(level, moment, check_tile(order.tile))
     target = order.out / f"{names.product}.SAFE"
-    if target.exists():
-        raise ConflictError(f"{target} exists already.", remedy="Choose another folder or day.")
+    check_place(target)
     mapping = load_mapping(f"sentinel_2_{level.lower()}")
     picture = Picture(make_scene(size, order.seed, moment.date()), level, size, moment)
     picture.render(_part(progress, 0.0, _RENDERED))
@@ -133,10 +127,6 @@ def _simulate(order: _Order, progress: Progress | None) -> Path:
             finish=lambda folder: _finish(folder, picture, names),
             progress=_part(progress, _RENDERED, 1.0),
         )
-
-
-def _parse(day: date | str) -> date:
-    return parse_day(day) if isinstance(day, str) else day
 
 
 def make_scene(size: int, seed: int, day: date) -> Scene:

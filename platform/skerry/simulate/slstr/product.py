@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from skerry.core.errors import InvalidInputError
 from skerry.core.progress import Progress
-from skerry.core.time import format_time, parse_day
+from skerry.core.time import format_time
 from skerry.products.safe.writing import write_safe
 from skerry.products.sensors.mapping import load_mapping
 from skerry.simulate.atmosphere import Air, Geometry, sensor_noise
 from skerry.simulate.noise import make_noise
+from skerry.simulate.orders import check_place, check_size, find_moment
 from skerry.simulate.scene import Scene, SceneFields
 from skerry.simulate.slstr import solar_channels, thermal
 from skerry.simulate.slstr.annotations import annotate, row_span
@@ -131,17 +131,14 @@ def simulate_slstr_rbt(
     ConflictError
         If the product exists already.
     """
-    if size % 2 or not SMALLEST <= size <= LARGEST:
-        raise InvalidInputError(
-            f"The size {size} is no even number from {SMALLEST} to {LARGEST}.",
-            remedy="The 500 m and 1 km grids must cover the same ground; try 600.",
-        )
-    moment = datetime.combine(parse_day(day) if isinstance(day, str) else day, OVERPASS)
+    check_size(size, SMALLEST, LARGEST, usual=DEFAULT_SIZE, step=2)
+    moment = find_moment(day, OVERPASS)
     swath = Swath(size, moment)
     names = SlstrNames(moment, row_span(swath))
     longitude, latitude = swath.locate(*swath.positions("in"))
     overflight = Pass(seed, swath, Scene.over(seed, moment.date(), longitude, latitude))
     target = Path(out) / f"{names.product}.SEN3"
+    check_place(target)
     mapping = load_mapping("sentinel_3_slstr_rbt")
     tree = build_tree(mapping, _observe(overflight), swath)
     tree.attrs = describe(names, swath)
