@@ -22,6 +22,13 @@ CLOCK = ("units", "calendar", "dtype")
 """Attributes which say that numbers are times."""
 NAT = int(np.iinfo(np.int64).min)
 _UNITS = ("seconds", "milliseconds", "microseconds", "nanoseconds")
+_SHORT = {
+    "d": "days", "hr": "hours", "hrs": "hours", "h": "hours", "min": "minutes", "mins": "minutes",
+    "sec": "seconds", "secs": "seconds", "s": "seconds", "msec": "milliseconds",
+    "msecs": "milliseconds", "millisec": "milliseconds", "millisecs": "milliseconds",
+    "ms": "milliseconds", "microsec": "microseconds", "microsecs": "microseconds",
+}  # fmt: skip
+"""Short names of units (UDUNITS) to those that xarray knows without cftime."""
 Numbers = npt.NDArray[Any]
 
 
@@ -106,6 +113,7 @@ def _decode(numbers: Numbers, units: str, calendar: str) -> Numbers:
     if not calendar:
         return np.asarray(decode_cf_timedelta(numbers, units))
     try:
+        units = _spell_out(units)
         return np.asarray(decode_cf_datetime(numbers, units, calendar, use_cftime=False))
     except (ValueError, OverflowError) as error:  # pandas derives its range errors from these
         raise InvalidInputError(
@@ -122,7 +130,13 @@ def _encode(values: Numbers, units: str, calendar: str, dtype: np.dtype[Any]) ->
         warnings.simplefilter("ignore")  # `choose_clock` checks units
         if not calendar:
             return np.asarray(encode_cf_timedelta(values, units, dtype)[0])
-        return np.asarray(encode_cf_datetime(values, units, calendar, dtype)[0])
+        return np.asarray(encode_cf_datetime(values, _spell_out(units), calendar, dtype)[0])
+
+
+def _spell_out(units: str) -> str:
+    """Return ``<unit> since <moment>`` with the unit's long name."""
+    unit, since, moment = units.partition(" since ")
+    return f"{_SHORT.get(unit.strip().lower(), unit)}{since}{moment}"
 
 
 def find_clock(

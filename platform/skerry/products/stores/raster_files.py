@@ -114,21 +114,23 @@ class RasterWindows:
         """Number of dimensions."""
         return len(self.shape)
 
-    def __getitem__(self, key: tuple[slice, ...]) -> npt.NDArray[Any]:
-        """Read a window.
+    def __getitem__(self, key: tuple[slice | int, ...]) -> npt.NDArray[Any]:
+        """Read what a slice or a number for each dimension chooses.
 
         Raises
         ------
         InvalidInputError
             If the file cannot be decoded there, or has another size.
         """
+        parts = [_cover(item, length) for item, length in zip(key, self.shape, strict=True)]
+        whole = tuple(around for around, _ in parts)
+        chosen: npt.NDArray[Any] = self._read(whole)[tuple(inside for _, inside in parts)]
+        return chosen
+
+    def _read(self, key: tuple[slice, ...]) -> npt.NDArray[Any]:
         from rasterio.windows import Window
 
-        rows, columns = (
-            slice(*item.indices(length))
-            for item, length in zip(key[-2:], self.shape[-2:], strict=True)
-        )
-        window = Window.from_slices(rows, columns)
+        window = Window.from_slices(*key[-2:])
         with self.file.open(self.driver) as source:
             if (source.height, source.width) != self.shape[-2:]:
                 raise InvalidInputError(
@@ -148,6 +150,21 @@ class RasterWindows:
         for band, plane in enumerate(source.read(window=window)):
             packed |= (plane > 0).astype(self.dtype) << band
         return packed
+
+
+def _cover(item: slice | int, length: int) -> tuple[slice, slice | int]:
+    """Return the window of one dimension that holds what is chosen, and its place in it.
+
+    Dask asks for steps, backward order and single rows as users write them.
+    """
+    if not isinstance(item, slice):
+        first = range(length)[item]
+        return slice(first, first + 1), 0
+    chosen = range(length)[item]
+    if not chosen:
+        return slice(0, 0), slice(None)
+    low, high = sorted((chosen[0], chosen[-1]))
+    return slice(low, high + 1), slice(None, None, chosen.step)
 
 
 class _Opener:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cftime
 import h5py
 import netCDF4
 import numpy as np
@@ -210,6 +211,19 @@ def test_offsets_of_any_size_tell_all_numbers_apart(
     found["v"].load()  # from values, not by copying the stored numbers
     write_product(found, again, form=form)
     np.testing.assert_array_equal(open_product(again)["v"], found["v"])
+
+
+@pytest.mark.parametrize("unit", ["d", "hr", "h", "min", "sec", "s", "msec", "days", "Seconds"])
+def test_units_of_times_have_short_names(tmp_path: Path, unit: str) -> None:
+    stored = np.array([[0, 10, -5, -9, 20]] * 4, np.int32)
+    units = f"{unit} since 2026-05-01 06:00:00"
+    found = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, {"units": units})))["v"]
+    wanted = [item.isoformat() for item in cftime.num2date(stored[0], units)]
+    assert found.to_numpy()[0].tolist() == np.array(wanted, "datetime64[ns]").tolist()
+    write_product(found.to_dataset(), tmp_path / "b.nc", form="netcdf")
+    np.testing.assert_array_equal(open_product(tmp_path / "b.nc")["v"], found)
+    with netCDF4.Dataset(tmp_path / "b.nc") as file:
+        assert file["v"].units.split()[0] == unit
 
 
 def test_gaps_of_times(tmp_path: Path) -> None:

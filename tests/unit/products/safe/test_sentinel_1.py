@@ -43,6 +43,17 @@ def tree(product):
     return open_product(product)
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [{"ground_range": slice(None, None, 2)}, {"azimuth_time": -1},
+     {"azimuth_time": slice(None, None, -3), "ground_range": 7}],
+)  # fmt: skip
+def test_a_part_of_a_picture_is_that_of_its_values(tree, chosen):
+    grd = _member(tree, "VV")["measurements/grd"]
+    part = grd.isel(chosen)
+    np.testing.assert_array_equal(part.data.compute(), grd.compute().isel(chosen))
+
+
 @pytest.fixture
 def copy(product, tmp_path):
     return Path(shutil.copytree(product, tmp_path / product.name))
