@@ -101,9 +101,14 @@ class Reconciler:
             self._settle_until(connection, job, now)
 
     def _settle_until(self, connection: Connection, job: RowMapping, until: datetime) -> bool:
+        """Move a clock on; return False if it was moved or paused since it was read."""
         settled = connection.execute(
             update(jobs)
-            .where(jobs.c.id == job["id"], jobs.c.settled_until == job["settled_until"])
+            .where(
+                jobs.c.id == job["id"],
+                jobs.c.settled_until == job["settled_until"],
+                jobs.c.paused.is_(False),
+            )
             .values(settled_until=format_time(until))
         )
         return settled.rowcount == 1

@@ -9,7 +9,9 @@ from sqlalchemy import Engine, select, update
 from tests.unit.production.conftest import propose
 
 from skerry.core.errors import ConflictError, InvalidInputError
-from skerry.core.time import parse_time, utc_now
+from skerry.core.time import format_time, parse_time, utc_now
+from skerry.production import reconciler
+from skerry.production.clock import list_latest
 from skerry.production.jobs import JobOrder, create_job, delete_job, pause_job
 from skerry.production.reconciler import Reconciler
 from skerry.production.releases import approve_release
@@ -135,6 +137,32 @@ def test_a_paused_job_starts_nothing_and_can_be_deleted(engine: Engine, release:
         assert pause_job(connection, "lakes", paused=False)["next_tick"]
     rounds.start_ticks(utc_now())
     assert len(find_runs(engine)) == 1  # ticks of the pause are no missed ticks
+
+
+@pytest.mark.parametrize("change", ["pause", "pause and resume", "delete"])
+def test_a_job_that_changes_between_reading_the_clock_and_starting_its_run_starts_nothing(
+    engine: Engine, release: str, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    create_clock(engine, release)
+    with engine.begin() as connection:
+        connection.execute(
+            update(jobs).values(settled_until=format_time(utc_now() - timedelta(days=2)))
+        )
+
+    def change_then_list(*clock: Any, **more: Any) -> list[datetime]:
+        due = list_latest(*clock, **more)
+        with engine.begin() as connection:
+            if change == "delete":
+                delete_job(connection, "lakes", history=False)
+            else:
+                pause_job(connection, "lakes", paused=True)
+            if change == "pause and resume":
+                pause_job(connection, "lakes", paused=False)
+        return due
+
+    monkeypatch.setattr(reconciler, "list_latest", change_then_list)
+    open_rounds(engine).start_ticks(utc_now())
+    assert find_runs(engine) == []
 
 
 class TestDataDay:
