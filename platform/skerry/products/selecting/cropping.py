@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from skerry.products.grids import grid_of
 from skerry.products.selecting.outlining import outline_cut
@@ -13,21 +14,26 @@ from skerry.products.selecting.windows import Window
 def cut_window(data: xr.Dataset, window: Window) -> xr.Dataset:
     """Return the rows and columns of a window, and attributes that fit them."""
     cut = data.isel({dim: item for dim, item in window.items() if dim in data.sizes})
-    return _place(cut) if window else cut
+    grid = grid_of(data) if {"y", "x"} <= set(window) else None
+    if grid is None or 0 in cut.sizes.values():
+        return cut
+    return _place(cut, grid[window["y"], window["x"]])
 
 
-def _place(data: xr.Dataset) -> xr.Dataset:
-    """Update the attributes about a raster's place."""
-    grid = grid_of(data)
-    if 0 in data.sizes.values() or grid is None:
-        return data
-    place = _describe_place(data)
+def _place(data: xr.Dataset, grid: GeoBox) -> xr.Dataset:
+    """Update the attributes about a raster's place.
+
+    A grid mapping without a transform gets one if there is only one row or column: its coordinate
+    does not tell the pixel's size.
+    """
+    place = _describe_grid(grid)
+    thin = 1 in grid.shape
     for variable in data.data_vars.values():
         variable.attrs = variable.attrs | {
             key: item for key, item in place.items() if key in variable.attrs
         }
     for name, item in data.coords.items():
-        if "GeoTransform" in item.attrs:
+        if "GeoTransform" in item.attrs or (thin and name == "spatial_ref"):
             mapping = item.variable.copy()
             mapping.attrs["GeoTransform"] = " ".join(map(str, grid.affine.to_gdal()))
             data = data.assign_coords({name: mapping})
@@ -38,12 +44,16 @@ def _describe_place(data: xr.Dataset) -> dict[str, list[Any]]:
     """Return the projection attributes of a raster, the shape of a swath."""
     grid = grid_of(data)
     if grid is not None:
-        return {
-            "proj:bbox": list(grid.boundingbox.bbox),
-            "proj:shape": list(grid.shape),
-            "proj:transform": [*grid.affine][:9],
-        }
+        return _describe_grid(grid)
     return {"proj:shape": list(data["latitude"].shape)} if "latitude" in data.variables else {}
+
+
+def _describe_grid(grid: GeoBox) -> dict[str, list[Any]]:
+    return {
+        "proj:bbox": list(grid.boundingbox.bbox),
+        "proj:shape": list(grid.shape),
+        "proj:transform": [*grid.affine][:9],
+    }
 
 
 def outline_items(result: xr.DataTree, whole: xr.DataTree, windows: Mapping[str, Window]) -> None:

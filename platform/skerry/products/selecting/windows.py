@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 
 from skerry.products.grids import grid_of
@@ -100,24 +101,22 @@ def _find_raster_windows(
 
     The ground is that of the pixels of the coarsest raster that the area touches.
     """
-    rasters: dict[Any, list[tuple[float, str, xr.Dataset]]] = {}
+    rasters: dict[Any, list[tuple[GeoBox, str, xr.Dataset]]] = {}
     for path in kept:
         data = tree[path].to_dataset()
         if path.strip("/").startswith(WHOLE) or not data.data_vars:
             continue
         grid = grid_of(data)
         if grid is not None:
-            rasters.setdefault(str(grid.crs), []).append((abs(grid.affine.a), path, data))
+            rasters.setdefault(str(grid.crs), []).append((grid, path, data))
     windows: dict[str, Window] = {}
     for found in rasters.values():
-        coarsest = max(found, key=lambda item: item[0])[2]
-        bounds = bound_common(area, pieces, coarsest.odc.geobox)
+        grid, _, coarsest = max(found, key=lambda item: abs(item[0].affine.a))
+        bounds = bound_common(area, pieces, grid)
         window = _find_pixels_within(coarsest, bounds, touch=True)
-        ground = coarsest.isel(window)
-        if 0 in (ground.sizes["y"], ground.sizes["x"]):
-            edges = NOWHERE
-        else:
-            edges = tuple(ground.odc.geobox.boundingbox.bbox)
+        # cut from the grid: coordinates of one row or column alone do not tell the pixel's size
+        ground = grid[window["y"], window["x"]]
+        edges = NOWHERE if 0 in ground.shape else tuple(ground.boundingbox.bbox)
         windows |= {path: _find_pixels_within(data, edges, touch=False) for _, path, data in found}
     return windows
 

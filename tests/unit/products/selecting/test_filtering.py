@@ -386,3 +386,32 @@ def test_an_area_across_the_antimeridian() -> None:
     found = filter_product(tree, aoi=(179.5, 0, -179.5, 1))["measurements/longitude"].values
     assert found.shape[1] == 12
     assert (np.abs(found) >= 179.5 - 0.5 * 2 / 19).all()
+
+
+@pytest.mark.parametrize("upward", [False, True])
+@pytest.mark.parametrize("transform", [False, True])
+@pytest.mark.parametrize("rows", [1, 2, 5])
+@pytest.mark.parametrize("columns", [1, 2, 5])
+def test_a_raster_is_cut_to_any_size(
+    rows: int, columns: int, transform: bool, upward: bool, tmp_path: Path
+) -> None:
+    """As others write rasters: many grid mappings have no transform beside the coordinates."""
+    data = _raster(10, ("b02",)).isel(y=slice(None, None, -1 if upward else 1))
+    if transform:
+        numbers = data.odc.geobox.affine.to_gdal()
+        data["spatial_ref"].attrs["GeoTransform"] = " ".join(map(str, numbers))
+    tree = xr.DataTree.from_dict({"/measurements": data})
+    area = box(LEFT + 31, TOP - 20 - 10 * rows + 1, LEFT + 30 + 10 * columns - 1, TOP - 21, crs=CRS)
+    cut = filter_product(tree, aoi=area)
+    for _ in range(2):  # what was cut can be cut again
+        pixels = cut["measurements"].to_dataset()
+        assert pixels.sizes == {"y": rows, "x": columns}
+        assert pixels.odc.geobox.boundingbox.bbox == (
+            LEFT + 30, TOP - 20 - 10 * rows, LEFT + 30 + 10 * columns, TOP - 20
+        )  # fmt: skip
+        assert pixels["b02"].attrs["proj:bbox"] == list(pixels.odc.geobox.boundingbox.bbox)
+        cut = filter_product(cut, aoi=area)
+    for form, name in (("eopf-zarr", "a.zarr"), ("geozarr", "b.zarr"), ("netcdf", "c.nc")):
+        write_product(cut, tmp_path / name, form=form)
+        again = open_product(tmp_path / name)["measurements"].to_dataset()
+        assert again.odc.geobox.boundingbox == pixels.odc.geobox.boundingbox
