@@ -229,7 +229,8 @@ def _prepare(
     except (httpx.InvalidURL, UnicodeError):
         parsed = httpx.URL("")
     origin = f"{parsed.scheme}://{parsed.netloc.decode('ascii')}"
-    if parsed.userinfo or not is_named_origin(origin):
+    fetchable = parsed.scheme in ("http", "https") and parsed.host and not parsed.userinfo
+    if not fetchable or not is_named_origin(origin):
         check_address(url.partition("?")[0], resolve=resolve)
         if parsed.scheme == "http":
             raise InvalidInputError(

@@ -1,6 +1,7 @@
 """Every hop of a request passes the allow-list: real servers, plain and encrypted."""
 
 import datetime as dt
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -194,6 +195,12 @@ def test_redirects_out_of_what_is_allowed_are_refused(
     servers.name("https", "http")
     with pytest.raises(InvalidInputError, match=words):
         servers.get(f"{servers.by_kind['https'].url}/a")
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://files.example/a", "https:///a"])
+def test_what_cannot_be_fetched_is_named_whole(address: str) -> None:
+    with pytest.raises(InvalidInputError, match=re.escape(address)):
+        web._prepare(address, "GET", {}, lambda _host, _port: [])
 
 
 def test_relative_redirects_are_followed_and_loops_end(servers: Servers) -> None:
