@@ -27,7 +27,7 @@ class Health:
     disk
         Free and total room, in words.
     disk_low
-        Whether runs and imports wait for room.
+        Whether runs wait, and imports are refused, for want of room.
     clusters
         Each living Dask cluster in words; None where the viewer may not see them.
     """
