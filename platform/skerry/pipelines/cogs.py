@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from skerry.client.descriptions import COG_FOLDER, title_product
 from skerry.client.references import COG_PREFIX
 from skerry.core.errors import NotFoundError
-from skerry.products.grids import describe_grid
+from skerry.products.grids import describe_grid, north_up
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -91,7 +91,8 @@ def write_raster(array: xr.DataArray, path: Path, *, title: str) -> dict[str, An
     from skerry.products.cogs.cog import write_cog
 
     write_cog(array, path, description=title)
-    return {**describe_grid(array), "raster:bands": [_describe_band(path, array)]}
+    written = north_up(array.to_dataset(name="raster"))
+    return {**describe_grid(written), "raster:bands": [_describe_band(path, array)]}
 
 
 def find_raster(tree: xr.DataTree, variable: str | None, *, item: str) -> xr.DataArray:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import odc.geo.xr  # noqa: F401 -- registers the accessor
 import xarray as xr
+from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import InvalidInputError
@@ -14,6 +15,8 @@ MEASUREMENTS = "/measurements"
 UNEVEN = 0.1
 """How far, in pixels, a coordinate may differ from an even spacing. Coordinates that were stored
 as float32 degrees need this tolerance."""
+
+_GDAL = "GeoTransform"
 
 
 def north_up(data: xr.Dataset) -> xr.Dataset:
@@ -69,6 +72,79 @@ def describe_grid(raster: xr.DataArray | xr.Dataset) -> dict[str, Any]:
         "proj:transform": [float(number) for number in transform[:6]],
         "proj:bbox": [float(number) for number in raster.rio.bounds(recalc=True)],
     }
+
+
+def renew_place(data: xr.Dataset, grid: GeoBox | None = None) -> xr.Dataset:
+    """Return a dataset whose attributes about its place are those of its coordinates.
+
+    xarray's selecting leaves ``GeoTransform`` and ``proj:`` attributes behind that are no longer
+    right, and GDAL and rioxarray prefer them to coordinates.
+
+    Parameters
+    ----------
+    data
+        A raster, or anything else, which stays as it is.
+    grid
+        The raster's grid, if the caller knows it. A grid mapping without a transform then gets one
+        if there is only one row or column: its coordinate does not tell the pixel's size.
+    """
+    if 0 in data.sizes.values():
+        return data
+    thin = grid is not None and 1 in grid.shape
+    grid = grid_of(data) if grid is None else grid
+    if grid is None:
+        return data
+    place = _describe_box(grid)
+    data = data.copy()
+    for variable in data.data_vars.values():
+        said = {key: variable.attrs[key] for key in place if key in variable.attrs}
+        wrong = {key: place[key] for key, item in said.items() if not _agrees(key, item, grid)}
+        variable.attrs = variable.attrs | wrong
+    for name, item in data.coords.items():
+        text = item.attrs.get(_GDAL, "" if thin and name == "spatial_ref" else None)
+        if text is not None and not _agrees(_GDAL, str(text).split(), grid):
+            mapping = item.variable.copy(deep=False)
+            mapping.attrs = item.attrs | {_GDAL: " ".join(map(str, grid.affine.to_gdal()))}
+            data = data.assign_coords({name: mapping})
+    return data
+
+
+def describe_place(data: xr.Dataset) -> dict[str, list[Any]]:
+    """Return the projection attributes of a raster, the shape of a swath."""
+    grid = grid_of(data)
+    if grid is not None:
+        return _describe_box(grid)
+    return {"proj:shape": list(data["latitude"].shape)} if "latitude" in data.variables else {}
+
+
+def _describe_box(grid: GeoBox) -> dict[str, list[Any]]:
+    return {
+        "proj:bbox": list(grid.boundingbox.bbox),
+        "proj:shape": list(grid.shape),
+        "proj:transform": [*grid.affine][:9],
+    }
+
+
+def _agrees(key: str, said: Any, grid: GeoBox) -> bool:
+    """Tell whether an attribute about a place fits a grid; exact where the grid is about right."""
+    try:
+        numbers = [float(item) for item in said]
+        if key == "proj:shape":
+            return numbers == list(grid.shape)
+        if key == "proj:bbox":
+            found, wanted = numbers, list(grid.boundingbox.bbox)
+        else:
+            transform = Affine.from_gdal(*numbers) if key == _GDAL else Affine(*numbers[:6])
+            found, wanted = (_list_ends(item, grid) for item in (transform, grid.affine))
+    except (TypeError, ValueError):
+        return False
+    near = UNEVEN * abs(grid.affine.a)
+    return len(found) == len(wanted) and bool(np.allclose(found, wanted, rtol=0, atol=near))
+
+
+def _list_ends(transform: Affine, grid: GeoBox) -> list[float]:
+    """Return where a transform has the first and the last corner of a grid's pixels."""
+    return [*(transform * (0, 0)), *(transform * (grid.shape.x, grid.shape.y))]
 
 
 def list_rasters(product: xr.DataTree) -> list[tuple[str, xr.Dataset]]:

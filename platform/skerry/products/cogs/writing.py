@@ -24,7 +24,7 @@ from skerry.products.coding.codecs import Codec
 from skerry.products.coding.json_values import set_apart, to_document, to_json
 from skerry.products.cogs.cog import BLOCK, USUAL, Options, make_cog
 from skerry.products.filling.layout import Wishes
-from skerry.products.grids import grid_of, refuse_swaths
+from skerry.products.grids import grid_of, north_up, refuse_swaths
 from skerry.products.stac_extensions import list_schemas
 from skerry.storage.writing import make_aside
 
@@ -111,7 +111,7 @@ def _split(tree: xr.DataTree) -> tuple[dict[str, xr.DataArray], list[str]]:
     rasters: dict[str, xr.DataArray] = {}
     left_out = []
     for node in tree.subtree:
-        data = node.to_dataset(inherit=True)
+        data = north_up(node.to_dataset(inherit=True))
         grid = grid_of(data)
         leading = set()
         for name, item in data.data_vars.items():

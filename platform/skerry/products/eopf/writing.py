@@ -21,6 +21,7 @@ from skerry.products.eopf.arrays import ArrayPlan, plan_array, spell_codec
 from skerry.products.eopf.form import Form
 from skerry.products.filling.layout import Edge, Wishes
 from skerry.products.filling.loop import Filling, fill
+from skerry.products.grids import renew_place
 from skerry.products.healing.profiles import (
     HISTORY,
     KEPT,
@@ -138,7 +139,7 @@ def _plan_arrays(tree: xr.DataTree, root: zarr.Group, form: Form) -> list[ArrayP
         group = root.require_group(path) if path else root
         attrs: Any = dict(node.attrs) if path else to_profile(tree, form.profile)
         _write_group_attributes(group, attrs, at_root=not path)
-        data = node.to_dataset(inherit=False)
+        data = renew_place(node.to_dataset(inherit=False))
         if form.profile == "cpm-2.8":
             data = rename_dims(data, path, form.product_type, canonical=False)
         decoded = _decodes_coordinates(data, path, form)

@@ -18,6 +18,7 @@ from skerry.products.coding.json_values import set_apart
 from skerry.products.filling.layout import Edge, Layout, Wishes
 from skerry.products.filling.loop import Filling, fill
 from skerry.products.filling.sources import find_source
+from skerry.products.grids import renew_place
 from skerry.products.netcdf.attributes import (
     GROUP_RESERVED,
     RELATED,
@@ -102,7 +103,7 @@ def _make_groups(file: Any, tree: xr.DataTree, wishes: Wishes) -> list[Filling]:
     fillings = []
     for node in tree.subtree:
         group = file if node.path == "/" else file.create_group(node.path)
-        data = node.to_dataset(inherit=False)
+        data = renew_place(node.to_dataset(inherit=False))
         variables, attrs = _encode_dataset(data)
         attrs = set_apart(attrs, (*RESERVED, *GROUP_RESERVED))
         extra = {"Conventions": CONVENTIONS} if node.path == "/" else {}

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
-from odc.geo.geobox import GeoBox
 
-from skerry.products.grids import grid_of
+from skerry.products.grids import describe_place, grid_of, renew_place
 from skerry.products.selecting.outlining import outline_cut
 from skerry.products.selecting.windows import Window
 
@@ -15,45 +14,7 @@ def cut_window(data: xr.Dataset, window: Window) -> xr.Dataset:
     """Return the rows and columns of a window, and attributes that fit them."""
     cut = data.isel({dim: item for dim, item in window.items() if dim in data.sizes})
     grid = grid_of(data) if {"y", "x"} <= set(window) else None
-    if grid is None or 0 in cut.sizes.values():
-        return cut
-    return _place(cut, grid[window["y"], window["x"]])
-
-
-def _place(data: xr.Dataset, grid: GeoBox) -> xr.Dataset:
-    """Update the attributes about a raster's place.
-
-    A grid mapping without a transform gets one if there is only one row or column: its coordinate
-    does not tell the pixel's size.
-    """
-    place = _describe_grid(grid)
-    thin = 1 in grid.shape
-    for variable in data.data_vars.values():
-        variable.attrs = variable.attrs | {
-            key: item for key, item in place.items() if key in variable.attrs
-        }
-    for name, item in data.coords.items():
-        if "GeoTransform" in item.attrs or (thin and name == "spatial_ref"):
-            mapping = item.variable.copy()
-            mapping.attrs["GeoTransform"] = " ".join(map(str, grid.affine.to_gdal()))
-            data = data.assign_coords({name: mapping})
-    return data
-
-
-def _describe_place(data: xr.Dataset) -> dict[str, list[Any]]:
-    """Return the projection attributes of a raster, the shape of a swath."""
-    grid = grid_of(data)
-    if grid is not None:
-        return _describe_grid(grid)
-    return {"proj:shape": list(data["latitude"].shape)} if "latitude" in data.variables else {}
-
-
-def _describe_grid(grid: GeoBox) -> dict[str, list[Any]]:
-    return {
-        "proj:bbox": list(grid.boundingbox.bbox),
-        "proj:shape": list(grid.shape),
-        "proj:transform": [*grid.affine][:9],
-    }
+    return cut if grid is None else renew_place(cut, grid[window["y"], window["x"]])
 
 
 def outline_items(result: xr.DataTree, whole: xr.DataTree, windows: Mapping[str, Window]) -> None:
@@ -99,8 +60,8 @@ def _outline_item(
 def _place_item(item: dict[str, Any], data: xr.Dataset, before: xr.Dataset) -> dict[str, Any]:
     """Return the properties with the place of a cut group, if they had its place before."""
     properties = dict(item.get("properties") or {})
-    was = _describe_place(before)
-    for key, value in _describe_place(data).items():
+    was = describe_place(before)
+    for key, value in describe_place(data).items():
         recorded = properties.get(key)
         # All resolutions share a box; shape and transform belong to a single resolution.
         if isinstance(recorded, list) and (
