@@ -10,7 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,15 @@ def store_environment(
             (aside / name).write_bytes(content)
 
 
-def find_python(data: DataFolder, environment: Mapping[str, Any]) -> Path:
+def find_python(
+    data: DataFolder, environment: Mapping[str, Any], say: Callable[[str], None]
+) -> Path:
     """Return the interpreter of exactly this environment; build the environment if it is missing.
+
+    Parameters
+    ----------
+    say
+        Is told that the environment is built, which takes a minute or more, and when it is ready.
 
     Raises
     ------
@@ -95,7 +102,11 @@ def find_python(data: DataFolder, environment: Mapping[str, Any]) -> Path:
     home = data.environments / digest
     with hold_lock(data.environments / f"{digest}.lock"):
         if not (home / _MARK).is_file():
+            say(
+                f"Building the release's environment {short_digest(digest)}, once for all its runs."
+            )
             _build(data, environment, home)
+            say("The environment is ready.")
     return home / "bin" / "python"
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from skerry.production.processes import (
     temporary_folder,
 )
 from skerry.production.releases import check_pinned, get_approved
+from skerry.production.run_log import add_line
 from skerry.production.runs import find_run
 from skerry.production.tokens import GRACE_S, TokenMinter
 from skerry.storage.database import reading
@@ -99,7 +101,8 @@ class Executor:
         check_space(self.data.root, "A run")
         try:
             order = self._prepare(run, release, epoch)
-            python = find_python(self.data, release["environment"])
+            say = partial(add_line, order.folder / LOG)
+            python = find_python(self.data, release["environment"], say)
         except UnavailableError:
             raise
         except SkerryError as error:

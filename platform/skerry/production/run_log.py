@@ -8,6 +8,7 @@ browsers and files.
 import os
 import re
 import threading
+from pathlib import Path
 
 from skerry.core.time import format_time, utc_now
 
@@ -19,6 +20,16 @@ _ESCAPES = re.compile(
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]{0,256}|[ -/]*)$")
 _PIECE = 64 * 1024
 _CLOSE_S = 2.0
+
+
+def add_line(path: Path, text: str) -> None:
+    """Add a line to an attempt's log before its run process has it."""
+    with path.open("ab") as log:
+        log.write(_stamp(text))
+
+
+def _stamp(text: str) -> bytes:
+    return f"{format_time(utc_now())} {text}\n".encode(errors="replace")
 
 
 class RunLog:
@@ -61,7 +72,7 @@ class RunLog:
 
     def say(self, text: str) -> None:
         """Write a message of Skerry itself, with its time, beyond any limit."""
-        self._put(f"{format_time(utc_now())} {text}\n".encode(errors="replace"))
+        self._put(_stamp(text))
 
     def write(self, text: str) -> None:
         """Write the notebook's output, as far as there is room for it."""

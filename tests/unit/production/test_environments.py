@@ -124,13 +124,15 @@ def test_an_environment_is_built_once_and_runs_its_own_skerry(
     extra = make_wheel(tmp_path, "extra", "2.0")
     environment = describe_environment({extra.name: digest_file(extra)})
     store_environment(data, environment, {extra.name: extra.read_bytes()})
-    python = find_python(data, environment)
+    said: list[str] = []
+    python = find_python(data, environment, said.append)
+    assert [line.partition(" ")[0] for line in said] == ["Building", "The"]
     assert python.parent.parent == data.environments / digest_environment(environment)
     assert run_python(python, "import extra, tinydep; print(extra.VERSION)") == "2.0"
     own = run_python(python, "import skerry; print(skerry.__file__)")
     assert digest_package(Path(own).parent) == environment["package"]
     marked = python.stat().st_mtime_ns
-    assert find_python(data, environment).stat().st_mtime_ns == marked
+    assert find_python(data, environment, print).stat().st_mtime_ns == marked
     assert json.loads((python.parent.parent / "environment.json").read_text()) == environment
 
 
@@ -149,7 +151,7 @@ def test_an_environment_is_built_where_uv_finds_no_python(
     extra = make_wheel(tmp_path, "extra", "2.0")
     environment = describe_environment({extra.name: digest_file(extra)})
     store_environment(data, environment, {extra.name: extra.read_bytes()})
-    python = find_python(data, environment)
+    python = find_python(data, environment, print)
     assert run_python(python, "import sys; print(sys.version)") == sys.version
 
 
@@ -157,7 +159,7 @@ def test_another_environment_that_is_not_kept_is_refused(small_lock: Path, tmp_p
     data = DataFolder(tmp_path / "data")
     data.create()
     with pytest.raises(EnvironmentRefusedError, match="differs from the running one"):
-        find_python(data, {**describe_environment(), "package": "1e20"})
+        find_python(data, {**describe_environment(), "package": "1e20"}, print)
 
 
 def test_a_tampered_wheel_is_refused(small_lock: Path, tmp_path: Path) -> None:
@@ -167,7 +169,7 @@ def test_a_tampered_wheel_is_refused(small_lock: Path, tmp_path: Path) -> None:
     environment = describe_environment({extra.name: digest_file(extra)})
     store_environment(data, environment, {extra.name: b"something else"})
     with pytest.raises(EnvironmentRefusedError, match="not the one that was approved"):
-        find_python(data, environment)
+        find_python(data, environment, print)
 
 
 def test_a_tampered_wheel_of_skerry_is_refused(small_lock: Path, tmp_path: Path) -> None:
@@ -180,7 +182,7 @@ def test_a_tampered_wheel_of_skerry_is_refused(small_lock: Path, tmp_path: Path)
     own.unlink()
     make_wheel(kept, "skerry", own.name.split("-")[1])
     with pytest.raises(EnvironmentRefusedError, match="not the one that was approved"):
-        find_python(data, environment)
+        find_python(data, environment, print)
     assert not (data.environments / digest_environment(environment)).exists()
 
 
@@ -190,7 +192,7 @@ def test_the_running_environment_counts_while_digests_match(
     data = DataFolder(tmp_path / "data")
     data.create()
     monkeypatch.setattr(environments, "find_deviations", lambda _lock: [])
-    assert find_python(data, describe_environment()) == Path(sys.executable)
+    assert find_python(data, describe_environment(), print) == Path(sys.executable)
 
 
 @pytest.mark.parametrize(

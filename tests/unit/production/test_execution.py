@@ -1,6 +1,7 @@
 """Attempts from the worker's side: nothing runs on unwatched, nothing of a later one is freed."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -54,11 +55,17 @@ def test_a_watch_that_fails_ends_the_run_process(
         watched.extend(find_attempts())
         raise OSError("no more memory")
 
-    monkeypatch.setattr(execution, "find_python", lambda _data, _environment: Path(sys.executable))
+    def find(_data: DataFolder, _environment: object, say: Callable[[str], None]) -> Path:
+        say("Building it.")
+        return Path(sys.executable)
+
+    monkeypatch.setattr(execution, "find_python", find)
     executor = Executor(engine, data, "http://127.0.0.1:9", Minter(), stopping=fail)
     with pytest.raises(OSError, match="no more memory"):
         executor.execute(run["id"], epoch)
     assert len(watched) == 1
+    log = data.run_objects / run["id"] / "1" / "log.txt"
+    assert "Z Building it.\n" in log.read_text()
     assert not watched[0].is_running()
     assert find_attempts() == []
 
