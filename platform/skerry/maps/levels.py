@@ -15,7 +15,13 @@ from skerry.core.errors import InvalidInputError, NotFoundError, SkerryError, Un
 from skerry.maps.store import ProductFolder, bounded_codecs, check_array, open_folder
 from skerry.products.coding.packing import Packing
 from skerry.products.coding.stored_numbers import read_packing
-from skerry.products.coding.zarr_conventions import read_crs, read_layout, read_transform
+from skerry.products.coding.zarr_conventions import (
+    PIXEL,
+    REGISTRATION,
+    read_crs,
+    read_layout,
+    read_transform,
+)
 from skerry.storage.objects import check_key
 
 _PLANE = 2  # a raster has two dimensions: y, x
@@ -203,13 +209,16 @@ def _read_levels(group: Any, name: str, variable: str) -> tuple[tuple[Level, ...
             f"The group of {variable!r} has no 'multiscales' with levels.", remedy=_REMEDY
         )
     levels, crs = [], read_crs(group.attrs)
+    registration = str(group.attrs.get(REGISTRATION, PIXEL))
     for entry in layout[:_MOST_LEVELS]:
         path = f"{check_key(entry.asset)}/{name}"  # products are not trusted
         if path not in group:  # coarse bands lack fine levels
             continue
         array, level_group = group[path], group[entry.asset]
         crs = crs or read_crs(level_group.attrs, array.attrs)
-        transform = read_transform(entry.attributes, level_group.attrs, array.attrs)
+        transform = read_transform(
+            entry.attributes, level_group.attrs, array.attrs, registration=registration
+        )
         levels.append(_make_level(array, path, transform, variable))
     if not levels:
         raise NotFoundError(

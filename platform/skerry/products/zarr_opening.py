@@ -13,7 +13,14 @@ from zarr.errors import GroupNotFoundError
 
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.products.coding.json_values import TYPES, from_json, put_back
-from skerry.products.coding.zarr_conventions import read_layout, without_conventions
+from skerry.products.coding.zarr_conventions import (
+    GENERAL,
+    NODE,
+    REGISTRATION,
+    read_layout,
+    read_transform,
+    without_conventions,
+)
 from skerry.products.eopf.variables import list_coordinates, read_variable
 from skerry.products.healing.canonical import assemble_tree
 from skerry.products.healing.wounds import Wounds
@@ -130,7 +137,7 @@ def _walk(group: zarr.Group, path: str, seen: _Seen) -> list[tuple[str, xr.Datas
     place = attrs
     if assets and len(native) == 1:
         chosen = assets[min(seen.level, len(assets) - 1)]
-        members, place = dict(levels[chosen]), dict(children[chosen].attrs)
+        members, place = dict(levels[chosen]), _describe_level(attrs, chosen, children[chosen])
     arrays = {name: item for name, item in members.items() if isinstance(item, zarr.Array)}
     attrs = from_json(attrs, attrs.pop(TYPES, {}))
     found = [(path or "/", _read_group(arrays, path, attrs, place, seen))]
@@ -142,11 +149,19 @@ def _walk(group: zarr.Group, path: str, seen: _Seen) -> list[tuple[str, xr.Datas
             }
             own = dict(children[assets[number]].attrs)
             below = f"{path}/{name}"
-            found.append((below, _read_group(there, below, own, own, seen)))
+            level = _describe_level(attrs, assets[number], children[assets[number]])
+            found.append((below, _read_group(there, below, own, level, seen)))
     for name, child in sorted(children.items()):
         if name not in assets:
             found += _walk(child, f"{path}/{name}", seen)
     return found
+
+
+def _describe_level(attrs: Mapping[str, Any], asset: str, level: zarr.Group) -> dict[str, Any]:
+    """Return what is said about a level's place: in its own group, the layout, or above both."""
+    general = {key: attrs[key] for key in GENERAL if key in attrs}
+    layout = next(item.attributes for item in read_layout(attrs) if item.asset == asset)
+    return general | dict(layout) | dict(level.attrs)
 
 
 def _list_arrays(group: zarr.Group) -> dict[str, Any]:
@@ -181,6 +196,8 @@ def _read_group(
     seen.absent += [f"{path}/{name}".strip("/") for name in gone]
     data = _build_dataset({key: arrays[key] for key in arrays if key not in gone}, path, seen)
     said = {ours: place[key] for key, ours in _GEOZARR.items() if key in place}
+    if place.get(REGISTRATION) == NODE and (edges := read_transform(place)):
+        said["proj:transform"] = [float(number) for number in edges[:6]]
     if said and place.get("spatial:dimensions", ["y", "x"]) == ["y", "x"]:
         seen.projections[path or "/"][""] = said
     data.attrs = put_back(without_conventions(attrs))

@@ -23,6 +23,14 @@ def test_levels_come_finest_first_with_their_own_shape_and_transform(write_pyram
     assert 45 < south < north < 47
 
 
+@pytest.mark.parametrize("where", ["", "0"])
+def test_transforms_of_nodes_are_those_of_centres(write_pyramid, where):
+    path = write_pyramid(np.zeros((9, 9), np.uint16))
+    root = zarr.open_group(path, mode="a")
+    (root[where] if where else root).attrs["spatial:registration"] = "node"
+    assert open_pyramid(path, "v", "1").bounds == (399_995, 5_099_915, 400_085, 5_100_005)
+
+
 def test_a_level_without_the_variable_is_passed_over(write_pyramid):
     path = write_pyramid(np.zeros((600, 600), np.uint8))
     root = zarr.open_group(path, mode="a")

@@ -36,6 +36,11 @@ PROJ: Final = {
 GROUP_KEYS: Final = ("zarr_conventions", "multiscales")
 GROUP_PREFIXES: Final = ("spatial:", "proj:")
 _COEFFICIENTS = 6
+REGISTRATION: Final = "spatial:registration"
+GENERAL: Final = ("proj:code", "proj:wkt2", REGISTRATION)
+"""What a multiscale group may say for all its levels."""
+PIXEL: Final = "pixel"
+NODE: Final = "node"
 _TRANSFORM = "spatial:transform"
 
 
@@ -72,8 +77,11 @@ def read_layout(attributes: Mapping[str, Any]) -> list[LayoutLevel]:
     ]
 
 
-def read_transform(*places: Mapping[str, Any]) -> Affine | None:
+def read_transform(*places: Mapping[str, Any], registration: str = PIXEL) -> Affine | None:
     """Return the transform of pixel edges, from the first of `places` that has a transform.
+
+    Where ``spatial:registration`` says that a transform is that of nodes, they are the pixels'
+    centres. `registration` counts where no place says it.
 
     Raises
     ------
@@ -83,9 +91,12 @@ def read_transform(*places: Mapping[str, Any]) -> Affine | None:
     given = next((place[_TRANSFORM] for place in places if _TRANSFORM in place), None)
     if given is None:
         return None
+    kinds = (place[REGISTRATION] for place in places if REGISTRATION in place)
+    half = 0.5 if next(kinds, registration) == NODE else 0.0
     if not isinstance(given, list | tuple) or len(given) < _COEFFICIENTS:
         raise ValueError(f"{_TRANSFORM} is {given!r}, not six numbers")
-    return Affine(*(float(number) for number in given[:_COEFFICIENTS]))
+    transform = Affine(*(float(number) for number in given[:_COEFFICIENTS]))
+    return transform @ Affine.translation(-half, -half) if half else transform
 
 
 def read_crs(*places: Mapping[str, Any]) -> str | None:
@@ -118,7 +129,7 @@ def describe_multiscale(levels: list[GeoBox]) -> dict[str, Any]:
         "zarr_conventions": [MULTISCALES, SPATIAL, PROJ],
         "multiscales": {"layout": layout, "resampling_method": "average"},
         "spatial:dimensions": ["y", "x"],
-        "spatial:registration": "pixel",
+        REGISTRATION: PIXEL,
         **_describe_grid(levels[0]),
         **_describe_crs(levels[0]),
     }
@@ -129,7 +140,7 @@ def describe_level(grid: GeoBox) -> dict[str, Any]:
     return {
         "zarr_conventions": [SPATIAL, PROJ],
         "spatial:dimensions": ["y", "x"],
-        "spatial:registration": "pixel",
+        REGISTRATION: PIXEL,
         **_describe_grid(grid),
         **_describe_crs(grid),
     }

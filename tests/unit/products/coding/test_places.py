@@ -19,6 +19,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.products import filter_product, open_product, write_product
 from skerry.products.coding.places import choose_mapping, find_axis, find_factor, split_mapping
 from skerry.products.grids import grid_of
+from skerry.products.zarr_opening import open_zarr_product
 from skerry.validation import validate_product
 
 NUMBERS = np.arange(20, dtype=np.float32).reshape(4, 5)
@@ -220,6 +221,28 @@ def test_a_geozarr_without_coordinates(tmp_path: Path) -> None:
     grid = read_grid(tmp_path / "a.zarr")
     assert grid.crs.epsg == 32633
     assert tuple(grid.affine[:6]) == (30.0, 0.0, 500_000.0, 0.0, -30.0, 6_000_000.0)
+
+
+def test_a_geozarr_whose_transform_is_that_of_nodes(tmp_path: Path) -> None:
+    root = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
+    layout = []
+    for number in (0, 1):
+        shape, step = (4 // (number + 1), 6 // (number + 1)), 30.0 * (number + 1)
+        array = root.create_array(
+            f"{number}/v", shape=shape, dtype="f4", dimension_names=("y", "x")
+        )
+        array[...] = 1
+        said = [step, 0.0, 500_000.0, 0.0, -step, 6_000_000.0]
+        layout.append({"asset": str(number), "spatial:transform": said})
+    root.attrs.update({
+        "proj:code": "EPSG:32633", "spatial:registration": "node",
+        "multiscales": {"layout": layout},
+    })  # fmt: skip
+    for level, step in ((0, 30.0), (1, 60.0)):
+        found = open_zarr_product(tmp_path / "a.zarr", level=level)
+        assert found["x"].to_numpy()[:2].tolist() == [500_000, 500_000 + step]
+        assert found["y"].to_numpy()[:2].tolist() == [6_000_000, 6_000_000 - step]
+        assert found["spatial_ref"].odc.crs.epsg == 32633
 
 
 def test_a_geotransform_places_what_has_no_coordinates(tmp_path: Path) -> None:
