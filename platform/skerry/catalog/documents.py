@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from skerry.catalog.instants import Span, read_span
-from skerry.catalog.places import Box, read_geometry, split_bbox
 from skerry.catalog.properties import check_properties
+from skerry.catalog.spacetime import Box, Span, read_geometry, read_span, split_bbox
 from skerry.core.digests import is_digest
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name

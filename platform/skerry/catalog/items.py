@@ -14,7 +14,7 @@ from skerry.catalog.collections import (
 )
 from skerry.catalog.deletions import delete_item, overlaps
 from skerry.catalog.documents import SOURCE_DIGEST, CheckedItem, check_item
-from skerry.catalog.instants import HOUR_US
+from skerry.catalog.spacetime import HOUR_US
 from skerry.catalog.tables import collections, deletions, items, items_index
 from skerry.catalog.versions import Status, is_shown, supersede
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError

@@ -13,9 +13,16 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
 
-from skerry.catalog.instants import HOUR_US, Span, parse_interval
 from skerry.catalog.items import StoredItem, read_item, select_items
-from skerry.catalog.places import Box, join_boxes, read_geometry, split_bbox
+from skerry.catalog.spacetime import (
+    HOUR_US,
+    Box,
+    Span,
+    join_boxes,
+    parse_interval,
+    read_geometry,
+    split_bbox,
+)
 from skerry.catalog.tables import items, items_index
 from skerry.catalog.versions import is_shown
 from skerry.core.errors import InvalidInputError

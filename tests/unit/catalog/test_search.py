@@ -13,10 +13,9 @@ from sqlalchemy import Connection
 from tests.stac_documents import insert_written, make_collection, make_item
 
 from skerry.catalog.collections import put_collection
-from skerry.catalog.instants import parse_interval
 from skerry.catalog.items import StoredItem
-from skerry.catalog.places import split_bbox
 from skerry.catalog.search import parse_query, search_items
+from skerry.catalog.spacetime import parse_interval, split_bbox
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import format_time
 

@@ -32,6 +32,14 @@ LISTS = ("flag_values", "flag_masks")
 PACKING = (*FACTORS, "_FillValue", DECODED)
 """Attributes of what is on disk that say how numbers become values."""
 
+EOPF = "_eopf_attrs"
+HIDDEN = "_cf_attrs"
+STRUCTURE = (
+    "_ARRAY_DIMENSIONS", "dimensions", "coordinates", "dtype", "short_name", "fill_value",
+    "eopf_is_masked", "eopf_is_scaled", "eopf_target_dtype", "_eopf_decode_datetime64", DECODED,
+    "decoded",
+)  # fmt: skip
+"""Attributes of arrays that say how they are stored, not what the variable is."""
 RESERVED = ("coordinates", "dtype", DECODED, UNSIGNED, MISSING)
 """Attributes that describe storage; a variable's own attributes may not have these names."""
 
@@ -81,6 +89,12 @@ def list_reserved(values: xr.Variable) -> tuple[str, ...]:
     """Return `RESERVED`, and the attributes that would make readers take numbers for times."""
     times = values.dtype.kind in "Mm" or find_clock(values.attrs, values.dtype) is not None
     return (*RESERVED, *CLOCK) if times else RESERVED
+
+
+def set_apart_array(variable: xr.Variable) -> dict[str, Any]:
+    """Return a variable's attributes; names that Zarr readers use for the array are set apart."""
+    names = (*STRUCTURE, EOPF, HIDDEN, *list_reserved(variable))
+    return set_apart(variable.attrs, names, ("proj:",), nothing=True)
 
 
 def _encode_times(values: xr.Variable) -> xr.Variable:

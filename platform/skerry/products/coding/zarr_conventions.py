@@ -12,6 +12,8 @@ from typing import Any, Final
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
+from skerry.products.coding.json_values import set_apart
+
 MULTISCALES: Final = {
     "uuid": "d35379db-88df-4056-af3a-620245f8e347",
     "name": "multiscales",
@@ -169,3 +171,8 @@ def _describe_crs(grid: GeoBox) -> dict[str, Any]:
     if crs is not None and crs.authority[0]:
         return {"proj:code": ":".join(map(str, crs.authority))}
     return {"proj:wkt2": "" if crs is None else crs.proj.to_wkt()}
+
+
+def set_apart_group(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return a group's attributes; names by which readers recognise GeoZarr are set apart."""
+    return set_apart(attrs, GROUP_KEYS, GROUP_PREFIXES)

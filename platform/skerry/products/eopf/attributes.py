@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from skerry.products.coding.cf import EOPF, HIDDEN, set_apart_array
 from skerry.products.coding.json_values import to_document
 from skerry.products.coding.packing import DECODED, FACTORS, Packing, fit_fill, values_type
 from skerry.products.coding.stored_numbers import spell_fill
 from skerry.products.coding.times import SPANS, Clock
-from skerry.products.coding.zarr_attributes import EOPF, HIDDEN, set_apart_array
 from skerry.products.eopf.form import Form
 from skerry.products.healing.profiles import Kind
 

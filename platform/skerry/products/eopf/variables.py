@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from skerry.products.coding.cf import EOPF, HIDDEN, STRUCTURE
 from skerry.products.coding.json_values import TYPES, from_json, put_back
 from skerry.products.coding.packing import DECODED, FACTORS, Packing, find_packing, fit_fill
 from skerry.products.coding.places import split_mapping
@@ -29,7 +30,6 @@ from skerry.products.coding.stored_numbers import (
     read_numbers,
 )
 from skerry.products.coding.times import CLOCK, Clock, find_clock
-from skerry.products.coding.zarr_attributes import EOPF, HIDDEN, STRUCTURE
 from skerry.products.healing.wounds import Wounds
 from skerry.products.stores.stored import Decode, StoredArray, make_lazy
 

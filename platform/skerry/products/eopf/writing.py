@@ -16,7 +16,7 @@ from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress
 from skerry.products.coding.codecs import Codec
 from skerry.products.coding.json_values import TYPES, to_json
-from skerry.products.coding.zarr_attributes import set_apart_group
+from skerry.products.coding.zarr_conventions import set_apart_group
 from skerry.products.eopf.arrays import ArrayPlan, plan_array, spell_codec
 from skerry.products.eopf.form import Form
 from skerry.products.filling.layout import Edge, Wishes

@@ -7,11 +7,11 @@ import xarray as xr
 import zarr
 from odc.geo.geobox import GeoBox
 
-from skerry.products.coding.cf import encode
+from skerry.products.coding.cf import encode, set_apart_array
 from skerry.products.coding.codecs import Codec
 from skerry.products.coding.json_values import to_document
 from skerry.products.coding.stored_numbers import spell_fill
-from skerry.products.coding.zarr_attributes import set_apart_array, set_apart_group
+from skerry.products.coding.zarr_conventions import set_apart_group
 from skerry.products.filling.layout import Wishes
 
 USUAL = Codec("blosc-zstd", 3, "bit")
