@@ -12,7 +12,7 @@ from skerry.cli.items import check_collections, show_items
 from skerry.cli.outputs import memory_option
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
 from skerry.cli.termination import clean_up_when_told_to_end
-from skerry.client.addresses import join_address
+from skerry.client.session import join_address
 
 if TYPE_CHECKING:
     from skerry.pipelines.importing import ImportResult

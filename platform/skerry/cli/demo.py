@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import skerry
-from skerry.client.addresses import join_address
+from skerry.client.session import join_address
 from skerry.core.errors import NotFoundError, UnavailableError
 from skerry.core.settings import DASHBOARDS_PREFIX
 

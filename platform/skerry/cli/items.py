@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skerry.cli.presenting import json_option, print_json, print_table
-from skerry.client.addresses import join_address
+from skerry.client.session import join_address
 from skerry.core.settings import DASHBOARDS_PREFIX
 
 if TYPE_CHECKING:

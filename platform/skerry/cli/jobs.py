@@ -7,7 +7,7 @@ import click
 from skerry.cli.parameters import parameter_option, parse_pairs
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client import connect
-from skerry.client.addresses import join_address
+from skerry.client.session import join_address
 from skerry.core.errors import InvalidInputError
 
 

@@ -9,7 +9,7 @@ import httpx
 
 from skerry.cli.runs import ENDED
 from skerry.client import Session, connect
-from skerry.client.addresses import join_address
+from skerry.client.session import join_address
 from skerry.core.errors import ForbiddenError, NotFoundError, UnavailableError
 from skerry.core.settings import default_data_folder
 from skerry.storage.layout import DataFolder

@@ -9,7 +9,7 @@ import click
 
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client import Session, connect
-from skerry.client.addresses import join_address
+from skerry.client.session import join_address
 from skerry.core.digests import short_digest
 from skerry.core.errors import ConflictError, InvalidInputError
 

@@ -8,7 +8,7 @@ import click
 from skerry.cli.parameters import parameter_option, parse_pairs
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
 from skerry.client import Session, connect
-from skerry.client.addresses import join_address
+from skerry.client.session import join_address
 from skerry.core.errors import UnavailableError
 
 _POLL_S = 0.5

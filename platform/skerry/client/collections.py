@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from skerry.client.addresses import join_address
-from skerry.client.session import Session
+from skerry.client.session import Session, join_address
 from skerry.core.errors import NotFoundError
 from skerry.core.ids import check_name
 

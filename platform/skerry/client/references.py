@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from skerry.client.addresses import join_address
-from skerry.client.session import Session
+from skerry.client.session import Session, join_address
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.core.ids import check_name
 from skerry.core.settings import API_PREFIX

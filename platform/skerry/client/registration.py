@@ -8,10 +8,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from skerry.client.addresses import join_address
 from skerry.client.grants import Grant
 from skerry.client.references import find_item, parse_reference
-from skerry.client.session import Session
+from skerry.client.session import Session, join_address
 from skerry.core.errors import SkerryError, UnavailableError
 
 

@@ -4,12 +4,12 @@ import atexit
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NoReturn, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
 from skerry.client.login import Login, find_login
-from skerry.core.errors import UnavailableError
+from skerry.core.errors import InvalidInputError, UnavailableError
 from skerry.core.problems import read_problem
 from skerry.core.settings import API_PREFIX
 
@@ -160,3 +160,21 @@ def _open_session(login: Login) -> Session:
     session = Session(login)
     atexit.register(session.close)
     return session
+
+
+def join_address(*words: str) -> str:
+    """Return an api path of which each word is one segment.
+
+    Raises
+    ------
+    InvalidInputError
+        If a word is empty, has a slash or means a folder (``.`` or ``..``): it names nothing, and
+        would lead to another address.
+    """
+    for word in words:
+        if word in ("", ".", "..") or "/" in word:
+            raise InvalidInputError(
+                f"{word!r} is no name.",
+                remedy="Give the name or id itself; the command 'list' shows them.",
+            )
+    return "/".join(quote(word, safe="") for word in words)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from skerry.client import Session
-from skerry.client.addresses import join_address
+from skerry.client.session import join_address
 from skerry.core.errors import InvalidInputError, SkerryError
 from skerry.core.ids import check_name
 from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, MAPS_PREFIX

@@ -6,7 +6,7 @@ from typing import Any
 
 import panel as pn
 
-from skerry.client.addresses import join_address
+from skerry.client.session import join_address
 from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX

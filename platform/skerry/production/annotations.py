@@ -4,7 +4,7 @@ import ast
 from typing import Any
 
 from skerry.production.literals import read_literal
-from skerry.production.places import Place
+from skerry.production.places import CellPlace
 
 _SIMPLE: dict[str, dict[str, Any]] = {
     "str": {"type": "string"},
@@ -40,7 +40,7 @@ _TYPES = "Use str, int, float, bool, date, datetime, Literal, list, dict, or 'X 
 _BOUNDS = "Use Field(ge=..., gt=..., le=..., lt=..., description=...) or a plain description text."
 
 
-def read_annotation(node: ast.expr, place: Place) -> dict[str, Any]:
+def read_annotation(node: ast.expr, place: CellPlace) -> dict[str, Any]:
     """Return the JSON Schema of one annotation.
 
     Raises
@@ -68,7 +68,7 @@ def _name(node: ast.expr) -> str:
     return text
 
 
-def _parse_quoted(text: str, place: Place) -> ast.expr:
+def _parse_quoted(text: str, place: CellPlace) -> ast.expr:
     try:
         return ast.parse(text, mode="eval").body
     except SyntaxError:
@@ -82,7 +82,7 @@ def _unite(schemas: list[dict[str, Any]]) -> dict[str, Any]:
     return {"anyOf": alternatives}
 
 
-def _read_subscript(node: ast.Subscript, place: Place) -> dict[str, Any]:
+def _read_subscript(node: ast.Subscript, place: CellPlace) -> dict[str, Any]:
     kind = _name(node.value)
     inner = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
     if kind == "Annotated" and len(inner) >= _PAIR:
@@ -100,14 +100,14 @@ def _read_subscript(node: ast.Subscript, place: Place) -> dict[str, Any]:
     raise place.refuse(f"the type {ast.unparse(node)!r} is unknown", remedy=_TYPES)
 
 
-def _read_annotated(inner: list[ast.expr], place: Place) -> dict[str, Any]:
+def _read_annotated(inner: list[ast.expr], place: CellPlace) -> dict[str, Any]:
     schema = read_annotation(inner[0], place)
     for extra in inner[1:]:
         schema.update(_read_extra(extra, schema, place))
     return schema
 
 
-def _read_extra(node: ast.expr, schema: dict[str, Any], place: Place) -> dict[str, Any]:
+def _read_extra(node: ast.expr, schema: dict[str, Any], place: CellPlace) -> dict[str, Any]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return {"description": node.value}
     pairs: dict[str, ast.expr] = {}

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from skerry.core.time import format_time
-from skerry.production.places import Place
+from skerry.production.places import CellPlace
 
 _REMEDY = "Write a literal: a number, text, True, False, None, a list, a dict, date(...)."
 
 
-def read_literal(node: ast.expr, place: Place) -> Any:
+def read_literal(node: ast.expr, place: CellPlace) -> Any:
     """Return a literal expression as a JSON value; dates and times become RFC 3339 text.
 
     Raises
@@ -43,7 +43,7 @@ def _is_json(value: Any) -> bool:
     return value is None or isinstance(value, str | int | bool)
 
 
-def _read_moment(node: ast.Call, place: Place) -> str:
+def _read_moment(node: ast.Call, place: CellPlace) -> str:
     text = ast.unparse(node)
     name = ast.unparse(node.func).removeprefix("datetime.")
     try:

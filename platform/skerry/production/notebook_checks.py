@@ -6,7 +6,7 @@ from typing import Any
 
 from skerry.production.installing import REMEDY, find_install
 from skerry.production.parameters import find_parameters_cell, join_source
-from skerry.production.places import Place
+from skerry.production.places import CellPlace
 
 _MAGICS = ("%", "!")
 _HOMES = {
@@ -29,7 +29,7 @@ def check_runnable(notebook: dict[str, Any]) -> None:
             continue
         line = find_install(join_source(cell["source"]).splitlines())
         if line is not None:
-            raise Place(position + 1, line).refuse(
+            raise CellPlace(position + 1, line).refuse(
                 "packages cannot be installed inside of a run", remedy=REMEDY
             )
     _check_names(notebook)
@@ -46,7 +46,7 @@ def _check_names(notebook: dict[str, Any]) -> None:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in names:
             home = _HOMES.get(node.id)
-            raise Place(position + 1, node.lineno).refuse(
+            raise CellPlace(position + 1, node.lineno).refuse(
                 f"{node.id!r} is not imported before the parameters cell",
                 remedy=f"Write 'from {home} import {node.id}' in a cell above it."
                 if home

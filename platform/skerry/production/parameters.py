@@ -17,7 +17,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.core.json_values import check_json
 from skerry.production.annotations import read_annotation
 from skerry.production.literals import read_literal
-from skerry.production.places import Place
+from skerry.production.places import CellPlace
 from skerry.production.values import check_schema, check_value
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -42,7 +42,7 @@ def read_parameters(notebook: dict[str, Any]) -> dict[str, Any]:
         cell, line and value.
     """
     index, source = find_parameters_cell(notebook)
-    place = Place(cell=index + 1)
+    place = CellPlace(cell=index + 1)
     try:
         properties = _read_properties(source, place)
     except (RecursionError, MemoryError):  # the syntax tree has no limit of its own
@@ -79,7 +79,7 @@ def join_source(source: str | list[str]) -> str:
     return source if isinstance(source, str) else "".join(source)
 
 
-def _read_properties(source: str, place: Place) -> dict[str, dict[str, Any]]:
+def _read_properties(source: str, place: CellPlace) -> dict[str, dict[str, Any]]:
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
@@ -107,7 +107,7 @@ def _is_docstring(statement: ast.stmt) -> bool:
     )
 
 
-def _read_statement(statement: ast.stmt, place: Place) -> tuple[str, dict[str, Any]]:
+def _read_statement(statement: ast.stmt, place: CellPlace) -> tuple[str, dict[str, Any]]:
     if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
         raise place.refuse(
             f"{ast.unparse(statement).splitlines()[0]!r} is no annotated assignment",
@@ -133,7 +133,7 @@ def _read_statement(statement: ast.stmt, place: Place) -> tuple[str, dict[str, A
     return name, {**schema, "default": default}
 
 
-def _check_identifier(name: str, place: Place) -> None:
+def _check_identifier(name: str, place: CellPlace) -> None:
     if not name.isascii() or not name.isidentifier() or keyword.iskeyword(name):
         raise place.refuse(f"{name!r} is no plain name", remedy="Use ASCII letters, digits and _.")
     if name.startswith("_") or keyword.issoftkeyword(name):

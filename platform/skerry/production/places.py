@@ -6,13 +6,13 @@ from skerry.core.errors import InvalidInputError
 
 
 @dataclass(frozen=True)
-class Place:
+class CellPlace:
     """A cell of a notebook and a line in it, both counted from one."""
 
     cell: int
     line: int = 1
 
-    def at(self, line: int | None) -> "Place":
+    def at(self, line: int | None) -> "CellPlace":
         """Return the same cell at another line."""
         return replace(self, line=line or 1)
 

@@ -85,14 +85,14 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """A place on Earth, in degrees (WGS 84)."""
 
     longitude: Annotated[float, Query(ge=-180, le=180, alias="lon")]
     latitude: Annotated[float, Query(ge=-90, le=90, alias="lat")]
 
 
-Places = Annotated[Place, Depends()]
+Positions = Annotated[Position, Depends()]
 Names = Annotated[LayerName, Depends()]
 Tiles = Annotated[TileAddress, Depends()]
 Looks = Annotated[Look, Depends()]
@@ -203,7 +203,7 @@ def create_tiles_router(drawer: Drawer) -> APIRouter:
         return await drawer.answer(partial(drawer.send_legend, who, name, look))
 
     @router.get(layer_path + "/point.json")
-    async def show_point(who: Who, name: Names, place: Places) -> Response:
+    async def show_point(who: Who, name: Names, place: Positions) -> Response:
         """Return the value of a variable at a place, with its units; null where there is none."""
         send = partial(drawer.send_point, who, name, place.longitude, place.latitude)
         return await drawer.answer(send)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from skerry.client.addresses import join_address
+from skerry.client.session import join_address
 from skerry.core.errors import InvalidInputError
 
 

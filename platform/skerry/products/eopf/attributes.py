@@ -17,7 +17,7 @@ from skerry.products.coding.packing import DECODED, FACTORS, Packing, fit_fill, 
 from skerry.products.coding.stored_numbers import spell_fill
 from skerry.products.coding.times import SPANS, Clock
 from skerry.products.eopf.form import Form
-from skerry.products.healing.profiles import Kind
+from skerry.products.healing.profiles import VariableModel
 
 SEEN = frozenset({
     "fill_value", "_FillValue", "add_offset", "scale_factor", "units", "flag_values",
@@ -43,7 +43,7 @@ def describe_attributes(
     *,
     dtype: np.dtype[Any],
     packing: Packing | None,
-    kind: Kind | None,
+    kind: VariableModel | None,
     packed: bool,
     clock: Clock | None,
     form: Form,
@@ -181,7 +181,7 @@ def _spell_cpm(
     fill: Any,
     name: str,
     *,
-    kind: Kind | None,
+    kind: VariableModel | None,
     packed: bool,
 ) -> dict[str, Any]:
     allowed = ALLOWED if kind is None else kind.attrs | {"long_name", "short_name", "dtype"}

@@ -70,7 +70,7 @@ TIE_POINT_DIMS: Final = {"tp_rows": "rows", "tp_columns": "columns"}
 """Canonical dimension name to the name in ``cpm-2.8``."""
 
 
-class Kind(BaseModel):
+class VariableModel(BaseModel):
     """The model of variables: type and dimensions of the values, and allowed attributes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,7 +98,7 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     attributes: tuple[str, ...]
-    kinds: tuple[Kind, ...]
+    kinds: tuple[VariableModel, ...]
     groups: dict[str, dict[str, int]]
     short_names: dict[str, str]
 
@@ -106,7 +106,7 @@ class Model(BaseModel):
         """Return a variable's short name."""
         return self.short_names.get(path, path.rpartition("/")[2])
 
-    def kind_of(self, path: str) -> Kind | None:
+    def kind_of(self, path: str) -> VariableModel | None:
         """Return a variable's kind by its path, None if the model does not know it."""
         group, _, name = path.rpartition("/")
         index = self.groups.get(group, {}).get(name)
