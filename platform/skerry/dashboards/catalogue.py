@@ -21,6 +21,7 @@ WORLD = (-180.0, -85.0, 180.0, 85.0)
 """The place of a product without a place."""
 
 _LATEST = 6
+_MISSING_SHOWN = 3
 _BETWEEN_WORDS = "_-."
 _SHORTEST_CUT = 4
 _LARGEST_PICTURE = 400_000
@@ -308,6 +309,7 @@ def _list_facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Platform", _read_text(properties.get("platform"))),
         ("Instrument", _join(instruments if isinstance(instruments, list) else [])),
         ("Cloud cover", _show_cloud_cover(properties.get("eo:cloud_cover"))),
+        ("Missing", _show_missing(properties.get("skerry:missing"))),
         ("Processing", _join([properties.get(f"processing:{k}") for k in ("level", "lineage")])),
         ("Coordinates", _read_text(properties.get("proj:code"))),
         ("Extent", extent),
@@ -323,6 +325,15 @@ def _join(parts: list[Any]) -> str:
 
 def _show_cloud_cover(cover: Any) -> str:
     return f"{cover:.0f} %" if isinstance(cover, int | float) else ""
+
+
+def _show_missing(parts: Any) -> str:
+    """Name the first parts that a product lacks; a partial product may lack hundreds."""
+    texts = (
+        [text for part in parts if (text := _read_text(part))] if isinstance(parts, list) else []
+    )
+    more = len(texts) - _MISSING_SHOWN
+    return ", ".join(texts[:_MISSING_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _show_period(properties: Mapping[str, Any]) -> str:

@@ -43,9 +43,21 @@ def test_an_item_becomes_a_product():
     assert product.thumbnail == "/services/api/files/imports/a/t.png"
 
 
+def test_what_a_partial_product_lacks_is_among_its_facts() -> None:
+    whole, partial, single = (
+        dict(describe_product(make_item(**{"skerry:missing": parts})).facts).get("Missing")
+        for parts in ([], [f"r10m/b0{band}" for band in range(1, 6)], ["tile metadata"])
+    )
+    assert whole is None
+    assert partial == "r10m/b01, r10m/b02, r10m/b03 and 2 more"
+    assert single == "tile metadata"
+
+
 @pytest.mark.parametrize(
     "odd",
     [
+        {"skerry:missing": "b04"},
+        {"skerry:missing": [1, None, {}]},
         {"eo:cloud_cover": "lots"},
         {"eo:cloud_cover": []},
         {"instruments": "msi"},
