@@ -88,8 +88,10 @@ def draw_middle(pyramid: Pyramid, longitude: float, latitude: float) -> tuple[np
     assert choose_level(pyramid, grid) is pyramid.levels[0]
     sample = sample_tile(pyramid.levels[0], grid, partial(read_window, ChunkCache(2**26), pyramid))
     assert sample is not None
-    values = sample.values * pyramid.packing.scale + pyramid.packing.offset
-    values = np.where(sample.values == pyramid.packing.nodata, np.nan, values)
+    scale, offset = pyramid.packing.factors
+    values = np.where(
+        np.isin(sample.values, pyramid.packing.missing), np.nan, sample.values * scale + offset
+    )
     if sample.inside is not None:
         values = np.where(sample.inside, values, np.nan)
     west, south, east, north = tile_bounds(*tile)
@@ -122,7 +124,7 @@ def test_pixels_of_a_tile_are_the_swath_s_nearest(kind: str, tmp_path: Path) -> 
     shown = drawn.ravel()[chosen]
     away, nearest = find_nearest(swath, here, 16)
     candidates = values[known][nearest]
-    step = max(pyramid.packing.scale, 1e-6 * np.nanmax(np.abs(values))) * 0.75
+    step = max(pyramid.packing.factors[0], 1e-6 * np.nanmax(np.abs(values))) * 0.75
     same = np.abs(candidates - shown[:, None]) <= step
 
     # the map's pixel may lie half a diagonal off the tile's, and has the swath's nearest there
