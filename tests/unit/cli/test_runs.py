@@ -1,7 +1,10 @@
 """Waiting for a run outlasts a restart of the api."""
 
+import json
+
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from skerry.cli import runs
 from skerry.client import Session
@@ -34,3 +37,13 @@ def test_waiting_ends_when_the_platform_stays_away(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(runs, "_PATIENCE_S", 0.0)
     with make_session([httpx.Response(503)]) as session, pytest.raises(UnavailableError):
         runs.wait_for_run(session, "r")
+
+
+def test_cancelling_waits_for_the_end_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retry right after it is not refused."""
+    monkeypatch.setattr(runs, "_POLL_S", 0.0)
+    states = [{"id": "r", "status": status} for status in ("running", "running", "cancelled")]
+    with make_session([httpx.Response(200, json=state) for state in states]) as session:
+        monkeypatch.setattr(runs, "connect", lambda: session)
+        done = CliRunner().invoke(runs.run, ["cancel", "r", "--json"])
+    assert json.loads(done.output)["status"] == "cancelled"
