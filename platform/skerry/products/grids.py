@@ -17,6 +17,8 @@ UNEVEN = 0.1
 as float32 degrees need this tolerance."""
 
 _GDAL = "GeoTransform"
+_EVEN = 1e-3
+"""How far, in pixels, the last centre may lie from where the first two put it."""
 
 
 def north_up(data: xr.Dataset) -> xr.Dataset:
@@ -40,7 +42,34 @@ def grid_of(data: xr.Dataset | xr.DataArray) -> GeoBox | None:
     if not all(is_even(data[axis].to_numpy()) for axis in ("y", "x")):
         return None
     grid = data.odc.geobox
-    return grid if isinstance(grid, GeoBox) and grid.crs is not None else None
+    if not isinstance(grid, GeoBox) or grid.crs is None:
+        return None
+    return _spread(grid, data["y"].to_numpy(), data["x"].to_numpy())
+
+
+def _spread(grid: GeoBox, y: npt.NDArray[Any], x: npt.NDArray[Any]) -> GeoBox:
+    """Return a grid whose pixels have the mean distance of the centres along each axis.
+
+    odc-geo takes the distance of the first two, which is coarse where degrees are float32: over
+    thousands of pixels that makes a third of a pixel. Grids that differ by less stay as they are.
+    """
+    a, b, c, d, e, f = grid.affine[:6]
+    if b or d:
+        return grid
+    (e, f), (a, c) = (
+        _place_axis(centres.astype(np.float64), step, edge)
+        for centres, step, edge in ((y, e, f), (x, a, c))
+    )
+    return GeoBox(grid.shape, Affine(a, b, c, d, e, f), grid.crs)
+
+
+def _place_axis(centres: npt.NDArray[Any], step: float, edge: float) -> tuple[float, float]:
+    """Return the step and the first edge of an axis."""
+    count = len(centres) - 1
+    mean = float(centres[-1] - centres[0]) / count if count else step
+    if abs(mean - step) * count <= _EVEN * abs(step):
+        return step, edge
+    return mean, float(centres[0]) - mean / 2
 
 
 def describe_grid(raster: xr.DataArray | xr.Dataset) -> dict[str, Any]:

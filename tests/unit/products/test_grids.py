@@ -14,7 +14,7 @@ from odc.geo.xr import xr_coords
 
 from skerry.pipelines.cogs import write_raster
 from skerry.products import open_product, write_product
-from skerry.products.grids import renew_place
+from skerry.products.grids import grid_of, renew_place
 
 FORMS = {"netcdf": "a.nc", "eopf-zarr": "a.zarr", "geozarr": "b.zarr", "cog": "a.cogs"}
 CHOICES: dict[str, dict[str, Any]] = {
@@ -88,3 +88,19 @@ def test_a_cog_of_rows_that_run_north_is_described_as_it_is_written(
     with rasterio.open(tmp_path / "v.tif") as file:
         assert fields["proj:transform"][:6] == list(file.transform)[:6]
         np.testing.assert_array_equal(file.read(1), raster["v"])
+
+
+@pytest.mark.parametrize("form", ["geozarr", "cog"])
+def test_degrees_in_float32_span_the_whole_earth(tmp_path: Path, form: str) -> None:
+    columns, rows = np.arange(3600), np.arange(1800)
+    data = xr.Dataset(
+        {"v": (("y", "x"), np.zeros((1800, 3600), np.uint8))},
+        coords={
+            "y": ("y", (89.95 - rows * 0.1).astype(np.float32), {"units": "degrees_north"}),
+            "x": ("x", (columns * 0.1 - 179.95).astype(np.float32), {"units": "degrees_east"}),
+        },
+    ).odc.assign_crs("EPSG:4326")
+    path = tmp_path / FORMS[form]
+    write_product(xr.DataTree(data), path, form=form)
+    box = grid_of(open_product(path).to_dataset()).boundingbox
+    np.testing.assert_allclose(box.bbox, (-180, -90, 180, 90), atol=1e-4)

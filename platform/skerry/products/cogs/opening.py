@@ -114,7 +114,7 @@ def _open_one(place: Place, name: str, asset: dict[str, Any]) -> xr.DataArray:
         "compressors": parse_codec(encoding["codec"]).to_configs(),
     }
     values = decode(raw)
-    coords = dict(xr_coords(grid, crs_coord_name="spatial_ref"))
+    coords = dict(xr_coords(grid, crs_coord_name="spatial_ref", always_yx=True))
     if bands and "values" in bands:
         leading = np.asarray(bands["values"]).astype(bands["dtype"])
         coords[dims[0]] = xr.DataArray(
