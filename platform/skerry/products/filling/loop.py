@@ -5,7 +5,6 @@ as before; stored numbers, decoded once and encoded again, where the layout chan
 values, strip by strip.
 """
 
-import ctypes
 import math
 import os
 from collections.abc import Callable, Iterable
@@ -30,8 +29,6 @@ from skerry.products.stores.stored import keeping_at_most
 
 PIECES = 3 / 16
 """Share of the memory for pieces in work; the rest keeps decoded chunks of the source."""
-_MMAP_THRESHOLD = -3
-"""Of glibc's mallopt."""
 WORKERS = min(8, len(os.sched_getaffinity(0))) + 1
 """One more than there are cores: now and then one waits for a chunk that another decodes."""
 
@@ -103,7 +100,6 @@ def fill(
     progress
         Told the fraction done and the variable's path.
     """
-    _keep_heap_small()
     total = sum(item.numbers.size * item.itemsize for item in fillings)
     pieces = int(memory_bytes * PIECES)
     lazy: dict[str, Filling] = {}
@@ -118,17 +114,6 @@ def fill(
                     _take_numbers(item, item.numbers.values, crew)
             crew.finish()
         _compute(lazy, memory_bytes, crew)
-
-
-def _keep_heap_small() -> None:
-    """Let glibc give large blocks back as soon as they are free.
-
-    By itself it keeps blocks of up to 32 MB for later, in each thread: in this loop half as much
-    again as is in use.
-    """
-    change = getattr(ctypes.CDLL(None), "mallopt", None)
-    if change is not None:
-        change(_MMAP_THRESHOLD, 2**20)
 
 
 def _bound_kept(fillings: list[Filling], memory_bytes: int) -> int:
