@@ -53,7 +53,7 @@ def measure_in_turns(
     rounds
         Measured rounds.
     clean
-        Name to the folder that its command makes; removed before each run.
+        Name to the file or folder that its command makes; removed before each run.
 
     Returns
     -------
@@ -65,7 +65,8 @@ def measure_in_turns(
     found: dict[str, list[Cost]] = {name: [] for name in commands}
     for number in range(rounds + 1):
         for name, command in commands.items():
-            shutil.rmtree(clean[name], ignore_errors=True)
+            place = clean[name]
+            place.unlink() if place.is_file() else shutil.rmtree(place, ignore_errors=True)
             cost = measure(command)
             if number:
                 found[name].append(cost)

@@ -1,9 +1,10 @@
 """What `writing` measures, one subject a process: prints the seconds of its work.
 
-Usage: python -m tests.benchmarks.writing_subjects SUBJECT OUT IN
+Usage: python -m tests.benchmarks.writing_subjects SUBJECT OUT IN [URL USER]
 """
 
 import itertools
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,9 @@ import skerry.products.cogs.writing
 import skerry.products.eopf.writing
 import skerry.products.geozarr.writing
 import skerry.products.netcdf.writing  # noqa: F401 -- imports are left out of the time
+from skerry.client.login import Login
+from skerry.client.session import Session
+from skerry.pipelines.importing import import_product
 from skerry.products import open_product, write_product
 
 CHUNK, SHARD = 256, 2048
@@ -67,8 +71,21 @@ def decode_safe(_out: Path, place: Path) -> None:
                 source.read()
 
 
+def import_once(place: Path, url: str, user: str) -> None:
+    """Import a product and take the item away again; print the seconds of the import."""
+    with Session(Login(url, os.environ["SKERRY_TOKEN"], user)) as session:
+        started = time.perf_counter()
+        done = import_product(place, session=session)
+        seconds = time.perf_counter() - started
+        session.request("DELETE", done.reference.path)
+    print(f"seconds {seconds:.3f}")
+
+
 def main() -> None:
     subject, out, place = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    if subject == "import":
+        import_once(place, *sys.argv[4:])
+        return
     subjects = {"geozarr": to_geozarr, "limit": code_alone, "decode-safe": decode_safe}
     started = time.perf_counter()
     if subject in subjects:
