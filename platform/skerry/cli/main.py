@@ -143,7 +143,7 @@ def _report(error: Exception) -> int:
     if isinstance(error, OSError) and error.errno in _REFUSED:
         refused = InvalidInputError(
             f"{error.filename or 'A file'} cannot be read or written ({error.strerror}).",
-            remedy="Look who may read and write there, and how much room there is.",
+            remedy="Check who may read and write there, and how much room there is.",
         )
         return _report_expected(refused)
     return _report_unexpected(error)

@@ -32,16 +32,16 @@ def show_progress(name: str) -> Iterator[Progress]:
         with _show_bar(name, console) as report:
             yield report
         return
-    stage, told = "", 0.0
+    stage, reported = "", 0.0
 
     def report_stage(done: float, what: str) -> None:
-        nonlocal stage, told
+        nonlocal stage, reported
         new, now = what.partition(": ")[0], time.monotonic()
-        if new == stage and now < told + LINE_SECONDS:
+        if new == stage and now < reported + LINE_SECONDS:
             return
         share = f", {done:.0%}" if new == stage else ""
         click.echo(f"{name}: {new}{share}", err=True)
-        stage, told = new, now
+        stage, reported = new, now
 
     yield report_stage
 

@@ -66,7 +66,8 @@ def cluster(
         if not isinstance(error, Exception):
             raise
         raise UnavailableError(
-            f"The Dask gateway gave no {workers} workers in {wait_seconds:.0f} s ({error}).",
+            f"The Dask gateway did not start {workers} workers within {wait_seconds:.0f} s "
+            f"({error}).",
             remedy=_REMEDY,
         ) from error
     return client

@@ -106,7 +106,7 @@ def read_key(item: Mapping[str, Any], asset: str) -> str:
     path = urlsplit(str(described["href"])).path
     if _FILES not in path:
         raise InvalidInputError(
-            f"Asset {asset!r} of item {item.get('id')!r} stands outside of the platform: "
+            f"Asset {asset!r} of item {item.get('id')!r} is outside of the platform: "
             f"{described['href']}.",
             remedy="Import the product with 'skerry import' first.",
         )

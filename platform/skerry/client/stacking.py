@@ -162,7 +162,7 @@ def _find_epsg(items: list[dict[str, Any]]) -> int:
     codes = {asset["proj:epsg"] for item in items for asset in item["assets"].values()}
     if len(codes) != 1 or None in codes:
         raise InvalidInputError(
-            f"The items have no one CRS in common: EPSG {sorted(map(str, codes))}.",
+            f"The items do not share one CRS: EPSG {sorted(map(str, codes))}.",
             remedy="Say which one to use with epsg=.",
         )
     return int(codes.pop())

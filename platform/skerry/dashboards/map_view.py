@@ -201,7 +201,7 @@ def read_layer(
     """
     if limits is not None and not limits[0] < limits[1]:
         raise InvalidInputError(
-            f"From {limits[0]:g} to {limits[1]:g} is no range.",
+            f"From {limits[0]:g} to {limits[1]:g} is an empty range.",
             remedy="Give a lowest value that is below the highest.",
         )
     tiles = link_tiles(product.collection, product.item, variable.name)

@@ -88,7 +88,7 @@ class Style:
         make_palette(changed)
         if not -np.inf < changed.minimum < changed.maximum < np.inf:
             raise InvalidInputError(
-                f"min={changed.minimum:g} and max={changed.maximum:g} span no range.",
+                f"min={changed.minimum:g} and max={changed.maximum:g} are not a range.",
                 remedy="Give finite numbers with min below max.",
             )
         return changed

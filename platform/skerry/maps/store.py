@@ -253,7 +253,7 @@ def read_zstd_length(head: bytes) -> int:
     size = _ZSTD_SIZES[descriptor >> 6] or int(single)
     if not size:
         raise InvalidInputError(
-            "A Zstandard frame does not say how long it becomes.", remedy=_REMEDY
+            "A Zstandard frame does not give the size of its decompressed content.", remedy=_REMEDY
         )
     start = 5 + (0 if single else 1) + (0, 1, 2, 4)[descriptor & 3]
     length = int.from_bytes(head[start : start + size], "little")

@@ -39,7 +39,7 @@ def choose_format(output: Path, form: str | None) -> str:
     if form is None:
         if not known:
             raise InvalidInputError(
-                f"The name {output.name!r} names no format that is written.",
+                f"The name {output.name!r} does not name a format that Skerry writes.",
                 remedy=f"Give --format (key 'format'), or a name with a suffix: {_NAMED}.",
             )
         return known[0]

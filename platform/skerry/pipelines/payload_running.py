@@ -25,7 +25,7 @@ from skerry.pipelines.outputs import refuse_inside
 from skerry.pipelines.payload_errors import naming, naming_parameter
 from skerry.pipelines.payloads import Payload, Step, read_payload
 from skerry.pipelines.processing import (
-    Made,
+    LazyResult,
     apply_processor,
     describe_step,
     digest_key,
@@ -138,7 +138,7 @@ class _Run:
     run_id: str
     progress: Progress
     memory_bytes: int
-    made: dict[str, Made] = field(default_factory=dict)
+    results: dict[str, LazyResult] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str | None] = field(default_factory=dict)
     redone: set[str] = field(default_factory=set)
@@ -290,9 +290,9 @@ class _Run:
         )  # fmt: skip
         if task.name.startswith("step-"):
             self.redone.add(task.step)
-            del self.made[task.step]  # from here on it is read from the work folder
+            del self.results[task.step]  # from here on it is read from the work folder
 
-    def _describe(self, task: Task, result: Made, started: str) -> dict[str, Any]:
+    def _describe(self, task: Task, result: LazyResult, started: str) -> dict[str, Any]:
         below = self._steps_below(task.step)
         steps = [step for step in self.payload.steps if step.name in below]
         named = {self._place(name): self.digests[name] for name in self.payload.inputs}
@@ -315,41 +315,41 @@ class _Run:
         processor = get_processor(step.processor)
         return describe_step(processor, processor.check(step.parameters))
 
-    def _describe_auxiliary(self, made: Made, below: set[str]) -> dict[str, Any]:
+    def _describe_auxiliary(self, result: LazyResult, below: set[str]) -> dict[str, Any]:
         """Return the auxiliary files used, here and in breakpoints below."""
         found: dict[str, Any] = {}
         for step in below:
             marker = self.work.read_marker(f"step-{step}")
             if marker is not None and marker.get("state") == "done":
                 found |= marker["auxiliary"]
-        return found | {folder.name: folder.describe() for folder in made.folders}
+        return found | {folder.name: folder.describe() for folder in result.folders}
 
-    def _make(self, name: str) -> Made:
+    def _make(self, name: str) -> LazyResult:
         """Return an input's or a step's product, lazy: opened, or a processor applied."""
-        if name in self.made:
-            return self.made[name]
+        if name in self.results:
+            return self.results[name]
         if name in self.payload.inputs:
             source = self.payload.inputs[name]
             with naming(f"inputs.{name}"):
-                self.made[name] = open_source(self._place(name), source.filters)
-            return self.made[name]
+                self.results[name] = open_source(self._place(name), source.filters)
+            return self.results[name]
         step = next(item for item in self.payload.steps if item.name == name)
         processor = get_processor(step.processor)
         marker = self.work.read_marker(f"step-{name}")
         if step.breakpoint and marker is not None and marker.get("state") == "done":
             opened = open_source(str(self.work.product(name)))
-            self.made[name] = Made(opened.tree, tuple(marker["inputs"]))
-            return self.made[name]
+            self.results[name] = LazyResult(opened.tree, tuple(marker["inputs"]))
+            return self.results[name]
         sources = [self._make(item) for item in step.inputs]
         with naming(f"steps.{name}"), explain_lost_workers(self.payload.dask):
-            self.made[name] = apply_processor(
+            self.results[name] = apply_processor(
                 processor,
                 sources,
                 name=name,
                 parameters=processor.check(step.parameters),
                 folders=self._folders(step, processor),
             )
-        return self.made[name]
+        return self.results[name]
 
     def _folders(self, step: Step, processor: Processor) -> dict[str, AuxiliaryFolder]:
         """Return the folders of a step's auxiliary inputs: named in the step, or of one name."""

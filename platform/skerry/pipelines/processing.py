@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Made:
+class LazyResult:
     """A product that is not computed yet, and its inputs.
 
     Attributes
@@ -50,12 +50,12 @@ class Made:
 
 def apply_processor(
     processor: Processor,
-    sources: Sequence[Made],
+    sources: Sequence[LazyResult],
     *,
     name: str,
     parameters: Mapping[str, Any],
     folders: Mapping[str, AuxiliaryFolder] | None = None,
-) -> Made:
+) -> LazyResult:
     """Apply a processor; nothing is computed.
 
     Raises
@@ -76,7 +76,7 @@ def apply_processor(
     )
     places = tuple(dict.fromkeys(place for source in sources for place in source.places))
     below = tuple(folder for source in sources for folder in source.folders)
-    return Made(tree, places, below + used_folders)
+    return LazyResult(tree, places, below + used_folders)
 
 
 def run_processor(
@@ -153,18 +153,18 @@ def run_processor(
         "started": started,
         "finished": format_time(utc_now()),
         "steps": [describe_step(processor, checked)],
-        **_describe_made(result, output, chosen),
+        **_describe_result(result, output, chosen),
     }
     write_manifest(output, manifest)
     report(1.0, "Done")
     return manifest
 
 
-def _describe_made(made: Made, output: Path, form: str) -> dict[str, Any]:
+def _describe_result(result: LazyResult, output: Path, form: str) -> dict[str, Any]:
     """Return a manifest's facts about a written product and its sources."""
     return {
-        "inputs": {place: digest_place(place) for place in made.places},
-        "auxiliary": {folder.name: folder.describe() for folder in made.folders},
+        "inputs": {place: digest_place(place) for place in result.places},
+        "auxiliary": {folder.name: folder.describe() for folder in result.folders},
         "output": {"path": output.name, "format": form, "digest": digest_tree(output)},
     }
 
@@ -189,7 +189,7 @@ def describe_step(processor: Processor, parameters: Mapping[str, Any]) -> dict[s
     }
 
 
-def open_source(place: str, filters: Mapping[str, Any] | None = None) -> Made:
+def open_source(place: str, filters: Mapping[str, Any] | None = None) -> LazyResult:
     """Open an input, or the part of it that `filters` (of `filter_product`) leave.
 
     Raises
@@ -210,7 +210,7 @@ def open_source(place: str, filters: Mapping[str, Any] | None = None) -> Made:
         from skerry.products.selecting.filtering import filter_product
 
         tree = filter_product(tree, **filters)
-    return Made(tree, (place,))
+    return LazyResult(tree, (place,))
 
 
 def digest_place(place: str) -> str | None:
@@ -234,7 +234,7 @@ def write_manifest(output: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def write_made(
-    made: Made,
+    result: LazyResult,
     output: Path,
     form: str,
     *,
@@ -249,7 +249,7 @@ def write_made(
     ConflictError
         If something is there and is not to be replaced, or another writer makes it meanwhile.
     """
-    link_sources(made.tree, made.places, output)
+    link_sources(result.tree, result.places, output)
     report = progress or ignore_progress
 
     def report_writing(done: float, what: str) -> None:
@@ -257,7 +257,7 @@ def write_made(
 
     with make_aside(output, replace=replace, parents=True) as aside:
         left_out = write_product(
-            made.tree, aside, form=form, progress=report_writing, memory_bytes=memory_bytes
+            result.tree, aside, form=form, progress=report_writing, memory_bytes=memory_bytes
         )
     if left_out:
         log.warning("%s cannot hold %d variables: %s", form, len(left_out), shorten(left_out))

@@ -118,7 +118,7 @@ def list_flags(variable: xr.DataArray) -> dict[str, Flag]:
         return {}
     if any(len(numbers) != len(names) for numbers in (masks, values) if numbers is not None):
         raise InvalidInputError(
-            f"The flags of {variable.name} have {len(names)} names and another count of numbers.",
+            f"The flags of {variable.name} have {len(names)} names and another number of values.",
             remedy="Mend flag_meanings, flag_values and flag_masks of the product.",
         )
     pairs: dict[str, list[tuple[int | None, int | None]]] = {}

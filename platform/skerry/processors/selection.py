@@ -123,7 +123,7 @@ def _check_type(product: xr.DataTree, known: Sequence[str], processor: str) -> N
     kind = name_type(product)
     if known and kind not in known:
         raise InvalidInputError(
-            f"{processor} does not know products of type {kind or 'unknown'!r} "
+            f"{processor} does not accept products of type {kind or 'unknown'!r} "
             f"({product.name or 'unnamed'}).",
             remedy=f"Give a product of type {', '.join(known)}; one without a STAC item is of the "
             "type in its attributes stac_discovery/properties/product:type.",

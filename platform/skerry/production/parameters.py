@@ -93,7 +93,7 @@ def _read_properties(source: str, place: CellPlace) -> dict[str, dict[str, Any]]
         name, schema = _read_statement(statement, place.at(statement.lineno))
         if name in properties:
             raise place.at(statement.lineno).refuse(
-                f"the parameter {name!r} stands twice", remedy="Keep one of them."
+                f"the parameter {name!r} is declared twice", remedy="Keep one of them."
             )
         properties[name] = schema
     return properties

@@ -137,7 +137,8 @@ def _check_names(staged: list[StagedOutput]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise InvalidInputError(
-                f"The output {name!r} stands twice.", remedy="Publish each output once in a run."
+                f"The output {name!r} is published twice.",
+                remedy="Publish each output once in a run.",
             )
 
 

@@ -37,6 +37,6 @@ def read_release_wheel(data: DataFolder, release: dict[str, Any], name: str) -> 
         if digest_bytes(content) == wheels[name]:
             return content
     raise NotFoundError(
-        f"The release {release['id']} keeps no wheel {name[:140]!r} as it was proposed.",
+        f"The release {release['id']} has no wheel {name[:140]!r}, or its file was changed.",
         remedy=f"Its wheels are {', '.join(wheels) or 'none'}.",
     )

@@ -87,13 +87,13 @@ def map_swath(
                 )
             for name, (values, linear, fill) in variables.items():
                 if window is None or near is None:
-                    made = together.full(tuple(block.shape), fill, dtype=values.dtype, chunks=-1)
+                    pixels = together.full(tuple(block.shape), fill, dtype=values.dtype, chunks=-1)
                 else:
                     taken = dask.delayed(take_values, pure=True)(  # type: ignore[attr-defined]
                         values[window].data, near, linear, fill
                     )
-                    made = together.from_delayed(taken, tuple(block.shape), dtype=values.dtype)
-                plan[name][-1].append(made)
+                    pixels = together.from_delayed(taken, tuple(block.shape), dtype=values.dtype)
+                plan[name][-1].append(pixels)
     return {name: together.block(blocks) for name, blocks in plan.items()}
 
 

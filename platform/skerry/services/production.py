@@ -275,12 +275,12 @@ def _link_files(stores: Stores, run: str, epoch: int) -> list[str]:
 
 def _add_attempts(router: APIRouter, stores: Stores) -> None:
     @router.post("/runs/{run}/attempts/{epoch}/progress")
-    def report(run: str, epoch: Epoch, said: ProgressReport, who: Runner) -> dict[str, bool]:
+    def report(run: str, epoch: Epoch, progress: ProgressReport, who: Runner) -> dict[str, bool]:
         """Record progress; 409 tells the attempt to end itself."""
         with stores.writer.begin() as connection:
             epochs.check_token(connection, run, epoch, who.token)
             epochs.record_progress(
-                connection, run, epoch, done=said.done, total=said.total, cell=said.cell
+                connection, run, epoch, done=progress.done, total=progress.total, cell=progress.cell
             )
         return {"go_on": True}
 

@@ -264,7 +264,7 @@ def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
         stac_fastapi_landing_id="skerry", stac_fastapi_version=VERSION,
     )  # fmt: skip
     client = CatalogClient(stores=stores, addresses=addresses, landing_page_id="skerry")
-    made = StacApi(
+    stac_api = StacApi(
         settings=settings,
         client=client,
         stac_version=_STAC_VERSION,
@@ -280,7 +280,7 @@ def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
     )
     # the routes live in our application, with its problems and its headers; the one that
     # StacApi made for itself is let go
-    router: APIRouter = made.router
+    router: APIRouter = stac_api.router
     return router
 
 

@@ -205,7 +205,7 @@ def _publish(aside: Path, target: Path, *, replace: bool) -> None:
         if error.errno not in _CLASHES or not os.path.lexists(target):
             raise
         raise ConflictError(
-            f"{target} was made by another writer meanwhile.",
+            f"{target} was written by another program in the meantime.",
             remedy="It is kept. Remove it, or write to another place.",
         ) from None
 
@@ -246,7 +246,7 @@ def _naming_errors(target: Path) -> Iterator[None]:
         reason = os.strerror(error.errno) if error.errno else error
         raise InvalidInputError(
             f"{target} cannot be written: {reason}.",
-            remedy="Look who may write there and how much room there is, or name another place.",
+            remedy="Check who may write there and how much room there is, or name another place.",
         ) from error
 
 

@@ -61,7 +61,7 @@ def lacks_nothing(missing: list[str], _: Subject) -> str | None:
 @check(
     "completeness.healed",
     of=_healed,
-    remedy="Nothing has to be done to use it with Skerry; other software may stumble.",
+    remedy="Skerry reads it as it is; other software may fail.",
 )
 def healed_nothing(healed: list[str], _: Subject) -> str | None:
     """Reading a SAFE had no wound to heal."""

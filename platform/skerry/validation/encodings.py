@@ -67,7 +67,7 @@ def _said_twice(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
 @check(
     "encodings.agree",
     of=_said_twice,
-    remedy="Write the packing as the numbers are stored in both places, or in one.",
+    remedy="Write the packing of the stored numbers alike in both places, or in one place alone.",
 )
 def packing_is_said_alike(array: ArrayFacts, _: Subject) -> str | None:
     """What _eopf_attrs say of the packing is what stands beside them."""

@@ -66,7 +66,7 @@ def layout_is_there(group: Multiscale, subject: Subject) -> str | None:
 @check(
     "multiscales.variables",
     of=_whole,
-    remedy="Write every raster at every level that is coarser than its own, or at no other.",
+    remedy="Write every raster at all levels that are coarser than its own, or at none of them.",
 )
 def levels_have_the_same(group: Multiscale, subject: Subject) -> str | None:
     """Every raster stands at its own level and at all coarser ones."""
@@ -82,7 +82,7 @@ def levels_have_the_same(group: Multiscale, subject: Subject) -> str | None:
 @check(
     "multiscales.sizes",
     of=_whole,
-    remedy="Make each level by the scale its transform says, a partial last pixel counted.",
+    remedy="Make each level smaller by the scale of its transform; a partial last pixel counts.",
 )
 def levels_shrink_as_said(group: Multiscale, subject: Subject) -> str | None:
     """Each level is smaller than the one it is derived from by the scale that the layout says."""

@@ -84,13 +84,13 @@ class ArrayFacts:
     @property
     def missing_number(self) -> Any:
         """The number that the attributes name for no data, or None; no number as it stands."""
-        said = self.attrs.get("_FillValue", self.attrs.get("fill_value"))
-        if not isinstance(said, str) or self.dtype.kind != "f":
-            return said
+        fill = self.attrs.get("_FillValue", self.attrs.get("fill_value"))
+        if not isinstance(fill, str) or self.dtype.kind != "f":
+            return fill
         try:
-            return read_fill(said, self.dtype)
+            return read_fill(fill, self.dtype)
         except ValueError:
-            return said
+            return fill
 
     def numbers(self) -> npt.NDArray[np.float64]:
         """Return all values, unpacked, as float64; for coordinates, which are small."""

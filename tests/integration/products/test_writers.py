@@ -152,7 +152,7 @@ def test_of_two_writers_one_succeeds_and_its_product_is_whole(case: Case, whole:
     _, said = first.communicate("on\n", timeout=120)
     assert first.returncode == 2
     assert said.splitlines()[0].startswith("Error: ")
-    assert f"{case.suffix} was made by another writer meanwhile." in said.splitlines()[0]
+    assert f"{case.suffix} was written by another program in the meantime." in said.splitlines()[0]
     assert len(said.splitlines()) == 2
     check_same(case, whole)
 

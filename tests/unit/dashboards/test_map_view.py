@@ -109,7 +109,7 @@ def test_a_range_reaches_the_tiles():
 def test_a_range_that_is_none_is_said(limits):
     view = read_view(Answers({"lake": TWO}), Wish("water", "lake", "ndci", limits=limits))
     assert view is not None
-    assert "is no range" in str(view.problem)
+    assert "is an empty range" in str(view.problem)
 
 
 def test_classes_have_no_range():

@@ -66,7 +66,11 @@ def change(place: str, value: Any) -> dict[str, Any]:
         ("outputs.product.step", "nobody", "outputs.product.step: there is no step 'nobody'"),
         ("outputs.product.format", "hdf4", "outputs.product.format: 'hdf4' is none of"),
         ("outputs.product.format", "netcdf", "outputs.product.path: 'out.zarr' ends in .zarr"),
-        ("outputs.product.path", "out", "outputs.product.path: The name 'out' names no format"),
+        (
+            "outputs.product.path",
+            "out",
+            "outputs.product.path: The name 'out' does not name a format",
+        ),
         ("outputs.again", {"step": "mean", "path": "x/../out.zarr"}, "outputs.again.path: "),
         ("outputs.inner", {"step": "mean", "path": "out.zarr/a.nc"}, "outputs.inner.path: "),
         ("outputs.product.step", "water", "steps.mean: leads nowhere"),

@@ -89,7 +89,7 @@ def test_nothing_stays_of_a_block_that_fails(
 @pytest.mark.parametrize("other", [fill_file, fill_folder])
 def test_what_another_finished_meanwhile_is_kept(fill: Fill, other: Fill, tmp_path: Path) -> None:
     target = tmp_path / "target"
-    with pytest.raises(ConflictError, match=r"target was made by another writer"):
+    with pytest.raises(ConflictError, match=r"target was written by another program"):
         make(target, fill, "late", lambda: other(target, "first"))
     assert read(target) == "first"
     assert names(tmp_path) == ["target"]

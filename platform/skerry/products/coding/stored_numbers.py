@@ -92,13 +92,13 @@ def read_packing(stored: np.dtype[Any], attrs: Mapping[str, Any], name: str) -> 
     ValueError
         If the fill value is not a number.
     """
-    said = dict(attrs)
-    if not are_scaled(stored, said):
-        said = {key: item for key, item in said.items() if key not in FACTORS}
-    fill = said.get("_FillValue", said.get("fill_value"))
+    facts = dict(attrs)
+    if not are_scaled(stored, facts):
+        facts = {key: item for key, item in facts.items() if key not in FACTORS}
+    fill = facts.get("_FillValue", facts.get("fill_value"))
     if fill is not None:
-        said["_FillValue"] = read_fill(fill, stored)
-    meant = read_numbers(stored, said, name)
+        facts["_FillValue"] = read_fill(fill, stored)
+    meant = read_numbers(stored, facts, name)
     wide = np.dtype(np.float64)
     packing = find_packing(meant.dtype, meant.attrs, wide, meant.missing)
     return packing or Packing(meant.dtype, wide)

@@ -109,7 +109,7 @@ def _check_raster(variable: xr.DataArray, block: int) -> xr.DataArray:
         variable = variable.rename("data")
     if block < BLOCK_UNIT or block % BLOCK_UNIT:
         raise InvalidInputError(
-            f"A GeoTIFF has no blocks of {block} pixels.", remedy="Use a multiple of 16."
+            f"A GeoTIFF cannot have blocks of {block} pixels.", remedy="Use a multiple of 16."
         )
     variable = north_up(variable.to_dataset())[variable.name]
     if grid_of(variable) is None or variable.dims[-2:] != ("y", "x") or variable.ndim > 3:  # noqa: PLR2004 -- band, y, x
@@ -120,7 +120,7 @@ def _check_raster(variable: xr.DataArray, block: int) -> xr.DataArray:
         )
     if variable.dtype.kind not in "iufb" or variable.dtype == np.float16:
         raise InvalidInputError(
-            f"The variable {variable.name!r} holds {variable.dtype}, which GeoTIFF has not.",
+            f"The variable {variable.name!r} holds {variable.dtype}, which GeoTIFF cannot hold.",
             remedy="Turn it into integers, float32 or float64.",
         )
     return variable
@@ -222,10 +222,10 @@ def _describe_bands(
         sink.scales = (float(numbers.attrs.get("scale_factor", 1.0)),) * count
         sink.offsets = (float(numbers.attrs.get("add_offset", 0.0)),) * count
     sink.units = (str(variable.attrs.get("units", "")),) * count
-    said = {item: variable.attrs[item] for item in SAID if item in variable.attrs}
+    tags = {item: variable.attrs[item] for item in SAID if item in variable.attrs}
     for band in range(1, count + 1):
         sink.set_band_description(band, _name_band(variable, band))
-        sink.update_tags(band, **said)
+        sink.update_tags(band, **tags)
     if description:
         sink.update_tags(TIFFTAG_IMAGEDESCRIPTION=description)
 

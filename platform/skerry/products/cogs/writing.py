@@ -260,15 +260,15 @@ def _describe(
     left_out: list[str],
 ) -> dict[str, Any]:
     """Return the STAC item."""
-    told = tree.attrs.get("stac_discovery")
-    discovery: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+    item = tree.attrs.get("stac_discovery")
+    discovery: Mapping[str, Any] = item if isinstance(item, Mapping) else {}
     finest = min(
         (grid for raster in rasters.values() if (grid := grid_of(raster)) is not None),
         key=lambda entry: abs(entry.affine.a),
     )
     outline = _outline(finest)
-    said = discovery.get("properties")
-    properties = {"datetime": None, **(said if isinstance(said, Mapping) else {})}
+    earlier = discovery.get("properties")
+    properties = {"datetime": None, **(earlier if isinstance(earlier, Mapping) else {})}
     properties.setdefault("title", str(tree.attrs.get("title", tree.name or "")))
     for key in ("proj:code", "proj:shape", "proj:transform", "proj:bbox"):
         properties.pop(key, None)  # each asset has its own values

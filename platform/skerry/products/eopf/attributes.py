@@ -90,29 +90,29 @@ def describe_attributes(
         source = {key: item for key, item in packing.attrs.items() if key in FACTORS}
     own |= _name_decoded(variable, dtype, known | {"_FillValue": fill} | (source or {}))
     if form.profile == "2025":
-        made = _spell_2025(own, variable, source, fill, short, packed=packed, form=form)
+        written = _spell_2025(own, variable, source, fill, short, packed=packed, form=form)
     else:
-        made = _spell_cpm(own, variable, source, fill, short, kind=kind, packed=packed)
+        written = _spell_cpm(own, variable, source, fill, short, kind=kind, packed=packed)
     if hidden:
-        made[HIDDEN] = made.get(HIDDEN, {}) | hidden
+        written[HIDDEN] = written.get(HIDDEN, {}) | hidden
     masked = packed or clock is not None
-    _place_fill(made, fill, dtype, clock, form, masked=masked)
+    _place_fill(written, fill, dtype, clock, form, masked=masked)
     if form.zarr_format == 2:  # noqa: PLR2004 -- the format's name
-        made["_ARRAY_DIMENSIONS"] = [str(dim) for dim in variable.dims]
-    return ArrayAttributes(to_document(made), _fill_of(made, fill, dtype, masked=masked))
+        written["_ARRAY_DIMENSIONS"] = [str(dim) for dim in variable.dims]
+    return ArrayAttributes(to_document(written), _fill_of(written, fill, dtype, masked=masked))
 
 
 def _place_fill(
-    made: dict[str, Any], fill: Any, dtype: np.dtype[Any], clock: Clock | None, form: Form,
+    written: dict[str, Any], fill: Any, dtype: np.dtype[Any], clock: Clock | None, form: Form,
     *, masked: bool,
 ) -> None:  # fmt: skip
     """Write the number for no data in an attribute, too, beside the array's own fill value."""
     if fill is None:
         return
     if clock is not None and form.profile != "2025":
-        made[HIDDEN] = made.get(HIDDEN, {}) | {"_FillValue": fill}
+        written[HIDDEN] = written.get(HIDDEN, {}) | {"_FillValue": fill}
     elif form.zarr_format != 2 and (masked or dtype.kind in "iu"):  # noqa: PLR2004 -- its name
-        made["_FillValue"] = spell_fill(fill, dtype)
+        written["_FillValue"] = spell_fill(fill, dtype)
 
 
 def _find_fill(variable: xr.Variable, packing: Packing | None, clock: Clock | None) -> Any:
@@ -126,8 +126,8 @@ def _name_decoded(
     variable: xr.Variable, dtype: np.dtype[Any], attrs: dict[str, Any]
 ) -> dict[str, str]:
     """Name the values' type if it does not follow from the stored numbers' type."""
-    told = variable.dtype.kind not in "iuf" or variable.dtype == values_type(dtype, attrs)
-    return {} if told else {DECODED: variable.dtype.name}
+    follows = variable.dtype.kind not in "iuf" or variable.dtype == values_type(dtype, attrs)
+    return {} if follows else {DECODED: variable.dtype.name}
 
 
 def _describe_clock(clock: Clock) -> dict[str, Any]:
@@ -213,8 +213,8 @@ def _spell_cpm(
     }
     if packed:
         visible |= {key: eopf[key] for key in FACTORS if key in eopf}
-    made = visible | {EOPF: eopf}
-    return made | {HIDDEN: hidden} if hidden else made
+    attrs_of_array = visible | {EOPF: eopf}
+    return attrs_of_array | {HIDDEN: hidden} if hidden else attrs_of_array
 
 
 def _hide_source(
@@ -232,9 +232,9 @@ def _name_dtype(variable: xr.Variable, dtype: np.dtype[Any], packing: Packing | 
     return str(variable.dtype.str) if variable.dtype.kind in "mU" else str(dtype.str)
 
 
-def _fill_of(made: dict[str, Any], fill: Any, dtype: np.dtype[Any], *, masked: bool) -> Any:
+def _fill_of(attrs: dict[str, Any], fill: Any, dtype: np.dtype[Any], *, masked: bool) -> Any:
     """Return the array's fill value: the packing's where CPM may see one."""
-    if fill is None or {"fill_value", "_FillValue"} & set(made.get(HIDDEN, {})):
+    if fill is None or {"fill_value", "_FillValue"} & set(attrs.get(HIDDEN, {})):
         return None
     if dtype.kind == "f":
         return float(fill)

@@ -57,8 +57,8 @@ def read_variable(array: Any, path: str, wounds: Wounds) -> xr.Variable:
     eopf = own.pop(EOPF, None) or {}
     hidden = own.pop(HIDDEN, None) or {}
     merged = {key: item for key, item in (eopf | own | hidden).items() if item is not None}
-    said = {key: merged.pop(key) for key in _IN_NUMBERS & set(merged)}
-    meant = read_numbers(array.dtype, said, path)
+    facts = {key: merged.pop(key) for key in _IN_NUMBERS & set(merged)}
+    meant = read_numbers(array.dtype, facts, path)
     merged |= meant.attrs
     clock = _find_clock(array, own | hidden, merged, meant)
     packing = {} if clock is not None else _find_source(array, path, own, eopf | hidden, meant)

@@ -91,7 +91,7 @@ def write_eopf_zarr(
 def _check_form(tree: xr.DataTree, zarr_format: int, profile: str, wishes: Wishes) -> Form:
     check_profile(profile)
     if zarr_format not in {2, 3}:
-        raise InvalidInputError(f"There is no Zarr {zarr_format}.", remedy="Use 2 or 3.")
+        raise InvalidInputError(f"Skerry cannot write Zarr {zarr_format}.", remedy="Use 2 or 3.")
     if not any(node.variables for node in tree.subtree):
         raise InvalidInputError("The product holds no variable.", remedy="Give one that does.")
     attrs: Any = dict(tree.attrs)

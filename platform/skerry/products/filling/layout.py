@@ -77,7 +77,7 @@ class Wishes:
             for length in edge.values() if isinstance(edge, Mapping) else (edge,):
                 if length is not None and length < (name == "chunk"):
                     raise InvalidInputError(
-                        f"A {name} has no edge of {length} pixels.",
+                        f"A {name} cannot have an edge of {length} pixels.",
                         remedy="Give a positive number.",
                     )
         if isinstance(chunk, int) and isinstance(shard, int) and shard % chunk:

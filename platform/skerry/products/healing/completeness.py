@@ -82,10 +82,10 @@ def _list_members(tree: xr.DataTree, kind: str) -> list[str]:
     names = [] if members is None else members.find_in(map(str, tree.children))
     item = tree.attrs.get("stac_discovery")
     properties = item.get("properties") if isinstance(item, dict) else None
-    said = properties.get("sar:polarizations") if isinstance(properties, dict) else None
-    if names and isinstance(said, list):
+    codes = properties.get("sar:polarizations") if isinstance(properties, dict) else None
+    if names and isinstance(codes, list):
         stem = names[0].rpartition("_")[0]
-        names += [name for code in said if (name := f"{stem}_{code}") not in names]
+        names += [name for code in codes if (name := f"{stem}_{code}") not in names]
     return names
 
 

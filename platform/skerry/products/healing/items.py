@@ -275,8 +275,8 @@ def _heal_code(
             wounds.leave("proj-code", f"{words} and no grid mapping decides: {code} stays")
     elif properties.get("proj:code") != code:
         given = properties.get("proj:code")
-        said = f"proj:epsg {old}" if given is None else f"proj:code {given}"
-        wounds.add("proj-code", f"{place}{said} became proj:code {code}")
+        before = f"proj:epsg {old}" if given is None else f"proj:code {given}"
+        wounds.add("proj-code", f"{place}{before} became proj:code {code}")
     properties["proj:code"] = code
 
 

@@ -216,8 +216,8 @@ class _Group:
 
 
 def _name_mapping(raster: xr.DataArray, pair: tuple[str, str]) -> str | None:
-    said = raster.encoding.get("grid_mapping") or raster.attrs.get("grid_mapping")
-    return choose_mapping(said, pair)
+    mapping = raster.encoding.get("grid_mapping") or raster.attrs.get("grid_mapping")
+    return choose_mapping(mapping, pair)
 
 
 def _point(

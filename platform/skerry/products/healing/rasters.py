@@ -87,17 +87,17 @@ class _Group:
         if any(not _agrees(data, item, transform) for item in _AXES if item not in damaged):
             self._tell_coordinates(damaged)
             return
-        made = {}
+        axes = {}
         for axis in damaged:
             values = _place_centres(transform, axis, data.sizes[axis])
             old = data.variables.get(axis)
-            made[axis] = (
+            axes[axis] = (
                 xr.Variable((axis,), values, _describe_axis(axis))
                 if old is None or old.dims != (axis,)
                 else xr.Variable((axis,), values, old.attrs, old.encoding)
             )
             self.wounds.add("coordinates", f"{self.path} has {axis} from {source}")
-        self.tree[self.path] = data.drop_vars(damaged, errors="ignore").assign_coords(made)
+        self.tree[self.path] = data.drop_vars(damaged, errors="ignore").assign_coords(axes)
 
     def _tell_coordinates(self, damaged: list[str]) -> None:
         for axis in damaged:

@@ -58,14 +58,14 @@ class Wounds:
 
         A list is there only if it has entries or was there before.
         """
-        told = dict(other)
+        document = dict(other)
         for key, wounds in (("healed", self.found), ("unhealed", self.left)):
             lines = _describe(wounds)
             if lines:
                 earlier = other.get(key)
                 kept = earlier if isinstance(earlier, list) else []
-                told[key] = [*(item for item in kept if item not in lines), *lines]
-        return told
+                document[key] = [*(item for item in kept if item not in lines), *lines]
+        return document
 
 
 def _describe(wounds: dict[str, list[str]]) -> list[str]:

@@ -177,7 +177,7 @@ def _create_variable(
     dtype = h5py.string_dtype() if text else variable.dtype
     if dtype.kind == "c" or (dtype.kind == "f" and dtype.itemsize not in (4, 8)):
         raise InvalidInputError(
-            f"{label} holds {variable.dtype}, which NetCDF-4 has not.",
+            f"{label} holds {variable.dtype}, which NetCDF-4 cannot hold.",
             remedy="Turn it into float32 or float64, or write Zarr.",
         )
     options: dict[str, Any] = {}

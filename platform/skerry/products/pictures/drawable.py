@@ -57,8 +57,8 @@ def find_drawable(path: Path | str) -> dict[str, dict[str, Any]]:
 
 
 def _describe(array: Any, coarsest: Any) -> dict[str, Any]:
-    said = read_numbers(array.dtype, array.attrs, array.path).attrs
-    entry = {key: said[key] for key in KEPT if key in said}
+    facts = read_numbers(array.dtype, array.attrs, array.path).attrs
+    entry = {key: facts[key] for key in KEPT if key in facts}
     if "flag_values" not in entry and not {"display_min", "display_max"} <= set(entry):
         entry = _find_range(coarsest) | entry
     return entry

@@ -58,7 +58,7 @@ def footprint(product: xr.DataTree | xr.Dataset) -> dict[str, Any]:
     valid, coarse = _sample(data, grid)
     if not valid.any():
         raise InvalidInputError(
-            "The product holds not one valid pixel, so it has no footprint.",
+            "The product has no valid pixel, so it has no footprint.",
             remedy="Check the masks and the area of interest.",
         )
     parts = [shape(item) for item, _ in shapes(valid, mask=valid > 0, transform=coarse.affine)]

@@ -97,7 +97,7 @@ def choose_grid(latitude: xr.DataArray, longitude: xr.DataArray, resolution_m: f
     known = np.isfinite(places[0]) & np.isfinite(places[1])
     if not known.any():
         raise InvalidInputError(
-            "Not one pixel of the swath has a place.", remedy="Fetch the product again."
+            "No pixel of the swath has latitude and longitude.", remedy="Fetch the product again."
         )
     x, y = (item[known] for item in places)
     crs = name_system(x[len(x) // 2], y[len(y) // 2])

@@ -249,7 +249,7 @@ def _check_dims(product: "SafeProduct", place: _Place, header: Header) -> None:
     if len(place.dims) != len(header.shape) or any(length != 1 for length in left_out):
         raise InvalidInputError(
             f"{place.file} in {product.files.path} has {place.source} of shape {header.shape}; a "
-            f"{product.mapping.title} product has it by {', '.join(place.dims)}.",
+            f"{product.mapping.title} product has it with dimensions {', '.join(place.dims)}.",
             remedy="Fetch the product again from its provider.",
         )
 

@@ -132,7 +132,7 @@ class SafeFolder:
             filled = self.names.get("/".join(above), self.names.get(part, part))
             if "*" in filled:
                 raise InvalidInputError(
-                    f"Nothing says what {part!r} of {pattern!r} is called.",
+                    f"The name of {part!r} in {pattern!r} is not known.",
                     remedy="Name it in `names`.",
                 )
             parts.append(filled.replace("{source}", source))

@@ -46,7 +46,7 @@ def read_area(aoi: Any, crs: Any) -> Geometry:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever pyproj, shapely and odc-geo raise for what is none
         raise InvalidInputError(
-            f"The area of interest {aoi!r:.200} in {crs} is none: {error}.",
+            f"The area of interest {aoi!r:.200} in {crs} cannot be read: {error}.",
             remedy="Give west, south, east, north or a geometry, and its EPSG code.",
         ) from None
     if empty:
@@ -89,7 +89,7 @@ def _read_box(numbers: list[float], crs: Any) -> Geometry:
     around = area.crs is not None and area.crs.geographic and west > east
     if south >= north or (west >= east and not around):
         raise InvalidInputError(
-            f"The area of interest {numbers} is turned around.",
+            f"The area of interest {numbers} has its edges in the wrong order.",
             remedy="Give west, south, east, north.",
         )
     if around:

@@ -72,9 +72,9 @@ def recognise_type(tree: "xr.DataTree") -> str | None:
     if named is not None:
         return named
     other = tree.attrs.get("other_metadata")
-    said = other.get("mapping") if isinstance(other, dict) else None
-    if isinstance(said, str) and said in list_types():
-        return said
+    name = other.get("mapping") if isinstance(other, dict) else None
+    if isinstance(name, str) and name in list_types():
+        return name
     kinds = {find_type(product_type_of(child.attrs)) for child in tree.children.values()} - {None}
     return kinds.pop() if len(kinds) == 1 else None
 

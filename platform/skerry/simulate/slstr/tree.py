@@ -79,7 +79,7 @@ def _make_up(group: Group, name: str, kind: Kind, values: Values, swath: Swath) 
         return _fill_viscal(name, kind, swath)
     if parts[1] == "instrument":
         return _keep_house(name, kind, swath, parts[3], GRIDS[parts[2]])
-    raise KeyError(f"{group.path}/{name} is neither simulated nor made up")
+    raise KeyError(f"{group.path}/{name} has no rule for its simulation")
 
 
 def _index(name: str, swath: Swath, grid: str) -> npt.NDArray[np.float32]:

@@ -60,7 +60,7 @@ def test_scattered_gaps_make_no_endless_footprint(odd_dataset: xr.Dataset) -> No
 
 
 def test_no_valid_pixel_no_footprint(odd_dataset: xr.Dataset) -> None:
-    with pytest.raises(InvalidInputError, match="not one valid pixel"):
+    with pytest.raises(InvalidInputError, match="no valid pixel"):
         footprint(odd_dataset[["turbidity"]].where(False))
 
 
