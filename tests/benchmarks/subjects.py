@@ -17,6 +17,9 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from skerry.cli.main import run
+from skerry.core.memory import keep_heap_small
+from skerry.pipelines import converting  # noqa: F401 -- imports are left out of the time
 from skerry.processors.chlorophyll import ndci
 from skerry.processors.composite import composite_products
 from skerry.processors.flags import select_flags
@@ -37,9 +40,9 @@ def copy(out: Path, place: Path) -> None:
 
 
 def rechunk(out: Path, place: Path) -> None:
-    """The same with other chunks: every number of the bands is decoded and encoded again."""
-    chunks = {"y": 1830, "x": 1830}
-    write_eopf_zarr(open_product(place), out, zarr_format=2, profile="2025", chunk=chunks)
+    """`skerry convert` with other chunks: the numbers of the bands are decoded and encoded."""
+    keep_heap_small()  # as the command does, which runs here to leave imports out of the time
+    assert run(["convert", str(place), str(out), "--format", "eopf-zarr", "--chunks", "1830"]) == 0
 
 
 def indices(out: Path, place: Path) -> None:

@@ -1,5 +1,6 @@
-"""Amounts of memory, as people write them."""
+"""Amounts of memory, as people write them, and memory that a process gives back."""
 
+import ctypes
 import re
 from typing import Final
 
@@ -8,6 +9,8 @@ from skerry.core.errors import InvalidInputError
 MEMORY_BYTES: Final = 10**9
 """Approximate memory limit for writing a product, beside the process's other memory."""
 LEAST_BYTES: Final = 128 * 10**6
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""Of glibc's mallopt."""
 _UNITS: Final = {"MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 _AMOUNT: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?([MG]I?B)", re.IGNORECASE)
 
@@ -31,3 +34,15 @@ def parse_memory(text: str) -> int:
             f"{text} is too little memory to write a product with.", remedy="Give at least 128MB."
         )
     return size
+
+
+def keep_heap_small() -> None:
+    """Let glibc give the process's freed memory back sooner; other C libraries stay as they are.
+
+    By itself it raises both limits with the blocks that are freed, and keeps up to 64 MB for each
+    thread: writing a product into other chunks then took half as much memory again.
+    """
+    change = getattr(ctypes.CDLL(None), "mallopt", None)
+    if change is not None:
+        change(_MMAP_THRESHOLD, 32 * 2**20)
+        change(_TRIM_THRESHOLD, 16 * 2**20)

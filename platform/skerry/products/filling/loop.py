@@ -141,9 +141,17 @@ def _take_stored(filling: Filling, source: Source, crew: "_Crew") -> None:
         for work in works:
             crew.run(work, size // 8, size, filling.path)
         return
-    for region in list_regions(sink.layout.shape, sink.steps):
+    unit = source.stored.numbers.shards or source.stored.numbers.chunks
+    regions = list_regions(sink.layout.shape, sink.steps)
+    # Regions of the same chunk one after the other: few decoded chunks are kept.
+    for region in sorted(regions, key=lambda region: _place_in(unit, region)):
         size = count_numbers(region) * filling.itemsize
         crew.run(partial(_move, source, sink, region), 3 * size, size, filling.path)
+
+
+def _place_in(unit: tuple[int, ...], region: Region) -> tuple[int, ...]:
+    """Return which chunk of lengths `unit` a region begins in."""
+    return tuple(item.start // size for item, size in zip(region, unit, strict=True))
 
 
 def _move(source: Source, sink: Sink, region: Region) -> None:

@@ -208,6 +208,21 @@ def test_a_stored_chunk_is_decoded_once_whatever_is_made_of_it(tmp_path: Path) -
     np.testing.assert_array_equal(zarr.open_array(folder, mode="r")[...], case.numbers)
 
 
+def test_a_chunk_is_used_up_before_the_next_is_decoded(tmp_path: Path) -> None:
+    """Where memory holds fewer chunks than a row of them, none is decoded twice."""
+    numbers = np.arange(160 * 160, dtype="u2").reshape(160, 160) + 1
+    layout = Layout((160, 160), np.dtype("u2"), (10, 10), None, parse_codec("zstd:1"), 0)
+    case = Case(layout, numbers, 10, "stored", (40, 40))
+    array, folder = make_array(layout)
+    with (
+        small_regions(10),
+        patch("skerry.products.stores.stored.decode_chunk", wraps=_decode_chunk()) as decoding,
+    ):
+        fill_small(case, ZarrFiles(array, layout), memory_bytes=5 * 40 * 40 * 2)
+    assert decoding.call_count == 16
+    np.testing.assert_array_equal(zarr.open_array(folder, mode="r")[...], numbers)
+
+
 def _decode_chunk() -> Any:
     from skerry.products.stores import chunk_bytes
 
