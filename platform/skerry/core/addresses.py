@@ -8,6 +8,7 @@ was checked: a name may resolve to another address a moment later.
 
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _CARRIERS = tuple(
     )
 )  # fmt: skip
 _PORTS = {"http": 80, "https": 443}
+_LOGIN = re.compile(r"//.*@")
 
 Resolver = Callable[[str, int], Sequence[str]]
 """Host name and port to IP addresses."""
@@ -116,8 +118,9 @@ def _split(url: str) -> tuple[str, int]:
         host, port = None, None
         parts = urlsplit("")
     if parts.scheme not in _PORTS or not host or parts.username is not None:
+        shown = _LOGIN.sub("//...@", url)[:200]  # never a password
         raise InvalidInputError(
-            f"{url[:200]!r} is no address that can be fetched.",
+            f"{shown!r} is no address that can be fetched.",
             remedy="Give an http or https URL without a user name, or a path on this machine.",
         )
     return host, port or _PORTS[parts.scheme]

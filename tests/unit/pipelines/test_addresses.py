@@ -96,3 +96,12 @@ def test_an_origin_named_in_settings_passes_and_no_other_port(
 def test_a_name_that_does_not_resolve_is_named() -> None:
     with pytest.raises(UnavailableError, match=r"nowhere\.invalid"):
         resolve_name("nowhere.invalid", 80)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://me:very-secret@a.example/b", "ftp://me:very/secret@a"]
+)
+def test_a_refusal_shows_no_password(address: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"//\.\.\.@a") as refusal:
+        check_address(address)
+    assert "secret" not in str(refusal.value)
