@@ -126,7 +126,7 @@ def test_what_is_no_expression_is_refused(wrong: str) -> None:
 
 
 def test_counts_that_differ_are_refused() -> None:
-    with pytest.raises(InvalidInputError, match="another count"):
+    with pytest.raises(InvalidInputError, match="another number"):
         list_flags(CLASSES.assign_attrs(flag_values=[0, 3]))
 
 

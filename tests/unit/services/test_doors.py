@@ -14,7 +14,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.types import Message
 from tests.served_api import ServedApi, make_hub_access
 
-from skerry.catalog import places
+from skerry.catalog import spacetime
 from skerry.core.hosts import allowed_hosts, check_host
 from skerry.core.settings import API_PREFIX, LARGEST_BODY
 from skerry.services.guarded_route import GuardedRoute
@@ -121,13 +121,13 @@ def test_a_proposal_may_be_larger_than_other_bodies(api: ServedApi, alice: httpx
 
 def test_polygons_are_read_in_a_thread(api: ServedApi, monkeypatch: pytest.MonkeyPatch) -> None:
     readers = set[int]()
-    read = places.shape
+    read = spacetime.shape
 
     def read_and_note(value: Any) -> Any:
         readers.add(threading.get_ident())
         return read(value)
 
-    monkeypatch.setattr(places, "shape", read_and_note)
+    monkeypatch.setattr(spacetime, "shape", read_and_note)
     ring = [[10, 50], [11, 50], [11, 51], [10, 50]]
     area = {"type": "Polygon", "coordinates": [ring]}
     assert asyncio.run(_post(api, "stac/search", {"intersects": area})) == 200

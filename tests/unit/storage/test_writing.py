@@ -269,7 +269,7 @@ def test_where_there_are_no_locks_links_and_syncfs(
     assert read(tmp_path / "target") == "whole"
     assert names(tmp_path) == [LEFT, "target"]
     late = tmp_path / "late"
-    with pytest.raises(ConflictError, match="late was made"):
+    with pytest.raises(ConflictError, match="late was written"):
         make(late, fill, "late", lambda: fill(late, "first"))
     assert read(tmp_path / "late") == "first"
 

@@ -45,8 +45,9 @@ def read_area(aoi: Any, crs: Any) -> Geometry:
     except InvalidInputError:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever pyproj, shapely and odc-geo raise for what is none
+        why = str(error) or type(error).__name__
         raise InvalidInputError(
-            f"The area of interest {aoi!r:.200} in {crs} cannot be read: {error}.",
+            f"The area of interest {aoi!r:.200} in {crs} cannot be read: {why}.",
             remedy="Give west, south, east, north or a geometry, and its EPSG code.",
         ) from None
     if empty:

@@ -71,10 +71,11 @@ class RasterFile:
         except (RasterioError, OSError) as error:
             if failures:
                 raise failures[0] from None
-            allowed = self.remote is not None or os.access(self.path, os.R_OK)
-            kind = DamagedError if allowed else InvalidInputError
+            path = str(self.path)  # within an archive it is no path of the operating system
+            forbidden = Path(path).exists() and not os.access(path, os.R_OK)
+            kind = InvalidInputError if forbidden else DamagedError
             raise kind(
-                f"{self.label} cannot be read: {error}.",
+                f"{self.label} cannot be read: {str(error).rstrip('.')}.",
                 remedy="Fetch the product again from its provider.",
             ) from error
 

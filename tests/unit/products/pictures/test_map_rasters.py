@@ -149,5 +149,5 @@ def test_a_product_without_its_variables_or_places_is_refused() -> None:
         rasterize_swath(empty, make_mapping())
     data = swath["measurements"].to_dataset()
     data["latitude"] = data["latitude"] * np.nan
-    with pytest.raises(InvalidInputError, match="place"):
+    with pytest.raises(InvalidInputError, match="latitude and longitude"):
         rasterize_swath(xr.DataTree.from_dict({"/measurements": data}), make_mapping())
