@@ -195,11 +195,11 @@ def _read_group(
     gone = [name for name, item in arrays.items() if not seen.is_there(item)]
     seen.absent += [f"{path}/{name}".strip("/") for name in gone]
     data = _build_dataset({key: arrays[key] for key in arrays if key not in gone}, path, seen)
-    said = {ours: place[key] for key, ours in _GEOZARR.items() if key in place}
+    facts = {ours: place[key] for key, ours in _GEOZARR.items() if key in place}
     if place.get(REGISTRATION) == NODE and (edges := read_transform(place)):
-        said["proj:transform"] = [float(number) for number in edges[:6]]
-    if said and place.get("spatial:dimensions", ["y", "x"]) == ["y", "x"]:
-        seen.projections[path or "/"][""] = said
+        facts["proj:transform"] = [float(number) for number in edges[:6]]
+    if facts and place.get("spatial:dimensions", ["y", "x"]) == ["y", "x"]:
+        seen.projections[path or "/"][""] = facts
     data.attrs = put_back(without_conventions(attrs))
     return data
 
