@@ -185,7 +185,7 @@ def test_runs_page_shows_the_demo(page: Page, demo_item: dict[str, Any]) -> None
     page.goto(f"{PAGES}/runs")
     page.get_by_label("Status").select_option("failed")
     expect(page).to_have_url(re.compile("status=failed"))
-    expect(page.get_by_text("No run fits")).to_be_visible()
+    expect(page.get_by_text("No run matches")).to_be_visible()
     expect(page.locator("table .chip.succeeded")).to_have_count(0)
 
 
