@@ -263,7 +263,7 @@ def test_map_draws_the_product(page: Page, demo_item: dict[str, Any]) -> None:
     assert differs[inside].mean() > 0.2, "the layer is seen over the base map"
     assert not differs[~inside].any(), "and nowhere else"
     assert len(np.unique(drawn[inside & differs], axis=0)) > 20, "and it has a gradient"
-    page.get_by_label("Variable").select_option(index=0)
+    page.get_by_label("Variable").select_option(index=1)
     page.wait_for_url(re.compile("variable=ndci"))
     assert page.url != address
 

@@ -18,7 +18,6 @@ import xarray as xr
 import zarr
 
 from skerry.cli.main import run
-from skerry.core.memory import keep_heap_small
 from skerry.pipelines import converting  # noqa: F401 -- imports are left out of the time
 from skerry.processors.chlorophyll import ndci
 from skerry.processors.composite import composite_products
@@ -41,7 +40,6 @@ def copy(out: Path, place: Path) -> None:
 
 def rechunk(out: Path, place: Path) -> None:
     """`skerry convert` with other chunks: the numbers of the bands are decoded and encoded."""
-    keep_heap_small()  # as the command does, which runs here to leave imports out of the time
     assert run(["convert", str(place), str(out), "--format", "eopf-zarr", "--chunks", "1830"]) == 0
 
 

@@ -12,7 +12,6 @@ import click
 import platformdirs
 
 from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError
-from skerry.core.memory import keep_heap_small
 from skerry.core.settings import default_data_folder
 from skerry.core.time import format_time, utc_now
 from skerry.core.version import VERSION
@@ -116,7 +115,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments
         The words after ``skerry``; those of this process if None.
     """
-    keep_heap_small()
     sys.exit(run(arguments))
 
 

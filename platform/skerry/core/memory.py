@@ -44,5 +44,5 @@ def keep_heap_small() -> None:
     """
     change = getattr(ctypes.CDLL(None), "mallopt", None)
     if change is not None:
-        change(_MMAP_THRESHOLD, 32 * 2**20)
+        change(_MMAP_THRESHOLD, 4 * 2**20)
         change(_TRIM_THRESHOLD, 16 * 2**20)

@@ -28,6 +28,7 @@ from skerry.production.processes import (
     RUN_FOLDER_MARK,
     RunProcesses,
     end_marked,
+    name_temporary,
     pid_file,
     remove_scratch,
     temporary_folder,
@@ -185,7 +186,7 @@ class Executor:
             "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
             "PATH": f"{python.parent}{os.pathsep}{variables.get('PATH', os.defpath)}",
             # what a killed kernel leaves there goes with the scratch folder, on the same disk
-            "TMPDIR": str(temporary_folder(self.data.run, order.run, order.epoch)),
+            **name_temporary(temporary_folder(self.data.run, order.run, order.epoch)),
             "PYTHONNOUSERSITE": "1",
             "PYTHONUNBUFFERED": "1",
             "IPYTHONDIR": str(order.scratch / "ipython"),

@@ -28,6 +28,8 @@ RUN_FOLDER_MARK = "SKERRY_RUN_FOLDER"
 
 _PR_SET_CHILD_SUBREAPER = 36
 _WAIT_S = 3.0
+_LONGEST_TEMPORARY = 107 - len("/pymp-abcdefgh/listener-abcdefgh")
+"""Bytes of a path in which `multiprocessing` makes sockets."""
 
 
 def pid_file(run_state: Path, run: str, epoch: int) -> Path:
@@ -42,6 +44,15 @@ def temporary_folder(run_state: Path, run: str, epoch: int) -> Path:
     has at most 107 characters.
     """
     return run_state / "tmp" / f"{run[-8:]}-{epoch}"
+
+
+def name_temporary(folder: Path) -> dict[str, str]:
+    """Return the variable that names a folder for temporary files.
+
+    None where the data folder's path is so long that sockets of `multiprocessing` do not fit:
+    then files go to the system's own place.
+    """
+    return {"TMPDIR": str(folder)} if len(os.fsencode(folder)) <= _LONGEST_TEMPORARY else {}
 
 
 def remove_scratch(scratch: Path, run_state: Path, run: str, epoch: int) -> None:

@@ -11,7 +11,7 @@ from tests.platform_process import start_platform
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Return hub, gateway, api and worker of a platform, with an approved release and its job."""
     platform = start_platform(
-        tmp_path_factory.mktemp("production") / "data",
+        tmp_path_factory.mktemp("runs") / "data",
         parts=["gateway", "api", "worker", "hub"],
         extra_environment={"SKERRY_PAUSE_POINTS": "1"},
     )

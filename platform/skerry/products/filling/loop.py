@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from skerry.core.memory import MEMORY_BYTES
+from skerry.core.memory import MEMORY_BYTES, keep_heap_small
 from skerry.core.progress import Progress
 from skerry.products.filling.layout import Layout
 from skerry.products.filling.regions import Assembly, Region, count_numbers, list_regions
@@ -100,6 +100,7 @@ def fill(
     progress
         Told the fraction done and the variable's path.
     """
+    keep_heap_small()
     total = sum(item.numbers.size * item.itemsize for item in fillings)
     pieces = int(memory_bytes * PIECES)
     lazy: dict[str, Filling] = {}
