@@ -129,8 +129,8 @@ def _bound_kept(fillings: list[Filling], memory_bytes: int) -> int:
 def _largest_chunk(filling: Filling) -> int:
     """Return the bytes of what a filling's source keeps together: less cannot be kept."""
     assert filling.source is not None  # noqa: S101 -- `_bound_kept` asked
-    numbers = filling.source.stored.numbers
-    return int(math.prod(numbers.shards or numbers.chunks)) * int(numbers.dtype.itemsize)
+    stored = filling.source.stored
+    return math.prod(stored.unit) * int(stored.numbers.dtype.itemsize)
 
 
 def _take_stored(filling: Filling, source: Source, crew: "_Crew") -> None:
@@ -142,7 +142,7 @@ def _take_stored(filling: Filling, source: Source, crew: "_Crew") -> None:
         for work in works:
             crew.run(work, size // 8, size, filling.path)
         return
-    unit = source.stored.numbers.shards or source.stored.numbers.chunks
+    unit = source.stored.unit
     regions = list_regions(sink.layout.shape, sink.steps)
     # Regions of the same chunk one after the other: few decoded chunks are kept.
     for region in sorted(regions, key=lambda region: _place_in(unit, region)):

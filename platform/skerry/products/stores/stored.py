@@ -59,9 +59,14 @@ class StoredArray:
         self.ndim = len(self.shape)
 
     @property
+    def unit(self) -> tuple[int, ...]:
+        """Lengths of a shard, or of a chunk without shards: what reading keeps together."""
+        return tuple(self.numbers.shards or self.numbers.chunks)
+
+    @property
     def row_bytes(self) -> int:
         """Bytes of a row of stored chunks, which reading by strips caches as a whole."""
-        unit = (1, 1, *_unit_of(self.numbers))
+        unit = (1, 1, *self.unit)
         height, columns = min(unit[-2], (1, *self.shape)[-2]), (1, *self.shape)[-1]
         return math.prod((*self.shape[:-2], height, columns)) * int(self.numbers.dtype.itemsize)
 
@@ -93,7 +98,7 @@ class StoredArray:
         if bounds is None:
             return np.asarray(self.numbers[key])
         ranges, view = bounds
-        unit = _unit_of(self.numbers)
+        unit = self.unit
         if any(stop == start for start, stop in ranges):
             window = np.empty([stop - start for start, stop in ranges], self.numbers.dtype)
         elif _is_part(ranges, unit, self.shape):
@@ -193,7 +198,7 @@ def make_lazy(stored: StoredArray, name: str = "") -> da.Array:
     _KNOWN[name] = stored
     return da.from_array(  # type: ignore[no-untyped-call,no-any-return]
         stored,
-        chunks=_choose_chunks(stored.numbers),
+        chunks=_choose_chunks(stored.unit),
         name=name,
         meta=np.empty((0,) * stored.ndim, stored.dtype),
     )
@@ -217,11 +222,6 @@ def coding_behind(data: Any) -> Any:
     """Return the object whose ``decode`` gives the values of an unchanged stored array."""
     stored = stored_behind(data)
     return None if stored is None else getattr(stored.decode, "__self__", None)
-
-
-def _unit_of(numbers: Any) -> tuple[int, ...]:
-    """Return the shape of a shard, or of a chunk without shards."""
-    return tuple(numbers.shards or numbers.chunks)
 
 
 def _list_bounds(
@@ -259,9 +259,8 @@ def _is_part(ranges: list[tuple[int, int]], unit: tuple[int, ...], shape: tuple[
     )
 
 
-def _choose_chunks(numbers: Any) -> tuple[int, ...]:
+def _choose_chunks(unit: tuple[int, ...]) -> tuple[int, ...]:
     """Return blocks of whole stored chunks, or equal parts of large chunks."""
-    unit = _unit_of(numbers)
     leading, raster = unit[:-2], unit[-2:]
     return leading + tuple(_choose_edge(size) for size in raster)
 
