@@ -33,6 +33,11 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def format_optional_time(moment: datetime | None) -> str | None:
+    """Return `moment` as `format_time` does, None for what has not happened."""
+    return None if moment is None else format_time(moment)
+
+
 def parse_time(text: str) -> datetime:
     """Read an RFC 3339 instant.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
-from skerry.core.time import format_time, utc_now
+from skerry.core.time import utc_now
 from skerry.production.manifest import EXECUTED, PAGE
 from skerry.production.processes import pid_file, temporary_folder
 from skerry.production.runs import ACTIVE
@@ -148,7 +148,7 @@ def _list_attempts_not_published(
     connection: Connection, data: DataFolder, days: int
 ) -> Iterator[Removable]:
     """List attempts without published products, of runs that have ended."""
-    before = format_time(utc_now() - timedelta(days=days))
+    before = utc_now() - timedelta(days=days)
     ended = select(runs.c.id, runs.c.published_epoch).where(
         runs.c.status.not_in(ACTIVE), runs.c.ended_at < before
     )

@@ -5,14 +5,15 @@ statement changes no row, and its caller gets an error.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, literal, select, update
 
 from skerry.core.digests import hash_secret
 from skerry.core.errors import ConflictError, ForbiddenError
-from skerry.core.time import format_time, utc_now
+from skerry.core.time import utc_now
 from skerry.production.tables import attempts, runs
+from skerry.storage.database import Moment
 
 OutcomeStatus = Literal["published", "failed", "crashed", "cancelled"]
 
@@ -44,7 +45,7 @@ def claim_run(connection: Connection, run_id: str, generation: int) -> int | Non
     int or None
         The attempt's epoch; None when the run has ended, is gone, or has been retried since.
     """
-    now = format_time(utc_now())
+    now = utc_now()
     claimed = connection.execute(
         update(runs)
         .where(
@@ -57,7 +58,7 @@ def claim_run(connection: Connection, run_id: str, generation: int) -> int | Non
             epoch=runs.c.epoch + 1,
             progress_done=0,
             progress_cell=None,
-            started_at=_first(runs.c.started_at, now),
+            started_at=func.coalesce(runs.c.started_at, literal(now, Moment)),
         )
         .returning(runs.c.epoch)
     ).scalar_one_or_none()
@@ -72,12 +73,6 @@ def claim_run(connection: Connection, run_id: str, generation: int) -> int | Non
         insert(attempts).values(run_id=run_id, epoch=claimed, status="claimed", started_at=now)
     )
     return int(claimed)
-
-
-def _first(column: Any, value: str) -> Any:
-    from sqlalchemy import func
-
-    return func.coalesce(column, value)
 
 
 def record_token(
@@ -214,7 +209,7 @@ def end_attempt(connection: Connection, run_id: str, epoch: int, outcome: Outcom
             status=status,
             adopted_epoch=adopted,
             detail=outcome.detail,
-            ended_at=format_time(utc_now()),
+            ended_at=utc_now(),
         )
     )
 
@@ -240,7 +235,7 @@ def end_run(connection: Connection, run_id: str, epoch: int, outcome: Outcome) -
     changed = connection.execute(
         update(runs)
         .where(runs.c.id == run_id, runs.c.epoch == epoch, runs.c.status == "running")
-        .values(status=status, detail=outcome.detail, ended_at=format_time(utc_now()))
+        .values(status=status, detail=outcome.detail, ended_at=utc_now())
     )
     if changed.rowcount != 1:
         return False
@@ -259,7 +254,7 @@ def give_up_run(connection: Connection, run_id: str, generation: int, detail: st
     failed = connection.execute(
         update(runs)
         .where(runs.c.id == run_id, runs.c.generation == generation, runs.c.status == "queued")
-        .values(status="failed", detail=detail, ended_at=format_time(utc_now()))
+        .values(status="failed", detail=detail, ended_at=utc_now())
     )
     if failed.rowcount:
         return True

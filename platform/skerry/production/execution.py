@@ -18,7 +18,7 @@ from skerry.core.digests import digest_bytes
 from skerry.core.disk import check_space
 from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.settings import API_PREFIX, GATEWAY_PREFIX, RunLimits
-from skerry.core.time import format_time, parse_time
+from skerry.core.time import format_time
 from skerry.production.environments import find_python
 from skerry.production.epochs import Outcome, record_token
 from skerry.production.manifest import LOG
@@ -261,7 +261,7 @@ def _gather_facts(run: RowMapping, release: dict[str, Any]) -> dict[str, Any]:
     return {
         "job": run["job_name"],
         "occurrence": run["occurrence"],
-        "tick": format_time(find_tick(run["occurrence"]) or parse_time(run["created_at"])),
+        "tick": format_time(find_tick(run["occurrence"]) or run["created_at"]),
         "data_day": run["data_day"],
         "partition": run["partition"],
         "release": release["id"],

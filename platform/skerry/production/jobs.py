@@ -92,7 +92,7 @@ def create_job(connection: Connection, order: JobOrder, *, by: str) -> dict[str,
     clock = order.trigger if isinstance(order.trigger, ClockTrigger) else None
     if clock:
         check_clock(clock.cron, clock.timezone)
-    now = format_time(utc_now())
+    now = utc_now()
     values = {
         "id": new_id(),
         "name": check_name(order.name, what="job name"),
@@ -173,7 +173,7 @@ def pause_job(connection: Connection, name: str, *, paused: bool) -> dict[str, A
     job = find_job(connection, name)
     values: dict[str, Any] = {"paused": paused}
     if job["paused"] and not paused and job["settled_until"]:  # ticks of the pause are over
-        values["settled_until"] = format_time(utc_now())
+        values["settled_until"] = utc_now()
     connection.execute(update(jobs).where(jobs.c.id == job["id"]).values(values))
     return get_job(connection, name)
 
@@ -200,7 +200,7 @@ def describe_job(row: RowMapping) -> dict[str, Any]:
         "collection": row["collection"],
         "policy": {key: row[key] for key in ("review", "timeout_s", "retries")},
         "created_by": row["created_by"],
-        "created": row["created_at"],
+        "created": format_time(row["created_at"]),
     }
 
 

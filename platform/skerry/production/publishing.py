@@ -4,6 +4,7 @@ Either every output of the attempt becomes an item, or none does. A superseded, 
 ended attempt is refused; the same attempt asking twice gets the same answer.
 """
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -15,7 +16,7 @@ from skerry.catalog.tables import items
 from skerry.catalog.versions import Status
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
-from skerry.core.time import format_time, parse_time, utc_now
+from skerry.core.time import parse_time, utc_now
 from skerry.production.epochs import refuse_stale
 from skerry.production.runs import find_run, get_run
 from skerry.production.tables import attempts, outputs, runs
@@ -107,7 +108,7 @@ def publish_outputs(
     run = find_run(connection, run_id)
     if run["published_epoch"] == epoch:
         return get_run(connection, run["id"])
-    now = format_time(utc_now())
+    now = utc_now()
     changed = connection.execute(
         update(runs)
         .where(
@@ -168,7 +169,7 @@ def _publish_output(
     staged: StagedOutput,
     *,
     by: str,
-    now: str,
+    now: datetime,
     objects: ObjectFolder,
 ) -> None:
     item = _complete_item(run, epoch, staged)

@@ -15,7 +15,7 @@ from dbos import DBOS, SetWorkflowID
 from sqlalchemy import Connection, Engine, RowMapping, select, update
 
 from skerry.core.errors import SkerryError, UnavailableError
-from skerry.core.time import format_time, parse_time, utc_now
+from skerry.core.time import format_time, utc_now
 from skerry.production.clock import list_latest
 from skerry.production.clusters import Gateway, end_clusters
 from skerry.production.epochs import forget_token, give_up_run, list_spent_tokens
@@ -86,7 +86,7 @@ class Reconciler:
             )
             clock_jobs = list(clocks.mappings())
         for job in clock_jobs:
-            if parse_time(job["settled_until"]) > now + _AHEAD:
+            if job["settled_until"] > now + _AHEAD:
                 self._rewind(job, now)
             elif due := self._list_due(job, now):
                 self._start_tick(job, due)
@@ -95,7 +95,8 @@ class Reconciler:
         """Set a clock back that was settled while this machine's time was wrong."""
         _LOG.warning(
             "The clock of the job %s is settled until %s, but it is %s: this machine's time was "
-            "ahead. Its ticks go on from now.", job["name"], job["settled_until"], format_time(now),
+            "ahead. Its ticks go on from now.",
+            job["name"], format_time(job["settled_until"]), format_time(now),
         )  # fmt: skip
         with self._engine.begin() as connection:
             self._settle_until(connection, job, now)
@@ -109,16 +110,15 @@ class Reconciler:
                 jobs.c.settled_until == job["settled_until"],
                 jobs.c.paused.is_(False),
             )
-            .values(settled_until=format_time(until))
+            .values(settled_until=until)
         )
         return settled.rowcount == 1
 
     def _list_due(self, job: RowMapping, now: datetime) -> list[datetime]:
         """Return the due ticks, the latest first, and at most as many as the history records."""
-        settled = parse_time(job["settled_until"])
         try:
             most = 1 + _RECORDED + 1
-            return list_latest(job["cron"], job["timezone"], settled, now, most=most)
+            return list_latest(job["cron"], job["timezone"], job["settled_until"], now, most=most)
         except SkerryError as error:  # a time zone that an upgrade has dropped
             if job["name"] not in self._broken_clocks:
                 self._broken_clocks.add(job["name"])

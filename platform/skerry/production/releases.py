@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name, new_id
-from skerry.core.time import format_time, utc_now
+from skerry.core.time import format_optional_time, format_time, utc_now
 from skerry.production.environments import digest_environment
 from skerry.production.tables import jobs, releases, runs
 
@@ -52,7 +52,7 @@ def insert_release(
             environment=environment,
             schema=schema,
             proposed_by=by,
-            proposed_at=format_time(utc_now()),
+            proposed_at=utc_now(),
             self_approved=False,
         )
     )
@@ -142,7 +142,7 @@ def _decide(
         .values(
             status=status,
             decided_by=by,
-            decided_at=format_time(utc_now()),
+            decided_at=utc_now(),
             self_approved=self_approved,
         )
     )
@@ -236,9 +236,9 @@ def describe_release(row: RowMapping) -> dict[str, Any]:
         "environment": row["environment"],
         "schema": row["schema"],
         "proposed_by": row["proposed_by"],
-        "proposed": row["proposed_at"],
+        "proposed": format_time(row["proposed_at"]),
         "decided_by": row["decided_by"],
-        "decided": row["decided_at"],
+        "decided": format_optional_time(row["decided_at"]),
         "self_approved": bool(row["self_approved"]),
     }
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import new_id
-from skerry.core.time import format_time, parse_day, parse_time, utc_now
+from skerry.core.time import format_optional_time, format_time, parse_day, utc_now
 from skerry.production.jobs import find_job
 from skerry.production.occurrences import check_partition, find_tick
 from skerry.production.placeholders import fill_placeholders
@@ -67,11 +67,11 @@ def start_run(
     release = get_approved(connection, job["release_id"])
     values = _new_row(job, occurrence, check_partition(partition), data_day, by)
 
-    def complete(day: str, created: str) -> dict[str, Any]:
+    def complete(day: str, created: datetime) -> dict[str, Any]:
         filled = fill_placeholders(
             {**job["parameters"], **parameters},
             data_day=parse_day(day),
-            tick=find_tick(occurrence) or parse_time(created),
+            tick=find_tick(occurrence) or created,
         )
         return complete_values(release["schema"], filled)
 
@@ -138,14 +138,14 @@ def _new_row(
         "progress_done": 0,
         "progress_total": 0,
         "created_by": by,
-        "created_at": format_time(now),
+        "created_at": now,
     }
 
 
 def _get_same(
     connection: Connection,
     values: dict[str, Any],
-    complete: Callable[[str, str], dict[str, Any]],
+    complete: Callable[[str, datetime], dict[str, Any]],
     data_day: date | None,
 ) -> dict[str, Any]:
     key = ("job_id", "occurrence", "partition")
@@ -255,7 +255,7 @@ def cancel_run(connection: Connection, run_id: str) -> dict[str, Any]:
         If it has ended already.
     """
     row = find_run(connection, run_id)
-    now = format_time(utc_now())
+    now = utc_now()
     waiting = connection.execute(
         update(runs)
         .where(runs.c.id == row["id"], runs.c.status == "queued")
@@ -332,9 +332,9 @@ def describe_run(row: RowMapping) -> dict[str, Any]:
         },
         "detail": row["detail"],
         "created_by": row["created_by"],
-        "created": row["created_at"],
-        "started": row["started_at"],
-        "ended": row["ended_at"],
+        "created": format_time(row["created_at"]),
+        "started": format_optional_time(row["started_at"]),
+        "ended": format_optional_time(row["ended_at"]),
     }
 
 
@@ -350,8 +350,8 @@ def _describe_attempt(row: RowMapping) -> dict[str, Any]:
         "status": row["status"],
         "adopted_epoch": row["adopted_epoch"],
         "detail": row["detail"],
-        "started": row["started_at"],
-        "ended": row["ended_at"],
+        "started": format_time(row["started_at"]),
+        "ended": format_optional_time(row["ended_at"]),
     }
 
 
@@ -362,5 +362,5 @@ def _describe_output(row: RowMapping) -> dict[str, Any]:
         "item": row["item_id"],
         "digest": row["digest"],
         "epoch": row["epoch"],
-        "published": row["published_at"],
+        "published": format_time(row["published_at"]),
     }

@@ -19,7 +19,7 @@ from sqlalchemy import (
     false,
 )
 
-from skerry.storage.database import METADATA
+from skerry.storage.database import METADATA, Moment
 
 releases = Table(
     "releases",
@@ -33,9 +33,9 @@ releases = Table(
     Column("environment", JSON, nullable=False),
     Column("schema", JSON, nullable=False),
     Column("proposed_by", String(120), nullable=False),
-    Column("proposed_at", String(32), nullable=False),
+    Column("proposed_at", Moment, nullable=False),
     Column("decided_by", String(120)),
-    Column("decided_at", String(32)),
+    Column("decided_at", Moment),
     Column("self_approved", Boolean, nullable=False),
     CheckConstraint("status IN ('proposed', 'approved', 'rejected')", name="status"),
     Index(None, "name"),
@@ -51,14 +51,14 @@ jobs = Table(
     Column("trigger", String(8), nullable=False),
     Column("cron", String(120)),
     Column("timezone", String(64)),
-    Column("settled_until", String(32)),
+    Column("settled_until", Moment),
     Column("paused", Boolean, nullable=False, server_default=false()),
     Column("collection", String(120), nullable=False),
     Column("review", String(8), nullable=False),
     Column("timeout_s", Integer, nullable=False),
     Column("retries", Integer, nullable=False),
     Column("created_by", String(120), nullable=False),
-    Column("created_at", String(32), nullable=False),
+    Column("created_at", Moment, nullable=False),
     CheckConstraint("trigger IN ('manual', 'clock')", name="trigger"),
     CheckConstraint("review IN ('none', 'required')", name="review"),
 )
@@ -88,9 +88,9 @@ runs = Table(
     Column("progress_cell", Text),
     Column("detail", Text),
     Column("created_by", String(120), nullable=False),
-    Column("created_at", String(32), nullable=False),
-    Column("started_at", String(32)),
-    Column("ended_at", String(32)),
+    Column("created_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
     UniqueConstraint("job_id", "occurrence", "partition"),
     CheckConstraint(
         "status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'passed')",
@@ -110,8 +110,8 @@ attempts = Table(
     Column("token_hash", String(64)),
     Column("token_id", String(64)),
     Column("detail", Text),
-    Column("started_at", String(32), nullable=False),
-    Column("ended_at", String(32)),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
     CheckConstraint(
         "status IN ('claimed', 'executing', 'published', 'failed', 'crashed', 'cancelled',"
         " 'superseded', 'adopted')",
@@ -128,5 +128,5 @@ outputs = Table(
     Column("collection", String(120), nullable=False),
     Column("item_id", String(200), nullable=False),
     Column("digest", String(68), nullable=False),
-    Column("published_at", String(32), nullable=False),
+    Column("published_at", Moment, nullable=False),
 )

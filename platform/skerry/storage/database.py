@@ -6,10 +6,22 @@ migrations beside this module create them.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Dialect,
+    Engine,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+)
+
+from skerry.core.time import count_microseconds, from_microseconds
 
 METADATA = MetaData(
     naming_convention={
@@ -21,6 +33,26 @@ METADATA = MetaData(
     }
 )
 """All tables of Skerry's own database."""
+
+
+class Moment(TypeDecorator[datetime]):
+    """An instant: a `datetime` with a time zone in Python, whole microseconds UTC in the table.
+
+    Integers sort, compare and are indexed the same on every database, whatever time zone its
+    server or session has. ``platform/decisions/0017-times-as-integers.md`` says more.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        """Return the microseconds of an instant."""
+        return None if value is None else count_microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Return the instant of stored microseconds."""
+        return None if value is None else from_microseconds(value)
+
 
 _BUSY_MS = 15_000
 _READS = "skerry_reads"

@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, update
@@ -22,7 +23,7 @@ def fill_run(
     engine: Engine, data: DataFolder, key: str, *, published: int | None, status: str
 ) -> Path:
     """Record a run with two attempts, forty days old, and return its folder."""
-    ended = None if status == "running" else "2026-01-01T00:00:00Z"
+    ended = None if status == "running" else datetime(2026, 1, 1, tzinfo=UTC)
     with engine.begin() as connection:
         run, _ = start_run(connection, "lakes", occurrence=f"manual/{key}", parameters={}, by="ada")
         connection.execute(

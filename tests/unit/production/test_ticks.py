@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select, update
 from tests.unit.production.conftest import propose
 
 from skerry.core.errors import ConflictError, InvalidInputError
-from skerry.core.time import format_time, parse_time, utc_now
+from skerry.core.time import parse_time, utc_now
 from skerry.production import reconciler
 from skerry.production.clock import list_latest
 from skerry.production.jobs import JobOrder, create_job, delete_job, pause_job
@@ -41,7 +41,7 @@ def find_runs(engine: Engine, status: str | None = None) -> list[dict[str, Any]]
 
 def find_settled(engine: Engine) -> datetime:
     with engine.begin() as connection:
-        return parse_time(connection.execute(select(jobs.c.settled_until)).scalar_one())
+        return connection.execute(select(jobs.c.settled_until)).scalar_one()
 
 
 def test_a_missed_tick_runs_once_and_only_the_latest(engine: Engine, release: str) -> None:
@@ -145,9 +145,7 @@ def test_a_job_that_changes_between_reading_the_clock_and_starting_its_run_start
 ) -> None:
     create_clock(engine, release)
     with engine.begin() as connection:
-        connection.execute(
-            update(jobs).values(settled_until=format_time(utc_now() - timedelta(days=2)))
-        )
+        connection.execute(update(jobs).values(settled_until=utc_now() - timedelta(days=2)))
 
     def change_then_list(*clock: Any, **more: Any) -> list[datetime]:
         due = list_latest(*clock, **more)

@@ -23,11 +23,12 @@ TABLES = ("skerry.storage.tables", "skerry.catalog.tables", "skerry.production.t
 
 RELEASE = (
     "INSERT INTO releases VALUES"
-    " ('r', 'r', 'approved', 'k', 'd', 'e', '{}', '{}', 'a', 't', 'a', 't', 0)"
+    " ('r', 'r', 'approved', 'k', 'd', 'e', '{}', '{}', 'a', '2026-05-01T00:00:00Z',"
+    " 'a', '2026-05-01T00:00:00Z', 0)"
 )
 RUN = (
     "INSERT INTO runs VALUES (:id, 'j', 'j', 'r', :id, '', '{}', 'c', :review, 1, 0, 'succeeded',"
-    " 1, 1, 1, 0, 0, 0, NULL, NULL, 'a', 't', NULL, NULL)"
+    " 1, 1, 1, 0, 0, 0, NULL, NULL, 'a', '2026-05-01T00:00:00Z', NULL, NULL)"
 )
 ITEM = (
     "INSERT INTO items (key, collection, id, version, status, digest, prefix, begins, ends, run,"
@@ -264,7 +265,7 @@ def test_runs_keep_their_attempts_and_learn_their_data_day(data: DataFolder) -> 
         connection.execute(
             text(
                 "INSERT INTO attempts VALUES ('clock/2026-05-01T05:00:00Z', 1, 'published', NULL,"
-                " NULL, NULL, NULL, 't', 't')"
+                " NULL, NULL, NULL, '2026-05-01T00:00:00Z', '2026-05-01T00:00:00Z')"
             )
         )
     engine.dispose()
@@ -277,6 +278,63 @@ def test_runs_keep_their_attempts_and_learn_their_data_day(data: DataFolder) -> 
     engine.dispose()
 
 
+def test_times_of_older_folders_become_numbers_and_keep_their_checks(data: DataFolder) -> None:
+    config = migrate._configure()
+    engine = open_database(database_url(data.database))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0005")
+    job = (
+        "INSERT INTO jobs (id, name, release_id, parameters, trigger, settled_until, collection,"
+        " review, timeout_s, retries, created_by, created_at) VALUES ('j', 'j', 'r', '{}', 'clock',"
+        " '2026-05-01T10:30:00.500000Z', 'c', 'none', 1, 0, 'a', '1969-12-31T23:59:59Z')"
+    )
+    attempt = (
+        "INSERT INTO attempts VALUES ('a', :epoch, :status, NULL, NULL, NULL, NULL,"
+        " '2026-05-01T00:00:00Z', :ended)"
+    )
+    run = (
+        "INSERT INTO runs (id, job_id, job_name, release_id, occurrence, data_day, partition,"
+        " parameters, collection, review, timeout_s, retries, status, generation, epoch,"
+        " cancel_requested, progress_done, progress_total, created_by, created_at) VALUES"
+        " ('a', 'j', 'j', 'r', 'o', '2026-05-01', '', '{}', 'c', 'none', 1, 0, 'queued', 0, 2,"
+        " 0, 0, 0, 'a', '2026-05-01T00:00:00Z')"
+    )
+    with engine.begin() as connection:
+        connection.execute(text(RELEASE))
+        connection.execute(text(job))
+        connection.execute(text(run))
+        for epoch, ended in ((1, None), (2, "2026-05-01T00:00:00.000001Z")):
+            values = {"epoch": epoch, "ended": ended, "status": "failed"}
+            connection.execute(text(attempt), values)
+        connection.execute(
+            text("INSERT INTO outputs VALUES ('a', 'o', 1, 'c', 'i', 'd', '2026-05-01T00:00:00Z')")
+        )
+    engine.dispose()
+
+    migrate.upgrade(data)
+
+    day = 1_777_593_600_000_000
+    engine = open_database(database_url(data.database))
+    with engine.begin() as connection:
+        for query, expected in (
+            ("SELECT proposed_at, decided_at FROM releases", [(day, day)]),
+            ("SELECT settled_until, created_at FROM jobs", [(day + 37_800_500_000, -1_000_000)]),
+            ("SELECT created_at, started_at, ended_at FROM runs", [(day, None, None)]),
+            ("SELECT started_at, ended_at FROM attempts", [(day, None), (day, day + 1)]),
+            ("SELECT published_at FROM outputs", [(day,)]),
+        ):
+            assert [tuple(row) for row in connection.execute(text(query))] == expected
+    for change in (
+        "UPDATE releases SET status = 'x'", "UPDATE jobs SET trigger = 'x'",
+        "UPDATE jobs SET review = 'x'", "UPDATE runs SET status = 'x'",
+        "UPDATE attempts SET status = 'x'", "UPDATE jobs SET release_id = 'x'",
+    ):  # fmt: skip
+        with pytest.raises(IntegrityError), engine.begin() as connection:
+            connection.execute(text(change))
+    engine.dispose()
+
+
 def test_a_clocks_older_runs_get_the_day_in_its_own_time_zone(data: DataFolder) -> None:
     config = migrate._configure()
     engine = open_database(database_url(data.database))
@@ -284,8 +342,8 @@ def test_a_clocks_older_runs_get_the_day_in_its_own_time_zone(data: DataFolder) 
         config.attributes["connection"] = connection
         command.upgrade(config, "0003")
     job = (
-        "INSERT INTO jobs VALUES (:id, :id, 'r', '{}', 'clock', '30 0 * * *', :zone, 't', 'c',"
-        " 'none', 1, 0, 'a', 't')"
+        "INSERT INTO jobs VALUES (:id, :id, 'r', '{}', 'clock', '30 0 * * *', :zone,"
+        " '2026-05-01T00:00:00Z', 'c', 'none', 1, 0, 'a', '2026-05-01T00:00:00Z')"
     )
     tick = "clock/2026-06-20T22:30:00Z"
     with engine.begin() as connection:
