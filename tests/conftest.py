@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+from tests.examples import QUICK
 from tests.platform_process import RunningPlatform, start_platform
 
 ROOT = Path(__file__).parents[1]
@@ -158,6 +160,8 @@ def _name_tests(body: list[ast.stmt]) -> Iterator[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--quick"):
+        settings.load_profile(QUICK)
     if REAL_DATA and not Path(REAL_DATA, "safe").is_dir():
         raise pytest.UsageError(f"SKERRY_REAL_DATA: there is no folder {REAL_DATA}/safe.")
     if config.getoption("--complete") and not hasattr(config, "workerinput"):

@@ -123,7 +123,7 @@ def _serve(
     httpd.daemon_threads = True
     endpoint = f"http://127.0.0.1:{httpd.server_address[1]}"
     Handler.noted = ObjectServer(endpoint, endpoint)
-    thread = Thread(target=httpd.serve_forever, daemon=True)
+    thread = Thread(target=httpd.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         with pytest.MonkeyPatch.context() as environment:

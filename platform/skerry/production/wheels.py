@@ -6,6 +6,7 @@ import importlib.metadata
 import re
 import zipfile
 from collections.abc import Container, Iterator
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -129,9 +130,7 @@ def _check_members(filename: str, name: str, members: list[str]) -> None:
     What stands in a ``.data`` folder is laid anywhere in the environment, also over others'
     modules and over Python itself.
     """
-    owners: dict[str, set[str]] = {"skerry": {"skerry"}}
-    for top, distributions in importlib.metadata.packages_distributions().items():
-        owners.setdefault(top.lower(), set()).update(map(_canonical, distributions))
+    owners = _list_owners()
     for member in members:
         parts = member.removesuffix("/").split("/")
         top = parts[0].lower()
@@ -140,12 +139,22 @@ def _check_members(filename: str, name: str, members: list[str]) -> None:
             foreign = _canonical(top.partition("-")[0]) != name
         else:
             foreign = top.endswith((".data", ".pth")) or stem in _START_UP
-            foreign |= bool(owners.get(stem, set()) - {name})
+            foreign |= bool(owners.get(stem, frozenset()) - {name})
         if foreign or "\\" in member or not _NO_NAMES.isdisjoint(parts):
             raise InvalidInputError(
                 f"{filename!r} holds {member[:140]!r}, which is not its own.",
                 remedy="A wheel may add packages, not change those of the environment.",
             )
+
+
+@cache
+def _list_owners() -> dict[str, frozenset[str]]:
+    """Return which installed packages hold each top-level module, all in lower case."""
+    owners = {"skerry": frozenset({"skerry"})}
+    for top, distributions in importlib.metadata.packages_distributions().items():
+        module = top.lower()
+        owners[module] = owners.get(module, frozenset()).union(map(_canonical, distributions))
+    return owners
 
 
 def _canonical(name: str) -> str:

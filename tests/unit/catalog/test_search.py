@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box, shape
 from sqlalchemy import Connection
+from tests.examples import examples
 from tests.stac_documents import insert_written, make_collection, make_item
 
 from skerry.catalog.collections import put_collection
@@ -95,7 +96,9 @@ def _insert(connection: Connection, number: int, area: Any, hour: int) -> Stored
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     places=st.lists(st.tuples(boxes(), hours), max_size=12),

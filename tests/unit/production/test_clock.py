@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import format_time, parse_time
@@ -76,7 +77,7 @@ def test_the_latest_ticks_come_first() -> None:
     assert list_daily(tick - timedelta(seconds=1), tick) == [tick]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     cron=st.sampled_from(["*/5 * * * *", "30 3 * * *", "0 */6 * * *", "15 2 1 * *", "0 0 * * 0"]),
     zone=st.sampled_from(["UTC", "Europe/Helsinki", "America/New_York", "Australia/Lord_Howe"]),

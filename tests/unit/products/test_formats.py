@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from tests.examples import examples
 from tests.unit.products.small_trees import (
     ATTRIBUTES,
     CHUNKS,
@@ -216,7 +217,7 @@ def test_every_pair_keeps_what_is_drawn(
 
     @seed(number)
     @settings(
-        max_examples=3, deadline=None, database=None, phases=[Phase.generate],
+        max_examples=examples(3), deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=[HealthCheck.too_slow],
     )  # fmt: skip
     @given(tree=trees(Stratum.of(number)))

@@ -61,9 +61,12 @@ def test_what_was_selected_stays_at_its_place(
     path = tmp_path / FORMS[form]
     write_product(xr.DataTree(part), path, form=form)
     numbers, transform = read_elsewhere(path, form)
-    for (row, column), value in np.ndenumerate(numbers):
-        x, y = transform * (column + 0.5, row + 0.5)
-        assert value == part["v"].sel(x=x, y=y, method="nearest", tolerance=0.01).item()
+    rows, columns = np.indices(numbers.shape)
+    x, y = transform * (columns + 0.5, rows + 0.5)
+    places = {"x": (("row", "column"), x), "y": (("row", "column"), y)}
+    same = part["v"].sel({axis: xr.Variable(*place) for axis, place in places.items()},
+                         method="nearest", tolerance=0.01)  # fmt: skip
+    np.testing.assert_array_equal(numbers, same)
     back = open_product(path)["v"].sel(y=part["y"], x=part["x"])
     np.testing.assert_array_equal(back, part["v"])
 

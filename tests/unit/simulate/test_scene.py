@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from skerry.simulate.noise import make_noise
 from skerry.simulate.scene import CORNER, SIDE_KM, Scene, SceneFields
@@ -43,7 +44,7 @@ def test_every_picture_shows_water_land_and_cloud(side_degrees: float) -> None:
     assert not (fields.shadow & fields.cloud).any()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=examples(20))
 @given(st.integers(0, 60), st.integers(1, 19), st.sampled_from([0.02, 1.0, 6.0]))
 def test_it_does_not_matter_in_which_blocks_it_is_sampled(
     start: int, rows: int, side_degrees: float

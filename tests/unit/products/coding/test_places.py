@@ -13,6 +13,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
+from tests.examples import examples
 from tests.unit.products.coding.cf_files import Axis, CfFile, write_netcdf4, write_zarr
 
 from skerry.core.errors import InvalidInputError
@@ -75,7 +76,7 @@ def placed_files(draw: st.DrawFn) -> tuple[CfFile, float]:
     return CfFile(NUMBERS, attrs, axes["y"], axes["x"], {mapping: system}), length
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(placed=placed_files(), container=st.sampled_from(("netcdf", "zarr-2", "zarr-3")))
 def test_a_grid_is_found_however_it_is_said(
     placed: tuple[CfFile, float], container: str, tmp_path_factory: pytest.TempPathFactory

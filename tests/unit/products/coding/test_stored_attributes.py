@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.unit.products.small_trees import place
 
 from skerry.core.errors import InvalidInputError, SkerryError
@@ -142,7 +143,7 @@ def test_every_pair_keeps_any_attribute(
 ) -> None:
     @seed(PAIRS.index((first, second)))
     @settings(
-        max_examples=8, deadline=None, database=None, phases=[Phase.generate],
+        max_examples=examples(8), deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(attrs=attributes)
@@ -216,7 +217,7 @@ def test_odd_items_and_metadata_are_written_or_refused(
 ) -> None:
     @seed(7)
     @settings(
-        max_examples=25, deadline=None, database=None, phases=[Phase.generate],
+        max_examples=examples(25), deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(attrs=st.dictionaries(st.sampled_from(KNOWN), values | discoveries))

@@ -15,6 +15,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
+from tests.examples import examples
 from tests.unit.products.coding.cf_files import describe, write_netcdf4, write_zarr
 
 from skerry.core.errors import InvalidInputError
@@ -75,7 +76,7 @@ def list_gaps(stored: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
     return np.isin(stored, np.concatenate([np.atleast_1d(item) for item in missing] or [[]]))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(given_numbers=numbers_with_attributes())
 def test_values_are_those_of_netcdf4(
     given_numbers: tuple[np.ndarray, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
@@ -95,7 +96,7 @@ def test_values_are_those_of_netcdf4(
     assert not np.isnan(as_floats(found))[~gaps].any()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(given_numbers=numbers_with_attributes(), zarr_format=st.sampled_from((2, 3)))
 def test_values_of_zarr_are_those_of_xarray(
     given_numbers: tuple[np.ndarray, dict[str, Any]],

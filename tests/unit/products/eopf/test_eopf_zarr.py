@@ -12,6 +12,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
+from tests.examples import examples
 
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products.coding.json_values import from_json, to_json
@@ -263,7 +264,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.dictionaries(st.text(), VALUES, max_size=4))
 def test_any_attribute_comes_back(attrs: dict[str, Any]) -> None:
     values, types = to_json(attrs)

@@ -15,6 +15,7 @@ import xarray as xr
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.coding.codecs import parse_codec
@@ -106,7 +107,7 @@ def fill_small(case: Case, sink: Any, **options: Any) -> None:
     fill([make_filling(case, sink)], **options)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases())
 def test_any_layout_is_read_back_by_zarr_and_stores_what_zarr_would(case: Case) -> None:
     array, folder = make_array(case.layout)
@@ -118,7 +119,7 @@ def test_any_layout_is_read_back_by_zarr_and_stores_what_zarr_would(case: Case) 
     assert list_files(folder) == list_files(other)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases(least_dims=2), rule=st.sampled_from(Rule), missing=st.booleans())
 def test_every_level_is_the_one_before_halved(case: Case, rule: Rule, missing: bool) -> None:
     layout = case.layout
@@ -140,7 +141,7 @@ def test_every_level_is_the_one_before_halved(case: Case, rule: Rule, missing: b
         expected = halve(expected, rule, gap)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases(shards=False), codec=st.sampled_from(["none", "zlib:1", "zlib:4:byte"]))
 def test_any_layout_is_read_back_from_hdf5(case: Case, codec: str) -> None:
     if case.layout.dtype.kind == "b":
@@ -238,7 +239,7 @@ def list_files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     case=cases(),
     parts=st.tuples(*(st.integers(-30, 30) | st.slices(23) for _ in range(3))),

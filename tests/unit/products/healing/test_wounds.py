@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
+from tests.examples import examples
 
 from skerry.core.errors import InvalidInputError
 from skerry.products import open_product
@@ -420,7 +421,9 @@ PLACES = (
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     junk=st.lists(st.tuples(st.sampled_from(PLACES), JUNK), min_size=1, max_size=3),
