@@ -1,16 +1,14 @@
 """The inputs of a run: records every item that a run opens, for its manifest and products."""
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from skerry.client.references import ItemReference
-from skerry.storage.writing import write_aside
-
-FILE = "inputs.json"
+from skerry.storage.objects import ObjectFolder
+from skerry.storage.run_folder import RunFile, RunFolder
 
 
 @dataclass(frozen=True)
@@ -35,10 +33,13 @@ class Input:
         return ItemReference(self.collection, self.item)
 
 
-def find_run_folder() -> Path | None:
+def find_run_folder() -> RunFolder | None:
     """Return the folder that this run may write into, or None outside of a run."""
     named = os.environ.get("SKERRY_RUN_FOLDER")
-    return Path(named) if named else None
+    if not named:
+        return None
+    objects = ObjectFolder(Path(named).parents[2])
+    return RunFolder(objects, os.environ["SKERRY_RUN"], int(os.environ["SKERRY_EPOCH"]))
 
 
 def record_input(item: Mapping[str, Any]) -> None:
@@ -55,18 +56,13 @@ def record_input(item: Mapping[str, Any]) -> None:
     opened = Input(item["collection"], item["id"], item["properties"].get("skerry:digest", ""))
     inputs = list_inputs()
     if opened not in inputs:
-        write_json(folder / FILE, [asdict(entry) for entry in (*inputs, opened)])
+        recorded = [asdict(entry) for entry in (*inputs, opened)]
+        folder.write_json(RunFile.INPUTS, recorded)
 
 
 def list_inputs() -> list[Input]:
     """Return the items that this run has opened so far, in order; empty outside of a run."""
     folder = find_run_folder()
-    if folder is None or not (folder / FILE).exists():
+    if folder is None:
         return []
-    return [Input(**item) for item in json.loads((folder / FILE).read_text())]
-
-
-def write_json(path: Path, value: Mapping[str, object] | Sequence[object]) -> None:
-    """Write a JSON file that is either absent, the old one, or complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_aside(path, json.dumps(value, indent=1))
+    return [Input(**item) for item in folder.read_json(RunFile.INPUTS) or []]

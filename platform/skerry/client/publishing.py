@@ -6,7 +6,6 @@ notebook has succeeded. In a person's session it goes to their sandbox collectio
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime as Datetime  # noqa: N812 - the parameter is called datetime
@@ -21,7 +20,7 @@ from skerry.client.descriptions import (
     title_product,
 )
 from skerry.client.grants import grant_writing
-from skerry.client.inputs import find_run_folder, list_inputs, write_json
+from skerry.client.inputs import find_run_folder, list_inputs
 from skerry.client.references import ItemReference, fetch_item, parse_reference
 from skerry.client.registration import register_folder
 from skerry.client.session import Session, connect
@@ -29,6 +28,7 @@ from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.ids import check_name
 from skerry.core.time import format_time, parse_time
 from skerry.products.grids import describe_grid
+from skerry.storage.run_folder import RunFolder
 from skerry.storage.writing import make_aside
 
 if TYPE_CHECKING:
@@ -277,26 +277,28 @@ def _prepare(
     return prepared
 
 
-def _stage(draft: Draft, run_folder: Path) -> dict[str, Any]:
-    """Write the product below the run's folder, and last the file that says it is complete."""
-    record = run_folder / "outputs" / f"{draft.output}.json"
-    if record.exists():
+def _stage(draft: Draft, run_folder: RunFolder) -> dict[str, Any]:
+    """Write the product below the run's folder, and last the record that says it is complete."""
+    if run_folder.has_output(draft.output):
         raise ConflictError(
             f"This run has published the output {draft.output!r} already.",
             remedy="Give each output of a notebook a name of its own.",
         )
-    final = run_folder / "products" / draft.output
+    final = run_folder.locate_product(draft.output)
     # A call that did not finish may have left a product there.
     with make_aside(final, replace=True, parents=True) as aside:
         geometry = draft.write(aside)
-    run, epoch = os.environ["SKERRY_RUN"], os.environ["SKERRY_EPOCH"]
-    prefix = f"runs/{run}/{epoch}/products/{draft.output}/"
     # The platform gives the item its collection and its id when it publishes the run.
     item = draft.describe(
-        final, prefix, ItemReference("run", draft.output), geometry, {"skerry:run": run}
+        final,
+        run_folder.name_product(draft.output),
+        ItemReference("run", draft.output),
+        geometry,
+        {"skerry:run": run_folder.run},
     )
     digest = item["properties"]["skerry:digest"]
-    write_json(record, {"output": draft.output, "item": item, "digest": digest})
+    record = {"output": draft.output, "item": item, "digest": digest}
+    run_folder.record_output(draft.output, record)
     return item
 
 

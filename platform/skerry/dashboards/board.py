@@ -10,6 +10,7 @@ from skerry.client import Session
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import API_PREFIX
 from skerry.core.time import format_time, parse_time, utc_now
+from skerry.storage.run_folder import RunFile
 
 RUNS_SHOWN = 25
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled", "passed")
@@ -253,11 +254,11 @@ def _read_progress(progress: dict[str, Any], *, running: bool) -> tuple[int, int
 
 def _link_files(run: str, attempt: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     folder = f"{API_PREFIX}/production/runs/{quote(run)}/files"
-    names = [("log.txt", "Log")]
+    names = [(RunFile.LOG, "Log")]
     if attempt.get("ended"):
-        names = [("executed.html", "Notebook"), *names]
+        names = [(RunFile.PAGE, "Notebook"), *names]
     if attempt["status"] == "published":
-        names.append(("manifest.json", "Manifest"))
+        names.append((RunFile.MANIFEST, "Manifest"))
     return tuple((f"{folder}/{name}?epoch={attempt['epoch']}", title) for name, title in names)
 
 

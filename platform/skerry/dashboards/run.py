@@ -15,6 +15,7 @@ from skerry.dashboards.shell import lay_page, show_error, show_html
 from skerry.dashboards.starting import style_button
 from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
+from skerry.storage.run_folder import RunFile
 
 _REFRESH_MS = 2000
 _LOG_BYTES = 40_000
@@ -81,7 +82,7 @@ class RunPage:
     def _read_log_end(self) -> str:
         """Return the last lines of the newest attempt's log; a link leads to its whole text."""
         answer = self._visit.session.send(
-            "GET", f"{self._path}/files/log.txt", headers={"Range": f"bytes=-{_LOG_BYTES}"}
+            "GET", f"{self._path}/files/{RunFile.LOG}", headers={"Range": f"bytes=-{_LOG_BYTES}"}
         )
         lines = answer.content.decode(errors="replace").splitlines()
         return "\n".join(lines[-_LOG_LINES:])

@@ -21,9 +21,9 @@ from typing import Any
 
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
 from skerry.production.heartbeat import Heartbeat, Progress
-from skerry.production.manifest import read_outputs, write_manifest
+from skerry.production.manifest import write_manifest
 from skerry.production.notebooks import inject_parameters
-from skerry.production.orders import RESULT_NAME, AttemptOrder, AttemptResult
+from skerry.production.orders import AttemptOrder, AttemptResult
 from skerry.production.pausing import pause_at
 from skerry.production.processes import (
     adopt_orphans,
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
     result = attempt.carry_out()
     end_children()
     log.close()
-    write_aside(order.folder / RESULT_NAME, result.model_dump_json())
+    write_aside(order.result_file, result.model_dump_json())
     pids.unlink(missing_ok=True)
     if result.status == "superseded":  # its worker may be gone
         remove_scratch(order.scratch, order.run_state, order.run, order.epoch)
@@ -119,8 +119,8 @@ class Attempt:
         finally:
             heartbeat.stop()
         pause_at("before:write", order.run_state)
-        outputs = read_outputs(order.folder)
-        manifest = write_manifest(order, outputs, remark)
+        outputs = order.folder.read_outputs()
+        manifest = write_manifest(order.folder, order, outputs, remark)
         pause_at("after:write", order.run_state)
         pause_at("before:publish", order.run_state)
         reporter.publish(outputs, manifest)
@@ -149,7 +149,7 @@ class Attempt:
             raise
         finally:
             end_children()  # before the manifest states the digests of what they wrote
-            write_notebook(order, cells.notebook, status)
+            write_notebook(order.folder, order, cells.notebook, status)
         pause_at("after:notebook", order.run_state)
         return remark
 

@@ -16,12 +16,13 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from skerry.core.time import utc_now
-from skerry.production.manifest import EXECUTED, PAGE
 from skerry.production.processes import pid_file, temporary_folder
 from skerry.production.runs import ACTIVE
 from skerry.production.tables import jobs, releases, runs
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
+from skerry.storage.objects import ObjectFolder
+from skerry.storage.run_folder import RunFile, RunFolder, list_run_folders
 
 DEFAULT_DAYS = 30
 _DAY_S = 86_400
@@ -63,7 +64,9 @@ def measure_families(data: DataFolder) -> dict[str, int]:
     Executed notebooks and logs of runs are counted apart from the products beside them.
     """
     sizes = {name: _measure(data.root / folder) for name, folder in _FAMILIES}
-    pages = sum(_measure(file) for folder in _list_attempts(data) for file in folder.glob("*.*"))
+    pages = sum(
+        _measure(folder.locate(file)) for folder in _list_attempts(data) for file in RunFile
+    )
     sizes["products"] -= pages
     sizes["notebooks and logs of runs"] = pages
     return dict(sorted(sizes.items(), key=lambda entry: -entry[1]))
@@ -124,8 +127,8 @@ def _list_old_logs(data: DataFolder) -> Iterator[Removable]:
 
 def _list_old_notebooks(data: DataFolder, days: int) -> Iterator[Removable]:
     for folder in _list_attempts(data):
-        for name in (EXECUTED, PAGE):
-            path = folder / name
+        for file in (RunFile.EXECUTED, RunFile.PAGE):
+            path = folder.locate(file)
             if path.is_file() and _is_older(path, days):
                 yield _weigh(f"executed notebook older than {days} days", path)
 
@@ -154,9 +157,8 @@ def _list_attempts_not_published(
     )
     published = {row.id: row.published_epoch for row in connection.execute(ended)}
     for folder in _list_attempts(data):
-        run = folder.parent.name
-        if run in published and folder.name != str(published[run]):
-            yield _weigh(f"attempt without products, older than {days} days", folder)
+        if folder.run in published and folder.epoch != published[folder.run]:
+            yield _weigh(f"attempt without products, older than {days} days", folder.place)
 
 
 def _list_unused_environments(connection: Connection, data: DataFolder) -> Iterator[Removable]:
@@ -171,8 +173,8 @@ def _list_unused_environments(connection: Connection, data: DataFolder) -> Itera
             yield _weigh("environment that no job uses", folder)
 
 
-def _list_attempts(data: DataFolder) -> list[Path]:
-    return sorted(data.run_objects.glob("*/[0-9]*"))
+def _list_attempts(data: DataFolder) -> Iterator[RunFolder]:
+    return list_run_folders(ObjectFolder(data.objects))
 
 
 def _weigh(kind: str, path: Path) -> Removable:

@@ -1,7 +1,6 @@
 """One attempt on the worker's side: prepare, start the run process, wait, report how it ended."""
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -21,11 +20,10 @@ from skerry.core.settings import API_PREFIX, GATEWAY_PREFIX, RunLimits
 from skerry.core.time import format_time
 from skerry.production.environments import find_python
 from skerry.production.epochs import Outcome, record_token
-from skerry.production.manifest import LOG
 from skerry.production.occurrences import find_tick
-from skerry.production.orders import RESULT_NAME, AttemptOrder, AttemptResult
+from skerry.production.orders import AttemptOrder, AttemptResult
 from skerry.production.processes import (
-    RUN_FOLDER_MARK,
+    SCRATCH_MARK,
     RunProcesses,
     end_marked,
     name_temporary,
@@ -39,7 +37,9 @@ from skerry.production.runs import find_run
 from skerry.production.tokens import GRACE_S, TokenMinter
 from skerry.storage.database import reading
 from skerry.storage.layout import DataFolder
+from skerry.storage.objects import ObjectFolder
 from skerry.storage.plain_files import open_inside
+from skerry.storage.run_folder import RunFile, list_run_folders
 from skerry.storage.writing import write_aside
 
 _POLL_S = 0.2
@@ -102,7 +102,7 @@ class Executor:
         check_space(self.data.root, "A run")
         try:
             order = self._prepare(run, release, epoch)
-            say = partial(add_line, order.folder / LOG)
+            say = partial(add_line, order.folder.locate(RunFile.LOG))
             python = find_python(self.data, release["environment"], say)
         except UnavailableError:
             raise
@@ -117,7 +117,7 @@ class Executor:
                     _ask_to_end(process, order, stopped.detail or "")
             finally:  # no process goes on without a watch, whatever happened
                 self.processes.end(process)
-                end_marked(order.folder)
+                end_marked(order.scratch)
             return self._judge(order, process.returncode, stopped)
         finally:
             remove_scratch(order.scratch, self.data.run, run_id, epoch)
@@ -131,16 +131,15 @@ class Executor:
     def _prepare(self, run: RowMapping, release: dict[str, Any], epoch: int) -> AttemptOrder:
         notebook = self.data.objects / release["notebook_key"]
         check_pinned(digest_bytes(notebook.read_bytes()), release)
-        folder = self.data.run_objects / run["id"] / str(epoch)
         scratch = self.data.attempts / f"{run['id']}-{epoch}"
         temporary = temporary_folder(self.data.run, run["id"], epoch)
-        for place in (folder / "outputs", folder / "products", scratch, temporary):
+        for place in (scratch, temporary):
             place.mkdir(parents=True, exist_ok=True)
         order = AttemptOrder(
             run=run["id"],
             epoch=epoch,
             notebook=notebook,
-            folder=folder,
+            objects=self.data.objects,
             scratch=scratch,
             run_state=self.data.run,
             api=f"{self.public_url}{API_PREFIX}/production",
@@ -149,6 +148,7 @@ class Executor:
             manifest=_gather_facts(run, release),
             limits=self.limits,
         )
+        order.folder.create()
         write_aside(scratch / "order.json", order.model_dump_json())
         return order
 
@@ -162,7 +162,7 @@ class Executor:
 
     def _start(self, python: Path, order: AttemptOrder, token: str) -> subprocess.Popen[bytes]:
         arguments = [str(python), "-m", "skerry.production.attempt"]
-        with (order.folder / LOG).open("ab") as log:
+        with order.folder.locate(RunFile.LOG).open("ab") as log:
             return self.processes.start(
                 [*arguments, str(order.scratch / "order.json")],
                 cwd=order.scratch,
@@ -203,7 +203,8 @@ class Executor:
             "SKERRY_PARTITION": order.manifest["partition"],
             "SKERRY_TICK": order.manifest["tick"],
             "SKERRY_DATA_DAY": order.manifest["data_day"],
-            RUN_FOLDER_MARK: str(order.folder),
+            "SKERRY_RUN_FOLDER": str(order.folder.place),
+            SCRATCH_MARK: str(order.scratch),
         }
 
     def _watch(self, process: subprocess.Popen[bytes], run: RowMapping) -> Outcome | None:
@@ -238,8 +239,7 @@ class Executor:
         if run["cancel_requested"]:
             return Outcome(order.epoch, "cancelled", "Cancelled.")
         try:
-            key = f"runs/{order.run}/{order.epoch}/{RESULT_NAME}"
-            with open_inside(self.data.objects, key) as stream:
+            with open_inside(order.scratch, order.result_file.name) as stream:
                 result = AttemptResult.model_validate_json(stream.read(_LONGEST_RESULT))
         except (OSError, ValueError):
             how = f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
@@ -284,9 +284,6 @@ def remove_unpublished(
     up_to
         The last epoch that is over: a later one may be at work already.
     """
-    for folder in (data.run_objects / run_id).glob("*"):
-        if not folder.name.isdecimal():  # somebody put it there; it belongs to no attempt
-            continue
-        if folder.name != str(published_epoch) and int(folder.name) <= up_to:
-            for name in ("products", "outputs"):
-                shutil.rmtree(folder / name, ignore_errors=True)
+    for folder in list_run_folders(ObjectFolder(data.objects), run_id):
+        if folder.epoch != published_epoch and folder.epoch <= up_to:
+            folder.remove_products()

@@ -16,10 +16,11 @@ def clear_interrupted(data: DataFolder) -> None:
     def is_at_work(run: str, epoch: str) -> bool:
         return epoch.isdecimal() and is_alive(pid_file(data.run, run, int(epoch)))
 
-    def holds(folder: Path) -> bool:
-        return is_at_work(folder.parent.name, folder.name)
+    def holds(scratch: Path) -> bool:
+        run, _, epoch = scratch.name.rpartition("-")
+        return is_at_work(run, epoch)
 
-    end_marked(data.run_objects, spare=holds)
+    end_marked(data.attempts, spare=holds)
     for scratch in data.attempts.glob("*"):
         run, _, epoch = scratch.name.rpartition("-")
         if not is_at_work(run, epoch):

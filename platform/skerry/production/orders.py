@@ -9,6 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from skerry.core.settings import RunLimits
+from skerry.storage.objects import ObjectFolder
+from skerry.storage.run_folder import RunFolder
 
 
 class AttemptOrder(BaseModel):
@@ -20,8 +22,8 @@ class AttemptOrder(BaseModel):
         Which attempt this is.
     notebook
         The release's notebook file.
-    folder
-        The attempt's own folder below the objects root: ``runs/<run>/<epoch>``.
+    objects
+        The root of the object store.
     scratch
         Working folder, removed afterwards.
     run_state
@@ -41,7 +43,7 @@ class AttemptOrder(BaseModel):
     run: str
     epoch: int
     notebook: Path
-    folder: Path
+    objects: Path
     scratch: Path
     run_state: Path
     api: str
@@ -49,6 +51,16 @@ class AttemptOrder(BaseModel):
     parameters: dict[str, Any]
     manifest: dict[str, Any]
     limits: RunLimits = RunLimits()
+
+    @property
+    def folder(self) -> RunFolder:
+        """The attempt's own folder in the object store."""
+        return RunFolder(ObjectFolder(self.objects), self.run, self.epoch)
+
+    @property
+    def result_file(self) -> Path:
+        """The file for an `AttemptResult`, the last thing that the run process writes."""
+        return self.scratch / "result.json"
 
     @property
     def reason_file(self) -> Path:
@@ -63,6 +75,3 @@ class AttemptResult(BaseModel):
 
     status: Literal["published", "failed", "superseded"]
     detail: str | None = None
-
-
-RESULT_NAME = "result.json"

@@ -4,16 +4,19 @@ import html
 from typing import Any
 
 from skerry.core.time import format_time, utc_now
-from skerry.production.manifest import EXECUTED, PAGE
 from skerry.production.orders import AttemptOrder
-from skerry.storage.writing import write_aside
+from skerry.storage.run_folder import RunFile, RunFolder
 
 
-def write_notebook(order: AttemptOrder, notebook: dict[str, Any], status: str) -> None:
+def write_notebook(
+    folder: RunFolder, order: AttemptOrder, notebook: dict[str, Any], status: str
+) -> None:
     """Write the executed notebook, and its page, which loads nothing from other addresses.
 
     Parameters
     ----------
+    folder
+        The attempt's own folder.
     order
         The attempt.
     notebook
@@ -25,7 +28,7 @@ def write_notebook(order: AttemptOrder, notebook: dict[str, Any], status: str) -
     from nbconvert import HTMLExporter
 
     text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-    write_aside(order.folder / EXECUTED, text)
+    folder.write(RunFile.EXECUTED, text)
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="lab",
         embed_images=True,
@@ -41,7 +44,7 @@ def write_notebook(order: AttemptOrder, notebook: dict[str, Any], status: str) -
         nbformat.from_dict(headed),  # type: ignore[no-untyped-call]
         resources={"metadata": {"name": title}},
     )
-    write_aside(order.folder / PAGE, body)
+    folder.write(RunFile.PAGE, body)
 
 
 def _head(order: AttemptOrder, status: str) -> dict[str, Any]:

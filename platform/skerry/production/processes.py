@@ -23,8 +23,8 @@ import psutil
 
 from skerry.storage.pid_files import PidFile
 
-RUN_FOLDER_MARK = "SKERRY_RUN_FOLDER"
-"""Environment variable that names the attempt's folder to everything that the attempt begins."""
+SCRATCH_MARK = "SKERRY_SCRATCH"
+"""Environment variable that names the attempt's scratch to everything that the attempt begins."""
 
 _PR_SET_CHILD_SUBREAPER = 36
 _WAIT_S = 3.0
@@ -92,9 +92,9 @@ def end_marked(folders: Path, spare: Callable[[Path], bool] = lambda _folder: Fa
     Parameters
     ----------
     folders
-        An attempt's folder, or a folder above those of several attempts.
+        An attempt's scratch folder, or the folder above those of several attempts.
     spare
-        Tells for an attempt's folder whether its processes may live on.
+        Tells for an attempt's scratch folder whether its processes may live on.
 
     Returns
     -------
@@ -181,7 +181,7 @@ def _kill(processes: Sequence[psutil.Process]) -> None:
 
 def _read_mark(process: psutil.Process) -> Path | None:
     try:
-        named = process.environ().get(RUN_FOLDER_MARK)
+        named = process.environ().get(SCRATCH_MARK)
     except (psutil.Error, OSError):  # it belongs to another user, or has ended
         return None
     return Path(named) if named else None

@@ -21,6 +21,7 @@ from skerry.production.epochs import refuse_stale
 from skerry.production.runs import find_run, get_run
 from skerry.production.tables import attempts, outputs, runs
 from skerry.storage.objects import ObjectFolder
+from skerry.storage.run_folder import RunFolder, find_attempt
 
 _LONGEST_REMARK = 500
 
@@ -172,7 +173,7 @@ def _publish_output(
     now: datetime,
     objects: ObjectFolder,
 ) -> None:
-    item = _complete_item(run, epoch, staged)
+    item = _complete_item(run, RunFolder(objects, run["id"], epoch), staged)
     ensure_collection(connection, run["collection"], f"Products of {run['job_name']}")
     stored = insert_item(
         connection,
@@ -197,15 +198,14 @@ def _publish_output(
     )
 
 
-def _complete_item(run: RowMapping, epoch: int, staged: StagedOutput) -> dict[str, Any]:
+def _complete_item(run: RowMapping, folder: RunFolder, staged: StagedOutput) -> dict[str, Any]:
     """Return the item for the catalogue: with its own id, only from the attempt's folder."""
     item = {key: value for key, value in staged.item.items() if key != "collection"}
     properties = dict(item.get("properties", {}))
-    own = f"runs/{run['id']}/{epoch}/"
     prefix = str(properties.get("skerry:prefix", ""))
-    if not prefix.startswith(own):
+    if not folder.owns(prefix):
         raise InvalidInputError(
-            f"The output {staged.output!r} lies at {prefix!r}, not below {own!r}.",
+            f"The output {staged.output!r} lies at {prefix!r}, not below {folder.prefix!r}.",
             remedy="Write it with skerry.publish.",
         )
     properties["skerry:digest"] = staged.digest
@@ -215,10 +215,11 @@ def _complete_item(run: RowMapping, epoch: int, staged: StagedOutput) -> dict[st
     return {**item, "id": name_item(run, staged), "properties": properties}
 
 
-def list_published_prefixes(connection: Connection, run_ids: list[str]) -> list[str]:
-    """Return ``runs/<run>/<epoch>/`` of every attempt whose products the catalogue still holds."""
-    return [
-        "/".join(prefix.split("/")[:3]) + "/"
-        for run_id in run_ids
-        for prefix in connection.scalars(select(items.c.prefix).where(items.c.run == run_id))
-    ]
+def list_catalogued(connection: Connection, run_ids: list[str]) -> dict[str, set[int]]:
+    """Return for each run the epochs of the attempts whose products the catalogue still holds."""
+    epochs: dict[str, set[int]] = {run_id: set() for run_id in run_ids}
+    for run_id in run_ids:
+        for prefix in connection.scalars(select(items.c.prefix).where(items.c.run == run_id)):
+            run, epoch = find_attempt(prefix)
+            epochs.setdefault(run, set()).add(epoch)
+    return epochs

@@ -14,11 +14,12 @@ from skerry.core.settings import API_PREFIX
 from skerry.production import epochs, files, jobs, releases, runs
 from skerry.production.occurrences import key_for_request
 from skerry.production.proposals import Proposal, propose_release
-from skerry.production.publishing import Publication, list_published_prefixes, publish_outputs
+from skerry.production.publishing import Publication, list_catalogued, publish_outputs
 from skerry.production.release_files import read_release_notebook, read_release_wheel
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.stores import Stores
+from skerry.storage.run_folder import RunFile, RunFolder, remove_run
 
 Reader = Annotated[Identity, Depends(require(Scope.PRODUCTION_READ))]
 Proposer = Annotated[Identity, Depends(require(Scope.PRODUCTION_PROPOSE))]
@@ -109,7 +110,7 @@ def _add_release_files(router: APIRouter, stores: Stores) -> None:
         """Return the pinned notebook of a release."""
         with stores.reader.connect() as connection:
             pinned = releases.get_release(connection, release)
-        media_type = files.SHOWN["executed.ipynb"]
+        media_type = files.SHOWN[RunFile.EXECUTED]
         return Response(
             read_release_notebook(stores.data, pinned), media_type=media_type, headers=SANDBOXED
         )
@@ -178,8 +179,9 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
         """Remove a job; with `history` also its runs, but not their catalogued products."""
         with stores.writer.begin() as connection:
             gone = jobs.delete_job(connection, job, history=history)
-            kept = list_published_prefixes(connection, gone)
-        files.remove_histories(stores.data, gone, kept)
+            catalogued = list_catalogued(connection, gone)
+        for run, kept in catalogued.items():
+            remove_run(stores.objects, run, kept)
 
 
 def _add_run_orders(router: APIRouter, stores: Stores) -> None:
@@ -252,9 +254,10 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
         with stores.reader.connect() as connection:
             row = runs.find_run(connection, run)
         attempt = files.choose_attempt(row, epoch, published=False)
-        content, following = files.read_log(stores.data, row["id"], attempt, start)
+        folder = RunFolder(stores.objects, row["id"], attempt)
+        content, following = files.read_log(folder, start)
         headers = {**SANDBOXED, "X-Next": str(following), "X-Epoch": str(attempt)}
-        return Response(content, media_type=files.SHOWN["log.txt"], headers=headers)
+        return Response(content, media_type=files.SHOWN[RunFile.LOG], headers=headers)
 
     @router.get("/runs/{run}/files/{name}")
     def read_file(run: str, name: str, _who: Reader, epoch: ShownEpoch = None) -> Response:
@@ -262,15 +265,16 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
         with stores.reader.connect() as connection:
             row = runs.find_run(connection, run)
         attempt = files.choose_attempt(row, epoch, published=True)
-        stream = files.open_run_file(stores.data, row["id"], attempt, name)
+        folder = RunFolder(stores.objects, row["id"], attempt)
+        stream, media_type = files.open_shown(folder, name)
         pieces = files.read_pieces(stream)
-        return StreamingResponse(pieces, media_type=files.SHOWN[name], headers=SANDBOXED)
+        return StreamingResponse(pieces, media_type=media_type, headers=SANDBOXED)
 
 
 def _link_files(stores: Stores, run: str, epoch: int) -> list[str]:
-    folder = f"{API_PREFIX}/production/runs/{run}/files"
-    names = files.list_run_files(stores.data, run, epoch)
-    return [f"{folder}/{name}?epoch={epoch}" for name in names]
+    address = f"{API_PREFIX}/production/runs/{run}/files"
+    names = files.list_shown(RunFolder(stores.objects, run, epoch))
+    return [f"{address}/{name}?epoch={epoch}" for name in names]
 
 
 def _add_attempts(router: APIRouter, stores: Stores) -> None:

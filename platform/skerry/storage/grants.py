@@ -9,6 +9,7 @@ from skerry.core.errors import ForbiddenError
 from skerry.core.ids import check_name, new_id
 from skerry.core.time import count_microseconds, utc_now
 from skerry.storage.objects import check_prefix, list_prefixes
+from skerry.storage.run_folder import name_prefix
 from skerry.storage.tables import grants
 
 WRITE_LIFE_S = 12 * 3600
@@ -121,7 +122,7 @@ def _place(
         return f"imports/{identifier}/"
     if purpose is Purpose.SANDBOX:
         return f"sandbox/{check_name(owner, what='user name')}/{identifier}/"
-    return f"runs/{check_name(run or '', what='run id')}/{epoch}/"
+    return name_prefix(check_name(run or "", what="run id"), epoch or 0)
 
 
 def _read(row: Row[tuple[object, ...]]) -> Grant:

@@ -69,11 +69,6 @@ class DataFolder:
         return self.root / "objects"
 
     @property
-    def run_objects(self) -> Path:
-        """What runs wrote, one folder a run, in it one folder an epoch."""
-        return self.objects / "runs"
-
-    @property
     def release_objects(self) -> Path:
         """Notebook and wheels of each release, one folder a release."""
         return self.objects / "releases"

@@ -18,6 +18,7 @@ from skerry.client.session import Session
 from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import open_product
+from skerry.storage.run_folder import RunFolder
 
 SOURCE: dict[str, Any] = {
     "type": "Feature", "stac_version": "1.1.0", "id": "scene", "collection": "s2",
@@ -194,14 +195,16 @@ def test_what_a_call_left_that_did_not_finish_is_replaced(
     assert list_names(stale) == {"product.zarr", "thumbnail.png"}
 
 
-@pytest.mark.parametrize("step", ["describe_item", "write_json"])
+@pytest.mark.parametrize(
+    ("where", "step"), [(publishing, "describe_item"), (RunFolder, "record_output")]
+)
 def test_a_failure_never_leaves_a_record(
-    run_folder: Path, session: Session, monkeypatch: pytest.MonkeyPatch, step: str
+    run_folder: Path, session: Session, monkeypatch: pytest.MonkeyPatch, where: Any, step: str
 ) -> None:
     def fail(*_arguments: Any, **_options: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(publishing, step, fail)
+    monkeypatch.setattr(where, step, fail)
     with pytest.raises(OSError, match="disk full"):
         publish(make_dataset(), output="water", derived_from=["s2/scene"], session=session)
     assert list_names(run_folder / "outputs") == set()

@@ -20,6 +20,8 @@ from skerry.production.releases import approve_release
 from skerry.production.runs import cancel_run, start_run
 from skerry.production.tokens import RunToken, TokenMinter
 from skerry.storage.layout import DataFolder
+from skerry.storage.objects import ObjectFolder
+from skerry.storage.run_folder import RunFile, RunFolder
 
 
 class Minter(TokenMinter):
@@ -64,20 +66,21 @@ def test_a_watch_that_fails_ends_the_run_process(
     with pytest.raises(OSError, match="no more memory"):
         executor.execute(run["id"], epoch)
     assert len(watched) == 1
-    log = data.run_objects / run["id"] / "1" / "log.txt"
-    assert "Z Building it.\n" in log.read_text()
+    folder = RunFolder(ObjectFolder(data.objects), run["id"], 1)
+    assert "Z Building it.\n" in folder.locate(RunFile.LOG).read_text()
     assert not watched[0].is_running()
     assert find_attempts() == []
 
 
 def test_only_what_is_over_is_freed(data: DataFolder) -> None:
-    for epoch in (1, 2, 3):
-        (data.objects / "runs" / "r" / str(epoch) / "products" / "x").mkdir(parents=True)
-        (data.objects / "runs" / "r" / str(epoch) / "log.txt").touch()
+    folders = [RunFolder(ObjectFolder(data.objects), "r", epoch) for epoch in (1, 2, 3)]
+    for folder in folders:
+        folder.create()
+        folder.locate_product("x").mkdir()
+        folder.write(RunFile.LOG, "line")
     remove_unpublished(data, "r", 1, up_to=2)
-    left = [path.parent.name for path in sorted((data.objects / "runs" / "r").glob("*/products"))]
-    assert left == ["1", "3"]
-    assert (data.objects / "runs" / "r" / "2" / "log.txt").exists()
+    assert [folder.locate_product("x").exists() for folder in folders] == [True, False, True]
+    assert folders[1].list_files() == [RunFile.LOG]
 
 
 def test_an_attempt_waits_for_room_on_the_disk(

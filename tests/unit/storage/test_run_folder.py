@@ -1,0 +1,145 @@
+"""Everything that an attempt keeps has one owner, and nobody else puts its keys together."""
+
+import ast
+import os
+from pathlib import Path
+
+import pytest
+
+import skerry
+from skerry.core.errors import InvalidInputError
+from skerry.storage.objects import ObjectFolder
+from skerry.storage.run_folder import (
+    RunFile,
+    RunFolder,
+    find_attempt,
+    list_run_folders,
+    remove_run,
+)
+
+PACKAGE = Path(skerry.__file__).parent
+OWNER = PACKAGE / "storage" / "run_folder.py"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    made = RunFolder(ObjectFolder(tmp_path), "r1", 2)
+    made.create()
+    return made
+
+
+def test_all_keys_lie_below_run_and_epoch(folder: RunFolder) -> None:
+    assert folder.prefix == "runs/r1/2/"
+    assert folder.name_product("water") == "runs/r1/2/products/water/"
+    assert folder.locate_product("water") == folder.place / "products" / "water"
+    assert folder.owns(folder.name_product("water"))
+    assert not folder.owns("runs/r1/22/products/water/")
+    assert find_attempt(folder.name_product("water")) == ("r1", 2)
+
+
+@pytest.mark.parametrize("run", ["", "..", "a/../b", "a\x00"])
+def test_no_run_leads_out_of_the_store(tmp_path: Path, run: str) -> None:
+    with pytest.raises(InvalidInputError):
+        RunFolder(ObjectFolder(tmp_path), run, 1).create()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_are_listed_read_and_written_whole(folder: RunFolder) -> None:
+    assert folder.list_files() == []
+    assert folder.read_json(RunFile.INPUTS) is None
+    folder.write(RunFile.LOG, "line\n")
+    folder.write_json(RunFile.INPUTS, [{"a": 1}])
+    assert folder.list_files() == [RunFile.LOG, RunFile.INPUTS]
+    assert folder.read_json(RunFile.INPUTS) == [{"a": 1}]
+    with folder.open(RunFile.LOG) as stream:
+        assert stream.read() == b"line\n"
+    with pytest.raises(TypeError):
+        folder.write_json(RunFile.INPUTS, [object()])
+    assert folder.read_json(RunFile.INPUTS) == [{"a": 1}]
+
+
+@pytest.mark.parametrize("way", ["link", "pipe", "folder"])
+def test_what_is_no_plain_file_is_not_opened(folder: RunFolder, way: str) -> None:
+    path = folder.locate(RunFile.LOG)
+    if way == "link":
+        path.symlink_to("/etc/hostname")
+    elif way == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    with pytest.raises(OSError):  # noqa: PT011 - whatever the system says
+        folder.open(RunFile.LOG)
+
+
+def test_an_output_is_there_when_its_record_is(folder: RunFolder) -> None:
+    folder.locate_product("water").mkdir()
+    assert not folder.has_output("water")
+    folder.record_output("water", {"output": "water"})
+    folder.record_output("ice", {"output": "ice"})
+    assert folder.has_output("water")
+    assert folder.read_outputs() == [{"output": "ice"}, {"output": "water"}]
+
+
+def test_products_go_and_the_log_stays(folder: RunFolder) -> None:
+    folder.write(RunFile.LOG, "line\n")
+    folder.record_output("water", {"output": "water"})
+    folder.locate_product("water").mkdir()
+    folder.remove_products()
+    assert folder.read_outputs() == []
+    assert not folder.locate_product("water").exists()
+    assert folder.list_files() == [RunFile.LOG]
+
+
+def test_only_folders_of_attempts_are_listed_and_removed(folder: RunFolder, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").touch()
+    (folder.place.parent / "3").symlink_to(outside)
+    (folder.place.parent / "notes").mkdir()
+    for run, epoch in (("r1", 10), ("r2", 1)):
+        RunFolder(folder.objects, run, epoch).create()
+    listed = [(found.run, found.epoch) for found in list_run_folders(folder.objects)]
+    assert listed == [("r1", 10), ("r1", 2), ("r2", 1)]
+    remove_run(folder.objects, "r1", {10})
+    assert [path.name for path in folder.place.parent.iterdir()] == ["10"]
+    remove_run(folder.objects, "r2")
+    assert [found.run for found in list_run_folders(folder.objects)] == ["r1"]
+    assert (outside / "kept").exists(), "a link is removed, not what it leads to"
+
+
+def find_keys(source: str) -> list[str]:
+    """Return the texts of a module that begin a key of runs, or name a file of an attempt."""
+    nodes = list(ast.walk(ast.parse(source)))
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    joined = [ast.unparse(node.right) for node in nodes if isinstance(node, ast.BinOp)]
+    return [
+        *(text for text in texts if isinstance(text, str) and text.startswith("runs/")),
+        *(text for text in texts if text in set(RunFile)),
+        *(text for text in joined if text == "'runs'"),
+    ]
+
+
+def test_the_search_for_keys_finds_them() -> None:
+    assert find_keys('f"runs/{run}/1/"; folder / "log.txt"; objects / "runs" / run') == [
+        "runs/", "log.txt", "'runs'",
+    ]  # fmt: skip
+
+
+def test_nobody_else_puts_keys_together() -> None:
+    rooms = (
+        "client",
+        "production",
+        "storage",
+        "catalog",
+        "pipelines",
+        "cli",
+        "services",
+        "dashboards",
+    )
+    found = {
+        str(path.relative_to(PACKAGE)): keys
+        for room in rooms
+        for path in sorted((PACKAGE / room).rglob("*.py"))
+        if path != OWNER and (keys := find_keys(path.read_text()))
+    }
+    assert found == {}
