@@ -3,8 +3,9 @@
 Tests marked `long` run with `--long` and `--complete`, those marked `slow` without `--quick`. With
 `--complete`, nothing may be skipped, deselected or missing: every test that the files define is
 collected. Tests marked `real_data` are an extra: where SKERRY_REAL_DATA (`make` sets it) names no
-folder, they are not run; where it does, they are as all others. The summary says how many were
-left out.
+folder, they are not run; where it does, they are as all others. The same holds for `postgresql`
+where no PostgreSQL with PostGIS is installed, but `--complete` demands it. The summary says how
+many were left out.
 """
 
 import ast
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import settings
 from tests.examples import QUICK
 from tests.platform_process import RunningPlatform, start_platform
+from tests.postgresql_server import PostgresqlServer, find_programs, serve_postgresql
 
 ROOT = Path(__file__).parents[1]
 REAL_DATA = os.environ.get("SKERRY_REAL_DATA", "")
@@ -25,6 +27,7 @@ NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
 """Marker to the names of the tests that were left out for it."""
 WHY = {
     "long": "long proofs were left out: 'make test-all' runs them too",
+    "postgresql": "tests on PostgreSQL were not run: it is not installed here, or has no PostGIS",
     "real_data": "real-data tests were not run: SKERRY_REAL_DATA names no folder",
     "slow": "slow tests were left out: 'make test' runs them",
 }
@@ -64,12 +67,21 @@ def running_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runni
     platform.stop()
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """Return a database server of this session's own; each test makes its databases there."""
+    with serve_postgresql() as server:
+        yield server
+
+
 ORDER = ("unit", "integration", "notebooks", "acceptance", "peers")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run fast tests first, and the whole road last; leave out what this run is not for."""
     left_out = {"real_data"} if not REAL_DATA else set()
+    if not config.getoption("--complete") and find_programs() is None:
+        left_out.add("postgresql")
     named = any("::" in argument for argument in config.args)
     if not (named or config.getoption("--long") or config.getoption("--complete")):
         left_out |= {"long", "slow"} if config.getoption("--quick") else {"long"}

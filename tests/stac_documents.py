@@ -2,13 +2,17 @@
 
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from skerry.catalog.items import StoredItem, insert_item
 from skerry.core.digests import digest_bytes
 from skerry.storage.layout import DataFolder
 from skerry.storage.objects import ObjectFolder
+
+OBJECTS: WeakKeyDictionary[Engine, ObjectFolder] = WeakKeyDictionary()
+"""The objects that belong to a database, where they do not stand beside its file."""
 
 
 def make_collection(identifier: str = "lakes", *, public: bool = False) -> dict[str, Any]:
@@ -101,12 +105,18 @@ def write_bytes(objects: Path, item: dict[str, Any]) -> None:
 
 def insert_written(connection: Connection, item: dict[str, Any], **given: Any) -> StoredItem:
     """Write something small at the assets that have no bytes yet, then record the item."""
-    database = connection.engine.url.database
-    assert database is not None
-    data = DataFolder(Path(database).parent.parent)
+    objects = _find_objects(connection.engine)
     for asset in item["assets"].values():
-        path = data.objects / asset["href"]
+        path = objects.root / asset["href"]
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"something small")
-    return insert_item(connection, item, objects=ObjectFolder(data.objects), **given)
+    return insert_item(connection, item, objects=objects, **given)
+
+
+def _find_objects(engine: Engine) -> ObjectFolder:
+    """Return the objects beside a database's file, or those that a test has named."""
+    if engine in OBJECTS:
+        return OBJECTS[engine]
+    assert engine.dialect.name == "sqlite"
+    return ObjectFolder(DataFolder(Path(str(engine.url.database)).parent.parent).objects)

@@ -11,16 +11,16 @@ from typing import Any
 import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_
 
 from skerry.catalog.items import StoredItem, read_item, select_items
 from skerry.catalog.spacetime import (
-    HOUR_US,
     Box,
     Span,
     join_boxes,
     parse_interval,
     read_geometry,
+    select_overlapping,
     split_bbox,
 )
 from skerry.catalog.tables import items, items_index
@@ -160,27 +160,12 @@ def _meets_boxes(query: SearchQuery) -> ColumnElement[bool]:
     A search of a large part of the world has too many candidates to sort them all; it goes
     through the items newest first instead.
     """
-    candidates = _select_candidates(query)
+    candidates = select_overlapping(query.boxes, query.span)
     area = sum((east - west) * (north - south) for west, south, east, north in query.boxes)
     if area < _LARGE_AREA:
         return items.c.key.in_(candidates)
     sides = items_index.c.id.in_((2 * items.c.key, 2 * items.c.key + 1))
     return candidates.where(sides).correlate(items).exists()
-
-
-def _select_candidates(query: SearchQuery) -> Select[Any]:
-    index = items_index.c
-    overlaps = [
-        and_(index.west <= east, index.east >= west, index.south <= north, index.north >= south)
-        for west, south, east, north in query.boxes
-    ]
-    statement = select(index.item).where(or_(*overlaps))
-    if query.span is not None:
-        begins, ends = query.span
-        statement = statement.where(
-            index.first_hour <= ends / HOUR_US, index.last_hour >= begins / HOUR_US
-        )
-    return statement
 
 
 def _read_area(

@@ -1,6 +1,8 @@
 """When and where an item's data are: spans of time (UTC) and boxes of longitude and latitude.
 
-Times are microseconds since 1970, places are in degrees (WGS 84).
+Times are microseconds since 1970, places are in degrees (WGS 84). The catalogue's index over both
+has two forms, an R*Tree on SQLite and PostGIS's GiST on PostgreSQL; `select_overlapping` searches
+either.
 """
 
 import math
@@ -10,7 +12,12 @@ from typing import Any
 import shapely
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
+from sqlalchemy import Boolean, Float, Select, literal, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
+from skerry.catalog.tables import items_index
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import count_microseconds, parse_time
 
@@ -161,3 +168,58 @@ def _refuse_bbox(bbox: Sequence[float], why: str) -> InvalidInputError:
         f"The bbox {list(bbox)} {why}.",
         remedy="Write west, south, east, north in degrees, such as 13.0, 54.0, 15.0, 55.0.",
     )
+
+
+class _Overlaps(FunctionElement[bool]):
+    """Whether a row of `items_index` meets a box and hours: numbers in the order of `_SIDES`."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+_SIDES = ("west", "east", "south", "north", "first_hour", "last_hour")
+
+
+@compiles(_Overlaps)
+def _compare_sides(element: _Overlaps, compiler: SQLCompiler, **more: Any) -> str:
+    """Return the comparisons that SQLite's R*Tree answers."""
+    west, east, south, north, first, last = (
+        compiler.process(number, **more) for number in element.clauses
+    )
+    return (
+        f"(items_index.west <= {east} AND items_index.east >= {west}"
+        f" AND items_index.south <= {north} AND items_index.north >= {south}"
+        f" AND items_index.first_hour <= {last} AND items_index.last_hour >= {first})"
+    )
+
+
+@compiles(_Overlaps, "postgresql")
+def _meet_boxes(element: _Overlaps, compiler: SQLCompiler, **more: Any) -> str:
+    """Return PostGIS's question whether two boxes of three dimensions meet, as its index has it."""
+    given = [compiler.process(number, **more) for number in element.clauses]
+    stored = [f"items_index.{name}" for name in _SIDES]
+    return "({} &&& {})".format(*(_write_diagonal(numbers) for numbers in (stored, given)))
+
+
+def _write_diagonal(numbers: Sequence[str]) -> str:
+    west, east, south, north, first, last = numbers
+    return (
+        f"ST_MakeLine(ST_MakePoint({west}, {south}, {first}),"
+        f" ST_MakePoint({east}, {north}, {last}))"
+    )
+
+
+def select_overlapping(boxes: Sequence[Box], span: Span | None) -> Select[tuple[int]]:
+    """Return the query for the keys of items that meet one of some boxes, and a span of time.
+
+    The index has numbers of 32 bits, rounded outwards: these are candidates for an exact check.
+    An item across the antimeridian may come twice.
+    """
+    first, last = (moment / HOUR_US for moment in span or (EARLIEST, LATEST))
+    conditions = [
+        _Overlaps(
+            *(literal(number, Float(53)) for number in (west, east, south, north, first, last))
+        )
+        for west, south, east, north in boxes
+    ]
+    return select(items_index.c.item).where(or_(*conditions))

@@ -9,20 +9,18 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    String,
     Table,
     UniqueConstraint,
     column,
     table,
-    text,
 )
 
-from skerry.storage.database import METADATA
+from skerry.storage.database import METADATA, PlainText, RowNumber, partial_index
 
 collections = Table(
     "collections",
     METADATA,
-    Column("id", String, primary_key=True),
+    Column("id", PlainText, primary_key=True),
     Column("document", JSON, nullable=False),
     Column("public", Boolean, nullable=False),
     Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
@@ -33,18 +31,18 @@ items = Table(
     "items",
     METADATA,
     # never reused: paging tokens and the spatial index name rows by it
-    Column("key", Integer, primary_key=True, autoincrement=True),
-    Column("collection", String, ForeignKey("collections.id"), nullable=False),
-    Column("id", String, nullable=False),
+    Column("key", RowNumber, primary_key=True, autoincrement=True),
+    Column("collection", PlainText, ForeignKey("collections.id"), nullable=False),
+    Column("id", PlainText, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("status", String, nullable=False),
-    Column("digest", String, nullable=False),
-    Column("prefix", String, nullable=False, comment="store key prefix of its bytes, ends in /"),
+    Column("status", PlainText, nullable=False),
+    Column("digest", PlainText, nullable=False),
+    Column("prefix", PlainText, nullable=False, comment="store key prefix of its bytes, ends in /"),
     Column("begins", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
     Column("ends", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
-    Column("run", String),
-    Column("output", String),
-    Column("owner", String, nullable=False),
+    Column("run", PlainText),
+    Column("output", PlainText),
+    Column("owner", PlainText, nullable=False),
     Column("document", JSON, nullable=False),
     Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
     Column("updated", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
@@ -54,12 +52,8 @@ items = Table(
         "status IN ('preliminary', 'published', 'superseded', 'withdrawn')", name="status"
     ),
     *(
-        Index(
-            f"ix_items_{status}",
-            "id",
-            "collection",
-            unique=True,
-            sqlite_where=text(f"status = '{status}'"),
+        partial_index(
+            f"ix_items_{status}", "id", "collection", where=f"status = '{status}'", unique=True
         )
         for status in ("published", "preliminary")
     ),
@@ -81,16 +75,17 @@ items_index = table(
     column("last_hour"),
     column("item"),
 )
-"""SQLite R*Tree over degrees and hours since 1970 (32-bit floats, rounded outwards: candidates).
+"""Boxes in degrees and hours since 1970 for the index, which `catalog.spacetime` searches.
 
 One row a box: an item across the antimeridian has two. `item` is `items.key`. Superseded items
-have none. A virtual table, hence not part of the metadata; the migration makes it.
+have none. On SQLite it is a virtual table, an R*Tree, hence not part of the metadata; on
+PostgreSQL a table with a GiST index. The first migration makes it.
 """
 
 deletions = Table(
     "deletions",
     METADATA,
-    Column("prefix", String, primary_key=True),
+    Column("prefix", PlainText, primary_key=True),
     Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
 )
 """Files that still have to be removed, because their record was deleted: the deletions' outbox."""

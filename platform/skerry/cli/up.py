@@ -24,7 +24,7 @@ from skerry.cli.supervisor.record import PlatformRecord
 from skerry.cli.supervisor.screen import Screen, Terminal
 from skerry.cli.supervisor.watch import StopRequestedError, Supervisor
 from skerry.core.errors import InvalidInputError
-from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, DEFAULT_PORT
+from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, DEFAULT_PORT, read_database_url
 from skerry.storage.layout import DataFolder
 
 _PRIVATE_UMASK = 0o077
@@ -61,6 +61,7 @@ def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
     host = check_host(host)
     names = _choose_parts(os.environ.get("SKERRY_PARTS", ""))
     folder = DataFolder(data)
+    _check_database(folder)
     folder.create()
     with hold_folder(folder):
         credentials = Credentials.load(folder)
@@ -122,6 +123,14 @@ def _choose_parts(wanted: str) -> tuple[str, ...]:
     return names
 
 
+def _check_database(folder: DataFolder) -> None:
+    """Refuse a database server that cannot be used, before anything is written."""
+    if read_database_url() is not None:  # importing what asks it takes a moment
+        from skerry.storage.migrate import check_database
+
+        check_database(folder)
+
+
 def _migrate(folder: DataFolder, console: Console) -> None:
     """Bring the database to this Skerry's schema, and say so if an earlier Skerry wrote it."""
     from skerry.storage.migrate import upgrade
@@ -165,6 +174,7 @@ def _print_addresses(console: Console, plan: Plan) -> None:
         ("User", plan.credentials.owner),
         ("Password in", str(plan.folder.password)),
         ("Data", str(plan.folder.root)),
+        *_name_database(plan),
         ("Isolation", f"{ISOLATION} (one machine means one person)"),
     ):
         console.print(f"[bold]{name:<13}[/]{escape(value)}", soft_wrap=True, highlight=False)
@@ -173,6 +183,16 @@ def _print_addresses(console: Console, plan: Plan) -> None:
             f"\nIn other terminals: export SKERRY_DATA={plan.folder.root}", soft_wrap=True
         )
     console.print(f"\nCtrl-C, or '{_name_command()} down', ends it.", soft_wrap=True)
+
+
+def _name_database(plan: Plan) -> list[tuple[str, str]]:
+    """Return the row that names the database server, where there is one."""
+    if read_database_url() is None:
+        return []
+    from skerry.storage.database import find_database
+    from skerry.storage.database_urls import describe_database
+
+    return [("Database", describe_database(find_database(plan.folder)))]
 
 
 def _name_command() -> str:

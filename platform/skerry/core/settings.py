@@ -30,6 +30,14 @@ def default_data_folder() -> Path:
     return Path(named).absolute() if named else Path(platformdirs.user_data_dir("skerry"))
 
 
+DATABASE_VARIABLE = "SKERRY_DATABASE_URL"
+
+
+def read_database_url() -> str | None:
+    """Return `SKERRY_DATABASE_URL`, None where the database is a file of the data folder."""
+    return os.environ.get(DATABASE_VARIABLE) or None
+
+
 class ServiceSettings(BaseModel):
     """Settings of every service of a running platform.
 

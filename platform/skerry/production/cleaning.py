@@ -19,7 +19,7 @@ from skerry.core.time import utc_now
 from skerry.production.processes import pid_file, temporary_folder
 from skerry.production.runs import ACTIVE
 from skerry.production.tables import jobs, releases, runs
-from skerry.storage.database import database_url, open_database
+from skerry.storage.database import find_database, is_server, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.objects import ObjectFolder
 from skerry.storage.run_folder import RunFile, RunFolder, list_run_folders
@@ -134,9 +134,10 @@ def _list_old_notebooks(data: DataFolder, days: int) -> Iterator[Removable]:
 
 
 def _list_by_database(data: DataFolder, days: int) -> list[Removable]:
-    if not data.database.is_file():
+    url = find_database(data)
+    if not is_server(url) and not data.database.is_file():
         return []
-    engine = open_database(database_url(data.database), read_only=True)
+    engine = open_database(url, read_only=True)
     try:
         with engine.connect() as connection:
             return [

@@ -6,7 +6,6 @@ results are replayed, so a recovered workflow acknowledges what an earlier epoch
 """
 
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -15,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
-from sqlalchemy import Engine, create_engine, event
 
 from skerry.core.errors import UnavailableError
 from skerry.production.epochs import Outcome, claim_run, end_attempt, end_run
 from skerry.production.execution import Executor, StoppingError, remove_unpublished
 from skerry.production.pausing import pause_at
 from skerry.production.runs import find_run
-from skerry.storage.database import reading
+from skerry.storage.database import open_workflows, reading
 
 STEPS_VERSION = "1"
 """DBOS's application version: raise it when the sequence of steps below changes. The reconciler
@@ -38,7 +36,6 @@ AcknowledgeStep = Callable[[str, int, dict[str, Any]], None]
 _LOG = logging.getLogger("skerry.worker")
 _CRASHES = 3
 _RECOVERIES = 100
-_HAS_SUBSEC = (3, 42, 0)
 _HUB_PAUSE_S = 2.0
 _POLL_S = 0.3
 
@@ -135,13 +132,13 @@ class RunWorkflow:
             return find_run(connection, run_id)
 
 
-def launch(database: Path) -> None:
-    """Start DBOS on its own database file. Register workflows first."""
-    url = f"sqlite:///{database}"
+def launch(database: str, file: Path) -> None:
+    """Start DBOS on its own tables, see `open_workflows`. Register workflows first."""
+    engine = open_workflows(database, file)
     config: DBOSConfig = {
         "name": "skerry",
-        "system_database_url": url,
-        "system_database_engine": _open_workflows(url),
+        "system_database_url": engine.url.render_as_string(hide_password=False),
+        "system_database_engine": engine,
         "serializer": DBOSPortableJSONSerializer(),
         "executor_id": EXECUTOR_ID,
         "application_version": STEPS_VERSION,
@@ -158,19 +155,3 @@ def launch(database: Path) -> None:
 def workflow_id(run_id: str, generation: int) -> str:
     """Return a run's workflow id: the run's own id, with a number after a retry."""
     return run_id if generation == 0 else f"{run_id}-{generation}"
-
-
-def _open_workflows(url: str) -> Engine:
-    engine = create_engine(url)
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = "IMMEDIATE"
-        connection.execute("PRAGMA busy_timeout = 30000")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        if sqlite3.sqlite_version_info < _HAS_SUBSEC:
-            # DBOS asks for unixepoch('subsec'), which older SQLite answers with NULL.
-            connection.create_function("unixepoch", 1, lambda _modifier: round(time.time(), 3))
-
-    return engine

@@ -17,7 +17,7 @@ from skerry.services.identity import Verifier
 from skerry.services.layers import LayerBook
 from skerry.services.tiles import Drawer, create_tiles_router
 from skerry.storage.chunk_cache import ChunkCache
-from skerry.storage.database import database_url, open_database
+from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.objects import ObjectFolder
 
@@ -37,7 +37,7 @@ def create_maps(
     The database is opened read only; `hub` and `verifier` are for tests.
     """
     data = DataFolder(settings.data)
-    engine = open_database(database_url(data.database), read_only=True)
+    engine = open_database(find_database(data), read_only=True)
     pool = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="draw")
     book = LayerBook(engine, ObjectFolder(data.objects))
     drawer = Drawer(book, ChunkCache(chunk_bytes), pool, settings.public_url)

@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from skerry.core.scopes import Scope
 from skerry.services.identity import Identity
-from skerry.storage.database import database_url, open_database
+from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.objects import ObjectFolder
 
@@ -40,7 +40,7 @@ class Stores:
 
 def open_stores(data: DataFolder) -> Stores:
     """Open the stores of a data folder whose database has been migrated."""
-    url = database_url(data.database)
+    url = find_database(data)
     return Stores(
         data, open_database(url), open_database(url, read_only=True), ObjectFolder(data.objects)
     )

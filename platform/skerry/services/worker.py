@@ -25,7 +25,7 @@ from skerry.production.execution import Executor
 from skerry.production.interrupted import clear_interrupted
 from skerry.production.processes import adopt_orphans
 from skerry.production.tokens import TokenMinter
-from skerry.storage.database import database_url, open_database
+from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
 from skerry.storage.writing import write_aside
@@ -52,7 +52,7 @@ class Worker:
     def __init__(self, data: DataFolder, public_url: str, minter: TokenMinter) -> None:
         self._data = data
         self._stopping = threading.Event()
-        self._engine = open_database(database_url(data.database))
+        self._engine = open_database(find_database(data))
         self._minter = minter
         self._disk_was_full = False
         self._executor = Executor(
@@ -75,7 +75,7 @@ class Worker:
 
         clear_interrupted(self._data)
         carry_out = RunWorkflow(self._executor).register()
-        launch(self._data.workflows)
+        launch(find_database(self._data), self._data.workflows)
         configure_logs()  # again: the workflow engine has set a form of its own
         reconciler = Reconciler(self._engine, carry_out, self._minter, Gateway.from_environment())
         last_report = 0.0

@@ -1,9 +1,14 @@
-"""The database engine: SQLite in WAL mode with explicit transactions, one `MetaData` for all rooms.
+"""The database: SQLite in a file, or PostgreSQL with PostGIS; all that differs between them.
 
 Each room with state declares its tables on `METADATA` in its own ``tables.py``; the Alembic
-migrations beside this module create them.
+migrations beside this module create them. Stores do not ask which database they have: writers
+take turns and readers see one moment on both, text is compared byte by byte, times are integers.
+The one other place with two forms is the condition of the spatial index, in
+`skerry.catalog.spacetime`.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,17 +16,28 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    TEXT,
     BigInteger,
     Connection,
     Dialect,
     Engine,
+    ExceptionContext,
+    Index,
+    Integer,
     MetaData,
+    String,
     TypeDecorator,
     create_engine,
     event,
+    make_url,
+    text,
 )
 
+from skerry.core.errors import InvalidInputError
+from skerry.core.settings import read_database_url
 from skerry.core.time import count_microseconds, from_microseconds
+from skerry.storage.database_urls import parse_database_url
+from skerry.storage.layout import DataFolder
 
 METADATA = MetaData(
     naming_convention={
@@ -33,6 +49,12 @@ METADATA = MetaData(
     }
 )
 """All tables of Skerry's own database."""
+
+PlainText = String().with_variant(TEXT(collation="C"), "postgresql")
+"""Text of any length, sorted and compared by its bytes, whatever language a server speaks."""
+
+RowNumber = BigInteger().with_variant(Integer(), "sqlite")
+"""A key that the database counts; SQLite counts only in an `INTEGER`."""
 
 
 class Moment(TypeDecorator[datetime]):
@@ -54,8 +76,18 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else from_microseconds(value)
 
 
-_BUSY_MS = 15_000
+_WAIT_MS = 15_000
+_IDLE_MS = 60_000
 _READS = "skerry_reads"
+_TURN = 0x536B6572
+"""The advisory lock of PostgreSQL that a writing transaction holds: "Sker" in ASCII."""
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool) -> Index:
+    """Return an index over the rows that fulfil a condition."""
+    return Index(
+        name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where)
+    )
 
 
 def database_url(path: Path) -> str:
@@ -63,25 +95,93 @@ def database_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def find_database(data: DataFolder) -> str:
+    """Return the URL of a platform's database: `SKERRY_DATABASE_URL`, else the folder's file.
+
+    Raises
+    ------
+    InvalidInputError
+        If the variable is set to something that is no address of a PostgreSQL database.
+    """
+    given = read_database_url()
+    return parse_database_url(given) if given else database_url(data.database)
+
+
+def is_server(url: str) -> bool:
+    """Tell whether a URL of `find_database` names a server, not a file of the data folder."""
+    return make_url(url).get_backend_name() == "postgresql"
+
+
 def open_database(url: str, *, read_only: bool = False) -> Engine:
     """Open Skerry's database.
 
-    A writing transaction begins with ``BEGIN IMMEDIATE``: it waits for its turn at the start
-    (up to 15 s) instead of failing in the middle.
+    A writing transaction waits for its turn at the start (up to 15 s) instead of failing in the
+    middle: SQLite's ``BEGIN IMMEDIATE``, on PostgreSQL a lock that the transaction holds. What a
+    store has looked up is therefore still true when it writes, on both. A transaction that only
+    reads sees the database as it was at its start, and waits for nobody.
 
     Parameters
     ----------
     url
-        SQLAlchemy URL, as `database_url` gives it.
+        SQLAlchemy URL, as `find_database` gives it.
     read_only
         Refuse every write on these connections (maps).
     """
-    engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000, "autocommit": True})
+    engine = _open_server(url, read_only) if is_server(url) else _open_file(url, read_only)
+    event.listen(engine, "handle_error", _refuse_text)
+    return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only reads: it waits for no writer, and no writer waits for it.
+
+    Parameters
+    ----------
+    engine
+        An engine of `open_database` that may write as well.
+    """
+    options: dict[str, Any] = {_READS: True}
+    if engine.dialect.name == "postgresql":
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**options) as connection:
+        yield connection
+
+
+def open_workflows(url: str, file: Path) -> Engine:
+    """Open the workflow engine's tables: a schema of their own on a server, else a file.
+
+    Parameters
+    ----------
+    url
+        As `find_database` gives it.
+    file
+        The file, for a platform without a server.
+    """
+    if is_server(url):
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(database_url(file))
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        connection.execute("PRAGMA busy_timeout = 30000")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if sqlite3.sqlite_version_info < (3, 42, 0):
+            # DBOS asks for unixepoch('subsec'), which older SQLite answers with NULL.
+            connection.create_function("unixepoch", 1, lambda _modifier: round(time.time(), 3))
+
+    return engine
+
+
+def _open_file(url: str, read_only: bool) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": _WAIT_MS / 1000, "autocommit": True})
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        cursor.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
@@ -105,14 +205,33 @@ def open_database(url: str, *, read_only: bool = False) -> Engine:
     return engine
 
 
-@contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that only reads: it waits for no writer, and no writer waits for it.
+def _open_server(url: str, read_only: bool) -> Engine:
+    # A server may be restarted at any moment: a connection is tried before it is used.
+    # A writer has to see what was committed while it waited: each statement looks anew.
+    level = "REPEATABLE READ" if read_only else "READ COMMITTED"
+    engine = create_engine(url, pool_pre_ping=True, isolation_level=level)
 
-    Parameters
-    ----------
-    engine
-        An engine of `open_database` that may write as well.
-    """
-    with engine.connect().execution_options(**{_READS: True}) as connection:
-        yield connection
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.execute(f"SET lock_timeout = {_WAIT_MS}")
+        # A writer that was stopped in the middle gives its turn back.
+        connection.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_MS}")
+        connection.commit()
+        connection.read_only = read_only
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if not read_only and not connection.get_execution_options().get(_READS):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
+
+    return engine
+
+
+def _refuse_text(context: ExceptionContext) -> None:
+    """Name what is wrong with a text that a database does not store."""
+    error = context.original_exception
+    if isinstance(error, UnicodeEncodeError) or "NUL (0x00)" in str(error):
+        raise InvalidInputError(
+            "A text holds U+0000 or half of a surrogate pair, which no table stores.",
+            remedy="Send text without such characters.",
+        ) from None

@@ -1,4 +1,4 @@
-"""Bring the data folder's database to the schema of this Skerry."""
+"""Bring a platform's database to the schema of this Skerry."""
 
 import sqlite3
 from pathlib import Path
@@ -10,40 +10,65 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from skerry.core.errors import ConflictError
+from skerry.core.settings import DATABASE_VARIABLE
 from skerry.core.time import utc_now
-from skerry.storage.database import database_url, open_database
+from skerry.storage.database import find_database, is_server, open_database
+from skerry.storage.database_urls import describe_database
 from skerry.storage.layout import DataFolder
+from skerry.storage.server_checks import check_server
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def upgrade(data: DataFolder) -> Path | None:
-    """Create the database, or bring an older one up to date after copying it aside.
+def check_database(data: DataFolder) -> None:
+    """Refuse a database that cannot hold this Skerry's state; nothing is written.
 
-    The copy stands beside it as ``skerry.sqlite.<revision>.<time>.bak``. All steps run in one
-    transaction: a failure leaves the database as it was.
+    Raises
+    ------
+    InvalidInputError, ConflictError
+        See `skerry.storage.server_checks.check_server`; also if a newer Skerry wrote it.
+    """
+    url = find_database(data)
+    if not is_server(url):
+        return  # `upgrade` copies a file aside before it changes it
+    check_server(url)
+    engine = open_database(url, read_only=True)
+    try:
+        _check_known(read_revision(engine), describe_database(url))
+    finally:
+        engine.dispose()
+
+
+def upgrade(data: DataFolder) -> Path | None:
+    """Create the database, or bring an older one up to date.
+
+    A file is copied first, and the copy stands beside it as
+    ``skerry.sqlite.<revision>.<time>.bak``. All steps run in one transaction: a failure leaves
+    the database as it was.
 
     Returns
     -------
     Path or None
-        The copy of the older database; None if there was nothing to bring up to date.
+        The copy of the older file; None if there was nothing to bring up to date, or the database
+        is on a server.
 
     Raises
     ------
-    ConflictError
-        If the database was written by a newer Skerry.
+    InvalidInputError, ConflictError
+        If the database was written by a newer Skerry, or its server cannot be used.
     """
+    check_database(data)
+    url = find_database(data)
     config = _configure()
-    scripts = ScriptDirectory.from_config(config)
-    engine = open_database(database_url(data.database))
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    engine = open_database(url)
     try:
         revision = read_revision(engine)
-        newest = scripts.get_current_head()
         if revision == newest:
             return None
+        _check_known(revision, describe_database(url) if is_server(url) else str(data.database))
         copy = None
-        if revision is not None:
-            _check_known(revision, newest, scripts, data)
+        if revision is not None and not is_server(url):
             copy = _copy_aside(data.database, revision)
         with engine.connect() as connection:
             _allow_copies(connection)
@@ -52,7 +77,8 @@ def upgrade(data: DataFolder) -> Path | None:
                 command.upgrade(config, "head")
     finally:
         engine.dispose()
-    data.database.chmod(0o600)
+    if not is_server(url):
+        data.database.chmod(0o600)
     return copy
 
 
@@ -77,15 +103,15 @@ def _configure() -> Config:
     return config
 
 
-def _check_known(
-    revision: str, newest: str | None, scripts: ScriptDirectory, data: DataFolder
-) -> None:
-    revisions = {script.revision for script in scripts.walk_revisions()}
-    if revision not in revisions:
+def _check_known(revision: str | None, place: str) -> None:
+    scripts = ScriptDirectory.from_config(_configure())
+    known = {script.revision for script in scripts.walk_revisions()}
+    if revision is not None and revision not in known:
         raise ConflictError(
-            f"The database {data.database} has schema {revision}, "
-            f"newer than this Skerry's {newest}.",
-            remedy="Start it with the newer Skerry, or name another folder with --data.",
+            f"The database {place} has schema {revision}, "
+            f"newer than this Skerry's {scripts.get_current_head()}.",
+            remedy="Start it with the newer Skerry, or name another folder with --data or another "
+            f"database with {DATABASE_VARIABLE}.",
         )
 
 

@@ -1,18 +1,18 @@
 """Tables of the storage room: grants."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, String, Table
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table
 
-from skerry.storage.database import METADATA
+from skerry.storage.database import METADATA, PlainText
 
 grants = Table(
     "grants",
     METADATA,
-    Column("id", String, primary_key=True),
-    Column("mode", String, nullable=False),
-    Column("purpose", String, nullable=False),
-    Column("prefix", String, nullable=False),
-    Column("owner", String, nullable=False),
-    Column("run", String),
+    Column("id", PlainText, primary_key=True),
+    Column("mode", PlainText, nullable=False),
+    Column("purpose", PlainText, nullable=False),
+    Column("prefix", PlainText, nullable=False),
+    Column("owner", PlainText, nullable=False),
+    Column("run", PlainText),
     Column("epoch", Integer),
     Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
     Column("expires", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),

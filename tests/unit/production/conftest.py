@@ -1,18 +1,16 @@
-"""A migrated database, and a released notebook with a job."""
+"""A migrated database of either kind, and a released notebook with a job."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from tests.databases import data, engine
 
 from skerry.production.jobs import JobOrder, create_job
 from skerry.production.parameters import read_parameters
 from skerry.production.releases import approve_release, insert_release, new_release_id
-from skerry.storage.database import database_url, open_database
-from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
+
+__all__ = ["data", "engine"]
 
 ENVIRONMENT = {"lock": "1e20aa", "package": "1e20bb", "python": "3.13", "wheels": {}}
 
@@ -28,21 +26,6 @@ def make_notebook(parameters: str = "minute: int = 0", imports: str = "") -> dic
         for number, (source, tags) in enumerate([*sources, (parameters, ["parameters"])])
     ]  # fmt: skip
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> DataFolder:
-    folder = DataFolder(tmp_path / "data")
-    folder.create()
-    upgrade(folder)
-    return folder
-
-
-@pytest.fixture
-def engine(data: DataFolder) -> Iterator[Engine]:
-    opened = open_database(database_url(data.database))
-    yield opened
-    opened.dispose()
 
 
 def propose(

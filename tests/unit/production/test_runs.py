@@ -1,7 +1,6 @@
-"""Runs, epochs and publishing on a real SQLite."""
+"""Runs, epochs and publishing."""
 
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,15 +72,19 @@ def staged(
     return StagedOutput(output=output, item=item, digest=digest)
 
 
-def find_objects(engine: Engine) -> ObjectFolder:
-    assert engine.url.database is not None
-    return ObjectFolder(DataFolder(Path(engine.url.database).parent.parent).objects)
+@pytest.fixture
+def objects(data: DataFolder) -> ObjectFolder:
+    return ObjectFolder(data.objects)
 
 
 def publish(
-    engine: Engine, run: str, epoch: int, *outputs: StagedOutput, written: bool = True
+    engine: Engine,
+    objects: ObjectFolder,
+    run: str,
+    epoch: int,
+    *outputs: StagedOutput,
+    written: bool = True,
 ) -> dict[str, Any]:
-    objects = find_objects(engine)
     for output in outputs if written else ():
         objects.create_folder(f"{output.item['assets']['product']['href']}/")
     with engine.begin() as connection:
@@ -171,10 +174,12 @@ def test_an_ended_or_retried_run_cannot_be_claimed_by_an_old_workflow(
     assert statuses(engine, run)[0] == (1, "failed", None)
 
 
-def test_publishing_makes_items_and_ends_in_success(engine: Engine, job: str) -> None:
+def test_publishing_makes_items_and_ends_in_success(
+    engine: Engine, objects: ObjectFolder, job: str
+) -> None:
     run = start(engine)
     claim(engine, run)
-    made = publish(engine, run, 1, staged(run, 1), staged(run, 1, "ndci"))
+    made = publish(engine, objects, run, 1, staged(run, 1), staged(run, 1, "ndci"))
     assert [entry["item"] for entry in made["outputs"]] == [
         "ndci-20260501T103000Z", "turbidity-20260501T103000Z",
     ]  # fmt: skip
@@ -190,30 +195,36 @@ def test_publishing_makes_items_and_ends_in_success(engine: Engine, job: str) ->
     assert statuses(engine, run) == [(1, "published", None)]
 
 
-def test_publishing_twice_gives_the_same_answer(engine: Engine, job: str) -> None:
+def test_publishing_twice_gives_the_same_answer(
+    engine: Engine, objects: ObjectFolder, job: str
+) -> None:
     run = start(engine)
     claim(engine, run)
-    first = publish(engine, run, 1, staged(run, 1))
-    assert publish(engine, run, 1, staged(run, 1)) == first
+    first = publish(engine, objects, run, 1, staged(run, 1))
+    assert publish(engine, objects, run, 1, staged(run, 1)) == first
 
 
-def test_a_superseded_attempt_publishes_nothing(engine: Engine, job: str) -> None:
+def test_a_superseded_attempt_publishes_nothing(
+    engine: Engine, objects: ObjectFolder, job: str
+) -> None:
     run = start(engine)
     claim(engine, run)
     claim(engine, run)
     with pytest.raises(ConflictError, match="superseded"):
-        publish(engine, run, 1, staged(run, 1))
+        publish(engine, objects, run, 1, staged(run, 1))
     assert show(engine, run)["outputs"] == []
-    publish(engine, run, 2, staged(run, 2))
+    publish(engine, objects, run, 2, staged(run, 2))
 
 
-def test_a_later_epoch_adopts_what_is_published(engine: Engine, job: str) -> None:
+def test_a_later_epoch_adopts_what_is_published(
+    engine: Engine, objects: ObjectFolder, job: str
+) -> None:
     run = start(engine)
     claim(engine, run)
-    publish(engine, run, 1, staged(run, 1))
+    publish(engine, objects, run, 1, staged(run, 1))
     assert claim(engine, run) == 2
     with pytest.raises(ConflictError):
-        publish(engine, run, 2, staged(run, 2))
+        publish(engine, objects, run, 2, staged(run, 2))
     with engine.begin() as connection:
         assert end_run(connection, run, 2, Outcome(2, "crashed"))
         assert not end_run(connection, run, 2, Outcome(2, "crashed"))
@@ -221,25 +232,27 @@ def test_a_later_epoch_adopts_what_is_published(engine: Engine, job: str) -> Non
     assert statuses(engine, run) == [(1, "published", None), (2, "adopted", 1)]
 
 
-def test_all_outputs_are_published_or_none(engine: Engine, job: str) -> None:
+def test_all_outputs_are_published_or_none(engine: Engine, objects: ObjectFolder, job: str) -> None:
     run = start(engine)
     claim(engine, run)
     foreign = staged("another", 1, "ndci")
     with pytest.raises(InvalidInputError, match="not below"):
-        publish(engine, run, 1, staged(run, 1), foreign)
+        publish(engine, objects, run, 1, staged(run, 1), foreign)
     with pytest.raises(InvalidInputError, match="twice"):
-        publish(engine, run, 1, staged(run, 1), staged(run, 1))
+        publish(engine, objects, run, 1, staged(run, 1), staged(run, 1))
     assert show(engine, run)["outputs"] == []
-    publish(engine, run, 1, staged(run, 1))
+    publish(engine, objects, run, 1, staged(run, 1))
 
 
-def test_a_newer_run_supersedes_and_another_tile_does_not(engine: Engine, job: str) -> None:
+def test_a_newer_run_supersedes_and_another_tile_does_not(
+    engine: Engine, objects: ObjectFolder, job: str
+) -> None:
     first, second, third = (start(engine, f"manual/{n}") for n in range(3))
     for run in (first, second, third):
         claim(engine, run)
-    publish(engine, first, 1, staged(first, 1))
-    publish(engine, second, 1, staged(second, 1, digest="1e20" + "cd" * 32))
-    publish(engine, third, 1, staged(third, 1, **{"grid:code": "MGRS-33UVV"}))
+    publish(engine, objects, first, 1, staged(first, 1))
+    publish(engine, objects, second, 1, staged(second, 1, digest="1e20" + "cd" * 32))
+    publish(engine, objects, third, 1, staged(third, 1, **{"grid:code": "MGRS-33UVV"}))
     with engine.begin() as connection:
         item = find_item(connection, "lakes", "turbidity-20260501T103000Z", private=True)
         assert item is not None
@@ -248,19 +261,21 @@ def test_a_newer_run_supersedes_and_another_tile_does_not(engine: Engine, job: s
         assert tile is not None
 
 
-def test_review_makes_preliminary_products(engine: Engine, release: str) -> None:
+def test_review_makes_preliminary_products(
+    engine: Engine, objects: ObjectFolder, release: str
+) -> None:
     with engine.begin() as connection:
         create_job(connection, JobOrder(name="lakes", release=release), by="ada")
     run = start(engine)
     claim(engine, run)
-    publish(engine, run, 1, staged(run, 1))
+    publish(engine, objects, run, 1, staged(run, 1))
     with engine.begin() as connection:
         item = find_item(connection, "lakes", "turbidity-20260501T103000Z", private=True)
     assert item is not None
     assert item.status == "preliminary"
 
 
-def test_cancelling(engine: Engine, job: str) -> None:
+def test_cancelling(engine: Engine, objects: ObjectFolder, job: str) -> None:
     queued, running = start(engine, "manual/a"), start(engine, "manual/b")
     claim(engine, running)
     with engine.begin() as connection:
@@ -272,7 +287,7 @@ def test_cancelling(engine: Engine, job: str) -> None:
             record_progress(connection, running, 1, done=0, total=1, cell=None)
     assert claim(engine, queued) is None
     with pytest.raises(ConflictError):
-        publish(engine, running, 1, staged(running, 1))
+        publish(engine, objects, running, 1, staged(running, 1))
     with engine.begin() as connection:
         end_run(connection, running, 1, Outcome(1, "cancelled", "Cancelled."))
     assert show(engine, running)["status"] == "cancelled"
@@ -348,10 +363,12 @@ class TestGiveUp:
         assert show(engine, run)["status"] == "failed"
         assert statuses(engine, run) == [(1, "failed", None)]
 
-    def test_what_is_published_is_a_success(self, engine: Engine, job: str) -> None:
+    def test_what_is_published_is_a_success(
+        self, engine: Engine, objects: ObjectFolder, job: str
+    ) -> None:
         run = start(engine)
         claim(engine, run)
-        publish(engine, run, 1, staged(run, 1))
+        publish(engine, objects, run, 1, staged(run, 1))
         assert self.give_up(engine, run)
         assert show(engine, run)["status"] == "succeeded"
 
@@ -372,15 +389,15 @@ def test_an_output_without_properties_is_refused(item: dict[str, Any]) -> None:
 
 
 def test_outputs_whose_bytes_are_gone_are_not_published_and_the_next_attempt_is(
-    engine: Engine, job: str
+    engine: Engine, objects: ObjectFolder, job: str
 ) -> None:
     """As after a machine that lost power, or a folder that was removed by hand."""
     run = start(engine)
     claim(engine, run)
     outputs = [staged(run, 1), staged(run, 1, "chlorophyll")]
-    find_objects(engine).create_folder(f"runs/{run}/1/products/turbidity/product.zarr/")
+    objects.create_folder(f"runs/{run}/1/products/turbidity/product.zarr/")
     with pytest.raises(InvalidInputError, match=f"not at 'runs/{run}/1/products/chlorophyll/"):
-        publish(engine, run, 1, *outputs, written=False)
+        publish(engine, objects, run, 1, *outputs, written=False)
     assert statuses(engine, run) == [(1, "claimed", None)]
     assert show(engine, run)["outputs"] == []
     with engine.begin() as connection:
@@ -388,5 +405,5 @@ def test_outputs_whose_bytes_are_gone_are_not_published_and_the_next_attempt_is(
             name = f"{output}-20260501T103000Z"
             assert find_item(connection, "lakes", name, private=True) is None
     claim(engine, run)
-    again = publish(engine, run, 2, staged(run, 2), staged(run, 2, "chlorophyll"))
+    again = publish(engine, objects, run, 2, staged(run, 2), staged(run, 2, "chlorophyll"))
     assert [item["output"] for item in again["outputs"]] == ["chlorophyll", "turbidity"]

@@ -12,10 +12,7 @@ depends_on = None
 def upgrade() -> None:
     """Make the tables of the catalogue and of storage."""
     _create_catalog()
-    op.execute(
-        "CREATE VIRTUAL TABLE items_index USING rtree("
-        "id, west, east, south, north, first_hour, last_hour, +item INTEGER)"
-    )
+    _create_index()
     op.create_table(
         "deletions",
         sa.Column("prefix", sa.String(), nullable=False),
@@ -40,6 +37,33 @@ def upgrade() -> None:
     op.create_index("ix_grants_expires", "grants", ["expires"])
 
 
+def _create_index() -> None:
+    """Make the index of boxes and hours: an R*Tree, on PostgreSQL a table with a GiST index."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            "CREATE VIRTUAL TABLE items_index USING rtree("
+            "id, west, east, south, north, first_hour, last_hour, +item INTEGER)"
+        )
+        return
+    op.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+    sides: list[sa.Column[float]] = [
+        sa.Column(name, sa.Double(), nullable=False)
+        for name in ("west", "east", "south", "north", "first_hour", "last_hour")
+    ]
+    op.create_table(
+        "items_index",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        *sides,
+        sa.Column("item", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_items_index"),
+    )
+    op.execute(
+        "CREATE INDEX ix_items_index_place ON items_index USING gist (ST_MakeLine("
+        "ST_MakePoint(west, south, first_hour), ST_MakePoint(east, north, last_hour))"
+        " gist_geometry_ops_nd)"
+    )
+
+
 def _create_catalog() -> None:
     op.create_table(
         "collections",
@@ -52,7 +76,7 @@ def _create_catalog() -> None:
     )
     op.create_table(
         "items",
-        sa.Column("key", sa.Integer(), nullable=False),
+        sa.Column("key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("collection", sa.String(), nullable=False),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -85,6 +109,7 @@ def _create_catalog() -> None:
         ["id", "collection"],
         unique=True,
         sqlite_where=sa.text("status <> 'superseded'"),
+        postgresql_where=sa.text("status <> 'superseded'"),
     )
     op.create_index("ix_items_by_time", "items", ["begins", "key"])
     op.create_index("ix_items_by_collection_and_time", "items", ["collection", "begins", "key"])

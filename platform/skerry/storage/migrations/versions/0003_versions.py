@@ -52,6 +52,7 @@ def upgrade() -> None:
         op.create_index(
             f"ix_items_{status}", "items", ["id", "collection"], unique=True,
             sqlite_where=sa.text(f"status = '{status}'"),
+            postgresql_where=sa.text(f"status = '{status}'"),
         )  # fmt: skip
     op.create_index("ix_items_by_id", "items", ["id", "collection"])
 

@@ -1,0 +1,60 @@
+"""The address of a database server: read from a setting, shown without its password."""
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from skerry.core.errors import InvalidInputError
+from skerry.core.settings import DATABASE_VARIABLE
+
+_DEFAULTS = {
+    "application_name": "skerry",
+    "connect_timeout": "10",
+    # a server that vanished without a word is noticed after a minute
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+
+
+def parse_database_url(given: str) -> str:
+    """Return the SQLAlchemy URL of a PostgreSQL database.
+
+    Parameters
+    ----------
+    given
+        ``postgresql://user:password@host:port/name``; what libpq knows may stand behind a ``?``.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no such address. The message never holds the password.
+    """
+    try:
+        url = make_url(given)
+        kind = url.get_backend_name()
+    except (ArgumentError, ValueError):  # the message may quote a part of the password
+        raise _refuse("cannot be read as an address") from None
+    if kind not in ("postgresql", "postgres"):
+        raise _refuse(f"begins with {url.drivername[:40]!r}")
+    if not url.database:
+        raise _refuse("names no database")
+    url = url.set(drivername="postgresql+psycopg")
+    missing = {name: value for name, value in _DEFAULTS.items() if name not in url.query}
+    return url.update_query_dict(missing).render_as_string(hide_password=False)
+
+
+def describe_database(url: str) -> str:
+    """Return a database's address for people: without password and settings of the driver."""
+    parsed = make_url(url)
+    plain = URL.create(
+        "postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database
+    )
+    return plain.render_as_string()
+
+
+def _refuse(why: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"The value of {DATABASE_VARIABLE} {why}.",
+        remedy="Write it as postgresql://USER:PASSWORD@HOST:PORT/NAME, with marks such as '@' in "
+        "the password as %40; without the variable the database is a file of the data folder.",
+    )

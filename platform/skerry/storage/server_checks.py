@@ -1,0 +1,100 @@
+"""Whether a database server can hold a platform: asked before anything is written."""
+
+from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.settings import DATABASE_VARIABLE
+from skerry.storage.database_urls import describe_database
+
+OLDEST = 15
+
+
+def check_server(url: str) -> None:
+    """Refuse a server that does not answer, is too old or has no PostGIS.
+
+    Parameters
+    ----------
+    url
+        As `skerry.storage.database_urls.parse_database_url` returns it.
+
+    Raises
+    ------
+    InvalidInputError
+        If nobody answers there, or the login is refused. The password is never shown.
+    ConflictError
+        If the server is older than PostgreSQL 15, the database has no UTF-8 or no PostGIS, or its
+        user may make no tables there.
+    """
+    place = describe_database(url)
+    engine = create_engine(url, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            _check_version(connection, place)
+            _check_encoding(connection, place)
+            _check_extension(connection, place)
+            _check_rights(connection, place)
+    except SQLAlchemyError as error:
+        raise InvalidInputError(
+            f"The database {place} does not open: {_explain(error, url)}.",
+            remedy=f"Check {DATABASE_VARIABLE}, and whether the server runs and lets its user in.",
+        ) from None
+    finally:
+        engine.dispose()
+
+
+def _check_version(connection: Connection, place: str) -> None:
+    number = int(connection.execute(text("SHOW server_version_num")).scalar_one())
+    if number // 10_000 < OLDEST:
+        raise ConflictError(
+            f"The server of {place} is PostgreSQL {number // 10_000}.",
+            remedy=f"Use PostgreSQL {OLDEST} or newer.",
+        )
+
+
+def _check_encoding(connection: Connection, place: str) -> None:
+    encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+    if encoding != "UTF8":
+        raise ConflictError(
+            f"The database {place} stores text as {encoding}.",
+            remedy="Make one that stores UTF-8: CREATE DATABASE ... ENCODING 'UTF8' "
+            "TEMPLATE template0.",
+        )
+
+
+def _check_extension(connection: Connection, place: str) -> None:
+    """Refuse a database without PostGIS, unless its user may add it."""
+    known = text("SELECT installed_version FROM pg_available_extensions WHERE name = 'postgis'")
+    row = connection.execute(known).first()
+    if row is None:
+        raise ConflictError(
+            f"The server of {place} has no PostGIS.",
+            remedy="Install PostGIS 3 there: Debian's package is postgresql-VERSION-postgis-3.",
+        )
+    may = text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    if row.installed_version is None and not connection.execute(may).scalar():
+        raise ConflictError(
+            f"The database {place} has no PostGIS, and its user may not add it.",
+            remedy="Let an administrator run this in it once: CREATE EXTENSION postgis.",
+        )
+
+
+def _check_rights(connection: Connection, place: str) -> None:
+    may = text(
+        "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
+        " AND has_database_privilege(current_database(), 'CREATE')"
+    )
+    if not connection.execute(may).scalar():
+        raise ConflictError(
+            f"The user of the database {place} may make no tables and schemas in it.",
+            remedy="Let an administrator make it the owner: ALTER DATABASE ... OWNER TO ... .",
+        )
+
+
+def _explain(error: SQLAlchemyError, url: str) -> str:
+    """Return the driver's own words in one line, without the password."""
+    words = str(getattr(error, "orig", None) or error).strip()
+    last = words.splitlines()[0].rpartition("failed: ")[2].removesuffix(".")
+    password = make_url(url).password
+    return last.replace(str(password), "***") if password else last
