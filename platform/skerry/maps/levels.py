@@ -12,7 +12,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from skerry.core.errors import InvalidInputError, NotFoundError, SkerryError, UnavailableError
-from skerry.maps.store import ProductFolder, bounded_codecs, check_array, open_folder
+from skerry.maps.store import FolderReader, bounded_codecs, check_array, open_folder
 from skerry.products.coding.packing import Packing
 from skerry.products.coding.stored_numbers import read_packing
 from skerry.products.coding.zarr_conventions import (
@@ -167,7 +167,7 @@ def open_pyramid(store: Path, variable: str, version: str, *, root: Path | None 
     group_path, _, name = variable.rpartition("/")
     try:
         root = store.parent if root is None else root
-        folder = ProductFolder(root, store.relative_to(root).as_posix())
+        folder = FolderReader(root, store.relative_to(root).as_posix())
         with bounded_codecs():
             levels, crs = _read_levels(open_folder(folder, group_path), name, variable)
         _check_crs(crs)

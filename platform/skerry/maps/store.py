@@ -9,29 +9,30 @@ Sources: Zarr 3 core specification; RFC 8878, section 3.1.1 (Zstandard frames); 
 Blosc 1 header (bytes 4 to 8 are the uncompressed length).
 """
 
-import asyncio
 import gzip
 import io
 import math
 import os
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zarr
-from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
+from zarr.abc.store import RangeByteRequest
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 from zarr.registry import register_codec
 
 from skerry.core.errors import InvalidInputError
 from skerry.storage.beneath import opened_beneath
+from skerry.storage.reading_store import ReadingStore, find_range
 
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
     from zarr.core.array_spec import ArraySpec
-    from zarr.core.buffer import Buffer, BufferPrototype
+    from zarr.core.buffer import Buffer
 
 MAX_CHUNK_BYTES = 128 * 2**20
 """Largest decoded chunk: 4096 x 4096 numbers of eight bytes."""
@@ -49,14 +50,14 @@ _HEAD_BYTES = 18  # of the longest Zstandard header
 _ZSTD_MAGIC = 0xFD2FB528
 _ZSTD_SIZES = {0: 0, 1: 2, 2: 4, 3: 8}  # bytes of the content size by the descriptor's flag
 _ZSTD_SINGLE = 0x20
-_NOTHING: tuple[str, ...] = ()
 _ALLOWED = {"bytes", "crc32c", "sharding_indexed", "transpose", "zstd", "gzip", "blosc"}
 
 
-class ProductFolder(Store):
-    """The folder of a GeoZarr, read only.
+@dataclass(frozen=True)
+class FolderReader:
+    """Reads the files of a GeoZarr in a folder.
 
-    Parameters
+    Attributes
     ----------
     root
         The object store's folder.
@@ -64,27 +65,10 @@ class ProductFolder(Store):
         The product in it.
     """
 
-    supports_writes = False
-    supports_deletes = False
-    supports_listing = False
+    root: Path
+    key: str
 
-    def __init__(self, root: Path, key: str) -> None:
-        super().__init__(read_only=True)
-        self.root = root
-        self.key = key.strip("/")
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ProductFolder) and (self.root, self.key) == (other.root, other.key)
-
-    def __hash__(self) -> int:
-        return hash((self.root, self.key))
-
-    async def get(
-        self,
-        key: str,
-        prototype: "BufferPrototype",
-        byte_range: "ByteRequest | None" = None,
-    ) -> "Buffer | None":
+    def read(self, key: str, part: "ByteRequest | None") -> bytes | None:
         """Return a file or a part of it, or None if it is absent.
 
         Raises
@@ -94,13 +78,9 @@ class ProductFolder(Store):
         InvalidInputError
             If it is larger than a document or a chunk may be.
         """
-        content = await asyncio.to_thread(self._read, key, byte_range)
-        return None if content is None else prototype.buffer.from_bytes(content)
-
-    def _read(self, key: str, part: "ByteRequest | None") -> bytes | None:
         try:
             with opened_beneath(self.root, f"{self.key}/{key}") as file:
-                start, stop = _find_range(os.fstat(file).st_size, part)
+                start, stop = find_range(os.fstat(file).st_size, part)
                 limit = MAX_DOCUMENT_BYTES if key.endswith("zarr.json") else _MAX_STORED_BYTES
                 if stop - start > limit:
                     raise _refuse(f"The file {key!r}", stop - start, limit)
@@ -108,46 +88,13 @@ class ProductFolder(Store):
         except FileNotFoundError:
             return None
 
-    async def get_partial_values(self, prototype: Any, key_ranges: Any) -> list[Any]:
-        """Return parts of several files."""
-        return [await self.get(key, prototype, part) for key, part in key_ranges]
-
-    async def exists(self, key: str) -> bool:
+    def exists(self, key: str) -> bool:
         """Return whether there is a file."""
-        return await asyncio.to_thread(self._read, key, RangeByteRequest(0, 0)) is not None
+        return self.read(key, RangeByteRequest(0, 0)) is not None
 
-    async def set(self, key: str, value: "Buffer") -> None:
-        """Refuse to write."""
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """Refuse to list: levels are opened by name."""
         raise NotImplementedError
-
-    async def delete(self, key: str) -> None:
-        """Refuse to delete."""
-        raise NotImplementedError
-
-    async def list(self) -> AsyncIterator[str]:
-        """List nothing: levels are opened by name."""
-        for key in _NOTHING:
-            yield key
-
-    async def list_prefix(self, prefix: str) -> AsyncIterator[str]:  # noqa: ARG002
-        """List nothing."""
-        for key in _NOTHING:
-            yield key
-
-    async def list_dir(self, prefix: str) -> AsyncIterator[str]:  # noqa: ARG002
-        """List nothing."""
-        for key in _NOTHING:
-            yield key
-
-
-def _find_range(size: int, part: "ByteRequest | None") -> tuple[int, int]:
-    if isinstance(part, RangeByteRequest):
-        return min(part.start, size), min(part.end, size)
-    if isinstance(part, OffsetByteRequest):
-        return min(part.offset, size), size
-    if isinstance(part, SuffixByteRequest):
-        return max(0, size - part.suffix), size
-    return 0, size
 
 
 class BoundedZstd(ZstdCodec):
@@ -199,7 +146,7 @@ def bounded_codecs() -> Iterator[None]:
         yield
 
 
-def open_folder(store: ProductFolder, path: str) -> zarr.Group:
+def open_folder(folder: FolderReader, path: str) -> zarr.Group:
     """Return a group of a product.
 
     Raises
@@ -207,6 +154,7 @@ def open_folder(store: ProductFolder, path: str) -> zarr.Group:
     FileNotFoundError, KeyError, ValueError
         If there is no such group, or its documents are no Zarr 3.
     """
+    store = ReadingStore(folder)
     return zarr.open_group(store, mode="r", path=path, zarr_format=3, use_consolidated=False)
 
 

@@ -1,24 +1,22 @@
 """Zarr stores for reading: metadata read once and bounded, errors that name the place."""
 
 from asyncio import to_thread
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from obstore.exceptions import BaseError
-from zarr.abc.store import (
-    OffsetByteRequest,
-    RangeByteRequest,
-    Store,
-    SuffixByteRequest,
-)
+from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store
 from zarr.storage import LocalStore, ObjectStore, WrapperStore
 
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.products.coding.sizes import MAX_METADATA_BYTES
 from skerry.products.stores.archives import ArchivedPath, get_archive
-from skerry.products.stores.web_store import WebStore
 from skerry.storage.outside import check_key_inside
+from skerry.storage.reading_store import ReadingStore, find_range
 from skerry.storage.remote import RemotePath, explain, explaining, too_large
+from skerry.storage.web import fetch_part
 
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 
 Place = Path | RemotePath | ArchivedPath
 
+_LARGEST_CHUNK = 2**40
 METADATA_NAMES = frozenset({"zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata"})
 
 
@@ -156,91 +155,62 @@ def _find_size(place: Path | ArchivedPath) -> int | None:
     return place.stat().st_size if place.is_file() else None
 
 
-class ArchiveStore(Store):
-    """A zip archive as a read-only Zarr store; workers get its place and open it themselves.
+@dataclass(frozen=True)
+class ArchiveReader:
+    """Reads the members of a zip archive."""
 
-    Parameters
-    ----------
-    archive
-        The archive.
-    """
+    archive: Path | RemotePath
 
-    supports_writes = False
-    supports_deletes = False
-    supports_listing = True
-
-    def __init__(self, archive: Path | RemotePath) -> None:
-        super().__init__(read_only=True)
-        self.archive = archive
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ArchiveStore) and self.archive == other.archive
-
-    def __hash__(self) -> int:
-        return hash(self.archive)
-
-    async def get(
-        self,
-        key: str,
-        prototype: "BufferPrototype",
-        byte_range: "ByteRequest | None" = None,
-    ) -> "Buffer | None":
+    def read(self, key: str, part: "ByteRequest | None") -> bytes | None:
         """Return a member or a part of it, or None if it is absent."""
-        data = await to_thread(self._read, key, byte_range)
-        return None if data is None else prototype.buffer.from_bytes(data)
-
-    def _read(self, key: str, part: "ByteRequest | None") -> bytes | None:
         place = ArchivedPath(self.archive, key)
         size = place.find_size()
         if size is None:
             return None
-        start, stop = 0, size
-        if isinstance(part, RangeByteRequest):
-            start, stop = part.start, min(part.end, size)
-        elif isinstance(part, OffsetByteRequest):
-            start = part.offset
-        elif isinstance(part, SuffixByteRequest):
-            start = max(0, size - part.suffix)
-        with place.open() as reader:
-            reader.seek(start)
-            return reader.read(max(0, stop - start))
+        start, stop = find_range(size, part)
+        with place.open() as stream:
+            stream.seek(start)
+            return stream.read(max(0, stop - start))
 
-    async def get_partial_values(self, prototype: Any, key_ranges: Any) -> list[Any]:
-        """Return parts of several members."""
-        return [await self.get(key, prototype, part) for key, part in key_ranges]
-
-    async def exists(self, key: str) -> bool:
+    def exists(self, key: str) -> bool:
         """Return whether there is a member."""
         return key in get_archive(self.archive).sizes
 
-    async def set(self, key: str, value: "Buffer") -> None:
-        """Refuse to write."""
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """Return the members whose names begin with a prefix."""
+        return (name for name in get_archive(self.archive).sizes if name.startswith(prefix))
+
+
+@dataclass(frozen=True)
+class WebReader:
+    """Reads files behind an ``http(s)://`` address, through the allow-list."""
+
+    place: RemotePath
+
+    def read(self, key: str, part: "ByteRequest | None") -> bytes | None:
+        """Return a file or a part of it, or None if it is absent."""
+        place = self.place / key
+        try:
+            if part is None:
+                return place.read_bytes(_LARGEST_CHUNK)
+            return fetch_part(place.url, _describe_range(part))[0]
+        except NotFoundError:
+            return None
+
+    def exists(self, key: str) -> bool:
+        """Return whether there is a file."""
+        return (self.place / key).exists()
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """Refuse to list: HTTP has no listing."""
         raise NotImplementedError
 
-    async def delete(self, key: str) -> None:
-        """Refuse to delete."""
-        raise NotImplementedError
 
-    def list(self) -> Any:
-        """List all members."""
-        return self.list_prefix("")
-
-    async def list_prefix(self, prefix: str) -> Any:
-        """List members whose names begin with a prefix."""
-        for name in get_archive(self.archive).sizes:
-            if name.startswith(prefix):
-                yield name
-
-    async def list_dir(self, prefix: str) -> Any:
-        """List names right below a folder."""
-        above = f"{prefix.rstrip('/')}/" if prefix else ""
-        seen = dict.fromkeys(
-            name.removeprefix(above).partition("/")[0]
-            for name in get_archive(self.archive).sizes
-            if name.startswith(above)
-        )
-        for name in seen:
-            yield name
+def _describe_range(part: "ByteRequest") -> str:
+    """Return a part of a file as HTTP writes it (RFC 9110, section 14.1.2)."""
+    if isinstance(part, RangeByteRequest):
+        return f"{part.start}-{part.end - 1}"
+    return f"{part.offset}-" if isinstance(part, OffsetByteRequest) else f"-{part.suffix}"
 
 
 def open_store(place: Place) -> ProductStore:
@@ -248,7 +218,7 @@ def open_store(place: Place) -> ProductStore:
     if isinstance(place, Path):
         return ProductStore(LocalStore(place, read_only=True), place)
     if isinstance(place, ArchivedPath):
-        return ProductStore(ArchiveStore(place.archive), place, place.inside)
+        return ProductStore(ReadingStore(ArchiveReader(place.archive)), place, place.inside)
     if not place.lists:
-        return ProductStore(WebStore(place), place)
+        return ProductStore(ReadingStore(WebReader(place)), place)
     return ProductStore(ObjectStore(place.bucket, read_only=True), place, place.key)
