@@ -13,10 +13,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from skerry.core.digests import digest_file, digest_json, short_digest
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.models.releases import Environment
 from skerry.production.wheels import digest_package, package_folder, write_own_wheel
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
@@ -44,7 +44,7 @@ def find_lock() -> Path:
     )
 
 
-def describe_environment(extra_wheels: Mapping[str, str] | None = None) -> dict[str, Any]:
+def describe_environment(extra_wheels: Mapping[str, str] | None = None) -> Environment:
     """Return the parts of the running environment as digests, plus extra wheels.
 
     Parameters
@@ -60,13 +60,13 @@ def describe_environment(extra_wheels: Mapping[str, str] | None = None) -> dict[
     }
 
 
-def digest_environment(environment: Mapping[str, Any]) -> str:
+def digest_environment(environment: Environment) -> str:
     """Return the one digest that names an environment."""
     return digest_json(dict(environment))
 
 
 def store_environment(
-    data: DataFolder, environment: Mapping[str, Any], wheels: Mapping[str, bytes]
+    data: DataFolder, environment: Environment, wheels: Mapping[str, bytes]
 ) -> None:
     """Keep lock, Skerry's wheel and extra wheels, so that the environment can be built again."""
     folder = find_ingredients(data, digest_environment(environment))
@@ -81,9 +81,7 @@ def store_environment(
             (aside / name).write_bytes(content)
 
 
-def find_python(
-    data: DataFolder, environment: Mapping[str, Any], say: Callable[[str], None]
-) -> Path:
+def find_python(data: DataFolder, environment: Environment, say: Callable[[str], None]) -> Path:
     """Return the interpreter of exactly this environment; build the environment if it is missing.
 
     Parameters
@@ -153,7 +151,7 @@ def find_ingredients(data: DataFolder, digest: str) -> Path:
     return data.environment_objects / digest
 
 
-def _build(data: DataFolder, environment: Mapping[str, Any], home: Path) -> None:
+def _build(data: DataFolder, environment: Environment, home: Path) -> None:
     source = find_ingredients(data, home.name)
     if not source.is_dir() or digest_file(source / _LOCK) != environment["lock"]:
         raise EnvironmentRefusedError(
@@ -171,7 +169,7 @@ def _build(data: DataFolder, environment: Mapping[str, Any], home: Path) -> None
         _install(environment, source, aside)
 
 
-def _install(environment: Mapping[str, Any], source: Path, aside: Path) -> None:
+def _install(environment: Environment, source: Path, aside: Path) -> None:
     """Build the environment of the lock and wheels in `source`, and check Skerry's own part."""
     python = str(aside / "bin" / "python")
     wheels = [str(path) for path in sorted(source.glob("*.whl"))]

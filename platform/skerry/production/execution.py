@@ -18,6 +18,7 @@ from skerry.core.disk import check_space
 from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.settings import API_PREFIX, GATEWAY_PREFIX, RunLimits
 from skerry.core.time import format_time
+from skerry.models.releases import Release
 from skerry.production.environments import find_python
 from skerry.production.epochs import Outcome, record_token
 from skerry.production.occurrences import find_tick
@@ -103,7 +104,7 @@ class Executor:
         try:
             order = self._prepare(run, release, epoch)
             say = partial(add_line, order.folder.locate(RunFile.LOG))
-            python = find_python(self.data, release["environment"], say)
+            python = find_python(self.data, release.environment, say)
         except UnavailableError:
             raise
         except SkerryError as error:
@@ -123,13 +124,13 @@ class Executor:
             remove_scratch(order.scratch, self.data.run, run_id, epoch)
             pid_file(self.data.run, run_id, epoch).unlink(missing_ok=True)
 
-    def _read(self, run_id: str) -> tuple[RowMapping, dict[str, Any]]:
+    def _read(self, run_id: str) -> tuple[RowMapping, Release]:
         with reading(self.engine) as connection:
             run = find_run(connection, run_id)
             return run, get_approved(connection, run["release_id"])
 
-    def _prepare(self, run: RowMapping, release: dict[str, Any], epoch: int) -> AttemptOrder:
-        notebook = self.data.objects / release["notebook_key"]
+    def _prepare(self, run: RowMapping, release: Release, epoch: int) -> AttemptOrder:
+        notebook = self.data.objects / release.notebook_key
         check_pinned(digest_bytes(notebook.read_bytes()), release)
         scratch = self.data.attempts / f"{run['id']}-{epoch}"
         temporary = temporary_folder(self.data.run, run["id"], epoch)
@@ -143,7 +144,7 @@ class Executor:
             scratch=scratch,
             run_state=self.data.run,
             api=f"{self.public_url}{API_PREFIX}/production",
-            schema_=release["schema"],
+            schema_=release.schema_,
             parameters=run["parameters"],
             manifest=_gather_facts(run, release),
             limits=self.limits,
@@ -257,19 +258,19 @@ def _ask_to_end(process: subprocess.Popen[bytes], order: AttemptOrder, reason: s
         process.wait(_LAST_WORDS_S)
 
 
-def _gather_facts(run: RowMapping, release: dict[str, Any]) -> dict[str, Any]:
+def _gather_facts(run: RowMapping, release: Release) -> dict[str, Any]:
     return {
         "job": run["job_name"],
         "occurrence": run["occurrence"],
         "tick": format_time(find_tick(run["occurrence"]) or run["created_at"]),
         "data_day": run["data_day"],
         "partition": run["partition"],
-        "release": release["id"],
-        "release_name": release["name"],
-        "notebook_digest": release["notebook_digest"],
-        "environment_digest": release["environment_digest"],
-        "approved_by": release["decided_by"],
-        "self_approved": release["self_approved"],
+        "release": release.id,
+        "release_name": release.name,
+        "notebook_digest": release.notebook_digest,
+        "environment_digest": release.environment_digest,
+        "approved_by": release.decided_by,
+        "self_approved": release.self_approved,
         "isolation": os.environ.get("SKERRY_ISOLATION", "none"),
     }
 

@@ -1,80 +1,25 @@
 """Jobs: a release, parameters, a trigger and a policy under one name."""
 
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from skerry.catalog.collections import check_sandbox
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name, new_id
-from skerry.core.time import format_time, utc_now
+from skerry.core.time import utc_now
+from skerry.models.jobs import ClockTrigger, Job, JobOrder, ManualTrigger, Policy, Trigger
+from skerry.models.releases import ParameterSchema
 from skerry.production.clock import check_clock, next_tick
 from skerry.production.placeholders import fill_placeholders
 from skerry.production.releases import get_approved
 from skerry.production.tables import jobs, releases, runs
 from skerry.production.values import complete_values
 
-_DAY_S = 86_400
 
-
-class ManualTrigger(BaseModel):
-    """A job that only runs when somebody starts it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["manual"] = "manual"
-
-
-class ClockTrigger(BaseModel):
-    """A job that runs at the ticks of a cron expression in a time zone."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["clock"]
-    cron: str
-    timezone: str = "UTC"
-
-
-Trigger = Annotated[ManualTrigger | ClockTrigger, Field(discriminator="kind")]
-
-
-class Policy(BaseModel):
-    """How a job's runs are treated.
-
-    Attributes
-    ----------
-    review
-        ``none``: products are published at once; ``required``: they wait for a person.
-    timeout_s
-        Seconds after which an attempt is ended.
-    retries
-        How often Skerry starts a failed notebook again without being asked.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    review: Literal["none", "required"] = "required"
-    timeout_s: int = Field(default=3600, ge=1, le=7 * _DAY_S)
-    retries: int = Field(default=0, ge=0, le=5)
-
-
-class JobOrder(BaseModel):
-    """The request that creates a job."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    release: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    trigger: Trigger = ManualTrigger()
-    collection: str | None = None
-    policy: Policy = Policy()
-
-
-def create_job(connection: Connection, order: JobOrder, *, by: str) -> dict[str, Any]:
+def create_job(connection: Connection, order: JobOrder, *, by: str) -> Job:
     """Record a job and return it.
 
     Raises
@@ -88,7 +33,7 @@ def create_job(connection: Connection, order: JobOrder, *, by: str) -> dict[str,
         If products would go to another user's sandbox.
     """
     release = get_approved(connection, order.release)
-    _check_parameters(order, release["schema"])
+    _check_parameters(order, release.schema_)
     clock = order.trigger if isinstance(order.trigger, ClockTrigger) else None
     if clock:
         check_clock(clock.cron, clock.timezone)
@@ -96,7 +41,7 @@ def create_job(connection: Connection, order: JobOrder, *, by: str) -> dict[str,
     values = {
         "id": new_id(),
         "name": check_name(order.name, what="job name"),
-        "release_id": release["id"],
+        "release_id": release.id,
         "parameters": order.parameters,
         "trigger": order.trigger.kind,
         "cron": clock.cron if clock else None,
@@ -119,9 +64,9 @@ def create_job(connection: Connection, order: JobOrder, *, by: str) -> dict[str,
     return get_job(connection, order.name)
 
 
-def get_job(connection: Connection, name: str) -> dict[str, Any]:
+def get_job(connection: Connection, name: str) -> Job:
     """Return a job by name, with its next tick."""
-    return describe_job(find_job(connection, name))
+    return _read_row(find_job(connection, name))
 
 
 def find_job(connection: Connection, name: str) -> RowMapping:
@@ -132,9 +77,9 @@ def find_job(connection: Connection, name: str) -> RowMapping:
     return row
 
 
-def list_jobs(connection: Connection) -> list[dict[str, Any]]:
+def list_jobs(connection: Connection) -> list[Job]:
     """Return all jobs by name, each with its next tick."""
-    return [describe_job(row) for row in connection.execute(_query()).mappings()]
+    return [_read_row(row) for row in connection.execute(_query()).mappings()]
 
 
 def delete_job(connection: Connection, name: str, *, history: bool) -> list[str]:
@@ -168,7 +113,7 @@ def delete_job(connection: Connection, name: str, *, history: bool) -> list[str]
     return run_ids
 
 
-def pause_job(connection: Connection, name: str, *, paused: bool) -> dict[str, Any]:
+def pause_job(connection: Connection, name: str, *, paused: bool) -> Job:
     """Pause a job's clock, or let it go on from now; starts by hand stay possible."""
     job = find_job(connection, name)
     values: dict[str, Any] = {"paused": paused}
@@ -178,30 +123,29 @@ def pause_job(connection: Connection, name: str, *, paused: bool) -> dict[str, A
     return get_job(connection, name)
 
 
-def describe_job(row: RowMapping) -> dict[str, Any]:
-    """Return a job's row for display."""
-    trigger: dict[str, Any] = {"kind": row["trigger"]}
+def _read_row(row: RowMapping) -> Job:
+    trigger: Trigger = ManualTrigger()
     upcoming = None
     if row["trigger"] == "clock":
-        trigger |= {"cron": row["cron"], "timezone": row["timezone"]}
+        trigger = ClockTrigger(kind="clock", cron=row["cron"], timezone=row["timezone"])
         with suppress(InvalidInputError):  # a time zone that an upgrade has dropped
             if not row["paused"]:
-                upcoming = format_time(next_tick(row["cron"], row["timezone"], utc_now()))
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "release": row["release_id"],
-        "release_name": row["release_name"],
-        "self_approved": bool(row["self_approved"]),
-        "parameters": row["parameters"],
-        "trigger": trigger,
-        "paused": bool(row["paused"]),
-        "next_tick": upcoming,
-        "collection": row["collection"],
-        "policy": {key: row[key] for key in ("review", "timeout_s", "retries")},
-        "created_by": row["created_by"],
-        "created": format_time(row["created_at"]),
-    }
+                upcoming = next_tick(trigger.cron, trigger.timezone, utc_now())
+    return Job(
+        id=row["id"],
+        name=row["name"],
+        release=row["release_id"],
+        release_name=row["release_name"],
+        self_approved=row["self_approved"],
+        parameters=row["parameters"],
+        trigger=trigger,
+        paused=row["paused"],
+        next_tick=upcoming,
+        collection=row["collection"],
+        policy=Policy(review=row["review"], timeout_s=row["timeout_s"], retries=row["retries"]),
+        created_by=row["created_by"],
+        created=row["created_at"],
+    )
 
 
 def _query() -> Any:
@@ -217,7 +161,7 @@ def _check_collection(collection: str, by: str) -> str:
     return collection
 
 
-def _check_parameters(order: JobOrder, schema: dict[str, Any]) -> None:
+def _check_parameters(order: JobOrder, schema: ParameterSchema) -> None:
     now = utc_now()
     sample = fill_placeholders(order.parameters, data_day=now.date(), tick=now)
     if isinstance(order.trigger, ClockTrigger):

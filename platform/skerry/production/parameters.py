@@ -15,6 +15,7 @@ from typing import Any
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.json_values import check_json
+from skerry.models.releases import ParameterSchema
 from skerry.production.annotations import read_annotation
 from skerry.production.literals import read_literal
 from skerry.production.places import CellPlace
@@ -26,7 +27,7 @@ _TAG = "parameters"
 _EXAMPLE = "Write each parameter as 'name: type = literal', such as 'threshold: float = 0.2'."
 
 
-def read_parameters(notebook: dict[str, Any]) -> dict[str, Any]:
+def read_parameters(notebook: dict[str, Any]) -> ParameterSchema:
     """Return the JSON Schema of a notebook's parameters.
 
     Parameters

@@ -2,14 +2,13 @@
 
 import base64
 import binascii
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 
 from skerry.core.digests import digest_bytes
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
+from skerry.models.releases import ExtraWheel, Proposal, Release
 from skerry.production.environments import (
     describe_environment,
     find_lock,
@@ -27,36 +26,7 @@ from skerry.storage.writing import write_aside
 _LARGEST_WHEEL = 64 * 2**20
 
 
-class ExtraWheel(BaseModel):
-    """A wheel that a release needs on top of the platform's own packages.
-
-    Attributes
-    ----------
-    filename
-        The wheel's file name.
-    content
-        Its bytes in base64.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    filename: str
-    content: str
-
-
-class Proposal(BaseModel):
-    """The request that proposes a release."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str
-    notebook: dict[str, Any]
-    extra_wheels: list[ExtraWheel] = Field(default_factory=list, max_length=20)
-
-
-def propose_release(
-    engine: Engine, data: DataFolder, proposal: Proposal, *, by: str
-) -> dict[str, Any]:
+def propose_release(engine: Engine, data: DataFolder, proposal: Proposal, *, by: str) -> Release:
     """Pin a notebook and the running environment, and record the proposal.
 
     The files are written before the row: a kill in between leaves files that no row names.

@@ -17,6 +17,7 @@ from skerry.catalog.versions import Status
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
 from skerry.core.time import parse_time, utc_now
+from skerry.models.runs import RunDetails
 from skerry.production.epochs import refuse_stale
 from skerry.production.runs import find_run, get_run
 from skerry.production.tables import attempts, outputs, runs
@@ -88,7 +89,7 @@ def publish_outputs(
     by: str,
     objects: ObjectFolder,
     remark: str | None = None,
-) -> dict[str, Any]:
+) -> RunDetails:
     """Publish an attempt's outputs and return the run.
 
     Parameters

@@ -3,13 +3,12 @@
 After the proposal only the decision on a release can change, and only once.
 """
 
-from typing import Any
-
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name, new_id
-from skerry.core.time import format_optional_time, format_time, utc_now
+from skerry.core.time import utc_now
+from skerry.models.releases import Environment, ParameterSchema, Release, ReleaseStatus
 from skerry.production.environments import digest_environment
 from skerry.production.tables import jobs, releases, runs
 
@@ -19,11 +18,11 @@ def insert_release(
     *,
     name: str,
     notebook_digest: str,
-    environment: dict[str, Any],
-    schema: dict[str, Any],
+    environment: Environment,
+    schema: ParameterSchema,
     by: str,
     release_id: str,
-) -> dict[str, Any]:
+) -> Release:
     """Record a proposal and return it.
 
     Parameters
@@ -45,7 +44,7 @@ def insert_release(
         insert(releases).values(
             id=release_id,
             name=check_name(name, what="release name"),
-            status="proposed",
+            status=ReleaseStatus.PROPOSED,
             notebook_key=f"releases/{release_id}/notebook.ipynb",
             notebook_digest=notebook_digest,
             environment_digest=digest_environment(environment),
@@ -64,9 +63,7 @@ def new_release_id() -> str:
     return new_id()
 
 
-def approve_release(
-    connection: Connection, release_id: str, *, by: str, own: bool
-) -> dict[str, Any]:
+def approve_release(connection: Connection, release_id: str, *, by: str, own: bool) -> Release:
     """Approve a proposal.
 
     Parameters
@@ -81,22 +78,22 @@ def approve_release(
         If it is decided already, or it is the approver's own and `own` is False.
     """
     release = find_proposal(connection, release_id)
-    is_own = release["proposed_by"] == by
+    is_own = release.proposed_by == by
     if is_own and not own:
         raise ConflictError(
-            f"The release {release['id']} was proposed by {by} too.",
+            f"The release {release.id} was proposed by {by} too.",
             remedy="Ask another person, or on a one-person platform approve with --self.",
         )
-    return _decide(connection, release, "approved", by=by, self_approved=is_own)
+    return _decide(connection, release, ReleaseStatus.APPROVED, by=by, self_approved=is_own)
 
 
-def reject_release(connection: Connection, release_id: str, *, by: str) -> dict[str, Any]:
+def reject_release(connection: Connection, release_id: str, *, by: str) -> Release:
     """Refuse a proposal."""
     release = find_proposal(connection, release_id)
-    return _decide(connection, release, "rejected", by=by, self_approved=False)
+    return _decide(connection, release, ReleaseStatus.REJECTED, by=by, self_approved=False)
 
 
-def find_proposal(connection: Connection, release_id: str) -> dict[str, Any]:
+def find_proposal(connection: Connection, release_id: str) -> Release:
     """Return a release by its id alone: several proposals may share a name.
 
     Raises
@@ -110,10 +107,10 @@ def find_proposal(connection: Connection, release_id: str) -> dict[str, Any]:
             f"There is no release with the id {release_id[:140]!r}.",
             remedy="A release is decided on by its id: 'skerry release list' shows it.",
         )
-    return describe_release(row)
+    return _read_row(row)
 
 
-def check_seen(release: dict[str, Any], *, notebook_digest: str, environment_digest: str) -> None:
+def check_seen(release: Release, *, notebook_digest: str, environment_digest: str) -> None:
     """Refuse a decision on content that differs from the content that the approver has seen.
 
     Raises
@@ -121,24 +118,23 @@ def check_seen(release: dict[str, Any], *, notebook_digest: str, environment_dig
     ConflictError
         Names what differs.
     """
-    for name, digest in (
-        ("notebook_digest", notebook_digest), ("environment_digest", environment_digest)
-    ):  # fmt: skip
-        if release[name] != digest:
+    for name, pinned, digest in (
+        ("notebook_digest", release.notebook_digest, notebook_digest),
+        ("environment_digest", release.environment_digest, environment_digest),
+    ):
+        if pinned != digest:
             raise ConflictError(
-                f"The {name} of the release {release['id']} is {release[name]}, "
-                f"not {digest[:140]}.",
-                remedy="Look at the release again: skerry release show "
-                f"{release['id']} --notebook.",
+                f"The {name} of the release {release.id} is {pinned}, not {digest[:140]}.",
+                remedy=f"Look at the release again: skerry release show {release.id} --notebook.",
             )
 
 
 def _decide(
-    connection: Connection, release: dict[str, Any], status: str, *, by: str, self_approved: bool
-) -> dict[str, Any]:
+    connection: Connection, release: Release, status: ReleaseStatus, *, by: str, self_approved: bool
+) -> Release:
     changed = connection.execute(
         update(releases)
-        .where(releases.c.id == release["id"], releases.c.status == "proposed")
+        .where(releases.c.id == release.id, releases.c.status == ReleaseStatus.PROPOSED)
         .values(
             status=status,
             decided_by=by,
@@ -148,13 +144,13 @@ def _decide(
     )
     if changed.rowcount != 1:
         raise ConflictError(
-            f"The release {release['id']} is {release['status']} already.",
+            f"The release {release.id} is {release.status} already.",
             remedy="Propose the notebook again to have it decided anew.",
         )
-    return get_release(connection, release["id"])
+    return get_release(connection, release.id)
 
 
-def get_release(connection: Connection, name_or_id: str) -> dict[str, Any]:
+def get_release(connection: Connection, name_or_id: str) -> Release:
     """Return a release by id, or the newest release of a name, an approved release if possible.
 
     Raises
@@ -168,7 +164,9 @@ def get_release(connection: Connection, name_or_id: str) -> dict[str, Any]:
             connection.execute(
                 select(releases)
                 .where(releases.c.name == name_or_id)
-                .order_by((releases.c.status == "approved").desc(), releases.c.id.desc())
+                .order_by(
+                    (releases.c.status == ReleaseStatus.APPROVED).desc(), releases.c.id.desc()
+                )
             )
             .mappings()
             .first()
@@ -177,7 +175,7 @@ def get_release(connection: Connection, name_or_id: str) -> dict[str, Any]:
         raise NotFoundError(
             f"There is no release {name_or_id!r}.", remedy="'skerry release list' shows them."
         )
-    return describe_release(row)
+    return _read_row(row)
 
 
 def _find_by_id(connection: Connection, release_id: str) -> RowMapping | None:
@@ -186,7 +184,7 @@ def _find_by_id(connection: Connection, release_id: str) -> RowMapping | None:
     )
 
 
-def get_approved(connection: Connection, name_or_id: str) -> dict[str, Any]:
+def get_approved(connection: Connection, name_or_id: str) -> Release:
     """Return a release that is approved to run.
 
     Raises
@@ -195,58 +193,56 @@ def get_approved(connection: Connection, name_or_id: str) -> dict[str, Any]:
         If it is not approved.
     """
     release = get_release(connection, name_or_id)
-    if release["status"] != "approved":
+    if release.status is not ReleaseStatus.APPROVED:
         raise ConflictError(
-            f"The release {release['id']} ({release['name']}) is {release['status']}, "
-            "not approved.",
-            remedy=f"Have it approved: skerry release approve {release['id']}.",
+            f"The release {release.id} ({release.name}) is {release.status}, not approved.",
+            remedy=f"Have it approved: skerry release approve {release.id}.",
         )
     return release
 
 
-def list_releases(connection: Connection) -> list[dict[str, Any]]:
+def list_releases(connection: Connection) -> list[Release]:
     """Return all releases, newest first."""
     rows = connection.execute(select(releases).order_by(releases.c.id.desc())).mappings()
-    return [describe_release(row) for row in rows]
+    return [_read_row(row) for row in rows]
 
 
-def delete_release(connection: Connection, release_id: str) -> dict[str, Any]:
-    """Remove a release that no job and no run refers to; return its description."""
+def delete_release(connection: Connection, release_id: str) -> Release:
+    """Remove a release that no job and no run refers to; return it."""
     release = get_release(connection, release_id)
     for table in (jobs, runs):
-        query = select(func.count()).where(table.c.release_id == release["id"])
+        query = select(func.count()).where(table.c.release_id == release.id)
         if connection.execute(query).scalar_one():
             raise ConflictError(
-                f"The release {release['id']} is used by {table.name}.",
+                f"The release {release.id} is used by {table.name}.",
                 remedy="Delete its jobs with their history first.",
             )
-    connection.execute(delete(releases).where(releases.c.id == release["id"]))
+    connection.execute(delete(releases).where(releases.c.id == release.id))
     return release
 
 
-def describe_release(row: RowMapping) -> dict[str, Any]:
-    """Return a release's row for display."""
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "status": row["status"],
-        "notebook_key": row["notebook_key"],
-        "notebook_digest": row["notebook_digest"],
-        "environment_digest": row["environment_digest"],
-        "environment": row["environment"],
-        "schema": row["schema"],
-        "proposed_by": row["proposed_by"],
-        "proposed": format_time(row["proposed_at"]),
-        "decided_by": row["decided_by"],
-        "decided": format_optional_time(row["decided_at"]),
-        "self_approved": bool(row["self_approved"]),
-    }
+def _read_row(row: RowMapping) -> Release:
+    return Release(
+        id=row["id"],
+        name=row["name"],
+        status=row["status"],
+        notebook_key=row["notebook_key"],
+        notebook_digest=row["notebook_digest"],
+        environment_digest=row["environment_digest"],
+        environment=row["environment"],
+        schema=row["schema"],
+        proposed_by=row["proposed_by"],
+        proposed=row["proposed_at"],
+        decided_by=row["decided_by"],
+        decided=row["decided_at"],
+        self_approved=row["self_approved"],
+    )
 
 
-def check_pinned(notebook_digest: str, release: dict[str, Any]) -> None:
+def check_pinned(notebook_digest: str, release: Release) -> None:
     """Refuse a stored notebook that differs from the notebook that the release pins."""
-    if notebook_digest != release["notebook_digest"]:
+    if notebook_digest != release.notebook_digest:
         raise InvalidInputError(
-            f"The stored notebook of the release {release['id']} was changed.",
+            f"The stored notebook of the release {release.id} was changed.",
             remedy="Propose and approve the notebook again.",
         )

@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import new_id
-from skerry.core.time import format_optional_time, format_time, parse_day, utc_now
+from skerry.core.time import parse_day, utc_now
+from skerry.models.runs import Attempt, Output, Progress, Run, RunDetails, RunStatus
 from skerry.production.jobs import find_job
 from skerry.production.occurrences import check_partition, find_tick
 from skerry.production.placeholders import fill_placeholders
@@ -22,8 +23,7 @@ from skerry.production.releases import get_approved, get_release
 from skerry.production.tables import attempts, outputs, releases, runs
 from skerry.production.values import complete_values
 
-ACTIVE = ("queued", "running")
-ENDED = ("succeeded", "failed", "cancelled", "passed")
+ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
 _LIMIT = 1000
 
 
@@ -36,7 +36,7 @@ def start_run(
     by: str,
     partition: str = "",
     data_day: date | None = None,
-) -> tuple[dict[str, Any], bool]:
+) -> tuple[RunDetails, bool]:
     """Record a run, only once for each key.
 
     Parameters
@@ -52,7 +52,7 @@ def start_run(
 
     Returns
     -------
-    dict, bool
+    RunDetails, bool
         The run, and whether it is new.
 
     Raises
@@ -73,7 +73,7 @@ def start_run(
             data_day=parse_day(day),
             tick=find_tick(occurrence) or created,
         )
-        return complete_values(release["schema"], filled)
+        return complete_values(release.schema_, filled)
 
     values["parameters"] = complete(values["data_day"], values["created_at"])
     try:
@@ -147,7 +147,7 @@ def _get_same(
     values: dict[str, Any],
     complete: Callable[[str, datetime], dict[str, Any]],
     data_day: date | None,
-) -> dict[str, Any]:
+) -> RunDetails:
     key = ("job_id", "occurrence", "partition")
     query = select(runs.c.id, runs.c.parameters, runs.c.data_day, runs.c.created_at).where(
         *(runs.c[column] == values[column] for column in key)
@@ -184,26 +184,26 @@ def find_run(connection: Connection, run_id: str) -> RowMapping:
     return rows[0]
 
 
-def get_run(connection: Connection, run_id: str) -> dict[str, Any]:
+def get_run(connection: Connection, run_id: str) -> RunDetails:
     """Return a run with its attempts and outputs."""
     row = find_run(connection, run_id)
     tried = select(attempts).where(attempts.c.run_id == row["id"]).order_by(attempts.c.epoch)
     query = select(outputs).where(outputs.c.run_id == row["id"]).order_by(outputs.c.output)
-    return {
-        **describe_run(row),
-        "attempts": [_describe_attempt(item) for item in connection.execute(tried).mappings()],
-        "outputs": [_describe_output(item) for item in connection.execute(query).mappings()],
-    }
+    return RunDetails(
+        **_gather_facts(row),
+        attempts=[_read_attempt(item) for item in connection.execute(tried).mappings()],
+        outputs=[_read_output(item) for item in connection.execute(query).mappings()],
+    )
 
 
 def list_runs(
     connection: Connection,
     *,
     job: str | None = None,
-    status: str | None = None,
+    status: RunStatus | None = None,
     before: str | None = None,
     limit: int = 50,
-) -> list[dict[str, Any]]:
+) -> list[Run]:
     """Return runs, newest first, with their outputs and without their attempts.
 
     Parameters
@@ -218,26 +218,22 @@ def list_runs(
         _check_job(connection, job)
         query = query.where(runs.c.job_name == job)
     if status is not None:
-        if status not in ACTIVE + ENDED:
-            raise InvalidInputError(
-                f"{status!r} is no status of a run.", remedy=f"Use {', '.join(ACTIVE + ENDED)}."
-            )
         query = query.where(runs.c.status == status)
     rows = connection.execute(query).mappings().all()
     outputs_query = select(outputs).where(outputs.c.run_id.in_([row["id"] for row in rows]))
-    products: dict[str, list[dict[str, Any]]] = {row["id"]: [] for row in rows}
+    products: dict[str, list[Output]] = {row["id"]: [] for row in rows}
     for item in connection.execute(outputs_query.order_by(outputs.c.output)).mappings():
-        products[item["run_id"]].append(_describe_output(item))
-    return [{**describe_run(row), "outputs": products[row["id"]]} for row in rows]
+        products[item["run_id"]].append(_read_output(item))
+    return [Run(**_gather_facts(row), outputs=products[row["id"]]) for row in rows]
 
 
-def count_runs(connection: Connection, *, job: str | None = None) -> dict[str, int]:
+def count_runs(connection: Connection, *, job: str | None = None) -> dict[RunStatus, int]:
     """Return how many runs have each status, of all jobs or of one job."""
     query = select(runs.c.status, func.count()).group_by(runs.c.status)
     if job is not None:
         query = query.where(runs.c.job_name == job)
     counted = {row[0]: row[1] for row in connection.execute(query)}
-    return {status: counted.get(status, 0) for status in ACTIVE + ENDED}
+    return {status: counted.get(status, 0) for status in RunStatus}
 
 
 def _check_job(connection: Connection, name: str) -> None:
@@ -246,7 +242,7 @@ def _check_job(connection: Connection, name: str) -> None:
         find_job(connection, name)
 
 
-def cancel_run(connection: Connection, run_id: str) -> dict[str, Any]:
+def cancel_run(connection: Connection, run_id: str) -> RunDetails:
     """Cancel a run: at once if it is queued; if it is running, ask its attempt to end.
 
     Raises
@@ -274,7 +270,7 @@ def cancel_run(connection: Connection, run_id: str) -> dict[str, Any]:
     return get_run(connection, row["id"])
 
 
-def retry_run(connection: Connection, run_id: str) -> dict[str, Any]:
+def retry_run(connection: Connection, run_id: str) -> RunDetails:
     """Queue a failed, cancelled or passed run, under the same key.
 
     Raises
@@ -286,7 +282,7 @@ def retry_run(connection: Connection, run_id: str) -> dict[str, Any]:
     """
     row = find_run(connection, run_id)
     release = get_release(connection, row["release_id"])
-    parameters = complete_values(release["schema"], row["parameters"])
+    parameters = complete_values(release.schema_, row["parameters"])
     changed = connection.execute(
         update(runs)
         .where(runs.c.id == row["id"], runs.c.status.in_(["failed", "cancelled", "passed"]))
@@ -309,32 +305,29 @@ def retry_run(connection: Connection, run_id: str) -> dict[str, Any]:
     return get_run(connection, row["id"])
 
 
-def describe_run(row: RowMapping) -> dict[str, Any]:
-    """Return a run's row for display."""
+def _gather_facts(row: RowMapping) -> dict[str, Any]:
     return {
         "id": row["id"],
         "job": row["job_name"],
         "release": row["release_id"],
         "release_name": row["release_name"],
-        "self_approved": bool(row["self_approved"]),
+        "self_approved": row["self_approved"],
         "occurrence": row["occurrence"],
         "data_day": row["data_day"],
         "partition": row["partition"],
         "parameters": row["parameters"],
         "collection": row["collection"],
         "status": row["status"],
-        "cancel_requested": bool(row["cancel_requested"]),
+        "cancel_requested": row["cancel_requested"],
         "epoch": row["epoch"],
-        "progress": {
-            "done": row["progress_done"],
-            "total": row["progress_total"],
-            "cell": row["progress_cell"],
-        },
+        "progress": Progress(
+            done=row["progress_done"], total=row["progress_total"], cell=row["progress_cell"]
+        ),
         "detail": row["detail"],
         "created_by": row["created_by"],
-        "created": format_time(row["created_at"]),
-        "started": format_optional_time(row["started_at"]),
-        "ended": format_optional_time(row["ended_at"]),
+        "created": row["created_at"],
+        "started": row["started_at"],
+        "ended": row["ended_at"],
     }
 
 
@@ -344,23 +337,23 @@ def _query() -> Any:
     )
 
 
-def _describe_attempt(row: RowMapping) -> dict[str, Any]:
-    return {
-        "epoch": row["epoch"],
-        "status": row["status"],
-        "adopted_epoch": row["adopted_epoch"],
-        "detail": row["detail"],
-        "started": format_time(row["started_at"]),
-        "ended": format_optional_time(row["ended_at"]),
-    }
+def _read_attempt(row: RowMapping) -> Attempt:
+    return Attempt(
+        epoch=row["epoch"],
+        status=row["status"],
+        adopted_epoch=row["adopted_epoch"],
+        detail=row["detail"],
+        started=row["started_at"],
+        ended=row["ended_at"],
+    )
 
 
-def _describe_output(row: RowMapping) -> dict[str, Any]:
-    return {
-        "output": row["output"],
-        "collection": row["collection"],
-        "item": row["item_id"],
-        "digest": row["digest"],
-        "epoch": row["epoch"],
-        "published": format_time(row["published_at"]),
-    }
+def _read_output(row: RowMapping) -> Output:
+    return Output(
+        output=row["output"],
+        collection=row["collection"],
+        item=row["item_id"],
+        digest=row["digest"],
+        epoch=row["epoch"],
+        published=row["published_at"],
+    )

@@ -1,19 +1,29 @@
 """HTTP routes of production: releases, jobs, runs, and what run processes report."""
 
 import shutil
-from datetime import date as Day  # noqa: N812 - a name of a field
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
 
 from skerry.core.disk import check_space
 from skerry.core.scopes import Scope
 from skerry.core.settings import API_PREFIX
+from skerry.models.jobs import Job, JobList, JobOrder
+from skerry.models.releases import Approval, Proposal, Release, ReleaseList
+from skerry.models.runs import (
+    ProgressReport,
+    ReportAnswer,
+    RunCounts,
+    RunDetails,
+    RunList,
+    RunOrder,
+    RunStatus,
+)
+from skerry.models.values import MOST, Epoch
 from skerry.production import epochs, files, jobs, releases, runs
 from skerry.production.occurrences import key_for_request
-from skerry.production.proposals import Proposal, propose_release
+from skerry.production.proposals import propose_release
 from skerry.production.publishing import Publication, list_catalogued, publish_outputs
 from skerry.production.release_files import read_release_notebook, read_release_wheel
 from skerry.services.guarded_route import create_router
@@ -26,42 +36,11 @@ Proposer = Annotated[Identity, Depends(require(Scope.PRODUCTION_PROPOSE))]
 Approver = Annotated[Identity, Depends(require(Scope.PRODUCTION_APPROVE))]
 Operator = Annotated[Identity, Depends(require(Scope.PRODUCTION_OPERATE))]
 Runner = Annotated[Identity, Depends(require(Scope.RUN_PUBLISH))]
-_MOST = 2**31 - 1  # numbers that the database and files can hold
-Epoch = Annotated[int, Path(ge=1, le=_MOST)]
-ShownEpoch = Annotated[int | None, Query(ge=1, le=_MOST)]
+ShownEpoch = Annotated[int | None, Query(ge=1, le=MOST)]
 
 _LARGEST_PROPOSAL = 128 << 20  # bytes of a notebook with wheels
 
 SANDBOXED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Approval(_Body):
-    """An approval: the digests of its content; `self` for the approver's own proposal."""
-
-    own: bool = Field(default=False, alias="self")
-    notebook_digest: str
-    environment_digest: str
-
-
-class RunOrder(_Body):
-    """A request to start a run by hand."""
-
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    idempotency_key: str | None = None
-    partition: str = ""
-    data_day: Day | None = None
-
-
-class ProgressReport(_Body):
-    """An attempt's progress."""
-
-    done: int = Field(ge=0, le=_MOST)
-    total: int = Field(ge=0, le=_MOST)
-    cell: str | None = Field(default=None, max_length=500)
 
 
 def create_production_router(stores: Stores) -> APIRouter:
@@ -80,18 +59,18 @@ def create_production_router(stores: Stores) -> APIRouter:
 
 def _add_releases(router: APIRouter, stores: Stores) -> None:
     @router.post("/releases", status_code=201, max_body_size=_LARGEST_PROPOSAL)
-    def propose(proposal: Proposal, who: Proposer) -> dict[str, Any]:
+    def propose(proposal: Proposal, who: Proposer) -> Release:
         """Propose a notebook as a release."""
         return propose_release(stores.writer, stores.data, proposal, by=who.name)
 
     @router.get("/releases")
-    def list_all(_who: Reader) -> dict[str, Any]:
+    def list_all(_who: Reader) -> ReleaseList:
         """List releases, newest first."""
         with stores.reader.connect() as connection:
-            return {"releases": releases.list_releases(connection)}
+            return ReleaseList(releases=releases.list_releases(connection))
 
     @router.get("/releases/{release}")
-    def show(release: str, _who: Reader) -> dict[str, Any]:
+    def show(release: str, _who: Reader) -> Release:
         """Show a release by id, or the newest approved one of a name."""
         with stores.reader.connect() as connection:
             return releases.get_release(connection, release)
@@ -101,7 +80,7 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
         """Remove a release that nothing uses."""
         with stores.writer.begin() as connection:
             gone = releases.delete_release(connection, release)
-        shutil.rmtree(stores.data.release_objects / gone["id"], ignore_errors=True)
+        shutil.rmtree(stores.data.release_objects / gone.id, ignore_errors=True)
 
 
 def _add_release_files(router: APIRouter, stores: Stores) -> None:
@@ -126,7 +105,7 @@ def _add_release_files(router: APIRouter, stores: Stores) -> None:
 
 def _add_decisions(router: APIRouter, stores: Stores) -> None:
     @router.post("/releases/{release}/approve")
-    def approve(release: str, approval: Approval, who: Approver) -> dict[str, Any]:
+    def approve(release: str, approval: Approval, who: Approver) -> Release:
         """Approve a proposal."""
         with stores.writer.begin() as connection:
             releases.check_seen(
@@ -137,7 +116,7 @@ def _add_decisions(router: APIRouter, stores: Stores) -> None:
             return releases.approve_release(connection, release, by=who.name, own=approval.own)
 
     @router.post("/releases/{release}/reject")
-    def reject(release: str, who: Approver) -> dict[str, Any]:
+    def reject(release: str, who: Approver) -> Release:
         """Refuse a proposal."""
         with stores.writer.begin() as connection:
             return releases.reject_release(connection, release, by=who.name)
@@ -145,31 +124,31 @@ def _add_decisions(router: APIRouter, stores: Stores) -> None:
 
 def _add_jobs(router: APIRouter, stores: Stores) -> None:
     @router.post("/jobs", status_code=201)
-    def create(order: jobs.JobOrder, who: Operator) -> dict[str, Any]:
+    def create(order: JobOrder, who: Operator) -> Job:
         """Create a job."""
         with stores.writer.begin() as connection:
             return jobs.create_job(connection, order, by=who.name)
 
     @router.get("/jobs")
-    def list_all(_who: Reader) -> dict[str, Any]:
+    def list_all(_who: Reader) -> JobList:
         """List jobs by name, with their next ticks."""
         with stores.reader.connect() as connection:
-            return {"jobs": jobs.list_jobs(connection)}
+            return JobList(jobs=jobs.list_jobs(connection))
 
     @router.get("/jobs/{job}")
-    def show(job: str, _who: Reader) -> dict[str, Any]:
+    def show(job: str, _who: Reader) -> Job:
         """Show a job."""
         with stores.reader.connect() as connection:
             return jobs.get_job(connection, job)
 
     @router.post("/jobs/{job}/pause")
-    def pause(job: str, _who: Operator) -> dict[str, Any]:
+    def pause(job: str, _who: Operator) -> Job:
         """Pause a job's clock."""
         with stores.writer.begin() as connection:
             return jobs.pause_job(connection, job, paused=True)
 
     @router.post("/jobs/{job}/resume")
-    def resume(job: str, _who: Operator) -> dict[str, Any]:
+    def resume(job: str, _who: Operator) -> Job:
         """Let a job's clock go on from now."""
         with stores.writer.begin() as connection:
             return jobs.pause_job(connection, job, paused=False)
@@ -186,7 +165,7 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
 
 def _add_run_orders(router: APIRouter, stores: Stores) -> None:
     @router.post("/jobs/{job}/runs", status_code=201)
-    def start(job: str, order: RunOrder, who: Operator, response: Response) -> dict[str, Any]:
+    def start(job: str, order: RunOrder, who: Operator, response: Response) -> RunDetails:
         """Start a run by hand; the same idempotency key gives the same run with 200."""
         check_space(stores.data.root, "A run")
         with stores.writer.begin() as connection:
@@ -199,13 +178,13 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
         return run
 
     @router.post("/runs/{run}/cancel")
-    def cancel(run: str, _who: Operator) -> dict[str, Any]:
+    def cancel(run: str, _who: Operator) -> RunDetails:
         """Cancel a run."""
         with stores.writer.begin() as connection:
             return runs.cancel_run(connection, run)
 
     @router.post("/runs/{run}/retry")
-    def retry(run: str, _who: Operator) -> dict[str, Any]:
+    def retry(run: str, _who: Operator) -> RunDetails:
         """Queue a failed or cancelled run again."""
         check_space(stores.data.root, "A run")
         with stores.writer.begin() as connection:
@@ -217,29 +196,31 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
     def list_all(
         _who: Reader,
         job: str | None = None,
-        status: str | None = None,
+        status: RunStatus | None = None,
         before: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    ) -> dict[str, Any]:
+    ) -> RunList:
         """List runs, newest first; `before` with a page's last run id gives the next page."""
         with stores.reader.connect() as connection:
             page = runs.list_runs(connection, job=job, status=status, before=before, limit=limit)
-            return {"runs": page}
+            return RunList(runs=page)
 
     @router.get("/runs/counts")
-    def count_all(_who: Reader, job: str | None = None) -> dict[str, dict[str, int]]:
+    def count_all(_who: Reader, job: str | None = None) -> RunCounts:
         """Count runs by status, of all jobs or of one job."""
         with stores.reader.connect() as connection:
-            return {"counts": runs.count_runs(connection, job=job)}
+            return RunCounts(counts=runs.count_runs(connection, job=job))
 
     @router.get("/runs/{run}")
-    def show(run: str, _who: Reader) -> dict[str, Any]:
+    def show(run: str, _who: Reader) -> RunDetails:
         """Show a run with its attempts and outputs."""
         with stores.reader.connect() as connection:
             details = runs.get_run(connection, run)
-        for attempt in details["attempts"]:
-            attempt["files"] = _link_files(stores, details["id"], attempt["epoch"])
-        return details
+        attempts = [
+            attempt.model_copy(update={"files": _link_files(stores, details.id, attempt.epoch)})
+            for attempt in details.attempts
+        ]
+        return details.model_copy(update={"attempts": attempts})
 
 
 def _add_run_files(router: APIRouter, stores: Stores) -> None:
@@ -279,17 +260,17 @@ def _link_files(stores: Stores, run: str, epoch: int) -> list[str]:
 
 def _add_attempts(router: APIRouter, stores: Stores) -> None:
     @router.post("/runs/{run}/attempts/{epoch}/progress")
-    def report(run: str, epoch: Epoch, progress: ProgressReport, who: Runner) -> dict[str, bool]:
+    def report(run: str, epoch: Epoch, progress: ProgressReport, who: Runner) -> ReportAnswer:
         """Record progress; 409 tells the attempt to end itself."""
         with stores.writer.begin() as connection:
             epochs.check_token(connection, run, epoch, who.token)
             epochs.record_progress(
                 connection, run, epoch, done=progress.done, total=progress.total, cell=progress.cell
             )
-        return {"go_on": True}
+        return ReportAnswer()
 
     @router.post("/runs/{run}/attempts/{epoch}/publish")
-    def publish(run: str, epoch: Epoch, given: Publication, who: Runner) -> dict[str, Any]:
+    def publish(run: str, epoch: Epoch, given: Publication, who: Runner) -> RunDetails:
         """Publish an attempt's outputs, all or none; 409 when it is superseded."""
         with stores.writer.begin() as connection:
             epochs.check_token(connection, run, epoch, who.token)

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import Engine
 from tests.databases import data, engine
 
-from skerry.production.jobs import JobOrder, create_job
+from skerry.models.jobs import JobOrder
+from skerry.production.jobs import create_job
 from skerry.production.parameters import read_parameters
 from skerry.production.releases import approve_release, insert_release, new_release_id
 
@@ -42,7 +43,7 @@ def propose(
                 schema=read_parameters(make_notebook(parameters, imports)),
                 by="ada",
                 release_id=new_release_id(),
-            )["id"]
+            ).id
         )
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from sqlalchemy import Engine, update
 from tests.unit.production.conftest import make_notebook
 
+from skerry.models.jobs import JobOrder
+from skerry.models.releases import Proposal
 from skerry.production.cleaning import clean, measure_families
-from skerry.production.jobs import JobOrder, create_job
-from skerry.production.proposals import Proposal, propose_release
+from skerry.production.jobs import create_job
+from skerry.production.proposals import propose_release
 from skerry.production.releases import approve_release
 from skerry.production.runs import start_run
 from skerry.production.tables import runs
@@ -28,10 +30,10 @@ def fill_run(
         run, _ = start_run(connection, "lakes", occurrence=f"manual/{key}", parameters={}, by="ada")
         connection.execute(
             update(runs)
-            .where(runs.c.id == run["id"])
+            .where(runs.c.id == run.id)
             .values(status=status, published_epoch=published, ended_at=ended)
         )
-    folder = data.objects / "runs" / str(run["id"])
+    folder = data.objects / "runs" / str(run.id)
     for epoch in ("1", "2"):
         attempt = folder / epoch
         (attempt / "products").mkdir(parents=True)
@@ -46,11 +48,11 @@ def test_only_what_is_safe_goes(engine: Engine, data: DataFolder) -> None:
         engine, data, Proposal(name="water", notebook=make_notebook()), by="ada"
     )
     with engine.begin() as connection:
-        approve_release(connection, released["id"], by="ada", own=True)
+        approve_release(connection, released.id, by="ada", own=True)
         create_job(connection, JobOrder(name="lakes", release="water"), by="ada")
     ended = fill_run(engine, data, "ended", published=2, status="succeeded")
     active = fill_run(engine, data, "active", published=None, status="running")
-    for name in (released["environment_digest"], "b3-unused"):
+    for name in (released.environment_digest, "b3-unused"):
         (data.environments / name).mkdir()
     scratch, live = data.run / "attempts" / "r-1", data.run / "attempts" / "r-2"
     temporary = [data.run / "tmp" / name for name in ("r-1", "r-2")]
@@ -78,7 +80,7 @@ def test_only_what_is_safe_goes(engine: Engine, data: DataFolder) -> None:
     assert not (ended / "2" / "executed.html").exists()
     assert (active / "1" / "products" / "x").exists(), "the run goes on"
     assert not (data.environments / "b3-unused").exists()
-    assert (data.environments / released["environment_digest"]).exists()
+    assert (data.environments / released.environment_digest).exists()
 
 
 def test_young_notebooks_stay_and_no_database_is_no_trouble(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from tests.unit.production.conftest import make_notebook
 
 from skerry.core.disk import FLOOR_VARIABLE
 from skerry.core.errors import UnavailableError
+from skerry.models.jobs import JobOrder
+from skerry.models.releases import Proposal
 from skerry.production import execution
 from skerry.production.epochs import claim_run
 from skerry.production.execution import Executor, remove_unpublished
-from skerry.production.jobs import JobOrder, create_job
-from skerry.production.proposals import Proposal, propose_release
+from skerry.production.jobs import create_job
+from skerry.production.proposals import propose_release
 from skerry.production.releases import approve_release
 from skerry.production.runs import cancel_run, start_run
 from skerry.production.tokens import RunToken, TokenMinter
@@ -46,10 +48,10 @@ def test_a_watch_that_fails_ends_the_run_process(
         engine, data, Proposal(name="water", notebook=make_notebook()), by="ada"
     )
     with engine.begin() as connection:
-        approve_release(connection, released["id"], by="ada", own=True)
+        approve_release(connection, released.id, by="ada", own=True)
         create_job(connection, JobOrder(name="lakes", release="water"), by="ada")
         run, _ = start_run(connection, "lakes", occurrence="manual/k", parameters={}, by="ada")
-        epoch = claim_run(connection, run["id"], 0)
+        epoch = claim_run(connection, run.id, 0)
     assert epoch == 1
     watched = []
 
@@ -64,9 +66,9 @@ def test_a_watch_that_fails_ends_the_run_process(
     monkeypatch.setattr(execution, "find_python", find)
     executor = Executor(engine, data, "http://127.0.0.1:9", Minter(), stopping=fail)
     with pytest.raises(OSError, match="no more memory"):
-        executor.execute(run["id"], epoch)
+        executor.execute(run.id, epoch)
     assert len(watched) == 1
-    folder = RunFolder(ObjectFolder(data.objects), run["id"], 1)
+    folder = RunFolder(ObjectFolder(data.objects), run.id, 1)
     assert "Z Building it.\n" in folder.locate(RunFile.LOG).read_text()
     assert not watched[0].is_running()
     assert find_attempts() == []
@@ -90,15 +92,15 @@ def test_an_attempt_waits_for_room_on_the_disk(
         engine, data, Proposal(name="water", notebook=make_notebook()), by="ada"
     )
     with engine.begin() as connection:
-        approve_release(connection, released["id"], by="ada", own=True)
+        approve_release(connection, released.id, by="ada", own=True)
         create_job(connection, JobOrder(name="lakes", release="water"), by="ada")
         run, _ = start_run(connection, "lakes", occurrence="manual/k", parameters={}, by="ada")
-        claim_run(connection, run["id"], 0)
+        claim_run(connection, run.id, 0)
     monkeypatch.setenv(FLOOR_VARIABLE, "100000000")
     executor = Executor(engine, data, "http://127.0.0.1:9", Minter(), stopping=lambda: False)
     with pytest.raises(UnavailableError, match=r"A run needs 100000.0 GB of free disk"):
-        executor.execute(run["id"], 1)  # the workflow tries again until there is room
+        executor.execute(run.id, 1)  # the workflow tries again until there is room
     assert find_attempts() == []
     with engine.begin() as connection:
-        cancel_run(connection, run["id"])
-    assert executor.execute(run["id"], 1).status == "cancelled"
+        cancel_run(connection, run.id)
+    assert executor.execute(run.id, 1).status == "cancelled"

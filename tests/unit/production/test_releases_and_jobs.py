@@ -5,6 +5,7 @@ from sqlalchemy import Engine
 from tests.unit.production.conftest import propose
 
 from skerry.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from skerry.models.jobs import JobOrder
 from skerry.production import jobs, releases
 from skerry.production.occurrences import key_for_request
 from skerry.production.runs import cancel_run, get_run, start_run
@@ -16,14 +17,14 @@ def test_proposer_approves_only_with_the_word_for_it(engine: Engine) -> None:
         releases.approve_release(connection, release_id, by="ada", own=False)
     with engine.begin() as connection:
         approved = releases.approve_release(connection, release_id, by="ada", own=True)
-    assert (approved["status"], approved["self_approved"]) == ("approved", True)
+    assert (approved.status, approved.self_approved) == ("approved", True)
 
 
 def test_another_approver_is_no_self_approval(engine: Engine) -> None:
     release_id = propose(engine)
     with engine.begin() as connection:
         approved = releases.approve_release(connection, release_id, by="bob", own=True)
-    assert (approved["decided_by"], approved["self_approved"]) == ("bob", False)
+    assert (approved.decided_by, approved.self_approved) == ("bob", False)
 
 
 def test_a_decision_is_made_once(engine: Engine, release: str) -> None:
@@ -34,15 +35,15 @@ def test_a_decision_is_made_once(engine: Engine, release: str) -> None:
 def test_a_name_means_the_newest_approved_one(engine: Engine, release: str) -> None:
     newer = propose(engine)
     with engine.begin() as connection:
-        assert releases.get_release(connection, "water")["id"] == release
+        assert releases.get_release(connection, "water").id == release
         releases.approve_release(connection, newer, by="bob", own=False)
-        assert releases.get_release(connection, "water")["id"] == newer
+        assert releases.get_release(connection, "water").id == newer
         with pytest.raises(NotFoundError):
             releases.get_release(connection, "fire")
 
 
 def test_jobs_need_an_approved_release(engine: Engine) -> None:
-    order = jobs.JobOrder(name="lakes", release=propose(engine))
+    order = JobOrder(name="lakes", release=propose(engine))
     with engine.begin() as connection, pytest.raises(ConflictError, match="proposed, not approved"):
         jobs.create_job(connection, order, by="ada")
 
@@ -61,7 +62,7 @@ def test_jobs_need_an_approved_release(engine: Engine) -> None:
 def test_bad_orders_are_refused_by_name(
     engine: Engine, release: str, change: dict[str, object], named: str
 ) -> None:
-    order = jobs.JobOrder.model_validate({"name": "lakes", "release": release, **change})
+    order = JobOrder.model_validate({"name": "lakes", "release": release, **change})
     refusals = (InvalidInputError, ForbiddenError)
     with engine.begin() as connection, pytest.raises(refusals) as caught:
         jobs.create_job(connection, order, by="ada")
@@ -74,21 +75,19 @@ def test_a_clock_needs_every_parameter_and_a_start_by_hand_does_not(engine: Engi
     release_id = propose(engine, parameters="item: str\nn: int = 1")
     with engine.begin() as connection:
         releases.approve_release(connection, release_id, by="bob", own=False)
-        by_hand = jobs.JobOrder(name="hand", release=release_id, parameters={"n": 2})
+        by_hand = JobOrder(name="hand", release=release_id, parameters={"n": 2})
         jobs.create_job(connection, by_hand, by="ada")
         clock = {"kind": "clock", "cron": "0 5 * * *", "timezone": "Europe/Helsinki"}
-        order = jobs.JobOrder.model_validate(
-            {"name": "clock", "release": release_id, "trigger": clock}
-        )
+        order = JobOrder.model_validate({"name": "clock", "release": release_id, "trigger": clock})
         with pytest.raises(InvalidInputError, match="'item' has no value"):
             jobs.create_job(connection, order, by="ada")
         order = order.model_copy(update={"parameters": {"item": "a"}})
-        assert jobs.create_job(connection, order, by="ada")["next_tick"] is not None
+        assert jobs.create_job(connection, order, by="ada").next_tick is not None
 
 
 def test_names_of_jobs_are_taken_once(engine: Engine, release: str, job: str) -> None:
     with engine.begin() as connection, pytest.raises(ConflictError, match="'lakes' already"):
-        jobs.create_job(connection, jobs.JobOrder(name=job, release=release), by="ada")
+        jobs.create_job(connection, JobOrder(name=job, release=release), by="ada")
 
 
 def test_deleting(engine: Engine, release: str, job: str) -> None:
@@ -100,9 +99,9 @@ def test_deleting(engine: Engine, release: str, job: str) -> None:
             jobs.delete_job(connection, job, history=False)
         with pytest.raises(ConflictError, match="used by jobs"):
             releases.delete_release(connection, release)
-        cancel_run(connection, run["id"])
-        assert jobs.delete_job(connection, job, history=True) == [run["id"]]
+        cancel_run(connection, run.id)
+        assert jobs.delete_job(connection, job, history=True) == [run.id]
         with pytest.raises(NotFoundError):
-            get_run(connection, run["id"])
+            get_run(connection, run.id)
         releases.delete_release(connection, release)
         assert releases.list_releases(connection) == []

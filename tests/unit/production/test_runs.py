@@ -9,6 +9,8 @@ from sqlalchemy import Engine, update
 from skerry.catalog.items import find_item
 from skerry.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from skerry.core.time import utc_now
+from skerry.models.jobs import JobOrder
+from skerry.models.runs import Progress
 from skerry.production.epochs import (
     Outcome,
     check_token,
@@ -21,7 +23,7 @@ from skerry.production.epochs import (
     record_progress,
     record_token,
 )
-from skerry.production.jobs import JobOrder, create_job, list_jobs
+from skerry.production.jobs import create_job, list_jobs
 from skerry.production.publishing import StagedOutput, publish_outputs
 from skerry.production.reconciler import Reconciler
 from skerry.production.runs import cancel_run, get_run, list_runs, retry_run, start_run
@@ -36,7 +38,7 @@ DIGEST = "1e20" + "ab" * 32
 def start(engine: Engine, key: str = "manual/k", **parameters: Any) -> str:
     with engine.begin() as connection:
         run, _ = start_run(connection, "lakes", occurrence=key, parameters=parameters, by="ada")
-    return str(run["id"])
+    return str(run.id)
 
 
 def claim(engine: Engine, run: str, generation: int = 0) -> int | None:
@@ -94,8 +96,8 @@ def publish(
 
 
 def statuses(engine: Engine, run: str) -> list[tuple[int, str, int | None]]:
-    attempts = show(engine, run)["attempts"]
-    return [(attempt["epoch"], attempt["status"], attempt["adopted_epoch"]) for attempt in attempts]
+    attempts = show(engine, run).attempts
+    return [(attempt.epoch, attempt.status, attempt.adopted_epoch) for attempt in attempts]
 
 
 def test_a_key_makes_one_run(engine: Engine, job: str) -> None:
@@ -126,7 +128,7 @@ def test_a_partition_makes_another_run(engine: Engine, job: str) -> None:
         made = {
             start_run(
                 connection, job, occurrence="manual/k", parameters={}, by="ada", partition=part
-            )[0]["id"]
+            )[0].id
             for part in ("T33UVV", "T33UWV", "T33UVV")
         }
     assert len(made) == 2
@@ -141,7 +143,7 @@ def test_values_are_checked_before_a_run_exists(engine: Engine, job: str) -> Non
 
 def test_runs_are_found_by_the_beginning_of_their_id(engine: Engine, job: str) -> None:
     run = start(engine)
-    assert show(engine, run[:22])["id"] == run
+    assert show(engine, run[:22]).id == run
     for bad in ("%", "", "zzz"):
         with pytest.raises(NotFoundError):
             show(engine, bad)
@@ -155,7 +157,7 @@ def test_every_claim_supersedes_the_one_before(engine: Engine, job: str) -> None
         with pytest.raises(ConflictError, match="superseded"):
             record_progress(connection, run, 1, done=1, total=2, cell=None)
         record_progress(connection, run, 2, done=1, total=2, cell="x = 1")
-    assert show(engine, run)["progress"] == {"done": 1, "total": 2, "cell": "x = 1"}
+    assert show(engine, run).progress == Progress(done=1, total=2, cell="x = 1")
     assert statuses(engine, run)[1] == (2, "executing", None)
 
 
@@ -168,7 +170,7 @@ def test_an_ended_or_retried_run_cannot_be_claimed_by_an_old_workflow(
         assert end_run(connection, run, 1, Outcome(1, "failed", "Cell 1 raised"))
     assert claim(engine, run) is None
     with engine.begin() as connection:
-        assert retry_run(connection, run)["status"] == "queued"
+        assert retry_run(connection, run).status == "queued"
     assert claim(engine, run) is None
     assert claim(engine, run, generation=1) == 2
     assert statuses(engine, run)[0] == (1, "failed", None)
@@ -180,7 +182,7 @@ def test_publishing_makes_items_and_ends_in_success(
     run = start(engine)
     claim(engine, run)
     made = publish(engine, objects, run, 1, staged(run, 1), staged(run, 1, "ndci"))
-    assert [entry["item"] for entry in made["outputs"]] == [
+    assert [entry.item for entry in made.outputs] == [
         "ndci-20260501T103000Z", "turbidity-20260501T103000Z",
     ]  # fmt: skip
     with engine.begin() as connection:
@@ -191,7 +193,7 @@ def test_publishing_makes_items_and_ends_in_success(
         )  # fmt: skip
         assert item.document["properties"]["skerry:self_approved"] is True
         assert end_run(connection, run, 1, Outcome(1, "published"))
-    assert show(engine, run)["status"] == "succeeded"
+    assert show(engine, run).status == "succeeded"
     assert statuses(engine, run) == [(1, "published", None)]
 
 
@@ -212,7 +214,7 @@ def test_a_superseded_attempt_publishes_nothing(
     claim(engine, run)
     with pytest.raises(ConflictError, match="superseded"):
         publish(engine, objects, run, 1, staged(run, 1))
-    assert show(engine, run)["outputs"] == []
+    assert show(engine, run).outputs == []
     publish(engine, objects, run, 2, staged(run, 2))
 
 
@@ -228,7 +230,7 @@ def test_a_later_epoch_adopts_what_is_published(
     with engine.begin() as connection:
         assert end_run(connection, run, 2, Outcome(2, "crashed"))
         assert not end_run(connection, run, 2, Outcome(2, "crashed"))
-    assert show(engine, run)["status"] == "succeeded"
+    assert show(engine, run).status == "succeeded"
     assert statuses(engine, run) == [(1, "published", None), (2, "adopted", 1)]
 
 
@@ -240,7 +242,7 @@ def test_all_outputs_are_published_or_none(engine: Engine, objects: ObjectFolder
         publish(engine, objects, run, 1, staged(run, 1), foreign)
     with pytest.raises(InvalidInputError, match="twice"):
         publish(engine, objects, run, 1, staged(run, 1), staged(run, 1))
-    assert show(engine, run)["outputs"] == []
+    assert show(engine, run).outputs == []
     publish(engine, objects, run, 1, staged(run, 1))
 
 
@@ -279,8 +281,8 @@ def test_cancelling(engine: Engine, objects: ObjectFolder, job: str) -> None:
     queued, running = start(engine, "manual/a"), start(engine, "manual/b")
     claim(engine, running)
     with engine.begin() as connection:
-        assert cancel_run(connection, queued)["status"] == "cancelled"
-        assert cancel_run(connection, running)["status"] == "running"
+        assert cancel_run(connection, queued).status == "cancelled"
+        assert cancel_run(connection, running).status == "running"
         with pytest.raises(ConflictError, match="ended already: cancelled"):
             cancel_run(connection, queued)
         with pytest.raises(ConflictError):
@@ -290,7 +292,7 @@ def test_cancelling(engine: Engine, objects: ObjectFolder, job: str) -> None:
         publish(engine, objects, running, 1, staged(running, 1))
     with engine.begin() as connection:
         end_run(connection, running, 1, Outcome(1, "cancelled", "Cancelled."))
-    assert show(engine, running)["status"] == "cancelled"
+    assert show(engine, running).status == "cancelled"
 
 
 def test_an_attempt_that_crashed_is_told_apart_from_one_that_was_superseded(
@@ -337,8 +339,8 @@ def test_a_clock_that_cannot_be_read_any_more_holds_up_no_other(
     rounds = Reconciler(engine, lambda _run, _generation: "", TokenMinter("http://127.0.0.1:9", ""))
     rounds.start_ticks(utc_now() + timedelta(days=2))
     with engine.begin() as connection:
-        assert {run["job"] for run in list_runs(connection)} == {"lakes"}
-        shown = {job["name"]: job["next_tick"] for job in list_jobs(connection)}
+        assert {run.job for run in list_runs(connection)} == {"lakes"}
+        shown = {job.name: job.next_tick for job in list_jobs(connection)}
     assert shown["broken"] is None
     assert shown["lakes"]
 
@@ -353,14 +355,14 @@ class TestGiveUp:
     def test_a_waiting_run_fails(self, engine: Engine, job: str) -> None:
         run = start(engine)
         assert self.give_up(engine, run)
-        assert (show(engine, run)["status"], show(engine, run)["detail"]) == ("failed", "why")
+        assert (show(engine, run).status, show(engine, run).detail) == ("failed", "why")
         assert not self.give_up(engine, run)
 
     def test_a_running_one_fails_with_its_attempt(self, engine: Engine, job: str) -> None:
         run = start(engine)
         claim(engine, run)
         assert self.give_up(engine, run)
-        assert show(engine, run)["status"] == "failed"
+        assert show(engine, run).status == "failed"
         assert statuses(engine, run) == [(1, "failed", None)]
 
     def test_what_is_published_is_a_success(
@@ -370,7 +372,7 @@ class TestGiveUp:
         claim(engine, run)
         publish(engine, objects, run, 1, staged(run, 1))
         assert self.give_up(engine, run)
-        assert show(engine, run)["status"] == "succeeded"
+        assert show(engine, run).status == "succeeded"
 
     def test_a_retried_run_goes_on(self, engine: Engine, job: str) -> None:
         run = start(engine)
@@ -378,7 +380,7 @@ class TestGiveUp:
         with engine.begin() as connection:
             retry_run(connection, run)
         assert not self.give_up(engine, run)
-        assert show(engine, run)["status"] == "queued"
+        assert show(engine, run).status == "queued"
         assert self.give_up(engine, run, generation=1)
 
 
@@ -399,11 +401,11 @@ def test_outputs_whose_bytes_are_gone_are_not_published_and_the_next_attempt_is(
     with pytest.raises(InvalidInputError, match=f"not at 'runs/{run}/1/products/chlorophyll/"):
         publish(engine, objects, run, 1, *outputs, written=False)
     assert statuses(engine, run) == [(1, "claimed", None)]
-    assert show(engine, run)["outputs"] == []
+    assert show(engine, run).outputs == []
     with engine.begin() as connection:
         for output in ("turbidity", "chlorophyll"):
             name = f"{output}-20260501T103000Z"
             assert find_item(connection, "lakes", name, private=True) is None
     claim(engine, run)
     again = publish(engine, objects, run, 2, staged(run, 2), staged(run, 2, "chlorophyll"))
-    assert [item["output"] for item in again["outputs"]] == ["chlorophyll", "turbidity"]
+    assert [item.output for item in again.outputs] == ["chlorophyll", "turbidity"]

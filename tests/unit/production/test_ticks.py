@@ -1,7 +1,7 @@
 """Ticks become runs: the latest is carried out, missed ones stand in the history as passed."""
 
 import logging
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +10,10 @@ from tests.unit.production.conftest import propose
 
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.time import parse_time, utc_now
+from skerry.models.jobs import JobOrder
 from skerry.production import reconciler
 from skerry.production.clock import list_latest
-from skerry.production.jobs import JobOrder, create_job, delete_job, pause_job
+from skerry.production.jobs import create_job, delete_job, pause_job
 from skerry.production.reconciler import Reconciler
 from skerry.production.releases import approve_release
 from skerry.production.runs import list_runs, retry_run, start_run
@@ -51,7 +52,7 @@ def test_a_missed_tick_runs_once_and_only_the_latest(engine: Engine, release: st
     for moment in (utc_now(), back, back, back + timedelta(seconds=1)):
         rounds.start_ticks(moment)
     settled = find_settled(engine)
-    assert [parse_time(run["occurrence"][6:]) for run in find_runs(engine, "queued")] == [settled]
+    assert [parse_time(run.occurrence[6:]) for run in find_runs(engine, "queued")] == [settled]
     assert timedelta() <= back - settled < timedelta(hours=25)
     rounds.start_ticks(back + timedelta(days=1))
     assert len(find_runs(engine, "queued")) == 2
@@ -64,13 +65,13 @@ def test_passed_ticks_stand_in_the_history_and_can_be_carried_out(
     open_rounds(engine).start_ticks(utc_now() + timedelta(days=9))
     passed = find_runs(engine, "passed")
     assert len(passed) in (8, 9)
-    days = [run["occurrence"] for run in find_runs(engine)]
+    days = [run.occurrence for run in find_runs(engine)]
     assert days == sorted(days, reverse=True)
-    assert all("was carried out" in run["detail"] for run in passed)
+    assert all("was carried out" in run.detail for run in passed)
     with engine.begin() as connection:
-        retried = retry_run(connection, passed[0]["id"])
-    assert retried["status"] == "queued"
-    assert retried["parameters"] == {"minute": 0}  # complete, as those of every run
+        retried = retry_run(connection, passed[0].id)
+    assert retried.status == "queued"
+    assert retried.parameters == {"minute": 0}  # complete, as those of every run
 
 
 def test_a_tick_that_did_not_fit_the_release_is_not_retried_unchecked(
@@ -82,7 +83,7 @@ def test_a_tick_that_did_not_fit_the_release_is_not_retried_unchecked(
     open_rounds(engine).start_ticks(utc_now() + timedelta(days=1, minutes=1))
     (failed,) = find_runs(engine, "failed")
     with engine.begin() as connection, pytest.raises(InvalidInputError, match="'minute'"):
-        retry_run(connection, failed["id"])
+        retry_run(connection, failed.id)
     assert find_runs(engine, "queued") == []
 
 
@@ -91,8 +92,8 @@ def test_long_absences_do_not_flood_the_history(engine: Engine, release: str) ->
     open_rounds(engine).start_ticks(utc_now() + timedelta(days=400))
     passed = find_runs(engine, "passed")
     assert len(passed) == 50
-    assert "Earlier ticks were passed over, too." in passed[-1]["detail"]
-    assert "Earlier" not in passed[0]["detail"]
+    assert "Earlier ticks were passed over, too." in passed[-1].detail
+    assert "Earlier" not in passed[0].detail
 
 
 def test_a_clock_that_jumped_ahead_is_noticed_and_its_ticks_go_on(
@@ -119,7 +120,7 @@ def test_a_tick_that_makes_no_run_stands_in_the_history_as_failed(
         connection.execute(jobs.update().values(parameters={"minute": "no number"}))
     open_rounds(engine).start_ticks(utc_now() + timedelta(days=1))
     (failed,) = find_runs(engine, "failed")
-    assert "'minute'" in failed["detail"]
+    assert "'minute'" in failed.detail
 
 
 def test_a_paused_job_starts_nothing_and_can_be_deleted(engine: Engine, release: str) -> None:
@@ -130,11 +131,11 @@ def test_a_paused_job_starts_nothing_and_can_be_deleted(engine: Engine, release:
         with pytest.raises(ConflictError) as caught:
             delete_job(connection, "lakes", history=False)
         assert "skerry job pause lakes" in caught.value.remedy
-        assert pause_job(connection, "lakes", paused=True)["next_tick"] is None
+        assert pause_job(connection, "lakes", paused=True).next_tick is None
     rounds.start_ticks(utc_now() + timedelta(days=5))
     assert len(find_runs(engine)) == 1
     with engine.begin() as connection:
-        assert pause_job(connection, "lakes", paused=False)["next_tick"]
+        assert pause_job(connection, "lakes", paused=False).next_tick
     rounds.start_ticks(utc_now())
     assert len(find_runs(engine)) == 1  # ticks of the pause are no missed ticks
 
@@ -178,12 +179,12 @@ class TestDataDay:
         create_clock(engine, daily, clock, parameters={"day": "{data_day-1}", "seen": "at {tick}"})
         open_rounds(engine).start_ticks(utc_now() + timedelta(days=1))
         run = find_runs(engine, "queued")[0]
-        tick = parse_time(run["occurrence"].removeprefix("clock/"))
-        day = date.fromisoformat(run["data_day"])
+        tick = parse_time(run.occurrence.removeprefix("clock/"))
+        day = run.data_day
         assert day == tick.date() + timedelta(days=1)  # 00:30 in Helsinki is the day before in UTC
-        assert run["parameters"] == {
+        assert run.parameters == {
             "day": (day - timedelta(days=1)).isoformat(),
-            "seen": f"at {run['occurrence'].removeprefix('clock/')}",
+            "seen": f"at {run.occurrence.removeprefix('clock/')}",
         }
 
     def test_it_can_be_given_by_hand(self, engine: Engine, daily: str) -> None:
@@ -193,17 +194,17 @@ class TestDataDay:
                 connection, "lakes", occurrence="manual/k", parameters={}, by="ada",
                 data_day=date(2026, 5, 1),
             )  # fmt: skip
-            assert run["parameters"]["day"] == run["data_day"] == "2026-05-01"
+            assert run.parameters["day"] == run.data_day.isoformat() == "2026-05-01"
             again, new = start_run(
                 connection, "lakes", occurrence="manual/k", parameters={}, by="ada"
             )
-            assert (again["id"], new) == (run["id"], False)
+            assert (again.id, new) == (run.id, False)
 
     def test_it_is_today_without_a_clock(self, engine: Engine, daily: str) -> None:
         create_clock(engine, daily, {"kind": "manual"}, parameters={"day": "{data_day}"})
         with engine.begin() as connection:
             run, _ = start_run(connection, "lakes", occurrence="manual/k", parameters={}, by="ada")
-        assert run["data_day"] == parse_time(run["created"]).astimezone(UTC).date().isoformat()
+        assert run.data_day == run.created.date()
 
     def test_a_placeholder_has_to_fit_its_parameter(self, engine: Engine, release: str) -> None:
         with pytest.raises(InvalidInputError, match="minute"):

@@ -1,0 +1,119 @@
+"""Jobs: what is ordered and what is recorded."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from skerry.models.values import ANSWER, ORDER, Name, Values
+
+_DAY_S = 86_400
+
+
+class ManualTrigger(BaseModel):
+    """A job that only runs when somebody starts it."""
+
+    model_config = ORDER
+
+    kind: Literal["manual"] = "manual"
+
+
+class ClockTrigger(BaseModel):
+    """A job that runs at the ticks of a cron expression in a time zone."""
+
+    model_config = ORDER
+
+    kind: Literal["clock"]
+    cron: Name
+    timezone: Name = "UTC"
+
+
+Trigger = Annotated[ManualTrigger | ClockTrigger, Field(discriminator="kind")]
+
+
+class Review(StrEnum):
+    """Whether products are published at once, or wait for a person."""
+
+    NONE = "none"
+    REQUIRED = "required"
+
+
+class Policy(BaseModel):
+    """How a job's runs are treated.
+
+    Attributes
+    ----------
+    review
+        ``none``: products are published at once; ``required``: they wait for a person.
+    timeout_s
+        Seconds after which an attempt is ended.
+    retries
+        How often Skerry starts a failed notebook again without being asked.
+    """
+
+    model_config = ORDER
+
+    review: Review = Review.REQUIRED
+    timeout_s: int = Field(default=3600, ge=1, le=7 * _DAY_S)
+    retries: int = Field(default=0, ge=0, le=5)
+
+
+class JobOrder(BaseModel):
+    """The request that creates a job.
+
+    Attributes
+    ----------
+    release
+        Id, or name of an approved release.
+    parameters
+        Values for all runs; their placeholders are filled by each run.
+    collection
+        Where products go; the job's name if left out.
+    """
+
+    model_config = ORDER
+
+    name: Name
+    release: Name
+    parameters: Values = Field(default_factory=dict)
+    trigger: Trigger = ManualTrigger()
+    collection: Name | None = None
+    policy: Policy = Policy()
+
+
+class Job(BaseModel):
+    """A standing order: a release, parameters, a trigger and a policy under one name.
+
+    Attributes
+    ----------
+    release, release_name, self_approved
+        Id and name of the release, and whether its proposer approved it.
+    next_tick
+        When its clock starts the next run; none for a job without clock, or while it is paused.
+    collection
+        Where its products go.
+    """
+
+    model_config = ANSWER
+
+    id: str
+    name: str
+    release: str
+    release_name: str
+    self_approved: bool
+    parameters: Values
+    trigger: Trigger
+    paused: bool
+    next_tick: AwareDatetime | None
+    collection: str
+    policy: Policy
+    created_by: str
+    created: AwareDatetime
+
+
+class JobList(BaseModel):
+    """Jobs by name."""
+
+    model_config = ANSWER
+
+    jobs: list[Job]
