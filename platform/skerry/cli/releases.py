@@ -128,13 +128,13 @@ def fetch_release(release_name: str, folder: Path) -> None:
     Example: skerry release fetch water-quality review/
     """
     session = connect()
-    found = session.request("GET", join_address("production", "releases", release_name))
+    record = session.request("GET", join_address("production", "releases", release_name))
     folder.mkdir(parents=True, exist_ok=True)
     parts = {"notebook": "notebook.ipynb"}
-    parts |= {f"wheels/{name}": name for name in found["environment"]["wheels"]}
+    parts |= {f"wheels/{name}": name for name in record["environment"]["wheels"]}
     for part, name in parts.items():
         content = session.send(
-            "GET", join_address("production", "releases", found["id"], *part.split("/"))
+            "GET", join_address("production", "releases", record["id"], *part.split("/"))
         ).content
         (folder / name).write_bytes(content)
         click.echo(folder / name)

@@ -109,11 +109,11 @@ def _run_platform(plan: Plan, console: Console, *, demo_when_empty: bool) -> Non
         console.print(f"Stopped after {time.monotonic() - began:.1f} s.")
 
 
-def _choose_parts(wanted: str) -> tuple[str, ...]:
+def _choose_parts(text: str) -> tuple[str, ...]:
     """Return the parts to start: all, or the parts that a developer names."""
-    if not wanted:
+    if not text:
         return PART_NAMES
-    names = tuple(name.strip() for name in wanted.split(","))
+    names = tuple(name.strip() for name in text.split(","))
     for name in names:
         if name not in PART_NAMES:
             raise InvalidInputError(

@@ -67,4 +67,4 @@ def _print_report(report: Report) -> None:
             click.echo(f"  and {len(outcome.findings) - MOST_LINES} more (--json has all)")
         click.echo(f"  Remedy: {outcome.remedy}")
     failed = f"{len(report.failed)} found something" if report.failed else "none found anything"
-    click.echo(f"\n{report.made} of {len(report.outcomes)} checks made, {failed}.")
+    click.echo(f"\n{report.examined} of {len(report.outcomes)} checks made, {failed}.")

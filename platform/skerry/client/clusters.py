@@ -117,9 +117,9 @@ def _find_proxy(session: Session) -> str | None:
     The environment says it in user servers and runs; on the platform's own machine the running
     platform has written it down.
     """
-    named = os.environ.get("DASK_GATEWAY__PROXY_ADDRESS")
-    if named:
-        return named
+    address = os.environ.get("DASK_GATEWAY__PROXY_ADDRESS")
+    if address:
+        return address
     try:
         record = json.loads((DataFolder(default_data_folder()).run / "platform.json").read_text())
     except (OSError, ValueError):

@@ -11,12 +11,12 @@ def find_collection(session: Session, collection: str) -> dict[str, Any] | None:
     """Return a collection's record, or None if there is none for this account."""
     check_name(collection, what="collection id")
     try:
-        found: dict[str, Any] = session.request(
+        record: dict[str, Any] = session.request(
             "GET", join_address("stac", "collections", collection)
         )
     except NotFoundError:
         return None
-    return found
+    return record
 
 
 def ensure_collection(
@@ -66,5 +66,5 @@ def set_public(session: Session, collection: str, *, public: bool) -> dict[str, 
     path = join_address("stac", "collections", collection)
     record = session.request("GET", path)
     changed = {**record, "links": [], "skerry:public": public}
-    stored: dict[str, Any] = session.request("PUT", path, json=changed) or changed
-    return stored
+    answer: dict[str, Any] = session.request("PUT", path, json=changed) or changed
+    return answer

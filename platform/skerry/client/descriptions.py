@@ -160,7 +160,7 @@ def _describe_assets(
     fields: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Any]]:
     on_map = (folder / MAP_FOLDER).exists()
-    wanted = {
+    paths = {
         PRODUCT_ASSET: (
             PRODUCT_FOLDER,
             ZARR_TYPE if on_map else GEOZARR_TYPE,
@@ -185,7 +185,7 @@ def _describe_assets(
             "file:size": _measure(folder / path),
             **fields.get(name, {}),
         }
-        for name, (path, media_type, role, title) in wanted.items()
+        for name, (path, media_type, role, title) in paths.items()
         if (folder / path).exists()
     }
 

@@ -35,10 +35,10 @@ class Input:
 
 def find_run_folder() -> RunFolder | None:
     """Return the folder that this run may write into, or None outside of a run."""
-    named = os.environ.get("SKERRY_RUN_FOLDER")
-    if not named:
+    path = os.environ.get("SKERRY_RUN_FOLDER")
+    if not path:
         return None
-    objects = ObjectFolder(Path(named).parents[2])
+    objects = ObjectFolder(Path(path).parents[2])
     return RunFolder(objects, os.environ["SKERRY_RUN"], int(os.environ["SKERRY_EPOCH"]))
 
 

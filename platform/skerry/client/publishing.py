@@ -116,8 +116,8 @@ class Draft:
     @property
     def _drawn_first(self) -> list[str]:
         """The variable of the quicklook, then all in the author's order; files keep none."""
-        chosen = [self.quicklook] if isinstance(self.quicklook, str) else []
-        return [*chosen, *map(str, self.dataset.data_vars)]
+        names = [self.quicklook] if isinstance(self.quicklook, str) else []
+        return [*names, *map(str, self.dataset.data_vars)]
 
 
 def publish(
@@ -171,8 +171,8 @@ def publish(
     import pystac
 
     check_name(output, what="output name")
-    drawn = [quicklook] if isinstance(quicklook, str) else []
-    gridded = _read_dataset(dataset, [*(variables or {}), *drawn])
+    names = [quicklook] if isinstance(quicklook, str) else []
+    gridded = _read_dataset(dataset, [*(variables or {}), *names])
     session = session or connect()
     records = _fetch_sources(session, derived_from)
     facts = _gather_facts(records, output, datetime)
@@ -238,13 +238,13 @@ def _credit(name: str) -> str:
     return name if name.startswith(_MODIFIED) else _MODIFIED + name
 
 
-def _read_dataset(dataset: xr.Dataset | xr.DataArray, named: Iterable[str]) -> xr.Dataset:
+def _read_dataset(dataset: xr.Dataset | xr.DataArray, names: Iterable[str]) -> xr.Dataset:
     """Return a dataset, which must have the variables that were named."""
     import xarray as xr
 
     if isinstance(dataset, xr.DataArray):
         dataset = dataset.to_dataset(name=dataset.name or "data")
-    unknown = sorted(set(named) - set(map(str, dataset.data_vars)))
+    unknown = sorted(set(names) - set(map(str, dataset.data_vars)))
     if unknown:
         raise InvalidInputError(
             f"The dataset has no variable {', '.join(map(repr, unknown))}.",

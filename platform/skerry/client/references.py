@@ -56,9 +56,9 @@ def parse_reference(reference: object) -> ItemReference:
         collection = getattr(reference, "collection_id", None)
         item = getattr(reference, "id", None)
     if not (isinstance(collection, str) and isinstance(item, str) and collection and item):
-        shown = reference if isinstance(reference, str) else type(reference).__name__
+        text = reference if isinstance(reference, str) else type(reference).__name__
         raise InvalidInputError(
-            f"{shown!r} names no item.",
+            f"{text!r} names no item.",
             remedy="Give 'collection/item', an item that skerry.search found, or a path.",
         )
     return ItemReference(

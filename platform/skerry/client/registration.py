@@ -57,11 +57,11 @@ class Registration:
         path = join_address("stac", "collections", reference.collection, "items")
         params = {"replace": "true"} if replace else None
         try:
-            stored = self.session.request("POST", path, json=item, params=params)
+            item_record = self.session.request("POST", path, json=item, params=params)
         except UnavailableError:
-            stored = self._look_again(item)
-        self.keep = stored["properties"].get("skerry:prefix") == self.grant.prefix
-        return dict(stored)
+            item_record = self._look_again(item)
+        self.keep = item_record["properties"].get("skerry:prefix") == self.grant.prefix
+        return dict(item_record)
 
     def _look_again(self, item: dict[str, Any]) -> dict[str, Any]:
         """Find out the result of a call whose answer was lost.

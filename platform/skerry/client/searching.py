@@ -67,8 +67,8 @@ def search(
         "ids": _listed(ids),
         "limit": min(limit or _PAGE, _PAGE),
     }
-    found = _read_pages(session or connect(), query, limit)
-    items = [pystac.Item.from_dict(item) for item in found]
+    records = _read_pages(session or connect(), query, limit)
+    items = [pystac.Item.from_dict(item) for item in records]
     return pystac.ItemCollection(items, clone_items=False)
 
 

@@ -124,7 +124,7 @@ class Session:
             ) from None
         if not response.is_success:
             request_line = f"{method} {response.request.url.path}"
-            raise read_problem(response.status_code, response.content, asked=request_line)
+            raise read_problem(response.status_code, response.content, request=request_line)
         return response
 
     def close(self) -> None:

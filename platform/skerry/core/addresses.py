@@ -56,8 +56,8 @@ class CheckedAddress:
 
 def allowed_origins() -> frozenset[str]:
     """Return the origins of `SKERRY_ALLOWED_ORIGINS`: ``http://host:port``, comma-separated."""
-    named = os.environ.get("SKERRY_ALLOWED_ORIGINS", "")
-    return frozenset(_origin(text.strip()) for text in named.split(",") if text.strip())
+    names = os.environ.get("SKERRY_ALLOWED_ORIGINS", "")
+    return frozenset(_origin(text.strip()) for text in names.split(",") if text.strip())
 
 
 def is_named_origin(url: str) -> bool:
@@ -100,8 +100,8 @@ def check_address(
     """
     host, port = _split(url)
     addresses = list(resolve(host, port))
-    named = _origin(url) in origins
-    hidden = [] if named else [address for address in addresses if not _is_public(address)]
+    is_allowed = _origin(url) in origins
+    hidden = [] if is_allowed else [address for address in addresses if not _is_public(address)]
     if hidden or not addresses:
         raise InvalidInputError(
             f"{url} leads to {', '.join(hidden) or 'no address'}, which is not public.",
@@ -118,9 +118,9 @@ def _split(url: str) -> tuple[str, int]:
         host, port = None, None
         parts = urlsplit("")
     if parts.scheme not in _PORTS or not host or parts.username is not None:
-        shown = _LOGIN.sub("//...@", url)[:200]  # never a password
+        safe_url = _LOGIN.sub("//...@", url)[:200]  # never a password
         raise InvalidInputError(
-            f"{shown!r} is no address that can be fetched.",
+            f"{safe_url!r} is no address that can be fetched.",
             remedy="Give an http or https URL without a user name, or a path on this machine.",
         )
     return host, port or _PORTS[parts.scheme]

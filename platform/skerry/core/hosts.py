@@ -29,8 +29,8 @@ def allowed_hosts(public_url: str) -> frozenset[str]:
         The platform's address. The names are its host, the names of the loopback interface, and
         the names in `SKERRY_ALLOWED_HOSTS`, separated by commas.
     """
-    named = os.environ.get("SKERRY_ALLOWED_HOSTS", "")
-    more = {_read_name(text.strip()) for text in named.split(",") if text.strip()}
+    names = os.environ.get("SKERRY_ALLOWED_HOSTS", "")
+    more = {_read_name(text.strip()) for text in names.split(",") if text.strip()}
     return (LOOPBACK_NAMES | {_read_name(urlsplit(public_url).netloc)} | more) - {""}
 
 

@@ -44,13 +44,13 @@ class _FileSettings(BaseModel):
         UnavailableError
             If the variable is not set.
         """
-        named = os.environ.get(variable)
-        if not named:
+        path = os.environ.get(variable)
+        if not path:
             raise UnavailableError(
                 f"{variable} is not set.",
                 remedy="Start the platform with 'skerry up', which sets it.",
             )
-        return cls.model_validate_json(Path(named).read_bytes())
+        return cls.model_validate_json(Path(path).read_bytes())
 
 
 class HubSettings(_FileSettings):

@@ -63,7 +63,7 @@ def describe_status(status: int, method: str, path: str) -> dict[str, object]:
     return describe_problem(status, title, detail, remedies.get(status, "Correct the request."))
 
 
-def read_problem(status: int, content: bytes, *, asked: str) -> SkerryError:
+def read_problem(status: int, content: bytes, *, request: str) -> SkerryError:
     """Turn an answer that is no success into an error.
 
     Parameters
@@ -72,7 +72,7 @@ def read_problem(status: int, content: bytes, *, asked: str) -> SkerryError:
         Its HTTP status, 300 or above.
     content
         Its body: a problem document, Tornado's JSON, or anything else.
-    asked
+    request
         The request, such as ``GET /services/api/stac``, for answers without a message.
 
     Returns
@@ -84,17 +84,17 @@ def read_problem(status: int, content: bytes, *, asked: str) -> SkerryError:
     problem = _parse(content)
     if problem is None and status in _WITHOUT_ROUTE:
         return UnavailableError(
-            f"No part of the platform answers {asked} now ({status}{_phrase(status)}).",
+            f"No part of the platform answers {request} now ({status}{_phrase(status)}).",
             remedy=_SEE_LOGS,
         )
     problem = problem or {}
     what = problem.get("detail") or problem.get("message") or problem.get("title")
-    failed = status >= _SERVER_ERRORS
-    kind = _ERRORS.get(status) or (UnavailableError if failed else InvalidInputError)
+    is_server_fault = status >= _SERVER_ERRORS
+    kind = _ERRORS.get(status) or (UnavailableError if is_server_fault else InvalidInputError)
     remedy = problem.get("remedy") or _REMEDIES.get(status)
     return kind(
-        str(what or f"The platform answers {status}{_phrase(status)} to {asked}."),
-        remedy=str(remedy or (_SEE_LOGS if failed else "Correct the request.")),
+        str(what or f"The platform answers {status}{_phrase(status)} to {request}."),
+        remedy=str(remedy or (_SEE_LOGS if is_server_fault else "Correct the request.")),
     )
 
 

@@ -26,8 +26,8 @@ LARGEST_BODY = 1 << 20
 
 def default_data_folder() -> Path:
     """Return the data folder: `SKERRY_DATA`, else the user's own data directory."""
-    named = os.environ.get("SKERRY_DATA")
-    return Path(named).absolute() if named else Path(platformdirs.user_data_dir("skerry"))
+    path = os.environ.get("SKERRY_DATA")
+    return Path(path).absolute() if path else Path(platformdirs.user_data_dir("skerry"))
 
 
 DATABASE_VARIABLE = "SKERRY_DATABASE_URL"

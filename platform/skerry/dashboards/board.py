@@ -117,13 +117,13 @@ class RunList:
     older: str
 
 
-def read_runs(session: Session, wanted: RunFilter, *, prefix: str) -> RunList:
+def read_runs(session: Session, run_filter: RunFilter, *, prefix: str) -> RunList:
     """Ask the api for a page of runs, newest first."""
-    query = {name: value or None for name, value in asdict(wanted).items()}
+    query = {name: value or None for name, value in asdict(run_filter).items()}
     answer = session.request("GET", "production/runs", params={"limit": RUNS_SHOWN + 1, **query})
     rows = [describe_run(run, prefix=prefix) for run in answer["runs"]]
     page = rows[:RUNS_SHOWN]
-    older = wanted.link(prefix, before=page[-1].id) if len(rows) > RUNS_SHOWN else ""
+    older = run_filter.link(prefix, before=page[-1].id) if len(rows) > RUNS_SHOWN else ""
     return RunList(page, older)
 
 

@@ -169,10 +169,10 @@ def read_selection(session: Session, collection: str = "", item: str = "") -> Se
     items = _list_items(session, collection)
     if not item and not items:
         return Selection(collections=collections, items={}, product=None, collection=collection)
-    chosen = item or next(iter(items.values()))
-    product = read_product(session, collection, chosen)
-    if chosen not in items.values():
-        items[chosen] = chosen
+    selected = item or next(iter(items.values()))
+    product = read_product(session, collection, selected)
+    if selected not in items.values():
+        items[selected] = selected
     return Selection(collections=collections, items=items, product=product, collection=collection)
 
 

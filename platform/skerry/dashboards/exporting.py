@@ -62,7 +62,7 @@ async def export_apart(reference: str, variable: str, target: Path, *, login: Lo
                 await process.wait()
     if answer:
         problem = json.loads(answer)
-        raise read_problem(problem["status"], answer, asked=f"the export of {reference}")
+        raise read_problem(problem["status"], answer, request=f"the export of {reference}")
     if process.returncode != 0:
         raise UnavailableError(
             f"The export of {reference} ended with {process.returncode}.",

@@ -204,8 +204,8 @@ class MapPage:
         self._fill(self._item, view.selection.items, product.item)
         self._fill(self._variable, variables, view.names[2])
         seconds = view.list_seconds()
-        chosen = self._wish.second if self._wish.second in seconds.values() else ""
-        self._fill(self._second, seconds, chosen)
+        second = self._wish.second if self._wish.second in seconds.values() else ""
+        self._fill(self._second, seconds, second)
         self._filling = True
         try:
             limits = view.layer.limits if view.layer else None
@@ -304,30 +304,30 @@ class MapPage:
         self._draw(view.layer, self._opacity.value)
 
     def _draw(self, layer: Layer, opacity: float) -> None:
-        drawn = make_layer(
+        tile_layer = make_layer(
             layer.tiles, layer.bbox, query=layer.query, name=layer.title, opacity=opacity
         )
-        self._leaflet.add(drawn)
-        self._drawn.append(drawn)
+        self._leaflet.add(tile_layer)
+        self._drawn.append(tile_layer)
 
     def _remove_layers(self) -> None:
-        for drawn in self._drawn:
-            self._leaflet.remove(drawn)
+        for tile_layer in self._drawn:
+            self._leaflet.remove(tile_layer)
         self._drawn = []
 
     def _fade(self, event: Any) -> None:
         if self._drawn:
             self._drawn[-1].opacity = event.new
 
-    def _fill(self, chooser: Any, options: dict[str, str], chosen: str) -> None:
+    def _fill(self, chooser: Any, options: dict[str, str], value: str) -> None:
         """Set a chooser's options and value without an event of a choice."""
-        if chooser.options == options and chooser.value == chosen:
+        if chooser.options == options and chooser.value == value:
             return
         self._filling = True
         try:
             # in this order: new options make it forget the value
             chooser.options = options
-            chooser.value = chosen
+            chooser.value = value
         finally:
             self._filling = False
 

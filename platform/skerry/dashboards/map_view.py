@@ -179,14 +179,14 @@ def choose_variable(product: Product, wish: Wish) -> Variable:
             f"The item {product.item!r} has nothing that can be drawn.",
             remedy="Choose another item; its files are still there.",
         )
-    wanted = product.find_variable(wish.variable)
-    if wanted is None and wish.exact and wish.variable:
+    choice = product.find_variable(wish.variable)
+    if choice is None and wish.exact and wish.variable:
         names = ", ".join(variable.name for variable in product.variables)
         raise NotFoundError(
             f"The item {product.item!r} has no variable {wish.variable[:80]!r}.",
             remedy=f"Choose one of these: {names}.",
         )
-    return wanted or product.variables[0]
+    return choice or product.variables[0]
 
 
 def read_layer(

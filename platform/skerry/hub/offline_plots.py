@@ -64,8 +64,8 @@ def _mend(notebook: Any, prefix: str) -> None:
         state.base_url = prefix
     usual = notebook._autoload_js  # noqa: SLF001 - there is no public place to say it
 
-    def load_with_prefix(*arguments: Any, **named: Any) -> str:
-        script: str = usual(*arguments, **named)
+    def load_with_prefix(*arguments: Any, **keywords: Any) -> str:
+        script: str = usual(*arguments, **keywords)
         return script.replace(_PREVIEW, f'"{prefix}panel-preview/"')
 
     notebook._autoload_js = load_with_prefix  # noqa: SLF001

@@ -116,8 +116,8 @@ def _name_crossing(z: int, latitude: float, longitude: float, step: float) -> st
 
 def _choose_step(z: int) -> float:
     degrees_per_pixel = 360 / (TILE_SIZE * 2**z)
-    wanted = _LINE_DISTANCE_PIXELS * degrees_per_pixel
-    return next((step for step in reversed(_STEPS_DEGREES) if step >= wanted), _STEPS_DEGREES[0])
+    least = _LINE_DISTANCE_PIXELS * degrees_per_pixel
+    return next((step for step in reversed(_STEPS_DEGREES) if step >= least), _STEPS_DEGREES[0])
 
 
 def _list_degrees(

@@ -172,14 +172,14 @@ def _read_categories(variable: Mapping[str, Any], values: list[int]) -> tuple[Ca
 
 
 def _read_number(variable: Mapping[str, Any], name: str, missing: float) -> float:
-    given = variable.get(name)
+    value = variable.get(name)
     try:
-        number = missing if given is None else float(given)
+        number = missing if value is None else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
         raise InvalidInputError(
-            f"The catalogue gives {name}={given!r} for this variable.",
+            f"The catalogue gives {name}={value!r} for this variable.",
             remedy="Register the item with finite numbers there.",
         )
     return number

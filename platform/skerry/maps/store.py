@@ -141,8 +141,8 @@ def bounded_codecs() -> Iterator[None]:
     """
     for name, codec in _BOUNDED.items():
         register_codec(name, codec)
-    chosen = {f"codecs.{name}": _name(codec) for name, codec in _BOUNDED.items()}
-    with zarr.config.set(chosen):
+    settings = {f"codecs.{name}": _name(codec) for name, codec in _BOUNDED.items()}
+    with zarr.config.set(settings):
         yield
 
 

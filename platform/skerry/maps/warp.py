@@ -72,8 +72,8 @@ def locate_tile(crs: str, z: int, x: int, y: int) -> tuple[Plane, Plane]:
     count = 17 if z >= _WIDE_ZOOM else 65
     grid_x, grid_y = np.meshgrid(np.linspace(west, east, count), np.linspace(north, south, count))
     xs, ys = _transformer(crs).transform(grid_x, grid_y)
-    lost = ~(np.isfinite(xs) & np.isfinite(ys))
-    xs[lost] = ys[lost] = _FAR
+    outside = ~(np.isfinite(xs) & np.isfinite(ys))
+    xs[outside] = ys[outside] = _FAR
     return xs, ys
 
 

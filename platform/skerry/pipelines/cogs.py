@@ -40,8 +40,8 @@ def list_rasters(tree: xr.DataTree) -> dict[str, xr.DataArray]:
 def list_bands(tree: xr.DataTree, groups: Sequence[str] = ()) -> dict[str, xr.DataArray]:
     """Return the rasters that get a COG: those of some groups, else all rasters."""
     paths = {f"/{group.strip('/')}" for group in groups}
-    chosen = {node.path: node.dataset for node in tree.subtree if node.path in paths}
-    return list_rasters(type(tree).from_dict(chosen) if chosen else tree)
+    datasets = {node.path: node.dataset for node in tree.subtree if node.path in paths}
+    return list_rasters(type(tree).from_dict(datasets) if datasets else tree)
 
 
 def write_cogs(
@@ -91,8 +91,8 @@ def write_raster(array: xr.DataArray, path: Path, *, title: str) -> dict[str, An
     from skerry.products.cogs.cog import write_cog
 
     write_cog(array, path, description=title)
-    written = north_up(array.to_dataset(name="raster"))
-    return {**describe_grid(written), "raster:bands": [_describe_band(path, array)]}
+    raster_dataset = north_up(array.to_dataset(name="raster"))
+    return {**describe_grid(raster_dataset), "raster:bands": [_describe_band(path, array)]}
 
 
 def find_raster(tree: xr.DataTree, variable: str | None, *, item: str) -> xr.DataArray:

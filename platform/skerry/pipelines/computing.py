@@ -56,14 +56,14 @@ def explain_lost_workers(settings: DaskSettings) -> Iterator[None]:
     InvalidInputError
         If workers ran out of memory; it replaces the scheduler's own error.
     """
-    lost: tuple[type[BaseException], ...] = (BrokenProcessPool,)
+    errors: tuple[type[BaseException], ...] = (BrokenProcessPool,)
     if settings.scheduler == "distributed":
         from distributed import KilledWorker
 
-        lost = (KilledWorker,)
+        errors = (KilledWorker,)
     try:
         yield
-    except lost as error:
+    except errors as error:
         if settings.scheduler == "distributed":
             limit = settings.memory_limit or "an equal share of the memory"
             remedy = "Raise dask.memory_limit or use fewer workers."

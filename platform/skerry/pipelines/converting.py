@@ -73,14 +73,14 @@ def convert_product(
 
     report = progress or ignore_progress
     check_free(out)
-    chosen = choose_format(out, form)
+    output_format = choose_format(out, form)
     refuse_inside(out, [source])
     report(0.0, "Opening")
     tree = open_product(source)
     left_out = write_product(
         tree,
         out,
-        form=chosen,
+        form=output_format,
         profile=profile,
         chunk=chunk,
         shard=shard,
@@ -90,4 +90,4 @@ def convert_product(
     )
     report(1.0, "Done")
     missing = list((tree.attrs.get("other_metadata") or {}).get("missing", []))
-    return ConversionResult(out, chosen, left_out, missing)
+    return ConversionResult(out, output_format, left_out, missing)

@@ -123,7 +123,7 @@ def import_product(
         tree = open_product(path)
         report(0.05, "Reading checksums")
         work = _plan(tree, path, collection)
-        known = _find_known(session, work)
+        known = _find_imported(session, work)
         if known is not None:
             return ImportResult(known, created=False, missing=work.missing)
         grant = grant_writing(session, "import")
@@ -197,7 +197,7 @@ def _choose_collection(tree: xr.DataTree, mapping: ProductMapping | None, simula
     return mapping.collection + "-simulated" * simulated
 
 
-def _find_known(session: Session, work: _Work) -> dict[str, Any] | None:
+def _find_imported(session: Session, work: _Work) -> dict[str, Any] | None:
     """Look for the item before converting; the conditional call at the end still decides."""
     item = find_item(session, work.reference)
     if item is None:

@@ -35,15 +35,15 @@ def choose_format(output: Path, form: str | None) -> str:
     InvalidInputError
         If the suffix is that of another format, or says nothing and no format is given.
     """
-    known = SUFFIXES.get(output.suffix.lower())
+    by_suffix = SUFFIXES.get(output.suffix.lower())
     if form is None:
-        if not known:
+        if not by_suffix:
             raise InvalidInputError(
                 f"The name {output.name!r} does not name a format that Skerry writes.",
                 remedy=f"Give --format (key 'format'), or a name with a suffix: {_NAMED}.",
             )
-        return known[0]
-    if known is not None and form not in known:
+        return by_suffix[0]
+    if by_suffix is not None and form not in by_suffix:
         raise InvalidInputError(
             f"{output.name!r} ends in {output.suffix}, and {form} is another format.",
             remedy="Leave the format out, or name the output by it: " + _NAMED + ".",

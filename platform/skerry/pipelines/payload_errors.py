@@ -20,7 +20,7 @@ _KINDS = {
     "string": "a text",
 }
 """First word of pydantic's error types (``list_type``) to what is wanted."""
-_SAID = {
+_MESSAGES = {
     "missing": "is missing",
     "value_error": "{error}",
     "too_short": "has {actual_length} entries and needs {min_length}",
@@ -91,8 +91,8 @@ def _word(error: ErrorDetails, model: type[BaseModel]) -> str:
     kind, value = error["type"], f"{error['input']!r:.60}"
     if kind == "extra_forbidden":
         return _word_unknown(str(error["loc"][-1]), model)
-    if kind in _SAID:
-        return _SAID[kind].format(given=value, **error.get("ctx", {}))
+    if kind in _MESSAGES:
+        return _MESSAGES[kind].format(given=value, **error.get("ctx", {}))
     kind_name = _KINDS.get(kind.partition("_")[0])
     return (
         f"must be {kind_name}, and is {value}" if kind_name else f"{error['msg']}, and is {value}"
@@ -120,8 +120,8 @@ def _name_place(place: tuple[int | str, ...], value: object, *, new: bool) -> li
             words.append(str(part))
         elif isinstance(inner, list) and isinstance(part, int) and part < len(inner):
             inner = inner[part]
-            named = isinstance(inner, dict) and isinstance(inner.get("name"), str)
-            words.append(inner["name"] if named and words == ["steps"] else str(part))
+            has_name = isinstance(inner, dict) and isinstance(inner.get("name"), str)
+            words.append(inner["name"] if has_name and words == ["steps"] else str(part))
         elif new and number == len(place) - 1:
             words.append(str(part))
     return words

@@ -32,8 +32,8 @@ from skerry.pipelines.processing import (
     digest_place,
     name_product,
     open_source,
-    write_made,
     write_manifest,
+    write_result,
 )
 from skerry.pipelines.timeline import Timeline
 from skerry.pipelines.work_folder import WorkFolder
@@ -245,11 +245,11 @@ class _Run:
     def _steps_below(self, name: str) -> set[str]:
         """Return the steps on which a step depends."""
         steps = {step.name: step for step in self.payload.steps}
-        found: set[str] = set()
+        names: set[str] = set()
         for item in steps[name].inputs:
             if item in steps:
-                found |= {item} | self._steps_below(item)
-        return found | {name}
+                names |= {item} | self._steps_below(item)
+        return names | {name}
 
     def _task_key(self, task: Task) -> str:
         return digest_key({"step": self.keys[task.step], "form": task.form})
@@ -266,7 +266,7 @@ class _Run:
             result.tree.name = result.tree.attrs["stac_discovery"]["id"] = name_product(task.path)
             try:
                 with naming(f"steps.{task.step}"), explain_lost_workers(self.payload.dask):
-                    write_made(
+                    write_result(
                         result,
                         task.path,
                         task.form,
@@ -295,14 +295,14 @@ class _Run:
     def _describe(self, task: Task, result: LazyResult, started: str) -> dict[str, Any]:
         below = self._steps_below(task.step)
         steps = [step for step in self.payload.steps if step.name in below]
-        named = {self._place(name): self.digests[name] for name in self.payload.inputs}
+        inputs = {self._place(name): self.digests[name] for name in self.payload.inputs}
         return {
             "run_id": self.run_id,
             "software": {"skerry": VERSION},
             "started": started,
             "finished": format_time(utc_now()),
             "steps": [{"name": step.name} | self._describe_step(step) for step in steps],
-            "inputs": {place: named.get(place) for place in result.places},
+            "inputs": {place: inputs.get(place) for place in result.places},
             "auxiliary": self._describe_auxiliary(result, below),
             "output": {
                 "path": task.path.name,
@@ -317,12 +317,12 @@ class _Run:
 
     def _describe_auxiliary(self, result: LazyResult, below: set[str]) -> dict[str, Any]:
         """Return the auxiliary files used, here and in breakpoints below."""
-        found: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
         for step in below:
             marker = self.work.read_marker(f"step-{step}")
             if marker is not None and marker.get("state") == "done":
-                found |= marker["auxiliary"]
-        return found | {folder.name: folder.describe() for folder in result.folders}
+                facts |= marker["auxiliary"]
+        return facts | {folder.name: folder.describe() for folder in result.folders}
 
     def _make(self, name: str) -> LazyResult:
         """Return an input's or a step's product, lazy: opened, or a processor applied."""
@@ -353,14 +353,14 @@ class _Run:
 
     def _folders(self, step: Step, processor: Processor) -> dict[str, AuxiliaryFolder]:
         """Return the folders of a step's auxiliary inputs: named in the step, or of one name."""
-        wanted = {
+        by_input = {
             item.name: step.auxiliary.get(item.name, item.name)
             for item in processor.inputs
             if isinstance(item, AuxiliaryInput)
         }
-        chosen = wanted | dict(step.auxiliary)
+        names = by_input | dict(step.auxiliary)
         folders = {}
-        for key, name in chosen.items():
+        for key, name in names.items():
             source = self.payload.auxiliary.get(name)
             if source is not None:
                 folders[key] = AuxiliaryFolder(name, self.base / source.folder, source.version)

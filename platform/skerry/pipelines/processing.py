@@ -131,7 +131,7 @@ def run_processor(
     ConflictError
         If the output exists.
     """
-    chosen = _check_output(output, form, inputs)
+    output_format = _check_output(output, form, inputs)
     report = progress or ignore_progress
     timeline = timeline or Timeline(run_id or new_id())
     processor = get_processor(name)
@@ -145,15 +145,15 @@ def run_processor(
         result = apply_processor(
             processor, sources, name=name_product(output), parameters=checked, folders=folders
         )
-    with timeline.span(f"write {output.name}", format=chosen):
-        write_made(result, output, chosen, progress=report, memory_bytes=memory_bytes)
+    with timeline.span(f"write {output.name}", format=output_format):
+        write_result(result, output, output_format, progress=report, memory_bytes=memory_bytes)
     manifest = {
         "run_id": run_id or timeline.run_id,
         "software": {"skerry": VERSION},
         "started": started,
         "finished": format_time(utc_now()),
         "steps": [describe_step(processor, checked)],
-        **_describe_result(result, output, chosen),
+        **_describe_result(result, output, output_format),
     }
     write_manifest(output, manifest)
     report(1.0, "Done")
@@ -233,7 +233,7 @@ def write_manifest(output: Path, manifest: Mapping[str, Any]) -> None:
         aside.write_text(json.dumps(manifest, indent=2), "utf-8")
 
 
-def write_made(
+def write_result(
     result: LazyResult,
     output: Path,
     form: str,

@@ -89,10 +89,10 @@ def _describe_item(
     processor: Processor, sources: Sequence[xr.DataTree], name: str
 ) -> dict[str, Any]:
     items = [dict(source.attrs.get("stac_discovery") or {}) for source in sources]
-    known = [dict(item.get("properties") or {}) for item in items]
+    records = [dict(item.get("properties") or {}) for item in items]
     properties: dict[str, Any] = {
-        **_carry(known),
-        **_describe_time(known),
+        **_carry(records),
+        **_describe_time(records),
         "created": format_time(utc_now()),
         "processing:lineage": f"{processor.summary} {processor.citation}".strip(),
         "processing:software": {"skerry": VERSION, processor.name: processor.version},

@@ -104,12 +104,17 @@ class Timeline:
     def to_dict(self) -> dict[str, Any]:
         """Return the whole timeline as the format's JSON object."""
         track = {"pid": os.getpid(), "tid": 0}
-        named = {"name": "process_name", "ph": "M", "ts": 0, "args": {"name": "skerry process"}}
+        process_name = {
+            "name": "process_name",
+            "ph": "M",
+            "ts": 0,
+            "args": {"name": "skerry process"},
+        }
         with self._lock:
             counters = list(self._count_up())
             events = sorted(self._events, key=lambda item: int(item["ts"]))
         return {
-            "traceEvents": [track | item for item in [named, *events, *counters]],
+            "traceEvents": [track | item for item in [process_name, *events, *counters]],
             "displayTimeUnit": "ms",
             "otherData": {"run_id": self.run_id},
         }

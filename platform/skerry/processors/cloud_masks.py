@@ -195,12 +195,12 @@ def smear_mask(mask: npt.NDArray[np.bool_], down: float, right: float) -> npt.ND
     Doubling: the union over 2 n steps is that over n and its copy n steps on.
     """
     steps = max(int(np.ceil(max(abs(down), abs(right)))), 1)
-    reached, done = mask.copy(), 1
-    while done <= steps:
-        move = min(done, steps + 1 - done)
+    reached, distance = mask.copy(), 1
+    while distance <= steps:
+        move = min(distance, steps + 1 - distance)
         shift = (round(down * move / steps), round(right * move / steps))
         reached |= _shift(reached, *shift)
-        done += move
+        distance += move
     return reached
 
 
@@ -300,5 +300,5 @@ def _coarsen(fine: xr.DataArray, like: xr.DataArray) -> xr.DataArray:
 
 def _on(values: xr.DataArray, like: xr.DataArray) -> xr.DataArray:
     """Give values the grid of others, chunks included."""
-    placed = xr.DataArray(values.data, dims=like.dims, coords=like.coords)
-    return placed.chunk(like.chunksizes) if like.chunks is not None else placed
+    array = xr.DataArray(values.data, dims=like.dims, coords=like.coords)
+    return array.chunk(like.chunksizes) if like.chunks is not None else array

@@ -55,7 +55,7 @@ class _Window:
 
     first: date
     last: date
-    chosen: list[int]
+    positions: list[int]
     labels: list[str]
     moments: Sequence[datetime]
 
@@ -125,11 +125,11 @@ def composite_products(
 
 def _refuse_twice(products: Sequence[xr.DataTree]) -> None:
     """Refuse a product that is given twice: it would count twice."""
-    named = [(product.attrs.get("stac_discovery") or {}).get("id") for product in products]
-    for name in named:
-        if name and named.count(name) > 1:
+    identifiers = [(product.attrs.get("stac_discovery") or {}).get("id") for product in products]
+    for name in identifiers:
+        if name and identifiers.count(name) > 1:
             raise InvalidInputError(
-                f"The product {name} is given {named.count(name)} times.",
+                f"The product {name} is given {identifiers.count(name)} times.",
                 remedy="Give each product once.",
             )
 
@@ -188,24 +188,24 @@ def composite_scenes(
     check_scenes(scenes, variables)
     moments = [as_utc(moment) for moment in moments]
     first = last - timedelta(days=days - 1)
-    chosen = sorted(
+    positions = sorted(
         (place for place, moment in enumerate(moments) if first <= moment.date() <= last),
         key=lambda place: moments[place],
         reverse=True,
     )
     labels = list(names or [f"scene {place}" for place in range(len(scenes))])
-    stack = _stack(scenes, chosen, variables, qualities)
-    merged = _composite(stack, chosen, len(variables), method)
+    stack = _stack(scenes, positions, variables, qualities)
+    merged = _composite(stack, positions, len(variables), method)
     return _describe(
-        merged, scenes[0][variables], _Window(first, last, chosen, labels, moments), method
+        merged, scenes[0][variables], _Window(first, last, positions, labels, moments), method
     )
 
 
-def _composite(stack: list[Any], chosen: list[int], count: int, method: Method) -> Any:
+def _composite(stack: list[Any], positions: list[int], count: int, method: Method) -> Any:
     """Return ``(variable + 2, y, x)``: the values, the count, the source, chunk by chunk."""
 
     def merge(*blocks: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        return merge_blocks(blocks, chosen, count, method)
+        return merge_blocks(blocks, positions, count, method)
 
     if not isinstance(stack[0], da.Array):
         return merge(*stack)
@@ -222,7 +222,7 @@ def _composite(stack: list[Any], chosen: list[int], count: int, method: Method) 
 
 
 def merge_blocks(
-    blocks: Sequence[npt.NDArray[Any]], chosen: Sequence[int], count: int, method: Method
+    blocks: Sequence[npt.NDArray[Any]], positions: Sequence[int], count: int, method: Method
 ) -> npt.NDArray[np.float32]:
     """Merge a chunk of scenes.
 
@@ -231,7 +231,7 @@ def merge_blocks(
     blocks
         A template of the chunk's shape, then for each scene, latest first, `count` variables and
         its quality (constant 1 x 1 where there is none).
-    chosen
+    positions
         The scenes' places.
     """
     shape = blocks[0].shape
@@ -239,8 +239,8 @@ def merge_blocks(
     merged[count], merged[count + 1] = 0, NO_SOURCE
     best = np.full(shape, -np.inf, np.float32)
     step = count + 1
-    scenes = [blocks[1 + place * step : 1 + (place + 1) * step] for place in range(len(chosen))]
-    for place, scene in zip(chosen, scenes, strict=True):
+    scenes = [blocks[1 + place * step : 1 + (place + 1) * step] for place in range(len(positions))]
+    for place, scene in zip(positions, scenes, strict=True):
         valid = np.logical_and.reduce([np.isfinite(item) for item in scene])
         merged[count] += valid
         if method == "median":
@@ -271,7 +271,7 @@ def _median(layers: list[npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
 
 def _stack(
     scenes: Sequence[xr.Dataset],
-    chosen: list[int],
+    positions: list[int],
     variables: list[str],
     qualities: Sequence[xr.DataArray] | None,
 ) -> list[Any]:
@@ -284,7 +284,7 @@ def _stack(
     layers: list[Any] = [
         da.zeros(shape, dtype="i1", chunks=template.chunks or -1) if lazy else np.zeros(shape, "i1")
     ]
-    for place in chosen:
+    for place in positions:
         parts = [scenes[place][name] for name in variables]
         if qualities is not None:
             parts.append(_fit_quality(qualities[place], parts[0], place))
@@ -301,7 +301,7 @@ def _stack(
 def _describe(merged: Any, like: xr.Dataset, window: _Window, method: Method) -> xr.Dataset:
     template = like[next(iter(like.data_vars))]
     dims = ("time", *template.dims)
-    places = sorted(window.chosen)
+    places = sorted(window.positions)
     data = {}
     for place, (name, variable) in enumerate(like.data_vars.items()):
         data[str(name)] = xr.DataArray(merged[place][None], dims=dims, attrs=variable.attrs)
@@ -347,9 +347,9 @@ def _select_variables(product: xr.DataTree, group: str, variables: list[str]) ->
 def _mask_by_flags(
     product: xr.DataTree, data: xr.Dataset, flag_group: str, valid_flags: str
 ) -> xr.Dataset:
-    held = select_flags(_find_flags(product, flag_group), valid_flags)
+    is_valid = select_flags(_find_flags(product, flag_group), valid_flags)
     fitted = fit_to_grid(
-        held,
+        is_valid,
         data,
         names=(f"The flags of {flag_group}", "the variables of the product"),
         remedy="Name flags on the variables' grid (flag_group).",

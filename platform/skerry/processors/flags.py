@@ -76,14 +76,14 @@ def select_flags(flags: xr.DataArray | xr.Dataset, expression: str) -> xr.DataAr
     used = list(dict.fromkeys(variable for variable, _ in places.values()))
 
     def evaluate(*blocks: npt.NDArray[Any]) -> Booleans:
-        known = np.ones((), np.bool_)
+        valid = np.ones((), np.bool_)
         numbers = {}
         for variable, block in zip(used, blocks, strict=True):
             if np.issubdtype(block.dtype, np.floating):
-                known = known & np.isfinite(block)
+                valid = valid & np.isfinite(block)
             numbers[variable] = _as_unsigned(block)
-        held = test(lambda name: places[name][1].test(numbers[places[name][0]]))
-        return np.asarray(held & known, np.bool_)
+        passes = test(lambda name: places[name][1].test(numbers[places[name][0]]))
+        return np.asarray(passes & valid, np.bool_)
 
     mask: xr.DataArray = xr.apply_ufunc(
         evaluate,
@@ -125,7 +125,7 @@ def list_flags(variable: xr.DataArray) -> dict[str, Flag]:
     for place, name in enumerate(names):
         pair = (masks[place] if masks else None, values[place] if values else None)
         pairs.setdefault(name, []).append(pair)
-    return {name: Flag(tuple(found)) for name, found in pairs.items()}
+    return {name: Flag(tuple(tests)) for name, tests in pairs.items()}
 
 
 def parse_expression(expression: str) -> tuple[list[str], Test]:
@@ -232,12 +232,12 @@ def _list_variables(flags: xr.DataArray | xr.Dataset) -> dict[str, xr.DataArray]
 def _find_flag(name: str, variables: dict[str, xr.DataArray], expression: str) -> tuple[str, Flag]:
     """Return the variable that has a flag, and the flag."""
     flags_of = {variable: list_flags(array) for variable, array in variables.items()}
-    wanted = name.lower()
+    lower_name = name.lower()
     matches = [
         (variable, flag)
         for variable, flags in flags_of.items()
         for key, flag in flags.items()
-        if wanted in {key.lower(), f"{variable}.{key}".lower()}
+        if lower_name in {key.lower(), f"{variable}.{key}".lower()}
     ]
     if len(matches) == 1:
         return matches[0]

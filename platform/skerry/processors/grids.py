@@ -107,22 +107,22 @@ def _find_pixels(
     indexes = {axis: (values.indexes[axis], like.indexes[axis]) for axis in _AXES}
     if all(item.equals(other) for item, other in indexes.values()):
         return {}
-    return {axis: _find_nearest(item, wanted) for axis, (item, wanted) in indexes.items()}
+    return {axis: _find_nearest(item, target) for axis, (item, target) in indexes.items()}
 
 
-def _find_nearest(centres: pd.Index, wanted: pd.Index) -> npt.NDArray[np.intp]:
+def _find_nearest(centres: pd.Index, targets: pd.Index) -> npt.NDArray[np.intp]:
     """Return the pixels that hold the wanted places, by the pixels' centres."""
-    if not len(wanted):
+    if not len(targets):
         return np.empty(0, np.intp)
     order = centres.is_monotonic_increasing or centres.is_monotonic_decreasing
     if not len(centres) or not order or not centres.is_unique:
-        return np.full(len(wanted), -1, np.intp)
+        return np.full(len(targets), -1, np.intp)
     # A single pixel has no step: it reaches as far as what is wanted of it, about its middle.
-    steps = np.abs(np.diff((centres if len(centres) > 1 else wanted).to_numpy(np.float64)))
+    steps = np.abs(np.diff((centres if len(centres) > 1 else targets).to_numpy(np.float64)))
     width = float(np.median(steps)) if len(steps) else 0.0
-    half = width / 2 * (1 if len(centres) > 1 else len(wanted))
+    half = width / 2 * (1 if len(centres) > 1 else len(targets))
     reach = half + _ROUNDING * width
-    return np.asarray(centres.get_indexer(wanted, method="nearest", tolerance=reach), np.intp)
+    return np.asarray(centres.get_indexer(targets, method="nearest", tolerance=reach), np.intp)
 
 
 def _list_chunks(

@@ -48,13 +48,13 @@ class Table:
         """
         place = np.interp(line.ravel(), self.lines, np.arange(len(self.lines)))
         above = np.minimum(place.astype(np.intp), max(len(self.lines) - 2, 0))
-        wanted = pixel.ravel()
-        result = np.empty((len(place), len(wanted)), dtype)
+        pixels = pixel.ravel()
+        result = np.empty((len(place), len(pixels)), dtype)
         for row in np.unique(above):
             # Lines rise, so those between two lines of the table follow each other.
             part = slice(*np.searchsorted(above, [row, row + 1]))
             low, high = (
-                np.interp(wanted, self.samples[item], self.values[item])
+                np.interp(pixels, self.samples[item], self.values[item])
                 for item in (row, min(row + 1, len(self.lines) - 1))
             )
             weight = (place[part] - row)[:, None].astype(dtype)
@@ -146,11 +146,11 @@ def read_table(member: xr.DataTree, path: str) -> Table:
     InvalidInputError
         If it is not there, or holds nothing.
     """
-    found = find_variable(member, path).load()
-    group = found.coords
+    table = find_variable(member, path).load()
+    group = table.coords
     lines = group["line"].to_numpy().astype(np.float64)
-    samples = np.broadcast_to(group["pixel"].to_numpy(), found.shape).astype(np.float64)
-    values = found.to_numpy().astype(np.float64)
+    samples = np.broadcast_to(group["pixel"].to_numpy(), table.shape).astype(np.float64)
+    values = table.to_numpy().astype(np.float64)
     order = [int(item) for item in np.argsort(lines) if np.isfinite(values[item]).any()]
     if not order:
         raise InvalidInputError(

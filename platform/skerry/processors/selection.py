@@ -40,8 +40,8 @@ def find_variable(product: xr.DataTree, path: str) -> xr.DataArray:
             f"{product.name or 'The product'} has no {path}.",
             remedy="Give a product that has it: a partial product lists what it lacks when opened.",
         )
-    found: xr.DataArray = product[path]  # type: ignore[assignment]
-    return found
+    variable: xr.DataArray = product[path]  # type: ignore[assignment]
+    return variable
 
 
 def read_moment(product: xr.DataTree) -> datetime:
@@ -85,14 +85,14 @@ def select_inputs(
         If a product or auxiliary folder is missing or too much, a product is of a type that the
         processor does not know, or lacks a variable. The message names them.
     """
-    whole = [item for item in inputs if isinstance(item, ProductInput)]
-    if not products or (len(products) > 1 and not any(item.many for item in whole)):
-        count = "one product or more" if any(item.many for item in whole) else "one product"
+    takers = [item for item in inputs if isinstance(item, ProductInput)]
+    if not products or (len(products) > 1 and not any(item.many for item in takers)):
+        count = "one product or more" if any(item.many for item in takers) else "one product"
         raise InvalidInputError(
             f"{processor} got {len(products)} products.", remedy=f"Give {count}."
         )
     selected: dict[str, Any] = select_auxiliary(inputs, auxiliary, processor)
-    for item in whole:
+    for item in takers:
         for product in products:
             _check_type(product, item.product_types, processor)
         selected[item.name] = list(products) if item.many else products[0]
@@ -119,13 +119,13 @@ def select_auxiliary(
     return dict(auxiliary)
 
 
-def _check_type(product: xr.DataTree, known: Sequence[str], processor: str) -> None:
+def _check_type(product: xr.DataTree, types: Sequence[str], processor: str) -> None:
     kind = name_type(product)
-    if known and kind not in known:
+    if types and kind not in types:
         raise InvalidInputError(
             f"{processor} does not accept products of type {kind or 'unknown'!r} "
             f"({product.name or 'unnamed'}).",
-            remedy=f"Give a product of type {', '.join(known)}; one without a STAC item is of the "
+            remedy=f"Give a product of type {', '.join(types)}; one without a STAC item is of the "
             "type in its attributes stac_discovery/properties/product:type.",
         )
 
@@ -133,13 +133,15 @@ def _check_type(product: xr.DataTree, known: Sequence[str], processor: str) -> N
 def _select_variables(
     product: xr.DataTree, inputs: Sequence[VariableInput], processor: str
 ) -> dict[str, Any]:
-    known = sorted(set.intersection(*(set(item.sources) for item in inputs if not item.optional)))
-    _check_type(product, known, processor)
+    groups = sorted(set.intersection(*(set(item.sources) for item in inputs if not item.optional)))
+    _check_type(product, groups, processor)
     kind = name_type(product)
-    needed = [item for item in inputs if not item.optional]
-    for place in range(max(len(item.sources[kind]) for item in needed)):
+    required = [item for item in inputs if not item.optional]
+    for place in range(max(len(item.sources[kind]) for item in required)):
         paths = {item.name: item.sources.get(kind, ())[place : place + 1] for item in inputs}
-        if all(paths[item.name] and has_variable(product, paths[item.name][0]) for item in needed):
+        if all(
+            paths[item.name] and has_variable(product, paths[item.name][0]) for item in required
+        ):
             return {
                 name: find_variable(product, path[0])
                 if path and has_variable(product, path[0])
@@ -147,7 +149,9 @@ def _select_variables(
                 for name, path in paths.items()
             }
     lacking = [
-        item.sources[kind][0] for item in needed if not has_variable(product, item.sources[kind][0])
+        item.sources[kind][0]
+        for item in required
+        if not has_variable(product, item.sources[kind][0])
     ]
     raise InvalidInputError(
         f"{product.name or 'The product'} lacks {', '.join(lacking)}, which {processor} needs.",

@@ -41,10 +41,10 @@ def interpolate_tie_points(
     # Tie points have dimensions of their own, even where the product calls them rows and columns.
     dims = ["tie_row", "tie_column"]
     table = xr.DataArray(values.data, dims=dims, name=values.name)
-    whole = table.chunk(dict.fromkeys(dims, -1)) if table.chunks is not None else table
+    points = table.chunk(dict.fromkeys(dims, -1)) if table.chunks is not None else table
     result: xr.DataArray = xr.apply_ufunc(
         kernel,
-        whole,
+        points,
         rows,
         columns,
         input_core_dims=[dims, [], []],
@@ -133,10 +133,10 @@ def pick_detectors(values: xr.DataArray, detectors: xr.DataArray) -> xr.DataArra
         float32 of the shape of `detectors`, NaN where there is no detector.
     """
     dim = str(values.dims[0])
-    whole = values.chunk({dim: -1}) if values.chunks is not None else values
+    in_one_chunk = values.chunk({dim: -1}) if values.chunks is not None else values
     result: xr.DataArray = xr.apply_ufunc(
         _pick,
-        whole.drop_vars(whole.coords),
+        in_one_chunk.drop_vars(in_one_chunk.coords),
         detectors,
         input_core_dims=[[dim], []],
         dask="parallelized",
@@ -174,9 +174,9 @@ def _interpolate_azimuths(
 ) -> npt.NDArray[np.float32]:
     angles = np.radians(degrees.astype(np.float64))
     east, north = (_interpolate(item, rows, columns) for item in (np.sin(angles), np.cos(angles)))
-    found = np.degrees(np.arctan2(east, north))  # -180 to 180
+    azimuths = np.degrees(np.arctan2(east, north))  # -180 to 180
     signed = bool((np.nan_to_num(degrees) < 0).any())
-    return found if signed else np.where(found < 0, found + np.float32(360), found)
+    return azimuths if signed else np.where(azimuths < 0, azimuths + np.float32(360), azimuths)
 
 
 def _split(
@@ -188,9 +188,9 @@ def _split(
     """
     reach = REACH if count > 1 else 0.0  # one tie point has no slope to continue
     inside = (places >= -reach - _ROUNDING) & (places <= count - 1 + reach + _ROUNDING)
-    held = np.clip(np.nan_to_num(places), -reach, count - 1 + reach)
-    first = np.clip(np.floor(held).astype(np.intp), 0, max(count - 2, 0))
-    return first, (held - first).astype(np.float32), inside
+    clipped = np.clip(np.nan_to_num(places), -reach, count - 1 + reach)
+    first = np.clip(np.floor(clipped).astype(np.intp), 0, max(count - 2, 0))
+    return first, (clipped - first).astype(np.float32), inside
 
 
 def _pick(values: npt.NDArray[Any], detectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

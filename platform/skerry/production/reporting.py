@@ -76,7 +76,7 @@ class Reporter:
         if answer.is_success:
             content: dict[str, Any] = answer.json()
             return content
-        problem = read_problem(answer.status_code, answer.content, asked=verb)
+        problem = read_problem(answer.status_code, answer.content, request=verb)
         if isinstance(problem, UnavailableError):
             raise UnavailableError(
                 f"The api answered {answer.status_code}: {problem.what}",

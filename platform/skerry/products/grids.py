@@ -126,8 +126,8 @@ def renew_place(data: xr.Dataset, grid: GeoBox | None = None) -> xr.Dataset:
     place = _describe_box(grid)
     data = data.copy()
     for variable in data.data_vars.values():
-        said = {key: variable.attrs[key] for key in place if key in variable.attrs}
-        wrong = {key: place[key] for key, item in said.items() if not _agrees(key, item, grid)}
+        stated = {key: variable.attrs[key] for key in place if key in variable.attrs}
+        wrong = {key: place[key] for key, item in stated.items() if not _agrees(key, item, grid)}
         variable.attrs = variable.attrs | wrong
     for name, item in data.coords.items():
         text = item.attrs.get(_GDAL, "" if thin and name == "spatial_ref" else None)
@@ -154,21 +154,21 @@ def _describe_box(grid: GeoBox) -> dict[str, list[Any]]:
     }
 
 
-def _agrees(key: str, said: Any, grid: GeoBox) -> bool:
+def _agrees(key: str, value: Any, grid: GeoBox) -> bool:
     """Tell whether an attribute about a place fits a grid; exact where the grid is about right."""
     try:
-        numbers = [float(item) for item in said]
+        numbers = [float(item) for item in value]
         if key == "proj:shape":
             return numbers == list(grid.shape)
         if key == "proj:bbox":
-            found, wanted = numbers, list(grid.boundingbox.bbox)
+            actual, expected = numbers, list(grid.boundingbox.bbox)
         else:
             transform = Affine.from_gdal(*numbers) if key == _GDAL else Affine(*numbers[:6])
-            found, wanted = (_list_ends(item, grid) for item in (transform, grid.affine))
+            actual, expected = (_list_ends(item, grid) for item in (transform, grid.affine))
     except (TypeError, ValueError):
         return False
     near = UNEVEN * abs(grid.affine.a)
-    return len(found) == len(wanted) and bool(np.allclose(found, wanted, rtol=0, atol=near))
+    return len(actual) == len(expected) and bool(np.allclose(actual, expected, rtol=0, atol=near))
 
 
 def _list_ends(transform: Affine, grid: GeoBox) -> list[float]:
@@ -205,14 +205,14 @@ def refuse_swaths(tree: xr.DataTree, form: str) -> None:
     measured = [item for item in nodes if MEASUREMENTS in item.path]
     if any(grid_of(item.to_dataset()) is not None for item in measured or nodes):
         return
-    named = next((item for item in measured or nodes if item.data_vars), None)
+    example = next((item for item in measured or nodes if item.data_vars), None)
     sizes = [variable.size for node in measured or nodes for variable in node.data_vars.values()]
     if sizes and not any(sizes):
         raise InvalidInputError(
             f"{form} holds rasters on grids only, and the product has no pixel.",
             remedy="Write EOPF Zarr or NetCDF, or choose an area on the product.",
         )
-    what = "no variable" if named is None else f"{named.path} {dict(named.sizes)}"
+    what = "no variable" if example is None else f"{example.path} {dict(example.sizes)}"
     raise InvalidInputError(
         f"{form} holds rasters on grids only, and the product has no raster: no group has "
         f"dimensions y and x, regular coordinates and a coordinate reference system ({what}).",

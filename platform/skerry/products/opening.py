@@ -10,7 +10,7 @@ from skerry.products.recognition import (
     COG_MARK,
     NETCDF_SUFFIXES,
     ZARR_MARKS,
-    Found,
+    ProductPlace,
     choose_product,
     find_mapping,
     list_names,
@@ -77,7 +77,7 @@ def _open_local(place: Path, level: int) -> xr.DataTree:
         raise NotFoundError(f"There is no {place}.", remedy="Check the path.")
     if place.is_file():
         return _open_file(place, level)
-    return _open_found(place, choose_product(place, list_names(place)), level)
+    return _open_recognised(place, choose_product(place, list_names(place)), level)
 
 
 def _open_file(place: Path, level: int) -> xr.DataTree:
@@ -113,7 +113,7 @@ def _open_remote(place: RemotePath, level: int) -> xr.DataTree:
     product = None if suffix in (".zip", *NETCDF_SUFFIXES) else _find_remote(place)
     if product is None:
         raise problem
-    return _open_found(place, product, level)
+    return _open_recognised(place, product, level)
 
 
 def _sniff(place: RemotePath) -> tuple[BlockReader | None, SkerryError]:
@@ -124,7 +124,7 @@ def _sniff(place: RemotePath) -> tuple[BlockReader | None, SkerryError]:
         return None, error
 
 
-def _find_remote(place: RemotePath) -> Found | None:
+def _find_remote(place: RemotePath) -> ProductPlace | None:
     """Find the product in a folder, by the documents that tell its kind, or by listing it."""
     from skerry.products.safe.remote_listing import MANIFESTS
 
@@ -143,23 +143,23 @@ def _open_archive(
     """Open the product in a zip archive: at its root, or in a folder there."""
     archive = read_archive(place, reader)
     product = choose_product(place, archive.sizes)
-    return _open_found(ArchivedPath(place), product, level)
+    return _open_recognised(ArchivedPath(place), product, level)
 
 
-def _open_found(place: Place, found: Found | None, level: int) -> xr.DataTree:
+def _open_recognised(place: Place, product: ProductPlace | None, level: int) -> xr.DataTree:
     """Open the product at a place after `recognition` found it."""
-    if found is None:
+    if product is None:
         raise _unknown(place)
-    at = place / found.inside if found.inside else place
-    if isinstance(place, Path) and isinstance(at, Path) and found.inside:
+    at = place / product.inside if product.inside else place
+    if isinstance(place, Path) and isinstance(at, Path) and product.inside:
         check_inside(place, at)
-    if found.container == "zarr":
+    if product.container == "zarr":
         return _open_zarr(at, level)
-    if found.container == "cogs":
+    if product.container == "cogs":
         return _open_cogs(at)
-    if found.container == "netcdf":
+    if product.container == "netcdf":
         return _open_netcdf(at)
-    if found.container == "archive" and not isinstance(at, ArchivedPath):
+    if product.container == "archive" and not isinstance(at, ArchivedPath):
         return _open_archive(at, level)
     return _open_safe(at)
 

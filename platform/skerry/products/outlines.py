@@ -57,12 +57,12 @@ def cut_outline(shape: BaseGeometry) -> tuple[dict[str, Any], list[float]]:
     west, _, east, _ = shape.bounds
     turns = range(int((west + 180) // 360), int((east + 180) // 360) + 1)
     parts = [part for turn in turns if (part := _cut_turn(shape, turn)).area > 0]
-    whole = shapely.union_all(parts)
-    _, south, _, north = whole.bounds
+    union = shapely.union_all(parts)
+    _, south, _, north = union.bounds
     around = east - west >= 360  # noqa: PLR2004 -- degrees
     box = [-180.0 if around else parts[0].bounds[0], south,
            180.0 if around else parts[-1].bounds[2], north]  # fmt: skip
-    return _list(mapping(shapely.orient_polygons(whole))), [float(item) for item in box]
+    return _list(mapping(shapely.orient_polygons(union))), [float(item) for item in box]
 
 
 def join_outline(geometry: dict[str, Any]) -> list[list[float]]:
@@ -81,8 +81,8 @@ def join_outline(geometry: dict[str, Any]) -> list[list[float]]:
         return np.asarray(points + np.array([360.0, 0.0]) * (points[:, :1] < 0))
 
     parts = shapely.get_parts(shapely.transform(from_geojson(geometry), bring))
-    whole = shapely.get_parts(shapely.union_all(parts).simplify(0))
-    ring = shapely.get_coordinates(max(whole, key=lambda item: float(item.area)).exterior)
+    polygons = shapely.get_parts(shapely.union_all(parts).simplify(0))
+    ring = shapely.get_coordinates(max(polygons, key=lambda item: float(item.area)).exterior)
     ring[:, 0] = np.where(ring[:, 0] > 180, ring[:, 0] - 360, ring[:, 0])  # noqa: PLR2004
     return [[float(item) for item in np.round(point, DIGITS)] for point in ring]
 

@@ -37,7 +37,7 @@ Container = Literal["zarr", "cogs", "safe", "netcdf", "archive"]
 
 
 @dataclass(frozen=True)
-class Found:
+class ProductPlace:
     """A product among files.
 
     Attributes
@@ -67,7 +67,7 @@ def list_names(folder: Path) -> Iterator[str]:
             yield path.name
 
 
-def find_products(names: Iterable[str]) -> list[Found]:
+def find_products(names: Iterable[str]) -> list[ProductPlace]:
     """Return the products that files make up: the place itself, or those right below it.
 
     Parameters
@@ -83,16 +83,16 @@ def find_products(names: Iterable[str]) -> list[Found]:
     loose = folders.pop("", set())
     complete = _name_container(loose)
     if complete is not None:
-        return [Found(complete, "")]
+        return [ProductPlace(complete, "")]
     below = {folder: _name_container(files) for folder, files in folders.items()}
-    found = [Found(container, folder) for folder, container in below.items() if container]
+    products = [ProductPlace(container, folder) for folder, container in below.items() if container]
     for name in loose:
         lower = name.lower()
         if lower.endswith(NETCDF_SUFFIXES) and not lower.endswith(TRUTH_SUFFIX):
-            found.append(Found("netcdf", name))
+            products.append(ProductPlace("netcdf", name))
         elif lower.endswith(".zip"):
-            found.append(Found("archive", name))
-    return sorted(found, key=lambda item: item.inside)
+            products.append(ProductPlace("archive", name))
+    return sorted(products, key=lambda item: item.inside)
 
 
 def _name_container(files: set[str]) -> Container | None:
@@ -103,7 +103,7 @@ def _name_container(files: set[str]) -> Container | None:
     return "safe" if files & safe_marks() else None
 
 
-def choose_product(place: object, names: Iterable[str]) -> Found | None:
+def choose_product(place: object, names: Iterable[str]) -> ProductPlace | None:
     """Return the only product that files make up; None if there is none.
 
     Raises
@@ -111,15 +111,15 @@ def choose_product(place: object, names: Iterable[str]) -> Found | None:
     InvalidInputError
         If there are several.
     """
-    found = find_products(names)
-    if len(found) > 1:
-        names_listed = ", ".join(item.inside for item in found[:SHOWN])
-        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    products = find_products(names)
+    if len(products) > 1:
+        names_listed = ", ".join(item.inside for item in products[:SHOWN])
+        more = f" and {len(products) - SHOWN} more" if len(products) > SHOWN else ""
         raise InvalidInputError(
-            f"{place} holds {len(found)} products: {names_listed}{more}.",
+            f"{place} holds {len(products)} products: {names_listed}{more}.",
             remedy="Name one of them.",
         )
-    return found[0] if found else None
+    return products[0] if products else None
 
 
 def find_mapping(files: ProductFiles) -> Mapping:
@@ -157,9 +157,9 @@ def _recognise(files: ProductFiles) -> Mapping | None:
     if len(types) == 1:
         return types[0]
     for name in _list_names(files):
-        named = [mapping for mapping in types if fnmatch.fnmatchcase(name, mapping.names)]
-        if len(named) == 1:
-            return named[0]
+        by_name = [mapping for mapping in types if fnmatch.fnmatchcase(name, mapping.names)]
+        if len(by_name) == 1:
+            return by_name[0]
     raise InvalidInputError(
         f"{files.path} may be of type {', '.join(item.product_type for item in types)}; neither "
         "its name nor its manifest says which.",
@@ -184,10 +184,12 @@ def _list_names(files: ProductFiles) -> Iterator[str]:
 def _refuse_type(files: ProductFiles) -> InvalidInputError:
     types = ", ".join(f"{mapping.title} ({mapping.product_type})" for mapping in load_mappings())
     name = next(_list_names(files))
-    named = next((item for item in load_mappings() if fnmatch.fnmatchcase(name, item.names)), None)
-    if named is not None:
-        marks = ", ".join(mark for mark in named.marks if files.find(mark) is None)
-        what = f"is named as a {named.title} product, and has no {marks}"
+    by_name = next(
+        (item for item in load_mappings() if fnmatch.fnmatchcase(name, item.names)), None
+    )
+    if by_name is not None:
+        marks = ", ".join(mark for mark in by_name.marks if files.find(mark) is None)
+        what = f"is named as a {by_name.title} product, and has no {marks}"
     else:
         read = _describe_name(name)
         what = (

@@ -97,13 +97,17 @@ def regrid_raster(
     for name, variable in data.data_vars.items():
         if not {"y", "x"} <= set(variable.dims):
             continue
-        chosen = _check_method(method or choose_method(variable, ratio), ratio)
-        if chosen == "nearest" and _is_finer(source, target):
+        method_name = _check_method(method or choose_method(variable, ratio), ratio)
+        if method_name == "nearest" and _is_finer(source, target):
             result[name] = _finish(_repeat(variable, target, chunk), variable)
             continue
         lazily: dict[str, Any] = {"chunks": (chunk, chunk)} if variable.chunks is not None else {}
         warped = xr_reproject(
-            _to_float(variable), target, resampling=METHODS[chosen], dst_nodata=np.nan, **lazily
+            _to_float(variable),
+            target,
+            resampling=METHODS[method_name],
+            dst_nodata=np.nan,
+            **lazily,
         )
         if variable.dtype.kind != "f":
             warped = warped.fillna(_fill_of(variable)).astype(variable.dtype)
@@ -158,7 +162,7 @@ def regrid_swath(
     _check_target(target)
     if radius_m is not None and not 0 < radius_m < 1e6:  # noqa: PLR2004 -- false for NaN too
         raise InvalidInputError(f"The radius is {radius_m} m.", remedy="Give metres.")
-    chosen: dict[str, tuple[xr.DataArray, bool, Any]] = {}
+    plans: dict[str, tuple[xr.DataArray, bool, Any]] = {}
     for name, variable in data.data_vars.items():
         if variable.dims != data["latitude"].dims:
             continue
@@ -168,15 +172,15 @@ def regrid_swath(
                 f"The method {resampling!r} is not for swaths.", remedy="Give nearest or linear."
             )
         linear = resampling == "linear" and choose_method(variable, 1.0) == "linear"
-        chosen[str(name)] = (variable, linear, _fill_of(variable))
+        plans[str(name)] = (variable, linear, _fill_of(variable))
     arrays = map_swath(
-        data["latitude"], data["longitude"], chosen, target, radius_m=radius_m, chunk=chunk
+        data["latitude"], data["longitude"], plans, target, radius_m=radius_m, chunk=chunk
     )
     coords = xr_coords(target)
     dims = target.dimensions
     return xr.Dataset(
         {
-            name: _finish(xr.DataArray(array, dims=dims, coords=coords), chosen[name][0])
+            name: _finish(xr.DataArray(array, dims=dims, coords=coords), plans[name][0])
             for name, array in arrays.items()
         },
         attrs=data.attrs,
@@ -222,18 +226,18 @@ def regrid_product(
     first = find_variable(tree, variables[0])
     group = variables[0].strip("/").rpartition("/")[0]
     home = tree[group].to_dataset()
-    chosen = {}
+    plans = {}
     for path in variables:
         variable = find_variable(tree, path)
         if variable.dims == first.dims and variable.shape == first.shape:
             spread = variable
         else:
             spread = _spread(tree, path, variable, first, home)
-        chosen[str(variable.name)] = spread.drop_vars(spread.coords)
-    kept = {"title": tree.attrs["title"]} if "title" in tree.attrs else {}
+        plans[str(variable.name)] = spread.drop_vars(spread.coords)
+    attrs = {"title": tree.attrs["title"]} if "title" in tree.attrs else {}
     if (tree.attrs.get("other_metadata") or {}).get("simulated"):
-        kept["simulated"] = True
-    data = xr.Dataset(chosen, coords=home.coords, attrs=kept)
+        attrs["simulated"] = True
+    data = xr.Dataset(plans, coords=home.coords, attrs=attrs)
     if grid_of(data) is not None:
         return regrid_raster(data, target, method=method)
     return regrid_swath(data, target, method=method, radius_m=radius_m)
@@ -298,8 +302,8 @@ def _leave_empty(data: xr.Dataset, target: GeoBox, chunk: int) -> xr.Dataset:
         empty = xr.DataArray(
             values, dims=(*leading, *target.dimensions), coords=xr_coords(target), name=name
         )
-        kept = {dim: data[dim].variable for dim in leading if dim in data.coords}
-        result[name] = _finish(empty.assign_coords(kept), variable)
+        coordinates = {dim: data[dim].variable for dim in leading if dim in data.coords}
+        result[name] = _finish(empty.assign_coords(coordinates), variable)
     return xr.Dataset(result, attrs=data.attrs)
 
 
@@ -332,12 +336,12 @@ def _repeat(variable: xr.DataArray, target: GeoBox, chunk: int) -> xr.DataArray:
             chunks=(*sizes[:-2], *(tuple(factor * axi for axi in axis) for axis in sizes[-2:])),
             dtype=variable.dtype,
         )
-    kept = {
+    coordinates = {
         name: item
         for name, item in variable.coords.items()
         if not {"y", "x"} & set(item.dims) and name != "spatial_ref"
     }
-    coords = {**kept, **xr_coords(target, "spatial_ref")}
+    coords = {**coordinates, **xr_coords(target, "spatial_ref")}
     return xr.DataArray(numbers, dims=(*leading, "y", "x"), coords=coords, name=variable.name)
 
 

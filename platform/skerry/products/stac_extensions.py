@@ -27,10 +27,10 @@ def list_schemas(*places: Mapping[str, Any]) -> list[str]:
     """Return the schemas that properties and assets of an item use."""
     keys = {key for place in places for key in place}
     used = {key.partition(":")[0] for key in keys if ":" in key}
-    found = [url for prefix, url in SCHEMAS.items() if prefix in used]
+    urls = [url for prefix, url in SCHEMAS.items() if prefix in used]
     if "raster:bands" in keys:
-        found[found.index(SCHEMAS["raster"])] = RASTER_BANDS
-    return found
+        urls[urls.index(SCHEMAS["raster"])] = RASTER_BANDS
+    return urls
 
 
 def is_listed(prefix: str, item: Mapping[str, Any]) -> bool:

@@ -28,7 +28,7 @@ class Neighbours:
 
     Attributes
     ----------
-    found
+    valid
         Whether there is a pixel within the radius.
     row, column
         The nearest pixel.
@@ -36,7 +36,7 @@ class Neighbours:
         The place relative to it, -0.5 to 0.5 pixels; NaN where the spacing tells nothing.
     """
 
-    found: npt.NDArray[np.bool_]
+    valid: npt.NDArray[np.bool_]
     row: npt.NDArray[np.int32]
     column: npt.NDArray[np.int32]
     down: npt.NDArray[np.float32]
@@ -89,10 +89,10 @@ def map_swath(
                 if window is None or near is None:
                     pixels = together.full(tuple(block.shape), fill, dtype=values.dtype, chunks=-1)
                 else:
-                    taken = dask.delayed(take_values, pure=True)(  # type: ignore[attr-defined]
+                    delayed = dask.delayed(take_values, pure=True)(  # type: ignore[attr-defined]
                         values[window].data, near, linear, fill
                     )
-                    pixels = together.from_delayed(taken, tuple(block.shape), dtype=values.dtype)
+                    pixels = together.from_delayed(delayed, tuple(block.shape), dtype=values.dtype)
                 plan[name][-1].append(pixels)
     return {name: together.block(blocks) for name, blocks in plan.items()}
 
@@ -116,9 +116,9 @@ def find_neighbours(
     grids: Any = geometry  # untyped
     trees: Any = kd_tree
     here_longitude, here_latitude = locate_pixels(block)
-    known = np.isfinite(latitude) & np.isfinite(longitude)
+    finite = np.isfinite(latitude) & np.isfinite(longitude)
     source = grids.SwathDefinition(
-        np.where(known, longitude, 0.0)[known], np.where(known, latitude, 0.0)[known]
+        np.where(finite, longitude, 0.0)[finite], np.where(finite, latitude, 0.0)[finite]
     )
     inside = np.isfinite(here_longitude) & np.isfinite(here_latitude)
     grid = grids.GridDefinition(
@@ -126,35 +126,35 @@ def find_neighbours(
     )
     valid_in, valid_out, index, _ = trees.get_neighbour_info(source, grid, radius_m, neighbours=1)
     flat = np.full(block.shape[0] * block.shape[1], -1, np.int64)
-    held = index < np.count_nonzero(valid_in)
-    places = np.flatnonzero(known)[np.flatnonzero(valid_in)]
-    flat[np.flatnonzero(valid_out)[held]] = places[index[held]]
+    exists = index < np.count_nonzero(valid_in)
+    places = np.flatnonzero(finite)[np.flatnonzero(valid_in)]
+    flat[np.flatnonzero(valid_out)[exists]] = places[index[exists]]
     nearest = np.where(inside, flat.reshape(block.shape), -1)
-    found = nearest >= 0
+    has_neighbour = nearest >= 0
     row, column = np.divmod(np.maximum(nearest, 0), latitude.shape[1])
     down, right = _refine(
         to_vectors(latitude, longitude), to_vectors(here_latitude, here_longitude), row, column
     )
-    return Neighbours(found, row.astype(np.int32), column.astype(np.int32), down, right)
+    return Neighbours(has_neighbour, row.astype(np.int32), column.astype(np.int32), down, right)
 
 
 def take_values(values: Numbers, near: Neighbours, linear: bool, fill: Any) -> Numbers:
     """Return the values of a block, nearest or between the four pixels around each place."""
-    taken = values[near.row, near.column]
+    result = values[near.row, near.column]
     if linear:
         rows, columns = values.shape
         row = np.clip(near.row + np.where(near.down < 0, -1, 1), 0, rows - 1)
         column = np.clip(near.column + np.where(near.right < 0, -1, 1), 0, columns - 1)
         down, right = np.abs(near.down), np.abs(near.right)
         mixed = (
-            taken * (1 - down) * (1 - right)
+            result * (1 - down) * (1 - right)
             + values[row, near.column] * down * (1 - right)
             + values[near.row, column] * (1 - down) * right
             + values[row, column] * down * right
         )
         # A gap at the place stays a gap; a gap beside it does not spread.
-        taken = np.where(np.isfinite(mixed), mixed, taken).astype(values.dtype)
-    return np.where(near.found, taken, values.dtype.type(fill))
+        result = np.where(np.isfinite(mixed), mixed, result).astype(values.dtype)
+    return np.where(near.valid, result, values.dtype.type(fill))
 
 
 def locate_pixels(block: GeoBox) -> tuple[Numbers, Numbers]:
@@ -266,8 +266,8 @@ class Thin:
             return None
         window = []
         for axis, numbers in enumerate((self.rows, self.columns)):
-            held = numbers[near.any(axis=1 - axis)]
-            start, stop = int(held[0]) - STEP, int(held[-1]) + STEP + 1
+            near_numbers = numbers[near.any(axis=1 - axis)]
+            start, stop = int(near_numbers[0]) - STEP, int(near_numbers[-1]) + STEP + 1
             window.append(slice(max(start, 0), min(stop, int(numbers[-1]) + 1)))
         return window[0], window[1]
 

@@ -73,9 +73,9 @@ def build_tree(
     values: bool = True,
 ) -> xr.DataTree:
     """Return the canonical tree of an open Zarr group; without `values` it has no indexes."""
-    seen = _Seen(level, folder=_find_folder(root, place))
+    walk = _StoreWalk(level, folder=_find_folder(root, place))
     try:
-        datasets = dict(_walk(root, "", seen))
+        datasets = dict(_walk(root, "", walk))
         if values:
             datasets = _index(datasets)
     except (LookupError, ValueError, TypeError, OSError, AttributeError) as error:
@@ -85,7 +85,7 @@ def build_tree(
             f"The Zarr store {place} holds no array.", remedy="Give a complete product."
         )
     return assemble_tree(
-        datasets, name, wounds=seen.wounds, projections=seen.projections, absent=seen.absent
+        datasets, name, wounds=walk.wounds, projections=walk.projections, absent=walk.absent
     )
 
 
@@ -97,7 +97,7 @@ def _unreadable(place: Place, error: Exception) -> InvalidInputError:
 
 
 @dataclass
-class _Seen:
+class _StoreWalk:
     """Settings and notes of a walk through a store.
 
     Attributes
@@ -127,7 +127,7 @@ def _find_folder(root: zarr.Group, place: Place) -> Path | None:
     return place if consolidated and isinstance(place, Path) else None
 
 
-def _walk(group: zarr.Group, path: str, seen: _Seen) -> list[tuple[str, xr.Dataset]]:
+def _walk(group: zarr.Group, path: str, walk: _StoreWalk) -> list[tuple[str, xr.Dataset]]:
     attrs: dict[str, Any] = dict(group.attrs)
     members = dict(group.members())
     children = {name: item for name, item in members.items() if isinstance(item, zarr.Group)}
@@ -136,25 +136,25 @@ def _walk(group: zarr.Group, path: str, seen: _Seen) -> list[tuple[str, xr.Datas
     native = _find_native(levels)
     place = attrs
     if assets and len(native) == 1:
-        chosen = assets[min(seen.level, len(assets) - 1)]
-        members, place = dict(levels[chosen]), _describe_level(attrs, chosen, children[chosen])
+        asset = assets[min(walk.level, len(assets) - 1)]
+        members, place = dict(levels[asset]), _describe_level(attrs, asset, children[asset])
     arrays = {name: item for name, item in members.items() if isinstance(item, zarr.Array)}
     attrs = from_json(attrs, attrs.pop(TYPES, {}))
-    found = [(path or "/", _read_group(arrays, path, attrs, place, seen))]
+    datasets = [(path or "/", _read_group(arrays, path, attrs, place, walk))]
     if len(native) > 1:
         for name in native:
-            number = min(assets.index(name) + seen.level, len(assets) - 1)
+            number = min(assets.index(name) + walk.level, len(assets) - 1)
             there = {
                 key: item for key, item in levels[assets[number]].items() if key in levels[name]
             }
             own = dict(children[assets[number]].attrs)
             below = f"{path}/{name}"
             level = _describe_level(attrs, assets[number], children[assets[number]])
-            found.append((below, _read_group(there, below, own, level, seen)))
+            datasets.append((below, _read_group(there, below, own, level, walk)))
     for name, child in sorted(children.items()):
         if name not in assets:
-            found += _walk(child, f"{path}/{name}", seen)
-    return found
+            datasets += _walk(child, f"{path}/{name}", walk)
+    return datasets
 
 
 def _describe_level(attrs: Mapping[str, Any], asset: str, level: zarr.Group) -> dict[str, Any]:
@@ -174,13 +174,13 @@ def _find_native(levels: Mapping[str, Mapping[str, Any]]) -> list[str]:
     There are several if a group holds bands of several resolutions: each of these levels also holds
     overviews of the finer bands.
     """
-    known: set[str] = set()
+    names: set[str] = set()
     native: list[str] = []
     for level, arrays in levels.items():
         rasters = {name for name, item in arrays.items() if item.ndim > 1}
-        if not native or rasters - known:
+        if not native or rasters - names:
             native.append(level)
-        known |= rasters
+        names |= rasters
     return native
 
 
@@ -189,24 +189,24 @@ def _read_group(
     path: str,
     attrs: dict[str, Any],
     place: Mapping[str, Any],
-    seen: _Seen,
+    walk: _StoreWalk,
 ) -> xr.Dataset:
     """Return a group of arrays; `place` holds GeoZarr's attributes about its place."""
-    gone = [name for name, item in arrays.items() if not seen.is_there(item)]
-    seen.absent += [f"{path}/{name}".strip("/") for name in gone]
-    data = _build_dataset({key: arrays[key] for key in arrays if key not in gone}, path, seen)
+    absent = [name for name, item in arrays.items() if not walk.is_there(item)]
+    walk.absent += [f"{path}/{name}".strip("/") for name in absent]
+    data = _build_dataset({key: arrays[key] for key in arrays if key not in absent}, path, walk)
     facts = {ours: place[key] for key, ours in _GEOZARR.items() if key in place}
     if place.get(REGISTRATION) == NODE and (edges := read_transform(place)):
         facts["proj:transform"] = [float(number) for number in edges[:6]]
     if facts and place.get("spatial:dimensions", ["y", "x"]) == ["y", "x"]:
-        seen.projections[path or "/"][""] = facts
+        walk.projections[path or "/"][""] = facts
     data.attrs = put_back(without_conventions(attrs))
     return data
 
 
-def _build_dataset(arrays: dict[str, Any], path: str, seen: _Seen) -> xr.Dataset:
+def _build_dataset(arrays: dict[str, Any], path: str, walk: _StoreWalk) -> xr.Dataset:
     variables = {
-        name: read_variable(item, f"{path}/{name}", seen.wounds) for name, item in arrays.items()
+        name: read_variable(item, f"{path}/{name}", walk.wounds) for name, item in arrays.items()
     }
     listed = {name for item in arrays.values() for name in list_coordinates(item)}
     named = {
@@ -215,7 +215,7 @@ def _build_dataset(arrays: dict[str, Any], path: str, seen: _Seen) -> xr.Dataset
         if name in listed or item.dims == (name,) or (name == "spatial_ref" and not item.dims)
     }
     coordinates = {name: item for name, item in variables.items() if name in named}
-    seen.projections[path or "/"] = {
+    walk.projections[path or "/"] = {
         name: {key: item for key, item in array.attrs.items() if key.startswith("proj:")}
         for name, array in arrays.items()
     }
@@ -227,16 +227,16 @@ def _build_dataset(arrays: dict[str, Any], path: str, seen: _Seen) -> xr.Dataset
 
 def _index(datasets: dict[str, xr.Dataset]) -> dict[str, xr.Dataset]:
     """Read the dimensions' coordinates, each once, many at a time; give the groups indexes."""
-    wanted = [
+    names = [
         (path, name)
         for path, data in datasets.items()
         for name, item in data.coords.items()
         if item.dims == (name,)
     ]
     with ThreadPoolExecutor(READ_AT_ONCE) as pool:
-        read = pool.map(lambda item: _load(datasets[item[0]].variables[item[1]]), wanted)
+        read = pool.map(lambda item: _load(datasets[item[0]].variables[item[1]]), names)
         loaded: dict[str, dict[Any, xr.Variable]] = {}
-        for (path, name), variable in zip(wanted, read, strict=True):
+        for (path, name), variable in zip(names, read, strict=True):
             loaded.setdefault(path, {})[name] = variable
     return {path: data.assign_coords(loaded.get(path, {})) for path, data in datasets.items()}
 

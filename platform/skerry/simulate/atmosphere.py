@@ -208,10 +208,10 @@ def total_transmittance(wavelength_nm: float, air: Air, cosine: Field) -> Field:
     """
     molecules = rayleigh_thickness(wavelength_nm, air.pressure_hpa)
     aerosol = aerosol_thickness(wavelength_nm, air)
-    lost = 1 - SINGLE_SCATTERING_ALBEDO * (1 + ASYMMETRY) / 2
-    passed = (2 / 3 + cosine) + (2 / 3 - cosine) * np.exp(-molecules / cosine)
-    passed *= np.exp(-lost * aerosol / cosine) / (4 / 3 + molecules)
-    return np.asarray(passed, np.float32)
+    scattered_back = 1 - SINGLE_SCATTERING_ALBEDO * (1 + ASYMMETRY) / 2
+    transmittance = (2 / 3 + cosine) + (2 / 3 - cosine) * np.exp(-molecules / cosine)
+    transmittance *= np.exp(-scattered_back * aerosol / cosine) / (4 / 3 + molecules)
+    return np.asarray(transmittance, np.float32)
 
 
 def spherical_albedo(wavelength_nm: float, air: Air) -> float:

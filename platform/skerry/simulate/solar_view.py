@@ -99,15 +99,15 @@ class SolarView:
         beam = direct_transmittance(wavelength, self.air, self.geometry.sun_cosine)
         beam = beam * direct_transmittance(wavelength, self.air, self.geometry.view_cosine)
         below = self.look_through_air(ground, around) + beam * mirror_sun(self.geometry, fields)
-        seen = self.cover(fields.cirrus_optical_thickness, self.absorb_in_lines() * below)
+        reflectance = self.cover(fields.cirrus_optical_thickness, self.absorb_in_lines() * below)
         cloud = fields.cloud
         under = self._at(cloud)
         above = under.rise_above_cloud()
         lines = above.absorb_in_lines()
         lit = around[cloud] * under.absorb_in_lines() / lines
         top = above.cover(fields.cloud_optical_thickness[cloud], lit)
-        seen[cloud] = lines * above.look_through_air(top, top)
-        return np.asarray(self.absorb_in_ozone() * seen, np.float32)
+        reflectance[cloud] = lines * above.look_through_air(top, top)
+        return np.asarray(self.absorb_in_ozone() * reflectance, np.float32)
 
     def rise_above_cloud(self) -> "SolarView":
         """Return the view of something as high as the tops of clouds."""
@@ -143,9 +143,11 @@ class SolarView:
         down = total_transmittance(wavelength, air, self.geometry.sun_cosine)
         up = total_transmittance(wavelength, air, self.geometry.view_cosine)
         straight = direct_transmittance(wavelength, air, self.geometry.view_cosine)
-        seen = down * (straight * below + (up - straight) * around)
-        seen /= 1 - spherical_albedo(wavelength, air) * around
-        return np.asarray(path_reflectance(wavelength, air, self.geometry) + seen, np.float32)
+        reflectance = down * (straight * below + (up - straight) * around)
+        reflectance /= 1 - spherical_albedo(wavelength, air) * around
+        return np.asarray(
+            path_reflectance(wavelength, air, self.geometry) + reflectance, np.float32
+        )
 
     def cover(self, optical_thickness: Field, below: Field) -> Field:
         """Return the reflectance above a cloud or cirrus of what is below it."""

@@ -137,10 +137,10 @@ def flags_are_named(array: ArrayFacts, _: Subject) -> str | None:
     """Every flag has a value or a mask, and a name."""
     meanings = array.attrs.get("flag_meanings", ())
     names = meanings.split() if isinstance(meanings, str) else list(meanings)
-    found = [array.attrs[key] for key in ("flag_values", "flag_masks") if key in array.attrs]
-    if not found:
+    lists = [array.attrs[key] for key in ("flag_values", "flag_masks") if key in array.attrs]
+    if not lists:
         return f"names {len(names)} flags and gives neither flag_values nor flag_masks"
-    for numbers in found:
+    for numbers in lists:
         if len(np.atleast_1d(numbers)) != len(names):
             return f"gives {len(np.atleast_1d(numbers))} numbers for {len(names)} flags"
     return None
@@ -219,8 +219,8 @@ def grid_mapping_is_there(array: ArrayFacts, subject: Subject) -> str | None:
 )
 def coordinates_are_there(array: ArrayFacts, subject: Subject) -> str | None:
     """Coordinates that are named are there."""
-    named = array.attrs["coordinates"]
-    names = named.split() if isinstance(named, str) else list(named)
+    text = array.attrs["coordinates"]
+    names = text.split() if isinstance(text, str) else list(text)
     absent = [name for name in names if subject.find(array.group, str(name)) is None]
     return f"names the coordinates {', '.join(absent)}, which are not there" if absent else None
 

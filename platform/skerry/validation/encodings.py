@@ -69,14 +69,14 @@ def _said_twice(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
     of=_said_twice,
     remedy="Write the packing of the stored numbers alike in both places, or in one place alone.",
 )
-def packing_is_said_alike(array: ArrayFacts, _: Subject) -> str | None:
+def packing_statements_agree(array: ArrayFacts, _: Subject) -> str | None:
     """What _eopf_attrs say of the packing is what stands beside them."""
     for key, other in _PACKING.items():
-        mine, inner = array.attrs.get(other), array.eopf.get(key)
-        if mine is None or inner is None or not (is_number(mine) and is_number(inner)):
+        number, inner = array.attrs.get(other), array.eopf.get(key)
+        if number is None or inner is None or not (is_number(number) and is_number(inner)):
             continue
-        if float(mine) != float(inner):
-            return f"has the {other} {mine} and {key} {inner} in _eopf_attrs"
+        if float(number) != float(inner):
+            return f"has the {other} {number} and {key} {inner} in _eopf_attrs"
     return None
 
 
@@ -97,10 +97,10 @@ def _with_both_fills(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
 )
 def absent_chunks_are_gaps(array: ArrayFacts, _: Subject) -> str | None:
     """The array's fill value, which absent chunks stand for, equals _FillValue."""
-    fill, named = array.fill_value, array.missing_number
-    if not _fits(named, array.dtype) or float(fill) == float(named):
+    fill, missing_number = array.fill_value, array.missing_number
+    if not _fits(missing_number, array.dtype) or float(fill) == float(missing_number):
         return None
-    return f"stands for {fill} where a chunk is absent and names the fill value {named}"
+    return f"stands for {fill} where a chunk is absent and names the fill value {missing_number}"
 
 
 @check(

@@ -74,7 +74,7 @@ def _families(subject: Subject) -> Iterator[tuple[str, list[Raster]]]:
     yield from ((parent, siblings) for parent, siblings in families.items() if len(siblings) > 1)
 
 
-def _placed(subject: Subject) -> Iterator[tuple[str, list[Any]]]:
+def _placed_boxes(subject: Subject) -> Iterator[tuple[str, list[Any]]]:
     box = (subject.discovery or {}).get("bbox")
     if not isinstance(box, list) or len(box) != 4 or not all(is_number(item) for item in box):  # noqa: PLR2004
         return
@@ -236,7 +236,7 @@ def degrees_are_on_earth(array: ArrayFacts, _: Subject) -> str | None:
 
 @check(
     "geometry.footprint",
-    of=_placed,
+    of=_placed_boxes,
     remedy="Write the bbox of the data as [west, south, east, north] in degrees.",
 )
 def footprint_is_where_data_are(box: list[Any], subject: Subject) -> str | None:
@@ -264,8 +264,8 @@ def footprint_is_where_data_are(box: list[Any], subject: Subject) -> str | None:
     below = south >= data[1] - margins[1] and north <= data[3] + margins[1]
     if narrow < NARROW and beside and below:
         return None
-    shown = ", ".join(f"{item:.4f}" for item in data)
-    return f"is {box}, the data lie in [{shown}]"
+    numbers = ", ".join(f"{item:.4f}" for item in data)
+    return f"is {box}, the data lie in [{numbers}]"
 
 
 def _measured_places(subject: Subject) -> Iterator[npt.NDArray[np.float64]]:

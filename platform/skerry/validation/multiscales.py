@@ -40,7 +40,7 @@ def _groups(subject: Subject) -> Iterator[tuple[str, Multiscale]]:
             yield path, Multiscale(path, attrs, entries)
 
 
-def _whole(subject: Subject) -> Iterator[tuple[str, Multiscale]]:
+def _complete_groups(subject: Subject) -> Iterator[tuple[str, Multiscale]]:
     """Give groups with all their levels; the layout's own check reports the others."""
     for path, item in _groups(subject):
         if item.layout and layout_is_there(item, subject) is None:
@@ -65,7 +65,7 @@ def layout_is_there(group: Multiscale, subject: Subject) -> str | None:
 
 @check(
     "multiscales.variables",
-    of=_whole,
+    of=_complete_groups,
     remedy="Write every raster at all levels that are coarser than its own, or at none of them.",
 )
 def levels_have_the_same(group: Multiscale, subject: Subject) -> str | None:
@@ -81,10 +81,10 @@ def levels_have_the_same(group: Multiscale, subject: Subject) -> str | None:
 
 @check(
     "multiscales.sizes",
-    of=_whole,
+    of=_complete_groups,
     remedy="Make each level smaller by the scale of its transform; a partial last pixel counts.",
 )
-def levels_shrink_as_said(group: Multiscale, subject: Subject) -> str | None:
+def levels_shrink_as_stated(group: Multiscale, subject: Subject) -> str | None:
     """Each level is smaller than the one it is derived from by the scale that the layout says."""
     numbers = {str(entry["asset"]): number for number, entry in enumerate(group.layout)}
     for number, entry in enumerate(group.layout):
@@ -106,7 +106,7 @@ def levels_shrink_as_said(group: Multiscale, subject: Subject) -> str | None:
 
 @check(
     "multiscales.corners",
-    of=_whole,
+    of=_complete_groups,
     remedy="Place the pixels of every level from the same upper left corner on.",
 )
 def levels_begin_at_one_corner(group: Multiscale, subject: Subject) -> str | None:
@@ -116,7 +116,7 @@ def levels_begin_at_one_corner(group: Multiscale, subject: Subject) -> str | Non
     corners = [item for item in levels if item is not None]
     for item in corners[1:]:
         off = max(
-            abs(mine - first) for mine, first in zip(item.corner, corners[0].corner, strict=True)
+            abs(place - first) for place, first in zip(item.corner, corners[0].corner, strict=True)
         )
         if off > corners[0].tolerance:
             return (
@@ -133,7 +133,7 @@ def levels_begin_at_one_corner(group: Multiscale, subject: Subject) -> str | Non
 def convention_is_declared(group: Multiscale, _: Subject) -> str | None:
     """A group with overviews declares the convention by which they are described."""
     declared = group.attrs.get("zarr_conventions") or []
-    known = any(
+    is_listed = any(
         isinstance(item, dict) and item.get("uuid") == MULTISCALES["uuid"] for item in declared
     )
-    return None if known else "does not declare the multiscales convention"
+    return None if is_listed else "does not declare the multiscales convention"

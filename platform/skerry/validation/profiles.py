@@ -51,17 +51,17 @@ def _expected(subject: Subject) -> Iterator[tuple[str, str]]:
             yield path, path
 
 
-def _found(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
+def _data_variables(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
     """Give the variables that are not coordinates."""
     if _model(subject) is None:
         return
-    named = {
+    names = {
         name
         for array in subject.arrays.values()
         for name in [*_split(array.attrs.get("coordinates")), array.attrs.get("grid_mapping")]
     }
     for path, item in subject.arrays.items():
-        if item.name not in named and item.dims != (item.name,):
+        if item.name not in names and item.dims != (item.name,):
             yield path, item
 
 
@@ -119,7 +119,7 @@ def variable_is_there(path: str, subject: Subject) -> str | None:
 
 @check(
     "profile.no-others",
-    of=_found,
+    of=_data_variables,
     remedy="Take it out, or write the product in the profile 2025.",
 )
 def variable_is_known(array: ArrayFacts, subject: Subject) -> str | None:
@@ -131,7 +131,7 @@ def variable_is_known(array: ArrayFacts, subject: Subject) -> str | None:
 
 @check(
     "profile.dimensions",
-    of=_found,
+    of=_data_variables,
     remedy="Write the product again with skerry convert --profile cpm-2.8.",
 )
 def dimensions_are_the_models(array: ArrayFacts, subject: Subject) -> str | None:

@@ -1,7 +1,7 @@
 """The registry of checks: each check is one function with one idea and one name.
 
-A check has a function that gives places and things in the subject. It judges a single thing at a
-time: it returns what is wrong with the thing in words, or None. A check without things to judge is
+A check has a function that gives places and values in the subject. It judges a single value at a
+time: it returns what is wrong with the value in words, or None. A check without values to judge is
 not applicable.
 """
 
@@ -44,9 +44,9 @@ class Check:
     remedy
         What to do if the check fails.
     look_at
-        Gives the places and things in a subject for the check to judge.
+        Gives the places and values in a subject for the check to judge.
     judge
-        Returns what is wrong with a thing, or None.
+        Returns what is wrong with a value, or None.
     deep
         Whether the check reads all values and therefore runs only on demand.
     """
@@ -64,16 +64,16 @@ class Check:
             return self._outcome(0, (), "reads every value: ask for it with --deep")
         examined = 0
         findings: list[Finding] = []
-        for where, thing in self.look_at(subject):
+        for where, value in self.look_at(subject):
             examined += 1
-            what = self._judge(thing, subject)
+            what = self._judge(value, subject)
             if what and len(findings) < MOST_FINDINGS:
                 findings.append(Finding(where or "/", what))
         return self._outcome(examined, tuple(findings), "")
 
-    def _judge(self, thing: Any, subject: Subject) -> str | None:
+    def _judge(self, value: Any, subject: Subject) -> str | None:
         try:
-            return self.judge(thing, subject)
+            return self.judge(value, subject)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             # Content of a product can have any form; a form that no check expects is a finding.
             return f"cannot be understood ({type(error).__name__}: {error})"

@@ -103,7 +103,7 @@ class Report:
     outcomes: tuple[Outcome, ...] = field(default=())
 
     @property
-    def made(self) -> int:
+    def examined(self) -> int:
         """Number of checks that looked at something."""
         return sum(outcome.result is not Result.NOT_APPLICABLE for outcome in self.outcomes)
 
@@ -115,7 +115,7 @@ class Report:
     @property
     def clean(self) -> bool:
         """Whether checks ran and all of them passed."""
-        return self.made > 0 and not self.failed
+        return self.examined > 0 and not self.failed
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -125,7 +125,7 @@ class Report:
             "product_type": self.product_type,
             "profile": self.profile,
             "clean": self.clean,
-            "checks_made": self.made,
+            "checks_made": self.examined,
             "checks_failed": len(self.failed),
             "checks": [outcome.to_dict() for outcome in self.outcomes],
         }

@@ -95,10 +95,10 @@ def agrees_on_sizes(arrays: dict[str, ArrayFacts], _: Subject) -> str | None:
         if array.dims is not None and len(array.dims) == len(array.shape):
             for dim, size in zip(array.dims, array.shape, strict=True):
                 sizes.setdefault(dim, {}).setdefault(size, array.name)
-    for dim, found in sizes.items():
-        if len(found) > 1:
-            shown = ", ".join(f"{size} in {name}" for size, name in found.items())
-            return f"the dimension {dim} has several sizes: {shown}"
+    for dim, sizes_by_name in sizes.items():
+        if len(sizes_by_name) > 1:
+            listing = ", ".join(f"{size} in {name}" for size, name in sizes_by_name.items())
+            return f"the dimension {dim} has several sizes: {listing}"
     return None
 
 

@@ -146,22 +146,22 @@ class Subject:
     @cached_property
     def discovery(self) -> dict[str, Any] | None:
         """The STAC item as stored, or None."""
-        found = self.root.get("stac_discovery")
-        return found if isinstance(found, dict) else None
+        item = self.root.get("stac_discovery")
+        return item if isinstance(item, dict) else None
 
     @cached_property
     def properties(self) -> dict[str, Any]:
         """The STAC item's properties, or nothing."""
-        found = (self.discovery or {}).get("properties")
-        return found if isinstance(found, dict) else {}
+        properties = (self.discovery or {}).get("properties")
+        return properties if isinstance(properties, dict) else {}
 
     @cached_property
     def other(self) -> dict[str, Any]:
         """The root's ``other_metadata``: of the opened product, which knows what is missing."""
         if self.tree is not None:
             return dict(self.tree.attrs.get("other_metadata", {}))
-        found = self.root.get("other_metadata")
-        return found if isinstance(found, dict) else {}
+        metadata = self.root.get("other_metadata")
+        return metadata if isinstance(metadata, dict) else {}
 
     @cached_property
     def product_type(self) -> str:
@@ -178,10 +178,10 @@ class Subject:
     @cached_property
     def by_group(self) -> dict[str, dict[str, ArrayFacts]]:
         """Group path to its arrays by name."""
-        found: dict[str, dict[str, ArrayFacts]] = {path: {} for path in self.groups}
+        arrays: dict[str, dict[str, ArrayFacts]] = {path: {} for path in self.groups}
         for array in self.arrays.values():
-            found.setdefault(array.group, {})[array.name] = array
-        return found
+            arrays.setdefault(array.group, {})[array.name] = array
+        return arrays
 
     def find(self, group: str, name: str) -> ArrayFacts | None:
         """Return an array by name in a group or in the nearest group above that has it."""

@@ -120,11 +120,11 @@ def _read_place(place: Path, profile: str | None, deep: bool) -> Subject:
 def _find_product(place: Path) -> tuple[str, Path]:
     """Tell what holds the product, as opening does, and where it is."""
     if place.is_dir():
-        found = choose_product(place, list_names(place))
-        if found is None:
+        product = choose_product(place, list_names(place))
+        if product is None:
             return "safe", place
         words = {"cogs": "cog", "archive": "safe"}
-        return words.get(found.container, found.container), place / found.inside
+        return words.get(product.container, product.container), place / product.inside
     with place.open("rb") as stream:
         hdf5 = stream.read(len(HDF5)) == HDF5
     return "netcdf" if hdf5 or place.suffix.lower() in NETCDF_SUFFIXES else "safe", place

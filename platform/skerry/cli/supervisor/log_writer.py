@@ -134,8 +134,8 @@ def main(arguments: list[str]) -> None:
     """Copy until the writers have ended; signals that end the platform do not end this."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    folder, *named = arguments
-    pipes = {name: int(fd) for name, _, fd in (entry.partition("=") for entry in named)}
+    folder, *names = arguments
+    pipes = {name: int(fd) for name, _, fd in (entry.partition("=") for entry in names)}
     copy_lines(Path(folder), pipes)
 
 

@@ -34,11 +34,11 @@ def find_proxy_command() -> list[str]:
 
 
 def _find_script() -> Path | None:
-    named = os.environ.get("SKERRY_PROXY_SCRIPT")
+    setting = os.environ.get("SKERRY_PROXY_SCRIPT")
     checkout = Path(skerry.__file__).parents[2]
     on_path = shutil.which("configurable-http-proxy")
-    candidates = [Path(named)] if named else [checkout / _SCRIPT]
-    if on_path and not named:
+    candidates = [Path(setting)] if setting else [checkout / _SCRIPT]
+    if on_path and not setting:
         candidates.append(Path(on_path))
     return next((path.resolve() for path in candidates if path.is_file()), None)
 

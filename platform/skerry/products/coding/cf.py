@@ -171,12 +171,12 @@ def decode(raw: xr.Variable, name: str = "a variable") -> xr.Variable:
     """
     storage = {key: item for key, item in raw.encoding.items() if key in STORAGE}
     attrs = {str(key): _plain(str(key), item) for key, item in raw.attrs.items()}
-    meant = read_numbers(raw.dtype, attrs, name)
-    attrs = meant.attrs
-    if meant.dtype != raw.dtype:
-        raw = raw.astype(meant.dtype)
-    clock = find_clock(attrs, raw.dtype, meant.missing)
-    coding = clock or find_packing(raw.dtype, attrs, missing=meant.missing)
+    numbers = read_numbers(raw.dtype, attrs, name)
+    attrs = numbers.attrs
+    if numbers.dtype != raw.dtype:
+        raw = raw.astype(numbers.dtype)
+    clock = find_clock(attrs, raw.dtype, numbers.missing)
+    coding = clock or find_packing(raw.dtype, attrs, missing=numbers.missing)
     if attrs.get("dtype") == "bool" and raw.dtype.kind in "iu":
         values, meaning = raw.astype(bool), {}
         del attrs["dtype"]

@@ -52,8 +52,8 @@ class Codec:
         inner = config.get("configuration", config)
         if name == "blosc":
             shuffle = inner.get("shuffle", 1)
-            named = {"noshuffle": "none", "shuffle": "byte", "bitshuffle": "bit"}
-            word = named[shuffle] if shuffle in named else SHUFFLES[shuffle if shuffle >= 0 else 2]
+            words = {"noshuffle": "none", "shuffle": "byte", "bitshuffle": "bit"}
+            word = words[shuffle] if shuffle in words else SHUFFLES[shuffle if shuffle >= 0 else 2]
             return cls(f"blosc-{inner['cname']}", int(inner["clevel"]), word)
         if name in ("zstd", "gzip", "zlib"):
             # HDF5 lists its shuffle filter beside deflate: together they are a single codec here.

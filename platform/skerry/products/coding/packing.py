@@ -62,9 +62,9 @@ class Packing:
     @property
     def attrs(self) -> dict[str, Any]:
         """The packing as CF attributes; only the attributes that the source has."""
-        found = {"scale_factor": self.scale, "add_offset": self.offset}
-        found["_FillValue"] = self.missing[0] if self.missing else None
-        return {key: item for key, item in found.items() if item is not None}
+        attrs = {"scale_factor": self.scale, "add_offset": self.offset}
+        attrs["_FillValue"] = self.missing[0] if self.missing else None
+        return {key: item for key, item in attrs.items() if item is not None}
 
     def decode(self, numbers: Numbers) -> Numbers:
         """Turn numbers into values; numbers in `missing` become NaN, of integers the first of them.
@@ -229,8 +229,8 @@ def find_packing(
     values = np.dtype(attrs.get(DECODED) or usual) if values is None else values
     if values.kind != "f":
         several = missing if missing and len(missing) > 1 else ()
-        known = values == stored and not several
-        return None if known else Packing(stored, values, missing=several)
+        is_plain = values == stored and not several
+        return None if is_plain else Packing(stored, values, missing=several)
     scale, offset = (
         None if (number := attrs.get(key)) is None else float(number) for key in FACTORS
     )
@@ -265,8 +265,8 @@ def fit_fill(fill: Any, dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "f":
         return float(fill)
     limits = np.iinfo(dtype)
-    whole = isinstance(fill, int | np.integer) or (np.isfinite(fill) and int(fill) == fill)
-    return int(fill) if whole and limits.min <= int(fill) <= limits.max else None
+    is_integer = isinstance(fill, int | np.integer) or (np.isfinite(fill) and int(fill) == fill)
+    return int(fill) if is_integer and limits.min <= int(fill) <= limits.max else None
 
 
 def decoded_dtype(

@@ -91,9 +91,9 @@ def split_mapping(text: Any) -> list[tuple[str, tuple[str, ...]]]:
 
 def choose_mapping(text: Any, axes: tuple[str, str]) -> str | None:
     """Return the name of the grid mapping for two axes, None if the text names none for them."""
-    named = split_mapping(text)
-    fitting = [name for name, coordinates in named if set(axes) <= set(coordinates)]
-    alone = [name for name, coordinates in named if not coordinates]
+    names = split_mapping(text)
+    fitting = [name for name, coordinates in names if set(axes) <= set(coordinates)]
+    alone = [name for name, coordinates in names if not coordinates]
     return next(iter((*fitting, *alone)), None)
 
 

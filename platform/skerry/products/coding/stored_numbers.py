@@ -98,10 +98,10 @@ def read_packing(stored: np.dtype[Any], attrs: Mapping[str, Any], name: str) -> 
     fill = facts.get("_FillValue", facts.get("fill_value"))
     if fill is not None:
         facts["_FillValue"] = read_fill(fill, stored)
-    meant = read_numbers(stored, facts, name)
+    numbers = read_numbers(stored, facts, name)
     wide = np.dtype(np.float64)
-    packing = find_packing(meant.dtype, meant.attrs, wide, meant.missing)
-    return packing or Packing(meant.dtype, wide)
+    packing = find_packing(numbers.dtype, numbers.attrs, wide, numbers.missing)
+    return packing or Packing(numbers.dtype, wide)
 
 
 def are_scaled(stored: np.dtype[Any], attrs: Mapping[str, Any]) -> bool:
@@ -119,10 +119,10 @@ def are_scaled(stored: np.dtype[Any], attrs: Mapping[str, Any]) -> bool:
 def read_dtype(text: Any, fallback: np.dtype[Any]) -> np.dtype[Any]:
     """Return the type that a text names; `fallback` where it names no type of numbers."""
     try:
-        found = fallback if text is None else np.dtype(text)  # which takes None for float64
+        dtype = fallback if text is None else np.dtype(text)  # which takes None for float64
     except TypeError:
         return fallback
-    return found if found.kind in "iuf" else fallback
+    return dtype if dtype.kind in "iuf" else fallback
 
 
 def spell_fill(fill: Any, dtype: np.dtype[Any]) -> Any:

@@ -64,9 +64,9 @@ class Clock:
     @property
     def attrs(self) -> dict[str, Any]:
         """The clock as CF attributes."""
-        found: dict[str, Any] = {"units": self.units}
-        found |= {"calendar": self.calendar} if self.calendar else {"dtype": SPANS[0]}
-        return found if self.missing is None else found | {"_FillValue": self.missing}
+        attrs: dict[str, Any] = {"units": self.units}
+        attrs |= {"calendar": self.calendar} if self.calendar else {"dtype": SPANS[0]}
+        return attrs if self.missing is None else attrs | {"_FillValue": self.missing}
 
     @property
     def encoding(self) -> dict[str, Any]:
@@ -93,8 +93,8 @@ class Clock:
         """Turn times or spans into numbers; the inverse of `decode` if units are fine enough."""
         gaps = np.isnat(values)
         wide = np.dtype(np.float64 if self.stored.kind == "f" else np.int64)
-        whole = np.where(gaps, _first(values, gaps), values).astype(self.dtype)
-        numbers = _encode(whole, self.units, self.calendar, wide)
+        counts = np.where(gaps, _first(values, gaps), values).astype(self.dtype)
+        numbers = _encode(counts, self.units, self.calendar, wide)
         if self.missing is not None:
             gap = self.missing
         else:

@@ -90,14 +90,14 @@ def read_transform(*places: Mapping[str, Any], registration: str = PIXEL) -> Aff
     ValueError
         If it is not six numbers.
     """
-    given = next((place[_TRANSFORM] for place in places if _TRANSFORM in place), None)
-    if given is None:
+    stated = next((place[_TRANSFORM] for place in places if _TRANSFORM in place), None)
+    if stated is None:
         return None
     kinds = (place[REGISTRATION] for place in places if REGISTRATION in place)
     half = 0.5 if next(kinds, registration) == NODE else 0.0
-    if not isinstance(given, list | tuple) or len(given) < _COEFFICIENTS:
-        raise ValueError(f"{_TRANSFORM} is {given!r}, not six numbers")
-    transform = Affine(*(float(number) for number in given[:_COEFFICIENTS]))
+    if not isinstance(stated, list | tuple) or len(stated) < _COEFFICIENTS:
+        raise ValueError(f"{_TRANSFORM} is {stated!r}, not six numbers")
+    transform = Affine(*(float(number) for number in stated[:_COEFFICIENTS]))
     return transform @ Affine.translation(-half, -half) if half else transform
 
 

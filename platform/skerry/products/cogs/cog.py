@@ -234,8 +234,8 @@ def _name_band(variable: xr.DataArray, band: int) -> str:
     if variable.ndim == 2:  # noqa: PLR2004 -- y, x
         return str(variable.name)
     leading = variable.dims[0]
-    named = variable[leading].to_numpy()[band - 1] if leading in variable.coords else band
-    return f"{variable.name} {named}"
+    label = variable[leading].to_numpy()[band - 1] if leading in variable.coords else band
+    return f"{variable.name} {label}"
 
 
 class _TiffBands:

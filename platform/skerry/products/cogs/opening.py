@@ -51,8 +51,8 @@ def open_cog_set(place: Place) -> xr.DataTree:
                 continue
             group, _, name = variable.rpartition("/")
             raster = _open_one(place, name, asset)
-            known = datasets.get(f"/{group}", xr.Dataset())
-            datasets[f"/{group}"] = known.assign_coords(raster.coords).assign({name: raster})
+            dataset = datasets.get(f"/{group}", xr.Dataset())
+            datasets[f"/{group}"] = dataset.assign_coords(raster.coords).assign({name: raster})
         left_out = [str(entry) for entry in item.get("skerry:left_out", [])]
         return assemble_tree(datasets, str(item["id"]), absent=absent, left_out=left_out)
     except (LookupError, TypeError, ValueError, AttributeError, CRSError) as error:
@@ -80,12 +80,12 @@ def read_item(label: Place) -> dict[str, Any]:
             )
         text = label.read_bytes()
     try:
-        found: dict[str, Any] = json.loads(text)
+        item: dict[str, Any] = json.loads(text)
     except ValueError as error:
         raise InvalidInputError(
             f"{label} is no JSON ({error}).", remedy="Fetch the product again."
         ) from error
-    return found
+    return item
 
 
 def _open_one(place: Place, name: str, asset: dict[str, Any]) -> xr.DataArray:

@@ -122,10 +122,10 @@ def _split(tree: xr.DataTree) -> tuple[dict[str, xr.DataArray], list[str]]:
                 leading |= set(item.dims[:-2])
             else:
                 left_out.append(label)
-        kept = {"x", "y", "spatial_ref", *leading} if grid is not None else set()
+        coordinates = {"x", "y", "spatial_ref", *leading} if grid is not None else set()
         own = node.to_dataset(inherit=False).coords
         left_out += [
-            f"{node.path.strip('/')}/{item}".lstrip("/") for item in own if item not in kept
+            f"{node.path.strip('/')}/{item}".lstrip("/") for item in own if item not in coordinates
         ]
     return rasters, left_out
 
@@ -201,33 +201,33 @@ def _spell(encoding: Mapping[str, Any]) -> dict[str, Any]:
 
 def _describe_leading(raster: xr.DataArray) -> dict[str, Any]:
     name = str(raster.dims[0])
-    found: dict[str, Any] = {"dimension": name}
+    facts: dict[str, Any] = {"dimension": name}
     if name in raster.coords:
         coordinate = raster[name]
         values = coordinate.to_numpy()
         text = values.astype(str) if values.dtype.kind in "MmO" else values
-        found |= {
+        facts |= {
             "dtype": values.dtype.str if values.dtype.kind != "O" else "str",
             "values": text.tolist(), "attributes": to_document(set_apart(coordinate.attrs, ())),
         }  # fmt: skip
-    return found
+    return facts
 
 
 def _describe_grid(grid: GeoBox) -> dict[str, Any]:
     crs = grid.crs
     code = ":".join(map(str, crs.authority)) if crs is not None and crs.authority[0] else None
     box = grid.boundingbox
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "proj:code": code,
         "proj:shape": [int(grid.shape.y), int(grid.shape.x)],
         "proj:transform": [float(item) for item in grid.affine[:6]],
         "proj:bbox": [box.left, box.bottom, box.right, box.top],
     }
     if crs is not None and crs.epsg is not None:
-        found["proj:epsg"] = int(crs.epsg)  # for clients before STAC 1.1
+        facts["proj:epsg"] = int(crs.epsg)  # for clients before STAC 1.1
     if code is None and crs is not None:
-        found["proj:wkt2"] = crs.proj.to_wkt()
-    return found
+        facts["proj:wkt2"] = crs.proj.to_wkt()
+    return facts
 
 
 def _describe_band(path: Path) -> dict[str, Any]:

@@ -163,15 +163,15 @@ def _choose_clock(variable: xr.Variable, kind: Any) -> Clock | None:
     if variable.dtype.kind not in "mM":
         return None
     encoding = dict(variable.encoding)
-    known = coding_behind(variable.data)
+    coding = coding_behind(variable.data)
     if kind is not None:
         encoding["dtype"] = np.dtype(np.int64)
         if np.isnat(variable.to_numpy()).any():
             encoding.pop("_FillValue", None)  # the model has none: CPM knows the usual one only
-    if isinstance(known, Clock) and not known.further:
-        counted = known.encoding
+    if isinstance(coding, Clock) and not coding.further:
+        counted = coding.encoding
         if all(encoding.get(key) == counted.get(key) for key in (*counted, "_FillValue")):
-            return known
+            return coding
     usual = EPOCH if variable.dtype.kind == "M" else EPOCH.partition(" ")[0]
     return choose_clock(variable.to_numpy(), encoding, usual)
 

@@ -74,10 +74,10 @@ def describe_attributes(
     name = path.rpartition("/")[2]
     short = name if form.model is None else form.model.short_name_of(path)
     fill = _find_fill(variable, packing, clock)
-    known = set_apart_array(variable)
-    hidden: dict[str, Any] = {} if "long_name" in known else {"long_name": None}
-    own: dict[str, Any] = {"long_name": known.pop("long_name", name)}
-    own |= known
+    apart = set_apart_array(variable)
+    hidden: dict[str, Any] = {} if "long_name" in apart else {"long_name": None}
+    own: dict[str, Any] = {"long_name": apart.pop("long_name", name)}
+    own |= apart
     own["dtype"] = _name_dtype(variable, dtype, packing)
     if clock is not None:
         own |= _describe_clock(clock)
@@ -88,7 +88,7 @@ def describe_attributes(
     source = None
     if packing is not None:
         source = {key: item for key, item in packing.attrs.items() if key in FACTORS}
-    own |= _name_decoded(variable, dtype, known | {"_FillValue": fill} | (source or {}))
+    own |= _name_decoded(variable, dtype, apart | {"_FillValue": fill} | (source or {}))
     if form.profile == "2025":
         written = _spell_2025(own, variable, source, fill, short, packed=packed, form=form)
     else:
@@ -190,25 +190,25 @@ def _spell_cpm(
     target = kind.dtype if kind is not None else variable.dtype.name
     eopf: dict[str, Any] = {"short_name": name, "long_name": own["long_name"]}
     eopf["dtype"] = own["dtype"]
-    seen = dict(own) | ((source or {}) if packed else {})
+    attrs = dict(own) | ((source or {}) if packed else {})
     if fill is not None and (packed or variable.dtype.kind == "f"):
-        seen["fill_value"] = fill
+        attrs["fill_value"] = fill
     if packed and np.dtype(target).kind == "f":
-        seen["eopf_target_dtype"] = np.dtype(target).str
+        attrs["eopf_target_dtype"] = np.dtype(target).str
     hidden = {
         key: item
-        for key, item in seen.items()
+        for key, item in attrs.items()
         if key in ALLOWED and key not in allowed and key != "dtype"
     } | _hide_source(variable, source, fill, packed=packed)
     for key in ("valid_min", "valid_max", "flag_values", "flag_masks", "flag_meanings"):
-        if key in seen and key not in hidden:
-            eopf[key] = seen[key]
+        if key in attrs and key not in hidden:
+            eopf[key] = attrs[key]
     for key in ("scale_factor", "add_offset", "fill_value", "eopf_target_dtype"):
-        if key in seen and key not in hidden:
-            eopf[key] = seen.pop(key)
+        if key in attrs and key not in hidden:
+            eopf[key] = attrs.pop(key)
     visible = {
         key: item
-        for key, item in seen.items()
+        for key, item in attrs.items()
         if key not in hidden and key not in ("eopf_target_dtype", "fill_value", *FACTORS)
     }
     if packed:

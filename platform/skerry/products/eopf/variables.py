@@ -58,10 +58,10 @@ def read_variable(array: Any, path: str, wounds: Wounds) -> xr.Variable:
     hidden = own.pop(HIDDEN, None) or {}
     merged = {key: item for key, item in (eopf | own | hidden).items() if item is not None}
     facts = {key: merged.pop(key) for key in _IN_NUMBERS & set(merged)}
-    meant = read_numbers(array.dtype, facts, path)
-    merged |= meant.attrs
-    clock = _find_clock(array, own | hidden, merged, meant)
-    packing = {} if clock is not None else _find_source(array, path, own, eopf | hidden, meant)
+    numbers = read_numbers(array.dtype, facts, path)
+    merged |= numbers.attrs
+    clock = _find_clock(array, own | hidden, merged, numbers)
+    packing = {} if clock is not None else _find_source(array, path, own, eopf | hidden, numbers)
     attrs = _clean_attributes(merged, packing, path, wounds)
     encoding = _describe_storage(array) | packing
     if "grid_mapping" in attrs:
@@ -71,7 +71,7 @@ def read_variable(array: Any, path: str, wounds: Wounds) -> xr.Variable:
         attrs = {key: item for key, item in attrs.items() if key not in CLOCK}
         coding: Clock | Packing | None = clock
     else:
-        coding = _choose_packing(array, own, merged, packing, meant)
+        coding = _choose_packing(array, own, merged, packing, numbers)
     if coding is not None:
         stored = StoredArray(array, coding.decode, coding.dtype)
     else:
@@ -101,7 +101,7 @@ def list_coordinates(array: Any) -> list[str]:
 
 
 def _find_clock(
-    array: Any, own: dict[str, Any], merged: dict[str, Any], meant: StoredNumbers
+    array: Any, own: dict[str, Any], merged: dict[str, Any], numbers: StoredNumbers
 ) -> Clock | None:
     """Return how times or spans are counted.
 
@@ -109,7 +109,9 @@ def _find_clock(
     """
     fill = _find_own_fill(array, own)
     attrs: dict[str, Any] = {key: merged[key] for key in CLOCK if key in merged}
-    return find_clock(attrs, meant.dtype, _list_missing(_fit(fill, array, meant.dtype), meant))
+    return find_clock(
+        attrs, numbers.dtype, _list_missing(_fit(fill, array, numbers.dtype), numbers)
+    )
 
 
 def _find_own_fill(array: Any, own: dict[str, Any]) -> Any:
@@ -125,14 +127,14 @@ def _fit(fill: Any, array: Any, dtype: np.dtype[Any]) -> Any:
     return fit_number(read_fill(fill, array.dtype), dtype)
 
 
-def _list_missing(fill: Any, meant: StoredNumbers) -> tuple[float, ...]:
+def _list_missing(fill: Any, numbers: StoredNumbers) -> tuple[float, ...]:
     """Return all numbers that stand for no measurement, the fill value first."""
-    known = () if fill is None or np.isnan(fill) else (fill,)
-    return tuple(dict.fromkeys((*known, *meant.missing)))
+    fills = () if fill is None or np.isnan(fill) else (fill,)
+    return tuple(dict.fromkeys((*fills, *numbers.missing)))
 
 
 def _find_source(
-    array: Any, path: str, own: dict[str, Any], eopf: dict[str, Any], meant: StoredNumbers
+    array: Any, path: str, own: dict[str, Any], eopf: dict[str, Any], numbers: StoredNumbers
 ) -> dict[str, Any]:
     """Return what the encoding keeps: ``dtype, scale_factor, add_offset, _FillValue``."""
     stored_floats = array.dtype.kind == "f"
@@ -145,15 +147,15 @@ def _find_source(
         # Zarr 2 has no other place for it. The values of a dimension are never missing (CF 2.5.1).
         axis = list_dims(array, own) == (path.rpartition("/")[2],)
         fill = array.fill_value if not axis or packed or EOPF in array.attrs else None
-    dtype = read_dtype(source.get("dtype"), meant.dtype) if stored_floats else meant.dtype
-    found: dict[str, Any] = {"dtype": dtype}
+    dtype = read_dtype(source.get("dtype"), numbers.dtype) if stored_floats else numbers.dtype
+    encoding: dict[str, Any] = {"dtype": dtype}
     for key in FACTORS:
         if source.get(key) is not None:
-            found[key] = read_factor(source[key], f"The {key} of {path}")
+            encoding[key] = read_factor(source[key], f"The {key} of {path}")
     fill = _fit(fill, array, dtype)
-    if fill is None and meant.missing:
-        fill = meant.missing[0]
-    return found if fill is None else found | {"_FillValue": fill}
+    if fill is None and numbers.missing:
+        fill = numbers.missing[0]
+    return encoding if fill is None else encoding | {"_FillValue": fill}
 
 
 def _clean_attributes(
@@ -199,12 +201,12 @@ def _choose_packing(
     own: dict[str, Any],
     merged: dict[str, Any],
     source: dict[str, Any],
-    meant: StoredNumbers,
+    numbers: StoredNumbers,
 ) -> Packing | None:
     """Return how numbers become values, None if they are values or texts already."""
-    stored = meant.dtype
+    stored = numbers.dtype
     flags = {key: item for key, item in merged.items() if key.startswith("flag_")}
-    given = {DECODED: merged[DECODED]} if DECODED in merged else {}
+    decoded = {DECODED: merged[DECODED]} if DECODED in merged else {}
     if stored.kind == "f":
         scaled = are_scaled(stored, own)
         attrs = {key: own[key] for key in FACTORS if scaled and key in own}
@@ -215,16 +217,16 @@ def _choose_packing(
             attrs["_FillValue"] = fill
     else:
         attrs = source
-    missing = _list_missing(fit_fill(attrs.get("_FillValue"), stored), meant)
-    coding = find_packing(stored, attrs | flags | given, missing=missing)
+    missing = _list_missing(fit_fill(attrs.get("_FillValue"), stored), numbers)
+    coding = find_packing(stored, attrs | flags | decoded, missing=missing)
     return Packing(stored, stored) if coding is None and stored != array.dtype else coding
 
 
-def _choose_text(array: Any, given: str) -> tuple[Decode | None, np.dtype[Any]]:
+def _choose_text(array: Any, dtype_name: str) -> tuple[Decode | None, np.dtype[Any]]:
     """Return how texts are read, and their type; other values are unchanged."""
     if array.dtype.kind not in "OT":
         return None, array.dtype
-    text = np.dtype(given) if given.startswith(("<U", "U")) else None
+    text = np.dtype(dtype_name) if dtype_name.startswith(("<U", "U")) else None
     return partial(_as_text, dtype=text), text or np.dtype(object)
 
 

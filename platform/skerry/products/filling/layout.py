@@ -88,12 +88,16 @@ class Wishes:
         self, variable: xr.Variable, shape: tuple[int, ...], usual: Callable[[str, int], int]
     ) -> tuple[int, ...]:
         """Return the chunks of an array for a variable; `usual` where it has none of its own."""
-        known = variable.encoding.get("chunks")
-        own = known if known is not None and len(known) == len(shape) else (None,) * len(shape)
+        own_chunks = variable.encoding.get("chunks")
+        own = (
+            own_chunks
+            if own_chunks is not None and len(own_chunks) == len(shape)
+            else (None,) * len(shape)
+        )
         chunks = []
         for axis, (dim, size) in enumerate(zip(variable.dims, shape, strict=True)):
-            wanted = _edge_of(self.chunk, str(dim), len(shape) - axis, len(shape))
-            length = own[axis] if wanted is None else wanted
+            edge = _edge_of(self.chunk, str(dim), len(shape) - axis, len(shape))
+            length = own[axis] if edge is None else edge
             length = usual(str(dim), size) if length is None else length
             chunks.append(max(1, min(int(length), size)))
         return tuple(chunks)
@@ -112,23 +116,23 @@ class Wishes:
             return None  # GDAL reads no sharded number without dimensions
         dims = [str(dim) for dim in variable.dims]
         if self.shard is None:
-            known = variable.encoding.get("shards") or ()
-            wanted = [int(length) for length in known]
-            fits = [length % chunk == 0 for length, chunk in zip(wanted, chunks, strict=False)]
-            if len(wanted) != len(shape) or not all(fits):
+            shards = variable.encoding.get("shards") or ()
+            lengths = [int(length) for length in shards]
+            fits = [length % chunk == 0 for length, chunk in zip(lengths, chunks, strict=False)]
+            if len(lengths) != len(shape) or not all(fits):
                 return None
         else:
-            given = [
+            adjusted = [
                 _edge_of(self.shard, dim, len(shape) - axis, len(shape))
                 for axis, dim in enumerate(dims)
             ]
-            if not any(given) or (len(shape) == 1 and chunks[0] >= shape[0]):
+            if not any(adjusted) or (len(shape) == 1 and chunks[0] >= shape[0]):
                 return None  # a coordinate in one piece
-            wanted = [length or chunk for length, chunk in zip(given, chunks, strict=True)]
-        for length, size, chunk in zip(wanted, shape, chunks, strict=True):
+            lengths = [length or chunk for length, chunk in zip(adjusted, chunks, strict=True)]
+        for length, size, chunk in zip(lengths, shape, chunks, strict=True):
             if length % chunk and length < size:
                 raise _no_whole_chunks(length, chunk)
-        sizes = zip(wanted, shape, chunks, strict=True)
+        sizes = zip(lengths, shape, chunks, strict=True)
         return tuple(
             chunk * max(1, min(-(-length // chunk), -(-size // chunk)))
             for length, size, chunk in sizes

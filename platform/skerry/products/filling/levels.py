@@ -50,5 +50,5 @@ class Levels:
         half = halve(numbers, self._rule, self._missing)
         *leading, rows, columns = region
         coarse = tuple(slice(item.start // 2, (item.stop + 1) // 2) for item in (rows, columns))
-        for whole, block in self._assemblies[level + 1].add((*leading, *coarse), half):
-            self._put(level + 1, whole, block)
+        for chunk, block in self._assemblies[level + 1].add((*leading, *coarse), half):
+            self._put(level + 1, chunk, block)

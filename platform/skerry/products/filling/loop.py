@@ -105,7 +105,7 @@ def fill(
     pieces = int(memory_bytes * PIECES)
     lazy: dict[str, Filling] = {}
     with _Crew(pieces, total, progress) as crew:
-        with keeping_at_most(_bound_kept(fillings, memory_bytes - pieces)):
+        with keeping_at_most(_bound_cache(fillings, memory_bytes - pieces)):
             for item in fillings:
                 if item.source is not None:
                     _take_stored(item, item.source, crew)
@@ -117,18 +117,18 @@ def fill(
         _compute(lazy, memory_bytes, crew)
 
 
-def _bound_kept(fillings: list[Filling], memory_bytes: int) -> int:
+def _bound_cache(fillings: list[Filling], memory_bytes: int) -> int:
     """Return the bound of decoded chunks, with room for what sinks keep between regions."""
     stored = [item for item in fillings if item.source is not None]
-    held = max((item.sink.held_bytes for item in stored), default=0)
+    held_bytes = max((item.sink.held_bytes for item in stored), default=0)
     # A chunk being decoded is there twice, once compressed.
     largest = max((_largest_chunk(item) for item in stored), default=0)
-    return max(memory_bytes - held - largest // 2, largest)
+    return max(memory_bytes - held_bytes - largest // 2, largest)
 
 
 def _largest_chunk(filling: Filling) -> int:
     """Return the bytes of what a filling's source keeps together: less cannot be kept."""
-    assert filling.source is not None  # noqa: S101 -- `_bound_kept` asked
+    assert filling.source is not None  # noqa: S101 -- `_bound_cache` asked
     stored = filling.source.stored
     return math.prod(stored.unit) * int(stored.numbers.dtype.itemsize)
 
@@ -169,7 +169,7 @@ def _take_numbers(filling: Filling, values: npt.NDArray[Any], crew: "_Crew") -> 
 def _compute(lazy: dict[str, Filling], memory_bytes: int, crew: "_Crew") -> None:
     """Compute strips here, with the Dask scheduler in use; write those before meanwhile."""
     variables = {path: item.numbers for path, item in lazy.items()}
-    for batch in batch_strips(variables, memory_bytes, _count_held(lazy)):
+    for batch in batch_strips(variables, memory_bytes, _count_held_bytes(lazy)):
         assemblies = {
             path: Assembly(layout.shape, layout.dtype, lazy[path].sink.steps)
             for path in batch.variables
@@ -184,7 +184,7 @@ def _compute(lazy: dict[str, Filling], memory_bytes: int, crew: "_Crew") -> None
             crew.finish()
 
 
-def _count_held(lazy: dict[str, Filling]) -> dict[str, int]:
+def _count_held_bytes(lazy: dict[str, Filling]) -> dict[str, int]:
     """Return what is kept of each variable until its regions are whole, in bytes."""
     return {
         path: item.sink.held_bytes

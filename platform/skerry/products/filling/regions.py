@@ -31,9 +31,9 @@ def choose_steps(
         Whether rows and columns have to be even numbers, so that they can be halved.
     """
     steps = list(unit)
-    wanted = EDGE_PIXELS if len(unit) > 1 else LINE_NUMBERS
+    least = EDGE_PIXELS if len(unit) > 1 else LINE_NUMBERS
     for axis in range(max(0, len(unit) - 2), len(unit)):
-        steps[axis] *= max(1, wanted // max(unit[axis], 1))
+        steps[axis] *= max(1, least // max(unit[axis], 1))
         if even and steps[axis] % 2:
             steps[axis] *= 2
     return tuple(
@@ -115,21 +115,21 @@ class Assembly:
             for item, step in zip(region, self.steps, strict=True)
         ]
         for place in itertools.product(*touched):
-            whole = tuple(
+            chunk = tuple(
                 slice(at * step, min((at + 1) * step, size))
                 for at, step, size in zip(place, self.steps, self.shape, strict=True)
             )
-            numbers = self._put(place, whole, region, block)
+            numbers = self._put(place, chunk, region, block)
             if numbers is not None:
-                yield whole, numbers
+                yield chunk, numbers
 
     def _put(
-        self, place: tuple[int, ...], whole: Region, region: Region, block: npt.NDArray[Any]
+        self, place: tuple[int, ...], chunk: Region, region: Region, block: npt.NDArray[Any]
     ) -> npt.NDArray[Any] | None:
         """Copy what a region has of a block; return its numbers if it is whole now."""
         common = [
             (max(one.start, other.start), min(one.stop, other.stop))
-            for one, other in zip(whole, region, strict=True)
+            for one, other in zip(chunk, region, strict=True)
         ]
         part = block[
             tuple(
@@ -137,17 +137,17 @@ class Assembly:
                 for (low, high), item in zip(common, region, strict=True)
             )
         ]
-        total = count_numbers(whole)
+        total = count_numbers(chunk)
         if part.size == total:
             return part
         with self._lock:
             numbers, left = self._parts.pop(place, (None, total))
             if numbers is None:
-                numbers = np.empty([item.stop - item.start for item in whole], self.dtype)
+                numbers = np.empty([item.stop - item.start for item in chunk], self.dtype)
             numbers[
                 tuple(
                     slice(low - item.start, high - item.start)
-                    for (low, high), item in zip(common, whole, strict=True)
+                    for (low, high), item in zip(common, chunk, strict=True)
                 )
             ] = part
             if left == part.size:

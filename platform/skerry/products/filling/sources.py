@@ -59,12 +59,12 @@ def find_source(
     stored = stored_behind(values.data)
     if stored is None or stored.dtype != values.dtype or stored.numbers.dtype != dtype:
         return None
-    known = coding_behind(values.data)
-    if known == coding and (known is not None or stored.decode is None):
+    decoding = coding_behind(values.data)
+    if decoding == coding and (decoding is not None or stored.decode is None):
         return Source(stored)
-    if not isinstance(known, Packing) or not isinstance(coding, Packing):
+    if not isinstance(decoding, Packing) or not isinstance(coding, Packing):
         return None
-    first, further = known.missing[:1], known.missing[1:]
-    if first and replace(known, missing=first) == coding:
+    first, further = decoding.missing[:1], decoding.missing[1:]
+    if first and replace(decoding, missing=first) == coding:
         return Source(stored, further, first[0])
     return None

@@ -84,8 +84,8 @@ class ZarrFiles:
         counts = [size // step for size, step in zip(layout.unit, layout.chunks, strict=True)]
         index = np.full((*counts, 2), ABSENT, "<u8")
         contents, offset = [], 0
-        whole = tuple(slice(0, size) for size in block.shape)
-        for place, part in cut_region(whole, block, layout.chunks):
+        extent = tuple(slice(0, size) for size in block.shape)
+        for place, part in cut_region(extent, block, layout.chunks):
             content = self._encode(part)
             if content is not None:
                 contents.append(content)
@@ -100,6 +100,6 @@ class ZarrFiles:
 def is_all(block: npt.NDArray[Any], fill: Any) -> bool:
     """Tell whether a block holds one number only, bit by bit: -0.0 is not 0.0."""
     bits = np.dtype(f"u{block.dtype.itemsize}")
-    wanted = np.asarray(fill, block.dtype).view(bits)
-    seen = block.view(bits)
-    return bool(seen.flat[0] == wanted and (seen == wanted).all())
+    fill_bits = np.asarray(fill, block.dtype).view(bits)
+    block_bits = block.view(bits)
+    return bool(block_bits.flat[0] == fill_bits and (block_bits == fill_bits).all())

@@ -33,14 +33,14 @@ CHUNK = 512
 
 def raster_variables(data: xr.Dataset) -> list[xr.DataArray]:
     """Return the variables with rows and columns last; refuse those that are not numbers."""
-    found = [variable for variable in data.data_vars.values() if variable.dims[-2:] == ("y", "x")]
-    for item in found:
+    rasters = [variable for variable in data.data_vars.values() if variable.dims[-2:] == ("y", "x")]
+    for item in rasters:
         if item.dtype.kind not in "iufb":
             raise InvalidInputError(
                 f"The variable {item.name!r} holds {item.dtype}, which cannot be written.",
                 remedy="Turn it into numbers or leave it out.",
             )
-    return found
+    return rasters
 
 
 def make_multiscale(

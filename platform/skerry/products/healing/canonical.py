@@ -70,12 +70,12 @@ def assemble_tree(
         return list_grid_codes({node.path: node.to_dataset(inherit=False) for node in tree.subtree})
 
     heal_items(tree, wounds, find_grid_codes)
-    given: dict[str, Any] = dict(tree.attrs.get("other_metadata") or {})
-    other = wounds.report(given)
+    metadata: dict[str, Any] = dict(tree.attrs.get("other_metadata") or {})
+    other = wounds.report(metadata)
     missing = list_missing(tree, absent, left_out)
     if missing is not None:
         other["missing"] = missing
-    if other != given:
+    if other != metadata:
         tree.attrs["other_metadata"] = other
     return tree
 

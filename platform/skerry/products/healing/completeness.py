@@ -52,16 +52,16 @@ def list_missing(tree: xr.DataTree, absent: Collection[str], left_out: Collectio
     stored = other.get("missing")
     earlier = [str(item) for item in stored] if isinstance(stored, list) else []
     kind = recognise_type(tree)
-    wanted: list[str] = []
+    unread: list[str] = []
     if kind is not None and SELECTION not in other:
-        wanted = [item for item in _list_wanted(tree, kind, there) if item not in left_out]
+        unread = [item for item in _list_required(tree, kind, there) if item not in left_out]
     empty = set(_list_empty(tree))
-    found = [*earlier, *wanted, *absent, *_list_unplaced(tree), *sorted(empty)]
-    missing = list(dict.fromkeys(item for item in found if item not in there or item in empty))
+    paths = [*earlier, *unread, *absent, *_list_unplaced(tree), *sorted(empty)]
+    missing = list(dict.fromkeys(item for item in paths if item not in there or item in empty))
     return missing if missing or kind is not None or isinstance(stored, list) else None
 
 
-def _list_wanted(tree: xr.DataTree, kind: str, there: Collection[str]) -> Iterator[str]:
+def _list_required(tree: xr.DataTree, kind: str, there: Collection[str]) -> Iterator[str]:
     groups = {path.rpartition("/")[0] for path in there}
     lacked = [
         item for item in OMITTED if not any(f"{path}/".startswith(f"{item}/") for path in groups)

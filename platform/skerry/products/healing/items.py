@@ -96,33 +96,33 @@ def _close(ring: Any) -> Any:
 
 def _heal_box(item: dict[str, Any], wounds: Wounds, place: str) -> None:
     """Put a bounding box in order, by the outline beside it or by its own numbers if clear."""
-    given = item.get("bbox")
+    stated_box = item.get("bbox")
     outline = bound(item.get("geometry"))
-    numbers = _read_box(given)
+    numbers = _read_box(stated_box)
     if numbers is None:
         if outline is not None:
             item["bbox"] = list(outline)
-            wounds.add("bbox", f"{place}{_show(given)} became {item['bbox']}, by the outline")
-        elif given is not None:
+            wounds.add("bbox", f"{place}{_show(stated_box)} became {item['bbox']}, by the outline")
+        elif stated_box is not None:
             del item["bbox"]
-            wounds.leave("bbox", f"{place}{_show(given)} is no box and was left out")
+            wounds.leave("bbox", f"{place}{_show(stated_box)} is no box and was left out")
         return
     half = len(numbers) // 2
     flat = (numbers[0], numbers[1], numbers[half], numbers[half + 1])
     box = _choose_box(flat, outline, item.get("geometry"))
     heights = sorted((numbers[2], numbers[5])) if half > 2 else []  # noqa: PLR2004 -- with heights
-    found = [*box[:2], *heights[:1], *box[2:], *heights[1:]]
-    if found != given:
-        item["bbox"] = found
-        wounds.add("bbox", f"{place}{_show(given)} became {found}")
+    edges = [*box[:2], *heights[:1], *box[2:], *heights[1:]]
+    if edges != stated_box:
+        item["bbox"] = edges
+        wounds.add("bbox", f"{place}{_show(stated_box)} became {edges}")
 
 
-def _read_box(given: Any) -> list[float] | None:
+def _read_box(value: Any) -> list[float] | None:
     """Return the four or six numbers of a box, integers unchanged; None for other values."""
-    if not isinstance(given, list) or len(given) not in (4, 6):
+    if not isinstance(value, list) or len(value) not in (4, 6):
         return None
     try:
-        numbers = [item if _is_number(item) else float(item) for item in given]
+        numbers = [item if _is_number(item) else float(item) for item in value]
     except (TypeError, ValueError):
         return None
     return numbers if all(math.isfinite(number) for number in numbers) else None
@@ -154,8 +154,8 @@ def _fits(box: Box, outline: Box) -> bool:
         return False
     width, height = (outline[2] - outline[0]) % _ROUND, outline[3] - outline[1]
     return all(
-        abs(found - wanted) <= _FIT * size + 1e-6
-        for found, wanted, size in zip(box, outline, (width, height) * 2, strict=True)
+        abs(actual - expected) <= _FIT * size + 1e-6
+        for actual, expected, size in zip(box, outline, (width, height) * 2, strict=True)
     )
 
 
@@ -226,8 +226,8 @@ def is_absent(moment: Any) -> bool:
 
 
 def _heal_time(properties: dict[str, Any], wounds: Wounds, place: str) -> None:
-    given = properties.get("datetime")
-    if not is_absent(given):
+    text = properties.get("datetime")
+    if not is_absent(text):
         return
     start, end = (
         item if isinstance(item, str) and not is_absent(item) else None
@@ -235,10 +235,10 @@ def _heal_time(properties: dict[str, Any], wounds: Wounds, place: str) -> None:
     )
     if start is not None or end is not None:
         properties["datetime"] = _choose_moment(end if start is None else start, end)
-        wounds.add("datetime", f"{place}{_show(given)} became {properties['datetime']}")
-    elif given is not None:
+        wounds.add("datetime", f"{place}{_show(text)} became {properties['datetime']}")
+    elif text is not None:
         properties["datetime"] = None
-        wounds.leave("datetime", f"{place}{given!r} is no time, and there is neither start nor end")
+        wounds.leave("datetime", f"{place}{text!r} is no time, and there is neither start nor end")
 
 
 def _choose_moment(start: Any, end: Any) -> Any:
@@ -274,8 +274,8 @@ def _heal_code(
         else:
             wounds.leave("proj-code", f"{words} and no grid mapping decides: {code} stays")
     elif properties.get("proj:code") != code:
-        given = properties.get("proj:code")
-        before = f"proj:epsg {old}" if given is None else f"proj:code {given}"
+        stated_code = properties.get("proj:code")
+        before = f"proj:epsg {old}" if stated_code is None else f"proj:code {stated_code}"
         wounds.add("proj-code", f"{place}{before} became proj:code {code}")
     properties["proj:code"] = code
 

@@ -40,11 +40,11 @@ def place_rasters(
     left_alone
         Paths of groups that stay as they are.
     """
-    placed = dict(datasets)
+    healed = dict(datasets)
     for path in sorted(datasets):
         if path not in left_alone:
-            placed[path] = _Group(path, datasets, wounds).place()
-    return placed
+            healed[path] = _Group(path, datasets, wounds).place()
+    return healed
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class _Group:
         if len(pairs) != 1 and _AXES not in pairs:
             return data
         pair = _AXES if _AXES in pairs else pairs.pop()
-        taken = {new for old, new in zip(pair, _AXES, strict=True) if old != new}
-        if taken & ({str(name) for name in data.variables} | {str(dim) for dim in data.dims}):
+        renamed = {new for old, new in zip(pair, _AXES, strict=True) if old != new}
+        if renamed & ({str(name) for name in data.variables} | {str(dim) for dim in data.dims}):
             words = f"{self.path} has other variables called y and x beside the axes"
             self.wounds.leave("axes", f"{words} {', '.join(pair)}")
             return data
@@ -110,16 +110,18 @@ class _Group:
     def _find_system(self, data: xr.Dataset, pair: tuple[str, str]) -> _System | None:
         """Return the reference system of a group's rasters, None if nothing defines it."""
         rasters = [item for item in data.data_vars.values() if set(pair) <= set(item.dims)]
-        named = {_name_mapping(item, pair) for item in rasters} - {None}
-        if not named and self._find(SPATIAL_REF) is not None:
-            named = {SPATIAL_REF}
-        there = {name: found for name in named if name and (found := self._find(name)) is not None}
+        names = {_name_mapping(item, pair) for item in rasters} - {None}
+        if not names and self._find(SPATIAL_REF) is not None:
+            names = {SPATIAL_REF}
+        there = {
+            name: system for name in names if name and (system := self._find(name)) is not None
+        }
         if len(there) > 1:
             self.wounds.leave("grid-mapping", f"{self.path} names {', '.join(sorted(there))}")
             return None
-        for name, found in there.items():
+        for name, system in there.items():
             try:
-                return _System(read_system(found.attrs), dict(found.attrs), name)
+                return _System(read_system(system.attrs), dict(system.attrs), name)
             except ValueError as error:
                 words = f"{self.path}: {name} describes no known reference system: {error}"
                 self.wounds.leave("grid-mapping", words)
@@ -129,7 +131,7 @@ class _Group:
             item is not None and is_degrees(dim, item.attrs)
             for dim, item in zip(pair, axes, strict=True)
         ]
-        if named or not all(degrees):
+        if names or not all(degrees):
             return None
         words = f"{self.path} has latitudes and longitudes of no named system: {_PLAIN}"
         self.wounds.add("grid-mapping", words)
@@ -142,36 +144,36 @@ class _Group:
         axes = {new: self._find(old) for old, new in zip(pair, _AXES, strict=True)}
         there = {*data.dims, *data.variables}
         names = zip(pair, _AXES, strict=True)
-        placed = data.rename({old: new for old, new in names if old != new and old in there})
+        result = data.rename({old: new for old, new in names if old != new and old in there})
         if system is None:
-            return _put_last(placed)
+            return _put_last(result)
         factors = {
             axis: 1.0 if item is None else find_factor(item.attrs.get("units"), *system.parts)
             for axis, item in axes.items()
         }
-        rasters = self._list_rasters(data, placed, pair)
+        rasters = self._list_rasters(data, result, pair)
         for name in rasters:
-            placed.variables[name].attrs.pop("grid_mapping", None)
-            placed.variables[name].encoding.pop("grid_mapping", None)
+            result.variables[name].attrs.pop("grid_mapping", None)
+            result.variables[name].encoding.pop("grid_mapping", None)
         if None in factors.values():
             self._tell_units(axes, factors, system.crs)
-            return _put_last(placed.drop_vars([system.name, SPATIAL_REF], errors="ignore"))
-        placed = self._assign_axes(placed, axes, factors, system.crs)
+            return _put_last(result.drop_vars([system.name, SPATIAL_REF], errors="ignore"))
+        result = self._assign_axes(result, axes, factors, system.crs)
         changed = set(factors.values()) != {1.0}
-        placed = _point(placed, system, self._find(system.name), changed=changed)
+        result = _point(result, system, self._find(system.name), changed=changed)
         for name in rasters:
-            placed.variables[name].encoding["grid_mapping"] = SPATIAL_REF
-        return _put_last(placed)
+            result.variables[name].encoding["grid_mapping"] = SPATIAL_REF
+        return _put_last(result)
 
     def _list_rasters(
-        self, data: xr.Dataset, placed: xr.Dataset, pair: tuple[str, str]
+        self, data: xr.Dataset, gridded: xr.Dataset, pair: tuple[str, str]
     ) -> list[str]:
         """Return the names of placed rasters, except those whose grid mapping is missing."""
-        named = {name: _name_mapping(item, pair) for name, item in data.data_vars.items()}
+        mappings = {name: _name_mapping(item, pair) for name, item in data.data_vars.items()}
         return [
             str(name)
-            for name, mapping in named.items()
-            if set(_AXES) <= set(placed.variables[name].dims)
+            for name, mapping in mappings.items()
+            if set(_AXES) <= set(gridded.variables[name].dims)
             and (mapping is None or self._find(mapping) is not None)
         ]
 
@@ -183,7 +185,7 @@ class _Group:
         crs: CRS,
     ) -> xr.Dataset:
         """Return the group with its own axes, in the system's units."""
-        placed = {}
+        coordinates = {}
         for axis, item in axes.items():
             if item is None:
                 continue
@@ -200,9 +202,11 @@ class _Group:
             if crs.is_geographic and axis == "x" and isinstance(values, np.ndarray):
                 values = unwrap_longitudes(values)
             if values is not item.data or axis not in data.variables:
-                placed[axis] = xr.Variable((axis,), values, attrs, encoding)
+                coordinates[axis] = xr.Variable((axis,), values, attrs, encoding)
         return (
-            data.drop_vars(list(placed), errors="ignore").assign_coords(placed) if placed else data
+            data.drop_vars(list(coordinates), errors="ignore").assign_coords(coordinates)
+            if coordinates
+            else data
         )
 
     def _tell_units(
@@ -221,7 +225,7 @@ def _name_mapping(raster: xr.DataArray, pair: tuple[str, str]) -> str | None:
 
 
 def _point(
-    data: xr.Dataset, system: _System, known: xr.Variable | None, *, changed: bool
+    data: xr.Dataset, system: _System, mapping: xr.Variable | None, *, changed: bool
 ) -> xr.Dataset:
     """Return a group with one grid mapping, which has the system as text for all readers."""
     attrs = {
@@ -231,9 +235,9 @@ def _point(
         attrs = {key: item for key, item in system.crs.to_cf().items() if item is not None}
     if not attrs.get("crs_wkt"):
         attrs["crs_wkt"] = system.crs.to_wkt()
-    if system.name == SPATIAL_REF and known is not None and dict(known.attrs) == attrs:
+    if system.name == SPATIAL_REF and mapping is not None and dict(mapping.attrs) == attrs:
         return data
-    value, encoding = (np.array(0), {}) if known is None else (known.values, known.encoding)
+    value, encoding = (np.array(0), {}) if mapping is None else (mapping.values, mapping.encoding)
     reference = xr.Variable((), value, attrs, encoding)
     return data.drop_vars(system.name, errors="ignore").assign_coords({SPATIAL_REF: reference})
 

@@ -144,8 +144,8 @@ def rename_dims(data: xr.Dataset, path: str, product_type: str, *, canonical: bo
     if path.strip("/") not in TIE_POINT_GROUPS.get(product_type[:6], ()):
         return data
     names = {item: key for key, item in TIE_POINT_DIMS.items()} if canonical else TIE_POINT_DIMS
-    known = {key: item for key, item in names.items() if key in data.dims}
-    return data.rename_dims(known) if known else data
+    pairs = {key: item for key, item in names.items() if key in data.dims}
+    return data.rename_dims(pairs) if pairs else data
 
 
 def to_profile(tree: xr.DataTree, name: str) -> dict[str, Any]:
@@ -177,18 +177,18 @@ def _write_cpm(attrs: dict[str, Any], model: Model | None, variables: list[str])
     if model is None:
         return attrs
     history = attrs.pop(HISTORY, None)
-    given = dict(_list_leaves(attrs))
+    leaves = dict(_list_leaves(attrs))
     allowed = {SPELLINGS.get(path, path): path for path in model.attributes}
     written: dict[str, Any] = {}
-    kept: dict[str, Any] = {}
-    for path, value in given.items():
+    leftover: dict[str, Any] = {}
+    for path, value in leaves.items():
         is_leaf = not isinstance(value, dict)
         place = allowed.get(path, path if path in model.attributes else None)
         if place is not None and is_leaf:
             _put(written, place, value)
         else:
-            kept[path] = value
-    unknown = [path for path in model.attributes if SPELLINGS.get(path, path) not in given]
+            leftover[path] = value
+    unknown = [path for path in model.attributes if SPELLINGS.get(path, path) not in leaves]
     for path in unknown:
         _put(written, path, "eoproduct" if path == CATEGORY else None)
     for path in variables:
@@ -196,9 +196,9 @@ def _write_cpm(attrs: dict[str, Any], model: Model | None, variables: list[str])
             short = model.short_name_of(path)
             _put(written, f"{ASSETS}/{_escape(short)}", {"href": f"/{path}", "title": short})
     block = {
-        "processingTime": str(given.get("stac_discovery/properties/created") or UNKNOWN_TIME),
-        "simulated": bool(given.get("other_metadata/simulated", False)),
-        "attributes": kept,
+        "processingTime": str(leaves.get("stac_discovery/properties/created") or UNKNOWN_TIME),
+        "simulated": bool(leaves.get("other_metadata/simulated", False)),
+        "attributes": leftover,
         "unknown": unknown,
     }
     if history is not None and not isinstance(history, dict):
@@ -253,11 +253,11 @@ def _take_block(attrs: dict[str, Any]) -> dict[str, Any]:
     return block
 
 
-def _is_block(kept: Any) -> bool:
+def _is_block(value: Any) -> bool:
     """Tell whether `_write_cpm` can have written this."""
-    if not isinstance(kept, list) or not kept or not isinstance(kept[0], dict):
+    if not isinstance(value, list) or not value or not isinstance(value[0], dict):
         return False
-    attributes, unknown = kept[0].get("attributes", {}), kept[0].get("unknown", [])
+    attributes, unknown = value[0].get("attributes", {}), value[0].get("unknown", [])
     paths = isinstance(unknown, list) and all(isinstance(item, str) for item in unknown)
     return paths and isinstance(attributes, dict)
 

@@ -52,7 +52,7 @@ class _Group:
 
     path: str
     tree: dict[str, xr.Dataset]
-    given: Mapping[str, dict[str, Any]] | None
+    stored_projections: Mapping[str, dict[str, Any]] | None
     item: Any
     wounds: Wounds
 
@@ -69,8 +69,8 @@ class _Group:
     @property
     def projections(self) -> Mapping[str, dict[str, Any]]:
         """Variable name to ``proj:`` attributes."""
-        if self.given is not None:
-            return self.given
+        if self.stored_projections is not None:
+            return self.stored_projections
         return {str(name): item.attrs for name, item in self.data.variables.items()}
 
     def heal_coordinates(self) -> None:
@@ -110,16 +110,16 @@ class _Group:
     def _find_transform(self) -> tuple[list[float] | None, str]:
         """Return the affine transform on which all arrays agree, and where it is written."""
         sizes = [self.data.sizes[axis] for axis in _AXES]
-        found = {
+        transforms = {
             tuple(transform)
             for projection in self.projections.values()
             if (transform := _read_transform(projection.get("proj:transform"))) is not None
             and projection.get("proj:shape") in (None, sizes)
         }
-        if len(found) == 1:
-            return list(found.pop()), "proj:transform"
+        if len(transforms) == 1:
+            return list(transforms.pop()), "proj:transform"
         reference = self._find_in_scope(SPATIAL_REF)
-        if found or reference is None:
+        if transforms or reference is None:
             return None, ""
         transform = _read_geotransform(reference.attrs.get("GeoTransform"))
         properties = self.item.get("properties") if isinstance(self.item, dict) else None
@@ -137,18 +137,20 @@ class _Group:
     def heal_mapping(self) -> None:
         """Give rasters an existing grid mapping; report rasters for which there is none."""
         data = self.data
-        named = {name: _name_mapping(data.variables[name]) for name in self.rasters}
+        mappings = {name: _name_mapping(data.variables[name]) for name in self.rasters}
         absent = {
-            name: item for name, item in named.items() if item and self._find_in_scope(item) is None
+            name: item
+            for name, item in mappings.items()
+            if item and self._find_in_scope(item) is None
         }
-        there = {item for item in named.values() if item} - set(absent.values())
+        there = {item for item in mappings.values() if item} - set(absent.values())
         if not there and self._find_in_scope(SPATIAL_REF) is not None:
             there = {SPATIAL_REF}
         if there:
             self._point(absent, there.pop() if len(there) == 1 else None)
             return
-        placed = set(_AXES) <= set(data.coords)
-        code = self._find_system(wanted=bool(absent)) if placed else None
+        has_axes = set(_AXES) <= set(data.coords)
+        code = self._find_system(required=bool(absent)) if has_axes else None
         if code is None:
             self._point(absent, None)
         else:
@@ -167,7 +169,7 @@ class _Group:
                 variable.encoding["grid_mapping"] = target
                 self.wounds.add("grid-mapping", f"{words}; {target} is")
 
-    def _find_system(self, *, wanted: bool) -> str | None:
+    def _find_system(self, *, required: bool) -> str | None:
         """Return the reference system that the group's arrays name, or else the item's."""
         codes: set[str] = set()
         for name, attrs in self.projections.items():
@@ -183,7 +185,7 @@ class _Group:
         if codes:
             return codes.pop()
         pictures = any(_is_picture(self.data.variables[name]) for name in self.rasters)
-        if not pictures and not wanted:
+        if not pictures and not required:
             return None
         code = name_system(name_item_system(self.item))
         if code is None and product_type_of({"stac_discovery": self.item}):
@@ -205,12 +207,12 @@ class _Group:
 
 def list_grid_codes(datasets: Mapping[str, xr.Dataset]) -> set[str]:
     """Return the codes of all grid mappings of a product."""
-    found = {
+    codes = {
         dataset.variables[SPATIAL_REF].attrs.get("crs_wkt")
         for dataset in datasets.values()
         if SPATIAL_REF in dataset.variables
     }
-    return {code for item in found if (code := name_system(item)) is not None}
+    return {code for item in codes if (code := name_system(item)) is not None}
 
 
 def _show(code: str) -> str:
@@ -224,8 +226,8 @@ def _is_picture(variable: xr.Variable) -> bool:
 
 def _name_mapping(variable: xr.Variable) -> str | None:
     """Return the grid mapping that a raster names; CF lists coordinates behind a colon."""
-    named = variable.encoding.get("grid_mapping") or variable.attrs.get("grid_mapping")
-    words = str(named or "").split()
+    mapping = variable.encoding.get("grid_mapping") or variable.attrs.get("grid_mapping")
+    words = str(mapping or "").split()
     return words[0].removesuffix(":") if words else None
 
 
@@ -271,9 +273,9 @@ def _agrees(data: xr.Dataset, axis: str, transform: list[float]) -> bool:
     """Tell whether an undamaged coordinate agrees with a transform, to half a pixel."""
     if axis not in data.xindexes:
         return True
-    wanted = _place_centres(transform, axis, data.sizes[axis])
+    centres = _place_centres(transform, axis, data.sizes[axis])
     step = abs(transform[0] if axis == "x" else transform[4])
-    return bool(np.abs(data.variables[axis].to_numpy() - wanted).max(initial=0.0) <= step / 2)
+    return bool(np.abs(data.variables[axis].to_numpy() - centres).max(initial=0.0) <= step / 2)
 
 
 def _fills(transform: list[float], sizes: list[int], box: Any) -> bool:
@@ -282,8 +284,8 @@ def _fills(transform: list[float], sizes: list[int], box: Any) -> bool:
     rows, columns = sizes
     if not isinstance(box, list) or not all(isinstance(item, int | float) for item in box):
         return False
-    found = (*sorted((c, c + columns * a)), *sorted((f, f + rows * e)))
-    edges = np.array([found[0], found[2], found[1], found[3]])
+    covered = (*sorted((c, c + columns * a)), *sorted((f, f + rows * e)))
+    edges = np.array([covered[0], covered[2], covered[1], covered[3]])
     return len(box) == 4 and bool((np.abs(edges - box) <= abs(a) / 2).all())  # noqa: PLR2004
 
 

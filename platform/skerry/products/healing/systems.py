@@ -77,8 +77,8 @@ def name_attributes(attrs: dict[str, Any]) -> tuple[str | None, list[str]]:
     ``proj:wkt2`` counts where no valid code is given.
     """
     codes, wrong = find_codes(attrs)
-    known = [code for code in codes if is_known(code)]
-    wrong += [f"proj:code {code}" for code in codes if code not in known]
-    if known:
-        return known[0], wrong
+    names = [code for code in codes if is_known(code)]
+    wrong += [f"proj:code {code}" for code in codes if code not in names]
+    if names:
+        return names[0], wrong
     return name_system(attrs.get("proj:wkt2")), wrong

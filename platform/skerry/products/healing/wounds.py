@@ -31,27 +31,27 @@ class Wounds:
 
     Attributes
     ----------
-    found
+    healed
         Wound name to what was healed, in words.
-    left
+    unhealed
         Wound name to what could not be healed, in words.
     """
 
     def __init__(self) -> None:
-        self.found: dict[str, list[str]] = {}
-        self.left: dict[str, list[str]] = {}
+        self.healed: dict[str, list[str]] = {}
+        self.unhealed: dict[str, list[str]] = {}
 
     def add(self, name: str, words: str) -> None:
         """Note a wound that was healed."""
-        self.found.setdefault(name, []).append(words)
+        self.healed.setdefault(name, []).append(words)
 
     def leave(self, name: str, words: str) -> None:
         """Note a wound that cannot be healed."""
-        self.left.setdefault(name, []).append(words)
+        self.unhealed.setdefault(name, []).append(words)
 
     def describe(self) -> list[str]:
         """Return a line for each healed wound: its name, the first place, how many there are."""
-        return _describe(self.found)
+        return _describe(self.healed)
 
     def report(self, other: dict[str, Any]) -> dict[str, Any]:
         """Return ``other_metadata`` with the lists ``healed`` and ``unhealed``, earlier ones kept.
@@ -59,12 +59,12 @@ class Wounds:
         A list is there only if it has entries or was there before.
         """
         document = dict(other)
-        for key, wounds in (("healed", self.found), ("unhealed", self.left)):
+        for key, wounds in (("healed", self.healed), ("unhealed", self.unhealed)):
             lines = _describe(wounds)
             if lines:
                 earlier = other.get(key)
-                kept = earlier if isinstance(earlier, list) else []
-                document[key] = [*(item for item in kept if item not in lines), *lines]
+                records = earlier if isinstance(earlier, list) else []
+                document[key] = [*(item for item in records if item not in lines), *lines]
         return document
 
 

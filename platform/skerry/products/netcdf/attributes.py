@@ -117,14 +117,14 @@ def read_attributes(stored: Mapping[Any, Any]) -> dict[str, Any]:
     """
     attrs = {str(key): _plain(value) for key, value in stored.items()}
     listed = str(attrs.pop(JSON_NAMES, ""))
-    named = json.loads(listed) if listed.startswith("[") else listed.split()
+    names = json.loads(listed) if listed.startswith("[") else listed.split()
     types = dict(json.loads(str(attrs.pop(TYPES, "{}"))))
-    for name in {*named, *(item for item in KNOWN_JSON if item in attrs)}:
+    for name in {*names, *(item for item in KNOWN_JSON if item in attrs)}:
         if isinstance(attrs.get(name), str):
             try:
                 attrs[name] = json.loads(attrs[name])
             except ValueError:
-                if name in named:
+                if name in names:
                     raise
     attrs = from_json(attrs, types)
     for name in LISTS:

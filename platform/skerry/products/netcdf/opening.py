@@ -66,22 +66,22 @@ def _decode_group(group: Group, place: Place, version: int, wounds: Wounds) -> x
         windows = Windows(place, version, entry.inside, label, entry.shape, entry.dtype)
         raw[entry.name] = _join_characters(entry.name, _make_lazy(entry, windows))
     attrs = read_attributes(group.attrs)
-    named = _take_coordinates(attrs, set(raw))
+    coordinates = _take_coordinates(attrs, set(raw))
     variables = {}
     for name, item in raw.items():
         item.attrs = read_attributes(item.attrs)
-        named |= _take_coordinates(item.attrs, set(raw))
+        coordinates |= _take_coordinates(item.attrs, set(raw))
         if "grid_mapping" in item.attrs:
             item.encoding["grid_mapping"] = str(item.attrs.pop("grid_mapping"))
             mappings = {mapping for mapping, _ in split_mapping(item.encoding["grid_mapping"])}
-            named |= mappings & set(raw)
+            coordinates |= mappings & set(raw)
         variables[name] = decode(item, f"{group.path.rstrip('/')}/{name} in {place}")
     if group.path == "/":
         attrs = {key: item for key, item in attrs.items() if key != "Conventions"}
-    named |= {name for name, item in variables.items() if item.dims == (name,)}
+    coordinates |= {name for name, item in variables.items() if item.dims == (name,)}
     data = xr.Dataset(
-        {name: item for name, item in variables.items() if name not in named},
-        coords=xr.Coordinates({name: variables[name] for name in named}, indexes={}),
+        {name: item for name, item in variables.items() if name not in coordinates},
+        coords=xr.Coordinates({name: variables[name] for name in coordinates}, indexes={}),
         attrs=put_back(attrs),
     )
     if group.unlimited:
@@ -91,15 +91,15 @@ def _decode_group(group: Group, place: Place, version: int, wounds: Wounds) -> x
 
 def _take_coordinates(attrs: dict[str, Any], there: set[str]) -> set[str]:
     """Return the names of coordinates and related variables; those of CF 5 leave the attributes."""
-    found: set[str] = set()
+    listed: set[str] = set()
     for key in ("coordinates", *RELATED):
         words = str(attrs.get(key, "")).split()
         names = {word for word in words if not word.endswith(":")}
         if names and names <= there:
-            found |= names
+            listed |= names
             if key == "coordinates":
                 del attrs[key]
-    return found
+    return listed
 
 
 def _join_characters(name: str, variable: xr.Variable) -> xr.Variable:

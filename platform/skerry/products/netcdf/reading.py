@@ -178,12 +178,12 @@ class _GroupReader:
                 if most and most[0] is None:
                     group.unlimited.add(name)
         self.dimensions |= own
-        named = [(item, self._name_dims(item)) for item in self.node.items]
-        for item, dims in named:
+        dims_of_items = [(item, self._name_dims(item)) for item in self.node.items]
+        for item, dims in dims_of_items:
             for dim, size in zip(dims, item.data.shape, strict=True):
-                known = self.dimensions[dim]
-                known.size = max(known.size, size)
-        for item, dims in named:
+                dimension = self.dimensions[dim]
+                dimension.size = max(dimension.size, size)
+        for item, dims in dims_of_items:
             self._add(group, item, dims)
         return group
 
@@ -204,7 +204,7 @@ class _GroupReader:
     def _name_dims(self, item: _Item) -> tuple[str, ...]:
         numbers = item.attrs.get("_Netcdf4Coordinates")
         if item.is_scale and numbers is not None:
-            by_number = {known.number: name for name, known in self.dimensions.items()}
+            by_number = {dimension.number: name for name, dimension in self.dimensions.items()}
             return tuple(by_number[int(number)] for number in np.atleast_1d(numbers))
         if item.is_scale and item.data.ndim == 1:
             return (_strip(item.name),)
@@ -214,16 +214,16 @@ class _GroupReader:
         return self._invent_dims(item.data.shape)
 
     def _name_scale(self, item: _Item, reference: Any) -> str:
-        found = h5py.h5r.dereference(reference, item.data.file.id)
-        return _strip(self.scales[_find_address(found)].name)
+        scale = h5py.h5r.dereference(reference, item.data.file.id)
+        return _strip(self.scales[_find_address(scale)].name)
 
     def _invent_dims(self, shape: tuple[int, ...]) -> tuple[str, ...]:
         """Name the dimensions of a plain HDF5 data set: alike where they are as long."""
         dims: list[str] = []
         for size in shape:
             fitting = (
-                name for name, known in self.dimensions.items()
-                if known.size == size and name not in dims
+                name for name, dimension in self.dimensions.items()
+                if dimension.size == size and name not in dims
             )  # fmt: skip
             name = next(fitting, None)
             if name is None:

@@ -120,13 +120,13 @@ class Windows:
         source = data.asstr(errors="replace") if texts and texts.length is None else data
         if data.shape == self.shape:
             return self._plain(source[key])
-        whole = np.full(self.shape, data.fillvalue, self.dtype)
-        whole[tuple(slice(size) for size in data.shape)] = source[...]
-        return self._plain(whole[key])
+        values = np.full(self.shape, data.fillvalue, self.dtype)
+        values[tuple(slice(size) for size in data.shape)] = source[...]
+        return self._plain(values[key])
 
     def _plain(self, values: Any) -> npt.NDArray[Any]:
         """Return values of the plain type: in this machine's order of bytes, texts as texts."""
-        found = np.asarray(values)
+        numbers = np.asarray(values)
         if self.dtype.kind == "O":
-            return np.array(found.tolist(), str).reshape(found.shape)
-        return found.astype(self.dtype, copy=False) if self.dtype.kind in "iuf" else found
+            return np.array(numbers.tolist(), str).reshape(numbers.shape)
+        return numbers.astype(self.dtype, copy=False) if self.dtype.kind in "iuf" else numbers

@@ -151,8 +151,8 @@ def _encode_dataset(data: xr.Dataset) -> tuple[dict[str, xr.Variable], dict[str,
     mappings = {item.attrs.get("grid_mapping") for item in encoded.values()}
     # Grid mappings are named by `grid_mapping`, never in CF's list of coordinates.
     listed = [str(name) for name in data.coords if name not in mappings]
-    named = xr.Dataset(encoded, attrs=data.attrs).set_coords(listed)
-    variables, attrs = xr.conventions.encode_dataset_coordinates(named)
+    dataset = xr.Dataset(encoded, attrs=data.attrs).set_coords(listed)
+    variables, attrs = xr.conventions.encode_dataset_coordinates(dataset)
     return {str(name): item for name, item in variables.items()}, dict(attrs)
 
 

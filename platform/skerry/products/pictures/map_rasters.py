@@ -57,13 +57,13 @@ def rasterize_swath(tree: xr.DataTree, mapping: Mapping) -> xr.DataTree:
         name = item.group.rpartition("/")[2]
         groups[name] = regrid_swath(swath, target, method="nearest", chunk=_BLOCK)
     if not groups:
-        named = ", ".join(item.group for item in mapping.catalogue.maps) or "no group"
+        known_groups = ", ".join(item.group for item in mapping.catalogue.maps) or "no group"
         raise InvalidInputError(
-            f"{tree.name or 'The product'} has nothing that a map can draw: {named}.",
+            f"{tree.name or 'The product'} has nothing that a map can draw: {known_groups}.",
             remedy="Fetch the product with its measurements and geolocation.",
         )
-    kept = {key: tree.attrs[key] for key in ("title", "other_metadata") if key in tree.attrs}
-    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=kept), **groups})
+    attrs = {key: tree.attrs[key] for key in ("title", "other_metadata") if key in tree.attrs}
+    return xr.DataTree.from_dict({"/": xr.Dataset(attrs=attrs), **groups})
 
 
 def outline_swath(tree: xr.DataTree, mapping: Mapping) -> dict[str, Any] | None:
@@ -94,12 +94,12 @@ def choose_grid(latitude: xr.DataArray, longitude: xr.DataArray, resolution_m: f
         for dim, size in latitude.sizes.items()
     }
     places = [np.asarray(item.isel(some), np.float64).ravel() for item in (longitude, latitude)]
-    known = np.isfinite(places[0]) & np.isfinite(places[1])
-    if not known.any():
+    finite = np.isfinite(places[0]) & np.isfinite(places[1])
+    if not finite.any():
         raise InvalidInputError(
             "No pixel of the swath has latitude and longitude.", remedy="Fetch the product again."
         )
-    x, y = (item[known] for item in places)
+    x, y = (item[finite] for item in places)
     crs = name_system(x[len(x) // 2], y[len(y) // 2])
     to_grid = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     across, along = to_grid.transform(x, y)
@@ -126,35 +126,35 @@ def name_system(longitude: float, latitude: float) -> str:
 
 def _collect(tree: xr.DataTree, mapping: Mapping, item: MapRaster) -> xr.Dataset | None:
     """Return the variables of a map raster with the places of their pixels, None without any."""
-    found: dict[str, xr.DataArray] = {}
+    arrays: dict[str, xr.DataArray] = {}
     places: dict[str, xr.DataArray] = {}
     for path, variables in _list_groups(tree, mapping, item):
         data = tree[path].to_dataset()
-        wanted = {name: data[source] for name, source in variables.items() if source in data}
-        if not wanted:
+        present = {name: data[source] for name, source in variables.items() if source in data}
+        if not present:
             continue
         points = find_points(tree, path)
         if points is not None:
-            wanted, here = _average(data, wanted, points, item.average)
+            present, here = _average(data, present, points, item.average)
         elif {"latitude", "longitude"} <= set(data.variables) and data["latitude"].ndim == 2:  # noqa: PLR2004
             here = {name: data[name] for name in ("latitude", "longitude")}
         else:
             continue
         places = places or {key: array.drop_vars(array.coords) for key, array in here.items()}
-        for name, array in wanted.items():
+        for name, array in present.items():
             if array.shape == places["latitude"].shape:
                 # a copy, because the product itself keeps its attributes
-                found[name] = array.drop_vars(array.coords).copy(deep=False)
-                found[name].attrs |= _describe_range(item, name)
+                arrays[name] = array.drop_vars(array.coords).copy(deep=False)
+                arrays[name].attrs |= _describe_range(item, name)
                 if mapping.members is not None:  # otherwise all members would share a title
                     title = array.attrs.get("long_name", name)
-                    found[name].attrs["long_name"] = f"{name.upper()}: {title}"
-    return xr.Dataset(found).assign_coords(places) if found else None
+                    arrays[name].attrs["long_name"] = f"{name.upper()}: {title}"
+    return xr.Dataset(arrays).assign_coords(places) if arrays else None
 
 
 def _describe_range(item: MapRaster, name: str) -> dict[str, float]:
-    shown = item.shown.get(name)
-    return {} if shown is None else dict(zip(("display_min", "display_max"), shown, strict=True))
+    limits = item.shown.get(name)
+    return {} if limits is None else dict(zip(("display_min", "display_max"), limits, strict=True))
 
 
 def _list_groups(
@@ -170,10 +170,10 @@ def _list_groups(
 
 
 def _average(
-    data: xr.Dataset, wanted: dict[str, xr.DataArray], points: xr.Dataset, count: int
+    data: xr.Dataset, arrays: dict[str, xr.DataArray], points: xr.Dataset, count: int
 ) -> tuple[dict[str, xr.DataArray], dict[str, xr.DataArray]]:
     """Return means of `count` lines and pixels, and their places by the ground control points."""
-    down, across = next(iter(wanted.values())).dims
+    down, across = next(iter(arrays.values())).dims
     windows = {dim: max(1, min(count, data.sizes[dim])) for dim in (down, across)}
     numbers = {
         name: data[name].astype(np.float64).drop_vars(data[name].coords)
@@ -184,14 +184,14 @@ def _average(
         for name, array in numbers.items()
     }
     means = {}
-    for name, array in wanted.items():
+    for name, array in arrays.items():
         bare = array.drop_vars(array.coords).astype(np.float32)
         bare = bare.where(array.drop_vars(array.coords) != 0)  # 0 means that no echo was measured
         mean: Any = bare.coarsen(windows, boundary="trim").mean()
         means[name] = mean
         # means spread less than single numbers: maps compute the range again
-        kept = {key: item for key, item in array.attrs.items() if not key.startswith("display_m")}
-        means[name].attrs = kept
+        attrs = {key: item for key, item in array.attrs.items() if not key.startswith("display_m")}
+        means[name].attrs = attrs
         means[name].encoding = {"dtype": "uint16", "_FillValue": 0}
     shape = tuple(item.size for item in middles.values())
     lines, pixels = (

@@ -82,10 +82,10 @@ def check_geotiff(files: ProductFiles, name: str, dtype: str) -> tuple[int, int]
     label = f"{name} in {files.path}"
     with expect_no_transform(), files.raster(name).open("GTiff") as source:
         end = _find_end(source)
-        height, width, held = source.height, source.width, (source.count, source.dtypes[0])
-    if held != (1, dtype):
+        height, width, bands = source.height, source.width, (source.count, source.dtypes[0])
+    if bands != (1, dtype):
         raise InvalidInputError(
-            f"{label} has {held[0]} bands of {held[1]} instead of one of {dtype}.", remedy=_FETCH
+            f"{label} has {bands[0]} bands of {bands[1]} instead of one of {dtype}.", remedy=_FETCH
         )
     if end > files.sizes[name]:
         raise DamagedError(

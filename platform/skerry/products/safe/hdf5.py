@@ -77,8 +77,8 @@ class _OpenFiles:
         key = version_of(files, name)
         if key not in self._files:
             self._files[key] = (*_open(files, name), 0)
-        file, stream, held = self._files[key]
-        if whole and files.archived and not held and isinstance(stream, BlockReader):
+        file, stream, held_bytes = self._files[key]
+        if whole and files.archived and not held_bytes and isinstance(stream, BlockReader):
             self._files[key] = (file, stream, stream.hold())
         self._files.move_to_end(key)
         self._forget()
@@ -93,7 +93,7 @@ class _OpenFiles:
     def _forget(self) -> None:
         while len(self._files) > 1 and (
             len(self._files) > MAX_OPEN_FILES
-            or sum(held for _, _, held in self._files.values()) > MAX_HELD_BYTES
+            or sum(held_bytes for _, _, held_bytes in self._files.values()) > MAX_HELD_BYTES
         ):
             self._close_oldest()
 

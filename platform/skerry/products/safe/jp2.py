@@ -164,8 +164,8 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
     grid: GeoBox | None = None
     for name, variable in group.variables.items():
         pattern = (variable.file or group.file).replace("{source}", variable.source)
-        found = product.files.find(pattern)
-        if found is None:
+        file = product.files.find(pattern)
+        if file is None:
             if not group.optional:
                 product.missing.append(f"{group.path}/{name}")
             continue
@@ -174,14 +174,14 @@ def read(product: "SafeProduct", group: Group) -> xr.Dataset:
             product.grids.append(grid)
         kind = product.mapping.kind_of(group, variable)
         try:
-            header = check_jp2(product.files, found)
+            header = check_jp2(product.files, file)
         except DamagedError as error:
             product.damaged.append(error.what)
             product.missing.append(f"{group.path}/{name}")
             continue
-        _check_shape(f"{found} in {product.files.path}", header, (kind.bands, *grid.shape))
+        _check_shape(f"{file} in {product.files.path}", header, (kind.bands, *grid.shape))
         packing = _find_packing(product, kind, variable.source)
-        values = _read_lazily(product.files, found, header, kind, packing)
+        values = _read_lazily(product.files, file, header, kind, packing)
         variables[name] = _describe(values, kind, packing)
     if grid is None:
         return xr.Dataset()

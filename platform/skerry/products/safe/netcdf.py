@@ -224,8 +224,12 @@ def _window_shape(shape: tuple[int, ...], chunks: tuple[int, ...] | None) -> tup
 
 def _describe(kind: Kind, header: Header, coding: Coding) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a variable's attributes and encoding."""
-    named = {key: item for key, item in header.attrs.items() if key not in _PACKING}
-    attrs = {**named, **kind.attrs, **{key: named[key] for key in _FROM_FILE if key in named}}
+    own_attrs = {key: item for key, item in header.attrs.items() if key not in _PACKING}
+    attrs = {
+        **own_attrs,
+        **kind.attrs,
+        **{key: own_attrs[key] for key in _FROM_FILE if key in own_attrs},
+    }
     encoding: dict[str, Any] = {"dtype": header.dtype.name}
     if coding.dtype.kind == "f" and (header.dtype.kind != "f" or coding.scale is not None):
         encoding["scale_factor"] = 1.0 if coding.scale is None else coding.scale
@@ -255,10 +259,10 @@ def _check_dims(product: "SafeProduct", place: _Place, header: Header) -> None:
 
 
 def _check_sizes(
-    product: "SafeProduct", file: str, name: str, found: dict[str, xr.Variable]
+    product: "SafeProduct", file: str, name: str, variables: dict[str, xr.Variable]
 ) -> None:
-    sizes = {dim: size for item in found.values() for dim, size in item.sizes.items()}
-    for item in found.values():
+    sizes = {dim: size for item in variables.values() for dim, size in item.sizes.items()}
+    for item in variables.values():
         for dim, size in item.sizes.items():
             if sizes[dim] != size:
                 raise InvalidInputError(
@@ -276,8 +280,8 @@ def _write_variable(sink: Any, place: _Place, data: xr.DataArray, names: dict[st
         return
     encoding = data.encoding
     dtype = np.dtype(encoding.get("dtype", kind.dtype))
-    stated = {key: encoding[key] for key in _PACKING if encoding.get(key) is not None}
-    coding = choose_coding(kind, stated, dtype)
+    packing = {key: encoding[key] for key in _PACKING if encoding.get(key) is not None}
+    coding = choose_coding(kind, packing, dtype)
     numbers = coding.encode(data.transpose(*kind.dims).to_numpy(), dtype)
     order = [kind.dims.index(dim) for dim in dims if dim in kind.dims]
     shape = tuple(data.sizes[dim] if dim in kind.dims else 1 for dim in dims)

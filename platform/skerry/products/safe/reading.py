@@ -75,14 +75,14 @@ def _unfold_members(product: SafeProduct) -> tuple[SafeProduct, dict[str, dict[s
     return replace(product, mapping=unfold(product.mapping, members)), attributes
 
 
-def _join(product: SafeProduct, group: Group, known: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
+def _join(product: SafeProduct, group: Group, dataset: xr.Dataset, data: xr.Dataset) -> xr.Dataset:
     """Join the parts of a group without comparing values, because that would read them."""
     try:
-        return known.merge(data, compat="override", join="exact", combine_attrs="override")
+        return dataset.merge(data, compat="override", join="exact", combine_attrs="override")
     except ValueError as error:
         raise InvalidInputError(
             f"The files of {group.path} in {product.files.path} are of different sizes: "
-            f"{dict(known.sizes)} and, in {group.file}, {dict(data.sizes)}.",
+            f"{dict(dataset.sizes)} and, in {group.file}, {dict(data.sizes)}.",
             remedy="Fetch the product again from its provider.",
         ) from error
 

@@ -40,9 +40,9 @@ def _list_manifest(place: RemotePath, documents: dict[str, bytes]) -> dict[str, 
             text = (place / name).read_bytes(MAX_DOCUMENT_BYTES)
         except NotFoundError:
             continue
-        named = _parse_manifest(text, f"{place}/{name}")
+        names = _parse_manifest(text, f"{place}/{name}")
         documents[name] = text
-        return {**_ask_sizes(place, named), name: len(text)}
+        return {**_ask_sizes(place, names), name: len(text)}
     return {}
 
 

@@ -65,10 +65,10 @@ def _describe_member(name: str) -> dict[str, str]:
 
 
 def _name_stem(product: SafeProduct, manifest: Document) -> str:
-    named = _NAME.match(product.files.prefix or product.files.path.name)
+    match = _NAME.match(product.files.prefix or product.files.path.name)
     with manifest.reading("times, cycle or data take"):
-        if named:
-            start, stop, identifier = named["start"], named["stop"], named["id"]
+        if match:
+            start, stop, identifier = match["start"], match["stop"], match["id"]
         else:
             start, stop = (
                 re.sub(r"[-:]", "", manifest.text(name))[:15] for name in ("startTime", "stopTime")
@@ -108,8 +108,8 @@ def read(product: SafeProduct, group: Group) -> xr.Dataset:
                         variables[name] = _enclose(values, kind)
         variables |= _compute(product, group, variables)
     if not group.optional:
-        lost = [name for name in group.variables if name not in variables]
-        data = [name for name in lost if variables or not group.variables[name].coordinate]
+        absent = [name for name in group.variables if name not in variables]
+        data = [name for name in absent if variables or not group.variables[name].coordinate]
         product.missing.extend(f"{group.path}/{name}" for name in data)
     if document is None:
         return xr.Dataset()

@@ -98,6 +98,6 @@ def _fill(
 
 def _select(data: xr.Dataset, names: list[str]) -> xr.Dataset:
     """Return these variables with their coordinates."""
-    chosen = [name for name in names if name in data.data_vars]
+    present = [name for name in names if name in data.data_vars]
     coords = [name for name in names if name in data.coords]
-    return data[chosen].assign_coords({name: data.coords[name] for name in coords})
+    return data[present].assign_coords({name: data.coords[name] for name in coords})

@@ -17,7 +17,7 @@ def cut_window(data: xr.Dataset, window: Window) -> xr.Dataset:
     return cut if grid is None else renew_place(cut, grid[window["y"], window["x"]])
 
 
-def outline_items(result: xr.DataTree, whole: xr.DataTree, windows: Mapping[str, Window]) -> None:
+def outline_items(result: xr.DataTree, product: xr.DataTree, windows: Mapping[str, Window]) -> None:
     """Update the items of a cut product and of its members.
 
     Each gets the geometry and the bounding box of the first measurements at or below it that have
@@ -27,7 +27,7 @@ def outline_items(result: xr.DataTree, whole: xr.DataTree, windows: Mapping[str,
     ----------
     result
         The cut product.
-    whole
+    product
         The product before.
     windows
         Group path to the window of the cut.
@@ -35,24 +35,24 @@ def outline_items(result: xr.DataTree, whole: xr.DataTree, windows: Mapping[str,
     for node in result.subtree:
         item = node.attrs.get("stac_discovery")
         if isinstance(item, dict):
-            node.attrs["stac_discovery"] = _outline_item(item, node, whole, windows)
+            node.attrs["stac_discovery"] = _outline_item(item, node, product, windows)
 
 
 def _outline_item(
     item: dict[str, Any],
     owner: xr.DataTree,
-    whole: xr.DataTree,
+    product: xr.DataTree,
     windows: Mapping[str, Window],
 ) -> dict[str, Any]:
     for node in owner.subtree:
         data = node.to_dataset(inherit=False)
         if "measurements" not in node.path.split("/"):
             continue
-        outline = outline_cut(whole, node.path, data, windows.get(node.path, {}))
+        outline = outline_cut(product, node.path, data, windows.get(node.path, {}))
         if outline is None:
             continue
         geometry, box = outline
-        before = whole[node.path].to_dataset()
+        before = product[node.path].to_dataset()
         return item | {"geometry": geometry, "bbox": box} | _place_item(item, data, before)
     return item
 

@@ -105,8 +105,8 @@ def filter_product(
     if time is not None:
         windows = _find_period(tree, time, allow_empty=allow_empty)
     if aoi is not None:
-        kept = [path for path, data in datasets.items() if data.data_vars]
-        area = _find_area(tree, kept, read_area(aoi, aoi_crs), allow_empty=allow_empty)
+        paths = [path for path, data in datasets.items() if data.data_vars]
+        area = _find_area(tree, paths, read_area(aoi, aoi_crs), allow_empty=allow_empty)
         windows = join_windows(windows, area)
     datasets = {path: cut_window(data, windows.get(path, {})) for path, data in datasets.items()}
     full = {path: data for path, data in datasets.items() if data.data_vars}
@@ -115,13 +115,13 @@ def filter_product(
             f"The filters leave nothing of {tree.name or 'the product'}.",
             remedy="Name groups and variables that stand together in the product.",
         )
-    chosen = {"groups": groups, "variables": variables, "resolution": resolution}
-    return _mark_selection(_assemble(tree, full, windows), chosen)
+    selection = {"groups": groups, "variables": variables, "resolution": resolution}
+    return _mark_selection(_assemble(tree, full, windows), selection)
 
 
-def _mark_selection(result: xr.DataTree, chosen: Mapping[str, Any]) -> xr.DataTree:
+def _mark_selection(result: xr.DataTree, selection: Mapping[str, Any]) -> xr.DataTree:
     """Note in ``other_metadata`` that variables were left out on purpose and are not missing."""
-    filters = [name for name, item in chosen.items() if item is not None]
+    filters = [name for name, item in selection.items() if item is not None]
     if filters:
         other = result.attrs.get("other_metadata") or {}
         result.attrs["other_metadata"] = {**other, SELECTION: filters}
@@ -143,14 +143,14 @@ def _select_groups(
 ) -> xr.DataTree:
     paths = {node.path for node in tree.subtree}
     if groups is not None:
-        chosen: set[str] = set()
+        selection: set[str] = set()
         for group in groups:
             pattern = f"/{group.strip('/')}"
             matches = {item for item in paths if _below(item, pattern)}
             if not matches:
                 raise _unknown("group", group, sorted(paths))
-            chosen |= matches
-        paths = chosen
+            selection |= matches
+        paths = selection
     if resolution is not None:
         resolution_name = f"r{str(resolution).removeprefix('r').removesuffix('m')}m"
         resolutions = {
@@ -183,31 +183,31 @@ def _has_resolution(path: str) -> bool:
 def _select_variables(
     datasets: dict[str, xr.Dataset], variables: Sequence[str]
 ) -> dict[str, xr.Dataset]:
-    chosen: dict[str, set[Any]] = {path: set() for path in datasets}
+    selection: dict[str, set[Any]] = {path: set() for path in datasets}
     for pattern in variables:
         full = f"/{pattern.strip('/')}" if "/" in pattern else f"*/{pattern}"
-        found = [
+        matches = [
             (path, name)
             for path, data in datasets.items()
             for name in data.data_vars
             if fnmatchcase(f"{path}/{name}", full)
         ]
-        if not found:
+        if not matches:
             names = {str(name) for data in datasets.values() for name in data.data_vars}
             raise _unknown("variable", pattern, sorted(names))
-        for path, name in found:
-            chosen[path].add(name)
+        for path, name in matches:
+            selection[path].add(name)
     return {
-        path: data[[name for name in data.data_vars if name in chosen[path]]]
+        path: data[[name for name in data.data_vars if name in selection[path]]]
         for path, data in datasets.items()
     }
 
 
-def _unknown(what: str, name: str, known: list[str]) -> InvalidInputError:
-    shown = ", ".join(known[:40]) + (f" and {len(known) - 40} more" if len(known) > 40 else "")  # noqa: PLR2004
+def _unknown(what: str, name: str, names: list[str]) -> InvalidInputError:
+    listing = ", ".join(names[:40]) + (f" and {len(names) - 40} more" if len(names) > 40 else "")  # noqa: PLR2004
     return InvalidInputError(
         f"The product has no {what} {name!r}.",
-        remedy=f"It has: {shown}." if known else f"It has no {what} at all.",
+        remedy=f"It has: {listing}." if names else f"It has no {what} at all.",
     )
 
 
@@ -221,12 +221,12 @@ def _limit(
         raise InvalidInputError(
             f"The valid range of {name!r} is {limits}.", remedy="Give the lower number first."
         )
-    known = sorted(
+    sizes = sorted(
         {str(item) for data in datasets.values() for item, array in data.data_vars.items()
          if array.dtype.kind == "f"}
     )  # fmt: skip
-    if name not in known:
-        raise _unknown("floating point variable", name, known)
+    if name not in sizes:
+        raise _unknown("floating point variable", name, sizes)
     return {
         path: data.assign({name: _keep_between(data[name], low, high)})
         if name in data.data_vars and data[name].dtype.kind == "f"
@@ -252,12 +252,12 @@ def _like(changed: xr.DataArray, original: xr.DataArray) -> xr.DataArray:
 
 
 def _mask_by_flags(
-    tree: xr.DataTree, kept: xr.DataTree, flags: str, flag_group: str | None
+    tree: xr.DataTree, selection: xr.DataTree, flags: str, flag_group: str | None
 ) -> dict[str, xr.Dataset]:
     """Return the measurements' groups with pixels masked where the flags hold."""
     masked: dict[str, xr.Dataset] = {}
     masks: dict[str, xr.DataArray] = {}
-    for node in kept.subtree:
+    for node in selection.subtree:
         data = _own(node)
         if "measurements" not in node.path.split("/") or "orphan" in node.path:
             continue
@@ -293,9 +293,9 @@ def _is_measured(variable: xr.DataArray) -> bool:
 def _find_flag_group(tree: xr.DataTree, path: str, flag_group: str | None) -> str:
     """Return the flags' group: of the same grid or resolution if there is one, else the type's."""
     last = path.rpartition("/")[2]
-    known = FLAG_SOURCES.get(name_type(tree), ())
-    beside = [f"{item.rpartition('/')[0]}/{last}" for item in known]
-    candidates = [flag_group] if flag_group else [*beside, *known]
+    sources = FLAG_SOURCES.get(name_type(tree), ())
+    beside = [f"{item.rpartition('/')[0]}/{last}" for item in sources]
+    candidates = [flag_group] if flag_group else [*beside, *sources]
     for candidate in candidates:
         if f"/{candidate.strip('/')}" in tree.groups:
             return f"/{candidate.strip('/')}"
@@ -357,9 +357,9 @@ def _has_any(windows: dict[str, Window]) -> bool:
 
 
 def _find_area(
-    tree: xr.DataTree, kept: list[str], area: Geometry, *, allow_empty: bool
+    tree: xr.DataTree, paths: list[str], area: Geometry, *, allow_empty: bool
 ) -> dict[str, Window]:
-    windows = find_area_windows(tree, area, kept)
+    windows = find_area_windows(tree, area, paths)
     if not windows:
         raise InvalidInputError(
             f"{tree.name or 'The product'} has no grid with coordinates to cut.",

@@ -40,13 +40,13 @@ def bound_area(area: Geometry) -> list[float]:
 
 
 def outline_cut(
-    whole: xr.DataTree, path: str, data: xr.Dataset, window: dict[str, slice]
+    product: xr.DataTree, path: str, data: xr.Dataset, window: dict[str, slice]
 ) -> Outline | None:
     """Return the outline of a cut group, None if it has no place.
 
     Parameters
     ----------
-    whole
+    product
         The product before the cut: places half a pixel outside of the cut are between its pixels.
     path
         The group.
@@ -60,10 +60,10 @@ def outline_cut(
     grid = grid_of(data)
     if grid is not None:
         return outline_grid(grid)
-    before = whole[path].to_dataset()
+    before = product[path].to_dataset()
     if {"latitude", "longitude"} <= set(before.variables) and before["latitude"].ndim == 2:  # noqa: PLR2004
         return _outline_swath(before, window)
-    points = find_points(whole, path)
+    points = find_points(product, path)
     if points is None:
         return None
     numbers = [np.asarray(data[name]) for name in ("line", "pixel")]

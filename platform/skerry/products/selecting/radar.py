@@ -40,9 +40,9 @@ def find_points(tree: xr.DataTree, path: str) -> xr.Dataset | None:
     if name != _MEASUREMENTS or place not in tree.groups:
         return None
     points, image = (tree[item].to_dataset() for item in (place, path))
-    whole = {"latitude", "longitude"} <= set(points.data_vars)
+    is_complete = {"latitude", "longitude"} <= set(points.data_vars)
     numbered = {"line", "pixel"} <= set(points.coords) & set(image.coords)
-    return points if whole and numbered else None
+    return points if is_complete and numbered else None
 
 
 def locate(points: xr.Dataset, lines: Numbers, pixels: Numbers) -> Numbers:
@@ -58,12 +58,12 @@ def locate(points: xr.Dataset, lines: Numbers, pixels: Numbers) -> Numbers:
     """
     vectors = to_vectors(points["latitude"].to_numpy(), points["longitude"].to_numpy())
     shares = []
-    for name, wanted in (("line", lines), ("pixel", pixels)):
+    for name, targets in (("line", lines), ("pixel", pixels)):
         numbers = np.asarray(points[name], np.float64)
-        low = np.clip(np.searchsorted(numbers, wanted, "right") - 1, 0, max(len(numbers) - 2, 0))
+        low = np.clip(np.searchsorted(numbers, targets, "right") - 1, 0, max(len(numbers) - 2, 0))
         high = np.minimum(low + 1, len(numbers) - 1)
         way = np.maximum(numbers[high] - numbers[low], 1)
-        shares.append((low, high, ((wanted - numbers[low]) / way)[..., None]))
+        shares.append((low, high, ((targets - numbers[low]) / way)[..., None]))
     (top, bottom, down), (left, right, across) = shares
     above = vectors[top, left] * (1 - across) + vectors[top, right] * across
     below = vectors[bottom, left] * (1 - across) + vectors[bottom, right] * across
@@ -85,10 +85,12 @@ def find_image_window(
     window = {}
     for axis, name in enumerate(("line", "pixel")):
         numbers = np.asarray(image[name])
-        held = np.flatnonzero(touched.any(axis=1 - axis))
+        touched_numbers = np.flatnonzero(touched.any(axis=1 - axis))
         inside = np.zeros(numbers.shape, np.bool_)
-        if len(held):
-            inside = (numbers >= edges[axis][held[0]]) & (numbers <= edges[axis][held[-1] + 1])
+        if len(touched_numbers):
+            inside = (numbers >= edges[axis][touched_numbers[0]]) & (
+                numbers <= edges[axis][touched_numbers[-1] + 1]
+            )
         window[str(image[name].dims[0])] = find_span(inside)
     return window
 

@@ -58,12 +58,12 @@ def find_touched_window(
             continue
         columns = np.arange(window[1].start, window[1].stop)
         for rows, places in _read_strips(latitude, longitude, window, extent):
-            wanted = ~extent.holds(rows, columns)
-            extent.add(find_touched(places, piece, wanted), rows, columns)
+            outside = ~extent.holds(rows, columns)
+            extent.add(find_touched(places, piece, outside), rows, columns)
     return extent.rows, extent.columns
 
 
-def find_touched(places: Numbers, piece: Piece, wanted: npt.NDArray[np.bool_]) -> Any:
+def find_touched(places: Numbers, piece: Piece, candidates: npt.NDArray[np.bool_]) -> Any:
     """Return which pixels a piece of an area touches.
 
     A pixel is the parallelogram of its spacing along rows and columns around its centre. Where
@@ -75,7 +75,7 @@ def find_touched(places: Numbers, piece: Piece, wanted: npt.NDArray[np.bool_]) -
         Unit vectors to the centres, ``(row, column, 3)``; NaN = no pixel.
     piece
         The piece, its shape prepared.
-    wanted
+    candidates
         Pixels to examine, ``(row, column)``; the result is False for others.
     """
     x, y = piece.frame.flatten(places)
@@ -83,7 +83,7 @@ def find_touched(places: Numbers, piece: Piece, wanted: npt.NDArray[np.bool_]) -
     down, right = _measure_halves(centres)
     west, south, east, north = piece.shape.bounds
     wide, high = np.abs(down.real) + np.abs(right.real), np.abs(down.imag) + np.abs(right.imag)
-    touched = wanted & (x + wide >= west) & (x - wide <= east)
+    touched = candidates & (x + wide >= west) & (x - wide <= east)
     touched &= (y + high >= south) & (y - high <= north)
     touched[touched] = shapely.intersects_xy(piece.shape, x[touched], y[touched]) | (
         shapely.intersects(
@@ -124,13 +124,13 @@ class _Extent:
     def __init__(self) -> None:
         self.rows = self.columns = slice(0, 0)
 
-    def add(self, found: Any, rows: Numbers, columns: Numbers) -> None:
+    def add(self, touched: Any, rows: Numbers, columns: Numbers) -> None:
         """Widen the extent to touched pixels at some rows and columns."""
-        if not found.any():
+        if not touched.any():
             return
         for name, numbers, axis in (("rows", rows, 1), ("columns", columns, 0)):
-            held = numbers[found.any(axis=axis)]
-            start, stop = int(held[0]), int(held[-1]) + 1
+            touched_numbers = numbers[touched.any(axis=axis)]
+            start, stop = int(touched_numbers[0]), int(touched_numbers[-1]) + 1
             before: slice = getattr(self, name)
             if before.stop > before.start:
                 start, stop = min(start, before.start), max(stop, before.stop)
@@ -138,18 +138,18 @@ class _Extent:
 
     def holds(self, rows: Numbers, columns: Numbers) -> npt.NDArray[np.bool_]:
         """Return which pixels would not widen the extent."""
-        held = [
+        is_inside = [
             (numbers >= item.start) & (numbers < item.stop)
             for numbers, item in ((rows, self.rows), (columns, self.columns))
         ]
-        return np.asarray(held[0][:, None] & held[1])
+        return np.asarray(is_inside[0][:, None] & is_inside[1])
 
 
 def _read_strips(
     latitude: xr.DataArray,
     longitude: xr.DataArray,
     window: tuple[slice, slice],
-    found: _Extent,
+    extent: _Extent,
 ) -> Iterator[tuple[Numbers, Numbers]]:
     """Yield row numbers and unit vectors of strips of a window that may widen the extent.
 
@@ -162,7 +162,7 @@ def _read_strips(
     limits = sorted(edge for edge in edges if edge >= rows.start)
     for first, last in pairwise(limits):
         numbers = np.arange(first, last)
-        if found.holds(numbers, np.arange(columns.start, columns.stop)).all():
+        if extent.holds(numbers, np.arange(columns.start, columns.stop)).all():
             continue
         dims = latitude.dims
         part = {dims[0]: slice(first, last), dims[1]: columns}

@@ -42,7 +42,7 @@ class _Swath:
 
 
 def find_area_windows(
-    tree: xr.DataTree, area: Geometry, kept: Collection[str]
+    tree: xr.DataTree, area: Geometry, paths: Collection[str]
 ) -> dict[str, Window]:
     """Return the window of each group that an area needs.
 
@@ -52,7 +52,7 @@ def find_area_windows(
         The product.
     area
         The area.
-    kept
+    paths
         Paths of the selected groups: the coarsest raster of them sets the bounds of all.
 
     Returns
@@ -62,7 +62,7 @@ def find_area_windows(
         has an empty window.
     """
     pieces = list(split_area(area))
-    windows = _find_raster_windows(tree, area, pieces, kept)
+    windows = _find_raster_windows(tree, area, pieces, paths)
     windows |= _find_swath_windows(
         tree,
         lambda swath: find_touched_window(swath.data["latitude"], swath.data["longitude"], pieces),
@@ -95,14 +95,14 @@ def join_windows(some: dict[str, Window], others: dict[str, Window]) -> dict[str
 
 
 def _find_raster_windows(
-    tree: xr.DataTree, area: Geometry, pieces: list[Piece], kept: Collection[str]
+    tree: xr.DataTree, area: Geometry, pieces: list[Piece], paths: Collection[str]
 ) -> dict[str, Window]:
     """Return the same ground on all rasters of a reference system, in whole pixels of each.
 
     The ground is that of the pixels of the coarsest raster that the area touches.
     """
     rasters: dict[Any, list[tuple[GeoBox, str, xr.Dataset]]] = {}
-    for path in kept:
+    for path in paths:
         data = tree[path].to_dataset()
         if path.strip("/").startswith(WHOLE) or not data.data_vars:
             continue
@@ -110,14 +110,16 @@ def _find_raster_windows(
         if grid is not None:
             rasters.setdefault(str(grid.crs), []).append((grid, path, data))
     windows: dict[str, Window] = {}
-    for found in rasters.values():
-        grid, _, coarsest = max(found, key=lambda item: abs(item[0].affine.a))
+    for members in rasters.values():
+        grid, _, coarsest = max(members, key=lambda item: abs(item[0].affine.a))
         bounds = bound_common(area, pieces, grid)
         window = _find_pixels_within(coarsest, bounds, touch=True)
         # cut from the grid: coordinates of one row or column alone do not tell the pixel's size
         ground = grid[window["y"], window["x"]]
         edges = NOWHERE if 0 in ground.shape else tuple(ground.boundingbox.bbox)
-        windows |= {path: _find_pixels_within(data, edges, touch=False) for _, path, data in found}
+        windows |= {
+            path: _find_pixels_within(data, edges, touch=False) for _, path, data in members
+        }
     return windows
 
 

@@ -62,15 +62,15 @@ def product_type_of(attrs: Any) -> str:
     """Return the product type that the item in a group's attributes names, or an empty text."""
     item = attrs.get("stac_discovery")
     properties = item.get("properties") if isinstance(item, dict) else None
-    found = properties.get("product:type") if isinstance(properties, dict) else None
-    return found if isinstance(found, str) else ""
+    value = properties.get("product:type") if isinstance(properties, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 def recognise_type(tree: "xr.DataTree") -> str | None:
     """Return a product's mapping name, by its item, its metadata or its members' items."""
-    named = find_type(product_type_of(tree.attrs))
-    if named is not None:
-        return named
+    mapping = find_type(product_type_of(tree.attrs))
+    if mapping is not None:
+        return mapping
     other = tree.attrs.get("other_metadata")
     name = other.get("mapping") if isinstance(other, dict) else None
     if isinstance(name, str) and name in list_types():
@@ -93,10 +93,10 @@ def _read_whole(name: str) -> dict[str, Any]:
 
 def _read_file(name: str) -> dict[str, Any]:
     file = resources.files("skerry.products.sensors").joinpath(f"{name}.json")
-    written: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    if "like" not in written:
-        return written
-    merged: dict[str, Any] = _put_over(_read_file(written.pop("like")), written)
+    document: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    if "like" not in document:
+        return document
+    merged: dict[str, Any] = _put_over(_read_file(document.pop("like")), document)
     without = merged.pop("without", [])
     merged["groups"] = [item for item in merged["groups"] if item["path"] not in without]
     return merged
@@ -131,12 +131,12 @@ def _join_lists(each: Any, lists: dict[str, Any]) -> Any:
 def _expand(value: Any) -> Any:
     """Write out what ``each`` stands for, in lists of objects and in objects of objects."""
     if isinstance(value, list):
-        return [made for item in value for made in _repeat(item)]
+        return [entry for item in value for entry in _repeat(item)]
     if isinstance(value, dict):
         return {
-            key: made
+            key: entry
             for name, item in value.items()
-            for key, made in _repeat_named(name, item)
+            for key, entry in _repeat_named(name, item)
         }  # fmt: skip
     return value
 
@@ -145,7 +145,7 @@ def _repeat(value: Any) -> list[Any]:
     if not isinstance(value, dict) or "each" not in value:
         return [_expand(value)]
     body = {key: item for key, item in value.items() if key != "each"}
-    return [made for member in value["each"] for made in _repeat(fill_names(body, member))]
+    return [entry for member in value["each"] for entry in _repeat(fill_names(body, member))]
 
 
 def _repeat_named(name: str, value: Any) -> list[tuple[str, Any]]:

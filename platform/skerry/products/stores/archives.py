@@ -144,8 +144,8 @@ def read_archive(place: Path | RemotePath, reader: BlockReader | None = None) ->
 def _version_of(place: Path | RemotePath) -> tuple[Any, ...]:
     if isinstance(place, RemotePath):
         return (place,)
-    found = place.stat()
-    return (place.absolute(), found.st_mtime_ns, found.st_size)
+    facts = place.stat()
+    return (place.absolute(), facts.st_mtime_ns, facts.st_size)
 
 
 @dataclass(frozen=True)

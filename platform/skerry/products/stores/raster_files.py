@@ -124,9 +124,9 @@ class RasterWindows:
             If the file cannot be decoded there, or has another size.
         """
         parts = [_cover(item, length) for item, length in zip(key, self.shape, strict=True)]
-        whole = tuple(around for around, _ in parts)
-        chosen: npt.NDArray[Any] = self._read(whole)[tuple(inside for _, inside in parts)]
-        return chosen
+        window = tuple(around for around, _ in parts)
+        values: npt.NDArray[Any] = self._read(window)[tuple(inside for _, inside in parts)]
+        return values
 
     def _read(self, key: tuple[slice, ...]) -> npt.NDArray[Any]:
         from rasterio.windows import Window
@@ -161,11 +161,11 @@ def _cover(item: slice | int, length: int) -> tuple[slice, slice | int]:
     if not isinstance(item, slice):
         first = range(length)[item]
         return slice(first, first + 1), 0
-    chosen = range(length)[item]
-    if not chosen:
+    numbers = range(length)[item]
+    if not numbers:
         return slice(0, 0), slice(None)
-    low, high = sorted((chosen[0], chosen[-1]))
-    return slice(low, high + 1), slice(None, None, chosen.step)
+    low, high = sorted((numbers[0], numbers[-1]))
+    return slice(low, high + 1), slice(None, None, numbers.step)
 
 
 class _Opener:

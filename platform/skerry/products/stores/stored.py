@@ -31,7 +31,7 @@ KEPT_BYTES = 832 * 2**20
 
 _CHUNKS = ChunkCache(KEPT_BYTES)
 _COUNTING = Lock()
-_KNOWN: WeakValueDictionary[str, "StoredArray"] = WeakValueDictionary()
+_BY_NAME: WeakValueDictionary[str, "StoredArray"] = WeakValueDictionary()
 
 Decode = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
 
@@ -149,8 +149,8 @@ class StoredArray:
     ) -> None:
         """Copy the part of the stored chunk at `place` that lies in `window`."""
         corners = [number * size for number, size in zip(place, unit, strict=True)]
-        whole = tuple(slice(at, at + size) for at, size in zip(corners, unit, strict=True))
-        chunk = _CHUNKS.get((self.identity, place), lambda: self._load(place, whole))
+        region = tuple(slice(at, at + size) for at, size in zip(corners, unit, strict=True))
+        chunk = _CHUNKS.get((self.identity, place), lambda: self._load(place, region))
         source, target = [], []
         for (start, stop), corner, size in zip(ranges, corners, unit, strict=True):
             low, high = max(start, corner), min(stop, corner + size)
@@ -164,10 +164,10 @@ class StoredArray:
         ]
         self._count(place, part.size, math.prod(inside))
 
-    def _load(self, place: tuple[int, ...], whole: tuple[slice, ...]) -> npt.NDArray[Any]:
+    def _load(self, place: tuple[int, ...], region: tuple[slice, ...]) -> npt.NDArray[Any]:
         """Decode the stored chunk at `place`; if possible without a second copy in memory."""
         numbers = decode_chunk(self.numbers, place) if can_decode(self.numbers) else None
-        return np.asarray(self.numbers[whole]) if numbers is None else numbers
+        return np.asarray(self.numbers[region]) if numbers is None else numbers
 
     def _count(self, place: tuple[int, ...], numbers: int, total: int) -> None:
         """Count the numbers read of a chunk; drop the chunk when all of it has been read."""
@@ -195,7 +195,7 @@ def make_lazy(stored: StoredArray, name: str = "") -> da.Array:
     A `name` that identifies the values lets dask share results between arrays opened twice.
     """
     name = name or f"stored-{uuid4().hex}"
-    _KNOWN[name] = stored
+    _BY_NAME[name] = stored
     return da.from_array(  # type: ignore[no-untyped-call,no-any-return]
         stored,
         chunks=_choose_chunks(stored.unit),
@@ -209,13 +209,13 @@ def stored_behind(data: Any) -> StoredArray | None:
 
     Results computed from a lazy array have another name, so they are never mistaken for it.
     """
-    return _KNOWN.get(data.name) if isinstance(data, da.Array) else None
+    return _BY_NAME.get(data.name) if isinstance(data, da.Array) else None
 
 
 def list_stored(data: Any) -> list[StoredArray]:
     """Return the stored arrays from which lazy values are computed, as far as they are known."""
     layers = data.dask.layers if isinstance(data, da.Array) else ()
-    return [stored for name in layers if (stored := _KNOWN.get(name)) is not None]
+    return [stored for name in layers if (stored := _BY_NAME.get(name)) is not None]
 
 
 def coding_behind(data: Any) -> Any:

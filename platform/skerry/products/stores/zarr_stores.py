@@ -80,8 +80,8 @@ class ProductStore(WrapperStore[Any]):
 
         prototype = prototype or default_buffer_prototype()
         if key.rpartition("/")[2] not in METADATA_NAMES:
-            found: Buffer | None = await self._read(key, prototype, byte_range)
-            return found
+            content: Buffer | None = await self._read(key, prototype, byte_range)
+            return content
         if key not in self._documents:
             self._documents[key] = await self._read_document(key, prototype)
         return self._documents[key]

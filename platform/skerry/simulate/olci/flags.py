@@ -53,8 +53,8 @@ def make_flags(
     masks = flag_masks()
     flags = np.zeros(invalid.shape, np.uint32)
     for name, where in raised.items():
-        seen = where if name == "invalid" else where & ~invalid
-        flags[seen] |= np.uint32(masks[name])
+        raised_here = where if name == "invalid" else where & ~invalid
+        flags[raised_here] |= np.uint32(masks[name])
     return flags
 
 

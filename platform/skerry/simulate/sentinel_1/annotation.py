@@ -221,13 +221,13 @@ class Recorder:
         line = np.unique(np.append(np.arange(0, last, step), last)).astype(np.int32)
         factors = np.stack([self.noise_over_azimuth(line, index) for index in range(len(SWATHS))])
         dims = ("swath", "azimuth_time")
-        whole = np.full(len(SWATHS), last, np.int32)
+        lengths = np.full(len(SWATHS), last, np.int32)
         return xr.Dataset(
             {"noise_azimuth_lut": (dims, factors.astype(np.float32))},
             {
                 "swath": list(SWATHS),
-                "first_azimuth_time": ("swath", np.zeros_like(whole)),
-                "last_azimuth_time": ("swath", whole),
+                "first_azimuth_time": ("swath", np.zeros_like(lengths)),
+                "last_azimuth_time": ("swath", lengths),
                 "first_range_sample": ("swath", self.bounds[:, 0]),
                 "last_range_sample": ("swath", self.bounds[:, 1]),
                 "line": (dims, np.broadcast_to(line, factors.shape)),

@@ -150,10 +150,14 @@ class Picture:
                 self.classes[resolution][rows] = np.where(gap, 0, classify(fields))
                 for look, noise, coarse in zip(looks, noises, surroundings, strict=True):
                     around = _refine(coarse, rows, pixel // resolution)
-                    seen = look.view.look(look.view.light_ground(fields), around, fields)
-                    seen = look.add_noise(seen, noise)
-                    found = look.correct(seen, fields.cloud) if self.level == "L2A" else seen
-                    native[look.band.name][rows] = _pack(found, gap)
+                    reflectance = look.view.look(look.view.light_ground(fields), around, fields)
+                    reflectance = look.add_noise(reflectance, noise)
+                    corrected = (
+                        look.correct(reflectance, fields.cloud)
+                        if self.level == "L2A"
+                        else reflectance
+                    )
+                    native[look.band.name][rows] = _pack(corrected, gap)
                 done += gap.size
                 if progress is not None:
                     progress(done / pixels, f"{resolution} m")
@@ -259,8 +263,8 @@ def _resample(numbers: Numbers, from_m: int, to_m: int) -> Numbers:
     edge = numbers.shape[0] // factor
     blocks = numbers.reshape(edge, factor, edge, factor)
     total = blocks.sum(axis=(1, 3), dtype=np.float32)
-    whole = (blocks > 0).all(axis=(1, 3))
-    return np.where(whole, np.rint(total / factor**2), 0).astype(np.uint16)
+    is_full = (blocks > 0).all(axis=(1, 3))
+    return np.where(is_full, np.rint(total / factor**2), 0).astype(np.uint16)
 
 
 def _pack(reflectance: Field, gap: Mask) -> Numbers:

@@ -116,9 +116,9 @@ def _build_angles(picture: Picture, group: Group, mapping: Mapping) -> xr.Datase
     sun = np.stack(solar_position(picture.moment, longitude, latitude))
     view = np.full((len(BAND_NAMES), len(DETECTORS), 2, count, count), np.nan)
     looks = np.stack(np.broadcast_arrays(*picture.look_from(np.clip(across, 0, 1))))
-    seen = picture.detector_at(np.clip(across, 0, 1))
+    detectors = picture.detector_at(np.clip(across, 0, 1))
     for number, detector in enumerate(DETECTORS):
-        columns = np.abs(seen.astype(int) - detector) <= 1
+        columns = np.abs(detectors.astype(int) - detector) <= 1
         view[:, number, :, :, columns] = looks[:, columns].T[:, None, :, None]
     means = [np.mean(item) for item in picture.look_from(np.linspace(0, 1, 100))]
     arrays = {

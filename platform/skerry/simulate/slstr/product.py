@@ -164,10 +164,12 @@ def _observe(overflight: Pass) -> Values:
         for letter in finer:
             for view in "no":
                 grid = f"{letter}{view}"
-                seen = slice(*overflight.swath.columns(grid))
-                place = _crop(fields, seen)
-                values |= _place(grid, longitude[:, seen], latitude[:, seen], place, overflight)
-                values |= _measure(grid, place, vapour[:, seen], overflight)
+                columns = slice(*overflight.swath.columns(grid))
+                place = _crop(fields, columns)
+                values |= _place(
+                    grid, longitude[:, columns], latitude[:, columns], place, overflight
+                )
+                values |= _measure(grid, place, vapour[:, columns], overflight)
     return values
 
 
@@ -175,11 +177,13 @@ def _grid_of(path: str) -> str:
     return next((grid for group, grid in GRIDS.items() if group in path), "tn")
 
 
-def _crop(whole: SceneFields, seen: slice) -> SceneFields:
+def _crop(fields: SceneFields, columns: slice) -> SceneFields:
     planes: dict[str, Any] = {
-        name: item[:, seen] for name, item in vars(whole).items() if isinstance(item, np.ndarray)
+        name: item[:, columns]
+        for name, item in vars(fields).items()
+        if isinstance(item, np.ndarray)
     }
-    return replace(whole, **planes)
+    return replace(fields, **planes)
 
 
 def _place(
@@ -200,34 +204,34 @@ def _measure(grid: str, place: SceneFields, vapour: Field, overflight: Pass) -> 
     values: Values = {}
     for channel in CHANNELS[grid[0]]:
         stream = [overflight.seed, moment.toordinal(), *f"{channel}{grid}".encode()]
-        seen = _sense(channel, look, np.random.default_rng(stream), moment)
-        seen[unfilled] = np.nan
+        measurement = _sense(channel, look, np.random.default_rng(stream), moment)
+        measurement[unfilled] = np.nan
         what = "radiance" if channel in solar_channels.CHANNELS else "bt"
-        values["measurements/" + group, f"{channel}_{what}_{grid}"] = seen.astype(np.float32)
+        values["measurements/" + group, f"{channel}_{what}_{grid}"] = measurement.astype(np.float32)
         values["quality/" + group, f"{channel}_exception_{grid}"] = flag_exceptions(unfilled)
     glint = solar_channels.find_glint(place, look.geometry)
     flags = flag_surface(place, look.angles.solar_zenith, glint, unfilled)
     return values | {("quality/" + group, f"{name}_{grid}"): item for name, item in flags.items()}
 
 
-def _sense(channel: str, seen: Look, noise: np.random.Generator, moment: datetime) -> Field:
+def _sense(channel: str, look: Look, noise: np.random.Generator, moment: datetime) -> Field:
     """Return radiance (mW m-2 sr-1 nm-1) or brightness temperature (K), with noise."""
     if channel in solar_channels.CHANNELS:
         solar = solar_channels.CHANNELS[channel]
         distance = sun_distance_factor(moment)
-        air = Air(water_cm=float(seen.vapour.mean()) / 10)
+        air = Air(water_cm=float(look.vapour.mean()) / 10)
         per_unit = solar_channels.to_radiance(
-            solar, np.ones((), np.float32), seen.geometry, distance
+            solar, np.ones((), np.float32), look.geometry, distance
         )
         clean = solar_channels.model_radiance(
-            solar, seen.fields, seen.geometry, air, distance=distance, pixel_m=500.0
+            solar, look.fields, look.geometry, air, distance=distance, pixel_m=500.0
         )
         reference = solar_channels.NOISE_REFERENCE
         grain = sensor_noise(clean / per_unit, reference, solar_channels.NOISE_RATIO, noise)
         return (clean + grain * per_unit).astype(np.float64)
     infrared = thermal.CHANNELS[channel]
-    zeniths = seen.angles.sat_zenith, seen.angles.solar_zenith
-    warm = thermal.model_temperature(infrared, seen.fields, *zeniths, seen.vapour)
+    zeniths = look.angles.sat_zenith, look.angles.solar_zenith
+    warm = thermal.model_temperature(infrared, look.fields, *zeniths, look.vapour)
     return warm + noise.normal(0, infrared.noise_k, warm.shape)
 
 

@@ -154,8 +154,8 @@ def model_temperature(
     radiance = clear * surface + (1 - clear) * air
     top = np.where(np.isnan(fields.cloud_top_temperature), 250.0, fields.cloud_top_temperature)
     bright = planck(channel.wavelength_um, top)
-    passed = np.exp(-CIRRUS_INFRARED * fields.cirrus_optical_thickness / slant)
-    radiance = passed * radiance + (1 - passed) * bright
+    transmittance = np.exp(-CIRRUS_INFRARED * fields.cirrus_optical_thickness / slant)
+    radiance = transmittance * radiance + (1 - transmittance) * bright
     cloudy = bright + _reflect_sun(channel, channel.cloud, sun_zenith)
     return invert_planck(channel.wavelength_um, np.where(fields.cloud, cloudy, radiance))
 

@@ -109,13 +109,13 @@ def _pick_orphans(
         )
     places = np.arange(max(2, round(image.shape[1] * ORPHANS)))
     columns = np.minimum(places * int(1 / ORPHANS) + 4, image.shape[1] - 1)
-    picked = image[:, columns]
+    pixels = image[:, columns]
     empty = places % FILLED_ORPHANS != 0
     if kind.attrs.get("flag_masks") is None:
-        return np.where(empty, np.nan, picked)
+        return np.where(empty, np.nan, pixels)
     unfilled = {"exception": 128, "confidence": 32}
     flag = next((bit for what, bit in unfilled.items() if what in name), 0)
-    return np.where(empty, flag, picked).astype(image.dtype)
+    return np.where(empty, flag, pixels).astype(image.dtype)
 
 
 def _fill_viscal(name: str, kind: Kind, swath: Swath) -> npt.NDArray[np.float32]:

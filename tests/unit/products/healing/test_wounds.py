@@ -76,7 +76,7 @@ def heal(**changed: Any) -> tuple[dict[str, Any], Wounds]:
 def test_a_box_is_healed_by_the_outline(box: Any, healed: list[float]) -> None:
     item, wounds = heal(bbox=box)
     assert item["bbox"] == healed
-    assert list(wounds.found) == ["bbox"]
+    assert list(wounds.healed) == ["bbox"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_box_is_healed_by_the_outline(box: Any, healed: list[float]) -> None:
 def test_a_box_that_fits_or_says_something_else_stays(box: Any, ring: Any) -> None:
     item, wounds = heal(bbox=box, geometry={"type": "Polygon", "coordinates": [ring]})
     assert item["bbox"] == box
-    assert not wounds.found
+    assert not wounds.healed
 
 
 def test_a_box_without_outline_is_healed_where_it_is_clear() -> None:
@@ -102,7 +102,7 @@ def test_a_box_without_outline_is_healed_where_it_is_clear() -> None:
     ]  # fmt: skip
     item, wounds = heal(bbox="here", geometry=None)
     assert "bbox" not in item
-    assert list(wounds.left) == ["bbox"]
+    assert list(wounds.unhealed) == ["bbox"]
 
 
 def test_outlines_over_the_antimeridian_have_boxes_over_it() -> None:
@@ -120,7 +120,7 @@ def test_rings_are_closed() -> None:
         item, wounds = heal(geometry=geometry)
         rings = item["geometry"]["coordinates"]
         assert RING in (rings[0], rings[0][0])
-        assert list(wounds.found) == ["geometry"]
+        assert list(wounds.healed) == ["geometry"]
 
 
 @pytest.mark.parametrize("absent", [None, "None", "null", "", "NaT"])
@@ -128,13 +128,13 @@ def test_a_time_that_says_none_is_the_middle(absent: str | None) -> None:
     given = {"datetime": absent, "end_datetime": "2026-01-01T00:00:10Z"}
     item, wounds = heal(properties=given)
     assert item["properties"]["datetime"] == "2026-01-01T00:00:05Z"
-    assert list(wounds.found) == ["datetime"]
+    assert list(wounds.healed) == ["datetime"]
 
 
 def test_no_time_at_all_is_reported() -> None:
     item, wounds = heal(properties={"datetime": "None", "start_datetime": "None"})
     assert item["properties"]["datetime"] is None
-    assert list(wounds.left) == ["datetime"]
+    assert list(wounds.unhealed) == ["datetime"]
 
 
 @pytest.mark.parametrize(
@@ -148,22 +148,22 @@ def test_every_spelling_of_a_code_is_todays(code: Any, epsg: Any) -> None:
     item, wounds = heal(properties={"proj:code": code, "proj:epsg": epsg})
     assert item["properties"]["proj:code"] == "EPSG:32633"
     assert "proj:epsg" not in item["properties"]
-    assert list(wounds.found) == ["proj-code"]
-    assert not wounds.left
+    assert list(wounds.healed) == ["proj-code"]
+    assert not wounds.unhealed
 
 
 def test_equal_codes_are_no_wound() -> None:
     item, wounds = heal(properties={"proj:epsg": 32633})
     assert item["properties"]["proj:code"] == "EPSG:32633"
     assert "proj:epsg" not in item["properties"]
-    assert not wounds.found
-    assert not wounds.left
+    assert not wounds.healed
+    assert not wounds.unhealed
 
 
 @pytest.mark.parametrize("wrong", [99999999, "EPSG:99999999", "somewhere", True, [32633]])
 def test_a_code_that_is_none_is_reported(wrong: Any) -> None:
     _, wounds = heal(properties={"proj:code": "absent", "proj:epsg": wrong})
-    assert "no known reference system" in wounds.left["proj-code"][0]
+    assert "no known reference system" in wounds.unhealed["proj-code"][0]
 
 
 def test_two_codes_are_reported_and_decided_by_the_grids() -> None:
@@ -173,8 +173,8 @@ def test_two_codes_are_reported_and_decided_by_the_grids() -> None:
         wounds = Wounds()
         healed = heal_item(item, wounds, "", lambda grids=grids: grids)
         assert healed["properties"]["proj:code"] == code
-        assert list(wounds.found or wounds.left) == ["proj-code"]
-        assert bool(wounds.found) == bool(grids)
+        assert list(wounds.healed or wounds.unhealed) == ["proj-code"]
+        assert bool(wounds.healed) == bool(grids)
 
 
 def make_tree(item: dict[str, Any]) -> xr.DataTree:
@@ -484,7 +484,7 @@ def test_items_of_a_safe_need_no_healing(simulated: Callable[..., Path], kind: s
         assert item["geometry"]["type"] in ("Polygon", "MultiPolygon")
         assert len(item["bbox"]) == 4
         assert item["properties"]["datetime"]
-    assert wounds.found == wounds.left == {}
+    assert wounds.healed == wounds.unhealed == {}
 
 
 @pytest.mark.real_data
