@@ -32,7 +32,8 @@ from tests.benchmarks.servers import (
     run_platform,
 )
 
-from skerry.maps.levels import Pyramid, open_pyramid
+from skerry.maps.levels import Pyramid
+from skerry.maps.opening import open_pyramid
 from skerry.maps.warp import choose_level, locate_tile
 
 Tile = tuple[int, int, int]

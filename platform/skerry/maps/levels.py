@@ -1,33 +1,20 @@
-"""The resolution levels of one variable of a GeoZarr (Zarr 3), open for tiles."""
+"""The resolution levels of one variable, open for tiles, and windows of their cells."""
 
 import math
 import zlib
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from skerry.core.errors import InvalidInputError, NotFoundError, SkerryError, UnavailableError
-from skerry.maps.store import FolderReader, bounded_codecs, check_array, open_folder
+from skerry.core.errors import SkerryError, UnavailableError
 from skerry.products.coding.packing import Packing
-from skerry.products.coding.stored_numbers import read_packing
-from skerry.products.coding.zarr_conventions import (
-    PIXEL,
-    REGISTRATION,
-    read_crs,
-    read_layout,
-    read_transform,
-)
-from skerry.storage.objects import check_key
+from skerry.storage.chunk_cache import ChunkCache
 
-_PLANE = 2  # a raster has two dimensions: y, x
-_MOST_LEVELS = 64
 _HALF = 180.0  # degrees
-_REMEDY = "Import the product again: Skerry writes the zarr conventions multiscales, spatial, proj."
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,111 +125,41 @@ class Pyramid:
         return west, south, east if east > -_HALF else _HALF, north
 
 
-@lru_cache(maxsize=256)
-def open_pyramid(store: Path, variable: str, version: str, *, root: Path | None = None) -> Pyramid:
-    """Open the levels of one variable; only metadata is read.
+def read_window(
+    cache: ChunkCache, pyramid: Pyramid, level: Level, rows: tuple[int, int], cols: tuple[int, int]
+) -> NDArray[Any]:
+    """Return the cells ``[rows[0]:rows[1], cols[0]:cols[1]]`` of a level, through the cache.
 
     Parameters
     ----------
-    store
-        The GeoZarr's folder.
-    variable
-        ``<multiscale group path>/<name>``, or ``<name>`` when the root is the multiscale group.
-    version
-        The content version; the levels are opened again when it changes.
-    root
-        A folder above `store` below which no symbolic link is followed; if None, the folder right
-        above it.
+    rows, cols
+        Half-open ranges of cells inside the level, neither of them empty.
 
-    Raises
-    ------
-    NotFoundError
-        If there is no such store, group or variable.
-    InvalidInputError
-        If the group is not a multiscale group with a transform and a projection, or its chunks
-        are too large.
-    ForbiddenError
-        If a symbolic link stands on the way.
+    Returns
+    -------
+    ndarray
+        Dims (y, x) in the stored dtype. Read-only when it is a view of one chunk.
     """
-    group_path, _, name = variable.rpartition("/")
-    try:
-        root = store.parent if root is None else root
-        folder = FolderReader(root, store.relative_to(root).as_posix())
-        with bounded_codecs():
-            levels, crs = _read_levels(open_folder(folder, group_path), name, variable)
-        _check_crs(crs)
-        array = levels[0].array
-        packing = read_packing(array.dtype, array.attrs, repr(variable))
-    except (FileNotFoundError, KeyError) as error:
-        raise NotFoundError(
-            f"The store has no group for {variable!r}: {error}.",
-            remedy="Look the item up again: it may have been deleted or replaced.",
-        ) from None
-    except (AttributeError, TypeError, ValueError) as error:
-        raise InvalidInputError(
-            f"The metadata of {variable!r} are not what the zarr conventions say: {error}.",
-            remedy=_REMEDY,
-        ) from None
-    return Pyramid(
-        identity=f"{version}:{store.name}:{variable}",
-        crs=crs,
-        dtype=array.dtype,
-        packing=packing,
-        levels=levels,
-    )
+    height, width = level.chunk_height, level.chunk_width
+    first_row, last_row = rows[0] // height, (rows[1] - 1) // height
+    first_col, last_col = cols[0] // width, (cols[1] - 1) // width
 
+    def fetch(row: int, col: int) -> NDArray[Any]:
+        key = (pyramid.identity, level.path, row, col)
+        return cache.get(key, lambda: level.read_chunk(row, col))
 
-def _check_crs(crs: str) -> None:
-    from pyproj import CRS
-    from pyproj.exceptions import CRSError
-
-    try:
-        CRS.from_user_input(crs)
-    except CRSError as error:
-        raise ValueError(error) from None
-
-
-def _read_levels(group: Any, name: str, variable: str) -> tuple[tuple[Level, ...], str]:
-    layout = read_layout(group.attrs)
-    if not layout:
-        raise InvalidInputError(
-            f"The group of {variable!r} has no 'multiscales' with levels.", remedy=_REMEDY
-        )
-    levels, crs = [], read_crs(group.attrs)
-    registration = str(group.attrs.get(REGISTRATION, PIXEL))
-    for entry in layout[:_MOST_LEVELS]:
-        path = f"{check_key(entry.asset)}/{name}"  # products are not trusted
-        if path not in group:  # coarse bands lack fine levels
-            continue
-        array, level_group = group[path], group[entry.asset]
-        crs = crs or read_crs(level_group.attrs, array.attrs)
-        transform = read_transform(
-            entry.attributes, level_group.attrs, array.attrs, registration=registration
-        )
-        levels.append(_make_level(array, path, transform, variable))
-    if not levels:
-        raise NotFoundError(
-            f"There is no variable {variable!r} in the product.",
-            remedy="Ask the item for its 'skerry:variables'.",
-        )
-    if crs is None:
-        raise InvalidInputError(f"The group of {variable!r} has no 'proj:code'.", remedy=_REMEDY)
-    return tuple(sorted(levels, key=lambda level: level.resolution)), crs
-
-
-def _make_level(array: Any, path: str, transform: Affine | None, variable: str) -> Level:
-    if transform is None:
-        raise InvalidInputError(
-            f"The level {path!r} of {variable!r} has no 'spatial:transform'.", remedy=_REMEDY
-        )
-    rotated = transform.b or transform.d or not transform.a or not transform.e
-    if array.ndim != _PLANE or rotated or not np.isfinite(np.array(transform[:6])).all():
-        raise InvalidInputError(
-            f"{variable!r} has shape {array.shape} and transform {tuple(transform[:6])}: no plain "
-            "map raster.",
-            remedy="Draw variables with dimensions (y, x) and no rotation.",
-        )
-    check_array(array)
-    height, width = array.shape
-    chunk_height, chunk_width = array.chunks
-    return Level(path, transform, height, width, chunk_height, chunk_width, array)
+    if first_row == last_row and first_col == last_col:
+        top, left = first_row * height, first_col * width
+        chunk = fetch(first_row, first_col)
+        return chunk[rows[0] - top : rows[1] - top, cols[0] - left : cols[1] - left]
+    window = np.empty((rows[1] - rows[0], cols[1] - cols[0]), level.array.dtype)
+    for row in range(first_row, last_row + 1):
+        top = row * height
+        y0, y1 = max(rows[0], top), min(rows[1], top + height)
+        for col in range(first_col, last_col + 1):
+            left = col * width
+            x0, x1 = max(cols[0], left), min(cols[1], left + width)
+            chunk = fetch(row, col)
+            target = window[y0 - rows[0] : y1 - rows[0], x0 - cols[0] : x1 - cols[0]]
+            target[...] = chunk[y0 - top : y1 - top, x0 - left : x1 - left]
+    return window

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 from skerry.core.errors import InvalidInputError
-from skerry.maps.chunks import read_window
 from skerry.maps.colour import Style
-from skerry.maps.levels import Pyramid
+from skerry.maps.levels import Pyramid, read_window
 from skerry.maps.warp import list_turns
 from skerry.products.coding.packing import Packing
 from skerry.storage.chunk_cache import ChunkCache

@@ -1,9 +1,8 @@
-"""A store for tiles: Zarr reads only below a product's folder, and only limited sizes.
+"""The bytes for tiles: read only below a product's folder, and only in limited sizes.
 
-Products are not trusted. The store refuses symbolic links and everything that would take much
-memory before a pixel is drawn: large documents, chunks and shards, and chunks that are small when
-compressed and large when decoded. It reads a compressed chunk's decoded size from the header
-before decoding.
+Products are not trusted. Refused are symbolic links, and everything that would take much memory
+before a pixel is drawn: large documents, chunks and shards, and chunks that are small when
+compressed and large when decoded, whose decoded size is read from their header first.
 
 Sources: Zarr 3 core specification; RFC 8878, section 3.1.1 (Zstandard frames); RFC 1952 (gzip);
 Blosc 1 header (bytes 4 to 8 are the uncompressed length).
@@ -27,7 +26,7 @@ from zarr.registry import register_codec
 
 from skerry.core.errors import InvalidInputError
 from skerry.storage.beneath import opened_beneath
-from skerry.storage.reading_store import ReadingStore, find_range
+from skerry.storage.reading_store import find_range
 
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
@@ -40,17 +39,15 @@ MAX_CHUNK_BYTES = 128 * 2**20
 MAX_DOCUMENT_BYTES = 16 * 2**20
 """Largest ``zarr.json``."""
 
-MAX_SHARD_CHUNKS = 2**18
-"""Most chunks of a shard: its index then has 4 MiB."""
+REWRITE = "Write the product again, in chunks of at most 2048 x 2048 pixels."
+"""What to do about a product whose chunks are too large."""
 
 _MAX_STORED_BYTES = 2 * MAX_CHUNK_BYTES  # numbers that do not compress, and a shard's index
 _SLACK_BYTES = 2**16
-_REMEDY = "Write the product again, in chunks of at most 2048 x 2048 pixels."
 _HEAD_BYTES = 18  # of the longest Zstandard header
 _ZSTD_MAGIC = 0xFD2FB528
 _ZSTD_SIZES = {0: 0, 1: 2, 2: 4, 3: 8}  # bytes of the content size by the descriptor's flag
 _ZSTD_SINGLE = 0x20
-_ALLOWED = {"bytes", "crc32c", "sharding_indexed", "transpose", "zstd", "gzip", "blosc"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class FolderReader:
                 start, stop = find_range(os.fstat(file).st_size, part)
                 limit = MAX_DOCUMENT_BYTES if key.endswith("zarr.json") else _MAX_STORED_BYTES
                 if stop - start > limit:
-                    raise _refuse(f"The file {key!r}", stop - start, limit)
+                    raise refuse_size(f"The file {key!r}", stop - start, limit)
                 return os.pread(file, max(0, stop - start), start)
         except FileNotFoundError:
             return None
@@ -146,18 +143,6 @@ def bounded_codecs() -> Iterator[None]:
         yield
 
 
-def open_folder(folder: FolderReader, path: str) -> zarr.Group:
-    """Return a group of a product.
-
-    Raises
-    ------
-    FileNotFoundError, KeyError, ValueError
-        If there is no such group, or its documents are no Zarr 3.
-    """
-    store = ReadingStore(folder)
-    return zarr.open_group(store, mode="r", path=path, zarr_format=3, use_consolidated=False)
-
-
 def _name(codec: type[Any]) -> str:
     return f"{codec.__module__}.{codec.__qualname__}"
 
@@ -181,7 +166,7 @@ def check_length(length: int, chunk: "ArraySpec") -> None:
     """
     limit = find_limit(chunk)
     if length > limit:
-        raise _refuse("A compressed chunk", length, limit)
+        raise refuse_size("A compressed chunk", length, limit)
 
 
 def read_zstd_length(head: bytes) -> int:
@@ -201,54 +186,15 @@ def read_zstd_length(head: bytes) -> int:
     size = _ZSTD_SIZES[descriptor >> 6] or int(single)
     if not size:
         raise InvalidInputError(
-            "A Zstandard frame does not give the size of its decompressed content.", remedy=_REMEDY
+            "A Zstandard frame does not give the size of its decompressed content.", remedy=REWRITE
         )
     start = 5 + (0 if single else 1) + (0, 1, 2, 4)[descriptor & 3]
     length = int.from_bytes(head[start : start + size], "little")
     return length + 256 if size == 2 else length  # noqa: PLR2004 -- RFC 8878, 3.1.1.1.4
 
 
-def check_array(array: "zarr.Array[Any]") -> None:
-    """Refuse an array whose chunks are too large to be read for a tile, before one is read.
-
-    Raises
-    ------
-    InvalidInputError
-        If its numbers are none, its codecs unknown, or a chunk or a shard too large.
-    """
-    dtype = array.dtype
-    if dtype.kind not in "iufb" or dtype.itemsize > 8:  # noqa: PLR2004 -- bytes
-        raise InvalidInputError(f"{array.path!r} holds {dtype}, not numbers.", remedy=_REMEDY)
-    size = math.prod(array.chunks) * dtype.itemsize
-    if size > MAX_CHUNK_BYTES:
-        raise _refuse(f"A chunk of {array.path!r}", size, MAX_CHUNK_BYTES)
-    if array.shards is not None:
-        count = math.prod(array.shards) // max(1, math.prod(array.chunks))
-        if count > MAX_SHARD_CHUNKS:
-            raise InvalidInputError(
-                f"A shard of {array.path!r} has {count:,} chunks; at most {MAX_SHARD_CHUNKS:,} "
-                "are drawn.",
-                remedy=_REMEDY,
-            )
-    unknown = _list_codecs(array.metadata.to_dict().get("codecs", ())) - _ALLOWED
-    if unknown:
-        raise InvalidInputError(
-            f"{array.path!r} is coded with {', '.join(sorted(unknown))}, which tiles do not read.",
-            remedy="Use zstd, gzip or blosc.",
-        )
-
-
-def _list_codecs(codecs: Any) -> set[str]:
-    """Return the names of codecs, including those inside shards."""
-    names = set()
-    for codec in codecs:
-        names.add(str(codec["name"]))
-        inner = codec.get("configuration") or {}
-        names |= _list_codecs(inner.get("codecs", ())) | _list_codecs(inner.get("index_codecs", ()))
-    return names
-
-
-def _refuse(what: str, size: int, limit: int) -> InvalidInputError:
+def refuse_size(what: str, size: int, limit: int) -> InvalidInputError:
+    """Return the error for something that has too many bytes."""
     return InvalidInputError(
-        f"{what} has {size:,} bytes; at most {limit:,} are read.", remedy=_REMEDY
+        f"{what} has {size:,} bytes; at most {limit:,} are read.", remedy=REWRITE
     )

@@ -6,11 +6,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from skerry.core.hosts import UnknownHostError, allowed_hosts, check_host
 from skerry.core.logs import configure_logs
 from skerry.core.settings import ServiceSettings
 from skerry.core.version import VERSION
@@ -18,15 +16,8 @@ from skerry.services.guarded_route import create_router
 from skerry.services.hub_access import HubAccess, HubVerifier
 from skerry.services.identity import Verifier, anyone
 from skerry.services.login import HubLogin, create_login_router
-from skerry.services.problems import ProblemDocuments, add_problem_handlers, describe_error
-
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'",
-    # a route that serves public or revalidated content says so itself
-    "Cache-Control": "no-store",
-}
+from skerry.services.middleware import KnownHosts, ProblemDocuments, SecurityHeaders
+from skerry.services.problems import add_problem_handlers
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -89,43 +80,6 @@ class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Wrap the outermost layers: they answer faults and bodies that are too large."""
         return SecurityHeaders(ProblemDocuments(super().build_middleware_stack()))
-
-
-class KnownHosts:
-    """Answer only requests that name the platform as their host; see `skerry.core.hosts`."""
-
-    def __init__(self, app: ASGIApp, public_url: str) -> None:
-        self._app = app
-        self._allowed = allowed_hosts(public_url)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it before anything else looks at it."""
-        answer: ASGIApp = self._app
-        if scope["type"] in ("http", "websocket"):
-            try:
-                check_host(Headers(scope=scope).get("host"), self._allowed)
-            except UnknownHostError as error:
-                answer = describe_error(error)
-        await answer(scope, receive, send)
-
-
-class SecurityHeaders:
-    """Add the headers of `_HEADERS` to every response that does not set its own."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and complete the response's headers."""
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
 
 
 def serve(app: FastAPI, port: int) -> None:

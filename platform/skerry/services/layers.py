@@ -13,7 +13,8 @@ from skerry.catalog.items import StoredItem, find_item, item_version
 from skerry.core.errors import NotFoundError
 from skerry.core.scopes import Scope
 from skerry.maps.colour import Style
-from skerry.maps.levels import Pyramid, open_pyramid
+from skerry.maps.levels import Pyramid
+from skerry.maps.opening import open_pyramid
 from skerry.products.coding.true_colour import TRUE_COLOUR, find_bands
 from skerry.services.identity import Identity, refuse_unseen
 from skerry.storage.objects import ObjectFolder, check_key
@@ -129,13 +130,12 @@ class LayerBook:
 def _read_layer(stored: StoredItem, name: str, objects: ObjectFolder) -> Layer:
     properties: Mapping[str, Any] = stored.document["properties"]
     variables: Mapping[str, Any] = properties.get("skerry:variables") or {}
-    bands = find_bands(variables)
-    if name == TRUE_COLOUR and bands:
+    if name == TRUE_COLOUR and (bands := find_bands(variables)):
         return _compose([_read_layer(stored, band, objects) for band in bands], bands)
     variable = variables.get(name)
     product = stored.document["assets"].get((variable or {}).get("asset", _PRODUCT))
     if variable is None or product is None:
-        offered = [*sorted(variables), *([TRUE_COLOUR] if bands else [])]
+        offered = [*sorted(variables), *([TRUE_COLOUR] if find_bands(variables) else [])]
         names = ", ".join(offered) if product else ""
         raise NotFoundError(
             f"The item {stored.id!r} has no variable {name!r} to draw.",

@@ -7,11 +7,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy import exc
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import InvalidInputError, SkerryError, UnauthenticatedError
@@ -38,37 +37,6 @@ def answer_status(status: int, scope: Scope) -> Response:
     """Return the problem document for a refusal of which only the status is known."""
     body = describe_status(status, str(scope["method"]), str(scope["path"])[:_SHOWN])
     return JSONResponse(body, status, media_type=MEDIA_TYPE)
-
-
-class ProblemDocuments:
-    """Turn errors that the framework answers by itself, in plain text, into problem documents.
-
-    A body that is too large is such an error: the framework refuses it around the application.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and replace an error's body if it is no problem document."""
-        replaced = False
-
-        async def send_checked(message: Message) -> None:
-            nonlocal replaced
-            if replaced:
-                return
-            if message["type"] == "http.response.start" and _is_bare_error(message):
-                replaced = True
-                await answer_status(message["status"], scope)(scope, receive, send)
-                return
-            await send(message)
-
-        await self._app(scope, receive, send_checked)
-
-
-def _is_bare_error(message: Message) -> bool:
-    kind = Headers(raw=list(message["headers"])).get("content-type", "")
-    return message["status"] >= HTTPStatus.BAD_REQUEST and kind != MEDIA_TYPE
 
 
 def add_problem_handlers(app: FastAPI) -> None:

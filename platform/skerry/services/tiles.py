@@ -22,10 +22,9 @@ from skerry.core.errors import SkerryError
 from skerry.core.settings import MAPS_PREFIX
 from skerry.maps.basemap import draw_basemap
 from skerry.maps.colour import Category, Style
-from skerry.maps.composite import draw_composite
 from skerry.maps.legend import describe_units, draw_legend
 from skerry.maps.point import name_class, read_point
-from skerry.maps.tiles import DRAWING, Picture, check_tile, draw_tile
+from skerry.maps.tiles import DRAWING, Picture, check_tile, draw_composite, draw_tile
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, anyone, identify
 from skerry.services.layers import Layer, LayerBook

@@ -8,9 +8,9 @@ import pytest
 import xarray as xr
 from pyproj import Transformer
 
-from skerry.maps.chunks import read_window
-from skerry.maps.levels import Pyramid, open_pyramid
+from skerry.maps.levels import Pyramid, read_window
 from skerry.maps.mercator import EARTH_HALF
+from skerry.maps.opening import open_pyramid
 from skerry.maps.warp import choose_level, locate_tile, sample_tile, tile_bounds
 from skerry.products import open_product, write_geozarr
 from skerry.products.pictures.drawable import find_drawable

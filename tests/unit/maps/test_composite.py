@@ -9,9 +9,9 @@ from pyproj import Transformer
 
 from skerry.core.errors import InvalidInputError
 from skerry.maps.colour import Category, Style
-from skerry.maps.composite import draw_composite
-from skerry.maps.levels import open_pyramid
+from skerry.maps.opening import open_pyramid
 from skerry.maps.point import name_class, read_point
+from skerry.maps.tiles import draw_composite
 from skerry.products.coding.true_colour import find_bands
 from skerry.storage.chunk_cache import ChunkCache
 

@@ -5,7 +5,9 @@ import pytest
 import zarr
 
 from skerry.core.errors import InvalidInputError, NotFoundError
-from skerry.maps.levels import open_pyramid
+from skerry.maps.levels import read_window
+from skerry.maps.opening import open_pyramid
+from skerry.storage.chunk_cache import ChunkCache
 
 
 def test_levels_come_finest_first_with_their_own_shape_and_transform(write_pyramid):
@@ -111,3 +113,19 @@ def test_metadata_from_anywhere_are_checked(write_pyramid, name, value):
     zarr.open_group(path, mode="a").attrs[name] = value
     with pytest.raises((InvalidInputError, NotFoundError)):
         open_pyramid(path, "v", "1")
+
+
+def test_a_window_equals_the_array_wherever_it_lies(write_pyramid):
+    values = np.random.default_rng(3).integers(0, 9999, (301, 260)).astype(np.uint16)
+    pyramid = open_pyramid(write_pyramid(values, chunk=64), "v", "1")
+    cache, level = ChunkCache(50_000), pyramid.levels[0]
+    for rows, cols in (
+        ((0, 1), (0, 1)),
+        ((0, 301), (0, 260)),
+        ((63, 65), (10, 20)),
+        ((128, 192), (64, 128)),
+        ((290, 301), (250, 260)),
+    ):
+        window = read_window(cache, pyramid, level, rows, cols)
+        np.testing.assert_array_equal(window, values[slice(*rows), slice(*cols)])
+    assert 0 < cache.held_bytes <= 50_000

@@ -12,7 +12,7 @@ import zarr
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from skerry.core.errors import ForbiddenError, InvalidInputError, UnavailableError
-from skerry.maps.levels import open_pyramid
+from skerry.maps.opening import open_pyramid
 from skerry.maps.store import read_zstd_length
 from skerry.storage.chunk_cache import ChunkCache
 

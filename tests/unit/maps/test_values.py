@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from skerry.maps.colour import Style
-from skerry.maps.levels import Pyramid, open_pyramid
+from skerry.maps.levels import Pyramid
+from skerry.maps.opening import open_pyramid
 from skerry.maps.point import read_point
 from skerry.maps.tiles import Picture, draw_tile
 from skerry.products import find_drawable, open_product
@@ -80,3 +81,15 @@ def test_tiles_are_transparent_where_the_open_product_has_gaps(write_pyramid, ca
 )
 def test_every_digit_is_kept(write_pyramid, cache, case, first):
     assert read_point(write(write_pyramid, case)[1], cache, 0.5, SIDE - 0.5) == first
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e308])
+def test_what_no_answer_can_say_is_no_value_at_a_place(write_pyramid, number):
+    values = np.array([[number, 2.0], [3.0, 4.0]])
+    folder = write_pyramid(
+        values, crs="OGC:CRS84", transform=(1.0, 0.0, 0.0, 0.0, -1.0, 2.0),
+        attributes={"scale_factor": 10.0},
+    )  # fmt: skip
+    pyramid, chunks = open_pyramid(folder, "v", "version"), ChunkCache(1 << 20)
+    assert read_point(pyramid, chunks, 0.5, 1.5) is None
+    assert read_point(pyramid, chunks, 1.5, 1.5) == 20.0

@@ -1,3 +1,5 @@
+"""Decoded chunks in memory: bounded, loaded once, read-only."""
+
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -7,9 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skerry.maps.chunks import read_window
-from skerry.maps.levels import open_pyramid
-from skerry.maps.point import read_point
 from skerry.storage.chunk_cache import ChunkCache
 
 
@@ -79,31 +78,3 @@ def test_chunks_are_read_only():
     chunk = ChunkCache(1000).get("key", lambda: np.zeros(3))
     with pytest.raises(ValueError, match="read-only"):
         chunk[0] = 1
-
-
-def test_a_window_equals_the_array_wherever_it_lies(write_pyramid):
-    values = np.random.default_rng(3).integers(0, 9999, (301, 260)).astype(np.uint16)
-    pyramid = open_pyramid(write_pyramid(values, chunk=64), "v", "1")
-    cache, level = ChunkCache(50_000), pyramid.levels[0]
-    for rows, cols in (
-        ((0, 1), (0, 1)),
-        ((0, 301), (0, 260)),
-        ((63, 65), (10, 20)),
-        ((128, 192), (64, 128)),
-        ((290, 301), (250, 260)),
-    ):
-        window = read_window(cache, pyramid, level, rows, cols)
-        np.testing.assert_array_equal(window, values[slice(*rows), slice(*cols)])
-    assert 0 < cache.held_bytes <= 50_000
-
-
-@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e308])
-def test_what_no_answer_can_say_is_no_value_at_a_place(write_pyramid, number):
-    values = np.array([[number, 2.0], [3.0, 4.0]])
-    folder = write_pyramid(
-        values, crs="OGC:CRS84", transform=(1.0, 0.0, 0.0, 0.0, -1.0, 2.0),
-        attributes={"scale_factor": 10.0},
-    )  # fmt: skip
-    pyramid, chunks = open_pyramid(folder, "v", "version"), ChunkCache(1 << 20)
-    assert read_point(pyramid, chunks, 0.5, 1.5) is None
-    assert read_point(pyramid, chunks, 1.5, 1.5) == 20.0
