@@ -12,7 +12,7 @@ from typing import Any
 import shapely
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Boolean, Float, Select, literal, or_, select
+from sqlalchemy import Float, Select, literal, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -171,9 +171,12 @@ def _refuse_bbox(bbox: Sequence[float], why: str) -> InvalidInputError:
 
 
 class _Overlaps(FunctionElement[bool]):
-    """Whether a row of `items_index` meets a box and hours: numbers in the order of `_SIDES`."""
+    """Whether a row of `items_index` meets a box and hours: numbers in the order of `_SIDES`.
 
-    type = Boolean()
+    It has no type: SQLAlchemy would compare a boolean with 1 on SQLite, and an R*Tree does not
+    understand that.
+    """
+
     inherit_cache = True
 
 
