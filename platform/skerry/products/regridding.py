@@ -70,8 +70,9 @@ def regrid_raster(
     Returns
     -------
     xarray.Dataset
-        On the target's grid, types, attributes and packing as they were; NaN (whole numbers: the
-        packing's fill value, else 0) off the source. Empty of values, not an error, where the
+        ``(..., y, x)`` on the target's grid, in degrees too, so that every format can be written;
+        types, attributes and packing as they were; NaN (whole numbers: the packing's fill value,
+        else 0) off the source. Empty of values, not an error, where the
         source misses the target.
 
     Raises
@@ -103,12 +104,9 @@ def regrid_raster(
             continue
         lazily: dict[str, Any] = {"chunks": (chunk, chunk)} if variable.chunks is not None else {}
         warped = xr_reproject(
-            _to_float(variable),
-            target,
-            resampling=METHODS[method_name],
-            dst_nodata=np.nan,
-            **lazily,
-        )
+            _to_float(variable), target, resampling=METHODS[method_name], dst_nodata=np.nan,
+            always_yx=True, **lazily,
+        )  # fmt: skip
         if variable.dtype.kind != "f":
             warped = warped.fillna(_fill_of(variable)).astype(variable.dtype)
         result[name] = _finish(warped, variable)
@@ -176,11 +174,10 @@ def regrid_swath(
     arrays = map_swath(
         data["latitude"], data["longitude"], plans, target, radius_m=radius_m, chunk=chunk
     )
-    coords = xr_coords(target)
-    dims = target.dimensions
+    coords = xr_coords(target, always_yx=True)
     return xr.Dataset(
         {
-            name: _finish(xr.DataArray(array, dims=dims, coords=coords), plans[name][0])
+            name: _finish(xr.DataArray(array, dims=("y", "x"), coords=coords), plans[name][0])
             for name, array in arrays.items()
         },
         attrs=data.attrs,
@@ -299,11 +296,10 @@ def _leave_empty(data: xr.Dataset, target: GeoBox, chunk: int) -> xr.Dataset:
             if variable.chunks is None
             else da.full(shape, fill, dtype=variable.dtype, chunks=chunks)  # type: ignore[no-untyped-call]
         )
-        empty = xr.DataArray(
-            values, dims=(*leading, *target.dimensions), coords=xr_coords(target), name=name
-        )
-        coordinates = {dim: data[dim].variable for dim in leading if dim in data.coords}
-        result[name] = _finish(empty.assign_coords(coordinates), variable)
+        coords = xr_coords(target, always_yx=True)
+        empty = xr.DataArray(values, dims=(*leading, "y", "x"), coords=coords, name=name)
+        kept = {dim: data[dim].variable for dim in leading if dim in data.coords}
+        result[name] = _finish(empty.assign_coords(kept), variable)
     return xr.Dataset(result, attrs=data.attrs)
 
 
@@ -320,8 +316,6 @@ def _is_finer(source: GeoBox, target: GeoBox) -> bool:
 
 def _repeat(variable: xr.DataArray, target: GeoBox, chunk: int) -> xr.DataArray:
     """Repeat each pixel: the nearest pixel without a warp."""
-    from odc.geo.xr import xr_coords
-
     factor = target.shape.y // variable.sizes["y"]
     leading = variable.dims[:-2]
     numbers = variable.data
@@ -341,7 +335,7 @@ def _repeat(variable: xr.DataArray, target: GeoBox, chunk: int) -> xr.DataArray:
         for name, item in variable.coords.items()
         if not {"y", "x"} & set(item.dims) and name != "spatial_ref"
     }
-    coords = {**coordinates, **xr_coords(target, "spatial_ref")}
+    coords = {**kept, **xr_coords(target, always_yx=True)}
     return xr.DataArray(numbers, dims=(*leading, "y", "x"), coords=coords, name=variable.name)
 
 

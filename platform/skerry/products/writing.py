@@ -25,7 +25,7 @@ PROFILES = ("2025", "cpm-2.8")
 
 
 def write_product(
-    tree: xr.DataTree,
+    product: xr.DataTree | xr.Dataset,
     path: Path | str,
     *,
     form: str,
@@ -40,8 +40,8 @@ def write_product(
 
     Parameters
     ----------
-    tree
-        A tree such as `open_product` returns, lazy or computed.
+    product
+        A tree such as `open_product` returns, or one dataset; lazy or computed.
     path
         The file or folder to write; it appears under its name only when complete.
     form
@@ -88,22 +88,22 @@ def write_product(
     if form == "cog":
         from skerry.products.cogs.writing import write_cog_set
 
-        return write_cog_set(tree, target, **options)
+        return write_cog_set(product, target, **options)
     if form == "netcdf":
         from skerry.products.netcdf.writing import write_netcdf
 
-        write_netcdf(tree, target, **options)
+        write_netcdf(product, target, **options)
     elif form == "geozarr":
         from skerry.products.geozarr.writing import write_geozarr
 
-        write_geozarr(tree, target, shard=wishes.shard, **options)
+        write_geozarr(product, target, shard=wishes.shard, **options)
     else:
         from skerry.products.eopf.writing import write_eopf_zarr
 
         version = 2 if form == "eopf-zarr-v2" else 3
         chosen = profile or PROFILES[0]
         write_eopf_zarr(
-            tree, target, shard=wishes.shard, zarr_format=version, profile=chosen, **options
+            product, target, shard=wishes.shard, zarr_format=version, profile=chosen, **options
         )
     return []
 

@@ -1,5 +1,6 @@
 """Grids made here; fields that are known functions of place must come back at each place."""
 
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -11,6 +12,8 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
 
 from skerry.core.errors import InvalidInputError
+from skerry.products import open_product, write_product
+from skerry.products.grids import grid_of
 from skerry.products.regridding import regrid_product, regrid_raster, regrid_swath
 from skerry.products.swath_blocks import locate_pixels
 
@@ -118,6 +121,33 @@ def test_rasters_in_another_reference_system() -> None:
     errors = np.abs(found.values - there)[known] / pixel_degrees
     assert np.quantile(errors, 0.95) < 0.05
     assert errors.max() < 0.6, "at the edges: the last pixel's value"
+
+
+@pytest.mark.parametrize("form", ["netcdf", "eopf-zarr", "geozarr", "cog"])
+@pytest.mark.parametrize("kind", ["warped", "repeated", "missed", "swath"])
+def test_a_grid_in_degrees_can_be_written_and_read_back(
+    kind: str, form: Any, swath: xr.Dataset, tmp_path: Path
+) -> None:
+    target = GeoBox.from_bbox((13.3, 53.85, 13.5, 53.95), "EPSG:4326", resolution=0.002)
+    if kind == "swath":
+        found = regrid_swath(swath[["field"]], target)
+    elif kind == "warped":
+        found = regrid_raster(_raster(TARGET, np.indices(TARGET.shape)[1].astype("f4")), target)
+    else:
+        coarse = target.zoom_out(2) if kind == "repeated" else FINE
+        data = _raster(FINE, np.indices(FINE.shape)[0].astype("u2"))
+        if kind == "repeated":
+            data = xr.Dataset(
+                {"v": (("y", "x"), np.indices(coarse.shape)[0].astype("u2"))},
+                coords=xr_coords(coarse, always_yx=True),
+            )
+        found = regrid_raster(data, target, method="nearest")
+    name = next(iter(found))
+    assert found[name].dims == ("y", "x")
+    write_product(found, tmp_path / "p", form=form)
+    back = open_product(tmp_path / "p").to_dataset()
+    assert grid_of(back).boundingbox.bbox == pytest.approx(target.boundingbox.bbox, abs=1e-9)
+    np.testing.assert_array_equal(back[name], found[name])
 
 
 @pytest.mark.parametrize("lazy", [False, True])

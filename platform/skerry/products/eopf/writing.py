@@ -36,7 +36,7 @@ from skerry.storage.writing import make_aside
 
 
 def write_eopf_zarr(
-    tree: xr.DataTree,
+    product: xr.DataTree | xr.Dataset,
     path: Path | str,
     *,
     zarr_format: int = 3,
@@ -56,8 +56,8 @@ def write_eopf_zarr(
 
     Parameters
     ----------
-    tree
-        Canonical, as `open_product` gives it.
+    product
+        A canonical tree, as `open_product` gives it, or one dataset.
     path
         The folder to make.
     zarr_format
@@ -83,6 +83,7 @@ def write_eopf_zarr(
     InvalidInputError
         If an option or a variable does not fit, or stored numbers are damaged.
     """
+    tree = product if isinstance(product, xr.DataTree) else xr.DataTree(product)
     form = _check_form(tree, zarr_format, profile, Wishes.of(chunk, shard, codec))
     with make_aside(Path(path)) as folder:
         fill(_lay_out(tree, folder, form), memory_bytes, progress)
