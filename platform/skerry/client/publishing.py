@@ -27,7 +27,7 @@ from skerry.client.session import Session, connect
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.ids import check_name
 from skerry.core.time import format_time, parse_time
-from skerry.products.grids import describe_grid
+from skerry.products.grids import describe_grid, north_up
 from skerry.storage.run_folder import RunFolder
 from skerry.storage.writing import make_aside
 
@@ -93,7 +93,7 @@ class Draft:
             geometry=geometry,
             properties={
                 **self.facts,
-                **describe_grid(self.dataset),
+                **describe_grid(north_up(self.dataset)),  # as it is written
                 **more,
                 "skerry:output": self.output,
             },

@@ -88,11 +88,12 @@ def write_raster(array: xr.DataArray, path: Path, *, title: str) -> dict[str, An
     title
         The product's, for the file's own description.
     """
-    from skerry.products.cogs.cog import write_cog
+    from skerry.products.cogs.cog import describe_band, write_cog
 
     write_cog(array, path, description=title)
-    raster_dataset = north_up(array.to_dataset(name="raster"))
-    return {**describe_grid(raster_dataset), "raster:bands": [_describe_band(path, array)]}
+    place = describe_grid(north_up(array.to_dataset(name="raster")))
+    band = {**describe_band(path, array), "spatial_resolution": place["proj:transform"][0]}
+    return {**place, "raster:bands": [band]}
 
 
 def find_raster(tree: xr.DataTree, variable: str | None, *, item: str) -> xr.DataArray:
@@ -113,26 +114,6 @@ def find_raster(tree: xr.DataTree, variable: str | None, *, item: str) -> xr.Dat
             remedy="Name one of them with --variable.",
         )
     return rasters[variable]
-
-
-def _describe_band(path: Path, array: xr.DataArray) -> dict[str, Any]:
-    """Describe the band from the written file, not from the plan."""
-    import math
-
-    import rasterio
-
-    with rasterio.open(path) as file:
-        band: dict[str, Any] = {
-            "data_type": file.dtypes[0],
-            "scale": float(file.scales[0]),
-            "offset": float(file.offsets[0]),
-            "spatial_resolution": _step(array),
-        }
-        if file.nodata is not None:
-            band["nodata"] = "nan" if math.isnan(file.nodata) else file.nodata
-    if array.attrs.get("units"):
-        band["unit"] = array.attrs["units"]
-    return band
 
 
 def _step(array: xr.DataArray) -> float:

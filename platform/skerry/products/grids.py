@@ -78,28 +78,27 @@ def describe_grid(raster: xr.DataArray | xr.Dataset) -> dict[str, Any]:
     Parameters
     ----------
     raster
-        Dims ``(y, x)`` with coordinates of pixel centres and a CRS.
+        Dims ``(y, x)`` with even coordinates of pixel centres and a ``spatial_ref``.
 
     Raises
     ------
     InvalidInputError
-        If it has no CRS, or no EPSG code stands for it.
+        If it is no such raster, or no EPSG code stands for its system.
     """
-    import rioxarray  # noqa: F401 - registers the accessor
-
-    crs = raster.rio.crs
-    epsg = crs.to_epsg() if crs is not None else None
-    if epsg is None:
+    data = raster if isinstance(raster, xr.Dataset) else raster.to_dataset(name="raster")
+    grid = grid_of(data)
+    if grid is None or grid.crs is None or grid.crs.epsg is None:
+        system = "none" if grid is None or grid.crs is None else str(grid.crs)
         raise InvalidInputError(
-            f"The raster's CRS is {crs}, which has no EPSG code.",
+            f"The raster's CRS is {system:.100}, which has no EPSG code.",
             remedy="Give it one, for example dataset.rio.write_crs(32633).",
         )
-    transform = raster.rio.transform(recalc=True)
+    box = grid.boundingbox
     return {
-        "proj:code": f"EPSG:{epsg}",
-        "proj:shape": [int(raster.sizes["y"]), int(raster.sizes["x"])],
-        "proj:transform": [float(number) for number in transform[:6]],
-        "proj:bbox": [float(number) for number in raster.rio.bounds(recalc=True)],
+        "proj:code": f"EPSG:{grid.crs.epsg}",
+        "proj:shape": [int(grid.shape.y), int(grid.shape.x)],
+        "proj:transform": [float(number) for number in grid.affine[:6]],
+        "proj:bbox": [box.left, box.bottom, box.right, box.top],
     }
 
 

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import shapely
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
 from shapely.geometry import mapping
 from shapely.geometry import shape as from_geojson
 from shapely.geometry.base import BaseGeometry
@@ -16,11 +18,60 @@ _SHARE = 1e-3
 _MOST_DEGREES = 0.01
 _THIN_DEGREES = 1e-5
 """Half the width, a metre, that an outline gets if it is a line or a point."""
+_EDGE_PARTS = 400
+"""Share of a box's longest side: edges bend in other systems, by 2 m if it spans 10 degrees."""
+Outline = tuple[dict[str, Any], list[float]]
+"""Geometry and bounding box, see `cut_outline`."""
 
 
-def outline_ring(
-    longitude: npt.NDArray[Any], latitude: npt.NDArray[Any]
-) -> tuple[dict[str, Any], list[float]]:
+def outline_grid(grid: GeoBox) -> Outline:
+    """Return the geometry and the bounding box of a raster, as `outline_ring` does."""
+    edges = project_area(grid.extent, "EPSG:4326")
+    return outline_ring(*shapely.get_coordinates(edges.geom).T)
+
+
+def cut_area(area: Geometry) -> dict[str, Any]:
+    """Return the GeoJSON geometry of polygons in any reference system, cut as RFC 7946 asks.
+
+    Parameters
+    ----------
+    area
+        Polygons, also with holes; longitudes may continue beyond 180 degrees. Corners off the
+        Earth are left out.
+    """
+    whole = []
+    for part in shapely.get_parts(project_area(area, "EPSG:4326").geom):
+        polygon = _cut_ring(part.exterior)
+        for hole in part.interiors:
+            polygon = shapely.difference(polygon, _cut_ring(hole))
+        whole.append(polygon)
+    return _list(mapping(shapely.orient_polygons(shapely.union_all(whole))))  # type: ignore[no-any-return]
+
+
+def _cut_ring(ring: BaseGeometry) -> BaseGeometry:
+    places = shapely.get_coordinates(ring).T
+    return from_geojson(outline_ring(*places)[0]) if np.isfinite(places).any() else shapely.Point()
+
+
+def densify(area: Geometry) -> BaseGeometry:
+    """Return an area's shape with its edges in parts, because they bend in other systems."""
+    extent = area.boundingbox
+    part = max(extent.span_x, extent.span_y) / _EDGE_PARTS
+    return shapely.segmentize(area.geom, part) if part > 0 else area.geom
+
+
+def project_area(area: Geometry, crs: Any) -> Geometry:
+    """Return an area in another reference system, its edges in parts.
+
+    Its bounding box is infinite if it lies outside of the other system's range.
+    """
+    from pyproj import Transformer
+
+    project: Any = Transformer.from_crs(str(area.crs), str(crs), always_xy=True).transform
+    return Geometry(shapely.transform(densify(area), project, interleaved=False), crs)
+
+
+def outline_ring(longitude: npt.NDArray[Any], latitude: npt.NDArray[Any]) -> Outline:
     """Return the geometry, with few points, and the bounding box of the area inside a ring.
 
     Parameters
@@ -41,7 +92,7 @@ def outline_ring(
     return cut_outline(shape.simplify(min(_SHARE * (north - south), _MOST_DEGREES)))
 
 
-def cut_outline(shape: BaseGeometry) -> tuple[dict[str, Any], list[float]]:
+def cut_outline(shape: BaseGeometry) -> Outline:
     """Return the geometry and the bounding box of a shape as `unroll_ring` gives it.
 
     Returns

@@ -335,7 +335,7 @@ def _repeat(variable: xr.DataArray, target: GeoBox, chunk: int) -> xr.DataArray:
         for name, item in variable.coords.items()
         if not {"y", "x"} & set(item.dims) and name != "spatial_ref"
     }
-    coords = {**kept, **xr_coords(target, always_yx=True)}
+    coords = {**coordinates, **xr_coords(target, always_yx=True)}
     return xr.DataArray(numbers, dims=(*leading, "y", "x"), coords=coords, name=variable.name)
 
 

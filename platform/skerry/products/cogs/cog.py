@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -17,7 +18,7 @@ from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress
 from skerry.products.coding.cf import encode, find_coding
 from skerry.products.coding.codecs import Codec
-from skerry.products.coding.packing import packing_of
+from skerry.products.coding.packing import fit_fill, packing_of
 from skerry.products.coding.pyramid import Rule, rule_for
 from skerry.products.filling.layout import Layout
 from skerry.products.filling.loop import Filling, fill
@@ -35,7 +36,9 @@ DRIVER_BYTES = 96 * 10**6
 CACHE_SHARE = 8
 """GDAL's block cache gets the memory divided by this number."""
 LARGEST_NODATA = 2**53
-"""Rasterio reads nodata as float64: only the set's item holds larger whole numbers."""
+"""Rasterio takes nodata as float64, which does not hold every whole number beyond this."""
+NAMED = ".vrt"
+"""Ending of the file that names nodata which rasterio cannot."""
 SAID = ("long_name", "comment", "source", "references")
 """Attributes that also become the band's metadata, so that a GIS user can read them."""
 
@@ -103,6 +106,28 @@ def make_cog(variable: xr.DataArray, path: Path, options: Options) -> None:
     _write(_check_raster(variable, options.block), path, "", options)
 
 
+def describe_band(path: Path, variable: xr.DataArray) -> dict[str, Any]:
+    """Return the fields of STAC's ``raster:bands`` for a written file, as the file has them.
+
+    Nodata which float64 does not hold is that of the variable, which the file was written with.
+    """
+    import rasterio
+
+    with rasterio.open(path) as file:
+        band = {
+            "data_type": file.dtypes[0],
+            "scale": float(file.scales[0]),
+            "offset": float(file.offsets[0]),
+        }
+        nodata, unit = file.nodata, file.units[0]
+    fill_value = fit_fill(variable.encoding.get("_FillValue"), np.dtype(band["data_type"]))
+    if _is_long(fill_value):
+        band["nodata"] = fill_value
+    elif nodata is not None:
+        band["nodata"] = "nan" if math.isnan(nodata) else nodata
+    return band | ({"unit": unit} if unit else {})
+
+
 def _check_raster(variable: xr.DataArray, block: int) -> xr.DataArray:
     """Return a raster with a name and north up, if GeoTIFF can hold it."""
     if variable.name is None:
@@ -149,7 +174,6 @@ def _write(variable: xr.DataArray, target: Path, description: str, options: Opti
 
     numbers = encode(str(variable.name), variable.variable)
     raw = target.with_name(f".{target.name}.raw")
-    mean = rule_for(variable) is Rule.MEAN
     threads = {"GDAL_NUM_THREADS": "ALL_CPUS", "GDAL_CACHEMAX": options.memory_bytes // CACHE_SHARE}
     try:
         with rasterio.Env(**threads):
@@ -158,8 +182,9 @@ def _write(variable: xr.DataArray, target: Path, description: str, options: Opti
                 _fill_bands(sink, variable.variable, numbers, options)
             _check_length(raw, numbers.size * numbers.dtype.itemsize)
             copy(
-                raw, target, driver="COG", BLOCKSIZE=str(options.block), BIGTIFF="IF_SAFER",
-                INTERLEAVE="BAND", OVERVIEW_RESAMPLING="AVERAGE" if mean else "MODE",
+                _name_nodata(raw, numbers), target, driver="COG", BLOCKSIZE=str(options.block),
+                BIGTIFF="IF_SAFER", INTERLEAVE="BAND",
+                OVERVIEW_RESAMPLING=_choose_resampling(variable, numbers),
                 NUM_THREADS="ALL_CPUS", **options.codec.to_geotiff(),
             )  # fmt: skip
         _check_length(target, _find_end(target))
@@ -167,6 +192,40 @@ def _write(variable: xr.DataArray, target: Path, description: str, options: Opti
         raise OSError(errno.EIO, str(error), str(target)) from error
     finally:
         raw.unlink(missing_ok=True)
+        raw.with_suffix(NAMED).unlink(missing_ok=True)
+
+
+def _find_fill(numbers: xr.Variable) -> Any:
+    """Return the number on disk for no data; NaN for floats by default, else None."""
+    fill = numbers.attrs.get("_FillValue", math.nan if numbers.dtype.kind == "f" else None)
+    return np.asarray(fill).item()
+
+
+def _is_long(fill_value: Any) -> bool:
+    """Tell whether rasterio would change a number for no data."""
+    return isinstance(fill_value, int) and abs(fill_value) > LARGEST_NODATA
+
+
+def _choose_resampling(variable: xr.DataArray, numbers: xr.Variable) -> str:
+    """Return how GDAL makes overviews; it counts in float64, which changes long numbers."""
+    if _is_long(_find_fill(numbers)):
+        return "NEAREST"
+    return "AVERAGE" if rule_for(variable) is Rule.MEAN else "MODE"
+
+
+def _name_nodata(raw: Path, numbers: xr.Variable) -> Path:
+    """Return the file to copy: a virtual file of `raw` where rasterio could not name nodata."""
+    from rasterio.shutil import copy
+
+    fill_value = _find_fill(numbers)
+    if not _is_long(fill_value):
+        return raw
+    named = raw.with_suffix(NAMED)
+    copy(raw, named, driver="VRT")
+    band = re.compile("<VRTRasterBand [^>]*>")
+    text = f"\\g<0><NoDataValue>{fill_value}</NoDataValue>"
+    named.write_text(band.sub(text, named.read_text(encoding="utf-8")), encoding="utf-8")
+    return named
 
 
 def _fill_bands(sink: Any, values: xr.Variable, numbers: xr.Variable, options: Options) -> None:
@@ -200,16 +259,13 @@ def _find_end(path: Path) -> int:
 def _describe_file(variable: xr.DataArray, numbers: xr.Variable) -> dict[str, Any]:
     grid = grid_of(variable)
     assert grid is not None  # noqa: S101 -- `_check_raster` asked
-    nodata = math.nan if numbers.dtype.kind == "f" else None
-    fill = np.asarray(numbers.attrs.get("_FillValue", nodata)).item()
-    if numbers.dtype.kind == "f" or (fill is not None and abs(fill) <= LARGEST_NODATA):
-        nodata = fill
+    fill_value = _find_fill(numbers)
     return {
         "driver": "GTiff", "width": grid.shape.x, "height": grid.shape.y,
         "count": variable.shape[0] if variable.ndim > 2 else 1,  # noqa: PLR2004 -- band, y, x
         "dtype": "uint8" if variable.dtype == bool else numbers.dtype.name,
         "crs": str(grid.crs), "transform": grid.affine, "interleave": "band",
-        "nodata": nodata,
+        "nodata": None if _is_long(fill_value) else fill_value,
         "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "IF_SAFER",
     }  # fmt: skip
 

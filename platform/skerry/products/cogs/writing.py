@@ -22,16 +22,15 @@ from skerry.core.progress import Progress, ignore_progress
 from skerry.products.coding.cf import PACKING, encode, list_reserved
 from skerry.products.coding.codecs import Codec
 from skerry.products.coding.json_values import set_apart, to_document, to_json
-from skerry.products.cogs.cog import BLOCK, USUAL, Options, make_cog
+from skerry.products.cogs.cog import BLOCK, USUAL, Options, describe_band, make_cog
 from skerry.products.filling.layout import Wishes
 from skerry.products.grids import grid_of, north_up, refuse_swaths
+from skerry.products.outlines import outline_grid
 from skerry.products.stac_extensions import list_schemas
 from skerry.storage.writing import make_aside
 
 ITEM = "item.json"
 TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
-EDGE_POINTS = 8
-"""How many points an outline's edge gets: edges curve in longitude and latitude."""
 
 
 def write_cog_set(
@@ -172,6 +171,7 @@ def _write_raster(
     make_cog(raster, target, options)
     grid = grid_of(raster)
     assert grid is not None  # noqa: S101 -- `_split` asked
+    bands = raster.shape[0] if raster.ndim > 2 else 1  # noqa: PLR2004 -- band, y, x
     packing = {key: on_disk.attrs[key] for key in PACKING if key in on_disk.attrs}
     stored = {
         "dtype": "bool" if raster.dtype == bool else on_disk.dtype.name,
@@ -182,7 +182,7 @@ def _write_raster(
         "href": f"./{where}.tif", "type": TYPE, "roles": ["data"],
         "title": str(raster.attrs.get("long_name", raster.name)),
         **_describe_grid(grid),
-        "raster:bands": [_describe_band(target)] * (raster.shape[0] if raster.ndim > 2 else 1),  # noqa: PLR2004
+        "raster:bands": [describe_band(target, raster)] * bands,
         "skerry:variable": where,
         "skerry:attributes": to_document(set_apart(raster.attrs, list_reserved(raster.variable))),
         "skerry:encoding": _spell(packing | stored),
@@ -230,23 +230,6 @@ def _describe_grid(grid: GeoBox) -> dict[str, Any]:
     return facts
 
 
-def _describe_band(path: Path) -> dict[str, Any]:
-    """Describe a band by the content of the file, not by the options for writing it."""
-    import rasterio
-
-    with rasterio.open(path) as file:
-        band = {
-            "data_type": file.dtypes[0],
-            "scale": float(file.scales[0]),
-            "offset": float(file.offsets[0]),
-        }
-        if file.nodata is not None:
-            band["nodata"] = "nan" if np.isnan(file.nodata) else file.nodata
-        if file.units[0]:
-            band["unit"] = file.units[0]
-    return band
-
-
 def _choose_block(raster: xr.DataArray) -> int:
     own = raster.encoding.get("chunks") or ()
     edge = int(own[-1]) if own else BLOCK
@@ -266,7 +249,7 @@ def _describe(
         (grid for raster in rasters.values() if (grid := grid_of(raster)) is not None),
         key=lambda entry: abs(entry.affine.a),
     )
-    outline = _outline(finest)
+    geometry, bbox = outline_grid(finest)
     earlier = discovery.get("properties")
     properties = {"datetime": None, **(earlier if isinstance(earlier, Mapping) else {})}
     properties.setdefault("title", str(tree.attrs.get("title", tree.name or "")))
@@ -288,8 +271,8 @@ def _describe(
                 entry for entry in dict.fromkeys(listed) if "/projection/" not in entry
             ],
             "id": discovery.get("id") or tree.name or "product",
-            "geometry": discovery.get("geometry") or outline.__geo_interface__,
-            "bbox": discovery.get("bbox") or list(outline.bounds),
+            "geometry": discovery.get("geometry") or geometry,
+            "bbox": discovery.get("bbox") or bbox,
             "properties": properties,
             "links": [],
             "assets": assets,
@@ -298,15 +281,3 @@ def _describe(
         }
     )
     return item
-
-
-def _outline(grid: GeoBox) -> Any:
-    """Return a grid's outline in longitude and latitude, with points along its edges."""
-    from rasterio.warp import transform_geom
-    from shapely import segmentize
-    from shapely.geometry import box, mapping, shape
-
-    edges = grid.boundingbox
-    outline = box(edges.left, edges.bottom, edges.right, edges.top)
-    fine = segmentize(outline, max(edges.span_x, edges.span_y) / EDGE_POINTS)
-    return shape(transform_geom(str(grid.crs), "EPSG:4326", mapping(fine), precision=7))

@@ -6,20 +6,20 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
 from shapely import get_num_coordinates
-from shapely.geometry import mapping, shape
+from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.grids import grid_of, list_rasters
+from skerry.products.outlines import cut_area
 
 SAMPLE_EDGE = 512
 """Longest side, in cells, of the mask whose outline is traced."""
 MOST_POINTS = 400
 """Largest number of points of a footprint."""
-DIGITS = 6
-"""Decimal digits of a degree: a tenth of a metre."""
 
 
 def footprint(product: xr.DataTree | xr.Dataset) -> dict[str, Any]:
@@ -38,7 +38,8 @@ def footprint(product: xr.DataTree | xr.Dataset) -> dict[str, Any]:
     Returns
     -------
     dict
-        GeoJSON Polygon or MultiPolygon in longitude, latitude (EPSG:4326).
+        GeoJSON Polygon or MultiPolygon in longitude, latitude (EPSG:4326), cut at the
+        antimeridian.
 
     Raises
     ------
@@ -46,7 +47,6 @@ def footprint(product: xr.DataTree | xr.Dataset) -> dict[str, Any]:
         If there is no raster, or not one valid pixel.
     """
     from rasterio.features import shapes
-    from rasterio.warp import transform_geom
 
     data = _choose_dataset(product)
     grid = grid_of(data)
@@ -63,8 +63,7 @@ def footprint(product: xr.DataTree | xr.Dataset) -> dict[str, Any]:
         )
     parts = [shape(item) for item, _ in shapes(valid, mask=valid > 0, transform=coarse.affine)]
     outline = _clip(_simplify(unary_union(parts), abs(coarse.affine.a)), grid)
-    geographic = transform_geom(str(grid.crs), "EPSG:4326", mapping(outline), precision=DIGITS)
-    return dict(geographic)
+    return cut_area(Geometry(outline, grid.crs))
 
 
 def _choose_dataset(product: xr.DataTree | xr.Dataset) -> xr.Dataset:

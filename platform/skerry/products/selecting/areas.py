@@ -4,16 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import shapely
 from odc.geo.geom import Geometry, box
-from shapely.geometry.base import BaseGeometry
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.outlines import make_valid
 
 _BOX_NUMBERS = 4
-_EDGE_PARTS = 400
-"""Share of a box's longest side: edges bend in other systems, by 2 m if it spans 10 degrees."""
 
 
 def read_area(aoi: Any, crs: Any) -> Geometry:
@@ -59,24 +55,6 @@ def read_area(aoi: Any, crs: Any) -> Geometry:
             "The area of interest has no reference system.", remedy="Give its EPSG code."
         )
     return area
-
-
-def densify(area: Geometry) -> BaseGeometry:
-    """Return an area's shape with its edges in parts, because they bend in other systems."""
-    extent = area.boundingbox
-    part = max(extent.span_x, extent.span_y) / _EDGE_PARTS
-    return shapely.segmentize(area.geom, part) if part > 0 else area.geom
-
-
-def project_area(area: Geometry, crs: Any) -> Geometry:
-    """Return an area in another reference system, its edges in parts.
-
-    Its bounding box is infinite if it lies outside of the other system's range.
-    """
-    from pyproj import Transformer
-
-    project: Any = Transformer.from_crs(str(area.crs), str(crs), always_xy=True).transform
-    return Geometry(shapely.transform(densify(area), project, interleaved=False), crs)
 
 
 def _read_box(numbers: list[float], crs: Any) -> Geometry:

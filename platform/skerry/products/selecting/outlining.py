@@ -6,28 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 import xarray as xr
-from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 
 from skerry.products.grids import grid_of
-from skerry.products.outlines import outline_ring
-from skerry.products.selecting.areas import project_area
+from skerry.products.outlines import Outline, outline_grid, outline_ring, project_area
 from skerry.products.selecting.pieces import split_area
 from skerry.products.selecting.radar import find_points, locate
 from skerry.products.swath_blocks import to_degrees, to_vectors
 
 Numbers = npt.NDArray[Any]
-Outline = tuple[dict[str, Any], list[float]]
-"""Geometry and bounding box, see `outline_ring`."""
 
 _EDGE_POINTS = 32
 """How many places to use along each edge: 40 km apart in Sentinel-3's swath."""
-
-
-def outline_grid(grid: GeoBox) -> Outline:
-    """Return the outline of a raster."""
-    edges = project_area(grid.extent, "EPSG:4326")
-    return outline_ring(*shapely.get_coordinates(edges.geom).T)
 
 
 def bound_area(area: Geometry) -> list[float]:

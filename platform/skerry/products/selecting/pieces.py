@@ -11,8 +11,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 from shapely.geometry.base import BaseGeometry
 
-from skerry.products.outlines import make_valid
-from skerry.products.selecting.areas import densify
+from skerry.products.outlines import densify, make_valid
 from skerry.products.swath_blocks import to_degrees, to_vectors
 
 Numbers = npt.NDArray[Any]

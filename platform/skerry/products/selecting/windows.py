@@ -113,22 +113,23 @@ def _find_raster_windows(
     for members in rasters.values():
         grid, _, coarsest = max(members, key=lambda item: abs(item[0].affine.a))
         bounds = bound_common(area, pieces, grid)
-        window = _find_pixels_within(coarsest, bounds, touch=True)
+        window = _find_pixels_within(coarsest, grid, bounds, touch=True)
         # cut from the grid: coordinates of one row or column alone do not tell the pixel's size
         ground = grid[window["y"], window["x"]]
         edges = NOWHERE if 0 in ground.shape else tuple(ground.boundingbox.bbox)
         windows |= {
-            path: _find_pixels_within(data, edges, touch=False) for _, path, data in members
+            path: _find_pixels_within(data, own, edges, touch=False) for own, path, data in members
         }
     return windows
 
 
-def _find_pixels_within(data: xr.Dataset, bounds: tuple[float, ...], *, touch: bool) -> Window:
+def _find_pixels_within(
+    data: xr.Dataset, grid: GeoBox, bounds: tuple[float, ...], *, touch: bool
+) -> Window:
     """Return the pixels whose centres lie in bounds, or whose areas touch them.
 
     Bounds on the edge between two pixels touch the one on their side, a point there touches both.
     """
-    grid: Any = data.odc.geobox
     west, south, east, north = bounds
     window = {}
     for dim, low, high, step in (

@@ -11,10 +11,16 @@ import rasterio
 import rioxarray
 import stackstac
 import xarray as xr
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
+from shapely.geometry import shape
 from tests.unit.products.small_trees import EVERYTHING, assemble
 
+from skerry.client.descriptions import bound_geometry
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import open_product, write_cog_set
+from skerry.products.pictures.footprints import footprint
 
 BAND = "measurements/r10m/p2"
 
@@ -81,6 +87,73 @@ def test_the_item_is_a_stac_item(written: Path) -> None:
         {"data_type": "uint16", "scale": 1e-4, "offset": -0.1, "nodata": 0.0, "unit": "1"}
     ]
     assert "/" not in "".join(item["assets"])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fill"),
+    [
+        ("int64", -(2**63)), ("int64", 2**63 - 1), ("uint64", 2**64 - 1),
+        ("int64", -(2**53) - 1), ("int64", -9999),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("bands", [1, 2])
+def test_gdal_and_the_item_name_nodata_of_any_size(
+    dtype: str, fill: int, bands: int, tmp_path: Path
+) -> None:
+    numbers = np.full((bands, 600, 40), fill, dtype)
+    numbers[:, 5:300] = 2**60 + 1  # which float64 does not hold
+    numbers[:, 300:310] = fill + (1 if fill < 0 else -1)
+    grid = GeoBox((600, 40), Affine(10, 0, 4e5, 0, -10, 6e6), "EPSG:32633")
+    data = xr.DataArray(numbers, dims=("band", "y", "x"), coords=xr_coords(grid), name="v")
+    data = data[0] if bands == 1 else data
+    data.encoding = {"_FillValue": fill}
+    write_cog_set(data.to_dataset(), tmp_path / "p")
+    item = json.loads((tmp_path / "p" / "item.json").read_text())
+    assert [band["nodata"] for band in item["assets"]["v"]["raster:bands"]] == [fill] * bands
+    with rasterio.open(tmp_path / "p" / "v.tif") as file:
+        found = file.read(masked=True)
+        np.testing.assert_array_equal(found.mask, numbers == fill)
+        np.testing.assert_array_equal(found.data, numbers)
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    with rasterio.open(tmp_path / "p" / "v.tif", overview_level=0) as file:
+        assert (file.read(1)[160:] == fill).all()
+    back = open_product(tmp_path / "p")["v"]
+    np.testing.assert_array_equal(back, data)
+    assert back.encoding["_FillValue"] == fill
+    assert sorted(item.name for item in (tmp_path / "p").iterdir()) == ["item.json", "v.tif"]
+
+
+@pytest.mark.parametrize(
+    ("crs", "box", "bbox", "kind"),
+    [
+        ("EPSG:4326", (179, 10, 182, 11), [179, 10, -178, 11], "MultiPolygon"),
+        ("EPSG:4326", (0, -90, 360, 90), [-180, -90, 180, 90], "Polygon"),
+        ("EPSG:4326", (200, 10, 210, 11), [-160, 10, -150, 11], "Polygon"),
+        ("EPSG:4326", (10, 10, 12, 11), [10, 10, 12, 11], "Polygon"),
+        ("EPSG:3832", (2_900_000, 0, 3_500_000, 600_000),
+         [176.051, 0, -178.559, 5.418], "MultiPolygon"),
+        ("EPSG:32660", (800_000, 7_000_000, 900_000, 7_100_000),
+         [-177.0700, 62.9089, -174.8640, 63.8976], "Polygon"),
+        ("EPSG:3413", (-100_000, -100_000, 100_000, 100_000), [-180, 88.6946, 180, 90], "Polygon"),
+    ],
+)  # fmt: skip
+def test_outlines_are_cut_as_geojson_asks(
+    crs: str, box: tuple[float, ...], bbox: list[float], kind: str, tmp_path: Path
+) -> None:
+    grid = GeoBox.from_bbox(box, crs, shape=(20, 20), tight=True)
+    data = xr.Dataset(
+        {"v": (("y", "x"), np.ones((20, 20), "f4"))}, coords=xr_coords(grid, always_yx=True)
+    )
+    write_cog_set(data, tmp_path / "p")
+    item = json.loads((tmp_path / "p" / "item.json").read_text())
+    assert item["bbox"] == pytest.approx(bbox, abs=1e-3)
+    outlines = [item["geometry"], footprint(data)]
+    for geometry in outlines:
+        assert geometry["type"] == kind
+        assert shape(geometry).is_valid
+        assert bound_geometry(geometry) == pytest.approx(bbox, abs=1e-2)
+    first, second = map(shape, outlines)
+    assert first.symmetric_difference(second).area < 0.01 * first.area
 
 
 def test_an_existing_folder_is_left_alone(tree: xr.DataTree, tmp_path: Path) -> None:

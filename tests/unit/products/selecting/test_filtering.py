@@ -13,7 +13,7 @@ from shapely.geometry import Point
 
 from skerry.core.errors import InvalidInputError
 from skerry.products import open_product, write_product
-from skerry.products.selecting.areas import project_area
+from skerry.products.outlines import project_area
 from skerry.products.selecting.filtering import filter_product
 
 LEFT, TOP, SIDE = 399960.0, 6000000.0, 2400.0
