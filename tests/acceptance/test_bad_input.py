@@ -68,7 +68,7 @@ def _inflating(folder: Path, _scene: Path) -> Path:
 
 
 SPOILED: dict[str, tuple[Callable[[Path, Path], Path], str]] = {
-    "a folder that is no product": (_no_product, "notes"),
+    "a folder that is not a product": (_no_product, "notes"),
     "a path that does not exist": (_missing, "not-there.SAFE"),
     "an image that is none": (_not_an_image, "B04_10m.jp2"),
     "an archive that climbs out": (_climbing, "../../escaped.SAFE"),

@@ -368,7 +368,7 @@ def test_pages_fit_a_small_screen(
 
 def test_an_address_that_names_nothing_says_so(page: Page, watch: Watch) -> None:
     page.goto(f"{PAGES}/map?item=nothing/<b>here</b>")
-    expect(page.get_by_role("alert")).to_contain_text("no valid item id")
+    expect(page.get_by_role("alert")).to_contain_text("not a valid item id")
     page.goto(f"{PAGES}/map?item=nothing/here")
     expect(page.get_by_role("alert")).to_contain_text("nothing")
     page.get_by_label("Collection").select_option("Products of demo-water-quality")

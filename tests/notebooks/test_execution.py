@@ -95,10 +95,10 @@ def test_an_area_of_interest_is_cut_out(
     ("parameters", "message"),
     [
         ('item = "no/where"', "where"),
-        ("aoi = [1.0, 2.0]", "no bounding box"),
+        ("aoi = [1.0, 2.0]", "not a bounding box"),
         ("aoi = [1.0, 2.0, 3.0, 4.0]", "outside"),
         ("aoi = [14.0, 53.0, 13.0, 55.0]", "west beyond its east"),
-        ("aoi = [13.0, 53.0, 14.0, 95.0]", "no bounding box"),
+        ("aoi = [13.0, 53.0, 14.0, 95.0]", "not a bounding box"),
     ],
 )
 @pytest.mark.usefixtures("scene")

@@ -122,7 +122,7 @@ def test_cpm_reads_the_same_variables(kind: str, tree: xr.DataTree, cpm: Arrays)
 
 
 def test_cpm_places_it_where_we_do(tree: xr.DataTree, cpm: Arrays) -> None:
-    """What it gives as coordinates of bands and detectors are no names."""
+    """What it gives as coordinates of bands and detectors are not names."""
     compared = 0
     for key, theirs in cpm.items():
         path, _, name = key.partition("@")

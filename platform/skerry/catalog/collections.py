@@ -58,7 +58,7 @@ def put_collection(
     Raises
     ------
     InvalidInputError
-        If the document is no STAC collection.
+        If the document is not a STAC collection.
     ForbiddenError
         If it is another user's sandbox.
     """

@@ -173,13 +173,13 @@ def _validate(kind: str, document: Mapping[str, Any]) -> None:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(step) for step in first["loc"]) or "the document"
         raise InvalidInputError(
-            f"This is no STAC {kind.lower()}: {place}: {first['msg']} "
+            f"This is not a STAC {kind.lower()}: {place}: {first['msg']} "
             f"(got {str(first.get('input'))[:140]!r}).",
             remedy="Mend it as the STAC 1.1 specification says.",
         ) from None
     except OverflowError:
         raise InvalidInputError(
-            f"This is no STAC {kind.lower()}: a time in {str(document)[:140]!r}... leaves the"
+            f"This is not a STAC {kind.lower()}: a time in {str(document)[:140]!r}... leaves the"
             " calendar in UTC.",
             remedy="Give times between the years 1 and 9999 in UTC.",
         ) from None
@@ -190,7 +190,7 @@ def _keep_links(links: Any) -> list[dict[str, Any]]:
     if links is None:
         return []
     if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
-        raise InvalidInputError("links is no list of objects.", remedy="Send a list, or none.")
+        raise InvalidInputError("links is not a list of objects.", remedy="Send a list, or none.")
     kept = [dict(link) for link in links if str(link.get("rel")) in _GIVEN_LINKS]
     for link in kept:
         href = str(link.get("href", ""))

@@ -234,6 +234,6 @@ def _read_token(token: str) -> tuple[int, int]:
     except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError):
         pass
     raise InvalidInputError(
-        f"{token[:60]!r} is no paging token.",
+        f"{token[:60]!r} is not a paging token.",
         remedy="Follow the 'next' link of the page before, unchanged.",
     )

@@ -36,7 +36,7 @@ def parse_interval(text: str) -> Span:
     Raises
     ------
     InvalidInputError
-        If an end is no RFC 3339 time, both are open, or the first comes after the last.
+        If an end is not an RFC 3339 time, both are open, or the first comes after the last.
     """
     first, slash, last = text.partition("/")
     if not slash:
@@ -128,13 +128,13 @@ def read_geometry(document: Mapping[str, Any], *, what: str) -> BaseGeometry:
     Raises
     ------
     InvalidInputError
-        If it is no GeoJSON geometry, is empty, crosses itself, or leaves the world.
+        If it is not a GeoJSON geometry, is empty, crosses itself, or leaves the world.
     """
     try:
         geometry = shape(dict(document))
     except (KeyError, ValueError, TypeError, AttributeError, shapely.errors.ShapelyError):
         raise InvalidInputError(
-            f"The {what} is no GeoJSON geometry: {str(document)[:140]}.",
+            f"The {what} is not a GeoJSON geometry: {str(document)[:140]}.",
             remedy="Give a Point, LineString, Polygon or their Multi forms with coordinates.",
         ) from None
     if geometry.is_empty or not shapely.is_valid(geometry):
@@ -152,7 +152,7 @@ def _check_bounds(bounds: Sequence[float], what: str) -> None:
     west, south, east, north = bounds
     if not all(math.isfinite(bound) for bound in bounds):
         raise InvalidInputError(
-            f"The {what} has coordinates that are no finite numbers.",
+            f"The {what} has coordinates that are not finite numbers.",
             remedy="Give longitude and latitude in degrees.",
         )
     if west < -180 or east > 180 or south < -90 or north > 90:  # noqa: PLR2004

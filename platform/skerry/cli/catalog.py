@@ -240,7 +240,7 @@ def _split_numbers(text: str | None) -> list[float] | None:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise InvalidInputError(
-            f"{text!r} is no bounding box.",
+            f"{text!r} is not a bounding box.",
             remedy="Write it as 13,54,15,55 (west,south,east,north).",
         ) from None
 
@@ -254,7 +254,7 @@ def _read_geojson(path: Path | None) -> Any:
         return json.loads(path.read_text())
     except ValueError as error:
         raise InvalidInputError(
-            f"{path} is no JSON ({error}).", remedy="Give a GeoJSON file in EPSG:4326."
+            f"{path} is not JSON ({error}).", remedy="Give a GeoJSON file in EPSG:4326."
         ) from None
 
 

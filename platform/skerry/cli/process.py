@@ -281,7 +281,7 @@ def _read_aoi(text: str | None) -> list[float] | None:
         numbers = []
     if len(numbers) != AOI_NUMBERS:
         raise InvalidInputError(
-            f"{text!r} is no bounding box.",
+            f"{text!r} is not a bounding box.",
             remedy="Write it as 13,54,15,55 (west,south,east,north).",
         )
     return numbers

@@ -147,7 +147,7 @@ def _read_notebook(path: Path) -> dict[str, Any]:
         content = None
     if not isinstance(content, dict):
         raise InvalidInputError(
-            f"{path} is no notebook.", remedy="Give a file that JupyterLab saved (.ipynb)."
+            f"{path} is not a notebook.", remedy="Give a file that JupyterLab saved (.ipynb)."
         )
     return content
 

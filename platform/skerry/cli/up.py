@@ -117,7 +117,7 @@ def _choose_parts(text: str) -> tuple[str, ...]:
     for name in names:
         if name not in PART_NAMES:
             raise InvalidInputError(
-                f"SKERRY_PARTS names {name!r}, which is no part of the platform.",
+                f"SKERRY_PARTS names {name!r}, which is not part of the platform.",
                 remedy=f"The parts are {', '.join(PART_NAMES)}.",
             )
     return names

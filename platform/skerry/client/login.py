@@ -69,6 +69,6 @@ def _read_owner(path: Path) -> Login:
         return Login(url=record["url"].rstrip("/"), token=record["token"], user=record["user"])
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InvalidInputError(
-            f"{path} is no login that the platform wrote.",
+            f"{path} is not a login that the platform wrote.",
             remedy="Restart the platform ('skerry down', 'skerry up'); it writes the file anew.",
         ) from None

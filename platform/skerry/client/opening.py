@@ -67,7 +67,7 @@ def parse_source(reference: object) -> ItemReference | Path:
     """Read what may be an item's name or a path on this machine.
 
     A `Path` and a string that begins with ``/``, ``.`` or ``~`` are paths; so is a string that
-    is no ``collection/item`` but exists.
+    is not a ``collection/item`` but exists.
     """
     if isinstance(reference, Path):
         return reference.expanduser()

@@ -92,7 +92,7 @@ def check_bbox(bbox: Sequence[float]) -> list[float]:
     )
     if not inside:
         raise InvalidInputError(
-            f"{bbox!r} is no bounding box on this world.",
+            f"{bbox!r} is not a bounding box on this world.",
             remedy="Give west, south, east, north in degrees: longitudes -180 to 180, "
             "latitudes -90 to 90, south below north.",
         )
@@ -115,7 +115,7 @@ def read_geometry(geometry: Any) -> dict[str, Any]:
         return dict(mapping(shape(plain)))
     except (AttributeError, KeyError, TypeError, ValueError, ShapelyError):
         raise InvalidInputError(
-            f"A {type(geometry).__name__} is no GeoJSON geometry.",
+            f"A {type(geometry).__name__} is not a GeoJSON geometry.",
             remedy="Give a GeoJSON geometry, a shapely geometry or a GeoDataFrame in EPSG:4326.",
         ) from None
 
@@ -176,7 +176,7 @@ def _format_interval(
     ]
     if len(ends) != 2:  # noqa: PLR2004
         raise InvalidInputError(
-            f"{list(moment)!r} is no interval.",
+            f"{list(moment)!r} is not an interval.",
             remedy="Give two instants, or None for an open end.",
         )
     return "/".join(ends)

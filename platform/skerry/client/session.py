@@ -174,7 +174,7 @@ def join_address(*words: str) -> str:
     for word in words:
         if word in ("", ".", "..") or "/" in word:
             raise InvalidInputError(
-                f"{word!r} is no name.",
+                f"{word!r} is not a name.",
                 remedy="Give the name or id itself; the command 'list' shows them.",
             )
     return "/".join(quote(word, safe="") for word in words)

@@ -120,7 +120,7 @@ def _split(url: str) -> tuple[str, int]:
     if parts.scheme not in _PORTS or not host or parts.username is not None:
         safe_url = _LOGIN.sub("//...@", url)[:200]  # never a password
         raise InvalidInputError(
-            f"{safe_url!r} is no address that can be fetched.",
+            f"{safe_url!r} is not an address that can be fetched.",
             remedy="Give an http or https URL without a user name, or a path on this machine.",
         )
     return host, port or _PORTS[parts.scheme]

@@ -69,7 +69,7 @@ def read_floor() -> int:
     text = os.environ.get(FLOOR_VARIABLE, str(DEFAULT_FLOOR_MB))
     if not text.isascii() or not text.isdigit():
         raise InvalidInputError(
-            f"{FLOOR_VARIABLE} is {text!r}, which is no whole number of megabytes.",
+            f"{FLOOR_VARIABLE} is {text!r}, which is not a whole number of megabytes.",
             remedy=f"Set it to a number such as {DEFAULT_FLOOR_MB}, or to 0 to check nothing.",
         )
     return int(text) * 1_000_000

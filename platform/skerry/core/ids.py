@@ -35,7 +35,7 @@ def check_name(text: str, *, what: str) -> str:
     """
     if not _NAME.fullmatch(text) or ".." in text:
         raise InvalidInputError(
-            f"{text[:140]!r} is no valid {what}.",
+            f"{text[:140]!r} is not a valid {what}.",
             remedy="Use at most 120 letters, digits, '_', '.' or '-', with no mark at either end.",
         )
     return text

@@ -25,7 +25,7 @@ def check_json(value: object, *, what: str) -> None:
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         broken = error.object[error.start : error.end]
-        raise _refuse(what, f"text with {broken!r}, which is no whole character") from None
+        raise _refuse(what, f"text with {broken!r}, which is not a whole character") from None
     except ValueError as error:
         raise _refuse(what, str(error)) from None
 
@@ -36,14 +36,14 @@ def read_json_object(text: str, *, what: str, remedy: str) -> dict[str, Any]:
     Raises
     ------
     InvalidInputError
-        If it is no JSON object.
+        If it is not a JSON object.
     """
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise InvalidInputError(f"{what} is no JSON object: {text[:140]!r}.", remedy=remedy)
+        raise InvalidInputError(f"{what} is not a JSON object: {text[:140]!r}.", remedy=remedy)
     check_json(value, what=what)
     return value
 

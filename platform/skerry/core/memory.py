@@ -26,7 +26,7 @@ def parse_memory(text: str) -> int:
     match = _AMOUNT.fullmatch(text.strip())
     if match is None:
         raise InvalidInputError(
-            f"{text!r} is no amount of memory.", remedy="Give one such as 512MB or 1.5GB."
+            f"{text!r} is not an amount of memory.", remedy="Give one such as 512MB or 1.5GB."
         )
     size = int(float(match.group(1)) * _UNITS[match.group(2).upper()])
     if size < LEAST_BYTES:

@@ -64,7 +64,7 @@ def describe_status(status: int, method: str, path: str) -> dict[str, object]:
 
 
 def read_problem(status: int, content: bytes, *, request: str) -> SkerryError:
-    """Turn an answer that is no success into an error.
+    """Turn an answer that is not a success into an error.
 
     Parameters
     ----------

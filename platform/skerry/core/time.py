@@ -47,7 +47,7 @@ def parse_time(text: str) -> datetime:
     Raises
     ------
     InvalidInputError
-        If `text` is no RFC 3339 date and time with a time zone.
+        If `text` is not an RFC 3339 date and time with a time zone.
     """
     if _INSTANT.fullmatch(text):
         try:
@@ -55,7 +55,7 @@ def parse_time(text: str) -> datetime:
         except (ValueError, OverflowError):  # no such day, or it leaves the calendar in UTC
             pass
     raise InvalidInputError(
-        f"{text[:140]!r} is no RFC 3339 time with a time zone.",
+        f"{text[:140]!r} is not an RFC 3339 time with a time zone.",
         remedy="Write it as 2026-05-01T10:30:00Z.",
     )
 
@@ -77,7 +77,7 @@ def find_middle(start: str, end: str) -> str:
     Raises
     ------
     InvalidInputError
-        If one of them is no RFC 3339 time with a time zone.
+        If one of them is not an RFC 3339 time with a time zone.
     """
     first, last = parse_time(start), parse_time(end)
     return format_time(first + (last - first) / 2)
@@ -89,7 +89,7 @@ def parse_day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise InvalidInputError(
-            f"{text!r} is no calendar day.", remedy="Write it as 2026-05-01."
+            f"{text!r} is not a calendar day.", remedy="Write it as 2026-05-01."
         ) from None
 
 

@@ -243,7 +243,7 @@ def parse_place(text: str) -> tuple[float, float]:
         latitude = longitude = 1000.0
     if not (abs(latitude) <= 90 and abs(longitude) <= 180):  # noqa: PLR2004 -- degrees
         raise InvalidInputError(
-            f"{text[:40]!r} is no place.",
+            f"{text[:40]!r} is not a place.",
             remedy="Write latitude and longitude in degrees, such as 54.35, 13.2.",
         )
     return latitude, longitude

@@ -118,7 +118,7 @@ class StartForm:
 def read_field(text: str, described: dict[str, Any]) -> Any:
     """Return a field's text as a value: text where the schema says so, else as JSON.
 
-    Text that is no JSON goes to the api unchanged, whose refusal names it.
+    Text that is not JSON goes to the api unchanged, whose refusal names it.
     """
     if described.get("type") == "string":
         return text

@@ -58,7 +58,7 @@ class Style:
         Raises
         ------
         InvalidInputError
-            If a limit is no finite number.
+            If a limit is not a finite number.
         """
         values = variable.get("flag_values")
         if values:

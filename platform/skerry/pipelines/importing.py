@@ -109,7 +109,7 @@ def import_product(
     Raises
     ------
     NotFoundError, InvalidInputError
-        If the source does not exist, is no product that Skerry reads, or is of a type without a
+        If the source does not exist, is not a product that Skerry reads, or is of a type without a
         mapping file and `collection` is None.
     ConflictError
         If an item of that name has another content.

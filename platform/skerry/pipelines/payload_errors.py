@@ -41,7 +41,7 @@ def naming(place: str) -> Iterator[None]:
     Raises
     ------
     SkerryError
-        Of the same kind, with the place; what is no `SkerryError` gets it as a note.
+        Of the same kind, with the place; what is not a `SkerryError` gets it as a note.
     """
     try:
         yield

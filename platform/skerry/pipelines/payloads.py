@@ -229,7 +229,7 @@ class Payload(Record):
                 raise ValueError(f"steps: the name {step.name!r} is given twice")
             if unknown := [item for item in step.inputs if item not in names]:
                 raise ValueError(
-                    f"steps.{step.name}.inputs: {unknown[0]!r} is no input and no step above"
+                    f"steps.{step.name}.inputs: {unknown[0]!r} is not an input and not a step above"
                 )
             missing = [item for item in step.auxiliary.values() if item not in self.auxiliary]
             if missing:
@@ -278,7 +278,7 @@ def read_payload(path: Path) -> Payload:
     NotFoundError
         If there is no such file.
     InvalidInputError
-        If it is no YAML or not as `Payload` says; the message names the key.
+        If it is not YAML or not as `Payload` says; the message names the key.
     """
     if not path.is_file():
         raise NotFoundError(f"There is no payload {path}.", remedy="Check the path.")
@@ -291,7 +291,7 @@ def read_payload(path: Path) -> Payload:
         value = yaml.safe_load(path.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInputError(
-            f"The payload {path} is no YAML: {' '.join(str(error).split())}.",
+            f"The payload {path} is not YAML: {' '.join(str(error).split())}.",
             remedy="Mend the line that is named.",
         ) from None
     return parse_payload(value, source=str(path))

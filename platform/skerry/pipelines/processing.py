@@ -195,7 +195,7 @@ def open_source(place: str, filters: Mapping[str, Any] | None = None) -> LazyRes
     Raises
     ------
     InvalidInputError
-        If it is no product, or the filters leave nothing of it.
+        If it is not a product, or the filters leave nothing of it.
     """
     from skerry.products.opening import open_product
 

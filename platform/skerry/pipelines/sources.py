@@ -45,7 +45,7 @@ def locate_source(source: str | Path, *, progress: Progress | None = None) -> It
             fetched = download(source, folder, progress=progress)
             if not zipfile.is_zipfile(fetched):
                 raise InvalidInputError(
-                    f"What {urlsplit(source).netloc} sends for {fetched.name} is no zip archive.",
+                    f"{urlsplit(source).netloc} sends no zip archive for {fetched.name}.",
                     remedy="Give the address of a zipped product.",
                 )
             yield fetched

@@ -169,7 +169,7 @@ def slstr_reflectance(
     """
     if unknown := sorted(set(radiance_factors) - set(SLSTR_SOLAR_BANDS)):
         raise InvalidInputError(
-            f"radiance_factors has {unknown[0]!r}, which is no solar band of SLSTR.",
+            f"radiance_factors has {unknown[0]!r}, which is not a solar band of SLSTR.",
             remedy=f"Give factors of {', '.join(SLSTR_SOLAR_BANDS)}.",
         )
     grid, end = f"{stripe}{view}", f"{stripe}{view[0]}"

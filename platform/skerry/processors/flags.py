@@ -99,7 +99,7 @@ def select_flags(flags: xr.DataArray | xr.Dataset, expression: str) -> xr.DataAr
 
 
 def list_flags(variable: xr.DataArray) -> dict[str, Flag]:
-    """Return the flags of a variable by name; empty if it is no flag variable.
+    """Return the flags of a variable by name; empty if it is not a flag variable.
 
     A name that stands several times, such as ``spare``, means any of its bits or values.
 

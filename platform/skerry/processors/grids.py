@@ -45,7 +45,7 @@ def fit_to_grid(
     Raises
     ------
     InvalidInputError
-        If the layer does not cover the grid, or is no raster and of other sizes. The message
+        If the layer does not cover the grid, or is not a raster and of other sizes. The message
         names both grids.
     """
     places = _find_pixels(values, like)

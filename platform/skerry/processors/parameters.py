@@ -35,7 +35,7 @@ def read_parameters(
         Its parameters are keyword-only, annotated with plain types or with
         ``Annotated[type, Field(ge=..., description=...)]``.
     inputs
-        Names of the declared inputs, which are no parameters.
+        Names of the declared inputs, which are not parameters.
     name
         The processor's name.
 

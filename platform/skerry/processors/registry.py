@@ -192,7 +192,7 @@ def describe_processor(function: Callable[..., Any]) -> Processor:
     """
     if function not in _DECLARED:
         raise InvalidInputError(
-            f"{function!r:.100} is no processor.",
+            f"{function!r:.100} is not a processor.",
             remedy="Decorate it with skerry.processors.registry.processor.",
         )
     return _DECLARED[function]

@@ -67,7 +67,7 @@ def turbidity_dogliotti2015(
     ``T = A rho / (1 - rho / C)`` in each band; red below a red reflectance of 0.05, near infrared
     above 0.07, and in between both, weighted linearly. Red decides, so it counts everywhere; near
     infrared counts above a red reflectance of 0.05 only: over clear water, where it is little more
-    than noise, negative values of it are no gaps.
+    than noise, negative values of it are not gaps.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ class Removable:
     size: int
 
     def remove(self) -> None:
-        """Remove it; it is no error when it is gone already."""
+        """Remove it; it is not an error when it is gone already."""
         if self.path.is_dir() and not self.path.is_symlink():
             shutil.rmtree(self.path, ignore_errors=True)
         else:

@@ -22,7 +22,7 @@ def check_clock(cron: str, timezone: str) -> None:
     Raises
     ------
     InvalidInputError
-        If the expression is no five-field cron, never ticks, or the zone is unknown.
+        If the expression is not a five-field cron, never ticks, or the zone is unknown.
     """
     if len(cron.split()) != _FIELDS:  # a sixth would mean seconds
         raise _refuse(cron)
@@ -57,7 +57,7 @@ def list_latest(
 
 def _refuse(cron: str) -> InvalidInputError:
     return InvalidInputError(
-        f"{cron[:140]!r} is no cron expression that ever ticks.",
+        f"{cron[:140]!r} is not a cron expression that ever ticks.",
         remedy="Write five fields, such as '30 5 * * *' for every day at 05:30.",
     )
 

@@ -25,7 +25,7 @@ def read_literal(node: ast.expr, place: CellPlace) -> Any:
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise here.refuse(f"{ast.unparse(node)!r} is no literal", remedy=_REMEDY) from None
+        raise here.refuse(f"{ast.unparse(node)!r} is not a literal", remedy=_REMEDY) from None
     if not _is_json(value):
         raise here.refuse(
             f"{ast.unparse(node)!r} has no JSON form", remedy="Use lists, and text as dict keys."
@@ -55,7 +55,7 @@ def _read_moment(node: ast.Call, place: CellPlace) -> str:
     except (ValueError, TypeError, OverflowError, SyntaxError):
         pass
     raise place.refuse(
-        f"{text!r} is no literal",
+        f"{text!r} is not a literal",
         remedy="Write date(2026, 5, 1) or datetime(2026, 5, 1, 10, 30, tzinfo=UTC), or " + _REMEDY,
     )
 

@@ -20,11 +20,11 @@ def normalise_notebook(notebook: Any) -> dict[str, Any]:
     Raises
     ------
     InvalidInputError
-        If it is no nbformat 4 notebook, or its language is not Python.
+        If it is not an nbformat 4 notebook, or its language is not Python.
     """
     if not isinstance(notebook, dict) or notebook.get("nbformat") != _NBFORMAT:
         raise InvalidInputError(
-            "The file is no notebook of format 4.", remedy="Save it again with JupyterLab."
+            "The file is not a notebook of format 4.", remedy="Save it again with JupyterLab."
         )
     cells = notebook.get("cells")
     if not isinstance(cells, list) or not all(_is_cell(cell) for cell in cells):

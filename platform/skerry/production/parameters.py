@@ -111,7 +111,7 @@ def _is_docstring(statement: ast.stmt) -> bool:
 def _read_statement(statement: ast.stmt, place: CellPlace) -> tuple[str, dict[str, Any]]:
     if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
         raise place.refuse(
-            f"{ast.unparse(statement).splitlines()[0]!r} is no annotated assignment",
+            f"{ast.unparse(statement).splitlines()[0]!r} is not an annotated assignment",
             remedy=_EXAMPLE,
         )
     name = statement.target.id
@@ -136,7 +136,7 @@ def _read_statement(statement: ast.stmt, place: CellPlace) -> tuple[str, dict[st
 
 def _check_identifier(name: str, place: CellPlace) -> None:
     if not name.isascii() or not name.isidentifier() or keyword.iskeyword(name):
-        raise place.refuse(f"{name!r} is no plain name", remedy="Use ASCII letters, digits and _.")
+        raise place.refuse(f"{name!r} is not a plain name", remedy="Use ASCII letters, digits, _.")
     if name.startswith("_") or keyword.issoftkeyword(name):
         raise place.refuse(
             f"{name!r} is reserved", remedy="Take a name that does not begin with an underscore."

@@ -33,7 +33,7 @@ def fill_placeholders(
             return (data_day + timedelta(days=int(match["days"] or 0))).isoformat()
         except OverflowError:
             raise InvalidInputError(
-                f"{match[0]} of {data_day} is no day of the calendar.", remedy="Use fewer days."
+                f"{match[0]} of {data_day} is not a day of the calendar.", remedy="Use fewer days."
             ) from None
 
     def fill(value: Any) -> Any:

@@ -80,7 +80,7 @@ class TokenMinter:
         return RunToken(id=token["id"], token=token["token"])
 
     def revoke(self, token_id: str) -> None:
-        """Revoke a token; it is no error when the token is gone already.
+        """Revoke a token; it is not an error when the token is gone already.
 
         Raises
         ------

@@ -84,7 +84,7 @@ def check_wheel(filename: str, content: bytes, locked: Container[str] = ()) -> s
     Raises
     ------
     InvalidInputError
-        If the name is no wheel's name, the content no zip archive with a ``.dist-info/WHEEL``,
+        If the name is not a wheel's name, the content no zip archive with a ``.dist-info/WHEEL``,
         or it is a wheel of Skerry itself or of a locked package, or holds files of another.
     """
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
@@ -94,7 +94,7 @@ def check_wheel(filename: str, content: bytes, locked: Container[str] = ()) -> s
         name, *_ = parse_wheel_filename("" if _NO_FILE_NAME.search(filename) else filename)
     except InvalidWheelFilename:
         raise InvalidInputError(
-            f"{filename[:140]!r} is no wheel's file name.",
+            f"{filename[:140]!r} is not a wheel's file name.",
             remedy="Build one with 'python -m build --wheel' and keep its name.",
         ) from None
     if name == "skerry":
@@ -110,7 +110,7 @@ def check_wheel(filename: str, content: bytes, locked: Container[str] = ()) -> s
     members = _list_members(content)
     if not any(member.endswith(".dist-info/WHEEL") for member in members):
         raise InvalidInputError(
-            f"{filename!r} is no wheel inside.", remedy="Build it again; it may be cut short."
+            f"{filename!r} is not a wheel inside.", remedy="Build it again; it may be cut short."
         )
     _check_members(filename, name, members)
     return digest_bytes(content)

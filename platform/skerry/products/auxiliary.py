@@ -37,7 +37,7 @@ class AuxiliaryFolder(Mapping[str, bytes]):
     NotFoundError
         If there is no such folder or version.
     InvalidInputError
-        If it has no file, or the version is no name.
+        If it has no file, or the version is not a name.
     """
 
     def __init__(self, name: str, folder: Path, version: str | None = None) -> None:

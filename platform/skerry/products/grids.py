@@ -29,7 +29,7 @@ def north_up(data: xr.Dataset) -> xr.Dataset:
 
 
 def grid_of(data: xr.Dataset | xr.DataArray) -> GeoBox | None:
-    """Return the grid of a dataset, or None if it is no georeferenced raster.
+    """Return the grid of a dataset, or None if it is not a georeferenced raster.
 
     Parameters
     ----------

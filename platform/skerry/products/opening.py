@@ -198,7 +198,7 @@ def _unknown(place: Place, start: bytes = b"") -> InvalidInputError:
     form = next((words for mark, words in _OTHERS.items() if start.startswith(mark)), None)
     kind = "" if form is None else f": it is {form}"
     return InvalidInputError(
-        f"{place} is no product that Skerry knows{kind}.",
+        f"{place} is not a product that Skerry knows{kind}.",
         remedy="Give a Sentinel product (SAFE, folder or zip), a GeoZarr, an EOPF Zarr, a NetCDF-4 "
         "file or a folder of COGs; of an archive or a folder its root, or one folder below, holds "
         "the product.",

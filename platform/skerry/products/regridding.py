@@ -78,7 +78,7 @@ def regrid_raster(
     Raises
     ------
     InvalidInputError
-        If the data are no georeferenced raster, the method is unknown, or it is mean or mode and
+        If the data are not a georeferenced raster, the method is unknown, or it is mean or mode and
         the target's pixels are smaller than the source's: GDAL would spread values to pixels
         beside them.
     """
@@ -88,7 +88,7 @@ def regrid_raster(
     source = grid_of(data)
     if source is None:
         raise InvalidInputError(
-            "The data are no georeferenced raster.",
+            "The data are not a georeferenced raster.",
             remedy="Give (y, x) with a spatial_ref; for a swath use regrid_swath.",
         )
     if not _meet(source, target):
@@ -133,7 +133,7 @@ def regrid_swath(
     method
         ``nearest``: the nearest pixel (a kd-tree: pyresample). ``linear``: between the four pixels
         around a place, found from the nearest one and the swath's spacing there; the nearest where
-        the spacing tells nothing (duplicated pixels) or a neighbour is no data. By default linear
+        the spacing tells nothing (duplicated pixels) or a neighbour is missing. By default linear
         for measurements, nearest for whole numbers and flags, which are never mixed.
     radius_m
         How far a pixel's value reaches; by default 0.75 of the swath's pixel diagonal.
@@ -270,7 +270,7 @@ def _spread(
 def _check_target(target: Any) -> None:
     if not isinstance(target, GeoBox) or target.crs is None or 0 in target.shape:
         raise InvalidInputError(
-            f"{target!r:.100} is no grid on Earth.",
+            f"{target!r:.100} is not a grid on Earth.",
             remedy="Give a GeoBox with a reference system, rows and columns.",
         )
 

@@ -91,7 +91,7 @@ def build_tree(
 
 def _unreadable(place: Place, error: Exception) -> InvalidInputError:
     return InvalidInputError(
-        f"{place} is no readable Zarr product: {error}.",
+        f"{place} is not a readable Zarr product: {error}.",
         remedy="Write it again, or fetch it again from its provider.",
     )
 

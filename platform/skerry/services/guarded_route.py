@@ -96,7 +96,7 @@ def _list_parameters(dependant: Dependant) -> Iterator[str]:
 
 
 async def _check_body(request: Request) -> None:
-    """Refuse JSON that could not be sent again. FastAPI refuses a body that is no JSON at all.
+    """Refuse JSON that could not be sent again. FastAPI refuses a body that is not JSON at all.
 
     The request keeps the parsed body, so it is parsed once.
     """

@@ -36,7 +36,7 @@ class RouteEntry:
 def list_routes(app: FastAPI) -> list[RouteEntry]:
     """Return every route of `app`, also the routes of included routers and mounted applications.
 
-    A mounted application that is no FastAPI application needs an attribute ``audience``.
+    A mounted application that is not a FastAPI application needs an attribute ``audience``.
     """
     return list(_walk(app.routes, ""))
 

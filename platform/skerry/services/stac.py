@@ -50,7 +50,7 @@ def _split_numbers(text: str | None) -> list[float] | None:
         return [float(number) for number in text.split(",")] if text else None
     except ValueError:
         raise InvalidInputError(
-            f"The bbox {str(text)[:140]!r} is no list of numbers.",
+            f"The bbox {str(text)[:140]!r} is not a list of numbers.",
             remedy="Write west,south,east,north in degrees, such as 13.0,54.0,15.0,55.0.",
         ) from None
 

@@ -33,7 +33,7 @@ def check_size(size: int, smallest: int, largest: int, *, usual: int, step: int 
             f"The size {size} is not between {smallest} and {largest}.", remedy=f"Try {usual}."
         )
     raise InvalidInputError(
-        f"The size {size} is no multiple of {step} between {smallest} and {largest}.",
+        f"The size {size} is not a multiple of {step} between {smallest} and {largest}.",
         remedy=f"All grids of the product must cover the same ground; try {usual}.",
     )
 
@@ -44,7 +44,7 @@ def find_moment(day: date | str, at: time) -> datetime:
     Raises
     ------
     InvalidInputError
-        If a text is no day.
+        If a text is not a day.
     """
     return datetime.combine(parse_day(day) if isinstance(day, str) else day, at)
 

@@ -38,11 +38,11 @@ def open_beneath(root: Path, key: str) -> int:
     Raises
     ------
     InvalidInputError
-        If `key` is no key: it has ``..``, say.
+        If `key` is not a key: it has ``..``, say.
     FileNotFoundError
         If there is no such file, or it is a folder.
     ForbiddenError
-        If a symbolic link stands at the key or on the way to it, or the file is no regular one.
+        If a symbolic link stands at the key or on the way to it, or the file is not a regular one.
     """
     *folders, name = check_key(key).split("/")
     at = os.open(root, _FOLDER)

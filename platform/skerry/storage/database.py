@@ -101,7 +101,7 @@ def find_database(data: DataFolder) -> str:
     Raises
     ------
     InvalidInputError
-        If the variable is set to something that is no address of a PostgreSQL database.
+        If the variable is set to something that is not an address of a PostgreSQL database.
     """
     given = read_database_url()
     return parse_database_url(given) if given else database_url(data.database)

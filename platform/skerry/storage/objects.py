@@ -26,7 +26,7 @@ def check_key(text: str) -> str:
         or not text.isprintable()
     ):
         raise InvalidInputError(
-            f"{text[:140]!r} is no key of the object store.",
+            f"{text[:140]!r} is not a key of the object store.",
             remedy="Use a relative path such as imports/01ab/product.zarr, without '..'.",
         )
     return text
@@ -36,7 +36,7 @@ def check_prefix(text: str) -> str:
     """Return `text` if it is a key with a ``/`` at its end, else refuse it."""
     if not text.endswith("/"):
         raise InvalidInputError(
-            f"{text[:140]!r} is no prefix of the object store.", remedy="End it with '/'."
+            f"{text[:140]!r} is not a prefix of the object store.", remedy="End it with '/'."
         )
     check_key(text[:-1])
     return text
@@ -100,7 +100,7 @@ class ObjectFolder:
     def remove(self, prefix: str) -> None:
         """Remove everything below `prefix`, and parents that become empty.
 
-        Doing it again, twice at once, or after a half-done removal, is no error.
+        Doing it again, twice at once, or after a half-done removal, is not an error.
         """
         folder = self.locate(check_prefix(prefix))
         if folder.is_symlink() or folder.is_file():

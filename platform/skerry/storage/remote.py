@@ -210,13 +210,13 @@ def parse_address(text: str) -> RemotePath:
     try:
         parts = urlsplit(text)
         named, user = parts.hostname, parts.username
-        _ = parts.port  # which raises where it is no port
+        _ = parts.port  # which raises where it is not a port
     except ValueError:
         named, user = None, None
         parts = urlsplit("")
     if parts.scheme not in SCHEMES or not named or user is not None:
         raise InvalidInputError(
-            f"{label!r} is no address that can be opened.",
+            f"{label!r} is not an address that can be opened.",
             remedy="Give http://..., https://... or s3://bucket/..., without a user name, or a "
             "path on this machine; keys of S3 stand in the environment (AWS_ACCESS_KEY_ID, ...).",
         )

@@ -21,7 +21,7 @@ _PRODUCTS = "products"
 
 
 class RunFile(StrEnum):
-    """The files of an attempt that are no products."""
+    """The files of an attempt that are not products."""
 
     LOG = "log.txt"
     EXECUTED = "executed.ipynb"

@@ -101,7 +101,7 @@ class Answer:
             ) from None
 
     def check_status(self) -> None:
-        """Refuse an answer that is no success.
+        """Refuse an answer that is not a success.
 
         Raises
         ------

@@ -124,7 +124,7 @@ def time_is_readable(array: ArrayFacts, _: Subject) -> str | None:
     try:
         np.datetime64(since.replace(" ", "T", 1))
     except ValueError:
-        return f"counts from {units.partition(' since ')[2]!r}, which is no time"
+        return f"counts from {units.partition(' since ')[2]!r}, which is not a time"
     return None
 
 

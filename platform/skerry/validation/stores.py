@@ -39,7 +39,7 @@ def read_zarr(path: Path) -> tuple[Stored, int, Index | None]:
                 arrays[name] = _read_zarr_array(name, member)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInputError(
-            f"{path} is no readable Zarr: {error}.",
+            f"{path} is not a readable Zarr: {error}.",
             remedy="Write it again, or fetch it again from its provider.",
         ) from error
     return (groups, arrays), root.metadata.zarr_format, _read_index(path)
@@ -132,7 +132,7 @@ def read_netcdf(path: Path) -> Stored:
         tree = xr.open_datatree(path, engine="h5netcdf", decode_cf=False)
     except (OSError, ValueError, KeyError) as error:
         raise InvalidInputError(
-            f"{path} is no readable NetCDF-4: {error}.",
+            f"{path} is not a readable NetCDF-4: {error}.",
             remedy="Write it again, or fetch it again from its provider.",
         ) from error
     return read_tree(tree, encoded=False)

@@ -122,7 +122,7 @@ def index_is_true(index: Index, subject: Subject) -> str | None:
 @check(
     "structure.json",
     of=_attributes,
-    remedy="Write null or a text instead; NaN and infinity are no JSON.",
+    remedy="Write null or a text instead; NaN and infinity are not JSON.",
 )
 def attributes_are_json(attrs: dict[str, Any], _: Subject) -> str | None:
     """Attributes are JSON that every parser reads."""

@@ -99,7 +99,7 @@ def test_long_lists_are_shortened(safe: Path, tmp_path: Path, capsys: Any) -> No
         (["{product}", "{folder}/out"], "Give --format"),
         (["{product}", "{folder}/out.nc", "--format", "cog"], "ends in .nc, and cog is another"),
         (["{product}", "{folder}/out.SAFE"], "does not name a format"),
-        (["file:///etc/passwd", "{folder}/out", "--format", "netcdf"], "no address"),
+        (["file:///etc/passwd", "{folder}/out", "--format", "netcdf"], "not an address"),
     ],
 )
 def test_bad_input_ends_with_2_and_a_line(

@@ -16,5 +16,5 @@ def test_every_character_of_a_name_belongs_to_it(name: str, segment: str) -> Non
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../releases"])
 def test_what_names_nothing_is_refused(name: str) -> None:
-    with pytest.raises(InvalidInputError, match="is no name"):
+    with pytest.raises(InvalidInputError, match="is not a name"):
         join_address("production", "runs", name)

@@ -53,8 +53,12 @@ def change(place: str, value: Any) -> dict[str, Any]:
         ("step", [], "step: unknown key, did you mean steps?"),
         ("inputs.part.box", [1.0], "inputs.part.box: unknown key, known are path, groups"),
         ("steps.0.processor", 3, "steps.water.processor: must be a text, and is 3"),
-        ("steps.0.inputs", ["sene"], "steps.water.inputs: 'sene' is no input"),
-        ("steps.0.inputs", ["mean"], "steps.water.inputs: 'mean' is no input and no step above"),
+        ("steps.0.inputs", ["sene"], "steps.water.inputs: 'sene' is not an input"),
+        (
+            "steps.0.inputs",
+            ["mean"],
+            "steps.water.inputs: 'mean' is not an input and not a step above",
+        ),
         ("steps.0.breakpoint", "yes", "steps.water.breakpoint: "),
         ("steps.1.name", "water", "steps: the name 'water' is given twice"),
         ("steps.1.auxiliary", {"arc": "nowhere"}, "steps.mean.auxiliary: there is no 'nowhere'"),
@@ -99,13 +103,13 @@ def test_a_payload_is_a_table(value: object) -> None:
 def test_what_is_no_yaml(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text("steps: [")
-    with pytest.raises(InvalidInputError, match="no YAML"):
+    with pytest.raises(InvalidInputError, match="not YAML"):
         read_payload(path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InvalidInputError, match="no YAML"):
+    with pytest.raises(InvalidInputError, match="not YAML"):
         read_payload(path)
     path.write_text("a: !!python/object/apply:os.getcwd []")
-    with pytest.raises(InvalidInputError, match="no YAML"):
+    with pytest.raises(InvalidInputError, match="not YAML"):
         read_payload(path)
     with pytest.raises(NotFoundError):
         read_payload(tmp_path / "absent.yaml")

@@ -251,7 +251,7 @@ def test_slstr_takes_angles_by_coordinates(slstr: xr.DataTree) -> None:
     assert float(found[3, 3]) == pytest.approx(expected, rel=1e-5)
     raised = get_processor("slstr-reflectance").apply(slstr, radiance_factors={"s3": 1.1})
     assert float(raised["s3_reflectance_an"][3, 3]) == pytest.approx(1.1 * expected, rel=1e-5)
-    with pytest.raises(InvalidInputError, match=r"'S5', which is no solar band.*s1, s2"):
+    with pytest.raises(InvalidInputError, match=r"'S5', which is not a solar band.*s1, s2"):
         get_processor("slstr-reflectance").apply(slstr, radiance_factors={"S5": 1.1})
     with pytest.raises(InvalidInputError, match="no bands in measurements/aoblique"):
         get_processor("slstr-reflectance").apply(slstr, view="oblique")

@@ -137,7 +137,7 @@ def test_a_paused_job_starts_nothing_and_can_be_deleted(engine: Engine, release:
     with engine.begin() as connection:
         assert pause_job(connection, "lakes", paused=False).next_tick
     rounds.start_ticks(utc_now())
-    assert len(find_runs(engine)) == 1  # ticks of the pause are no missed ticks
+    assert len(find_runs(engine)) == 1  # ticks of the pause are not missed ticks
 
 
 @pytest.mark.parametrize("change", ["pause", "pause and resume", "delete"])

@@ -144,7 +144,7 @@ def configure(text: str) -> tuple[dict[str, Any], ...]:
 
 
 def make_tables(random: np.random.Generator) -> xr.Dataset:
-    """Return what is no raster: times, texts, single values, a table of angles."""
+    """Return what is not a raster: times, texts, single values, a table of angles."""
     times = np.array(["2026-05-01T10:06:01.024", "NaT", "2026-05-01T10:06:02"], "datetime64[ns]")
     times[0] += np.timedelta64(int(random.integers(0, 10**6)), "ns")
     return xr.Dataset(

@@ -52,7 +52,7 @@ def test_what_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="2012") as caught:
         AuxiliaryFolder("arc", folder, "2012")
     assert "2011, 2020" in caught.value.remedy
-    with pytest.raises(InvalidInputError, match="no valid version"):
+    with pytest.raises(InvalidInputError, match="not a valid version"):
         AuxiliaryFolder("arc", folder / "2011", "..")
     with pytest.raises(NotFoundError, match=r"d9\.coef"):
         AuxiliaryFolder("arc", folder, "2011")["d9.coef"]

@@ -239,7 +239,7 @@ def test_a_virtual_raster_in_a_raster_s_place_is_not_read(
         "</VRTRasterBand></VRTDataset>"
     )
     place = _pack(copy) if packed else copy
-    if product == "s1":  # a file that is no image counts as missing, the other one is read
+    if product == "s1":  # a file that is not an image counts as missing, the other one is read
         assert len(open_product(place).attrs["other_metadata"]["missing"]) == 1
         assert SECRET not in read_everything(place)
     else:

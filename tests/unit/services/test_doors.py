@@ -116,7 +116,7 @@ def test_whoever_leaves_amid_a_body_is_no_failure_of_the_platform(
 def test_a_proposal_may_be_larger_than_other_bodies(api: ServedApi, alice: httpx.Client) -> None:
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [], "x": "y" * 2 * MIB}
     answer = alice.post("production/releases", json={"name": "large", "notebook": notebook})
-    assert answer.status_code == 422  # read, and found to be no notebook with parameters
+    assert answer.status_code == 422  # read, and found not to be a notebook with parameters
 
 
 def test_polygons_are_read_in_a_thread(api: ServedApi, monkeypatch: pytest.MonkeyPatch) -> None:

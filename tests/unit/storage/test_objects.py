@@ -25,7 +25,7 @@ def objects(tmp_path: Path) -> ObjectFolder:
      "x" * 1025],
 )  # fmt: skip
 def test_bad_keys_are_refused(key: str) -> None:
-    with pytest.raises(InvalidInputError, match="no key of the object store"):
+    with pytest.raises(InvalidInputError, match="not a key of the object store"):
         check_key(key)
 
 
@@ -42,7 +42,7 @@ def test_an_accepted_key_never_leaves_the_store(key: str) -> None:
 
 def test_a_prefix_ends_in_a_slash() -> None:
     assert check_prefix("imports/a/") == "imports/a/"
-    with pytest.raises(InvalidInputError, match="no prefix"):
+    with pytest.raises(InvalidInputError, match="not a prefix"):
         check_prefix("imports/a")
 
 

@@ -45,7 +45,7 @@ def check_host(host: str) -> str:
     Raises
     ------
     InvalidInputError
-        If `host` is no loopback address: one machine means one person.
+        If `host` is not a loopback address: one machine means one person.
     """
     name = LOOPBACK if host == "localhost" else host
     try:
@@ -54,7 +54,7 @@ def check_host(host: str) -> str:
         address = None
     if not isinstance(address, ipaddress.IPv4Address) or not address.is_loopback:
         raise InvalidInputError(
-            f"The host {host!r} is no IPv4 loopback address.",
+            f"The host {host!r} is not an IPv4 loopback address.",
             remedy="A platform on one machine is for one person: bind 127.0.0.1, and reach it"
             " from elsewhere through an SSH tunnel.",
         )
@@ -67,12 +67,12 @@ def check_port(host: str, port: int) -> None:
     Raises
     ------
     InvalidInputError
-        If `port` is no port number.
+        If `port` is not a port number.
     ConflictError
         If it is taken; says by which process if that can be seen.
     """
     if not 0 < port <= _HIGHEST:
-        raise InvalidInputError(f"{port} is no port.", remedy="Name one between 1024 and 65535.")
+        raise InvalidInputError(f"{port} is not a port.", remedy="Name one between 1024 and 65535.")
     try:
         _bind(host, port)
     except PermissionError:

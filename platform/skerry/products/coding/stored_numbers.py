@@ -166,7 +166,7 @@ def read_factor(value: Any, what: str) -> float:
     numbers = [_read_number(item) for item in _list(value)]
     if len(numbers) != 1 or numbers[0] is None:
         raise InvalidInputError(
-            f"{what} is {value!r:.60}, which is no number.",
+            f"{what} is {value!r:.60}, which is not a number.",
             remedy="Give the variable one number there, or take the attribute away.",
         )
     return float(numbers[0])

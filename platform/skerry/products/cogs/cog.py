@@ -79,7 +79,7 @@ def write_cog(
     Raises
     ------
     InvalidInputError
-        If `variable` is no georeferenced raster, or GeoTIFF has no such type, block or codec.
+        If `variable` is not a georeferenced raster, or GeoTIFF has no such type, block or codec.
     """
     variable = _check_raster(variable, block)
     if nodata is not None or scale is not None or offset is not None:
@@ -139,8 +139,8 @@ def _check_raster(variable: xr.DataArray, block: int) -> xr.DataArray:
     variable = north_up(variable.to_dataset())[variable.name]
     if grid_of(variable) is None or variable.dims[-2:] != ("y", "x") or variable.ndim > 3:  # noqa: PLR2004 -- band, y, x
         raise InvalidInputError(
-            f"The variable {variable.name!r} with dimensions {variable.dims} is no georeferenced "
-            "raster (y, x).",
+            f"The variable {variable.name!r} with dimensions {variable.dims} is not a "
+            "georeferenced raster (y, x).",
             remedy="Select one time or band, and give the system with .rio.write_crs('EPSG:...').",
         )
     if variable.dtype.kind not in "iufb" or variable.dtype == np.float16:

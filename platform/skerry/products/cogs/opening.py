@@ -68,7 +68,7 @@ def read_item(label: Place) -> dict[str, Any]:
     Raises
     ------
     InvalidInputError
-        If it is no JSON, or too large.
+        If it is not JSON, or too large.
     """
     if not isinstance(label, Path):
         text = label.read_bytes(MAX_ITEM_BYTES)
@@ -83,7 +83,7 @@ def read_item(label: Place) -> dict[str, Any]:
         item: dict[str, Any] = json.loads(text)
     except ValueError as error:
         raise InvalidInputError(
-            f"{label} is no JSON ({error}).", remedy="Fetch the product again."
+            f"{label} is not JSON ({error}).", remedy="Fetch the product again."
         ) from error
     return item
 

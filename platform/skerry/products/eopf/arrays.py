@@ -102,7 +102,7 @@ def plan_array(
     Raises
     ------
     InvalidInputError
-        If the variable holds objects that are no text, or an option does not fit.
+        If the variable holds objects that are not text, or an option does not fit.
     """
     kind = form.model.kind_of(path) if form.model is not None else None
     if form.profile != "cpm-2.8":

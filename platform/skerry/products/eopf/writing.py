@@ -224,6 +224,6 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         # Every reader of Zarr v3 that knows consolidated metadata reads these; others pass by.
         warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
-        # Fixed-length text is no part of the Zarr 3 standard yet; Zarr and xarray read it.
+        # Fixed-length text is not part of the Zarr 3 standard yet; Zarr and xarray read it.
         warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
         yield

@@ -66,7 +66,7 @@ def write_geozarr(
     ConflictError
         If `path` exists, or another writer makes it meanwhile.
     InvalidInputError
-        If `product` has no raster (a swath), Zarr 3 has no such codec, or `shard` is no multiple
+        If `product` has no raster (a swath), Zarr 3 has no such codec, or `shard` is not a multiple
         of `chunk` (of a variable's own chunks where that is None).
     """
     wishes = Wishes.of(chunk, shard, codec)

@@ -38,7 +38,7 @@ def list_missing(tree: xr.DataTree, absent: Collection[str], left_out: Collectio
     Returns
     -------
     list of str or None
-        Earlier entries that are still missing first, those among them that are no variables (the
+        Earlier entries that are still missing first, those among them that are not variables (the
         documents of a SAFE) too; None where nothing says what should be there, and nothing is
         known to be missing.
     """

@@ -70,7 +70,9 @@ def _heal_geometry(geometry: Any, wounds: Wounds, place: str) -> Any:
     if geometry is None:
         return None
     if not isinstance(geometry, dict):
-        wounds.leave("geometry", f"{place}{str(geometry)[:40]!r} is no outline and was left out")
+        wounds.leave(
+            "geometry", f"{place}{str(geometry)[:40]!r} is not an outline and was left out"
+        )
         return None
     rings = geometry.get("coordinates")
     if geometry.get("type") not in ("Polygon", "MultiPolygon") or not isinstance(rings, list):
@@ -105,7 +107,7 @@ def _heal_box(item: dict[str, Any], wounds: Wounds, place: str) -> None:
             wounds.add("bbox", f"{place}{_show(stated_box)} became {item['bbox']}, by the outline")
         elif stated_box is not None:
             del item["bbox"]
-            wounds.leave("bbox", f"{place}{_show(stated_box)} is no box and was left out")
+            wounds.leave("bbox", f"{place}{_show(stated_box)} is not a box and was left out")
         return
     half = len(numbers) // 2
     flat = (numbers[0], numbers[1], numbers[half], numbers[half + 1])
@@ -238,7 +240,9 @@ def _heal_time(properties: dict[str, Any], wounds: Wounds, place: str) -> None:
         wounds.add("datetime", f"{place}{_show(text)} became {properties['datetime']}")
     elif text is not None:
         properties["datetime"] = None
-        wounds.leave("datetime", f"{place}{text!r} is no time, and there is neither start nor end")
+        wounds.leave(
+            "datetime", f"{place}{text!r} is not a time, and there is neither start nor end"
+        )
 
 
 def _choose_moment(start: Any, end: Any) -> Any:
@@ -261,7 +265,7 @@ def _heal_code(
     codes, wrong = find_codes(properties)
     old = properties.pop("proj:epsg", None)
     for item in wrong:
-        wounds.leave("proj-code", f"{place}{item} is no known reference system")
+        wounds.leave("proj-code", f"{place}{item} is not a known reference system")
     if not codes:
         return
     code = codes[0]

@@ -176,7 +176,7 @@ class _Group:
             code, wrong = name_attributes(attrs)
             codes |= set() if code is None else {code}
             for item in wrong:
-                words = f"{self.path.rstrip('/')}/{name}: {item} is no known reference system"
+                words = f"{self.path.rstrip('/')}/{name}: {item} is not a known reference system"
                 self.wounds.leave("grid-mapping", words)
         if len(codes) > 1:
             several = ", ".join(sorted(map(_show, codes)))

@@ -10,14 +10,14 @@ from typing import Any, Final
 import xarray as xr
 
 WOUNDS: Final = {
-    "bbox": "the bounding box is not west, south, east, north, or is no box",
+    "bbox": "the bounding box is not west, south, east, north, or is not a box",
     "geometry": "a ring of the outline is not closed, or the outline is none",
     "datetime": "the item has no datetime, only start and end",
     "grid-mapping": "a raster has no grid mapping, or one that is not there",
     "coordinates": "a raster has no coordinates, or their values are not there",
     "proj-code": "the reference system stands in proj:epsg, or proj:code contradicts it",
     "attribute-names": "an attribute has the name of an older or newer profile",
-    "attributes": "an attribute is no object where every product has one",
+    "attributes": "an attribute is not an object where every product has one",
     "axes": "axes are in other units than their system, or several grids stand in one group",
     "damaged": "a file is damaged, and its variables are left out",
     "types": "a variable is of a type that Skerry does not read",
@@ -77,7 +77,7 @@ def _describe(wounds: dict[str, list[str]]) -> list[str]:
 
 
 def heal_attributes(attrs: dict[str, Any], path: str, wounds: Wounds) -> dict[str, Any]:
-    """Return a group's attributes without those that are no objects where all products have them.
+    """Return a group's attributes without those that are not objects where all products have them.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def _check_object(
         return
     text = repr(attrs.pop(name))
     text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-    wounds.leave("attributes", f"{place} is no object and was left out: {text}")
+    wounds.leave("attributes", f"{place} is not an object and was left out: {text}")
 
 
 def heal_units(data: xr.Dataset, path: str, wounds: Wounds) -> xr.Dataset:

@@ -46,7 +46,7 @@ def open_netcdf_product(place: Place) -> xr.DataTree:
         datasets = {group.path: _decode_group(group, place, version, wounds) for group in groups}
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         raise InvalidInputError(
-            f"{place} is no readable NetCDF-4 file ({type(error).__name__}: {error}).",
+            f"{place} is not a readable NetCDF-4 file ({type(error).__name__}: {error}).",
             remedy="Fetch it again; NetCDF 3 is turned into NetCDF-4 with nccopy -4.",
         ) from error
     if not any(dataset.variables for dataset in datasets.values()):

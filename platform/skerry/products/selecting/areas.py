@@ -60,7 +60,7 @@ def read_area(aoi: Any, crs: Any) -> Geometry:
 def _read_box(numbers: list[float], crs: Any) -> Geometry:
     if len(numbers) != _BOX_NUMBERS or not np.isfinite(numbers).all():
         raise InvalidInputError(
-            f"The area of interest {numbers} is no box of four finite numbers.",
+            f"The area of interest {numbers} is not a box of four finite numbers.",
             remedy="Give west, south, east, north.",
         )
     west, south, east, north = numbers

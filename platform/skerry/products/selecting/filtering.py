@@ -335,7 +335,7 @@ def _read_moment(value: Moment) -> Any:
         moment = datetime.fromisoformat(value if isinstance(value, str) else value.isoformat())
     except (AttributeError, ValueError):
         raise InvalidInputError(
-            f"{value!r} is no time.", remedy="Write it as 2026-05-01T10:00:00Z."
+            f"{value!r} is not a time.", remedy="Write it as 2026-05-01T10:00:00Z."
         ) from None
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)

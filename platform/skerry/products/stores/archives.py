@@ -46,7 +46,7 @@ class Archive:
     Raises
     ------
     InvalidInputError
-        If it is no zip archive, or a member climbs out of it, is a link, or would inflate past
+        If it is not a zip archive, or a member climbs out of it, is a link, or would inflate past
         `max_bytes` or `MAX_ARCHIVE_RATIO`.
     """
 
@@ -65,7 +65,7 @@ class Archive:
                 end = listing.start_dir
         except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
             raise InvalidInputError(
-                f"{place} is no readable zip archive: {error}.",
+                f"{place} is not a readable zip archive: {error}.",
                 remedy="Fetch it again from its provider, or unpack it and give the folder.",
             ) from error
         _check_members(place, members, max_bytes)

@@ -71,7 +71,7 @@ class RasterFile:
         except (RasterioError, OSError) as error:
             if failures:
                 raise failures[0] from None
-            path = str(self.path)  # within an archive it is no path of the operating system
+            path = str(self.path)  # within an archive it is not a path of the operating system
             forbidden = Path(path).exists() and not os.access(path, os.R_OK)
             kind = InvalidInputError if forbidden else DamagedError
             raise kind(

@@ -104,7 +104,7 @@ def check_tile(tile: str) -> str:
         digits.isdigit() and letters.isalpha() and name.isascii()
     ):
         raise InvalidInputError(
-            f"{tile!r} is no MGRS tile name.", remedy="Write it as T33UVV or 33UVV."
+            f"{tile!r} is not an MGRS tile name.", remedy="Write it as T33UVV or 33UVV."
         )
     return f"T{name}"
 

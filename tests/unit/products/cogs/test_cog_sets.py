@@ -164,7 +164,7 @@ def test_an_existing_folder_is_left_alone(tree: xr.DataTree, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("text", "what"),
-    [("{", "no JSON"), ("[]", "describe"), ('{"skerry:groups": {}}', "describe")],
+    [("{", "not JSON"), ("[]", "describe"), ('{"skerry:groups": {}}', "describe")],
 )
 def test_a_damaged_item(text: str, what: str, written: Path, tmp_path: Path) -> None:
     shutil.copytree(written, tmp_path / "p")

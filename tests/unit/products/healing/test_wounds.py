@@ -163,7 +163,7 @@ def test_equal_codes_are_no_wound() -> None:
 @pytest.mark.parametrize("wrong", [99999999, "EPSG:99999999", "somewhere", True, [32633]])
 def test_a_code_that_is_none_is_reported(wrong: Any) -> None:
     _, wounds = heal(properties={"proj:code": "absent", "proj:epsg": wrong})
-    assert "no known reference system" in wounds.unhealed["proj-code"][0]
+    assert "not a known reference system" in wounds.unhealed["proj-code"][0]
 
 
 def test_two_codes_are_reported_and_decided_by_the_grids() -> None:
@@ -371,7 +371,7 @@ def test_attributes_that_are_no_objects_are_left_out(tmp_path: Path, what: str, 
     DAMAGES[what](attrs)
     found = open_with(attrs, tmp_path, form)
     (told,) = found.attrs["other_metadata"]["unhealed"]
-    assert told.startswith(f"attributes: /{what} is no object and was left out: ")
+    assert told.startswith(f"attributes: /{what} is not an object and was left out: ")
     assert "b02" in found["measurements"].data_vars
 
 

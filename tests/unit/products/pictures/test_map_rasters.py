@@ -104,7 +104,7 @@ def test_outlines_are_geojson_of_the_right_area(place: str) -> None:
         assert polygon.exterior.is_ccw
     metres, _ = Geod(ellps="WGS84").geometry_area_perimeter(area)
     expected = (60 * STEP_M) ** 2
-    if "pole" not in place:  # an edge along a parallel is no geodesic, near a pole it is far off
+    if "pole" not in place:  # an edge along a parallel is not a geodesic, near a pole it is far off
         assert abs(metres) == pytest.approx(expected, rel=0.03)
     if "antimeridian" in place:
         assert outline["type"] == "MultiPolygon"

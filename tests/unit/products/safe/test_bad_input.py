@@ -54,7 +54,8 @@ def test_a_file_of_another_format(tmp_path: Path) -> None:
     path = tmp_path / "scene.tif"
     path.write_bytes(b"II*\0")
     assert (
-        "scene.tif is no product that Skerry knows: it is a single GeoTIFF" in _refused(path).what
+        "scene.tif is not a product that Skerry knows: it is a single GeoTIFF"
+        in _refused(path).what
     )
 
 

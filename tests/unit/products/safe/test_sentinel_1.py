@@ -149,7 +149,7 @@ def test_writing_the_tree_again_gives_the_same_tree(product, tree, tmp_path):
     for path in product.glob("annotation/*.xml"):
         again = folder.root / "annotation" / path.name
         written = etree.parse(again)
-        # Size and times of the image are no records: the simulator's frame has them.
+        # Size and times of the image are not records: the simulator's frame has them.
         written.getroot().append(etree.parse(path).find("imageAnnotation"))
         written.write(again)
     found = assemble(list_folder(folder.root), mapping)

@@ -182,7 +182,7 @@ def test_an_area_in_degrees_and_as_geometry_is_the_same_ground(scene: xr.DataTre
         ({"valid_range": {"b02": (1, 0)}}, "lower number first"),
         ({"valid_range": {"scl": (0, 1)}}, "no floating point variable 'scl'"),
         ({"time": ("2020-01-01", "2020-01-02")}, "nothing between 2020-01-01"),
-        ({"time": ("yesterday", None)}, "'yesterday' is no time"),
+        ({"time": ("yesterday", None)}, "'yesterday' is not a time"),
         ({"groups": ["conditions/geometry"], "flags": "water"}, "no measurements to mask"),
     ],
 )
