@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("skerry.cli.up:up", "Start the platform on this machine, until Ctrl-C."),
     "down": ("skerry.cli.down:down", "Stop the platform of a data folder."),
     "status": ("skerry.cli.status:status", "Show which parts of the platform answer."),
+    "doctor": ("skerry.cli.doctor:doctor", "Check the platform, and name remedies."),
     "logs": ("skerry.cli.logs:logs", "Show the log of a run or of a part."),
     "disk": ("skerry.cli.disk:disk", "Show what takes space, and make room."),
     "import": ("skerry.cli.catalog:import_", "Convert products and register them as items."),

@@ -18,6 +18,7 @@ class Scope(StrEnum):
     PRODUCTION_OPERATE = "custom:skerry:production:operate"
     RUN_PUBLISH = "custom:skerry:run:publish"
     PLATFORM_ADMIN = "custom:skerry:platform:admin"
+    PLATFORM_MEASURE = "custom:skerry:platform:measure"
 
 
 DESCRIPTIONS: dict[Scope, str] = {
@@ -30,6 +31,7 @@ DESCRIPTIONS: dict[Scope, str] = {
     Scope.PRODUCTION_OPERATE: "Create jobs; start, cancel and retry runs",
     Scope.RUN_PUBLISH: "Report and publish on behalf of one run (only tokens of runs)",
     Scope.PLATFORM_ADMIN: "See the logs and state of the platform's own parts",
+    Scope.PLATFORM_MEASURE: "Read what the platform's parts measure of themselves",
 }
 
 SCIENTIST = frozenset(
@@ -48,7 +50,14 @@ REVIEWER = frozenset(
         Scope.PRODUCTION_APPROVE,
     }
 )
-OPERATOR = frozenset({Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PRODUCTION_OPERATE})
+OPERATOR = frozenset(
+    {
+        Scope.CATALOG_READ,
+        Scope.PRODUCTION_READ,
+        Scope.PRODUCTION_OPERATE,
+        Scope.PLATFORM_MEASURE,
+    }
+)
 ADMIN = SCIENTIST | REVIEWER | OPERATOR | {Scope.PLATFORM_ADMIN}
 RUN = frozenset({Scope.CATALOG_READ, Scope.RUN_PUBLISH})
 

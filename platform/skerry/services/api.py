@@ -13,13 +13,16 @@ from skerry.production.clusters import Gateway
 from skerry.production.epochs import check_current
 from skerry.services.application import create_application, serve
 from skerry.services.clusters import create_clusters_router
+from skerry.services.figures import watch_machine, watch_production
 from skerry.services.files import create_files_router
 from skerry.services.grants import create_grants_router
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Identity, Verifier
+from skerry.services.measurements import Measurements
 from skerry.services.platform_health import create_health_router
 from skerry.services.platform_logs import create_logs_router
 from skerry.services.production import create_production_router
+from skerry.services.readiness import check_objects, check_schema
 from skerry.services.stac import create_stac_router
 from skerry.services.stac_versions import create_stac_versions_router
 from skerry.services.stac_writing import create_stac_writing_router
@@ -53,6 +56,12 @@ def create_api(
         create_health_router(data),
     ]
 
+    measurements = Measurements()
+    for engine in (stores.writer, stores.reader):
+        measurements.watch_database(engine)
+    watch_production(measurements, stores.reader)
+    watch_machine(measurements, data)
+
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(_recover, stores)
@@ -61,7 +70,11 @@ def create_api(
 
     return create_application(
         settings, routers, "Skerry api", prefix=API_PREFIX, hub=hub, verifier=verifier,
-        lifespan=lifespan,
+        lifespan=lifespan, measurements=measurements,
+        checks={
+            "database": check_schema(stores.reader),
+            "objects": check_objects(data.objects, for_writing=True),
+        },
     )  # fmt: skip
 
 

@@ -2,9 +2,10 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 
+from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp
@@ -13,11 +14,20 @@ from skerry.core.logs import configure_logs
 from skerry.core.settings import ServiceSettings
 from skerry.core.version import VERSION
 from skerry.services.guarded_route import create_router
-from skerry.services.hub_access import HubAccess, HubVerifier
+from skerry.services.hub_access import HubAccess, HubVerifier, check_hub
 from skerry.services.identity import Verifier, anyone
 from skerry.services.login import HubLogin, create_login_router
+from skerry.services.measurements import (
+    MeasuredRequests,
+    Measurements,
+    create_measurements_router,
+)
 from skerry.services.middleware import KnownHosts, ProblemDocuments, SecurityHeaders
 from skerry.services.problems import add_problem_handlers
+from skerry.services.readiness import Check, ReadinessChecks, create_readiness_router
+
+REQUEST_ID = "X-Request-ID"
+"""Header with the request's identifier, which stands in the log's lines and in the answer."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -31,6 +41,8 @@ def create_application(
     hub: HubAccess | None = None,
     verifier: Verifier | None = None,
     lifespan: Lifespan | None = None,
+    measurements: Measurements | None = None,
+    checks: Mapping[str, Check] | None = None,
 ) -> FastAPI:
     """Return an application with identity, login, problem documents, health and headers.
 
@@ -50,14 +62,20 @@ def create_application(
         Checks tokens; the hub when left out.
     lifespan
         The resources that the program opens at its start and closes at its end.
+    measurements
+        What the program measures besides its requests.
+    checks
+        What the program needs besides the hub, by name.
 
     Notes
     -----
-    ``app.state`` holds ``settings``, ``verifier``, ``login`` and ``sessions``. A response without
-    a ``Cache-Control`` of its own is ``no-store``.
+    ``app.state`` holds ``settings``, ``verifier``, ``login``, ``sessions`` and ``measurements``.
+    A response without a ``Cache-Control`` of its own is ``no-store``.
     """
     hub = hub or HubAccess.from_environment()
     verifier = verifier or HubVerifier(hub.api_url, data=settings.data)
+    measurements = measurements or Measurements()
+    needs = ReadinessChecks({**(checks or {}), "hub": lambda: check_hub(hub.api_url)})
     app = _Application(
         title=title, version=VERSION, openapi_url=None, docs_url=None, redoc_url=None,
         lifespan=_combine(verifier, lifespan), max_body_size=settings.largest_body,
@@ -67,7 +85,12 @@ def create_application(
     app.state.verifier = verifier
     app.state.login = login
     app.state.sessions = login
-    for router in (_create_platform_router(app), create_login_router(login), *routers):
+    app.state.measurements = measurements
+    own = (
+        _create_platform_router(app), create_readiness_router(needs),
+        create_measurements_router(measurements), create_login_router(login),
+    )  # fmt: skip
+    for router in (*own, *routers):
         app.include_router(router, prefix=prefix)
     add_problem_handlers(app)
     app.add_middleware(KnownHosts, settings.public_url)
@@ -79,7 +102,9 @@ class _Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Wrap the outermost layers: they answer faults and bodies that are too large."""
-        return SecurityHeaders(ProblemDocuments(super().build_middleware_stack()))
+        inner = SecurityHeaders(ProblemDocuments(super().build_middleware_stack()))
+        measured = MeasuredRequests(inner, self.state.measurements)
+        return CorrelationIdMiddleware(measured, header_name=REQUEST_ID)
 
 
 def serve(app: FastAPI, port: int) -> None:
@@ -89,7 +114,7 @@ def serve(app: FastAPI, port: int) -> None:
     """
     import uvicorn
 
-    configure_logs(logging.WARNING)
+    configure_logs(logging.WARNING, read_request=correlation_id.get)
     uvicorn.run(
         app, host="127.0.0.1", port=port, access_log=False, log_level="warning", log_config=None,
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,

@@ -76,6 +76,16 @@ class HubAccess(BaseModel):
         )
 
 
+async def check_hub(api_url: str) -> str | None:
+    """Return why logins and tokens cannot be checked now; None when the hub answers."""
+    try:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
+            answer = await client.get(f"{api_url}/")
+    except httpx.HTTPError:
+        return "The hub does not answer."
+    return None if answer.is_success else f"The hub answers with status {answer.status_code}."
+
+
 class HubVerifier:
     """Asks the hub for a token's holder, at most once in five seconds for each token.
 

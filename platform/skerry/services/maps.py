@@ -15,6 +15,8 @@ from skerry.services.application import create_application, serve
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Verifier
 from skerry.services.layers import LayerBook
+from skerry.services.measurements import Measurements
+from skerry.services.readiness import check_objects, check_schema
 from skerry.services.tiles import Drawer, create_tiles_router
 from skerry.storage.chunk_cache import ChunkCache
 from skerry.storage.database import find_database, open_database
@@ -40,7 +42,11 @@ def create_maps(
     engine = open_database(find_database(data), read_only=True)
     pool = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="draw")
     book = LayerBook(engine, ObjectFolder(data.objects))
-    drawer = Drawer(book, ChunkCache(chunk_bytes), pool, settings.public_url)
+    cache = ChunkCache(chunk_bytes)
+    drawer = Drawer(book, cache, pool, settings.public_url)
+    measurements = Measurements()
+    measurements.watch_database(engine)
+    watch_cache(measurements, cache)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -50,7 +56,24 @@ def create_maps(
 
     return create_application(
         settings, [create_tiles_router(drawer)], "Skerry maps", prefix=MAPS_PREFIX,
-        hub=hub, verifier=verifier, lifespan=lifespan,
+        hub=hub, verifier=verifier, lifespan=lifespan, measurements=measurements,
+        checks={
+            "database": check_schema(engine),
+            "objects": check_objects(data.objects, for_writing=False),
+        },
+    )  # fmt: skip
+
+
+def watch_cache(measurements: Measurements, cache: ChunkCache) -> None:
+    """Show how often a chunk was in the cache, and what the cache holds."""
+    measurements.watch(
+        "skerry_chunk_requests",
+        "Chunks that were asked of the cache since the program's start",
+        lambda: [({"found": "yes"}, cache.hits), ({"found": "no"}, cache.misses)],
+    )
+    measurements.watch(
+        "skerry_chunk_cache_bytes", "Bytes of decoded chunks in the cache",
+        lambda: [({}, cache.held_bytes)],
     )  # fmt: skip
 
 

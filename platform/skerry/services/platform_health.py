@@ -1,5 +1,6 @@
 """The platform's state: room on the disk, and whether the worker works."""
 
+import math
 import time
 from typing import Annotated
 
@@ -47,15 +48,16 @@ def create_health_router(data: DataFolder) -> APIRouter:
         """Return how much room the disk has and whether the worker works."""
         space = measure_space(data.root)
         return PlatformHealth(
-            worker=_is_beating(data), disk_free=space.free, disk_total=space.total,
+            worker=measure_silence(data) < _BEAT_S, disk_free=space.free, disk_total=space.total,
             disk_floor=space.floor, disk_low=space.is_low,
         )  # fmt: skip
 
     return router
 
 
-def _is_beating(data: DataFolder) -> bool:
+def measure_silence(data: DataFolder) -> float:
+    """Return the seconds since the worker last touched its file; infinite if it never did."""
     try:
-        return time.time() - (data.run / "worker.ready").stat().st_mtime < _BEAT_S
+        return max(0.0, time.time() - (data.run / "worker.ready").stat().st_mtime)
     except FileNotFoundError:
-        return False
+        return math.inf

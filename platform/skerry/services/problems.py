@@ -4,6 +4,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
+from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy import exc
@@ -72,7 +73,8 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def on_any_error(request: Request, _error: Exception) -> Response:
         return _name_full_disk(request) or problem(
             500, "Failure", "Something failed inside the platform.",
-            "Look at 'skerry logs api' or 'skerry logs maps' for the cause.",
+            "Look for the cause in 'skerry logs api' or 'skerry logs maps', "
+            f"at request {correlation_id.get()}.",
         )  # fmt: skip
 
     app.add_exception_handler(SkerryError, on_skerry_error)

@@ -16,6 +16,11 @@ class ChunkCache:
     ----------
     limit_bytes
         Limit of the cached bytes. A chunk larger than this is returned but not kept.
+
+    Attributes
+    ----------
+    hits, misses
+        How often a chunk was there, and how often not, since the cache was made.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -23,6 +28,7 @@ class ChunkCache:
         self._chunks: OrderedDict[Hashable, NDArray[Any]] = OrderedDict()
         self._loading: dict[Hashable, Future[NDArray[Any]]] = {}
         self._held_bytes = 0
+        self.hits = self.misses = 0
         self._lock = Lock()
 
     @property
@@ -40,7 +46,9 @@ class ChunkCache:
             chunk = self._chunks.get(key)
             if chunk is not None:
                 self._chunks.move_to_end(key)
+                self.hits += 1
                 return chunk
+            self.misses += 1
             waiting = self._loading.get(key)
             if waiting is None:
                 mine: Future[NDArray[Any]] = Future()

@@ -1,6 +1,7 @@
 """Bring a platform's database to the schema of this Skerry."""
 
 import sqlite3
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -34,7 +35,7 @@ def check_database(data: DataFolder) -> None:
     check_server(url)
     engine = open_database(url, read_only=True)
     try:
-        _check_known(read_revision(engine), describe_database(url))
+        check_known(read_revision(engine), describe_database(url))
     finally:
         engine.dispose()
 
@@ -66,7 +67,7 @@ def upgrade(data: DataFolder) -> Path | None:
         revision = read_revision(engine)
         if revision == newest:
             return None
-        _check_known(revision, describe_database(url) if is_server(url) else str(data.database))
+        check_known(revision, describe_database(url) if is_server(url) else str(data.database))
         copy = None
         if revision is not None and not is_server(url):
             copy = _copy_aside(data.database, revision)
@@ -88,6 +89,12 @@ def read_revision(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
+def newest_revision() -> str | None:
+    """Return the schema revision of this Skerry."""
+    return ScriptDirectory.from_config(_configure()).get_current_head()
+
+
 def _allow_copies(connection: Connection) -> None:
     """Let SQLite copy a table into a changed one without taking its rows' dependents along."""
     if connection.dialect.name == "sqlite":
@@ -103,7 +110,21 @@ def _configure() -> Config:
     return config
 
 
-def _check_known(revision: str | None, place: str) -> None:
+def check_known(revision: str | None, place: str) -> None:
+    """Refuse a schema that this Skerry does not know.
+
+    Parameters
+    ----------
+    revision
+        The schema's revision; None for an empty database.
+    place
+        The database, for the message.
+
+    Raises
+    ------
+    ConflictError
+        If a newer Skerry wrote it.
+    """
     scripts = ScriptDirectory.from_config(_configure())
     known = {script.revision for script in scripts.walk_revisions()}
     if revision is not None and revision not in known:

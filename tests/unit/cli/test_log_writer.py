@@ -1,5 +1,6 @@
 """The process that writes the parts' logs: one clock, one format, begun anew while they grow."""
 
+import json
 import os
 import re
 import stat
@@ -82,3 +83,19 @@ def test_the_process_ends_with_its_writers(tmp_path: Path) -> None:
     os.close(writing)
     assert writer.wait(30) == 0
     assert (tmp_path / "api.log").read_text().endswith("Z last words\n")
+
+
+def test_lines_of_text_become_objects_where_logs_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_writer, "_AS_JSON", True)
+    own = b'{"time": "2026-05-01T10:30:00Z", "message": "ready"}'
+    assert stamp_line(own) == own + b"\n"
+    for line, fields in {
+        b"[W 2026-11-28 19:51:47.677 Proxy] no route": ("WARNING", "Proxy", "no route"),
+        b"INFO skerry.worker: ready": ("INFO", "skerry.worker", "ready"),
+        b'  File "x", line 3': (None, None, '  File "x", line 3'),
+        b"\xff": (None, None, "\ufffd"),
+        b'{"cut off': (None, None, '{"cut off'),
+    }.items():
+        entry = json.loads(stamp_line(line))
+        assert STAMP.match(f"{entry.pop('time')} ")
+        assert tuple(entry.values()) == fields

@@ -9,6 +9,7 @@ It ends when all writers have ended. It imports only the standard library, becau
 first.
 """
 
+import json
 import os
 import re
 import selectors
@@ -30,6 +31,8 @@ _JUPYTER = re.compile(rb"\[([DIWEC]) (?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d[.,]\d+ 
 _NODE = re.compile(rb"\d\d:\d\d:\d\d\.\d+ \[(\w+)\] (\w+): ")
 _LEVELS = {b"D": b"DEBUG", b"I": b"INFO", b"W": b"WARNING", b"E": b"ERROR", b"C": b"CRITICAL",
            b"WARN": b"WARNING"}  # fmt: skip
+_TEXT = re.compile(r"([A-Z]+) (\S+): (.*)")
+_AS_JSON = os.environ.get("SKERRY_LOG_FORMAT") == "json"
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 
 
@@ -94,10 +97,10 @@ def stamp_line(line: bytes) -> bytes:
 
     The clocks of programs whose form cannot be set are taken away: the
     gateway's proxy (``[W 2026-05-01 10:30:00.123 Proxy] text``) and the hub's
-    (``10:30:00.123 [Proxy] warn: text``).
+    (``10:30:00.123 [Proxy] warn: text``). Where logs are JSON, a line of text becomes an object.
     """
     plain = _COLOUR.sub(b"", line.rstrip(b"\r"))[:LINE_LIMIT]
-    if not plain or _STAMPED.match(plain) or _CONTINUED.match(plain):
+    if not plain or _STAMPED.match(plain) or (_CONTINUED.match(plain) and not _AS_JSON):
         return plain + b"\n"
     if jupyter := _JUPYTER.match(plain):
         plain = _LEVELS[jupyter[1]] + b" " + jupyter[2] + b": " + plain[jupyter.end() :]
@@ -105,7 +108,19 @@ def stamp_line(line: bytes) -> bytes:
         level = _LEVELS.get(node[2].upper(), node[2].upper())
         plain = level + b" " + node[1] + b": " + plain[node.end() :]
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if _AS_JSON:
+        return _write_object(now, plain)
     return now.encode() + b" " + plain + b"\n"
+
+
+def _write_object(now: str, line: bytes) -> bytes:
+    if line.startswith(b"{") and line.endswith(b"}"):  # the program wrote an object itself
+        return line + b"\n"
+    text = line.decode("utf-8", "replace")
+    parts = _TEXT.fullmatch(text)
+    level, logger, message = parts.groups() if parts else (None, None, text)
+    fields = {"time": now, "level": level, "logger": logger, "message": message}
+    return json.dumps(fields).encode() + b"\n"
 
 
 def copy_lines(folder: Path, pipes: dict[str, int]) -> None:

@@ -1,0 +1,216 @@
+"""The checks of `skerry doctor`: what each looks at, and the remedy of each fault."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+from pydantic import BaseModel
+
+from skerry.cli.supervisor.health import ask_health
+from skerry.cli.supervisor.ports import LOOPBACK, check_port
+from skerry.cli.supervisor.record import PlatformRecord
+from skerry.core.disk import REMEDY, measure_space
+from skerry.core.settings import DEFAULT_PORT
+from skerry.storage.layout import DataFolder
+
+_LOG_END = 200_000
+"""Bytes at the end of each log in which errors are counted."""
+
+_ERRORS = re.compile(
+    rb'^(?:\S+Z )?(?:ERROR|CRITICAL) |^\{[^\n]*"level": "(?:ERROR|CRITICAL)"', re.MULTILINE
+)
+
+
+class Finding(BaseModel):
+    """What one check saw.
+
+    Attributes
+    ----------
+    check
+        What was looked at.
+    state
+        ``well``, ``attention`` (the platform works, but look at it) or ``broken``.
+    detail
+        What was seen.
+    remedy
+        What to do; empty when all is well.
+    """
+
+    check: str
+    state: str = "well"
+    detail: str
+    remedy: str = ""
+
+
+Look = Callable[[DataFolder], Iterator[Finding]]
+
+
+def look_at_folder(folder: DataFolder) -> Iterator[Finding]:
+    """Look whether the data folder can be written, and only by its owner."""
+    name = "data folder"
+    if not os.access(folder.root, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding(
+            check=name, state="broken", detail=f"This user may not write into {folder.root}.",
+            remedy="Run skerry as the user who owns it, or name another folder with --data.",
+        )  # fmt: skip
+    elif folder.root.stat().st_mode & 0o077:
+        yield Finding(
+            check=name, state="attention", detail=f"Other users may look into {folder.root}.",
+            remedy=f"chmod 700 {folder.root}",
+        )  # fmt: skip
+    else:
+        yield Finding(check=name, detail=str(folder.root))
+
+
+def look_at_disk(folder: DataFolder) -> Iterator[Finding]:
+    """Look how much room the disk has."""
+    space = measure_space(folder.root)
+    state = "broken" if space.is_full else "attention" if space.is_low else "well"
+    remedy = REMEDY if space.is_low or space.is_full else ""
+    yield Finding(check="disk", state=state, detail=space.describe(), remedy=remedy)
+
+
+def look_at_database(folder: DataFolder) -> Iterator[Finding]:
+    """Look whether the database answers, is whole, and has this Skerry's schema."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from skerry.storage.database import find_database, is_server, open_database
+    from skerry.storage.migrate import check_database, check_known, newest_revision, read_revision
+
+    check_database(folder)
+    url = find_database(folder)
+    if not is_server(url) and not folder.database.exists():
+        yield Finding(
+            check="database", state="attention", detail=f"{folder.database} does not exist yet.",
+            remedy="'skerry up' makes it.",
+        )  # fmt: skip
+        return
+    engine = open_database(url, read_only=True)
+    try:
+        revision = read_revision(engine)
+        if not is_server(url):
+            with engine.connect() as connection:
+                faults = list(connection.exec_driver_sql("PRAGMA quick_check(3)").scalars())
+            if faults != ["ok"]:
+                yield _describe_damage(folder, "; ".join(faults))
+                return
+    except SQLAlchemyError as error:
+        yield _describe_damage(folder, str(getattr(error, "orig", error)).strip())
+        return
+    finally:
+        engine.dispose()
+    check_known(revision, str(folder.database))
+    if revision == newest_revision():
+        yield Finding(check="database", detail=f"It answers, with schema {revision}.")
+    else:
+        yield Finding(
+            check="database", state="attention",
+            detail=f"It has schema {revision}, this Skerry has {newest_revision()}.",
+            remedy="'skerry up' brings it up to date; it copies a file aside before.",
+        )  # fmt: skip
+
+
+def _describe_damage(folder: DataFolder, fault: str) -> Finding:
+    return Finding(
+        check="database", state="broken", detail=f"The database cannot be used: {fault}.",
+        remedy="Stop the platform and put back your newest backup; "
+        f"copies that Skerry made before upgrades are {folder.database.name}.*.bak "
+        f"in {folder.database.parent}.",
+    )  # fmt: skip
+
+
+def look_at_parts(folder: DataFolder) -> Iterator[Finding]:
+    """Ask each part whether it answers, and those that can say it whether they lack something."""
+    record = PlatformRecord.read(folder)
+    if record is None:
+        yield Finding(
+            check="platform", state="attention", detail="No platform runs on this data folder.",
+            remedy="Start it with 'skerry up'.",
+        )  # fmt: skip
+        return
+    if not record.is_alive():
+        yield Finding(
+            check="platform", state="broken",
+            detail=f"The platform (process {record.pid}) ended without being stopped.",
+            remedy="Start it with 'skerry up': it ends what was left behind, and goes on.",
+        )  # fmt: skip
+        return
+    yield Finding(check="platform", detail=f"It runs at {record.url} (process {record.pid}).")
+    for part in record.parts:
+        trouble = ask_health(part) or _ask_readiness(part.health)
+        yield Finding(
+            check=part.name, state="broken" if trouble else "well", detail=trouble or "answers",
+            remedy=f"'skerry logs {part.name}' tells more; the platform starts a part again "
+            "that ends." if trouble else "",
+        )  # fmt: skip
+
+
+def _ask_readiness(health: str | None) -> str | None:
+    """Return what api or maps lack; the other parts have no such address."""
+    if health is None or not health.endswith(("/api/health", "/maps/health")):
+        return None
+    try:
+        answer = httpx.get(health.removesuffix("health") + "ready", timeout=5, trust_env=False)
+        missing = answer.json().get("missing", {})
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return "does not say whether it is ready"
+    return "; ".join(f"{name}: {reason}" for name, reason in missing.items()) or None
+
+
+def look_at_port(folder: DataFolder) -> Iterator[Finding]:
+    """Look whether the public port is free for a platform that does not run."""
+    record = PlatformRecord.read(folder)
+    if record is None or not record.is_alive():
+        port = int(os.environ.get("SKERRY_PORT") or DEFAULT_PORT)
+        check_port(LOOPBACK, port)
+        yield Finding(check="port", detail=f"Port {port} is free.")
+
+
+def look_at_packages(_folder: DataFolder) -> Iterator[Finding]:
+    """Look whether the installed packages are those that the lock pins."""
+    from skerry.production.environments import find_deviations, find_lock
+
+    deviations = find_deviations(find_lock())
+    if deviations:
+        shown = ", ".join(deviations[:3]) + (" ..." if deviations[3:] else "")
+        yield Finding(
+            check="packages", state="attention",
+            detail=f"{len(deviations)} packages are not as requirements.lock pins them: {shown}",
+            remedy="Install them again: 'make setup' in a checkout.",
+        )  # fmt: skip
+    else:
+        yield Finding(check="packages", detail="All are as requirements.lock pins them.")
+
+
+def look_at_logs(folder: DataFolder) -> Iterator[Finding]:
+    """Count the errors at the end of each part's log."""
+    counted = {path.stem: _count_errors(path) for path in sorted(folder.logs.glob("*.log"))}
+    erring = {name: count for name, count in counted.items() if count}
+    if erring:
+        parts = ", ".join(f"{name} {count}" for name, count in erring.items())
+        yield Finding(
+            check="logs", state="attention", detail=f"Errors near the end of logs: {parts}.",
+            remedy=f"Read them: 'skerry logs {next(iter(erring))}'.",
+        )  # fmt: skip
+    elif counted:
+        yield Finding(check="logs", detail=f"No errors near the end of {len(counted)} logs.")
+
+
+def _count_errors(path: Path) -> int:
+    with path.open("rb") as log:
+        size = log.seek(0, 2)
+        log.seek(max(0, size - _LOG_END))
+        return len(_ERRORS.findall(log.read()))
+
+
+CHECKS: dict[str, Look] = {
+    "data folder": look_at_folder,
+    "disk": look_at_disk,
+    "database": look_at_database,
+    "packages": look_at_packages,
+    "port": look_at_port,
+    "platform": look_at_parts,
+    "logs": look_at_logs,
+}

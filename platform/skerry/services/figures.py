@@ -1,0 +1,50 @@
+"""What the api measures besides its requests: runs, attempts, the queue, the worker."""
+
+from sqlalchemy import Engine
+
+from skerry.core.disk import measure_space
+from skerry.core.time import utc_now
+from skerry.production.counting import count_attempts, find_longest_waiting
+from skerry.production.runs import count_runs
+from skerry.services.measurements import Measurements, Sample
+from skerry.services.platform_health import measure_silence
+from skerry.storage.layout import DataFolder
+
+
+def watch_production(measurements: Measurements, reader: Engine) -> None:
+    """Show how many runs and attempts there are, and how long the queue makes a run wait."""
+
+    def count_by_status() -> list[Sample]:
+        with reader.connect() as connection:
+            return [({"status": name}, count) for name, count in count_runs(connection).items()]
+
+    def count_attempts_by_status() -> list[Sample]:
+        with reader.connect() as connection:
+            counted = count_attempts(connection)
+        return [({"status": name}, count) for name, count in sorted(counted.items())]
+
+    def measure_waiting() -> list[Sample]:
+        with reader.connect() as connection:
+            since = find_longest_waiting(connection)
+        return [({}, max(0.0, (utc_now() - since).total_seconds()) if since else 0.0)]
+
+    measurements.watch("skerry_runs", "Runs by status", count_by_status)
+    measurements.watch("skerry_attempts", "Attempts by status", count_attempts_by_status)
+    measurements.watch(
+        "skerry_queue_seconds", "Seconds since the longest waiting run was started", measure_waiting
+    )
+
+
+def watch_machine(measurements: Measurements, data: DataFolder) -> None:
+    """Show the worker's silence and the room on the disk."""
+
+    def measure_disk() -> list[Sample]:
+        space = measure_space(data.root)
+        return [({"part": "free"}, space.free), ({"part": "total"}, space.total),
+                ({"part": "floor"}, space.floor)]  # fmt: skip
+
+    measurements.watch(
+        "skerry_worker_silence_seconds", "Seconds since the worker last ended a round",
+        lambda: [({}, measure_silence(data))],
+    )  # fmt: skip
+    measurements.watch("skerry_disk_bytes", "Bytes on the data folder's disk", measure_disk)

@@ -1,0 +1,122 @@
+"""Whether a program can do its work now, and why not."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from skerry.core.problems import MEDIA_TYPE, describe_problem
+from skerry.services.guarded_route import create_router
+from skerry.services.identity import anyone
+from skerry.storage.migrate import newest_revision, read_revision
+
+Check = Callable[[], Awaitable[str | None]]
+"""Returns what is missing, in words that everybody may read; None when all is well."""
+
+_WAIT_S = 3.0
+_KEPT_S = 1.0
+
+
+class Readiness(BaseModel):
+    """Whether a program can do its work.
+
+    Attributes
+    ----------
+    ready
+        Whether all it needs is there.
+    missing
+        What it needs and lacks: the thing's name, and the reason.
+    """
+
+    ready: bool
+    missing: dict[str, str]
+
+
+class ReadinessChecks:
+    """The checks of one program; an answer is kept for a second, because everybody may ask."""
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = dict(checks)
+        self._answer: Readiness | None = None
+        self._answered_at = 0.0
+        self._lock = asyncio.Lock()
+
+    async def answer(self) -> Readiness:
+        """Return the newest answer."""
+        async with self._lock:
+            if self._answer is None or time.monotonic() - self._answered_at > _KEPT_S:
+                reasons = await asyncio.gather(*map(_ask, self._checks.values()))
+                missing = {
+                    name: reason
+                    for name, reason in zip(self._checks, reasons, strict=True)
+                    if reason is not None
+                }
+                self._answer = Readiness(ready=not missing, missing=missing)
+                self._answered_at = time.monotonic()
+            return self._answer
+
+
+async def _ask(check: Check) -> str | None:
+    try:
+        return await asyncio.wait_for(check(), _WAIT_S)
+    except TimeoutError:
+        return f"It did not answer within {_WAIT_S:.0f} s."
+
+
+def create_readiness_router(checks: ReadinessChecks) -> APIRouter:
+    """Return the route ``/ready``."""
+    router = create_router(tags=["platform"])
+
+    @router.get("/ready", dependencies=[Depends(anyone())], response_model=Readiness)
+    async def report_readiness() -> Response:
+        """Say whether this program can do its work now; 503 and the reasons when it cannot."""
+        answer = await checks.answer()
+        if answer.ready:
+            return JSONResponse(answer.model_dump())
+        document = describe_problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable",
+            " ".join(f"{name}: {reason}" for name, reason in answer.missing.items()),
+            "Run 'skerry doctor' on the machine of the platform.",
+        )  # fmt: skip
+        return JSONResponse(
+            document | answer.model_dump(), HTTPStatus.SERVICE_UNAVAILABLE, media_type=MEDIA_TYPE
+        )
+
+    return router
+
+
+def check_schema(engine: Engine) -> Check:
+    """Return a check that the database answers and has this Skerry's schema."""
+
+    def ask() -> str | None:
+        try:
+            revision = read_revision(engine)
+        except SQLAlchemyError:
+            return "The database does not answer."
+        if revision != newest_revision():
+            return f"The database has schema {revision}, this Skerry has {newest_revision()}."
+        return None
+
+    return lambda: run_in_threadpool(ask)
+
+
+def check_objects(root: Path, *, for_writing: bool) -> Check:
+    """Return a check that the object store can be read, and written where that is needed."""
+
+    def ask() -> str | None:
+        if not root.is_dir() or not os.access(root, os.R_OK | os.X_OK):
+            return "The object store cannot be read."
+        if for_writing and not os.access(root, os.W_OK):
+            return "The object store cannot be written."
+        return None
+
+    return lambda: run_in_threadpool(ask)

@@ -1,0 +1,137 @@
+"""`skerry doctor`: each fault is named with its remedy, whether the platform runs or not."""
+
+import json
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+from click.testing import CliRunner
+from tests.served_api import bind_free_port, make_hub_access, serve_in_thread
+
+from skerry.cli.doctor import doctor, examine
+from skerry.cli.platform_checks import Finding
+from skerry.cli.supervisor.record import GatewayRecord, PartRecord, PlatformRecord
+from skerry.core.settings import MAPS_PREFIX, ServiceSettings
+from skerry.services.maps import create_maps
+from skerry.storage.database import database_url, open_database
+from skerry.storage.layout import DataFolder
+from skerry.storage.migrate import upgrade
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataFolder:
+    """Return a data folder whose platform does not run, and a free port."""
+    data = DataFolder(tmp_path / "data")
+    data.create()
+    upgrade(data)
+    listening, _url = bind_free_port()
+    monkeypatch.setenv("SKERRY_PORT", str(listening.getsockname()[1]))
+    listening.close()
+    return data
+
+
+def find(folder: DataFolder, check: str) -> Finding:
+    """Return what one check saw; every fault has a remedy, and what is well has none."""
+    findings = examine(folder)
+    assert all(bool(entry.remedy) == (entry.state != "well") for entry in findings)
+    return next(entry for entry in findings if entry.check == check)
+
+
+def test_a_stopped_platform_is_not_broken(folder: DataFolder) -> None:
+    states = {entry.check: entry.state for entry in examine(folder)}
+    assert states == {
+        "data folder": "well", "disk": "well", "database": "well", "packages": "well",
+        "port": "well", "platform": "attention",
+    }  # fmt: skip
+
+
+def test_the_exit_code_says_whether_something_is_broken(folder: DataFolder) -> None:
+    answer = CliRunner().invoke(doctor, ["--data", str(folder.root), "--json"])
+    assert answer.exit_code == 0
+    assert len(json.loads(answer.output)) == 6
+    folder.database.write_bytes(b"no database, " * 500)
+    answer = CliRunner().invoke(doctor, ["--data", str(folder.root)])
+    assert answer.exit_code == 1
+    assert "1 broken, 1 to look at" in answer.output
+
+
+def test_no_folder_is_named(tmp_path: Path) -> None:
+    (finding,) = examine(DataFolder(tmp_path / "nothing"))
+    assert finding.state == "broken"
+    assert str(tmp_path / "nothing") in finding.detail
+
+
+def test_a_damaged_database_is_broken_and_its_copies_are_named(folder: DataFolder) -> None:
+    content = bytearray(folder.database.read_bytes())
+    content[4096 : 4096 * 4] = b"\x00" * (4096 * 3)
+    folder.database.write_bytes(content)
+    finding = find(folder, "database")
+    assert finding.state == "broken"
+    assert "skerry.sqlite.*.bak" in finding.remedy
+
+
+def test_schemas_are_compared(folder: DataFolder) -> None:
+    engine = open_database(database_url(folder.database))
+    for revision, state in {"0003": "attention", "9999": "broken"}.items():
+        with engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (revision,))
+        engine.dispose()
+        finding = find(folder, "database")
+        assert finding.state == state
+        assert revision in finding.detail
+    engine.dispose()
+
+
+def test_a_taken_port_and_open_permissions_are_named(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        monkeypatch.setenv("SKERRY_PORT", str(port))
+        finding = find(folder, "port")
+    assert finding.state == "broken"
+    assert f"process {os.getpid()}" in finding.detail
+    folder.root.chmod(0o755)
+    assert find(folder, "data folder").remedy == f"chmod 700 {folder.root}"
+
+
+def test_errors_in_logs_are_counted_by_part(folder: DataFolder) -> None:
+    (folder.logs / "api.log").write_text("2026-05-01T10:30:00.123Z ERROR skerry: one\n" * 3)
+    (folder.logs / "maps.log").write_text('{"level": "ERROR", "message": "two"}\n')
+    (folder.logs / "hub.log").write_text("2026-05-01T10:30:00.123Z INFO hub: No ERROR here\n")
+    finding = find(folder, "logs")
+    assert finding.detail == "Errors near the end of logs: api 3, maps 1."
+
+
+def write_record(folder: DataFolder, pid: int, created: float, url: str = "") -> None:
+    PlatformRecord(
+        pid=pid, created=created, url=url or "http://127.0.0.1:9", user="alice",
+        gateway=GatewayRecord(address="", proxy_address=""),
+        parts=[
+            PartRecord(name="maps", url="", health=f"{url}{MAPS_PREFIX}/health"),
+            PartRecord(name="worker", url="", beat=folder.run / "worker.ready"),
+        ],
+    ).write(folder)  # fmt: skip
+
+
+def test_a_killed_platform_is_broken(folder: DataFolder) -> None:
+    write_record(folder, pid=os.getpid(), created=1.0)
+    assert "ended without being stopped" in find(folder, "platform").detail
+
+
+def test_parts_say_what_they_lack(folder: DataFolder) -> None:
+    listening, url = bind_free_port()
+    write_record(folder, os.getpid(), psutil.Process().create_time(), url)
+    settings = ServiceSettings(data=folder.root, public_url=url, port=1)
+    with serve_in_thread(create_maps(settings, hub=make_hub_access("maps")), listening):
+        shutil.rmtree(folder.objects)
+        finding = find(folder, "maps")
+        assert finding.state == "broken"
+        assert finding.detail == (
+            "objects: The object store cannot be read.; hub: The hub does not answer."
+        )
+        assert find(folder, "worker").detail == "has not reported yet"
+        assert find(folder, "platform").state == "well"

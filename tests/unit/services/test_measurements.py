@@ -1,0 +1,141 @@
+"""What programs say of themselves: measurements, readiness, the identifier of each request."""
+
+import logging
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from asgi_correlation_id import correlation_id
+from prometheus_client.parser import text_string_to_metric_families
+from tests.served_api import ServedApi, bind_free_port, make_hub_access, serve_in_thread
+
+from skerry.core.logs import configure_logs
+from skerry.core.settings import MAPS_PREFIX, ServiceSettings
+from skerry.services.maps import create_maps
+from skerry.storage.database import database_url, open_database
+from skerry.storage.layout import DataFolder
+from skerry.storage.migrate import upgrade
+
+Numbers = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def read_numbers(client: httpx.Client) -> Numbers:
+    answer = client.get("metrics")
+    answer.raise_for_status()
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def count_requests(numbers: Numbers, **labels: str) -> float:
+    return numbers.get(("skerry_request_seconds_count", tuple(sorted(labels.items()))), 0)
+
+
+def test_requests_are_counted_by_the_pattern_of_their_address(alice: httpx.Client) -> None:
+    secret = "a-name-that-nobody-should-read"
+    before = read_numbers(alice)
+    assert alice.get(f"stac/collections/{secret}").status_code == 404
+    assert alice.get("no/such/address").status_code == 404
+    after = read_numbers(alice)
+    route = "/stac/collections/{collection_id}"
+    named = {"method": "GET", "route": route, "status": "404"}
+    assert count_requests(after, **named) == count_requests(before, **named) + 1
+    nowhere = {"method": "GET", "route": "none", "status": "404"}
+    assert count_requests(after, **nowhere) == count_requests(before, **nowhere) + 1
+    assert secret not in alice.get("metrics").text
+
+
+def test_statements_runs_disk_and_worker_are_measured(api: ServedApi, alice: httpx.Client) -> None:
+    alice.get("production/runs").raise_for_status()
+    numbers = read_numbers(alice)
+    assert numbers["skerry_database_seconds_count", (("kind", "select"),)] > 0
+    assert numbers["skerry_runs", (("status", "queued"),)] == 0
+    assert numbers["skerry_queue_seconds", ()] == 0
+    free = shutil.disk_usage(api.data.root).free
+    assert numbers["skerry_disk_bytes", (("part", "free"),)] == pytest.approx(free, rel=0.2)
+    assert numbers["skerry_worker_silence_seconds", ()] == float("inf")
+    (api.data.run / "worker.ready").touch()
+    assert read_numbers(alice)["skerry_worker_silence_seconds", ()] < 100
+
+
+@pytest.mark.parametrize(("token", "status"), [(None, 401), ("reader-token", 403)])
+def test_measurements_are_not_for_everybody(api: ServedApi, token: str | None, status: int) -> None:
+    with api.client(token) as client:
+        assert client.get("metrics").status_code == status
+
+
+def test_ready_names_what_is_missing(api: ServedApi, anonymous: httpx.Client) -> None:
+    answer = anonymous.get("ready")  # these tests have no hub
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["missing"] == {"hub": "The hub does not answer."}
+
+
+def test_ready_sees_an_older_database_and_a_lost_object_store(tmp_path: Path) -> None:
+    data = DataFolder(tmp_path / "data")
+    data.create()
+    upgrade(data)
+    engine = open_database(database_url(data.database))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0003'")
+    engine.dispose()
+    shutil.rmtree(data.objects)
+    listening, url = bind_free_port()
+    settings = ServiceSettings(data=data.root, public_url=url, port=1)
+    with serve_in_thread(create_maps(settings, hub=make_hub_access("maps")), listening):
+        answer = httpx.get(f"{url}{MAPS_PREFIX}/ready", trust_env=False)
+    assert answer.status_code == 503
+    missing = answer.json()["missing"]
+    assert re.fullmatch(
+        r"The database has schema 0003, this Skerry has \d{4}\.", missing["database"]
+    )
+    assert missing["objects"] == "The object store cannot be read."
+    assert str(tmp_path) not in answer.text
+
+
+def test_every_answer_names_its_request(alice: httpx.Client) -> None:
+    first, second = (alice.get("health").headers["x-request-id"] for _ in range(2))
+    assert first != second
+    own = "0a" * 16
+    assert alice.get("health", headers={"X-Request-ID": own}).headers["x-request-id"] == own
+    wrong = alice.get("health", headers={"X-Request-ID": "x\ty"}).headers["x-request-id"]
+    assert re.fullmatch("[0-9a-f]{32}", wrong)
+
+
+@pytest.fixture
+def _own_logs() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+
+
+@pytest.mark.usefixtures("_own_logs")
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_lines_name_the_request(
+    form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SKERRY_LOG_FORMAT", form)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    configure_logs(read_request=correlation_id.get)
+    token = correlation_id.set("abc")
+    logging.getLogger("skerry.test").warning("Something %s", "odd")
+    correlation_id.reset(token)
+    lines = capsys.readouterr().err
+    if form == "text":
+        assert lines == "WARNING skerry.test: Something odd (request abc)\n"
+    else:
+        line = httpx.Response(200, text=lines).json()
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", line.pop("time"))
+        assert line == {
+            "level": "WARNING", "logger": "skerry.test", "message": "Something odd",
+            "request": "abc",
+        }  # fmt: skip
