@@ -60,6 +60,7 @@ def show_item(item: str, as_json: bool) -> None:
     """  # noqa: D301
     from skerry.client import connect
     from skerry.client.references import fetch_item, parse_reference
+    from skerry.products.coding.true_colour import list_drawn
 
     session = connect()
     record = fetch_item(session, parse_reference(item))
@@ -73,9 +74,10 @@ def show_item(item: str, as_json: bool) -> None:
     click.echo(f"{'bbox':<12}{', '.join(f'{number:.4f}' for number in record['bbox'])}")
     for name in properties.get("skerry:missing", []):
         click.echo(f"{'missing':<12}{name}")
-    click.echo(f"{'variables':<12}{', '.join(properties.get('skerry:variables', {}))}")
+    layers = list_drawn(properties.get("skerry:variables", {}))
+    click.echo(f"{'variables':<12}{', '.join(layers)}")
     click.echo(f"{'assets':<12}{', '.join(record['assets'])}")
-    for name in properties.get("skerry:variables", {}):
+    for name in layers:
         link = f"{session.url}{DASHBOARDS_PREFIX}/map?item={item}&variable={name}"
         click.echo(f"{'map':<12}{link}")
 

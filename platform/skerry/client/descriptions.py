@@ -9,11 +9,10 @@ from typing import Any
 
 from skerry.client.references import COG_PREFIX, PRODUCT_ASSET, ItemReference
 from skerry.core.digests import digest_json, digest_part, list_digests
-from skerry.core.errors import InvalidInputError
 from skerry.core.settings import API_PREFIX
 from skerry.core.time import format_time, utc_now
 from skerry.core.version import VERSION
-from skerry.products.stac_extensions import list_schemas
+from skerry.products.stac_items import build_item
 
 PRODUCT_FOLDER = "product.zarr"
 MAP_FOLDER = "map.zarr"
@@ -83,18 +82,14 @@ def describe_item(
     }
     if source_digest is not None:
         described["skerry:source_digest"] = source_digest
-    return {
-        "type": "Feature",
-        "stac_version": "1.1.0",
-        "stac_extensions": list_schemas(described, *assets.values()),
-        "id": reference.item,
-        "collection": reference.collection,
-        "geometry": dict(geometry),
-        "bbox": bound_geometry(geometry),
-        "properties": described,
-        "assets": assets,
-        "links": [_link_source(url, source) for source in derived_from],
-    }
+    item = build_item(
+        reference.item,
+        described,
+        geometry=geometry,
+        assets=assets,
+        links=[_link_source(url, source) for source in derived_from],
+    )
+    return {**item, "collection": reference.collection}
 
 
 def list_layers(folder: Path, drawn_first: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
@@ -118,32 +113,6 @@ def list_layers(folder: Path, drawn_first: Sequence[str] = ()) -> dict[str, dict
         return empty, names.index(name) if name in names else len(names)
 
     return {name: layers[name] for name in sorted(layers, key=rank)}
-
-
-def bound_geometry(geometry: Mapping[str, Any]) -> list[float]:
-    """Return west, south, east, north of a GeoJSON geometry in degrees.
-
-    West is greater than east when the parts meet at the antimeridian (RFC 7946, section 5.2).
-
-    Raises
-    ------
-    InvalidInputError
-        If it is empty.
-    """
-    from shapely.geometry import shape
-
-    footprint = shape(dict(geometry))
-    if footprint.is_empty:
-        raise InvalidInputError(
-            "The product has no valid pixel, so it has no footprint.",
-            remedy="Check its masks and its nodata value.",
-        )
-    west, south, east, north = (float(number) for number in footprint.bounds)
-    parts = [item.bounds for item in getattr(footprint, "geoms", [footprint])]
-    if (west, east) == (-180.0, 180.0) and not any(part[0] < 0 < part[2] for part in parts):
-        west = min(part[0] for part in parts if part[0] >= 0)
-        east = max(part[2] for part in parts if part[2] <= 0)
-    return [west, south, east, north]
 
 
 def title_product(title: str, *, simulated: bool) -> str:

@@ -14,7 +14,7 @@ from skerry.core.errors import InvalidInputError, SkerryError
 from skerry.core.ids import check_name
 from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, MAPS_PREFIX
 from skerry.dashboards.board import show_time
-from skerry.products.coding.true_colour import TRUE_COLOUR, find_bands
+from skerry.products.coding.true_colour import TRUE_COLOUR, list_drawn
 
 ITEMS_SHOWN = 100
 WORLD = (-180.0, -85.0, 180.0, 85.0)
@@ -22,6 +22,7 @@ WORLD = (-180.0, -85.0, 180.0, 85.0)
 
 _LATEST = 6
 _MISSING_SHOWN = 3
+_TITLES = {TRUE_COLOUR: {"long_name": "True colour"}}
 _BETWEEN_WORDS = "_-."
 _SHORTEST_CUT = 4
 _LARGEST_PICTURE = 400_000
@@ -211,13 +212,12 @@ def describe_product(item: Mapping[str, Any]) -> Product:
 
 def _list_variables(described: Any) -> Iterator[Variable]:
     """Yield the variables that can be drawn, true colour first where the item has the bands."""
-    if find_bands(_read_mapping(described)):
-        yield Variable(name=TRUE_COLOUR, title="True colour", units="")
-    for name, entry in _read_mapping(described).items():
-        mapping = _read_mapping(entry)
-        title = _read_text(mapping.get("long_name")) or str(name)
+    entries = _read_mapping(described)
+    for name in list_drawn(entries):
+        mapping = _read_mapping(entries.get(name)) or _TITLES.get(name, {})
+        title = _read_text(mapping.get("long_name")) or name
         yield Variable(
-            name=str(name),
+            name=name,
             title=_begin_with_capital(title),
             units=_read_text(mapping.get("units")),
         )

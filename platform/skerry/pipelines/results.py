@@ -11,7 +11,7 @@ import xarray as xr
 from skerry.core.time import format_time, utc_now
 from skerry.core.version import VERSION
 from skerry.processors.registry import Processor
-from skerry.products.stac_extensions import list_schemas
+from skerry.products.stac_items import build_item
 
 CARRIED = (
     "platform", "constellation", "instruments", "mission", "sat:orbit_state",
@@ -98,16 +98,7 @@ def _describe_item(
         "processing:software": {"skerry": VERSION, processor.name: processor.version},
         "processing:datetime": format_time(utc_now()),
     }
-    return {
-        "type": "Feature",
-        "stac_version": "1.1.0",
-        "stac_extensions": list_schemas(properties),
-        "id": name,
-        **_describe_place(items),
-        "properties": properties,
-        "links": [],
-        "assets": {},
-    }
+    return build_item(name, properties, geometry=_join_places(items))
 
 
 def _carry(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -131,17 +122,17 @@ def _describe_time(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return times
 
 
-def _describe_place(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the geometry of all sources and the box around it."""
+def _join_places(items: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the geometry of all sources, None if no source has a place."""
     from shapely.geometry import mapping, shape
     from shapely.ops import unary_union
 
     shapes = [shape(item["geometry"]) for item in items if item.get("geometry")]
-    if not shapes:
-        return {"geometry": None}
     union = shapes[0] if len(shapes) == 1 else unary_union(shapes)
-    geometry = json.loads(json.dumps(mapping(union)))  # tuples become lists
-    return {"geometry": geometry, "bbox": list(union.bounds)}
+    if union.is_empty:
+        return None
+    joined: dict[str, Any] = json.loads(json.dumps(mapping(union)))  # tuples become lists
+    return joined
 
 
 def _extend_history(

@@ -1,5 +1,6 @@
 """Outlines on Earth in GeoJSON's form: cut at the antimeridian, where west is beyond east."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from odc.geo.geom import Geometry
 from shapely.geometry import mapping
 from shapely.geometry import shape as from_geojson
 from shapely.geometry.base import BaseGeometry
+
+from skerry.core.errors import InvalidInputError
 
 DIGITS = 7
 """Decimal digits of a degree: a centimetre."""
@@ -90,6 +93,30 @@ def outline_ring(longitude: npt.NDArray[Any], latitude: npt.NDArray[Any]) -> Out
     shape = unroll_ring(longitude, latitude)
     south, north = shape.bounds[1::2]
     return cut_outline(shape.simplify(min(_SHARE * (north - south), _MOST_DEGREES)))
+
+
+def bound_geometry(geometry: Mapping[str, Any]) -> list[float]:
+    """Return west, south, east, north of a GeoJSON geometry in degrees.
+
+    West is greater than east when the parts meet at the antimeridian (RFC 7946, section 5.2).
+
+    Raises
+    ------
+    InvalidInputError
+        If it is empty.
+    """
+    footprint = from_geojson(dict(geometry))
+    if footprint.is_empty:
+        raise InvalidInputError(
+            "The product has no valid pixel, so it has no footprint.",
+            remedy="Check its masks and its nodata value.",
+        )
+    west, south, east, north = (float(number) for number in footprint.bounds)
+    parts = [item.bounds for item in getattr(footprint, "geoms", [footprint])]
+    if (west, east) == (-180.0, 180.0) and not any(part[0] < 0 < part[2] for part in parts):
+        west = min(part[0] for part in parts if part[0] >= 0)
+        east = max(part[2] for part in parts if part[2] <= 0)
+    return [west, south, east, north]
 
 
 def cut_outline(shape: BaseGeometry) -> Outline:

@@ -15,7 +15,7 @@ from skerry.core.scopes import Scope
 from skerry.maps.colour import Style
 from skerry.maps.levels import Pyramid
 from skerry.maps.opening import open_pyramid
-from skerry.products.coding.true_colour import TRUE_COLOUR, find_bands
+from skerry.products.coding.true_colour import TRUE_COLOUR, find_bands, list_drawn
 from skerry.services.identity import Identity, refuse_unseen
 from skerry.storage.objects import ObjectFolder, check_key
 
@@ -135,8 +135,7 @@ def _read_layer(stored: StoredItem, name: str, objects: ObjectFolder) -> Layer:
     variable = variables.get(name)
     product = stored.document["assets"].get((variable or {}).get("asset", _PRODUCT))
     if variable is None or product is None:
-        offered = [*sorted(variables), *([TRUE_COLOUR] if find_bands(variables) else [])]
-        names = ", ".join(offered) if product else ""
+        names = ", ".join(list_drawn(sorted(variables))) if product else ""
         raise NotFoundError(
             f"The item {stored.id!r} has no variable {name!r} to draw.",
             remedy=f"It has: {names}." if names else "It has none; draw another item.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import parse_time
-from skerry.products.stac_extensions import SCHEMAS, is_listed
+from skerry.products.stac_items import SCHEMAS, is_listed
 from skerry.validation.profiles import old_names
 from skerry.validation.registry import check
 from skerry.validation.subject import (

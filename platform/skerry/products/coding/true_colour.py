@@ -12,3 +12,8 @@ _BANDS = (("b04", "b03", "b02"), ("oa08_radiance", "oa06_radiance", "oa04_radian
 def find_bands(variables: Collection[Hashable]) -> tuple[str, ...]:
     """Return the variables that are red, green and blue; none where one of them is missing."""
     return next((bands for bands in _BANDS if set(bands) <= set(variables)), ())
+
+
+def list_drawn(variables: Collection[str]) -> list[str]:
+    """Return what maps draw of a product: true colour first where it has the bands."""
+    return [*([TRUE_COLOUR] if find_bands(variables) else []), *variables]

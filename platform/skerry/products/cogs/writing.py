@@ -26,7 +26,7 @@ from skerry.products.cogs.cog import BLOCK, USUAL, Options, describe_band, make_
 from skerry.products.filling.layout import Wishes
 from skerry.products.grids import grid_of, north_up, refuse_swaths
 from skerry.products.outlines import outline_grid
-from skerry.products.stac_extensions import list_schemas
+from skerry.products.stac_items import build_item
 from skerry.storage.writing import make_aside
 
 ITEM = "item.json"
@@ -255,29 +255,20 @@ def _describe(
     properties.setdefault("title", str(tree.attrs.get("title", tree.name or "")))
     for key in ("proj:code", "proj:shape", "proj:transform", "proj:bbox"):
         properties.pop(key, None)  # each asset has its own values
-    listed = [
-        *(discovery.get("stac_extensions") or []),
-        *list_schemas(properties, *assets.values()),
-    ]
     nodes = {node.path: to_document(set_apart(node.attrs, ())) for node in tree.subtree}
-    # The item is for any client: NaN in its properties is text there, and itself in the groups.
-    item, _ = to_json(
-        {
-            "type": "Feature",
-            "stac_version": "1.1.0",
-            # From items that list the projection extension pystac takes proj:epsg away, without
-            # which stackstac does not find the grid.
-            "stac_extensions": [
-                entry for entry in dict.fromkeys(listed) if "/projection/" not in entry
-            ],
-            "id": discovery.get("id") or tree.name or "product",
-            "geometry": discovery.get("geometry") or geometry,
-            "bbox": discovery.get("bbox") or bbox,
-            "properties": properties,
-            "links": [],
-            "assets": assets,
-            "skerry:groups": nodes,
-            "skerry:left_out": left_out,
-        }
+    described = build_item(
+        discovery.get("id") or tree.name or "product",
+        properties,
+        geometry=discovery.get("geometry") or geometry,
+        bbox=discovery.get("bbox") or bbox,
+        assets=assets,
     )
+    listed = [*(discovery.get("stac_extensions") or []), *described["stac_extensions"]]
+    # From items that list the projection extension pystac takes proj:epsg away, without which
+    # stackstac does not find the grid.
+    described["stac_extensions"] = [
+        entry for entry in dict.fromkeys(listed) if "/projection/" not in entry
+    ]
+    # The item is for any client: NaN in its properties is text there, and itself in the groups.
+    item, _ = to_json({**described, "skerry:groups": nodes, "skerry:left_out": left_out})
     return item

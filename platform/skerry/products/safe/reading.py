@@ -12,7 +12,7 @@ from skerry.products.safe.files import ProductFiles
 from skerry.products.safe.members import read_member_attributes, unfold
 from skerry.products.safe.product import SafeProduct, load_format
 from skerry.products.sensors.records import Group, Mapping
-from skerry.products.stac_extensions import list_schemas
+from skerry.products.stac_items import list_schemas
 
 SIMULATOR = {"name": "Skerry, simulated", "roles": ["producer"]}
 """The provider that simulated products name."""

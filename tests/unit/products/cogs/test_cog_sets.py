@@ -17,9 +17,9 @@ from odc.geo.xr import xr_coords
 from shapely.geometry import shape
 from tests.unit.products.small_trees import EVERYTHING, assemble
 
-from skerry.client.descriptions import bound_geometry
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.products import open_product, write_cog_set
+from skerry.products.outlines import bound_geometry
 from skerry.products.pictures.footprints import footprint
 
 BAND = "measurements/r10m/p2"

@@ -1,8 +1,8 @@
 import pytest
 from shapely.geometry import MultiPolygon, box, mapping
 
-from skerry.client.descriptions import bound_geometry
 from skerry.core.errors import InvalidInputError
+from skerry.products.outlines import bound_geometry
 
 
 def test_bounds_of_one_part_and_of_several() -> None:

@@ -1,7 +1,11 @@
-"""STAC extensions: the schemas that define the fields of each prefix."""
+"""STAC items: their form, and the schemas that define the fields of each prefix."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from skerry.products.outlines import bound_geometry
+
+STAC_VERSION = "1.1.0"
 
 _ROOT = "https://stac-extensions.github.io"
 SCHEMAS = {
@@ -21,6 +25,51 @@ SCHEMAS = {
 """Prefix of fields to the schema that defines them."""
 RASTER_BANDS = f"{_ROOT}/raster/v1.1.0/schema.json"
 """The last raster extension that has ``raster:bands``, which clients before STAC 1.1 read."""
+
+
+def build_item(
+    identifier: str,
+    properties: Mapping[str, Any],
+    *,
+    geometry: Mapping[str, Any] | None,
+    bbox: Sequence[float] | None = None,
+    assets: Mapping[str, Mapping[str, Any]] | None = None,
+    links: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
+    """Return an item, with the extensions that it uses.
+
+    Parameters
+    ----------
+    identifier
+        Its id.
+    properties
+        They hold ``datetime``.
+    geometry
+        Footprint as GeoJSON in degrees; None if it has no place on Earth.
+    bbox
+        West, south, east, north in degrees, if it is known already.
+    assets, links
+        Its files, and where it comes from.
+
+    Raises
+    ------
+    InvalidInputError
+        If the geometry is empty.
+    """
+    assets = assets or {}
+    place: dict[str, Any] = {"geometry": geometry}
+    if geometry is not None:
+        place["bbox"] = list(bbox or bound_geometry(geometry))
+    return {
+        "type": "Feature",
+        "stac_version": STAC_VERSION,
+        "stac_extensions": list_schemas(properties, *assets.values()),
+        "id": identifier,
+        **place,
+        "properties": dict(properties),
+        "links": [dict(link) for link in links],
+        "assets": dict(assets),
+    }
 
 
 def list_schemas(*places: Mapping[str, Any]) -> list[str]:
