@@ -59,7 +59,31 @@ class PostgresqlServer:
 
     port: int
     password: str = field(repr=False)
+    _command: list[str] = field(repr=False)
+    _folder: Path = field(repr=False)
     _numbers: Iterator[int] = field(default_factory=count, repr=False)
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        log = self._folder / "log"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                self._command, cwd=self._folder, stdout=output, stderr=output
+            )
+
+        def answers() -> bool:
+            assert self._process is not None
+            assert self._process.poll() is None, log.read_text()
+            return "ready to accept connections" in log.read_text()
+
+        wait_until(answers, 60, "PostgreSQL answers", every_s=0.02)
+
+    def stop(self) -> None:
+        """End the server and the sessions that are open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(60)
 
     def url(self, database: str, user: str = "skerry", password: str | None = None) -> str:
         """Return a database's address, as a person writes it."""
@@ -112,8 +136,7 @@ def serve_postgresql() -> Iterator[PostgresqlServer]:
             ],
             check=True, capture_output=True, cwd=folder,
         )  # fmt: skip
-        with _run_server([*prefix, str(programs / "postgres")], folder) as port:
-            server = PostgresqlServer(port, password)
+        with _run_server([*prefix, str(programs / "postgres")], folder) as server:
             _fill_template(server)
             yield server
     finally:
@@ -128,27 +151,18 @@ def _find_user() -> pwd.struct_passwd:
 
 
 @contextmanager
-def _run_server(command: list[str], folder: Path) -> Iterator[int]:
+def _run_server(command: list[str], folder: Path) -> Iterator[PostgresqlServer]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
     settings = [word for name, value in _FAST.items() for word in ("-c", f"{name}={value}")]
     place = ["-D", str(folder / "data"), "-h", "127.0.0.1", "-p", str(port), "-k", str(folder)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, *place, *settings], cwd=folder, stdout=log, stderr=log
-        )
-
-    def answers() -> bool:
-        assert process.poll() is None, (folder / "log").read_text()
-        line = (folder / "log").read_text()
-        return "ready to accept connections" in line
-
+    password = (folder / "password").read_text()
+    server = PostgresqlServer(port, password, [*command, *place, *settings], folder)
+    server.start()
     try:
-        wait_until(answers, 60, "PostgreSQL answers", every_s=0.02)
-        yield port
+        yield server
     finally:
-        process.send_signal(signal.SIGINT)  # it ends its sessions instead of waiting for them
-        process.wait(60)
+        server.stop()
 
 
 def _fill_template(server: PostgresqlServer) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     false,
 )
 
-from skerry.storage.database import METADATA, Moment, PlainText
+from skerry.storage.database import METADATA, FreeText, Moment, PlainText
 
 releases = Table(
     "releases",
@@ -84,8 +84,8 @@ runs = Table(
     Column("cancel_requested", Boolean, nullable=False),
     Column("progress_done", Integer, nullable=False),
     Column("progress_total", Integer, nullable=False),
-    Column("progress_cell", Text),
-    Column("detail", Text),
+    Column("progress_cell", FreeText),
+    Column("detail", FreeText),
     Column("created_by", PlainText, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("started_at", Moment),
@@ -108,7 +108,7 @@ attempts = Table(
     Column("adopted_epoch", Integer),
     Column("token_hash", PlainText),
     Column("token_id", PlainText),
-    Column("detail", Text),
+    Column("detail", FreeText),
     Column("started_at", Moment, nullable=False),
     Column("ended_at", Moment),
     CheckConstraint(

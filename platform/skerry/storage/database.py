@@ -7,6 +7,7 @@ The one other place with two forms is the condition of the spatial index, in
 `skerry.catalog.spacetime`.
 """
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
+    Text,
     TypeDecorator,
     create_engine,
     event,
@@ -76,6 +78,21 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else from_microseconds(value)
 
 
+class FreeText(TypeDecorator[str]):
+    """What programs of other people say: what no database stores becomes U+FFFD.
+
+    U+0000, which PostgreSQL refuses, and halves of surrogate pairs, which have no UTF-8.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Return the text as any database stores it."""
+        return None if value is None else _UNSTORED.sub("\N{REPLACEMENT CHARACTER}", value)
+
+
+_UNSTORED = re.compile("[\\x00\\ud800-\\udfff]")
 _WAIT_MS = 15_000
 _IDLE_MS = 60_000
 _READS = "skerry_reads"

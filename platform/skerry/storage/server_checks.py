@@ -9,6 +9,7 @@ from skerry.core.settings import DATABASE_VARIABLE
 from skerry.storage.database_urls import describe_database
 
 OLDEST = 15
+EXTENSION = "postgis"
 
 
 def check_server(url: str) -> None:
@@ -65,8 +66,8 @@ def _check_encoding(connection: Connection, place: str) -> None:
 
 def _check_extension(connection: Connection, place: str) -> None:
     """Refuse a database without PostGIS, unless its user may add it."""
-    known = text("SELECT installed_version FROM pg_available_extensions WHERE name = 'postgis'")
-    row = connection.execute(known).first()
+    known = text("SELECT installed_version FROM pg_available_extensions WHERE name = :name")
+    row = connection.execute(known, {"name": EXTENSION}).first()
     if row is None:
         raise ConflictError(
             f"The server of {place} has no PostGIS.",

@@ -1,20 +1,187 @@
-"""Transactions: writers take turns, readers wait for nobody."""
+"""Transactions and types: what every store relies on holds on both databases."""
 
-from pathlib import Path
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import text
+import pytest
+from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from tests.databases import data, engine
 
-from skerry.storage.database import database_url, open_database, reading
+from skerry.core.errors import InvalidInputError
+from skerry.core.time import utc_now
+from skerry.production.tables import attempts, jobs, releases, runs
+from skerry.storage.database import find_database, open_database, reading
+from skerry.storage.layout import DataFolder
+from skerry.storage.tables import grants
+
+__all__ = ["data", "engine"]
 
 
-def test_reading_waits_for_no_writer_and_sees_what_is_committed(tmp_path: Path) -> None:
-    engine = open_database(database_url(tmp_path / "a.sqlite"))
-    with engine.begin() as writer:
-        writer.execute(text("CREATE TABLE t (x)"))
+def add(prefix: str, **more: Any) -> Any:
+    values = {
+        "id": prefix, "mode": "write", "purpose": "import", "prefix": prefix, "owner": "ada",
+        "created": 0, "expires": 0, **more,
+    }  # fmt: skip
+    return insert(grants).values(**values)
+
+
+def add_release(**more: Any) -> Any:
+    values = {
+        "id": "r", "name": "water", "status": "proposed", "notebook_key": "k",
+        "notebook_digest": "d", "environment_digest": "e", "environment": {}, "schema": {},
+        "proposed_by": "ada", "proposed_at": utc_now(), "self_approved": False, **more,
+    }  # fmt: skip
+    return insert(releases).values(**values)
+
+
+COUNT = select(func.count()).select_from(grants)
+
+
+def test_reading_waits_for_no_writer_and_sees_what_is_committed(engine: Engine) -> None:
     with engine.begin() as writer, reading(engine) as reader:
-        writer.execute(text("INSERT INTO t VALUES (1)"))
-        assert reader.execute(text("SELECT count(*) FROM t")).scalar() == 0
+        writer.execute(add("a"))
+        assert reader.scalar(COUNT) == 0
     with reading(engine) as reader, engine.begin() as writer:
-        assert reader.execute(text("SELECT count(*) FROM t")).scalar() == 1
-        writer.execute(text("INSERT INTO t VALUES (2)"))  # nor does it keep one waiting
-    engine.dispose()
+        assert reader.scalar(COUNT) == 1
+        writer.execute(add("b"))  # nor does it keep one waiting
+
+
+def test_a_transaction_that_reads_sees_one_moment(data: DataFolder, engine: Engine) -> None:
+    locked = open_database(find_database(data), read_only=True)
+    for opened in (reading(engine), locked.connect()):
+        with opened as reader:
+            before = reader.scalar(COUNT)
+            with engine.begin() as writer:
+                writer.execute(add(f"p{before}"))
+            assert reader.scalar(COUNT) == before
+    locked.dispose()
+
+
+def test_an_engine_that_only_reads_refuses_to_write(data: DataFolder, engine: Engine) -> None:
+    locked = open_database(find_database(data), read_only=True)
+    with pytest.raises(DBAPIError, match=r"readonly|read-only"), locked.begin() as connection:
+        connection.execute(add("a"))
+    locked.dispose()
+    with reading(engine) as reader:
+        assert reader.scalar(COUNT) == 0
+
+
+def test_what_a_writer_has_looked_up_is_true_until_it_writes(engine: Engine) -> None:
+    """Forty threads look whether a prefix is free and then take it: one of each ten gets it."""
+
+    def take(number: int) -> None:
+        with engine.begin() as connection:
+            taken = select(func.count()).where(grants.c.prefix == f"p{number % 4}")
+            if connection.scalar(taken) == 0:
+                connection.execute(add(f"p{number % 4}", id=str(number)))
+
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with reading(engine) as reader:
+        prefixes = reader.scalars(select(grants.c.prefix).order_by(grants.c.prefix)).all()
+    assert prefixes == ["p0", "p1", "p2", "p3"]
+
+
+def test_text_is_sorted_and_compared_by_its_bytes(engine: Engine) -> None:
+    words = ["Zebra", "a", "a-b", "a_b", "ab", "B", "ä", "a/1", "a/10", "a/2", "\U0001f30a", "z"]
+    with engine.begin() as connection:
+        for word in words:
+            connection.execute(add(word))
+        ordered = connection.scalars(select(grants.c.prefix).order_by(grants.c.prefix)).all()
+        below = select(grants.c.prefix).where(grants.c.prefix >= "a/", grants.c.prefix < "a0")
+        assert sorted(connection.scalars(below).all()) == ["a/1", "a/10", "a/2"]
+    assert ordered == sorted(words, key=str.encode)
+
+
+def test_text_has_no_limit_of_length_that_only_one_database_knows(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(add_release(proposed_by="a" * 5000))
+        assert len(connection.scalar(select(releases.c.proposed_by)) or "") == 5000
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(1, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), None,
+    ],
+)  # fmt: skip
+def test_moments_come_back_to_the_microsecond(engine: Engine, moment: datetime | None) -> None:
+    with engine.begin() as connection:
+        connection.execute(add_release(decided_at=moment))
+        assert connection.scalar(select(releases.c.decided_at)) == moment
+
+
+def test_moments_are_compared_as_times(engine: Engine) -> None:
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    later = noon + timedelta(microseconds=1)  # as text, 12:00:00.000001Z comes before 12:00:00Z
+    with engine.begin() as connection:
+        for identifier, moment in (("a", later), ("b", noon)):
+            connection.execute(add_release(id=identifier, proposed_at=moment))
+        order = select(releases.c.id).order_by(releases.c.proposed_at)
+        assert connection.scalars(order).all() == ["b", "a"]
+        after = select(releases.c.id).where(releases.c.proposed_at > noon)
+        assert connection.scalars(after).all() == ["a"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{}, {"z": 1, "a": [1.5, None, True]}, {"text": "ä\u0000 \U0001f30a"}, {"n": 10**30}],
+)
+def test_documents_come_back_as_they_were(engine: Engine, document: dict[str, Any]) -> None:
+    with engine.begin() as connection:
+        connection.execute(add_release(environment=document))
+        stored = connection.scalar(select(releases.c.environment))
+    assert stored == document
+    assert list(stored or {}) == list(document)
+
+
+def test_what_programs_say_is_stored_whatever_it_holds(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(add_release())
+        connection.execute(
+            insert(runs).values(
+                id="a", job_id="j", job_name="j", release_id="r", occurrence="o", partition="",
+                data_day="2026-05-01", parameters={}, collection="c", review="none", timeout_s=1,
+                retries=0, status="queued", generation=0, epoch=0, cancel_requested=False,
+                progress_done=0, progress_total=0, created_by="ada", created_at=utc_now(),
+                detail="a\x00b\ud800c",
+            )
+        )  # fmt: skip
+        assert connection.scalar(select(runs.c.detail)) == "a\ufffdb\ufffdc"
+
+
+def test_text_that_no_table_stores_is_refused_by_name(engine: Engine) -> None:
+    with pytest.raises(InvalidInputError, match="surrogate"), engine.begin() as connection:
+        connection.execute(add("\ud800"))
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("data", ["postgresql"], indirect=True)
+def test_postgresql_names_the_character_that_it_does_not_store(engine: Engine) -> None:
+    with pytest.raises(InvalidInputError, match=r"U\+0000"), engine.begin() as connection:
+        connection.execute(add("a\x00"))
+
+
+def test_rows_that_belong_to_another_go_with_it_or_keep_it(engine: Engine) -> None:
+    job = {
+        "id": "j", "name": "j", "release_id": "none", "parameters": {}, "trigger": "manual",
+        "collection": "c", "review": "none", "timeout_s": 1, "retries": 0, "created_by": "a",
+        "created_at": utc_now(),
+    }  # fmt: skip
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(insert(jobs).values(**job))
+    with engine.begin() as connection:
+        connection.execute(add_release())
+        connection.execute(insert(jobs).values(**{**job, "release_id": "r"}))
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(delete(releases))
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(insert(attempts).values(
+            run_id="none", epoch=1, status="claimed", started_at=utc_now()
+        ))  # fmt: skip

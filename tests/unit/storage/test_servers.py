@@ -1,0 +1,173 @@
+"""Database servers that cannot be used are named in a sentence, before anything is written."""
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.platform_process import SKERRY, clean_environment
+from tests.postgresql_server import PostgresqlServer
+
+from skerry.core.errors import ConflictError, InvalidInputError, SkerryError
+from skerry.core.settings import DATABASE_VARIABLE
+from skerry.storage import server_checks
+from skerry.storage.database_urls import describe_database, parse_database_url
+from skerry.storage.layout import DataFolder
+from skerry.storage.migrate import check_database, upgrade
+from skerry.storage.server_checks import check_server
+
+SECRET = "s3cret-w0rd"
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("state.sqlite", "cannot be read"),
+        (f"postgresql://ada:{SECRET}@host:port/skerry", "cannot be read"),
+        (f"mysql://ada:{SECRET}@host/skerry", "'mysql'"),
+        ("sqlite:////tmp/x", "'sqlite'"),
+        (f"postgresql://ada:{SECRET}@host", "names no database"),
+    ],
+)
+def test_an_address_that_is_none_is_refused_without_its_password(given: str, named: str) -> None:
+    with pytest.raises(InvalidInputError, match=named) as caught:
+        parse_database_url(given)
+    assert DATABASE_VARIABLE in caught.value.what
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_an_address_is_shown_without_its_password(scheme: str) -> None:
+    url = parse_database_url(f"{scheme}://ada:{SECRET}@db.example:5433/skerry?sslmode=require")
+    assert url.startswith(f"postgresql+psycopg://ada:{SECRET}@db.example:5433/skerry?")
+    assert "sslmode=require" in url
+    assert describe_database(url) == "postgresql://ada@db.example:5433/skerry"
+
+
+def refuse(url: str) -> SkerryError:
+    with pytest.raises((InvalidInputError, ConflictError)) as caught:
+        check_server(parse_database_url(url))
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def test_nobody_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    error = refuse(f"postgresql://ada:{SECRET}@127.0.0.1:{port}/skerry")
+    assert f"postgresql://ada@127.0.0.1:{port}/skerry" in error.what
+    assert "refused" in error.what
+    assert SECRET not in str(error)
+
+
+@pytest.mark.postgresql
+class TestServer:
+    """A real server."""
+
+    @pytest.fixture
+    def empty(self, postgresql: PostgresqlServer) -> Iterator[str]:
+        with postgresql.database("template0") as url:
+            yield url
+
+    def test_a_wrong_login_is_refused_without_its_password(
+        self, postgresql: PostgresqlServer
+    ) -> None:
+        error = refuse(postgresql.url("postgres", password=SECRET))
+        assert "password authentication failed" in error.what
+        assert SECRET not in str(error)
+
+    def test_a_missing_database(self, postgresql: PostgresqlServer) -> None:
+        assert '"nowhere" does not exist' in refuse(postgresql.url("nowhere")).what
+
+    def test_a_parameter_that_libpq_does_not_know(self, empty: str) -> None:
+        assert "colour" in refuse(f"{empty}?colour=blue").what
+
+    def test_an_old_server(self, empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(server_checks, "OLDEST", 99)
+        error = refuse(empty)
+        assert "is PostgreSQL 1" in error.what
+        assert error.remedy == "Use PostgreSQL 99 or newer."
+
+    def test_no_postgis_on_the_server(self, empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(server_checks, "EXTENSION", "nothing_like_it")
+        assert "has no PostGIS" in refuse(empty).what
+
+    def test_an_owner_who_may_not_add_postgis_and_one_for_whom_it_is_there(
+        self, postgresql: PostgresqlServer, empty: str
+    ) -> None:
+        name = empty.rpartition("/")[2]
+        postgresql.execute(f"CREATE ROLE owner_{name} LOGIN PASSWORD '{SECRET}'")
+        postgresql.execute(f"ALTER DATABASE {name} OWNER TO owner_{name}")
+        owned = postgresql.url(name, user=f"owner_{name}", password=SECRET)
+        assert "CREATE EXTENSION postgis" in refuse(owned).remedy
+        postgresql.execute("CREATE EXTENSION postgis", name)
+        check_server(parse_database_url(owned))
+
+    def test_a_guest_of_the_database(self, postgresql: PostgresqlServer, empty: str) -> None:
+        name = empty.rpartition("/")[2]
+        postgresql.execute("CREATE EXTENSION postgis", name)
+        postgresql.execute(f"CREATE ROLE guest_{name} LOGIN PASSWORD '{SECRET}'")
+        guest = postgresql.url(name, user=f"guest_{name}", password=SECRET)
+        assert "may make no tables" in refuse(guest).what
+
+    def test_another_encoding(self, postgresql: PostgresqlServer) -> None:
+        postgresql.execute(
+            "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PROVIDER libc"
+            " LOCALE 'C'"
+        )
+        assert "stores text as LATIN1" in refuse(postgresql.url("latin")).what
+        postgresql.execute("DROP DATABASE latin")
+
+    def test_a_database_of_a_newer_skerry_is_left_alone(
+        self, postgresql: PostgresqlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with postgresql.database() as url:
+            monkeypatch.setenv(DATABASE_VARIABLE, url)
+            folder = DataFolder(tmp_path)
+            check_database(folder)
+            with psycopg.connect(url) as connection:
+                connection.execute("UPDATE alembic_version SET version_num = '9999'")
+            for ask in (check_database, upgrade):
+                with pytest.raises(ConflictError, match="schema 9999, newer than"):
+                    ask(folder)
+
+    def test_a_new_database_gets_its_tables_once(
+        self, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(DATABASE_VARIABLE, empty)
+        folder = DataFolder(tmp_path)
+        check_database(folder)
+        with psycopg.connect(empty) as connection:
+            tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+            assert connection.execute(tables).fetchone() == (0,), "looking writes nothing"
+        assert upgrade(folder) is None
+        assert upgrade(folder) is None
+        with psycopg.connect(empty) as connection:
+            texts = connection.execute(
+                "SELECT DISTINCT data_type, collation_name FROM information_schema.columns"
+                " WHERE table_schema = 'public' AND table_name IN ('collections', 'items',"
+                " 'deletions', 'grants', 'releases', 'jobs', 'runs', 'attempts', 'outputs')"
+                " AND data_type IN ('text', 'character varying')"
+            ).fetchall()
+        assert texts == [("text", "C")]
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", ["nonsense", f"postgresql://a:{SECRET}@127.0.0.1:1/skerry"])
+def test_up_says_what_is_wrong_and_writes_nothing(tmp_path: Path, given: str) -> None:
+    data = tmp_path / "data"
+    ended = subprocess.run(
+        [*SKERRY, "up", "--data", str(data)],
+        env=clean_environment() | {DATABASE_VARIABLE: given},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    fault, remedy = ended.stderr.strip().splitlines()
+    assert fault.startswith("Error: The ")
+    assert "SKERRY_DATABASE_URL" in fault + remedy
+    assert SECRET not in ended.stderr + ended.stdout
+    assert not data.exists()
