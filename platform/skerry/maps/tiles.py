@@ -21,7 +21,7 @@ DRAWING = 3
 """Version of drawing, part of ETags: raise it if a product and style give other pixels."""
 
 
-class Picture(StrEnum):
+class TileFormat(StrEnum):
     """The kind of PNG: 8-bit palette (small and fast) or 32-bit RGBA."""
 
     PALETTE = "palette"
@@ -48,7 +48,11 @@ def check_tile(z: int, x: int, y: int) -> None:
 
 
 def draw_tile(
-    pyramid: Pyramid, chunks: ChunkCache, style: Style, tile: tuple[int, int, int], picture: Picture
+    pyramid: Pyramid,
+    chunks: ChunkCache,
+    style: Style,
+    tile: tuple[int, int, int],
+    tile_format: TileFormat,
 ) -> bytes:
     """Return a tile as PNG, 256 x 256; where the product has nothing it is transparent.
 
@@ -61,7 +65,7 @@ def draw_tile(
     if indices is None or not indices.any():
         return encode_empty(TILE_SIZE)
     palette = make_palette(style)
-    if picture is Picture.RGBA:
+    if tile_format is TileFormat.RGBA:
         return encode_rgba(indices, palette)
     return encode_palette(indices, palette)
 

@@ -24,7 +24,7 @@ from skerry.maps.basemap import draw_basemap
 from skerry.maps.colour import Category, Style
 from skerry.maps.legend import describe_units, draw_legend
 from skerry.maps.point import name_class, read_point
-from skerry.maps.tiles import DRAWING, Picture, check_tile, draw_composite, draw_tile
+from skerry.maps.tiles import DRAWING, TileFormat, check_tile, draw_composite, draw_tile
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, anyone, identify
 from skerry.services.layers import Layer, LayerBook
@@ -112,14 +112,14 @@ class Drawer:
 
     def send_tile(
         self, who: Identity | None, name: LayerName, tile: TileAddress, *,
-        look: Look, picture: Picture, known: str | None,
+        look: Look, tile_format: TileFormat, known: str | None,
     ) -> Response:  # fmt: skip
         """Return a tile, or 304 when the client has it."""
         place = (tile.z, tile.x, tile.y)
         check_tile(*place)
         layer = self.book.find(who, *name.parts)
         styles = [look.apply(part.style) for part in layer.parts]
-        etag = name_picture(layer, styles, place, picture)
+        etag = name_picture(layer, styles, place, tile_format)
         headers = {**(_PUBLIC if who is None else _PRIVATE), "ETag": etag}
         if known is not None and etag in known:  # a list, or marked weak on its way
             return Response(status_code=304, headers=headers)
@@ -128,7 +128,7 @@ class Drawer:
             if layer.bands:
                 png = draw_composite(pyramids, self.chunks, styles, place)
             else:
-                png = draw_tile(pyramids[0], self.chunks, styles[0], place, picture)
+                png = draw_tile(pyramids[0], self.chunks, styles[0], place, tile_format)
         return Response(png, headers=headers, media_type=_PNG)
 
     def send_point(
@@ -182,12 +182,12 @@ def create_tiles_router(drawer: Drawer) -> APIRouter:
     @router.get(layer_path + "/{z}/{x}/{y}.png")
     async def show_tile(
         *, request: Request, who: Who, name: Names, tile: Tiles, look: Looks,
-        format: Picture = Picture.PALETTE,  # noqa: A002
+        format: TileFormat = TileFormat.PALETTE,  # noqa: A002
     ) -> Response:  # fmt: skip
         """Return one XYZ tile of a variable as PNG, transparent where there is no data."""
         cached_etags = request.headers.get("if-none-match")
         send = partial(
-            drawer.send_tile, who, name, tile, look=look, picture=format, known=cached_etags
+            drawer.send_tile, who, name, tile, look=look, tile_format=format, known=cached_etags
         )
         return await drawer.answer(send)
 
@@ -245,9 +245,9 @@ def describe_bands(layer: Layer, look: Look) -> Style:
 
 
 def name_picture(
-    layer: Layer, styles: Sequence[Style], tile: tuple[int, int, int], picture: Picture
+    layer: Layer, styles: Sequence[Style], tile: tuple[int, int, int], tile_format: TileFormat
 ) -> str:
     """Return the ETag of a tile: it changes with content, style, place, format and drawing."""
     paths = [part.path for part in layer.parts]
-    facts = (DRAWING, layer.version, paths, styles, tile, picture.value)
+    facts = (DRAWING, layer.version, paths, styles, tile, tile_format.value)
     return f'"{digest_bytes(repr(facts).encode())[4:28]}"'

@@ -19,7 +19,7 @@ from skerry.maps.levels import Level, Pyramid
 from skerry.maps.mercator import EARTH_HALF
 from skerry.maps.opening import open_pyramid
 from skerry.maps.point import read_point
-from skerry.maps.tiles import Picture, check_tile, draw_tile
+from skerry.maps.tiles import TileFormat, check_tile, draw_tile
 from skerry.maps.warp import choose_level, locate_tile, tile_bounds
 from skerry.products.coding.packing import Packing
 from skerry.storage.chunk_cache import ChunkCache
@@ -87,7 +87,7 @@ def compare(pyramid: Pyramid, tile: tuple[int, int, int], style: Style = GRAY) -
     meant = stored.view(pyramid.packing.stored)
     physical = np.where(np.isin(meant, pyramid.packing.missing), np.nan, meant * scale + offset)
     expected = paint(physical, style)
-    drawn = read_rgba(draw_tile(pyramid, ChunkCache(10**8), style, tile, Picture.PALETTE))
+    drawn = read_rgba(draw_tile(pyramid, ChunkCache(10**8), style, tile, TileFormat.PALETTE))
     visible = expected[..., 3] > 0
     # a step of the palette may fall either way where a value meets its border
     near = np.abs(drawn.astype(int) - expected.astype(int)).max(axis=-1) <= 1
@@ -155,7 +155,7 @@ def test_a_product_across_the_antimeridian_shows_on_both_sides(write_pyramid):
         tile = (zoom, column, row)
         assert compare(pyramid, tile) >= 0.99
     assert not read_rgba(
-        draw_tile(pyramid, ChunkCache(10**8), GRAY, (zoom, 64, row), Picture.PALETTE)
+        draw_tile(pyramid, ChunkCache(10**8), GRAY, (zoom, 64, row), TileFormat.PALETTE)
     ).any()
 
 
@@ -178,7 +178,7 @@ def test_longitudes_beyond_180_degrees_are_the_same_places(write_pyramid, west, 
     shown = 0
     for tile in [(0, 0, 0), *((3, x, y) for x in (0, 1, 3, 4, 7) for y in (2, 4))]:
         drawn, wanted = (
-            read_rgba(draw_tile(item, ChunkCache(10**8), GRAY, tile, Picture.PALETTE))
+            read_rgba(draw_tile(item, ChunkCache(10**8), GRAY, tile, TileFormat.PALETTE))
             for item in pyramids
         )
         assert (drawn == wanted).all(axis=-1).mean() > 0.999, tile
@@ -209,7 +209,7 @@ def test_classes_keep_their_colours_and_unknown_ones_are_transparent(write_pyram
     style = Style(categories=(Category(4, "a", "#00ff00"), Category(6, "b", "#0000ff")))
     cache, seen = ChunkCache(10**8), set()
     for tile in tiles_over(pyramid, 13):
-        drawn = read_rgba(draw_tile(pyramid, cache, style, tile, Picture.PALETTE))
+        drawn = read_rgba(draw_tile(pyramid, cache, style, tile, TileFormat.PALETTE))
         seen |= {tuple(int(part) for part in pixel) for pixel in drawn.reshape(-1, 4)}
     assert seen == {(0, 255, 0, 255), (0, 0, 255, 255), (0, 0, 0, 0)}
 
@@ -219,7 +219,7 @@ def test_rgba_shows_what_the_palette_shows(write_pyramid):
     tile = tiles_over(pyramid, 12)[0]
     pictures = [
         draw_tile(pyramid, ChunkCache(10**8), GRAY, tile, kind)
-        for kind in (Picture.PALETTE, Picture.RGBA)
+        for kind in (TileFormat.PALETTE, TileFormat.RGBA)
     ]
     modes = [Image.open(io.BytesIO(picture)).mode for picture in pictures]
     assert modes == ["P", "RGBA"]
@@ -230,7 +230,7 @@ def test_a_tile_beside_the_product_is_the_shared_empty_one(write_pyramid):
     pyramid = open_pyramid(write_pyramid(scene(400, 400), attributes=PACKED), "v", "1")
     zoom, x, y = tiles_over(pyramid, 12)[0]
     for tile in ((zoom, x + 5, y), (zoom, 0, 0), (zoom, x, 2**zoom - 1)):
-        png = draw_tile(pyramid, ChunkCache(10**8), GRAY, tile, Picture.RGBA)
+        png = draw_tile(pyramid, ChunkCache(10**8), GRAY, tile, TileFormat.RGBA)
         assert png is encode_empty(256)
     assert not read_rgba(png).any()
 
@@ -238,11 +238,13 @@ def test_a_tile_beside_the_product_is_the_shared_empty_one(write_pyramid):
 def test_threads_draw_the_same_bytes(write_pyramid):
     pyramid = open_pyramid(write_pyramid(scene(1098, 1098), attributes=PACKED), "v", "1")
     tiles = [tile for zoom in (9, 11, 13, 14) for tile in tiles_over(pyramid, zoom)] * 4
-    alone = [draw_tile(pyramid, ChunkCache(10**8), GRAY, tile, Picture.PALETTE) for tile in tiles]
+    alone = [
+        draw_tile(pyramid, ChunkCache(10**8), GRAY, tile, TileFormat.PALETTE) for tile in tiles
+    ]
     shared = ChunkCache(400_000)  # small, so that chunks come and go
     with ThreadPoolExecutor(8) as pool:
         together = pool.map(
-            lambda tile: draw_tile(pyramid, shared, GRAY, tile, Picture.PALETTE), tiles
+            lambda tile: draw_tile(pyramid, shared, GRAY, tile, TileFormat.PALETTE), tiles
         )
         assert list(together) == alone
 
@@ -252,20 +254,20 @@ def test_a_new_content_version_is_shown_at_once(write_pyramid):
     path = write_pyramid(values, attributes=PACKED)
     old = open_pyramid(path, "v", "first")
     tile = tiles_over(old, 13)[0]
-    before = draw_tile(old, cache, GRAY, tile, Picture.PALETTE)
+    before = draw_tile(old, cache, GRAY, tile, TileFormat.PALETTE)
     write_pyramid(values + 500, attributes=PACKED, folder="other/product.zarr")
     path.rename(path.with_suffix(".old"))
     (path.parent / "other/product.zarr").rename(path)
     new = open_pyramid(path, "v", "second")
     assert compare(new, tile) >= 0.99
-    assert draw_tile(new, cache, GRAY, tile, Picture.PALETTE) != before
+    assert draw_tile(new, cache, GRAY, tile, TileFormat.PALETTE) != before
 
 
 def test_a_zoom_without_overview_is_refused(write_pyramid, monkeypatch):
     monkeypatch.setattr("skerry.maps.warp._LIMIT_CELLS", 1000)
     pyramid = open_pyramid(write_pyramid(scene(300, 300), attributes=PACKED), "v", "1")
     with pytest.raises(InvalidInputError, match="no overview"):
-        draw_tile(pyramid, ChunkCache(10**8), GRAY, tiles_over(pyramid, 9)[0], Picture.PALETTE)
+        draw_tile(pyramid, ChunkCache(10**8), GRAY, tiles_over(pyramid, 9)[0], TileFormat.PALETTE)
 
 
 @pytest.mark.parametrize("tile", [(-1, 0, 0), (23, 0, 0)])

@@ -11,7 +11,7 @@ from skerry.maps.colour import Style
 from skerry.maps.levels import Pyramid
 from skerry.maps.opening import open_pyramid
 from skerry.maps.point import read_point
-from skerry.maps.tiles import Picture, draw_tile
+from skerry.maps.tiles import TileFormat, draw_tile
 from skerry.products import find_drawable, open_product
 from skerry.storage.chunk_cache import ChunkCache
 
@@ -67,7 +67,7 @@ def test_tiles_are_transparent_where_the_open_product_has_gaps(write_pyramid, ca
     style = Style.from_variable(find_drawable(path)["v"])
     assert style.minimum >= np.nanmin(wanted) - abs(np.nanmin(wanted)) * 0.01
     assert style.maximum <= np.nanmax(wanted) + abs(np.nanmax(wanted)) * 0.01
-    png = draw_tile(pyramid, cache, style, (5, 16, 15), Picture.RGBA)
+    png = draw_tile(pyramid, cache, style, (5, 16, 15), TileFormat.RGBA)
     alpha = np.asarray(Image.open(io.BytesIO(png)))[..., 3]
     # Tile 16/15 of zoom 5 goes from 0 to 11.25 degrees east and to 11.18 north.
     pixels = (np.arange(SIDE) + 0.5) / 11.25 * 256

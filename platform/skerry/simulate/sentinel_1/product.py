@@ -98,15 +98,15 @@ def simulate_s1_iw_grd(
     documents = Documents(recorder, ordered)
     target = Path(out) / documents.product
     check_place(target)
-    picture = Picture(recorder, seed, moment.date(), ordered)
+    pixels = Pixels(recorder, seed, moment.date(), ordered)
     with place_truth(target) as truth:
-        _write_truth(truth, picture)
-        _write_product(target, picture, documents, progress)
+        _write_truth(truth, pixels)
+        _write_product(target, pixels, documents, progress)
     return target
 
 
 @dataclass(frozen=True)
-class Picture:
+class Pixels:
     """The pixels of an image, computed block by block.
 
     Attributes
@@ -218,13 +218,13 @@ def _interpolate_nodes(
 
 
 def _write_product(
-    target: Path, picture: Picture, documents: Documents, progress: Progress | None
+    target: Path, pixels: Pixels, documents: Documents, progress: Progress | None
 ) -> None:
-    records = picture.recorder.record()
+    records = pixels.recorder.record()
     nodes: dict[str, xr.Dataset] = {}
-    for polarisation in picture.polarisations:
+    for polarisation in pixels.polarisations:
         member = f"S01SIWGRD_{polarisation}"
-        grd = xr.Variable(("azimuth_time", "ground_range"), picture.lazily(polarisation))
+        grd = xr.Variable(("azimuth_time", "ground_range"), pixels.lazily(polarisation))
         nodes[f"{member}/measurements"] = xr.Dataset({"grd": grd})
         nodes |= {f"{member}/{path}": data for path, data in records.items()}
     tree = xr.DataTree.from_dict(nodes)
@@ -279,13 +279,13 @@ def _pin(path: Path, points: xr.Dataset) -> None:
         image.update_tags(TIFFTAG_IMAGEDESCRIPTION="SIMULATED by Skerry: not a measurement")
 
 
-def _write_truth(path: Path, picture: Picture) -> None:
+def _write_truth(path: Path, pixels: Pixels) -> None:
     from dask.delayed import delayed
 
-    samples = picture.recorder.image.samples
+    samples = pixels.recorder.image.samples
     blocks: list[tuple[Any, int]] = [
-        (delayed(picture.reveal, pure=False)(first, count), count)
-        for first, count in picture.blocks()
+        (delayed(pixels.reveal, pure=False)(first, count), count)
+        for first, count in pixels.blocks()
     ]
     truth = xr.Dataset(
         attrs={
@@ -293,10 +293,10 @@ def _write_truth(path: Path, picture: Picture) -> None:
             "title": f"SIMULATED truth of {path.name.removesuffix('.truth.nc')}",
             "comment": "Simulated, not measured.",
             "simulated": "true",
-            "wind_angle_degrees": float(np.degrees(picture.wind_angle)),
+            "wind_angle_degrees": float(np.degrees(pixels.wind_angle)),
         }
     )
-    for name, example in picture.reveal(0, 1).items():
+    for name, example in pixels.reveal(0, 1).items():
         parts = [(block[name], (count, samples)) for block, count in blocks]
         attrs = TRUTH_ATTRS.get(name, {"long_name": f"true where there is {name}"})
         truth[name] = ("line", "pixel"), _stack_lazily(parts, example.dtype), attrs
