@@ -6,11 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from tests.described_answers import DescribedAnswers
 from tests.platform_process import wait_until
 
 from skerry.core.scopes import ADMIN, RUN, Scope
@@ -54,6 +56,11 @@ class ServedApi:
     app: FastAPI
     book: TokenBook
 
+    @cached_property
+    def described(self) -> DescribedAnswers:
+        """What the api says about its answers."""
+        return DescribedAnswers(self.app.openapi())
+
     @property
     def prefix(self) -> str:
         """The address of the api's routes."""
@@ -72,11 +79,15 @@ class ServedApi:
         self.book.tokens = dict(TOKENS)
 
     def client(self, token: str | None) -> httpx.Client:
-        """Return a client below the api's prefix, with a token or anonymous."""
+        """Return a client below the api's prefix, with a token or anonymous.
+
+        Each answer is compared with what the api's OpenAPI document says of it.
+        """
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return httpx.Client(
-            base_url=f"{self.prefix}/", headers=headers, trust_env=False, timeout=30
-        )
+            base_url=f"{self.prefix}/", headers=headers, trust_env=False, timeout=30,
+            event_hooks={"response": [self.described.check]},
+        )  # fmt: skip
 
 
 def make_hub_access(service: str = "api") -> HubAccess:

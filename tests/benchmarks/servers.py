@@ -15,8 +15,8 @@ from tests.platform_process import RunningPlatform, free_port, start_platform, w
 
 from skerry.catalog.collections import ensure_collection
 from skerry.catalog.items import insert_item
-from skerry.catalog.versions import Status
 from skerry.core.digests import digest_tree
+from skerry.models.versions import VersionStatus
 from skerry.products import find_drawable
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
@@ -139,7 +139,7 @@ def add_product(platform: RunningPlatform, product: Path) -> None:
             connection,
             item,
             collection=COLLECTION,
-            status=Status.PUBLISHED,
+            status=VersionStatus.PUBLISHED,
             owner=platform.user,
             objects=ObjectFolder(data.objects),
         )

@@ -1,19 +1,18 @@
 """A person's decisions about the versions of an item: publish one, withdraw one."""
 
-from typing import Any
-
 from sqlalchemy import Connection, and_, select
 
 from skerry.catalog.collections import check_sandbox
 from skerry.catalog.deletions import remove_from_index
 from skerry.catalog.tables import items
-from skerry.catalog.versions import Status, is_item, set_status
+from skerry.catalog.versions import is_item, set_status
 from skerry.core.errors import ConflictError, NotFoundError
-from skerry.core.time import format_time, from_microseconds
+from skerry.core.time import from_microseconds
+from skerry.models.versions import ItemVersion, VersionStatus
 
 
-def list_versions(connection: Connection, collection: str, identifier: str) -> list[dict[str, Any]]:
-    """Return number, status, digest, run, owner and times of each version, newest first.
+def list_versions(connection: Connection, collection: str, identifier: str) -> list[ItemVersion]:
+    """Return the versions of an item, newest first.
 
     Raises
     ------
@@ -29,11 +28,11 @@ def list_versions(connection: Connection, collection: str, identifier: str) -> l
             remedy="'skerry item list' lists the items.",
         )
     return [
-        {
-            "version": row.version, "status": row.status, "digest": row.digest, "run": row.run,
-            "owner": row.owner, "created": format_time(from_microseconds(row.created)),
-            "updated": format_time(from_microseconds(row.updated)),
-        }
+        ItemVersion(
+            version=row.version, status=row.status, digest=row.digest, run=row.run,
+            owner=row.owner, created=from_microseconds(row.created),
+            updated=from_microseconds(row.updated),
+        )
         for row in rows
     ]  # fmt: skip
 
@@ -65,19 +64,19 @@ def publish_version(
     """
     check_sandbox(collection, by)
     key, status = _find_version(connection, collection, identifier, version)
-    if status is Status.PUBLISHED:
+    if status is VersionStatus.PUBLISHED:
         return
-    if status is not Status.PRELIMINARY:
+    if status is not VersionStatus.PRELIMINARY:
         raise ConflictError(
             f"Version {version} of {identifier!r} in {collection!r} is {status.value}.",
             remedy="Only a preliminary version can be published. Run the job again to make one.",
         )
-    published = and_(is_item(collection, identifier), items.c.status == Status.PUBLISHED)
+    published = and_(is_item(collection, identifier), items.c.status == VersionStatus.PUBLISHED)
     before = connection.execute(select(items.c.key).where(published)).scalar()
     if before is not None:
-        set_status(connection, before, Status.SUPERSEDED)
+        set_status(connection, before, VersionStatus.SUPERSEDED)
         remove_from_index(connection, before)
-    set_status(connection, key, Status.PUBLISHED)
+    set_status(connection, key, VersionStatus.PUBLISHED)
 
 
 def withdraw_version(
@@ -107,18 +106,18 @@ def withdraw_version(
     """
     check_sandbox(collection, by)
     key, status = _find_version(connection, collection, identifier, version)
-    if status is Status.SUPERSEDED:
+    if status is VersionStatus.SUPERSEDED:
         raise ConflictError(
             f"Version {version} of {identifier!r} in {collection!r} is superseded.",
             remedy="Nobody is shown this version. Withdraw the version that took its place.",
         )
-    if status is not Status.WITHDRAWN:
-        set_status(connection, key, Status.WITHDRAWN)
+    if status is not VersionStatus.WITHDRAWN:
+        set_status(connection, key, VersionStatus.WITHDRAWN)
 
 
 def _find_version(
     connection: Connection, collection: str, identifier: str, version: int
-) -> tuple[int, Status]:
+) -> tuple[int, VersionStatus]:
     row = connection.execute(
         select(items.c.key, items.c.status).where(
             is_item(collection, identifier), items.c.version == version
@@ -129,4 +128,4 @@ def _find_version(
             f"There is no version {version} of {identifier!r} in {collection!r}.",
             remedy=f"'skerry item versions {collection}/{identifier}' lists them.",
         )
-    return row.key, Status(row.status)
+    return row.key, VersionStatus(row.status)

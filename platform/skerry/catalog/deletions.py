@@ -19,7 +19,8 @@ from skerry.catalog.collections import check_sandbox
 from skerry.catalog.tables import deletions, items, items_index
 from skerry.core.errors import NotFoundError, SkerryError
 from skerry.core.time import count_microseconds, utc_now
-from skerry.storage.grants import Grant, Purpose, forget_grant, list_expired
+from skerry.models.grants import Purpose
+from skerry.storage.grants import Grant, forget_grant, list_expired
 from skerry.storage.objects import ObjectFolder, list_prefixes
 
 _LOG = logging.getLogger(__name__)

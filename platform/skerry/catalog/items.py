@@ -16,9 +16,10 @@ from skerry.catalog.deletions import delete_item, overlaps
 from skerry.catalog.documents import SOURCE_DIGEST, CheckedItem, check_item
 from skerry.catalog.spacetime import HOUR_US
 from skerry.catalog.tables import collections, deletions, items, items_index
-from skerry.catalog.versions import Status, is_shown, supersede
+from skerry.catalog.versions import is_shown, supersede
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.time import count_microseconds, format_time, from_microseconds, utc_now
+from skerry.models.versions import VersionStatus
 from skerry.storage.grants import check_write_grant, forget_grant
 from skerry.storage.objects import ObjectFolder, list_prefixes
 
@@ -66,7 +67,7 @@ class StoredItem:
         """Return whether an asker who sees private things (or not) sees this item."""
         if private:
             return True
-        return self.public and self.status == Status.PUBLISHED
+        return self.public and self.status == VersionStatus.PUBLISHED
 
     def to_stac(self) -> dict[str, Any]:
         """Return the STAC item with status, version and times; hrefs are still store keys."""
@@ -143,7 +144,9 @@ def register_item(
     if known is not None:
         version = known.version + 1
         delete_item(connection, collection, checked.id, owner=owner)
-    stored = _insert(connection, checked, collection, Status.PUBLISHED, owner, version=version)
+    stored = _insert(
+        connection, checked, collection, VersionStatus.PUBLISHED, owner, version=version
+    )
     if grant.prefix == checked.prefix:  # the grant has done its work: nobody writes there any more
         forget_grant(connection, grant.id)
     return stored, True
@@ -154,7 +157,7 @@ def insert_item(
     given: Mapping[str, Any],
     *,
     collection: str,
-    status: Status | str,
+    status: VersionStatus | str,
     owner: str,
     objects: ObjectFolder,
     run: str | None = None,
@@ -173,7 +176,7 @@ def insert_item(
     collection
         An existing collection.
     status
-        `Status.PUBLISHED` or `Status.PRELIMINARY`.
+        `VersionStatus.PUBLISHED` or `VersionStatus.PRELIMINARY`.
     owner
         The account on whose behalf the run works.
     objects
@@ -207,7 +210,7 @@ def insert_item(
                 )
             return earlier
     check_bytes(checked.document, objects)
-    new_status = Status(status)
+    new_status = VersionStatus(status)
     version = supersede(connection, collection, checked.id, new_status) + 1
     return _insert(
         connection, checked, collection, new_status, owner,
@@ -315,7 +318,7 @@ def _insert(
     connection: Connection,
     checked: CheckedItem,
     collection: str,
-    status: Status,
+    status: VersionStatus,
     owner: str,
     *,
     version: int,

@@ -5,8 +5,6 @@ preliminary. A preliminary version waits beside the published version and change
 those who read: the earlier version is superseded when the newer version is published.
 """
 
-from enum import StrEnum
-
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -23,19 +21,10 @@ from sqlalchemy import (
 from skerry.catalog.deletions import remove_from_index
 from skerry.catalog.tables import collections, items
 from skerry.core.time import count_microseconds, utc_now
+from skerry.models.versions import VersionStatus
 
-
-class Status(StrEnum):
-    """The status of one version of an item."""
-
-    PRELIMINARY = "preliminary"
-    PUBLISHED = "published"
-    SUPERSEDED = "superseded"
-    WITHDRAWN = "withdrawn"
-
-
-_SQL: dict[Status, ColumnElement[str]] = {
-    status: literal_column(f"'{status.value}'") for status in Status
+_SQL: dict[VersionStatus, ColumnElement[str]] = {
+    status: literal_column(f"'{status.value}'") for status in VersionStatus
 }
 """Spelled out in the statement: SQLite uses a partial index only for a constant."""
 
@@ -50,16 +39,19 @@ def is_shown(*, private: bool) -> ColumnElement[bool]:
         preliminary version, else the last withdrawn version. Anonymous visitors see the
         published version, in public collections only.
     """
-    published = items.c.status == _SQL[Status.PUBLISHED]
+    published = items.c.status == _SQL[VersionStatus.PUBLISHED]
     if not private:
         public = select(collections.c.id).where(collections.c.public)
         return and_(published, items.c.collection.in_(public))
     return or_(
-        published, and_(items.c.status != _SQL[Status.SUPERSEDED], not_(_has_better_version()))
+        published,
+        and_(items.c.status != _SQL[VersionStatus.SUPERSEDED], not_(_has_better_version())),
     )
 
 
-def supersede(connection: Connection, collection: str, identifier: str, status: Status) -> int:
+def supersede(
+    connection: Connection, collection: str, identifier: str, status: VersionStatus
+) -> int:
     """Make room for a version that is about to get `status`; return the highest version there is.
 
     A preliminary version takes the place of an earlier preliminary version alone. A published
@@ -72,15 +64,15 @@ def supersede(connection: Connection, collection: str, identifier: str, status: 
     collection, identifier
         The item.
     status
-        `Status.PRELIMINARY` or `Status.PUBLISHED`.
+        `VersionStatus.PRELIMINARY` or `VersionStatus.PUBLISHED`.
     """
     same = is_item(collection, identifier)
-    replaced = [Status.PRELIMINARY]
-    if status is Status.PUBLISHED:
-        replaced.append(Status.PUBLISHED)
+    replaced = [VersionStatus.PRELIMINARY]
+    if status is VersionStatus.PUBLISHED:
+        replaced.append(VersionStatus.PUBLISHED)
     chosen = select(items.c.key).where(same, items.c.status.in_(replaced))
     for key in connection.execute(chosen).scalars().all():
-        set_status(connection, key, Status.SUPERSEDED)
+        set_status(connection, key, VersionStatus.SUPERSEDED)
         remove_from_index(connection, key)
     return connection.execute(select(func.max(items.c.version)).where(same)).scalar() or 0
 
@@ -93,13 +85,13 @@ def is_item(collection: str, identifier: str) -> ColumnElement[bool]:
 def _has_better_version() -> ColumnElement[bool]:
     """Return whether another version of the row's item is shown in its place."""
     other = items.alias("other")
-    withdrawn = items.c.status == _SQL[Status.WITHDRAWN]
+    withdrawn = items.c.status == _SQL[VersionStatus.WITHDRAWN]
     better = or_(
-        other.c.status == _SQL[Status.PUBLISHED],
-        and_(withdrawn, other.c.status == _SQL[Status.PRELIMINARY]),
+        other.c.status == _SQL[VersionStatus.PUBLISHED],
+        and_(withdrawn, other.c.status == _SQL[VersionStatus.PRELIMINARY]),
         and_(
             withdrawn,
-            other.c.status == _SQL[Status.WITHDRAWN],
+            other.c.status == _SQL[VersionStatus.WITHDRAWN],
             other.c.version > items.c.version,
         ),
     )
@@ -107,7 +99,7 @@ def _has_better_version() -> ColumnElement[bool]:
     return exists().where(same, better).correlate(items)
 
 
-def set_status(connection: Connection, key: int, status: Status) -> None:
+def set_status(connection: Connection, key: int, status: VersionStatus) -> None:
     """Give the version in row `key` a status."""
     now = count_microseconds(utc_now())
     connection.execute(

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from pydantic import BaseModel
+
 from skerry.core.errors import (
     ConflictError,
     DiskFullError,
@@ -38,14 +40,22 @@ _WITHOUT_ROUTE = frozenset({302, 404})
 """The hub's answers, as pages, for a service whose route it does not have yet after a start."""
 
 
-def describe_problem(status: int, title: str, detail: str, remedy: str) -> dict[str, object]:
+class Problem(BaseModel):
+    """A problem document (RFC 9457): the fault, the value and the remedy."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    remedy: str
+
+
+def describe_problem(status: int, title: str, detail: str, remedy: str) -> Problem:
     """Return a problem document: the fault, the value and the remedy."""
-    return {
-        "type": "about:blank", "title": title, "status": status, "detail": detail, "remedy": remedy,
-    }  # fmt: skip
+    return Problem(title=title, status=status, detail=detail, remedy=remedy)
 
 
-def describe_status(status: int, method: str, path: str) -> dict[str, object]:
+def describe_status(status: int, method: str, path: str) -> Problem:
     """Return the problem document for a refusal of which only the status is known."""
     details = {
         400: f"The request {method} {path} cannot be read.",

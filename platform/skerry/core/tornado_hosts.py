@@ -1,6 +1,5 @@
 """The check of `skerry.core.hosts` before every rule of a Tornado application."""
 
-import json
 from collections.abc import Collection
 from typing import Any
 
@@ -39,7 +38,7 @@ class _RefuseHandler(RequestHandler):
         self.set_status(error.status)
         self.set_header("Content-Type", MEDIA_TYPE)
         body = describe_problem(error.status, error.title, error.what, error.remedy)
-        self.finish(json.dumps(body))
+        self.finish(body.model_dump_json())
 
 
 def _explain(request: HTTPServerRequest, allowed: Collection[str]) -> UnknownHostError | None:

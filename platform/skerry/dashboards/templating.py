@@ -1,12 +1,11 @@
 """HTML from templates, with every value escaped; and the page for errors."""
 
-import json
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from skerry.core.errors import SkerryError
-from skerry.core.problems import MEDIA_TYPE, describe_problem
+from skerry.core.problems import MEDIA_TYPE, Problem, describe_problem
 from skerry.core.settings import DASHBOARDS_PREFIX
 
 TEMPLATES = Environment(
@@ -44,12 +43,12 @@ def answer_error(handler: Any, error: SkerryError) -> None:
     handler.finish(body)
 
 
-def present_problem(problem: dict[str, object], accepted: str) -> tuple[str, str]:
+def present_problem(problem: Problem, accepted: str) -> tuple[str, str]:
     """Return media type and body of an error for those who accept pages, or documents."""
     if "text/html" not in accepted:
-        return MEDIA_TYPE, json.dumps(problem)
+        return MEDIA_TYPE, problem.model_dump_json()
     page = render(
-        "plain.html", title=problem["title"], what=problem["detail"], remedy=problem["remedy"],
+        "plain.html", title=problem.title, what=problem.detail, remedy=problem.remedy,
         viewer="", page=None, prefix=DASHBOARDS_PREFIX, navigation=NAVIGATION,
     )  # fmt: skip
     return "text/html; charset=utf-8", page

@@ -9,13 +9,15 @@ from sqlalchemy import Connection, select
 
 from skerry.core.errors import NotFoundError, UnavailableError
 from skerry.core.gateway import ADDRESS_VARIABLE, CLUSTERS_PATH, split_owner
+from skerry.core.time import parse_time
+from skerry.models.clusters import Cluster
 from skerry.production.tables import attempts, runs
 
 _TIMEOUT_S = 15.0
 
 
 @dataclass(frozen=True)
-class Cluster:
+class LiveCluster:
     """A cluster that is alive.
 
     Attributes
@@ -68,7 +70,7 @@ class Gateway:
         address = os.environ.get(ADDRESS_VARIABLE)
         return cls(address, os.environ.get("JUPYTERHUB_API_TOKEN", "")) if address else None
 
-    def list_clusters(self) -> list[Cluster]:
+    def list_clusters(self) -> list[LiveCluster]:
         """Return every cluster that has not ended.
 
         Raises
@@ -105,7 +107,9 @@ class Gateway:
         return answer
 
 
-def end_clusters(gateway: Gateway, connection: Connection, clusters: list[Cluster]) -> list[str]:
+def end_clusters(
+    gateway: Gateway, connection: Connection, clusters: list[LiveCluster]
+) -> list[str]:
     """End the clusters whose attempt is over; return their names.
 
     Parameters
@@ -131,7 +135,7 @@ def end_clusters(gateway: Gateway, connection: Connection, clusters: list[Cluste
     return over
 
 
-def describe_clusters(connection: Connection, clusters: list[Cluster]) -> list[dict[str, Any]]:
+def describe_clusters(connection: Connection, clusters: list[LiveCluster]) -> list[Cluster]:
     """Return clusters for display; those of runs have run, job and attempt."""
     rows = connection.execute(
         select(attempts.c.token_id, attempts.c.run_id, attempts.c.epoch, runs.c.job_name)
@@ -140,22 +144,22 @@ def describe_clusters(connection: Connection, clusters: list[Cluster]) -> list[d
     )
     attempt = {row.token_id: row for row in rows}
     return [
-        {
-            "name": cluster.name,
-            "owner": cluster.account,
-            "job": found.job_name if (found := attempt.get(cluster.token_id)) else None,
-            "run": found.run_id if found else None,
-            "attempt": found.epoch if found else None,
-            "status": cluster.status,
-            "since": cluster.since,
-            "workers": cluster.workers,
-            "memory": cluster.memory,
-        }
+        Cluster(
+            name=cluster.name,
+            owner=cluster.account,
+            job=found.job_name if (found := attempt.get(cluster.token_id)) else None,
+            run=found.run_id if found else None,
+            attempt=found.epoch if found else None,
+            status=cluster.status,
+            since=parse_time(cluster.since),
+            workers=cluster.workers,
+            memory=cluster.memory,
+        )
         for cluster in clusters
     ]
 
 
-def find_cluster(clusters: list[Cluster], name: str) -> Cluster:
+def find_cluster(clusters: list[LiveCluster], name: str) -> LiveCluster:
     """Return the cluster with a name.
 
     Raises
@@ -171,9 +175,9 @@ def find_cluster(clusters: list[Cluster], name: str) -> Cluster:
     )
 
 
-def _read(entry: dict[str, Any]) -> Cluster:
+def _read(entry: dict[str, Any]) -> LiveCluster:
     account, token_id = split_owner(entry["owner"])
-    return Cluster(
+    return LiveCluster(
         entry["name"], account, token_id, entry["status"], entry["since"], entry["workers"],
         entry["memory"],
     )  # fmt: skip

@@ -13,11 +13,11 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from skerry.catalog.collections import ensure_collection
 from skerry.catalog.items import insert_item
 from skerry.catalog.tables import items
-from skerry.catalog.versions import Status
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
 from skerry.core.time import parse_time, utc_now
 from skerry.models.runs import RunDetails
+from skerry.models.versions import VersionStatus
 from skerry.production.epochs import refuse_stale
 from skerry.production.runs import find_run, get_run
 from skerry.production.tables import attempts, outputs, runs
@@ -180,7 +180,9 @@ def _publish_output(
         connection,
         item,
         collection=run["collection"],
-        status=Status.PRELIMINARY if run["review"] == "required" else Status.PUBLISHED,
+        status=VersionStatus.PRELIMINARY
+        if run["review"] == "required"
+        else VersionStatus.PUBLISHED,
         owner=by,
         objects=objects,
         run=run["id"],

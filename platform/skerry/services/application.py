@@ -4,15 +4,19 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.responses import RedirectResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp
 
 from skerry.core.logs import configure_logs
+from skerry.core.problems import Problem
 from skerry.core.settings import ServiceSettings
 from skerry.core.version import VERSION
+from skerry.models.files import Manifest, Notebook
+from skerry.models.platform import OpenApiDocument, PartHealth
 from skerry.services.guarded_route import create_router
 from skerry.services.hub_access import HubAccess, HubVerifier, check_hub
 from skerry.services.identity import Verifier, anyone
@@ -22,8 +26,9 @@ from skerry.services.measurements import (
     Measurements,
     create_measurements_router,
 )
+from skerry.services.media import add_models, sends_json
 from skerry.services.middleware import KnownHosts, ProblemDocuments, SecurityHeaders
-from skerry.services.problems import add_problem_handlers
+from skerry.services.problems import PROBLEMS, add_problem_handlers
 from skerry.services.readiness import Check, ReadinessChecks, create_readiness_router
 
 REQUEST_ID = "X-Request-ID"
@@ -79,6 +84,7 @@ def create_application(
     app = _Application(
         title=title, version=VERSION, openapi_url=None, docs_url=None, redoc_url=None,
         lifespan=_combine(verifier, lifespan), max_body_size=settings.largest_body,
+        separate_input_output_schemas=False,
     )  # fmt: skip
     login = HubLogin(hub, prefix, settings.public_url)
     app.state.settings = settings
@@ -91,7 +97,7 @@ def create_application(
         create_measurements_router(measurements), create_login_router(login),
     )  # fmt: skip
     for router in (*own, *routers):
-        app.include_router(router, prefix=prefix)
+        app.include_router(router, prefix=prefix, responses=PROBLEMS)
     add_problem_handlers(app)
     app.add_middleware(KnownHosts, settings.public_url)
     return app
@@ -105,6 +111,12 @@ class _Application(FastAPI):
         inner = SecurityHeaders(ProblemDocuments(super().build_middleware_stack()))
         measured = MeasuredRequests(inner, self.state.measurements)
         return CorrelationIdMiddleware(measured, header_name=REQUEST_ID)
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document, with the models that only responses name."""
+        if self.openapi_schema is None:
+            add_models(super().openapi(), (Problem, Notebook, Manifest))
+        return super().openapi()
 
 
 def serve(app: FastAPI, port: int) -> None:
@@ -125,19 +137,22 @@ def _create_platform_router(app: FastAPI) -> APIRouter:
     router = create_router(tags=["platform"])
 
     @router.get("/health", dependencies=[Depends(anyone())])
-    async def report_health() -> dict[str, bool]:
+    async def get_health() -> PartHealth:
         """Report that this program answers."""
-        return {"ready": True}
+        return PartHealth(ready=True)
 
     @router.get("/", dependencies=[Depends(anyone())], include_in_schema=False)
     async def lead_to_description() -> RedirectResponse:
         """Redirect from the bare address to the program's description."""
         return RedirectResponse(app.url_path_for("openapi"))
 
-    @router.get("/openapi.json", dependencies=[Depends(anyone())], name="openapi")
-    async def describe_api() -> dict[str, object]:
+    @router.get(
+        "/openapi.json", dependencies=[Depends(anyone())], name="openapi",
+        operation_id="get_openapi", **sends_json(OpenApiDocument),
+    )  # fmt: skip
+    async def describe_api() -> JSONResponse:
         """Return the OpenAPI document of this program."""
-        return app.openapi()
+        return JSONResponse(app.openapi())
 
     return router
 

@@ -14,6 +14,7 @@ from skerry.catalog.items import find_owner_of_key
 from skerry.core.scopes import Scope
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, identify, refuse_unseen
+from skerry.services.media import sends
 from skerry.services.stores import Stores, sees_private
 from skerry.storage.beneath import open_beneath
 from skerry.storage.objects import check_key
@@ -47,8 +48,8 @@ def create_files_router(stores: Stores) -> APIRouter:
     router = create_router(tags=["files"])
 
     @router.head("/files/{key:path}", include_in_schema=False)
-    @router.get("/files/{key:path}", response_class=FileResponse)
-    def send_file(
+    @router.get("/files/{key:path}", **sends("*/*", partly=True))
+    def get_file(
         key: str, identity: Annotated[Identity | None, Depends(identify())]
     ) -> FileResponse:
         """Send one file of an item, or a range of it."""

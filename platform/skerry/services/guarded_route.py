@@ -5,6 +5,7 @@ the program read and parse anything.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -35,6 +36,11 @@ class GuardedRoute(APIRoute):
     The guard runs again as a dependency, but the identity is looked up once for each request.
     """
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if options.get("status_code") == HTTPStatus.NO_CONTENT:
+            options["response_class"] = Response  # no body has no media type either
+        super().__init__(path, endpoint, **options)
+
     def get_route_handler(self) -> Any:
         """Return the handler, which runs after the checks."""
         handle: Handler = super().get_route_handler()
@@ -55,7 +61,13 @@ class GuardedRoute(APIRoute):
 
 def create_router(**options: Any) -> APIRouter:
     """Return a router whose routes are all guarded; `options` are those of `APIRouter`."""
+    options.setdefault("generate_unique_id_function", name_operation)
     return APIRouter(route_class=GuardedRoute, **options)
+
+
+def name_operation(route: APIRoute) -> str:
+    """Return the operation id of a route: the name of its function, for methods of clients."""
+    return route.name
 
 
 def find_guards(dependant: Dependant) -> Iterator[Guard]:

@@ -24,6 +24,7 @@ from starlette.types import Scope as AsgiScope
 from skerry.core.scopes import Scope
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import require
+from skerry.services.media import sends
 
 _REQUEST_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _QUERY_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 15)
@@ -142,8 +143,10 @@ def create_measurements_router(measurements: Measurements) -> APIRouter:
     """Return the route ``/metrics``."""
     router = create_router(tags=["platform"])
 
-    @router.get("/metrics", dependencies=[Depends(require(Scope.PLATFORM_MEASURE))])
-    def show_measurements() -> Response:
+    @router.get(
+        "/metrics", dependencies=[Depends(require(Scope.PLATFORM_MEASURE))], **sends("text/plain")
+    )
+    def get_measurements() -> Response:
         """Return the program's measurements in Prometheus' text format."""
         content = generate_latest(measurements.registry)
         return Response(content, media_type=CONTENT_TYPE_LATEST)

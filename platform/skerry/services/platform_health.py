@@ -5,10 +5,10 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
 
 from skerry.core.disk import measure_space
 from skerry.core.scopes import Scope
+from skerry.models.platform import PlatformHealth
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.storage.layout import DataFolder
@@ -19,32 +19,12 @@ _BEAT_S = 15.0
 Reader = Annotated[Identity, Depends(require(Scope.PRODUCTION_READ))]
 
 
-class PlatformHealth(BaseModel):
-    """The platform's state, for the pages.
-
-    Attributes
-    ----------
-    worker
-        Whether the worker works.
-    disk_free, disk_total, disk_floor
-        Bytes on the data folder's disk; below the floor runs and imports do not start.
-    disk_low
-        Whether less than the floor is free.
-    """
-
-    worker: bool
-    disk_free: int
-    disk_total: int
-    disk_floor: int
-    disk_low: bool
-
-
 def create_health_router(data: DataFolder) -> APIRouter:
     """Return the route ``/platform/health``."""
     router = create_router(prefix="/platform", tags=["platform"])
 
     @router.get("/health")
-    def report_platform(_who: Reader) -> PlatformHealth:
+    def get_platform_health(_who: Reader) -> PlatformHealth:
         """Return how much room the disk has and whether the worker works."""
         space = measure_space(data.root)
         return PlatformHealth(

@@ -8,8 +8,10 @@ from starlette.responses import Response
 from skerry.core.errors import NotFoundError
 from skerry.core.ids import check_name
 from skerry.core.scopes import Scope
+from skerry.models.platform import LogList
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import require
+from skerry.services.media import sends
 from skerry.storage.layout import DataFolder
 
 _MOST_BYTES = 1 << 20
@@ -24,12 +26,12 @@ def create_logs_router(data: DataFolder) -> APIRouter:
     )
 
     @router.get("")
-    def list_logs() -> dict[str, list[str]]:
+    def list_logs() -> LogList:
         """List the parts that have a log."""
-        return {"parts": sorted(path.stem for path in data.logs.glob("*.log"))}
+        return LogList(parts=sorted(path.stem for path in data.logs.glob("*.log")))
 
-    @router.get("/{part}")
-    def read_log(part: str, begin: Annotated[int, Query(alias="from", ge=0)] = 0) -> Response:
+    @router.get("/{part}", **sends("text/plain"))
+    def get_log(part: str, begin: Annotated[int, Query(alias="from", ge=0)] = 0) -> Response:
         """Return a log from a byte on, at most 1 MiB; ``X-Next`` is the byte of the next piece."""
         content, following = read_log_from(data, part, begin)
         return Response(

@@ -15,18 +15,32 @@ from starlette.types import Scope
 
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import InvalidInputError, SkerryError, UnauthenticatedError
-from skerry.core.problems import MEDIA_TYPE, describe_problem, describe_status
+from skerry.core.problems import MEDIA_TYPE, Problem, describe_problem, describe_status
 from skerry.services.identity import is_navigation
+from skerry.services.media import REF
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 160
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(model=Problem.__name__)}}},
+    }
+    for status, description in (
+        ("4XX", "The request cannot be fulfilled as it is"),
+        ("5XX", "The platform cannot fulfil the request now"),
+    )
+}
+PROBLEMS[302] = {"description": "A browser without a login is sent to the login"}
+"""What every route may answer beside what it says itself."""
 
 
 def problem(status: int, title: str, detail: str, remedy: str) -> Response:
     """Return one problem document as a response."""
     body = describe_problem(status, title, detail, remedy)
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(body.model_dump(), status, headers, media_type=MEDIA_TYPE)
 
 
 def describe_error(error: SkerryError) -> Response:
@@ -37,7 +51,7 @@ def describe_error(error: SkerryError) -> Response:
 def answer_status(status: int, scope: Scope) -> Response:
     """Return the problem document for a refusal of which only the status is known."""
     body = describe_status(status, str(scope["method"]), str(scope["path"])[:_SHOWN])
-    return JSONResponse(body, status, media_type=MEDIA_TYPE)
+    return JSONResponse(body.model_dump(), status, media_type=MEDIA_TYPE)
 
 
 def add_problem_handlers(app: FastAPI) -> None:

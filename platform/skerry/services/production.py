@@ -1,7 +1,7 @@
 """HTTP routes of production: releases, jobs, runs, and what run processes report."""
 
 import shutil
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from skerry.core.disk import check_space
 from skerry.core.scopes import Scope
 from skerry.core.settings import API_PREFIX
+from skerry.models.files import Manifest, Notebook
 from skerry.models.jobs import Job, JobList, JobOrder
 from skerry.models.releases import Approval, Proposal, Release, ReleaseList
 from skerry.models.runs import (
@@ -21,13 +22,13 @@ from skerry.models.runs import (
     RunStatus,
 )
 from skerry.models.values import MOST, Epoch
-from skerry.production import epochs, files, jobs, releases, runs
+from skerry.production import epochs, files, jobs, proposals, publishing, releases, runs
 from skerry.production.occurrences import key_for_request
-from skerry.production.proposals import propose_release
-from skerry.production.publishing import Publication, list_catalogued, publish_outputs
+from skerry.production.publishing import Publication, list_catalogued
 from skerry.production.release_files import read_release_notebook, read_release_wheel
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
+from skerry.services.media import sends, sends_files
 from skerry.services.stores import Stores
 from skerry.storage.run_folder import RunFile, RunFolder, remove_run
 
@@ -39,6 +40,11 @@ Runner = Annotated[Identity, Depends(require(Scope.RUN_PUBLISH))]
 ShownEpoch = Annotated[int | None, Query(ge=1, le=MOST)]
 
 _LARGEST_PROPOSAL = 128 << 20  # bytes of a notebook with wheels
+
+SAME: dict[int | str, dict[str, Any]] = {
+    200: {"model": RunDetails, "description": "The run that this key has already"}
+}
+NOTEBOOK_TYPE = "application/x-ipynb+json"
 
 SANDBOXED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 
@@ -59,24 +65,24 @@ def create_production_router(stores: Stores) -> APIRouter:
 
 def _add_releases(router: APIRouter, stores: Stores) -> None:
     @router.post("/releases", status_code=201, max_body_size=_LARGEST_PROPOSAL)
-    def propose(proposal: Proposal, who: Proposer) -> Release:
+    def propose_release(proposal: Proposal, who: Proposer) -> Release:
         """Propose a notebook as a release."""
-        return propose_release(stores.writer, stores.data, proposal, by=who.name)
+        return proposals.propose_release(stores.writer, stores.data, proposal, by=who.name)
 
     @router.get("/releases")
-    def list_all(_who: Reader) -> ReleaseList:
+    def list_releases(_who: Reader) -> ReleaseList:
         """List releases, newest first."""
         with stores.reader.connect() as connection:
             return ReleaseList(releases=releases.list_releases(connection))
 
     @router.get("/releases/{release}")
-    def show(release: str, _who: Reader) -> Release:
+    def get_release(release: str, _who: Reader) -> Release:
         """Show a release by id, or the newest approved one of a name."""
         with stores.reader.connect() as connection:
             return releases.get_release(connection, release)
 
     @router.delete("/releases/{release}", status_code=204)
-    def remove(release: str, _who: Operator) -> None:
+    def delete_release(release: str, _who: Operator) -> None:
         """Remove a release that nothing uses."""
         with stores.writer.begin() as connection:
             gone = releases.delete_release(connection, release)
@@ -84,8 +90,8 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
 
 
 def _add_release_files(router: APIRouter, stores: Stores) -> None:
-    @router.get("/releases/{release}/notebook")
-    def read_notebook(release: str, _who: Reader) -> Response:
+    @router.get("/releases/{release}/notebook", **sends_files({NOTEBOOK_TYPE: Notebook}))
+    def get_release_notebook(release: str, _who: Reader) -> Response:
         """Return the pinned notebook of a release."""
         with stores.reader.connect() as connection:
             pinned = releases.get_release(connection, release)
@@ -94,8 +100,8 @@ def _add_release_files(router: APIRouter, stores: Stores) -> None:
             read_release_notebook(stores.data, pinned), media_type=media_type, headers=SANDBOXED
         )
 
-    @router.get("/releases/{release}/wheels/{name}")
-    def read_wheel(release: str, name: str, _who: Reader) -> Response:
+    @router.get("/releases/{release}/wheels/{name}", **sends("application/octet-stream"))
+    def get_release_wheel(release: str, name: str, _who: Reader) -> Response:
         """Return a wheel that a release adds."""
         with stores.reader.connect() as connection:
             pinned = releases.get_release(connection, release)
@@ -105,7 +111,7 @@ def _add_release_files(router: APIRouter, stores: Stores) -> None:
 
 def _add_decisions(router: APIRouter, stores: Stores) -> None:
     @router.post("/releases/{release}/approve")
-    def approve(release: str, approval: Approval, who: Approver) -> Release:
+    def approve_release(release: str, approval: Approval, who: Approver) -> Release:
         """Approve a proposal."""
         with stores.writer.begin() as connection:
             releases.check_seen(
@@ -116,7 +122,7 @@ def _add_decisions(router: APIRouter, stores: Stores) -> None:
             return releases.approve_release(connection, release, by=who.name, own=approval.own)
 
     @router.post("/releases/{release}/reject")
-    def reject(release: str, who: Approver) -> Release:
+    def reject_release(release: str, who: Approver) -> Release:
         """Refuse a proposal."""
         with stores.writer.begin() as connection:
             return releases.reject_release(connection, release, by=who.name)
@@ -124,37 +130,37 @@ def _add_decisions(router: APIRouter, stores: Stores) -> None:
 
 def _add_jobs(router: APIRouter, stores: Stores) -> None:
     @router.post("/jobs", status_code=201)
-    def create(order: JobOrder, who: Operator) -> Job:
+    def create_job(order: JobOrder, who: Operator) -> Job:
         """Create a job."""
         with stores.writer.begin() as connection:
             return jobs.create_job(connection, order, by=who.name)
 
     @router.get("/jobs")
-    def list_all(_who: Reader) -> JobList:
+    def list_jobs(_who: Reader) -> JobList:
         """List jobs by name, with their next ticks."""
         with stores.reader.connect() as connection:
             return JobList(jobs=jobs.list_jobs(connection))
 
     @router.get("/jobs/{job}")
-    def show(job: str, _who: Reader) -> Job:
+    def get_job(job: str, _who: Reader) -> Job:
         """Show a job."""
         with stores.reader.connect() as connection:
             return jobs.get_job(connection, job)
 
     @router.post("/jobs/{job}/pause")
-    def pause(job: str, _who: Operator) -> Job:
+    def pause_job(job: str, _who: Operator) -> Job:
         """Pause a job's clock."""
         with stores.writer.begin() as connection:
             return jobs.pause_job(connection, job, paused=True)
 
     @router.post("/jobs/{job}/resume")
-    def resume(job: str, _who: Operator) -> Job:
+    def resume_job(job: str, _who: Operator) -> Job:
         """Let a job's clock go on from now."""
         with stores.writer.begin() as connection:
             return jobs.pause_job(connection, job, paused=False)
 
     @router.delete("/jobs/{job}", status_code=204)
-    def remove(job: str, _who: Operator, *, history: bool = False) -> None:
+    def delete_job(job: str, _who: Operator, *, history: bool = False) -> None:
         """Remove a job; with `history` also its runs, but not their catalogued products."""
         with stores.writer.begin() as connection:
             gone = jobs.delete_job(connection, job, history=history)
@@ -164,8 +170,8 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
 
 
 def _add_run_orders(router: APIRouter, stores: Stores) -> None:
-    @router.post("/jobs/{job}/runs", status_code=201)
-    def start(job: str, order: RunOrder, who: Operator, response: Response) -> RunDetails:
+    @router.post("/jobs/{job}/runs", status_code=201, responses=SAME)
+    def start_run(job: str, order: RunOrder, who: Operator, response: Response) -> RunDetails:
         """Start a run by hand; the same idempotency key gives the same run with 200."""
         check_space(stores.data.root, "A run")
         with stores.writer.begin() as connection:
@@ -178,13 +184,13 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
         return run
 
     @router.post("/runs/{run}/cancel")
-    def cancel(run: str, _who: Operator) -> RunDetails:
+    def cancel_run(run: str, _who: Operator) -> RunDetails:
         """Cancel a run."""
         with stores.writer.begin() as connection:
             return runs.cancel_run(connection, run)
 
     @router.post("/runs/{run}/retry")
-    def retry(run: str, _who: Operator) -> RunDetails:
+    def retry_run(run: str, _who: Operator) -> RunDetails:
         """Queue a failed or cancelled run again."""
         check_space(stores.data.root, "A run")
         with stores.writer.begin() as connection:
@@ -193,7 +199,7 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
 
 def _add_runs(router: APIRouter, stores: Stores) -> None:
     @router.get("/runs")
-    def list_all(
+    def list_runs(
         _who: Reader,
         job: str | None = None,
         status: RunStatus | None = None,
@@ -206,13 +212,13 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
             return RunList(runs=page)
 
     @router.get("/runs/counts")
-    def count_all(_who: Reader, job: str | None = None) -> RunCounts:
+    def count_runs(_who: Reader, job: str | None = None) -> RunCounts:
         """Count runs by status, of all jobs or of one job."""
         with stores.reader.connect() as connection:
             return RunCounts(counts=runs.count_runs(connection, job=job))
 
     @router.get("/runs/{run}")
-    def show(run: str, _who: Reader) -> RunDetails:
+    def get_run(run: str, _who: Reader) -> RunDetails:
         """Show a run with its attempts and outputs."""
         with stores.reader.connect() as connection:
             details = runs.get_run(connection, run)
@@ -224,8 +230,8 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
 
 
 def _add_run_files(router: APIRouter, stores: Stores) -> None:
-    @router.get("/runs/{run}/log")
-    def read_log(
+    @router.get("/runs/{run}/log", **sends("text/plain"))
+    def get_run_log(
         run: str,
         _who: Reader,
         start: Annotated[int, Query(alias="from", ge=0, lt=2**62)] = 0,
@@ -240,8 +246,13 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
         headers = {**SANDBOXED, "X-Next": str(following), "X-Epoch": str(attempt)}
         return Response(content, media_type=files.SHOWN[RunFile.LOG], headers=headers)
 
-    @router.get("/runs/{run}/files/{name}")
-    def read_file(run: str, name: str, _who: Reader, epoch: ShownEpoch = None) -> Response:
+    @router.get(
+        "/runs/{run}/files/{name}",
+        **sends_files(
+            {NOTEBOOK_TYPE: Notebook, "application/json": Manifest}, "text/html", "text/plain"
+        ),
+    )
+    def get_run_file(run: str, name: str, _who: Reader, epoch: ShownEpoch = None) -> Response:
         """Return a run's file, by default of the published attempt or else of the newest."""
         with stores.reader.connect() as connection:
             row = runs.find_run(connection, run)
@@ -260,7 +271,9 @@ def _link_files(stores: Stores, run: str, epoch: int) -> list[str]:
 
 def _add_attempts(router: APIRouter, stores: Stores) -> None:
     @router.post("/runs/{run}/attempts/{epoch}/progress")
-    def report(run: str, epoch: Epoch, progress: ProgressReport, who: Runner) -> ReportAnswer:
+    def report_progress(
+        run: str, epoch: Epoch, progress: ProgressReport, who: Runner
+    ) -> ReportAnswer:
         """Record progress; 409 tells the attempt to end itself."""
         with stores.writer.begin() as connection:
             epochs.check_token(connection, run, epoch, who.token)
@@ -270,12 +283,12 @@ def _add_attempts(router: APIRouter, stores: Stores) -> None:
         return ReportAnswer()
 
     @router.post("/runs/{run}/attempts/{epoch}/publish")
-    def publish(run: str, epoch: Epoch, given: Publication, who: Runner) -> RunDetails:
+    def publish_outputs(run: str, epoch: Epoch, given: Publication, who: Runner) -> RunDetails:
         """Publish an attempt's outputs, all or none; 409 when it is superseded."""
         with stores.writer.begin() as connection:
             epochs.check_token(connection, run, epoch, who.token)
             given.check(run, epoch)
-            return publish_outputs(
+            return publishing.publish_outputs(
                 connection, run, epoch, given.outputs, by=who.name, remark=given.remark,
                 objects=stores.objects,
             )  # fmt: skip

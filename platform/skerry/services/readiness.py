@@ -8,15 +8,16 @@ from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from skerry.core.problems import MEDIA_TYPE, describe_problem
+from skerry.models.platform import Readiness
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import anyone
+from skerry.services.media import sends_json
 from skerry.storage.migrate import newest_revision, read_revision
 
 Check = Callable[[], Awaitable[str | None]]
@@ -24,21 +25,6 @@ Check = Callable[[], Awaitable[str | None]]
 
 _WAIT_S = 3.0
 _KEPT_S = 1.0
-
-
-class Readiness(BaseModel):
-    """Whether a program can do its work.
-
-    Attributes
-    ----------
-    ready
-        Whether all it needs is there.
-    missing
-        What it needs and lacks: the thing's name, and the reason.
-    """
-
-    ready: bool
-    missing: dict[str, str]
 
 
 class ReadinessChecks:
@@ -76,8 +62,8 @@ def create_readiness_router(checks: ReadinessChecks) -> APIRouter:
     """Return the route ``/ready``."""
     router = create_router(tags=["platform"])
 
-    @router.get("/ready", dependencies=[Depends(anyone())], response_model=Readiness)
-    async def report_readiness() -> Response:
+    @router.get("/ready", dependencies=[Depends(anyone())], **sends_json(Readiness))
+    async def get_readiness() -> Response:
         """Say whether this program can do its work now; 503 and the reasons when it cannot."""
         answer = await checks.answer()
         if answer.ready:
@@ -88,7 +74,9 @@ def create_readiness_router(checks: ReadinessChecks) -> APIRouter:
             "Run 'skerry doctor' on the machine of the platform.",
         )  # fmt: skip
         return JSONResponse(
-            document | answer.model_dump(), HTTPStatus.SERVICE_UNAVAILABLE, media_type=MEDIA_TYPE
+            document.model_dump() | answer.model_dump(),
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            media_type=MEDIA_TYPE,
         )
 
     return router

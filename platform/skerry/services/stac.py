@@ -1,10 +1,13 @@
 """The STAC API: stac-fastapi's core routes over our catalogue."""
 
+import inspect
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, cast
 
 import attr
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.routing import APIRoute
 from pydantic import model_validator
 from sqlalchemy import Connection
 from stac_fastapi.api.app import StacApi
@@ -40,6 +43,18 @@ from skerry.services.stores import Stores, sees_private
 _STAC_VERSION = "1.1.0"
 _TITLE = "Skerry catalogue"
 _DESCRIPTION = "Earth observation products of this platform."
+
+_METHODS = {
+    "get_landing_page": "landing_page",
+    "get_conformance_classes": "conformance",
+    "get_collections": "all_collections",
+    "get_collection": "get_collection",
+    "get_item_collection": "item_collection",
+    "get_item": "get_item",
+    "get_search": "get_search",
+    "post_search": "post_search",
+}
+"""Operation id to the method of `CatalogClient` that answers."""
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -269,7 +284,12 @@ def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
         client=client,
         stac_version=_STAC_VERSION,
         extensions=paging,
-        router=create_router(prefix="/stac", tags=["stac"], dependencies=[Depends(identify())]),
+        router=create_router(
+            prefix="/stac",
+            tags=["stac"],
+            dependencies=[Depends(identify())],
+            generate_unique_id_function=name_operation,
+        ),
         search_get_request_model=create_get_request_model(paging, SearchRequest),
         search_post_request_model=create_post_request_model(paging, SearchBody),
         items_get_request_model=cast(
@@ -281,7 +301,25 @@ def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
     # the routes live in our application, with its problems and its headers; the one that
     # StacApi made for itself is let go
     router: APIRouter = stac_api.router
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            _describe_route(route)
     return router
+
+
+def name_operation(route: APIRoute) -> str:
+    """Return the operation id of a route of stac-fastapi: ``Get ItemCollection`` by its words."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])| ", "_", route.name).lower()
+    method = min(route.methods or {"GET"}).lower()
+    return words if words.startswith(f"{method}_") else f"{method}_{words}"
+
+
+def _describe_route(route: APIRoute) -> None:
+    """Give a route the description of the method that answers it."""
+    operation = name_operation(route)
+    method = getattr(CatalogClient, _METHODS[operation])
+    route.summary = operation.replace("_", " ").capitalize()
+    route.description = inspect.getdoc(method) or ""
 
 
 def _look_up(connection: Connection, *, private: bool) -> Sees:

@@ -1,12 +1,13 @@
 """Versions of items: list them, publish one, withdraw one."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 from sqlalchemy import Connection
 
 from skerry.catalog.decisions import list_versions, publish_version, withdraw_version
 from skerry.core.scopes import Scope
+from skerry.models.versions import VersionList
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.stores import Stores
@@ -25,24 +26,24 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
     router = create_router(prefix=item, tags=["stac"])
 
     @router.get("")
-    def show(collection_id: str, item_id: str, _who: Reader) -> dict[str, Any]:
+    def list_item_versions(collection_id: str, item_id: str, _who: Reader) -> VersionList:
         """List the versions of an item, newest first."""
         with stores.reader.connect() as connection:
             return _present(connection, collection_id, item_id)
 
     @router.post("/{version}/publish")
-    def publish(
+    def publish_item_version(
         collection_id: str, item_id: str, version: Version, who: Reviewer
-    ) -> dict[str, Any]:
+    ) -> VersionList:
         """Publish a preliminary version; the version published before it is superseded."""
         with stores.writer.begin() as connection:
             publish_version(connection, collection_id, item_id, version, by=who.name)
             return _present(connection, collection_id, item_id)
 
     @router.post("/{version}/withdraw")
-    def withdraw(
+    def withdraw_item_version(
         collection_id: str, item_id: str, version: Version, who: Reviewer
-    ) -> dict[str, Any]:
+    ) -> VersionList:
         """Withdraw a preliminary or published version; no earlier version takes its place."""
         with stores.writer.begin() as connection:
             withdraw_version(connection, collection_id, item_id, version, by=who.name)
@@ -51,5 +52,5 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
     return router
 
 
-def _present(connection: Connection, collection: str, identifier: str) -> dict[str, Any]:
-    return {"versions": list_versions(connection, collection, identifier)}
+def _present(connection: Connection, collection: str, identifier: str) -> VersionList:
+    return VersionList(versions=list_versions(connection, collection, identifier))

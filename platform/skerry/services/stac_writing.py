@@ -8,18 +8,22 @@ so that at each moment one of them is there.
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query
-from starlette.responses import JSONResponse, Response
+from stac_fastapi.api.models import GeoJSONResponse
+from stac_pydantic import api
+from starlette.responses import JSONResponse
 
-from skerry.catalog.collections import delete_collection, put_collection
-from skerry.catalog.deletions import delete_item, finish_deletions
+from skerry.catalog import collections, deletions
 from skerry.catalog.items import StoredItem, register_item
 from skerry.core.scopes import Scope
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
+from skerry.services.media import DescribedAs, sends_json
 from skerry.services.stac_links import Addresses, present_collection, present_item
 from skerry.services.stores import Stores
 
 Document = dict[str, Any]
+ItemDocument = Annotated[Document, Body(), DescribedAs(api.Item)]
+CollectionDocument = Annotated[Document, Body(), DescribedAs(api.Collection)]
 Writer = Annotated[Identity, Depends(require(Scope.CATALOG_WRITE))]
 
 
@@ -28,41 +32,49 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
     addresses = Addresses(public_url)
     router = create_router(prefix="/stac/collections", tags=["stac"])
 
-    @router.put("/{collection_id}")
-    def write_collection(
-        collection_id: str, document: Annotated[Document, Body()], identity: Writer
-    ) -> Document:
+    @router.put("/{collection_id}", **sends_json(api.Collection))
+    def put_collection(
+        collection_id: str, document: CollectionDocument, identity: Writer
+    ) -> JSONResponse:
         """Create a collection or replace its description; ``skerry:public`` opens it to all."""
         with stores.writer.begin() as connection:
-            stored = put_collection(connection, document, collection_id, owner=identity.name)
-        return present_collection(stored, addresses)
+            stored = collections.put_collection(
+                connection, document, collection_id, owner=identity.name
+            )
+        return JSONResponse(present_collection(stored, addresses))
 
     @router.delete("/{collection_id}", status_code=204)
-    def remove_collection(collection_id: str, identity: Writer) -> None:
+    def delete_collection(collection_id: str, identity: Writer) -> None:
         """Remove an empty collection."""
         with stores.writer.begin() as connection:
-            delete_collection(connection, collection_id, owner=identity.name)
+            collections.delete_collection(connection, collection_id, owner=identity.name)
 
-    @router.post("/{collection_id}/items", status_code=201)
+    @router.post(
+        "/{collection_id}/items", status_code=201, response_class=GeoJSONResponse,
+        responses={
+            200: {"model": api.Item, "description": "The item with this digest that is there"},
+            201: {"model": api.Item},
+        },
+    )  # fmt: skip
     def add_item(
         collection_id: str,
-        document: Annotated[Document, Body()],
+        document: ItemDocument,
         identity: Writer,
         replace: Annotated[bool, Query(description="Take the place of another content")] = False,
-    ) -> Response:
+    ) -> GeoJSONResponse:
         """Register an item; 200 and the stored item if it is there with the same digest."""
         item, new = _register(stores, document, collection_id, identity, replace=replace)
         if new and replace:
-            finish_deletions(stores.writer, stores.objects)
+            deletions.finish_deletions(stores.writer, stores.objects)
         shown = present_item(item, addresses, lambda _collection, _item: True)
-        return JSONResponse(shown, 201 if new else 200, media_type="application/geo+json")
+        return GeoJSONResponse(shown, 201 if new else 200)
 
     @router.delete("/{collection_id}/items/{item_id}", status_code=204)
-    def remove_item(collection_id: str, item_id: str, identity: Writer) -> None:
+    def delete_item(collection_id: str, item_id: str, identity: Writer) -> None:
         """Remove an item, then its files."""
         with stores.writer.begin() as connection:
-            delete_item(connection, collection_id, item_id, owner=identity.name)
-        finish_deletions(stores.writer, stores.objects)
+            deletions.delete_item(connection, collection_id, item_id, owner=identity.name)
+        deletions.finish_deletions(stores.writer, stores.objects)
 
     return router
 

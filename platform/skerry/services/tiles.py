@@ -15,7 +15,7 @@ from typing import Annotated
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from starlette.responses import JSONResponse
+from pydantic import BaseModel
 
 from skerry.core.digests import digest_bytes
 from skerry.core.errors import SkerryError
@@ -25,9 +25,11 @@ from skerry.maps.colour import Category, Style
 from skerry.maps.legend import describe_units, draw_legend
 from skerry.maps.point import name_class, read_point
 from skerry.maps.tiles import DRAWING, TileFormat, check_tile, draw_composite, draw_tile
+from skerry.models.layers import PointValue, PointValues, TileJson
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, anyone, identify
 from skerry.services.layers import Layer, LayerBook
+from skerry.services.media import sends, sends_json
 from skerry.services.tilejson import describe_tiles
 from skerry.storage.chunk_cache import ChunkCache
 
@@ -141,21 +143,21 @@ class Drawer:
                 (part, read_point(part.open(), self.chunks, longitude, latitude))
                 for part in layer.parts
             ]
-        document = {
-            "longitude": longitude,
-            "latitude": latitude,
-            "simulated": layer.simulated,
-            "values": [
-                {
-                    "label": part.label,
-                    "units": describe_units(part.units),
-                    "value": value,
-                    "meaning": name_class(part.style, value),
-                }
+        document = PointValues(
+            longitude=longitude,
+            latitude=latitude,
+            simulated=layer.simulated,
+            values=[
+                PointValue(
+                    label=part.label,
+                    units=describe_units(part.units),
+                    value=value,
+                    meaning=name_class(part.style, value),
+                )
                 for part, value in values
             ],
-        }
-        return JSONResponse(document, headers=_PUBLIC if who is None else _PRIVATE)
+        )
+        return _send_json(document, who)
 
     def send_legend(self, who: Identity | None, name: LayerName, look: Look) -> Response:
         """Return a legend with label, units and colours."""
@@ -171,16 +173,16 @@ class Drawer:
         address = f"{self.url}{MAPS_PREFIX}/tiles/{place}"
         with naming(layer):
             document = describe_tiles(layer, look.apply(layer.style), address, look.to_query())
-        return JSONResponse(document, headers=_PUBLIC if who is None else _PRIVATE)
+        return _send_json(document, who)
 
 
 def create_tiles_router(drawer: Drawer) -> APIRouter:
     """Return the routes, relative to the maps program's prefix."""
-    router = create_router(tags=["maps"], default_response_class=Response)
+    router = create_router(tags=["maps"])
     layer_path = "/tiles/{collection}/{item}/{variable}"
 
-    @router.get(layer_path + "/{z}/{x}/{y}.png")
-    async def show_tile(
+    @router.get(layer_path + "/{z}/{x}/{y}.png", **sends(_PNG, unchanged=True))
+    async def get_tile(
         *, request: Request, who: Who, name: Names, tile: Tiles, look: Looks,
         format: TileFormat = TileFormat.PALETTE,  # noqa: A002
     ) -> Response:  # fmt: skip
@@ -191,28 +193,36 @@ def create_tiles_router(drawer: Drawer) -> APIRouter:
         )
         return await drawer.answer(send)
 
-    @router.get(layer_path + "/tilejson.json")
-    async def show_tilejson(who: Who, name: Names, look: Looks) -> Response:
+    @router.get(layer_path + "/tilejson.json", **sends_json(TileJson))
+    async def get_tilejson(who: Who, name: Names, look: Looks) -> Response:
         """Return the TileJSON of a variable."""
         return await drawer.answer(partial(drawer.send_tilejson, who, name, look))
 
-    @router.get(layer_path + "/legend.png")
-    async def show_legend(who: Who, name: Names, look: Looks) -> Response:
+    @router.get(layer_path + "/legend.png", **sends(_PNG))
+    async def get_legend(who: Who, name: Names, look: Looks) -> Response:
         """Return the legend of a variable with its units."""
         return await drawer.answer(partial(drawer.send_legend, who, name, look))
 
-    @router.get(layer_path + "/point.json")
-    async def show_point(who: Who, name: Names, place: Positions) -> Response:
+    @router.get(layer_path + "/point.json", **sends_json(PointValues))
+    async def get_point(who: Who, name: Names, place: Positions) -> Response:
         """Return the value of a variable at a place, with its units; null where there is none."""
         send = partial(drawer.send_point, who, name, place.longitude, place.latitude)
         return await drawer.answer(send)
 
-    @router.get("/basemap/{z}/{x}/{y}.png", dependencies=[Depends(anyone())])
-    async def show_basemap(tile: Tiles) -> Response:
+    @router.get("/basemap/{z}/{x}/{y}.png", dependencies=[Depends(anyone())], **sends(_PNG))
+    async def get_basemap_tile(tile: Tiles) -> Response:
         """Return a tile of the offline base map."""
         return await drawer.answer(partial(send_basemap, tile))
 
     return router
+
+
+def _send_json(document: BaseModel, who: Identity | None) -> Response:
+    return Response(
+        document.model_dump_json(),
+        headers=_PUBLIC if who is None else _PRIVATE,
+        media_type="application/json",
+    )
 
 
 def send_basemap(tile: TileAddress) -> Response:

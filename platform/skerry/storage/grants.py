@@ -1,27 +1,19 @@
 """Grants: permission to read or write below one prefix, for a limited time."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from skerry.core.errors import ForbiddenError
 from skerry.core.ids import check_name, new_id
 from skerry.core.time import count_microseconds, utc_now
+from skerry.models.grants import Purpose
 from skerry.storage.objects import check_prefix, list_prefixes
 from skerry.storage.run_folder import name_prefix
 from skerry.storage.tables import grants
 
 WRITE_LIFE_S = 12 * 3600
 """How long a write grant is valid: more than a slow import of a large product takes."""
-
-
-class Purpose(StrEnum):
-    """The purpose of a write grant, which decides where its prefix is."""
-
-    IMPORT = "import"
-    SANDBOX = "sandbox"
-    RUN = "run"
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ from skerry.catalog.items import (
     register_item,
 )
 from skerry.catalog.tables import items, items_index
-from skerry.catalog.versions import Status
 from skerry.core.digests import digest_bytes
 from skerry.core.errors import (
     ConflictError,
@@ -38,7 +37,9 @@ from skerry.core.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from skerry.storage.grants import Purpose, create_grant, find_grant
+from skerry.models.grants import Purpose
+from skerry.models.versions import VersionStatus
+from skerry.storage.grants import create_grant, find_grant
 from skerry.storage.objects import ObjectFolder
 
 
@@ -76,7 +77,7 @@ class TestRegister:
         stored, new = register_item(connection, given, "lakes", owner="alice", objects=objects)
         assert new
         assert stored.version == 1
-        assert stored.status == Status.PUBLISHED
+        assert stored.status == VersionStatus.PUBLISHED
         assert find_item(connection, "lakes", "scene", private=True) == stored
         shown = stored.to_stac()
         assert shown["properties"]["skerry:status"] == "published"

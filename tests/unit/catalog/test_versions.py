@@ -12,20 +12,20 @@ from skerry.catalog.decisions import publish_version, withdraw_version
 from skerry.catalog.items import StoredItem, find_item, item_version
 from skerry.catalog.search import parse_query, search_items
 from skerry.catalog.tables import items, items_index
-from skerry.catalog.versions import Status
 from skerry.core.errors import ConflictError, NotFoundError
+from skerry.models.versions import VersionStatus
 
-PRELIMINARY, PUBLISHED = Status.PRELIMINARY, Status.PUBLISHED
-SUPERSEDED, WITHDRAWN = Status.SUPERSEDED, Status.WITHDRAWN
+PRELIMINARY, PUBLISHED = VersionStatus.PRELIMINARY, VersionStatus.PUBLISHED
+SUPERSEDED, WITHDRAWN = VersionStatus.SUPERSEDED, VersionStatus.WITHDRAWN
 
 
 @dataclass(frozen=True)
 class Oracle:
     """What the catalogue should hold of one item: the status of each version, in order."""
 
-    statuses: tuple[Status, ...] = ()
+    statuses: tuple[VersionStatus, ...] = ()
 
-    def insert(self, status: Status) -> "Oracle":
+    def insert(self, status: VersionStatus) -> "Oracle":
         """Add a version."""
         gone = {PRELIMINARY} if status is PRELIMINARY else {PRELIMINARY, PUBLISHED}
         before = tuple(SUPERSEDED if item in gone else item for item in self.statuses)
@@ -36,7 +36,7 @@ class Oracle:
         changes = {PUBLISHED: SUPERSEDED, PRELIMINARY: PUBLISHED}
         return Oracle(tuple(changes.get(item, item) for item in self.statuses))
 
-    def withdraw(self, status: Status) -> "Oracle":
+    def withdraw(self, status: VersionStatus) -> "Oracle":
         """Withdraw the version that has a status."""
         return Oracle(tuple(WITHDRAWN if item is status else item for item in self.statuses))
 
@@ -48,7 +48,7 @@ class Oracle:
         return None
 
 
-def insert_version(connection: Connection, number: int, status: Status) -> None:
+def insert_version(connection: Connection, number: int, status: VersionStatus) -> None:
     item = make_item("scene", prefix=f"runs/r{number}/1/products/t/", content=str(number))
     insert_written(
         connection, item, collection="lakes", status=status, owner="p", run=f"r{number}",
@@ -56,7 +56,7 @@ def insert_version(connection: Connection, number: int, status: Status) -> None:
     )  # fmt: skip
 
 
-def find_version(oracle: Oracle, status: Status) -> int:
+def find_version(oracle: Oracle, status: VersionStatus) -> int:
     return oracle.statuses.index(status) + 1
 
 
@@ -173,7 +173,7 @@ def test_what_is_published_stays_until_another_version_is_published(lakes: Conne
 
 
 @pytest.mark.parametrize("status", [SUPERSEDED, WITHDRAWN])
-def test_only_a_preliminary_version_is_published(lakes: Connection, status: Status) -> None:
+def test_only_a_preliminary_version_is_published(lakes: Connection, status: VersionStatus) -> None:
     rerun_preliminary(lakes, Oracle())
     if status is SUPERSEDED:
         insert_version(lakes, 2, PRELIMINARY)

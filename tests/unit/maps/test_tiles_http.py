@@ -14,15 +14,16 @@ import pytest_asyncio
 from fastapi import FastAPI
 from PIL import Image
 from sqlalchemy import Engine
+from tests.described_answers import DescribedAnswers
 from tests.stac_documents import insert_written
 
 from skerry.catalog.collections import put_collection
 from skerry.catalog.deletions import delete_item
 from skerry.catalog.documents import draft_collection
-from skerry.catalog.versions import Status
 from skerry.core.digests import digest_bytes
 from skerry.core.scopes import Scope
 from skerry.core.settings import ServiceSettings
+from skerry.models.versions import VersionStatus
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Audience, AudienceKind, Identity
 from skerry.services.maps import create_maps
@@ -99,7 +100,7 @@ def add_item(write_pyramid, tmp_path: Path):
         collection: str,
         item: str = "lake",
         seed: int = 1,
-        status=Status.PUBLISHED,
+        status=VersionStatus.PUBLISHED,
     ) -> None:
         prefix = f"runs/{collection}/{seed}/products/x/"
         values = np.full((400, 400), 10.0 * seed, np.float32)
@@ -146,7 +147,11 @@ async def maps(database: tuple[DataFolder, Engine]) -> AsyncIterator[Maps]:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client,
+        httpx.AsyncClient(
+            transport=transport,
+            base_url="http://127.0.0.1:8000",
+            event_hooks={"response": [DescribedAnswers(app.openapi()).check_later]},
+        ) as client,
     ):
         yield Maps(app, client, engine, data, book)
 
@@ -192,7 +197,7 @@ async def test_private_layers_are_for_readers_only(maps, add_item, rest, item):
 
 @pytest.mark.asyncio
 async def test_preliminary_items_of_public_collections_are_private(maps, add_item):
-    add_item(maps.engine, collection="open", status=Status.PRELIMINARY)
+    add_item(maps.engine, collection="open", status=VersionStatus.PRELIMINARY)
     assert (await maps.get(tile_of("open"))).status_code == 401
     assert (await maps.get(tile_of("open"), headers=READER)).status_code == 200
 
@@ -339,7 +344,9 @@ async def test_true_colour_is_offered_by_items_with_the_bands_alone(maps, add_it
         for name, limit in (("b02", 40), ("b03", 50), ("b04", 20))
     }
     with maps.engine.begin() as connection:
-        insert_written(connection, item, collection="open", status=Status.PUBLISHED, owner="ada")
+        insert_written(
+            connection, item, collection="open", status=VersionStatus.PUBLISHED, owner="ada"
+        )
     answer = await maps.get(f"tiles/open/scene/true_colour/{TILE}")
     assert value_at_centre(answer.content) == (51, 51, 51, 255)  # 10 of 50 in each band
     changed = await maps.get(f"tiles/open/scene/true_colour/{TILE}?min=0&max=20")
@@ -388,7 +395,9 @@ async def test_a_path_cannot_climb_out_of_the_product(maps, add_item):
     item = make_item("thief", "runs/open/9/products/x/", 9)
     item["properties"]["skerry:variables"]["turbidity"]["path"] = "../../../1/products/x/v"
     with maps.engine.begin() as connection:
-        insert_written(connection, item, collection="open", status=Status.PUBLISHED, owner="ada")
+        insert_written(
+            connection, item, collection="open", status=VersionStatus.PUBLISHED, owner="ada"
+        )
     answer = await maps.get(tile_of("open", "thief"))
     assert answer.status_code == 422
     assert ".." in answer.json()["detail"]

@@ -10,9 +10,9 @@ from tests.served_api import TOKENS, ServedApi
 from tests.stac_documents import insert_written, make_collection, make_item
 
 from skerry.catalog.collections import put_collection
-from skerry.catalog.versions import Status
 from skerry.cli.main import run
 from skerry.core.scopes import ADMIN, Scope
+from skerry.models.versions import VersionStatus
 from skerry.storage.database import database_url, open_database
 
 VERSIONS = "stac/collections/lakes/items/scene/versions"
@@ -30,7 +30,7 @@ def engine(api: ServedApi) -> Iterator[Engine]:
 
 @pytest.fixture
 def insert(engine: Engine) -> Callable[..., None]:
-    def add(number: int, status: Status, collection: str = "lakes") -> None:
+    def add(number: int, status: VersionStatus, collection: str = "lakes") -> None:
         item = make_item("scene", prefix=f"runs/r{number}/1/products/t/", content=str(number))
         with engine.begin() as connection:
             insert_written(
@@ -58,8 +58,8 @@ def check_problem(answer: httpx.Response, status: int, *words: str) -> None:
 def test_a_preliminary_version_is_published_and_withdrawn(
     alice: httpx.Client, insert: Callable[..., None]
 ) -> None:
-    insert(1, Status.PUBLISHED)
-    insert(2, Status.PRELIMINARY)
+    insert(1, VersionStatus.PUBLISHED)
+    insert(2, VersionStatus.PRELIMINARY)
     assert read_statuses(alice.get(VERSIONS)) == {2: "preliminary", 1: "published"}
     for _ in range(2):  # a repeat changes nothing
         answer = alice.post(f"{VERSIONS}/2/publish")
@@ -74,8 +74,8 @@ def test_a_preliminary_version_is_published_and_withdrawn(
 def test_what_cannot_be_decided_is_refused_with_a_problem(
     alice: httpx.Client, insert: Callable[..., None]
 ) -> None:
-    insert(1, Status.PRELIMINARY)
-    insert(2, Status.PUBLISHED)
+    insert(1, VersionStatus.PRELIMINARY)
+    insert(2, VersionStatus.PUBLISHED)
     check_problem(alice.post(f"{VERSIONS}/1/publish"), 409, "Version 1", "superseded")
     check_problem(alice.post(f"{VERSIONS}/1/withdraw"), 409, "Version 1", "superseded")
     alice.post(f"{VERSIONS}/2/withdraw").raise_for_status()
@@ -90,7 +90,7 @@ def test_what_cannot_be_decided_is_refused_with_a_problem(
 
 
 def test_only_reviewers_decide(api: ServedApi, insert: Callable[..., None]) -> None:
-    insert(1, Status.PRELIMINARY)
+    insert(1, VersionStatus.PRELIMINARY)
     api.book.tokens["scopes-token"] = ("ann", ADMIN - {Scope.CATALOG_REVIEW})
     for token in (None, *TOKENS, "scopes-token"):
         may = token is not None and Scope.CATALOG_REVIEW in api.book.tokens[token][1]
@@ -106,7 +106,7 @@ def test_only_reviewers_decide(api: ServedApi, insert: Callable[..., None]) -> N
 def test_another_persons_sandbox_is_theirs(
     alice: httpx.Client, insert: Callable[..., None]
 ) -> None:
-    insert(1, Status.PUBLISHED, "sandbox-bob")
+    insert(1, VersionStatus.PUBLISHED, "sandbox-bob")
     path = VERSIONS.replace("lakes", "sandbox-bob")
     check_problem(alice.post(f"{path}/1/withdraw"), 403, "sandbox-bob")
 
@@ -125,10 +125,10 @@ def test_the_command_chooses_the_version_unless_it_is_named(
         assert run(["item", *words, "--json"]) == 0
         return {item["version"]: item["status"] for item in json.loads(capsys.readouterr().out)}
 
-    insert(1, Status.PUBLISHED)
-    insert(2, Status.PRELIMINARY)
+    insert(1, VersionStatus.PUBLISHED)
+    insert(2, VersionStatus.PRELIMINARY)
     assert call("publish", "lakes/scene") == {2: "published", 1: "superseded"}
-    insert(3, Status.PRELIMINARY)
+    insert(3, VersionStatus.PRELIMINARY)
     after = {3: "withdrawn", 2: "published", 1: "superseded"}
     assert call("withdraw", "lakes/scene", "--version", "3") == after
     assert call("withdraw", "lakes/scene") == {**after, 2: "withdrawn"}

@@ -1,0 +1,78 @@
+"""JSON files that routes serve as they are: notebooks and manifests of runs."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
+
+from skerry.models.values import Values
+
+
+class NotebookCell(BaseModel):
+    """One cell; `source` may be a list of lines."""
+
+    model_config = ConfigDict(extra="allow")
+
+    cell_type: Literal["code", "markdown", "raw"]
+    metadata: dict[str, JsonValue]
+    source: str | list[str]
+
+
+class Notebook(BaseModel):
+    """A notebook in the form nbformat 4."""
+
+    nbformat: Literal[4]
+    nbformat_minor: int
+    metadata: dict[str, JsonValue]
+    cells: list[NotebookCell]
+
+
+class ManifestInput(BaseModel):
+    """An item that the notebook has read, with the digest of all its bytes."""
+
+    collection: str
+    item: str
+    digest: str
+
+
+class ManifestOutput(BaseModel):
+    """A product's name in the notebook, and the digest of all its bytes."""
+
+    output: str
+    digest: str
+
+
+class Manifest(BaseModel):
+    """Digests of everything that went into an attempt and came out.
+
+    Attributes
+    ----------
+    inputs
+        Items that the notebook has read.
+    isolation
+        The sandbox around the notebook, or ``none``.
+    remark
+        How the notebook ended, if there is something to say.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    run: str
+    epoch: int
+    job: str
+    occurrence: str
+    tick: AwareDatetime
+    data_day: str
+    partition: str
+    release: str
+    release_name: str
+    notebook_digest: str
+    environment_digest: str
+    approved_by: str
+    self_approved: bool
+    isolation: str
+    parameters: Values
+    inputs: list[ManifestInput]
+    outputs: list[ManifestOutput]
+    executed_notebook_digest: str
+    remark: str | None
+    written: AwareDatetime

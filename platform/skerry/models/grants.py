@@ -1,0 +1,63 @@
+"""Grants: permission to read or write below one prefix, for a limited time."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from skerry.models.values import ANSWER, ORDER, Epoch, Name
+
+
+class Purpose(StrEnum):
+    """The purpose of a write grant, which decides where its prefix is."""
+
+    IMPORT = "import"
+    SANDBOX = "sandbox"
+    RUN = "run"
+
+
+class WriteRequest(BaseModel):
+    """A request for permission to write new data; `run` and `epoch` name the attempt of a run."""
+
+    model_config = ORDER
+
+    mode: Literal["write"] = "write"
+    purpose: Purpose
+    run: Name | None = None
+    epoch: Epoch | None = None
+
+
+class ReadRequest(BaseModel):
+    """A request for permission to read one item's data."""
+
+    model_config = ORDER
+
+    mode: Literal["read"] = "read"
+    collection: Name
+    item: Name
+
+
+GrantRequest = Annotated[WriteRequest | ReadRequest, Field(discriminator="mode")]
+
+
+class Grant(BaseModel):
+    """The place to read or write, and the end of the permission.
+
+    Attributes
+    ----------
+    id
+        Its name, to give it back; none for reading.
+    prefix
+        Store key prefix relative to `root`, with a ``/`` at its end.
+    root
+        Address of the store's root, ending in ``/``: ``file://`` where the folder is reachable on
+        the same machine; https for readers without an account.
+    """
+
+    model_config = ANSWER
+
+    id: str | None
+    mode: Literal["read", "write"]
+    prefix: str
+    root: str
+    expires: AwareDatetime

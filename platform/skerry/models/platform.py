@@ -1,0 +1,76 @@
+"""The platform's own parts: whether they answer, their room, their logs."""
+
+from pydantic import BaseModel
+
+from skerry.models.values import ANSWER
+
+
+class PartHealth(BaseModel):
+    """The answer of a part that works."""
+
+    model_config = ANSWER
+
+    ready: bool
+
+
+class Readiness(BaseModel):
+    """Whether a program can do its work.
+
+    Attributes
+    ----------
+    ready
+        Whether all it needs is there.
+    missing
+        What it needs and lacks: the thing's name, and the reason.
+    """
+
+    model_config = ANSWER
+
+    ready: bool
+    missing: dict[str, str]
+
+
+class PlatformHealth(BaseModel):
+    """The platform's state, for the pages.
+
+    Attributes
+    ----------
+    worker
+        Whether the worker works.
+    disk_free, disk_total, disk_floor
+        Bytes on the data folder's disk; below the floor runs and imports do not start.
+    disk_low
+        Whether less than the floor is free.
+    """
+
+    model_config = ANSWER
+
+    worker: bool
+    disk_free: int
+    disk_total: int
+    disk_floor: int
+    disk_low: bool
+
+
+class LogList(BaseModel):
+    """The parts that have a log, by name."""
+
+    model_config = ANSWER
+
+    parts: list[str]
+
+
+class OpenApiInfo(BaseModel):
+    """Title and version of a program."""
+
+    title: str
+    version: str
+
+
+class OpenApiDocument(BaseModel):
+    """An OpenAPI 3.1 document; its specification describes the rest."""
+
+    openapi: str
+    info: OpenApiInfo
+    paths: dict[str, object]
+    components: dict[str, object]

@@ -1,0 +1,127 @@
+"""The OpenAPI documents of api and maps: other clients are made from them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.served_api import TokenBook, make_hub_access
+
+from skerry.core.problems import MEDIA_TYPE
+from skerry.core.settings import ServiceSettings
+from skerry.services.api import create_api
+from skerry.services.maps import create_maps
+from skerry.storage.layout import DataFolder
+from skerry.storage.migrate import upgrade
+
+Document = dict[str, Any]
+METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
+
+OPEN = {
+    # documents of other standards, and what people put into them
+    *(f"{kind}.body" for kind in ("ItemsLink", "PaginationLink", "SearchLink")),
+    *(f"{kind}.headers" for kind in ("ItemsLink", "PaginationLink", "SearchLink")),
+    "Notebook.metadata", "NotebookCell.metadata",
+    "OpenApiDocument.paths", "OpenApiDocument.components", "ParameterSchema.properties",
+    "JsonValue", "Collection.summaries",
+}  # fmt: skip
+"""Where an answer may hold any object."""
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Document]:
+    folder = tmp_path_factory.mktemp("openapi") / "data"
+    data = DataFolder(folder)
+    data.create()
+    upgrade(data)
+    settings = ServiceSettings(data=folder, public_url="http://127.0.0.1:9", port=9)
+    return {
+        name: create(settings, hub=make_hub_access(name), verifier=TokenBook()).openapi()
+        for name, create in (("api", create_api), ("maps", create_maps))
+    }
+
+
+def list_operations(document: Document) -> Iterator[tuple[str, Document]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method in METHODS:
+                yield f"{method} {path}", operation
+
+
+def list_open(schema: Any, where: str, document: Document, seen: set[str]) -> Iterator[str]:
+    """Yield the places of a schema, and of all that it names, where any object may stand."""
+    reference = schema.get("$ref")
+    if reference is not None:
+        name = reference.rpartition("/")[2]
+        if name not in seen:
+            seen.add(name)
+            yield from list_open(document["components"]["schemas"][name], name, document, seen)
+        return
+    parts = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())]
+    parts += [schema[key] for key in ("items", "additionalProperties") if key in schema]
+    inner = [part for part in parts if isinstance(part, dict)]
+    for part in inner:
+        yield from list_open(part, where, document, seen)
+    properties = schema.get("properties", {})
+    for name, part in properties.items():
+        yield from list_open(part, f"{where}.{name}", document, seen)
+    says_something = {"enum", "const", "prefixItems"} & set(schema) or inner or properties
+    if schema.get("type", "object") == "object" and not says_something:
+        yield where
+
+
+@pytest.mark.parametrize("name", ["api", "maps"])
+def test_no_answer_is_a_bare_object(documents: dict[str, Document], name: str) -> None:
+    document = documents[name]
+    for operation_name, operation in list_operations(document):
+        for status, response in operation["responses"].items():
+            for kind, content in response.get("content", {}).items():
+                if not kind.endswith("json"):
+                    continue
+                schema = content.get("schema")
+                assert schema, (operation_name, status, kind)
+                found = set(list_open(schema, "answer", document, set()))
+                assert found <= OPEN, (operation_name, status, found - OPEN)
+                assert "answer" not in found
+
+
+@pytest.mark.parametrize("name", ["api", "maps"])
+def test_operations_are_named_once_and_say_what_they_do(
+    documents: dict[str, Document], name: str
+) -> None:
+    operations = [operation for _, operation in list_operations(documents[name])]
+    names = [operation["operationId"] for operation in operations]
+    assert len(names) == len(set(names))
+    for operation in operations:
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", operation["operationId"])
+        assert operation["tags"]
+        assert operation["summary"]
+        assert len(operation["description"]) > len("Endpoint.")
+
+
+@pytest.mark.parametrize("name", ["api", "maps"])
+def test_every_refusal_is_a_problem_document(documents: dict[str, Document], name: str) -> None:
+    for operation_name, operation in list_operations(documents[name]):
+        refusals = {status for status in operation["responses"] if status[0] in "45"}
+        assert refusals == {"4XX", "5XX"}, operation_name
+        for status in refusals:
+            assert list(operation["responses"][status]["content"]) == [MEDIA_TYPE]
+
+
+def test_names_from_outside_and_lists_have_limits(documents: dict[str, Document]) -> None:
+    """A body without a limit would only end at the limit of all bodies."""
+    schemas = documents["api"]["components"]["schemas"]
+    for name in (
+        "Approval",
+        "JobOrder",
+        "RunOrder",
+        "ProgressReport",
+        "WriteRequest",
+        "ReadRequest",
+    ):
+        for field, schema in schemas[name]["properties"].items():
+            for part in schema.get("anyOf", [schema]):
+                if part.get("type") == "string" and "format" not in part and "const" not in part:
+                    assert "maxLength" in part, (name, field)
+                if part.get("type") == "integer":
+                    assert "maximum" in part, (name, field)
