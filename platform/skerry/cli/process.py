@@ -12,13 +12,13 @@ import click
 
 from skerry.cli.outputs import format_option, memory_option
 from skerry.cli.parameters import split_pairs
-from skerry.cli.presenting import json_option, print_json, print_table, show_progress
+from skerry.cli.presenting import json_option, print_json, show_progress
+from skerry.cli.processors import show_processor, show_processors
 from skerry.cli.termination import clean_up_when_told_to_end
 from skerry.core.errors import InvalidInputError, SkerryError
 
 if TYPE_CHECKING:
     from skerry.pipelines.timeline import Timeline
-    from skerry.processors.registry import Processor
     from skerry.products.auxiliary import AuxiliaryFolder
 
 log = logging.getLogger(__name__)
@@ -92,9 +92,9 @@ def process(
     from skerry.core.ids import new_id
 
     if listing:
-        return _list(as_json=as_json)
+        return show_processors(as_json=as_json)
     if describe:
-        return _describe(_need(name, "NAME", "one of --list"), as_json=as_json)
+        return show_processor(_need(name, "NAME", "one of --list"), as_json=as_json)
     run_id = new_id()
     with _logging(run_id, verbose=verbose), _timing(run_id, trace, inputs) as timeline:
         if payload is not None:
@@ -190,81 +190,6 @@ def _run_processor(
         print_json(manifest)
     else:
         click.echo(str(output))
-
-
-def _list(*, as_json: bool) -> None:
-    from skerry.processors.registry import list_processors
-
-    processors = list_processors()
-    if as_json:
-        print_json([_to_dict(item) for item in processors])
-        return
-    rows = [(item.name, item.version, item.summary) for item in processors]
-    print_table(("PROCESSOR", "VERSION", "WHAT IT DOES"), rows)
-
-
-def _describe(name: str, *, as_json: bool) -> None:
-    from skerry.processors.registry import get_processor
-
-    description = _to_dict(get_processor(name))
-    if as_json:
-        print_json(description)
-        return
-    click.echo(
-        f"{description['name']} {description['version']}: {description['summary']}\n"
-        f"{description['citation']}\n"
-    )
-    print_table(
-        ("INPUT", "UNITS", "PRODUCTS", "WHAT"),
-        [
-            (item["name"], item["units"], ", ".join(item["products"]) or "any", item["description"])
-            for item in description["inputs"]
-        ],
-    )
-    click.echo()
-    properties = description["parameters"].get("properties", {})
-    rows = [
-        (key, str(item.get("default", "(needed)")), _word_range(item), item.get("description", ""))
-        for key, item in properties.items()
-    ]
-    print_table(("PARAMETER", "DEFAULT", "RANGE", "WHAT"), rows or [("(none)", "", "", "")])
-    click.echo()
-    print_table(
-        ("OUTPUT", "UNITS", "WHAT"),
-        [(item["name"], item["units"], item["description"]) for item in description["outputs"]],
-    )
-
-
-def _to_dict(processor: Processor) -> dict[str, Any]:
-    return {
-        "name": processor.name,
-        "version": processor.version,
-        "summary": processor.summary,
-        "citation": processor.citation,
-        "inputs": [
-            {
-                "name": item.name,
-                "units": getattr(item, "units", ""),
-                "products": list(getattr(item, "sources", getattr(item, "product_types", ()))),
-                "description": item.description,
-            }
-            for item in processor.inputs
-        ],
-        "parameters": processor.schema,
-        "outputs": [
-            {"name": output.name, "units": output.units, "description": output.description}
-            for output in processor.outputs
-        ],
-    }
-
-
-def _word_range(schema: dict[str, Any]) -> str:
-    """Return a parameter's type and bounds in a few words."""
-    marks = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
-    bounds = [f"{mark} {schema[key]}" for key, mark in marks.items() if key in schema]
-    if "enum" in schema:
-        return " | ".join(map(str, schema["enum"]))
-    return " ".join([str(schema.get("type", "")), ", ".join(bounds)]).strip()
 
 
 def _read_filters(aoi: str | None, flags: str | None, *, allow_empty: bool) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from bokeh.models import CustomJS, TextInput
 
 from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
-from skerry.dashboards.catalogue import link_export, list_collections, parse_item_name
+from skerry.dashboards.catalogue import list_collections
 from skerry.dashboards.leaflet import LocalWidget, make_layer, make_map, show_whole
 from skerry.dashboards.map_view import Layer, View, Wish, parse_place, read_values, read_view
+from skerry.dashboards.products import link_export, parse_item_name
 from skerry.dashboards.shell import lay_page, show_error, show_html, style_widget
 from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit

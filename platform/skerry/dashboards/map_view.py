@@ -5,15 +5,8 @@ from typing import Any
 
 from skerry.client import Session
 from skerry.core.errors import InvalidInputError, NotFoundError, SkerryError
-from skerry.dashboards.catalogue import (
-    Product,
-    Selection,
-    Variable,
-    link_map,
-    link_tiles,
-    read_picture,
-    read_selection,
-)
+from skerry.dashboards.catalogue import Selection, read_picture, read_selection
+from skerry.dashboards.products import Product, Variable, link_map, link_tiles
 
 NO_SECOND = "None"
 

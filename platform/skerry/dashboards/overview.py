@@ -9,8 +9,9 @@ from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
 from skerry.dashboards.board import RunFilter, count_runs, read_jobs, read_runs
-from skerry.dashboards.catalogue import Product, read_latest, read_picture
+from skerry.dashboards.catalogue import read_latest, read_picture
 from skerry.dashboards.platform_health import read_health
+from skerry.dashboards.products import Product
 from skerry.dashboards.shell import lay_page, show_error, show_html
 from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit

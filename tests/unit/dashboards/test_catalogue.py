@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skerry.core.errors import InvalidInputError
-from skerry.dashboards.catalogue import (
+from skerry.dashboards.catalogue import shorten_names
+from skerry.dashboards.products import (
     WORLD,
     describe_product,
     link_export,
     link_map,
     link_tiles,
     parse_item_name,
-    shorten_names,
 )
 from skerry.dashboards.templating import render
 

@@ -2,7 +2,7 @@
 
 from skerry.core.errors import NotFoundError
 from skerry.dashboards.board import STATUSES, RunFilter, describe_job, describe_run
-from skerry.dashboards.catalogue import describe_product
+from skerry.dashboards.products import describe_product
 from skerry.dashboards.run import list_facts
 from skerry.dashboards.shell import show_error
 from skerry.dashboards.templating import render

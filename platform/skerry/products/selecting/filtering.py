@@ -15,14 +15,15 @@ import xarray as xr
 from odc.geo.geom import Geometry
 
 from skerry.core.errors import InvalidInputError
-from skerry.processors.flags import select_flags
-from skerry.processors.grids import fit_to_grid
-from skerry.processors.masks import FLAG_SOURCES
-from skerry.processors.selection import name_type
-from skerry.products.coding.packing import allow_gaps
 from skerry.products.healing.completeness import SELECTION
 from skerry.products.selecting.areas import read_area
 from skerry.products.selecting.cropping import cut_window, outline_items
+from skerry.products.selecting.masking import (
+    limit_values,
+    mask_by_flags,
+    own_dataset,
+    refuse_unknown,
+)
 from skerry.products.selecting.outlining import bound_area, outline_cut
 from skerry.products.selecting.windows import (
     Window,
@@ -95,12 +96,12 @@ def filter_product(
     """
     groups, variables = _list_texts(groups), _list_texts(variables)
     result = _select_groups(tree, groups, resolution)
-    masks = {} if flags is None else _mask_by_flags(tree, result, flags, flag_group)
-    datasets = {node.path: masks.get(node.path, _own(node)) for node in result.subtree}
+    masks = {} if flags is None else mask_by_flags(tree, result, flags, flag_group)
+    datasets = {node.path: masks.get(node.path, own_dataset(node)) for node in result.subtree}
     if variables is not None:
         datasets = _select_variables(datasets, variables)
     for name, limits in (valid_range or {}).items():
-        datasets = _limit(datasets, name, limits)
+        datasets = limit_values(datasets, name, limits)
     windows: dict[str, Window] = {}
     if time is not None:
         windows = _find_period(tree, time, allow_empty=allow_empty)
@@ -133,11 +134,6 @@ def _list_texts(value: Sequence[str] | None) -> Sequence[str] | None:
     return [value] if isinstance(value, str) else value
 
 
-def _own(node: xr.DataTree | xr.DataArray) -> xr.Dataset:
-    assert isinstance(node, xr.DataTree)  # noqa: S101 -- paths of groups, for mypy
-    return node.to_dataset(inherit=False)
-
-
 def _select_groups(
     tree: xr.DataTree, groups: Sequence[str] | None, resolution: str | int | None
 ) -> xr.DataTree:
@@ -148,7 +144,7 @@ def _select_groups(
             pattern = f"/{group.strip('/')}"
             matches = {item for item in paths if _below(item, pattern)}
             if not matches:
-                raise _unknown("group", group, sorted(paths))
+                raise refuse_unknown("group", group, sorted(paths))
             selection |= matches
         paths = selection
     if resolution is not None:
@@ -157,13 +153,13 @@ def _select_groups(
             part for path in tree.groups for part in path.split("/") if _is_resolution(part)
         }
         if resolution_name not in resolutions:
-            raise _unknown("resolution", str(resolution), sorted(resolutions))
+            raise refuse_unknown("resolution", str(resolution), sorted(resolutions))
         paths = {
             path
             for path in paths
             if resolution_name in path.split("/") or not _has_resolution(path)
         }
-    return xr.DataTree.from_dict({path: _own(tree[path]) for path in sorted(paths)})
+    return xr.DataTree.from_dict({path: own_dataset(tree[path]) for path in sorted(paths)})
 
 
 def _below(path: str, pattern: str) -> bool:
@@ -194,115 +190,13 @@ def _select_variables(
         ]
         if not matches:
             names = {str(name) for data in datasets.values() for name in data.data_vars}
-            raise _unknown("variable", pattern, sorted(names))
+            raise refuse_unknown("variable", pattern, sorted(names))
         for path, name in matches:
             selection[path].add(name)
     return {
         path: data[[name for name in data.data_vars if name in selection[path]]]
         for path, data in datasets.items()
     }
-
-
-def _unknown(what: str, name: str, names: list[str]) -> InvalidInputError:
-    listing = ", ".join(names[:40]) + (f" and {len(names) - 40} more" if len(names) > 40 else "")  # noqa: PLR2004
-    return InvalidInputError(
-        f"The product has no {what} {name!r}.",
-        remedy=f"It has: {listing}." if names else f"It has no {what} at all.",
-    )
-
-
-def _limit(
-    datasets: dict[str, xr.Dataset], name: str, limits: tuple[float | None, float | None]
-) -> dict[str, xr.Dataset]:
-    low, high = limits
-    if any(limit is not None and not np.isfinite(limit) for limit in limits) or (
-        low is not None and high is not None and low > high
-    ):
-        raise InvalidInputError(
-            f"The valid range of {name!r} is {limits}.", remedy="Give the lower number first."
-        )
-    sizes = sorted(
-        {str(item) for data in datasets.values() for item, array in data.data_vars.items()
-         if array.dtype.kind == "f"}
-    )  # fmt: skip
-    if name not in sizes:
-        raise _unknown("floating point variable", name, sizes)
-    return {
-        path: data.assign({name: _keep_between(data[name], low, high)})
-        if name in data.data_vars and data[name].dtype.kind == "f"
-        else data
-        for path, data in datasets.items()
-    }
-
-
-def _keep_between(values: xr.DataArray, low: float | None, high: float | None) -> xr.DataArray:
-    limited = values
-    if low is not None:
-        limited = limited.where(values >= low)
-    if high is not None:
-        limited = limited.where(values <= high)
-    return _like(limited, values)
-
-
-def _like(changed: xr.DataArray, original: xr.DataArray) -> xr.DataArray:
-    """Give masked values the attributes and packing of the original."""
-    changed.attrs = dict(original.attrs)
-    changed.encoding = allow_gaps(original.encoding, changed.dtype)
-    return changed
-
-
-def _mask_by_flags(
-    tree: xr.DataTree, selection: xr.DataTree, flags: str, flag_group: str | None
-) -> dict[str, xr.Dataset]:
-    """Return the measurements' groups with pixels masked where the flags hold."""
-    masked: dict[str, xr.Dataset] = {}
-    masks: dict[str, xr.DataArray] = {}
-    for node in selection.subtree:
-        data = _own(node)
-        if "measurements" not in node.path.split("/") or "orphan" in node.path:
-            continue
-        if not any(_is_measured(variable) for variable in data.data_vars.values()):
-            continue
-        place = _find_flag_group(tree, node.path, flag_group)
-        if place not in masks:
-            masks[place] = select_flags(_own(tree[place]), flags)
-        mask = fit_to_grid(
-            masks[place],
-            data,
-            names=(f"The flags of {place}", node.path),
-            remedy="Name a group with flags on that grid (flag_group).",
-        )
-        masked[node.path] = data.assign(
-            {
-                name: _like(item.where(~mask), item)
-                for name, item in data.data_vars.items()
-                if _is_measured(item) and set(mask.dims) <= set(item.dims)
-            }
-        )
-    if not masked:
-        raise InvalidInputError(
-            "There are no measurements to mask by flags.", remedy="Keep a measurements group."
-        )
-    return masked
-
-
-def _is_measured(variable: xr.DataArray) -> bool:
-    return variable.dtype.kind == "f" and variable.ndim >= 2  # noqa: PLR2004
-
-
-def _find_flag_group(tree: xr.DataTree, path: str, flag_group: str | None) -> str:
-    """Return the flags' group: of the same grid or resolution if there is one, else the type's."""
-    last = path.rpartition("/")[2]
-    sources = FLAG_SOURCES.get(name_type(tree), ())
-    beside = [f"{item.rpartition('/')[0]}/{last}" for item in sources]
-    candidates = [flag_group] if flag_group else [*beside, *sources]
-    for candidate in candidates:
-        if f"/{candidate.strip('/')}" in tree.groups:
-            return f"/{candidate.strip('/')}"
-    raise InvalidInputError(
-        f"{tree.name or 'The product'} has no flags for {path}: {', '.join(candidates)}.",
-        remedy="Name the group that holds them (flag_group).",
-    )
 
 
 def _find_period(
