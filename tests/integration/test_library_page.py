@@ -33,7 +33,7 @@ def test_every_block_runs_from_an_empty_folder(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Warning" not in done.stderr, done.stderr
-    assert "none found anything" in done.stdout
+    assert "none has findings" in done.stdout
     assert {"turbidity.zarr", "scene.zarr", "scene.nc", "part.cogs"} <= {
         item.name for item in tmp_path.iterdir()
     }

@@ -36,7 +36,7 @@ def text(outputs: list[dict[str, Any]]) -> str:
     ("name", "shown", "count"),
     [
         ("sensors.ipynb", ("cloud_high_probability", "2026-05-01"), 4),
-        ("filtering_and_writing.ipynb", ("cog: left out", "stored as uint16", "checks made"), 1),
+        ("filtering_and_writing.ipynb", ("cog: left out", "stored as uint16", "checks ran"), 1),
         ("own_processor.ipynb", ("at least 0 and at most 1", "greenness"), 1),
     ],
 )

@@ -34,7 +34,7 @@ def validate(
 ) -> None:
     """Check a product: SAFE, EOPF Zarr, GeoZarr, NetCDF or a set of COGs. Nothing is fetched.
 
-    The exit code is 0 if no check found anything, 1 if one did, 2 if there is nothing to check.
+    The exit code is 0 without findings, 1 with findings, and 2 if there is nothing to check.
 
     \b
     Example:
@@ -66,5 +66,5 @@ def _print_report(report: Report) -> None:
         if len(outcome.findings) > MOST_LINES:
             click.echo(f"  and {len(outcome.findings) - MOST_LINES} more (--json has all)")
         click.echo(f"  Remedy: {outcome.remedy}")
-    failed = f"{len(report.failed)} found something" if report.failed else "none found anything"
-    click.echo(f"\n{report.examined} of {len(report.outcomes)} checks made, {failed}.")
+    failed = f"{len(report.failed)} have findings" if report.failed else "none has findings"
+    click.echo(f"\n{report.made} of {len(report.outcomes)} checks ran, {failed}.")

@@ -23,8 +23,8 @@ Number = npt.ArrayLike
 
 STANDARD_PRESSURE_HPA = 1013.25
 ANISOTROPY = 2 * (1 - 0.0279) / (2 + 0.0279)
-"""Of scattering by molecules with a depolarisation of 0.0279 (Young 1980, Applied Optics 19, 3427);
-1 would be Rayleigh's own phase function."""
+"""Anisotropy of scattering by molecules with a depolarisation of 0.0279 (Young 1980, Applied Optics
+19, 3427); 1 is Rayleigh's own phase function."""
 HIGHER_ORDERS = (
     (0.33243832, -0.06777104), (0.16285370, 0.001577425), (-0.30924818, -0.01240906),
     (-0.10324388, 0.03241678), (0.11493334, -0.03503695),
@@ -32,10 +32,10 @@ HIGHER_ORDERS = (
 """Light scattered by molecules more than once, of the mean over azimuth: numbers of the paper that
 `molecular_reflectance` names; a test finds that they keep the energy."""
 ASYMMETRY = 0.72
-"""Henyey-Greenstein asymmetry of the aerosol: a maritime one at medium humidity."""
+"""Henyey-Greenstein asymmetry of a maritime aerosol at medium humidity."""
 SINGLE_SCATTERING_ALBEDO = 0.97
 CLOUD_ASYMMETRY = 0.85
-"""Of water droplets (Hansen and Travis 1974, Space Science Reviews 16, 527)."""
+"""Asymmetry of water droplets (Hansen and Travis 1974, Space Science Reviews 16, 527)."""
 FRESNEL_INDEX = 1.34
 """Refractive index of sea water in the visible."""
 OZONE_TABLE_NM = (400, 443, 490, 510, 560, 600, 620, 665, 709, 754, 779, 865, 1000)
@@ -91,7 +91,7 @@ class Geometry:
 
     @property
     def relative_azimuth(self) -> Field:
-        """View azimuth less sun azimuth, radians."""
+        """View azimuth minus sun azimuth, radians."""
         difference = np.asarray(self.view_azimuth) - np.asarray(self.sun_azimuth)
         return np.asarray(np.radians(difference), np.float32)
 
@@ -124,7 +124,7 @@ def aerosol_thickness(wavelength_nm: float, air: Air) -> float:
 def path_reflectance(wavelength_nm: float, air: Air, geometry: Geometry) -> Field:
     """Return the reflectance of air and aerosol above a black surface.
 
-    Molecules by all orders of scattering, on top of them aerosol by single scattering:
+    All orders of scattering for molecules, and single scattering for the aerosol above them:
     ``P tau_s (1 - exp(-tau m)) / (4 tau m mu_s mu_v)`` with ``m = 1 / mu_s + 1 / mu_v`` and the
     thickness tau of both (Liou 2002, An Introduction to Atmospheric Radiation, chapter 6).
     """
@@ -199,7 +199,7 @@ def direct_transmittance(wavelength_nm: float, air: Air, cosine: Field) -> Field
 
 
 def total_transmittance(wavelength_nm: float, air: Air, cosine: Field) -> Field:
-    """Return direct and diffuse transmittance: what is scattered forward arrives too.
+    """Return direct and diffuse transmittance together: light scattered forward arrives too.
 
     Molecules ``((2/3 + mu) + (2/3 - mu) exp(-tau / mu)) / (4/3 + tau)`` (Vermote and Tanre 1992,
     as for `molecular_reflectance`), so that no light is lost between both; aerosol
@@ -260,7 +260,7 @@ def vapour_transmittance(coefficient: float, air: Air, geometry: Geometry) -> Fi
 
 
 def glint_reflectance(geometry: Geometry, wind_speed: Number) -> Field:
-    """Return the sun's glitter on a sea roughened by wind.
+    """Return the reflectance of sun glint on a sea that wind makes rough.
 
     Cox and Munk (1954, Journal of the Optical Society of America 44, 838): slopes are normally
     distributed with variance 0.003 + 0.00512 W in all directions.

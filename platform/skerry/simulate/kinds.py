@@ -65,7 +65,7 @@ SIMULATIONS = {
         (1024, "pixels of 10 m"), "sentinel_1.product", "simulate_s1_iw_grd",
     ),
 }  # fmt: skip
-"""Kind to how it is made."""
+"""The simulations by kind."""
 
 
 def simulate_product(
@@ -95,7 +95,7 @@ def simulate_product(
     form
         One of `FORMS`.
     progress
-        Called with the fraction done and what is being made.
+        Called with the finished fraction and the name of the current step.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def simulate_product(
     Raises
     ------
     InvalidInputError
-        If there is no such kind, form or seed, or the kind does not take the size or the day.
+        If the kind, form or seed is unknown, or the kind does not accept the size or the day.
     ConflictError
         If the product exists already.
     """

@@ -1,4 +1,4 @@
-"""Water reflectance from what is in the water: a forward model, independent of any retrieval.
+"""Water reflectance from the water's constituents: a forward model, independent of any retrieval.
 
 ``a = a_w + a_ph C + a_d T + a_g``, ``b_b = b_bw + b_bp T + b_bph C`` (T suspended matter in
 g m-3, taken equal in number to turbidity in FNU; C chlorophyll-a in mg m-3; a_g falls

@@ -1,4 +1,4 @@
-"""What all simulators check before they begin: the size, the day, and whether the place is free."""
+"""Checks of all simulators before they begin: size, day, and that the target does not exist."""
 
 from datetime import date, datetime, time
 from pathlib import Path
@@ -24,7 +24,7 @@ def check_size(size: int, smallest: int, largest: int, *, usual: int, step: int 
     Raises
     ------
     InvalidInputError
-        If the size is beyond the limits or no multiple of `step`.
+        If the size is beyond the limits or not a multiple of `step`.
     """
     if smallest <= size <= largest and size % step == 0:
         return
@@ -39,7 +39,7 @@ def check_size(size: int, smallest: int, largest: int, *, usual: int, step: int 
 
 
 def find_moment(day: date | str, at: time) -> datetime:
-    """Return the moment of sensing on a day, which may be written ``2026-05-01``.
+    """Return the time of sensing on a day; the day may be a text such as ``2026-05-01``.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def find_moment(day: date | str, at: time) -> datetime:
 
 
 def check_place(target: Path) -> None:
-    """Refuse a product that exists, before the work; writing refuses it again at its end.
+    """Refuse a product that exists before the work begins; writing checks again at the end.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The simulated world that all sensors look at: a place and its weather, at any coordinates.
+"""The simulated world for all sensors: a place and its weather, at any coordinates.
 
 A coast of the southern Baltic: sea to the north (another coast 180 km farther), land with lakes to
 the south, rivers every 110 km. Land, lakes, altitude and soil depend on the seed alone, so that
@@ -24,7 +24,7 @@ CORNER = (13.46869, 54.13837)
 SIDE_KM = 109.8
 """Side of that tile. The lengths below are fractions of a scene's side."""
 KM_PER_DEGREE = 111.195
-"""Along a meridian of a sphere of 6371 km."""
+"""Kilometres in a degree of latitude, on a sphere of 6371 km."""
 SOUTH_COAST, NORTH_COAST = 0.55, -1.2
 """Mean places of the two coasts, southward from the corner."""
 CLOUD_FRACTION = 0.08
@@ -32,7 +32,7 @@ CIRRUS_FRACTION = 0.03
 SHADOW_LENGTH = 0.045
 """Height of the clouds that throw shadows (5 km at full side)."""
 FREEZING_K = 273.0
-"""Below it brackish water has ice (the salinity of the southern Baltic lowers it little)."""
+"""Temperature below which brackish water freezes (the southern Baltic has little salt)."""
 OVERPASS = time(10, 6, tzinfo=UTC)
 
 
@@ -132,8 +132,8 @@ class Scene:
     ) -> "Scene":
         """Return the scene for a picture with these coordinates.
 
-        One larger than `SIDE_KM` sees the world in its real lengths; a smaller one, which would
-        show nothing but sea or land, a model of it that just fills the picture.
+        A picture larger than `SIDE_KM` sees the world in its real lengths. A smaller picture would
+        show only sea or only land, so it sees a model of the world that fills the picture.
         """
         east_west, north_south = np.asarray(longitude), np.asarray(latitude)
         west, east = float(np.nanmin(east_west)), float(np.nanmax(east_west))
@@ -219,7 +219,7 @@ class Scene:
 
     @cached_property
     def _chances(self) -> dict[str, float]:
-        """Numbers that are the same for the whole day."""
+        """Random numbers of the day, the same for all coordinates."""
         generator = np.random.default_rng([self.seed, 1, 0, self.day.toordinal()])
         ranges = {
             "drift": (-0.25, 0.25), "plume": (15, 40), "bloom": (8, 30), "bloom_x": (0.15, 0.45),
@@ -270,7 +270,7 @@ class Scene:
 
     @cached_property
     def _thresholds(self) -> tuple[float, float]:
-        """Values of the cover noise above which there is cirrus and cloud, over one side."""
+        """Thresholds of the cover noise for cirrus and for cloud, over one side."""
         axis = ((np.arange(128) + 0.5) / 128).astype(np.float32)
         x, y = np.meshgrid(axis, axis)
         cover = self._cover_noise.at(x, y)

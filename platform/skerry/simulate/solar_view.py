@@ -1,13 +1,13 @@
-"""What a band of the solar range sees of a scene: one model for all optical sensors.
+"""The reflectance of a scene in a solar band: one model for all optical sensors.
 
-Ground in light and shadow, seen through the air (`atmosphere`), with the light of its surroundings
-and the sun's glitter; over it cirrus, or a cloud with air above it. A cloud or cirrus that would
-reflect c without absorption lets ``1 - c`` through and reflects ``k c``, k being
+The ground, in light or shadow, is seen through the air (`atmosphere`), with light from its
+surroundings and sun glint. Above it is cirrus, or a cloud with air above. A cloud or cirrus that
+would reflect c without absorption lets ``1 - c`` through and reflects ``k c``, k being
 `BandOptics.cloud`; over a layer that reflects r, all reflections between both counted::
 
     k c + (1 - c)^2 r / (1 - k c r)
 
-The air below a cloud is left out but for its gases; cirrus lies above all gases but ozone.
+Of the air below a cloud only the gases count. Cirrus is above all gases except ozone.
 """
 
 from dataclasses import dataclass, replace
@@ -37,9 +37,9 @@ ADJACENCY_M = 1000.0
 LIT_FROM_THE_SIDE = 0.1
 """Part of the direct light that reaches a cloud's shadow."""
 PRESSURE_ABOVE_CLOUD = 0.533
-"""Of that at the ground: a top at 5 km (U.S. Standard Atmosphere 1976)."""
+"""Pressure at a cloud's top over that at the ground: 5 km (U.S. Standard Atmosphere 1976)."""
 VAPOUR_ABOVE_CLOUD = 0.02
-"""Of the column: dry air, about a fifth of saturation at 5 km and 255 K."""
+"""Share of the vapour column above it: dry air, a fifth of saturation at 5 km and 255 K."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class SolarView:
     def light_ground(self, fields: SceneFields) -> Field:
         """Return the reflectance of water, ice and land without glint, darker in shadows.
 
-        In a shadow the sky's light stays, of the sun's `LIT_FROM_THE_SIDE`; the reflectance is that
-        under all the light which the ground has elsewhere.
+        A shadow keeps all light of the sky, and the share `LIT_FROM_THE_SIDE` of the sun's light.
+        Its reflectance is relative to the full light outside of shadows.
         """
         optics = self.optics
         water = model_reflectance(optics, fields.turbidity, fields.chlorophyll, fields.cdom)
@@ -110,7 +110,7 @@ class SolarView:
         return np.asarray(self.absorb_in_ozone() * reflectance, np.float32)
 
     def rise_above_cloud(self) -> "SolarView":
-        """Return the view of something as high as the tops of clouds."""
+        """Return this view for an object at the height of cloud tops."""
         air = replace(
             self.air,
             aerosol_550=0.0,
@@ -134,11 +134,11 @@ class SolarView:
         )
 
     def absorb_in_ozone(self) -> Field:
-        """Return the transmittance of ozone, which is above everything, on both ways."""
+        """Return the transmittance of ozone on both ways; the ozone is above all clouds."""
         return ozone_transmittance(self.optics.wavelength_nm, self.air, self.geometry)
 
     def look_through_air(self, below: Field, around: Field) -> Field:
-        """Return the reflectance above the air of what is below it, gases left out."""
+        """Return the reflectance above the air over a surface, without absorption by gases."""
         wavelength, air = self.optics.wavelength_nm, self.air
         down = total_transmittance(wavelength, air, self.geometry.sun_cosine)
         up = total_transmittance(wavelength, air, self.geometry.view_cosine)
@@ -150,7 +150,7 @@ class SolarView:
         )
 
     def cover(self, optical_thickness: Field, below: Field) -> Field:
-        """Return the reflectance above a cloud or cirrus of what is below it."""
+        """Return the reflectance above a cloud or cirrus over a given reflectance."""
         layer = cloud_reflectance(optical_thickness)
         reflected = np.float32(self.optics.cloud) * layer
         return np.asarray(reflected + (1 - layer) ** 2 * below / (1 - reflected * below))
@@ -163,7 +163,7 @@ class SolarView:
 
 
 def mirror_sun(geometry: Geometry, fields: SceneFields) -> Field:
-    """Return the sun's glitter on open water in the light, 0 elsewhere."""
+    """Return the reflectance of sun glint on open water in sunlight, 0 elsewhere."""
     open_water = fields.water & ~fields.ice & ~fields.shadow
     return np.where(open_water, glint_reflectance(geometry, fields.wind_speed), np.float32(0))
 
@@ -171,7 +171,7 @@ def mirror_sun(geometry: Geometry, fields: SceneFields) -> Field:
 def scale_adjacency(side_km: float) -> float:
     """Return the distance, m, over which surroundings' light falls to 1 / e in a landscape.
 
-    `ADJACENCY_M`, shrunk with a model landscape, which would be all surroundings otherwise.
+    This is `ADJACENCY_M`, scaled down for a model landscape.
     """
     return ADJACENCY_M * side_km / SIDE_KM
 

@@ -1,4 +1,4 @@
-"""Where the sun stands.
+"""The position of the sun.
 
 Source: J. W. Spencer (1971): Fourier series representation of the position of the sun. Search
 2(5), 172 (declination, equation of time, distance). Good to half a degree and 0.2 % of the

@@ -1,4 +1,4 @@
-"""The truth beside a simulated product: what was there, as CF NetCDF."""
+"""The truth file of a simulated product: the fields of its scene, as CF NetCDF."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -36,8 +36,9 @@ MASKS = {
 def place_truth(product: Path) -> AbstractContextManager[Path]:
     """Give a path for the truth of a product that is written in the block.
 
-    It appears beside the product just after it, in place of one left without product, and not at
-    all if another writer makes the product meanwhile: truth and product are of one scene.
+    The truth file appears next to the product, just after it. It replaces a truth file without
+    product. If another writer makes the product meanwhile, the truth file does not appear: truth
+    and product always describe the same scene.
     """
     name = product.name.removesuffix(product.suffix)
     return make_aside(product.with_name(f"{name}.truth.nc"), replace=True, parents=True)
@@ -59,13 +60,13 @@ def write_truth(
     path
         The file, as `place_truth` gives it.
     fields
-        What was there.
+        The fields of the scene.
     frame
         Coordinates of the grid.
     dims
         Names of its two dimensions.
     gap
-        Where the sensor saw nothing.
+        Mask of pixels that the sensor did not see.
     scene
         For the attributes: seed and day make the scene again.
     """

@@ -17,13 +17,13 @@ HASHES = {"MD5": "md5", "SHA3-256": "sha3_256", "SHA-256": "sha256"}
 
 def _parts(subject: Subject) -> Iterator[tuple[str, list[str]]]:
     if has_model(subject):
-        return  # the profile's own check names what is missing
+        return  # the profile's own check reports missing parts
     if isinstance(subject.other.get("missing"), list):
         yield "", subject.other["missing"]
 
 
 def _healed(subject: Subject) -> Iterator[tuple[str, list[str]]]:
-    # In Zarr and NetCDF the other checks see the wounds themselves, each by its name.
+    # The other checks read Zarr and NetCDF unrepaired, and report each wound by its name.
     if subject.container == "safe" and isinstance(subject.other.get("healed"), list):
         yield "", subject.other["healed"]
 
@@ -51,20 +51,20 @@ def _chunked(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
 @check(
     "completeness.parts",
     of=_parts,
-    remedy="Fetch the missing parts from the provider; what is there can be used.",
+    remedy="Fetch the missing parts from the provider; the parts that you have can be used.",
 )
 def lacks_nothing(missing: list[str], _: Subject) -> str | None:
-    """Everything that a complete product of this type has is there."""
+    """The product has all parts of a complete product of its type."""
     return f"lacks {', '.join(map(str, missing))}" if missing else None
 
 
 @check(
     "completeness.healed",
     of=_healed,
-    remedy="Skerry reads it as it is; other software may fail.",
+    remedy="Skerry repairs this on reading; other software may fail.",
 )
 def healed_nothing(healed: list[str], _: Subject) -> str | None:
-    """Reading a SAFE had no wound to heal."""
+    """Skerry reads the SAFE product without repairing anything."""
     return "; ".join(map(str, healed)) or None
 
 
@@ -74,7 +74,7 @@ def healed_nothing(healed: list[str], _: Subject) -> str | None:
     remedy="Fetch the product again from its provider.",
 )
 def file_is_whole(file: tuple[Path, Any], _: Subject) -> str | None:
-    """Every file that a SAFE's manifest lists is there in the size it says."""
+    """Every file in a SAFE's manifest exists and has the size in the manifest."""
     path, stream = file
     if not path.is_file():
         return "is not there"
@@ -91,7 +91,7 @@ def file_is_whole(file: tuple[Path, Any], _: Subject) -> str | None:
     deep=True,
 )
 def file_is_unchanged(file: tuple[Path, Any], _: Subject) -> str | None:
-    """Every file that a SAFE's manifest lists has the checksum it says."""
+    """Every file in a SAFE's manifest has the checksum in the manifest."""
     path, stream = file
     checksum = stream.find("{*}checksum")
     if checksum is None or not path.is_file():

@@ -76,10 +76,10 @@ def name_is_allowed(array: ArrayFacts, _: Subject) -> str | None:
 @check(
     "cf.units",
     of=_measured,
-    remedy="Give units; numbers without dimension have the units 1 (CF 3.1).",
+    remedy="Give units; dimensionless numbers have the units 1 (CF 3.1).",
 )
 def has_units(array: ArrayFacts, _: Subject) -> str | None:
-    """Every measured number says its units."""
+    """Every variable of measurements has units."""
     units = array.attrs.get("units", array.attrs.get("data_units", array.attrs.get("unit")))
     if units is None:
         return "has no units"
@@ -92,7 +92,7 @@ def has_units(array: ArrayFacts, _: Subject) -> str | None:
     remedy="Use degrees_north for latitude and degrees_east for longitude (CF 4.1, 4.2).",
 )
 def place_has_its_units(array: ArrayFacts, _: Subject) -> str | None:
-    """Latitudes are in degrees north, longitudes in degrees east."""
+    """Latitudes have the units degrees_north, longitudes degrees_east."""
     units = array.attrs.get("units", array.attrs.get("data_units"))
     name = str(array.attrs["standard_name"])
     return None if units in AXES[name] else f"is a {name} in {units!r}"
@@ -104,7 +104,7 @@ def place_has_its_units(array: ArrayFacts, _: Subject) -> str | None:
     remedy="Write the standard name in small letters with underscores (CF 3.3).",
 )
 def standard_name_is_spelt(array: ArrayFacts, _: Subject) -> str | None:
-    """Standard names are written as the CF table writes them."""
+    """Standard names are spelt as in the CF table."""
     name = array.attrs["standard_name"]
     fine = isinstance(name, str) and STANDARD_NAME.fullmatch(name)
     return None if fine else f"has the standard name {name!r}"
@@ -116,7 +116,7 @@ def standard_name_is_spelt(array: ArrayFacts, _: Subject) -> str | None:
     remedy="Write a unit from nanoseconds to days, 'since', and an ISO 8601 time (CF 4.4).",
 )
 def time_is_readable(array: ArrayFacts, _: Subject) -> str | None:
-    """Times count a known unit since a readable instant."""
+    """Times are counted in a known unit from a readable time."""
     units = str(array.attrs["units"])
     if not TIME_UNITS.fullmatch(units):
         return f"has the units {units!r}"
@@ -139,7 +139,7 @@ def flags_are_named(array: ArrayFacts, _: Subject) -> str | None:
     names = meanings.split() if isinstance(meanings, str) else list(meanings)
     lists = [array.attrs[key] for key in ("flag_values", "flag_masks") if key in array.attrs]
     if not lists:
-        return f"names {len(names)} flags and gives neither flag_values nor flag_masks"
+        return f"names {len(names)} flags without flag_values or flag_masks"
     for numbers in lists:
         if len(np.atleast_1d(numbers)) != len(names):
             return f"gives {len(np.atleast_1d(numbers))} numbers for {len(names)} flags"
@@ -153,7 +153,7 @@ def flags_are_named(array: ArrayFacts, _: Subject) -> str | None:
     "(CF 3.5).",
 )
 def flags_are_possible(array: ArrayFacts, _: Subject) -> str | None:
-    """Flag numbers are different, fit the variable, masks have a bit, and values lie in them."""
+    """Flags differ and fit the variable; masks have a bit, and values are within their masks."""
     fault = _fault_of_fields(array)
     if fault:
         return fault
@@ -191,7 +191,7 @@ def _fault_of_fields(array: ArrayFacts) -> str | None:
     remedy="Write flag_meanings as one text, blanks between the names (CF 3.5).",
 )
 def meanings_are_text(array: ArrayFacts, _: Subject) -> str | None:
-    """In NetCDF the names of flags are one text."""
+    """In NetCDF the attribute flag_meanings is a single text."""
     meanings = array.attrs["flag_meanings"]
     return None if isinstance(meanings, str) else f"has flag_meanings of {type(meanings).__name__}"
 
@@ -202,27 +202,27 @@ def meanings_are_text(array: ArrayFacts, _: Subject) -> str | None:
     remedy="Add the grid mapping variable that the attribute names, with crs_wkt (CF 5.6).",
 )
 def grid_mapping_is_there(array: ArrayFacts, subject: Subject) -> str | None:
-    """A grid mapping that is named is there and describes a coordinate reference system."""
+    """A grid mapping that a variable names exists and describes a coordinate reference system."""
     name = str(array.attrs["grid_mapping"]).split(":")[0].strip()
     mapping = subject.find(array.group, name)
     if mapping is None:
-        return f"names the grid mapping {name}, which is not there"
+        return f"names the grid mapping {name}, which does not exist"
     if not {"grid_mapping_name", "crs_wkt", "spatial_ref"} & set(mapping.attrs):
-        return f"names the grid mapping {name}, which describes nothing"
+        return f"names the grid mapping {name}, which has no description of a system"
     return None
 
 
 @check(
     "cf.coordinates",
     of=arrays_with("coordinates"),
-    remedy="Add the coordinates that are named, or take their names out (CF 5).",
+    remedy="Add the coordinates, or remove their names from the attribute (CF 5).",
 )
 def coordinates_are_there(array: ArrayFacts, subject: Subject) -> str | None:
-    """Coordinates that are named are there."""
+    """All coordinates that a variable names exist."""
     text = array.attrs["coordinates"]
     names = text.split() if isinstance(text, str) else list(text)
     absent = [name for name in names if subject.find(array.group, str(name)) is None]
-    return f"names the coordinates {', '.join(absent)}, which are not there" if absent else None
+    return f"names the coordinates {', '.join(absent)}, which do not exist" if absent else None
 
 
 @check(
@@ -231,5 +231,5 @@ def coordinates_are_there(array: ArrayFacts, subject: Subject) -> str | None:
     remedy="Set the global attribute Conventions to CF-1.11 (CF 2.6.1).",
 )
 def conventions_are_named(conventions: Any, _: Subject) -> str | None:
-    """A NetCDF file says which conventions it follows."""
+    """A NetCDF file names the conventions that it follows."""
     return None if "CF-1." in str(conventions) else f"has the Conventions {conventions!r}"

@@ -11,7 +11,7 @@ from skerry.validation.subject import ArrayFacts, Subject, arrays_with, is_numbe
 _PACKING = {
     "scale_factor": "scale_factor", "add_offset": "add_offset", "fill_value": "_FillValue",
 }  # fmt: skip
-"""Names in `_eopf_attrs` to the names of the array's own attributes."""
+"""Names in `_eopf_attrs`, and the names of the same facts in the array's own attributes."""
 
 
 def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
@@ -30,11 +30,11 @@ def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
     remedy="Give scale_factor a finite number other than 0 and add_offset a finite number.",
 )
 def packing_is_usable(array: ArrayFacts, _: Subject) -> str | None:
-    """Scale and offset are numbers by which values can be unpacked from stored integers."""
+    """Scale and offset are numbers that can unpack values from stored integers."""
     if array.dtype.kind == "f" and {"scale_factor", "add_offset"} & (
         set(array.attrs) - set(array.eopf)
     ):
-        return f"packs {array.dtype}, where CF wants integers (8.1)"
+        return f"packs {array.dtype}, but CF allows only integers (8.1)"
     scale, offset = array.attrs.get("scale_factor", 1.0), array.attrs.get("add_offset", 0.0)
     if not is_number(scale) or float(scale) == 0.0:
         return f"has the scale_factor {scale!r}"
@@ -67,10 +67,10 @@ def _said_twice(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
 @check(
     "encodings.agree",
     of=_said_twice,
-    remedy="Write the packing of the stored numbers alike in both places, or in one place alone.",
+    remedy="Write the same packing in both places, or write it in only one place.",
 )
 def packing_statements_agree(array: ArrayFacts, _: Subject) -> str | None:
-    """What _eopf_attrs say of the packing is what stands beside them."""
+    """The packing in _eopf_attrs equals the packing in the array's own attributes."""
     for key, other in _PACKING.items():
         number, inner = array.attrs.get(other), array.eopf.get(key)
         if number is None or inner is None or not (is_number(number) and is_number(inner)):
@@ -96,11 +96,11 @@ def _with_both_fills(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
     remedy="Give the array the fill value that _FillValue names.",
 )
 def absent_chunks_are_gaps(array: ArrayFacts, _: Subject) -> str | None:
-    """The array's fill value, which absent chunks stand for, equals _FillValue."""
+    """The array's fill value, which readers use for absent chunks, equals _FillValue."""
     fill, missing_number = array.fill_value, array.missing_number
     if not _fits(missing_number, array.dtype) or float(fill) == float(missing_number):
         return None
-    return f"stands for {fill} where a chunk is absent and names the fill value {missing_number}"
+    return f"reads as {fill} where a chunk is absent, but its _FillValue is {missing_number}"
 
 
 @check(
@@ -109,7 +109,7 @@ def absent_chunks_are_gaps(array: ArrayFacts, _: Subject) -> str | None:
     remedy="Move the fill value out of the valid range, or shrink the range.",
 )
 def fill_is_no_measurement(array: ArrayFacts, _: Subject) -> str | None:
-    """The fill value of packed numbers lies outside of the valid range."""
+    """The fill value of packed numbers is outside the valid range."""
     fill = array.missing_number
     low, high = (array.attrs.get(key) for key in ("valid_min", "valid_max"))
     if array.dtype.kind not in "iu" or not is_number(fill):

@@ -1,4 +1,4 @@
-"""Checks of geometry: coordinates, transforms, bounds, systems and footprint say the same."""
+"""Checks of geometry: coordinates, transforms, bounds, systems and footprint agree."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ UNEVEN = 0.1
 MARGIN = 0.1
 """How far a STAC bbox may reach past the data, as a fraction of the data's extent."""
 NARROW = 100.0
-"""How many times as wide as a STAC bbox data may be: the bbox may leave out empty parts."""
+"""How many times wider than a STAC bbox the data may be: a bbox may leave out empty parts."""
 FOOTPRINT_SAMPLES = 21
 """How many points along each edge of a raster are converted to degrees."""
 
@@ -65,7 +65,7 @@ def _with_systems(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _families(subject: Subject) -> Iterator[tuple[str, list[Raster]]]:
-    """Give sibling rasters that are resolutions of one another: r10m, r20m, r60m."""
+    """Give sibling rasters of the same data in several resolutions: r10m, r20m, r60m."""
     families: dict[str, list[Raster]] = {}
     for raster in list_rasters(subject):
         parent, _, name = raster.group.rpartition("/")
@@ -91,7 +91,7 @@ def _places(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
 @check(
     "geometry.spacing",
     of=every_raster,
-    remedy="Store pixel centres as float64; resample what is not regular.",
+    remedy="Store pixel centres as float64; resample the raster if it is not regular.",
 )
 def centres_are_even(raster: Raster, _: Subject) -> str | None:
     """Coordinates of rasters are evenly spaced pixel centres."""
@@ -126,7 +126,7 @@ def system_is_named(raster: Raster, subject: Subject) -> str | None:
     remedy="Write one system in every place: proj:code, grid mapping, STAC.",
 )
 def systems_agree(statements: dict[str, Any], _: Subject) -> str | None:
-    """All places that name a raster's coordinate reference system name the same."""
+    """All places that name a raster's coordinate reference system name the same system."""
     broken = [
         f"{place} is none ({item})" for place, item in statements.items() if isinstance(item, str)
     ]
@@ -150,7 +150,7 @@ def _short(crs: Any) -> str:
     remedy="Write [step x, 0, left, 0, -step y, top] at pixel edges.",
 )
 def transform_agrees(statement: tuple[Raster, Any], _: Subject) -> str | None:
-    """Transforms lead to the pixel centres that the coordinates give."""
+    """Transforms give the same pixel centres as the coordinates."""
     raster, numbers = statement
     if not isinstance(numbers, list) or len(numbers) < AFFINE or not all(map(is_number, numbers)):
         return f"has the transform {numbers!r}"
@@ -177,7 +177,7 @@ def transform_agrees(statement: tuple[Raster, Any], _: Subject) -> str | None:
     remedy="Write [left, bottom, right, top] at pixel edges.",
 )
 def bounds_agree(statement: tuple[Raster, Any], _: Subject) -> str | None:
-    """Bounds are the outer edges of the pixels that the coordinates give."""
+    """Bounds are the outer edges of the outermost pixels."""
     raster, numbers = statement
     if not isinstance(numbers, list) or len(numbers) != 4 or not all(map(is_number, numbers)):  # noqa: PLR2004
         return f"has the bounds {numbers!r}"
@@ -185,7 +185,7 @@ def bounds_agree(statement: tuple[Raster, Any], _: Subject) -> str | None:
     if off <= raster.tolerance or 0.0 in raster.steps:
         return None
     edges = ", ".join(f"{item:.10g}" for item in raster.box)
-    return f"has the bounds {numbers}, the coordinates give [{edges}]"
+    return f"has the bounds {numbers}, but the coordinates give [{edges}]"
 
 
 @check(
@@ -206,7 +206,7 @@ def shape_agrees(statement: tuple[Raster, Any], _: Subject) -> str | None:
     remedy="Cut all resolutions to one box of whole coarse pixels.",
 )
 def resolutions_agree(rasters: list[Raster], _: Subject) -> str | None:
-    """Resolutions of one product cover one box, to less than a pixel of the coarsest."""
+    """All resolutions of a product cover the same box, to less than a pixel of the coarsest."""
     coarsest = max(rasters, key=lambda item: abs(item.steps[0]))
     for raster in rasters:
         off = float(np.abs(np.array(raster.box) - np.array(coarsest.box)).max())
@@ -240,11 +240,11 @@ def degrees_are_on_earth(array: ArrayFacts, _: Subject) -> str | None:
     remedy="Write the bbox of the data as [west, south, east, north] in degrees.",
 )
 def footprint_is_where_data_are(box: list[Any], subject: Subject) -> str | None:
-    """The STAC bbox lies where the data lie."""
+    """The STAC bbox covers the same place as the data."""
     data = _geographic_box(subject)
     if data is None:
         return None
-    # A reversed bbox is stac.bbox's finding; here its place counts.
+    # The check stac.bbox reports a reversed bbox; this check judges only the place.
     crosses = data[0] < 180 < data[2]  # noqa: PLR2004 -- then west is beyond east
     if box[0] > box[2] and not crosses:
         box = [box[2], box[1], box[0], box[3]]
@@ -265,7 +265,7 @@ def footprint_is_where_data_are(box: list[Any], subject: Subject) -> str | None:
     if narrow < NARROW and beside and below:
         return None
     numbers = ", ".join(f"{item:.4f}" for item in data)
-    return f"is {box}, the data lie in [{numbers}]"
+    return f"is {box}, but the data cover [{numbers}]"
 
 
 def _measured_places(subject: Subject) -> Iterator[npt.NDArray[np.float64]]:

@@ -1,4 +1,4 @@
-"""Checks of overviews: what a GeoZarr's ``multiscales`` promises is there.
+"""Checks of overviews: a GeoZarr has all levels that its ``multiscales`` lists.
 
 Source: zarr-conventions/multiscales v1.
 """
@@ -50,7 +50,7 @@ def _complete_groups(subject: Subject) -> Iterator[tuple[str, Multiscale]]:
 @check(
     "multiscales.layout",
     of=_groups,
-    remedy="List the level groups that are there, finest first, in multiscales.layout.",
+    remedy="List the existing level groups, finest first, in multiscales.layout.",
 )
 def layout_is_there(group: Multiscale, subject: Subject) -> str | None:
     """Every level that the layout lists is a group with arrays."""
@@ -66,10 +66,10 @@ def layout_is_there(group: Multiscale, subject: Subject) -> str | None:
 @check(
     "multiscales.variables",
     of=_complete_groups,
-    remedy="Write every raster at all levels that are coarser than its own, or at none of them.",
+    remedy="Write every raster at all levels that are coarser than its own, or at no other level.",
 )
 def levels_have_the_same(group: Multiscale, subject: Subject) -> str | None:
-    """Every raster stands at its own level and at all coarser ones."""
+    """Every raster is at its own level and at all coarser levels."""
     finer: set[str] = set()
     for number, entry in enumerate(group.layout):
         names = set(group.level(number, subject))
@@ -85,7 +85,7 @@ def levels_have_the_same(group: Multiscale, subject: Subject) -> str | None:
     remedy="Make each level smaller by the scale of its transform; a partial last pixel counts.",
 )
 def levels_shrink_as_stated(group: Multiscale, subject: Subject) -> str | None:
-    """Each level is smaller than the one it is derived from by the scale that the layout says."""
+    """Each level is smaller than the level it is derived from, by the scale in the layout."""
     numbers = {str(entry["asset"]): number for number, entry in enumerate(group.layout)}
     for number, entry in enumerate(group.layout):
         source = numbers.get(str(entry.get("derived_from")))
@@ -107,7 +107,7 @@ def levels_shrink_as_stated(group: Multiscale, subject: Subject) -> str | None:
 @check(
     "multiscales.corners",
     of=_complete_groups,
-    remedy="Place the pixels of every level from the same upper left corner on.",
+    remedy="Let the pixels of every level begin at the same upper left corner.",
 )
 def levels_begin_at_one_corner(group: Multiscale, subject: Subject) -> str | None:
     """All levels begin at the same corner, to a tenth of a pixel of the finest."""
@@ -131,7 +131,7 @@ def levels_begin_at_one_corner(group: Multiscale, subject: Subject) -> str | Non
     remedy="Add the multiscales convention to zarr_conventions, with its uuid.",
 )
 def convention_is_declared(group: Multiscale, _: Subject) -> str | None:
-    """A group with overviews declares the convention by which they are described."""
+    """A group with overviews declares the convention that describes them."""
     declared = group.attrs.get("zarr_conventions") or []
     is_listed = any(
         isinstance(item, dict) and item.get("uuid") == MULTISCALES["uuid"] for item in declared

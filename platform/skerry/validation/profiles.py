@@ -72,7 +72,7 @@ def _split(names: Any) -> list[str]:
 @check(
     "profile.type",
     of=_types,
-    remedy="Name a type that eopf 2.8.1 has a model of, or leave the profile out.",
+    remedy="Give a product of a type that eopf 2.8.1 has a model for, or validate without profile.",
 )
 def type_has_a_model(name: str, subject: Subject) -> str | None:
     """The profile describes products of this type."""
@@ -85,7 +85,7 @@ def type_has_a_model(name: str, subject: Subject) -> str | None:
     remedy="Write other_metadata/eopf_category: eoproduct, or eocontainer for several.",
 )
 def category_is_named(root: dict[str, Any], _: Subject) -> str | None:
-    """The product says its EOPF category."""
+    """The product has an EOPF category."""
     other = root.get("other_metadata")
     category = other.get("eopf_category") if isinstance(other, dict) else None
     return None if category in CATEGORIES else f"has the eopf_category {category!r}"
@@ -97,7 +97,7 @@ def category_is_named(root: dict[str, Any], _: Subject) -> str | None:
     remedy="Write the product again with skerry convert --profile cpm-2.8.",
 )
 def attribute_is_there(path: str, subject: Subject) -> str | None:
-    """Every root attribute that the profile's model wants is there."""
+    """The root has every attribute that the profile's model requires."""
     place: Any = subject.root
     for step in path.split("/"):
         key = step.replace("~1", "/").replace("~0", "~")
@@ -113,17 +113,17 @@ def attribute_is_there(path: str, subject: Subject) -> str | None:
     remedy="Fetch the missing parts, or validate a partial product without profile.",
 )
 def variable_is_there(path: str, subject: Subject) -> str | None:
-    """Every variable that the profile's model wants is there."""
+    """The product has every variable that the profile's model requires."""
     return None if path in subject.arrays else "is not there"
 
 
 @check(
     "profile.no-others",
     of=_data_variables,
-    remedy="Take it out, or write the product in the profile 2025.",
+    remedy="Remove the variable, or write the product in the profile 2025.",
 )
 def variable_is_known(array: ArrayFacts, subject: Subject) -> str | None:
-    """There is no variable that the profile's model does not know."""
+    """The profile's model has every variable of the product."""
     model = _model(subject)
     in_model = model is None or model.kind_of(array.path) is not None
     return None if in_model else "is not in the model"
@@ -135,7 +135,7 @@ def variable_is_known(array: ArrayFacts, subject: Subject) -> str | None:
     remedy="Write the product again with skerry convert --profile cpm-2.8.",
 )
 def dimensions_are_the_models(array: ArrayFacts, subject: Subject) -> str | None:
-    """Variables have the dimensions that the profile's model says."""
+    """Variables have the dimensions of the profile's model."""
     model = _model(subject)
     kind = None if model is None else model.kind_of(array.path)
     if kind is None or array.dims == kind.dims:

@@ -30,7 +30,7 @@ class Raster:
     attrs
         The group's attributes.
     above
-        Statements of a group of levels about it, as place and attributes.
+        Attributes of the parent group that describe it as a level, each with its place.
     """
 
     group: str
@@ -108,7 +108,7 @@ def list_rasters(subject: Subject) -> list[Raster]:
 
 
 def _list_statements_above(subject: Subject) -> dict[str, list[tuple[str, dict[str, Any]]]]:
-    """Return each level's statements in groups of levels; a group's own are of the finest level."""
+    """Return the attributes that groups of levels have about each of their levels."""
     statements: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for path, attrs in subject.groups.items():
         multiscales = attrs.get("multiscales")

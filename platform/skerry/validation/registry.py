@@ -1,4 +1,4 @@
-"""The registry of checks: each check is one function with one idea and one name.
+"""The registry of checks: each check is one function that tests one rule and has one name.
 
 A check has a function that gives places and values in the subject. It judges a single value at a
 time: it returns what is wrong with the value in words, or None. A check without values to judge is
@@ -38,7 +38,7 @@ class Check:
     Attributes
     ----------
     name
-        ``<group>.<idea>``.
+        ``<group>.<rule>``.
     meaning
         What is true if the check passes: the first line of the function's docstring.
     remedy
@@ -61,7 +61,7 @@ class Check:
     def run(self, subject: Subject) -> Outcome:
         """Judge everything that the check looks at."""
         if self.deep and not subject.deep:
-            return self._outcome(0, (), "reads every value: ask for it with --deep")
+            return self._outcome(0, (), "runs only with --deep, because it reads every value")
         examined = 0
         findings: list[Finding] = []
         for where, value in self.look_at(subject):

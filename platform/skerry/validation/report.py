@@ -15,7 +15,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A thing that is wrong.
+    """A fault that a check found.
 
     Attributes
     ----------
@@ -36,13 +36,13 @@ class Outcome:
     Attributes
     ----------
     check
-        The check's name, ``<group>.<idea>``.
+        The check's name, ``<group>.<rule>``.
     meaning
         What is true if the check passes.
     remedy
         What to do if it fails.
     examined
-        How many things the check judged; with 0 it is not applicable.
+        How many values the check judged; with 0 it is not applicable.
     findings
         What is wrong.
     note
@@ -93,7 +93,7 @@ class Report:
     profile
         The profile whose rules were checked, or None.
     outcomes
-        Every check that there is.
+        The outcomes of all checks.
     """
 
     product: str
@@ -103,8 +103,8 @@ class Report:
     outcomes: tuple[Outcome, ...] = field(default=())
 
     @property
-    def examined(self) -> int:
-        """Number of checks that looked at something."""
+    def made(self) -> int:
+        """Number of checks that judged at least one value."""
         return sum(outcome.result is not Result.NOT_APPLICABLE for outcome in self.outcomes)
 
     @property
@@ -115,7 +115,7 @@ class Report:
     @property
     def clean(self) -> bool:
         """Whether checks ran and all of them passed."""
-        return self.examined > 0 and not self.failed
+        return self.made > 0 and not self.failed
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -125,7 +125,7 @@ class Report:
             "product_type": self.product_type,
             "profile": self.profile,
             "clean": self.clean,
-            "checks_made": self.examined,
+            "checks_made": self.made,
             "checks_failed": len(self.failed),
             "checks": [outcome.to_dict() for outcome in self.outcomes],
         }

@@ -18,7 +18,7 @@ from skerry.validation.subject import (
 )
 
 NEARLY_DEGREES = 1e-3
-"""How far a bbox may differ from its geometry: some products round only one of them."""
+"""How far a bbox may differ from its geometry: some products round one and not the other."""
 HALF_TURN = 180.0
 OLD_NAMES = {
     "instrument": "instruments",
@@ -106,13 +106,13 @@ def bbox_is_ordered(box: Any, subject: Subject) -> str | None:
         return f"is {box!r}"
     west, south, east, north = _flat(box)
     if south > north:
-        return f"is {box}: south lies north of north"
+        return f"is {box}: its south is greater than its north"
     if not (south >= -90 and north <= 90 and all(-180 <= item <= 180 for item in (west, east))):  # noqa: PLR2004
         return f"is {box}: not on the Earth"
     # West beyond east is right only if the outline crosses the antimeridian.
     outline = _outline(subject.discovery or {})
     if west > east and (outline is None or outline[2] - outline[0] < HALF_TURN):
-        return f"is {box}: west lies east of east"
+        return f"is {box}: its west is greater than its east"
     return None
 
 
@@ -122,14 +122,18 @@ def bbox_is_ordered(box: Any, subject: Subject) -> str | None:
     remedy="Calculate the bbox from the geometry.",
 )
 def bbox_frames_geometry(item: dict[str, Any], _: Subject) -> str | None:
-    """The bbox frames the geometry."""
+    """The bbox is the bounding box of the geometry."""
     outline = _outline(item)
     if outline is None or outline[2] - outline[0] >= HALF_TURN:
         return None
     west, south, east, north = _flat(item["bbox"])
     box = (min(west, east), min(south, north), max(west, east), max(south, north))
     off = max(abs(entry - other) for entry, other in zip(box, outline, strict=True))
-    return None if off <= NEARLY_DEGREES else f"is {item['bbox']}, the geometry goes from {outline}"
+    return (
+        None
+        if off <= NEARLY_DEGREES
+        else f"is {item['bbox']}, but the geometry goes from {outline}"
+    )
 
 
 def _outline(item: dict[str, Any]) -> tuple[float, float, float, float] | None:
@@ -173,7 +177,7 @@ def geometry_is_valid(geometry: Any, _: Subject) -> str | None:
     remedy="Write the sensing time as 2026-05-01T10:30:00Z.",
 )
 def datetime_is_an_instant(properties: dict[str, Any], _: Subject) -> str | None:
-    """The data time is an instant."""
+    """The property datetime is a time with a time zone."""
     if "datetime" not in properties:
         return "has no datetime"
     return _fault_of_time(properties["datetime"])
@@ -185,7 +189,7 @@ def datetime_is_an_instant(properties: dict[str, Any], _: Subject) -> str | None
     remedy="Write start_datetime and end_datetime, the earlier one first, datetime between them.",
 )
 def period_is_ordered(properties: dict[str, Any], _: Subject) -> str | None:
-    """Start and end are both there, in order, with the data time between them."""
+    """Start and end are both given and in order, and datetime is between them."""
     start, end = properties.get("start_datetime"), properties.get("end_datetime")
     for name, item in (("start_datetime", start), ("end_datetime", end)):
         fault = _fault_of_time(item)
@@ -206,7 +210,7 @@ def _fault_of_time(value: Any) -> str | None:
     try:
         _read_time(value)
     except InvalidInputError:
-        return f"is {value!r}, no RFC 3339 time"
+        return f"is {value!r}, which is not an RFC 3339 time"
     return None
 
 

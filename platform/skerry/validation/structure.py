@@ -38,7 +38,7 @@ def _attributes(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
 @check(
     "structure.opens",
     of=_itself,
-    remedy="Mend what the other checks name, or fetch the product again.",
+    remedy="Correct what the other checks report, or fetch the product again.",
 )
 def opens(subject: Subject, _: Subject) -> str | None:
     """Skerry opens the product."""
@@ -52,7 +52,7 @@ def opens(subject: Subject, _: Subject) -> str | None:
     "and masks and uncertainties below /quality.",
 )
 def has_measurements(subject: Subject, _: Subject) -> str | None:
-    """An EOPF product has arrays below measurements, and no group beside the three."""
+    """An EOPF product has arrays below measurements, and no other group beside these three."""
     if not any("measurements" in path.split("/") for path in subject.arrays):
         return "has no array below measurements"
     top = {path.split("/")[0] for path in subject.groups if path}
@@ -73,7 +73,7 @@ def has_measurements(subject: Subject, _: Subject) -> str | None:
     remedy="Name every dimension (Zarr v2: _ARRAY_DIMENSIONS, v3: dimension_names).",
 )
 def names_dimensions(array: ArrayFacts, _: Subject) -> str | None:
-    """Every array names each of its dimensions once."""
+    """Every array names each of its dimensions exactly once."""
     if array.dims is None:
         return f"names no dimensions for its {len(array.shape)} axes" if array.shape else None
     if len(array.dims) != len(array.shape):
@@ -89,7 +89,7 @@ def names_dimensions(array: ArrayFacts, _: Subject) -> str | None:
     remedy="Give arrays of another size another dimension name or another group.",
 )
 def agrees_on_sizes(arrays: dict[str, ArrayFacts], _: Subject) -> str | None:
-    """In one group a dimension has one size."""
+    """A dimension has the same size in all arrays of a group."""
     sizes: dict[str, dict[int, str]] = {}
     for array in arrays.values():
         if array.dims is not None and len(array.dims) == len(array.shape):
@@ -108,14 +108,12 @@ def agrees_on_sizes(arrays: dict[str, ArrayFacts], _: Subject) -> str | None:
     remedy="Consolidate the metadata again: zarr.consolidate_metadata(store).",
 )
 def index_is_true(index: Index, subject: Subject) -> str | None:
-    """Consolidated metadata list the arrays that are there, no others, and say what they say."""
+    """Consolidated metadata list exactly the stored arrays, with the metadata of each."""
     absent = sorted(index.arrays - set(subject.arrays))
     unknown = sorted(set(subject.arrays) - index.arrays)
     complaints = [f"lists {item}, which is not there" for item in absent[:3]]
     complaints += [f"does not list {item}" for item in unknown[:3]]
-    complaints += [
-        f"says of {item or '/'} what its own document does not" for item in index.stale[:3]
-    ]
+    complaints += [f"differs from the document of {item or '/'}" for item in index.stale[:3]]
     return "; ".join(complaints) or None
 
 

@@ -1,4 +1,4 @@
-"""What is validated: a product's groups and arrays as they are stored, before any healing."""
+"""The subject of a validation: groups and arrays as stored, before any healing."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Index:
     arrays
         Paths of the arrays that they list.
     stale
-        Paths of the groups and arrays whose own documents say something else.
+        Paths of the groups and arrays whose own documents differ from the index.
     """
 
     arrays: frozenset[str]
@@ -44,9 +44,9 @@ class ArrayFacts:
     shape, dtype
         As stored: packed numbers where they are packed.
     attrs
-        As stored; what EOPF keeps in ``_eopf_attrs`` is below what stands beside it.
+        As stored, over the attributes in ``_eopf_attrs``: an own attribute of the same name wins.
     eopf
-        What EOPF keeps in ``_eopf_attrs``.
+        The attributes in ``_eopf_attrs``.
     fill_value
         The store's own fill value, where it has one.
     read
@@ -83,7 +83,7 @@ class ArrayFacts:
 
     @property
     def missing_number(self) -> Any:
-        """The number that the attributes name for no data, or None; no number as it stands."""
+        """The number that means no data, or None; returned unchanged if it is not a number."""
         fill = self.attrs.get("_FillValue", self.attrs.get("fill_value"))
         if not isinstance(fill, str) or self.dtype.kind != "f":
             return fill
@@ -165,12 +165,12 @@ class Subject:
 
     @cached_property
     def product_type(self) -> str:
-        """The type as the product says, or empty."""
+        """The product type in the STAC item, or empty."""
         return str(self.properties.get("product:type") or "")
 
     @cached_property
     def is_eopf(self) -> bool:
-        """Whether it claims the EOPF structure: it has a discovery or one of the three groups."""
+        """Whether it has the EOPF structure: a `stac_discovery` or one of the three groups."""
         return self.discovery is not None or any(
             set(EOPF_GROUPS) & set(path.split("/")) for path in self.groups
         )
@@ -199,7 +199,7 @@ def every_array(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
 
 
 def arrays_with(*keys: str) -> Callable[[Subject], Iterator[tuple[str, ArrayFacts]]]:
-    """Give every array that has one of the attributes."""
+    """Return a function that gives every array with at least one of the attributes."""
 
     def look(subject: Subject) -> Iterator[tuple[str, ArrayFacts]]:
         for path, item in subject.arrays.items():
@@ -221,7 +221,7 @@ def the_discovery(subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def discovery_with(*keys: str) -> Callable[[Subject], Iterator[tuple[str, Any]]]:
-    """Give what stands under a key of the STAC item or of its properties."""
+    """Give the value of each of these keys in the STAC item or in its properties."""
 
     def look(subject: Subject) -> Iterator[tuple[str, Any]]:
         for key in keys:

@@ -1,4 +1,4 @@
-"""Validation of one product: see what is stored, make every check."""
+"""Validation of one product: read what is stored and run every check."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +21,9 @@ def validate_product(
 ) -> Report:
     """Check a product: structure, completeness, encodings, CF, geometry, overviews, STAC.
 
-    Zarr and NetCDF are judged as they are stored, before opening heals anything; SAFE and COG
-    sets as they are opened, with the COG set's own item, and by what opening found missing or had
-    to heal. Nothing is fetched.
+    The checks read Zarr and NetCDF as they are stored, before opening heals anything. They read
+    SAFE and COG sets as opened, with the COG set's own item, and report what opening found missing
+    or healed. Nothing is fetched.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ def validate_product(
     Returns
     -------
     Report
-        Every check there is, with its outcome.
+        All checks, with their outcomes.
 
     Raises
     ------
     NotFoundError
-        If nothing is at the path, or there is no such profile.
+        If nothing is at the path, or the profile is unknown.
     InvalidInputError
         If what is there is no product, or holds nothing that could be checked.
     """
@@ -61,7 +61,7 @@ def validate_product(
 
 
 def report_on(subject: Subject) -> Report:
-    """Make every check of a product that was read.
+    """Run every check on a product that was read.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def report_on(subject: Subject) -> Report:
         )
     outcomes = [check.run(subject) for check in list_checks()]
     if any(outcome.findings for outcome in outcomes[1:]) and subject.problem:
-        # What the other checks found says why it cannot be opened, and where.
+        # The findings of the other checks explain where and why opening fails.
         outcomes[0] = replace(outcomes[0], examined=0, findings=(), note=subject.problem)
     return Report(
         subject.name, subject.container, subject.product_type, subject.profile, tuple(outcomes)
@@ -83,12 +83,12 @@ def report_on(subject: Subject) -> Report:
 
 
 def _parse_place(product: Path | str) -> Path:
-    """Return the path of what is validated, which stands on this machine."""
+    """Return the product's path; refuse an address, because validation reads local files."""
     if isinstance(product, str) and not product.strip():
-        raise InvalidInputError("The path is empty.", remedy="Name a product.")
+        raise InvalidInputError("The path '' is empty.", remedy="Give the path of a product.")
     if is_remote(product):
         raise InvalidInputError(
-            f"{parse_address(str(product))} is an address; validation judges products on this "
+            f"{parse_address(str(product))} is an address; validation reads products on this "
             "machine.",
             remedy="Download the product and give its path.",
         )
@@ -118,7 +118,7 @@ def _read_place(place: Path, profile: str | None, deep: bool) -> Subject:
 
 
 def _find_product(place: Path) -> tuple[str, Path]:
-    """Tell what holds the product, as opening does, and where it is."""
+    """Return the product's container and its path, found as on opening."""
     if place.is_dir():
         product = choose_product(place, list_names(place))
         if product is None:
@@ -131,7 +131,7 @@ def _find_product(place: Path) -> tuple[str, Path]:
 
 
 def _open(place: Path) -> tuple[xr.DataTree | None, str]:
-    """Open a product, or say in words why it cannot be opened."""
+    """Open a product; if that fails, return the reason as text."""
     try:
         return open_product(place), ""
     except InvalidInputError as error:

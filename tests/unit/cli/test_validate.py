@@ -15,8 +15,8 @@ def test_a_clean_product_exits_with_0(tmp_path: Path, capsys: pytest.CaptureFixt
     assert run(["validate", str(written)]) == 0
     shown = capsys.readouterr().out
     assert all(check.name in shown for check in list_checks())
-    assert "none found anything" in shown
-    assert "ask for it with --deep" in shown
+    assert "none has findings" in shown
+    assert "runs only with --deep" in shown
 
 
 def test_findings_exit_with_1_and_say_what_to_do(

@@ -4,8 +4,8 @@ All numbers are rounded from published numbers; no result depends on their last 
 
 Centres, widths, reference radiances and signal-to-noise ratios: ESA, Sentinel-3 OLCI user guide;
 that the ratios hold at reduced resolution: the mission's cyclic performance reports.
-Solar irradiance: Thuillier et al. (2003), Solar Physics 214, 1. What is in and under the water: as
-in `optics`. Oxygen and water vapour: coefficients that give transmittances of the size that real
+Solar irradiance: Thuillier et al. (2003), Solar Physics 214, 1. Water constituents and bottom: see
+`optics`. Oxygen and water vapour: coefficients that give transmittances of the size that real
 spectra show; strong lines absorb with the square root of the path (Goody and Yung 1989,
 Atmospheric Radiation, chapter 4).
 """

@@ -20,7 +20,7 @@ PRESSURES_HPA = (
     150, 100, 70, 50, 30, 20, 10, 7, 5, 3, 2, 1,
 )  # fmt: skip
 SMILE_NM = 0.4
-"""Change of a band's centre from one side of a camera to the other."""
+"""Change of a band's centre wavelength across a camera, nm."""
 OZONE_KG = 2.1415e-5
 """kg m-2 per Dobson unit."""
 
@@ -120,7 +120,7 @@ def _centres(band: Band) -> npt.NDArray[np.float64]:
 def make_solar_flux(band: Band, grid: Grid) -> npt.NDArray[np.float32]:
     """Return a band's solar irradiance on the day, ``(detectors,)``, mW m-2 nm-1.
 
-    A black body of 5800 K says how it changes where a detector's centre is off the band's.
+    Where a detector's centre differs from the band's, the change is that of a black body of 5800 K.
     """
     near = _planck(_centres(band)) / _planck(np.array([band.centre_nm]))
     return np.asarray(band.solar_flux * sun_distance_factor(grid.moment) * near, np.float32)

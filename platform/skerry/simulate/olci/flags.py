@@ -15,11 +15,11 @@ Mask = npt.NDArray[np.bool_]
 GLINT_RISK = 0.005
 """Glint reflectance from which the flag for glint risk is set."""
 STRAY_PIXELS = 2
-"""How far bright pixels shine."""
+"""Distance in pixels over which bright pixels spread light."""
 
 
 def flag_masks() -> dict[str, int]:
-    """Return the flags' bits as the mapping of OLCI products has them."""
+    """Return the bits of the flags, from the mapping of OLCI products."""
     attrs = load_mapping("sentinel_3_olci_efr").kinds["flags"].attrs
     return dict(zip(attrs["flag_meanings"].split(), attrs["flag_masks"], strict=True))
 
@@ -59,7 +59,7 @@ def make_flags(
 
 
 def _widen(mask: Mask, pixels: int) -> Mask:
-    """Return a mask with all pixels beside it, so many times."""
+    """Return a mask grown by its neighbouring pixels, several times."""
     for _ in range(pixels):
         padded = np.pad(mask, 1, mode="edge")
         mask = (

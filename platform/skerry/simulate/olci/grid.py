@@ -1,4 +1,4 @@
-"""Where a simulated OLCI image lies, when its rows were seen, and from where.
+"""The grid of a simulated OLCI image: its position, times of rows, and view directions.
 
 A descending pass over the southern Baltic. On a sphere, columns run across the track from west to
 east, rows along it; a small image is the middle of the swath of a large one, with pixels of the
@@ -30,7 +30,7 @@ CAMERAS = 5
 
 @dataclass(frozen=True)
 class Resolution:
-    """What differs between full and reduced resolution.
+    """The properties that differ between full and reduced resolution.
 
     Attributes
     ----------
@@ -39,7 +39,8 @@ class Resolution:
     columns
         Columns of the full swath.
     tie_columns
-        Columns from one tie point to the next in real products; along the track each row has some.
+        Columns from one tie point to the next in real products; along the track every row has tie
+        points.
     row_us
         Time from row to row.
     """
@@ -74,7 +75,8 @@ class Grid:
     def tie_step(self) -> int:
         """Columns from one tie point to the next.
 
-        As in real products the first and the last column have one: of an odd size they are closer.
+        As in real products the first and the last column have tie points: this may need a smaller
+        step.
         """
         last = self.size - 1
         return max(

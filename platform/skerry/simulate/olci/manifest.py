@@ -47,7 +47,7 @@ def make_skeleton(grid: Grid) -> bytes:
 
 
 def make_texts(grid: Grid, kind: str) -> dict[str, str]:
-    """Return what the manifest says besides the attributes, or in another spelling: path to text.
+    """Return the manifest's further content, or other spellings of attributes: path to text.
 
     Real manifests have fractions of seconds even where they are 0, and CPM insists on them.
     """
@@ -102,7 +102,7 @@ def make_attributes(grid: Grid, name: str, tree: xr.DataTree) -> dict[str, Any]:
 
 
 def list_files(folder: SafeFolder) -> None:
-    """List every file of the product in its manifest, with size and checksum, as in real ones."""
+    """List every file of the product in its manifest, with size and checksum."""
     manifest = folder.documents["manifest"]
     section = manifest.root.find("dataObjectSection")
     for path in sorted(folder.root.glob("*.nc")):
@@ -171,7 +171,7 @@ def _ring(grid: Grid) -> list[list[float]]:
 
 
 def _ephemeris(grid: Grid, sign: int) -> dict[str, Any]:
-    """Return the node crossings around the image: a circular orbit, for this purpose only."""
+    """Return the node crossings before and after the image, for a circular orbit."""
     moment = grid.moment + sign * timedelta(minutes=50)
     return {
         "TAI": f"{moment + timedelta(seconds=37):%Y-%m-%dT%H:%M:%S.%f}",

@@ -1,6 +1,6 @@
 """From the scene to radiance at the satellite: the forward model of the simulated OLCI.
 
-As `solar_view` has it, with oxygen's absorption. ``L = rho F0 cos(sun zenith) / pi``.
+The model is `solar_view`, with absorption by oxygen. ``L = rho F0 cos(sun zenith) / pi``.
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ def model_toa_reflectance(
     band
         The band.
     scene
-        What is on the ground and in the sky, ``(rows, columns)``.
+        Fields of ground and sky, ``(rows, columns)``.
     geometry
         Angles on the same grid.
     pixel_m

@@ -48,7 +48,7 @@ UNCERTAINTY = 0.02
 
 @dataclass(frozen=True)
 class Image:
-    """A simulated image: the scene, and what the instrument measures of it.
+    """A simulated image: the scene and its measurement.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Image:
 
     @cached_property
     def scene(self) -> SceneFields:
-        """What is there."""
+        """The fields of the scene."""
         day = self.grid.moment.date()
         return Scene.over(self.seed, day, *self.coordinates).sample(*self.coordinates)
 
@@ -86,7 +86,7 @@ class Image:
 
     @cached_property
     def duplicated(self) -> npt.NDArray[np.bool_]:
-        """Columns seen by the detector of the column before: the same measurement twice."""
+        """Columns with the same detector as the column before: they repeat its measurement."""
         return np.asarray(np.diff(self.grid.detectors(), prepend=-1) == 0)
 
     def measure(self, band: Band) -> Field:
@@ -150,7 +150,7 @@ def simulate_olci(
     day
         The day of sensing, which decides plume, bloom and clouds.
     progress
-        Called with the fraction done and what is being written.
+        Called with the finished fraction and the name of the current step.
 
     Returns
     -------
@@ -247,7 +247,7 @@ def _lazily(measure: Callable[[Band], Field], band: Band, size: int) -> Any:
 
 
 def _uncertainty(radiance: Any) -> Any:
-    """Return the decimal logarithm of the uncertainty, as products have it."""
+    """Return the decimal logarithm of the uncertainty, as in real products."""
     return np.log10(UNCERTAINTY * np.clip(radiance, 1e-3, None))
 
 

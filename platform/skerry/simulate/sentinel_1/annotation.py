@@ -13,7 +13,7 @@ from skerry.simulate.sentinel_1.backscatter import model_nesz, model_scalloping
 from skerry.simulate.sentinel_1.orbit import LIGHT_M_S, Array, Image, Places
 
 BETA = 237.0
-"""A of beta nought, the same everywhere."""
+"""Calibration constant A of beta nought, the same in the whole image."""
 SWATHS = ("IW1", "IW2", "IW3")
 POLYNOMIAL_TERMS = 9
 BURSTS = 9
@@ -24,8 +24,8 @@ NODES = (10, 21)
 VECTORS = 9
 """Calibration and noise vectors along the image."""
 LARGEST_STEP = 40
-"""Samples between the numbers of such a vector, as in real products; less in small ones, whose
-sub-swaths are narrow."""
+"""Samples between the numbers of a calibration vector, as in real products. Small products have
+narrow sub-swaths and therefore a smaller step."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Recorder:
         return np.asarray(sigma * model_nesz(place))
 
     def noise_over_azimuth(self, line: Places, swath: int) -> Array:
-        """Return the noise's factor; the bursts of the sub-swaths lie a third apart."""
+        """Return the noise's factor; bursts of neighbouring sub-swaths are shifted by a third."""
         phase = np.asarray(line, np.float64) * BURSTS / self.image.lines + swath / len(SWATHS)
         return model_scalloping(phase)
 
@@ -126,7 +126,7 @@ class Recorder:
         )
 
     def _attitude(self) -> xr.Dataset:
-        """Return a platform that points as it should."""
+        """Return the attitude of a platform that points without error."""
         seconds = np.arange(-12.0, 13.0)
         names = ("q0", "q1", "q2", "q3", "wx", "wy", "wz", "roll", "pitch", "yaw")
         values = dict.fromkeys(names, 0.0) | {"q0": 1.0}
@@ -235,7 +235,7 @@ class Recorder:
         )
 
     def _constants(self) -> dict[str, xr.Dataset]:
-        """Return data that no processor of Skerry reads: plausible, the same in all products."""
+        """Return plausible data that no processor of Skerry reads, the same in all products."""
         times = self.instants(np.array([-1.0, 0.0, 1.0]))
         three = np.zeros(3)
         degree = ("azimuth_time", "degree")
@@ -284,7 +284,7 @@ class Recorder:
 
 
 def _series(times: npt.NDArray[np.datetime64], **variables: Any) -> xr.Dataset:
-    """Return a dataset by time; plain arrays have no other dimension."""
+    """Return a dataset with the dimension time; plain arrays have only this dimension."""
     data = {
         name: item if isinstance(item, tuple) else ("azimuth_time", item)
         for name, item in variables.items()

@@ -2,16 +2,15 @@
 
 Sea and lakes, co-polarised: the form of the CMOD models (Stoffelen and Anderson 1997, JGR 102,
 5767, equation 1), ``sigma = B0 (1 + B1 cos(phi) + B2 cos(2 phi))^1.6``, ``B0`` a power of wind
-speed that falls with the incidence angle. The coefficients are rounded ones of our own; they
-retrieve no wind. From 5 to 15 m s-1 and 30 to 45 degrees they are within 3 dB of CMOD5.N (Hersbach
-2008, ECMWF Technical Memorandum 554); light winds are too dark, across the wind by up to 6 dB at
-2 m s-1.
-Cross-polarised: ``0.580 U - 35.652`` dB whatever angle and direction (the relation C-2PO: Zhang and
-Perrie 2012, Bulletin of the American Meteorological Society 93, 531, its numbers not checked
-against the print; within 0.4 dB of the line of Vachon and Wolfe 2011, IEEE GRSL 8, 456, as that
-is quoted).
-Land: a volume of leaves over soil, ``sigma = gamma cos(incidence)``, with typical levels (Ulaby
-and Dobson 1989, Handbook of Radar Scattering Statistics for Terrain). Clouds are transparent.
+speed that falls with the incidence angle. The coefficients are our own, rounded; they are not fit
+to retrieve wind. From 5 to 15 m s-1 and 30 to 45 degrees they are within 3 dB of CMOD5.N (Hersbach
+2008, ECMWF Technical Memorandum 554); light winds are too dark, across the wind by up to 6 dB at 2
+m s-1. Cross-polarised: ``0.580 U - 35.652`` dB whatever angle and direction (the relation C-2PO:
+Zhang and Perrie 2012, Bulletin of the American Meteorological Society 93, 531, its numbers not
+checked against the print; within 0.4 dB of the line of Vachon and Wolfe 2011, IEEE GRSL 8, 456, as
+that is quoted). Land: a volume of leaves over soil, ``sigma = gamma cos(incidence)``, with typical
+levels (Ulaby and Dobson 1989, Handbook of Radar Scattering Statistics for Terrain). Clouds are
+transparent.
 
 Speckle: intensity has a gamma distribution of `LOOKS` equivalent looks around the sum of signal
 and thermal noise (Goodman 1976, JOSA 66, 1145); pixels are independent, unlike real ones.
@@ -27,14 +26,14 @@ LOOKS = 4.4
 """Equivalent number of looks of IW GRDH (S1-RS-MDA-52-7440, product performance)."""
 CO_POLARISED = ("VV", "HH")
 SHELTER = 0.6
-"""Wind over lakes as a part of that over the sea."""
+"""Wind speed over lakes as a fraction of that over the sea."""
 UPWIND, CROSSWIND = 0.1, 0.35
 """B1 and B2."""
 SMALLEST_NESZ_DB, NESZ_RISE_DB = -29.0, 5.0
 """Noise at the middle of a sub-swath and how much higher at its edges; the mission's requirement
 is -22 dB (S1-RS-MDA-52-7440)."""
 SCALLOPING = 0.25
-"""Noise at a burst's edges over that at its middle, less one."""
+"""Noise at a burst's edges divided by that at its middle, minus 1."""
 
 
 def model_sigma(

@@ -18,7 +18,7 @@ from skerry.simulate.sentinel_1.annotation import SWATHS, Recorder
 from skerry.simulate.sentinel_1.orbit import LIGHT_M_S, MEAN_MOTION
 
 ORBIT = 61_234
-"""Absolute; the relative orbit and the cycle follow (175 orbits a cycle, 73 before the first)."""
+"""Absolute orbit; it gives relative orbit and cycle (175 a cycle, 73 before the first)."""
 DATATAKE = 0x07A1B2
 CLASSES = {("VV",): "SV", ("VH", "VV"): "DV", ("HH",): "SH", ("HH", "HV"): "DH"}
 
@@ -32,7 +32,7 @@ class Documents:
     recorder
         Records and geometry.
     polarisations
-        In the order of their image numbers: VV before VH.
+        Polarisations, ordered by image number: VV before VH.
     """
 
     recorder: Recorder

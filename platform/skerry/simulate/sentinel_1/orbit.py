@@ -3,7 +3,7 @@
 The satellite runs on a circle of Sentinel-1's radius and inclination, at constant speed, while the
 Earth turns below it; no perturbations, no terrain, the ground is the ellipsoid. At each instant
 the radar sees the plane at right angles to its Earth-fixed velocity (zero Doppler), to the right.
-A point is where a ray of that plane meets the ellipsoid; slant range and incidence angle follow.
+A point is where a ray of that plane meets the ellipsoid; it gives slant range and incidence angle.
 
 Source: orbit of the Sentinel-1 Product Definition, S1-RS-MDA-52-7440, section 2; zero-Doppler
 geometry as in Curlander and McDonough (1991), Synthetic Aperture Radar, section 8.2.
@@ -67,7 +67,7 @@ class Orbit:
         return (self.position(half + step) - self.position(half - step)) / (2 * step)
 
     def see(self, time: Places, look: Places) -> "Sight":
-        """Return what the radar sees at look angles from the nadir plane.
+        """Return the points that the radar sees at look angles from the nadir plane.
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class Image:
 
     @cached_property
     def _ranges(self) -> tuple[Array, Array]:
-        """Look angles and how far from the middle sample they meet the ground, at time 0."""
+        """Look angles, and distances of their ground points from the middle sample, at time 0."""
         look = np.linspace(LOOK_ANGLES[0], LOOK_ANGLES[1], 4001)
         sight = self.orbit.see(np.zeros(1), look)
         steps = np.linalg.norm(np.diff(sight.point, axis=0), axis=-1)
@@ -179,7 +179,7 @@ class Image:
         return np.interp(ground, table, look)
 
     def see(self, line: Places, sample: Places) -> Sight:
-        """Return where lines and samples (which broadcast) lie."""
+        """Return the ground points of lines and samples (which broadcast)."""
         return self.orbit.see(self.time_of(line), self.look_of(sample))
 
 

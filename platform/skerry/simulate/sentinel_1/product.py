@@ -28,9 +28,9 @@ from skerry.simulate.truth import place_truth
 DEFAULT_SIZE = 1024
 DEFAULT_DAY = date(2026, 5, 1)
 SENSING = time(16, 52, 0, tzinfo=UTC)
-"""Of an ascending passage over the southern Baltic."""
+"""Time of an ascending passage over the southern Baltic."""
 CENTRE = (CORNER[0] + 0.83, CORNER[1] - 0.49)
-"""Of the image: the middle of the scene's tile."""
+"""Centre of the image: the middle of the scene's tile."""
 SPACING_M = 10.0
 CENTRE_INCIDENCE = float(np.radians(39.2))
 SMALLEST, LARGEST = 60, 25_000
@@ -69,7 +69,7 @@ def simulate_s1_iw_grd(
     polarisations
         VV alone or VV and VH; HH alone or HH and HV.
     progress
-        Called with the fraction done and what is being written.
+        Called with the finished fraction and the name of the current step.
 
     Returns
     -------
@@ -141,7 +141,7 @@ class Pixels:
 
     @cached_property
     def wind_angle(self) -> float:
-        """Between look direction and wind, radians: one a day."""
+        """Angle between look direction and wind, radians; it is the same for a whole day."""
         generator = np.random.default_rng([self.seed, 6, self.day.toordinal()])
         return float(generator.uniform(0, 2 * np.pi))
 
@@ -246,7 +246,7 @@ def _write_product(
 
 
 def _name_file(pattern: str, documents: Documents) -> str:
-    """Return the name for the part of a pattern that has stars."""
+    """Return the text that replaces the stars of a pattern."""
     folder, _, part = pattern.rpartition("/")
     polarisation = next(item for item in documents.polarisations if f"-{item.lower()}-" in part)
     names = documents.files(polarisation).values()

@@ -1,4 +1,4 @@
-"""The names of a simulated Sentinel-2 product and of its files, and where its picture lies."""
+"""The names of a simulated Sentinel-2 product and of its files, and the position of its picture."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,7 +42,7 @@ class Names:
 
     @property
     def generated(self) -> datetime:
-        """A plausible time of processing; the real one would change the bytes."""
+        """A plausible time of processing: the real time would change the bytes."""
         hours = 3 if self.level == "L2A" else 1
         return self.moment + timedelta(hours=hours, minutes=38, seconds=59)
 
@@ -78,7 +78,7 @@ class Names:
         return f"{stem}{orbit}_{where}_N{BASELINE}"
 
     def stars(self) -> dict[str, str]:
-        """Return names for the parts of the mapping's file patterns with stars."""
+        """Return the texts that replace the stars in the mapping's file patterns."""
         image = f"{self.tile}_{self.sensed}_{{source}}"
         return {
             "GRANULE/*": self.granule,

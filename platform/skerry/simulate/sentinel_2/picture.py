@@ -29,12 +29,12 @@ QUANTIFICATION = 10_000
 STRIP_PIXELS = 2**19
 """About this many pixels are rendered at a time: some hundred megabytes of fields."""
 DETECTORS = (5, 6, 7, 8)
-"""Detectors that share the picture, from west to east."""
+"""Number of detectors across the picture, from west to east."""
 NODATA_CORNER = 0.12
 """Legs of the corner without data (the swath's edge), as a fraction of the side."""
 PIXELS_OF_ADJACENCY = 5
-"""Pixels that the scale of surroundings' light has at least on the grid where they are seen, unless
-the band's own is coarser: between those pixels the light is interpolated."""
+"""Least number of pixels for the scale of the surroundings' light, on the grid of that light.
+A band with a coarser grid has fewer. Between these pixels the light is interpolated."""
 PREVIEW_EDGE = 343
 CONTROL_POINTS = 9
 Numbers = npt.NDArray[np.uint16]
@@ -58,7 +58,7 @@ class Picture:
     reflectances
         Resolution in metres, band to numbers of files.
     classes
-        Resolution (20 and 60 m, 10 m for what masks need) to scene classes.
+        Resolution (20 and 60 m; 10 m where masks need it) to scene classes.
     """
 
     scene: Scene
@@ -116,14 +116,14 @@ class Picture:
         return self.scene.sample(longitude, latitude)
 
     def gap_of(self, resolution_m: int, start: int, stop: int) -> Mask:
-        """Return where the swath has no data: the upper right corner."""
+        """Return a mask of the upper right corner, where the swath has no data."""
         edge = self.side_m // resolution_m
         across = (np.arange(edge) + 0.5) / edge
         down = (np.arange(start, stop) + 0.5) / edge
         return np.asarray((1 - across)[None, :] + down[:, None] < NODATA_CORNER)
 
     def radiometry(self, band: Band, resolution_m: int) -> Radiometry:
-        """Return how a band looks on the picture."""
+        """Return the band's view of the picture."""
         edge = self.side_m // resolution_m
         zenith, azimuth = self.look_from((np.arange(edge) + 0.5) / edge)
         return Radiometry(band, Geometry(*self.sun, zenith, azimuth))
@@ -131,7 +131,7 @@ class Picture:
     def render(self, progress: Progress | None = None) -> None:
         """Fill `reflectances` and `classes`.
 
-        Noise depends on seed, day, band alone, not on the size of strips.
+        Noise depends only on seed, day and band, not on the size of strips.
         """
         pixels = sum((self.side_m // item) ** 2 for item in (10, 20, 60))
         done = 0
@@ -192,7 +192,7 @@ class Picture:
             }
 
     def true_colour(self, resolution_m: int) -> npt.NDArray[np.uint8]:
-        """Return red, green and blue, 1 to 255, 0 where there is no data."""
+        """Return red, green and blue from 1 to 255, and 0 for no data."""
         bands = self.reflectances[resolution_m]
         planes = []
         for name in ("B04", "B03", "B02"):

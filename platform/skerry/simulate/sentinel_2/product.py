@@ -63,7 +63,7 @@ def simulate_s2_l2a(
     tile
         MGRS tile name in the product's name; the place stays in the southern Baltic.
     progress
-        Called with the fraction done and what is being made.
+        Called with the finished fraction and the name of the current step.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """Simulate the measurement of Sentinel-2's MSI over a scene, and its atmospheric correction.
 
-Level-1C: the scene as `solar_view` has it, with noise. Level-2A: that, inverted as Sen2Cor does it
-over water: path and transmittances removed with an aerosol that is known to 10 %, glint,
-adjacency, cirrus and noise left in.
+Level-1C is the scene in `solar_view`, with noise. Level-2A is its correction as Sen2Cor does it
+over water: path and transmittances are removed with an aerosol that is known to 10 %; glint,
+adjacency, cirrus and noise stay.
 """
 
 from dataclasses import dataclass, replace
@@ -37,7 +37,8 @@ class Radiometry:
     band
         The band.
     geometry
-        Sun as numbers, view as numbers or rows of one value a column.
+        The sun's angles as numbers; view angles as numbers or as rows with one value for each
+        column.
     """
 
     band: Band

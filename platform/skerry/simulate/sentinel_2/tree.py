@@ -35,7 +35,7 @@ FEWEST_NODES = 3
 METEO_NODES = 9
 PERCENT_CLOUDY = 90
 WATER_NUMBERS = 1000
-"""Numbers a unit of aerosol thickness and a centimetre of water vapour."""
+"""Stored numbers per unit of aerosol thickness and per centimetre of water vapour."""
 
 
 def build_tree(picture: Picture, names: Names, mapping: Mapping) -> xr.DataTree:

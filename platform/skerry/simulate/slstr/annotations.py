@@ -15,7 +15,7 @@ Field = npt.NDArray[np.float64]
 GROUND_M_S = 6_700.0
 """Approximate speed of the sub-satellite point."""
 SCAN_SECONDS = 0.299985
-"""A turn of the scan mirror; it covers 2 km along the track."""
+"""Time of one turn of the scan mirror, which covers 2 km along the track."""
 OBLIQUE_SECONDS = 135.0
 """How much later the oblique view, which looks back, sees a row."""
 SCAN_SPREAD = 40

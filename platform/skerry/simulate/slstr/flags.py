@@ -6,7 +6,7 @@ import numpy.typing as npt
 from skerry.simulate.scene import Mask, SceneFields
 
 TWILIGHT_ZENITH = 80.0, 90.0
-"""Sun's zenith, degrees, between which it is twilight."""
+"""Range of the sun's zenith angle, degrees, for twilight."""
 
 UNFILLED_EXCEPTION = 128
 _CLOUD = {"visible": 1, "1.37_threshold": 2, "gross_cloud": 128, "thin_cirrus": 256}
@@ -59,7 +59,7 @@ def _join(masks: dict[str, Mask], bits: dict[str, int]) -> npt.NDArray[np.uint16
 
 
 def _find_coast(land: Mask) -> Mask:
-    """Return pixels of land with water beside them."""
+    """Return a mask of land pixels next to water."""
     around = np.pad(land, 1, mode="edge")
     inland = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
     return np.asarray(land & ~inland)

@@ -1,9 +1,9 @@
-"""The grids of a simulated SLSTR product: where they lie, and where sun and satellite stand.
+"""The grids of a simulated SLSTR product: positions, and directions of sun and satellite.
 
-A descending pass on a sphere of the ellipsoid's size: rows run along the track, columns across it
-from west to east, the track off the centre of the nadir swath, and the narrower oblique swath
-inside of it, as in real products (their proportions: 1500 and 900 columns of 1 km, the track at
-columns 998 and 548). The two views and both stripes see the same ground.
+The pass descends over a sphere of the ellipsoid's size. Rows run along the track, columns across it
+from west to east. As in real products, the track is not at the centre of the nadir swath, and the
+narrower oblique swath is inside the nadir swath (proportions: 1500 and 900 columns of 1 km, the
+track at columns 998 and 548). The two views and both stripes see the same ground.
 """
 
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ FRAME_M = 13_800_000.0
 """Distance of the image's first row from the orbit's start, along the track."""
 OBLIQUE_ZENITH = 55.0
 TRACK = 998 / 1500
-"""Place of the track in the nadir swath."""
+"""Position of the track in the nadir swath."""
 OBLIQUE = (450 / 1500, 1350 / 1500)
 """Share of the nadir swath that the oblique swath covers."""
 TIE_M = 16_000.0
 """Distance of tie points across the track; along it they are as dense as the 1 km grid."""
 MOST_TIE_M = 1 / 8
-"""Largest distance of tie points, as a share of the swath: small images need some, too."""
+"""Largest distance of tie points, as a share of the swath: small images need tie points too."""
 SUN_M = 149_597_870_700.0
 
 
@@ -127,7 +127,7 @@ def _travel(
 
 @dataclass(frozen=True)
 class Angles:
-    """Where satellite and sun stand; degrees from the zenith, from north over east; metres."""
+    """Zenith and azimuth (from north over east) of satellite and sun, degrees; metres."""
 
     sat_zenith: Field
     sat_azimuth: Field

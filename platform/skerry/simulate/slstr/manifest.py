@@ -63,7 +63,7 @@ class SlstrNames:
 
     @property
     def created(self) -> datetime:
-        """A plausible time of processing; the real one would change the bytes."""
+        """A plausible time of processing: the real time would change the bytes."""
         return self.moment.replace(minute=0, second=0) + timedelta(hours=33, milliseconds=500)
 
     @property
@@ -167,7 +167,7 @@ def _describe_data_object(stem: str, name: str, content: bytes) -> Any:
         data_object, "byteStream", mimeType="application/x-netcdf", size=str(len(content))
     )
     etree.SubElement(stream, "fileLocation", locatorType="URL", href=f"./{name}")
-    # MD5 is what manifests of Sentinel-3 have; it guards against nothing but accidents.
+    # Manifests of Sentinel-3 use MD5, which guards only against accidents.
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     etree.SubElement(stream, "checksum", checksumName="MD5").text = digest
     return data_object

@@ -37,7 +37,7 @@ DEFAULT_DAY = date(2026, 5, 1)
 OVERPASS = time(9, 31, tzinfo=UTC)
 SMALLEST, LARGEST = 40, 3000
 EDGE = 0.03
-"""Legs of the corner that the scans leave unfilled, in parts of the side."""
+"""Legs of the corner without measurements, as fractions of the side."""
 VAPOUR_KG_M2, VAPOUR_RANGE = 18.0, 5.0
 GROUPS = {grid: group for group, grid in GRIDS.items()}
 """Grid to its group's name."""
@@ -52,14 +52,14 @@ Field = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pass:
-    """What the sensor flies over, and when.
+    """A pass of the sensor: swath, scene and time.
 
     Attributes
     ----------
     seed
         The place.
     swath
-        Where the grids lie.
+        Positions of the grids.
     scene
         What is there.
     """
@@ -77,7 +77,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Look:
-    """One view of one grid: what is seen, from where, through how much vapour (kg m-2)."""
+    """One view of one grid: fields, directions, and column of water vapour (kg m-2)."""
 
     fields: SceneFields
     angles: Angles
@@ -85,7 +85,7 @@ class Look:
 
     @property
     def geometry(self) -> Geometry:
-        """The directions as the solar range's model takes them."""
+        """The directions in the form that `solar_view` needs."""
         angles = self.angles
         return Geometry(
             angles.solar_zenith, angles.solar_azimuth, angles.sat_zenith, angles.sat_azimuth
@@ -117,7 +117,7 @@ def simulate_slstr_rbt(
     day
         The day of sensing, which decides temperatures, wind and clouds.
     progress
-        Called with the fraction done and what is being written.
+        Called with the finished fraction and the name of the current step.
 
     Returns
     -------
@@ -236,7 +236,7 @@ def _sense(channel: str, look: Look, noise: np.random.Generator, moment: datetim
 
 
 def _find_unfilled(shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Return the upper left corner, where the first scans have not begun."""
+    """Return a mask of the upper left corner, where the first scans have not begun."""
     rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
     return np.asarray(rows / shape[0] + columns / shape[1] < EDGE)
 

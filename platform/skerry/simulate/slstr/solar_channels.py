@@ -1,6 +1,6 @@
-"""What SLSTR's solar channels see: radiance at the top of the atmosphere.
+"""Radiance at the top of the atmosphere in SLSTR's solar channels.
 
-As `solar_view` has it. Water vapour hides the ground in S4.
+The model is `solar_view`. In S4 water vapour hides the ground.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from skerry.simulate.solar_view import SolarView, mirror_sun, see_surroundings
 Field = npt.NDArray[np.float32]
 
 NOISE_REFERENCE, NOISE_RATIO = 0.1, 200.0
-"""Signal to noise at a reflectance: typical, of the size of the requirement of its bands."""
+"""Signal-to-noise ratio at a reflectance: typical, close to the requirement for its bands."""
 GLINT_REFLECTANCE = 0.03
-"""Glint above it is flagged."""
+"""Glint reflectance above this value is flagged."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class SolarChannel:
     Attributes
     ----------
     optics
-        Water, land and cloud in it.
+        Optical coefficients of water, land and cloud in the channel.
     irradiance
-        Of the sun at 1 AU, mW m-2 nm-1.
+        Solar irradiance at 1 AU, mW m-2 nm-1.
     vapour
         Absorption by water vapour as `atmosphere.vapour_transmittance` takes it.
     bandwidth_nm
@@ -63,8 +63,8 @@ CHANNELS = {
         BandOptics(2255.7, 2300.0, 0.0000, 0.100, 0.26, 0.5, 0.03), 78.3, 0.02, 50.15
     ),
 }
-"""Channels by their names in EOPF products. Wavelengths and widths as product manifests say,
-irradiance rounded from quality files."""
+"""Channels by their names in EOPF products. Wavelengths and widths are from product
+manifests, irradiance is rounded from quality files."""
 
 
 def model_radiance(
@@ -83,7 +83,7 @@ def model_radiance(
     channel
         The channel.
     fields, geometry
-        What is seen, and from where; arrays of one shape ``(rows, columns)``.
+        The scene's fields and the directions; arrays of one shape ``(rows, columns)``.
     air
         The state of the atmosphere.
     distance
@@ -106,5 +106,5 @@ def to_radiance(
 
 
 def find_glint(fields: SceneFields, geometry: Geometry) -> npt.NDArray[np.bool_]:
-    """Return where the sun glitters on water."""
+    """Return a mask of sun glint on water."""
     return np.asarray(mirror_sun(geometry, fields) > GLINT_REFLECTANCE)

@@ -1,13 +1,13 @@
-"""What a thermal channel sees: a forward model, independent of any retrieval.
+"""The radiance in a thermal channel: a forward model, independent of any retrieval.
 
-The surface emits ``e(v) B(T)``, a one-layer atmosphere absorbs a part of it and emits its own::
+The surface emits ``e(v) B(T)``. A one-layer atmosphere absorbs a part of it and emits too::
 
     L = t e B(T_surface) + (1 - t) B(T_air) + t (1 - e) (1 - t) B(T_air),   t = exp(-k W / cos v)
 
 with ``v`` the view's zenith angle and ``W`` the column of water vapour: attenuation that grows
 linearly with the absorber's amount is what split-window theory assumes (McMillin 1975: Estimation
 of sea surface temperatures from two infrared window measurements with different absorption.
-J. Geophys. Res. 80(36), 5113). Clouds lie above as emitters, cirrus as half-transparent ones.
+J. Geophys. Res. 80(36), 5113). Clouds above emit too; cirrus is half transparent.
 
 ``B`` is Planck's law at the channel's central wavelength (constants: CODATA 2018); ``e`` of water
 follows from Fresnel's equations for the complex refractive index of water (Hale and Querry 1973:
@@ -31,7 +31,7 @@ LAND_EMISSIVITY, ICE_EMISSIVITY = 0.97, 0.985
 AIR_COOLER_K = 12.0
 """How much colder the absorbing layer is than the air at the ground."""
 CIRRUS_INFRARED = 0.5
-"""Absorption optical depth of ice clouds in the window over extinction in the visible, about."""
+"""Absorption optical depth of ice clouds in the window over their extinction in the visible."""
 SUN_K, SUN_STERADIAN = 5772.0, 6.794e-5
 """Effective temperature of the sun (IAU 2015 resolution B3) and its solid angle at 1 AU."""
 
@@ -50,7 +50,7 @@ class ThermalChannel:
     refraction, extinction
         Complex refractive index of water.
     land, cloud
-        Reflectance for sunlight; matters at 3.7 um alone.
+        Reflectance of sunlight; it matters only at 3.7 um.
     bandwidth_um
         Full width at half maximum.
     noise_k
@@ -78,7 +78,7 @@ CHANNELS = {
     "f1": ThermalChannel(3.742, 0.0013, noise_k=0.3, **_MIDDLE),
     "f2": ThermalChannel(10.854, 0.0045, noise_k=0.1, **_ELEVEN),
 }
-"""Channels of SLSTR by their names in EOPF products; wavelengths as its product manifests say."""
+"""Channels of SLSTR by their names in EOPF products; wavelengths from its product manifests."""
 
 
 def planck(wavelength_um: float, temperature: npt.ArrayLike) -> Field:
@@ -98,7 +98,7 @@ def planck(wavelength_um: float, temperature: npt.ArrayLike) -> Field:
 
 
 def invert_planck(wavelength_um: float, radiance: npt.ArrayLike) -> Field:
-    """Return the temperature, K, of a black body that shines so, W m-2 sr-1 um-1."""
+    """Return the temperature, K, of a black body with this radiance, W m-2 sr-1 um-1."""
     metre = wavelength_um * 1e-6
     per_metre = np.asarray(radiance, np.float64) * 1e6
     ratio = np.log1p(2 * PLANCK_J_S * LIGHT_M_S**2 / metre**5 / per_metre)
@@ -111,7 +111,7 @@ def water_emissivity(channel: ThermalChannel, view_zenith: npt.ArrayLike) -> Fie
     Parameters
     ----------
     channel
-        Its refractive index counts.
+        Channel, for its refractive index.
     view_zenith
         Degrees, any shape.
     """

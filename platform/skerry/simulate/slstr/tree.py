@@ -1,7 +1,7 @@
 """The tree of a simulated SLSTR product: every variable of the mapping gets values.
 
-What the scene decides comes in; the rest (scan counts, orphans, housekeeping of the instrument)
-is made here, of plausible size, from what the mapping says of the variable.
+Values that depend on the scene are given. The others (scan counts, orphans, housekeeping of the
+instrument) are made up here with plausible sizes, from the mapping's entry of the variable.
 """
 
 import re
@@ -22,7 +22,7 @@ Values = dict[tuple[str, str], npt.NDArray[Any]]
 ORPHANS = 1 / 8
 """Places for orphans over columns; as many as in real products."""
 FILLED_ORPHANS = 3
-"""Of so many places one is filled."""
+"""One place in this many is filled."""
 SIZES = {
     "integrators": 2, "views": 2, "visible_detectors": 4, "swir_detectors": 8, "t_series": 5,
     "p_atmos": 25,
@@ -50,9 +50,9 @@ def build_tree(mapping: Mapping, values: Values, swath: Swath) -> xr.DataTree:
     mapping
         The product's type.
     values
-        What is measured and noted; other variables are made up.
+        Measured values and annotations; other variables are made up.
     swath
-        Where the grids lie.
+        Positions of the grids.
     """
     datasets: dict[str, xr.Dataset] = {}
     for group in mapping.groups:
@@ -97,7 +97,7 @@ def _index(name: str, swath: Swath, grid: str) -> npt.NDArray[np.float32]:
 def _pick_orphans(
     path: str, name: str, kind: Kind, values: Values, swath: Swath
 ) -> npt.NDArray[Any]:
-    """Return pixels that found no place in the image: here some of the image's own, repeated."""
+    """Return orphan pixels, which have no place in the image: here copies of the image's pixels."""
     owner = path.removesuffix("/orphan")
     grid = GRIDS[owner.rpartition("/")[2]]
     if owner.startswith("conditions"):
