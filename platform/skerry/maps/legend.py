@@ -1,6 +1,7 @@
 """The legend of a variable: its label, its units, its colours with their values."""
 
 import io
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -68,10 +69,19 @@ def _draw_bar(picture: Image.Image, draw: ImageDraw.ImageDraw, style: Style, top
     for at in range(_TICKS):
         share = at / (_TICKS - 1)
         x = _MARGIN + round(share * (width - 1))
-        value = f"{style.minimum + share * (style.maximum - style.minimum):.4g}"
+        value = _spell_tick(style.minimum + share * (style.maximum - style.minimum), style)
         anchor = "la" if at == 0 else "ra" if at == _TICKS - 1 else "ma"
         draw.line([(x, top + _BAR_HEIGHT), (x, top + _BAR_HEIGHT + 3)], _QUIET)
         draw.text((x, top + _BAR_HEIGHT + 5), value, _QUIET, font, anchor=anchor)
+
+
+def _spell_tick(value: float, style: Style) -> str:
+    """Return a value with as many digits as tell the ticks of a legend apart."""
+    step = (style.maximum - style.minimum) / (_TICKS - 1)
+    decimals = 2 - math.floor(math.log10(step))
+    whole = math.floor(math.log10(max(abs(style.minimum), abs(style.maximum)))) + 1
+    exact = round(value, decimals) + 0.0  # no -0, and no 5.6e-17 for zero
+    return f"{exact:.{max(4, whole + decimals - 1)}g}"
 
 
 def _draw_classes(draw: ImageDraw.ImageDraw, style: Style, rows: list[list[str]], top: int) -> None:

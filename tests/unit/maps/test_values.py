@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skerry.maps.colour import Style
+from skerry.maps import legend
+from skerry.maps.colour import Style, make_palette
+from skerry.maps.legend import draw_legend
 from skerry.maps.levels import Pyramid
 from skerry.maps.opening import open_pyramid
 from skerry.maps.point import read_point
@@ -93,3 +95,64 @@ def test_what_no_answer_can_say_is_no_value_at_a_place(write_pyramid, number):
     pyramid, chunks = open_pyramid(folder, "v", "version"), ChunkCache(1 << 20)
     assert read_point(pyramid, chunks, 0.5, 1.5) is None
     assert read_point(pyramid, chunks, 1.5, 1.5) == 20.0
+
+
+@pytest.mark.parametrize("colormap", ["viridis", "gray", "RdYlGn"])
+@pytest.mark.parametrize(
+    ("dtype", "attributes"),
+    [
+        ("f4", {}),
+        ("f8", {"scale_factor": 2.0, "add_offset": -1.0}),
+        ("i2", {"scale_factor": 0.001, "add_offset": 10.0, "_FillValue": -32768}),
+        ("i4", {"scale_factor": 0.0001, "_FillValue": -1}),
+    ],
+)
+@pytest.mark.parametrize(("low", "high"), [(2.0, 10.0), (-3.0, 5.0), (280.0, 280.5)])
+def test_the_legend_has_the_colours_of_the_tile(
+    write_pyramid, cache, dtype, attributes, low, high, colormap
+):
+    """At both ends, between them, and beyond them, where the end's colour stands."""
+    if dtype == "i2":
+        low, high = (low, high) if high < 40 else (low - 250, high - 250)
+    shares = [0.0, 0.25, 0.5, 0.75, 1.0, -0.5, 1.5]
+    values = low + np.array([*shares, 0.0]) * (high - low)
+    numbers = (values - attributes.get("add_offset", 0)) / attributes.get("scale_factor", 1)
+    numbers[-1] = attributes.get("_FillValue", np.nan)
+    stored = np.tile((numbers if dtype[0] == "f" else np.rint(numbers)).astype(dtype), (SIDE, 1))
+    path = write_pyramid(stored, crs="OGC:CRS84", transform=DEGREES, attributes=attributes)
+    style = Style(colormap, low, high)
+    pyramid = open_pyramid(path, "v", "1")
+    tile = Image.open(io.BytesIO(draw_tile(pyramid, cache, style, (5, 16, 15), Picture.RGBA)))
+    drawn = Image.open(io.BytesIO(draw_legend("V", "K", style)))
+    palette = make_palette(style)[1:].astype(int)
+    per_cell = 256 * 32 / 360
+    for column, share in enumerate(shares):
+        *colour, alpha = tile.getpixel((int((column + 0.5) * per_cell), 200))
+        assert alpha == 255
+        place = 12 + round(min(max(share, 0), 1) * 275)
+        shown = drawn.convert("RGB").getpixel((place, 40))
+        steps = [int(np.abs(palette - np.array(item)).sum(axis=1).argmin())
+                 for item in (colour, shown)]  # fmt: skip
+        assert abs(steps[0] - steps[1]) <= (0 if share not in (0.25, 0.75) else 1)
+    assert tile.getpixel((int(7.5 * per_cell), 200))[3] == 0
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (0.0, 50.0, ["0", "12.5", "25", "37.5", "50"]),
+        (-0.3, 0.1, ["-0.3", "-0.2", "-0.1", "0", "0.1"]),
+        (101320.0, 101330.0, ["101320", "101322.5", "101325", "101327.5", "101330"]),
+        (273.15, 273.25, ["273.15", "273.175", "273.2", "273.225", "273.25"]),
+        (0.0, 2e-6, ["0", "5e-07", "1e-06", "1.5e-06", "2e-06"]),
+        (-1e12, 1e12, ["-1e+12", "-5e+11", "0", "5e+11", "1e+12"]),
+    ],
+)
+def test_the_legend_tells_its_ticks_apart(monkeypatch, low, high, texts):
+    drawn = []
+    spell = legend._spell_tick
+    monkeypatch.setattr(
+        legend, "_spell_tick", lambda value, style: drawn.append(spell(value, style)) or drawn[-1]
+    )
+    legend.draw_legend.__wrapped__("V", "K", Style("gray", low, high))
+    assert drawn == texts

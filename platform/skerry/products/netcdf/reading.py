@@ -12,11 +12,15 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 
 from skerry.products.coding.codecs import Codec
+from skerry.products.coding.packing import FACTORS
+from skerry.products.coding.stored_numbers import MISSING, UNSIGNED
 from skerry.products.netcdf.attributes import HIDDEN
 
 _NO_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
 _NOT_OF_ITS_DIMENSION = "_nc4_non_coord_"
 """Begins the name of a variable that is called like a dimension and is not its coordinate."""
+_UNWRITTEN_FLOAT = 9.9692099683868690e36
+_LONG_BYTES = 8
 _DEFLATE, _SHUFFLE = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE
 
 
@@ -195,6 +199,7 @@ class _GroupReader:
         if wrong:
             group.unread.append((_strip(item.name), wrong))
             return
+        attrs |= _find_unwritten(item.data, dtype, attrs)
         shape = tuple(self.dimensions[dim].size for dim in dims)
         storage = _read_storage(item.data) if dims else {}
         name = _strip(item.name)
@@ -269,6 +274,36 @@ def _read_type(dtype: np.dtype[Any], attrs: dict[str, Any]) -> tuple[np.dtype[An
     if h5py.check_vlen_dtype(dtype) is not None:
         return dtype, "lists of varying length"
     return dtype, "an opaque type or one of references"
+
+
+def _find_unwritten(data: Any, dtype: np.dtype[Any], attrs: dict[str, Any]) -> dict[str, Any]:
+    """Return the attribute that names the number of cells which were never written.
+
+    NetCDF's library gives each variable such a number, 9.96921e+36 for floats, without an
+    attribute. It counts for measurements and times; plain integers stay integers, and single bytes
+    may have every value.
+
+    Source: NetCDF Users Guide, attribute conventions, ``_FillValue``.
+    """
+    measured = any(key in attrs for key in FACTORS) or " since " in str(attrs.get("units"))
+    whole = dtype.kind in "iu" and dtype.itemsize > 1 and measured and UNSIGNED not in attrs
+    if "_FillValue" in attrs or not (dtype.kind == "f" or whole):
+        return {}
+    defined = data.id.get_create_plist().fill_value_defined()
+    if defined != h5py.h5d.FILL_VALUE_USER_DEFINED or data.fillvalue != _default(dtype):
+        return {}
+    if MISSING in attrs:
+        return {MISSING: [*np.atleast_1d(attrs[MISSING]).tolist(), data.fillvalue.item()]}
+    return {"_FillValue": data.fillvalue}
+
+
+def _default(dtype: np.dtype[Any]) -> Any:
+    """Return the number that NetCDF's library puts where nothing was written."""
+    if dtype.kind == "f":
+        return dtype.type(_UNWRITTEN_FLOAT)
+    limits, size = np.iinfo(dtype), dtype.itemsize
+    spare = 1 if size < _LONG_BYTES else 2
+    return limits.min + spare if dtype.kind == "i" else limits.max - spare + 1
 
 
 def _read_storage(data: Any) -> dict[str, Any]:

@@ -88,9 +88,15 @@ def test_values_are_those_of_netcdf4(
     found = open_product(path)["v"]
     wanted = read_with_netcdf4(path)
     gaps = list_gaps(stored, attrs)
+    if (
+        found.dtype.kind == "f"
+        and stored.itemsize > 1
+        and not {"_FillValue", "_Unsigned"} & {*attrs}
+    ):
+        gaps |= stored == netCDF4.default_fillvals[stored.dtype.str[1:]]
     if found.dtype.kind == "f":
         assert np.isnan(as_floats(found))[gaps].all()
-    # netCDF4 masks what lies at its own default fill values, too.
+    # netCDF4 masks its own default fill values in plain integers and single bytes, too.
     both = ~np.isnan(wanted) & ~gaps
     np.testing.assert_allclose(as_floats(found)[both], wanted[both], rtol=2e-6, atol=1e-6)
     assert not np.isnan(as_floats(found))[~gaps].any()
@@ -257,6 +263,57 @@ def test_a_fill_value_of_another_type_is_none(tmp_path: Path) -> None:
     found = open_product(tmp_path / "a.nc")["v"]
     assert np.isfinite(found.to_numpy()).all()
     assert "_FillValue" not in found.encoding
+
+
+@pytest.mark.parametrize("form", ["netcdf", "geozarr", "eopf-zarr", "cog"])
+def test_cells_that_netcdf_never_wrote_are_missing(form: Any, tmp_path: Path) -> None:
+    """Unwritten cells have the library's own fill value, which no attribute names."""
+    path = tmp_path / "a.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("y", 4)
+        file.createDimension("x", 5)
+        for axis, start, step in (("y", 54.0, -0.1), ("x", 10.0, 0.1)):
+            file.createVariable(axis, "f8", (axis,))[:] = start + step * np.arange(
+                len(file.dimensions[axis])
+            )
+            file[axis].units = "degrees_north" if axis == "y" else "degrees_east"
+        for kind in ("f4", "f8", "i2", "u2", "i4", "u4"):
+            variable = file.createVariable(f"packed_{kind}", kind, ("y", "x"))
+            variable.scale_factor = 0.5
+            variable[:3] = np.arange(15).reshape(3, 5) * 0.5
+        file.createVariable("plain", "f4", ("y", "x"))[:3] = 1.5
+        file.createVariable("count", "i4", ("y", "x"))[:3] = 7
+        other = file.createVariable("plain_with_another", "f4", ("y", "x"))
+        other.missing_value = np.float32(-999)
+        other[:3] = [1, 2, -999, 4, 5]
+        whole = file.createVariable("whole", "u2", ("y", "x"), fill_value=False)
+        whole.scale_factor = 0.5
+        whole.set_auto_scale(False)
+        whole[:] = 65535
+    product = open_product(path)
+    if form != "netcdf":
+        write_product(product, tmp_path / "p", form=form)
+        product = open_product(tmp_path / "p")
+    with netCDF4.Dataset(path) as file:
+        for name in (name for name in file.variables if name.startswith(("plain", "packed"))):
+            wanted = np.ma.filled(file[name][:].astype(float), np.nan)
+            np.testing.assert_allclose(product[name].to_numpy(), wanted, err_msg=name)
+            assert np.isnan(product[name][3]).all()
+    assert product["count"].dtype == np.int32, "plain integers stay what they are"
+    assert (product["whole"] == 32767.5).all(), "the file was made without a fill value"
+
+
+def test_times_that_netcdf_never_wrote_are_missing(tmp_path: Path) -> None:
+    with netCDF4.Dataset(tmp_path / "a.nc", "w") as file:
+        file.createDimension("row", 3)
+        for name, kind in (("floats", "f8"), ("integers", "i4")):
+            variable = file.createVariable(name, kind, ("row",))
+            variable.units = "days since 2026-01-01"
+            variable[:2] = [1, 2]
+    product = open_product(tmp_path / "a.nc")
+    for name in ("floats", "integers"):
+        assert np.isnat(product[name].to_numpy()).tolist() == [False, False, True]
+        assert product[name].to_numpy()[1] == np.datetime64("2026-01-03")
 
 
 def test_the_values_of_a_zarr_2_dimension_are_never_missing(tmp_path: Path) -> None:
