@@ -72,7 +72,8 @@ def map_swath(
 
     together: Any = da  # untyped
     thin = thin_swath(latitude, longitude)
-    radius = radius_m or REACH * _measure_diagonal(latitude, longitude)
+    diagonal = _measure_diagonal(latitude, longitude) or thin.diagonal_m
+    radius = radius_m or REACH * diagonal
     plan: dict[str, list[list[Any]]] = {name: [] for name in variables}
     for rows in _split(target.shape[0], chunk):
         for blocks in plan.values():
@@ -250,6 +251,11 @@ class Thin:
     columns: Numbers
     spacing: float
     """Largest chord between neighbours of the thinned grid, in earth radii."""
+
+    @property
+    def diagonal_m(self) -> float:
+        """About the diagonal of a pixel, for a swath whose middle has no places."""
+        return self.spacing / STEP * float(np.sqrt(2)) * EARTH_M
 
     def find_window(self, centre: Numbers, reach: float) -> tuple[slice, slice] | None:
         """Return the rows and columns that may hold pixels near a place, None if none do.

@@ -1,5 +1,7 @@
 """What maps draw of swaths: right places everywhere on Earth, and outlines as GeoJSON has them."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,13 +9,16 @@ import pytest
 import shapely
 import xarray as xr
 from pyproj import Geod, Transformer
+from pyresample import geometry, kd_tree
 from shapely.geometry import shape
 
 from skerry.core.errors import InvalidInputError
+from skerry.products import open_product
 from skerry.products.grids import grid_of
 from skerry.products.pictures.map_rasters import name_system, outline_swath, rasterize_swath
 from skerry.products.sensors.mapping import load_mapping
 from skerry.products.sensors.records import Catalogue, Mapping, MapRaster
+from skerry.products.swath_blocks import REACH, _measure_diagonal
 
 STEP_M = 1000.0
 PLACES = {
@@ -72,6 +77,51 @@ def test_each_pixel_of_the_map_is_the_nearest_of_the_swath(place: str) -> None:
     _, _, distance = Geod(ellps="WGS84").inv(x, y, *there)
     assert np.max(distance) < 0.76 * np.sqrt(2) * STEP_M  # the reach, on a sphere
     assert np.mean(distance) < 0.5 * STEP_M
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("olci-err", "sentinel_3_olci_err"), ("slstr-rbt", "sentinel_3_slstr_rbt")],
+)
+def test_maps_of_swaths_are_those_of_pyresample(
+    kind: str, name: str, simulated: Callable[..., Path]
+) -> None:
+    """Pixel for pixel, the whole swath at a time, each grid as pyresample lays it out."""
+    product, mapping = open_product(simulated(kind, size=120)), load_mapping(name)
+    drawn = rasterize_swath(product, mapping)
+    compared = 0
+    for item in mapping.catalogue.maps:
+        found = drawn[item.group.rpartition("/")[2]].to_dataset()
+        swath = product[item.group].to_dataset()
+        latitude, longitude = swath["latitude"].to_numpy(), swath["longitude"].to_numpy()
+        finite = np.isfinite(latitude) & np.isfinite(longitude)
+        grid = grid_of(found)
+        assert grid is not None
+        area = geometry.AreaDefinition(
+            "", "", "", str(grid.crs), grid.shape.x, grid.shape.y, grid.boundingbox.bbox
+        )
+        reach = REACH * _measure_diagonal(swath["latitude"], swath["longitude"])
+        for shown, source in item.variables.items():
+            wanted = kd_tree.resample_nearest(
+                geometry.SwathDefinition(longitude[finite], latitude[finite]),
+                swath[source].to_numpy()[finite].astype(np.float64),
+                area, radius_of_influence=reach, fill_value=np.nan,
+            )  # fmt: skip
+            np.testing.assert_array_equal(found[shown].to_numpy().astype(np.float64), wanted)
+            compared += int(np.isfinite(wanted).sum())
+    assert compared > 10_000
+
+
+def test_a_swath_whose_middle_has_no_places_is_drawn() -> None:
+    swath = make_swath(*PLACES["Baltic"])
+    data = swath["measurements"].to_dataset()
+    gap = np.arange(60) // 2 == 14
+    data = data.assign_coords(
+        {name: data[name].where(~xr.DataArray(gap, dims="rows")) for name in data.coords}
+    )
+    swath = xr.DataTree.from_dict({"/measurements": data})
+    drawn = rasterize_swath(swath, make_mapping())["measurements"]["number"].to_numpy()
+    assert np.isfinite(drawn).sum() > 0.9 * 58 * 60
 
 
 def test_a_type_may_say_which_values_are_drawn_darkest_and_brightest() -> None:
