@@ -122,7 +122,7 @@ def test_the_legend_has_the_colours_of_the_tile(
     path = write_pyramid(stored, crs="OGC:CRS84", transform=DEGREES, attributes=attributes)
     style = Style(colormap, low, high)
     pyramid = open_pyramid(path, "v", "1")
-    tile = Image.open(io.BytesIO(draw_tile(pyramid, cache, style, (5, 16, 15), Picture.RGBA)))
+    tile = Image.open(io.BytesIO(draw_tile(pyramid, cache, style, (5, 16, 15), TileFormat.RGBA)))
     drawn = Image.open(io.BytesIO(draw_legend("V", "K", style)))
     palette = make_palette(style)[1:].astype(int)
     per_cell = 256 * 32 / 360
