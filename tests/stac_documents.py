@@ -6,7 +6,8 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine
 
-from skerry.catalog.items import StoredItem, insert_item
+from skerry.catalog.items import StoredItem
+from skerry.catalog.registration import insert_item
 from skerry.core.digests import digest_bytes
 from skerry.storage.layout import DataFolder
 from skerry.storage.objects import ObjectFolder

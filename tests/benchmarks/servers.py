@@ -14,7 +14,7 @@ import httpx
 from tests.platform_process import RunningPlatform, free_port, start_platform, wait_until
 
 from skerry.catalog.collections import ensure_collection
-from skerry.catalog.items import insert_item
+from skerry.catalog.registration import insert_item
 from skerry.core.digests import digest_tree
 from skerry.models.versions import VersionStatus
 from skerry.products import find_drawable

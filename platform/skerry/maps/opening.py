@@ -157,7 +157,7 @@ def _check_array(array: "zarr.Array[Any]") -> None:
     Raises
     ------
     InvalidInputError
-        If its numbers are none, its codecs unknown, or a chunk or a shard too large.
+        If it holds no numbers, tiles do not read its codecs, or a chunk or a shard is too large.
     """
     dtype = array.dtype
     if dtype.kind not in "iufb" or dtype.itemsize > 8:  # noqa: PLR2004 -- bytes

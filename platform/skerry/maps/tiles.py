@@ -104,7 +104,11 @@ def draw_composite(
 def _index_pixels(
     pyramid: Pyramid, chunks: ChunkCache, style: Style, tile: tuple[int, int, int]
 ) -> NDArray[np.uint8] | None:
-    """Return the palette index of each pixel (y, x), 0 where it has no value; None if none has."""
+    """Return the palette index of each pixel (y, x); None if the product lies elsewhere.
+
+    Index 0 is transparent: outside of the product, where there is no data (numbers that its
+    packing calls missing, NaN), and in classes that the style does not list, such as "no data".
+    """
     grid = locate_tile(pyramid.crs, *tile)
     level = choose_level(pyramid, grid)
     sample = sample_tile(level, grid, partial(read_window, chunks, pyramid), pyramid.circle)

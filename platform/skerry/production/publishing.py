@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from skerry.catalog.collections import ensure_collection
-from skerry.catalog.items import insert_item
+from skerry.catalog.registration import insert_item
 from skerry.catalog.tables import items
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name

@@ -47,7 +47,7 @@ class Layer:
     attribution
         The providers to name on the map.
     simulated
-        Whether the item is public.
+        Whether its content is simulated.
     bands
         Red, green and blue when this is a composite of variables; its path is then that of red.
     """

@@ -13,7 +13,8 @@ from stac_pydantic import api
 from starlette.responses import JSONResponse
 
 from skerry.catalog import collections, deletions
-from skerry.catalog.items import StoredItem, register_item
+from skerry.catalog.items import StoredItem
+from skerry.catalog.registration import register_item
 from skerry.core.scopes import Scope
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require

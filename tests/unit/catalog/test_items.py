@@ -22,13 +22,8 @@ from skerry.catalog.deletions import (
     release_expired,
     release_grant,
 )
-from skerry.catalog.items import (
-    find_item,
-    find_owner_of_key,
-    insert_item,
-    item_version,
-    register_item,
-)
+from skerry.catalog.items import find_item, find_owner_of_key, item_version
+from skerry.catalog.registration import insert_item, register_item
 from skerry.catalog.tables import items, items_index
 from skerry.core.digests import digest_bytes
 from skerry.core.errors import (

@@ -1,0 +1,248 @@
+"""Record items: registered once by their owner, or published by a run as a new version."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from skerry.catalog.collections import (
+    SANDBOX,
+    check_sandbox,
+    ensure_collection,
+    find_collection,
+)
+from skerry.catalog.deletions import delete_item, overlaps
+from skerry.catalog.documents import SOURCE_DIGEST, CheckedItem, check_item
+from skerry.catalog.items import StoredItem, find_item, read_item, select_items
+from skerry.catalog.spacetime import HOUR_US
+from skerry.catalog.tables import deletions, items, items_index
+from skerry.catalog.versions import supersede
+from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
+from skerry.core.time import count_microseconds, utc_now
+from skerry.models.versions import VersionStatus
+from skerry.storage.grants import check_write_grant, forget_grant
+from skerry.storage.objects import ObjectFolder
+
+
+def register_item(
+    connection: Connection,
+    given: Mapping[str, Any],
+    collection: str,
+    *,
+    owner: str,
+    objects: ObjectFolder,
+    replace: bool = False,
+) -> tuple[StoredItem, bool]:
+    """Record an item whose files its owner wrote under a grant; a repeat changes nothing.
+
+    Parameters
+    ----------
+    connection
+        Inside a writing transaction.
+    given
+        The STAC item, as `skerry.catalog.documents.check_item` accepts it.
+    collection
+        An existing collection, or the owner's own sandbox, which is created when missing.
+    owner
+        The user who registers it.
+    objects
+        Where the bytes are.
+    replace
+        Whether the item replaces an item of that id with another digest, which is removed with
+        its files in the same transaction.
+
+    Returns
+    -------
+    tuple
+        The stored item, and whether it is new.
+
+    Raises
+    ------
+    InvalidInputError
+        If the document is not acceptable, or an asset's bytes are not there.
+    ConflictError
+        If the id is taken by another digest and `replace` is false, or the bytes belong to
+        another item.
+    ForbiddenError
+        If no write grant of the owner covers the prefix, or it is another user's sandbox.
+    NotFoundError
+        If the collection is missing.
+    """
+    checked = check_item(given, collection)
+    check_sandbox(collection, owner)
+    known = find_item(connection, collection, checked.id, private=True)
+    if known is not None and _is_same(known, checked):
+        return known, False
+    if known is not None and not replace:
+        raise ConflictError(
+            f"The item {checked.id!r} of {collection!r} is registered with another digest "
+            f"({known.digest}).",
+            remedy="Delete it first, or register the product under another id.",
+        )
+    grant = check_write_grant(connection, checked.prefix, owner)
+    check_bytes(checked.document, objects)
+    if collection == f"{SANDBOX}{owner}":
+        ensure_collection(connection, collection, f"Sandbox of {owner}")
+    version = 1
+    if known is not None:
+        version = known.version + 1
+        delete_item(connection, collection, checked.id, owner=owner)
+    stored = _insert(
+        connection, checked, collection, VersionStatus.PUBLISHED, owner, version=version
+    )
+    if grant.prefix == checked.prefix:  # the grant has done its work: nobody writes there any more
+        forget_grant(connection, grant.id)
+    return stored, True
+
+
+def insert_item(
+    connection: Connection,
+    given: Mapping[str, Any],
+    *,
+    collection: str,
+    status: VersionStatus | str,
+    owner: str,
+    objects: ObjectFolder,
+    run: str | None = None,
+    output: str | None = None,
+) -> StoredItem:
+    """Record a run's output inside the caller's transaction, as a new version of its item.
+
+    A published version supersedes the version published before; a preliminary version never does.
+
+    Parameters
+    ----------
+    connection
+        Inside a writing transaction, which the caller ends.
+    given
+        The STAC item; its assets lie below its ``skerry:prefix``.
+    collection
+        An existing collection.
+    status
+        `VersionStatus.PUBLISHED` or `VersionStatus.PRELIMINARY`.
+    owner
+        The account on whose behalf the run works.
+    objects
+        Where the bytes are.
+    run, output
+        Run and output; this pair can be published at most once.
+
+    Returns
+    -------
+    StoredItem
+        The new version; or the stored one, if this very output of this run is there already.
+
+    Raises
+    ------
+    ConflictError
+        If the run published this output with another digest or id.
+    InvalidInputError, NotFoundError
+        If the document is not acceptable, an asset's bytes are not there, or the collection is
+        missing.
+    """
+    checked = check_item(given, collection)
+    if run is not None:
+        earlier = _find_output(connection, run, output)
+        if earlier is not None:
+            if (earlier.collection, earlier.id, earlier.digest) != (
+                collection, checked.id, checked.digest,
+            ):  # fmt: skip
+                raise ConflictError(
+                    f"The run {run} has published its output {output!r} as {earlier.id!r} already.",
+                    remedy="Start a new run to publish something else.",
+                )
+            return earlier
+    check_bytes(checked.document, objects)
+    new_status = VersionStatus(status)
+    version = supersede(connection, collection, checked.id, new_status) + 1
+    return _insert(
+        connection, checked, collection, new_status, owner,
+        version=version, run=run, output=output,
+    )  # fmt: skip
+
+
+def check_bytes(item: Mapping[str, Any], objects: ObjectFolder) -> None:
+    """Refuse an item whose bytes are not there: nobody could read it.
+
+    Raises
+    ------
+    InvalidInputError
+        Names the first asset that is missing.
+    """
+    for name, asset in item["assets"].items():
+        if not objects.exists(asset["href"]):
+            raise InvalidInputError(
+                f"The bytes of asset {name!r} are not at {asset['href']!r}.",
+                remedy="Write them before the item is registered or published.",
+            )
+
+
+def _is_same(stored: StoredItem, checked: CheckedItem) -> bool:
+    """Return whether the bytes are the same, or both come from the same source."""
+    source = checked.document["properties"].get(SOURCE_DIGEST)
+    same_source = source is not None and source == stored.document["properties"].get(SOURCE_DIGEST)
+    return same_source or stored.digest == checked.digest
+
+
+def _find_output(connection: Connection, run: str, output: str | None) -> StoredItem | None:
+    query = select_items().where(items.c.run == run, items.c.output == output)
+    row = connection.execute(query).first()
+    return read_item(row) if row else None
+
+
+def _insert(
+    connection: Connection,
+    checked: CheckedItem,
+    collection: str,
+    status: VersionStatus,
+    owner: str,
+    *,
+    version: int,
+    run: str | None = None,
+    output: str | None = None,
+) -> StoredItem:
+    home = find_collection(connection, collection, private=True)
+    if home is None:
+        raise NotFoundError(
+            f"There is no collection {collection!r}.",
+            remedy=f"Create it first: PUT /services/api/stac/collections/{collection}.",
+        )
+    _check_unclaimed(connection, checked.prefix)
+    now = count_microseconds(utc_now())
+    values: dict[str, Any] = {
+        "collection": collection, "id": checked.id, "version": version, "status": status.value,
+        "digest": checked.digest, "prefix": checked.prefix, "begins": checked.span[0],
+        "run": run, "output": output, "owner": owner, "created": now, "updated": now,
+        "document": checked.document,
+    }  # fmt: skip
+    inserted = insert(items).values(**values, ends=checked.span[1]).returning(items.c.key)
+    key = connection.execute(inserted).scalar_one()
+    _index(connection, key, checked)
+    return StoredItem(key=key, public=home.public, **values)
+
+
+def _check_unclaimed(connection: Connection, prefix: str) -> None:
+    """Refuse files that belong to another item: deleting one item would empty the other."""
+    overlapping = select(items.c.collection, items.c.id).where(overlaps(items, prefix))
+    other = connection.execute(overlapping).first()
+    if connection.execute(select(deletions.c.prefix).where(overlaps(deletions, prefix))).first():
+        raise ConflictError(
+            f"The bytes at {prefix!r} are being removed.",
+            remedy="Write them again under a new grant.",
+        )
+    if other is not None:
+        raise ConflictError(
+            f"The bytes at {prefix!r} belong to the item {other.id!r} of {other.collection!r}.",
+            remedy="Write them again under a grant of their own.",
+        )
+
+
+def _index(connection: Connection, key: int, checked: CheckedItem) -> None:
+    begins, ends = checked.span
+    for side, (west, south, east, north) in enumerate(checked.boxes):
+        connection.execute(
+            insert(items_index).values(
+                id=2 * key + side, west=west, east=east, south=south, north=north,
+                first_hour=begins / HOUR_US, last_hour=ends / HOUR_US, item=key,
+            )
+        )  # fmt: skip
