@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect, sync_playwright
 from tests.acceptance.browsing import SIZE, keep, launch, sign_in
 from tests.conftest import find_chromium
@@ -98,6 +99,39 @@ def test_figures_are_those_of_all_runs_and_the_history_has_pages(page: Page) -> 
     expect(page.get_by_role("link", name="Older runs")).to_have_count(0)
     page.get_by_role("link", name="Newest runs").click()
     expect(page.locator("tr[data-run]").first).to_have_attribute("data-run", str(first))
+
+
+def test_every_page_can_be_used_without_seeing_it_and_has_an_honest_status(page: Page) -> None:
+    for path, status, part in (
+        (f"{PAGES}/", 200, "Newest products"),
+        (f"{PAGES}/runs?job=luck", 200, "Start a run of luck"),
+        (f"{PAGES}/runs?job=nothing", 404, "no job 'nothing'"),
+        (f"{PAGES}/runs?status=nothing", 422, "Invalid input"),
+        (f"{PAGES}/run?id=nothing", 404, "no run 'nothing'"),
+        (f"{PAGES}/run", 404, "names no run"),
+        (f"{PAGES}/map", 200, "Opacity"),
+        (f"{PAGES}/map?item=nothing/here", 404, "no collection 'nothing'"),
+        (f"{PAGES}/nowhere", 404, "There is no page"),
+        ("/hub/home", 200, "what has run"),
+        ("/hub/token", 200, "Request new API token"),
+        ("/hub/nowhere", 404, "There is no such page"),
+    ):
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == status, path
+        expect(page.get_by_text(part).first).to_be_visible(timeout=SLOW_MS)
+        expect(page.get_by_role("link", name="Log in")).to_have_count(0)
+        violations = Axe().run(page).response["violations"]
+        assert [(each["id"], each["nodes"]) for each in violations] == [], path
+
+
+def test_number_fields_have_named_buttons_and_take_keys(page: Page) -> None:
+    page.goto(f"{PAGES}/map")
+    for label in ("Lowest value", "Highest value"):
+        for button in ("higher", "lower"):
+            named = page.get_by_role("button", name=f"{label}: {button}")
+            expect(named).to_have_attribute("tabindex", "-1", timeout=SLOW_MS)
+    expect(page.get_by_role("slider", name="Opacity")).to_be_visible()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from skerry.client import Session
-from skerry.core.errors import InvalidInputError
+from skerry.client.session import join_address
+from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.core.settings import API_PREFIX
 from skerry.core.time import format_time, parse_time, utc_now
 from skerry.storage.run_folder import RunFile
@@ -125,6 +126,15 @@ def read_runs(session: Session, run_filter: RunFilter, *, prefix: str) -> RunLis
     page = rows[:RUNS_SHOWN]
     older = run_filter.link(prefix, before=page[-1].id) if len(rows) > RUNS_SHOWN else ""
     return RunList(page, older)
+
+
+def read_run(session: Session, run: str) -> dict[str, Any]:
+    """Ask the api for one run, with its attempts."""
+    if not run:
+        raise NotFoundError(
+            "This address names no run.", remedy="Choose a run on the page Runs: its id leads here."
+        )
+    return dict(session.request("GET", join_address("production", "runs", run)))
 
 
 def count_runs(session: Session, job: str = "") -> dict[str, int]:

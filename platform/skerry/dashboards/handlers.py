@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -38,8 +39,12 @@ class HealthHandler(RequestHandler):
 class WrongAddressHandler(RequestHandler):
     """Every address without another handler."""
 
-    def prepare(self) -> None:
+    application: Any
+
+    async def prepare(self) -> None:
         """Answer that there is no such page, in the look of the other pages."""
+        with suppress(HTTPError):  # a hub that does not answer: the page is for nobody then
+            await self.application.auth_provider.ask_hub(self)
         answer_error(
             self,
             NotFoundError(

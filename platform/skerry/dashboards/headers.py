@@ -67,7 +67,7 @@ class ErrorAnswers(OutputTransform):
         if status_code < HTTPStatus.BAD_REQUEST or ours or not finishing:
             return status_code, headers, chunk
         problem = describe_status(status_code, self._request.method, self._request.path[:160])
-        kind, body = present_problem(problem, self._request.headers.get("Accept", ""))
+        kind, body = present_problem(problem, self._request)
         chunk = body.encode()
         headers["Content-Type"] = kind
         headers["Content-Length"] = str(len(chunk))

@@ -21,17 +21,13 @@ from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
 from skerry.products.coding.true_colour import TRUE_COLOUR
 
-# In the browser: window title and address first, and a name for the slider's handle, to which
-# Bokeh gives none. Then, because a tile is an <img> and cannot log in, ask for the layer's
-# description: as the browser follows the redirects through the hub, it gets its session with the
-# maps program.
+# In the browser: window title and address first. Then, because a tile is an <img> and cannot log
+# in, ask for the layer's description: as the browser follows the redirects through the hub, it
+# gets its session with the maps program.
 _OPEN_LAYER = """
 const view = JSON.parse(cb_obj.value);
 document.title = view.title;
 history.replaceState(null, "", view.permalink);
-const find = (root) => root.querySelector(".noUi-handle")
-  ?? [...root.querySelectorAll("*")].map((e) => e.shadowRoot && find(e.shadowRoot)).find(Boolean);
-find(document)?.setAttribute("aria-label", "Opacity");
 fetch(view.layer, {mode: "no-cors", credentials: "same-origin", headers: {Accept: "text/html"}})
   .then((response) => { answer.value = [view.turn, view.layer, response.status].join(" "); })
   .catch(() => { answer.value = [view.turn, view.layer, 0].join(" "); });

@@ -10,7 +10,7 @@ from skerry.client.session import join_address
 from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
-from skerry.dashboards.board import ENDED, describe_attempts, describe_run, show_time
+from skerry.dashboards.board import ENDED, describe_attempts, describe_run, read_run, show_time
 from skerry.dashboards.shell import lay_page, show_error, show_html
 from skerry.dashboards.starting import style_button
 from skerry.dashboards.templating import render
@@ -76,7 +76,7 @@ class RunPage:
 
     def _read(self) -> tuple[dict[str, Any], str]:
         self._visit.require(Scope.PRODUCTION_READ)
-        run = self._visit.session.request("GET", self._path)
+        run = read_run(self._visit.session, self._run)
         return run, self._read_log_end() if run["epoch"] else ""
 
     def _read_log_end(self) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import panel as pn
 from bokeh.server import urls
 from jupyterhub.services.auth import HubOAuth
-from panel.io.server import Server, build_applications
+from panel.io.server import Server, WSHandler, build_applications
 
 from skerry.core.hosts import allowed_hosts
 from skerry.core.logs import configure_logs
@@ -28,6 +28,7 @@ from skerry.dashboards.headers import ErrorAnswers, SecurityHeaders
 from skerry.dashboards.leaflet import WidgetFiles
 from skerry.dashboards.map import MapPage
 from skerry.dashboards.overview import OverviewPage
+from skerry.dashboards.page_status import PageHandler
 from skerry.dashboards.run import RunPage
 from skerry.dashboards.runs import RunsPage
 from skerry.dashboards.viewer import CallbackHandler, ViewerAuth, new_cookie_secret, open_hub
@@ -37,7 +38,7 @@ Page = Callable[[], pn.Template]
 
 # Only pages and their websockets are needed: no other site embeds a page (autoload.js), and no
 # program reads an application's metadata.
-_APPLICATION_DOORS = ("/ws", "/?")
+_APPLICATION_DOORS = [("/ws", WSHandler), ("/?", PageHandler)]
 _TITLES = {
     "/": "Overview · Skerry",
     "/runs": "Runs · Skerry",
@@ -75,7 +76,7 @@ def build_server(
     LookupError
         If a handler has no audience.
     """
-    urls.per_app_patterns[:] = [p for p in urls.per_app_patterns if p[0] in _APPLICATION_DOORS]
+    urls.per_app_patterns[:] = _APPLICATION_DOORS
     secret = new_cookie_secret()
     server = Server(
         build_applications(_list_pages(public_url), title=_TITLES),
@@ -104,6 +105,7 @@ def build_server(
         ],
     )
     application = server._tornado  # noqa: SLF001 - Bokeh hides the application
+    application.settings["public_url"] = public_url  # for PageHandler, which Bokeh makes
     application.add_transform(SecurityHeaders)
     application.add_transform(ErrorAnswers)
     refuse_unknown_hosts(application, allowed_hosts(public_url))

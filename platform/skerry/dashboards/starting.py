@@ -7,7 +7,7 @@ from typing import Any
 import panel as pn
 
 from skerry.client.session import join_address
-from skerry.core.errors import SkerryError
+from skerry.core.errors import NotFoundError, SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
 from skerry.dashboards.shell import show_error, show_html, style_widget
@@ -43,7 +43,8 @@ class StartForm:
         self._paused = False
         self._row = pn.FlexBox(gap="0 16px", margin=0, align_items="flex-end")
         self.panel = pn.Card(
-            self._row, self._said, title=f"Start a run of {job}", collapsed=True, visible=False,
+            self._row, self._said, header=show_html(render("start_title.html", job=job)),
+            collapsed=True, visible=False,
             sizing_mode="stretch_width", margin=(0, 0, 18, 0),
             stylesheets=[f"{DASHBOARDS_PREFIX}/assets/widget.css"],
         )  # fmt: skip
@@ -54,6 +55,8 @@ class StartForm:
             return
         try:
             job, schema = await asyncio.to_thread(self._read)
+        except NotFoundError:
+            return  # a removed job: its history stays, but nothing can be started
         except SkerryError as error:
             self._said.object = show_error(error)
             self.panel.visible = True

@@ -38,17 +38,21 @@ def answer_error(handler: Any, error: SkerryError) -> None:
     handler.clear()
     handler.set_status(error.status)
     problem = describe_problem(error.status, error.title, error.what, error.remedy)
-    kind, body = present_problem(problem, handler.request.headers.get("Accept", ""))
+    kind, body = present_problem(problem, handler.request)
     handler.set_header("Content-Type", kind)
     handler.finish(body)
 
 
-def present_problem(problem: Problem, accepted: str) -> tuple[str, str]:
-    """Return media type and body of an error for those who accept pages, or documents."""
-    if "text/html" not in accepted:
+def present_problem(problem: Problem, request: Any) -> tuple[str, str]:
+    """Return media type and body of an error: a page if the request accepts pages.
+
+    The page shows the name of the person who is logged in, if the hub was asked for it.
+    """
+    if "text/html" not in request.headers.get("Accept", ""):
         return MEDIA_TYPE, problem.model_dump_json()
     page = render(
         "plain.html", title=problem.title, what=problem.detail, remedy=problem.remedy,
-        viewer="", page=None, prefix=DASHBOARDS_PREFIX, navigation=NAVIGATION,
+        viewer=getattr(request, "viewer_name", ""), page=None, prefix=DASHBOARDS_PREFIX,
+        navigation=NAVIGATION,
     )  # fmt: skip
     return "text/html; charset=utf-8", page

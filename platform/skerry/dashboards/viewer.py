@@ -131,7 +131,7 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
         A websocket's handshake is not answered here: Panel refuses it with 403 when this
         returns None.
         """
-        model = await self._ask_hub(handler)
+        model = await self.ask_hub(handler)
         if isinstance(handler, WebSocketHandler):
             return self._admit_socket(handler, model)
         if not model:
@@ -146,14 +146,18 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
             return None
         return self._remember(handler, model)
 
-    async def _ask_hub(self, handler: Any) -> dict[str, Any] | None:
-        """Return the hub's facts about the request's holder; None also on a full disk."""
+    async def ask_hub(self, handler: Any) -> dict[str, Any] | None:
+        """Return the hub's facts about who sent the request; None also on a full disk.
+
+        The request keeps the name for the header of a page that only shows an error.
+        """
         try:
             model: dict[str, Any] | None = await self.hub.get_user(handler, sync=False)
         except HTTPError:
             if self._data is None or find_full_disk(self._data) is None:
                 raise
             return None
+        handler.request.viewer_name = model["name"] if model else ""
         return model
 
     def _admit_socket(self, handler: Any, model: dict[str, Any] | None) -> str | None:
