@@ -19,6 +19,7 @@ from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
 
 PARTS = ["gateway", "hub"]
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
 @pytest.fixture
@@ -139,7 +140,8 @@ def test_died_part_is_started_again(platform: RunningPlatform) -> None:
             f"{part} lives again",
             lambda: platform.output,
         )
-    assert re.findall(r"^(\w+) +died", platform.output, re.MULTILINE) == PARTS
+    assert re.findall(rf"^{TIME} (\w+) +died", platform.output, re.MULTILINE) == PARTS
+    assert re.findall(rf"^{TIME} (\w+) +restarted$", platform.output, re.MULTILINE) == PARTS
 
 
 def test_killed_supervisor_leaves_nothing_in_the_way(tmp_path: Path) -> None:

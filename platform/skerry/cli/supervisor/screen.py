@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from skerry.cli.supervisor.log_writer import stamp_line
+
 _STYLES = {"ready": "green", "starting": "yellow", "died": "red", "waiting": "dim"}
 
 
@@ -29,7 +31,8 @@ class Terminal(Console):
 class Screen:
     """The parts' states, one line each.
 
-    On a terminal the lines change in place; elsewhere each change is printed once.
+    On a terminal the lines change in place until the platform is ready; later, and elsewhere, each
+    change is printed once, with its time before it as in the logs.
 
     Parameters
     ----------
@@ -80,7 +83,8 @@ class Screen:
         if self._live is not None:
             self._live.update(self._draw(), refresh=True)
         else:
-            self.console.print(f"{name:<11}{state:<10}{detail}".rstrip())
+            line = stamp_line(f"{name:<11}{state:<10}{detail}".rstrip().encode()).decode()
+            self.console.print(line.rstrip(), markup=False, highlight=False, soft_wrap=True)
 
     def _draw(self) -> Table:
         table = Table.grid(padding=(0, 2))

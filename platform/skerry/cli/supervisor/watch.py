@@ -153,7 +153,7 @@ class Supervisor:
             end_processes(orphans, grace=1.0)
         try:
             if child.revive():
-                self._screen.show(name, "restarted", time.strftime("%H:%M:%S"))
+                self._screen.show(name, "restarted")
         except OSError as error:  # a full disk, no more processes: the others live on
             self._screen.show(name, "waiting", str(error))
 
