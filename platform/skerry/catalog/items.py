@@ -77,12 +77,8 @@ def find_item(
     `skerry.catalog.versions.is_shown` says which version that is; `item_version` answers the
     question that maps ask for every tile.
     """
-    query = select_items().where(
-        items.c.collection == collection,
-        items.c.id == identifier,
-        is_shown(private=private),
-    )
-    row = connection.execute(query).first()
+    names = {"collection": collection, "id": identifier}
+    row = connection.execute(_ITEM[private], names).first()
     return read_item(row) if row else None
 
 
@@ -116,16 +112,6 @@ def select_items() -> Select[Any]:
     return select(items, collections.c.public).select_from(joined)
 
 
-_VERSION = {
-    private: select(items.c.key, items.c.digest).where(
-        items.c.collection == bindparam("collection"),
-        items.c.id == bindparam("id"),
-        is_shown(private=private),
-    )
-    for private in (True, False)
-}
-
-
 def read_item(row: Row[Any]) -> StoredItem:
     """Return a row of `select_items` as an item."""
     return StoredItem(
@@ -134,3 +120,20 @@ def read_item(row: Row[Any]) -> StoredItem:
         output=row.output, owner=row.owner, created=row.created, updated=row.updated,
         public=row.public, document=row.document,
     )  # fmt: skip
+
+
+def _show(query: Select[Any], *, private: bool) -> Select[Any]:
+    """Return the query for the version of the item ``collection``, ``id`` that an asker sees."""
+    return query.where(
+        items.c.collection == bindparam("collection"),
+        items.c.id == bindparam("id"),
+        is_shown(private=private),
+    )
+
+
+# made once: each tile asks for a version, each new layer for an item
+_ITEM = {private: _show(select_items(), private=private) for private in (True, False)}
+_VERSION = {
+    private: _show(select(items.c.key, items.c.digest), private=private)
+    for private in (True, False)
+}
