@@ -1,4 +1,4 @@
-"""How an array's numbers are laid out: chunks, shards, codec and fill, for every format alike."""
+"""The layout of an array: chunks, shards, codec and fill, the same for every format."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.coding.codecs import Codec, codec_of, parse_codec
 
 Edge = int | Mapping[str, int] | None
-"""Of the last two dimensions of rasters, or by dimension; None for each variable's own."""
+"""An edge for the last two dimensions of rasters, or edges by dimension; None for the own."""
 NO_SHARDS: Final = 0
 UNPACKED: Final = Codec("none")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the numbers of one array are stored.
+    """The storage of the numbers of one array.
 
     Attributes
     ----------
     shape, dtype
         Of the array.
     chunks
-        Lengths of what is encoded at once.
+        Lengths of the part that is encoded at once.
     shards
-        Lengths of what is written as one object, whole numbers of chunks; None for no shards.
+        Lengths of the part that is written as one object, multiples of `chunks`; None: no shards.
     codec
         Compression.
     fill
-        The number that stands for a chunk that is not there; None where nothing does.
+        The number that readers use for an absent chunk; None if the format has no such number.
     """
 
     shape: tuple[int, ...]
@@ -43,13 +43,13 @@ class Layout:
 
     @property
     def unit(self) -> tuple[int, ...]:
-        """What is written as one object."""
+        """Lengths of the part that is written as one object."""
         return self.shards or self.chunks
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the caller wants of every array instead of what each variable had.
+    """The caller's wishes for all arrays; they replace the variables' own layout.
 
     Attributes
     ----------
@@ -65,13 +65,12 @@ class Wishes:
 
     @classmethod
     def of(cls, chunk: Edge, shard: Edge, codec: Codec | str | None) -> "Wishes":
-        """Check wishes as a writer is given them.
+        """Check the arguments of a writer and return them as wishes.
 
         Raises
         ------
         InvalidInputError
-            If an edge is not positive, there is no such codec, or a shard does not hold whole
-            chunks.
+            If an edge is not positive, the codec is unknown, or a shard does not hold whole chunks.
         """
         for name, edge in (("chunk", chunk), ("shard", shard)):
             for length in edge.values() if isinstance(edge, Mapping) else (edge,):
@@ -87,7 +86,7 @@ class Wishes:
     def choose_chunks(
         self, variable: xr.Variable, shape: tuple[int, ...], usual: Callable[[str, int], int]
     ) -> tuple[int, ...]:
-        """Return the chunks of an array for a variable; `usual` where it has none of its own."""
+        """Return the chunks of an array for a variable; `usual` if the variable has none."""
         own_chunks = variable.encoding.get("chunks")
         own = (
             own_chunks
@@ -110,7 +109,7 @@ class Wishes:
         Raises
         ------
         InvalidInputError
-            If a wanted shard does not hold whole chunks.
+            If a shard of the wishes does not hold whole chunks.
         """
         if not shape:
             return None  # GDAL reads no sharded number without dimensions
@@ -141,12 +140,12 @@ class Wishes:
     def choose_codec(
         self, encoding: Mapping[str, Any], usual: Codec, spell: Callable[[Codec], object]
     ) -> Codec:
-        """Return the codec wanted, else a variable's own if the format has it, else the usual.
+        """Return the wished codec, else the variable's own if the format has it, else the usual.
 
         Raises
         ------
         InvalidInputError
-            If the format, which `spell` asks, has no such codec as is wanted.
+            If the format does not have the wished codec; `spell` knows its codecs.
         """
         if self.codec is not None:
             spell(self.codec)
@@ -160,7 +159,7 @@ class Wishes:
 
 
 def _edge_of(edge: Edge, dim: str, place: int, ndim: int) -> int | None:
-    """Return the edge wanted along a dimension, the `place`-th from the end."""
+    """Return the wished edge along a dimension, the `place`-th from the end."""
     if isinstance(edge, Mapping):
         return edge.get(dim)
     return edge if ndim > 1 and place <= 2 else None  # noqa: PLR2004 -- rows and columns

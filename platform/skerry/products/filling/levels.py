@@ -1,4 +1,4 @@
-"""An array with overviews: each level is made of the one before, in the same pass."""
+"""An array with overviews: each level is computed from the finer level, in the same pass."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,11 +17,11 @@ class Levels:
     Parameters
     ----------
     arrays
-        Finest first, each half of the one before (rounded up), made for even regions.
+        Finest first; each has half the size of the array before, rounded up. Regions are even.
     rule
         How four pixels become one.
     missing
-        The number that stands for no data.
+        The number that means no data.
     """
 
     def __init__(self, arrays: Sequence[ZarrFiles], rule: Rule, missing: float | None) -> None:
@@ -33,15 +33,15 @@ class Levels:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of regions of coarser levels that wait to be whole: a row of each level."""
+        """Bytes of incomplete regions of coarser levels: a row of each level."""
         return sum(assembly.row_bytes for assembly in self._assemblies[1:])
 
     def put(self, region: Region, numbers: npt.NDArray[Any]) -> None:
-        """Write a region, and every region of coarser levels that it makes whole."""
+        """Write a region, and every region of coarser levels that it completes."""
         self._put(0, region, numbers)
 
     def list_copies(self, _source: Source) -> None:
-        """Say that nothing is copied: the coarser levels need the numbers."""
+        """Return None, because the coarser levels need decoded numbers."""
 
     def _put(self, level: int, region: Region, numbers: npt.NDArray[Any]) -> None:
         self._arrays[level].put(region, numbers)

@@ -1,8 +1,8 @@
 """Fill arrays with numbers, several pieces at a time and never more than memory allows.
 
-Three ways, the cheapest that is right: a chunk's bytes as they are, where the array is stored
-as before; stored numbers, decoded once and encoded again, where the layout changes; computed
-values, strip by strip.
+There are three ways, and the cheapest that is correct is used. If the array keeps its layout, a
+chunk's bytes are copied. If only the layout changes, stored numbers are decoded once and encoded
+again. Other values are computed strip by strip.
 """
 
 import math
@@ -28,13 +28,13 @@ from skerry.products.filling.strips import batch_strips, iterate_strips
 from skerry.products.stores.stored import keeping_at_most
 
 PIECES = 3 / 16
-"""Share of the memory for pieces in work; the rest keeps decoded chunks of the source."""
+"""Share of the memory for pieces in work; the remainder caches decoded chunks of the source."""
 WORKERS = min(8, len(os.sched_getaffinity(0))) + 1
-"""One more than there are cores: now and then one waits for a chunk that another decodes."""
+"""One thread more than cores, because a thread may wait for a chunk that another decodes."""
 
 
 class Sink(Protocol):
-    """Where the numbers of one array go.
+    """The target of the numbers of one array.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Sink(Protocol):
 
     @property
     def held_bytes(self) -> int:
-        """What is kept between the regions, at most."""
+        """Largest number of bytes that the sink keeps between regions."""
 
     def put(self, region: Region, numbers: npt.NDArray[Any]) -> None:
         """Write a region; several threads do so at once."""
@@ -65,13 +65,13 @@ class Filling:
     Attributes
     ----------
     path
-        Of the variable, for what is reported.
+        Path of the variable, for progress reports.
     numbers
-        As they will be stored, as lazy as they are.
+        The numbers to store; they may be lazy.
     sink
-        Where they go.
+        Target of the numbers.
     source
-        Stored numbers that are the same as `numbers`.
+        Stored numbers that equal `numbers`.
     """
 
     path: str
@@ -93,12 +93,11 @@ def fill(
     Parameters
     ----------
     fillings
-        Arrays and what goes into them.
+        Arrays and the numbers for them.
     memory_bytes
-        What is held at most, about; a chunk of a source or a region that is larger is worked on
-        alone.
+        Approximate limit of memory; a chunk or region that is larger is worked on alone.
     progress
-        Told the fraction done and the variable's path.
+        Called with the finished fraction and the variable's path.
     """
     keep_heap_small()
     total = sum(item.numbers.size * item.itemsize for item in fillings)
@@ -118,16 +117,16 @@ def fill(
 
 
 def _bound_cache(fillings: list[Filling], memory_bytes: int) -> int:
-    """Return the bound of decoded chunks, with room for what sinks keep between regions."""
+    """Return the limit of decoded chunks, with room for the bytes that sinks keep."""
     stored = [item for item in fillings if item.source is not None]
     held_bytes = max((item.sink.held_bytes for item in stored), default=0)
-    # A chunk being decoded is there twice, once compressed.
+    # While a chunk is decoded, memory holds it twice, once compressed.
     largest = max((_largest_chunk(item) for item in stored), default=0)
     return max(memory_bytes - held_bytes - largest // 2, largest)
 
 
 def _largest_chunk(filling: Filling) -> int:
-    """Return the bytes of what a filling's source keeps together: less cannot be kept."""
+    """Return the bytes of the source's unit of reading: the cache must hold at least one unit."""
     assert filling.source is not None  # noqa: S101 -- `_bound_cache` asked
     stored = filling.source.stored
     return math.prod(stored.unit) * int(stored.numbers.dtype.itemsize)
@@ -144,14 +143,14 @@ def _take_stored(filling: Filling, source: Source, crew: "_Crew") -> None:
         return
     unit = source.stored.unit
     regions = list_regions(sink.layout.shape, sink.steps)
-    # Regions of the same chunk one after the other: few decoded chunks are kept.
+    # Regions of the same chunk come one after the other, so that few decoded chunks are cached.
     for region in sorted(regions, key=lambda region: _place_in(unit, region)):
         size = count_numbers(region) * filling.itemsize
         crew.run(partial(_move, source, sink, region), 3 * size, size, filling.path)
 
 
 def _place_in(unit: tuple[int, ...], region: Region) -> tuple[int, ...]:
-    """Return which chunk of lengths `unit` a region begins in."""
+    """Return the position of the chunk, of lengths `unit`, in which a region begins."""
     return tuple(item.start // size for item, size in zip(region, unit, strict=True))
 
 
@@ -167,7 +166,7 @@ def _take_numbers(filling: Filling, values: npt.NDArray[Any], crew: "_Crew") -> 
 
 
 def _compute(lazy: dict[str, Filling], memory_bytes: int, crew: "_Crew") -> None:
-    """Compute strips here, with the Dask scheduler in use; write those before meanwhile."""
+    """Compute strips here with the current Dask scheduler, and write earlier strips meanwhile."""
     variables = {path: item.numbers for path, item in lazy.items()}
     for batch in batch_strips(variables, memory_bytes, _count_held_bytes(lazy)):
         assemblies = {
@@ -185,7 +184,7 @@ def _compute(lazy: dict[str, Filling], memory_bytes: int, crew: "_Crew") -> None
 
 
 def _count_held_bytes(lazy: dict[str, Filling]) -> dict[str, int]:
-    """Return what is kept of each variable until its regions are whole, in bytes."""
+    """Return the bytes that each variable keeps until its regions are complete."""
     return {
         path: item.sink.held_bytes
         + Assembly(item.sink.layout.shape, item.sink.layout.dtype, item.sink.steps).row_bytes
@@ -194,16 +193,16 @@ def _count_held_bytes(lazy: dict[str, Filling]) -> dict[str, int]:
 
 
 class _Crew:
-    """Threads that work on pieces, as long as those in work fit into memory together.
+    """Threads that work on pieces; the pieces in work fit into memory together.
 
     Parameters
     ----------
     memory_bytes
-        Bound of the pieces in work; a larger one is worked on alone.
+        Limit of the pieces in work; a larger piece is worked on alone.
     total_bytes
-        Of all pieces.
+        Bytes of all pieces.
     report
-        Told what is done, in the thread that gives the work.
+        Called with the progress, in the thread that gives the work.
     """
 
     def __init__(self, memory_bytes: int, total_bytes: int, report: Progress | None) -> None:
@@ -231,7 +230,7 @@ class _Crew:
             self._collect()
 
     def run(self, work: Callable[[], None], needs: int, size: int, path: str) -> None:
-        """Begin work that needs so much memory as soon as there is room for it.
+        """Begin work as soon as there is memory for it.
 
         Parameters
         ----------
@@ -240,7 +239,7 @@ class _Crew:
         needs
             Bytes of memory.
         size
-            Bytes of the piece, of all that is counted.
+            Bytes of the piece, for the progress.
         path
             The variable.
         """

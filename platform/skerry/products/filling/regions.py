@@ -1,4 +1,4 @@
-"""Regions of arrays: lists of them, and blocks put together until a region is whole."""
+"""Regions of arrays, and the assembly of blocks to complete regions."""
 
 import itertools
 import math
@@ -11,20 +11,20 @@ import numpy.typing as npt
 
 Region = tuple[slice, ...]
 EDGE_PIXELS = 2048
-"""Edge of the regions worked on at once, about."""
+"""Approximate edge in pixels of a region."""
 LINE_NUMBERS = 2**22
-"""Numbers of one-dimensional arrays worked on at once."""
+"""Count of numbers in a region of a one-dimensional array."""
 
 
 def choose_steps(
     unit: Sequence[int], shape: Sequence[int], *, even: bool = False
 ) -> tuple[int, ...]:
-    """Return the lengths of regions: whole units, several of small ones.
+    """Return the lengths of regions: each is a whole unit, or several small units.
 
     Parameters
     ----------
     unit
-        What is written as one object.
+        Lengths of the part that is written as one object.
     shape
         Of the array.
     even
@@ -42,7 +42,7 @@ def choose_steps(
 
 
 def list_regions(shape: Sequence[int], steps: Sequence[int]) -> Iterator[Region]:
-    """Yield the regions of an array row by row, each of `steps` or what is left at the end."""
+    """Yield the regions of an array row by row; at the end of the array they are smaller."""
     ranges = [range(0, size, step) for size, step in zip(shape, steps, strict=True)]
     for starts in itertools.product(*ranges):
         yield tuple(
@@ -86,7 +86,7 @@ def pad(block: npt.NDArray[Any], shape: tuple[int, ...], fill: Any) -> npt.NDArr
 
 
 class Assembly:
-    """Puts blocks that lie anywhere together to regions; several threads may add at once.
+    """Assembles regions from blocks in any order; several threads may add at once.
 
     Parameters
     ----------
@@ -103,13 +103,13 @@ class Assembly:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row of regions, which is what waits when blocks come row by row."""
+        """Bytes of one row of regions: they wait in memory when blocks come row by row."""
         *leading, rows, columns = (1, 1, *self.shape)
         height = min(rows, self.steps[-2] if len(self.steps) > 1 else 1)
         return math.prod(leading) * height * columns * self.dtype.itemsize
 
     def add(self, region: Region, block: npt.NDArray[Any]) -> Iterator[tuple[Region, Any]]:
-        """Take a block; yield the regions that it makes whole, with their numbers."""
+        """Add a block; yield the regions that it completes, with their numbers."""
         touched = [
             range(item.start // step, -(-item.stop // step))
             for item, step in zip(region, self.steps, strict=True)
@@ -126,7 +126,7 @@ class Assembly:
     def _put(
         self, place: tuple[int, ...], chunk: Region, region: Region, block: npt.NDArray[Any]
     ) -> npt.NDArray[Any] | None:
-        """Copy what a region has of a block; return its numbers if it is whole now."""
+        """Copy the block's part of a region; return the region's numbers if it is complete now."""
         common = [
             (max(one.start, other.start), min(one.stop, other.stop))
             for one, other in zip(chunk, region, strict=True)

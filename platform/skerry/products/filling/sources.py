@@ -1,4 +1,4 @@
-"""The numbers behind a variable that nobody changed: they are written without being decoded."""
+"""The stored numbers of an unchanged variable: they are written without decoding."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,16 +16,16 @@ Region = tuple[slice, ...]
 
 @dataclass(frozen=True)
 class Source:
-    """Stored numbers that may be written as they are.
+    """Stored numbers that can be written without change.
 
     Attributes
     ----------
     stored
-        The array they stand in.
+        The array that holds them.
     further
-        Numbers that stand for no data there beside the first one, which replaces them.
+        Numbers that also mean no data in that array; `missing` replaces them.
     missing
-        That first one.
+        The first number that means no data.
     """
 
     stored: StoredArray
@@ -45,16 +45,16 @@ class Source:
 def find_source(
     values: xr.Variable, coding: Packing | Clock | None, dtype: np.dtype[Any]
 ) -> Source | None:
-    """Return the numbers behind untouched values, if writing would encode them to the same.
+    """Return the stored numbers of unchanged values, if writing would encode the same numbers.
 
     Parameters
     ----------
     values
-        Canonical.
+        Values in canonical form.
     coding
-        How they will be encoded; None if they are stored as they are.
+        Their encoding; None if the values are stored without encoding.
     dtype
-        Of the numbers to write.
+        Type of the numbers to write.
     """
     stored = stored_behind(values.data)
     if stored is None or stored.dtype != values.dtype or stored.numbers.dtype != dtype:

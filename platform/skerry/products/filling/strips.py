@@ -10,11 +10,11 @@ import xarray as xr
 from skerry.products.stores.stored import StoredArray, list_stored
 
 SMALL_BYTES = 2**20
-"""Variables up to this size are computed many at a time, whatever their group and grid."""
+"""Variables up to this size are computed many at a time, also from several groups and grids."""
 LEAST_ROWS = 512
-"""Strips of thinner chunks are joined up to so many rows."""
+"""Strips of thinner chunks are joined to about this many rows."""
 STRIPS_AT_ONCE = 3
-"""One being computed, with what that needs in between, and one being written."""
+"""Strips in memory: one is computed, one holds its intermediate values, one is written."""
 Strip = tuple[str, tuple[slice, ...], npt.NDArray[Any]]
 
 
@@ -27,7 +27,7 @@ class Batch:
     variables
         Path to variable; all are cut alike.
     needs_bytes
-        Memory for their strips and for what is kept of them until it can be written.
+        Memory for their strips, and for numbers that wait until they can be written.
     stored
         The stored arrays that they are computed from.
     """
@@ -48,7 +48,7 @@ def iterate_strips(variables: Mapping[str, xr.Variable]) -> Iterator[Strip]:
     first = next(iter(variables.values()))
     for start, stop in _list_strips(first):
         parts = {path: _cut(item, start, stop) for path, item in variables.items()}
-        # Dimensions of one name may differ in size between groups: compute side by side.
+        # A dimension may differ in size between groups, so no common dataset is possible.
         computed = _compute([item for item, _ in parts.values()])
         for path, (_, region) in parts.items():
             yield path, region, computed.pop(0)
@@ -59,18 +59,18 @@ def batch_strips(
 ) -> Iterator[Batch]:
     """Put variables of a group together that are cut alike, as many as memory allows.
 
-    They often share work, which is then done once. A product may have a thousand small ones:
-    for each, a graph of its own costs more than its values.
+    They often share work, which is then done once. A product may have a thousand small variables:
+    a separate graph for each would cost more than its values.
 
     Parameters
     ----------
     variables
         Path to variable.
     memory_bytes
-        For strips, for what is kept of them, and for a row of chunks of each stored array that
-        they are computed from; a variable that needs more is computed alone.
+        Memory for strips, for numbers that wait, and for a row of chunks of each stored array
+        that they are computed from; a variable that needs more is computed alone.
     held_bytes
-        Path to what is kept of a variable between strips.
+        Path to the bytes that a variable keeps in memory between strips.
     """
     alike: dict[Any, dict[str, xr.Variable]] = {}
     for path, values in variables.items():

@@ -1,6 +1,6 @@
-"""Numbers into a Zarr array in a folder: chunks are encoded here and written as files.
+"""Write a Zarr array in a folder: chunks are encoded here and written as files.
 
-zarr-python's own way does the same through one coroutine a chunk, which holds the interpreter.
+zarr-python does the same with a coroutine for each chunk, which keeps the interpreter busy.
 For shards of 2048 with chunks of 256 pixels it took 1.2 to 2.5 times as much processor time.
 
 Source: Zarr core specification 3.0 and its sharding codec (index at the end, little-endian
@@ -21,7 +21,7 @@ from skerry.products.filling.sources import Source
 from skerry.products.stores.chunk_bytes import can_copy, copy_chunk, list_chunks
 
 ABSENT = 2**64 - 1
-"""Offset and length, in a shard's index, of a chunk that is not there."""
+"""Offset and length, in a shard's index, of an absent chunk."""
 
 
 class ZarrFiles:
@@ -30,9 +30,9 @@ class ZarrFiles:
     Parameters
     ----------
     array
-        Of Zarr 2 or 3, empty, in a `LocalStore`.
+        An empty array of Zarr 2 or 3 in a `LocalStore`.
     layout
-        As the array was made by.
+        The layout of the array.
     even
         Whether regions have to be even numbers of rows and columns.
     """
@@ -48,7 +48,7 @@ class ZarrFiles:
         self._known = dtype.kind in "iufb" and dtype.byteorder != ">" and bool(layout.shape)
 
     def put(self, region: Region, numbers: npt.NDArray[Any]) -> None:
-        """Write a region of whole units; chunks for which the fill value stands are left out."""
+        """Write a region of whole units; leave out chunks that hold only the fill value."""
         if not self._known:
             self.array[region or ...] = numbers
             return
@@ -61,14 +61,14 @@ class ZarrFiles:
                 file.write_bytes(content)
 
     def list_copies(self, source: Source) -> Iterable[Callable[[], None]] | None:
-        """Return work that copies chunks' bytes where the source stores them alike."""
+        """Return work that copies chunks' bytes, if the source stores them in the same way."""
         numbers = source.stored.numbers
         if source.further or not can_copy(numbers, self.array):
             return None
         return [partial(copy_chunk, numbers, self.array, key) for key in list_chunks(self.array)]
 
     def _encode(self, block: npt.NDArray[Any]) -> Any:
-        """Return a chunk's bytes; None if its fill value stands for it."""
+        """Return a chunk's bytes; None if the chunk holds only the fill value."""
         layout = self.layout
         if layout.fill is not None and is_all(block, layout.fill):
             return None
@@ -98,7 +98,7 @@ class ZarrFiles:
 
 
 def is_all(block: npt.NDArray[Any], fill: Any) -> bool:
-    """Tell whether a block holds one number only, bit by bit: -0.0 is not 0.0."""
+    """Tell whether a block holds only this number, bit by bit: -0.0 is not 0.0."""
     bits = np.dtype(f"u{block.dtype.itemsize}")
     fill_bits = np.asarray(fill, block.dtype).view(bits)
     block_bits = block.view(bits)

@@ -1,4 +1,4 @@
-"""List what a product lacks compared with a complete product of its type, in any format."""
+"""List the parts that a product lacks, in any format."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -10,12 +10,12 @@ from skerry.products.healing.profiles import OMITTED
 from skerry.products.sensors.mapping import list_variables, load_mapping, recognise_type
 
 SELECTION = "selection"
-"""Key of ``other_metadata`` for the selection by which a product is a part on purpose."""
+"""Key of ``other_metadata`` for the selection of a product that is a part on purpose."""
 _MEMBER = "{member}"
 
 
 def list_missing(tree: xr.DataTree, absent: Collection[str], left_out: Collection[str]) -> Any:
-    """Return the paths of what a complete product has and this product lacks.
+    """Return the paths of the parts that a complete product has and this product lacks.
 
     A product is compared with the mapping of its type, which the SAFE reader uses, too: every
     variable in the mapping must be there unless the mapping calls it optional. The variables in
@@ -23,24 +23,24 @@ def list_missing(tree: xr.DataTree, absent: Collection[str], left_out: Collectio
     (`OMITTED`): the small copies of masks and pictures, which only SAFE has in every product.
 
     Two kinds of products are parts on purpose and are not compared: results of processors, which
-    name no product type, and those whose ``other_metadata`` has a ``selection``. A part that says
-    neither, such as one that somebody cut out with other software, is a partial product.
+    name no product type, and those whose ``other_metadata`` has a ``selection``. A part without
+    these marks, such as a part cut out with other software, is a partial product.
 
     Parameters
     ----------
     tree
         The product, healed.
     absent
-        Paths that the format's own list of contents names and that are not there.
+        Paths that the format's own list of contents names and that do not exist.
     left_out
         Paths that the format cannot hold.
 
     Returns
     -------
     list of str or None
-        Earlier entries that are still missing first, those among them that are not variables (the
-        documents of a SAFE) too; None where nothing says what should be there, and nothing is
-        known to be missing.
+        The missing paths. Earlier entries that are still missing come first, also those that are
+        not variables (documents of a SAFE). None if the complete content is unknown and nothing
+        is known to be missing.
     """
     other = tree.attrs.get("other_metadata")
     other = other if isinstance(other, dict) else {}

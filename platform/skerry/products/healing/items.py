@@ -47,7 +47,7 @@ def heal_item(
     item
         The item of a product or of one of its members.
     wounds
-        Gets what was healed, and what could not be healed.
+        Gets the wounds, healed or not.
     place
         Beginning of reports: the member's path, or an empty text.
     find_grid_codes

@@ -1,4 +1,4 @@
-"""Heal rasters: without a grid mapping, with a missing one, coordinates without values."""
+"""Heal rasters: missing grid mappings, and missing coordinates or coordinate values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ def heal_rasters(
     Parameters
     ----------
     datasets
-        Group path to group, the root's with the product's attributes.
+        Group path to group; the root has the product's attributes.
     projections
-        The ``proj:`` attributes of variables; those in `datasets` where a group is not named.
+        The ``proj:`` attributes of variables; for other groups, those in `datasets` count.
     wounds
-        Gets what was healed, and what could not be healed.
+        Gets the wounds, healed or not.
     """
     item = datasets["/"].attrs.get("stac_discovery")
     healed = dict(datasets)
@@ -103,12 +103,12 @@ class _Group:
         for axis in damaged:
             if axis in self.data.variables and _is_broken(self.data.variables[axis].to_numpy()):
                 words = (
-                    f"{self.path}: not all of {axis} is there, and nothing says where pixels are"
+                    f"{self.path}: {axis} is incomplete, and nothing else tells the pixels' places"
                 )
                 self.wounds.leave("coordinates", words)
 
     def _find_transform(self) -> tuple[list[float] | None, str]:
-        """Return the affine transform on which all arrays agree, and where it is written."""
+        """Return the affine transform on which all arrays agree, and the place that states it."""
         sizes = [self.data.sizes[axis] for axis in _AXES]
         transforms = {
             tuple(transform)
@@ -123,7 +123,7 @@ class _Group:
             return None, ""
         transform = _read_geotransform(reference.attrs.get("GeoTransform"))
         properties = self.item.get("properties") if isinstance(self.item, dict) else None
-        # Cropping leaves a GeoTransform behind that is no longer right; the item's box tells.
+        # After cropping, GeoTransform may be wrong; the item's box tells whether it is.
         box = properties.get("proj:bbox") if isinstance(properties, dict) else None
         bare = box is None and not set(_AXES) & set(self.data.variables)
         if transform is None or not (bare or _fills(transform, sizes, box)):
@@ -135,7 +135,7 @@ class _Group:
         return find_in_scope(self.tree, self.path, name)
 
     def heal_mapping(self) -> None:
-        """Give rasters an existing grid mapping; report rasters for which there is none."""
+        """Give rasters an existing grid mapping; report rasters without a possible grid mapping."""
         data = self.data
         mappings = {name: _name_mapping(data.variables[name]) for name in self.rasters}
         absent = {
@@ -157,12 +157,12 @@ class _Group:
             self._assign(code)
 
     def _point(self, absent: Mapping[str, str], target: str | None) -> None:
-        """Let rasters whose grid mapping is missing name the existing grid mapping, or none."""
+        """Correct rasters that name a missing grid mapping: name the existing one, or none."""
         for name, mapping in absent.items():
             variable = self.data[name]
             variable.attrs.pop("grid_mapping", None)
             variable.encoding.pop("grid_mapping", None)
-            words = f"{self.path.rstrip('/')}/{name} names {mapping}, which is not there"
+            words = f"{self.path.rstrip('/')}/{name} names {mapping}, which does not exist"
             if target is None:
                 self.wounds.leave("grid-mapping", words)
             else:
@@ -189,7 +189,7 @@ class _Group:
             return None
         code = name_system(name_item_system(self.item))
         if code is None and product_type_of({"stac_discovery": self.item}):
-            words = f"{self.path} has none, and neither its arrays nor the item name a system"
+            words = f"{self.path} has no grid mapping, and its arrays and the item name no system"
             self.wounds.leave("grid-mapping", words)
         return code
 
@@ -220,7 +220,7 @@ def _show(code: str) -> str:
 
 
 def _is_picture(variable: xr.Variable) -> bool:
-    """Tell whether it is a picture, not a table of angles, which never has a grid mapping."""
+    """Tell whether it is a picture. Tables of angles are not: they have no grid mapping."""
     return variable.ndim == 2 or (variable.ndim == 3 and variable.dims[0] == "band")  # noqa: PLR2004 -- y, x
 
 
@@ -236,7 +236,7 @@ def _is_damaged(data: xr.Dataset, axis: str) -> bool:
         return True
     coordinate = data.variables[axis]
     if coordinate.dims != (axis,) or axis not in data.xindexes:
-        return False  # without index the values are not here
+        return False  # without index the values are not in memory
     values = coordinate.to_numpy()
     return values.dtype.kind in "iuf" and not is_even(values)
 

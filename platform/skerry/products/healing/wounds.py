@@ -1,8 +1,8 @@
-"""Wounds of real products, healed at opening whatever the format, and reported.
+"""Wounds of real products: opening heals and reports them, in every format.
 
-Each wound has a name, which reports begin with; `skerry validate` finds the same ones. What a
-wound is and how it is healed stands in `skerry.products.healing.items` (STAC items) and
-`skerry.products.healing.rasters` (grid mappings and coordinates).
+Each wound has a name, with which its reports begin; `skerry validate` finds the same wounds.
+`skerry.products.healing.items` (STAC items) and `skerry.products.healing.rasters` (grid mappings
+and coordinates) describe the wounds and heal them.
 """
 
 from typing import Any, Final
@@ -11,14 +11,14 @@ import xarray as xr
 
 WOUNDS: Final = {
     "bbox": "the bounding box is not west, south, east, north, or is not a box",
-    "geometry": "a ring of the outline is not closed, or the outline is none",
+    "geometry": "a ring of the outline is not closed, or the outline is not a geometry",
     "datetime": "the item has no datetime, only start and end",
-    "grid-mapping": "a raster has no grid mapping, or one that is not there",
-    "coordinates": "a raster has no coordinates, or their values are not there",
-    "proj-code": "the reference system stands in proj:epsg, or proj:code contradicts it",
+    "grid-mapping": "a raster has no grid mapping, or names a grid mapping that does not exist",
+    "coordinates": "a raster has no coordinates, or their values are missing",
+    "proj-code": "the reference system is in proj:epsg, or proj:code contradicts it",
     "attribute-names": "an attribute has the name of an older or newer profile",
-    "attributes": "an attribute is not an object where every product has one",
-    "axes": "axes are in other units than their system, or several grids stand in one group",
+    "attributes": "an attribute is not an object, although it must be",
+    "axes": "axes are in other units than their system, or a group has several grids",
     "damaged": "a file is damaged, and its variables are left out",
     "types": "a variable is of a type that Skerry does not read",
 }
@@ -27,14 +27,14 @@ _SHOWN: Final = 60
 
 
 class Wounds:
-    """What was healed and what could not be healed; each wound of a kind is listed once.
+    """The wounds that were healed and the wounds that stay; each is listed once.
 
     Attributes
     ----------
     healed
-        Wound name to what was healed, in words.
+        Wound name to descriptions of the healed places.
     unhealed
-        Wound name to what could not be healed, in words.
+        Wound name to descriptions of the places that could not be healed.
     """
 
     def __init__(self) -> None:
@@ -50,13 +50,13 @@ class Wounds:
         self.unhealed.setdefault(name, []).append(words)
 
     def describe(self) -> list[str]:
-        """Return a line for each healed wound: its name, the first place, how many there are."""
+        """Return a line for each healed wound: its name, first place, and number of places."""
         return _describe(self.healed)
 
     def report(self, other: dict[str, Any]) -> dict[str, Any]:
-        """Return ``other_metadata`` with the lists ``healed`` and ``unhealed``, earlier ones kept.
+        """Return ``other_metadata`` with lists ``healed`` and ``unhealed``; earlier entries stay.
 
-        A list is there only if it has entries or was there before.
+        A list is added only if it has entries.
         """
         document = dict(other)
         for key, wounds in (("healed", self.healed), ("unhealed", self.unhealed)):
@@ -77,16 +77,16 @@ def _describe(wounds: dict[str, list[str]]) -> list[str]:
 
 
 def heal_attributes(attrs: dict[str, Any], path: str, wounds: Wounds) -> dict[str, Any]:
-    """Return a group's attributes without those that are not objects where all products have them.
+    """Return a group's attributes without those that must be objects and are not.
 
     Parameters
     ----------
     attrs
-        Of the root, or of a group that is a member and has an item of its own.
+        Attributes of the root, or of a group that is a member and has its own item.
     path
-        The group's path, for what is reported.
+        The group's path, for the report.
     wounds
-        Gets what was left out, with the beginning of its text.
+        Gets the attributes that were left out, with the beginning of their text.
     """
     healed = dict(attrs)
     above = path.rstrip("/")
@@ -111,9 +111,9 @@ def _check_object(
 
 
 def heal_units(data: xr.Dataset, path: str, wounds: Wounds) -> xr.Dataset:
-    """Return a group whose variables have their units where CF looks for them.
+    """Return a group whose variables have their units in the attribute of CF.
 
-    Zarr arrays are read this way already; this function is for variables of other formats.
+    Reading Zarr arrays already does this; the function is for variables of other formats.
     """
     for name, item in data.variables.items():
         old = next((key for key in _UNITS if item.attrs.get(key) is not None), None)

@@ -1,1 +1,1 @@
-"""Where products stand: folders, archives, addresses; chunks read, kept and copied."""
+"""Access to products in folders, in archives and at addresses, and to their chunks."""

@@ -32,7 +32,7 @@ _ENCRYPTED = 1
 
 
 class Archive:
-    """An open archive: its members by name (`sizes`, in bytes), and where they lie.
+    """An open archive: its members by name (`sizes`, in bytes), and their positions.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Archive:
     Raises
     ------
     InvalidInputError
-        If it is not a zip archive, or a member climbs out of it, is a link, or would inflate past
+        If it is not a zip archive, or a member leads out of it, is a link, or would inflate past
         `max_bytes` or `MAX_ARCHIVE_RATIO`.
     """
 
@@ -79,7 +79,7 @@ class Archive:
         Raises
         ------
         NotFoundError
-            If there is none of that name.
+            If the archive has no member of this name.
         InvalidInputError
             If the archive is damaged where the member begins, or the member is encrypted or
             packed in an unusual way.
@@ -177,14 +177,14 @@ class ArchivedPath:
         return PurePosixPath(self.name).suffix
 
     def __truediv__(self, name: str) -> "ArchivedPath":
-        """Return a place below this one."""
+        """Return a place below this place."""
         return ArchivedPath(self.archive, f"{self.inside}/{name}".lstrip("/"))
 
     def __str__(self) -> str:
         return f"{self.inside} in {self.archive}" if self.inside else str(self.archive)
 
     def find_size(self) -> int | None:
-        """Return a file's size in bytes; None if it is not there."""
+        """Return a file's size in bytes; None if it does not exist."""
         return get_archive(self.archive).sizes.get(self.inside)
 
     def open(self, ahead: int = AHEAD_BYTES, kept: int = MEMBER_KEPT_BYTES) -> BlockReader:
@@ -264,11 +264,11 @@ def _check_members(path: object, members: list[zipfile.ZipInfo], max_bytes: int)
     if total > max_bytes:
         raise _refuse(path, f"inflates to {total} bytes, more than {max_bytes}")
     for member in members:
-        # `orig_filename` keeps what `filename` cleans up.
+        # `filename` is cleaned up; `orig_filename` is the name in the archive.
         for name in (member.filename, member.orig_filename):
             pure = PurePosixPath(name.replace("\\", "/"))
             if pure.is_absolute() or ".." in pure.parts or ":" in (*pure.parts, "")[0]:
-                raise _refuse(path, f"has the member {name!r}, which climbs out of it")
+                raise _refuse(path, f"has the member {name!r}, which leads out of the archive")
         if stat.S_ISLNK(member.external_attr >> 16):
             raise _refuse(path, f"has the member {member.filename!r}, which is a link")
         ratio = member.file_size / max(member.compress_size, 1)
@@ -281,5 +281,5 @@ def _check_members(path: object, members: list[zipfile.ZipInfo], max_bytes: int)
 def _refuse(path: object, what: str) -> InvalidInputError:
     return InvalidInputError(
         f"The archive {path} {what}.",
-        remedy="Use the archive as its provider made it, or unpack it and give the folder.",
+        remedy="Fetch the archive again from its provider, or unpack it and give the folder.",
     )

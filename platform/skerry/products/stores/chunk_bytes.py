@@ -1,6 +1,6 @@
 """Copy the bytes of stored chunks to an array with the same storage, and decode chunks.
 
-The bytes of a chunk are the same in Zarr 2 and Zarr 3 when its shape, number type and codec are:
+The bytes of a chunk are the same in Zarr 2 and Zarr 3 if shape, number type and codec are the same:
 Zarr 2 writes its numbers little-endian as its type says, Zarr 3 by its ``bytes`` codec. Blosc's
 frame holds its own length and the length of the numbers (Blosc 1 header: bytes 4-8 uncompressed,
 12-16 compressed), so that a chunk cut short is noticed without decoding it.
@@ -24,7 +24,7 @@ from skerry.products.coding.codecs import Codec, codec_of
 from skerry.storage.outside import check_inside
 
 DAMAGE = (ValueError, RuntimeError, EOFError, OSError, zlib.error, SystemError)
-"""What codecs raise; a Blosc chunk shorter than its header, a SystemError now and then."""
+"""Errors of codecs; for a Blosc chunk shorter than its header sometimes a SystemError."""
 _HEADER = struct.Struct("<4xIII")
 
 
@@ -86,7 +86,7 @@ def copy_chunk(source: Any, target: Any, chunk: tuple[int, ...]) -> None:
     Raises
     ------
     InvalidInputError
-        If the chunk is shorter than it says.
+        If the chunk is shorter than its header says.
     """
     files = (_find_file(source, chunk), _find_file(target, chunk))
     if files[0] is not None and files[1] is not None:
@@ -187,7 +187,7 @@ def _check(raw: bytes, length: int, array: Any, where: str) -> None:
 
 def _damaged(where: str, length: int) -> InvalidInputError:
     return InvalidInputError(
-        f"The chunk {where} is damaged: it has {length} bytes and is cut short or not of "
-        f"this array.",
+        f"The chunk {where} is damaged: it has {length} bytes, and is cut short or belongs "
+        "to another array.",
         remedy="Fetch the product again.",
     )

@@ -84,7 +84,7 @@ class RasterFile:
 class RasterWindows:
     """An array that reads windows of a file on request.
 
-    Opens the file anew for every window: safe in threads and processes, and small to send.
+    It opens the file again for every window, so it is safe in threads and processes, and small.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class RasterWindows:
         return len(self.shape)
 
     def __getitem__(self, key: tuple[slice | int, ...]) -> npt.NDArray[Any]:
-        """Read what a slice or a number for each dimension chooses.
+        """Read the values that a slice or a number for each dimension selects.
 
         Raises
         ------
@@ -154,9 +154,9 @@ class RasterWindows:
 
 
 def _cover(item: slice | int, length: int) -> tuple[slice, slice | int]:
-    """Return the window of one dimension that holds what is chosen, and its place in it.
+    """Return the window of one dimension that holds the selection, and its place in the window.
 
-    Dask asks for steps, backward order and single rows as users write them.
+    The selection may have steps, backward order and single rows, as users write them in Dask.
     """
     if not isinstance(item, slice):
         first = range(length)[item]

@@ -25,7 +25,7 @@ from skerry.storage.chunk_cache import ChunkCache
 READ_PIXELS = 2048
 """Largest edge of the blocks for computing; a block is one or several stored chunks."""
 PART_PIXELS = 1024
-"""Approximate edge of equal parts of larger chunks: less, as the whole chunk is cached too."""
+"""Approximate edge of equal parts of larger chunks; small because the chunk is cached too."""
 KEPT_BYTES = 832 * 2**20
 """Limit of the cache of decoded chunks: twelve variables of 5490 x 5490 pixels."""
 
@@ -60,7 +60,7 @@ class StoredArray:
 
     @property
     def unit(self) -> tuple[int, ...]:
-        """Lengths of a shard, or of a chunk without shards: what reading keeps together."""
+        """Lengths of a shard, or of a chunk without shards: the unit of reading."""
         return tuple(self.numbers.shards or self.numbers.chunks)
 
     @property
@@ -75,7 +75,7 @@ class StoredArray:
         return numbers if self.decode is None else self.decode(numbers)
 
     def read_numbers(self, key: Any) -> npt.NDArray[Any]:
-        """Return a window as it is stored.
+        """Return the stored numbers of a window, not decoded.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class StoredArray:
         place: tuple[int, ...],
         unit: tuple[int, ...],
     ) -> None:
-        """Copy the part of the stored chunk at `place` that lies in `window`."""
+        """Copy the part of the stored chunk at `place` that is in `window`."""
         corners = [number * size for number, size in zip(place, unit, strict=True)]
         region = tuple(slice(at, at + size) for at, size in zip(corners, unit, strict=True))
         chunk = _CHUNKS.get((self.identity, place), lambda: self._load(place, region))
@@ -213,7 +213,7 @@ def stored_behind(data: Any) -> StoredArray | None:
 
 
 def list_stored(data: Any) -> list[StoredArray]:
-    """Return the stored arrays from which lazy values are computed, as far as they are known."""
+    """Return the known stored arrays from which lazy values are computed."""
     layers = data.dask.layers if isinstance(data, da.Array) else ()
     return [stored for name in layers if (stored := _BY_NAME.get(name)) is not None]
 
@@ -229,7 +229,7 @@ def _list_bounds(
 ) -> tuple[list[tuple[int, int]], tuple[Any, ...]] | None:
     """Return where each dimension starts and stops, and the index to apply after reading.
 
-    None if `key` holds anything but slices and whole numbers.
+    None if `key` holds anything except slices and whole numbers.
     """
     parts = key if isinstance(key, tuple) else (key,)
     if len(parts) != len(shape):

@@ -111,7 +111,7 @@ class ProductStore(WrapperStore[Any]):
         return f"{self.root}/{key}".strip("/")
 
     async def exists(self, key: str) -> bool:
-        """Return whether a key is there."""
+        """Return whether a key exists."""
         if key.rpartition("/")[2] in METADATA_NAMES:
             return await self.get(key) is not None
         with explaining(f"{self.place}/{key}"):
@@ -143,8 +143,7 @@ class ProductStore(WrapperStore[Any]):
     def _refuse_listing(self) -> None:
         if isinstance(self.place, RemotePath) and not self.place.lists:
             raise InvalidInputError(
-                f"{self.place} has no consolidated metadata, and HTTP has no listing that says "
-                "what it holds.",
+                f"{self.place} has no consolidated metadata, and HTTP cannot list its content.",
                 remedy="Consolidate its metadata (zarr.consolidate_metadata), or download it.",
             )
 
@@ -173,7 +172,7 @@ class ArchiveReader:
             return stream.read(max(0, stop - start))
 
     def exists(self, key: str) -> bool:
-        """Return whether there is a member."""
+        """Return whether a member exists."""
         return key in get_archive(self.archive).sizes
 
     def list_keys(self, prefix: str) -> Iterator[str]:
@@ -198,7 +197,7 @@ class WebReader:
             return None
 
     def exists(self, key: str) -> bool:
-        """Return whether there is a file."""
+        """Return whether a file exists."""
         return (self.place / key).exists()
 
     def list_keys(self, prefix: str) -> Iterator[str]:
