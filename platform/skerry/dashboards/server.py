@@ -26,12 +26,13 @@ from skerry.dashboards.handlers import (
 )
 from skerry.dashboards.headers import ErrorAnswers, SecurityHeaders
 from skerry.dashboards.leaflet import WidgetFiles
+from skerry.dashboards.login import CallbackHandler, new_cookie_secret, open_hub
 from skerry.dashboards.map import MapPage
 from skerry.dashboards.overview import OverviewPage
 from skerry.dashboards.page_status import PageHandler
 from skerry.dashboards.run import RunPage
 from skerry.dashboards.runs import RunsPage
-from skerry.dashboards.viewer import CallbackHandler, ViewerAuth, new_cookie_secret, open_hub
+from skerry.dashboards.viewer import ViewerAuth
 from skerry.dashboards.visit import begin_visit
 
 Page = Callable[[], pn.Template]

@@ -3,16 +3,14 @@
 import inspect
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import attr
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
-from pydantic import model_validator
 from sqlalchemy import Connection
 from stac_fastapi.api.app import StacApi
 from stac_fastapi.api.models import (
-    ItemCollectionUri,
     create_get_request_model,
     create_post_request_model,
     create_request_model,
@@ -22,7 +20,7 @@ from stac_fastapi.types import stac
 from stac_fastapi.types.config import ApiSettings
 from stac_fastapi.types.core import AsyncBaseCoreClient
 from stac_fastapi.types.extension import ApiExtension
-from stac_fastapi.types.search import APIRequest, BaseSearchGetRequest, BaseSearchPostRequest
+from stac_fastapi.types.search import APIRequest
 from starlette.concurrency import run_in_threadpool
 
 from skerry.catalog.collections import (
@@ -35,9 +33,10 @@ from skerry.core.errors import InvalidInputError
 from skerry.core.json_values import read_json_object
 from skerry.core.scopes import Scope
 from skerry.core.version import VERSION
-from skerry.services.guarded_route import create_router, refuse_unknown
+from skerry.services.guarded_route import create_router
 from skerry.services.identity import identify, refuse_unseen
 from skerry.services.stac_links import Addresses, Sees, present_collection, present_item
+from skerry.services.stac_requests import ItemsRequest, SearchBody, SearchRequest
 from skerry.services.stores import Stores, sees_private
 
 _STAC_VERSION = "1.1.0"
@@ -58,58 +57,6 @@ _METHODS = {
 
 T = TypeVar("T")
 Document = dict[str, Any]
-
-
-def _split_numbers(text: str | None) -> list[float] | None:
-    try:
-        return [float(number) for number in text.split(",")] if text else None
-    except ValueError:
-        raise InvalidInputError(
-            f"The bbox {str(text)[:140]!r} is not a list of numbers.",
-            remedy="Write west,south,east,north in degrees, such as 13.0,54.0,15.0,55.0.",
-        ) from None
-
-
-@attr.s
-class SearchRequest(BaseSearchGetRequest):
-    """A search by GET; the catalogue reads time and place, and its errors name the value."""
-
-    bbox: Annotated[Any, Query(description="west,south,east,north in degrees")] = attr.ib(
-        default=None, converter=_split_numbers
-    )
-    datetime: Annotated[str | None, Query()] = attr.ib(default=None)
-
-
-class SearchBody(BaseSearchPostRequest):
-    """A search by POST; see `SearchRequest`."""
-
-    # plain, so that nothing heavy is read before the catalogue does so in a thread
-    bbox: list[float] | None = None  # type: ignore[assignment]
-    datetime: str | None = None
-    intersects: dict[str, Any] | None = None  # type: ignore[assignment]
-
-    @model_validator(mode="before")
-    @classmethod
-    def validate_spatial(cls, values: Any) -> Any:
-        """Refuse unknown names; the catalogue checks everything else."""
-        if isinstance(values, dict):
-            refuse_unknown(values, sorted(cls.model_fields))
-        return values
-
-
-@attr.s
-class ItemsRequest(ItemCollectionUri):
-    """A page of a collection's items; see `SearchRequest`.
-
-    pystac-client names the collection again, and asks for single items by their `ids`.
-    """
-
-    collections: Annotated[str | None, Query()] = attr.ib(default=None)
-    ids: Annotated[str | None, Query()] = attr.ib(default=None)
-    bbox: Annotated[Any, Query(description="west,south,east,north in degrees")] = attr.ib(
-        default=None, converter=_split_numbers
-    )
-    datetime: Annotated[str | None, Query()] = attr.ib(default=None)
 
 
 @attr.s

@@ -9,9 +9,6 @@ named ``computed/...``.
 Source: Sentinel-1 Product Specification, S1-RS-MDA-52-7441, section 6 (annotation data sets).
 """
 
-import re
-from calendar import timegm
-from time import strptime
 from typing import Any
 
 import numpy as np
@@ -21,6 +18,7 @@ from lxml import etree
 
 from skerry.products.safe.documents import Document
 from skerry.products.safe.product import SafeFolder, SafeProduct
+from skerry.products.safe.sentinel_1_names import name_stem
 from skerry.products.sensors.mapping import load_mapping
 from skerry.products.sensors.records import Group, Kind, Variable
 
@@ -29,11 +27,6 @@ Values = npt.NDArray[Any]
 COMPUTED = "computed/"
 NO_PIXEL = -1
 """Fill value for integer vectors shorter than the longest in their list; floats get NaN."""
-_NAME = re.compile(
-    r"S1(?P<unit>[A-D])_IW_GRD[FHM]_1S(?P<polarisation>SH|SV|DH|DV)_"
-    r"(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_\d{6}_(?P<datatake>[0-9A-F]{6})_"
-    r"(?P<id>[0-9A-F]{4})"
-)
 
 
 def list_members(product: SafeProduct) -> list[dict[str, str]]:
@@ -49,7 +42,7 @@ def list_members(product: SafeProduct) -> list[dict[str, str]]:
         polarisations = sorted(set(manifest.texts("transmitterReceiverPolarisation")))
         if not polarisations or not set(polarisations) <= {"VV", "VH", "HH", "HV"}:
             raise ValueError(f"{polarisations}")
-    stem = _name_stem(product, manifest)
+    stem = name_stem(product, manifest)
     return [_describe_member(f"{stem}_{polarisation}") for polarisation in polarisations]
 
 
@@ -62,35 +55,6 @@ def members_of_tree(tree: xr.DataTree) -> list[dict[str, str]]:
 
 def _describe_member(name: str) -> dict[str, str]:
     return {"member": name, "code": name.rpartition("_")[2].lower()}
-
-
-def _name_stem(product: SafeProduct, manifest: Document) -> str:
-    match = _NAME.match(product.files.prefix or product.files.path.name)
-    with manifest.reading("times, cycle or data take"):
-        if match:
-            start, stop, identifier = match["start"], match["stop"], match["id"]
-        else:
-            start, stop = (
-                re.sub(r"[-:]", "", manifest.text(name))[:15] for name in ("startTime", "stopTime")
-            )
-            identifier = compute_product_id(product.files.read_document("manifest.safe"))
-        seconds = _count_seconds(stop) - _count_seconds(start)
-        unit = manifest.text("platform/number").upper()
-        cycle = int(manifest.text("cycleNumber"))
-        datatake = int(manifest.text("missionDataTakeID"))
-    return f"S01SIWGRD_{start}_{seconds:04d}_{unit}{cycle:03d}_{identifier}_{datatake:06X}"
-
-
-def _count_seconds(compact: str) -> int:
-    """Return the POSIX seconds of a time such as ``20260501T165159``; 23:59:60 is a leap second."""
-    return timegm(strptime(compact, "%Y%m%dT%H%M%S"))
-
-
-def compute_product_id(manifest: bytes) -> str:
-    """Return the four hexadecimal digits of a product's name: CRC-16 (CCITT) of the manifest."""
-    from binascii import crc_hqx
-
-    return f"{crc_hqx(manifest, 0xFFFF):04X}"
 
 
 def read(product: SafeProduct, group: Group) -> xr.Dataset:

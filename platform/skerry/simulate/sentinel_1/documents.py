@@ -13,7 +13,7 @@ import numpy as np
 from lxml import etree
 
 from skerry.core.version import VERSION
-from skerry.products.safe.sentinel_1 import compute_product_id
+from skerry.products.safe.sentinel_1_names import compute_product_id
 from skerry.simulate.sentinel_1.annotation import SWATHS, Recorder
 from skerry.simulate.sentinel_1.orbit import LIGHT_M_S, MEAN_MOTION
 

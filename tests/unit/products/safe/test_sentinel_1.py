@@ -19,7 +19,8 @@ from skerry.products.safe.files import list_folder
 from skerry.products.safe.members import unfold
 from skerry.products.safe.product import SafeFolder, load_format
 from skerry.products.safe.reading import assemble
-from skerry.products.safe.sentinel_1 import compute_product_id, members_of_tree
+from skerry.products.safe.sentinel_1 import members_of_tree
+from skerry.products.safe.sentinel_1_names import compute_product_id
 from skerry.products.sensors.mapping import load_mapping
 from skerry.products.writing import write_product
 from skerry.simulate.scene import Scene
