@@ -21,6 +21,7 @@ from skerry.client.references import (
 from skerry.client.searching import read_geometry
 from skerry.client.session import Session, connect
 from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.core.time import parse_time
 
 if TYPE_CHECKING:
     import pystac
@@ -63,8 +64,8 @@ def stack(
     -------
     xarray.DataArray
         Lazy (Dask), float64, dims ``(time, band, y, x)``, physical units, nodata NaN, ``x`` and
-        ``y`` at pixel centres, ``band`` without the ``cog-`` prefix. The graph reads local
-        files; it holds no token.
+        ``y`` at pixel centres, ``band`` without the ``cog-`` prefix, in the order of the items'
+        times (of a period: its start). The graph reads local files; it holds no token.
 
     Raises
     ------
@@ -122,18 +123,27 @@ def _localise(
             "proj:transform": described["proj:transform"],
             "raster:bands": described["raster:bands"],
         }
-    plain = {
-        name: properties[name] for name in ("datetime", "platform", "title") if name in properties
-    }
+    plain = {name: properties[name] for name in ("platform", "title") if name in properties}
     return {
         "type": "Feature",
         "id": record["id"],
         "collection": reference.collection,
         "bbox": record["bbox"],
         "geometry": record["geometry"],
-        "properties": {**plain, "proj:epsg": epsg},
+        "properties": {**plain, "datetime": _spell_time(record), "proj:epsg": epsg},
         "assets": assets,
     }
+
+
+def _spell_time(record: dict[str, Any]) -> str:
+    """Return an item's time, or the start of its period, in UTC with six digits of a second.
+
+    stackstac sorts items by the text of their times, has NaT for null, and takes no other zones
+    beside UTC.
+    """
+    properties = record["properties"]
+    text = properties.get("datetime") or properties.get("start_datetime")
+    return parse_time(str(text)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _read_epsg(fields: dict[str, Any]) -> int | None:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import xarray as xr
 from skerry.core.time import format_time, utc_now
 from skerry.core.version import VERSION
 from skerry.processors.registry import Processor
+from skerry.processors.selection import parse_moment
 from skerry.products.stac_items import build_item
 
 CARRIED = (
@@ -113,13 +115,24 @@ def _carry(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _describe_time(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the data time of the latest source, with the period of all sources."""
-    moments = sorted(str(item["datetime"]) for item in sources if item.get("datetime"))
-    starts = [str(item.get("start_datetime") or item.get("datetime") or "") for item in sources]
-    ends = [str(item.get("end_datetime") or item.get("datetime") or "") for item in sources]
-    times: dict[str, Any] = {"datetime": moments[-1] if moments else None}
-    if all(starts) and all(ends) and sources:
-        times |= {"start_datetime": min(starts), "end_datetime": max(ends)}
+    moments, starts, ends = (
+        [moment for item in sources if (moment := _read_time(item, *names)) is not None]
+        for names in (
+            ("datetime",), ("start_datetime", "datetime"), ("end_datetime", "datetime"),
+        )
+    )  # fmt: skip
+    times: dict[str, Any] = {"datetime": format_time(max(moments)) if moments else None}
+    if sources and len(starts) == len(ends) == len(sources):
+        times |= {
+            "start_datetime": format_time(min(starts)), "end_datetime": format_time(max(ends)),
+        }  # fmt: skip
     return times
+
+
+def _read_time(properties: Mapping[str, Any], *names: str) -> datetime | None:
+    """Return the first of some properties that is a time; texts in other zones sort wrongly."""
+    moments = (parse_moment(properties.get(name)) for name in names)
+    return next((moment for moment in moments if moment is not None), None)
 
 
 def _join_places(items: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

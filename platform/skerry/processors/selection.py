@@ -55,14 +55,21 @@ def read_moment(product: xr.DataTree) -> datetime:
     properties = (product.attrs.get("stac_discovery") or {}).get("properties") or {}
     texts = [properties.get(key) for key in ("datetime", "start_datetime")]
     for text in texts:
-        try:
-            return as_utc(datetime.fromisoformat(str(text)))
-        except (ValueError, OverflowError):  # real products have "null" and "None" too
-            continue
+        moment = parse_moment(text)
+        if moment is not None:
+            return moment
     raise InvalidInputError(
         f"{product.name or 'The product'} does not say when it was taken: {texts[0]!r}.",
         remedy="Give a product with a datetime or a start_datetime.",
     )
+
+
+def parse_moment(text: Any) -> datetime | None:
+    """Return a product's time in UTC, None for what is no time: real products have "null" too."""
+    try:
+        return as_utc(datetime.fromisoformat(str(text)))
+    except (ValueError, OverflowError):
+        return None
 
 
 def as_utc(moment: datetime) -> datetime:

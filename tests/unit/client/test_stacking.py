@@ -16,6 +16,7 @@ from skerry.client.login import Login
 from skerry.client.session import Session
 from skerry.client.stacking import stack
 from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.core.time import parse_time
 
 TOKEN = "very-secret-token"
 TRANSFORM = Affine(20.0, 0.0, 400000.0, 0.0, -20.0, 6000000.0)
@@ -40,6 +41,9 @@ class Catalogue:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.raw = {}
+        self.times: dict[str, dict[str, str | None]] = {
+            "a": {"datetime": "2026-05-01T10:00:00Z"}, "b": {"datetime": "2026-05-11T10:00:00Z"},
+        }  # fmt: skip
         random = np.random.default_rng(1)
         for name in ("a", "b"):
             self.raw[name] = random.integers(1000, 3000, (64, 48), dtype="uint16")
@@ -61,11 +65,10 @@ class Catalogue:
             "proj:code": "EPSG:32633", "proj:shape": [64, 48], "proj:transform": TRANSFORM[:6],
             "raster:bands": [{"nodata": 0, "scale": 0.0001, "offset": -0.1}],
         }  # fmt: skip
-        day = {"a": "2026-05-01", "b": "2026-05-11"}[name]
         return {
             "type": "Feature", "stac_version": "1.1.0", "id": name, "collection": "s2",
             "bbox": [13.47, 54.1, 13.49, 54.14], "geometry": FOOTPRINT,
-            "properties": {"datetime": f"{day}T10:00:00Z", "proj:code": "EPSG:32633"},
+            "properties": {**self.times[name], "proj:code": "EPSG:32633"},
             "assets": {"cog-b04": asset}, "links": [],
         }  # fmt: skip
 
@@ -92,6 +95,29 @@ def test_scale_offset_and_nodata_are_applied(catalogue: Catalogue, session: Sess
         np.testing.assert_allclose(stacked[index, 0].values, expected, atol=1e-12)
     assert stacked["x"].values[0] == 400010.0
     assert stacked["y"].values[0] == 5999990.0
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2026-05-11T10:00:00Z", "2026-05-11T10:00:00.5Z"),
+        ("2026-05-11T11:30:00+02:00", "2026-05-11T10:00:00Z"),
+        (None, "2026-05-11T10:00:00Z"),
+    ],
+)
+def test_items_stand_in_the_order_of_their_times(
+    catalogue: Catalogue, session: Session, first: str | None, second: str
+) -> None:
+    """However their texts sort; an item without a moment has the start of its period."""
+    period = {"start_datetime": "2026-05-10T09:00:00Z", "end_datetime": "2026-05-10T09:03:00Z"}
+    catalogue.times = {"b": {"datetime": first, **({} if first else period)},
+                       "a": {"datetime": second}}  # fmt: skip
+    stacked = stack(["s2/a", "s2/b"], assets=["b04"], session=session)
+    assert list(stacked["id"].values) == ["b", "a"]
+    moments = [np.datetime64(parse_time(text or period["start_datetime"]).replace(tzinfo=None))
+               for text in (first, second)]  # fmt: skip
+    np.testing.assert_array_equal(stacked["time"], moments)
+    assert stacked["time"].to_index().is_monotonic_increasing
 
 
 def test_the_graph_holds_no_token(session: Session) -> None:

@@ -29,3 +29,23 @@ def test_a_result_of_sources_without_a_place_has_none():
         item = describe(*geometries)
         assert item["geometry"] is None
         assert "bbox" not in item
+
+
+def test_the_time_of_a_result_is_that_of_its_latest_source_in_utc():
+    """Texts of times sort wrongly in other zones and with fractions; "null" is none."""
+    properties = [
+        {"datetime": "2026-05-01T11:30:00+02:00"},
+        {"datetime": "2026-05-01T10:00:00.500Z"},
+        {"datetime": "2026-05-01T10:00:00Z"},
+        {"datetime": "null", "start_datetime": "2026-05-01T09:00:00Z",
+         "end_datetime": "2026-05-01T09:03:00Z"},
+    ]  # fmt: skip
+    sources = [
+        xr.DataTree(xr.Dataset(attrs={"stac_discovery": {"id": "s", "properties": item}}))
+        for item in properties
+    ]
+    tree = describe_result(xr.Dataset(), get_processor("flag-mask"), {}, sources, name="r")
+    found = tree.attrs["stac_discovery"]["properties"]
+    assert found["datetime"] == "2026-05-01T10:00:00.500000Z"
+    assert found["start_datetime"] == "2026-05-01T09:00:00Z"
+    assert found["end_datetime"] == "2026-05-01T10:00:00.500000Z"
