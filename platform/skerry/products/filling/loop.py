@@ -2,7 +2,7 @@
 
 There are three ways, and the cheapest that is correct is used. If the array keeps its layout, a
 chunk's bytes are copied. If only the layout changes, stored numbers are decoded once and encoded
-again. Other values are computed strip by strip.
+again. Other values are computed part by part.
 """
 
 import math
@@ -22,9 +22,9 @@ import xarray as xr
 from skerry.core.memory import MEMORY_BYTES, keep_heap_small
 from skerry.core.progress import Progress
 from skerry.products.filling.layout import Layout
+from skerry.products.filling.parts import Lazy, batch_variables, iterate_parts
 from skerry.products.filling.regions import Assembly, Region, count_numbers, list_regions
 from skerry.products.filling.sources import Source
-from skerry.products.filling.strips import batch_strips, iterate_strips
 from skerry.products.stores.stored import keeping_at_most
 
 PIECES = 3 / 16
@@ -166,16 +166,16 @@ def _take_numbers(filling: Filling, values: npt.NDArray[Any], crew: "_Crew") -> 
 
 
 def _compute(lazy: dict[str, Filling], memory_bytes: int, crew: "_Crew") -> None:
-    """Compute strips here with the current Dask scheduler, and write earlier strips meanwhile."""
-    variables = {path: item.numbers for path, item in lazy.items()}
-    for batch in batch_strips(variables, memory_bytes, _count_held_bytes(lazy)):
+    """Compute parts here with the current Dask scheduler, and write earlier parts meanwhile."""
+    variables = {path: _describe(item) for path, item in lazy.items()}
+    for batch in batch_variables(variables, memory_bytes):
         assemblies = {
             path: Assembly(layout.shape, layout.dtype, lazy[path].sink.steps)
             for path in batch.variables
             if (layout := lazy[path].sink.layout)
         }
         with keeping_at_most(max(0, memory_bytes - batch.needs_bytes)):
-            for path, place, block in iterate_strips(batch.variables):
+            for path, place, block in iterate_parts(batch):
                 sink, itemsize = lazy[path].sink, lazy[path].itemsize
                 for region, numbers in assemblies[path].add(place, np.asarray(block)):
                     size = count_numbers(region) * itemsize
@@ -183,13 +183,10 @@ def _compute(lazy: dict[str, Filling], memory_bytes: int, crew: "_Crew") -> None
             crew.finish()
 
 
-def _count_held_bytes(lazy: dict[str, Filling]) -> dict[str, int]:
-    """Return the bytes that each variable keeps until its regions are complete."""
-    return {
-        path: item.sink.held_bytes
-        + Assembly(item.sink.layout.shape, item.sink.layout.dtype, item.sink.steps).row_bytes
-        for path, item in lazy.items()
-    }
+def _describe(filling: Filling) -> Lazy:
+    sink = filling.sink
+    row = Assembly(sink.layout.shape, sink.layout.dtype, sink.steps).row_bytes
+    return Lazy(filling.numbers, sink.steps, sink.held_bytes, row)
 
 
 class _Crew:

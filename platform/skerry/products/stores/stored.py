@@ -218,6 +218,12 @@ def list_stored(data: Any) -> list[StoredArray]:
     return [stored for name in layers if (stored := _BY_NAME.get(name)) is not None]
 
 
+def list_steps(data: Any) -> list[str]:
+    """Return the names of the steps by which lazy values are computed from stored arrays."""
+    layers = data.dask.layers if isinstance(data, da.Array) else ()
+    return [name for name in layers if name not in _BY_NAME]
+
+
 def coding_behind(data: Any) -> Any:
     """Return the object whose ``decode`` gives the values of an unchanged stored array."""
     stored = stored_behind(data)
