@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skerry.cli.items import check_collections, show_items
-from skerry.cli.outputs import memory_option
+from skerry.cli.outputs import memory_option, type_option
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
 from skerry.cli.termination import clean_up_when_told_to_end
 from skerry.client.session import join_address
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 @click.command("import")
 @click.argument("sources", metavar="PATH|URL...", nargs=-1, required=True)
 @click.option("--collection", help="Where the items go.  [default: by the kind of product]")
+@type_option
+@click.option(
+    "--datetime",
+    "when",
+    metavar="TIME",
+    help="The data's time, such as 2026-05-01T10:30:00Z, if the product does not say it itself.",
+)
 @click.option("--cog", is_flag=True, help="Also write a COG of each band (for stacks and GIS).")
 @memory_option
 @json_option
@@ -28,6 +35,8 @@ def import_(
     *,
     sources: tuple[str, ...],
     collection: str | None,
+    product_type: str | None,
+    when: str | None,
     cog: bool,
     memory_bytes: int,
     as_json: bool,
@@ -49,6 +58,8 @@ def import_(
                 result = import_product(
                     source,
                     collection=collection,
+                    product_type=product_type,
+                    when=when,
                     cog=cog,
                     memory_bytes=memory_bytes,
                     progress=progress,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from skerry.cli.outputs import PROFILES, format_option, memory_option, say_left_out
+from skerry.cli.outputs import PROFILES, format_option, memory_option, say_left_out, type_option
 from skerry.cli.presenting import json_option, print_json, show_progress
 from skerry.cli.termination import clean_up_when_told_to_end
 
@@ -13,6 +13,7 @@ from skerry.cli.termination import clean_up_when_told_to_end
 @click.argument("source", metavar="IN")
 @click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
 @format_option
+@type_option
 @click.option(
     "--profile", type=click.Choice(PROFILES), help="Profile of EOPF Zarr. [default: 2025]"
 )
@@ -28,6 +29,7 @@ def convert(
     source: str,
     out: Path,
     form: str | None,
+    product_type: str | None,
     profile: str | None,
     chunk: int | None,
     shard: int | None,
@@ -53,6 +55,7 @@ def convert(
             source,
             out,
             form=form,
+            product_type=product_type,
             profile=profile,
             chunk=chunk,
             shard=shard,

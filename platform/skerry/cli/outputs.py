@@ -14,6 +14,10 @@ format_option = click.option(
     "--format", "form", type=click.Choice(FORMATS),
     help="Output format. [default: by OUT's suffix: .zarr eopf-zarr, .nc netcdf, .cogs cog]",
 )  # fmt: skip
+type_option = click.option(
+    "--type", "product_type", metavar="TYPE",
+    help="The product's type, such as S02MSIL2A, if the product does not say it itself.",
+)  # fmt: skip
 memory_option = click.option(
     "--memory", "memory_bytes", default="1GB", show_default=True, metavar="AMOUNT",
     callback=lambda _context, _option, text: parse_memory(text),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skerry.cli.outputs import type_option
 from skerry.cli.presenting import json_option, print_json, print_table
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ MOST_LINES = 5
 @click.command()
 @click.argument("product")
 @click.option("--profile", help="Also check the rules of an EOPF profile: cpm-2.8 or 2025.")
+@type_option
 @click.option("--deep", is_flag=True, help="Also read every chunk and checksum.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), hidden=True)
 @json_option
@@ -28,6 +30,7 @@ def validate(
     *,
     product: str,
     profile: str | None,
+    product_type: str | None,
     deep: bool,
     form: str | None,
     as_json: bool,
@@ -43,7 +46,7 @@ def validate(
     """  # noqa: D301
     from skerry.validation.validating import validate_product
 
-    report = validate_product(product, profile, deep=deep)
+    report = validate_product(product, profile, deep=deep, product_type=product_type)
     if as_json or form == "json":
         print_json(report.to_dict())
     else:

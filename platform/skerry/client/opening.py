@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def open(  # noqa: A001 - the name that notebooks use: skerry.open
-    reference: str | Path | pystac.Item | dict[str, Any], *, session: Session | None = None
+    reference: str | Path | pystac.Item | dict[str, Any],
+    *,
+    product_type: str | None = None,
+    session: Session | None = None,
 ) -> xr.DataTree:
     """Open a product.
 
@@ -33,6 +36,8 @@ def open(  # noqa: A001 - the name that notebooks use: skerry.open
         ``"collection/item"``, an item from `skerry.search`, a STAC item as a dict, the path of a
         product on this machine (SAFE, EOPF Zarr, GeoZarr, NetCDF, a folder of COGs, or a zip
         archive of one), or its ``http(s)://`` or ``s3://`` address, which needs no platform.
+    product_type
+        The product's EOPF type, such as ``S02MSIL2A``, if the product does not say it itself.
     session
         Another session than this process's own.
 
@@ -56,11 +61,12 @@ def open(  # noqa: A001 - the name that notebooks use: skerry.open
     from skerry.products.opening import open_product
 
     if isinstance(reference, str) and is_remote(reference):
-        return open_product(reference)
+        return open_product(reference, product_type=product_type)
     source = parse_source(reference)
     if isinstance(source, Path):
-        return open_product(source)
-    return open_product(locate_product(source, session=session))
+        return open_product(source, product_type=product_type)
+    path = locate_product(source, session=session)
+    return open_product(path, product_type=product_type)
 
 
 def parse_source(reference: object) -> ItemReference | Path:

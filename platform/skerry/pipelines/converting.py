@@ -37,6 +37,7 @@ def convert_product(
     out: Path,
     *,
     form: str | None = None,
+    product_type: str | None = None,
     profile: str | None = None,
     chunk: int | None = None,
     shard: int | None = None,
@@ -54,6 +55,8 @@ def convert_product(
         The file or folder to make; it is complete or absent.
     form
         What to write; by the suffix of `out` if None.
+    product_type
+        The product's EOPF type, if the product does not say it itself.
     profile, chunk, shard, codec, memory_bytes
         As `skerry.products.writing.write_product` takes them.
     progress
@@ -76,7 +79,7 @@ def convert_product(
     output_format = choose_format(out, form)
     refuse_inside(out, [source])
     report(0.0, "Opening")
-    tree = open_product(source)
+    tree = open_product(source, product_type=product_type)
     left_out = write_product(
         tree,
         out,

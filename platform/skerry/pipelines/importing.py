@@ -28,6 +28,7 @@ from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.ids import check_name
 from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress, ignore_progress
+from skerry.core.time import format_time, parse_time
 from skerry.pipelines.cogs import write_cogs
 from skerry.pipelines.sources import digest_source, locate_source
 from skerry.products.grids import describe_grid
@@ -74,6 +75,8 @@ def import_product(
     source: str | Path,
     *,
     collection: str | None = None,
+    product_type: str | None = None,
+    when: str | None = None,
     cog: bool = False,
     progress: Progress | None = None,
     session: Session | None = None,
@@ -92,6 +95,9 @@ def import_product(
     collection
         Where it goes; when None that of its type, such as ``sentinel-2-l2a``, or
         ``sentinel-2-l2a-simulated`` for a simulated scene. Made when missing, not public.
+    product_type, when
+        The product's EOPF type, such as ``S02MSIL2A``, and the data's time (RFC 3339), if the
+        product does not say them itself. Its item then has the name of its file.
     cog
         Also write a COG of each band at its native resolution.
     progress
@@ -120,7 +126,9 @@ def import_product(
     report = progress or ignore_progress
     with locate_source(source, progress=progress) as path:
         report(0.0, "Opening")
-        tree = open_product(path)
+        tree = open_product(path, product_type=product_type)
+        if when is not None:
+            _state_time(tree, when)
         report(0.05, "Reading checksums")
         work = _plan(tree, path, collection)
         known = _find_imported(session, work)
@@ -162,14 +170,29 @@ class _Work:
         return list(self.tree.attrs.get("other_metadata", {}).get("missing", []))
 
 
+def _state_time(tree: xr.DataTree, when: str) -> None:
+    """Write the data's time that the user says into an item that has none."""
+    item = tree.attrs.get("stac_discovery") or {}
+    properties = item.get("properties") or {}
+    moment = format_time(parse_time(when))
+    if properties.get("datetime") not in (None, moment):
+        raise InvalidInputError(
+            f"The time of {tree.name} is {properties['datetime']}, not {moment}.",
+            remedy="Leave --datetime out.",
+        )
+    tree.attrs["stac_discovery"] = (
+        {"id": tree.name} | item | {"properties": properties | {"datetime": moment}}
+    )
+
+
 def _plan(tree: xr.DataTree, path: Path, collection: str | None) -> _Work:
     discovery: Mapping[str, Any] = tree.attrs.get("stac_discovery", {})
     if not discovery.get("id") or not discovery.get("properties", {}).get("datetime"):
         raise InvalidInputError(
             f"{path} does not say what it is: its attributes have no 'stac_discovery' with id "
             "and datetime.",
-            remedy="Give the product as its provider made it; a dataset of your own goes into the "
-            "catalogue with skerry.publish.",
+            remedy="Say it with --type and --datetime, or give the product as its provider made "
+            "it; a dataset of your own goes into the catalogue with skerry.publish.",
         )
     simulated = bool(
         tree.attrs.get("other_metadata", {}).get("simulated")
@@ -192,7 +215,8 @@ def _choose_collection(tree: xr.DataTree, mapping: ProductMapping | None, simula
         types = ", ".join(load_mapping(name).product_type for name in list_types())
         raise InvalidInputError(
             f"{tree.name} is of type {kind!r}, which has no collection of its own: {types} have.",
-            remedy="Name a collection with --collection, or use 'skerry convert'.",
+            remedy="Name a collection with --collection, or the type with --type if the product "
+            "does not say it; or use 'skerry convert'.",
         )
     return mapping.collection + "-simulated" * simulated
 

@@ -1,6 +1,7 @@
 """Open a product, whatever its container and wherever it is, as a lazy tree in EOPF structure."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import xarray as xr
@@ -15,6 +16,7 @@ from skerry.products.recognition import (
     find_mapping,
     list_names,
 )
+from skerry.products.sensors.mapping import check_type
 from skerry.products.stores.archives import ArchivedPath, read_archive
 from skerry.products.stores.zarr_stores import Place
 from skerry.storage.blocks import BlockReader
@@ -32,7 +34,17 @@ _OTHERS = {
 FOLDER_SUFFIXES = (".safe", ".sen3")
 
 
-def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
+@dataclass(frozen=True)
+class _How:
+    """What the caller of `open_product` says: see there."""
+
+    level: int
+    product_type: str | None
+
+
+def open_product(
+    path: Path | str, *, level: int = 0, product_type: str | None = None
+) -> xr.DataTree:
     """Open a product lazily.
 
     Parameters
@@ -45,6 +57,8 @@ def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
     level
         Overview level of a GeoZarr: 0 is full resolution, each further one has half of it; a
         group with fewer levels gives its coarsest. Only 0 for other containers.
+    product_type
+        The product's EOPF type, such as ``S02MSIL2A``, if the product does not say it itself.
 
     Returns
     -------
@@ -61,38 +75,41 @@ def open_product(path: Path | str, *, level: int = 0) -> xr.DataTree:
         If nothing is at `path`.
     InvalidInputError
         If the place holds no product or several, or a damaged product, or an archive that is not
-        safe to read.
+        safe to read; or if `product_type` is unknown, or is not the type that the product names.
     ForbiddenError, UnavailableError
         If a server refuses or does not answer.
     """
+    if product_type is not None:
+        check_type(product_type)
+    how = _How(level, product_type)
     if isinstance(path, str) and is_remote(path):
-        return _open_remote(parse_address(path), level)
+        return _open_remote(parse_address(path), how)
     if not str(path).strip():
         raise InvalidInputError("The path is empty.", remedy="Name a product.")
-    return _open_local(Path(path), level)
+    return _open_local(Path(path), how)
 
 
-def _open_local(place: Path, level: int) -> xr.DataTree:
+def _open_local(place: Path, how: _How) -> xr.DataTree:
     if not place.exists():
         raise NotFoundError(f"There is no {place}.", remedy="Check the path.")
     if place.is_file():
-        return _open_file(place, level)
-    return _open_recognised(place, choose_product(place, list_names(place)), level)
+        return _open_file(place, how)
+    return _open_recognised(place, choose_product(place, list_names(place)), how)
 
 
-def _open_file(place: Path, level: int) -> xr.DataTree:
+def _open_file(place: Path, how: _How) -> xr.DataTree:
     """Open a file by its first bytes, or else by its suffix."""
     with place.open("rb") as stream:
         start = stream.read(len(HDF5))
     suffix = place.suffix.lower()
     if start == HDF5 or suffix in NETCDF_SUFFIXES:
-        return _open_netcdf(place)
+        return _open_netcdf(place, how)
     if suffix == ".zip" or start.startswith(ZIP):
-        return _open_archive(place.absolute(), level)
+        return _open_archive(place.absolute(), how)
     raise _unknown(place, start)
 
 
-def _open_remote(place: RemotePath, level: int) -> xr.DataTree:
+def _open_remote(place: RemotePath, how: _How) -> xr.DataTree:
     """Open a file by its first bytes, a folder by what stands in it; its name says what to try.
 
     HTTP has no listing: Skerry recognises a folder by the documents that it must have. Some
@@ -101,19 +118,19 @@ def _open_remote(place: RemotePath, level: int) -> xr.DataTree:
     """
     suffix = place.suffix.lower()
     if suffix == ".zarr":
-        return _open_zarr(place, level)
+        return _open_zarr(place, how)
     if suffix in FOLDER_SUFFIXES:
-        return _open_safe(place)
+        return _open_safe(place, how)
     reader, problem = _sniff(place)
     start = reader.read(len(HDF5)) if reader else b""
     if start == HDF5:
-        return _open_netcdf(place)
+        return _open_netcdf(place, how)
     if start.startswith(ZIP):
-        return _open_archive(place, level, reader)
+        return _open_archive(place, how, reader)
     product = None if suffix in (".zip", *NETCDF_SUFFIXES) else _find_remote(place)
     if product is None:
         raise problem
-    return _open_recognised(place, product, level)
+    return _open_recognised(place, product, how)
 
 
 def _sniff(place: RemotePath) -> tuple[BlockReader | None, SkerryError]:
@@ -138,15 +155,15 @@ def _find_remote(place: RemotePath) -> ProductPlace | None:
 
 
 def _open_archive(
-    place: Path | RemotePath, level: int, reader: BlockReader | None = None
+    place: Path | RemotePath, how: _How, reader: BlockReader | None = None
 ) -> xr.DataTree:
     """Open the product in a zip archive: at its root, or in a folder there."""
     archive = read_archive(place, reader)
     product = choose_product(place, archive.sizes)
-    return _open_recognised(ArchivedPath(place), product, level)
+    return _open_recognised(ArchivedPath(place), product, how)
 
 
-def _open_recognised(place: Place, product: ProductPlace | None, level: int) -> xr.DataTree:
+def _open_recognised(place: Place, product: ProductPlace | None, how: _How) -> xr.DataTree:
     """Open the product at a place after `recognition` found it."""
     if product is None:
         raise _unknown(place)
@@ -154,35 +171,35 @@ def _open_recognised(place: Place, product: ProductPlace | None, level: int) -> 
     if isinstance(place, Path) and isinstance(at, Path) and product.inside:
         check_inside(place, at)
     if product.container == "zarr":
-        return _open_zarr(at, level)
+        return _open_zarr(at, how)
     if product.container == "cogs":
-        return _open_cogs(at)
+        return _open_cogs(at, how)
     if product.container == "netcdf":
-        return _open_netcdf(at)
+        return _open_netcdf(at, how)
     if product.container == "archive" and not isinstance(at, ArchivedPath):
-        return _open_archive(at, level)
-    return _open_safe(at)
+        return _open_archive(at, how)
+    return _open_safe(at, how)
 
 
-def _open_zarr(place: Place, level: int) -> xr.DataTree:
+def _open_zarr(place: Place, how: _How) -> xr.DataTree:
     from skerry.products.zarr_opening import open_zarr_product
 
-    return open_zarr_product(place, level=level)
+    return open_zarr_product(place, level=how.level, product_type=how.product_type)
 
 
-def _open_netcdf(place: Place) -> xr.DataTree:
+def _open_netcdf(place: Place, how: _How) -> xr.DataTree:
     from skerry.products.netcdf.opening import open_netcdf_product
 
-    return open_netcdf_product(place)
+    return open_netcdf_product(place, product_type=how.product_type)
 
 
-def _open_cogs(place: Place) -> xr.DataTree:
+def _open_cogs(place: Place, how: _How) -> xr.DataTree:
     from skerry.products.cogs.opening import open_cog_set
 
-    return open_cog_set(place)
+    return open_cog_set(place, product_type=how.product_type)
 
 
-def _open_safe(place: Place) -> xr.DataTree:
+def _open_safe(place: Place, how: _How) -> xr.DataTree:
     from skerry.products.safe.files import list_archived, list_folder
     from skerry.products.safe.reading import assemble
     from skerry.products.safe.remote_listing import list_remote
@@ -191,7 +208,7 @@ def _open_safe(place: Place) -> xr.DataTree:
         files = list_remote(place)
     else:
         files = list_folder(place) if isinstance(place, Path) else list_archived(place)
-    return assemble(files, find_mapping(files))
+    return assemble(files, find_mapping(files, how.product_type))
 
 
 def _unknown(place: Place, start: bytes = b"") -> InvalidInputError:

@@ -122,30 +122,37 @@ def choose_product(place: object, names: Iterable[str]) -> ProductPlace | None:
     return products[0] if products else None
 
 
-def find_mapping(files: ProductFiles) -> Mapping:
+def find_mapping(files: ProductFiles, product_type: str | None = None) -> Mapping:
     """Return the type of a product.
+
+    Parameters
+    ----------
+    files
+        The product's files.
+    product_type
+        Its type as the user says it.
 
     Raises
     ------
     InvalidInputError
-        If no mapping file is for its type, or several are and neither its name nor its manifest
-        says which.
+        If no mapping file is for its type, or several are and neither the user, its name nor its
+        manifest says which; or if the product is not of the type that the user says.
     """
-    mapping = _recognise(files)
+    mapping = _recognise(files, product_type)
     if mapping is None:
         raise _refuse_type(files)
     return mapping
 
 
-def _recognise(files: ProductFiles) -> Mapping | None:
+def _recognise(files: ProductFiles, product_type: str | None) -> Mapping | None:
     """Return the type of a product by the files that mark it; None if no type fits.
 
-    If several fit, its name decides, or what its manifest says.
+    If several fit, the user decides, or its name, or what its manifest says.
 
     Raises
     ------
     InvalidInputError
-        If neither does.
+        If none of them does, or the user says another type.
     """
     types = [
         mapping
@@ -154,6 +161,15 @@ def _recognise(files: ProductFiles) -> Mapping | None:
     ]
     if not types:
         return None
+    if product_type is not None:
+        chosen = [mapping for mapping in types if mapping.product_type == product_type]
+        if not chosen:
+            others = " or ".join(mapping.product_type for mapping in types)
+            raise InvalidInputError(
+                f"{files.path} is of type {others}, not {product_type}.",
+                remedy="Leave the type out.",
+            )
+        return chosen[0]
     if len(types) == 1:
         return types[0]
     for name in _list_names(files):
@@ -165,7 +181,7 @@ def _recognise(files: ProductFiles) -> Mapping | None:
         "its name nor its manifest says which.",
         remedy="Give it the name that it had at its provider, such as "
         + " or ".join(item.names for item in types)
-        + ".",
+        + ", or say its type: --type in the shell, product_type in Python.",
     )
 
 

@@ -35,7 +35,9 @@ _GEOZARR = {
 """Place attributes of GeoZarr groups to their names in arrays of EOPF products."""
 
 
-def open_zarr_product(place: Place, *, level: int = 0) -> xr.DataTree:
+def open_zarr_product(
+    place: Place, *, level: int = 0, product_type: str | None = None
+) -> xr.DataTree:
     """Open a Zarr product lazily.
 
     A multiscale group appears as its level `level` (or its coarsest, if it has fewer), without
@@ -61,7 +63,8 @@ def open_zarr_product(place: Place, *, level: int = 0) -> xr.DataTree:
         raise NotFoundError(f"There is no {place}.", remedy="Check the address.") from error
     except (KeyError, ValueError, TypeError, OSError) as error:
         raise _unreadable(place, error) from error
-    return build_tree(root, place.name.removesuffix(".zarr"), place, level=level)
+    name = place.name.removesuffix(".zarr")
+    return build_tree(root, name, place, level=level, product_type=product_type)
 
 
 def build_tree(
@@ -71,6 +74,7 @@ def build_tree(
     *,
     level: int = 0,
     values: bool = True,
+    product_type: str | None = None,
 ) -> xr.DataTree:
     """Return the canonical tree of an open Zarr group; without `values` it has no indexes."""
     walk = _StoreWalk(level, folder=_find_folder(root, place))
@@ -85,8 +89,9 @@ def build_tree(
             f"The Zarr store {place} holds no array.", remedy="Give a complete product."
         )
     return assemble_tree(
-        datasets, name, wounds=walk.wounds, projections=walk.projections, absent=walk.absent
-    )
+        datasets, name, wounds=walk.wounds, projections=walk.projections, absent=walk.absent,
+        product_type=product_type,
+    )  # fmt: skip
 
 
 def _unreadable(place: Place, error: Exception) -> InvalidInputError:

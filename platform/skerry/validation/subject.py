@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from skerry.products.coding.stored_numbers import read_fill
+from skerry.products.sensors.mapping import product_type_of
 
 EOPF_GROUPS = ("measurements", "conditions", "quality")
 
@@ -165,8 +166,10 @@ class Subject:
 
     @cached_property
     def product_type(self) -> str:
-        """The product type in the STAC item, or empty."""
-        return str(self.properties.get("product:type") or "")
+        """The product type in the STAC item, else as it was given on opening, or empty."""
+        stored = self.properties.get("product:type")
+        opened = product_type_of(self.tree.attrs) if self.tree is not None else ""
+        return str(stored or opened)
 
     @cached_property
     def is_eopf(self) -> bool:

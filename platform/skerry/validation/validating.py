@@ -17,7 +17,11 @@ from skerry.validation.subject import Subject
 
 
 def validate_product(
-    product: Path | str | xr.DataTree, profile: str | None = None, *, deep: bool = False
+    product: Path | str | xr.DataTree,
+    profile: str | None = None,
+    *,
+    deep: bool = False,
+    product_type: str | None = None,
 ) -> Report:
     """Check a product: structure, completeness, encodings, CF, geometry, overviews, STAC.
 
@@ -33,6 +37,8 @@ def validate_product(
         Name of an EOPF profile whose rules count too: ``cpm-2.8`` or ``2025``.
     deep
         Also read every chunk and checksum.
+    product_type
+        The EOPF type of a product on disk, if the product does not say it itself.
 
     Returns
     -------
@@ -56,7 +62,7 @@ def validate_product(
             product.name or "tree", "tree", groups, arrays, tree=product, profile=profile, deep=deep
         )
     else:
-        subject = _read_place(_parse_place(product), profile, deep)
+        subject = _read_place(_parse_place(product), profile, deep, product_type)
     return report_on(subject)
 
 
@@ -95,22 +101,22 @@ def _parse_place(product: Path | str) -> Path:
     return Path(product)
 
 
-def _read_place(place: Path, profile: str | None, deep: bool) -> Subject:
+def _read_place(place: Path, profile: str | None, deep: bool, product_type: str | None) -> Subject:
     if not place.exists():
         raise NotFoundError(f"There is no {place}.", remedy="Check the path.")
     container, place = _find_product(place)
     if container == "zarr":
         (groups, arrays), version, index = read_zarr(place)
-        tree, problem = _open(place)
+        tree, problem = _open(place, product_type)
         return Subject(
             str(place), f"zarr-v{version}", groups, arrays, place, tree, problem, profile, deep,
             index,
         )  # fmt: skip
     if container == "netcdf":
         groups, arrays = read_netcdf(place)
-        tree, problem = _open(place)
+        tree, problem = _open(place, product_type)
         return Subject(str(place), "netcdf", groups, arrays, place, tree, problem, profile, deep)
-    tree = open_product(place)
+    tree = open_product(place, product_type=product_type)
     groups, arrays = read_tree(tree)
     if container == "cog":
         groups[""]["stac_discovery"] = read_item(place / COG_MARK)
@@ -130,9 +136,9 @@ def _find_product(place: Path) -> tuple[str, Path]:
     return "netcdf" if hdf5 or place.suffix.lower() in NETCDF_SUFFIXES else "safe", place
 
 
-def _open(place: Path) -> tuple[xr.DataTree | None, str]:
+def _open(place: Path, product_type: str | None) -> tuple[xr.DataTree | None, str]:
     """Open a product; if that fails, return the reason as text."""
     try:
-        return open_product(place), ""
+        return open_product(place, product_type=product_type), ""
     except InvalidInputError as error:
         return None, error.what

@@ -56,6 +56,28 @@ def test_options(product: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert found["compressors"][0].to_dict()["configuration"]["level"] == 7
 
 
+@pytest.mark.parametrize("form", ["geozarr", "eopf-zarr-v2", "netcdf"])
+def test_the_user_says_the_type_of_a_product_that_does_not(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tmp_path / "source", tmp_path / "out.zarr"
+    tree = assemble(3, 40, 40, EVERYTHING | {"packings": [2], "plain": []})
+    tree.attrs = {}
+    writing.write_product(tree, source, form=form)
+    assert run(["convert", str(source), str(out), "--type", "S02MSIL2A"]) == 0
+    assert "missing in" in capsys.readouterr().err, "now it is known what should be there"
+    opened = open_product(out)
+    assert opened.attrs["stac_discovery"]["properties"]["product:type"] == "S02MSIL2A"
+    assert "measurements/reflectance/r10m/b02" in opened.attrs["other_metadata"]["missing"]
+    assert run(["validate", str(source), "--type", "S02MSIL2A", "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["product_type"] == "S02MSIL2A"
+    failed = {item["check"] for item in report["checks"] if item["result"] == "finding"}
+    assert "completeness.parts" in failed
+    assert run(["convert", str(out), str(tmp_path / "again.nc"), "--type", "S02MSIL1C"]) == 2
+    assert "is of type S02MSIL2A, not S02MSIL1C" in capsys.readouterr().err
+
+
 def test_from_an_address(product: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.nc"
     with serve_folder(product.parent) as server:

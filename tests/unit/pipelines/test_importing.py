@@ -164,7 +164,29 @@ def test_a_store_that_does_not_say_what_it_is_never_reaches_the_api(
     with pytest.raises(InvalidInputError, match="stac_discovery") as caught:
         import_product(tmp_path / "nameless.zarr", session=session)
     assert "nameless.zarr" in caught.value.what
+    assert "--type and --datetime" in caught.value.remedy
     assert api.seen == []
+
+
+def test_the_user_says_what_a_store_does_not_say(
+    api: Api, session: Session, scene: Path, tmp_path: Path
+) -> None:
+    tree = open_product(scene)
+    tree.attrs = {}
+    write_geozarr(tree, tmp_path / "nameless.zarr")
+    words = {"product_type": "S02MSIL2A", "when": "2026-05-01T10:30:00Z"}
+    result = import_product(tmp_path / "nameless.zarr", session=session, **words)
+    assert str(result.reference) == "sentinel-2-l2a/nameless"
+    assert result.item["properties"]["product:type"] == "S02MSIL2A"
+    assert result.item["properties"]["datetime"] == "2026-05-01T10:30:00Z"
+    with pytest.raises(InvalidInputError, match="is of type S02MSIL2A, not S02MSIL1C"):
+        import_product(scene, session=session, product_type="S02MSIL1C")
+    with pytest.raises(InvalidInputError, match="The time of") as caught:
+        import_product(scene, session=session, when="2020-01-01T00:00:00Z")
+    assert "--datetime" in caught.value.remedy
+    with pytest.raises(InvalidInputError, match="'S2' is not a product type") as caught:
+        import_product(scene, session=session, product_type="S2")
+    assert "S02MSIL2A" in caught.value.remedy
 
 
 def test_each_type_goes_into_its_own_collection(api: Api, session: Session, tmp_path: Path) -> None:

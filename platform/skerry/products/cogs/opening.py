@@ -27,7 +27,7 @@ MAX_ITEM_BYTES = 64 * 2**20
 READ_PIXELS = 2048
 
 
-def open_cog_set(place: Place) -> xr.DataTree:
+def open_cog_set(place: Place, *, product_type: str | None = None) -> xr.DataTree:
     """Open a folder that `write_cog_set` made, lazily.
 
     Raises
@@ -54,7 +54,9 @@ def open_cog_set(place: Place) -> xr.DataTree:
             dataset = datasets.get(f"/{group}", xr.Dataset())
             datasets[f"/{group}"] = dataset.assign_coords(raster.coords).assign({name: raster})
         left_out = [str(entry) for entry in item.get("skerry:left_out", [])]
-        return assemble_tree(datasets, str(item["id"]), absent=absent, left_out=left_out)
+        return assemble_tree(
+            datasets, str(item["id"]), absent=absent, left_out=left_out, product_type=product_type
+        )
     except (LookupError, TypeError, ValueError, AttributeError, CRSError) as error:
         raise InvalidInputError(
             f"{label} does not describe a set of COGs ({type(error).__name__}: {error}).",

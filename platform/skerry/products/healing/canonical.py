@@ -7,7 +7,7 @@ import xarray as xr
 
 from skerry.core.errors import InvalidInputError
 from skerry.products.healing.completeness import list_missing
-from skerry.products.healing.items import heal_items
+from skerry.products.healing.items import heal_items, state_type
 from skerry.products.healing.places import place_rasters
 from skerry.products.healing.profiles import read_root, rename_dims
 from skerry.products.healing.rasters import Projections, heal_rasters, list_grid_codes
@@ -23,6 +23,7 @@ def assemble_tree(
     projections: Projections | None = None,
     absent: Collection[str] = (),
     left_out: Collection[str] = (),
+    product_type: str | None = None,
 ) -> xr.DataTree:
     """Return the canonical tree of a product's groups, healed.
 
@@ -41,15 +42,20 @@ def assemble_tree(
     absent, left_out
         Paths of variables that should be there and are not, and of variables that the format
         cannot hold.
+    product_type
+        The type that the user says.
 
     Raises
     ------
     InvalidInputError
-        If a group's coordinates differ from those of the group above.
+        If a group's coordinates differ from those of the group above, or the product says another
+        type than the user.
     """
     wounds = wounds or Wounds()
     groups = {"/": xr.Dataset(), **datasets}
     groups["/"].attrs = read_root(groups["/"].attrs)
+    if product_type is not None:
+        state_type(groups["/"].attrs, name, product_type)
     for path, data in groups.items():
         data.attrs = heal_attributes(data.attrs, path, wounds)
     kind = product_type_of(groups["/"].attrs)

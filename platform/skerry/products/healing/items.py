@@ -10,6 +10,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.core.time import find_middle
 from skerry.products.healing.systems import find_codes, name_system
 from skerry.products.healing.wounds import Wounds
+from skerry.products.sensors.mapping import product_type_of
 
 Box = tuple[float, float, float, float]
 """West, south, east, north in degrees; west of east unless the antimeridian lies between."""
@@ -21,6 +22,28 @@ _FIT: Final = 0.05
 """How far a box may differ from its outline, as a share of its size: outlines are simplified."""
 _RING: Final = 3
 """Least number of positions of a ring before it is closed."""
+
+
+def state_type(attrs: dict[str, Any], name: str, product_type: str) -> None:
+    """Write the type that the user says into the item of a product that names none, in place.
+
+    Raises
+    ------
+    InvalidInputError
+        If the product names another type.
+    """
+    own = product_type_of(attrs)
+    if own not in ("", product_type):
+        raise InvalidInputError(
+            f"{name} is of type {own}, not {product_type}.", remedy="Leave the type out."
+        )
+    item = attrs.get("stac_discovery")
+    item = dict(item) if isinstance(item, dict) else {}
+    properties = item.get("properties")
+    properties = dict(properties) if isinstance(properties, dict) else {}
+    properties["product:type"] = product_type
+    start = {"type": "Feature", "stac_version": "1.1.0", "id": name}
+    attrs["stac_discovery"] = start | item | {"properties": properties}
 
 
 def heal_items(

@@ -22,7 +22,7 @@ READ_BYTES = 16 * 2**20
 """Size of the blocks computed at once, about; whole multiples of the stored chunks."""
 
 
-def open_netcdf_product(place: Place) -> xr.DataTree:
+def open_netcdf_product(place: Place, *, product_type: str | None = None) -> xr.DataTree:
     """Open a NetCDF-4 file lazily: any groups, or a flat CF file.
 
     Returns
@@ -51,7 +51,9 @@ def open_netcdf_product(place: Place) -> xr.DataTree:
         ) from error
     if not any(dataset.variables for dataset in datasets.values()):
         raise InvalidInputError(f"{place} holds no variable.", remedy="Give a complete product.")
-    return assemble_tree(datasets, place.name.removesuffix(place.suffix), wounds=wounds)
+    return assemble_tree(
+        datasets, place.name.removesuffix(place.suffix), wounds=wounds, product_type=product_type
+    )
 
 
 def _decode_group(group: Group, place: Place, version: int, wounds: Wounds) -> xr.Dataset:

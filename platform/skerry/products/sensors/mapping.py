@@ -21,6 +21,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from skerry.core.errors import InvalidInputError
 from skerry.products.sensors.records import Mapping
 
 if TYPE_CHECKING:
@@ -56,6 +57,22 @@ def find_type(product_type: str) -> str | None:
     return next(
         (kind for kind in list_types() if _read_file(kind)["product_type"] == product_type), None
     )
+
+
+def check_type(product_type: str) -> None:
+    """Refuse the name of a product type without a mapping file.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none.
+    """
+    if find_type(product_type) is None:
+        types = ", ".join(mapping.product_type for mapping in load_mappings())
+        raise InvalidInputError(
+            f"{product_type!r} is not a product type that Skerry knows.",
+            remedy=f"Known types are {types}.",
+        )
 
 
 def product_type_of(attrs: Any) -> str:
