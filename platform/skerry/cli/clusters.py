@@ -4,6 +4,8 @@ import click
 
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client import connect
+from skerry.core.time import format_time
+from skerry.models.clusters import ClusterList
 
 _GB = 1e9
 
@@ -34,7 +36,7 @@ def list_clusters(*, as_json: bool) -> None:
 
 
 def _show_clusters(*, as_json: bool) -> None:
-    clusters = connect().request("GET", "clusters")["clusters"]
+    clusters = connect().fetch(ClusterList, "GET", "clusters").clusters
     if as_json:
         print_json(clusters)
         return
@@ -43,8 +45,8 @@ def _show_clusters(*, as_json: bool) -> None:
         head,
         [
             (
-                item["name"], item["owner"], item["job"] or "", item["run"] or "", item["since"],
-                str(item["workers"]), f"{item['memory'] / _GB:.1f} GB", item["status"],
+                item.name, item.owner, item.job or "", item.run or "", format_time(item.since),
+                str(item.workers), f"{item.memory / _GB:.1f} GB", item.status,
             )
             for item in clusters
         ],

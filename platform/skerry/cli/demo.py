@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 import skerry
+from skerry.client import production
 from skerry.client.session import join_address
 from skerry.core.errors import NotFoundError, UnavailableError
 from skerry.core.settings import DASHBOARDS_PREFIX
+from skerry.models.jobs import JobOrder, Policy, Review
+from skerry.models.releases import Proposal, ReleaseStatus
+from skerry.models.runs import Run, RunDetails, RunOrder, RunStatus
 
 if TYPE_CHECKING:
     from skerry.client import Session
@@ -27,7 +32,6 @@ SCENES = "demo-sentinel-2-l2a"
 _NOTEBOOK = Path("production") / "s2_water_quality.ipynb"
 _VARIABLE = "turbidity"
 _SIZE = 732
-_ACTIVE = ("queued", "running")
 
 
 @click.command()
@@ -79,70 +83,62 @@ def _import_scene(session: Session) -> ItemReference:
 
 def _release_notebook(session: Session) -> str:
     """Return the id of the demo's approved release; propose and approve it if it is missing."""
-    releases = session.request("GET", "production/releases")["releases"]
-    by_status = {item["status"]: item for item in reversed(releases) if item["name"] == NAME}
-    if "approved" in by_status:
-        return str(by_status["approved"]["id"])
-    release = by_status.get("proposed")
+    releases = reversed(production.list_releases(session))
+    by_status = {release.status: release for release in releases if release.name == NAME}
+    if ReleaseStatus.APPROVED in by_status:
+        return by_status[ReleaseStatus.APPROVED].id
+    release = by_status.get(ReleaseStatus.PROPOSED)
     if release is None:
         click.echo("Proposing the water quality notebook")
-        order = {"name": NAME, "notebook": json.loads(_find_notebook().read_text())}
-        release = session.request("POST", "production/releases", json=order)
+        notebook = json.loads(_find_notebook().read_text())
+        release = production.propose_release(session, Proposal(name=NAME, notebook=notebook))
     click.echo("Approving it (as its own proposer, which the release will say)")
-    digests = {name: release[name] for name in ("notebook_digest", "environment_digest")}
-    path = join_address("production", "releases", release["id"], "approve")
-    session.request("POST", path, json={"self": True, **digests})
-    return str(release["id"])
+    return production.approve_release(session, release, own=True).id
 
 
 def _create_job(session: Session, release: str) -> None:
-    if any(item["name"] == NAME for item in session.request("GET", "production/jobs")["jobs"]):
+    if any(job.name == NAME for job in production.list_jobs(session)):
         return
     click.echo("Creating a job")
-    order = {
-        "name": NAME,
-        "release": release,
-        "collection": NAME,
-        "trigger": {"kind": "manual"},
-        "policy": {"review": "none", "timeout_s": 900, "retries": 1},
-    }
-    session.request("POST", "production/jobs", json=order)
+    policy = Policy(review=Review.NONE, timeout_s=900, retries=1)
+    order = JobOrder(name=NAME, release=release, collection=NAME, policy=policy)
+    production.create_job(session, order)
 
 
 def _run_job(session: Session, scene: ItemReference) -> ItemReference:
     """Run the job over the scene, or continue an existing run; return its product."""
     run = _start_run(session, scene, key="demo")
     product = _find_product(session, run)
-    if product is None and run["status"] == "succeeded":
+    if product is None and run.status is RunStatus.SUCCEEDED:
         # Somebody has deleted the product since.
         run = _start_run(session, scene, key=None)
         product = _find_product(session, run)
     if product is None:
         raise UnavailableError(
-            f"The demo's run {run['id']} has {run['status']}: {run.get('detail') or 'no product'}.",
-            remedy=f"Look at 'skerry logs {run['id']}', then run 'skerry demo' again.",
+            f"The demo's run {run.id} has {run.status}: {run.detail or 'no product'}.",
+            remedy=f"Look at 'skerry logs {run.id}', then run 'skerry demo' again.",
         )
     return product
 
 
-def _start_run(session: Session, scene: ItemReference, *, key: str | None) -> dict[str, Any]:
+def _start_run(session: Session, scene: ItemReference, *, key: str | None) -> RunDetails:
     from skerry.cli.runs import wait_for_run
 
-    order = {"parameters": {"item": str(scene)}, "idempotency_key": key}
-    run = session.request("POST", join_address("production", "jobs", NAME, "runs"), json=order)
-    if run["status"] in ("failed", "cancelled"):
-        run = session.request("POST", join_address("production", "runs", run["id"], "retry"))
-    if run["status"] in _ACTIVE:
+    order = RunOrder(parameters={"item": str(scene)}, idempotency_key=key)
+    run = production.start_run(session, NAME, order)
+    if run.status.can_be_retried:
+        run = production.retry_run(session, run.id)
+    if not run.status.has_ended:
         click.echo("Running it on a Dask cluster")
-    return wait_for_run(session, run["id"])
+    return wait_for_run(session, run.id)
 
 
-def _find_product(session: Session, run: dict[str, Any]) -> ItemReference | None:
+def _find_product(session: Session, run: Run) -> ItemReference | None:
     """Return the run's product if it is in the catalogue."""
     from skerry.client.references import ItemReference, find_item
 
-    for output in run["outputs"]:
-        reference = ItemReference(output["collection"], output["item"])
+    for output in run.outputs:
+        reference = ItemReference(output.collection, output.item)
         if find_item(session, reference) is not None:
             return reference
     return None
@@ -153,22 +149,21 @@ def _remove_demo(session: Session) -> None:
     from skerry.cli.runs import wait_for_run
 
     for run in _list_runs(session):
-        if run["status"] in _ACTIVE:
-            session.request("POST", join_address("production", "runs", run["id"], "cancel"))
-            wait_for_run(session, run["id"])
+        if not run.status.has_ended:
+            production.cancel_run(session, run.id)
+            wait_for_run(session, run.id)
     # Products before histories: a history keeps the folders of products that are catalogued.
     _empty_collection(session, NAME)
     _forget(session, join_address("production", "jobs", NAME), history="true")
-    for release in session.request("GET", "production/releases")["releases"]:
-        if release["name"] == NAME:
-            _forget(session, join_address("production", "releases", release["id"]))
+    for release in production.list_releases(session):
+        if release.name == NAME:
+            _forget(session, join_address("production", "releases", release.id))
     _empty_collection(session, SCENES)
 
 
-def _list_runs(session: Session) -> list[dict[str, Any]]:
-    query = {"job": NAME, "limit": 1000}
+def _list_runs(session: Session) -> Sequence[Run]:
     try:
-        return list(session.request("GET", "production/runs", params=query)["runs"])
+        return production.list_runs(session, job=NAME, limit=1000)
     except NotFoundError:
         return []
 

@@ -10,6 +10,8 @@ import click
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client.session import join_address
 from skerry.core.settings import DASHBOARDS_PREFIX
+from skerry.core.time import format_time
+from skerry.models.versions import ItemVersion
 
 if TYPE_CHECKING:
     from skerry.client.versions import Decision
@@ -181,12 +183,12 @@ def _decide(item: str, decision: Decision, version: int | None, *, as_json: bool
     _print_versions(versions, as_json=as_json)
 
 
-def _print_versions(versions: list[dict[str, Any]], *, as_json: bool) -> None:
+def _print_versions(versions: list[ItemVersion], *, as_json: bool) -> None:
     if as_json:
         print_json(versions)
         return
     rows = [
-        (str(item["version"]), item["status"], item["created"], item["owner"], item["run"] or "")
+        (str(item.version), item.status, format_time(item.created), item.owner, item.run or "")
         for item in versions
     ]
     print_table(("VERSION", "STATUS", "CREATED", "OWNER", "RUN"), rows)

@@ -1,14 +1,24 @@
 """`skerry job`: create, list and delete jobs."""
 
-from typing import Any
-
 import click
 
 from skerry.cli.parameters import parameter_option, parse_pairs
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client import connect
+from skerry.client.production import create_job, fetch_job, fetch_release, list_jobs, pause_job
 from skerry.client.session import join_address
 from skerry.core.errors import InvalidInputError
+from skerry.core.time import format_optional_time, format_time
+from skerry.models.jobs import (
+    LONGEST_S,
+    MOST_RETRIES,
+    ClockTrigger,
+    Job,
+    JobOrder,
+    ManualTrigger,
+    Policy,
+    Review,
+)
 
 
 @click.group()
@@ -33,28 +43,28 @@ def job() -> None:
 @click.option("--collection", help="Where products go; the job's name if left out.")
 @click.option(
     "--review",
-    type=click.Choice(["none", "required"]),
-    default="required",
+    type=click.Choice([review.value for review in Review]),
+    default=Review.REQUIRED.value,
     show_default=True,
     help="Whether products wait for a person's review.",
 )
 @click.option(
     "--timeout",
     "timeout_s",
-    type=int,
+    type=click.IntRange(1, LONGEST_S),
     default=3600,
     show_default=True,
     help="Seconds after which an attempt is ended.",
 )
 @click.option(
     "--retries",
-    type=int,
+    type=click.IntRange(0, MOST_RETRIES),
     default=0,
     show_default=True,
     help="How often a failed notebook is started again without being asked.",
 )
 @json_option
-def create_job(
+def create(
     *,
     name: str,
     release_name: str,
@@ -77,30 +87,29 @@ def create_job(
             remedy="Add --cron, such as --cron '30 5 * * *'.",
         )
     session = connect()
-    schema = session.request("GET", join_address("production", "releases", release_name))["schema"]
-    order = {
-        "name": name,
-        "release": release_name,
-        "parameters": parse_pairs(pairs, schema),
-        "trigger": {"kind": "clock", "cron": cron, "timezone": timezone or "UTC"}
+    order = JobOrder(
+        name=name,
+        release=release_name,
+        parameters=parse_pairs(pairs, fetch_release(session, release_name).schema_),
+        trigger=ClockTrigger(kind="clock", cron=cron, timezone=timezone or "UTC")
         if cron is not None
-        else {"kind": "manual"},
-        "collection": collection,
-        "policy": {"review": review, "timeout_s": timeout_s, "retries": retries},
-    }
-    _show_job(session.request("POST", "production/jobs", json=order), as_json=as_json)
-    if review == "required" and not as_json:
+        else ManualTrigger(),
+        collection=collection,
+        policy=Policy(review=Review(review), timeout_s=timeout_s, retries=retries),
+    )
+    _show_job(create_job(session, order), as_json=as_json)
+    if order.policy.review is Review.REQUIRED and not as_json:
         click.echo("Its products stay preliminary until 'skerry item publish'; see --review.")
 
 
 @job.command("list")
 @json_option
-def list_jobs(*, as_json: bool) -> None:
+def show_jobs(*, as_json: bool) -> None:
     """List jobs, with their next ticks.
 
     Example: skerry job list
     """
-    jobs = connect().request("GET", "production/jobs")["jobs"]
+    jobs = list_jobs(connect())
     if as_json:
         print_json(jobs)
         return
@@ -111,37 +120,34 @@ def list_jobs(*, as_json: bool) -> None:
 @job.command("show")
 @click.argument("name")
 @json_option
-def show_job(name: str, *, as_json: bool) -> None:
+def show(name: str, *, as_json: bool) -> None:
     """Show the job NAME.
 
     Example: skerry job show lakes
     """
-    _show_job(connect().request("GET", join_address("production", "jobs", name)), as_json=as_json)
+    _show_job(fetch_job(connect(), name), as_json=as_json)
 
 
 @job.command("pause")
 @click.argument("name")
-def pause_job(name: str) -> None:
+def pause(name: str) -> None:
     """Pause the clock of the job NAME; active runs go on.
 
     Example: skerry job pause lakes
     """
-    connect().request("POST", join_address("production", "jobs", name, "pause"))
+    pause_job(connect(), name, paused=True)
     click.echo(f"The job {name} starts nothing by itself until 'skerry job resume {name}'.")
 
 
 @job.command("resume")
 @click.argument("name")
 @json_option
-def resume_job(name: str, *, as_json: bool) -> None:
+def resume(name: str, *, as_json: bool) -> None:
     """Continue the clock of the job NAME from now on.
 
     Example: skerry job resume lakes
     """
-    _show_job(
-        connect().request("POST", join_address("production", "jobs", name, "resume")),
-        as_json=as_json,
-    )
+    _show_job(pause_job(connect(), name, paused=False), as_json=as_json)
 
 
 @job.command("delete")
@@ -158,34 +164,33 @@ def delete_job(name: str, *, history: bool) -> None:
     click.echo(f"Deleted the job {name}.")
 
 
-def _say_trigger(job: dict[str, Any]) -> str:
-    trigger = job["trigger"]
-    if trigger["kind"] != "clock":
+def _say_trigger(job: Job) -> str:
+    if not isinstance(job.trigger, ClockTrigger):
         return "by hand"
-    return f"{trigger['cron']} {trigger['timezone']}{', paused' if job['paused'] else ''}"
+    return f"{job.trigger.cron} {job.trigger.timezone}{', paused' if job.paused else ''}"
 
 
-def _job_row(job: dict[str, Any]) -> tuple[str, ...]:
+def _job_row(job: Job) -> tuple[str, ...]:
     return (
-        job["name"],
-        job["release_name"],
+        job.name,
+        job.release_name,
         _say_trigger(job),
-        job["next_tick"] or "",
-        job["collection"],
-        job["policy"]["review"],
+        format_optional_time(job.next_tick) or "",
+        job.collection,
+        job.policy.review,
     )
 
 
-def _show_job(job: dict[str, Any], *, as_json: bool) -> None:
+def _show_job(job: Job, *, as_json: bool) -> None:
     if as_json:
         print_json(job)
         return
-    own = " (approved by its own proposer)" if job["self_approved"] else ""
-    click.echo(job["name"])
-    click.echo(f"  release     {job['release_name']} {job['release']}{own}")
+    own = " (approved by its own proposer)" if job.self_approved else ""
+    click.echo(job.name)
+    click.echo(f"  release     {job.release_name} {job.release}{own}")
     click.echo(f"  trigger     {_say_trigger(job)}")
-    if job["next_tick"]:
-        click.echo(f"  next tick   {job['next_tick']}")
-    click.echo(f"  collection  {job['collection']}, review {job['policy']['review']}")
-    for name, value in job["parameters"].items():
+    if job.next_tick:
+        click.echo(f"  next tick   {format_time(job.next_tick)}")
+    click.echo(f"  collection  {job.collection}, review {job.policy.review}")
+    for name, value in job.parameters.items():
         click.echo(f"  -p {name}={value}")

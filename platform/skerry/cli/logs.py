@@ -7,11 +7,12 @@ from typing import Any
 import click
 import httpx
 
-from skerry.cli.runs import ENDED
 from skerry.client import Session, connect
+from skerry.client.production import fetch_run
 from skerry.client.session import join_address
 from skerry.core.errors import ForbiddenError, NotFoundError, UnavailableError
 from skerry.core.settings import default_data_folder
+from skerry.models.platform import LogList
 from skerry.storage.layout import DataFolder
 
 _POLL_S = 0.5
@@ -60,7 +61,7 @@ def _show_file(part: str) -> None:
 def _list_parts(session: Session) -> list[str]:
     """Return the parts whose logs this account may see; most accounts may see none."""
     try:
-        return list(session.request("GET", "platform/logs")["parts"])
+        return session.fetch(LogList, "GET", "platform/logs").parts
     except ForbiddenError:
         return []
 
@@ -88,7 +89,7 @@ def _show_run(
     as_json: bool,
 ) -> None:
     try:
-        session.request("GET", join_address("production", "runs", run))
+        fetch_run(session, run)
     except NotFoundError:
         raise NotFoundError(
             f"There is no run and no part {run!r}.",
@@ -97,7 +98,7 @@ def _show_run(
         ) from None
     begin, epoch = 0, None
     while True:
-        ended = session.request("GET", join_address("production", "runs", run))["status"] in ENDED
+        ended = fetch_run(session, run).status.has_ended
         query = {"from": begin, "epoch": attempt}
         answer = session.send("GET", join_address("production", "runs", run, "log"), params=query)
         if epoch not in (None, answer.headers["X-Epoch"]):  # another attempt, another log

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import click
 import platformdirs
+from pydantic import ValidationError
 
 from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError
 from skerry.core.settings import default_data_folder
 from skerry.core.time import format_time, utc_now
 from skerry.core.version import VERSION
+from skerry.models.refusals import explain_validation
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("skerry.cli.up:up", "Start the platform on this machine, until Ctrl-C."),
@@ -47,7 +49,7 @@ _OTHER_NAMES = {
     "clusters": "skerry.cli.clusters:cluster_group",
     "items": "skerry.cli.items:item_group",
     "collections": "skerry.cli.catalog:collection_group",
-    "runs": "skerry.cli.runs:list_runs",
+    "runs": "skerry.cli.runs:show_runs",
 }
 """Plurals that people type: they work, but help does not list them."""
 
@@ -141,6 +143,8 @@ def _report(error: Exception) -> int:
         return error.exit_code
     if isinstance(error, SkerryError):
         return _report_expected(error)
+    if isinstance(error, ValidationError):  # an order that the platform would refuse as well
+        return _report_expected(explain_validation(error.errors(include_url=False)))
     if isinstance(error, OSError) and error.errno in _REFUSED:
         refused = InvalidInputError(
             f"{error.filename or 'A file'} cannot be read or written ({error.strerror}).",

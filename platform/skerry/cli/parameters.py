@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from skerry.core.errors import InvalidInputError
+from skerry.models.releases import ParameterSchema
 
 _BOOLEANS = {"True": True, "False": False}
 """Python's spellings, beside JSON's own words."""
@@ -21,7 +22,7 @@ parameter_option = click.option(
 )  # fmt: skip
 
 
-def parse_pairs(pairs: Sequence[str], schema: dict[str, Any]) -> dict[str, Any]:
+def parse_pairs(pairs: Sequence[str], schema: ParameterSchema) -> dict[str, Any]:
     """Return ``name=value`` words as values of the schema's types.
 
     Text that does not fit the type goes on unchanged, so that the server refuses it with the

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from pydantic_core import to_jsonable_python
 
 from skerry.core.progress import Progress
 
@@ -72,5 +73,5 @@ def print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a JSON value."""
-    click.echo(json.dumps(value, indent=2))
+    """Print a JSON value, a model or a list of models."""
+    click.echo(json.dumps(to_jsonable_python(value, by_alias=True), indent=2))

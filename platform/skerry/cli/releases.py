@@ -9,9 +9,18 @@ import click
 
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client import Session, connect
+from skerry.client.production import (
+    approve_release,
+    fetch_release,
+    list_releases,
+    propose_release,
+    reject_release,
+)
 from skerry.client.session import join_address
 from skerry.core.digests import short_digest
 from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.time import format_time
+from skerry.models.releases import ExtraWheel, Proposal, Release, ReleaseStatus
 
 
 @click.group()
@@ -39,15 +48,15 @@ def propose(notebook: Path, name: str | None, wheels: tuple[Path, ...], *, as_js
 
     Example: skerry release propose water_quality.ipynb --name water-quality
     """
-    order = {
-        "name": name or notebook.stem,
-        "notebook": _read_notebook(notebook),
-        "extra_wheels": [
-            {"filename": path.name, "content": base64.b64encode(path.read_bytes()).decode()}
+    proposal = Proposal(
+        name=name or notebook.stem,
+        notebook=_read_notebook(notebook),
+        extra_wheels=[
+            ExtraWheel(filename=path.name, content=base64.b64encode(path.read_bytes()).decode())
             for path in wheels
         ],
-    }
-    _show_release(connect().request("POST", "production/releases", json=order), as_json=as_json)
+    )
+    _show_release(propose_release(connect(), proposal), as_json=as_json)
 
 
 @release.command("approve")
@@ -63,10 +72,7 @@ def approve(release_name: str, *, own: bool, as_json: bool) -> None:
     """
     session = connect()
     proposal = _find_proposal(session, release_name)
-    digests = {name: proposal[name] for name in ("notebook_digest", "environment_digest")}
-    path = join_address("production", "releases", proposal["id"], "approve")
-    answer = session.request("POST", path, json={"self": own, **digests})
-    _show_release(answer, as_json=as_json)
+    _show_release(approve_release(session, proposal, own=own), as_json=as_json)
 
 
 @release.command("reject")
@@ -78,20 +84,18 @@ def reject(release_name: str, *, as_json: bool) -> None:
     Example: skerry release reject water-quality
     """
     session = connect()
-    path = join_address(
-        "production", "releases", _find_proposal(session, release_name)["id"], "reject"
-    )
-    _show_release(session.request("POST", path), as_json=as_json)
+    proposal = _find_proposal(session, release_name)
+    _show_release(reject_release(session, proposal.id), as_json=as_json)
 
 
 @release.command("list")
 @json_option
-def list_releases(*, as_json: bool) -> None:
+def show_releases(*, as_json: bool) -> None:
     """List releases, newest first.
 
     Example: skerry release list --json
     """
-    releases = connect().request("GET", "production/releases")["releases"]
+    releases = list_releases(connect())
     if as_json:
         print_json(releases)
         return
@@ -109,11 +113,11 @@ def show_release(release_name: str, *, notebook: bool, as_json: bool) -> None:
     Example: skerry release show water-quality --notebook
     """
     session = connect()
-    answer = session.request("GET", join_address("production", "releases", release_name))
-    _show_release(answer, as_json=as_json)
+    pinned = fetch_release(session, release_name)
+    _show_release(pinned, as_json=as_json)
     if notebook:
         content = session.send(
-            "GET", join_address("production", "releases", answer["id"], "notebook")
+            "GET", join_address("production", "releases", pinned.id, "notebook")
         ).json()
         for number, cell in enumerate(content["cells"], start=1):
             click.echo(f"\n# Cell {number} ({cell['cell_type']})\n{cell['source']}")
@@ -122,7 +126,7 @@ def show_release(release_name: str, *, notebook: bool, as_json: bool) -> None:
 @release.command("fetch")
 @click.argument("release_name", metavar="RELEASE")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def fetch_release(release_name: str, folder: Path) -> None:
+def fetch(release_name: str, folder: Path) -> None:
     """Write notebook and wheels of RELEASE into FOLDER for a review.
 
     Example: skerry release fetch water-quality review/
@@ -152,50 +156,53 @@ def _read_notebook(path: Path) -> dict[str, Any]:
     return content
 
 
-def _find_proposal(session: Session, name: str) -> dict[str, Any]:
+def _find_proposal(session: Session, name: str) -> Release:
     """Return the only undecided release of a name, or the release of an id."""
-    releases = session.request("GET", "production/releases")["releases"]
-    proposed = [item for item in releases if item["name"] == name and item["status"] == "proposed"]
+    proposed = [
+        item
+        for item in list_releases(session)
+        if item.name == name and item.status is ReleaseStatus.PROPOSED
+    ]
     if len(proposed) > 1:
-        ids = ", ".join(f"{item['id']} by {item['proposed_by']}" for item in proposed)
+        ids = ", ".join(f"{item.id} by {item.proposed_by}" for item in proposed)
         raise ConflictError(
             f"There are {len(proposed)} proposals named {name!r}: {ids}.",
             remedy="Give the id of the one that you have looked at.",
         )
     if proposed:
-        return dict(proposed[0])
-    return dict(session.request("GET", join_address("production", "releases", name)))
+        return proposed[0]
+    return fetch_release(session, name)
 
 
-def _show_release(release: dict[str, Any], *, as_json: bool) -> None:
+def _show_release(release: Release, *, as_json: bool) -> None:
     if as_json:
         print_json(release)
         return
-    click.echo(f"{release['name']}  {release['id']}  {_say_status(release)}")
-    click.echo(f"  notebook     {short_digest(release['notebook_digest'])}")
-    click.echo(f"  environment  {short_digest(release['environment_digest'])}")
-    for name, digest in release["environment"]["wheels"].items():
+    click.echo(f"{release.name}  {release.id}  {_say_status(release)}")
+    click.echo(f"  notebook     {short_digest(release.notebook_digest)}")
+    click.echo(f"  environment  {short_digest(release.environment_digest)}")
+    for name, digest in release.environment["wheels"].items():
         click.echo(f"  wheel        {name} {short_digest(digest)}")
-    click.echo(f"  proposed by  {release['proposed_by']} at {release['proposed']}")
-    if release["decided_by"]:
-        click.echo(f"  decided by   {release['decided_by']} at {release['decided']}")
-    for name, part in release["schema"]["properties"].items():
+    click.echo(f"  proposed by  {release.proposed_by} at {format_time(release.proposed)}")
+    if release.decided is not None:
+        click.echo(f"  decided by   {release.decided_by} at {format_time(release.decided)}")
+    for name, part in release.schema_["properties"].items():
         kind = part.get("type") or ("choice" if "enum" in part else "any of")
         default = f" = {json.dumps(part['default'])}" if "default" in part else " (required)"
         click.echo(f"  -p {name}: {kind}{default}  {part.get('description', '')}".rstrip())
 
 
-def _say_status(release: dict[str, Any]) -> str:
-    return f"{release['status']}{' (by its own proposer)' if release['self_approved'] else ''}"
+def _say_status(release: Release) -> str:
+    return f"{release.status}{' (by its own proposer)' if release.self_approved else ''}"
 
 
-def _release_row(release: dict[str, Any]) -> tuple[str, ...]:
+def _release_row(release: Release) -> tuple[str, ...]:
     return (
-        release["id"],
-        release["name"],
+        release.id,
+        release.name,
         _say_status(release),
-        short_digest(release["notebook_digest"]),
-        short_digest(release["environment_digest"]),
-        release["proposed_by"],
-        release["decided_by"] or "",
+        short_digest(release.notebook_digest),
+        short_digest(release.environment_digest),
+        release.proposed_by,
+        release.decided_by or "",
     )

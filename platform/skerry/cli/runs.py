@@ -1,19 +1,27 @@
 """`skerry run`: start, list, follow, cancel and retry."""
 
 import time
-from typing import Any
 
 import click
 
 from skerry.cli.parameters import parameter_option, parse_pairs
 from skerry.cli.presenting import json_option, print_json, print_table, show_progress
 from skerry.client import Session, connect
-from skerry.client.session import join_address
+from skerry.client.production import (
+    cancel_run,
+    fetch_job,
+    fetch_release,
+    fetch_run,
+    list_runs,
+    retry_run,
+    start_run,
+)
 from skerry.core.errors import UnavailableError
+from skerry.core.time import format_optional_time, parse_day
+from skerry.models.runs import Run, RunDetails, RunOrder, RunStatus
 
 _POLL_S = 0.5
 _PATIENCE_S = 60.0
-ENDED = frozenset({"succeeded", "failed", "cancelled", "passed"})
 
 
 @click.group()
@@ -35,7 +43,7 @@ def run() -> None:
 @click.option("--wait", "wait_for_it", is_flag=True, help="Wait for its end; exit 1 if it failed.")
 @json_option
 @click.pass_context
-def start_run(
+def start(
     ctx: click.Context,
     *,
     job_name: str,
@@ -51,49 +59,46 @@ def start_run(
     Example: skerry run start lakes -p item=sentinel-2-l2a/S2B_T33UVV_20260501 --wait
     """
     session = connect()
-    release_id = session.request("GET", join_address("production", "jobs", job_name))["release"]
-    schema = session.request("GET", join_address("production", "releases", release_id))["schema"]
-    order = {
-        "parameters": parse_pairs(pairs, schema),
-        "idempotency_key": key,
-        "partition": partition,
-        "data_day": data_day,
-    }
-    started = session.request(
-        "POST", join_address("production", "jobs", job_name, "runs"), json=order
+    release = fetch_release(session, fetch_job(session, job_name).release)
+    order = RunOrder(
+        parameters=parse_pairs(pairs, release.schema_),
+        idempotency_key=key,
+        partition=partition,
+        data_day=parse_day(data_day) if data_day is not None else None,
     )
+    started = start_run(session, job_name, order)
     if wait_for_it:
-        started = wait_for_run(session, started["id"])
+        started = wait_for_run(session, started.id)
     _show_run(started, as_json=as_json)
-    if wait_for_it and started["status"] != "succeeded":
+    if wait_for_it and started.status is not RunStatus.SUCCEEDED:
         ctx.exit(1)
 
 
 @run.command("show")
 @click.argument("run_id", metavar="RUN")
 @json_option
-def show_run(run_id: str, *, as_json: bool) -> None:
+def show(run_id: str, *, as_json: bool) -> None:
     """Show RUN with its attempts and products.
 
     Example: skerry run show 019c2f
     """
-    _show_run(connect().request("GET", join_address("production", "runs", run_id)), as_json=as_json)
+    _show_run(fetch_run(connect(), run_id), as_json=as_json)
 
 
 @run.command("cancel")
 @click.argument("run_id", metavar="RUN")
 @json_option
-def cancel_run(run_id: str, *, as_json: bool) -> None:
+def cancel(run_id: str, *, as_json: bool) -> None:
     """Cancel RUN, and wait until its process has ended: about a second.
 
     Example: skerry run cancel 019c2f
     """
     session = connect()
-    cancelled = session.request("POST", join_address("production", "runs", run_id, "cancel"))
+    cancelled = cancel_run(session, run_id)
     deadline = time.monotonic() + _PATIENCE_S
-    while cancelled["status"] not in ENDED and time.monotonic() < deadline:
+    while not cancelled.status.has_ended and time.monotonic() < deadline:
         time.sleep(_POLL_S)
-        cancelled = _fetch_run(session, cancelled["id"])
+        cancelled = _fetch_patiently(session, cancelled.id)
     _show_run(cancelled, as_json=as_json)
 
 
@@ -102,32 +107,31 @@ def cancel_run(run_id: str, *, as_json: bool) -> None:
 @click.option("--wait", "wait_for_it", is_flag=True, help="Wait for its end; exit 1 if it failed.")
 @json_option
 @click.pass_context
-def retry_run(ctx: click.Context, run_id: str, *, wait_for_it: bool, as_json: bool) -> None:
+def retry(ctx: click.Context, run_id: str, *, wait_for_it: bool, as_json: bool) -> None:
     """Try a failed or cancelled RUN again, or carry out a passed one.
 
     Example: skerry run retry 019c2f --wait
     """
     session = connect()
-    queued = session.request("POST", join_address("production", "runs", run_id, "retry"))
+    queued = retry_run(session, run_id)
     if wait_for_it:
-        queued = wait_for_run(session, queued["id"])
+        queued = wait_for_run(session, queued.id)
     _show_run(queued, as_json=as_json)
-    if wait_for_it and queued["status"] != "succeeded":
+    if wait_for_it and queued.status is not RunStatus.SUCCEEDED:
         ctx.exit(1)
 
 
 @run.command("list")
 @click.option("--job", "job_name", help="Only this job's.")
-@click.option("--status", type=click.Choice(["queued", "running", *sorted(ENDED)]))
+@click.option("--status", type=click.Choice([status.value for status in RunStatus]))
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @json_option
-def list_runs(job_name: str | None, status: str | None, limit: int, *, as_json: bool) -> None:
+def show_runs(job_name: str | None, status: str | None, limit: int, *, as_json: bool) -> None:
     """List runs, newest first.
 
     Example: skerry run list --job lakes --status failed
     """
-    query = {"job": job_name, "status": status, "limit": limit}
-    runs = connect().request("GET", "production/runs", params=query)["runs"]
+    runs = list_runs(connect(), job=job_name, status=status, limit=limit)
     if as_json:
         print_json(runs)
         return
@@ -135,69 +139,63 @@ def list_runs(job_name: str | None, status: str | None, limit: int, *, as_json: 
     print_table(head, [_run_row(item) for item in runs])
 
 
-def wait_for_run(session: Session, run_id: str) -> dict[str, Any]:
+def wait_for_run(session: Session, run_id: str) -> RunDetails:
     """Show a run's progress until it has ended, and return it."""
     with show_progress(f"run {run_id}") as report:
         while True:
-            run = _fetch_run(session, run_id)
-            progress = run["progress"]
-            total = progress["total"] or 1
-            if run["status"] in ENDED:
-                report(1.0, run["status"])
+            run = _fetch_patiently(session, run_id)
+            progress = run.progress
+            if run.status.has_ended:
+                report(1.0, run.status)
                 return run
-            cells = f" {progress['done']}/{progress['total']} cells" if progress["total"] else ""
-            line = f"{run['status']}{cells}"
-            report(progress["done"] / total, line)
+            cells = f" {progress.done}/{progress.total} cells" if progress.total else ""
+            report(progress.done / (progress.total or 1), f"{run.status}{cells}")
             time.sleep(_POLL_S)
 
 
-def _fetch_run(session: Session, run_id: str) -> dict[str, Any]:
+def _fetch_patiently(session: Session, run_id: str) -> RunDetails:
     """Return a run; wait while a part of the platform is being started again."""
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            run: dict[str, Any] = session.request("GET", join_address("production", "runs", run_id))
+            return fetch_run(session, run_id)
         except UnavailableError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(_POLL_S)
-        else:
-            return run
 
 
-def _run_row(run: dict[str, Any]) -> tuple[str, ...]:
-    progress = run["progress"]
+def _run_row(run: Run) -> tuple[str, ...]:
+    progress = run.progress
     return (
-        run["id"],
-        run["job"],
-        run["occurrence"],
-        run["status"],
-        f"{progress['done']}/{progress['total']}" if progress["total"] else "",
-        run["started"] or "",
-        " ".join((run["detail"] or "").split())[:80],
+        run.id,
+        run.job,
+        run.occurrence,
+        run.status,
+        f"{progress.done}/{progress.total}" if progress.total else "",
+        format_optional_time(run.started) or "",
+        " ".join((run.detail or "").split())[:80],
     )
 
 
-def _show_run(run: dict[str, Any], *, as_json: bool) -> None:
+def _show_run(run: RunDetails, *, as_json: bool) -> None:
     if as_json:
         print_json(run)
         return
-    own = " (approved by its own proposer)" if run["self_approved"] else ""
-    click.echo(f"{run['id']}  {run['job']}  {run['status']}")
-    click.echo(f"  release     {run['release_name']} {run['release']}{own}")
-    click.echo(f"  occurrence  {run['occurrence']} {run['partition']}".rstrip())
-    click.echo(f"  data day    {run['data_day']}")
-    for name, value in run["parameters"].items():
+    own = " (approved by its own proposer)" if run.self_approved else ""
+    click.echo(f"{run.id}  {run.job}  {run.status}")
+    click.echo(f"  release     {run.release_name} {run.release}{own}")
+    click.echo(f"  occurrence  {run.occurrence} {run.partition}".rstrip())
+    click.echo(f"  data day    {run.data_day}")
+    for name, value in run.parameters.items():
         click.echo(f"  -p {name}={value}")
-    for item in run["attempts"]:
-        adopted = (
-            f" the outcome of attempt {item['adopted_epoch']}" if item["adopted_epoch"] else ""
-        )
-        detail = f": {item['detail']}" if item["detail"] else ""
-        click.echo(f"  attempt {item['epoch']}   {item['status']}{adopted}{detail}")
-        for address in item.get("files", []):
+    for item in run.attempts:
+        adopted = f" the outcome of attempt {item.adopted_epoch}" if item.adopted_epoch else ""
+        detail = f": {item.detail}" if item.detail else ""
+        click.echo(f"  attempt {item.epoch}   {item.status}{adopted}{detail}")
+        for address in item.files:
             click.echo(f"    {address}")
-    for item in run["outputs"]:
-        click.echo(f"  product     {item['collection']}/{item['item']}")
-    if run["detail"]:
-        click.echo(f"  {run['detail']}")
+    for output in run.outputs:
+        click.echo(f"  product     {output.collection}/{output.item}")
+    if run.detail:
+        click.echo(f"  {run.detail}")

@@ -1,13 +1,15 @@
 """Grants: the api gives a prefix to read or write; the data do not pass through the api."""
 
 from dataclasses import dataclass
+from datetime import datetime as Datetime  # noqa: N812
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from skerry.client.references import ItemReference
 from skerry.client.session import Session
 from skerry.core.errors import ForbiddenError, NotFoundError, UnavailableError
+from skerry.models import grants
+from skerry.models.grants import Purpose, ReadRequest, WriteRequest
 
 
 @dataclass(frozen=True)
@@ -17,19 +19,19 @@ class Grant:
     Attributes
     ----------
     id
-        Its name at the api.
+        Its name at the api; empty for reading.
     prefix
         Store key prefix relative to the objects root, with a trailing slash.
     root
         The objects root on this machine.
     expires
-        RFC 3339.
+        Its end.
     """
 
     id: str
     prefix: str
     root: Path
-    expires: str
+    expires: Datetime
 
     @property
     def folder(self) -> Path:
@@ -62,11 +64,11 @@ class Grant:
 
 def grant_reading(session: Session, reference: ItemReference) -> Grant:
     """Ask for permission to read one item's files."""
-    body = {"mode": "read", "collection": reference.collection, "item": reference.item}
-    return _read_grant(session, session.request("POST", "grants", json=body))
+    order = ReadRequest(collection=reference.collection, item=reference.item)
+    return _read_grant(session, session.fetch(grants.Grant, "POST", "grants", json=order))
 
 
-def grant_writing(session: Session, purpose: str) -> Grant:
+def grant_writing(session: Session, purpose: Purpose) -> Grant:
     """Ask for a new folder to write into.
 
     Parameters
@@ -74,22 +76,22 @@ def grant_writing(session: Session, purpose: str) -> Grant:
     session
         The session of the account that writes.
     purpose
-        ``"import"`` or ``"sandbox"``.
+        `Purpose.IMPORT` or `Purpose.SANDBOX`.
     """
-    body = {"mode": "write", "purpose": purpose}
-    grant = _read_grant(session, session.request("POST", "grants", json=body))
+    order = WriteRequest(purpose=purpose)
+    grant = _read_grant(session, session.fetch(grants.Grant, "POST", "grants", json=order))
     grant.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return grant
 
 
-def _read_grant(session: Session, answer: dict[str, Any]) -> Grant:
+def _read_grant(session: Session, answer: grants.Grant) -> Grant:
     """Turn the api's answer into a grant; refuse a folder that this machine cannot reach."""
-    address = urlsplit(answer["root"])
+    address = urlsplit(answer.root)
     root = Path(unquote(address.path))
     if address.scheme != "file" or not root.is_dir():
         raise UnavailableError(
-            f"The platform at {session.url} keeps its files in {answer['root']}, "
+            f"The platform at {session.url} keeps its files in {answer.root}, "
             "which is not a folder on this machine.",
             remedy="Work in a notebook server of that platform, or on the machine it runs on.",
         )
-    return Grant(id=answer["id"], prefix=answer["prefix"], root=root, expires=answer["expires"])
+    return Grant(id=answer.id or "", prefix=answer.prefix, root=root, expires=answer.expires)

@@ -27,6 +27,7 @@ from skerry.client.session import Session, connect
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.ids import check_name
 from skerry.core.time import format_time, parse_time
+from skerry.models.grants import Purpose
 from skerry.products.grids import describe_grid, north_up
 from skerry.storage.run_folder import RunFolder
 from skerry.storage.writing import make_aside
@@ -311,7 +312,7 @@ def _publish_sandbox(draft: Draft, session: Session) -> dict[str, Any]:
     ensure_collection(session, collection, title=f"Sandbox of {session.user}")
     moment = parse_time(draft.facts["datetime"])
     reference = ItemReference(collection, f"{draft.output}-{moment:%Y%m%dT%H%M%SZ}")
-    with register_folder(session, grant_writing(session, "sandbox")) as registration:
+    with register_folder(session, grant_writing(session, Purpose.SANDBOX)) as registration:
         grant = registration.grant
         geometry = draft.write(grant.folder)
         item = draft.describe(grant.folder, grant.prefix, reference, geometry, {})

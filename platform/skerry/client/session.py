@@ -7,13 +7,21 @@ from typing import Any, NoReturn, Self
 from urllib.parse import quote, urlsplit
 
 import httpx
+from pydantic import BaseModel, ValidationError
 
 from skerry.client.login import Login, find_login
-from skerry.core.errors import InvalidInputError, UnavailableError
+from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError
 from skerry.core.problems import read_problem
 from skerry.core.settings import API_PREFIX
+from skerry.core.version import VERSION
 
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+
+
+class UnreadableAnswerError(SkerryError):
+    """The platform answers in another form than this version of Skerry reads."""
+
+    title = "Unreadable answer"
 
 
 class Session:
@@ -97,6 +105,44 @@ class Session:
         if "json" in response.headers.get("content-type", ""):
             return response.json()
         return response.text
+
+    def fetch[Model: BaseModel](
+        self,
+        kind: type[Model],
+        method: str,
+        path: str,
+        *,
+        json: BaseModel | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Model:
+        """Send a request like `request`, and return the answer as a model.
+
+        Parameters
+        ----------
+        kind
+            The model of the answer.
+        method, path, params
+            As for `request`.
+        json
+            The body.
+
+        Raises
+        ------
+        SkerryError
+            As `request`; `UnreadableAnswerError` if the answer has not the form of the model.
+        """
+        body = None if json is None else json.model_dump(mode="json", by_alias=True)
+        response = self.send(method, path, json=body, params=params)
+        try:
+            return kind.model_validate_json(response.content)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(step) for step in first["loc"]) or "the answer"
+            raise UnreadableAnswerError(
+                f"The platform at {self.url} answers {method} {path} in a form that Skerry "
+                f"{VERSION} cannot read ({place}: {first['msg']}).",
+                remedy="Use the version of Skerry that the platform has.",
+            ) from None
 
     def send(
         self,

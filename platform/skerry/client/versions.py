@@ -1,21 +1,22 @@
 """Versions of items: which there are, and decisions about them."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from skerry.client.references import ItemReference
 from skerry.client.session import Session
 from skerry.core.errors import ConflictError
+from skerry.models.versions import ItemVersion, VersionList, VersionStatus
 
 Decision = Literal["publish", "withdraw"]
 
-_CHOSEN: dict[Decision, tuple[str, ...]] = {
-    "publish": ("preliminary",),
-    "withdraw": ("published", "preliminary"),
+_CHOSEN: dict[Decision, tuple[VersionStatus, ...]] = {
+    "publish": (VersionStatus.PRELIMINARY,),
+    "withdraw": (VersionStatus.PUBLISHED, VersionStatus.PRELIMINARY),
 }
 """The statuses of the version that a decision is about when no version is named, best first."""
 
 
-def fetch_versions(session: Session, reference: ItemReference) -> list[dict[str, Any]]:
+def fetch_versions(session: Session, reference: ItemReference) -> list[ItemVersion]:
     """Return the versions of an item, newest first.
 
     Raises
@@ -23,15 +24,12 @@ def fetch_versions(session: Session, reference: ItemReference) -> list[dict[str,
     NotFoundError
         If there is no such item.
     """
-    versions: list[dict[str, Any]] = session.request("GET", f"{reference.path}/versions")[
-        "versions"
-    ]
-    return versions
+    return session.fetch(VersionList, "GET", f"{reference.path}/versions").versions
 
 
 def decide_version(
     session: Session, reference: ItemReference, decision: Decision, version: int | None = None
-) -> list[dict[str, Any]]:
+) -> list[ItemVersion]:
     """Publish or withdraw a version of an item; return all versions afterwards.
 
     Parameters
@@ -56,12 +54,11 @@ def decide_version(
     if version is None:
         version = _choose(fetch_versions(session, reference), reference, decision)
     path = f"{reference.path}/versions/{version}/{decision}"
-    versions: list[dict[str, Any]] = session.request("POST", path)["versions"]
-    return versions
+    return session.fetch(VersionList, "POST", path).versions
 
 
-def _choose(versions: list[dict[str, Any]], reference: ItemReference, decision: Decision) -> int:
-    by_status = {item["status"]: int(item["version"]) for item in versions}
+def _choose(versions: list[ItemVersion], reference: ItemReference, decision: Decision) -> int:
+    by_status = {item.status: item.version for item in versions}
     for status in _CHOSEN[decision]:
         if status in by_status:
             return by_status[status]

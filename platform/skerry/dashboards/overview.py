@@ -5,10 +5,11 @@ from typing import Any
 
 import panel as pn
 
+from skerry.client.production import count_runs
 from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
-from skerry.dashboards.board import RunFilter, count_runs, read_jobs, read_runs
+from skerry.dashboards.board import RunFilter, read_jobs, read_runs
 from skerry.dashboards.catalogue import read_latest, read_picture
 from skerry.dashboards.platform_health import read_health
 from skerry.dashboards.products import Product

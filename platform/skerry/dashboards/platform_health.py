@@ -7,6 +7,8 @@ from skerry.core.errors import SkerryError
 from skerry.core.settings import DASHBOARDS_PREFIX, GATEWAY_PREFIX, MAPS_PREFIX
 from skerry.core.wording import describe_bytes
 from skerry.dashboards.board import show_time
+from skerry.models.clusters import ClusterList
+from skerry.models.platform import PlatformHealth
 
 _HEALTH = {
     "hub": "/hub/health",
@@ -40,26 +42,25 @@ class Health:
 
 def read_health(session: Session, *, may_operate: bool) -> Health:
     """Ask every part whether it answers, and the api for worker, disk and clusters."""
-    health = session.request("GET", "platform/health")
+    health = session.fetch(PlatformHealth, "GET", "platform/health")
     parts = [(name, _answers(session, path)) for name, path in _HEALTH.items()]
     return Health(
-        parts=tuple(sorted([*parts, ("api", True), ("worker", bool(health["worker"]))])),
-        disk=f"{describe_bytes(health['disk_free'])} of "
-        f"{describe_bytes(health['disk_total'])} free",
-        disk_low=bool(health["disk_low"]),
+        parts=tuple(sorted([*parts, ("api", True), ("worker", health.worker)])),
+        disk=f"{describe_bytes(health.disk_free)} of {describe_bytes(health.disk_total)} free",
+        disk_low=health.disk_low,
         clusters=_read_clusters(session) if may_operate else None,
     )
 
 
 def _read_clusters(session: Session) -> tuple[str, ...] | None:
     try:
-        clusters = session.request("GET", "clusters")["clusters"]
+        clusters = session.fetch(ClusterList, "GET", "clusters").clusters
     except SkerryError:  # the gateway does not answer, which its own mark shows
         return None
     return tuple(
-        f"{entry['job'] or entry['owner']}: {entry['workers']} workers since"
-        f" {show_time(entry['since'])}"
-        for entry in clusters
+        f"{cluster.job or cluster.owner}: {cluster.workers} workers since"
+        f" {show_time(cluster.since)}"
+        for cluster in clusters
     )
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
 from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, MAPS_PREFIX
+from skerry.core.time import parse_time
 from skerry.dashboards.board import show_time
 from skerry.products.coding.true_colour import TRUE_COLOUR, list_drawn
 
@@ -182,7 +183,7 @@ def _list_facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [
         ("Collection", item["collection"]),
         ("Item", item["id"]),
-        ("Data time", show_time(properties.get("datetime")) or _show_period(properties)),
+        ("Data time", _show_instant(properties.get("datetime")) or _show_period(properties)),
         ("Status", _read_text(properties.get("skerry:status"))),
         ("Platform", _read_text(properties.get("platform"))),
         ("Instrument", _join(instruments if isinstance(instruments, list) else [])),
@@ -191,7 +192,7 @@ def _list_facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Processing", _join([properties.get(f"processing:{k}") for k in ("level", "lineage")])),
         ("Coordinates", _read_text(properties.get("proj:code"))),
         ("Extent", extent),
-        ("Published", show_time(properties.get("created"))),
+        ("Published", _show_instant(properties.get("created"))),
         ("Digest", digest[4:20] + "…" if digest else ""),
     ]
     return [(name, str(value)) for name, value in facts if value]
@@ -214,8 +215,18 @@ def _show_missing(parts: Any) -> str:
     return ", ".join(texts[:_MISSING_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
+def _show_instant(text: Any) -> str:
+    """Return an instant of an item for people; as it is if it cannot be read."""
+    if not isinstance(text, str):
+        return ""
+    try:
+        return show_time(parse_time(text))
+    except InvalidInputError:
+        return text
+
+
 def _show_period(properties: Mapping[str, Any]) -> str:
-    ends = [show_time(properties.get(name)) for name in ("start_datetime", "end_datetime")]
+    ends = [_show_instant(properties.get(name)) for name in ("start_datetime", "end_datetime")]
     return " to ".join(end for end in ends if end)
 
 

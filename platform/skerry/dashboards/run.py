@@ -2,19 +2,22 @@
 
 import asyncio
 import json
-from typing import Any
+from collections.abc import Callable
 
 import panel as pn
 
+from skerry.client import Session
+from skerry.client.production import cancel_run, retry_run
 from skerry.client.session import join_address
 from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
-from skerry.dashboards.board import ENDED, describe_attempts, describe_run, read_run, show_time
+from skerry.dashboards.board import describe_attempts, describe_run, read_run, show_time
 from skerry.dashboards.shell import lay_page, show_error, show_html
 from skerry.dashboards.starting import style_button
 from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
+from skerry.models.runs import Run, RunDetails
 from skerry.storage.run_folder import RunFile
 
 _REFRESH_MS = 2000
@@ -63,21 +66,21 @@ class RunPage:
             self._pane.object = show_error(error)
             return
         may = self._visit.viewer.may(Scope.PRODUCTION_OPERATE)
-        self._cancel.visible = may and run["status"] not in ENDED
-        self._retry.visible = may and run["status"] in ("failed", "cancelled", "passed")
+        self._cancel.visible = may and not run.status.has_ended
+        self._retry.visible = may and run.status.can_be_retried
         self._pane.object = render(
             "run.html",
             run=describe_run(run, prefix=DASHBOARDS_PREFIX),
             facts=list_facts(run),
-            parameters=[(name, json.dumps(value)) for name, value in run["parameters"].items()],
+            parameters=[(name, json.dumps(value)) for name, value in run.parameters.items()],
             attempts=describe_attempts(run),
             log=log,
         )
 
-    def _read(self) -> tuple[dict[str, Any], str]:
+    def _read(self) -> tuple[RunDetails, str]:
         self._visit.require(Scope.PRODUCTION_READ)
         run = read_run(self._visit.session, self._run)
-        return run, self._read_log_end() if run["epoch"] else ""
+        return run, self._read_log_end() if run.epoch else ""
 
     def _read_log_end(self) -> str:
         """Return the last lines of the newest attempt's log; a link leads to its whole text."""
@@ -88,14 +91,14 @@ class RunPage:
         return "\n".join(lines[-_LOG_LINES:])
 
     async def _ask_to_cancel(self, _event: object) -> None:
-        await self._ask("cancel")
+        await self._ask(cancel_run)
 
     async def _ask_to_retry(self, _event: object) -> None:
-        await self._ask("retry")
+        await self._ask(retry_run)
 
-    async def _ask(self, what: str) -> None:
+    async def _ask(self, order: Callable[[Session, str], RunDetails]) -> None:
         try:
-            await asyncio.to_thread(self._visit.session.request, "POST", f"{self._path}/{what}")
+            await asyncio.to_thread(order, self._visit.session, self._run)
         except SkerryError as error:
             self._said.object = show_error(error)
         else:
@@ -103,18 +106,18 @@ class RunPage:
         await self._renew()
 
 
-def list_facts(run: dict[str, Any]) -> list[tuple[str, str]]:
+def list_facts(run: Run) -> list[tuple[str, str]]:
     """Return names and values of a run's facts, without empty values."""
-    approved = " (approved by its own proposer)" if run.get("self_approved") else ""
+    approved = " (approved by its own proposer)" if run.self_approved else ""
     facts = (
-        ("Release", f"{run.get('release_name') or ''} {run.get('release') or ''}{approved}"),
-        ("Occurrence", run.get("occurrence")),
-        ("Data day", run.get("data_day")),
-        ("Partition", run.get("partition")),
-        ("Publishes to", run.get("collection")),
-        ("Asked by", run.get("created_by")),
-        ("Recorded", show_time(run.get("created"))),
-        ("Started", show_time(run.get("started"))),
-        ("Ended", show_time(run.get("ended"))),
+        ("Release", f"{run.release_name} {run.release}{approved}"),
+        ("Occurrence", run.occurrence),
+        ("Data day", run.data_day),
+        ("Partition", run.partition),
+        ("Publishes to", run.collection),
+        ("Asked by", run.created_by),
+        ("Recorded", show_time(run.created)),
+        ("Started", show_time(run.started)),
+        ("Ended", show_time(run.ended)),
     )
     return [(name, str(value)) for name, value in facts if value]

@@ -4,6 +4,7 @@ import asyncio
 
 import panel as pn
 
+from skerry.client.production import count_runs
 from skerry.core.errors import SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
@@ -12,7 +13,6 @@ from skerry.dashboards.board import (
     JobRow,
     RunFilter,
     RunList,
-    count_runs,
     read_jobs,
     read_runs,
 )
@@ -20,6 +20,7 @@ from skerry.dashboards.shell import lay_page, show_error, show_html
 from skerry.dashboards.starting import StartForm
 from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
+from skerry.models.runs import RunStatus
 
 REFRESH_MS = 3000
 
@@ -74,11 +75,11 @@ class RunsPage:
         )
         self._jobs_pane.object = render("jobs.html", jobs=jobs)
 
-    def _read(self) -> tuple[list[JobRow], RunList, dict[str, int]]:
+    def _read(self) -> tuple[list[JobRow], RunList, dict[RunStatus, int]]:
         self._visit.require(Scope.PRODUCTION_READ)
         session = self._visit.session
         return (
             read_jobs(session, prefix=DASHBOARDS_PREFIX),
             read_runs(session, self._wanted, prefix=DASHBOARDS_PREFIX),
-            count_runs(session, self._wanted.job),
+            count_runs(session, self._wanted.job or None),
         )

@@ -2,17 +2,21 @@
 
 import asyncio
 import json
+from functools import partial
 from typing import Any
 
 import panel as pn
 
-from skerry.client.session import join_address
+from skerry.client.production import fetch_job, fetch_release, pause_job, start_run
 from skerry.core.errors import NotFoundError, SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
 from skerry.dashboards.shell import show_error, show_html, style_widget
 from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
+from skerry.models.jobs import ClockTrigger, Job
+from skerry.models.releases import Release
+from skerry.models.runs import RunDetails, RunOrder
 
 
 class StartForm:
@@ -54,16 +58,16 @@ class StartForm:
         if not self._visit.viewer.may(Scope.PRODUCTION_OPERATE):
             return
         try:
-            job, schema = await asyncio.to_thread(self._read)
+            job, release = await asyncio.to_thread(self._read)
         except NotFoundError:
             return  # a removed job: its history stays, but nothing can be started
         except SkerryError as error:
             self._said.object = show_error(error)
             self.panel.visible = True
             return
-        self._properties = schema.get("properties", {})
+        self._properties = release.schema_["properties"]
         for name, described in self._properties.items():
-            value = job["parameters"].get(name, described.get("default"))
+            value = job.parameters.get(name, described.get("default"))
             text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
             field = pn.widgets.TextInput(
                 label=name, placeholder=text, description=described.get("description")
@@ -73,27 +77,24 @@ class StartForm:
         self._row.objects = [*self._fields.values(), self._button, self._clock]
         self._show_clock(job)
 
-    def _show_clock(self, job: dict[str, Any]) -> None:
-        self._paused = bool(job.get("paused"))
-        self._clock.visible = job["trigger"]["kind"] == "clock"
+    def _show_clock(self, job: Job) -> None:
+        self._paused = job.paused
+        self._clock.visible = isinstance(job.trigger, ClockTrigger)
         self._clock.label = "Resume the clock" if self._paused else "Pause the clock"
 
     async def _turn_clock(self, _event: object) -> None:
-        what = "resume" if self._paused else "pause"
-        path = join_address("production", "jobs", self._job, what)
+        turn = partial(pause_job, self._visit.session, self._job, paused=not self._paused)
         try:
-            job = await asyncio.to_thread(self._visit.session.request, "POST", path)
+            job = await asyncio.to_thread(turn)
         except SkerryError as error:
             self._said.object = show_error(error)
         else:
             self._said.object = ""
             self._show_clock(job)
 
-    def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        session = self._visit.session
-        job = session.request("GET", join_address("production", "jobs", self._job))
-        release = session.request("GET", join_address("production", "releases", job["release"]))
-        return job, release["schema"]
+    def _read(self) -> tuple[Job, Release]:
+        job = fetch_job(self._visit.session, self._job)
+        return job, fetch_release(self._visit.session, job.release)
 
     async def _start(self, _event: object) -> None:
         self._button.disabled = True
@@ -102,20 +103,16 @@ class StartForm:
         except SkerryError as error:
             self._said.object = show_error(error)
         else:
-            self._said.object = render("started.html", run=run["id"])
+            self._said.object = render("started.html", run=run.id)
         finally:
             self._button.disabled = False
 
-    def _order(self) -> dict[str, Any]:
+    def _order(self) -> RunDetails:
         filled = {name: field.value for name, field in self._fields.items() if field.value.strip()}
         parameters = {
             name: read_field(text, self._properties[name]) for name, text in filled.items()
         }
-        path = join_address("production", "jobs", self._job, "runs")
-        started: dict[str, Any] = self._visit.session.request(
-            "POST", path, json={"parameters": parameters}
-        )
-        return started
+        return start_run(self._visit.session, self._job, RunOrder(parameters=parameters))
 
 
 def read_field(text: str, described: dict[str, Any]) -> Any:

@@ -7,7 +7,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from skerry.models.values import ANSWER, ORDER, Name, Values
 
-_DAY_S = 86_400
+LONGEST_S = 7 * 86_400
+"""The longest timeout of an attempt: a week."""
+
+MOST_RETRIES = 5
 
 
 class ManualTrigger(BaseModel):
@@ -54,8 +57,8 @@ class Policy(BaseModel):
     model_config = ORDER
 
     review: Review = Review.REQUIRED
-    timeout_s: int = Field(default=3600, ge=1, le=7 * _DAY_S)
-    retries: int = Field(default=0, ge=0, le=5)
+    timeout_s: int = Field(default=3600, ge=1, le=LONGEST_S)
+    retries: int = Field(default=0, ge=0, le=MOST_RETRIES)
 
 
 class JobOrder(BaseModel):

@@ -29,6 +29,7 @@ from skerry.core.ids import check_name
 from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress, ignore_progress
 from skerry.core.time import format_time, parse_time
+from skerry.models.grants import Purpose
 from skerry.pipelines.cogs import write_cogs
 from skerry.pipelines.sources import digest_source, locate_source
 from skerry.products.grids import describe_grid
@@ -134,7 +135,7 @@ def import_product(
         known = _find_imported(session, work)
         if known is not None:
             return ImportResult(known, created=False, missing=work.missing)
-        grant = grant_writing(session, "import")
+        grant = grant_writing(session, Purpose.IMPORT)
         with register_folder(session, grant) as registration:
             item = _convert(work, grant, report, cog=cog, memory_bytes=memory_bytes)
             report(0.95, "Registering")

@@ -14,8 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from skerry.core.disk import find_full_disk
-from skerry.core.errors import InvalidInputError, SkerryError, UnauthenticatedError
+from skerry.core.errors import SkerryError, UnauthenticatedError
 from skerry.core.problems import MEDIA_TYPE, Problem, describe_problem, describe_status
+from skerry.models.refusals import explain_validation
 from skerry.services.identity import is_navigation
 from skerry.services.media import REF
 
@@ -98,19 +99,6 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(exc.OperationalError, on_busy_database)
     app.add_exception_handler(exc.TimeoutError, on_busy_database)  # no connection left in the pool
     app.add_exception_handler(Exception, on_any_error)
-
-
-def explain_validation(errors: list[Any]) -> InvalidInputError:
-    """Return one error that names each offending value of a request that did not validate."""
-    parts = []
-    for error in errors[:5]:
-        place = ".".join(str(step) for step in error["loc"])
-        text = repr(error.get("input"))
-        text = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-        parts.append(f"{place}: {error['msg']} (got {text})")
-    return InvalidInputError(
-        "; ".join(parts) + ".", remedy="Mend what is named; openapi.json has the full form."
-    )
 
 
 def _name_full_disk(request: Request) -> Response | None:

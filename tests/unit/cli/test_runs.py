@@ -5,13 +5,14 @@ import json
 import httpx
 import pytest
 from click.testing import CliRunner
+from tests.production_models import make_run
 
 from skerry.cli import runs
 from skerry.client import Session
 from skerry.client.login import Login
 from skerry.core.errors import UnavailableError
 
-ENDED = {"status": "succeeded", "progress": {"done": 1, "total": 1, "cell": None}}
+ENDED = make_run(status="succeeded").model_dump(mode="json")
 
 
 def make_session(answers: list[httpx.Response]) -> Session:
@@ -29,7 +30,7 @@ def test_waiting_outlasts_a_restart_of_the_api(monkeypatch: pytest.MonkeyPatch) 
     with make_session(
         [httpx.Response(503), httpx.Response(502), httpx.Response(200, json=ENDED)]
     ) as session:
-        assert runs.wait_for_run(session, "r")["status"] == "succeeded"
+        assert runs.wait_for_run(session, "r").status == "succeeded"
 
 
 def test_waiting_ends_when_the_platform_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +43,10 @@ def test_waiting_ends_when_the_platform_stays_away(monkeypatch: pytest.MonkeyPat
 def test_cancelling_waits_for_the_end_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A retry right after it is not refused."""
     monkeypatch.setattr(runs, "_POLL_S", 0.0)
-    states = [{"id": "r", "status": status} for status in ("running", "running", "cancelled")]
+    states = [
+        make_run(id="r", status=status).model_dump(mode="json")
+        for status in ("running", "running", "cancelled")
+    ]
     with make_session([httpx.Response(200, json=state) for state in states]) as session:
         monkeypatch.setattr(runs, "connect", lambda: session)
         done = CliRunner().invoke(runs.run, ["cancel", "r", "--json"])

@@ -8,10 +8,18 @@ from skerry.client.login import Login
 from skerry.client.references import ItemReference
 from skerry.client.session import Session
 from skerry.core.errors import ForbiddenError, NotFoundError, UnavailableError
+from skerry.core.time import utc_now
+from skerry.models.grants import Purpose
 
 
 def make_session(root: str) -> Session:
-    answer = {"id": "g", "prefix": "imports/g/", "root": root, "expires": "2026-05-01T00:00:00Z"}
+    answer = {
+        "id": "g",
+        "mode": "write",
+        "prefix": "imports/g/",
+        "root": root,
+        "expires": "2026-05-01T00:00:00Z",
+    }
     transport = httpx.MockTransport(lambda _: httpx.Response(201, json=answer))
     return Session(Login(url="http://127.0.0.1:1", token="t"), transport=transport)
 
@@ -20,7 +28,7 @@ def test_a_write_grant_is_a_new_folder_below_the_root(tmp_path: Path) -> None:
     root = tmp_path / "my objects"
     root.mkdir()
     with make_session(root.as_uri() + "/") as session:
-        grant = grant_writing(session, "import")
+        grant = grant_writing(session, Purpose.IMPORT)
     assert grant.folder == root / "imports" / "g"
     assert grant.folder.is_dir()
 
@@ -38,7 +46,7 @@ def test_a_root_that_is_not_on_this_machine_says_so(root: str) -> None:
 def test_only_keys_below_the_prefix_are_located(tmp_path: Path) -> None:
     (tmp_path / "imports" / "g").mkdir(parents=True)
     (tmp_path / "imports" / "g2").mkdir(parents=True)
-    grant = Grant(id="g", prefix="imports/g/", root=tmp_path, expires="")
+    grant = Grant(id="g", prefix="imports/g/", root=tmp_path, expires=utc_now())
     assert grant.locate("imports/g") == tmp_path / "imports" / "g"
     for key in ("imports/g2", "imports/g/../g2", "other"):
         with pytest.raises(ForbiddenError):

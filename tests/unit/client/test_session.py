@@ -1,13 +1,16 @@
 import json
 import pickle
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import httpx
 import pytest
+from tests.production_models import make_run
 
 from skerry.client.login import Login, find_login
-from skerry.client.session import Session
+from skerry.client.production import fetch_run, start_run
+from skerry.client.session import Session, UnreadableAnswerError
 from skerry.core.errors import (
     ConflictError,
     ForbiddenError,
@@ -17,6 +20,7 @@ from skerry.core.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from skerry.models.runs import RunOrder
 
 
 def session_answering(handler: Callable[[httpx.Request], httpx.Response]) -> Session:
@@ -95,6 +99,32 @@ def test_an_empty_answer_is_none_and_text_stays_text() -> None:
     with session_answering(lambda _: next(answers)) as session:
         assert session.request("DELETE", "production/jobs/a") is None
         assert session.request("GET", "production/runs/1/log") == "line\n"
+
+
+def test_answers_are_read_as_models_and_orders_sent_as_their_json() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(201, json=make_run().model_dump(mode="json") | {"newer": 1})
+
+    with session_answering(answer) as session:
+        run = start_run(session, "lakes", RunOrder(parameters={"n": 1}, data_day=date(2026, 5, 1)))
+    assert run == make_run()
+    assert seen[0].url.path == "/services/api/production/jobs/lakes/runs"
+    assert json.loads(seen[0].content) == {
+        "parameters": {"n": 1}, "idempotency_key": None, "partition": "", "data_day": "2026-05-01"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [b'{"id": 1}', b"<html>", b""])
+def test_an_answer_that_is_no_such_model_names_the_version_as_remedy(content: bytes) -> None:
+    with (
+        session_answering(lambda _: httpx.Response(200, content=content)) as session,
+        pytest.raises(UnreadableAnswerError, match="production/runs/r") as caught,
+    ):
+        fetch_run(session, "r")
+    assert "version" in caught.value.remedy
 
 
 def test_a_session_neither_shows_nor_ships_its_token() -> None:

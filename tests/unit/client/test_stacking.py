@@ -55,7 +55,9 @@ class Catalogue:
         if name == "grants":
             name = json.loads(request.content)["item"]
             grant = {"id": None, "prefix": f"imports/{name}/", "root": f"{self.root.as_uri()}/"}
-            return httpx.Response(201, json=grant | {"expires": "2026-05-01T00:00:00Z"})
+            return httpx.Response(
+                201, json=grant | {"mode": "read", "expires": "2026-05-01T00:00:00Z"}
+            )
         return httpx.Response(200, json=self.describe(name))
 
     def describe(self, name: str) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """The run history as lines of a table."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
+from tests.production_models import make_job, make_run
 
+from skerry.core.time import parse_time
 from skerry.dashboards.board import (
     RunFilter,
     describe_attempts,
@@ -18,14 +19,8 @@ from skerry.dashboards.board import (
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
 
 
-def make_run(**changes: Any) -> dict[str, Any]:
-    return {
-        "id": "0196", "job": "water", "release": "r1", "release_name": "s2", "status": "running",
-        "self_approved": True, "occurrence": "manual/x", "epoch": 2,
-        "progress": {"done": 3, "total": 11, "cell": "masks"}, "detail": None,
-        "started": "2026-05-01T11:58:30Z", "ended": None,
-        "outputs": [],
-    } | changes  # fmt: skip
+def read_time(text: str | None) -> datetime | None:
+    return parse_time(text) if text else None
 
 
 def test_a_running_run_shows_how_far_it_is():
@@ -39,7 +34,10 @@ def test_a_running_run_shows_how_far_it_is():
 
 
 def test_a_run_that_succeeded_links_its_products():
-    output = {"output": "turbidity", "collection": "water", "item": "t-1"}
+    output = {
+        "output": "turbidity", "collection": "water", "item": "t-1", "digest": "1e20aa",
+        "epoch": 1, "published": "2026-05-01T11:59:00Z",
+    }  # fmt: skip
     row = describe_run(
         make_run(status="succeeded", ended="2026-05-01T11:59:00Z", outputs=[output]), prefix="/p"
     )
@@ -64,37 +62,35 @@ def test_a_waiting_run_has_no_time_yet():
     ],
 )
 def test_durations(started: str | None, ended: str | None, shown: str):
-    assert show_duration(started, ended, NOW) == shown
+    assert show_duration(read_time(started), read_time(ended), NOW) == shown
 
 
 def test_times_are_shown_in_utc():
-    assert show_time("2026-05-01T12:30:00.123456+02:00") == "2026-05-01 10:30:00 UTC"
+    assert show_time(read_time("2026-05-01T12:30:00.123456+02:00")) == "2026-05-01 10:30:00 UTC"
     assert show_time(None) == ""
 
 
 def test_a_job_by_clock_says_when_it_ticks_next():
     trigger = {"kind": "clock", "cron": "0 6 * * *", "timezone": "Europe/Berlin"}
-    job = {"name": "daily", "release": "r1", "trigger": trigger, "policy": {"review": "required"}}
-    row = describe_job(
-        job | {"next_tick": "2026-05-02T04:00:00Z", "collection": "water"}, prefix="/p"
-    )
+    job = make_job(trigger=trigger, policy={"review": "required"}, next_tick="2026-05-02T04:00:00Z")
+    row = describe_job(job, prefix="/p")
     assert row.next_tick == "2026-05-02 04:00:00 UTC"
     assert row.trigger == "0 6 * * * (Europe/Berlin)"
     assert row.review == "required"
 
 
 def test_a_job_by_hand_has_no_next_tick():
-    row = describe_job({"name": "m", "release": "r1", "trigger": {"kind": "manual"}}, prefix="/p")
+    row = describe_job(make_job(trigger={"kind": "manual"}), prefix="/p")
     assert (row.trigger, row.next_tick) == ("by hand", "")
 
 
 def test_every_attempt_is_reachable_with_its_own_files():
     attempts = [
-        {"epoch": 1, "status": "crashed", "detail": "The kernel died.",
+        {"epoch": 1, "adopted_epoch": None, "status": "crashed", "detail": "The kernel died.",
          "started": "2026-05-01T11:00:00Z", "ended": "2026-05-01T11:00:05Z"},
-        {"epoch": 2, "status": "published", "detail": None,
+        {"epoch": 2, "adopted_epoch": None, "status": "published", "detail": None,
          "started": "2026-05-01T11:01:00Z", "ended": "2026-05-01T11:02:00Z"},
-        {"epoch": 3, "status": "executing", "detail": None,
+        {"epoch": 3, "adopted_epoch": None, "status": "executing", "detail": None,
          "started": "2026-05-01T11:59:00Z", "ended": None},
     ]  # fmt: skip
     rows = describe_attempts(make_run(attempts=attempts), now=NOW)
@@ -108,11 +104,11 @@ def test_every_attempt_is_reachable_with_its_own_files():
 
 
 def test_a_tick_is_told_in_the_job_s_own_zone_too():
-    assert show_local_time("2026-07-01T10:30:00Z", "Europe/Berlin") == (
+    assert show_local_time(read_time("2026-07-01T10:30:00Z"), "Europe/Berlin") == (
         "2026-07-01 12:30 Europe/Berlin"
     )
-    assert show_local_time("2026-07-01T10:30:00Z", "UTC") == ""
-    assert show_local_time("2026-07-01T10:30:00Z", "Nowhere/Else") == ""
+    assert show_local_time(read_time("2026-07-01T10:30:00Z"), "UTC") == ""
+    assert show_local_time(read_time("2026-07-01T10:30:00Z"), "Nowhere/Else") == ""
     assert show_local_time(None, "Europe/Berlin") == ""
 
 

@@ -1,5 +1,7 @@
 """What stands in names from outside never becomes markup."""
 
+from tests.production_models import make_job, make_run
+
 from skerry.core.errors import NotFoundError
 from skerry.dashboards.board import STATUSES, RunFilter, describe_job, describe_run
 from skerry.dashboards.products import describe_product
@@ -11,16 +13,20 @@ EVIL = "<script>alert(1)</script>"
 
 
 def test_runs_and_jobs_are_escaped():
-    run = {"id": EVIL, "job": EVIL, "status": "failed", "detail": EVIL, "occurrence": '"><b>'}
+    run = make_run(
+        id=EVIL, job=EVIL, status="failed", detail=EVIL, occurrence='"><b>', collection=EVIL
+    )
     row = describe_run(run, prefix="")
     html = render("runs.html", runs=[row], newest="", older="")
-    html += render("jobs.html", jobs=[describe_job({"name": EVIL, "release": EVIL}, prefix="")])
+    html += render(
+        "jobs.html", jobs=[describe_job(make_job(name=EVIL, release_name=EVIL), prefix="")]
+    )
     html += render(
         "filters.html", prefix="", jobs=[EVIL], statuses=STATUSES, wanted=RunFilter(EVIL),
         counts=dict.fromkeys(STATUSES, 0),
     )  # fmt: skip
     html += render(
-        "run.html", run=row, facts=list_facts(run | {"collection": EVIL}),
+        "run.html", run=row, facts=list_facts(run),
         parameters=[(EVIL, EVIL)], attempts=[], log=EVIL,
     )  # fmt: skip
     html += render("started.html", run=EVIL)

@@ -39,7 +39,9 @@ class Api:
         self.seen.append(f"{request.method} {request.url.path.removeprefix('/services/api/')}")
         if request.url.path.endswith("/grants"):
             grant = {"id": "g", "prefix": "imports/g/", "root": f"{self.root.as_uri()}/"}
-            return httpx.Response(201, json=grant | {"expires": "2026-05-01T00:00:00Z"})
+            return httpx.Response(
+                201, json=grant | {"mode": "write", "expires": "2026-05-01T00:00:00Z"}
+            )
         if request.method == "POST":
             if self.refusal is not None:
                 return self.refusal
