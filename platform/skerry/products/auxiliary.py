@@ -1,7 +1,7 @@
 """Auxiliary data: coefficients, networks, climatologies in versioned folders of the user.
 
-Processors reach no files. They get such a folder as a read-only mapping from file name to
-content; what they look up is read then, and its digest is kept for the manifest.
+Processors cannot reach files. They get such a folder as a read-only mapping from file name to
+content. A file is read when a processor looks it up, and its digest goes to the manifest.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,17 +25,18 @@ class AuxiliaryFolder(Mapping[str, bytes]):
     folder
         The folder as the user named it.
     version
-        Name of a folder in it; if None, `folder` is itself the version and its name says which.
+        Name of a folder in it; if None, `folder` itself is the version, and its name is the
+        version's name.
 
     Attributes
     ----------
     used
-        File name to digest of what was looked up.
+        Names of the files that were looked up, and their digests.
 
     Raises
     ------
     NotFoundError
-        If there is no such folder or version.
+        If the folder or version does not exist.
     InvalidInputError
         If it has no file, or the version is not a name.
     """
@@ -66,7 +67,7 @@ class AuxiliaryFolder(Mapping[str, bytes]):
         if not self._files:
             raise InvalidInputError(
                 f"The folder {self.root} of the auxiliary data {name!r} has no file.",
-                remedy="Name a folder with files, or one of its versions.",
+                remedy="Name a folder with files, or a version of it.",
             )
 
     def __getitem__(self, file: str) -> bytes:
@@ -75,7 +76,7 @@ class AuxiliaryFolder(Mapping[str, bytes]):
         Raises
         ------
         NotFoundError
-            If there is no file of that name.
+            If the folder has no file of this name.
         InvalidInputError
             If it is larger than `MAX_FILE_BYTES`.
         """
@@ -104,12 +105,12 @@ class AuxiliaryFolder(Mapping[str, bytes]):
         return len(self._files)
 
     def describe(self) -> dict[str, object]:
-        """Return what a manifest says: folder, version, digest of every file looked up."""
+        """Return the manifest's record: folder, version, digest of every file looked up."""
         return {"folder": str(self.root), "version": self.version, "files": dict(self.used)}
 
 
 def find_changes(record: Mapping[str, object]) -> list[str]:
-    """Return which files of a record that `AuxiliaryFolder.describe` made have changed since."""
+    """Return the files that changed since `AuxiliaryFolder.describe` made the record."""
     root, files = Path(str(record["folder"])), record["files"]
     if not isinstance(files, dict):
         return [str(root)]

@@ -1,4 +1,4 @@
-"""Grids: shape, transform at pixel edges, reference system; and which groups lie on one."""
+"""Grids: shape, transform at pixel edges, reference system; and the groups that have a grid."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ as float32 degrees need this tolerance."""
 
 _GDAL = "GeoTransform"
 _EVEN = 1e-3
-"""How far, in pixels, the last centre may lie from where the first two put it."""
+"""How far, in pixels, the last centre may be from the place that the first two centres give."""
 
 
 def north_up(data: xr.Dataset) -> xr.Dataset:
@@ -50,8 +50,9 @@ def grid_of(data: xr.Dataset | xr.DataArray) -> GeoBox | None:
 def _spread(grid: GeoBox, y: npt.NDArray[Any], x: npt.NDArray[Any]) -> GeoBox:
     """Return a grid whose pixels have the mean distance of the centres along each axis.
 
-    odc-geo takes the distance of the first two, which is coarse where degrees are float32: over
-    thousands of pixels that makes a third of a pixel. Grids that differ by less stay as they are.
+    odc-geo takes the distance of the first two centres, which is coarse for degrees as float32:
+    over thousands of pixels the error is a third of a pixel. Grids that differ by less stay as they
+    are.
     """
     a, b, c, d, e, f = grid.affine[:6]
     if b or d:
@@ -83,7 +84,7 @@ def describe_grid(raster: xr.DataArray | xr.Dataset) -> dict[str, Any]:
     Raises
     ------
     InvalidInputError
-        If it is no such raster, or no EPSG code stands for its system.
+        If it is not such a raster, or its system has no EPSG code.
     """
     data = raster if isinstance(raster, xr.Dataset) else raster.to_dataset(name="raster")
     grid = grid_of(data)
@@ -91,7 +92,7 @@ def describe_grid(raster: xr.DataArray | xr.Dataset) -> dict[str, Any]:
         system = "none" if grid is None or grid.crs is None else str(grid.crs)
         raise InvalidInputError(
             f"The raster's CRS is {system:.100}, which has no EPSG code.",
-            remedy="Give it one, for example dataset.rio.write_crs(32633).",
+            remedy="Set a system with a code, for example dataset.rio.write_crs(32633).",
         )
     box = grid.boundingbox
     return {
@@ -105,13 +106,13 @@ def describe_grid(raster: xr.DataArray | xr.Dataset) -> dict[str, Any]:
 def renew_place(data: xr.Dataset, grid: GeoBox | None = None) -> xr.Dataset:
     """Return a dataset whose attributes about its place are those of its coordinates.
 
-    xarray's selecting leaves ``GeoTransform`` and ``proj:`` attributes behind that are no longer
-    right, and GDAL and rioxarray prefer them to coordinates.
+    A selection with xarray leaves old ``GeoTransform`` and ``proj:`` attributes, which are wrong
+    then, and GDAL and rioxarray prefer them to coordinates.
 
     Parameters
     ----------
     data
-        A raster, or anything else, which stays as it is.
+        A raster; anything else stays unchanged.
     grid
         The raster's grid, if the caller knows it. A grid mapping without a transform then gets one
         if there is only one row or column: its coordinate does not tell the pixel's size.
@@ -191,14 +192,14 @@ def list_rasters(product: xr.DataTree) -> list[tuple[str, xr.Dataset]]:
 
 
 def refuse_swaths(tree: xr.DataTree, form: str) -> None:
-    """Refuse a product whose measurements lie on no grid.
+    """Refuse a product without a grid for its measurements.
 
     Raises
     ------
     InvalidInputError
         If no group (under ``/measurements``, where there is such a group) is a raster with
         dimensions ``y`` and ``x``, regular coordinates and a coordinate reference system, or
-        there is no pixel.
+        the rasters have no pixel.
     """
     nodes = list(tree.subtree)
     measured = [item for item in nodes if MEASUREMENTS in item.path]

@@ -30,7 +30,7 @@ class MetadataStore(MemoryStore):
 
 
 def open_metadata(path: Path | str) -> xr.DataTree:
-    """Open the metadata of an EOPF product, kept as one JSON file.
+    """Open the metadata of an EOPF product from a single JSON file.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def open_metadata(path: Path | str) -> xr.DataTree:
     Raises
     ------
     InvalidInputError
-        If the file holds no such metadata.
+        If the file does not hold such metadata.
     """
     place = Path(path)
     try:

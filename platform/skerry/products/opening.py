@@ -1,4 +1,4 @@
-"""Open a product, whatever its container and wherever it is, as a lazy tree in EOPF structure."""
+"""Open a product in any container, at any place, as a lazy tree in EOPF structure."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -52,11 +52,11 @@ def open_product(
     path
         A SAFE folder of any type that the files in ``sensors/`` describe, a GeoZarr written by
         `write_geozarr`, an EOPF Zarr, a NetCDF-4 file, or a folder of COGs written by
-        `write_cog_set`; or a zip archive or a folder that holds one of these and no other. On
-        this machine, or behind an ``http(s)://`` or ``s3://`` address, read by ranges.
+        `write_cog_set`; or a zip archive or a folder that holds exactly one of these. It may
+        be on this machine, or at an ``http(s)://`` or ``s3://`` address, which is read by ranges.
     level
-        Overview level of a GeoZarr: 0 is full resolution, each further one has half of it; a
-        group with fewer levels gives its coarsest. Only 0 for other containers.
+        Overview level of a GeoZarr: 0 is full resolution, each further level has half of it; a
+        group with fewer levels gives its coarsest level. Only 0 for other containers.
     product_type
         The product's EOPF type, such as ``S02MSIL2A``, if the product does not say it itself.
 
@@ -64,10 +64,10 @@ def open_product(
     -------
     xarray.DataTree
         Every resolution present, such as ``/measurements/reflectance/r10m``; variables ``(y, x)``
-        are read window by window when computed, reflectances float32 with NaN where there is no
-        measurement. Root attributes: ``stac_discovery`` (a STAC item) and ``other_metadata``,
-        whose ``missing`` lists what a complete product has and this product lacks, ``healed``
-        the wounds that opening healed and ``unhealed`` the wounds that it could not heal.
+        are read window by window when computed, reflectances float32 with NaN for missing
+        measurements. Root attributes: ``stac_discovery`` (a STAC item) and ``other_metadata``,
+        whose ``missing`` lists the parts that this product lacks, ``healed`` the wounds that
+        opening healed and ``unhealed`` the wounds that it could not heal.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def open_product(
     if isinstance(path, str) and is_remote(path):
         return _open_remote(parse_address(path), how)
     if not str(path).strip():
-        raise InvalidInputError("The path is empty.", remedy="Name a product.")
+        raise InvalidInputError("The path '' is empty.", remedy="Give the path of a product.")
     return _open_local(Path(path), how)
 
 
@@ -110,11 +110,11 @@ def _open_file(place: Path, how: _How) -> xr.DataTree:
 
 
 def _open_remote(place: RemotePath, how: _How) -> xr.DataTree:
-    """Open a file by its first bytes, a folder by what stands in it; its name says what to try.
+    """Open a file by its first bytes, a folder by its content; the name tells what to try first.
 
     HTTP has no listing: Skerry recognises a folder by the documents that it must have. Some
-    servers answer for a folder with a page, so what is neither NetCDF nor an archive may be a
-    folder.
+    servers answer for a folder with a page, so a file that is not NetCDF and not an archive may be
+    a folder.
     """
     suffix = place.suffix.lower()
     if suffix == ".zarr":

@@ -17,10 +17,10 @@ from skerry.core.errors import InvalidInputError
 DIGITS = 7
 """Decimal digits of a degree: a centimetre."""
 _SHARE = 1e-3
-"""How far a simplified outline may lie from the ring, as a share of its height."""
+"""Largest distance of a simplified outline from the ring, as a share of its height."""
 _MOST_DEGREES = 0.01
 _THIN_DEGREES = 1e-5
-"""Half the width, a metre, that an outline gets if it is a line or a point."""
+"""Half width, 1 metre, of an outline that would be a line or a point."""
 _EDGE_PARTS = 400
 """Share of a box's longest side: edges bend in other systems, by 2 m if it spans 10 degrees."""
 Outline = tuple[dict[str, Any], list[float]]
@@ -66,7 +66,7 @@ def densify(area: Geometry) -> BaseGeometry:
 def project_area(area: Geometry, crs: Any) -> Geometry:
     """Return an area in another reference system, its edges in parts.
 
-    Its bounding box is infinite if it lies outside of the other system's range.
+    Its bounding box is infinite if it is outside of the other system's range.
     """
     from pyproj import Transformer
 
@@ -80,8 +80,8 @@ def outline_ring(longitude: npt.NDArray[Any], latitude: npt.NDArray[Any]) -> Out
     Parameters
     ----------
     longitude, latitude
-        Degrees, along the ring, less than half a turn from one to the next; NaN is left out, the
-        last point may be the first. A ring around a pole encloses it.
+        Degrees, along the ring; neighbouring points are less than half a turn apart. NaN is left
+        out, and the last point may be the first. A ring around a pole encloses it.
 
     Returns
     -------

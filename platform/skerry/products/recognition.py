@@ -20,7 +20,7 @@ ZARR_MARKS = ("zarr.json", ".zgroup", ".zmetadata")
 COG_MARK = "item.json"
 NETCDF_SUFFIXES = (".nc", ".nc4")
 TRUTH_SUFFIX = ".truth.nc"
-"""Suffix of the file with a simulated scene's truth; it is not a product itself."""
+"""Suffix of the file with a simulated scene's truth, which is not a product."""
 SHOWN = 5
 """How many names an error message lists."""
 
@@ -31,7 +31,7 @@ _NAMES = {
 }
 """Beginning of a product's name to its type in words."""
 MANIFEST = "xfdumanifest.xml"
-"""Manifest of Sentinel-3: it names the product and its type, whatever the folder's name."""
+"""Manifest of Sentinel-3: it names the product and its type for any name of the folder."""
 
 Container = Literal["zarr", "cogs", "safe", "netcdf", "archive"]
 
@@ -43,9 +43,9 @@ class ProductPlace:
     Attributes
     ----------
     container
-        What it is.
+        Kind of the container.
     inside
-        Where it is: a folder or file right below; empty for the place itself.
+        Folder or file right below the place that holds it; empty for the place itself.
     """
 
     container: Container
@@ -54,7 +54,7 @@ class ProductPlace:
 
 @cache
 def safe_marks() -> frozenset[str]:
-    """Return the marking documents; every SAFE product has one of them at its root."""
+    """Return the names of the documents by which SAFE products are recognised, at their root."""
     return frozenset({*(mapping.marks[0] for mapping in load_mappings()), *MANIFESTS})
 
 
@@ -104,7 +104,7 @@ def _name_container(files: set[str]) -> Container | None:
 
 
 def choose_product(place: object, names: Iterable[str]) -> ProductPlace | None:
-    """Return the only product that files make up; None if there is none.
+    """Return the only product among files; None if there is no product.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def choose_product(place: object, names: Iterable[str]) -> ProductPlace | None:
         more = f" and {len(products) - SHOWN} more" if len(products) > SHOWN else ""
         raise InvalidInputError(
             f"{place} holds {len(products)} products: {names_listed}{more}.",
-            remedy="Name one of them.",
+            remedy="Give the path of one of these products.",
         )
     return products[0] if products else None
 
@@ -205,7 +205,7 @@ def _refuse_type(files: ProductFiles) -> InvalidInputError:
     )
     if by_name is not None:
         marks = ", ".join(mark for mark in by_name.marks if files.find(mark) is None)
-        what = f"is named as a {by_name.title} product, and has no {marks}"
+        what = f"has the name of a {by_name.title} product, and has no {marks}"
     else:
         read = _describe_name(name)
         what = (

@@ -1,7 +1,7 @@
 """From one grid to another: rasters by warping, swaths by their pixels' longitude and latitude.
 
-Lazy throughout: a chunk of the target reads only the part of the source that it needs. No data
-never spreads: a pixel of the target has a value where its place has one in the source.
+All steps are lazy: a chunk of the target reads only the part of the source that it needs. Missing
+data does not spread: a pixel of the target has a value if the source has a value at its place.
 """
 
 from collections.abc import Sequence

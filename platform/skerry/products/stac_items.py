@@ -83,6 +83,6 @@ def list_schemas(*places: Mapping[str, Any]) -> list[str]:
 
 
 def is_listed(prefix: str, item: Mapping[str, Any]) -> bool:
-    """Tell whether an item lists the extension of a prefix, in whatever version."""
+    """Tell whether an item lists the extension of a prefix, in any version."""
     name = SCHEMAS[prefix].removeprefix(_ROOT).split("/")[1]
     return any(f"/{name}/" in str(entry) for entry in item.get("stac_extensions") or [])

@@ -153,7 +153,7 @@ def take_values(values: Numbers, near: Neighbours, linear: bool, fill: Any) -> N
             + values[near.row, column] * (1 - down) * right
             + values[row, column] * down * right
         )
-        # A gap at the place stays a gap; a gap beside it does not spread.
+        # A gap at the place stays a gap; a neighbouring gap does not spread.
         result = np.where(np.isfinite(mixed), mixed, result).astype(values.dtype)
     return np.where(near.valid, result, values.dtype.type(fill))
 
@@ -178,7 +178,7 @@ def _apply(block: GeoBox, columns: Numbers, rows: Numbers) -> tuple[Numbers, Num
 def _refine(
     source: Numbers, here: Numbers, row: Numbers, column: Numbers
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return where places lie relative to their nearest pixels, in pixels down and right.
+    """Return the offsets of places from their nearest pixels, in pixels down and right.
 
     The spacing of the swath around the pixel spans a plane; the place is projected on it. On the
     side where the place is, the neighbour's spacing counts, so that places between two pixels get
@@ -258,7 +258,7 @@ class Thin:
         return self.spacing / STEP * float(np.sqrt(2)) * EARTH_M
 
     def find_window(self, centre: Numbers, reach: float) -> tuple[slice, slice] | None:
-        """Return the rows and columns that may hold pixels near a place, None if none do.
+        """Return the rows and columns that may hold pixels near a place, None if no pixel is near.
 
         Parameters
         ----------
@@ -279,7 +279,7 @@ class Thin:
 
 
 def thin_swath(latitude: xr.DataArray, longitude: xr.DataArray) -> Thin:
-    """Read every `STEP`-th place of a swath, and the last ones."""
+    """Read every `STEP`-th place of a swath, and the last places."""
     rows, columns = (_pick(size) for size in latitude.shape)
     places = xr.Dataset({"lat": latitude.drop_vars(latitude.coords),
                          "lon": longitude.drop_vars(longitude.coords)})  # fmt: skip
@@ -317,7 +317,7 @@ def _measure_diagonal(latitude: xr.DataArray, longitude: xr.DataArray) -> float:
 
 
 def _find_window(thin: Thin, block: GeoBox, radius_m: float) -> tuple[slice, slice] | None:
-    """Return the rows and columns of a swath that a block may need, None if it needs none."""
+    """Return the rows and columns of a swath that a block may need, None without any."""
     lattice = block.zoom_to((_LATTICE, _LATTICE))
     longitude, latitude = locate_pixels(lattice)
     vectors = to_vectors(latitude, longitude).reshape(-1, 3)

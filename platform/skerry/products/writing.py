@@ -19,7 +19,7 @@ FORMATS = {
     "netcdf": "NetCDF-4 after CF-1.11, one file",
     "cog": "a folder of cloud optimized GeoTIFFs with a STAC item",
 }
-"""Format names to what they are."""
+"""Format names and their meanings."""
 PROFILES = ("2025", "cpm-2.8")
 """Profiles of EOPF Zarr; the first one is the usual one."""
 
@@ -54,7 +54,7 @@ def write_product(
     codec
         Compression, such as ``zstd:3``; by default each variable's own.
     progress
-        Called with the completed fraction and what was written.
+        Called with the completed fraction and the name of the written part.
     memory_bytes
         Approximate limit of memory for writing, in addition to what the process already uses.
 
@@ -68,7 +68,7 @@ def write_product(
     ConflictError
         If `path` exists.
     InvalidInputError
-        If there is no such format, it lacks profiles, chunks, shards or codecs of that kind, or
+        If the format is unknown, it lacks profiles, chunks, shards or codecs of that kind, or
         it cannot hold the product.
     """
     if form not in FORMATS:

@@ -53,7 +53,7 @@ def open_zarr_product(
     Raises
     ------
     NotFoundError
-        If nothing is there.
+        If the place does not exist.
     InvalidInputError
         If the store cannot be read, or holds no array.
     """
@@ -123,7 +123,7 @@ class _StoreWalk:
     absent: list[str] = field(default_factory=list)
 
     def is_there(self, array: zarr.Array) -> bool:  # type: ignore[type-arg]
-        """Tell whether an array has files, True if that is not known."""
+        """Tell whether an array has files; True if this is unknown."""
         return self.folder is None or (self.folder / array.path).is_dir()
 
 
@@ -163,7 +163,7 @@ def _walk(group: zarr.Group, path: str, walk: _StoreWalk) -> list[tuple[str, xr.
 
 
 def _describe_level(attrs: Mapping[str, Any], asset: str, level: zarr.Group) -> dict[str, Any]:
-    """Return what is said about a level's place: in its own group, the layout, or above both."""
+    """Return the attributes of a level's place: of its group, the layout, or the parent."""
     general = {key: attrs[key] for key in GENERAL if key in attrs}
     layout = next(item.attributes for item in read_layout(attrs) if item.asset == asset)
     return general | dict(layout) | dict(level.attrs)

@@ -27,10 +27,10 @@ from skerry.products.coding.times import CLOCK, choose_clock, find_clock
 from skerry.storage.remote import too_large
 
 STORAGE = ("chunks", "shards", "compressors", "filters", "serializer", "grid_mapping")
-"""Keys of an encoding that say how numbers are stored, not what they mean."""
+"""Keys of an encoding about storage, not about the meaning of the numbers."""
 LISTS = ("flag_values", "flag_masks")
 PACKING = (*FACTORS, "_FillValue", DECODED)
-"""Attributes of what is on disk that say how numbers become values."""
+"""Stored attributes that define how numbers become values."""
 
 EOPF = "_eopf_attrs"
 HIDDEN = "_cf_attrs"
@@ -39,7 +39,7 @@ STRUCTURE = (
     "eopf_is_masked", "eopf_is_scaled", "eopf_target_dtype", "_eopf_decode_datetime64", DECODED,
     "decoded",
 )  # fmt: skip
-"""Attributes of arrays that say how they are stored, not what the variable is."""
+"""Attributes of arrays about their storage, not about the variable."""
 RESERVED = ("coordinates", "dtype", DECODED, UNSIGNED, MISSING)
 """Attributes that describe storage; a variable's own attributes may not have these names."""
 
@@ -62,7 +62,7 @@ def encode(name: str, values: xr.Variable, attrs: Mapping[str, Any] | None = Non
     xarray.Variable
         Numbers or texts; ``scale_factor``, ``add_offset``, ``_FillValue``, ``units`` and
         ``calendar`` of times, ``dtype`` of booleans and spans of time, and if necessary
-        `DECODED` are among the attributes; ``encoding`` keeps what says how it is stored.
+        `DECODED` are among the attributes; ``encoding`` keeps the storage's settings.
 
     Raises
     ------
@@ -152,10 +152,10 @@ def _map(values: xr.Variable, function: Callable[[Any], Any], dtype: Any) -> xr.
 
 
 def decode(raw: xr.Variable, name: str = "a variable") -> xr.Variable:
-    """Return what a variable on disk means; lazy values stay lazy. The inverse of `encode`.
+    """Return the decoded variable; lazy values stay lazy. The inverse of `encode`.
 
-    Scaled floating-point numbers become their values for good. All other packing is kept; where
-    the file has several numbers for gaps, the encoding names only the first.
+    Scaled floating-point numbers lose their packing. All other packing is kept; if the file has
+    several numbers for gaps, the encoding names only the first.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ class Codec:
     name
         ``none``, ``zstd``, ``gzip``, ``zlib`` or ``blosc-<compressor>``.
     level
-        How hard the codec tries to compress; 0 for ``none``.
+        Compression level; 0 for ``none``.
     shuffle
         How the bytes are shuffled first: ``none``, ``byte`` or ``bit``.
     """
@@ -56,7 +56,7 @@ class Codec:
             word = words[shuffle] if shuffle in words else SHUFFLES[shuffle if shuffle >= 0 else 2]
             return cls(f"blosc-{inner['cname']}", int(inner["clevel"]), word)
         if name in ("zstd", "gzip", "zlib"):
-            # HDF5 lists its shuffle filter beside deflate: together they are a single codec here.
+            # HDF5 lists shuffle and deflate as two filters; here they are a single codec.
             return cls(name, int(inner.get("level", 0)), str(inner.get("shuffle", "none")))
         return None
 
@@ -156,7 +156,7 @@ def parse_codec(text: str) -> Codec:
     Raises
     ------
     InvalidInputError
-        If there is no such codec or level.
+        If the codec or level is unknown.
     """
     match = _FORM.fullmatch(text.strip().lower())
     name = match.group(1) if match else ""

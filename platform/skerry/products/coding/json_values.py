@@ -1,7 +1,7 @@
 """Convert attributes to strict JSON and back; values that JSON cannot hold become text.
 
-``NaN``, ``Infinity`` and bytes become text; ``types`` says which, by path, so that reading gives
-them back exactly. Arrays become lists, NumPy numbers become plain numbers, times become text.
+``NaN``, ``Infinity`` and bytes become text; ``types`` lists their paths, so that reading restores
+them exactly. Arrays become lists, NumPy numbers become plain numbers, times become text.
 An attribute whose name has a meaning for readers of a format is stored in `APART`. All formats
 use these rules.
 """
@@ -23,7 +23,7 @@ APART = "kept_attributes"
 MAX_DEPTH = 64
 """Nested lists and dicts; Python's own JSON parser fails at a few hundred levels."""
 MAX_BITS = 14_000
-"""Bits of an integer; Python neither writes nor reads integers of more than 4300 digits."""
+"""Most bits of an integer: Python writes and reads at most 4300 digits."""
 _ENDINGS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _SHOWN = 80
 

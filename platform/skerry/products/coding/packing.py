@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from skerry.core.errors import InvalidInputError
 
-if TYPE_CHECKING:  # maps have no need of xarray
+if TYPE_CHECKING:  # maps do not need xarray
     import xarray as xr
 
 NARROW_BYTES = 2
@@ -37,7 +37,7 @@ class Packing:
     scale, offset
         value = number * scale + offset; None where the source gives no factor (then 1 and 0 hold).
     missing
-        Numbers that stand for no measurement (NaN); the first of them is used for writing.
+        Numbers that mean no measurement (NaN); writing uses the first.
     name
         Name of the variable, for messages.
     """
@@ -56,7 +56,7 @@ class Packing:
 
     @property
     def factors(self) -> tuple[float, float]:
-        """Scale and offset; 1 and 0 where the source gives none."""
+        """Scale and offset; 1 and 0 if the source does not give them."""
         return (1.0 if self.scale is None else self.scale, self.offset or 0.0)
 
     @property
@@ -83,8 +83,8 @@ class Packing:
         """Turn values into numbers; the inverse of `decode`.
 
         Values out of the stored type's range, also infinite values, become the nearest end of the
-        range. A value that would become a missing number moves to the number beside it, so that
-        a measurement never becomes a gap.
+        range. A value whose number would mean no measurement gets the number next to it, so
+        that a measurement never becomes a gap.
 
         Raises
         ------
@@ -223,7 +223,7 @@ def find_packing(
     values
         Type of the values, if the caller knows it.
     missing
-        All numbers that stand for no measurement, where ``_FillValue`` is not the only one.
+        All numbers that mean no measurement, if there are more than ``_FillValue``.
     """
     usual = values_type(stored, attrs)
     values = np.dtype(attrs.get(DECODED) or usual) if values is None else values
@@ -274,7 +274,7 @@ def decoded_dtype(
 ) -> np.dtype[Any]:
     """Return the type of the values that are stored as integers of type `packed`.
 
-    It is float32 where that type tells all values apart, else float64.
+    It is float32 if that type can hold all values as different numbers, else float64.
     """
     narrow = np.dtype(packed).itemsize <= NARROW_BYTES
     short = _is_short(1.0 if scale is None else scale, offset or 0.0)

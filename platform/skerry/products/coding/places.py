@@ -1,8 +1,8 @@
 """Read from CF attributes which dimensions are rows and columns, and in which system.
 
 Sources: NetCDF Climate and Forecast Metadata Conventions 1.11, sections 4.1, 4.2, 5.6 and appendix
-F; GDAL's NetCDF driver for ``GeoTransform``. What is read stands in the table "What of CF is read"
-of platform/library/formats.md.
+F; GDAL's NetCDF driver for ``GeoTransform``. The table "What of CF is read" in
+platform/library/formats.md lists what is read.
 """
 
 import re
@@ -44,7 +44,7 @@ _UNSAID: Final = ("", "1", "none")
 def find_axis(name: str, attrs: Mapping[str, Any]) -> str | None:
     """Return ``x`` or ``y`` if a dimension's coordinate runs along that axis, else None.
 
-    What ``axis`` says counts first, then ``standard_name``, ``units``, and last the name.
+    The attribute ``axis`` counts first, then ``standard_name``, ``units``, and last the name.
     """
     letter = str(attrs.get("axis", "")).strip().lower()
     if letter:
@@ -75,7 +75,7 @@ def is_degrees(name: str, attrs: Mapping[str, Any]) -> bool:
 def split_mapping(text: Any) -> list[tuple[str, tuple[str, ...]]]:
     """Return the grid mappings that an attribute names, each with its coordinates.
 
-    A name alone is for all coordinates; the extended form is ``crs: x y other: lat lon``.
+    A single name is for all coordinates; the extended form is ``crs: x y other: lat lon``.
     """
     words = str(text or "").split()
     if not any(word.endswith(":") for word in words):
@@ -90,7 +90,7 @@ def split_mapping(text: Any) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def choose_mapping(text: Any, axes: tuple[str, str]) -> str | None:
-    """Return the name of the grid mapping for two axes, None if the text names none for them."""
+    """Return the name of the grid mapping for two axes; None if the text does not name it."""
     names = split_mapping(text)
     fitting = [name for name, coordinates in names if set(axes) <= set(coordinates)]
     alone = [name for name, coordinates in names if not coordinates]

@@ -1,8 +1,8 @@
 """Overview levels: their grids, and how four pixels become one.
 
-Each level has half of the resolution of the one before and the same upper left corner. Odd sizes
+Each level has half the resolution of the level before and the same upper left corner. Odd sizes
 round up: the last row or column of cells then reaches past the data, and its values come from
-the pixels that are there.
+the existing pixels.
 """
 
 import math
@@ -64,7 +64,7 @@ def halve(numbers: Numbers, rule: Rule, missing: float | None) -> Numbers:
         Mean over the valid pixels of each two by two (rounded half to even for integers), or
         their most frequent value; of equally frequent values the first in reading order.
     missing
-        The number that stands for no data; NaN always stands for no data, too.
+        The number that means no data; NaN always means no data, too.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def _halve_whole(numbers: Numbers, rule: Rule, missing: float | None) -> Numbers
 
 
 def _find_gaps(corners: Corners, missing: float | None) -> npt.NDArray[np.bool_] | None:
-    """Return the cells with a pixel that is not valid; None if there are none."""
+    """Return the cells with an invalid pixel; None if all pixels are valid."""
     if corners[0].dtype.kind != "f" and missing is None:
         return None
     gaps = _is_gap(corners[0], missing)
@@ -228,7 +228,7 @@ def _find_mode(corners: Numbers, valid: npt.NDArray[np.bool_]) -> Numbers:
 
 
 def _neighbour(missing: float, dtype: np.dtype[Any]) -> Any:
-    """Return the number beside the number for no data, which measurements use instead."""
+    """Return the number next to the number for no data; measurements use it instead."""
     if dtype.kind == "f":
         return np.nextafter(dtype.type(missing), dtype.type(1 if missing == 0 else 0))
     return int(missing) + 1 if missing < np.iinfo(dtype).max else int(missing) - 1

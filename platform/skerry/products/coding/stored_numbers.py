@@ -1,8 +1,8 @@
-"""Read what attributes say about stored numbers, in every spelling, as plain Python values.
+"""Read the attributes of stored numbers, in every spelling, as plain Python values.
 
 Sources: NetCDF Climate and Forecast Metadata Conventions 1.11, sections 2.2, 2.5.1, 3.5 and 8.1;
-NetCDF Users Guide, attribute conventions (``_Unsigned``, ``missing_value``). What is read stands in
-the table "What of CF is read" of platform/library/formats.md.
+NetCDF Users Guide, attribute conventions (``_Unsigned``, ``missing_value``). The table
+"What of CF is read" in platform/library/formats.md lists what is read.
 """
 
 import base64
@@ -36,7 +36,7 @@ class StoredNumbers:
         ``add_offset`` are floats, ``_FillValue`` is the first of `missing`, and other numbers
         that CF defines have the type `dtype`.
     missing
-        All numbers that stand for no measurement, except NaN.
+        All numbers that mean no measurement, except NaN.
     """
 
     dtype: np.dtype[Any]
@@ -45,7 +45,7 @@ class StoredNumbers:
 
 
 def read_numbers(stored: np.dtype[Any], attrs: Mapping[str, Any], name: str) -> StoredNumbers:
-    """Return what numbers of type `stored` with CF attributes are meant to be.
+    """Return the intended type and attributes of numbers of type `stored` with CF attributes.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def read_packing(stored: np.dtype[Any], attrs: Mapping[str, Any], name: str) -> 
 def are_scaled(stored: np.dtype[Any], attrs: Mapping[str, Any]) -> bool:
     """Tell whether numbers are scaled by the factors that the attributes of their array give.
 
-    EOPF products decode them and leave the source's factors and integer type beside them.
+    EOPF products decode them, and keep the source's factors and integer type as attributes.
     """
     if not any(attrs.get(key) is not None for key in FACTORS):
         return False
@@ -119,7 +119,7 @@ def are_scaled(stored: np.dtype[Any], attrs: Mapping[str, Any]) -> bool:
 def read_dtype(text: Any, fallback: np.dtype[Any]) -> np.dtype[Any]:
     """Return the type that a text names; `fallback` where it names no type of numbers."""
     try:
-        dtype = fallback if text is None else np.dtype(text)  # which takes None for float64
+        dtype = fallback if text is None else np.dtype(text)  # NumPy reads None as float64
     except TypeError:
         return fallback
     return dtype if dtype.kind in "iuf" else fallback
@@ -167,7 +167,7 @@ def read_factor(value: Any, what: str) -> float:
     if len(numbers) != 1 or numbers[0] is None:
         raise InvalidInputError(
             f"{what} is {value!r:.60}, which is not a number.",
-            remedy="Give the variable one number there, or take the attribute away.",
+            remedy="Set the attribute to a single number, or remove it.",
         )
     return float(numbers[0])
 

@@ -103,7 +103,7 @@ class Clock:
 
 
 def _first(values: Numbers, gaps: Numbers) -> Any:
-    """Return a value that is not a gap, as a stand-in for the gaps."""
+    """Return the first value that is not a gap, to put in place of gaps."""
     return values[~gaps].flat[0] if not gaps.all() else np.zeros((), values.dtype)
 
 
@@ -171,8 +171,8 @@ def choose_clock(values: Numbers, encoding: Mapping[str, Any], usual: str | None
     values
         All times or spans of the variable.
     encoding
-        ``units``, ``calendar``, ``dtype`` and ``_FillValue`` of the source, which are kept if
-        they hold the values; units that are too coarse for whole numbers are replaced by finer.
+        ``units``, ``calendar``, ``dtype`` and ``_FillValue`` of the source, which are kept if they
+        hold the values; units that are too coarse for whole numbers are replaced by finer units.
     usual
         Units to use if the source has none; by default the coarsest units that hold the values.
 
@@ -185,7 +185,7 @@ def choose_clock(values: Numbers, encoding: Mapping[str, Any], usual: str | None
         exact = values.astype(f"{values.dtype.kind}8[ns]")
     except OverflowError as error:
         raise InvalidInputError(
-            f"There are times or spans beyond what {values.dtype.kind}8[ns] holds: {error}.",
+            f"Some times or spans are out of the range of {values.dtype.kind}8[ns]: {error}.",
             remedy="Times from 1677 to 2262 and spans up to 292 years can be written.",
         ) from error
     return next(item for item in _list_clocks(exact, encoding, usual) if _restores(item, exact))

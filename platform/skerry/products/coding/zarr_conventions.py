@@ -82,8 +82,8 @@ def read_layout(attributes: Mapping[str, Any]) -> list[LayoutLevel]:
 def read_transform(*places: Mapping[str, Any], registration: str = PIXEL) -> Affine | None:
     """Return the transform of pixel edges, from the first of `places` that has a transform.
 
-    Where ``spatial:registration`` says that a transform is that of nodes, they are the pixels'
-    centres. `registration` counts where no place says it.
+    If ``spatial:registration`` is that of nodes, the nodes are the pixels' centres. `registration`
+    is the default if no place has ``spatial:registration``.
 
     Raises
     ------

@@ -36,12 +36,11 @@ def assemble_tree(
     name
         The tree's name.
     wounds
-        Wounds that reading already found.
+        The wounds found while reading.
     projections
         The ``proj:`` attributes of variables, if `datasets` lack them.
     absent, left_out
-        Paths of variables that should be there and are not, and of variables that the format
-        cannot hold.
+        Paths of variables that are missing, and of variables that the format cannot hold.
     product_type
         The type that the user says.
 

@@ -13,7 +13,7 @@ from skerry.products.healing.wounds import Wounds
 from skerry.products.sensors.mapping import product_type_of
 
 Box = tuple[float, float, float, float]
-"""West, south, east, north in degrees; west of east unless the antimeridian lies between."""
+"""West, south, east, north in degrees; west of east, except across the antimeridian."""
 _ABSENT: Final = ("", "null", "none", "nan", "nat")
 _HALF_ROUND: Final = 180.0
 _ROUND: Final = 360.0
@@ -74,7 +74,7 @@ def heal_item(
     place
         Beginning of reports: the member's path, or an empty text.
     find_grid_codes
-        Returns the codes of the product's grid mappings, which decide between two codes.
+        Returns the codes of the product's grid mappings; they decide between two codes.
     """
     healed = dict(item)
     if "geometry" in item:
@@ -120,7 +120,7 @@ def _close(ring: Any) -> Any:
 
 
 def _heal_box(item: dict[str, Any], wounds: Wounds, place: str) -> None:
-    """Put a bounding box in order, by the outline beside it or by its own numbers if clear."""
+    """Put a bounding box in order, by the item's outline or, if clear, by its own numbers."""
     stated_box = item.get("bbox")
     outline = bound(item.get("geometry"))
     numbers = _read_box(stated_box)
@@ -174,7 +174,7 @@ def turn(box: Box) -> Box:
 
 
 def _fits(box: Box, outline: Box) -> bool:
-    """Tell whether each side of a box lies close to the side of an outline's box."""
+    """Tell whether each side of a box is close to the same side of an outline's box."""
     if (box[0] <= box[2]) != (outline[0] <= outline[2]):
         return False
     width, height = (outline[2] - outline[0]) % _ROUND, outline[3] - outline[1]

@@ -34,9 +34,9 @@ def place_rasters(
     Parameters
     ----------
     datasets
-        Group path to group; coordinates and grid mappings may stand in a group above.
+        Group path to group; coordinates and grid mappings may be in a group above.
     wounds
-        Gets systems that were assumed, and places that cannot be read.
+        Gets the assumed systems, and the places that cannot be read.
     left_alone
         Paths of groups that stay as they are.
     """
@@ -82,7 +82,7 @@ class _Group:
         pair = _AXES if _AXES in pairs else pairs.pop()
         renamed = {new for old, new in zip(pair, _AXES, strict=True) if old != new}
         if renamed & ({str(name) for name in data.variables} | {str(dim) for dim in data.dims}):
-            words = f"{self.path} has other variables called y and x beside the axes"
+            words = f"{self.path} has variables called y and x that are not its axes"
             self.wounds.leave("axes", f"{words} {', '.join(pair)}")
             return data
         system = self._find_system(data, pair)

@@ -5,11 +5,11 @@
 ``cpm-2.8``
     What the validator of EOPF CPM 2.8.1 (`eopf validate --mode "STRUCTURE | MODEL"`) requires: for
     each product type exactly its variables and attributes, no others. ``cpm_2_8.json`` holds
-    these facts; `tests/reference/describe_models.py` says them from the installed validator.
+    these facts; `tests/reference/describe_models.py` reads them from the installed validator.
 
-A tree in memory is canonical: attributes as in ``2025``, whichever profile it was read from.
-What ``cpm-2.8`` does not allow is kept in ``processing_history/skerry``, which its model does
-not look under, and comes back from there.
+A tree in memory is canonical: its attributes are as in ``2025``, also after reading ``cpm-2.8``.
+Attributes that ``cpm-2.8`` does not allow are written to ``processing_history/skerry``, which its
+model does not check, and reading restores them from there.
 """
 
 import json
@@ -86,13 +86,13 @@ class Model(BaseModel):
     Attributes
     ----------
     attributes
-        Paths of root attributes that must be there; assets come from the variables.
+        Paths of required root attributes; assets come from the variables.
     kinds
         Kinds of variables.
     groups
         Group path to variable name to index in `kinds`.
     short_names
-        Variable path to short name, where it is not the variable's name.
+        Variable path to short name, if it differs from the variable's name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -12,12 +12,12 @@ def find_codes(attrs: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Return the codes that ``proj:code`` and ``proj:epsg`` name, such as ``EPSG:32633``.
 
     Numbers, texts of numbers and texts with ``EPSG:`` before them are understood in both. A code
-    of today's spelling counts without being looked up.
+    in the current spelling is accepted without a check.
 
     Returns
     -------
     codes
-        Without repetitions, that of ``proj:code`` first.
+        Codes without repetitions; the code of ``proj:code`` is first.
     wrong
         Values that are not known reference systems, such as ``proj:epsg 99999999``.
     """
@@ -67,14 +67,14 @@ def _name_text(text: str) -> str | None:
 
 
 def name_system(text: Any) -> str | None:
-    """Return the code of a reference system, or its WKT where it has none; None if it is none."""
+    """Return the code of a reference system, or its WKT without a code; None for other values."""
     return _name_text(text) if isinstance(text, str) and text.strip() else None
 
 
 def name_attributes(attrs: dict[str, Any]) -> tuple[str | None, list[str]]:
     """Return what an array's ``proj:`` attributes name, and the values that are not valid codes.
 
-    ``proj:wkt2`` counts where no valid code is given.
+    ``proj:wkt2`` counts only without a valid code.
     """
     codes, wrong = find_codes(attrs)
     names = [code for code in codes if is_known(code)]

@@ -18,16 +18,17 @@ def read_area(aoi: Any, crs: Any) -> Geometry:
     Parameters
     ----------
     aoi
-        West, south, east, north; or a shapely geometry, a GeoJSON geometry, or one of odc-geo,
-        which brings its own reference system. With longitudes, a west beyond the east crosses the
-        antimeridian.
+        West, south, east, north; or a shapely geometry, a GeoJSON geometry, or a geometry of
+        odc-geo, which has its own reference system. With longitudes, a west beyond the east crosses
+        the antimeridian.
     crs
         Anything pyproj understands.
 
     Raises
     ------
     InvalidInputError
-        If it is not an area, has no reference system, is empty, not finite, or turned around.
+        If it is not an area, has no reference system, is empty or not finite, or its edges are
+        in the wrong order.
     """
     try:
         if isinstance(aoi, Geometry):

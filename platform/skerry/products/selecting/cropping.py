@@ -20,15 +20,15 @@ def cut_window(data: xr.Dataset, window: Window) -> xr.Dataset:
 def outline_items(result: xr.DataTree, product: xr.DataTree, windows: Mapping[str, Window]) -> None:
     """Update the items of a cut product and of its members.
 
-    Each gets the geometry and the bounding box of the first measurements at or below it that have
-    a place; an item without any stays as it is.
+    Each item gets the geometry and the bounding box of the first georeferenced measurements at or
+    below it; an item without such measurements stays unchanged.
 
     Parameters
     ----------
     result
         The cut product.
     product
-        The product before.
+        The product before the cut.
     windows
         Group path to the window of the cut.
     """

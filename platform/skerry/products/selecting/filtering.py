@@ -59,28 +59,29 @@ def filter_product(
     tree
         A product as `open_product` gives it.
     groups
-        Paths or patterns with stars (``measurements/*``); a group brings the groups below it. One
-        text is one of them.
+        Paths or patterns with stars (``measurements/*``); groups below a selected group are
+        selected too. A text is a single path or pattern.
     variables
         Names, paths or patterns: ``b04``, ``oa*_radiance``, ``quality/*``. Coordinates stay.
     resolution
-        20, ``20m`` or ``r20m``: groups of other resolutions fall away, groups without one stay.
+        20, ``20m`` or ``r20m``: groups of other resolutions are removed, groups without resolution
+        stay.
     aoi, aoi_crs
         Area of interest: west, south, east, north, or a geometry, in `aoi_crs`, over poles and
         the antimeridian too. Rasters are cut to the rows and columns from the first to the last
-        pixel of the coarsest wanted one that it touches; swaths likewise, widened to whole tie
-        points; Sentinel-1 images by their ground control points, in steps of a sixteenth of
-        these. Angles and weather of Sentinel-2 and tie points of SLSTR stay whole: pixels are
-        interpolated between them. The items of the product and its members get the outline of
-        what is left.
+        touched pixel of the coarsest selected raster. Swaths are cut in the same way, widened to
+        whole tie points. Sentinel-1 images are cut by their ground control points, in steps of a
+        sixteenth of their distance. Angles and weather of Sentinel-2 and tie points of SLSTR
+        stay whole, because pixels are interpolated between them. The items of the product and
+        its members get the outline of the cut product.
     time
-        First and last moment, UTC, either None; a last day without a time counts whole. Of a
-        ``time`` dimension, of a swath's rows, else of the product.
+        First and last moment, UTC, each may be None; a last day without a time counts whole. It
+        selects along a ``time`` dimension or a swath's rows; other products only must fit it.
     valid_range
         Variable name to lowest and highest valid value; others become NaN.
     flags
-        Flag expression; pixels of floating point measurements where it holds become NaN:
-        ``cloud_high | cloud_shadow`` masks clouds, ``~water`` all but water.
+        Flag expression; where it is true, floating point measurements become NaN:
+        ``cloud_high | cloud_shadow`` masks clouds, ``~water`` everything except water.
     flag_group
         Group that holds the flags, by default that of the product type
         (`skerry.processors.masks.FLAG_SOURCES`). Flags of another resolution are taken from the
@@ -91,8 +92,9 @@ def filter_product(
     Raises
     ------
     InvalidInputError
-        If a name matches nothing, the area is none or misses the product (the message names both
-        boxes), the time misses it, or the flag expression is wrong.
+        If a name matches nothing, the area is not an area or does not touch the product (the
+        message names both boxes), the product is not within the time, or the flag expression is
+        wrong.
     """
     groups, variables = _list_texts(groups), _list_texts(variables)
     result = _select_groups(tree, groups, resolution)
@@ -114,7 +116,7 @@ def filter_product(
     if not full:
         raise InvalidInputError(
             f"The filters leave nothing of {tree.name or 'the product'}.",
-            remedy="Name groups and variables that stand together in the product.",
+            remedy="Name groups, and variables that are in these groups.",
         )
     selection = {"groups": groups, "variables": variables, "resolution": resolution}
     return _mark_selection(_assemble(tree, full, windows), selection)
@@ -262,7 +264,7 @@ def _find_area(
     if not _has_any(windows) and not allow_empty:
         box = [round(item, 4) for item in bound_area(area)]
         raise InvalidInputError(
-            f"The area of interest {box} lies outside of {tree.name or 'the product'} "
+            f"The area of interest {box} is outside of {tree.name or 'the product'} "
             f"{_read_bbox(tree)} (west, south, east, north in degrees).",
             remedy="Give an area that touches the product, or allow an empty result.",
         )

@@ -17,7 +17,7 @@ from skerry.products.swath_blocks import to_degrees, to_vectors
 Numbers = npt.NDArray[Any]
 
 _REACH = 2 * np.sin(np.radians(20))
-"""Chord of 40 degrees: pieces that meet lie far from the antipode of each other's frame."""
+"""Chord of 40 degrees: pieces that meet are far from the antipodes of their frames."""
 NOWHERE = (np.inf, np.inf, -np.inf, -np.inf)
 """Bounds without any place in them."""
 _DEPTH = 5
@@ -110,7 +110,7 @@ class Piece:
 def split_area(area: Geometry, depth: int = 0) -> Iterator[Piece]:
     """Yield an area as one piece, or quartered in its own reference system until pieces fit.
 
-    Parts are left out where the reference system has no place on Earth.
+    Parts without a place on Earth in the reference system are left out.
     """
     piece = _flatten(area)
     if piece is not None:
@@ -137,7 +137,7 @@ def bound_common(
     Parameters
     ----------
     area, pieces
-        The area, whole and split.
+        The area, and its pieces.
     grid
         The grid; its longitudes may continue beyond 180 degrees.
 

@@ -20,7 +20,7 @@ _MEASUREMENTS = "measurements"
 
 
 def find_points(tree: xr.DataTree, path: str) -> xr.Dataset | None:
-    """Return the ground control points beside a Sentinel-1 image, None for other groups.
+    """Return the ground control points of a Sentinel-1 image, None for other groups.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def locate(points: xr.Dataset, lines: Numbers, pixels: Numbers) -> Numbers:
     Parameters
     ----------
     points
-        As `find_points` gives them.
+        The result of `find_points`.
     lines, pixels
         Numbers in the image, of shapes that broadcast. Numbers outside of the points are
         extrapolated from the outermost points.

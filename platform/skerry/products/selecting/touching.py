@@ -21,7 +21,7 @@ _STRIP = 256
 
 
 def find_span(inside: npt.NDArray[np.bool_]) -> slice:
-    """Return the slice from the first True to the last, empty if there is none."""
+    """Return the slice from the first True to the last, empty if all are False."""
     places = np.flatnonzero(inside)
     return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
 
@@ -48,7 +48,7 @@ def find_touched_window(
     thin = thin_swath(latitude, longitude)
     extent = _Extent()
     near = [(item, thin.find_window(item.centre, item.reach + thin.spacing)) for item in pieces]
-    for piece, window in near:  # all of these first: later reads skip their pixels
+    for piece, window in near:  # before the strips, which skip these pixels
         shapely.prepare(piece.shape)
         if window is not None:
             inside = shapely.contains_xy(piece.shape, *piece.frame.flatten(thin.vectors))
@@ -66,15 +66,15 @@ def find_touched_window(
 def find_touched(places: Numbers, piece: Piece, candidates: npt.NDArray[np.bool_]) -> Any:
     """Return which pixels a piece of an area touches.
 
-    A pixel is the parallelogram of its spacing along rows and columns around its centre. Where
-    there is one row or column alone, pixels are as long as wide; one pixel alone is its centre.
+    A pixel is the parallelogram of its spacing along rows and columns around its centre. In
+    a single row or column, pixels are as long as wide; a single pixel is only its centre.
 
     Parameters
     ----------
     places
         Unit vectors to the centres, ``(row, column, 3)``; NaN = no pixel.
     piece
-        The piece, its shape prepared.
+        The piece, with a prepared shape.
     candidates
         Pixels to examine, ``(row, column)``; the result is False for others.
     """
@@ -112,7 +112,7 @@ def _measure_halves(centres: Numbers) -> tuple[Numbers, Numbers]:
         right = 1j * down
     for steps in (down, right):
         finite = np.isfinite(steps)
-        if not finite.all():  # beside a gap: use the usual spacing
+        if not finite.all():  # next to a gap: use the usual spacing
             samples = steps[finite] if finite.any() else np.zeros(1)
             steps[~finite] = np.median(samples.real) + 1j * np.median(samples.imag)
     return down, right

@@ -83,7 +83,7 @@ def find_period_windows(tree: xr.DataTree, first: Any, last: Any) -> dict[str, W
 
 
 def join_windows(some: dict[str, Window], others: dict[str, Window]) -> dict[str, Window]:
-    """Return what is in both windows of each group."""
+    """Return the common part of both windows of each group."""
     joined = some | others
     for path in some.keys() & others.keys():
         joined[path] = some[path] | others[path]
@@ -99,7 +99,7 @@ def _find_raster_windows(
 ) -> dict[str, Window]:
     """Return the same ground on all rasters of a reference system, in whole pixels of each.
 
-    The ground is that of the pixels of the coarsest raster that the area touches.
+    All windows cover the same ground: the touched pixels of the coarsest raster.
     """
     rasters: dict[Any, list[tuple[GeoBox, str, xr.Dataset]]] = {}
     for path in paths:
@@ -114,7 +114,7 @@ def _find_raster_windows(
         grid, _, coarsest = max(members, key=lambda item: abs(item[0].affine.a))
         bounds = bound_common(area, pieces, grid)
         window = _find_pixels_within(coarsest, grid, bounds, touch=True)
-        # cut from the grid: coordinates of one row or column alone do not tell the pixel's size
+        # Coordinates of a single row or column do not tell the pixel's size, so cut the grid.
         ground = grid[window["y"], window["x"]]
         edges = NOWHERE if 0 in ground.shape else tuple(ground.boundingbox.bbox)
         windows |= {
@@ -126,9 +126,9 @@ def _find_raster_windows(
 def _find_pixels_within(
     data: xr.Dataset, grid: GeoBox, bounds: tuple[float, ...], *, touch: bool
 ) -> Window:
-    """Return the pixels whose centres lie in bounds, or whose areas touch them.
+    """Return the pixels with centres in the bounds, or with areas that touch the bounds.
 
-    Bounds on the edge between two pixels touch the one on their side, a point there touches both.
+    Bounds that end between two pixels touch only the inner pixel; a point there touches both.
     """
     west, south, east, north = bounds
     window = {}
@@ -184,7 +184,7 @@ def _list_swaths(tree: xr.DataTree) -> Iterator[_Swath]:
 
 
 def _group_families(swaths: list[_Swath]) -> list[list[_Swath]]:
-    """Group grids that are whole multiples of one another, such as the 500 m and 1 km of a view."""
+    """Group grids that are whole multiples of each other, such as 500 m and 1 km of a view."""
     families: list[list[_Swath]] = []
     for swath in sorted(swaths, key=lambda item: item.shape):
         for family in families:
@@ -199,7 +199,7 @@ def _group_families(swaths: list[_Swath]) -> list[list[_Swath]]:
 
 
 def _find_rows(swath: _Swath, first: Any, last: Any) -> tuple[slice, slice]:
-    """Return the rows of a time, and all columns unless there are none."""
+    """Return the rows of a time, with all columns if there is any row."""
     if "time_stamp" not in swath.data.variables:
         return slice(0, swath.shape[0]), slice(0, swath.shape[1])
     rows = find_span(_is_between(swath.data["time_stamp"], first, last))

@@ -217,7 +217,7 @@ def test_another_sensors_files_are_no_slstr_product(copy: Path) -> None:
         for path in copy.glob(pattern):
             path.unlink()
     with pytest.raises(
-        InvalidInputError, match="is named as a Sentinel-3 SLSTR L1 RBT product, and has no"
+        InvalidInputError, match="has the name of a Sentinel-3 SLSTR L1 RBT product, and has no"
     ):
         open_product(copy)
 

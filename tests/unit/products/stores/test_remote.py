@@ -163,7 +163,7 @@ def test_several_products_are_refused_by_name(folder: Path, tmp_path: Path) -> N
         for place in (folder, archive, locate(server, "two.zip")):
             with pytest.raises(InvalidInputError, match=r"(a|cogs).*(b|p)\.nc") as caught:
                 open_product(place)
-            assert caught.value.remedy == "Name one of them."
+            assert caught.value.remedy == "Give the path of one of these products."
 
 
 @pytest.mark.parametrize("fault", ["page", "index"])
