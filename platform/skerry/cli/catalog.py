@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("import")
 @click.argument("sources", metavar="PATH|URL...", nargs=-1, required=True)
-@click.option("--collection", help="Where the items go.  [default: by the kind of product]")
+@click.option("--collection", help="Collection of the items.  [default: by the kind of product]")
 @type_option
 @click.option(
     "--datetime",
@@ -270,7 +270,7 @@ def _read_geojson(path: Path | None) -> Any:
 
 
 def _widen_days(text: str | None) -> str | None:
-    """Let a plain day, alone or as an end of an interval, mean the whole day."""
+    """Make a day without a time, also as an end of an interval, mean the whole day."""
     from skerry.core.time import parse_day
 
     if text is None or "T" in text:

@@ -52,7 +52,7 @@ def demo(*, remove: bool) -> None:
     session = connect()
     if remove:
         _remove_demo(session)
-        click.echo("The demo is gone.")
+        click.echo("The demo is removed.")
         return
     scene = _import_scene(session)
     _create_job(session, _release_notebook(session))
@@ -145,14 +145,14 @@ def _find_product(session: Session, run: Run) -> ItemReference | None:
 
 
 def _remove_demo(session: Session) -> None:
-    """Remove job, runs, products, release and scene, as far as they exist."""
+    """Remove job, runs, products, release and scene, if they exist."""
     from skerry.cli.runs import wait_for_run
 
     for run in _list_runs(session):
         if not run.status.has_ended:
             production.cancel_run(session, run.id)
             wait_for_run(session, run.id)
-    # Products before histories: a history keeps the folders of products that are catalogued.
+    # Delete products before histories, because a history keeps the folders of its products.
     _empty_collection(session, NAME)
     _forget(session, join_address("production", "jobs", NAME), history="true")
     for release in production.list_releases(session):

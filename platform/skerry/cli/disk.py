@@ -87,7 +87,7 @@ def clean_disk(data: Path, *, days: int, pretend: bool, as_json: bool) -> None:
         f"{'Would free' if pretend else 'Freed'} {describe_bytes(freed)}. {space.describe()}"
     )
     if not complete:
-        click.echo("The database could not be read; run this again to look at attempts too.")
+        click.echo("The database could not be read; run this again to remove attempts too.")
 
 
 def _find_folder(data: Path) -> DataFolder:

@@ -1,4 +1,4 @@
-"""`skerry doctor`: looks at a running or broken platform, and names the remedy of each fault.
+"""`skerry doctor`: checks a running or broken platform, and names the remedy of each fault.
 
 It opens the data folder itself instead of asking the api, so that it works when nothing answers.
 """
@@ -20,9 +20,9 @@ from skerry.storage.layout import DataFolder
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, data: Path, *, as_json: bool) -> None:
-    """Check a platform that runs or does not, and name the remedy of each fault.
+    """Check a platform, running or not, and name the remedy of each fault.
 
-    Exit code 1 when something is broken.
+    The exit code is 1 if a check finds a fault.
 
     \b
     Example:
@@ -37,12 +37,12 @@ def doctor(ctx: click.Context, data: Path, *, as_json: bool) -> None:
 
 
 def examine(folder: DataFolder) -> list[Finding]:
-    """Return what every check saw; a check that fails itself is a finding too."""
+    """Return the finding of every check; a check that fails itself is a finding too."""
     if not folder.root.is_dir():
         return [
             Finding(
                 check="data folder", state="broken", detail=f"{folder.root} does not exist.",
-                remedy="'skerry up' makes it; --data or SKERRY_DATA names another.",
+                remedy="Run 'skerry up' to create it, or name another with --data or SKERRY_DATA.",
             )
         ]  # fmt: skip
     return [finding for name, look in CHECKS.items() for finding in _look(name, look, folder)]
@@ -56,7 +56,7 @@ def _look(name: str, look: Look, folder: DataFolder) -> Iterator[Finding]:
     except OSError as error:
         yield Finding(
             check=name, state="broken", detail=f"{error.filename or folder.root}: {error.strerror}",
-            remedy="Give the folder and all in it to the user who runs the platform.",
+            remedy="Make the user who runs the platform the owner of the folder and its content.",
         )  # fmt: skip
 
 

@@ -167,7 +167,7 @@ def show_items(records: Sequence[dict[str, Any]], *, as_json: bool) -> None:
 
 
 def check_collections(names: Sequence[str]) -> None:
-    """Refuse the name of a missing collection: a search would simply find no items."""
+    """Refuse the name of a missing collection, because a search would just find no items."""
     from skerry.client import connect
 
     for name in names:

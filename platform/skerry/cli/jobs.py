@@ -54,14 +54,14 @@ def job() -> None:
     type=click.IntRange(1, LONGEST_S),
     default=3600,
     show_default=True,
-    help="Seconds after which an attempt is ended.",
+    help="Seconds after which the platform ends an attempt.",
 )
 @click.option(
     "--retries",
     type=click.IntRange(0, MOST_RETRIES),
     default=0,
     show_default=True,
-    help="How often a failed notebook is started again without being asked.",
+    help="How often a failed notebook starts again automatically.",
 )
 @json_option
 def create(
@@ -83,7 +83,7 @@ def create(
     """
     if timezone and not cron:
         raise InvalidInputError(
-            f"The time zone {timezone!r} is for a clock, and none is given.",
+            f"The time zone {timezone!r} needs a clock, and --cron is missing.",
             remedy="Add --cron, such as --cron '30 5 * * *'.",
         )
     session = connect()
@@ -143,7 +143,7 @@ def pause(name: str) -> None:
 @click.argument("name")
 @json_option
 def resume(name: str, *, as_json: bool) -> None:
-    """Continue the clock of the job NAME from now on.
+    """Continue the clock of the job NAME.
 
     Example: skerry job resume lakes
     """

@@ -59,7 +59,7 @@ def _show_file(part: str) -> None:
 
 
 def _list_parts(session: Session) -> list[str]:
-    """Return the parts whose logs this account may see; most accounts may see none."""
+    """Return the parts whose logs this account may read; for most accounts there are none."""
     try:
         return session.fetch(LogList, "GET", "platform/logs").parts
     except ForbiddenError:

@@ -1,4 +1,4 @@
-"""`skerry`: one group, which imports a command only when it is named; no stack traces."""
+"""`skerry`: one group, which imports a command only when it is called; no stack traces."""
 
 import errno
 import os
@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "skerry.cli.catalog:collection_group",
         "List, publish, delete collections.",
     ),
-    "validate": ("skerry.cli.validate:validate", "Check a product and name every check made."),
+    "validate": ("skerry.cli.validate:validate", "Check a product and list every check."),
     "process": ("skerry.cli.process:process", "Run a processor, or the steps of a payload."),
     "simulate": ("skerry.cli.simulate:simulate", "Make small simulated products."),
     "demo": ("skerry.cli.demo:demo", "Run the pipeline end to end on simulated data."),
@@ -59,7 +59,7 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 class LazyGroup(click.Group):
-    """A click group that imports a command only when it is named.
+    """A click group that imports a command only when a user calls it.
 
     ``skerry --help`` lists the table and imports nothing.
     """
@@ -143,12 +143,12 @@ def _report(error: Exception) -> int:
         return error.exit_code
     if isinstance(error, SkerryError):
         return _report_expected(error)
-    if isinstance(error, ValidationError):  # an order that the platform would refuse as well
+    if isinstance(error, ValidationError):  # the platform would refuse this request too
         return _report_expected(explain_validation(error.errors(include_url=False)))
     if isinstance(error, OSError) and error.errno in _REFUSED:
         refused = InvalidInputError(
             f"{error.filename or 'A file'} cannot be read or written ({error.strerror}).",
-            remedy="Check who may read and write there, and how much room there is.",
+            remedy="Check the permissions of the file and the free space of the disk.",
         )
         return _report_expected(refused)
     return _report_unexpected(error)
@@ -190,7 +190,7 @@ def _keep_trace(error: Exception) -> str:
 
 
 def _log_file() -> Path:
-    """Return the log beside the parts' logs if this data folder has any, else the user's own."""
+    """Return the log in the data folder's logs if it has any, else the user's own log."""
     beside = default_data_folder() / "logs"
     folder = beside if beside.is_dir() else Path(platformdirs.user_log_dir("skerry"))
     return folder / "cli.log"
@@ -202,6 +202,6 @@ def _debugging() -> bool:
 
 def _close_output() -> int:
     """End quietly when the reader of our output (``| head``) has gone."""
-    # Python flushes standard output again at exit; give it somewhere to go.
+    # Python flushes standard output again at exit, so replace it by a working file.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

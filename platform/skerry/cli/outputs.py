@@ -21,12 +21,12 @@ type_option = click.option(
 memory_option = click.option(
     "--memory", "memory_bytes", default="1GB", show_default=True, metavar="AMOUNT",
     callback=lambda _context, _option, text: parse_memory(text),
-    help="Approximate memory limit for writing, beside the program itself.",
+    help="Approximate memory limit for writing, in addition to the program's own memory.",
 )  # fmt: skip
 
 
 def say_left_out(what: str, names: Sequence[str], *, verbose: bool) -> None:
-    """Write to standard error which variables a product lacks: the first few names, or all."""
+    """Write the names of missing variables to standard error: the first few, or all."""
     if not names:
         return
     if verbose:

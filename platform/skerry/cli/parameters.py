@@ -11,7 +11,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.models.releases import ParameterSchema
 
 _BOOLEANS = {"True": True, "False": False}
-"""Python's spellings, beside JSON's own words."""
+"""Python's spellings, in addition to JSON's own words."""
 
 _READ_AS_JSON = frozenset({"integer", "number", "boolean", "array", "object", "null"})
 
@@ -25,14 +25,14 @@ parameter_option = click.option(
 def parse_pairs(pairs: Sequence[str], schema: ParameterSchema) -> dict[str, Any]:
     """Return ``name=value`` words as values of the schema's types.
 
-    Text that does not fit the type goes on unchanged, so that the server refuses it with the
-    reason. ``None`` means none if the parameter may be none; to give the text itself, write it
-    with quotes, as JSON.
+    Text that does not fit the type stays unchanged, so that the server refuses it with the
+    reason. ``None`` means no value if the parameter allows it; write the text itself with quotes,
+    as JSON.
 
     Raises
     ------
     InvalidInputError
-        If a word has no ``=`` or a name stands twice.
+        If a word has no ``=`` or a name occurs twice.
     """
     properties = schema["properties"]
     return {
@@ -46,7 +46,7 @@ def split_pairs(pairs: Sequence[str], *, form: str = "-p NAME=VALUE") -> dict[st
     Raises
     ------
     InvalidInputError
-        If a word has no ``=`` or a name stands twice; the remedy says the `form`.
+        If a word has no ``=`` or a name occurs twice; the remedy shows the `form`.
     """
     values: dict[str, str] = {}
     for pair in pairs:
@@ -73,7 +73,7 @@ def _read(text: str, schema: dict[str, Any]) -> Any:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_read_float)
     except (ValueError, RecursionError):
         return text
-    # "none or text": a number that somebody wrote is text here
+    # "none or text": here a number is text
     return text if "string" in kinds and value is not None else value
 
 

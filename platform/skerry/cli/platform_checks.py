@@ -1,4 +1,4 @@
-"""The checks of `skerry doctor`: what each looks at, and the remedy of each fault."""
+"""The checks of `skerry doctor`, with the remedy of each fault."""
 
 import os
 import re
@@ -24,16 +24,16 @@ _ERRORS = re.compile(
 
 
 class Finding(BaseModel):
-    """What one check saw.
+    """The finding of one check.
 
     Attributes
     ----------
     check
-        What was looked at.
+        Name of the check.
     state
         ``well``, ``attention`` (the platform works, but look at it) or ``broken``.
     detail
-        What was seen.
+        What the check found.
     remedy
         What to do; empty when all is well.
     """
@@ -48,7 +48,7 @@ Look = Callable[[DataFolder], Iterator[Finding]]
 
 
 def look_at_folder(folder: DataFolder) -> Iterator[Finding]:
-    """Look whether the data folder can be written, and only by its owner."""
+    """Check that the owner, and nobody else, can write into the data folder."""
     name = "data folder"
     if not os.access(folder.root, os.R_OK | os.W_OK | os.X_OK):
         yield Finding(
@@ -65,7 +65,7 @@ def look_at_folder(folder: DataFolder) -> Iterator[Finding]:
 
 
 def look_at_disk(folder: DataFolder) -> Iterator[Finding]:
-    """Look how much room the disk has."""
+    """Check the free space of the disk."""
     space = measure_space(folder.root)
     state = "broken" if space.is_full else "attention" if space.is_low else "well"
     remedy = REMEDY if space.is_low or space.is_full else ""
@@ -73,7 +73,7 @@ def look_at_disk(folder: DataFolder) -> Iterator[Finding]:
 
 
 def look_at_database(folder: DataFolder) -> Iterator[Finding]:
-    """Look whether the database answers, is whole, and has this Skerry's schema."""
+    """Check that the database answers, is undamaged, and has this Skerry's schema."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from skerry.storage.database import find_database, is_server, open_database
@@ -84,7 +84,7 @@ def look_at_database(folder: DataFolder) -> Iterator[Finding]:
     if not is_server(url) and not folder.database.exists():
         yield Finding(
             check="database", state="attention", detail=f"{folder.database} does not exist yet.",
-            remedy="'skerry up' makes it.",
+            remedy="Run 'skerry up' to create it.",
         )  # fmt: skip
         return
     engine = open_database(url, read_only=True)
@@ -107,22 +107,22 @@ def look_at_database(folder: DataFolder) -> Iterator[Finding]:
     else:
         yield Finding(
             check="database", state="attention",
-            detail=f"It has schema {revision}, this Skerry has {newest_revision()}.",
-            remedy="'skerry up' brings it up to date; it copies a file aside before.",
+            detail=f"Its schema is {revision}, and this Skerry needs {newest_revision()}.",
+            remedy="Run 'skerry up': it copies the database, then brings it up to date.",
         )  # fmt: skip
 
 
 def _describe_damage(folder: DataFolder, fault: str) -> Finding:
     return Finding(
         check="database", state="broken", detail=f"The database cannot be used: {fault}.",
-        remedy="Stop the platform and put back your newest backup; "
+        remedy="Stop the platform and restore your newest backup; "
         f"copies that Skerry made before upgrades are {folder.database.name}.*.bak "
         f"in {folder.database.parent}.",
     )  # fmt: skip
 
 
 def look_at_parts(folder: DataFolder) -> Iterator[Finding]:
-    """Ask each part whether it answers, and those that can say it whether they lack something."""
+    """Ask each part whether it answers, and api and maps what they lack."""
     record = PlatformRecord.read(folder)
     if record is None:
         yield Finding(
@@ -133,8 +133,8 @@ def look_at_parts(folder: DataFolder) -> Iterator[Finding]:
     if not record.is_alive():
         yield Finding(
             check="platform", state="broken",
-            detail=f"The platform (process {record.pid}) ended without being stopped.",
-            remedy="Start it with 'skerry up': it ends what was left behind, and goes on.",
+            detail=f"The platform (process {record.pid}) ended unexpectedly.",
+            remedy="Run 'skerry up': it ends leftover processes and continues the work.",
         )  # fmt: skip
         return
     yield Finding(check="platform", detail=f"It runs at {record.url} (process {record.pid}).")
@@ -142,8 +142,8 @@ def look_at_parts(folder: DataFolder) -> Iterator[Finding]:
         trouble = ask_health(part) or _ask_readiness(part.health)
         yield Finding(
             check=part.name, state="broken" if trouble else "well", detail=trouble or "answers",
-            remedy=f"'skerry logs {part.name}' tells more; the platform starts a part again "
-            "that ends." if trouble else "",
+            remedy=f"Read 'skerry logs {part.name}'; the platform starts a part again "
+            "if it ends." if trouble else "",
         )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def _ask_readiness(health: str | None) -> str | None:
 
 
 def look_at_port(folder: DataFolder) -> Iterator[Finding]:
-    """Look whether the public port is free for a platform that does not run."""
+    """Check that the public port is free if the platform does not run."""
     record = PlatformRecord.read(folder)
     if record is None or not record.is_alive():
         port = int(os.environ.get("SKERRY_PORT") or DEFAULT_PORT)
@@ -169,7 +169,7 @@ def look_at_port(folder: DataFolder) -> Iterator[Finding]:
 
 
 def look_at_packages(_folder: DataFolder) -> Iterator[Finding]:
-    """Look whether the installed packages are those that the lock pins."""
+    """Check that the installed packages are those of the lock file."""
     from skerry.production.environments import find_deviations, find_lock
 
     deviations = find_deviations(find_lock())
@@ -177,11 +177,11 @@ def look_at_packages(_folder: DataFolder) -> Iterator[Finding]:
         shown = ", ".join(deviations[:3]) + (" ..." if deviations[3:] else "")
         yield Finding(
             check="packages", state="attention",
-            detail=f"{len(deviations)} packages are not as requirements.lock pins them: {shown}",
+            detail=f"{len(deviations)} packages differ from requirements.lock: {shown}",
             remedy="Install them again: 'make setup' in a checkout.",
         )  # fmt: skip
     else:
-        yield Finding(check="packages", detail="All are as requirements.lock pins them.")
+        yield Finding(check="packages", detail="All packages are those of requirements.lock.")
 
 
 def look_at_logs(folder: DataFolder) -> Iterator[Finding]:

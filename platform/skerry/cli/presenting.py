@@ -22,8 +22,8 @@ LINE_SECONDS = 10.0
 def show_progress(name: str) -> Iterator[Progress]:
     """Show the block's progress on standard error.
 
-    A terminal gets a bar with the present work, per cent and the time left. Other outputs get a
-    line for each stage, without the details behind the stage's colon, and a line with per cent
+    A terminal gets a bar with the current work, per cent and the time left. Other outputs get a
+    line for each stage, without the details after the stage's colon, and a line with per cent
     every `LINE_SECONDS`.
     """
     from rich.console import Console

@@ -41,7 +41,7 @@ AOI_NUMBERS = 4
 @click.option(
     "--allow-empty",
     is_flag=True,
-    help="An area outside of the product gives a product without pixels.",
+    help="For an area outside of the product, write a product without pixels.",
 )
 @click.option(
     "--aux", "auxiliary", multiple=True, metavar="NAME=FOLDER[@VERSION]",
@@ -122,7 +122,7 @@ def _run_payload(
     if any(others):
         raise InvalidInputError(
             "A payload names its own processors, products, parameters and formats.",
-            remedy="Give --payload alone, or with --trace or --memory.",
+            remedy="Give only --payload, or --payload with --trace or --memory.",
         )
     with show_progress(payload.name) as progress:
         result = run_payload(
@@ -144,7 +144,7 @@ def _run_payload(
         )
         return
     if not result.written:
-        click.echo("Everything is done already: nothing had to be written.")
+        click.echo("Everything is done already: nothing was written.")
     for name in result.written:
         click.echo(f"Wrote {name}")
     for name in result.kept:
@@ -170,7 +170,9 @@ def _run_processor(
     from skerry.processors.registry import get_processor
 
     if not inputs:
-        raise InvalidInputError(f"{name} got no product.", remedy="Name one after the processor.")
+        raise InvalidInputError(
+            f"{name} got no product.", remedy="Give a product after the processor."
+        )
     parameters = get_processor(name).parse(split_pairs(pairs))
     with show_progress(name) as progress:
         manifest = run_processor(
@@ -234,12 +236,12 @@ def _need[T](value: T | None, word: str, meaning: str) -> T:
 
 @contextmanager
 def _timing(run_id: str, trace: Path | None, inputs: Sequence[str]) -> Iterator[Timeline]:
-    """Measure the times of the block's work; write the file also when the block fails.
+    """Measure the times of the block's work; write the file even if the block fails.
 
     Raises
     ------
     InvalidInputError
-        Before anything is done, if the file cannot be written or is inside of an input.
+        Before any work, if the file cannot be written or is inside an input.
     """
     from skerry.pipelines.outputs import refuse_inside
     from skerry.pipelines.timeline import Timeline, check_place

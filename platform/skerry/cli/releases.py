@@ -167,7 +167,7 @@ def _find_proposal(session: Session, name: str) -> Release:
         ids = ", ".join(f"{item.id} by {item.proposed_by}" for item in proposed)
         raise ConflictError(
             f"There are {len(proposed)} proposals named {name!r}: {ids}.",
-            remedy="Give the id of the one that you have looked at.",
+            remedy="Give the id of the release that you reviewed.",
         )
     if proposed:
         return proposed[0]

@@ -37,9 +37,9 @@ def simulate(
 ) -> None:
     """Make a small simulated product below the folder OUT and print its path.
 
-    The same seed and day show one place and its weather to all sensors: sea, coast and lake with
-    gradients of turbidity, chlorophyll and temperature, and clouds. Beside the product
-    NAME.truth.nc says what was there.
+    With the same seed and day, all sensors see the same place and weather: sea, coast and lake with
+    gradients of turbidity, chlorophyll and temperature, and clouds. The file NAME.truth.nc next to
+    the product holds the true values.
 
     \b
     Kinds:
@@ -72,7 +72,7 @@ def simulate(
     except OSError as error:
         raise InvalidInputError(
             f"{out} cannot be written ({error.strerror}).",
-            remedy="Name a folder that you may write.",
+            remedy="Give a folder that you may write to.",
         ) from None
     if as_json:
         print_json({"path": str(product), "kind": kind, "seed": seed, "day": day})

@@ -125,7 +125,7 @@ def _choose_parts(text: str) -> tuple[str, ...]:
 
 def _check_database(folder: DataFolder) -> None:
     """Refuse a database server that cannot be used, before anything is written."""
-    if read_database_url() is not None:  # importing what asks it takes a moment
+    if read_database_url() is not None:  # this import takes a moment
         from skerry.storage.migrate import check_database
 
         check_database(folder)
@@ -186,7 +186,7 @@ def _print_addresses(console: Console, plan: Plan) -> None:
 
 
 def _name_database(plan: Plan) -> list[tuple[str, str]]:
-    """Return the row that names the database server, where there is one."""
+    """Return the row that names the database server, if one is configured."""
     if read_database_url() is None:
         return []
     from skerry.storage.database import find_database

@@ -61,7 +61,7 @@ def _print_report(report: Report) -> None:
         (item.check, item.result.value, str(item.examined), item.note or item.meaning)
         for item in report.outcomes
     ]
-    print_table(("CHECK", "RESULT", "LOOKED AT", "WHAT HOLDS WHERE IT PASSES"), rows)
+    print_table(("CHECK", "RESULT", "JUDGED", "TRUE IF IT PASSES"), rows)
     for outcome in report.failed:
         click.echo(f"\n{outcome.check}: {len(outcome.findings)} found")
         for finding in outcome.findings[:MOST_LINES]:

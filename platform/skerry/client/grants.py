@@ -44,13 +44,13 @@ class Grant:
         Raises
         ------
         ForbiddenError
-            If the key lies outside of the granted prefix.
+            If the key is outside of the granted prefix.
         NotFoundError
             If there is nothing at the key.
         """
         if ".." in PurePosixPath(key).parts or not f"{key}/".startswith(self.prefix):
             raise ForbiddenError(
-                f"The key {key!r} lies outside of the granted {self.prefix!r}.",
+                f"The key {key!r} is outside of the granted prefix {self.prefix!r}.",
                 remedy="The item is inconsistent: delete it and import its product again.",
             )
         path = self.root / key

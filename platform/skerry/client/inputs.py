@@ -20,7 +20,7 @@ class Input:
     collection, item
         Its names.
     digest
-        Its whole-product digest as the catalogue has it.
+        The digest of its whole product in the catalogue.
     """
 
     collection: str
@@ -48,7 +48,7 @@ def record_input(item: Mapping[str, Any]) -> None:
     Parameters
     ----------
     item
-        The STAC item as the api showed it.
+        The STAC item from the api.
     """
     folder = find_run_folder()
     if folder is None:

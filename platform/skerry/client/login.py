@@ -21,7 +21,7 @@ class Login:
     token
         A hub token; never shown by `repr`.
     user
-        The account's name where it is known without asking, else empty.
+        The account's name if it is known without a request, else empty.
     """
 
     url: str
@@ -38,7 +38,7 @@ def find_login() -> Login:
     Raises
     ------
     UnauthenticatedError
-        If there is neither.
+        If both are missing.
     """
     url = os.environ.get("SKERRY_URL", "").rstrip("/")
     token = os.environ.get("SKERRY_TOKEN") or os.environ.get("JUPYTERHUB_API_TOKEN", "")

@@ -39,7 +39,7 @@ def open(  # noqa: A001 - the name that notebooks use: skerry.open
     product_type
         The product's EOPF type, such as ``S02MSIL2A``, if the product does not say it itself.
     session
-        Another session than this process's own.
+        The session to use; by default this process's own.
 
     Returns
     -------
@@ -53,10 +53,10 @@ def open(  # noqa: A001 - the name that notebooks use: skerry.open
     Raises
     ------
     NotFoundError
-        If there is no such item, path or address.
+        If the item, path or address does not exist.
     UnavailableError
-        If the platform is away, or keeps its files where this machine cannot reach them; if a
-        server does not answer.
+        If the platform or a server does not answer, or this machine cannot reach the platform's
+        files.
     """
     from skerry.products.opening import open_product
 
@@ -70,7 +70,7 @@ def open(  # noqa: A001 - the name that notebooks use: skerry.open
 
 
 def parse_source(reference: object) -> ItemReference | Path:
-    """Read what may be an item's name or a path on this machine.
+    """Read text that is an item's name or a path on this machine.
 
     A `Path` and a string that begins with ``/``, ``.`` or ``~`` are paths; so is a string that
     is not a ``collection/item`` but exists.

@@ -154,7 +154,7 @@ def publish(
     datetime
         The data time; the newest source's when None.
     session
-        Another session than this process's own.
+        The session to use; by default this process's own.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def _fetch_sources(
 def _gather_facts(
     sources: list[dict[str, Any]], output: str, datetime: Datetime | str | None
 ) -> dict[str, Any]:
-    """Return the properties that the new item has by itself and from its sources."""
+    """Return the properties of the new item: its own, and those from its sources."""
     properties = [source["properties"] for source in sources]
     if datetime is None:
         times = [item["datetime"] for item in properties if item.get("datetime")]
@@ -240,7 +240,7 @@ def _credit(name: str) -> str:
 
 
 def _read_dataset(dataset: xr.Dataset | xr.DataArray, names: Iterable[str]) -> xr.Dataset:
-    """Return a dataset, which must have the variables that were named."""
+    """Return a dataset; refuse it if it lacks one of the named variables."""
     import xarray as xr
 
     if isinstance(dataset, xr.DataArray):
@@ -283,10 +283,10 @@ def _stage(draft: Draft, run_folder: RunFolder) -> dict[str, Any]:
     if run_folder.has_output(draft.output):
         raise ConflictError(
             f"This run has published the output {draft.output!r} already.",
-            remedy="Give each output of a notebook a name of its own.",
+            remedy="Give each output of a notebook another name.",
         )
     final = run_folder.locate_product(draft.output)
-    # A call that did not finish may have left a product there.
+    # An unfinished call may have left a product there.
     with make_aside(final, replace=True, parents=True) as aside:
         geometry = draft.write(aside)
     # The platform gives the item its collection and its id when it publishes the run.

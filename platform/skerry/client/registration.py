@@ -1,4 +1,4 @@
-"""Registers files that were written under a grant: all or nothing."""
+"""Registers all files that were written under a grant, or none of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from skerry.core.errors import SkerryError, UnavailableError
 
 @dataclass
 class Registration:
-    """One write grant's way into the catalogue.
+    """The registration of a write grant's files in the catalogue.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Registration:
     grant
         The grant of the files.
     keep
-        Whether the bytes belong to an item now (or may), so that they must stay.
+        Whether the files belong, or may belong, to an item, so that they must stay.
     """
 
     session: Session
@@ -40,13 +40,12 @@ class Registration:
         item
             Its ``skerry:prefix`` must be the grant's.
         replace
-            Take the place of an item of the same name but another digest.
+            Replace an item of the same name with another digest.
 
         Returns
         -------
         dict
-            The item as the catalogue has it: the earlier one if the same digest is there
-            already.
+            The catalogue's item: the earlier item if it has the same digest.
 
         Raises
         ------
@@ -66,7 +65,7 @@ class Registration:
     def _look_again(self, item: dict[str, Any]) -> dict[str, Any]:
         """Find out the result of a call whose answer was lost.
 
-        While nobody answers, the item may well be registered: the bytes stay.
+        Without an answer, the item may be registered, so the files stay.
         """
         self.keep = True
         there = find_item(self.session, parse_reference(item))
@@ -74,7 +73,7 @@ class Registration:
             self.keep = False
             raise UnavailableError(
                 f"The platform at {self.session.url} did not register {item['id']!r}.",
-                remedy="Try again; nothing was left behind.",
+                remedy="Try again; no files of this attempt remain.",
             )
         return there
 
@@ -88,13 +87,13 @@ def register_folder(session: Session, grant: Grant) -> Iterator[Registration]:
     finally:
         if not registration.keep:
             shutil.rmtree(grant.folder, ignore_errors=True)
-            # The platform's upkeep ends grants that nobody gave back.
+            # The platform's maintenance ends grants that were not given back.
             with suppress(SkerryError):
                 session.request("DELETE", join_address("grants", grant.id))
 
 
 def _is_same(there: dict[str, Any], item: dict[str, Any]) -> bool:
-    """Return whether two items have the same bytes, or were made of the same source."""
+    """Return whether two items have the same bytes, or come from the same source."""
     return any(
         item["properties"].get(name) not in (None, "")
         and there["properties"].get(name) == item["properties"].get(name)

@@ -39,13 +39,13 @@ def search(
     intersects
         A GeoJSON geometry, or anything with ``__geo_interface__`` (shapely, geopandas).
     datetime
-        An instant, or ``"2026-05-01/2026-05-31"`` as STAC writes intervals, or a pair.
+        A time, an interval as in STAC (``"2026-05-01/2026-05-31"``), or a pair of times.
     ids
         Item ids.
     limit
         At most so many items; None for all.
     session
-        Another session than this process's own.
+        The session to use; by default this process's own.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def search(
     Raises
     ------
     InvalidInputError
-        If the area or the time makes no sense.
+        If the area or the time is not valid.
     """
     import pystac
 
@@ -78,7 +78,7 @@ def check_bbox(bbox: Sequence[float]) -> list[float]:
     Raises
     ------
     InvalidInputError
-        If it has not four finite numbers inside the world, or south lies north of north. West
+        If it is not four finite numbers inside the world, or south is greater than north. West
         may be greater than east: such a box crosses the antimeridian.
     """
     try:
@@ -121,7 +121,7 @@ def read_geometry(geometry: Any) -> dict[str, Any]:
 
 
 def _read_pages(session: Session, query: dict[str, Any], limit: int | None) -> list[dict[str, Any]]:
-    """Follow the next links until there are enough items.
+    """Follow the links to next pages until there are enough items.
 
     The search goes through our own session (not pystac_client's), so that refusals arrive as
     Skerry's errors and the token is sent to the platform's own address only.
@@ -150,7 +150,7 @@ def _follow(
     if not parts.path.startswith(f"{API_PREFIX}/"):
         raise InvalidInputError(
             f"{session.url} names {link['href']} as its next page.",
-            remedy="The platform's public address is set wrongly; see 'skerry status'.",
+            remedy="Correct the platform's public address; see 'skerry status'.",
         )
     if link.get("method", "GET") != "POST":
         return path, None
@@ -177,6 +177,6 @@ def _format_interval(
     if len(ends) != 2:  # noqa: PLR2004
         raise InvalidInputError(
             f"{list(moment)!r} is not an interval.",
-            remedy="Give two instants, or None for an open end.",
+            remedy="Give two times; None means an open end.",
         )
     return "/".join(ends)

@@ -119,7 +119,7 @@ def write_record(folder: DataFolder, pid: int, created: float, url: str = "") ->
 
 def test_a_killed_platform_is_broken(folder: DataFolder) -> None:
     write_record(folder, pid=os.getpid(), created=1.0)
-    assert "ended without being stopped" in find(folder, "platform").detail
+    assert "ended unexpectedly" in find(folder, "platform").detail
 
 
 def test_parts_say_what_they_lack(folder: DataFolder) -> None:

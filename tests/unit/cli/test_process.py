@@ -166,7 +166,7 @@ def test_an_output_that_exists_is_kept(safe: Path, tmp_path: Path) -> None:
 
 def test_a_payload_stands_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["process", "ndci", "--payload", str(tmp_path / "p.yaml")]) == 2
-    assert "Give --payload alone" in capsys.readouterr().err
+    assert "Give only --payload" in capsys.readouterr().err
     assert run(["process", "--payload", str(tmp_path / "p.yaml")]) == 2
     assert "no payload" in capsys.readouterr().err
 
@@ -177,7 +177,7 @@ def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert run(["process", "ndci", "scene"]) == 2
     assert "-o OUT is missing" in capsys.readouterr().err
     assert run(["process", "--payload", str(tmp_path / "p.yaml"), "--format", "cog"]) == 2
-    assert "Give --payload alone" in capsys.readouterr().err
+    assert "Give only --payload" in capsys.readouterr().err
 
 
 def test_nothing_is_written_into_the_input(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG = 1
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 10.0
 _STEADY_S = 5.0
-"""Seconds after which a start counts as good: the next restart is immediate again."""
+"""Seconds after which a start has succeeded: the next restart then has no pause."""
 
 
 class Child:
@@ -72,7 +72,7 @@ class Child:
         write_pid_file(self._folder.pids / f"{self.part.name}.json", self._process.pid)
 
     def revive(self) -> bool:
-        """Start a died process again when its pause is over; return whether it was started.
+        """Start a dead process again when its pause is over; return whether it was started.
 
         The pause doubles from 0.5 s to 10 s while it keeps dying.
         """
@@ -119,7 +119,7 @@ def end_with_parent() -> Callable[[], None] | None:
 
     def ask_kernel() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died in between
+        if os.getppid() != parent:  # the parent died meanwhile
             os._exit(1)
 
     return ask_kernel

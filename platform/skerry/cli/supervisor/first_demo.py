@@ -17,7 +17,7 @@ _TIMEOUT_S = 10.0
 
 
 class FirstDemo:
-    """Runs ``skerry demo`` beside the platform when there is nothing in it yet.
+    """Runs ``skerry demo`` next to an empty platform.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class FirstDemo:
         self._decided = False
 
     def advance(self) -> None:
-        """Start the demo if it is due, and print a last message when it has ended."""
+        """Start the demo if the platform is empty, and print a message when it has ended."""
         if not self._decided:
             self._decided = True
             if not self._marker.exists() and self._is_empty():
@@ -62,10 +62,10 @@ class FirstDemo:
         )
 
     def _finish(self, code: int) -> None:
-        """Note that the demo was there; its own last line is the link to the map."""
+        """Note that the demo ran; its own last line is the link to the map."""
         if code != 0:
             self._console.print(
-                f"The demo ended with exit code {code}; 'skerry demo' tries it again."
+                f"The demo ended with exit code {code}; run 'skerry demo' to try again."
             )
             return
         self._marker.write_text(format_time(utc_now()))
@@ -76,7 +76,7 @@ class FirstDemo:
             return self._ask_if_empty()
         except httpx.HTTPError as error:
             self._console.print(
-                f"The demo was not begun ({type(error).__name__}); 'skerry demo' begins it."
+                f"The demo did not start ({type(error).__name__}); run 'skerry demo' to start it."
             )
             return False
 

@@ -13,12 +13,12 @@ _END_S = 1.0
 
 
 class LogPipes:
-    """A pipe for each part; both ends stay open here, so that neither side's death breaks them.
+    """A pipe for each part; both ends stay open here, so that no death of a side breaks them.
 
     Parameters
     ----------
     folder
-        The data folder, in whose ``logs`` the lines go.
+        The data folder; the lines go to its ``logs``.
     instance
         The data folder's mark.
     names
@@ -36,7 +36,7 @@ class LogPipes:
         return self._pipes[name][1]
 
     def tend(self) -> None:
-        """Start the writing process, at first or after its death; lines wait meanwhile."""
+        """Start the writing process, also again after its death; lines wait meanwhile."""
         if self._writer is not None and self._writer.poll() is None:
             return
         ends = {name: pipe[0] for name, pipe in self._pipes.items()}

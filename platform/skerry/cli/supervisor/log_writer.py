@@ -52,7 +52,7 @@ class PartLog:
         self._limit = limit
         self._rest = b""
         self._lost = 0
-        with suppress(OSError):  # so that a part which says nothing has a log too
+        with suppress(OSError):  # so that a part without output has a log too
             path.touch(mode=0o600)
 
     def take(self, content: bytes) -> None:
@@ -93,7 +93,7 @@ class PartLog:
 
 
 def stamp_line(line: bytes) -> bytes:
-    """Return a line with its time before it, unless it has one or belongs to the line before.
+    """Return a line after its time, unless it has a time or continues the line before.
 
     The clocks of programs whose form cannot be set are taken away: the
     gateway's proxy (``[W 2026-05-01 10:30:00.123 Proxy] text``) and the hub's

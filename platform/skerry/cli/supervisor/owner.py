@@ -26,7 +26,7 @@ class OwnerLogin:
     Parameters
     ----------
     plan
-        Where the hub is, and whose token it is.
+        The plan, with the hub's address and the owner's name.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -47,7 +47,7 @@ class OwnerLogin:
         self._due = time.time() + _LIFE_S / 2
 
     def advance(self) -> None:
-        """Renew the token when it is due, or when the clock was set back; else do nothing."""
+        """Renew the token if it is old or the clock was set back; else do nothing."""
         if 0 < self._due - time.time() <= _LIFE_S / 2:
             return
         try:

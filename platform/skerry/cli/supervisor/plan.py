@@ -20,7 +20,7 @@ from skerry.storage.layout import DataFolder
 from skerry.storage.writing import write_aside
 
 ISOLATION = "none"
-"""What separates notebooks and runs from the platform: one machine means one person."""
+"""The isolation of notebooks and runs from the platform: one machine means one person."""
 
 PART_NAMES = ("gateway", "api", "maps", "worker", "dashboards", "hub")
 

@@ -12,8 +12,8 @@ from skerry.core.errors import ConflictError, InvalidInputError, UnavailableErro
 
 LOOPBACK = "127.0.0.1"
 
-# Below the range from which Linux takes the ports of outgoing connections: a port that was free
-# at start stays so for a part that has to be started again.
+# Linux takes ports of outgoing connections from a higher range, so a port that was free at start
+# stays free for a part that starts again.
 _INTERNAL = range(20_000, 32_000)
 _ATTEMPTS = 200
 _HIGHEST = 65_535
@@ -69,15 +69,15 @@ def check_port(host: str, port: int) -> None:
     InvalidInputError
         If `port` is not a port number.
     ConflictError
-        If it is taken; says by which process if that can be seen.
+        If a program uses it; the message names the process if this user may see it.
     """
     if not 0 < port <= _HIGHEST:
-        raise InvalidInputError(f"{port} is not a port.", remedy="Name one between 1024 and 65535.")
+        raise InvalidInputError(f"{port} is not a port.", remedy="Use a number from 1024 to 65535.")
     try:
         _bind(host, port)
     except PermissionError:
         raise InvalidInputError(
-            f"This user may not listen on port {port}.", remedy="Name one above 1023 with --port."
+            f"This user may not listen on port {port}.", remedy="Give --port a number above 1023."
         ) from None
     except OSError:
         raise ConflictError(

@@ -13,8 +13,8 @@ _SCRIPT = Path("node_modules/configurable-http-proxy/bin/configurable-http-proxy
 def find_proxy_command() -> list[str]:
     """Return the words that start the proxy: Node from its wheel, and the script.
 
-    The script is the one that `SKERRY_PROXY_SCRIPT` names, else that of the checkout's
-    ``node_modules``, else the one on PATH.
+    The script comes from `SKERRY_PROXY_SCRIPT`, else from the checkout's ``node_modules``, else
+    from PATH.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def find_proxy_command() -> list[str]:
     if script is None or node is None:
         missing = "configurable-http-proxy" if script is None else "Node.js"
         raise UnavailableError(
-            f"{missing} is not installed, which the hub needs.",
+            f"{missing} is not installed, and the hub needs it.",
             remedy="Run 'make setup' in a checkout, or install it with npm and name its script in"
             " SKERRY_PROXY_SCRIPT.",
         )

@@ -14,7 +14,7 @@ _STYLES = {"ready": "green", "starting": "yellow", "died": "red", "waiting": "di
 
 
 class Terminal(Console):
-    """A console whose reader may go away: the platform runs on without a reader."""
+    """A console that may lose its reader; the platform continues without a reader."""
 
     def print(self, *objects: Any, **how: Any) -> None:
         """Print as usual; print nothing more after a terminal or a pipe was closed."""
@@ -24,15 +24,15 @@ class Terminal(Console):
             self.quiet = True
 
     def on_broken_pipe(self) -> None:
-        """Print nothing more; rich would end the program."""
+        """Print nothing from now on; without this, rich would end the program."""
         self.quiet = True
 
 
 class Screen:
     """The parts' states, one line each.
 
-    On a terminal the lines change in place until the platform is ready; later, and elsewhere, each
-    change is printed once, with its time before it as in the logs.
+    On a terminal the lines change in place until the platform is ready. Later, and in other
+    outputs, each change is printed once, after its time, as in the logs.
 
     Parameters
     ----------

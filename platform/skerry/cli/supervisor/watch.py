@@ -20,7 +20,7 @@ START_LIMIT_S = 90.0
 _STEP_S = 0.2
 _WATCH_S = 0.5
 _GRACE_S = 7.0
-"""`skerry down` promises an end within 10 s: 7 to end in order, the rest to be killed."""
+"""Seconds for an end in order; the other 3 of the 10 s of `skerry down` are for killing."""
 _MAX_DEATHS = 3
 
 
@@ -73,7 +73,7 @@ class Supervisor:
                 child.start()
                 self._screen.show(child.part.name, "starting")
             self._wait_ready(group, deadline)
-        # Now through the public port, as everybody else will ask.
+        # Now through the public port, which everybody else uses.
         if hubs:
             self._poll(self._children, deadline, public=True)
 
@@ -142,13 +142,13 @@ class Supervisor:
         return ask_health(child.part.record, address=address)
 
     def _tend(self, child: Child) -> None:
-        """Start a died part again when its pause is over."""
+        """Start a dead part again when its pause is over."""
         if child.alive:
             return
         name = child.part.name
         self._screen.show(name, "died", f"exit code {child.exit_code}, see {child.log}")
         if name == "gateway":
-            # It forgets its clusters; their processes would run on unknown to anybody.
+            # It forgets its clusters, so nobody would end their processes later.
             orphans = find_marked(self._plan.credentials.instance, part=name)
             end_processes(orphans, grace=1.0)
         try:
