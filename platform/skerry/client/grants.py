@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime as Datetime  # noqa: N812
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
 
 from skerry.client.references import ItemReference
 from skerry.client.session import Session
-from skerry.core.errors import ForbiddenError, NotFoundError, UnavailableError
+from skerry.core.errors import ForbiddenError, NotFoundError
 from skerry.models import grants
 from skerry.models.grants import Purpose, ReadRequest, WriteRequest
+from skerry.storage.objects import open_granted
+from skerry.storage.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Grant:
 def grant_reading(session: Session, reference: ItemReference) -> Grant:
     """Ask for permission to read one item's files."""
     order = ReadRequest(collection=reference.collection, item=reference.item)
-    return _read_grant(session, session.fetch(grants.Grant, "POST", "grants", json=order))
+    return _read_grant(session.fetch(grants.Grant, "POST", "grants", json=order))
 
 
 def grant_writing(session: Session, purpose: Purpose) -> Grant:
@@ -79,19 +81,20 @@ def grant_writing(session: Session, purpose: Purpose) -> Grant:
         `Purpose.IMPORT` or `Purpose.SANDBOX`.
     """
     order = WriteRequest(purpose=purpose)
-    grant = _read_grant(session, session.fetch(grants.Grant, "POST", "grants", json=order))
+    grant = _read_grant(session.fetch(grants.Grant, "POST", "grants", json=order))
     grant.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return grant
 
 
-def _read_grant(session: Session, answer: grants.Grant) -> Grant:
+@lru_cache(maxsize=1)
+def grant_run_folder(session: Session, run: str, epoch: int) -> RunFolder:
+    """Ask for permission to write into the folder of a run's attempt, once in a process."""
+    order = WriteRequest(purpose=Purpose.RUN, run=run, epoch=epoch)
+    answer = session.fetch(grants.Grant, "POST", "grants", json=order)
+    return RunFolder(open_granted(answer.root), run, epoch)
+
+
+def _read_grant(answer: grants.Grant) -> Grant:
     """Turn the api's answer into a grant; refuse a folder that this machine cannot reach."""
-    address = urlsplit(answer.root)
-    root = Path(unquote(address.path))
-    if address.scheme != "file" or not root.is_dir():
-        raise UnavailableError(
-            f"The platform at {session.url} keeps its files in {answer.root}, "
-            "which is not a folder on this machine.",
-            remedy="Work in a notebook server of that platform, or on the machine it runs on.",
-        )
+    root = open_granted(answer.root).root
     return Grant(id=answer.id or "", prefix=answer.prefix, root=root, expires=answer.expires)

@@ -3,11 +3,11 @@
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
+from skerry.client.grants import grant_run_folder
 from skerry.client.references import ItemReference
-from skerry.storage.objects import ObjectFolder
+from skerry.client.session import Session
 from skerry.storage.run_folder import RunFile, RunFolder
 
 
@@ -33,36 +33,35 @@ class Input:
         return ItemReference(self.collection, self.item)
 
 
-def find_run_folder() -> RunFolder | None:
+def find_run_folder(session: Session) -> RunFolder | None:
     """Return the folder that this run may write into, or None outside of a run."""
-    path = os.environ.get("SKERRY_RUN_FOLDER")
-    if not path:
-        return None
-    objects = ObjectFolder(Path(path).parents[2])
-    return RunFolder(objects, os.environ["SKERRY_RUN"], int(os.environ["SKERRY_EPOCH"]))
+    run = os.environ.get("SKERRY_RUN")
+    return grant_run_folder(session, run, int(os.environ["SKERRY_EPOCH"])) if run else None
 
 
-def record_input(item: Mapping[str, Any]) -> None:
+def record_input(session: Session, item: Mapping[str, Any]) -> None:
     """Record an item in the run's ``inputs.json``; outside of a run do nothing.
 
     Parameters
     ----------
+    session
+        The session of the process that opens it.
     item
         The STAC item from the api.
     """
-    folder = find_run_folder()
+    folder = find_run_folder(session)
     if folder is None:
         return
     opened = Input(item["collection"], item["id"], item["properties"].get("skerry:digest", ""))
-    inputs = list_inputs()
+    inputs = list_inputs(session)
     if opened not in inputs:
         recorded = [asdict(entry) for entry in (*inputs, opened)]
         folder.write_json(RunFile.INPUTS, recorded)
 
 
-def list_inputs() -> list[Input]:
+def list_inputs(session: Session) -> list[Input]:
     """Return the items that this run has opened so far, in order; empty outside of a run."""
-    folder = find_run_folder()
+    folder = find_run_folder(session)
     if folder is None:
         return []
     return [Input(**item) for item in folder.read_json(RunFile.INPUTS) or []]

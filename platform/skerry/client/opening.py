@@ -90,5 +90,5 @@ def locate_product(reference: ItemReference, *, session: Session | None = None) 
     session = session or connect()
     item = fetch_item(session, reference)
     path = grant_reading(session, reference).locate(read_key(item, PRODUCT_ASSET))
-    record_input(item)
+    record_input(session, item)
     return path

@@ -189,7 +189,7 @@ def publish(
         sources=[parse_reference(record) for record in records],
         url=session.url,
     )
-    folder = find_run_folder()
+    folder = find_run_folder(session)
     item = _publish_sandbox(draft, session) if folder is None else _stage(draft, folder)
     return pystac.Item.from_dict(item)
 
@@ -198,7 +198,7 @@ def _fetch_sources(
     session: Session, derived_from: Iterable[str | pystac.Item] | None
 ) -> list[dict[str, Any]]:
     if derived_from is None:
-        references = [item.reference for item in list_inputs()]
+        references = [item.reference for item in list_inputs(session)]
     else:
         references = [parse_reference(item) for item in derived_from]
     return [fetch_item(session, reference) for reference in references]

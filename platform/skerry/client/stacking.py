@@ -109,7 +109,7 @@ def _localise(
     """Return the item as stackstac wants it, its COGs as granted paths."""
     keys = {name: read_key(record, name) for name in names}
     grant = grant_reading(session, reference)
-    record_input(record)
+    record_input(session, record)
     properties = record["properties"]
     epsg = _read_epsg(properties)
     assets = {}

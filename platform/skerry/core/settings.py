@@ -109,6 +109,11 @@ class RunLimits(BaseModel):
     notebook: int = 50_000_000
 
     @classmethod
+    def list_variables(cls) -> list[str]:
+        """Return the names of the three environment variables."""
+        return [f"SKERRY_RUN_{name.upper()}_MB" for name in cls.model_fields]
+
+    @classmethod
     def from_environment(cls) -> "RunLimits":
         """Read the three variables.
 
@@ -118,8 +123,7 @@ class RunLimits(BaseModel):
             If one is set to anything but a number of megabytes above zero.
         """
         values = {}
-        for name in cls.model_fields:
-            variable = f"SKERRY_RUN_{name.upper()}_MB"
+        for name, variable in zip(cls.model_fields, cls.list_variables(), strict=True):
             text = os.environ.get(variable, "")
             if not text:
                 continue

@@ -41,7 +41,33 @@ class ManifestOutput(BaseModel):
     digest: str
 
 
-class Manifest(BaseModel):
+class RunFacts(BaseModel):
+    """What is known about an attempt before it begins.
+
+    Attributes
+    ----------
+    job, occurrence, tick, data_day, partition
+        Which work it does.
+    release, release_name, notebook_digest, environment_digest
+        What it executes.
+    approved_by, self_approved
+        Who approved that.
+    """
+
+    job: str
+    occurrence: str
+    tick: AwareDatetime
+    data_day: str
+    partition: str
+    release: str
+    release_name: str
+    notebook_digest: str
+    environment_digest: str
+    approved_by: str | None
+    self_approved: bool
+
+
+class Manifest(RunFacts):
     """Digests of everything that went into an attempt and came out.
 
     Attributes
@@ -58,17 +84,6 @@ class Manifest(BaseModel):
 
     run: str
     epoch: int
-    job: str
-    occurrence: str
-    tick: AwareDatetime
-    data_day: str
-    partition: str
-    release: str
-    release_name: str
-    notebook_digest: str
-    environment_digest: str
-    approved_by: str
-    self_approved: bool
     isolation: str
     parameters: Values
     inputs: list[ManifestInput]

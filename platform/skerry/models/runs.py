@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from skerry.models.files import Notebook, RunFacts
+from skerry.models.releases import ParameterSchema
 from skerry.models.values import ANSWER, ORDER, Count, Name, Values
 
 
@@ -194,6 +196,29 @@ class RunOrder(BaseModel):
     idempotency_key: Name | None = None
     partition: Name = ""
     data_day: date | None = None
+
+
+class AttemptOrder(BaseModel):
+    """What an attempt has to do: everything that its process needs to know, but no secret.
+
+    Attributes
+    ----------
+    notebook
+        The release's notebook, nbformat JSON.
+    parameter_schema, parameters
+        The release's parameter schema and the checked values.
+    facts
+        What the manifest says of the attempt.
+    """
+
+    model_config = ANSWER
+
+    run: str
+    epoch: int
+    notebook: Notebook
+    parameter_schema: ParameterSchema
+    parameters: Values
+    facts: RunFacts
 
 
 class ProgressReport(BaseModel):

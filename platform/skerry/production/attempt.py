@@ -1,13 +1,13 @@
-"""The run process: ``python -m skerry.production.attempt ORDER``. One attempt, then it ends.
+"""The run process: ``python -m skerry.production.attempt``. One attempt, then it ends.
 
-It executes the notebook, writes the executed notebook, page and manifest into the attempt's own
-folder, and asks the api to publish. Its only secret is a run token. It goes on when its worker is
-killed. The heartbeat tells it when to stop; the worker does so with SIGTERM. Every process that
-the notebook started ends before the manifest is written.
+It asks the api for its order and for a grant to write, executes the notebook, writes the executed
+notebook, page and manifest into the attempt's own folder, and asks the api to publish. Its only
+secret is a run token. It goes on when its worker is killed. The heartbeat tells it when to stop;
+its executor does so with SIGTERM. Every process that the notebook started ends before the manifest
+is written.
 """
 
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -20,43 +20,36 @@ from types import FrameType
 from typing import Any
 
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.core.settings import RunLimits
+from skerry.core.time import format_time
+from skerry.models.runs import AttemptOrder
+from skerry.production.executors.last_words import leave_words, read_reason
 from skerry.production.heartbeat import Heartbeat, Progress
 from skerry.production.manifest import write_manifest
 from skerry.production.notebooks import inject_parameters
-from skerry.production.orders import AttemptOrder, AttemptResult
+from skerry.production.orders import AttemptResult
 from skerry.production.pausing import pause_at
-from skerry.production.processes import (
-    adopt_orphans,
-    end_children,
-    pid_file,
-    remove_scratch,
-)
+from skerry.production.processes import adopt_orphans, end_children
 from skerry.production.reporting import Reporter
 from skerry.production.run_log import RunLog
-from skerry.storage.pid_files import write_pid_file
-from skerry.storage.writing import write_aside
+from skerry.storage.run_folder import RunFolder
 
 _EXIT = {"published": 0, "failed": 10, "superseded": 11}
 _STOP_S = 20.0
 """How long an attempt that has to stop may take to write its page."""
 
 
-def main(arguments: list[str]) -> int:
-    """Carry out the order in the file that the first argument names; return the exit code."""
-    order = AttemptOrder.model_validate_json(Path(arguments[0]).read_text())
+def main() -> int:
+    """Carry out the attempt that the environment names; return the exit code."""
     adopt_orphans()
-    log = RunLog.take_over(order.limits.log)
-    pids = pid_file(order.run_state, order.run, order.epoch)
-    write_pid_file(pids, os.getpid())
-    attempt = Attempt(order, log)
+    limits = RunLimits.from_environment()
+    log = RunLog.take_over(limits.log)
+    attempt = Attempt(Reporter.from_environment(), log, limits)
     signal.signal(signal.SIGTERM, attempt.obey)
     result = attempt.carry_out()
     end_children()
     log.close()
-    write_aside(order.result_file, result.model_dump_json())
-    pids.unlink(missing_ok=True)
-    if result.status == "superseded":  # its worker may be gone
-        remove_scratch(order.scratch, order.run_state, order.run, order.epoch)
+    leave_words(_EXIT[result.status], result.model_dump_json())
     return _EXIT[result.status]
 
 
@@ -65,29 +58,29 @@ class Attempt:
 
     Parameters
     ----------
-    order
-        What the worker wants.
+    reporter
+        Asks the api, and reports to it.
     log
         The attempt's log.
+    limits
+        Limits of its outputs.
     """
 
-    def __init__(self, order: AttemptOrder, log: RunLog) -> None:
-        self._order = order
+    def __init__(self, reporter: Reporter, log: RunLog, limits: RunLimits) -> None:
+        self._reporter = reporter
         self._log = log
+        self._limits = limits
         self._reason: str | None = None
         self._over: str | None = None
 
     def obey(self, _signal: int, _frame: FrameType | None) -> None:
-        """Stop because the worker says so; for SIGTERM."""
-        reason = "Ended by the worker."
-        with contextlib.suppress(OSError):
-            reason = self._order.reason_file.read_text()
-        self._stop(reason)
+        """Stop because the executor says so; for SIGTERM."""
+        self._stop(read_reason())
 
     def carry_out(self) -> AttemptResult:
         """Execute the notebook, publish its outputs, and return how the attempt ended."""
-        order = self._order
-        self._log.say(f"Attempt {order.epoch} of the run {order.run} begins.")
+        reporter = self._reporter
+        self._log.say(f"Attempt {reporter.epoch} of the run {reporter.run} begins.")
         try:
             remark = self._publish_notebook()
         except ConflictError as error:
@@ -105,52 +98,53 @@ class Attempt:
         return AttemptResult(status="published", detail=remark)
 
     def _publish_notebook(self) -> str | None:
-        order = self._order
-        reporter = Reporter(
-            f"{order.api}/runs/{order.run}/attempts/{order.epoch}", os.environ["SKERRY_TOKEN"]
-        )
+        reporter = self._reporter
         progress = Progress()
         with contextlib.suppress(UnavailableError):  # the heartbeat will try again
             reporter.report(done=0, total=0, cell=None)
+        order = reporter.fetch_order()
+        folder = reporter.ask_for_folder()
         heartbeat = Heartbeat(reporter, progress, self._give_up)
         heartbeat.start()
         try:
-            remark = self._run_notebook(progress)
+            remark = self._run_notebook(order, folder, progress)
         finally:
             heartbeat.stop()
-        pause_at("before:write", order.run_state)
-        outputs = order.folder.read_outputs()
-        manifest = write_manifest(order.folder, order, outputs, remark)
-        pause_at("after:write", order.run_state)
-        pause_at("before:publish", order.run_state)
+        pause_at("before:write")
+        outputs = folder.read_outputs()
+        manifest = write_manifest(folder, order, outputs, remark)
+        pause_at("after:write")
+        pause_at("before:publish")
         reporter.publish(outputs, manifest)
-        pause_at("after:publish", order.run_state)
+        pause_at("after:publish")
         self._log.say(f"Published {len(outputs)} output{'' if len(outputs) == 1 else 's'}.")
         return remark
 
-    def _run_notebook(self, progress: Progress) -> str | None:
+    def _run_notebook(
+        self, order: AttemptOrder, folder: RunFolder, progress: Progress
+    ) -> str | None:
         from skerry.production.capped_outputs import CellOutputs
         from skerry.production.cells import Cells
         from skerry.production.page import write_notebook
 
-        order = self._order
+        os.environ |= name_facts(order)
         notebook, injected = inject_parameters(
-            json.loads(order.notebook.read_text()), order.schema_, order.parameters
+            order.notebook.model_dump(), dict(order.parameter_schema), order.parameters
         )
-        outputs = CellOutputs(self._log, order.limits)
+        outputs = CellOutputs(self._log, self._limits)
         cells = Cells(notebook, injected, progress, outputs, lambda: self._reason)
-        pause_at("before:notebook", order.run_state)
+        pause_at("before:notebook")
         status = "Broken off."
         try:
-            remark = cells.execute(order.scratch)
+            remark = cells.execute(Path.cwd())
             status = remark or "All cells ran."
         except SkerryError as error:
             status = f"Failed. {error.what}"
             raise
         finally:
             end_children()  # before the manifest states the digests of what they wrote
-            write_notebook(order.folder, order, cells.notebook, status)
-        pause_at("after:notebook", order.run_state)
+            write_notebook(folder, order, cells.notebook, status)
+        pause_at("after:notebook")
         return remark
 
     def _give_up(self, reason: str) -> None:
@@ -164,6 +158,18 @@ class Attempt:
             self._reason = reason
             threading.Thread(target=_end_later, daemon=True).start()
         end_children()
+
+
+def name_facts(order: AttemptOrder) -> dict[str, str]:
+    """Return the environment variables from which a notebook knows its run (`skerry.run`)."""
+    facts = order.facts
+    return {
+        "SKERRY_JOB": facts.job,
+        "SKERRY_OCCURRENCE": facts.occurrence,
+        "SKERRY_PARTITION": facts.partition,
+        "SKERRY_TICK": format_time(facts.tick),
+        "SKERRY_DATA_DAY": facts.data_day,
+    }
 
 
 def _end_later() -> None:
@@ -181,4 +187,4 @@ def _write_logs() -> None:
 
 if __name__ == "__main__":
     _write_logs()
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
 from skerry.core.time import utc_now
-from skerry.production.processes import pid_file, temporary_folder
+from skerry.production.executors.places import list_places
 from skerry.production.runs import ACTIVE
 from skerry.production.tables import jobs, releases, runs
 from skerry.storage.database import find_database, is_server, open_database
@@ -109,11 +109,9 @@ def clean(
 
 def _list_scratch(data: DataFolder) -> Iterator[Removable]:
     """List scratch folders of attempts whose process is gone, and environments half built."""
-    for folder in sorted(data.attempts.glob("*-*")):
-        run, _, epoch = folder.name.rpartition("-")
-        if not (epoch.isdigit() and pid_file(data.run, run, int(epoch)).exists()):
-            temporary = temporary_folder(data.run, run, int(epoch) if epoch.isdigit() else 0)
-            for path in filter(Path.is_dir, (temporary, folder)):
+    for places in list_places(data.run):
+        if not places.is_alive():
+            for path in filter(Path.is_dir, (places.temporary, places.work)):
                 yield _weigh("scratch of an attempt that ended", path)
     for folder in sorted(data.environments.glob("*.partial")):
         if _is_older(folder, days=1):

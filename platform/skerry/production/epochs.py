@@ -75,6 +75,19 @@ def claim_run(connection: Connection, run_id: str, generation: int) -> int | Non
     return int(claimed)
 
 
+def find_epoch(connection: Connection, run_id: str, generation: int) -> int | None:
+    """Return the newest attempt of a run that is at work, None if it is not or has none yet."""
+    epoch = connection.execute(
+        select(runs.c.epoch).where(
+            runs.c.id == run_id,
+            runs.c.generation == generation,
+            runs.c.status == "running",
+            runs.c.epoch > 0,
+        )
+    ).scalar_one_or_none()
+    return None if epoch is None else int(epoch)
+
+
 def record_token(
     connection: Connection, run_id: str, epoch: int, *, token: str, token_id: str
 ) -> None:

@@ -1,11 +1,12 @@
 """A run's manifest: digests of everything that went in and came out."""
 
 import json
+import os
 from typing import Any
 
 from skerry.core.digests import digest_file
 from skerry.core.time import format_time, utc_now
-from skerry.production.orders import AttemptOrder
+from skerry.models.runs import AttemptOrder
 from skerry.storage.run_folder import RunFile, RunFolder
 
 
@@ -25,7 +26,8 @@ def write_manifest(
     manifest = {
         "run": order.run,
         "epoch": order.epoch,
-        **order.manifest,
+        **order.facts.model_dump(mode="json"),
+        "isolation": os.environ.get("SKERRY_ISOLATION", "none"),
         "parameters": order.parameters,
         "inputs": folder.read_json(RunFile.INPUTS) or [],
         "outputs": [{"output": output["output"], "digest": output["digest"]} for output in outputs],

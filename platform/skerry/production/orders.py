@@ -1,77 +1,52 @@
-"""What the worker gives to a run process, and what it gets back: two small JSON files.
+"""What a run process asks the api for when it begins, and what it says when it ends."""
 
-They never contain secrets; the run token is in the process's environment.
-"""
-
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import RowMapping
 
-from skerry.core.settings import RunLimits
-from skerry.storage.objects import ObjectFolder
-from skerry.storage.run_folder import RunFolder
-
-
-class AttemptOrder(BaseModel):
-    """Everything that a run process needs to know.
-
-    Attributes
-    ----------
-    run, epoch
-        Which attempt this is.
-    notebook
-        The release's notebook file.
-    objects
-        The root of the object store.
-    scratch
-        Working folder, removed afterwards.
-    run_state
-        The data folder's ``run``: pid files, pause points.
-    api
-        Address of the production API, no trailing slash.
-    schema_, parameters
-        The release's parameter schema and the checked values.
-    manifest
-        Facts for the manifest: digests of notebook and environment, approval, isolation.
-    limits
-        Limits of the notebook's outputs and log.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-
-    run: str
-    epoch: int
-    notebook: Path
-    objects: Path
-    scratch: Path
-    run_state: Path
-    api: str
-    schema_: dict[str, Any]
-    parameters: dict[str, Any]
-    manifest: dict[str, Any]
-    limits: RunLimits = RunLimits()
-
-    @property
-    def folder(self) -> RunFolder:
-        """The attempt's own folder in the object store."""
-        return RunFolder(ObjectFolder(self.objects), self.run, self.epoch)
-
-    @property
-    def result_file(self) -> Path:
-        """The file for an `AttemptResult`, the last thing that the run process writes."""
-        return self.scratch / "result.json"
-
-    @property
-    def reason_file(self) -> Path:
-        """The file for the worker's reason to end the attempt, written before it sends SIGTERM."""
-        return self.scratch / "reason.txt"
+from skerry.models.files import Notebook, RunFacts
+from skerry.models.releases import Release
+from skerry.models.runs import AttemptOrder
+from skerry.production.occurrences import find_tick
 
 
 class AttemptResult(BaseModel):
-    """How a run process ended, as it reports itself."""
+    """How a run process ended, as it says itself: its last words."""
 
     model_config = ConfigDict(extra="ignore")
 
     status: Literal["published", "failed", "superseded"]
     detail: str | None = None
+
+
+def write_order(run: RowMapping, epoch: int, release: Release, notebook: bytes) -> AttemptOrder:
+    """Return the order of an attempt.
+
+    Parameters
+    ----------
+    run, epoch
+        The run's row, and the attempt.
+    release, notebook
+        Its release, and the notebook that the release pins.
+    """
+    return AttemptOrder(
+        run=run["id"],
+        epoch=epoch,
+        notebook=Notebook.model_validate_json(notebook),
+        parameter_schema=release.schema_,
+        parameters=run["parameters"],
+        facts=RunFacts(
+            job=run["job_name"],
+            occurrence=run["occurrence"],
+            tick=find_tick(run["occurrence"]) or run["created_at"],
+            data_day=run["data_day"],
+            partition=run["partition"],
+            release=release.id,
+            release_name=release.name,
+            notebook_digest=release.notebook_digest,
+            environment_digest=release.environment_digest,
+            approved_by=release.decided_by,
+            self_approved=release.self_approved,
+        ),
+    )

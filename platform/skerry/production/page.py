@@ -4,7 +4,7 @@ import html
 from typing import Any
 
 from skerry.core.time import format_time, utc_now
-from skerry.production.orders import AttemptOrder
+from skerry.models.runs import AttemptOrder
 from skerry.storage.run_folder import RunFile, RunFolder
 
 
@@ -38,7 +38,7 @@ def write_notebook(
         widget_renderer_url="",
         mermaid_js_url="",
     )
-    title = f"{order.manifest['job']}, attempt {order.epoch} of the run {order.run}"
+    title = f"{order.facts.job}, attempt {order.epoch} of the run {order.run}"
     headed = {**notebook, "cells": [_head(order, status), *notebook["cells"]]}
     body, _ = exporter.from_notebook_node(
         nbformat.from_dict(headed),  # type: ignore[no-untyped-call]
@@ -50,12 +50,12 @@ def write_notebook(
 def _head(order: AttemptOrder, status: str) -> dict[str, Any]:
     rows = {
         "Status": status,
-        "Job": order.manifest["job"],
+        "Job": order.facts.job,
         "Run": order.run,
         "Attempt": order.epoch,
-        "Occurrence": order.manifest["occurrence"],
-        "Data day": order.manifest["data_day"],
-        "Release": f"{order.manifest['release_name']} {order.manifest['release']}",
+        "Occurrence": order.facts.occurrence,
+        "Data day": order.facts.data_day,
+        "Release": f"{order.facts.release_name} {order.facts.release}",
         "Written": format_time(utc_now()),
     }
     table = "".join(

@@ -1,8 +1,8 @@
 """Named points at which a test can stop a process, to kill it exactly there.
 
-Nothing happens unless the environment says ``SKERRY_PAUSE_POINTS=1`` and the file ``pause`` in
-the data folder's ``run`` names the point. The process then writes ``paused.json`` and stops
-itself; the test that wrote the file continues it or kills it from outside.
+Nothing happens unless ``SKERRY_PAUSE_POINTS`` in the environment names a folder and the file
+``pause`` in it names the point. The process then writes ``paused.json`` there and stops itself; the
+test that wrote the file continues it or kills it from outside.
 """
 
 import json
@@ -27,18 +27,18 @@ ATTEMPT_POINTS = (
 """Points in the run process: the notebook, the manifest that completes the staging, the insert."""
 
 
-def pause_at(point: str, folder: Path) -> None:
+def pause_at(point: str) -> None:
     """Stop this process here if a test has asked for it.
 
     Parameters
     ----------
     point
         One of `WORKER_POINTS` and `ATTEMPT_POINTS`.
-    folder
-        The data folder's ``run``.
     """
-    if os.environ.get("SKERRY_PAUSE_POINTS") != "1":
+    named = os.environ.get("SKERRY_PAUSE_POINTS")
+    if not named:
         return
+    folder = Path(named)
     wish = folder / "pause"
     try:
         point_name = wish.read_text().strip()

@@ -10,7 +10,6 @@ both are, the attempt's mark in the environment names it to the next worker.
 import contextlib
 import ctypes
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -21,56 +20,17 @@ from typing import Any
 
 import psutil
 
-from skerry.storage.pid_files import PidFile
-
 SCRATCH_MARK = "SKERRY_SCRATCH"
 """Environment variable that names the attempt's scratch to everything that the attempt begins."""
 
-_PR_SET_CHILD_SUBREAPER = 36
+PR_SET_CHILD_SUBREAPER = 36
 _WAIT_S = 3.0
-_LONGEST_TEMPORARY = 107 - len("/pymp-abcdefgh/listener-abcdefgh")
-"""Bytes of a path in which `multiprocessing` makes sockets."""
-
-
-def pid_file(run_state: Path, run: str, epoch: int) -> Path:
-    """Return the path of an attempt's pid file."""
-    return run_state / "pids" / f"attempt-{run}-{epoch}.json"
-
-
-def temporary_folder(run_state: Path, run: str, epoch: int) -> Path:
-    """Return the folder for an attempt's temporary files, which go with its scratch folder.
-
-    It is not inside that folder: sockets of `multiprocessing` stand in it, and a socket's path
-    has at most 107 characters.
-    """
-    return run_state / "tmp" / f"{run[-8:]}-{epoch}"
-
-
-def name_temporary(folder: Path) -> dict[str, str]:
-    """Return the variable that names a folder for temporary files.
-
-    None where the data folder's path is so long that sockets of `multiprocessing` do not fit:
-    then files go to the system's own place.
-    """
-    return {"TMPDIR": str(folder)} if len(os.fsencode(folder)) <= _LONGEST_TEMPORARY else {}
-
-
-def remove_scratch(scratch: Path, run_state: Path, run: str, epoch: int) -> None:
-    """Remove an attempt's scratch folder and its temporary files."""
-    shutil.rmtree(temporary_folder(run_state, run, epoch), ignore_errors=True)
-    shutil.rmtree(scratch, ignore_errors=True)
-
-
-def is_alive(path: Path) -> bool:
-    """Return whether the process that a pid file names is still alive."""
-    note = PidFile.read(path)
-    return note is not None and note.find() is not None
 
 
 def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent ends, where the system allows it."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def end_tree(pid: int) -> None:
@@ -113,9 +73,13 @@ def end_marked(folders: Path, spare: Callable[[Path], bool] = lambda _folder: Fa
 
 
 class RunProcesses:
-    """The run processes of one worker, and the orphans that they leave behind."""
+    """The run processes of one worker, and the orphans that they leave behind.
+
+    Children that the calling process has before are none of them.
+    """
 
     def __init__(self) -> None:
+        self._earlier = {child.pid for child in psutil.Process().children()}
         self._started: dict[int, subprocess.Popen[bytes]] = {}
         self._turn = threading.Lock()  # a process that is just starting must not count as an orphan
 
@@ -148,17 +112,14 @@ class RunProcesses:
                 orphans = [
                     child
                     for child in this.children()
-                    if child.pid not in self._started and _read_session(child) != session
+                    if child.pid not in self._started
+                    and child.pid not in self._earlier
+                    and _read_session(child) != session
                 ]
             if not orphans:
                 return
             for orphan in orphans:
                 end_tree(orphan.pid)
-
-
-def has_children() -> bool:
-    """Return whether any process that the calling process started is still alive."""
-    return any(process.status() != psutil.STATUS_ZOMBIE for process in psutil.Process().children())
 
 
 def _freeze(list_family: Callable[[], Iterable[psutil.Process]]) -> list[psutil.Process]:

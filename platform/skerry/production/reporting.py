@@ -1,12 +1,17 @@
-"""The calls of a run process to the api: progress, and one request to publish."""
+"""The calls of a run process to the api: its order, a grant, progress, one request to publish."""
 
+import os
 import time
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
 from skerry.core.errors import ConflictError, InvalidInputError, UnavailableError
 from skerry.core.problems import read_problem
+from skerry.core.settings import API_PREFIX
+from skerry.models.runs import AttemptOrder
+from skerry.storage.objects import open_granted
+from skerry.storage.run_folder import RunFolder
 
 _TIMEOUT_S = 15.0
 _PATIENCE_S = 300.0
@@ -19,19 +24,62 @@ class Reporter:
 
     Parameters
     ----------
-    address
-        ``<api>/runs/<run>/attempts/<epoch>``.
+    run, epoch
+        The attempt.
+    platform
+        The platform's address.
     token
         The run token.
     """
 
-    def __init__(self, address: str, token: str) -> None:
+    def __init__(self, run: str, epoch: int, platform: str, token: str) -> None:
+        self.run = run
+        self.epoch = epoch
+        self._own = f"/production/runs/{run}/attempts/{epoch}"
         self._client = httpx.Client(
-            base_url=address,
+            base_url=f"{platform}{API_PREFIX}",
             headers={"Authorization": f"Bearer {token}"},
             timeout=_TIMEOUT_S,
             trust_env=False,
         )
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Return the reporter of the attempt that the environment names."""
+        return cls(
+            os.environ["SKERRY_RUN"],
+            int(os.environ["SKERRY_EPOCH"]),
+            os.environ["SKERRY_URL"],
+            os.environ["SKERRY_TOKEN"],
+        )
+
+    def fetch_order(self) -> AttemptOrder:
+        """Return what is to be done; wait while the api is away.
+
+        Raises
+        ------
+        ConflictError
+            If the attempt is superseded or cancelled.
+        InvalidInputError
+            If the stored notebook was changed.
+        UnavailableError
+            If the api stays away for five minutes.
+        """
+        return AttemptOrder.model_validate(self._persist("GET", f"{self._own}/order"))
+
+    def ask_for_folder(self) -> RunFolder:
+        """Return the attempt's own folder under a grant to write; wait while the api is away.
+
+        Raises
+        ------
+        ConflictError
+            If the attempt is superseded or cancelled.
+        UnavailableError
+            If the api stays away for five minutes, or the folder is not on this machine.
+        """
+        asked = {"mode": "write", "purpose": "run", "run": self.run, "epoch": self.epoch}
+        objects = open_granted(self._persist("POST", "/grants", asked)["root"])
+        return RunFolder(objects, self.run, self.epoch)
 
     def report(self, *, done: int, total: int, cell: str | None) -> None:
         """Report progress.
@@ -43,7 +91,8 @@ class Reporter:
         UnavailableError
             If the api does not answer; try again later.
         """
-        self._post("progress", {"done": done, "total": total, "cell": cell})
+        progress = {"done": done, "total": total, "cell": cell}
+        self._ask("POST", f"{self._own}/progress", progress)
 
     def publish(self, outputs: list[dict[str, Any]], manifest: dict[str, Any]) -> dict[str, Any]:
         """Publish the outputs; wait while the api is away. A second call does no harm.
@@ -57,18 +106,26 @@ class Reporter:
         UnavailableError
             If the api stays away for five minutes.
         """
+        body = {"outputs": outputs, "manifest": manifest}
+        return self._persist("POST", f"{self._own}/publish", body)
+
+    def _persist(
+        self, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Ask until the api answers, for some minutes."""
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                return self._post("publish", {"outputs": outputs, "manifest": manifest})
+                return self._ask(method, path, body)
             except UnavailableError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(_PAUSE_S)
 
-    def _post(self, verb: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        verb = path.rpartition("/")[2]
         try:
-            answer = self._client.post(f"/{verb}", json=body)
+            answer = self._client.request(method, path, json=body)
         except httpx.TransportError as error:
             raise UnavailableError(
                 f"The api does not answer ({type(error).__name__}).", remedy="It is tried again."

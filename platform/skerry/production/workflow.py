@@ -1,8 +1,9 @@
 """The run's workflow on DBOS: claim, execute, acknowledge.
 
-Every execution of the workflow, the first or a recovered one, claims a new epoch before anything
-else; the claim is therefore no recorded step. `execute` and `acknowledge` are recorded: their
-results are replayed, so a recovered workflow acknowledges what an earlier epoch has done.
+Every execution of the workflow claims a new epoch before anything else, unless it is a recovered
+one and the newest attempt is still there: then it carries that attempt on. The claim is therefore
+no recorded step. `execute` and `acknowledge` are recorded: their results are replayed, so a
+recovered workflow acknowledges what an earlier epoch has done.
 """
 
 import logging
@@ -16,11 +17,12 @@ from typing import Any
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
 from skerry.core.errors import UnavailableError
-from skerry.production.epochs import Outcome, claim_run, end_attempt, end_run
-from skerry.production.execution import Executor, StoppingError, remove_unpublished
+from skerry.production.epochs import Outcome, claim_run, end_attempt, end_run, find_epoch
+from skerry.production.execution import Attempts, StoppingError, remove_unpublished
 from skerry.production.pausing import pause_at
 from skerry.production.runs import find_run
 from skerry.storage.database import open_workflows, reading
+from skerry.storage.objects import ObjectFolder
 
 STEPS_VERSION = "1"
 """DBOS's application version: raise it when the sequence of steps below changes. The reconciler
@@ -45,14 +47,16 @@ class RunWorkflow:
 
     Parameters
     ----------
-    executor
-        Starts the attempts.
+    attempts
+        The attempts of this worker.
+    objects
+        The object store.
     """
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-        self._engine = executor.engine
-        self._state = executor.data.run
+    def __init__(self, attempts: Attempts, objects: ObjectFolder) -> None:
+        self._attempts = attempts
+        self._objects = objects
+        self._engine = attempts.engine
 
     def register(self) -> Callable[[str, int], str]:
         """Register workflow and steps at DBOS, before it is launched; return the workflow."""
@@ -74,7 +78,7 @@ class RunWorkflow:
     def _carry_out(
         self, run_id: str, generation: int, execute: ExecuteStep, acknowledge: AcknowledgeStep
     ) -> str:
-        epoch = self._claim(run_id, generation)
+        epoch = self._begin(run_id, generation)
         if epoch is None:
             return "over"
         tries = {"crashed": _CRASHES, "failed": self._read(run_id)["retries"]}
@@ -91,21 +95,31 @@ class RunWorkflow:
                     return "over"
                 epoch = renewed
         acknowledge(run_id, epoch, asdict(outcome))
+        self._attempts.forget(run_id, epoch)
         return outcome.status
 
+    def _begin(self, run_id: str, generation: int) -> int | None:
+        """Carry on the newest attempt if it is still there, else claim a new epoch."""
+        with reading(self._engine) as connection:
+            epoch = find_epoch(connection, run_id, generation)
+        if epoch is not None and self._attempts.are_there(run_id, epoch):
+            _LOG.info("Attempt %s of the run %s is carried on.", epoch, run_id)
+            return epoch
+        return self._claim(run_id, generation)
+
     def _claim(self, run_id: str, generation: int) -> int | None:
-        pause_at("before:claim", self._state)
+        pause_at("before:claim")
         with self._engine.begin() as connection:
             epoch = claim_run(connection, run_id, generation)
-        pause_at("after:claim", self._state)
+        pause_at("after:claim")
         return epoch
 
     def _execute(self, run_id: str, epoch: int) -> Outcome:
-        pause_at("before:execute", self._state)
+        pause_at("before:execute")
         message = ""
         while True:
             try:
-                outcome = self._executor.execute(run_id, epoch)
+                outcome = self._attempts.carry_out(run_id, epoch)
                 break
             except UnavailableError as error:
                 if str(error) != message:
@@ -115,17 +129,17 @@ class RunWorkflow:
             except StoppingError:
                 # A step that never returns is not recorded: the next worker executes it anew.
                 threading.Event().wait()
-        pause_at("after:execute", self._state)
+        pause_at("after:execute")
         return outcome
 
     def _acknowledge(self, run_id: str, epoch: int, outcome: Outcome) -> None:
-        pause_at("before:acknowledge", self._state)
+        pause_at("before:acknowledge")
         # remove the files first: nobody returns to an ended run after a crash
         published = self._read(run_id)["published_epoch"]
-        remove_unpublished(self._executor.data, run_id, published, up_to=epoch)
+        remove_unpublished(self._objects, run_id, published, up_to=epoch)
         with self._engine.begin() as connection:
             end_run(connection, run_id, epoch, outcome)
-        pause_at("after:acknowledge", self._state)
+        pause_at("after:acknowledge")
 
     def _read(self, run_id: str) -> Any:
         with reading(self._engine) as connection:

@@ -13,6 +13,7 @@ from skerry.models.files import Manifest, Notebook
 from skerry.models.jobs import Job, JobList, JobOrder
 from skerry.models.releases import Approval, Proposal, Release, ReleaseList
 from skerry.models.runs import (
+    AttemptOrder,
     ProgressReport,
     ReportAnswer,
     RunCounts,
@@ -24,6 +25,7 @@ from skerry.models.runs import (
 from skerry.models.values import MOST, Epoch
 from skerry.production import epochs, files, jobs, proposals, publishing, releases, runs
 from skerry.production.occurrences import key_for_request
+from skerry.production.orders import write_order
 from skerry.production.publishing import Publication, list_catalogued
 from skerry.production.release_files import read_release_notebook, read_release_wheel
 from skerry.services.guarded_route import create_router
@@ -281,6 +283,15 @@ def _add_attempts(router: APIRouter, stores: Stores) -> None:
                 connection, run, epoch, done=progress.done, total=progress.total, cell=progress.cell
             )
         return ReportAnswer()
+
+    @router.get("/runs/{run}/attempts/{epoch}/order")
+    def read_order(run: str, epoch: Epoch, who: Runner) -> AttemptOrder:
+        """Return what an attempt has to do; 409 when it is superseded."""
+        with stores.reader.connect() as connection:
+            epochs.check_current(connection, run, epoch, who.token)
+            row = runs.find_run(connection, run)
+            release = releases.get_approved(connection, row["release_id"])
+        return write_order(row, epoch, release, read_release_notebook(stores.data, release))
 
     @router.post("/runs/{run}/attempts/{epoch}/publish")
     def publish_outputs(run: str, epoch: Epoch, given: Publication, who: Runner) -> RunDetails:

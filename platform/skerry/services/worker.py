@@ -21,18 +21,18 @@ from skerry.core.logs import configure_logs
 from skerry.core.settings import RunLimits
 from skerry.core.time import format_time, utc_now
 from skerry.production.clusters import Gateway
-from skerry.production.execution import Executor
-from skerry.production.interrupted import clear_interrupted
-from skerry.production.processes import adopt_orphans
+from skerry.production.execution import Attempts
+from skerry.production.executors.local import LocalExecutor
+from skerry.production.executors.protocol import Executor
 from skerry.production.tokens import TokenMinter
 from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
+from skerry.storage.objects import ObjectFolder
 from skerry.storage.writing import write_aside
 
 _ROUND_S = 0.5
 _READY_S = 2.0
-_END_S = 4.0
 _LOG = logging.getLogger("skerry.worker")
 
 
@@ -55,13 +55,10 @@ class Worker:
         self._engine = open_database(find_database(data))
         self._minter = minter
         self._disk_was_full = False
-        self._executor = Executor(
-            self._engine,
-            data,
-            public_url,
-            minter,
-            stopping=self._stopping.is_set,
-            limits=RunLimits.from_environment(),
+        RunLimits.from_environment()  # wrong values are refused before anything starts
+        self._executor: Executor = LocalExecutor(data)
+        self._attempts = Attempts(
+            self._engine, self._executor, public_url, minter, stopping=self._stopping.is_set
         )
 
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
@@ -73,8 +70,8 @@ class Worker:
         from skerry.production.reconciler import Reconciler
         from skerry.production.workflow import RunWorkflow, launch
 
-        clear_interrupted(self._data)
-        carry_out = RunWorkflow(self._executor).register()
+        self._executor.recover()
+        carry_out = RunWorkflow(self._attempts, ObjectFolder(self._data.objects)).register()
         launch(find_database(self._data), self._data.workflows)
         configure_logs()  # again: the workflow engine has set a form of its own
         reconciler = Reconciler(self._engine, carry_out, self._minter, Gateway.from_environment())
@@ -89,13 +86,9 @@ class Worker:
             except Exception:  # noqa: BLE001 - a round that fails is tried again; the log says why
                 self._note_failure()
 
-    def wait_for_attempts(self) -> None:
-        """Wait until this worker's run processes have ended."""
-        from skerry.production.processes import has_children
-
-        deadline = time.monotonic() + _END_S
-        while time.monotonic() < deadline and has_children():
-            time.sleep(_ROUND_S / 5)
+    def end_attempts(self) -> None:
+        """End the attempts that cannot go on without this worker."""
+        self._executor.close()
 
     def _note_failure(self) -> None:
         """Log why a round failed, but a full disk only once: it makes every round fail."""
@@ -130,11 +123,10 @@ def main() -> int:
 def _work(data: DataFolder) -> None:
     public_url = _read("SKERRY_PUBLIC_URL").rstrip("/")
     worker = Worker(data, public_url, TokenMinter.from_environment())
-    adopt_orphans()
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
     worker.work()
-    worker.wait_for_attempts()
+    worker.end_attempts()
     # Threads of the workflow engine stand in steps that must not be recorded: leave them there.
     os._exit(0)
 

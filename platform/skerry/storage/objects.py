@@ -3,8 +3,9 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import InvalidInputError, UnavailableError
 
 _LONGEST = 1024
 
@@ -47,6 +48,24 @@ def list_prefixes(key: str) -> list[str]:
     segments = key.rstrip("/").split("/")
     covering = ["/".join(segments[:count]) + "/" for count in range(1, len(segments))]
     return [*covering, key] if key.endswith("/") else covering
+
+
+def open_granted(root: str) -> "ObjectFolder":
+    """Return the object store whose root a grant names, such as ``file:///data/objects/``.
+
+    Raises
+    ------
+    UnavailableError
+        If it is not a folder on this machine.
+    """
+    address = urlsplit(root)
+    folder = Path(unquote(address.path))
+    if address.scheme != "file" or not folder.is_dir():
+        raise UnavailableError(
+            f"The platform keeps its files in {root}, which is not a folder on this machine.",
+            remedy="Work in a notebook server of that platform, or on the machine it runs on.",
+        )
+    return ObjectFolder(folder)
 
 
 def _pass_over_missing(_function: object, _path: str, error: BaseException) -> None:

@@ -10,10 +10,11 @@ from tests.platform_process import start_platform
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Return hub, gateway, api and worker of a platform, with an approved release and its job."""
+    data = tmp_path_factory.mktemp("runs") / "data"
     platform = start_platform(
-        tmp_path_factory.mktemp("runs") / "data",
+        data,
         parts=["gateway", "api", "worker", "hub"],
-        extra_environment={"SKERRY_PAUSE_POINTS": "1"},
+        extra_environment={"SKERRY_PAUSE_POINTS": str(data / "run")},
     )
     stage = None
     try:

@@ -10,6 +10,9 @@ import psutil
 from tests.platform_process import RunningPlatform, wait_until
 
 from skerry.core.digests import digest_tree
+from skerry.production.epochs import claim_run
+from skerry.storage.database import database_url, open_database
+from skerry.storage.layout import DataFolder
 
 LIMIT_S = 120.0
 
@@ -216,6 +219,13 @@ class Stage:
                 return False
 
         wait_until(ready, LIMIT_S, "a new worker", lambda: self.platform.log_text("worker")[-3000:])
+
+    def claim(self, run: str) -> None:
+        """Claim the next epoch of a run as another worker does."""
+        engine = open_database(database_url(DataFolder(self.platform.data).database))
+        with engine.begin() as connection:
+            assert claim_run(connection, run, 0) is not None
+        engine.dispose()
 
     def attempt_pid(self, run: str, epoch: int) -> int:
         """Return the pid of a run process."""

@@ -32,17 +32,11 @@ WORKER_KILLED = {
     "before:claim": FIRST,
     "after:claim": REDONE,
     "before:execute": REDONE,
-    # The outputs are published: the new epoch takes them over and acknowledges.
-    "after:execute": ADOPTED,
-    "before:acknowledge": ADOPTED,
+    # The attempt has ended, and can still say how.
+    "after:execute": FIRST,
+    "before:acknowledge": FIRST,
     # The run has ended: there is nothing left to supersede.
     "after:acknowledge": FIRST,
-    "before:notebook": REDONE,
-    "after:notebook": REDONE,
-    "before:write": REDONE,
-    "after:write": REDONE,
-    "before:publish": REDONE,
-    "after:publish": ADOPTED,
 }
 RUN_PROCESS_KILLED = {
     "before:notebook": CRASHED,
@@ -52,6 +46,15 @@ RUN_PROCESS_KILLED = {
     "before:publish": CRASHED,
     # The worker lives and finds the outputs published: the same attempt is acknowledged.
     "after:publish": FIRST,
+}
+BOTH_KILLED = {
+    "before:notebook": REDONE,
+    "after:notebook": REDONE,
+    "before:write": REDONE,
+    "after:write": REDONE,
+    "before:publish": REDONE,
+    # The outputs are published: the new epoch takes them over and acknowledges.
+    "after:publish": ADOPTED,
 }
 
 
@@ -63,8 +66,8 @@ def choose(points: Iterable[str], daily: set[str]) -> list[Any]:
 
 
 def test_every_point_is_tried() -> None:
-    assert set(WORKER_KILLED) == {*WORKER_POINTS, *ATTEMPT_POINTS}
-    assert set(RUN_PROCESS_KILLED) == set(ATTEMPT_POINTS)
+    assert set(WORKER_KILLED) == set(WORKER_POINTS)
+    assert set(RUN_PROCESS_KILLED) == set(BOTH_KILLED) == set(ATTEMPT_POINTS)
 
 
 @pytest.mark.parametrize("point", choose(WORKER_POINTS, {"after:claim", "after:execute"}))
@@ -81,17 +84,32 @@ def test_worker_killed_at_its_own_points(stage: Stage, point: str) -> None:
 
 
 @pytest.mark.parametrize("point", choose(ATTEMPT_POINTS, {"before:publish"}))
-def test_worker_killed_while_the_run_process_stands(stage: Stage, point: str) -> None:
+def test_a_new_worker_attaches_to_the_run_process(stage: Stage, point: str) -> None:
     stage.arm(point)
     run = stage.start()
-    zombie = stage.wait_until_stopped(point, run)
-    assert zombie == stage.attempt_pid(run, 1)
+    process = stage.wait_until_stopped(point, run)
+    assert process == stage.attempt_pid(run, 1)
+    stage.kill_worker()
+    carry_on(process)
+    ended = stage.wait_for(run, "succeeded", "failed")
+    assert ended["status"] == "succeeded", stage.explain(run)
+    assert history(ended) == FIRST
+    wait_until(lambda: is_gone(process), LIMIT_S, "the run process has ended")
+    stage.check_published_once(run)
+
+
+@pytest.mark.parametrize("point", choose(ATTEMPT_POINTS, {"after:publish"}))
+def test_worker_and_run_process_killed(stage: Stage, point: str) -> None:
+    stage.arm(point)
+    run = stage.start()
+    process = stage.wait_until_stopped(point, run)
+    worker = stage.worker_pid()
+    os.kill(worker, signal.SIGSTOP)  # so that it does not see the end of the run process
+    kill(process)
     stage.kill_worker()
     ended = stage.wait_for(run, "succeeded", "failed")
     assert ended["status"] == "succeeded", stage.explain(run)
-    carry_on(zombie)
-    wait_until(lambda: is_gone(zombie), LIMIT_S, "the superseded attempt ends itself")
-    assert history(stage.show(run)) == WORKER_KILLED[point]
+    assert history(ended) == BOTH_KILLED[point]
     stage.check_published_once(run)
 
 
@@ -110,9 +128,9 @@ def test_late_publish_of_a_superseded_attempt_is_refused(stage: Stage) -> None:
     stage.arm("before:publish")
     run = stage.start()
     zombie = stage.wait_until_stopped("before:publish", run)
-    stage.arm("before:execute")
-    kill(stage.worker_pid())
-    worker = stage.wait_until_stopped("before:execute", run)
+    worker = stage.worker_pid()
+    os.kill(worker, signal.SIGSTOP)
+    stage.claim(run)  # as a worker does that cannot see the attempt
     assert history(stage.show(run)) == [(1, "superseded", None), (2, "claimed", None)]
     carry_on(zombie)
     wait_until(lambda: is_gone(zombie), LIMIT_S, "the superseded attempt ends")
@@ -120,7 +138,9 @@ def test_late_publish_of_a_superseded_attempt_is_refused(stage: Stage) -> None:
     assert stage.show(run)["outputs"] == []
     carry_on(worker)
     ended = stage.wait_for(run, "succeeded", "failed")
-    assert history(ended) == REDONE
+    assert history(ended) == [
+        (1, "superseded", None), (2, "superseded", None), (3, "published", None),
+    ]  # fmt: skip
     stage.check_published_once(run)
 
 

@@ -9,6 +9,7 @@ import pytest
 import rioxarray  # noqa: F401 - registers the accessor
 import xarray as xr
 from PIL import Image
+from tests.unit.client.conftest import RunGrants
 
 from skerry.client import publishing
 from skerry.client.descriptions import THUMBNAIL
@@ -32,19 +33,20 @@ SOURCE: dict[str, Any] = {
 
 
 @pytest.fixture
-def session() -> Iterator[Session]:
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=SOURCE))
-    with Session(Login(url="http://127.0.0.1:1", token="t"), transport=transport) as opened:
+def session(run_grants: RunGrants) -> Iterator[Session]:
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked_grant = request.url.path.endswith("/grants")
+        return run_grants.answer(request) if asked_grant else httpx.Response(200, json=SOURCE)
+
+    login = Login(url="http://127.0.0.1:1", token="t")
+    with Session(login, transport=httpx.MockTransport(answer)) as opened:
         yield opened
 
 
 @pytest.fixture
-def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "runs" / "r1" / "2"
+def run_folder(run_grants: RunGrants) -> Path:
+    folder = run_grants.root / "runs" / "r1" / "2"
     folder.mkdir(parents=True)
-    monkeypatch.setenv("SKERRY_RUN_FOLDER", str(folder))
-    monkeypatch.setenv("SKERRY_RUN", "r1")
-    monkeypatch.setenv("SKERRY_EPOCH", "2")
     return folder
 
 

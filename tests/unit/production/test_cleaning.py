@@ -17,6 +17,7 @@ from skerry.production.releases import approve_release
 from skerry.production.runs import start_run
 from skerry.production.tables import runs
 from skerry.storage.layout import DataFolder
+from skerry.storage.pid_files import write_pid_file
 
 OLD = time.time() - 40 * 86_400
 
@@ -58,8 +59,7 @@ def test_only_what_is_safe_goes(engine: Engine, data: DataFolder) -> None:
     temporary = [data.run / "tmp" / name for name in ("r-1", "r-2")]
     for folder in (scratch, live, *temporary):
         folder.mkdir(parents=True)
-    (data.run / "pids").mkdir(exist_ok=True)
-    (data.run / "pids" / "attempt-r-2.json").write_text("{}")
+    write_pid_file(data.run / "pids" / "attempt-r-2.json", os.getpid())
     (data.logs / "api.log").touch()
     (data.logs / "api.log.1").touch()
 

@@ -13,9 +13,10 @@ from skerry.core.disk import FLOOR_VARIABLE
 from skerry.core.errors import UnavailableError
 from skerry.models.jobs import JobOrder
 from skerry.models.releases import Proposal
-from skerry.production import execution
 from skerry.production.epochs import claim_run
-from skerry.production.execution import Executor, remove_unpublished
+from skerry.production.execution import Attempts, remove_unpublished
+from skerry.production.executors import local
+from skerry.production.executors.local import LocalExecutor
 from skerry.production.jobs import create_job
 from skerry.production.proposals import propose_release
 from skerry.production.releases import approve_release
@@ -63,10 +64,10 @@ def test_a_watch_that_fails_ends_the_run_process(
         say("Building it.")
         return Path(sys.executable)
 
-    monkeypatch.setattr(execution, "find_python", find)
-    executor = Executor(engine, data, "http://127.0.0.1:9", Minter(), stopping=fail)
+    monkeypatch.setattr(local, "find_python", find)
+    attempts = Attempts(engine, LocalExecutor(data), "http://127.0.0.1:9", Minter(), stopping=fail)
     with pytest.raises(OSError, match="no more memory"):
-        executor.execute(run.id, epoch)
+        attempts.carry_out(run.id, epoch)
     assert len(watched) == 1
     folder = RunFolder(ObjectFolder(data.objects), run.id, 1)
     assert "Z Building it.\n" in folder.locate(RunFile.LOG).read_text()
@@ -80,7 +81,7 @@ def test_only_what_is_over_is_freed(data: DataFolder) -> None:
         folder.create()
         folder.locate_product("x").mkdir()
         folder.write(RunFile.LOG, "line")
-    remove_unpublished(data, "r", 1, up_to=2)
+    remove_unpublished(folders[0].objects, "r", 1, up_to=2)
     assert [folder.locate_product("x").exists() for folder in folders] == [True, False, True]
     assert folders[1].list_files() == [RunFile.LOG]
 
@@ -97,10 +98,12 @@ def test_an_attempt_waits_for_room_on_the_disk(
         run, _ = start_run(connection, "lakes", occurrence="manual/k", parameters={}, by="ada")
         claim_run(connection, run.id, 0)
     monkeypatch.setenv(FLOOR_VARIABLE, "100000000")
-    executor = Executor(engine, data, "http://127.0.0.1:9", Minter(), stopping=lambda: False)
+    attempts = Attempts(
+        engine, LocalExecutor(data), "http://127.0.0.1:9", Minter(), stopping=lambda: False
+    )
     with pytest.raises(UnavailableError, match=r"A run needs 100000.0 GB of free disk"):
-        executor.execute(run.id, 1)  # the workflow tries again until there is room
+        attempts.carry_out(run.id, 1)  # the workflow tries again until there is room
     assert find_attempts() == []
     with engine.begin() as connection:
         cancel_run(connection, run.id)
-    assert executor.execute(run.id, 1).status == "cancelled"
+    assert attempts.carry_out(run.id, 1).status == "cancelled"

@@ -53,13 +53,13 @@ def make_job(client: httpx.Client) -> str:
     return str(proposed["id"])
 
 
-def claim(api: ServedApi, run: str) -> int:
-    """Claim an attempt as the worker does, with the run token of the test's book."""
+def claim(api: ServedApi, run: str, token: str = "run-token") -> int:  # noqa: S107
+    """Claim an attempt as the worker does, with a run token of the test's book."""
     engine = open_database(database_url(api.data.database))
     with engine.begin() as connection:
         epoch = claim_run(connection, run, 0)
         assert epoch is not None
-        record_token(connection, run, epoch, token="run-token", token_id="a1")
+        record_token(connection, run, epoch, token=token, token_id="a1")
     engine.dispose()
     return epoch
 
@@ -206,6 +206,88 @@ def test_only_the_runs_own_token_reports_and_publishes(alice: httpx.Client, api:
         assert "manifest's epoch is 1, not 2" in problem["detail"]
         body["manifest"]["epoch"] = epoch + 1
         ask(process, "POST", f"runs/{run}/attempts/{epoch + 1}/publish", 200, json=body)
+
+
+@pytest.fixture
+def two_runs(api: ServedApi, alice: httpx.Client) -> tuple[str, str]:
+    """Return two runs at work; the token of the first is ``run-token``, the other's differs."""
+    make_job(alice)
+    own, other = (ask(alice, "POST", "jobs/lakes/runs", 201, json={})["id"] for _ in "ab")
+    for run, token in ((own, "run-token"), (other, "other-run-token")):
+        claim(api, run, token)
+        (folder := api.data.objects / "runs" / run / "1").mkdir(parents=True)
+        (folder / "log.txt").write_text(f"the secret of {run}\n")
+    api.book.tokens["other-run-token"] = api.book.tokens["run-token"]
+    return own, other
+
+
+def ask_for_grant(client: httpx.Client, run: str, epoch: int = 1) -> httpx.Response:
+    asked = {"mode": "write", "purpose": "run", "run": run, "epoch": epoch}
+    return client.post("grants", json=asked)
+
+
+def test_an_attempt_gets_its_order_and_its_folder_from_the_api(
+    api: ServedApi, two_runs: tuple[str, str]
+) -> None:
+    own, _ = two_runs
+    with api.client("run-token") as process:
+        order = ask(process, "GET", f"runs/{own}/attempts/1/order", 200)
+        granted = ask_for_grant(process, own)
+    assert order["notebook"]["cells"][0]["source"] == "minute: int = 0"
+    assert order["parameters"] == {"minute": 0}
+    assert (order["facts"]["job"], order["facts"]["self_approved"]) == ("lakes", True)
+    assert "token" not in str(order)
+    assert str(api.data.root) not in str(order)
+    assert granted.status_code == 201
+    assert granted.json()["prefix"] == f"runs/{own}/1/"
+
+
+def test_two_runs_share_nothing(
+    api: ServedApi, alice: httpx.Client, two_runs: tuple[str, str]
+) -> None:
+    own, other = two_runs
+    with api.client("run-token") as process:
+        for run, epoch in ((other, 1), (own, 2), ("0" * 26, 1)):
+            refused = ask_for_grant(process, run, epoch)
+            assert refused.status_code == 403, refused.text
+            assert "does not belong" in refused.json()["detail"]
+            ask(process, "GET", f"runs/{run}/attempts/{epoch}/order", 403)
+            body = {"outputs": [], "manifest": {"run": run, "epoch": epoch, "outputs": []}}
+            ask(process, "POST", f"runs/{run}/attempts/{epoch}/publish", 403, json=body)
+        for path in ("log", "files/log.txt", "files/manifest.json", ""):
+            answer = process.get(f"production/runs/{other}/{path}".rstrip("/"))
+            assert answer.status_code == 403, path
+            assert "the secret of" not in answer.text
+        assert process.get(f"files/runs/{other}/1/log.txt").status_code == 404
+        assert process.get("clusters").status_code == 403
+        assert process.delete("clusters/any").status_code == 403
+        with api.client("other-run-token") as neighbour:
+            grant = ask_for_grant(neighbour, other).json()
+        assert process.delete(f"grants/{grant['id']}").status_code == 403
+    assert alice.get(f"production/runs/{other}/log").text == f"the secret of {other}\n"
+
+
+def test_an_attempt_that_is_over_gets_no_order_and_no_grant(
+    api: ServedApi, alice: httpx.Client, two_runs: tuple[str, str]
+) -> None:
+    own, _ = two_runs
+    claim(api, own, "newer-token")
+    with api.client("run-token") as process:
+        ask(process, "GET", f"runs/{own}/attempts/1/order", 409)
+        assert ask_for_grant(process, own).status_code == 409
+        ask(process, "GET", f"runs/{own}/attempts/2/order", 403)
+    with api.client("alice-token") as person:
+        ask(person, "GET", f"runs/{own}/attempts/1/order", 403)
+
+
+def test_a_notebook_that_was_changed_is_not_ordered(
+    api: ServedApi, two_runs: tuple[str, str]
+) -> None:
+    (stored,) = (api.data.objects / "releases").glob("*/notebook.ipynb")
+    stored.write_text("{}")
+    with api.client("run-token") as process:
+        refused = ask(process, "GET", f"runs/{two_runs[0]}/attempts/1/order", 422)
+    assert "was changed" in refused["detail"]
 
 
 def test_log_and_files_are_served_in_a_sandbox(alice: httpx.Client, api: ServedApi) -> None:

@@ -45,7 +45,7 @@ def server() -> Iterator[Answers]:
 
 
 def make_reporter(server: Answers) -> Reporter:
-    return Reporter(f"http://127.0.0.1:{server.server_port}", "token")
+    return Reporter("r1", 1, f"http://127.0.0.1:{server.server_port}", "token")
 
 
 HUB_PAGE = (404, "text/html", b"<html>404 : Not Found</html>")

@@ -1,0 +1,1 @@
+"""Where attempts run: one module for each kind of place, behind one protocol."""

@@ -1,0 +1,63 @@
+"""The last words of an attempt: its exit code and a message, in a file that outlives it.
+
+The program in the attempt writes them, and its executor reads them, also when the worker that
+started the attempt was killed meanwhile and nobody else knows the exit code.
+"""
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from skerry.storage.plain_files import open_inside
+from skerry.storage.writing import write_aside
+
+FILE_VARIABLE = "SKERRY_LAST_WORDS"
+"""Environment variable that names the file."""
+
+REASON_VARIABLE = "SKERRY_END_REASON"
+"""Environment variable that names the file with the reason, when an attempt is asked to end."""
+
+_LONGEST = 1_000_000
+
+
+class LastWords(BaseModel):
+    """What a program says at its end.
+
+    Attributes
+    ----------
+    exit_code
+        With which it is about to end.
+    message
+        For the worker.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    exit_code: int
+    message: str = ""
+
+
+def leave_words(exit_code: int, message: str) -> None:
+    """Write the last words of this process, the last thing that it does."""
+    named = os.environ.get(FILE_VARIABLE)
+    if named:
+        words = LastWords(exit_code=exit_code, message=message)
+        write_aside(Path(named), words.model_dump_json())
+
+
+def read_words(path: Path) -> LastWords | None:
+    """Return last words, None if there are none; no link is followed."""
+    try:
+        with open_inside(path.parent, path.name) as stream:
+            return LastWords.model_validate_json(stream.read(_LONGEST))
+    except (OSError, ValueError):
+        return None
+
+
+def read_reason() -> str:
+    """Return why this process is asked to end."""
+    try:
+        return Path(os.environ[REASON_VARIABLE]).read_text()
+    except (KeyError, OSError):
+        return "Ended from outside."

@@ -1,0 +1,281 @@
+"""Attempts as processes of this machine, each with a record from which it is found again."""
+
+import os
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from skerry.core.disk import check_space
+from skerry.core.errors import UnavailableError
+from skerry.core.settings import RunLimits
+from skerry.core.wording import describe_bytes
+from skerry.production.environments import find_python
+from skerry.production.executors.last_words import FILE_VARIABLE, REASON_VARIABLE, read_words
+from skerry.production.executors.places import AttemptPlaces, Record, list_places
+from skerry.production.executors.protocol import AttemptName, AttemptState, Limits, Order, Phase
+from skerry.production.processes import (
+    SCRATCH_MARK,
+    RunProcesses,
+    adopt_orphans,
+    end_marked,
+    end_tree,
+)
+from skerry.production.run_log import add_line
+from skerry.storage.layout import DataFolder
+from skerry.storage.objects import ObjectFolder
+from skerry.storage.run_folder import RunFile, RunFolder
+from skerry.storage.writing import write_aside
+
+_MEMORY_S = 1.0
+_KEPT_VARIABLES = frozenset({
+    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "USER",
+    "SKERRY_PAUSE_POINTS", "SKERRY_ISOLATION", "SKERRY_INSTANCE", *RunLimits.list_variables(),
+})  # fmt: skip
+_KEPT_PREFIX = "DASK_GATEWAY__"
+
+
+class LocalExecutor:
+    """Runs attempts as processes of this machine.
+
+    Parameters
+    ----------
+    data
+        The data folder.
+    patience_s
+        Seconds that a process has for its last words when it is asked to end.
+    """
+
+    def __init__(self, data: DataFolder, *, patience_s: float = 15.0) -> None:
+        self._data = data
+        self._patience_s = patience_s
+        self._objects = ObjectFolder(data.objects)
+        self._processes = RunProcesses()
+        self._started: dict[AttemptName, subprocess.Popen[bytes]] = {}
+        self._measured: dict[AttemptName, float] = {}
+        self._turn = threading.Lock()
+        self._closed = False
+
+    def start_or_attach(self, name: AttemptName, order: Order, limits: Limits) -> None:
+        """Start a process, or attach to the process of that name."""
+        places = self._places(name)
+        if places.read() is not None:
+            return
+        check_space(self._data.root, "A run")
+        folder = RunFolder(self._objects, name.run, name.epoch)
+        folder.create()
+        log = folder.locate(RunFile.LOG)
+        python = find_python(self._data, order.environment, partial(add_line, log))
+        places.create()
+        variables = self._name_variables(python, order, places)
+        with self._turn:
+            if self._closed:
+                raise UnavailableError("The worker is ending.", remedy="The next one goes on.")
+            with log.open("ab") as output:
+                process = self._processes.start(
+                    [str(python), *order.arguments],
+                    cwd=places.work,
+                    env=variables,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
+            self._started[name] = process
+        try:
+            places.write(
+                Record(
+                    pid=process.pid,
+                    created=psutil.Process(process.pid).create_time(),
+                    time_s=limits.time_s,
+                    memory=limits.memory,
+                )
+            )
+        except BaseException:  # without a record nobody finds it again
+            self._sweep(places, None)
+            raise
+
+    def poll(self, name: AttemptName) -> AttemptState:
+        """Return the state of an attempt; end it if it is beyond its limits."""
+        places = self._places(name)
+        record = places.read()
+        if record is None:
+            return AttemptState(Phase.VANISHED, "Nothing of the attempt is left.")
+        if record.phase is not Phase.RUNNING:
+            return AttemptState(record.phase, record.detail, record.message)
+        if not self._is_alive(name, record):
+            return self._settle(places, record)
+        breach = self._find_breach(name, record)
+        if breach is None:
+            return AttemptState(Phase.RUNNING)
+        self._ask_to_end(places, record, breach.detail)
+        return self._settle(places, record, breach)
+
+    def logs(self, name: AttemptName, start: int = 0) -> bytes:
+        """Return the log from byte `start`."""
+        with (
+            suppress(OSError),
+            RunFolder(self._objects, name.run, name.epoch).open(RunFile.LOG) as log,
+        ):
+            log.seek(start)
+            return log.read()
+        return b""
+
+    def end(self, name: AttemptName, reason: str) -> None:
+        """Ask a process to end, and kill what is left of the attempt."""
+        places = self._places(name)
+        record = places.read()
+        if record is None or record.phase is not Phase.RUNNING:
+            return
+        if self._is_alive(name, record):
+            self._ask_to_end(places, record, reason)
+            self._settle(places, record, AttemptState(Phase.KILLED, reason))
+        else:
+            self._settle(places, record)
+
+    def forget(self, name: AttemptName) -> None:
+        """Remove an attempt's record."""
+        places = self._places(name)
+        places.remove()
+        places.record.unlink(missing_ok=True)
+
+    def recover(self) -> None:
+        """End what dead attempts left, and free their folders; live attempts go on."""
+        adopt_orphans()
+        all_places = list(list_places(self._data.run))
+        alive = {places.work for places in all_places if places.is_alive()}
+        end_marked(self._data.attempts, spare=alive.__contains__)
+        for places in all_places:
+            if places.work not in alive:
+                record = places.read()
+                if record is not None and record.phase is Phase.RUNNING:
+                    self._settle(places, record)
+                places.remove()
+
+    def close(self) -> None:
+        """End every process at once; the next worker begins the attempts anew."""
+        with self._turn:
+            self._closed = True
+        for places in list_places(self._data.run):
+            record = places.read()
+            if record is not None and record.phase is Phase.RUNNING:
+                self._sweep(places, record)
+
+    def _places(self, name: AttemptName) -> AttemptPlaces:
+        return AttemptPlaces(self._data.run, name)
+
+    def _is_alive(self, name: AttemptName, record: Record) -> bool:
+        process = self._started.get(name)
+        return record.find() is not None if process is None else process.poll() is None
+
+    def _find_breach(self, name: AttemptName, record: Record) -> AttemptState | None:
+        """Return the end of an attempt that is beyond its limits."""
+        if time.time() > record.created + record.time_s:
+            return AttemptState(Phase.TIMED_OUT, f"Ended after its timeout of {record.time_s:g} s.")
+        now = time.monotonic()
+        if record.memory is None or now - self._measured.get(name, -_MEMORY_S) < _MEMORY_S:
+            return None
+        self._measured[name] = now
+        if measure_memory(record.pid) <= record.memory:
+            return None
+        limit = describe_bytes(record.memory)
+        return AttemptState(
+            Phase.OUT_OF_MEMORY, f"Ended because it took more than {limit} of memory."
+        )
+
+    def _ask_to_end(self, places: AttemptPlaces, record: Record, reason: str) -> None:
+        """Ask a process to end its work and write its last words, within some seconds."""
+        with suppress(OSError):  # on a full disk it ends without the reason
+            write_aside(places.reason, reason)
+        process = record.find()
+        if process is not None:
+            with suppress(psutil.Error):
+                process.terminate()
+            started = self._started.get(places.name)
+            with suppress(psutil.TimeoutExpired, subprocess.TimeoutExpired):
+                (process if started is None else started).wait(self._patience_s)
+
+    def _settle(
+        self, places: AttemptPlaces, record: Record, end: AttemptState | None = None
+    ) -> AttemptState:
+        """End what is left of an attempt, free its folders, and record how it ended."""
+        started = self._sweep(places, record)
+        words = read_words(places.last_words)
+        message = words.message if words is not None else None
+        if end is None:
+            code = words.exit_code if words is not None else None
+            end = _judge(started.returncode if started is not None else code)
+        record = record.model_copy(
+            update={"phase": end.phase, "detail": end.detail, "message": message}
+        )
+        with suppress(OSError):  # on a full disk it counts as vanished, for the next worker
+            places.write(record)
+        places.remove()
+        return AttemptState(record.phase, record.detail, record.message)
+
+    def _sweep(
+        self, places: AttemptPlaces, record: Record | None
+    ) -> subprocess.Popen[bytes] | None:
+        """Kill every process of an attempt; return its own if this worker started it."""
+        started = self._started.pop(places.name, None)
+        self._measured.pop(places.name, None)
+        if started is not None:
+            self._processes.end(started)
+        elif record is not None and record.find() is not None:
+            end_tree(record.pid)
+        end_marked(places.work)
+        return started
+
+    def _name_variables(self, python: Path, order: Order, places: AttemptPlaces) -> dict[str, str]:
+        """Return the whole environment of a process, without any other variable of the worker."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIX)
+        }
+        return {
+            **order.variables,
+            **kept,
+            "PATH": f"{python.parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
+            # what a killed kernel leaves there goes with the working folder, on the same disk
+            **places.name_temporary(),
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONUNBUFFERED": "1",
+            "IPYTHONDIR": str(places.work / "ipython"),
+            "JUPYTER_DATA_DIR": str(places.work / "jupyter"),
+            "JUPYTER_RUNTIME_DIR": str(places.work / "runtime"),
+            "JUPYTER_PLATFORM_DIRS": "1",
+            FILE_VARIABLE: str(places.last_words),
+            REASON_VARIABLE: str(places.reason),
+            SCRATCH_MARK: str(places.work),
+            **order.make_secrets(),
+        }
+
+
+def measure_memory(pid: int) -> int:
+    """Return the bytes of memory of a process and all its descendants.
+
+    Memory that several of them share counts once, where the system tells it (Linux).
+    """
+    total = 0
+    with suppress(psutil.Error):
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.Error):
+                memory = process.memory_full_info()
+                total += getattr(memory, "pss", memory.uss)
+    return total
+
+
+def _judge(code: int | None) -> AttemptState:
+    """Return the end that an exit code tells; below zero it is a signal."""
+    if code is None:
+        return AttemptState(Phase.VANISHED, "The run process vanished.")
+    if code == 0:
+        return AttemptState(Phase.SUCCEEDED)
+    if code < 0:
+        return AttemptState(Phase.KILLED, f"The run process ended with signal {-code}.")
+    return AttemptState(Phase.FAILED, f"The run process ended with exit code {code}.")

@@ -1,0 +1,129 @@
+"""Where the local executor keeps what belongs to an attempt, in the data folder's ``run``."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from skerry.production.executors.protocol import AttemptName, Phase
+from skerry.storage.pid_files import PidFile
+from skerry.storage.writing import write_aside
+
+_LONGEST_TEMPORARY = 107 - len("/pymp-abcdefgh/listener-abcdefgh")
+"""Bytes of a path in which `multiprocessing` makes sockets."""
+
+
+class Record(PidFile):
+    """What is known about an attempt that was started on this machine.
+
+    Attributes
+    ----------
+    time_s
+        Seconds from its start when its time is over.
+    memory
+        Bytes that its processes may take; None for no limit.
+    phase, detail, message
+        Its state, once it has ended.
+    """
+
+    time_s: float
+    memory: int | None = None
+    phase: Phase = Phase.RUNNING
+    detail: str = ""
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class AttemptPlaces:
+    """Files and folders of one attempt.
+
+    Attributes
+    ----------
+    state
+        The data folder's ``run``.
+    name
+        The attempt.
+    """
+
+    state: Path
+    name: AttemptName
+
+    @property
+    def record(self) -> Path:
+        """The file that says which process it is, and how it ended."""
+        return self.state / "pids" / f"attempt-{self.name}.json"
+
+    @property
+    def work(self) -> Path:
+        """Its working folder, removed when it has ended."""
+        return self.state / "attempts" / str(self.name)
+
+    @property
+    def temporary(self) -> Path:
+        """The folder for its temporary files, removed when it has ended.
+
+        It is not inside the working folder: sockets of `multiprocessing` stand in it, and a
+        socket's path has at most 107 characters.
+        """
+        return self.state / "tmp" / f"{self.name.run[-8:]}-{self.name.epoch}"
+
+    @property
+    def last_words(self) -> Path:
+        """The file in which it leaves its last words."""
+        return self.work / "last_words.json"
+
+    @property
+    def reason(self) -> Path:
+        """The file for the reason to end."""
+        return self.work / "reason.txt"
+
+    def create(self) -> None:
+        """Create its folders."""
+        for place in (self.work, self.temporary):
+            place.mkdir(parents=True, exist_ok=True)
+
+    def remove(self) -> None:
+        """Remove its folders; the record stays."""
+        for place in (self.temporary, self.work):
+            shutil.rmtree(place, ignore_errors=True)
+
+    def name_temporary(self) -> dict[str, str]:
+        """Return the variable that names the folder for temporary files.
+
+        None where the data folder's path is so long that sockets of `multiprocessing` do not
+        fit: then files go to the system's own place.
+        """
+        fits = len(os.fsencode(self.temporary)) <= _LONGEST_TEMPORARY
+        return {"TMPDIR": str(self.temporary)} if fits else {}
+
+    def read(self) -> Record | None:
+        """Return the record, None if there is none."""
+        try:
+            return Record.model_validate_json(self.record.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def write(self, record: Record) -> None:
+        """Write the record."""
+        self.record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_aside(self.record, record.model_dump_json(), private=True)
+
+    def is_alive(self) -> bool:
+        """Return whether its process is still alive."""
+        process = PidFile.read(self.record)
+        return process is not None and process.find() is not None
+
+
+def list_places(state: Path) -> Iterator[AttemptPlaces]:
+    """List the places of all attempts of which anything is left."""
+    texts = {path.name for path in (state / "attempts").glob("*-*")}
+    texts |= {
+        path.stem.removeprefix("attempt-") for path in (state / "pids").glob("attempt-*-*.json")
+    }
+    for text in sorted(texts):
+        name = AttemptName.parse(text)
+        if name is not None:
+            yield AttemptPlaces(state, name)

@@ -1,0 +1,151 @@
+"""What the run's logic asks of the place where attempts run: a machine, or later a cluster.
+
+An attempt is known by a name that follows from run and epoch alone. Whoever knows the name can
+find it again, also a worker that did not start it. A name is started at most once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, Self
+
+from skerry.models.releases import Environment
+
+
+@dataclass(frozen=True)
+class AttemptName:
+    """The name of an attempt, in words ``<run>-<epoch>``.
+
+    Attributes
+    ----------
+    run, epoch
+        The attempt.
+    """
+
+    run: str
+    epoch: int
+
+    def __str__(self) -> str:
+        return f"{self.run}-{self.epoch}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the name that is written so, or None."""
+        run, _, epoch = text.rpartition("-")
+        return cls(run, int(epoch)) if run and epoch.isdecimal() else None
+
+
+@dataclass(frozen=True)
+class Order:
+    """What an attempt executes.
+
+    Attributes
+    ----------
+    arguments
+        Arguments of Python in the release's environment, such as ``("-m", "a.module")``.
+    environment
+        The release's environment, as `skerry.production.environments` describes it.
+    variables
+        Environment variables for it.
+    make_secrets
+        Makes the environment variables that only the attempt may know. It is asked when all
+        is ready to start, because a token's life begins then.
+    """
+
+    arguments: tuple[str, ...]
+    environment: Environment
+    variables: Mapping[str, str]
+    make_secrets: Callable[[], Mapping[str, str]] = dict
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an attempt may use; then it is ended.
+
+    Attributes
+    ----------
+    time_s
+        Seconds from its start.
+    memory
+        Bytes of all its processes together, not counting memory that they share twice; None for
+        no limit.
+    """
+
+    time_s: float
+    memory: int | None = None
+
+
+class Phase(StrEnum):
+    """How far an attempt is. All but `RUNNING` are ends."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    """It ended with exit code 0."""
+    FAILED = "failed"
+    """It ended with another exit code."""
+    KILLED = "killed"
+    """It was ended: by a signal from outside, or by `Executor.end`."""
+    TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"
+    VANISHED = "vanished"
+    """Nothing of that name is there, and nothing tells how it ended."""
+
+
+@dataclass(frozen=True)
+class AttemptState:
+    """An attempt's state.
+
+    Attributes
+    ----------
+    phase
+        How far it is.
+    detail
+        How it ended, one sentence for people.
+    message
+        The last words that it left (`skerry.production.executors.last_words`).
+    """
+
+    phase: Phase
+    detail: str = ""
+    message: str | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self.phase is not Phase.RUNNING
+
+
+class Executor(Protocol):
+    """A place where attempts run."""
+
+    def start_or_attach(self, name: AttemptName, order: Order, limits: Limits) -> None:
+        """Start an attempt; if it is there already, running or ended, only attach to it.
+
+        Raises
+        ------
+        UnavailableError
+            If there is no room for it now.
+        SkerryError
+            If it can never start: its environment cannot be had, say.
+        """
+
+    def poll(self, name: AttemptName) -> AttemptState:
+        """Return an attempt's state. An attempt beyond its limits has ended when this returns."""
+
+    def logs(self, name: AttemptName, start: int = 0) -> bytes:
+        """Return what an attempt has printed, from byte `start`; after its end, too."""
+
+    def end(self, name: AttemptName, reason: str) -> None:
+        """End an attempt with everything that it started; once more does no harm.
+
+        It is told the reason, and has some seconds to write its last words.
+        """
+
+    def forget(self, name: AttemptName) -> None:
+        """Forget an attempt that has ended; from then on it counts as vanished. Logs stay."""
+
+    def recover(self) -> None:
+        """Clear up after a worker that was killed. A worker calls it before it starts any."""
+
+    def close(self) -> None:
+        """Start no more; end the attempts that cannot go on without this worker."""
