@@ -1,8 +1,5 @@
-"""Search: candidates from the R*Tree or the time index, then an exact check; newest first."""
+"""Search: candidates from the R*Tree or the time index, then an exact check, in order."""
 
-import base64
-import binascii
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +7,10 @@ from typing import Any
 import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    Select,
-    and_,
-    literal_column,
-    or_,
-)
+from sqlalchemy import ColumnElement, Connection, Select
 
 from skerry.catalog.items import StoredItem, read_item, select_items
+from skerry.catalog.ordering import NEWEST_FIRST, Order, parse_order
 from skerry.catalog.spacetime import (
     Box,
     Span,
@@ -37,7 +27,6 @@ from skerry.core.errors import InvalidInputError
 LARGEST_PAGE = 1000
 _MOST_ROWS = 4000
 _MOST_NAMES = 10_000  # SQLite binds 250,000 values at most
-_LARGEST_INTEGER = 2**63
 _LARGE_AREA = 0.25 * 360 * 180  # square degrees
 
 
@@ -57,8 +46,10 @@ class SearchQuery:
         Time that the item's time must overlap.
     limit
         Most items on a page, 1 to 1000.
+    order
+        The order of the items.
     after
-        Position after which the page begins: (begins, key) of the last item before.
+        Place in that order after which the page begins: that of the last item before.
     """
 
     collections: tuple[str, ...] | None = None
@@ -67,7 +58,8 @@ class SearchQuery:
     boxes: tuple[Box, ...] = ()
     span: Span | None = None
     limit: int = 10
-    after: tuple[int, int] | None = None
+    order: Order = NEWEST_FIRST
+    after: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +78,7 @@ def parse_query(
     intersects: Mapping[str, Any] | None = None,
     datetime: str | None = None,
     limit: int | None = None,
+    sortby: Sequence[str | Mapping[str, str]] | None = None,
     token: str | None = None,
 ) -> SearchQuery:
     """Read the parameters of STAC's item search.
@@ -96,6 +89,7 @@ def parse_query(
         Naming the parameter that is wrong; also if both bbox and intersects are given.
     """
     boxes, area = _read_area(bbox, intersects)
+    order = parse_order(sortby)
     count = 10 if limit is None else limit
     if count < 1:
         raise InvalidInputError(f"limit is {count}.", remedy="Ask for 1 to 1000 items a page.")
@@ -106,15 +100,15 @@ def parse_query(
         boxes=tuple(boxes),
         span=parse_interval(datetime) if datetime else None,
         limit=min(count, LARGEST_PAGE),
-        after=_read_token(token) if token else None,
+        order=order,
+        after=order.read_token(token) if token else None,
     )
 
 
 def search_items(connection: Connection, query: SearchQuery, *, private: bool) -> Page:
-    """Return one page of the matching items that the asker may see, newest first.
+    """Return one page of the matching items that the asker may see, in the query's order.
 
-    Items of the same time come in the reverse order of their registration, so pages neither
-    repeat nor lose an item when others are registered between them.
+    Pages neither repeat nor lose an item when others are registered between them.
 
     Parameters
     ----------
@@ -128,13 +122,13 @@ def search_items(connection: Connection, query: SearchQuery, *, private: bool) -
     items_page: list[StoredItem] = []
     for item in _iterate(connection, query, private=private):
         if len(items_page) == query.limit:
-            return Page(items_page, _write_token(items_page[-1]))
+            return Page(items_page, query.order.write_token(items_page[-1]))
         items_page.append(item)
     return Page(items_page, None)
 
 
 def _iterate(connection: Connection, query: SearchQuery, *, private: bool) -> Iterator[StoredItem]:
-    """Return the items that fit, newest first, reading no more rows than the caller asks for.
+    """Return the items that fit, in order, reading no more rows than the caller asks for.
 
     Each question has a limit, and the next goes on after its last row: so both databases know
     that a few rows are enough, and choose their way accordingly.
@@ -150,10 +144,10 @@ def _iterate(connection: Connection, query: SearchQuery, *, private: bool) -> It
                 yield read_item(row)
         if len(rows) < count:
             return
-        after, count = (rows[-1].begins, rows[-1].key), min(2 * count, _MOST_ROWS)
+        after, count = query.order.find_place(read_item(rows[-1])), min(2 * count, _MOST_ROWS)
 
 
-def _compile(query: SearchQuery, after: tuple[int, int] | None, *, private: bool) -> Select[Any]:
+def _compile(query: SearchQuery, after: tuple[int, ...] | None, *, private: bool) -> Select[Any]:
     statement = select_items().where(is_shown(private=private))
     if query.collections is not None:
         statement = statement.where(items.c.collection.in_(query.collections))
@@ -165,22 +159,15 @@ def _compile(query: SearchQuery, after: tuple[int, int] | None, *, private: bool
     if query.boxes:
         statement = statement.where(_meets_boxes(query))
     if after is not None:
-        begins, key = after
-        earlier = or_(items.c.begins < begins, and_(items.c.begins == begins, items.c.key < key))
-        statement = statement.where(earlier)
-    newest: ColumnElement[int] = items.c.begins
-    if _is_small(query):
-        # With the plus neither database goes through the items newest first, which would take
-        # long where few items meet the area.
-        newest = literal_column("+items.begins", BigInteger)
-    return statement.order_by(newest.desc(), items.c.key.desc())
+        statement = statement.where(query.order.continue_after(after))
+    return statement.order_by(*query.order.sort(indexed=not _is_small(query)))
 
 
 def _is_small(query: SearchQuery) -> bool:
     """Tell whether to search the index first, and then sort what it gives.
 
     A search of a large part of the world has too many candidates to sort them all; it goes
-    through the items newest first instead.
+    through the items in order instead.
     """
     area = sum((east - west) * (north - south) for west, south, east, north in query.boxes)
     return bool(query.boxes) and area < _LARGE_AREA
@@ -218,22 +205,3 @@ def _read_names(names: Sequence[str] | None, what: str) -> tuple[str, ...] | Non
             remedy=f"Ask for at most {_MOST_NAMES} at a time.",
         )
     return tuple(names) if names else None
-
-
-def _write_token(item: StoredItem) -> str:
-    place = json.dumps([item.begins, item.key]).encode()
-    return base64.urlsafe_b64encode(place).decode().rstrip("=")
-
-
-def _read_token(token: str) -> tuple[int, int]:
-    try:
-        place = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        begins, key = (int(number) for number in place)
-        if max(abs(begins), abs(key)) < _LARGEST_INTEGER:
-            return begins, key
-    except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError):
-        pass
-    raise InvalidInputError(
-        f"{token[:60]!r} is not a paging token.",
-        remedy="Follow the 'next' link of the page before, unchanged.",
-    )

@@ -12,7 +12,6 @@ from skerry.dashboards.products import (
     Product,
     describe_product,
     read_data_time,
-    read_properties,
 )
 
 ITEMS_SHOWN = 100
@@ -92,14 +91,9 @@ def read_product(session: Session, collection: str, item: str) -> Product:
 
 
 def read_latest(session: Session, count: int = _LATEST) -> list[Product]:
-    """Ask the api for the newest items of all collections the viewer may see."""
-    answer = session.request("GET", "stac/search", params={"limit": ITEMS_SHOWN})
-    items = sorted(
-        answer["features"],
-        key=lambda item: str(read_properties(item).get("created")),
-        reverse=True,
-    )
-    return [describe_product(item) for item in items[:count]]
+    """Ask the api for the items that were registered last in all collections the viewer may see."""
+    answer = session.request("GET", "stac/search", params={"limit": count, "sortby": "-created"})
+    return [describe_product(item) for item in answer["features"]]
 
 
 def read_picture(session: Session, path: str) -> str:

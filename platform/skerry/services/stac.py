@@ -16,6 +16,7 @@ from stac_fastapi.api.models import (
     create_request_model,
 )
 from stac_fastapi.extensions.pagination import TokenPaginationExtension
+from stac_fastapi.extensions.sort import ItemCollectionSortExtension, SearchSortExtension
 from stac_fastapi.types import stac
 from stac_fastapi.types.config import ApiSettings
 from stac_fastapi.types.core import AsyncBaseCoreClient
@@ -134,6 +135,7 @@ class CatalogClient(AsyncBaseCoreClient):
         datetime: str | None = None,
         limit: int = 10,
         token: str | None = None,
+        sortby: list[str] | None = None,
         collections: str | None = None,
         ids: str | None = None,
         **kwargs: Any,
@@ -147,7 +149,7 @@ class CatalogClient(AsyncBaseCoreClient):
             )
         query = {
             "collections": [collection_id], "ids": ids.split(",") if ids else None, "bbox": bbox,
-            "datetime": datetime, "limit": limit, "token": token,
+            "datetime": datetime, "limit": limit, "token": token, "sortby": sortby,
         }  # fmt: skip
         path = f"collections/{collection_id}/items"
         return await self._search(lambda: parse_query(**query), path, kwargs)
@@ -161,6 +163,7 @@ class CatalogClient(AsyncBaseCoreClient):
         datetime: str | None = None,
         limit: int | None = 10,
         token: str | None = None,
+        sortby: list[str] | None = None,
         **kwargs: Any,
     ) -> stac.ItemCollection:
         """Search, asked by GET."""
@@ -169,7 +172,7 @@ class CatalogClient(AsyncBaseCoreClient):
             area = _read_json(intersects) if intersects else None
             return parse_query(
                 collections=collections, ids=ids, bbox=bbox, datetime=datetime, limit=limit,
-                intersects=area, token=token,
+                intersects=area, token=token, sortby=sortby,
             )  # fmt: skip
 
         return await self._search(read_query, "search", kwargs)
@@ -219,7 +222,14 @@ class CatalogClient(AsyncBaseCoreClient):
 def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
     """Return the reading routes below ``/stac``."""
     addresses = Addresses(public_url)
-    paging: list[ApiExtension] = [TokenPaginationExtension()]
+    paging = TokenPaginationExtension()
+    search: list[ApiExtension] = [
+        paging, SearchSortExtension(conformance_classes=_name_versions("item-search#sort"))
+    ]  # fmt: skip
+    listing: list[ApiExtension] = [
+        paging,
+        ItemCollectionSortExtension(conformance_classes=_name_versions("ogcapi-features#sort")),
+    ]
     settings = ApiSettings(
         _env_file=None,
         stac_fastapi_title=_TITLE, stac_fastapi_description=_DESCRIPTION,
@@ -230,18 +240,18 @@ def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
         settings=settings,
         client=client,
         stac_version=_STAC_VERSION,
-        extensions=paging,
+        extensions=[*search, listing[-1]],
         router=create_router(
             prefix="/stac",
             tags=["stac"],
             dependencies=[Depends(identify())],
             generate_unique_id_function=name_operation,
         ),
-        search_get_request_model=create_get_request_model(paging, SearchRequest),
-        search_post_request_model=create_post_request_model(paging, SearchBody),
+        search_get_request_model=create_get_request_model(search, SearchRequest),
+        search_post_request_model=create_post_request_model(search, SearchBody),
         items_get_request_model=cast(
             "type[APIRequest]",
-            create_request_model("ItemsQuery", base_model=ItemsRequest, extensions=paging),
+            create_request_model("ItemsQuery", base_model=ItemsRequest, extensions=listing),
         ),
         middlewares=[],
     )
@@ -252,6 +262,11 @@ def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
         if isinstance(route, APIRoute):
             _describe_route(route)
     return router
+
+
+def _name_versions(conformance: str) -> list[str]:
+    """Name a class of the sort extension in both versions: pystac-client looks for the older."""
+    return [f"https://api.stacspec.org/{version}/{conformance}" for version in ("v1.0.0", "v1.1.0")]
 
 
 def name_operation(route: APIRoute) -> str:

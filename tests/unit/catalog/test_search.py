@@ -9,7 +9,7 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapely.geometry import box, shape
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 from tests.examples import examples
 from tests.stac_documents import insert_written, make_collection, make_item
 
@@ -17,6 +17,7 @@ from skerry.catalog.collections import put_collection
 from skerry.catalog.items import StoredItem
 from skerry.catalog.search import parse_query, search_items
 from skerry.catalog.spacetime import parse_interval, split_bbox
+from skerry.catalog.tables import items
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import format_time
 
@@ -29,6 +30,13 @@ degrees = st.one_of(
     st.floats(-90, 90, width=64),
 )
 hours = st.integers(0, 96)
+orders = st.lists(
+    st.sampled_from(["datetime", "created"]).flatmap(
+        lambda name: st.sampled_from([f"+{name}", f"-{name}", name])
+    ),
+    max_size=2,
+    unique_by=lambda text: text.strip("+-"),
+)
 
 
 @st.composite
@@ -61,6 +69,7 @@ def searches(draw: st.DrawFn) -> dict[str, Any]:
         query["collections"] = draw(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1))
     if draw(st.booleans()):
         query["ids"] = [f"item{n}" for n in draw(st.lists(st.integers(0, 12), min_size=1))]
+    query["sortby"] = draw(orders)
     return query
 
 
@@ -113,15 +122,24 @@ def test_search_agrees_with_reading_everything(
         _check_against_reading_everything(catalogue, places, queries, limit, private=private)
 
 
+def _place(item: StoredItem, sortby: list[str]) -> tuple[int, ...]:
+    """Return numbers by which items are in order, as their own documents say the times."""
+    names = [entry.strip("+-") for entry in sortby] or ["datetime"]
+    signs = [-1 if entry.startswith("-") else 1 for entry in sortby] or [-1]
+    times = {"datetime": item.begins, "created": item.created}
+    values = [sign * times[name] for name, sign in zip(names, signs, strict=True)]
+    return (*values, signs[-1] * item.key)
+
+
 def _check_against_reading_everything(
     catalogue: Connection, places: Any, queries: Any, limit: int, *, private: bool
 ) -> None:
     stored = [_insert(catalogue, n, area, hour) for n, (area, hour) in enumerate(places)]
-    stored.sort(key=lambda item: (-item.begins, -item.key))
     for query in queries:
         expected = [
             item for item in stored if item.is_visible(private=private) and _fits(item, query)
         ]
+        expected.sort(key=lambda item, query=query: _place(item, query["sortby"]))
         found: list[StoredItem] = []
         token = None
         while True:
@@ -145,6 +163,29 @@ def test_pages_are_stable_while_items_are_registered(catalogue: Connection) -> N
     ids = [item.id for item in (*first.items, *rest.items)]
     assert ids[:6] == ["item15", "item12", "item9", "item6", "item3", "item0"]
     assert len(ids) == len(set(ids))
+
+
+def test_newest_registrations_come_first_whatever_their_data_say(catalogue: Connection) -> None:
+    for number, (hour, created) in enumerate(((9, 3), (5, 1), (7, 3), (1, 2))):
+        item = _insert(catalogue, number * 3, (0, 0, 1, 1), hour)
+        changed = update(items).where(items.c.key == item.key).values(created=created)
+        catalogue.execute(changed)
+    for sortby, expected in (
+        (["-created"], [6, 0, 9, 3]),
+        (["properties.created"], [3, 9, 0, 6]),
+        ([{"field": "created", "direction": "desc"}, {"field": "datetime", "direction": "asc"}],
+         [6, 0, 9, 3]),
+        (["-created", "-datetime"], [0, 6, 9, 3]),
+        (["+datetime"], [9, 3, 6, 0]),
+    ):  # fmt: skip
+        names, token = [], None
+        for _ in expected:
+            query = parse_query(limit=1, sortby=sortby, token=token)
+            page = search_items(catalogue, query, private=True)
+            names += [item.id for item in page.items]
+            token = page.next_token
+        assert names == [f"item{number}" for number in expected]
+        assert token is None
 
 
 def test_a_box_across_the_antimeridian_finds_both_sides(catalogue: Connection) -> None:
@@ -201,6 +242,11 @@ def test_an_item_of_days_is_found_by_any_of_its_hours(catalogue: Connection) -> 
         ({"token": "W10"}, "'W10'"),
         ({"token": "WzFlNDAwLDFd"}, "WzFlNDAwLDFd"),  # [1e400,1]
         ({"token": "WzEsOTk5OTk5OTk5OTk5OTk5OTk5OTld"}, "WzEsOTk5"),  # [1,99999999999999999999]
+        ({"sortby": ["-cloud"]}, "'cloud'"),
+        ({"sortby": [{"field": "properties.eo:cloud_cover", "direction": "asc"}]}, "'eo:cloud"),
+        ({"sortby": ["-created", "created"]}, "'created' twice"),
+        ({"sortby": ["+"]}, "''"),
+        ({"sortby": ["-created"], "token": "WyItZGF0ZXRpbWUiLDEsMV0"}, "sorted by -created"),
         ({"ids": ["a"] * 10_001}, "ids has 10001"),
         ({"datetime": "9999-12-31T23:59:59-14:00"}, "9999-12-31"),
     ],
