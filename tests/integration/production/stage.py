@@ -92,6 +92,7 @@ class Stage:
             headers={"Authorization": f"Bearer {platform.token}"},
             timeout=60,
             trust_env=False,
+            event_hooks={"response": [platform.check_described]},
         )
         self._minute = 0
         self.release = self.release_notebook("field", make_notebook())

@@ -5,14 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.served_api import TokenBook, make_hub_access
 
 from skerry.core.problems import MEDIA_TYPE
-from skerry.core.settings import ServiceSettings
-from skerry.services.api import create_api
-from skerry.services.maps import create_maps
-from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 
 Document = dict[str, Any]
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
@@ -26,19 +20,6 @@ OPEN = {
     "JsonValue", "Collection.summaries",
 }  # fmt: skip
 """Where an answer may hold any object."""
-
-
-@pytest.fixture(scope="module")
-def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Document]:
-    folder = tmp_path_factory.mktemp("openapi") / "data"
-    data = DataFolder(folder)
-    data.create()
-    upgrade(data)
-    settings = ServiceSettings(data=folder, public_url="http://127.0.0.1:9", port=9)
-    return {
-        name: create(settings, hub=make_hub_access(name), verifier=TokenBook()).openapi()
-        for name, create in (("api", create_api), ("maps", create_maps))
-    }
 
 
 def list_operations(document: Document) -> Iterator[tuple[str, Document]]:
