@@ -33,7 +33,10 @@ class Answers:
         self.asked.append(path)
         if path == "stac/collections":
             return {"collections": [{"id": "water", "title": "Water"}]}
-        if path in ("stac/search", "stac/collections/water/items"):
+        if path == "stac/search":
+            assert params["sortby"] == "-created"
+            return {"features": self.items[::-1]}
+        if path == "stac/collections/water/items":
             return {"features": self.items}
         if path.startswith("stac/collections/water/items/"):
             return next(item for item in self.items if path.endswith(f"/{item['id']}"))
