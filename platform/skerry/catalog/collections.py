@@ -40,7 +40,7 @@ class StoredCollection:
 
 
 def put_collection(
-    connection: Connection, given: Mapping[str, Any], identifier: str, *, owner: str
+    connection: Connection, collection: Mapping[str, Any], identifier: str, *, owner: str
 ) -> StoredCollection:
     """Create a collection, or replace its description and whether it is public.
 
@@ -48,7 +48,7 @@ def put_collection(
     ----------
     connection
         Inside a writing transaction.
-    given
+    collection
         A STAC collection, with ``skerry:public`` when everybody may see it.
     identifier
         Its id.
@@ -62,17 +62,17 @@ def put_collection(
     ForbiddenError
         If it is another user's sandbox.
     """
-    document, public = check_collection(given, identifier)
+    document, public = check_collection(collection, identifier)
     check_sandbox(identifier, owner)
     now = count_microseconds(utc_now())
-    stored = find_collection(connection, identifier, private=True)
-    if stored is None:
+    record = find_collection(connection, identifier, private=True)
+    if record is None:
         connection.execute(
             insert(collections).values(
                 id=identifier, document=document, public=public, created=now, updated=now
             )
         )
-    elif (stored.document, stored.public) != (document, public):
+    elif (record.document, record.public) != (document, public):
         connection.execute(
             update(collections)
             .where(collections.c.id == identifier)

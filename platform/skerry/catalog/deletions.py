@@ -39,8 +39,8 @@ def delete_item(connection: Connection, collection: str, identifier: str, *, own
         If it is in another user's sandbox.
     """
     check_sandbox(collection, owner)
-    chosen = and_(items.c.collection == collection, items.c.id == identifier)
-    rows = connection.execute(select(items.c.key, items.c.prefix).where(chosen)).all()
+    condition = and_(items.c.collection == collection, items.c.id == identifier)
+    rows = connection.execute(select(items.c.key, items.c.prefix).where(condition)).all()
     if not rows:
         raise NotFoundError(
             f"There is no item {identifier!r} in {collection!r}.",
@@ -49,7 +49,7 @@ def delete_item(connection: Connection, collection: str, identifier: str, *, own
     for row in rows:
         note_deletion(connection, row.prefix)
         remove_from_index(connection, row.key)
-    connection.execute(delete(items).where(chosen))
+    connection.execute(delete(items).where(condition))
 
 
 def finish_deletions(engine: Engine, objects: ObjectFolder) -> int:

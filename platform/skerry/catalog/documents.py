@@ -51,12 +51,12 @@ class CheckedItem:
     boxes: list[Box]
 
 
-def check_item(given: Mapping[str, Any], collection: str) -> CheckedItem:
+def check_item(item: Mapping[str, Any], collection: str) -> CheckedItem:
     """Check an item's document.
 
     Parameters
     ----------
-    given
+    item
         A STAC 1.0 or 1.1 item with ``skerry:digest`` and ``skerry:prefix`` in its properties,
         ``skerry:source_digest`` too if it was made of one product from elsewhere, and
         asset hrefs that are store keys below that prefix.
@@ -68,11 +68,11 @@ def check_item(given: Mapping[str, Any], collection: str) -> CheckedItem:
     InvalidInputError
         Naming the first value that is wrong.
     """
-    check_json(given, what="item")
-    document = {**given, "collection": collection}
-    if given.get("collection") not in (None, collection):
+    check_json(item, what="item")
+    document = {**item, "collection": collection}
+    if item.get("collection") not in (None, collection):
         raise InvalidInputError(
-            f"The item says collection {given['collection']!r} but is sent to {collection!r}.",
+            f"The item says collection {item['collection']!r} but is sent to {collection!r}.",
             remedy="Make both the same.",
         )
     document.setdefault("stac_version", "1.1.0")
@@ -98,7 +98,7 @@ def check_item(given: Mapping[str, Any], collection: str) -> CheckedItem:
     )
 
 
-def check_collection(given: Mapping[str, Any], identifier: str) -> tuple[dict[str, Any], bool]:
+def check_collection(collection: Mapping[str, Any], identifier: str) -> tuple[dict[str, Any], bool]:
     """Check a collection's document; return it, and whether it is public.
 
     Raises
@@ -107,18 +107,18 @@ def check_collection(given: Mapping[str, Any], identifier: str) -> tuple[dict[st
         Naming the first value that is wrong.
     """
     check_name(identifier, what="collection id")
-    check_json(given, what="collection")
-    if given.get("id", identifier) != identifier:
+    check_json(collection, what="collection")
+    if collection.get("id", identifier) != identifier:
         raise InvalidInputError(
-            f"The collection says id {given['id']!r} but is sent to {identifier!r}.",
+            f"The collection says id {collection['id']!r} but is sent to {identifier!r}.",
             remedy="Make both the same.",
         )
-    public = given.get("skerry:public", False)
+    public = collection.get("skerry:public", False)
     if not isinstance(public, bool):
         raise InvalidInputError(
             f"skerry:public is {public!r}.", remedy="Write true or false; false when left out."
         )
-    document = {**given, "id": identifier, "type": "Collection"}
+    document = {**collection, "id": identifier, "type": "Collection"}
     document.setdefault("stac_version", "1.1.0")
     document.setdefault("license", "other")
     document.pop("skerry:public", None)
@@ -191,15 +191,15 @@ def _keep_links(links: Any) -> list[dict[str, Any]]:
         return []
     if not isinstance(links, list) or not all(isinstance(link, dict) for link in links):
         raise InvalidInputError("links is not a list of objects.", remedy="Send a list, or none.")
-    kept = [dict(link) for link in links if str(link.get("rel")) in _GIVEN_LINKS]
-    for link in kept:
+    own_links = [dict(link) for link in links if str(link.get("rel")) in _GIVEN_LINKS]
+    for link in own_links:
         href = str(link.get("href", ""))
         if not href.startswith(("https://", "http://")) and find_sibling(href) is None:
             raise InvalidInputError(
                 f"The link {link.get('rel')!r} has the address {href[:140]!r}.",
                 remedy="Use an http or https address, or ../../<collection>/items/<item>.",
             )
-    return kept
+    return own_links
 
 
 def _check_assets(assets: Mapping[str, Any], prefix: str) -> None:

@@ -26,7 +26,7 @@ from skerry.storage.objects import ObjectFolder
 
 def register_item(
     connection: Connection,
-    given: Mapping[str, Any],
+    document: Mapping[str, Any],
     collection: str,
     *,
     owner: str,
@@ -39,7 +39,7 @@ def register_item(
     ----------
     connection
         Inside a writing transaction.
-    given
+    document
         The STAC item, as `skerry.catalog.documents.check_item` accepts it.
     collection
         An existing collection, or the owner's own sandbox, which is created when missing.
@@ -68,15 +68,15 @@ def register_item(
     NotFoundError
         If the collection is missing.
     """
-    checked = check_item(given, collection)
+    checked = check_item(document, collection)
     check_sandbox(collection, owner)
-    known = find_item(connection, collection, checked.id, private=True)
-    if known is not None and _is_same(known, checked):
-        return known, False
-    if known is not None and not replace:
+    earlier = find_item(connection, collection, checked.id, private=True)
+    if earlier is not None and _is_same(earlier, checked):
+        return earlier, False
+    if earlier is not None and not replace:
         raise ConflictError(
             f"The item {checked.id!r} of {collection!r} is registered with another digest "
-            f"({known.digest}).",
+            f"({earlier.digest}).",
             remedy="Delete it first, or register the product under another id.",
         )
     grant = check_write_grant(connection, checked.prefix, owner)
@@ -84,20 +84,18 @@ def register_item(
     if collection == f"{SANDBOX}{owner}":
         ensure_collection(connection, collection, f"Sandbox of {owner}")
     version = 1
-    if known is not None:
-        version = known.version + 1
+    if earlier is not None:
+        version = earlier.version + 1
         delete_item(connection, collection, checked.id, owner=owner)
-    stored = _insert(
-        connection, checked, collection, VersionStatus.PUBLISHED, owner, version=version
-    )
+    item = _insert(connection, checked, collection, VersionStatus.PUBLISHED, owner, version=version)
     if grant.prefix == checked.prefix:  # the grant has done its work: nobody writes there any more
         forget_grant(connection, grant.id)
-    return stored, True
+    return item, True
 
 
 def insert_item(
     connection: Connection,
-    given: Mapping[str, Any],
+    document: Mapping[str, Any],
     *,
     collection: str,
     status: VersionStatus | str,
@@ -114,7 +112,7 @@ def insert_item(
     ----------
     connection
         Inside a writing transaction, which the caller ends.
-    given
+    document
         The STAC item; its assets lie below its ``skerry:prefix``.
     collection
         An existing collection.
@@ -140,7 +138,7 @@ def insert_item(
         If the document is not acceptable, an asset's bytes are not there, or the collection is
         missing.
     """
-    checked = check_item(given, collection)
+    checked = check_item(document, collection)
     if run is not None:
         earlier = _find_output(connection, run, output)
         if earlier is not None:

@@ -199,9 +199,9 @@ def _compare_sides(element: _Overlaps, compiler: SQLCompiler, **more: Any) -> st
 @compiles(_Overlaps, "postgresql")
 def _meet_boxes(element: _Overlaps, compiler: SQLCompiler, **more: Any) -> str:
     """Return PostGIS's question whether two boxes of three dimensions meet, as its index has it."""
-    given = [compiler.process(number, **more) for number in element.clauses]
-    stored = [f"items_index.{name}" for name in _SIDES]
-    return "({} &&& {})".format(*(_write_diagonal(numbers) for numbers in (stored, given)))
+    placeholders = [compiler.process(number, **more) for number in element.clauses]
+    columns = [f"items_index.{name}" for name in _SIDES]
+    return "({} &&& {})".format(*(_write_diagonal(numbers) for numbers in (columns, placeholders)))
 
 
 def _write_diagonal(numbers: Sequence[str]) -> str:

@@ -70,8 +70,8 @@ def supersede(
     replaced = [VersionStatus.PRELIMINARY]
     if status is VersionStatus.PUBLISHED:
         replaced.append(VersionStatus.PUBLISHED)
-    chosen = select(items.c.key).where(same, items.c.status.in_(replaced))
-    for key in connection.execute(chosen).scalars().all():
+    keys = select(items.c.key).where(same, items.c.status.in_(replaced))
+    for key in connection.execute(keys).scalars().all():
         set_status(connection, key, VersionStatus.SUPERSEDED)
         remove_from_index(connection, key)
     return connection.execute(select(func.max(items.c.version)).where(same)).scalar() or 0

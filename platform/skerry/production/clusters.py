@@ -147,9 +147,9 @@ def describe_clusters(connection: Connection, clusters: list[LiveCluster]) -> li
         Cluster(
             name=cluster.name,
             owner=cluster.account,
-            job=found.job_name if (found := attempt.get(cluster.token_id)) else None,
-            run=found.run_id if found else None,
-            attempt=found.epoch if found else None,
+            job=run.job_name if (run := attempt.get(cluster.token_id)) else None,
+            run=run.run_id if run else None,
+            attempt=run.epoch if run else None,
             status=cluster.status,
             since=parse_time(cluster.since),
             workers=cluster.workers,

@@ -39,8 +39,8 @@ def choose_attempt(run: RowMapping, epoch: int | None, *, published: bool) -> in
 
 def list_shown(folder: RunFolder) -> list[RunFile]:
     """Return the files in `SHOWN` that an attempt has written."""
-    written = folder.list_files()
-    return [file for file in SHOWN if file in written]
+    files = folder.list_files()
+    return [file for file in SHOWN if file in files]
 
 
 def open_shown(folder: RunFolder, name: str) -> tuple[BinaryIO, str]:

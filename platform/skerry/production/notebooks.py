@@ -90,8 +90,8 @@ def _is_cell(cell: Any) -> bool:
 def _check_language(metadata: Any) -> None:
     about = metadata if isinstance(metadata, dict) else {}
     languages = [(about.get("kernelspec"), "language"), (about.get("language_info"), "name")]
-    named = [part.get(name) for part, name in languages if isinstance(part, dict)]
-    language = next(filter(None, named), "python")
+    languages_named = [part.get(name) for part, name in languages if isinstance(part, dict)]
+    language = next(filter(None, languages_named), "python")
     if language != "python":
         raise InvalidInputError(
             f"The notebook's language is {language!r}.", remedy="Releases are Python notebooks."

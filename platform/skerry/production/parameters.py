@@ -61,18 +61,18 @@ def read_parameters(notebook: dict[str, Any]) -> ParameterSchema:
 def find_parameters_cell(notebook: dict[str, Any]) -> tuple[int, str]:
     """Return the position and the source of the one code cell tagged ``parameters``."""
     cells = notebook.get("cells", [])
-    found = [
+    tagged = [
         index
         for index, cell in enumerate(cells)
         if cell.get("cell_type") == "code" and _TAG in cell.get("metadata", {}).get("tags", [])
     ]
-    if len(found) != 1:
-        count = "no" if not found else str(len(found))
+    if len(tagged) != 1:
+        count = "no" if not tagged else str(len(tagged))
         raise InvalidInputError(
-            f"The notebook has {count} cell{'s' if len(found) > 1 else ''} tagged 'parameters'.",
+            f"The notebook has {count} cell{'s' if len(tagged) > 1 else ''} tagged 'parameters'.",
             remedy="Tag exactly one code cell 'parameters' (JupyterLab: Property Inspector, Tags).",
         )
-    return found[0], join_source(cells[found[0]]["source"])
+    return tagged[0], join_source(cells[tagged[0]]["source"])
 
 
 def join_source(source: str | list[str]) -> str:

@@ -142,10 +142,10 @@ def _kill(processes: Sequence[psutil.Process]) -> None:
 
 def _read_mark(process: psutil.Process) -> Path | None:
     try:
-        named = process.environ().get(SCRATCH_MARK)
+        mark = process.environ().get(SCRATCH_MARK)
     except (psutil.Error, OSError):  # it belongs to another user, or has ended
         return None
-    return Path(named) if named else None
+    return Path(mark) if mark else None
 
 
 def _read_session(process: psutil.Process) -> int | None:

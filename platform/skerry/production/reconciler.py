@@ -88,8 +88,8 @@ class Reconciler:
         for job in clock_jobs:
             if job["settled_until"] > now + _AHEAD:
                 self._rewind(job, now)
-            elif due := self._list_due(job, now):
-                self._start_tick(job, due)
+            elif ticks_due := self._list_due(job, now):
+                self._start_tick(job, ticks_due)
 
     def _rewind(self, job: RowMapping, now: datetime) -> None:
         """Set a clock back that was settled while this machine's time was wrong."""
@@ -126,11 +126,11 @@ class Reconciler:
             return []
 
     def _start_tick(self, job: RowMapping, due: list[datetime]) -> None:
-        tick, *passed = due
+        tick, *missed = due
         with self._engine.begin() as connection:
             if not self._settle_until(connection, job, tick):
                 return
-            _record_passed(connection, job, passed, tick)
+            _record_passed(connection, job, missed, tick)
             try:
                 start_run(
                     connection, job["name"], occurrence=key_for_tick(tick), parameters={},
@@ -216,15 +216,15 @@ class Reconciler:
 
 
 def _record_passed(
-    connection: Connection, job: RowMapping, passed: list[datetime], carried_out: datetime
+    connection: Connection, job: RowMapping, missed: list[datetime], carried_out: datetime
 ) -> None:
     reason = (
         "Passed over: the platform was not at work at its time, and the later tick "
         f"{format_time(carried_out)} was carried out. 'skerry run retry' carries it out too."
     )
-    recorded = passed[:_RECORDED]
+    recorded = missed[:_RECORDED]
     for tick in reversed(recorded):  # the earliest first: the history shows the newest run first
-        unseen = tick == recorded[-1] and len(passed) > len(recorded)
+        unseen = tick == recorded[-1] and len(missed) > len(recorded)
         detail = f"{reason} Earlier ticks were passed over, too." if unseen else reason
         record_unstarted(
             connection, job["name"], key_for_tick(tick), status="passed", detail=detail

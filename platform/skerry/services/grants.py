@@ -31,13 +31,13 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
 
     @router.post("", status_code=201)
     def request_grant(
-        asked: GrantRequest,
+        grant_request: GrantRequest,
         identity: Annotated[Identity | None, Depends(identify())],
     ) -> Grant:
         """Give a prefix for reading one item or for writing new data, for a limited time."""
-        if isinstance(asked, ReadRequest):
-            return _grant_reading(stores, addresses, asked, identity)
-        return _grant_writing(stores, asked, identity, check_run)
+        if isinstance(grant_request, ReadRequest):
+            return _grant_reading(stores, addresses, grant_request, identity)
+        return _grant_writing(stores, grant_request, identity, check_run)
 
     @router.delete("/{grant_id}", status_code=204)
     def delete_grant(
@@ -57,13 +57,13 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
 
 
 def _grant_reading(
-    stores: Stores, addresses: Addresses, asked: ReadRequest, identity: Identity | None
+    stores: Stores, addresses: Addresses, grant_request: ReadRequest, identity: Identity | None
 ) -> Grant:
     private = sees_private(identity)
     with stores.reader.connect() as connection:
-        item = find_item(connection, asked.collection, asked.item, private=private)
+        item = find_item(connection, grant_request.collection, grant_request.item, private=private)
     if item is None:
-        what = f"item {asked.item!r} of collection {asked.collection!r}"
+        what = f"item {grant_request.item!r} of collection {grant_request.collection!r}"
         raise refuse_unseen(identity, Scope.CATALOG_READ, what)
     return Grant(
         id=None,
@@ -76,9 +76,9 @@ def _grant_reading(
 
 
 def _grant_writing(
-    stores: Stores, asked: WriteRequest, identity: Identity | None, check_run: CheckRun
+    stores: Stores, grant_request: WriteRequest, identity: Identity | None, check_run: CheckRun
 ) -> Grant:
-    scope = Scope.RUN_PUBLISH if asked.purpose is Purpose.RUN else Scope.CATALOG_WRITE
+    scope = Scope.RUN_PUBLISH if grant_request.purpose is Purpose.RUN else Scope.CATALOG_WRITE
     if identity is None:
         raise UnauthenticatedError("Writing needs a token.", remedy="Send a hub token, or log in.")
     if not identity.may(scope):
@@ -86,14 +86,18 @@ def _grant_writing(
             f"The token of {identity.name!r} lacks the scope {scope}.",
             remedy="Use a token with that scope.",
         )
-    if asked.purpose is not Purpose.RUN:  # a run's space was checked at its start
+    if grant_request.purpose is not Purpose.RUN:  # a run's space was checked at its start
         check_space(stores.data.root, "Writing a new product")
     release_expired(stores.writer)
     with stores.writer.begin() as connection:
-        if asked.purpose is Purpose.RUN:
-            check_run(connection, identity, asked.run or "", asked.epoch or 0)
+        if grant_request.purpose is Purpose.RUN:
+            check_run(connection, identity, grant_request.run or "", grant_request.epoch or 0)
         grant = create_grant(
-            connection, asked.purpose, identity.name, run=asked.run, epoch=asked.epoch
+            connection,
+            grant_request.purpose,
+            identity.name,
+            run=grant_request.run,
+            epoch=grant_request.epoch,
         )
     stores.objects.create_folder(grant.prefix)
     finish_deletions(stores.writer, stores.objects)

@@ -45,13 +45,13 @@ class GuardedRoute(APIRoute):
         """Return the handler, which runs after the checks."""
         handle: Handler = super().get_route_handler()
         guards = list(find_guards(self.dependant))
-        known = sorted(set(_list_parameters(self.dependant)))
+        parameters = sorted(set(_list_parameters(self.dependant)))
         reads_json = self.body_field is not None
 
         async def check_and_handle(request: Request) -> Response:
             for guard in guards:
                 await guard(request)
-            refuse_unknown(request.query_params, known)
+            refuse_unknown(request.query_params, parameters)
             if reads_json:
                 await _check_body(request)
             return await handle(request)
@@ -79,7 +79,7 @@ def find_guards(dependant: Dependant) -> Iterator[Guard]:
         yield from find_guards(inner)
 
 
-def refuse_unknown(given: Any, known: list[str]) -> None:
+def refuse_unknown(parameters: Any, names: list[str]) -> None:
     """Refuse unknown names.
 
     Raises
@@ -87,12 +87,12 @@ def refuse_unknown(given: Any, known: list[str]) -> None:
     UnknownParameterError
         Names each of them, and the names that exist.
     """
-    unknown = sorted(set(given) - set(known))
+    unknown = sorted(set(parameters) - set(names))
     if unknown:
-        shown = ", ".join(repr(name[:_SHOWN]) for name in unknown[:5])
+        listing = ", ".join(repr(name[:_SHOWN]) for name in unknown[:5])
         raise UnknownParameterError(
-            f"There is no parameter {shown} here.",
-            remedy=f"Use only: {', '.join(known)}." if known else "Leave it out.",
+            f"There is no parameter {listing} here.",
+            remedy=f"Use only: {', '.join(names)}." if names else "Leave it out.",
         )
 
 

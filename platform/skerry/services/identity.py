@@ -206,8 +206,8 @@ def refuse_unseen(identity: Identity | None, scope: Scope, what: str) -> SkerryE
 
 async def _find_identity(connection: HTTPConnection) -> Identity | None:
     if hasattr(connection.state, "identity"):  # one request, one answer
-        known: Identity | None = connection.state.identity
-        return known
+        cached: Identity | None = connection.state.identity
+        return cached
     state = connection.app.state
     verifier: Verifier = state.verifier
     token = _read_header(connection)

@@ -105,11 +105,11 @@ class LayerBook:
             layer = self._recall((version, variable)) if version else None
             if layer is not None:
                 return layer
-            stored = find_item(connection, collection, item, private=private) if version else None
-        if stored is None:
-            named = f"item {item!r} of collection {collection!r}"
-            raise refuse_unseen(identity, Scope.CATALOG_READ, named)
-        layer = _read_layer(stored, variable, self._objects)
+            record = find_item(connection, collection, item, private=private) if version else None
+        if record is None:
+            item_name = f"item {item!r} of collection {collection!r}"
+            raise refuse_unseen(identity, Scope.CATALOG_READ, item_name)
+        layer = _read_layer(record, variable, self._objects)
         self._keep((layer.version, variable), layer)
         return layer
 

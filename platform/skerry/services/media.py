@@ -75,8 +75,8 @@ def add_models(document: dict[str, Any], models: Sequence[type[BaseModel]]) -> N
     """Add the models that an OpenAPI document names and does not describe."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     text = json.dumps(document)
-    named = [model for model in models if f'"{REF.format(model=model.__name__)}"' in text]
-    _, more = models_json_schema([(model, "validation") for model in named], ref_template=REF)
+    used_models = [model for model in models if f'"{REF.format(model=model.__name__)}"' in text]
+    _, more = models_json_schema([(model, "validation") for model in used_models], ref_template=REF)
     for name, schema in more.get("$defs", {}).items():
         schemas.setdefault(name, schema)
 

@@ -87,8 +87,8 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
     def delete_release(release: str, _who: Operator) -> None:
         """Remove a release that nothing uses."""
         with stores.writer.begin() as connection:
-            gone = releases.delete_release(connection, release)
-        shutil.rmtree(stores.data.release_objects / gone.id, ignore_errors=True)
+            is_deleted = releases.delete_release(connection, release)
+        shutil.rmtree(stores.data.release_objects / is_deleted.id, ignore_errors=True)
 
 
 def _add_release_files(router: APIRouter, stores: Stores) -> None:
@@ -165,10 +165,10 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
     def delete_job(job: str, _who: Operator, *, history: bool = False) -> None:
         """Remove a job; with `history` also its runs, but not their catalogued products."""
         with stores.writer.begin() as connection:
-            gone = jobs.delete_job(connection, job, history=history)
-            catalogued = list_catalogued(connection, gone)
-        for run, kept in catalogued.items():
-            remove_run(stores.objects, run, kept)
+            is_deleted = jobs.delete_job(connection, job, history=history)
+            catalogued = list_catalogued(connection, is_deleted)
+        for run, outputs in catalogued.items():
+            remove_run(stores.objects, run, outputs)
 
 
 def _add_run_orders(router: APIRouter, stores: Stores) -> None:
@@ -294,12 +294,14 @@ def _add_attempts(router: APIRouter, stores: Stores) -> None:
         return write_order(row, epoch, release, read_release_notebook(stores.data, release))
 
     @router.post("/runs/{run}/attempts/{epoch}/publish")
-    def publish_outputs(run: str, epoch: Epoch, given: Publication, who: Runner) -> RunDetails:
+    def publish_outputs(
+        run: str, epoch: Epoch, publication: Publication, who: Runner
+    ) -> RunDetails:
         """Publish an attempt's outputs, all or none; 409 when it is superseded."""
         with stores.writer.begin() as connection:
             epochs.check_token(connection, run, epoch, who.token)
-            given.check(run, epoch)
+            publication.check(run, epoch)
             return publishing.publish_outputs(
-                connection, run, epoch, given.outputs, by=who.name, remark=given.remark,
+                connection, run, epoch, publication.outputs, by=who.name, remark=publication.remark,
                 objects=stores.objects,
             )  # fmt: skip

@@ -123,10 +123,10 @@ class CatalogClient(AsyncBaseCoreClient):
             sees = _look_up(connection, private=private)
             return present_item(item, self.addresses, sees) if item else None
 
-        found = await self._read(kwargs, read)
-        if found is None:
+        record = await self._read(kwargs, read)
+        if record is None:
             raise _refuse(kwargs, f"item {item_id!r} of collection {collection_id!r}")
-        return cast("stac.Item", found)
+        return cast("stac.Item", record)
 
     async def item_collection(  # noqa: PLR0917  (stac-fastapi passes names)
         self,

@@ -95,21 +95,21 @@ def present_collection(collection: StoredCollection, addresses: Addresses) -> di
 def _present_given(
     links: list[dict[str, Any]], addresses: Addresses, sees: Sees
 ) -> list[dict[str, Any]]:
-    shown = []
+    presented = []
     for link in links:
         sibling = find_sibling(str(link["href"]))
         if sibling is None:
-            shown.append(link)
+            presented.append(link)
         elif sees(*sibling):
-            shown.append({**link, "href": addresses.item(*sibling)})
-    return shown
+            presented.append({**link, "href": addresses.item(*sibling)})
+    return presented
 
 
 def _present_sources(properties: dict[str, Any], sees: Sees) -> dict[str, Any]:
     if not properties.get(DERIVED_FROM):
         return properties
-    named = [source for source in properties[DERIVED_FROM] if sees(*_split_name(source))]
-    return {**properties, DERIVED_FROM: named}
+    sources = [source for source in properties[DERIVED_FROM] if sees(*_split_name(source))]
+    return {**properties, DERIVED_FROM: sources}
 
 
 def _split_name(source: str) -> tuple[str, str]:

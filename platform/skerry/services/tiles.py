@@ -81,8 +81,8 @@ class Look:
     def to_query(self) -> str:
         """Return the changes as the query of an address, with the question mark."""
         values = {"min": self.min, "max": self.max, "colormap": self.colormap}
-        chosen = {name: value for name, value in values.items() if value is not None}
-        return f"?{urlencode(chosen)}" if chosen else ""
+        query = {name: value for name, value in values.items() if value is not None}
+        return f"?{urlencode(query)}" if query else ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Drawer:
 
     def send_tile(
         self, who: Identity | None, name: LayerName, tile: TileAddress, *,
-        look: Look, tile_format: TileFormat, known: str | None,
+        look: Look, tile_format: TileFormat, cached_etags: str | None,
     ) -> Response:  # fmt: skip
         """Return a tile, or 304 when the client has it."""
         place = (tile.z, tile.x, tile.y)
@@ -123,7 +123,7 @@ class Drawer:
         styles = [look.apply(part.style) for part in layer.parts]
         etag = name_picture(layer, styles, place, tile_format)
         headers = {**(_PUBLIC if who is None else _PRIVATE), "ETag": etag}
-        if known is not None and etag in known:  # a list, or marked weak on its way
+        if cached_etags is not None and etag in cached_etags:  # a list, or marked weak on its way
             return Response(status_code=304, headers=headers)
         with naming(layer):
             pyramids = [part.open() for part in layer.parts]
@@ -189,7 +189,13 @@ def create_tiles_router(drawer: Drawer) -> APIRouter:
         """Return one XYZ tile of a variable as PNG, transparent where there is no data."""
         cached_etags = request.headers.get("if-none-match")
         send = partial(
-            drawer.send_tile, who, name, tile, look=look, tile_format=format, known=cached_etags
+            drawer.send_tile,
+            who,
+            name,
+            tile,
+            look=look,
+            tile_format=format,
+            cached_etags=cached_etags,
         )
         return await drawer.answer(send)
 

@@ -38,34 +38,34 @@ class Source(Protocol):
 class _Blocks:
     """A source's cached blocks, shared by its readers. No block is fetched twice at a time."""
 
-    def __init__(self, source: Source, kept: int) -> None:
+    def __init__(self, source: Source, cache_bytes: int) -> None:
         self.source = source
-        self.kept = kept
+        self.cache_bytes = cache_bytes
         self.whole: bytes | None = None
         self._lock = Lock()
-        self._found: OrderedDict[int, bytes] = OrderedDict()
+        self._cached: OrderedDict[int, bytes] = OrderedDict()
         self._coming: dict[int, Future[bytes]] = {}
 
     def read(self, start: int, stop: int, ahead: int) -> bytes:
         if self.whole is not None:
             return self.whole[start:stop]
-        if stop - start >= self.kept:  # keeping it would drop everything else
+        if stop - start >= self.cache_bytes:  # keeping it would drop everything else
             return self.source.fetch(start, stop)
         first, last = start // BLOCK_BYTES, (stop - 1) // BLOCK_BYTES
         with self._lock:
             blocks, coming = {}, {}
             for index in range(first, last + 1):
-                if index in self._found:
-                    blocks[index] = self._found[index]
-                    self._found.move_to_end(index)
+                if index in self._cached:
+                    blocks[index] = self._cached[index]
+                    self._cached.move_to_end(index)
                 elif index in self._coming:
                     coming[index] = self._coming[index]
             missing = [index for index in range(first, last + 1) if index not in blocks | coming]
-            wanted = self._reach(missing, ahead) if missing else range(0)
-            mine = {item: Future[bytes]() for item in wanted if item not in self._coming}
-            self._coming |= mine
-        if mine:
-            blocks |= self._fetch(wanted, mine)
+            block_range = self._reach(missing, ahead) if missing else range(0)
+            futures = {item: Future[bytes]() for item in block_range if item not in self._coming}
+            self._coming |= futures
+        if futures:
+            blocks |= self._fetch(block_range, futures)
         blocks |= {item: future.result() for item, future in coming.items()}
         data = b"".join(blocks[index] for index in range(first, last + 1))
         return data[start - first * BLOCK_BYTES : stop - first * BLOCK_BYTES]
@@ -76,36 +76,36 @@ class _Blocks:
         reach = max(1, ahead // BLOCK_BYTES)
         stop = min(count, max(absent[-1] + 1, absent[0] + reach))
         start = max(0, min(absent[0], stop - reach))
-        while start < absent[0] and (start in self._found or start in self._coming):
+        while start < absent[0] and (start in self._cached or start in self._coming):
             start += 1
-        while stop > absent[-1] + 1 and (stop - 1 in self._found or stop - 1 in self._coming):
+        while stop > absent[-1] + 1 and (stop - 1 in self._cached or stop - 1 in self._coming):
             stop -= 1
         return range(start, stop)
 
-    def _fetch(self, wanted: range, mine: dict[int, Future[bytes]]) -> dict[int, bytes]:
-        first = wanted.start * BLOCK_BYTES
+    def _fetch(self, block_range: range, futures: dict[int, Future[bytes]]) -> dict[int, bytes]:
+        first = block_range.start * BLOCK_BYTES
         try:
-            data = self.source.fetch(first, min(wanted.stop * BLOCK_BYTES, self.source.size))
+            data = self.source.fetch(first, min(block_range.stop * BLOCK_BYTES, self.source.size))
         except BaseException as error:
             with self._lock:
-                for item in mine:
+                for item in futures:
                     del self._coming[item]
-            for future in mine.values():
+            for future in futures.values():
                 future.set_exception(error)
             raise
-        found = dict(zip(wanted, cut(data), strict=True))
+        fetched = dict(zip(block_range, cut(data), strict=True))
         with self._lock:
-            for item in mine:
+            for item in futures:
                 del self._coming[item]
-            self._keep(found)
-        for item, future in mine.items():
-            future.set_result(found[item])
-        return found
+            self._keep(fetched)
+        for item, future in futures.items():
+            future.set_result(fetched[item])
+        return fetched
 
-    def _keep(self, found: dict[int, bytes]) -> None:
-        self._found |= found
-        while len(self._found) * BLOCK_BYTES > self.kept:
-            self._found.popitem(last=False)
+    def _keep(self, fetched: dict[int, bytes]) -> None:
+        self._cached |= fetched
+        while len(self._cached) * BLOCK_BYTES > self.cache_bytes:
+            self._cached.popitem(last=False)
 
     def take(self, data: bytes) -> None:
         """Keep bytes from the source's start up to the end of a block or of the source."""
@@ -127,16 +127,18 @@ class BlockReader(io.RawIOBase):
         The source to read.
     ahead
         Smallest number of bytes to fetch at once.
-    kept
+    cache_bytes
         Largest number of bytes to keep.
     """
 
-    def __init__(self, source: Source, *, ahead: int = AHEAD_BYTES, kept: int = KEPT_BYTES) -> None:
+    def __init__(
+        self, source: Source, *, ahead: int = AHEAD_BYTES, cache_bytes: int = KEPT_BYTES
+    ) -> None:
         super().__init__()
         self.source = source
         self.ahead = ahead
         self._position = 0
-        self._blocks = _Blocks(source, kept)
+        self._blocks = _Blocks(source, cache_bytes)
 
     def fork(self, ahead: int | None = None) -> "BlockReader":
         """Return a reader at the start that shares the cached blocks; safe in another thread."""

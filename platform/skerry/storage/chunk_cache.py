@@ -51,11 +51,11 @@ class ChunkCache:
             self.misses += 1
             waiting = self._loading.get(key)
             if waiting is None:
-                mine: Future[NDArray[Any]] = Future()
-                self._loading[key] = mine
+                future: Future[NDArray[Any]] = Future()
+                self._loading[key] = future
         if waiting is not None:
             return waiting.result()
-        return self._load(key, load, mine)
+        return self._load(key, load, future)
 
     def drop(self, key: Hashable) -> None:
         """Drop the chunk named `key`, if the cache has it."""

@@ -120,8 +120,8 @@ def find_database(data: DataFolder) -> str:
     InvalidInputError
         If the variable is set to something that is not an address of a PostgreSQL database.
     """
-    given = read_database_url()
-    return parse_database_url(given) if given else database_url(data.database)
+    url = read_database_url()
+    return parse_database_url(url) if url else database_url(data.database)
 
 
 def is_server(url: str) -> bool:

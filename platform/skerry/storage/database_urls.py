@@ -16,12 +16,12 @@ _DEFAULTS = {
 }
 
 
-def parse_database_url(given: str) -> str:
+def parse_database_url(text: str) -> str:
     """Return the SQLAlchemy URL of a PostgreSQL database.
 
     Parameters
     ----------
-    given
+    text
         ``postgresql://user:password@host:port/name``; what libpq knows may stand behind a ``?``.
 
     Raises
@@ -30,7 +30,7 @@ def parse_database_url(given: str) -> str:
         If it is no such address. The message never holds the password.
     """
     try:
-        url = make_url(given)
+        url = make_url(text)
         kind = url.get_backend_name()
     except (ArgumentError, ValueError):  # the message may quote a part of the password
         raise _refuse("cannot be read as an address") from None

@@ -126,8 +126,8 @@ def check_known(revision: str | None, place: str) -> None:
         If a newer Skerry wrote it.
     """
     scripts = ScriptDirectory.from_config(_configure())
-    known = {script.revision for script in scripts.walk_revisions()}
-    if revision is not None and revision not in known:
+    revisions = {script.revision for script in scripts.walk_revisions()}
+    if revision is not None and revision not in revisions:
         raise ConflictError(
             f"The database {place} has schema {revision}, "
             f"newer than this Skerry's {scripts.get_current_head()}.",

@@ -134,7 +134,7 @@ class RemotePath:
             part = obstore.get(self.bucket, self.key, options={"range": (start, stop)})
             return bytes(part.bytes()), int(part.meta["size"])
 
-    def open(self, ahead: int = AHEAD_BYTES, kept: int = KEPT_BYTES) -> BlockReader:
+    def open(self, ahead: int = AHEAD_BYTES, cache_bytes: int = KEPT_BYTES) -> BlockReader:
         """Open a file for reading by ranges of `ahead` bytes; it can be sent to a worker.
 
         The first range and the size come in one request.
@@ -147,7 +147,7 @@ class RemotePath:
             If the server sends whole files only.
         """
         first, size = self.read_part(0, ahead)
-        reader = BlockReader(RemoteFile(self, size), ahead=ahead, kept=kept)
+        reader = BlockReader(RemoteFile(self, size), ahead=ahead, cache_bytes=cache_bytes)
         reader.take(first)
         return reader
 
@@ -209,12 +209,12 @@ def parse_address(text: str) -> RemotePath:
     label = re.sub(r"//[^/@]*@", "//***@", text.partition("?")[0])[:200]
     try:
         parts = urlsplit(text)
-        named, user = parts.hostname, parts.username
+        host, user = parts.hostname, parts.username
         _ = parts.port  # which raises where it is not a port
     except ValueError:
-        named, user = None, None
+        host, user = None, None
         parts = urlsplit("")
-    if parts.scheme not in SCHEMES or not named or user is not None:
+    if parts.scheme not in SCHEMES or not host or user is not None:
         raise InvalidInputError(
             f"{label!r} is not an address that can be opened.",
             remedy="Give http://..., https://... or s3://bucket/..., without a user name, or a "

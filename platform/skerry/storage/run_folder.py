@@ -152,10 +152,10 @@ def list_run_folders(objects: ObjectFolder, run: str = "*") -> Iterator[RunFolde
             yield RunFolder(objects, place.parent.name, int(place.name))
 
 
-def remove_run(objects: ObjectFolder, run: str, kept: Collection[int] = ()) -> None:
-    """Remove all that a run's attempts wrote, except the attempts with the epochs `kept`."""
+def remove_run(objects: ObjectFolder, run: str, epochs: Collection[int] = ()) -> None:
+    """Remove all that a run's attempts wrote, except the attempts with the epochs `epochs`."""
     for place in (objects.root / _RUNS).glob(f"{run}/*"):
-        if place.name in map(str, kept):
+        if place.name in map(str, epochs):
             continue
         if place.is_symlink() or place.is_file():
             place.unlink(missing_ok=True)

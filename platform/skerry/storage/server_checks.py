@@ -66,8 +66,8 @@ def _check_encoding(connection: Connection, place: str) -> None:
 
 def _check_extension(connection: Connection, place: str) -> None:
     """Refuse a database without PostGIS, unless its user may add it."""
-    known = text("SELECT installed_version FROM pg_available_extensions WHERE name = :name")
-    row = connection.execute(known, {"name": EXTENSION}).first()
+    query = text("SELECT installed_version FROM pg_available_extensions WHERE name = :name")
+    row = connection.execute(query, {"name": EXTENSION}).first()
     if row is None:
         raise ConflictError(
             f"The server of {place} has no PostGIS.",

@@ -148,11 +148,11 @@ def ask(
         except _FAULTS as error:
             raise _explain_silence(label, error) from None
         try:
-            found = httpx.Headers(response.headers)
-            if response.status not in _REDIRECTS or "location" not in found:
-                yield Answer(label, response.status, found, response)
+            answer_headers = httpx.Headers(response.headers)
+            if response.status not in _REDIRECTS or "location" not in answer_headers:
+                yield Answer(label, response.status, answer_headers, response)
                 return
-            url = urljoin(url, found["location"])
+            url = urljoin(url, answer_headers["location"])
         finally:
             response.close()
     raise InvalidInputError(
@@ -160,14 +160,14 @@ def ask(
     )
 
 
-def fetch_part(url: str, wanted: str) -> tuple[bytes, int]:
+def fetch_part(url: str, byte_range: str) -> tuple[bytes, int]:
     """Return a part of a file and the size of the whole; faults that may pass are tried again.
 
     Parameters
     ----------
     url
         The file's address.
-    wanted
+    byte_range
         The range as HTTP writes it, such as ``0-99``.
 
     Raises
@@ -179,13 +179,13 @@ def fetch_part(url: str, wanted: str) -> tuple[bytes, int]:
     """
 
     def fetch() -> tuple[bytes, int]:
-        with ask(url, headers={"Range": f"bytes={wanted}"}) as answer:
+        with ask(url, headers={"Range": f"bytes={byte_range}"}) as answer:
             answer.check_status()
-            whole = answer.headers.get("content-range", "").rpartition("/")[2]
-            if answer.status != HTTPStatus.PARTIAL_CONTENT or not whole.isdecimal():
+            length = answer.headers.get("content-range", "").rpartition("/")[2]
+            if answer.status != HTTPStatus.PARTIAL_CONTENT or not length.isdecimal():
                 _ = answer.size  # raises for a page of unknown length
                 raise refuse_whole_files(answer.label)
-            return b"".join(answer.read_pieces()), int(whole)
+            return b"".join(answer.read_pieces()), int(length)
 
     return persist(fetch)
 

@@ -38,7 +38,7 @@ class Slow:
 
 
 def test_it_reads_what_is_there() -> None:
-    reader = BlockReader(Slow(), ahead=3 * BLOCK_BYTES, kept=20 * BLOCK_BYTES)
+    reader = BlockReader(Slow(), ahead=3 * BLOCK_BYTES, cache_bytes=20 * BLOCK_BYTES)
     places = np.random.default_rng(2).integers(0, len(CONTENT), (200, 2))
     for start, length in places:
         reader.seek(int(start))
@@ -81,7 +81,7 @@ def test_no_byte_is_fetched_twice_however_many_ask() -> None:
 
 def test_little_is_kept() -> None:
     source = Slow()
-    reader = BlockReader(source, ahead=BLOCK_BYTES, kept=2 * BLOCK_BYTES)
+    reader = BlockReader(source, ahead=BLOCK_BYTES, cache_bytes=2 * BLOCK_BYTES)
     for start in (0, 1, 2, 0):
         reader.seek(start * BLOCK_BYTES)
         reader.read(10)

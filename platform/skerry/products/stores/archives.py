@@ -187,12 +187,12 @@ class ArchivedPath:
         """Return a file's size in bytes; None if it does not exist."""
         return get_archive(self.archive).sizes.get(self.inside)
 
-    def open(self, ahead: int = AHEAD_BYTES, kept: int = MEMBER_KEPT_BYTES) -> BlockReader:
+    def open(self, ahead: int = AHEAD_BYTES, cache_bytes: int = MEMBER_KEPT_BYTES) -> BlockReader:
         """Open a file for reading; it can seek and be sent to a worker."""
         size = self.find_size()
         if size is None:
             raise NotFoundError(f"There is no {self}.", remedy="Give the whole archive.")
-        return BlockReader(Member(self, size, ahead), ahead=ahead, kept=kept)
+        return BlockReader(Member(self, size, ahead), ahead=ahead, cache_bytes=cache_bytes)
 
     def read_bytes(self, most: int) -> bytes:
         """Read a file of at most `most` bytes; refuse a larger file before reading it."""
