@@ -199,7 +199,7 @@ class RunOrder(BaseModel):
 
 
 class AttemptOrder(BaseModel):
-    """What an attempt has to do: everything that its process needs to know, but no secret.
+    """What an attempt has to do: everything that its process needs to know, but no token.
 
     Attributes
     ----------
