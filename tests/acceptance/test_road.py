@@ -27,7 +27,7 @@ WORLD_M = 20037508.342789244
 def read_road() -> str:
     """Return the README's one fenced block under its heading."""
     text = (ROOT / "README.md").read_text()
-    section = text.split("## The road in ten lines")[1].split("\n## ")[0]
+    section = text.split("## From scene to map in ten lines")[1].split("\n## ")[0]
     blocks = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
     assert len(blocks) == 1
     return blocks[0]
