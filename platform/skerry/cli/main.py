@@ -24,6 +24,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("skerry.cli.status:status", "Show which parts of the platform answer."),
     "doctor": ("skerry.cli.doctor:doctor", "Check the platform, and name remedies."),
     "logs": ("skerry.cli.logs:logs", "Show the log of a run or of a part."),
+    "backup": ("skerry.cli.backup:backup", "Copy records and bytes into a folder."),
+    "restore": ("skerry.cli.backup:restore", "Fill a new data folder from a backup."),
     "disk": ("skerry.cli.disk:disk", "Show what takes space, and make room."),
     "import": ("skerry.cli.catalog:import_", "Convert products and register them as items."),
     "export": ("skerry.cli.catalog:export", "Write an item's variable as a GeoTIFF."),

@@ -60,27 +60,31 @@ def upgrade(data: DataFolder) -> Path | None:
     """
     check_database(data)
     url = find_database(data)
-    config = _configure()
-    newest = ScriptDirectory.from_config(config).get_current_head()
     engine = open_database(url)
     try:
         revision = read_revision(engine)
-        if revision == newest:
+        if revision == newest_revision():
             return None
         check_known(revision, describe_database(url) if is_server(url) else str(data.database))
         copy = None
         if revision is not None and not is_server(url):
             copy = _copy_aside(data.database, revision)
-        with engine.connect() as connection:
-            _allow_copies(connection)
-            with connection.begin():
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+        create_schema(engine)
     finally:
         engine.dispose()
     if not is_server(url):
         data.database.chmod(0o600)
     return copy
+
+
+def create_schema(engine: Engine) -> None:
+    """Give a database this Skerry's schema, in one transaction, whatever schema it had."""
+    config = _configure()
+    with engine.connect() as connection:
+        _allow_copies(connection)
+        with connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
 
 
 def read_revision(engine: Engine) -> str | None:

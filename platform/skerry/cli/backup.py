@@ -1,0 +1,102 @@
+"""`skerry backup` and `skerry restore`: a platform's records and bytes, kept elsewhere.
+
+They open the data folder themselves: a backup needs no running platform, and may be made of one.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skerry.cli.folder import data_option
+from skerry.cli.presenting import json_option, print_json, show_progress
+from skerry.cli.supervisor.lock import hold_folder
+from skerry.core.errors import NotFoundError
+from skerry.storage.layout import DataFolder
+
+if TYPE_CHECKING:
+    from skerry.production.backups import Backup
+
+_SHOWN = 10
+_FOLDER = click.Path(file_okay=False, resolve_path=True, path_type=Path)
+
+
+@click.command()
+@click.argument("target", type=_FOLDER)
+@data_option
+@click.option("--list", "only_list", is_flag=True, help="List the backups in TARGET instead.")
+@json_option
+def backup(target: Path, data: Path, *, only_list: bool, as_json: bool) -> None:
+    """Back up the platform into the folder TARGET, also while it runs.
+
+    The next backup into the same folder copies only what is new. Home folders of users (users/
+    in the data folder) and the hub's accounts are not in it.
+
+    \b
+    Example:
+      skerry backup /mnt/backups/skerry
+    """  # noqa: D301
+    from skerry.production.backups import create_backup, list_backups
+
+    if only_list:
+        names = list_backups(target)
+        if as_json:
+            print_json(names)
+        else:
+            click.echo("\n".join(names) or f"{target} holds no backup.")
+        return
+    folder = DataFolder(data)
+    if not folder.state.is_dir():
+        raise NotFoundError(
+            f"{data} is not a data folder of Skerry.",
+            remedy="Name it with --data or SKERRY_DATA.",
+        )
+    with show_progress("Backup") as progress:
+        done = create_backup(folder, target, progress)
+    if as_json:
+        print_json(_describe(done))
+        return
+    rows = sum(done.manifest.tables.values())
+    click.echo(
+        f"Backup {done.name}: {rows} records; bytes below {len(done.manifest.units)} prefixes, "
+        f"{len(done.copied)} of them copied now."
+    )
+    for prefix in done.manifest.missing[:_SHOWN]:
+        click.echo(f"Missing: a record names {prefix}, but the object store has nothing there.")
+    if done.manifest.missing[_SHOWN:]:
+        click.echo(f"... and {len(done.manifest.missing) - _SHOWN} more, see manifest.json.")
+
+
+@click.command()
+@click.argument("source", type=_FOLDER)
+@data_option
+@click.option("--backup", "name", help="Which backup.  [default: the newest]")
+@json_option
+def restore(source: Path, data: Path, name: str | None, *, as_json: bool) -> None:
+    """Restore a backup from the folder SOURCE into a new data folder or an empty database.
+
+    \b
+    Example:
+      skerry restore /mnt/backups/skerry --data ./again
+      skerry up --data ./again
+    """  # noqa: D301
+    from skerry.production.backups import restore_backup
+
+    folder = DataFolder(data)
+    folder.create()
+    with hold_folder(folder), show_progress("Restore") as progress:
+        done = restore_backup(source, folder, name, progress)
+    if as_json:
+        print_json(_describe(done))
+        return
+    click.echo(f"Restored backup {done.name} into {data}: start it with 'skerry up --data {data}'.")
+
+
+def _describe(done: "Backup") -> dict[str, Any]:
+    return {
+        "name": done.name,
+        "tables": done.manifest.tables,
+        "prefixes": len(done.manifest.units),
+        "copied": len(done.copied),
+        "missing": done.manifest.missing,
+    }

@@ -1,0 +1,322 @@
+"""Backups: all records and the bytes that they name, of one moment, while the platform works.
+
+A backup folder holds ``objects/``, which all backups in it share, and for each backup
+``backups/<time>/`` with the records (``state.sqlite``, whatever database the platform has) and
+``manifest.json``. Bytes in the object store never change, so a backup copies only those that the
+folder does not have. What is written aside gets its name when it is whole.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import Connection, FromClause, select
+
+from skerry.catalog.tables import deletions, items, items_index
+from skerry.core.digests import digest_tree
+from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
+from skerry.core.ids import check_name
+from skerry.core.progress import Progress, ignore_progress
+from skerry.core.time import utc_now
+from skerry.core.version import VERSION
+from skerry.production.runs import ACTIVE
+from skerry.production.tables import releases, runs
+from skerry.storage.copying import copy_rows
+from skerry.storage.database import METADATA, database_url, find_database, open_database, reading
+from skerry.storage.layout import DataFolder
+from skerry.storage.locks import hold_lock
+from skerry.storage.migrate import check_known, create_schema, newest_revision, upgrade
+from skerry.storage.objects import ObjectFolder
+from skerry.storage.run_folder import list_run_folders
+from skerry.storage.tables import grants
+from skerry.storage.writing import make_aside, write_aside
+
+_STATE, _MANIFEST = "state.sqlite", "manifest.json"
+
+
+class Manifest(BaseModel):
+    """What a backup holds.
+
+    Attributes
+    ----------
+    created, skerry, schema_revision
+        When, by which Skerry, and the schema of its records.
+    tables
+        Rows of each table.
+    units
+        Prefix in the object store to the digest of the bytes below it.
+    missing
+        Prefixes that records name, and below which the object store has nothing.
+    """
+
+    created: str
+    skerry: str
+    schema_revision: str
+    tables: dict[str, int]
+    units: dict[str, str]
+    missing: list[str]
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A finished backup, or a restored one.
+
+    Attributes
+    ----------
+    name
+        Its name in the backup folder: the time of its records.
+    manifest
+        What it holds.
+    copied
+        The prefixes whose bytes were copied now; the others were there.
+    """
+
+    name: str
+    manifest: Manifest
+    copied: list[str]
+
+
+def state_tables() -> list[FromClause]:
+    """Return the tables of a platform's state, those that others refer to first.
+
+    Grants are left out: they are permissions of the moment.
+    """
+    declared = [table for table in METADATA.sorted_tables if table is not grants]
+    return [*declared, items_index]
+
+
+def create_backup(data: DataFolder, target: Path, progress: Progress = ignore_progress) -> Backup:
+    """Back up a platform, which may be at work.
+
+    Parameters
+    ----------
+    data
+        Its data folder.
+    target
+        The backup folder; it is created if it does not exist.
+    progress
+        Told the fraction done and the present work.
+
+    Raises
+    ------
+    ConflictError
+        If another backup into the same folder is at work, or bytes change while they are copied.
+    InvalidInputError
+        If the folder stands in the data folder, or cannot be written.
+    """
+    if target.resolve().is_relative_to(data.root.resolve()):
+        raise InvalidInputError(
+            f"The backup folder {target} stands in the data folder.",
+            remedy="Name a folder outside, on another disk if there is one.",
+        )
+    _create(target / "objects")
+    with hold_lock(target / "lock", lambda pid: _describe_other(target, pid)):
+        gone: set[str] = set()
+        while True:
+            name = utc_now().strftime("%Y%m%dT%H%M%S.%fZ")
+            place = target / "backups" / name
+            with make_aside(place, parents=True) as aside:
+                aside.mkdir(mode=0o700)
+                backup = _back_up(data, target, aside, name, progress)
+                write_aside(aside / _MANIFEST, backup.manifest.model_dump_json(indent=1))
+            # Bytes that were deleted after their records were copied are named no more next time.
+            if gone.issuperset(backup.manifest.missing):
+                return backup
+            gone.update(backup.manifest.missing)
+            shutil.rmtree(place)
+
+
+def _back_up(data: DataFolder, target: Path, aside: Path, name: str, progress: Progress) -> Backup:
+    """Copy the records, then the bytes that they name."""
+    live = open_database(find_database(data), read_only=True)
+    own = open_database(database_url(aside / _STATE))
+    try:
+        create_schema(own)
+        with reading(live) as source, own.begin() as connection:
+            counts = copy_rows(source, connection, state_tables(), _part(progress, 0, 0.2))
+        with own.connect() as connection:
+            named = sorted(_list_units(connection, ObjectFolder(data.objects)))
+    finally:
+        live.dispose()
+        own.dispose()
+    copied: list[str] = []
+    missing: list[str] = []
+    digests: dict[str, str] = {}
+    known = _read_digests(target)
+    for number, unit in enumerate(named):
+        _part(progress, 0.2, 1)(number / len(named), f"Copying bytes: {unit}")
+        place = target / "objects" / unit
+        if unit not in known or not place.exists():
+            if not _copy_unit(data.objects / unit, place):
+                missing.append(unit)
+                continue
+            copied.append(unit)
+        digests[unit] = known.get(unit) or digest_tree(place)
+    manifest = Manifest(
+        created=utc_now().isoformat(), skerry=VERSION, schema_revision=str(newest_revision()),
+        tables=counts, units=digests, missing=missing,
+    )  # fmt: skip
+    return Backup(name, manifest, copied)
+
+
+def restore_backup(
+    source: Path, data: DataFolder, name: str | None = None, progress: Progress = ignore_progress
+) -> Backup:
+    """Restore a backup into a data folder and a database without records.
+
+    Bytes come first and are compared with their digests; the records come last, in one
+    transaction. What a killed restore copied is used by the next.
+
+    Parameters
+    ----------
+    source
+        The backup folder.
+    data
+        The data folder, whose platform does not run.
+    name
+        Which backup; the newest when left out.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such backup.
+    ConflictError
+        If the database has records, or a newer Skerry made the backup.
+    InvalidInputError
+        If the backup is damaged.
+    """
+    name = name or next(iter(list_backups(source)), None)
+    if name is None:
+        raise NotFoundError(
+            f"{source} holds no backup.", remedy="Name a folder that 'skerry backup' has filled."
+        )
+    folder = source / "backups" / check_name(name, what="backup")
+    manifest = _read_manifest(folder)
+    check_known(manifest.schema_revision, f"of the backup {name}")
+    upgrade(data)
+    copied = []
+    for number, (unit, digest) in enumerate(manifest.units.items()):
+        _part(progress, 0, 0.8)(number / len(manifest.units), f"Copying bytes: {unit}")
+        place = data.objects / unit
+        if place.exists() and digest_tree(place) == digest:
+            continue
+        if not _copy_unit(source / "objects" / unit, place) or digest_tree(place) != digest:
+            raise InvalidInputError(
+                f"The backup {name} is damaged: the bytes of {unit} are missing or changed.",
+                remedy="Restore an older backup, or the folder from another copy.",
+            )
+        copied.append(unit)
+    _restore_records(folder / _STATE, data, manifest, _part(progress, 0.8, 1))
+    return Backup(name, manifest, copied)
+
+
+def _restore_records(state: Path, data: DataFolder, manifest: Manifest, progress: Progress) -> None:
+    """Copy the records from a copy of the backup's file, which is brought to today's schema."""
+    with make_aside(data.run / _STATE, replace=True) as aside:
+        shutil.copyfile(state, aside)
+        kept, live = open_database(database_url(aside)), open_database(find_database(data))
+        try:
+            create_schema(kept)
+            with reading(kept) as source, live.begin() as connection:
+                counts = copy_rows(source, connection, state_tables(), progress)
+        finally:
+            kept.dispose()
+            live.dispose()
+    (data.run / _STATE).unlink()
+    if any(counts.get(table, 0) != count for table, count in manifest.tables.items()):
+        raise InvalidInputError(
+            f"The backup in {state.parent} is damaged: it lacks records.",
+            remedy="Empty the database and restore an older backup.",
+        )
+
+
+def list_backups(source: Path) -> list[str]:
+    """Return the names of the finished backups in a backup folder, the newest first."""
+    places = (source / "backups").glob(f"*/{_MANIFEST}")
+    return sorted((place.parent.name for place in places), reverse=True)
+
+
+def _list_units(connection: Connection, objects: ObjectFolder) -> Iterator[str]:
+    """Yield the prefixes whose bytes the records name, each of them whole and unchanging."""
+    is_ended = select(runs.c.id).where(runs.c.status.not_in(ACTIVE))
+    ended = set(connection.execute(is_ended).scalars())
+    leaving = set(connection.execute(select(deletions.c.prefix)).scalars())
+    for item in connection.execute(select(items.c.prefix, items.c.run)):
+        # The folder of a run at work still grows beside its published products.
+        if item.prefix not in leaving and item.run not in ended:
+            yield item.prefix
+    for release in connection.execute(select(releases)).mappings():
+        yield f"{Path(release['notebook_key']).parent.as_posix()}/"
+        ingredients = f"environments/{release['environment_digest']}/"
+        if objects.exists(ingredients):
+            yield ingredients
+    for folder in list_run_folders(objects):
+        if folder.run in ended:
+            yield folder.prefix
+
+
+def _copy_unit(source: Path, place: Path) -> bool:
+    """Copy what is below a prefix, and compare it; False if the source is gone."""
+    try:
+        before = digest_tree(source)
+        with make_aside(place, replace=True, parents=True) as aside:
+            shutil.copytree(source, aside, symlinks=True)
+            same = digest_tree(aside) == before
+    except FileNotFoundError:
+        return False
+    if not same:
+        raise ConflictError(
+            f"The bytes of {source} changed while they were copied.",
+            remedy="Bytes in the object store never change: find out who writes there.",
+        )
+    return True
+
+
+def _read_digests(target: Path) -> dict[str, str]:
+    """Return the digests of the bytes that finished backups hold."""
+    digests: dict[str, str] = {}
+    for name in list_backups(target):
+        digests |= _read_manifest(target / "backups" / name).units
+    return digests
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    try:
+        return Manifest.model_validate_json((folder / _MANIFEST).read_bytes())
+    except FileNotFoundError:
+        raise NotFoundError(
+            f"There is no backup {folder.name}.", remedy="'skerry backup --list' names them."
+        ) from None
+    except (ValidationError, json.JSONDecodeError):
+        raise InvalidInputError(
+            f"{folder / _MANIFEST} cannot be read.", remedy="Restore another backup."
+        ) from None
+
+
+def _create(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(
+            f"The backup folder {folder} cannot be made: {error.strerror}.",
+            remedy="Name a folder that this user may write.",
+        ) from None
+
+
+def _describe_other(target: Path, pid: str) -> ConflictError:
+    return ConflictError(
+        f"Another backup into {target} is at work: process {pid}.", remedy="Wait for its end."
+    )
+
+
+def _part(progress: Progress, begin: float, end: float) -> Progress:
+    """Return a report of the stretch of the work from `begin` to `end`."""
+
+    def report(done: float, what: str, *_: Any) -> None:
+        progress(begin + (end - begin) * done, what)
+
+    return report

@@ -1,0 +1,36 @@
+"""`skerry backup` and `skerry restore`: what they print and refuse."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from skerry.cli.main import run
+from skerry.storage.layout import DataFolder
+from skerry.storage.migrate import upgrade
+
+
+def test_an_empty_platform_goes_there_and_back(tmp_path: Path) -> None:
+    from skerry.cli.backup import backup, restore
+
+    folder = DataFolder(tmp_path / "data")
+    folder.create()
+    upgrade(folder)
+    runner, kept = CliRunner(), str(tmp_path / "kept")
+    none = runner.invoke(backup, [kept, "--list"])
+    assert (none.exit_code, none.output) == (0, f"{kept} holds no backup.\n")
+    made = runner.invoke(backup, [kept, "--data", str(folder.root), "--json"])
+    name = json.loads(made.stdout)["name"]
+    assert runner.invoke(backup, [kept, "--list"]).output == f"{name}\n"
+    done = runner.invoke(restore, [kept, "--data", str(tmp_path / "again")])
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"Restored backup {name} into {tmp_path / 'again'}")
+
+
+def test_a_folder_without_a_platform_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["backup", str(tmp_path / "kept"), "--data", str(tmp_path)]) == 2
+    assert f"{tmp_path} is not a data folder of Skerry." in capsys.readouterr().err
+    assert not (tmp_path / "kept").exists()

@@ -1,0 +1,235 @@
+"""Backups: of one moment, only what is new is copied, and what is restored answers the same."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, delete, select, text, update
+from tests.stac_documents import insert_written, make_collection, make_item, write_bytes
+from tests.unit.production.test_runs import claim, objects, publish, staged, start
+
+from skerry.catalog.collections import put_collection
+from skerry.catalog.registration import insert_item
+from skerry.catalog.tables import items
+from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
+from skerry.core.settings import DATABASE_VARIABLE
+from skerry.production import backups
+from skerry.production.backups import (
+    create_backup,
+    list_backups,
+    restore_backup,
+    state_tables,
+)
+from skerry.production.runs import cancel_run
+from skerry.production.tables import runs
+from skerry.storage.database import database_url, find_database, open_database
+from skerry.storage.layout import DataFolder
+from skerry.storage.objects import ObjectFolder
+
+__all__ = ["objects"]
+
+
+def read_rows(engine: Engine) -> dict[str, list[dict[str, Any]]]:
+    """Return all rows of all tables of the state."""
+    with engine.connect() as connection:
+        return {
+            str(getattr(table, "name", "")): sorted(
+                (dict(row) for row in connection.execute(select(table)).mappings()),
+                key=repr,
+            )
+            for table in state_tables()
+        }
+
+
+def read_bytes(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
+def put_item(engine: Engine, name: str) -> str:
+    """Register an item with bytes, on both sides of the antimeridian; return its prefix."""
+    item = make_item(name, bbox=(170.0, -10.0, 180.0, 10.0))
+    with engine.begin() as connection:
+        insert_written(connection, item, collection="lakes", status="published", owner="ada")
+    return str(item["properties"]["skerry:prefix"])
+
+
+@pytest.fixture
+def filled(engine: Engine, objects: ObjectFolder, data: DataFolder, job: str) -> None:
+    """Fill the platform: items, a published run, a run at work, a notebook."""
+    notebook = data.objects / "releases" / "one"
+    with engine.begin() as connection:
+        put_collection(connection, make_collection(), "lakes", owner="ada")
+        for key in connection.execute(text("SELECT notebook_key FROM releases")).scalars():
+            notebook = data.objects / key
+            notebook.parent.mkdir(parents=True)
+            notebook.write_text("{}")
+    for name in ("first", "second"):
+        put_item(engine, name)
+    run = start(engine, "manual/published")
+    epoch = claim(engine, run)
+    assert epoch is not None
+    publish(engine, objects, run, epoch, staged(run, epoch))
+    product = objects.locate(f"runs/{run}/{epoch}/products/turbidity/product.zarr")
+    (product / "zarr.json").write_text("{}")
+    (objects.locate(f"runs/{run}/{epoch}/") / "run.log").write_text("still growing")
+    run = start(engine, "manual/ended")
+    epoch = claim(engine, run)
+    objects.create_folder(f"runs/{run}/{epoch}/")
+    (objects.locate(f"runs/{run}/{epoch}/") / "run.log").write_text("done")
+    with engine.begin() as connection:
+        cancel_run(connection, run)
+        connection.execute(update(runs).where(runs.c.id == run).values(status="cancelled"))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def empty(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what makes an empty platform of either kind, to restore into."""
+    folder = DataFolder(tmp_path / "again")
+
+    def make() -> DataFolder:
+        folder.create()
+        if request.param == "sqlite":
+            monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+        else:
+            url = stack.enter_context(request.getfixturevalue("postgresql").database())
+            monkeypatch.setenv(DATABASE_VARIABLE, url)
+        return folder
+
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        yield make
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_restored_platform_has_the_same_records_and_bytes(
+    engine: Engine, data: DataFolder, tmp_path: Path, empty: Any
+) -> None:
+    before = read_rows(engine)
+    made = create_backup(data, tmp_path / "kept")
+    kept = {
+        name: content
+        for name, content in read_bytes(data.objects).items()
+        if content != b"still growing"
+    }
+    assert made.manifest.tables == {name: len(rows) for name, rows in before.items()}
+    again = empty()
+    restored = restore_backup(tmp_path / "kept", again)
+    assert restored.manifest == made.manifest
+    other = open_database(find_database(again))
+    assert read_rows(other) == before
+    assert read_bytes(again.objects) == kept
+    assert sum(name.startswith("runs/") for name in kept) == 2
+    write_bytes(again.objects, make_item("third"))
+    with other.begin() as connection:  # counters go on, and the index knows what it holds
+        insert_item(
+            connection,
+            make_item("third"),
+            collection="lakes",
+            status="published",
+            owner="ada",
+            objects=ObjectFolder(again.objects),
+        )
+        key = connection.scalar(select(items.c.key).where(items.c.id == "third"))
+        assert key == 1 + max(row["key"] for row in before["items"])
+    other.dispose()
+
+
+@pytest.mark.usefixtures("filled")
+def test_only_what_is_new_is_copied(
+    engine: Engine, data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = create_backup(data, tmp_path / "kept")
+    assert set(first.copied) == set(first.manifest.units)
+    prefix = put_item(engine, "new")
+    second = create_backup(data, tmp_path / "kept")
+    assert second.copied == [prefix]
+    assert list_backups(tmp_path / "kept") == [second.name, first.name]
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    again = DataFolder(tmp_path / "again")
+    again.create()
+    assert set(restore_backup(tmp_path / "kept", again, first.name).copied) == set(first.copied)
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_backup_that_was_killed_leaves_nothing_half_and_is_gone_on_with(
+    data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy, calls = shutil.copytree, []
+
+    def fail_at_second(*places: Path, **options: Any) -> object:
+        calls.append(places)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return copy(*places, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(backups.shutil, "copytree", fail_at_second)
+        with pytest.raises(KeyboardInterrupt):
+            create_backup(data, tmp_path / "kept")
+    assert list_backups(tmp_path / "kept") == []
+    made = create_backup(data, tmp_path / "kept")
+    for unit in made.manifest.units:
+        assert (tmp_path / "kept/objects" / unit).exists()
+
+
+@pytest.mark.usefixtures("filled")
+def test_an_item_deleted_meanwhile_is_not_in_the_backup(
+    engine: Engine, data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = backups.copy_rows
+
+    def delete_after_copying(*rows: Any) -> dict[str, int]:
+        counts = copy(*rows)
+        with engine.begin() as connection:
+            connection.execute(delete(items).where(items.c.id == "second"))
+        shutil.rmtree(data.objects / "imports/second", ignore_errors=True)
+        return counts
+
+    monkeypatch.setattr(backups, "copy_rows", delete_after_copying)
+    made = create_backup(data, tmp_path / "kept")
+    assert "imports/second/" not in made.manifest.units
+    assert made.manifest.missing == []
+    assert list_backups(tmp_path / "kept") == [made.name]
+
+
+@pytest.mark.usefixtures("filled")
+def test_records_without_bytes_are_named(data: DataFolder, tmp_path: Path) -> None:
+    shutil.rmtree(data.objects / "imports/first")
+    assert create_backup(data, tmp_path / "kept").manifest.missing == ["imports/first/"]
+
+
+@pytest.mark.usefixtures("filled")
+def test_damage_is_noticed_before_a_record_is_restored(
+    data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_backup(data, tmp_path / "kept")
+    (tmp_path / "kept/objects/imports/first/product.zarr").write_bytes(b"other")
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    again = DataFolder(tmp_path / "again")
+    again.create()
+    with pytest.raises(InvalidInputError, match=r"damaged: the bytes of imports/first/"):
+        restore_backup(tmp_path / "kept", again)
+    engine = open_database(database_url(again.database))
+    assert not any(read_rows(engine).values())
+    engine.dispose()
+
+
+@pytest.mark.usefixtures("filled")
+def test_nothing_is_written_over(
+    data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_backup(data, tmp_path / "kept")
+    with pytest.raises(ConflictError, match="is not empty"):
+        restore_backup(tmp_path / "kept", data)
+    with pytest.raises(InvalidInputError, match="stands in the data folder"):
+        create_backup(data, data.root / "kept")
+    with pytest.raises(NotFoundError, match="holds no backup"):
+        restore_backup(tmp_path / "nothing", data)
+    with pytest.raises(NotFoundError, match="no backup 2020"):
+        restore_backup(tmp_path / "kept", data, "2020")
