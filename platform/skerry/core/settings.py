@@ -124,12 +124,60 @@ class RunLimits(BaseModel):
         """
         values = {}
         for name, variable in zip(cls.model_fields, cls.list_variables(), strict=True):
-            text = os.environ.get(variable, "")
-            if not text:
-                continue
-            if not text.isdecimal() or not 0 < int(text) <= 10_000:  # noqa: PLR2004 - 10 GB
-                raise InvalidInputError(
-                    f"{variable} is {text!r}.", remedy="Give whole megabytes, from 1 to 10000."
-                )
-            values[name] = int(text) * 1_000_000
+            number = _read_number(variable, 10_000, "whole megabytes")
+            if number is not None:
+                values[name] = number * 1_000_000
         return cls(**values)
+
+
+class WorkerSettings(BaseModel):
+    """How much work a worker takes.
+
+    Attributes
+    ----------
+    runs
+        How many runs it carries out at once. `SKERRY_WORKER_RUNS`, 2 by default.
+    all_runs
+        How many runs all workers together carry out at once; None for no limit.
+        `SKERRY_ALL_RUNS`.
+    memory
+        How many bytes of memory all processes of a run may take together; None for no limit.
+        Dask clusters have limits of their own. `SKERRY_RUN_MEMORY_MB`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    runs: int = 2
+    all_runs: int | None = None
+    memory: int | None = None
+
+    @classmethod
+    def from_environment(cls) -> "WorkerSettings":
+        """Read the three variables.
+
+        Raises
+        ------
+        InvalidInputError
+            If one is set to anything but a number above zero.
+        """
+        runs = _read_number("SKERRY_WORKER_RUNS", 1000, "a whole number of runs")
+        all_runs = _read_number("SKERRY_ALL_RUNS", 100_000, "a whole number of runs")
+        memory = _read_number("SKERRY_RUN_MEMORY_MB", 100_000_000, "whole megabytes")
+        one = runs or cls().runs
+        return cls(
+            runs=min(one, all_runs) if all_runs else one,
+            all_runs=all_runs,
+            memory=memory * 1_000_000 if memory else None,
+        )
+
+
+def _read_number(variable: str, most: int, what: str) -> int | None:
+    """Return the number above zero that an environment variable holds, None if it is not set."""
+    text = os.environ.get(variable, "")
+    if not text:
+        return None
+    if not text.isdecimal() or not 0 < int(text) <= most:
+        raise InvalidInputError(
+            f"{variable} is {text!r}.", remedy=f"Give {what}, from 1 to {most}."
+        )
+    return int(text)

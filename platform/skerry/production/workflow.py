@@ -17,11 +17,13 @@ from typing import Any
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
 from skerry.core.errors import UnavailableError
+from skerry.core.settings import WorkerSettings
 from skerry.production.epochs import Outcome, claim_run, end_attempt, end_run, find_epoch
 from skerry.production.execution import Attempts, StoppingError, remove_unpublished
 from skerry.production.pausing import pause_at
 from skerry.production.runs import find_run
 from skerry.storage.database import open_workflows, reading
+from skerry.storage.grants import end_run_grants
 from skerry.storage.objects import ObjectFolder
 
 STEPS_VERSION = "1"
@@ -30,7 +32,6 @@ then continues active runs under the new sequence."""
 
 EXECUTOR_ID = "worker"
 QUEUE = "runs"
-CONCURRENCY = 2
 
 ExecuteStep = Callable[[str, int], dict[str, Any]]
 AcknowledgeStep = Callable[[str, int, dict[str, Any]], None]
@@ -139,6 +140,7 @@ class RunWorkflow:
         remove_unpublished(self._objects, run_id, published, up_to=epoch)
         with self._engine.begin() as connection:
             end_run(connection, run_id, epoch, outcome)
+            end_run_grants(connection, run_id, up_to=epoch)
         pause_at("after:acknowledge")
 
     def _read(self, run_id: str) -> Any:
@@ -146,7 +148,7 @@ class RunWorkflow:
             return find_run(connection, run_id)
 
 
-def launch(database: str, file: Path) -> None:
+def launch(database: str, file: Path, settings: WorkerSettings) -> None:
     """Start DBOS on its own tables, see `open_workflows`. Register workflows first."""
     engine = open_workflows(database, file)
     config: DBOSConfig = {
@@ -161,8 +163,8 @@ def launch(database: str, file: Path) -> None:
     DBOS(config=config)
     DBOS.launch()
     DBOS.register_queue(
-        QUEUE, worker_concurrency=CONCURRENCY, polling_interval_sec=_POLL_S,
-        on_conflict="always_update",
+        QUEUE, worker_concurrency=settings.runs, global_concurrency=settings.all_runs,
+        polling_interval_sec=_POLL_S, on_conflict="always_update",
     )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from skerry.catalog.deletions import finish_deletions, release_expired
 from skerry.core.settings import API_PREFIX, ServiceSettings
 from skerry.production.clusters import Gateway
 from skerry.production.epochs import check_current
+from skerry.production.runs import find_run
+from skerry.production.tokens import GRACE_S
 from skerry.services.application import create_application, serve
 from skerry.services.clusters import create_clusters_router
 from skerry.services.figures import watch_machine, watch_production
@@ -78,8 +80,9 @@ def create_api(
     )  # fmt: skip
 
 
-def _check_run(connection: Connection, identity: Identity, run: str, epoch: int) -> None:
+def _check_run(connection: Connection, identity: Identity, run: str, epoch: int) -> float:
     check_current(connection, run, epoch, identity.token)
+    return float(find_run(connection, run)["timeout_s"] + GRACE_S)
 
 
 def _recover(stores: Stores) -> None:

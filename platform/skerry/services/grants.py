@@ -20,8 +20,10 @@ from skerry.services.stac_links import Addresses
 from skerry.services.stores import Stores, sees_private
 from skerry.storage.grants import WRITE_LIFE_S, create_grant, find_grant
 
-CheckRun = Callable[[Connection, Identity, str, int], None]
-"""Raises unless the identity's token is the one of attempt (run, epoch) and that is current."""
+CheckRun = Callable[[Connection, Identity, str, int], float]
+"""Raises unless the identity's token is the one of attempt (run, epoch) and that is current.
+
+Returns how many seconds the attempt may still take."""
 
 
 def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -> APIRouter:
@@ -89,15 +91,18 @@ def _grant_writing(
     if grant_request.purpose is not Purpose.RUN:  # a run's space was checked at its start
         check_space(stores.data.root, "Writing a new product")
     release_expired(stores.writer)
+    life_s: float = WRITE_LIFE_S
     with stores.writer.begin() as connection:
         if grant_request.purpose is Purpose.RUN:
-            check_run(connection, identity, grant_request.run or "", grant_request.epoch or 0)
+            attempt = (grant_request.run or "", grant_request.epoch or 0)
+            life_s = check_run(connection, identity, *attempt)
         grant = create_grant(
             connection,
             grant_request.purpose,
             identity.name,
             run=grant_request.run,
             epoch=grant_request.epoch,
+            life_s=life_s,
         )
     stores.objects.create_folder(grant.prefix)
     finish_deletions(stores.writer, stores.objects)

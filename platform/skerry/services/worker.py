@@ -18,7 +18,7 @@ from types import FrameType
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
 from skerry.core.logs import configure_logs
-from skerry.core.settings import RunLimits
+from skerry.core.settings import RunLimits, WorkerSettings
 from skerry.core.time import format_time, utc_now
 from skerry.production.clusters import Gateway
 from skerry.production.execution import Attempts
@@ -56,10 +56,12 @@ class Worker:
         self._minter = minter
         self._disk_was_full = False
         RunLimits.from_environment()  # wrong values are refused before anything starts
+        self._settings = WorkerSettings.from_environment()
         self._executor: Executor = LocalExecutor(data)
         self._attempts = Attempts(
-            self._engine, self._executor, public_url, minter, stopping=self._stopping.is_set
-        )
+            self._engine, self._executor, public_url, minter, stopping=self._stopping.is_set,
+            memory=self._settings.memory,
+        )  # fmt: skip
 
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
         """Start to end; for signals."""
@@ -72,7 +74,7 @@ class Worker:
 
         self._executor.recover()
         carry_out = RunWorkflow(self._attempts, ObjectFolder(self._data.objects)).register()
-        launch(find_database(self._data), self._data.workflows)
+        launch(find_database(self._data), self._data.workflows, self._settings)
         configure_logs()  # again: the workflow engine has set a form of its own
         reconciler = Reconciler(self._engine, carry_out, self._minter, Gateway.from_environment())
         last_report = 0.0

@@ -102,6 +102,11 @@ def list_expired(connection: Connection) -> list[Grant]:
     return [_read(row) for row in connection.execute(select(grants).where(grants.c.expires <= now))]
 
 
+def end_run_grants(connection: Connection, run: str, *, up_to: int) -> None:
+    """End the grants of a run's attempts up to an epoch; their files belong to production."""
+    connection.execute(delete(grants).where(grants.c.run == run, grants.c.epoch <= up_to))
+
+
 def forget_grant(connection: Connection, identifier: str) -> None:
     """Remove the record of a grant; the caller looks after its files."""
     connection.execute(delete(grants).where(grants.c.id == identifier))

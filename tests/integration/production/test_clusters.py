@@ -113,6 +113,15 @@ def test_clusters_are_listed_and_stopped_by_command(stage: Stage, job: str) -> N
     assert ask_gateway(f"{gateway}/v1/clusters/", stage.platform.token).json() == {}
     one = f"{gateway}/v1/clusters/{cluster['name']}"
     assert ask_gateway(one, stage.platform.token, "DELETE").status_code == 403
+    # another run of the same job and project does not either
+    neighbour = stage.start(job)
+    other = psutil.Process(stage.attempt_pid(neighbour, 1)).environ()["SKERRY_TOKEN"]
+    assert other != token
+    assert cluster["name"] not in ask_gateway(f"{gateway}/v1/clusters/", other).json()
+    for method in ("GET", "DELETE"):
+        assert ask_gateway(one, other, method).status_code == 403
+    _cancel(stage, neighbour)
+    stage.wait_for(neighbour, "cancelled")
     # the list of all is for the platform's own parts, and only on the internal address
     assert ask_gateway(f"{gateway}/skerry/clusters", stage.platform.token).status_code == 404
     internal = psutil.Process(stage.worker_pid()).environ()["SKERRY_GATEWAY_ADDRESS"]

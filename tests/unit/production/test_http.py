@@ -5,6 +5,7 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from tests.served_api import ServedApi, serve_api
 from tests.unit.production.conftest import make_notebook
 
 from skerry.core.digests import digest_bytes
+from skerry.core.time import utc_now
 from skerry.production.epochs import claim_run, record_token
+from skerry.production.tokens import GRACE_S
 from skerry.storage.database import database_url, open_database
 
 
@@ -240,6 +243,8 @@ def test_an_attempt_gets_its_order_and_its_folder_from_the_api(
     assert str(api.data.root) not in str(order)
     assert granted.status_code == 201
     assert granted.json()["prefix"] == f"runs/{own}/1/"
+    left = datetime.fromisoformat(granted.json()["expires"]) - utc_now()
+    assert left < timedelta(seconds=3600 + GRACE_S), "as long as the run may take"
 
 
 def test_two_runs_share_nothing(
