@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,21 +80,29 @@ class Packing:
             return numbers.astype(self.values)
         return _map_blocks(self._decode_part, numbers, self.values)
 
-    def encode(self, values: Numbers) -> Numbers:
+    def encode(self, values: Numbers, *, saturate: bool = False) -> Numbers:
         """Turn values into numbers; the inverse of `decode`.
 
-        Values out of the stored type's range, also infinite values, become the nearest end of the
-        range. A value whose number would mean no measurement gets the number next to it, so
-        that a measurement never becomes a gap.
+        A value whose number would mean no measurement gets the number next to it, so that a
+        measurement never becomes a gap.
+
+        Parameters
+        ----------
+        values
+            Values, NaN = no measurement.
+        saturate
+            Whether values out of the stored type's range, also infinite values, become the nearest
+            end of the range, as in an instrument.
 
         Raises
         ------
         InvalidInputError
-            If values are NaN and the packing has no number for NaN.
+            If values are out of range and do not saturate, or are NaN and the packing has no
+            number for NaN.
         """
         if values.dtype.kind != "f":
             return values.astype(self.stored)
-        return _map_blocks(self._encode_part, values, self.stored)
+        return _map_blocks(partial(self._encode_part, saturate=saturate), values, self.stored)
 
     def _decode_part(self, part: Numbers) -> Numbers:
         scale, offset = self.factors
@@ -105,7 +114,7 @@ class Packing:
             values[part == item] = np.nan
         return values
 
-    def _encode_part(self, part: Numbers) -> Numbers:
+    def _encode_part(self, part: Numbers, *, saturate: bool) -> Numbers:
         scale, offset = self.factors
         gaps = np.isnan(part)
         empty = bool(gaps.any())
@@ -121,7 +130,10 @@ class Packing:
             wide = np.float64 if self._needs_digits else part.dtype.type
             numbers = (part - wide(offset)) / wide(scale)
         if self.stored.kind != "f":
-            numbers = round_into(np.where(gaps, 0, numbers) if empty else numbers, self.stored)
+            numbers = np.where(gaps, 0, numbers) if empty else numbers
+            if not saturate:
+                self._check_range(part, numbers)
+            numbers = round_into(numbers, self.stored)
         else:
             numbers = numbers.astype(self.stored)
         for item in self.missing:
@@ -129,6 +141,29 @@ class Packing:
         if empty and self.missing:
             numbers[gaps] = self.missing[0]
         return numbers
+
+    def _check_range(self, values: Numbers, numbers: Numbers) -> None:
+        """Refuse values that are not what the stored numbers would say.
+
+        A packing is kept when xarray changes values in place or joins scenes, and may not fit any
+        longer.
+        """
+        limits = np.iinfo(self.stored)
+        scale, offset = self.factors
+        ends = sorted(float(end) * scale + offset for end in (limits.min, limits.max))
+        digits = 4 * float(np.finfo(values.dtype).eps) * max(map(abs, ends))
+        slack = 1 + digits / (abs(scale) or 1.0)  # the values' own rounding, in numbers
+        if not numbers.size or (
+            numbers.min() > float(limits.min) - slack and numbers.max() < float(limits.max) + slack
+        ):
+            return
+        raise InvalidInputError(
+            f"{self.name} has values from {np.nanmin(values):g} to {np.nanmax(values):g}, and its "
+            f"packing ({self.stored.name}, scale {scale:g}, offset {offset:g}) holds those from "
+            f"{ends[0]:g} to {ends[1]:g}.",
+            remedy="Remove encoding['dtype'] to write the values as they are, or set those that "
+            "mean nothing to NaN.",
+        )
 
     @property
     def _needs_digits(self) -> bool:

@@ -49,10 +49,10 @@ class Coding:
         return values
 
     def encode(self, values: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        """Return the numbers that `decode` turns into `values`; the inverse of it."""
+        """Return the numbers that `decode` turns into `values`; as an instrument, it saturates."""
         if self.since is not None:
             return self._encode_time(values, dtype)
-        return self.of(dtype).encode(values)
+        return self.of(dtype).encode(values, saturate=True)
 
     def of(self, stored: np.dtype[Any]) -> Packing:
         """Return the packing of numbers of a type, if they are not times."""

@@ -1,6 +1,7 @@
 """Packed numbers: every number comes back, and a measurement never becomes a gap."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,11 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from odc.geo.geobox import GeoBox
+from odc.geo.xr import xr_coords
 
 from skerry.core.errors import InvalidInputError
+from skerry.products import open_product, write_product
 from skerry.products.coding.packing import (
     Packing,
     allow_gaps,
@@ -41,7 +45,8 @@ def test_values_come_back_whatever_the_offset(dtype: str, offset: float) -> None
 
 @given(arrays.arrays(np.float32, 20, elements=st.floats(-10, 10, width=32) | st.just(math.nan)))
 def test_a_measurement_never_becomes_a_gap(values: npt.NDArray[np.float32]) -> None:
-    assert np.array_equal(REFLECTANCE.encode(values) == 0, np.isnan(values))
+    numbers = REFLECTANCE.encode(values, saturate=True)
+    assert np.array_equal(numbers == 0, np.isnan(values))
 
 
 @pytest.mark.parametrize("missing", [(65535, 65534), (65534, 65535), (0, 1)])
@@ -58,15 +63,36 @@ def test_a_float_that_is_the_fill_value_moves_to_its_neighbour() -> None:
     assert np.isnan(packing.decode(numbers)).tolist() == [False, True, False]
 
 
-def test_values_beyond_the_range_become_its_ends() -> None:
+def test_values_beyond_the_range_become_its_ends_where_an_instrument_saturates() -> None:
     values = np.array([-np.inf, -5, 99, np.inf], np.float32)
-    assert REFLECTANCE.encode(values).tolist() == [1, 1, 65535, 65535]
+    assert REFLECTANCE.encode(values, saturate=True).tolist() == [1, 1, 65535, 65535]
+
+
+@pytest.mark.parametrize("value", [-np.inf, -0.11, 6.46, 200, np.inf])
+def test_values_beyond_the_range_are_refused(value: float) -> None:
+    values = np.array([0.2, np.nan, value], np.float32)
+    with pytest.raises(InvalidInputError, match=r"holds those from -0\.1 to 6\.4535"):
+        REFLECTANCE.encode(values)
+    assert REFLECTANCE.encode(values[:2]).tolist() == [3000, 0]
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8"])
+@pytest.mark.parametrize("values", ["f4", "f8"])
+def test_both_ends_of_a_type_are_within_it(dtype: str, values: str) -> None:
+    stored = np.dtype(dtype)
+    limits = np.iinfo(stored)
+    ends = np.array([limits.min, limits.max], stored)
+    for scale, offset in ((0.001, -3.0), (7.0, 0.0), (1.0, None)):
+        packing = Packing(stored, np.dtype(values), scale, offset)
+        found = packing.encode(packing.decode(ends))
+        np.testing.assert_allclose(found.astype(float), ends.astype(float), rtol=1e-6, atol=1)
 
 
 @pytest.mark.parametrize("stored", ["i1", "u4", "i4", "i8", "u8"])
 def test_ends_of_wide_types(stored: str) -> None:
     limits = np.iinfo(stored)
-    numbers = Packing(np.dtype(stored), F4, 1.0, None).encode(np.array([-np.inf, np.inf], "f4"))
+    packing = Packing(np.dtype(stored), F4, 1.0, None)
+    numbers = packing.encode(np.array([-np.inf, np.inf], "f4"), saturate=True)
     assert int(numbers[0]) == limits.min
     assert int(numbers[1]) == pytest.approx(limits.max)
     assert int(numbers[1]) <= limits.max
@@ -131,3 +157,27 @@ def test_packing_without_a_fill_value_gets_one_where_values_are_masked(
     assert allow_gaps(named, np.dtype("f4")) == named
     flags = {"dtype": stored}
     assert allow_gaps(flags, np.dtype(stored)) == flags
+
+
+@pytest.mark.parametrize("form", ["netcdf", "eopf-zarr", "eopf-zarr-v2", "geozarr", "cog"])
+@pytest.mark.parametrize("way", ["in place", "joined"])
+def test_values_that_outgrew_their_packing_are_refused(way: str, form: Any, tmp_path: Path) -> None:
+    """xarray keeps the packing of the first, and would write 6.45 for 200."""
+    grid = GeoBox.from_bbox((400_000, 5_990_000, 400_200, 5_990_200), "EPSG:32633", resolution=10)
+    band = xr.DataArray(
+        np.full(grid.shape, 0.2, "f4"), dims=("y", "x"), coords=xr_coords(grid), name="b04"
+    )
+    packing = {"dtype": "uint16", "scale_factor": 1e-4, "add_offset": -0.1, "_FillValue": 0}
+    band.encoding = packing
+    if way == "in place":
+        band[3, 4] = 200
+    else:
+        band = xr.concat([band, band * 1000], "time")
+        assert band.encoding["scale_factor"] == 1e-4
+    with pytest.raises(InvalidInputError, match=r"b04 has values from 0\.2 to 200, .* to 6\.4535"):
+        write_product(band.to_dataset(), tmp_path / "p", form=form)
+    assert not (tmp_path / "p").exists()
+    del band.encoding["dtype"], band.encoding["scale_factor"], band.encoding["add_offset"]
+    del band.encoding["_FillValue"]
+    write_product(band.to_dataset(), tmp_path / "p", form=form)
+    np.testing.assert_array_equal(open_product(tmp_path / "p")["b04"], band)

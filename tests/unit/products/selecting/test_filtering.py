@@ -37,7 +37,7 @@ def _raster(resolution: int, names: tuple[str, ...], **attrs: Any) -> xr.Dataset
     )
     data = assign_crs(data, CRS)
     for variable in data.data_vars.values():
-        variable.encoding = {"dtype": "uint16", "scale_factor": 1e-4, "grid_mapping": "spatial_ref"}
+        variable.encoding = {"dtype": "uint16", "scale_factor": 0.1, "grid_mapping": "spatial_ref"}
     return data
 
 
@@ -116,7 +116,7 @@ def test_an_area_cuts_all_rasters_to_the_same_ground(scene: xr.DataTree) -> None
     assert found["conditions/geometry/sun_angles"].shape == (2, 2), "angles stay whole"
     band = found["measurements/reflectance/r10m/b02"]
     assert band.chunks is not None
-    assert band.encoding["scale_factor"] == 1e-4
+    assert band.encoding["scale_factor"] == 0.1
     assert band.odc.geobox.crs == CRS
     assert band.attrs["proj:bbox"] == [LEFT + 400, TOP - 1000, LEFT + 800, TOP - 600]
     discovery = found.attrs["stac_discovery"]
