@@ -140,6 +140,25 @@ def test_a_restored_platform_has_the_same_records_and_bytes(
     other.dispose()
 
 
+@pytest.mark.postgresql
+@pytest.mark.usefixtures("filled")
+def test_a_data_folder_goes_to_another_database(
+    engine: Engine,
+    data: DataFolder,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create_backup(data, tmp_path / "kept")
+    before = read_rows(engine)
+    with request.getfixturevalue("postgresql").database() as url:
+        monkeypatch.setenv(DATABASE_VARIABLE, url)
+        assert restore_backup(tmp_path / "kept", data).copied == []
+        other = open_database(find_database(data))
+        assert read_rows(other) == before
+        other.dispose()
+
+
 @pytest.mark.usefixtures("filled")
 def test_only_what_is_new_is_copied(
     engine: Engine, data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
