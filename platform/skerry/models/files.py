@@ -4,13 +4,14 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
-from skerry.models.values import Values
+from skerry.models.descriptions import describe_fields
+from skerry.models.values import ANSWER, Values
 
 
 class NotebookCell(BaseModel):
     """One cell; `source` may be a list of lines."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra=describe_fields)
 
     cell_type: Literal["code", "markdown", "raw"]
     metadata: dict[str, JsonValue]
@@ -54,6 +55,8 @@ class RunFacts(BaseModel):
         Who approved that.
     """
 
+    model_config = ANSWER
+
     job: str
     occurrence: str
     tick: AwareDatetime
@@ -80,7 +83,7 @@ class Manifest(RunFacts):
         How the notebook ended, if there is something to say.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", json_schema_extra=describe_fields)
 
     run: str
     epoch: int

@@ -19,14 +19,8 @@ class ReleaseStatus(StrEnum):
 class Environment(TypedDict):
     """What a release's kernel and workers are built from; it is named by its digest.
 
-    Attributes
-    ----------
-    lock, package
-        Digests of the lock file and of Skerry itself.
-    python
-        Python's series, such as ``3.13``.
-    wheels
-        File name of each extra wheel to its digest.
+    `lock` and `package` are digests of the lock file and of Skerry itself, `python` is a series
+    such as ``3.13``, and `wheels` gives the file name of each extra wheel its digest.
     """
 
     lock: str

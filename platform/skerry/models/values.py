@@ -4,10 +4,14 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
-ANSWER = ConfigDict(frozen=True, serialize_by_alias=True)
+from skerry.models.descriptions import describe_fields
+
+ANSWER = ConfigDict(frozen=True, serialize_by_alias=True, json_schema_extra=describe_fields)
 """Of what the platform tells: a field that a newer platform adds does not trouble a reader."""
 
-ORDER = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+ORDER = ConfigDict(
+    extra="forbid", frozen=True, serialize_by_alias=True, json_schema_extra=describe_fields
+)
 """Of what somebody asks for: a field that does not exist is refused, as it may be a typo."""
 
 MOST = 2**31 - 1

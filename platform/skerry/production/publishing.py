@@ -7,7 +7,7 @@ ended attempt is refused; the same attempt asking twice gets the same answer.
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from skerry.catalog.collections import ensure_collection
@@ -17,6 +17,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.core.ids import check_name
 from skerry.core.time import parse_time, utc_now
 from skerry.models.runs import RunDetails
+from skerry.models.values import ORDER, Name
 from skerry.models.versions import VersionStatus
 from skerry.production.epochs import refuse_stale
 from skerry.production.runs import find_run, get_run
@@ -40,11 +41,11 @@ class StagedOutput(BaseModel):
         Digest of all its bytes.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ORDER
 
-    output: str
+    output: Name
     item: dict[str, Any]
-    digest: str
+    digest: Name
 
     @field_validator("item")
     @classmethod
@@ -57,7 +58,7 @@ class StagedOutput(BaseModel):
 class Publication(BaseModel):
     """Everything that an attempt publishes, and the manifest with its digests."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ORDER
 
     outputs: list[StagedOutput] = Field(max_length=100)
     manifest: dict[str, Any]

@@ -106,3 +106,28 @@ def test_names_from_outside_and_lists_have_limits(documents: dict[str, Document]
                     assert "maxLength" in part, (name, field)
                 if part.get("type") == "integer":
                     assert "maximum" in part, (name, field)
+
+
+def test_fields_are_described_where_clients_look_for_it(documents: dict[str, Document]) -> None:
+    schemas = documents["api"]["components"]["schemas"]
+    for name, schema in schemas.items():
+        assert "----" not in schema.get("description", ""), name
+    run = schemas["Run"]
+    assert run["description"] == "The work for one job, occurrence and partition."
+    assert run["properties"]["data_day"]["description"] == "The day of the data."
+    assert "release" in run["properties"]["release_name"]["description"]
+    details = schemas["RunDetails"]["properties"]
+    assert details["data_day"]["description"] == "The day of the data."
+    assert "JSON Schema" in schemas["Release"]["properties"]["schema"]["description"]
+
+
+def test_bodies_are_typed_too(documents: dict[str, Document]) -> None:
+    open_bodies = OPEN | {
+        # a notebook and an item of STAC are checked by name when they are read
+        "Proposal.notebook", "StagedOutput.item", "Publication.manifest",
+        "SearchPostRequest.intersects", "body.summaries", "body.body", "body.headers",
+    }  # fmt: skip
+    for operation_name, operation in list_operations(documents["api"]):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            found = set(list_open(content["schema"], "body", documents["api"], set()))
+            assert found <= open_bodies, (operation_name, found - open_bodies)
