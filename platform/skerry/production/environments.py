@@ -10,19 +10,23 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from skerry.core.digests import digest_file, digest_json, short_digest
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
 from skerry.models.releases import Environment
+from skerry.production.processes import end_tree
 from skerry.production.wheels import digest_package, package_folder, write_own_wheel
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
 from skerry.storage.writing import make_aside
 
 _MARK = "environment.json"
+_CHECK_S = 0.2
 _RUNNING_SERIES = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LOCK = "requirements.lock"
 
@@ -81,13 +85,21 @@ def store_environment(
             (aside / name).write_bytes(content)
 
 
-def find_python(data: DataFolder, environment: Environment, say: Callable[[str], None]) -> Path:
+def find_python(
+    data: DataFolder,
+    environment: Environment,
+    say: Callable[[str], None],
+    check: Callable[[], None] = lambda: None,
+) -> Path:
     """Return the interpreter of exactly this environment; build the environment if it is missing.
 
     Parameters
     ----------
     say
         Is told that the environment is built, which takes a minute or more, and when it is ready.
+    check
+        Is called several times a second while this builds, or waits for another build. What it
+        raises ends the build and is raised here.
 
     Raises
     ------
@@ -98,14 +110,36 @@ def find_python(data: DataFolder, environment: Environment, say: Callable[[str],
         return Path(sys.executable)
     digest = digest_environment(environment)
     home = data.environments / digest
-    with hold_lock(data.environments / f"{digest}.lock"):
+    with _hold_patiently(data.environments / f"{digest}.lock", check):
         if not (home / _MARK).is_file():
             say(
                 f"Building the release's environment {short_digest(digest)}, once for all its runs."
             )
-            _build(data, environment, home)
+            _build(data, environment, home, check)
             say("The environment is ready.")
     return home / "bin" / "python"
+
+
+@contextmanager
+def _hold_patiently(lock: Path, check: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock; while another build holds it, call `check` between the tries."""
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(hold_lock(lock, _refuse_turn))
+                break
+            except _TurnError:
+                check()
+                time.sleep(_CHECK_S)
+        yield
+
+
+class _TurnError(UnavailableError):
+    """Another build holds the lock."""
+
+
+def _refuse_turn(holder: str) -> _TurnError:
+    return _TurnError(f"The process {holder} builds this environment.", remedy="Wait for it.")
 
 
 def find_deviations(lock: Path) -> list[str]:
@@ -151,7 +185,9 @@ def find_ingredients(data: DataFolder, digest: str) -> Path:
     return data.environment_objects / digest
 
 
-def _build(data: DataFolder, environment: Environment, home: Path) -> None:
+def _build(
+    data: DataFolder, environment: Environment, home: Path, check: Callable[[], None]
+) -> None:
     source = find_ingredients(data, home.name)
     if not source.is_dir() or digest_file(source / _LOCK) != environment["lock"]:
         raise EnvironmentRefusedError(
@@ -166,16 +202,16 @@ def _build(data: DataFolder, environment: Environment, home: Path) -> None:
                 remedy="Propose and approve the notebook again.",
             )
     with make_aside(home, replace=True) as aside:
-        _install(environment, source, aside)
+        _install(environment, source, aside, partial(_run_uv, check))
 
 
-def _install(environment: Environment, source: Path, aside: Path) -> None:
+def _install(environment: Environment, source: Path, aside: Path, uv: Callable[..., None]) -> None:
     """Build the environment of the lock and wheels in `source`, and check Skerry's own part."""
     python = str(aside / "bin" / "python")
     wheels = [str(path) for path in sorted(source.glob("*.whl"))]
-    _uv("venv", "--relocatable", "--python", _choose_python(environment["python"]), str(aside))
-    _uv("pip", "sync", "--require-hashes", "--python", python, str(source / _LOCK))
-    _uv("pip", "install", "--no-deps", "--python", python, *wheels)
+    uv("venv", "--relocatable", "--python", _choose_python(environment["python"]), str(aside))
+    uv("pip", "sync", "--require-hashes", "--python", python, str(source / _LOCK))
+    uv("pip", "install", "--no-deps", "--python", python, *wheels)
     own = next(aside.glob("lib/python*/site-packages/skerry"), None)
     if own is None or digest_package(own) != environment["package"]:
         raise EnvironmentRefusedError(
@@ -193,15 +229,32 @@ def _choose_python(series: str) -> str:
     return sys.executable if series == _RUNNING_SERIES else series
 
 
-def _uv(*arguments: str) -> None:
+def _run_uv(check: Callable[[], None], *arguments: str) -> None:
+    """Run uv; end it with all that it started if `check` raises."""
     from uv import find_uv_bin
 
-    process = subprocess.run(
-        [find_uv_bin(), "--quiet", *arguments], capture_output=True, text=True, check=False
-    )
+    process = subprocess.Popen(
+        [find_uv_bin(), "--quiet", *arguments],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        errors = _wait(process, check)
+    except BaseException:
+        end_tree(process.pid)
+        process.communicate()
+        raise
     if process.returncode:
-        lines = [line.strip() for line in process.stderr.strip().splitlines()]
+        lines = [line.strip() for line in errors.strip().splitlines()]
         raise EnvironmentRefusedError(
             f"The release's environment cannot be built: {' '.join(lines[-3:])}",
             remedy="See that packages can be reached, or propose the notebook again.",
         )
+
+
+def _wait(process: subprocess.Popen[str], check: Callable[[], None]) -> str:
+    """Return what a process wrote to standard error, when it has ended."""
+    while True:
+        try:
+            return process.communicate(timeout=_CHECK_S)[1]
+        except subprocess.TimeoutExpired:
+            check()

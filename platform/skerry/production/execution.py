@@ -38,6 +38,10 @@ class StoppingError(Exception):
     """The worker is ending; it must record nothing about the attempt."""
 
 
+class CancelledError(Exception):
+    """The run was cancelled before its attempt had started."""
+
+
 @dataclass(frozen=True)
 class Attempts:
     """The attempts that this worker carries out.
@@ -93,6 +97,8 @@ class Attempts:
             self.executor.start_or_attach(name, self._order(run, epoch, release), limits)
         except UnavailableError:
             raise
+        except CancelledError:
+            return Outcome(epoch=epoch, status="cancelled", detail="Cancelled.")
         except SkerryError as error:
             return Outcome(epoch=epoch, status="failed", detail=str(error))
         try:
@@ -128,7 +134,15 @@ class Attempts:
                 "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
             },
             make_secrets=lambda: self._make_secrets(run, epoch),
+            check=lambda: self._check_wanted(run["id"]),
         )
+
+    def _check_wanted(self, run_id: str) -> None:
+        """Raise if an attempt that is just starting is no longer wanted."""
+        if self.stopping():
+            raise StoppingError
+        if self._is_cancelled(run_id):
+            raise CancelledError
 
     def _make_secrets(self, run: RowMapping, epoch: int) -> Mapping[str, str]:
         token = self.minter.mint(

@@ -3,11 +3,14 @@
 import base64
 import hashlib
 import json
+import socket
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from skerry.core.digests import digest_file
@@ -30,6 +33,7 @@ from skerry.production.wheels import (
     write_own_wheel,
 )
 from skerry.storage.layout import DataFolder
+from skerry.storage.locks import hold_lock
 
 
 def make_wheel(folder: Path, name: str, version: str = "1.0") -> Path:
@@ -153,6 +157,48 @@ def test_an_environment_is_built_where_uv_finds_no_python(
     store_environment(data, environment, {extra.name: extra.read_bytes()})
     python = find_python(data, environment, print)
     assert run_python(python, "import sys; print(sys.version)") == sys.version
+
+
+def test_a_build_that_nobody_wants_any_more_ends(
+    small_lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = DataFolder(tmp_path / "data")
+    data.create()
+    environment = describe_environment()
+    store_environment(data, environment, {})
+    said: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as index:  # takes a question, and answers none
+        index.setblocking(False)
+        monkeypatch.delenv("UV_NO_INDEX")
+        monkeypatch.delenv("UV_FIND_LINKS")
+        monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{index.getsockname()[1]}/")
+
+        def stop_when_uv_waits() -> None:
+            with suppress(BlockingIOError):
+                index.accept()[0].close()
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            find_python(data, environment, said.append, stop_when_uv_waits)
+    assert len(said) == 1
+    home = data.environments / digest_environment(environment)
+    assert [path.name for path in data.environments.iterdir()] == [f"{home.name}.lock"]
+    assert not [child for child in psutil.Process().children() if child.name() == "uv"]
+
+
+def test_a_run_that_nobody_wants_waits_for_no_build(small_lock: Path, tmp_path: Path) -> None:
+    data = DataFolder(tmp_path / "data")
+    data.create()
+    environment = describe_environment()
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with (
+        hold_lock(data.environments / f"{digest_environment(environment)}.lock"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        find_python(data, environment, print, stop)
 
 
 def test_another_environment_that_is_not_kept_is_refused(small_lock: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from skerry.core.errors import UnavailableError
 from skerry.models.jobs import JobOrder
 from skerry.models.releases import Proposal
 from skerry.production.epochs import claim_run
-from skerry.production.execution import Attempts, remove_unpublished
+from skerry.production.execution import Attempts, StoppingError, remove_unpublished
 from skerry.production.executors import local
 from skerry.production.executors.local import LocalExecutor
 from skerry.production.jobs import create_job
@@ -37,6 +37,19 @@ class Minter(TokenMinter):
         return RunToken("a1", f"{note} {life_s}")
 
 
+def start_lakes(engine: Engine, data: DataFolder) -> str:
+    """Start a run of an approved release, and claim its first attempt; return its id."""
+    released = propose_release(
+        engine, data, Proposal(name="water", notebook=make_notebook()), by="ada"
+    )
+    with engine.begin() as connection:
+        approve_release(connection, released.id, by="ada", own=True)
+        create_job(connection, JobOrder(name="lakes", release="water"), by="ada")
+        run, _ = start_run(connection, "lakes", occurrence="manual/k", parameters={}, by="ada")
+        assert claim_run(connection, run.id, 0) == 1
+    return run.id
+
+
 def find_attempts() -> list[psutil.Process]:
     children = psutil.Process().children(recursive=True)
     return [child for child in children if "skerry.production.attempt" in child.cmdline()]
@@ -45,33 +58,56 @@ def find_attempts() -> list[psutil.Process]:
 def test_a_watch_that_fails_ends_the_run_process(
     engine: Engine, data: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    released = propose_release(
-        engine, data, Proposal(name="water", notebook=make_notebook()), by="ada"
-    )
-    with engine.begin() as connection:
-        approve_release(connection, released.id, by="ada", own=True)
-        create_job(connection, JobOrder(name="lakes", release="water"), by="ada")
-        run, _ = start_run(connection, "lakes", occurrence="manual/k", parameters={}, by="ada")
-        epoch = claim_run(connection, run.id, 0)
-    assert epoch == 1
+    run = start_lakes(engine, data)
     watched = []
 
     def fail() -> bool:
         watched.extend(find_attempts())
         raise OSError("no more memory")
 
-    def find(_data: DataFolder, _environment: object, say: Callable[[str], None]) -> Path:
+    def find(
+        _data: object, _environment: object, say: Callable[[str], None], _check: object
+    ) -> Path:
         say("Building it.")
         return Path(sys.executable)
 
     monkeypatch.setattr(local, "find_python", find)
     attempts = Attempts(engine, LocalExecutor(data), "http://127.0.0.1:9", Minter(), stopping=fail)
     with pytest.raises(OSError, match="no more memory"):
-        attempts.carry_out(run.id, epoch)
+        attempts.carry_out(run, 1)
     assert len(watched) == 1
-    folder = RunFolder(ObjectFolder(data.objects), run.id, 1)
+    folder = RunFolder(ObjectFolder(data.objects), run, 1)
     assert "Z Building it.\n" in folder.locate(RunFile.LOG).read_text()
     assert not watched[0].is_running()
+    assert find_attempts() == []
+
+
+@pytest.mark.parametrize("ending", [False, True], ids=["cancelled", "worker ends"])
+def test_a_run_can_be_stopped_while_its_environment_is_built(
+    engine: Engine, data: DataFolder, monkeypatch: pytest.MonkeyPatch, ending: bool
+) -> None:
+    run = start_lakes(engine, data)
+
+    def build(_data: object, _environment: object, _say: object, check: Callable[[], None]) -> Path:
+        check()
+        if not ending:
+            with engine.begin() as connection:
+                assert cancel_run(connection, run).status == "running"
+        stopping.append(ending)
+        check()
+        raise AssertionError("nobody ended the build")
+
+    stopping = [False]
+    monkeypatch.setattr(local, "find_python", build)
+    attempts = Attempts(
+        engine, LocalExecutor(data), "http://127.0.0.1:9", Minter(),
+        stopping=lambda: stopping[-1],
+    )  # fmt: skip
+    if ending:
+        with pytest.raises(StoppingError):
+            attempts.carry_out(run, 1)
+    else:
+        assert attempts.carry_out(run, 1).status == "cancelled"
     assert find_attempts() == []
 
 
@@ -89,21 +125,14 @@ def test_only_what_is_over_is_freed(data: DataFolder) -> None:
 def test_an_attempt_waits_for_room_on_the_disk(
     engine: Engine, data: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    released = propose_release(
-        engine, data, Proposal(name="water", notebook=make_notebook()), by="ada"
-    )
-    with engine.begin() as connection:
-        approve_release(connection, released.id, by="ada", own=True)
-        create_job(connection, JobOrder(name="lakes", release="water"), by="ada")
-        run, _ = start_run(connection, "lakes", occurrence="manual/k", parameters={}, by="ada")
-        claim_run(connection, run.id, 0)
+    run = start_lakes(engine, data)
     monkeypatch.setenv(FLOOR_VARIABLE, "100000000")
     attempts = Attempts(
         engine, LocalExecutor(data), "http://127.0.0.1:9", Minter(), stopping=lambda: False
     )
     with pytest.raises(UnavailableError, match=r"A run needs 100000.0 GB of free disk"):
-        attempts.carry_out(run.id, 1)  # the workflow tries again until there is room
+        attempts.carry_out(run, 1)  # the workflow tries again until there is room
     assert find_attempts() == []
     with engine.begin() as connection:
-        cancel_run(connection, run.id)
-    assert attempts.carry_out(run.id, 1).status == "cancelled"
+        cancel_run(connection, run)
+    assert attempts.carry_out(run, 1).status == "cancelled"

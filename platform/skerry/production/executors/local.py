@@ -69,7 +69,7 @@ class LocalExecutor:
         folder = RunFolder(self._objects, name.run, name.epoch)
         folder.create()
         log = folder.locate(RunFile.LOG)
-        python = find_python(self._data, order.environment, partial(add_line, log))
+        python = find_python(self._data, order.environment, partial(add_line, log), order.check)
         places.create()
         variables = self._name_variables(python, order, places)
         with self._turn:

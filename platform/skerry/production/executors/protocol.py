@@ -50,12 +50,16 @@ class Order:
     make_secrets
         Makes the environment variables that only the attempt may know. It is asked when all
         is ready to start, because a token's life begins then.
+    check
+        Is called several times a second while the start takes long. What it raises ends the
+        start, and `Executor.start_or_attach` raises it.
     """
 
     arguments: tuple[str, ...]
     environment: Environment
     variables: Mapping[str, str]
     make_secrets: Callable[[], Mapping[str, str]] = dict
+    check: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
