@@ -107,6 +107,10 @@ def test_only_folders_of_attempts_are_listed_and_removed(folder: RunFolder, tmp_
     assert (outside / "kept").exists(), "a link is removed, not what it leads to"
 
 
+OF_ANOTHER_MEANING = {"production/backups.py": ["manifest.json"]}
+"""Names that are not those of an attempt's files: a backup has a manifest of its own."""
+
+
 def find_keys(source: str) -> list[str]:
     """Return the texts of a module that begin a key of runs, or name a file of an attempt."""
     nodes = list(ast.walk(ast.parse(source)))
@@ -142,4 +146,4 @@ def test_nobody_else_puts_keys_together() -> None:
         for path in sorted((PACKAGE / room).rglob("*.py"))
         if path != OWNER and (keys := find_keys(path.read_text()))
     }
-    assert found == {}
+    assert found == OF_ANOTHER_MEANING
