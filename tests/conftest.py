@@ -47,8 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def find_chromium() -> str | None:
     """Return the path of an installed Chromium or Chrome, if there is one."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
+        if result := shutil.which(name):
+            return result
     return None
 
 

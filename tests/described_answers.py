@@ -61,10 +61,10 @@ class DescribedAnswers:
 
     def _choose(self, operation: dict[str, Any], status: int) -> dict[str, Any] | None:
         responses: dict[str, Any] = operation["responses"]
-        found: dict[str, Any] | None = responses.get(
+        result: dict[str, Any] | None = responses.get(
             str(status), responses.get(f"{status // 100}XX")
         )
-        return found
+        return result
 
     def _validate(self, reference: str) -> Any:
         if reference not in self._validators:

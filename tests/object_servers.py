@@ -168,8 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Send an HTML page, by ranges or of unknown length."""
         if ranged:
             end = {"Content-Range": f"bytes 0-{len(PAGE) - 1}/{len(PAGE)}"}
-            asked = "Range" in self.headers
-            self.reply(206 if asked else 200, PAGE, end if asked else {})
+            is_range = "Range" in self.headers
+            self.reply(206 if is_range else 200, PAGE, end if is_range else {})
             return
         self.close_connection = True
         self.send_response(200)
@@ -195,9 +195,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         size = file.stat().st_size
         start, stop, status = 0, size, 200
-        wanted = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
-        if wanted and self._fault() != "whole":
-            first, last = wanted.groups()
+        expected = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
+        if expected and self._fault() != "whole":
+            first, last = expected.groups()
             start = int(first) if first else max(0, size - int(last))
             stop = min(size, int(last) + 1) if first and last else size
             status = 206

@@ -33,8 +33,8 @@ def find_programs() -> Path | None:
     named = shutil.which("initdb")
     folders = [Path(named).resolve().parent] if named else []
     for place in _PLACES:
-        found = Path("/").glob(place.removeprefix("/"))
-        folders += sorted(found, key=lambda folder: folder.parent.name.zfill(4), reverse=True)
+        result = Path("/").glob(place.removeprefix("/"))
+        folders += sorted(result, key=lambda folder: folder.parent.name.zfill(4), reverse=True)
     for folder in folders:
         asking = [str(folder / "pg_config"), "--sharedir"]
         if not (folder / "initdb").exists() or not Path(asking[0]).exists():

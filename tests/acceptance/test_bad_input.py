@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[2]
 def _count(platform: RunningPlatform) -> tuple[int, int]:
     """Return how many items and how many import folders there are."""
     items = json.loads(platform.run("items", "list", "--limit", "1000", "--json").stdout)
-    found = items["features"] if isinstance(items, dict) else items
+    result = items["features"] if isinstance(items, dict) else items
     imports = platform.data / "objects" / "imports"
-    return len(found), len(list(imports.iterdir())) if imports.exists() else 0
+    return len(result), len(list(imports.iterdir())) if imports.exists() else 0
 
 
 @pytest.fixture(scope="module")
@@ -152,9 +152,9 @@ def test_a_box_outside_the_world_is_refused(bbox: str, running_platform: Running
         answer = client.get("/services/api/stac/search", params={"bbox": bbox})
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.json()["remedy"]
-    told = running_platform.run("search", f"--bbox={bbox}", check=False)
-    assert told.returncode == 2
-    assert "Traceback" not in told.stderr
+    message = running_platform.run("search", f"--bbox={bbox}", check=False)
+    assert message.returncode == 2
+    assert "Traceback" not in message.stderr
 
 
 @pytest.mark.parametrize(

@@ -203,7 +203,7 @@ def test_every_page_has_the_platform_s_look_and_leads_to_the_others(
 ) -> None:
     # Chromium notes every answer of 4xx on its console, and they are right here.
     watch.allowed.append(r"status of 40[14]")
-    for path, said in (
+    for path, text in (
         ("/hub/home", "what has run"),
         ("/hub/token", "Request new API token"),
         ("/hub/nowhere", "Not found (404)"),
@@ -214,7 +214,7 @@ def test_every_page_has_the_platform_s_look_and_leads_to_the_others(
         for width in (1360, 390):
             page.set_viewport_size({"width": width, "height": 800})
             page.goto(path)
-            expect(page.get_by_text(said).first).to_be_visible()
+            expect(page.get_by_text(text).first).to_be_visible()
             expect(page.locator("header.top .brand")).to_have_text(re.compile("Skerry"))
             expect(page.locator(f'header.top a[href="{PAGES}/runs"]')).to_be_visible()
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
@@ -222,9 +222,9 @@ def test_every_page_has_the_platform_s_look_and_leads_to_the_others(
         assert "Skerry" in page.title()
     page.set_viewport_size(SIZE)
     with platform.http() as stranger:
-        shown = stranger.get("/hub/login").text
-        assert str(platform.data / "password") in shown
-        assert platform.password not in shown
+        answer = stranger.get("/hub/login").text
+        assert str(platform.data / "password") in answer
+        assert platform.password not in answer
 
 
 def test_the_catalogue_shows_a_logged_in_person_what_is_theirs(page: Page) -> None:

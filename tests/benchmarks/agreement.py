@@ -35,19 +35,19 @@ def choose_tiles(pyramid: Pyramid) -> list[Tile]:
     rng = np.random.default_rng(7)
     west, south, east, north = pyramid.bounds
     transformer = Transformer.from_crs(pyramid.crs, "EPSG:3857", always_xy=True)
-    chosen: list[Tile] = []
+    selected: list[Tile] = []
     for zoom in ZOOMS:
-        side, found = 2 * EARTH_HALF / 2**zoom, set()
+        side, result = 2 * EARTH_HALF / 2**zoom, set()
         for _ in range(400):
             px, py = rng.random(2)
             x, y = transformer.transform(west + px * (east - west), south + py * (north - south))
             tile = (zoom, int((x + EARTH_HALF) // side), int((EARTH_HALF - y) // side))
-            if tile not in found and np.isfinite(warp_exactly(pyramid, tile)).mean() > _FULL:
-                found.add(tile)
-            if len(found) == TILES_A_ZOOM:
+            if tile not in result and np.isfinite(warp_exactly(pyramid, tile)).mean() > _FULL:
+                result.add(tile)
+            if len(result) == TILES_A_ZOOM:
                 break
-        chosen += sorted(found)
-    return chosen
+        selected += sorted(result)
+    return selected
 
 
 def warp_exactly(pyramid: Pyramid, tile: Tile) -> np.ndarray:
@@ -65,7 +65,7 @@ def warp_exactly(pyramid: Pyramid, tile: Tile) -> np.ndarray:
 def compare_pictures(ours: Request, theirs: Request) -> float:
     """Return the share of pixels that are equal in the pictures of two servers."""
     pairs = zip(fetch_values(*ours), fetch_values(*theirs), strict=True)
-    return float(np.mean([measure_equality(mine, other) for mine, other in pairs]))
+    return float(np.mean([measure_equality(own, other) for own, other in pairs]))
 
 
 def compare_exactly(
@@ -74,7 +74,7 @@ def compare_exactly(
     """Return the share of pixels of a server that equal the independent warp."""
     pairs = zip(fetch_values(urls, headers), tiles, strict=True)
     shares = [
-        measure_equality(mine, np.clip(warp_exactly(pyramid, tile), 0, 1)) for mine, tile in pairs
+        measure_equality(own, np.clip(warp_exactly(pyramid, tile), 0, 1)) for own, tile in pairs
     ]
     return float(np.mean(shares))
 

@@ -78,14 +78,14 @@ def _enlarge_array(
             step = values[1] - values[0]
             values = values[0] + step * np.arange(values.size * factor, dtype=values.dtype)
         shape = chunks = values.shape
-    made = full.create_array(
+    result = full.create_array(
         name, shape=shape, chunks=chunks, dtype=values.dtype, fill_value=array.fill_value,
         compressors=array.compressors, attributes=attrs,
         # Without a fill value zarr 2, which eopf uses, reads what was in memory for absent chunks.
         config={"write_empty_chunks": True},
     )  # fmt: skip
     if not raster:
-        made[...] = values
+        result[...] = values
         return
     for window in np.ndindex(*(length // size for length, size in zip(shape, chunks, strict=True))):
         block = np.tile(
@@ -95,4 +95,4 @@ def _enlarge_array(
             shifted = block + np.rint(noise.normal(0, NOISE, block.shape)).astype(np.int32)
             block = np.where(block == 0, 0, np.clip(shifted, 1, 65534)).astype(np.uint16)
         starts = [number * size for number, size in zip(window, chunks, strict=True)]
-        made[tuple(slice(at, at + size) for at, size in zip(starts, chunks, strict=True))] = block
+        result[tuple(slice(at, at + size) for at, size in zip(starts, chunks, strict=True))] = block

@@ -30,14 +30,14 @@ def measure_opening(folder: Path, reference_python: Path) -> list[Record]:
             ("SAFE", simulated.named_as_real(kind)),
             ("Zarr", simulated.cpm_zarr(kind)),
         ):
-            found = [
+            result = [
                 _ask([sys.executable, "-m", "tests.benchmarks.open_ours"], place)
                 for _ in range(ROUNDS)
             ]
             (peer,) = _ask(theirs, place)
             for number, when in enumerate(("first", "again")):
                 title = f"products: open {kind} {form}, {when} in a process"
-                ours = median(item[number] for item in found)
+                ours = median(item[number] for item in result)
                 records.append(compare(title, "s", ours, peer, beside=f"{EOPF}, first"))
     return [*records, _measure_netcdf(simulated, products)]
 
@@ -47,12 +47,12 @@ def _measure_netcdf(simulated: SimulatedProducts, folder: Path) -> Record:
     path = folder / "slstr.nc"
     if not path.exists():
         write_product(open_product(simulated.named_as_real("slstr-rbt")), path, form="netcdf")
-    found = [
+    result = [
         _ask([sys.executable, "-m", "tests.benchmarks.open_ours"], path)[0] for _ in range(ROUNDS)
     ]
     (peer,) = _ask([sys.executable, "-m", "tests.benchmarks.open_xarray"], path)
     title = "products: open slstr-rbt NetCDF, first in a process"
-    return compare(title, "s", median(found), peer, beside="xarray.open_datatree, h5netcdf")
+    return compare(title, "s", median(result), peer, beside="xarray.open_datatree, h5netcdf")
 
 
 def _ask(command: list[str], place: Path) -> list[float]:

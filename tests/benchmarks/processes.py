@@ -62,17 +62,17 @@ def measure_in_turns(
     """
     import shutil
 
-    found: dict[str, list[Cost]] = {name: [] for name in commands}
+    result: dict[str, list[Cost]] = {name: [] for name in commands}
     for number in range(rounds + 1):
         for name, command in commands.items():
             place = clean[name]
             place.unlink() if place.is_file() else shutil.rmtree(place, ignore_errors=True)
             cost = measure(command)
             if number:
-                found[name].append(cost)
+                result[name].append(cost)
     return {
         name: Cost(median(item.seconds for item in costs), max(item.peak_mib for item in costs))
-        for name, costs in found.items()
+        for name, costs in result.items()
     }
 
 

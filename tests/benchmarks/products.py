@@ -96,8 +96,8 @@ def _measure_indices(folder: Path, scene: Path) -> list[Record]:
 
 
 def _measure_composite(folder: Path) -> list[Record]:
-    wanted = (*(f"{R20}/{band}" for band in COMPOSITE_BANDS), f"{R20}/x", f"{R20}/y", SCL)
-    days = [write_full_scene(folder / "days", day=day, only=wanted) for day in DAYS]
+    expected = (*(f"{R20}/{band}" for band in COMPOSITE_BANDS), f"{R20}/x", f"{R20}/y", SCL)
+    days = [write_full_scene(folder / "days", day=day, only=expected) for day in DAYS]
     title = "products: composite of 3 days x 4 variables x 5490 x 5490"
     titles = {"composite": f"{title}, most recent", "composite-median": f"{title}, median"}
     return _measure_beside_floor(titles, folder, days, None)

@@ -68,7 +68,9 @@ def print_table(records: list[Record]) -> None:
 def write_records(records: list[Record], path: Path) -> None:
     """Write records as JSON; those of other benchmarks in the file stay."""
     groups = {record.name.split(":")[0] for record in records}
-    kept = json.loads(path.read_text()) if path.exists() else []
-    kept = [item for item in kept if item["name"].split(":")[0] not in groups]
+    entries = json.loads(path.read_text()) if path.exists() else []
+    entries = [item for item in entries if item["name"].split(":")[0] not in groups]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([*kept, *(asdict(record) for record in records)], indent=2) + "\n")
+    path.write_text(
+        json.dumps([*entries, *(asdict(record) for record in records)], indent=2) + "\n"
+    )

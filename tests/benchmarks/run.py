@@ -26,11 +26,11 @@ OUTPUT = Path(__file__).parents[2] / "build/bench.json"
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure Skerry beside its peers.")
     parser.add_argument("--only", choices=BENCHMARKS, default=os.environ.get("ONLY") or None)
-    chosen = parser.parse_args().only
+    selected = parser.parse_args().only
     records = [
         record
         for name, measure in BENCHMARKS.items()
-        if chosen in (None, name)
+        if selected in (None, name)
         for record in measure()
     ]
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}; seconds are medians")

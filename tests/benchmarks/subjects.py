@@ -102,12 +102,12 @@ def _recall(folder: Path, read: Sequence[xr.DataArray]) -> dict[str, xr.DataArra
     numbers = [da.asarray(item.data).rechunk(grid.chunks) for item in read]
     results = {}
     for file in sorted(folder.glob("*.npy")):
-        kept = np.load(file, mmap_mode="r")
-        leading = kept.ndim - grid.ndim
-        values = da.from_array(kept.reshape(kept.shape[leading:]), chunks=grid.chunks)
+        array = np.load(file, mmap_mode="r")
+        leading = array.ndim - grid.ndim
+        values = da.from_array(array.reshape(array.shape[leading:]), chunks=grid.chunks)
         if not results:
-            values = da.map_blocks(_take_first, values, *numbers, dtype=kept.dtype)
-        dims = ("time", *grid.dims)[-kept.ndim :]
+            values = da.map_blocks(_take_first, values, *numbers, dtype=array.dtype)
+        dims = ("time", *grid.dims)[-array.ndim :]
         results[file.stem] = xr.DataArray(values[(None,) * leading], dims=dims).assign_coords(
             {name: grid.coords[name] for name in grid.dims}
         )

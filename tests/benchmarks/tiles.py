@@ -88,7 +88,7 @@ def measure_tiles() -> list[Record]:
         write_product(product)
     pyramid = open_pyramid(product, FIRST, "bench")
     tiles = choose_tiles(pyramid)
-    asked = [(name_level(pyramid, tile), tile) for tile in tiles]
+    requests = [(name_level(pyramid, tile), tile) for tile in tiles]
     above = tiles[0][0] - WAKE_ZOOM
     wake_tile = (WAKE_ZOOM, tiles[0][1] >> above, tiles[0][2] >> above)
     wake = [(name_level(pyramid, wake_tile), wake_tile)]
@@ -96,12 +96,12 @@ def measure_tiles() -> list[Record]:
         results = {}
         for contender in contenders:
             print(f"measuring {contender.name} ...", flush=True)
-            results[contender.name] = measure(contender, asked, wake)
+            results[contender.name] = measure(contender, requests, wake)
         ours, *others = contenders
-        grey = ours.list_grey(asked)
+        grey = ours.list_grey(requests)
         shares = {
             other.name: compare_pictures(
-                (grey, ours.headers), (other.list_grey(asked), other.headers)
+                (grey, ours.headers), (other.list_grey(requests), other.headers)
             )
             for other in others
         }
@@ -207,11 +207,11 @@ def list_speed(results: dict[str, Measured], fastest: str) -> list[Record]:
     """Return latencies and rates of both our pictures beside every peer."""
     records = []
     for picture in (PALETTE, RGBA):
-        mine = results[picture]
+        own = results[picture]
         for name in (TITILER, *NEXT):
             bars = find_bars(picture, name, fastest)
             records += compare_speed(
-                picture.removeprefix("Skerry, "), mine, name, results[name], bars
+                picture.removeprefix("Skerry, "), own, name, results[name], bars
             )
     return records
 
@@ -229,14 +229,14 @@ def compare_speed(
 ) -> list[Record]:  # fmt: skip
     """Return the records of one picture kind beside one peer."""
     records = []
-    for state, mine, other in (("cold", ours.cold, theirs.cold), ("warm", ours.warm, theirs.warm)):
+    for state, own, other in (("cold", ours.cold, theirs.cold), ("warm", ours.warm, theirs.warm)):
         for share in (0.5, 0.95):
             what = f"tiles: {picture}, {state}, p{share * 100:g}"
             bar = bars[0] if (state, share) == ("warm", 0.5) else None
-            pair = mine.percentile(share), other.percentile(share)
+            pair = own.percentile(share), other.percentile(share)
             records.append(compare(what, "ms", *pair, beside=name, bar=bar))
-    for clients, mine, other in ((1, ours.warm, theirs.warm), (MANY, ours.many, theirs.many)):
+    for clients, own, other in ((1, ours.warm, theirs.warm), (MANY, ours.many, theirs.many)):
         what = f"tiles: {picture}, {clients} client{'s' * (clients > 1)}"
         bar = bars[1] if clients == MANY else None
-        records.append(compare(what, "tiles/s", mine.rate, other.rate, beside=name, bar=bar))
+        records.append(compare(what, "tiles/s", own.rate, other.rate, beside=name, bar=bar))
     return records

@@ -249,18 +249,18 @@ GRANT = "/services/api/grants"
 
 @pytest.mark.parametrize("purpose", ["import", "sandbox", "run"])
 def test_a_grant_to_write_is_for_holders_of_its_scope(keys: Keys, purpose: str) -> None:
-    asked = {"mode": "write", "purpose": purpose}
+    body = {"mode": "write", "purpose": purpose}
     needed = Scope.RUN_PUBLISH if purpose == "run" else Scope.CATALOG_WRITE
-    asked |= {"run": "0" * 26, "epoch": 1} if purpose == "run" else {}
+    body |= {"run": "0" * 26, "epoch": 1} if purpose == "run" else {}
     reader = keys.mint(frozenset({Scope.CATALOG_READ}))
     wrong = keys.mint(ADMIN - {needed})
     expected = {None: 401, "0" * 32: 401, keys.powerless: 403, reader: 403, wrong: 403}
     for token, status in expected.items():
         with keys.platform.http(token) as client:
-            assert client.post(GRANT, json=asked).status_code == status
+            assert client.post(GRANT, json=body).status_code == status
     run = purpose == "run"
     with keys.platform.http(keys.mint(RUN if run else frozenset({needed}), run=run)) as client:
-        answer = client.post(GRANT, json=asked)
+        answer = client.post(GRANT, json=body)
         if run:  # a run's token opens the folder of its own attempt, and there is none
             assert answer.status_code in {403, 404, 409}
         else:

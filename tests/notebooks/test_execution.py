@@ -52,10 +52,10 @@ def find_product(session: Session) -> Any:
 def test_the_production_notebook_takes_the_newest_scene_by_hand(
     execute: Execute, session: Session, scene: ImportResult
 ) -> None:
-    shown = list_outputs(execute(PRODUCTION))
-    assert str(scene.reference) in shown
-    assert "SIMULATED" in shown
-    assert "FNU" in shown
+    output = list_outputs(execute(PRODUCTION))
+    assert str(scene.reference) in output
+    assert "SIMULATED" in output
+    assert "FNU" in output
     item = find_product(session)
     assert item.properties["title"].startswith("Simulated: ")
     assert "indicative" in item.properties["title"]
@@ -109,8 +109,8 @@ def test_bad_values_are_named(execute: Execute, parameters: str, message: str) -
 
 def test_first_steps(execute: Execute, session: Session, tmp_path: Path) -> None:
     notebook = execute("tutorials/first_steps.ipynb")
-    shown = list_outputs(notebook)
-    assert "ClusterClient" in shown
+    printed = list_outputs(notebook)
+    assert "ClusterClient" in printed
     data = [
         output["data"]
         for cell in notebook.cells
@@ -120,10 +120,10 @@ def test_first_steps(execute: Execute, session: Session, tmp_path: Path) -> None
     assert any("application/vnd.jupyter.widget-view+json" in entry for entry in data), "the map"
     plots = [entry for entry in data if "application/vnd.holoviews_exec.v0+json" in entry]
     assert len(plots) >= 2, "map and time series"
-    made = [
+    result = [
         item
         for item in skerry.search(collections=[f"sandbox-{session.user}"], session=session)
         if "cog-b04" in item.assets
     ]
-    assert len(made) == 3
+    assert len(result) == 3
     assert not list(tmp_path.glob("*.SAFE"))

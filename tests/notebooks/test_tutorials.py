@@ -45,7 +45,7 @@ def test_it_runs_and_shows_what_it_says(
 ) -> None:
     outputs = execute(name, tmp_path)
     assert pictures(outputs) == count
-    said = text(outputs)
-    assert all(item in said for item in shown)
-    assert "Error" not in said
+    message = text(outputs)
+    assert all(item in message for item in shown)
+    assert "Error" not in message
     assert not [output for output in outputs if output.get("name") == "stderr"], "no warnings"

@@ -42,12 +42,12 @@ def describe_store(path: str) -> dict[str, Any]:
             groups[group]["variables"][variable["name"]] = [
                 describe(level) for level in arrays[variable["name"]]
             ]
-    for name, found in groups.items():
+    for name, result in groups.items():
         with GroupReader(input=root[name] if name else root) as reader:
-            found["crs"] = reader.crs.to_string()
-            found["bounds"] = list(reader.bounds)
-            found["transform"] = list(reader.transform)[:6]
-            found["zooms"] = [reader.minzoom, reader.maxzoom]
+            result["crs"] = reader.crs.to_string()
+            result["bounds"] = list(reader.bounds)
+            result["transform"] = list(reader.transform)[:6]
+            result["zooms"] = [reader.minzoom, reader.maxzoom]
     return groups
 
 

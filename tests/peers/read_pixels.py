@@ -32,13 +32,13 @@ def ask(reader: Any, question: dict[str, Any], **options: Any) -> np.ndarray:
     """Return the first band of a window or point."""
     crs = CRS.from_user_input(question["crs"])
     if "point" in question:
-        found = reader.point(*question["point"], coord_crs=crs, **options)
+        result = reader.point(*question["point"], coord_crs=crs, **options)
     else:
         height, width = question.get("shape", (None, None))
-        found = reader.part(
+        result = reader.part(
             question["box"], bounds_crs=crs, dst_crs=crs, height=height, width=width, **options
         )
-    numbers = found.array[0].astype(np.float64)
+    numbers = result.array[0].astype(np.float64)
     return np.ma.filled(numbers, np.nan) if options.get("unscale") else np.ma.getdata(numbers)
 
 

@@ -19,10 +19,10 @@ def notices(theirs: np.ndarray, ours: np.ndarray) -> bool:
 
 def list_numbers(tree: xr.DataTree) -> dict[str, np.ndarray]:
     """Return the variables that hold numbers other than 0."""
-    found = {path: tree[path].to_numpy() for path in sorted(list_variables(tree))}
+    result = {path: tree[path].to_numpy() for path in sorted(list_variables(tree))}
     return {
         path: item
-        for path, item in found.items()
+        for path, item in result.items()
         if item.dtype.kind in "iuf" and np.nan_to_num(item.astype(np.float64)).any()
     }
 

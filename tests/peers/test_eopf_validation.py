@@ -68,20 +68,20 @@ def expect_anomalies(kind: str) -> list[str]:
 def test_complete_products_have_no_anomaly(
     kind: str, simulated: SimulatedProducts, reference: ReferenceProcess
 ) -> None:
-    found = reference.validate(simulated.cpm_zarr(kind), "STRUCTURE | MODEL")
+    result = reference.validate(simulated.cpm_zarr(kind), "STRUCTURE | MODEL")
     written = list_variables(simulated.tree(kind)) - NOT_MODELLED.get(kind, set())
-    assert found["kind"] == "EOProduct"
-    assert found["variables"] == len(written)
-    assert sorted(found["anomalies"]) == sorted(expect_anomalies(kind))
+    assert result["kind"] == "EOProduct"
+    assert result["variables"] == len(written)
+    assert sorted(result["anomalies"]) == sorted(expect_anomalies(kind))
 
 
 def test_a_sentinel_1_container_has_no_anomaly(
     simulated: SimulatedProducts, reference: ReferenceProcess
 ) -> None:
-    found = reference.validate(simulated.cpm_zarr("s1-iw-grd"), "STRUCTURE")
-    assert found["kind"] == "EOContainer"
-    assert found["variables"] == len(list_variables(simulated.tree("s1-iw-grd")))
-    assert found["anomalies"] == []
+    result = reference.validate(simulated.cpm_zarr("s1-iw-grd"), "STRUCTURE")
+    assert result["kind"] == "EOContainer"
+    assert result["variables"] == len(list_variables(simulated.tree("s1-iw-grd")))
+    assert result["anomalies"] == []
 
 
 @pytest.mark.parametrize("kind", [*MODELLED, "s1-iw-grd"])
@@ -90,10 +90,10 @@ def test_cpm_reads_our_values(
 ) -> None:
     """All values of all variables and coordinates, in CPM's own decoding."""
     tree = simulated.tree(kind)
-    found = reference.read_with_cpm(simulated.cpm_zarr(kind))
-    assert list_paths(found) == list_variables(tree) - NOT_MODELLED.get(kind, set())
-    check_variables(found, tree, list_paths(found))
-    assert check_coordinates(found, tree) > len(list_paths(found)) / 5
+    result = reference.read_with_cpm(simulated.cpm_zarr(kind))
+    assert list_paths(result) == list_variables(tree) - NOT_MODELLED.get(kind, set())
+    check_variables(result, tree, list_paths(result))
+    assert check_coordinates(result, tree) > len(list_paths(result)) / 5
 
 
 def lose_files(simulated: SimulatedProducts, folder: Path, kind: str, *names: str) -> xr.DataTree:
@@ -101,8 +101,8 @@ def lose_files(simulated: SimulatedProducts, folder: Path, kind: str, *names: st
     place = folder / simulated.safe(kind).name
     shutil.copytree(simulated.safe(kind), place)
     for name in names:
-        (found,) = place.rglob(name)
-        found.unlink()
+        (result,) = place.rglob(name)
+        result.unlink()
     tree = open_product(place)
     assert tree.attrs["other_metadata"]["missing"]
     return tree
@@ -178,9 +178,9 @@ def test_parts_and_derived_products_have_their_structure(
 ) -> None:
     tree = PARTS[part](simulated, tmp_path)
     write_product(tree, tmp_path / "part.zarr", form="eopf-zarr-v2", profile="cpm-2.8")
-    found = reference.validate(tmp_path / "part.zarr", "STRUCTURE")
-    assert found["anomalies"] == []
-    assert found["variables"] > 0
+    result = reference.validate(tmp_path / "part.zarr", "STRUCTURE")
+    assert result["anomalies"] == []
+    assert result["variables"] > 0
 
 
 def test_the_validator_finds_what_is_wrong(
@@ -213,9 +213,9 @@ def run_command(reference_python: Path, place: Path, folder: Path) -> tuple[int,
 def test_the_command_finds_no_anomaly(
     kind: str, simulated: SimulatedProducts, reference_python: Path, tmp_path: Path
 ) -> None:
-    code, said = run_command(reference_python, simulated.cpm_zarr(kind), tmp_path)
-    assert sorted(said) == sorted(expect_anomalies(kind))
-    assert (code == 0) == (not said)
+    code, text = run_command(reference_python, simulated.cpm_zarr(kind), tmp_path)
+    assert sorted(text) == sorted(expect_anomalies(kind))
+    assert (code == 0) == (not text)
 
 
 def test_the_command_says_of_a_part_what_the_validator_does(
@@ -227,9 +227,9 @@ def test_the_command_says_of_a_part_what_the_validator_does(
     place = tmp_path / "part.zarr"
     part = filter_product(simulated.tree("s2-l2a"), groups=["measurements"])
     write_product(part, place, form="eopf-zarr-v2", profile="cpm-2.8")
-    code, said = run_command(reference_python, place, tmp_path)
-    assert said == reference.validate(place, "STRUCTURE | MODEL")["anomalies"]
-    assert said
+    code, text = run_command(reference_python, place, tmp_path)
+    assert text == reference.validate(place, "STRUCTURE | MODEL")["anomalies"]
+    assert text
     assert code != 0
 
 

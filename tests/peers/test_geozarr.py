@@ -45,11 +45,11 @@ def expect_levels(west: float, north: float, cell: float, height: int, width: in
 
 def check_levels(found: list[dict[str, Any]], expected: list[Any], crs: str) -> None:
     assert len(found) == len(expected)
-    for seen, wanted in zip(found, expected, strict=True):
+    for seen, target in zip(found, expected, strict=True):
         assert seen["crs"] == crs
-        assert seen["shape"] == wanted["shape"]
-        assert seen["transform"] == pytest.approx(wanted["transform"], abs=1e-6)
-        assert seen["bounds"] == pytest.approx(wanted["bounds"], abs=1e-6)
+        assert seen["shape"] == target["shape"]
+        assert seen["transform"] == pytest.approx(target["transform"], abs=1e-6)
+        assert seen["bounds"] == pytest.approx(target["bounds"], abs=1e-6)
 
 
 def write_image(place: Path, height: int, width: int) -> None:

@@ -28,14 +28,14 @@ def test_satpy_reads_the_same(
     kind: str, simulated: SimulatedProducts, reference: ReferenceProcess
 ) -> None:
     tree = simulated.tree(kind)
-    found = reference.ask("satpy_olci", "read", path=simulated.safe(kind))
+    result = reference.ask("satpy_olci", "read", path=simulated.safe(kind))
     for number in range(1, 22):
         ours = tree[f"measurements/oa{number:02d}_radiance"]
-        check_values(found[f"Oa{number:02d}"], ours, f"Oa{number:02d}")
+        check_values(result[f"Oa{number:02d}"], ours, f"Oa{number:02d}")
     for name in ("latitude", "longitude"):
-        np.testing.assert_allclose(found[name], tree[f"measurements/{name}"], rtol=0, atol=1e-9)
-    np.testing.assert_array_equal(found["altitude"], tree["measurements/altitude"])
-    np.testing.assert_array_equal(found["quality_flags"], tree["quality/quality_flags"])
+        np.testing.assert_allclose(result[name], tree[f"measurements/{name}"], rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(result["altitude"], tree["measurements/altitude"])
+    np.testing.assert_array_equal(result["quality_flags"], tree["quality/quality_flags"])
     step = tree.attrs["other_metadata"]["data_information"]["sampling"]["columns_per_tiepoint"]
     at_ties = {
         "solar_zenith_angle": "geometry/sza", "solar_azimuth_angle": "geometry/saa",
@@ -47,7 +47,7 @@ def test_satpy_reads_the_same(
     }  # fmt: skip
     for theirs, ours in at_ties.items():
         np.testing.assert_allclose(
-            found[theirs][:, ::step], tree[f"conditions/{ours}"], rtol=1e-6, atol=1e-6,
+            result[theirs][:, ::step], tree[f"conditions/{ours}"], rtol=1e-6, atol=1e-6,
             err_msg=theirs,
         )  # fmt: skip
 
@@ -58,11 +58,11 @@ def test_cpm_reads_the_same(
 ) -> None:
     """All variables and their coordinates: places, times, pressure levels."""
     tree = simulated.tree(kind)
-    found = reference.read_with_cpm(simulated.safe(kind))
-    assert list_paths(found) == list_variables(tree)
-    check_variables(found, tree, list_paths(found))
+    result = reference.read_with_cpm(simulated.safe(kind))
+    assert list_paths(result) == list_variables(tree)
+    check_variables(result, tree, list_paths(result))
     assert {
         "measurements/oa01_radiance@latitude", "measurements/oa01_radiance@time_stamp",
         "conditions/meteorology/atmospheric_temperature_profile@pressure_level",
-    } <= set(found)  # fmt: skip
-    assert check_coordinates(found, tree) > 200
+    } <= set(result)  # fmt: skip
+    assert check_coordinates(result, tree) > 200

@@ -46,13 +46,13 @@ def test_cpm_reads_the_same_variables(cpm: Arrays, ours: xr.DataTree) -> None:
         inner = path.partition("/")[2]
         if coordinate or inner in DIFFERENT or "/noise_azimuth/" in path:
             continue
-        mine, other = ours[path].to_numpy(), cpm[key]
+        own, other = ours[path].to_numpy(), cpm[key]
         if other.dtype.kind == "M":
-            assert np.abs(mine - other).max() <= MICROSECOND, path
+            assert np.abs(own - other).max() <= MICROSECOND, path
         elif other.dtype.kind == "U":
-            np.testing.assert_array_equal(mine, other)
+            np.testing.assert_array_equal(own, other)
         else:
-            np.testing.assert_allclose(mine, other, rtol=ROUNDING, err_msg=path)
+            np.testing.assert_allclose(own, other, rtol=ROUNDING, err_msg=path)
         compared += 1
     assert compared == 2 * 41
 
@@ -62,10 +62,10 @@ def test_cpm_reads_the_same_azimuth_noise(cpm: Arrays, ours: xr.DataTree) -> Non
         noise = member["quality/noise_azimuth"].to_dataset()
         for swath in noise.swath.to_numpy():
             path = f"{member.name}/quality/noise_azimuth/{swath}/noise_azimuth_lut"
-            mine = noise.sel(swath=swath)
-            np.testing.assert_array_equal(mine.noise_azimuth_lut, cpm[path])
-            np.testing.assert_array_equal(mine.line, cpm[f"{path}@line"])
-            assert mine.last_range_sample == cpm[f"{path}@last_range_sample"]
+            swath_noise = noise.sel(swath=swath)
+            np.testing.assert_array_equal(swath_noise.noise_azimuth_lut, cpm[path])
+            np.testing.assert_array_equal(swath_noise.line, cpm[f"{path}@line"])
+            assert swath_noise.last_range_sample == cpm[f"{path}@last_range_sample"]
 
 
 def test_cpm_gives_the_image_the_same_coordinates(cpm: Arrays, ours: xr.DataTree) -> None:
@@ -81,14 +81,14 @@ def test_cpm_gives_the_image_the_same_coordinates(cpm: Arrays, ours: xr.DataTree
 def test_satpy_calibrates_to_the_same_backscatter(satpy: Arrays, ours: xr.DataTree) -> None:
     """Linear units. satpy adds the annotation's ``absoluteCalibrationConstant``, 1, to DN^2."""
     for quantity, table in (("sigma", "sigma_nought"), ("beta", "beta_nought"), ("gamma", "gamma")):
-        found = backscatter(ours, quantity=quantity, negative="keep")
+        actual = backscatter(ours, quantity=quantity, negative="keep")
         for polarisation, member in select_members(ours, []).items():
             name = f"{quantity}_nought_{polarisation.lower()}"
             weakest = float(member[f"quality/calibration/{table}"].min())
             lut = member[f"quality/calibration/{table}"]
             pixels = np.arange(SIZES[KIND])
             square = np.interp(pixels, lut.pixel, lut.isel(azimuth_time=0)) ** 2
-            expected = np.maximum(found[name].to_numpy() + 1 / square, 0)
+            expected = np.maximum(actual[name].to_numpy() + 1 / square, 0)
             # One per mille of a squared digital number; the noise here is some hundreds of them.
             np.testing.assert_allclose(
                 satpy[name], expected, rtol=1e-5, atol=2e-3 / weakest**2, err_msg=name
@@ -102,5 +102,5 @@ def test_satpy_locates_the_ground_control_points_where_we_do(
         points = member["conditions/gcp"].to_dataset()
         place = np.ix_(points.line.to_numpy(), points.pixel.to_numpy())
         for name in ("latitude", "longitude"):
-            found = satpy[f"{name}_{polarisation.lower()}"][place]
-            np.testing.assert_allclose(found, points[name], atol=1e-6)  # degrees: 0.1 m
+            result = satpy[f"{name}_{polarisation.lower()}"][place]
+            np.testing.assert_allclose(result, points[name], atol=1e-6)  # degrees: 0.1 m

@@ -53,11 +53,11 @@ def _find_ours(tree: xr.DataTree, key: str) -> xr.DataArray:
 
 def test_satpy_reads_the_same(simulated: SimulatedProducts, reference: ReferenceProcess) -> None:
     tree = simulated.tree(KIND)
-    found = reference.ask("satpy_slstr", "read", path=simulated.safe(KIND))
-    measured = [key for key in found if key.count("@") == 2]
+    result = reference.ask("satpy_slstr", "read", path=simulated.safe(KIND))
+    measured = [key for key in result if key.count("@") == 2]
     assert len(measured) == 18 + 10 + 6 * 8
     for key in measured:
-        check_values(found[key], _find_ours(tree, key), key)
+        check_values(result[key], _find_ours(tree, key), key)
     swath = Swath(SIZES[KIND], datetime.combine(DAY, OVERPASS))
     for view in ("nadir", "oblique"):
         grid = f"i{view[0]}"
@@ -69,18 +69,18 @@ def test_satpy_reads_the_same(simulated: SimulatedProducts, reference: Reference
             ("satellite_zenith_angle", ours.sat_zenith, off_track),
             ("satellite_azimuth_angle", ours.sat_azimuth, off_track),
         ):
-            theirs = found[f"{name}@{view}"]
+            theirs = result[f"{name}@{view}"]
             turned = (theirs - truth + 180) % 360 - 180
             assert np.abs(turned[where]).max() < SPLINE_DEGREES, f"{name} {view}"
 
 
 def test_cpm_reads_the_same(simulated: SimulatedProducts, reference: ReferenceProcess) -> None:
     tree = simulated.tree(KIND)
-    found = reference.read_with_cpm(simulated.safe(KIND))
-    assert list_paths(found) == list_variables(tree)
-    assert len(list_paths(found)) == 883
-    check_variables(found, tree, list_paths(found))
-    lost = [key for key in found if key.endswith(LOST) and key.startswith("conditions/")]
+    result = reference.read_with_cpm(simulated.safe(KIND))
+    assert list_paths(result) == list_variables(tree)
+    assert len(list_paths(result)) == 883
+    check_variables(result, tree, list_paths(result))
+    lost = [key for key in result if key.endswith(LOST) and key.startswith("conditions/")]
     assert len(lost) == 2 * (6 + 22)
-    assert all(np.isnan(found.pop(key)).all() for key in lost)
-    assert check_coordinates(found, tree) > 150
+    assert all(np.isnan(result.pop(key)).all() for key in lost)
+    assert check_coordinates(result, tree) > 150

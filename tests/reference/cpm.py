@@ -29,15 +29,15 @@ def read_zarr(path: str) -> Arrays:
 
 
 def _read(store: Any) -> Arrays:
-    found = {}
+    result = {}
     with _indexing_short_names_once():
         store.open()
         for path, variable in _list_variables(store.load()):
-            found[path] = np.asarray(variable.data)
+            result[path] = np.asarray(variable.data)
             for name, values in variable.data.coords.items():
-                found[f"{path}@{name}"] = np.asarray(values)
+                result[f"{path}@{name}"] = np.asarray(values)
         store.close()
-    return found
+    return result
 
 
 def _list_variables(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -23,13 +23,13 @@ ALWAYS = {"long_name", "short_name", "dtype", "dimensions"}
 
 def list_short_names(mapping: str) -> dict[str, str]:
     entries = json.loads((FOLDER / f"store/mapping/{mapping}.json").read_text())["data_mapping"]
-    found = {}
+    result = {}
     for entry in entries:
         match = re.search(r'"short_name": "([^"]+)"', json.dumps(entry))
         path = str(entry.get("target_path", ""))
         if match and path.startswith("/"):
-            found[path.strip("/")] = match.group(1)
-    return found
+            result[path.strip("/")] = match.group(1)
+    return result
 
 
 def describe(product_type: str, mapping: str) -> dict[str, Any]:

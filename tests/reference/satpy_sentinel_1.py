@@ -11,18 +11,18 @@ CALIBRATIONS = {"sigma": "sigma_nought", "beta": "beta_nought", "gamma": "gamma"
 def read(path: str) -> dict[str, np.ndarray]:
     """Return linear backscatter (noise removed, as satpy always does), latitude and longitude."""
     files = [str(item) for item in Path(path).rglob("*") if item.is_file()]
-    found = {}
+    actual = {}
     for polarisation in ("vv", "vh"):
-        wanted = {
+        expected = {
             f"{name}_nought_{polarisation}": {
                 "name": "measurement", "calibration": calibration, "quantity": "natural",
             }
             for name, calibration in CALIBRATIONS.items()
         }  # fmt: skip
-        wanted |= {f"{name}_{polarisation}": {"name": name} for name in ("latitude", "longitude")}
-        for name, query in wanted.items():
+        expected |= {f"{name}_{polarisation}": {"name": name} for name in ("latitude", "longitude")}
+        for name, query in expected.items():
             scene = Scene(filenames=files, reader="sar-c_safe")
-            asked = DataQuery(polarization=polarisation, **query)
-            scene.load([asked])
-            found[name] = np.asarray(scene[asked])
-    return found
+            data_query = DataQuery(polarization=polarisation, **query)
+            scene.load([data_query])
+            actual[name] = np.asarray(scene[data_query])
+    return actual

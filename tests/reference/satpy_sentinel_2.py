@@ -17,22 +17,22 @@ def read(path: str) -> dict[str, np.ndarray]:
     """
     files = [str(item) for item in Path(path).rglob("*") if item.is_file()]
     reader = READERS[Path(path).name.split("_")[1]]
-    found = {}
+    actual = {}
     offered = Scene(reader=reader, filenames=files).available_dataset_ids()
     for resolution in sorted({item["resolution"] for item in offered}):
         scene = Scene(reader=reader, filenames=files)
-        wanted = {
+        expected = {
             f"{item['name']}@{resolution}": _ask(item, resolution)
             for item in offered
             if item["resolution"] == resolution and _is_wanted(item)
         }
-        scene.load(list(wanted.values()))
-        for key, query in wanted.items():
-            found[key] = np.asarray(scene[query])
+        scene.load(list(expected.values()))
+        for key, query in expected.items():
+            actual[key] = np.asarray(scene[query])
         area = scene[query].attrs["area"]
-        found[f"extent@{resolution}"] = np.array(area.area_extent)
-        found[f"system@{resolution}"] = np.array(area.crs.to_epsg())
-    return found
+        actual[f"extent@{resolution}"] = np.array(area.area_extent)
+        actual[f"system@{resolution}"] = np.array(area.crs.to_epsg())
+    return actual
 
 
 def _calibration_of(offered: object) -> str | None:

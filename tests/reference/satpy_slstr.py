@@ -19,34 +19,34 @@ def read(path: str) -> dict[str, np.ndarray]:
     # Factors by which satpy corrects real radiances are set to 1; files of other kinds refuse them.
     factors = {f"{name}_{view}": 1.0 for name in SOLAR for view in ("nadir", "oblique")}
     solar = {"reader_kwargs": {"user_calibration": factors}}
-    found = _load(product, "S?_radiance_??.nc", "ab", _solar_channels, solar)
-    found |= _load(product, "*.nc", "abif", _other_names, {})
-    return found | _load_angles(product)
+    result = _load(product, "S?_radiance_??.nc", "ab", _solar_channels, solar)
+    result |= _load(product, "*.nc", "abif", _other_names, {})
+    return result | _load_angles(product)
 
 
 def _load_angles(product: Path) -> dict[str, np.ndarray]:
     """Return angles on the 1 km grid, as ``name@view``."""
     scene = Scene(reader="slstr_l1b", filenames=[str(path) for path in product.glob("*.nc")])
-    wanted = {
+    expected = {
         f"{name}@{view}": DataQuery(name=name, view=view, resolution=1000)
         for name in ANGLES
         for view in ("nadir", "oblique")
     }
-    scene.load(list(wanted.values()))
-    return {key: np.asarray(scene[query]) for key, query in wanted.items()}
+    scene.load(list(expected.values()))
+    return {key: np.asarray(scene[query]) for key, query in expected.items()}
 
 
 def _load(product, pattern, stripes, list_names, options) -> dict[str, np.ndarray]:
     files = [str(path) for path in product.glob(pattern)]
     scene = Scene(reader="slstr_l1b", filenames=files, **options)
-    wanted = {
+    expected = {
         f"{name}@{view}@{stripe}": DataQuery(name=name, view=view, stripe=stripe, **more)
         for view in ("nadir", "oblique")
         for stripe in stripes
         for name, more in list_names(stripe)
     }
-    scene.load(list(wanted.values()))
-    return {key: np.asarray(scene[query]) for key, query in wanted.items()}
+    scene.load(list(expected.values()))
+    return {key: np.asarray(scene[query]) for key, query in expected.items()}
 
 
 def _solar_channels(stripe: str) -> list[tuple[str, dict[str, str]]]:

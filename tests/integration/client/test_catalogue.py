@@ -90,8 +90,8 @@ def test_search_finds_it_by_place_time_and_name(session: Session, imported: Impo
         {"bbox": imported.item["bbox"], "datetime": DAYS},
         {"intersects": imported.item["geometry"], "collections": [reference.collection]},
     ):
-        found = skerry.search(session=session, **query)
-        assert reference.item in [item.id for item in found], query
+        result = skerry.search(session=session, **query)
+        assert reference.item in [item.id for item in result], query
     nowhere = skerry.search(session=session, bbox=[-40, -40, -39, -39])
     assert len(nowhere) == 0
 
@@ -151,12 +151,12 @@ def test_an_export_equals_its_source(
 
 def find_exports(platform: RunningPlatform) -> list[psutil.Process]:
     """Return the processes in which the dashboards export."""
-    found = []
+    result = []
     for process in psutil.Process(platform.part_pids()["dashboards"]).children():
         with suppress(psutil.NoSuchProcess):  # it ends at any time
             if "skerry.dashboards.exporting" in process.cmdline():
-                found.append(process)
-    return found
+                result.append(process)
+    return result
 
 
 def test_a_page_exports_in_another_process(
@@ -206,8 +206,8 @@ def test_the_command_line_says_the_same(
     listed = json.loads(running_platform.run("item", "list", "--json").stdout)
     assert name in [f"{item['collection']}/{item['id']}" for item in listed["features"]]
     assert "b8a" in running_platform.run("item", "show", name).stdout
-    found = running_platform.run("search", "--bbox", "13,54,14,55", "--datetime", "2026-06-01")
-    assert name in found.stdout
+    result = running_platform.run("search", "--bbox", "13,54,14,55", "--datetime", "2026-06-01")
+    assert name in result.stdout
     assert "simulated" in running_platform.run("collection", "list").stdout
     out = tmp_path / "scl.tif"
     running_platform.run("export", name, "--variable", "scl", "-o", str(out))

@@ -54,7 +54,7 @@ def test_the_demo_survives_a_kill_and_is_made_once_and_removed(
 
     first = running_platform.run("demo").stdout.splitlines()[-1]
     state = list_state(session)
-    assert {name: len(found) for name, found in state.items()} == {
+    assert {name: len(result) for name, result in state.items()} == {
         "collections": 2,
         "releases": 1,
         "jobs": 1,
@@ -63,9 +63,9 @@ def test_the_demo_survives_a_kill_and_is_made_once_and_removed(
     assert running_platform.run("demo").stdout.splitlines() == [first]
     assert list_state(session) == state
     item = first.partition("item=")[2].partition("&")[0]
-    shown = json.loads(running_platform.run("items", "show", item, "--json").stdout)
-    assert shown["properties"]["skerry:simulated"] is True
-    assert "turbidity" in shown["properties"]["skerry:variables"]
+    output = json.loads(running_platform.run("items", "show", item, "--json").stdout)
+    assert output["properties"]["skerry:simulated"] is True
+    assert "turbidity" in output["properties"]["skerry:variables"]
     assert first.startswith(f"{running_platform.url}/services/dashboards/map?item={NAME}/")
 
     running_platform.run("demo", "--remove")

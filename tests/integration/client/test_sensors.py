@@ -54,13 +54,13 @@ def test_what_was_imported_is_found_opened_and_drawn(
 
     west, south, east, north = imported.item["bbox"]
     middle = ((west + east) / 2, (south + north) / 2)
-    asked: dict[str, Any] = {
+    body: dict[str, Any] = {
         "bbox": [middle[0] - 0.01, middle[1] - 0.01, middle[0] + 0.01, middle[1] + 0.01],
         "datetime": f"{properties['datetime']}/..",
         "collections": [collection],
     }
-    items = {item.id: item for item in skerry.search(session=session, **asked)}
-    found = items[imported.reference.item]  # beside what other tests imported
+    items = {item.id: item for item in skerry.search(session=session, **body)}
+    result = items[imported.reference.item]  # beside what other tests imported
     opened = skerry.open(str(imported.reference), session=session)
     same = open_product(source)
     path = next(node.path for node in same.subtree if node.data_vars and "measure" in node.path)
@@ -68,7 +68,7 @@ def test_what_was_imported_is_found_opened_and_drawn(
     np.testing.assert_array_equal(opened[path][name], same[path][name])
 
     assert next(iter(properties["skerry:variables"])) == variable
-    layer = f"/services/maps/tiles/{collection}/{found.id}/{variable}"
+    layer = f"/services/maps/tiles/{collection}/{result.id}/{variable}"
     described = session.request("GET", f"{layer}/tilejson.json")
     style = described["skerry:style"]
     assert style["min"] < style["max"]

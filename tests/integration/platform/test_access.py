@@ -54,9 +54,9 @@ def test_worker_makes_tokens_of_runs_and_of_nobody_else(running_platform: Runnin
     scopes = [*map(str, RUN), "access:services!service=dask-gateway"]
     request = {"note": "test", "expires_in": 60, "scopes": scopes}
     with service_client(platform, "worker") as worker:
-        made = worker.post("/hub/api/users/project-main/tokens", json=request)
-        assert made.status_code == 201
-        run = platform.http(made.json()["token"])
+        answer = worker.post("/hub/api/users/project-main/tokens", json=request)
+        assert answer.status_code == 201
+        run = platform.http(answer.json()["token"])
         identity = run.get("/hub/api/user").json()
         assert identity["name"] == "project-main"
         assert str(Scope.RUN_PUBLISH) in identity["scopes"]
@@ -65,10 +65,10 @@ def test_worker_makes_tokens_of_runs_and_of_nobody_else(running_platform: Runnin
         wider = request | {"scopes": [str(Scope.CATALOG_WRITE)]}
         refused = worker.post("/hub/api/users/project-main/tokens", json=wider)
         assert refused.status_code in {400, 403}
-        mine = worker.post(f"/hub/api/users/{platform.user}/tokens", json={"note": "x"})
-        assert mine.status_code in {403, 404}
+        own_answer = worker.post(f"/hub/api/users/{platform.user}/tokens", json={"note": "x"})
+        assert own_answer.status_code in {403, 404}
 
-        revoked = worker.delete(f"/hub/api/users/project-main/tokens/{made.json()['id']}")
+        revoked = worker.delete(f"/hub/api/users/project-main/tokens/{answer.json()['id']}")
         assert revoked.status_code == 204
         assert run.get("/hub/api/user").status_code == 403
 
@@ -125,8 +125,8 @@ def test_gateway_refuses_whoever_has_no_token(
 def test_gateway_refuses_a_token_without_access(running_platform: RunningPlatform) -> None:
     request = {"note": "test", "expires_in": 60, "scopes": [str(Scope.CATALOG_READ)]}
     with service_client(running_platform, "worker") as worker:
-        made = worker.post("/hub/api/users/project-main/tokens", json=request).json()
-    headers = {"Authorization": f"jupyterhub {made['token']}"}
+        created = worker.post("/hub/api/users/project-main/tokens", json=request).json()
+    headers = {"Authorization": f"jupyterhub {created['token']}"}
     with running_platform.http() as client:
         answer = client.get(f"{GATEWAY}/api/v1/clusters/", headers=headers)
     assert answer.status_code in {401, 403}

@@ -36,8 +36,8 @@ def test_a_platform_is_backed_up_at_work_and_answers_the_same_elsewhere(tmp_path
     platform = start_platform(tmp_path / "data", parts=PARTS)
     try:
         platform.run("import", str(scene))
-        made = platform.run("backup", str(tmp_path / "kept"), "--data", str(tmp_path / "data"))
-        assert "1 of them copied now" in made.stdout
+        result = platform.run("backup", str(tmp_path / "kept"), "--data", str(tmp_path / "data"))
+        assert "1 of them copied now" in result.stdout
         again = platform.run("backup", str(tmp_path / "kept"), "--data", str(tmp_path / "data"))
         assert "0 of them copied now" in again.stdout
         refused = platform.run(

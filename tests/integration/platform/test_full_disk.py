@@ -120,9 +120,9 @@ def test_a_full_disk_is_named_everywhere_waited_for_and_cleaned(platform: SmallD
     assert refused.json()["title"] == "Disk full"
     assert str(platform.place) in refused.json()["detail"]
     assert "skerry disk clean" in refused.json()["remedy"]
-    said = platform.run("run", "start", "by-hand", check=False)
-    assert said.returncode == 1
-    assert "60 MB of free disk" in said.stderr
+    output = platform.run("run", "start", "by-hand", check=False)
+    assert output.returncode == 1
+    assert "60 MB of free disk" in output.stderr
     status = platform.status()
     assert status["ready"]
     assert status["disk"]["low"]
@@ -181,7 +181,7 @@ def assert_named_everywhere(platform: SmallDisk) -> None:
     assert not status["ready"]
     assert status["disk"]["full"]
     for words in (["run", "start", "by-hand"], ["runs"]):
-        said = platform.run(*words, check=False)
-        assert said.returncode == 1
-        assert f"The disk of {platform.place} is full" in said.stderr
-        assert "skerry disk clean" in said.stderr
+        output = platform.run(*words, check=False)
+        assert output.returncode == 1
+        assert f"The disk of {platform.place} is full" in output.stderr
+        assert "skerry disk clean" in output.stderr

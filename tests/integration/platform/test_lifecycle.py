@@ -31,14 +31,14 @@ def platform(tmp_path: Path) -> Iterator[RunningPlatform]:
 
 def find_marked(platform: RunningPlatform) -> list[psutil.Process]:
     instance = json.loads((platform.data / "state" / "secrets.json").read_text())["instance"]
-    found = []
+    result = []
     for process in psutil.process_iter():
         try:
             if process.environ().get("SKERRY_INSTANCE") == instance:
-                found.append(process)
+                result.append(process)
         except psutil.Error:
             continue
-    return found
+    return result
 
 
 def test_start_status_and_down(platform: RunningPlatform) -> None:
@@ -57,8 +57,8 @@ def test_start_status_and_down(platform: RunningPlatform) -> None:
     assert not (platform.data / "run" / "platform.json").exists()
     ended = platform.run("status", "--json", check=False)
     assert ended.returncode == 1
-    found = json.loads(ended.stdout)
-    assert (found["ready"], found["parts"]) == (False, [])
+    actual = json.loads(ended.stdout)
+    assert (actual["ready"], actual["parts"]) == (False, [])
     assert "No platform runs" in platform.run("down").stdout
 
 

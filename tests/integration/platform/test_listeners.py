@@ -66,7 +66,7 @@ def _find_xsrf(person: httpx.Client, lab: str) -> str:
 
 
 def _list(pid: int) -> list[Listener]:
-    found = []
+    result = []
     for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
         with suppress(psutil.Error):  # it ended meanwhile
             command = " ".join(process.cmdline())
@@ -77,10 +77,10 @@ def _list(pid: int) -> list[Listener]:
                 bound = item.status == psutil.CONN_LISTEN or item.type == socket.SOCK_DGRAM
                 if bound and item.laddr:
                     kind = "udp" if item.type == socket.SOCK_DGRAM else "tcp"
-                    found.append(
+                    result.append(
                         Listener(program, process.pid, kind, item.laddr.ip, item.laddr.port)
                     )
-    return found
+    return result
 
 
 def test_every_listener_is_on_loopback(listeners: list[Listener]) -> None:
@@ -117,10 +117,12 @@ def test_what_tells_something_tells_it_by_the_platform_s_names_only(
     listeners: list[Listener], program: str, path: str
 ) -> None:
     ports = [item.port for item in listeners if item.program == program and item.kind == "tcp"]
-    told = {port for port in ports for name in LOOPBACK - {"::1"} if _ask(port, path, name) == 200}
-    assert told
+    open_ports = {
+        port for port in ports for name in LOOPBACK - {"::1"} if _ask(port, path, name) == 200
+    }
+    assert open_ports
     for host in ("evil.example", "127.0.0.1.evil.example", "evil.example:80"):
-        assert {_ask(port, path, host) for port in told} == {400}
+        assert {_ask(port, path, host) for port in open_ports} == {400}
 
 
 def test_a_user_server_answers_to_the_platform_s_names_only(

@@ -15,7 +15,7 @@ from skerry.core.scopes import SCIENTIST
 @pytest.fixture(scope="module")
 def server_environment(running_platform: RunningPlatform, lab: str) -> dict[str, str]:
     """Return the environment of the process that serves `lab`."""
-    found = []
+    result = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # other tests' processes come and go
             environment = process.environ()
@@ -24,8 +24,8 @@ def server_environment(running_platform: RunningPlatform, lab: str) -> dict[str,
                 and environment.get("JUPYTERHUB_SERVICE_PREFIX") == f"{lab}/"
                 and environment.get("SKERRY_URL") == running_platform.url
             ):
-                found.append(environment)
-    (environment,) = found
+                result.append(environment)
+    (environment,) = result
     return environment
 
 

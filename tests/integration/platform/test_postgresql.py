@@ -47,19 +47,19 @@ def tile_of(longitude: float, latitude: float, zoom: int) -> tuple[int, int]:
 def test_the_road_of_the_demo(
     platform: RunningPlatform, database: str, postgresql: PostgresqlServer
 ) -> None:
-    shown = platform.run("demo").stdout.splitlines()[-1].partition("item=")[2].partition("&")[0]
-    item = json.loads(platform.run("items", "show", shown, "--json").stdout)
+    output = platform.run("demo").stdout.splitlines()[-1].partition("item=")[2].partition("&")[0]
+    item = json.loads(platform.run("items", "show", output, "--json").stdout)
     assert item["properties"]["skerry:status"] == "published"
     (run,) = json.loads(platform.run("run", "list", "--json").stdout)
     assert run["status"] == "succeeded"
     west, south, east, north = item["bbox"]
     client = platform.http(platform.token)
-    found = client.get(
+    result = client.get(
         "/services/api/stac/search", params={"bbox": f"{west},{south},{east},{north}"}
     )
-    assert item["id"] in [feature["id"] for feature in found.json()["features"]]
+    assert item["id"] in [feature["id"] for feature in result.json()["features"]]
     x, y = tile_of((west + east) / 2, (south + north) / 2, 11)
-    tile = client.get(f"/services/maps/tiles/{shown}/turbidity/11/{x}/{y}.png")
+    tile = client.get(f"/services/maps/tiles/{output}/turbidity/11/{x}/{y}.png")
     assert tile.status_code == 200, tile.text
     assert Image.open(io.BytesIO(tile.content)).convert("RGBA").getextrema()[3] == (0, 255)
     assert postgresql.password not in platform.output

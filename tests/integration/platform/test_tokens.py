@@ -33,8 +33,8 @@ def tokens(
     secrets = json.loads((platform.data / "state" / "secrets.json").read_text())
     with platform.http(secrets["service_tokens"]["supervisor"]) as supervisor:
         answer = supervisor.get(f"/hub/api/users/{platform.user}/tokens")
-    found: list[dict[str, Any]] = answer.raise_for_status().json()["api_tokens"]
-    return found
+    result: list[dict[str, Any]] = answer.raise_for_status().json()["api_tokens"]
+    return result
 
 
 def _custom(token: dict[str, Any]) -> set[str]:
@@ -50,8 +50,8 @@ def test_what_pages_hold_decides_nothing_and_ends_soon(
     tokens: list[dict[str, Any]],
 ) -> None:
     visits = [token for token in tokens if " service " in token["oauth_client"]]
-    named = {str(token["oauth_client"]).split()[-1] for token in visits}
-    assert named == {"api", "maps", "dashboards"}
+    names = {str(token["oauth_client"]).split()[-1] for token in visits}
+    assert names == {"api", "maps", "dashboards"}
     for token in visits:
         part = token["oauth_client"].split()[-1]
         assert _custom(token) == set(map(str, VISITS[f"/services/{part}/"]))
@@ -89,8 +89,8 @@ def test_two_platforms_in_one_browser_keep_their_cookies_apart(
 def _peel(value: str) -> set[str]:
     """Return every part of a cookie, as it is and as base64 shows it."""
     parts = set(re.split(r"[^A-Za-z0-9_-]+", value)) - {""}
-    whole = [part + "=" * (-len(part) % 4) for part in parts if len(part) % 4 != 1]
-    plain = [base64.urlsafe_b64decode(part) for part in whole]
+    full = [part + "=" * (-len(part) % 4) for part in parts if len(part) % 4 != 1]
+    plain = [base64.urlsafe_b64decode(part) for part in full]
     return parts | {text.decode() for text in plain if text.isascii() and text.isalnum()}
 
 

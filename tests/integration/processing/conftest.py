@@ -181,9 +181,9 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     )
     monkeypatch.syspath_prepend(plugin)
     describe_eopf().write(tmp_path / "scene.zarr")
-    found = Bench(tmp_path, os.environ | {"PYTHONPATH": str(plugin), "HOME": str(tmp_path)})
-    yield found
-    for process in found.started:
+    result = Bench(tmp_path, os.environ | {"PYTHONPATH": str(plugin), "HOME": str(tmp_path)})
+    yield result
+    for process in result.started:
         if process.poll() is None:
             process.kill()
             process.communicate()

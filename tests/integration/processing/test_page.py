@@ -13,8 +13,8 @@ PAGE = (Path(__file__).parents[3] / "platform" / "library" / "processing.md").re
 
 
 def find_block(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
-    return str(found)
+    (result,) = re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+    return str(result)
 
 
 def run_shell(lines: str, folder: Path) -> None:
@@ -34,7 +34,7 @@ def test_the_commands_and_the_payload_run(tmp_path: Path) -> None:
     (tmp_path / "water.yaml").write_text(find_block("yaml"))
     run_shell("skerry process --payload water.yaml", tmp_path)
     for name, variable in (("turbidity.zarr", "turbidity"), ("composite.nc", "b04")):
-        made = open_product(tmp_path / "out" / name)
+        product = open_product(tmp_path / "out" / name)
         report = validate_product(tmp_path / "out" / name, deep=True)
         assert report.clean, [item.findings for item in report.failed]
-        assert int(made["measurements"][variable].count()) > 0
+        assert int(product["measurements"][variable].count()) > 0

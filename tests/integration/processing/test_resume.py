@@ -32,8 +32,8 @@ def make_payload(bench: Bench, **second: Any) -> dict[str, Any]:
 
 def check_product(bench: Bench, factor: float = 6.0, name: str = "out.zarr") -> None:
     source = open_product(bench.root / "scene.zarr")["measurements/reflectance/r10m"]["b02"]
-    made = open_product(bench.root / name)
-    np.testing.assert_allclose(made["measurements"]["b02"], source * factor, rtol=1e-5)
+    product = open_product(bench.root / name)
+    np.testing.assert_allclose(product["measurements"]["b02"], source * factor, rtol=1e-5)
     assert not [path for path in bench.root.iterdir() if path.name.startswith((".aside", ".old"))]
 
 

@@ -145,8 +145,8 @@ class Stage:
 
     def show(self, run: str) -> dict[str, Any]:
         """Return a run."""
-        found: dict[str, Any] = self.ask("GET", f"/production/runs/{run}")
-        return found
+        result: dict[str, Any] = self.ask("GET", f"/production/runs/{run}")
+        return result
 
     def wait_for(self, run: str, *statuses: str) -> dict[str, Any]:
         """Wait until a run has one of the statuses and return it."""
@@ -192,9 +192,9 @@ class Stage:
         """Wait until a process has stopped at the point and return its pid."""
         mark = self.state / "paused.json"
         wait_until(mark.exists, LIMIT_S, f"a process stops at {point}", lambda: self.explain(run))
-        said = json.loads(mark.read_text())
-        assert said["point"] == point
-        pid = int(said["pid"])
+        document = json.loads(mark.read_text())
+        assert document["point"] == point
+        pid = int(document["pid"])
         wait_until(
             lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, LIMIT_S, "it is stopped"
         )
@@ -238,18 +238,18 @@ class Stage:
 
     def check_published_once(self, run: str) -> None:
         """Assert that exactly one item came of a run and that its bytes match its digests."""
-        found = self.show(run)
-        assert [entry["output"] for entry in found["outputs"]] == ["field"]
-        made = found["outputs"][0]
-        pages = self.ask("GET", f"/stac/search?collections={found['collection']}&limit=1000")
+        result = self.show(run)
+        assert [entry["output"] for entry in result["outputs"]] == ["field"]
+        product = result["outputs"][0]
+        pages = self.ask("GET", f"/stac/search?collections={result['collection']}&limit=1000")
         own = [item for item in pages["features"] if item["properties"].get("skerry:run") == run]
-        assert [item["id"] for item in own] == [made["item"]]
+        assert [item["id"] for item in own] == [product["item"]]
         properties = own[0]["properties"]
-        assert properties["skerry:digest"] == made["digest"]
+        assert properties["skerry:digest"] == product["digest"]
         objects = self.platform.data / "objects"
         prefix = properties["skerry:prefix"]
-        assert prefix == f"runs/{run}/{made['epoch']}/products/field/"
-        assert digest_tree(objects / prefix) == made["digest"]
+        assert prefix == f"runs/{run}/{product['epoch']}/products/field/"
+        assert digest_tree(objects / prefix) == product["digest"]
         for asset in own[0]["assets"].values():
             key = asset["href"].split("/files/", 1)[1].rstrip("/")
             assert digest_tree(objects / key) == asset["file:checksum"]

@@ -32,8 +32,8 @@ def job(stage: Stage) -> str:
 
 
 def list_clusters(stage: Stage, run: str) -> list[dict[str, Any]]:
-    found = stage.ask("GET", "/clusters")["clusters"]
-    return [cluster for cluster in found if cluster["run"] == run]
+    result = stage.ask("GET", "/clusters")["clusters"]
+    return [cluster for cluster in result if cluster["run"] == run]
 
 
 def wait_for_cluster(stage: Stage, run: str) -> dict[str, Any]:
@@ -47,15 +47,15 @@ def wait_for_cluster(stage: Stage, run: str) -> dict[str, Any]:
 
 def find_processes(stage: Stage, cluster: str) -> list[psutil.Process]:
     """Return scheduler and workers of a cluster, which carry its name in their environment."""
-    found = []
+    result = []
     for process in psutil.process_iter():
         try:
             environment = process.environ()
         except psutil.Error:
             continue
         if environment.get("DASK_GATEWAY_CLUSTER_NAME") == cluster:
-            found.append(process)
-    return found
+            result.append(process)
+    return result
 
 
 def _cancel(stage: Stage, run: str) -> None:

@@ -60,8 +60,8 @@ def test_a_run_leaves_notebook_page_log_and_manifest(stage: Stage) -> None:
         True,
     )
     assert manifest["parameters"]["value"] == 2.5
-    made = ended["outputs"][0]
-    assert manifest["outputs"] == [{"output": "field", "digest": made["digest"]}]
+    product = ended["outputs"][0]
+    assert manifest["outputs"] == [{"output": "field", "digest": product["digest"]}]
     executed = stage.platform.data / "objects" / "runs" / run / "1" / "executed.ipynb"
     assert manifest["executed_notebook_digest"] == digest_file(executed)
     page = stage.fetch(f"/production/runs/{run}/files/executed.html")
@@ -197,15 +197,15 @@ def test_what_the_workflow_engine_keeps_is_plain_json(stage: Stage) -> None:
 def test_a_clock_starts_runs_by_itself(stage: Stage) -> None:
     clock = {"kind": "clock", "cron": "* * * * *", "timezone": "Europe/Helsinki"}
     stage.create_job("minutely", trigger=clock)
-    shown = stage.ask("GET", "/production/jobs/minutely")
-    assert timedelta() <= parse_time(shown["next_tick"]) - utc_now() <= timedelta(minutes=1)
+    answer = stage.ask("GET", "/production/jobs/minutely")
+    assert timedelta() <= parse_time(answer["next_tick"]) - utc_now() <= timedelta(minutes=1)
     wait_until(
         lambda: bool(stage.ask("GET", "/production/runs?job=minutely")["runs"]),
         LIMIT_S,
         "a tick makes a run",
     )
     run = stage.ask("GET", "/production/runs?job=minutely")["runs"][-1]
-    assert run["occurrence"] == f"clock/{shown['next_tick']}"
+    assert run["occurrence"] == f"clock/{answer['next_tick']}"
     assert run["created_by"] == "clock"
     assert stage.wait_for(run["id"], "succeeded", "failed")["status"] == "succeeded"
     for left in stage.ask("GET", "/production/runs?job=minutely")["runs"]:
@@ -252,9 +252,9 @@ def test_the_road_by_command_line(stage: Stage, tmp_path: Path, *, wait: bool) -
     stage.wait_for(run, "succeeded", "failed")
     assert started["status"] == ("succeeded" if wait else "queued")
     assert started["parameters"] == {"minute": 1, "value": 3.5, "gate": ""}
-    shown = skerry("run", "show", run[:20]).stdout
-    assert "attempt 1   published" in shown
-    assert f"{name}/field-20260501T100100Z" in shown
+    output = skerry("run", "show", run[:20]).stdout
+    assert "attempt 1   published" in output
+    assert f"{name}/field-20260501T100100Z" in output
     assert run in skerry("run", "list", "--job", name).stdout
     assert "Published 1 output." in skerry("logs", run, "-f").stdout
     assert skerry("logs", "worker").returncode == 0

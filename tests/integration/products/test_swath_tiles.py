@@ -115,15 +115,15 @@ def test_pixels_of_a_tile_are_the_swath_s_nearest(kind: str, tmp_path: Path) -> 
     middle = (float(np.nanmean(longitude)), float(np.nanmean(latitude)))
     *places, drawn = draw_middle(pyramid, *middle)
 
-    known = np.isfinite(longitude) & np.isfinite(latitude)
-    swath = to_space(longitude[known], latitude[known])
+    finite = np.isfinite(longitude) & np.isfinite(latitude)
+    swath = to_space(longitude[finite], latitude[finite])
     pixels = np.flatnonzero(np.isfinite(drawn))
     assert pixels.size > 2000, "the tile shows much of the product"
-    chosen = np.random.default_rng(1).choice(pixels, 2000, replace=False)
-    here = to_space(places[0].ravel()[chosen], places[1].ravel()[chosen])
-    shown = drawn.ravel()[chosen]
+    selected = np.random.default_rng(1).choice(pixels, 2000, replace=False)
+    here = to_space(places[0].ravel()[selected], places[1].ravel()[selected])
+    shown = drawn.ravel()[selected]
     away, nearest = find_nearest(swath, here, 16)
-    candidates = values[known][nearest]
+    candidates = values[finite][nearest]
     step = max(pyramid.packing.factors[0], 1e-6 * np.nanmax(np.abs(values))) * 0.75
     same = np.abs(candidates - shown[:, None]) <= step
 
@@ -133,5 +133,5 @@ def test_pixels_of_a_tile_are_the_swath_s_nearest(kind: str, tmp_path: Path) -> 
     assert same[:, 0].mean() > 0.5, "most often it is the very nearest"
     # the comparison tells: two pixels of the map further on the values are others
     _, moved = find_nearest(swath, here + resolution * 2.5, 1)
-    elsewhere = np.abs(values[known][moved[:, 0]] - shown) <= step
+    elsewhere = np.abs(values[finite][moved[:, 0]] - shown) <= step
     assert elsewhere.mean() < same[:, 0].mean() / 2

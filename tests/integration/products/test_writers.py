@@ -95,8 +95,8 @@ def make_words(source: Path) -> Callable[[str, Path], tuple[tuple[str, ...], str
 
 @pytest.fixture(scope="module", params=[*FORMATS, SAFE])
 def form(request: pytest.FixtureRequest) -> str:
-    found: str = request.param
-    return found
+    result: str = request.param
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +115,9 @@ def whole(
 def case(
     form: str, make_words: Callable[[str, Path], tuple[tuple[str, ...], str]], tmp_path: Path
 ) -> Iterator[Case]:
-    found = Case(*make_words(form, tmp_path), tmp_path, [])
-    yield found
-    for process in found.started:
+    result = Case(*make_words(form, tmp_path), tmp_path, [])
+    yield result
+    for process in result.started:
         process.kill()
         process.communicate()
 
@@ -135,8 +135,8 @@ def check_same(case: Case, whole: Path) -> None:
         if name.endswith(".truth.nc"):
             assert open_product(case.folder / name).equals(open_product(whole / name))
         else:
-            found, wanted = open_product(case.folder / name), open_product(whole / name)
-            xr.testing.assert_identical(found.compute(), wanted.compute())
+            actual, expected = open_product(case.folder / name), open_product(whole / name)
+            xr.testing.assert_identical(actual.compute(), expected.compute())
 
 
 def test_of_two_writers_one_succeeds_and_its_product_is_whole(case: Case, whole: Path) -> None:
@@ -147,13 +147,15 @@ def test_of_two_writers_one_succeeds_and_its_product_is_whole(case: Case, whole:
         wait_at_gate(item)
     assert not [name for name in case.list_names() if not name.startswith(".")]
     # The one goes on when the other has finished.
-    _, said = second.communicate("on\n", timeout=120)
-    assert second.returncode == 0, said
-    _, said = first.communicate("on\n", timeout=120)
+    _, output = second.communicate("on\n", timeout=120)
+    assert second.returncode == 0, output
+    _, output = first.communicate("on\n", timeout=120)
     assert first.returncode == 2
-    assert said.splitlines()[0].startswith("Error: ")
-    assert f"{case.suffix} was written by another program in the meantime." in said.splitlines()[0]
-    assert len(said.splitlines()) == 2
+    assert output.splitlines()[0].startswith("Error: ")
+    assert (
+        f"{case.suffix} was written by another program in the meantime." in output.splitlines()[0]
+    )
+    assert len(output.splitlines()) == 2
     check_same(case, whole)
 
 
@@ -168,8 +170,8 @@ def test_killed_and_interrupted_writers_leave_no_product_and_the_next_one_tidies
     assert case.list_left(killed)
     assert case.list_left(interrupted)
     interrupted.send_signal(signal.SIGINT)
-    _, said = interrupted.communicate(timeout=120)
-    assert (interrupted.returncode, said.strip()) == (130, "Interrupted.")
+    _, output = interrupted.communicate(timeout=120)
+    assert (interrupted.returncode, output.strip()) == (130, "Interrupted.")
     assert case.list_names() == case.list_left(killed)
     assert all(name.startswith(".") for name in case.list_names())
     assert run(list(case.words)) == 0

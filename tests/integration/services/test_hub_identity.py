@@ -30,8 +30,8 @@ class TokenDesk:
         body = {"note": "test", "expires_in": 300, "scopes": [str(scope) for scope in scopes]}
         answer = self.browser.post(self.path, json=body, headers=self._headers())
         assert answer.status_code == 201, answer.text
-        made: dict[str, Any] = answer.json()
-        return made
+        created: dict[str, Any] = answer.json()
+        return created
 
     def revoke(self, made: dict[str, Any]) -> None:
         """Revoke a token."""
@@ -98,11 +98,11 @@ def test_pystac_client_reads_through_the_proxy(
 def test_a_revoked_token_is_refused_within_ten_seconds(
     running_platform: RunningPlatform, desk: TokenDesk, secret: str
 ) -> None:
-    made = desk.mint(Scope.CATALOG_READ)
-    client = running_platform.http(made["token"])
+    result = desk.mint(Scope.CATALOG_READ)
+    client = running_platform.http(result["token"])
     path = f"{STAC}/collections/{secret}"
     assert client.get(path).status_code == 200
-    desk.revoke(made)
+    desk.revoke(result)
     wait_until(
         lambda: client.get(path).status_code == 401, REVOKED_WITHIN_S, "the token is refused"
     )
@@ -113,10 +113,10 @@ def test_a_browser_logs_in_and_its_cookie_alone_changes_nothing(
 ) -> None:
     platform, path = running_platform, f"{STAC}/collections/{secret}"
     browser = platform.log_in(platform.user, platform.password)
-    shown = browser.get(path, headers=HTML)
-    assert shown.status_code == 200
-    assert shown.url.path == path
-    assert shown.json()["id"] == secret
+    answer = browser.get(path, headers=HTML)
+    assert answer.status_code == 200
+    assert answer.url.path == path
+    assert answer.json()["id"] == secret
     session = next(
         item for item in browser.cookies.jar if item.name == f"skerry-api-{platform.port}-session"
     )

@@ -30,9 +30,9 @@ def test_a_good_item_is_taken_apart() -> None:
 
 
 def test_what_the_catalogue_writes_itself_is_not_taken_from_outside() -> None:
-    given = make_item(created="2000-01-01T00:00:00Z", **{"skerry:status": "withdrawn"})
-    given["links"] = [{"rel": "self", "href": "http://elsewhere/"}, {"rel": ["self"]}]
-    document = check_item(given, "lakes").document
+    item = make_item(created="2000-01-01T00:00:00Z", **{"skerry:status": "withdrawn"})
+    item["links"] = [{"rel": "self", "href": "http://elsewhere/"}, {"rel": ["self"]}]
+    document = check_item(item, "lakes").document
     assert "created" not in document["properties"]
     assert "skerry:status" not in document["properties"]
     assert document["links"] == []

@@ -55,8 +55,8 @@ def explain(connection: Connection, **query: Any) -> str:
     statement = _compile(parse_query(**query), None, private=True).limit(11)
     written = statement.compile(connection.engine, compile_kwargs={"literal_binds": True})
     sqlite = connection.dialect.name == "sqlite"
-    asked = f"{'EXPLAIN QUERY PLAN' if sqlite else 'EXPLAIN'} {written}"
-    return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(asked))
+    explanation_query = f"{'EXPLAIN QUERY PLAN' if sqlite else 'EXPLAIN'} {written}"
+    return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(explanation_query))
 
 
 @pytest.mark.parametrize("more", [{}, {"datetime": MONTH}])

@@ -68,15 +68,15 @@ class TestRegister:
     def test_a_new_item_is_stored_and_found(
         self, connection: Connection, objects: ObjectFolder
     ) -> None:
-        given = _write(connection, objects)
-        stored, new = register_item(connection, given, "lakes", owner="alice", objects=objects)
+        item = _write(connection, objects)
+        stored, new = register_item(connection, item, "lakes", owner="alice", objects=objects)
         assert new
         assert stored.version == 1
         assert stored.status == VersionStatus.PUBLISHED
         assert find_item(connection, "lakes", "scene", private=True) == stored
-        shown = stored.to_stac()
-        assert shown["properties"]["skerry:status"] == "published"
-        assert shown["properties"]["created"].endswith("Z")
+        document = stored.to_stac()
+        assert document["properties"]["skerry:status"] == "published"
+        assert document["properties"]["created"].endswith("Z")
 
     def test_the_same_digest_again_changes_nothing(
         self, connection: Connection, objects: ObjectFolder
@@ -127,10 +127,10 @@ class TestRegister:
                 )
             shown = first if refused else other
             with engine.begin() as connection:
-                found = find_item(connection, "lakes", "scene", private=True)
-            assert found is not None
-            assert found.digest == shown["properties"]["skerry:digest"]
-            assert found.version == (1 if refused else 2)
+                result = find_item(connection, "lakes", "scene", private=True)
+            assert result is not None
+            assert result.digest == shown["properties"]["skerry:digest"]
+            assert result.version == (1 if refused else 2)
         assert finish_deletions(engine, objects) == 1
         assert not objects.exists(first["properties"]["skerry:prefix"])
         assert objects.exists(other["properties"]["skerry:prefix"])
@@ -138,16 +138,16 @@ class TestRegister:
     def test_bytes_must_lie_under_a_grant_of_the_same_owner(
         self, connection: Connection, objects: ObjectFolder
     ) -> None:
-        given = _write(connection, objects)
+        item = _write(connection, objects)
         with pytest.raises(ForbiddenError, match="No write grant of 'bob'"):
-            register_item(connection, given, "lakes", owner="bob", objects=objects)
+            register_item(connection, item, "lakes", owner="bob", objects=objects)
 
     def test_an_ended_grant_is_none(self, connection: Connection, objects: ObjectFolder) -> None:
         grant = create_grant(connection, Purpose.IMPORT, "alice", life_s=-1)
-        given = make_item(prefix=grant.prefix)
-        write_bytes(objects.root, given)
+        item = make_item(prefix=grant.prefix)
+        write_bytes(objects.root, item)
         with pytest.raises(ForbiddenError, match="No write grant"):
-            register_item(connection, given, "lakes", owner="alice", objects=objects)
+            register_item(connection, item, "lakes", owner="alice", objects=objects)
 
     def test_bytes_must_be_there(self, connection: Connection, objects: ObjectFolder) -> None:
         grant = create_grant(connection, Purpose.IMPORT, "alice")
@@ -157,9 +157,9 @@ class TestRegister:
             )
 
     def test_bytes_belong_to_one_item(self, connection: Connection, objects: ObjectFolder) -> None:
-        given = _write_under_two_grants(connection, objects)
-        register_item(connection, given, "lakes", owner="alice", objects=objects)
-        for prefix in (given["properties"]["skerry:prefix"],):
+        item = _write_under_two_grants(connection, objects)
+        register_item(connection, item, "lakes", owner="alice", objects=objects)
+        for prefix in (item["properties"]["skerry:prefix"],):
             thief = make_item("thief", prefix=prefix)
             with pytest.raises(ConflictError, match="belong to the item 'scene'"):
                 register_item(connection, thief, "lakes", owner="alice", objects=objects)
@@ -169,20 +169,18 @@ class TestRegister:
                 register_item(connection, inner, "lakes", owner="alice", objects=objects)
 
     def test_the_collection_must_exist(self, connection: Connection, objects: ObjectFolder) -> None:
-        given = _write(connection, objects)
+        item = _write(connection, objects)
         with pytest.raises(NotFoundError, match="'rivers'"):
-            register_item(connection, given, "rivers", owner="alice", objects=objects)
+            register_item(connection, item, "rivers", owner="alice", objects=objects)
 
     def test_the_own_sandbox_is_made_when_missing_and_no_one_else_s(
         self, connection: Connection, objects: ObjectFolder
     ) -> None:
-        given = _write(connection, objects)
-        stored, _ = register_item(
-            connection, given, "sandbox-alice", owner="alice", objects=objects
-        )
+        item = _write(connection, objects)
+        stored, _ = register_item(connection, item, "sandbox-alice", owner="alice", objects=objects)
         assert not stored.public
         with pytest.raises(ForbiddenError, match="sandbox-bob"):
-            register_item(connection, given, "sandbox-bob", owner="alice", objects=objects)
+            register_item(connection, item, "sandbox-bob", owner="alice", objects=objects)
         with pytest.raises(ForbiddenError, match="sandbox-alice"):
             delete_item(connection, "sandbox-alice", "scene", owner="bob")
 
@@ -190,7 +188,7 @@ class TestRegister:
         self, engine: Engine, objects: ObjectFolder
     ) -> None:
         with engine.begin() as connection:
-            given = [_write(connection, objects) for _ in range(6)]
+            document = [_write(connection, objects) for _ in range(6)]
         news: list[bool] = []
 
         def register(item: dict[str, Any]) -> None:
@@ -199,7 +197,7 @@ class TestRegister:
                     register_item(connection, item, "lakes", owner="alice", objects=objects)[1]
                 )
 
-        threads = [threading.Thread(target=register, args=(item,)) for item in given]
+        threads = [threading.Thread(target=register, args=(item,)) for item in document]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -322,9 +320,9 @@ class TestVisibility:
 class TestDelete:
     def test_record_first_then_bytes(self, engine: Engine, objects: ObjectFolder) -> None:
         with engine.begin() as connection:
-            given = _write(connection, objects)
-            register_item(connection, given, "lakes", owner="alice", objects=objects)
-        prefix = given["properties"]["skerry:prefix"]
+            item = _write(connection, objects)
+            register_item(connection, item, "lakes", owner="alice", objects=objects)
+        prefix = item["properties"]["skerry:prefix"]
         with engine.begin() as connection:
             delete_item(connection, "lakes", "scene", owner="alice")
             assert find_item(connection, "lakes", "scene", private=True) is None
@@ -353,22 +351,22 @@ class TestDelete:
         self, engine: Engine, objects: ObjectFolder
     ) -> None:
         with engine.begin() as connection:
-            given = _write(connection, objects)
-            register_item(connection, given, "lakes", owner="alice", objects=objects)
+            item = _write(connection, objects)
+            register_item(connection, item, "lakes", owner="alice", objects=objects)
         with engine.connect() as connection:
             delete_item(connection, "lakes", "scene", owner="alice")
             connection.rollback()
         assert finish_deletions(engine, objects) == 0
-        assert objects.exists(given["properties"]["skerry:prefix"])
+        assert objects.exists(item["properties"]["skerry:prefix"])
 
     def test_bytes_that_are_being_removed_cannot_be_registered(
         self, connection: Connection, objects: ObjectFolder
     ) -> None:
-        given = _write_under_two_grants(connection, objects)
-        register_item(connection, given, "lakes", owner="alice", objects=objects)
+        item = _write_under_two_grants(connection, objects)
+        register_item(connection, item, "lakes", owner="alice", objects=objects)
         delete_item(connection, "lakes", "scene", owner="alice")
         with pytest.raises(ConflictError, match="being removed"):
-            register_item(connection, given, "lakes", owner="alice", objects=objects)
+            register_item(connection, item, "lakes", owner="alice", objects=objects)
 
     def test_all_versions_go(self, engine: Engine, objects: ObjectFolder) -> None:
         with engine.begin() as connection:
@@ -392,8 +390,8 @@ class TestDelete:
     def test_only_an_empty_collection_goes(
         self, connection: Connection, objects: ObjectFolder
     ) -> None:
-        given = _write(connection, objects)
-        register_item(connection, given, "lakes", owner="alice", objects=objects)
+        item = _write(connection, objects)
+        register_item(connection, item, "lakes", owner="alice", objects=objects)
         with pytest.raises(ConflictError, match="still has items"):
             delete_collection(connection, "lakes", owner="alice")
         delete_item(connection, "lakes", "scene", owner="alice")
@@ -415,9 +413,9 @@ class TestGrants:
     def test_a_used_grant_s_bytes_stay(self, engine: Engine, objects: ObjectFolder) -> None:
         with engine.begin() as connection:
             grant = create_grant(connection, Purpose.IMPORT, "alice", life_s=60)
-            given = make_item(prefix=f"{grant.prefix}inner/")
-            write_bytes(objects.root, given)
-            register_item(connection, given, "lakes", owner="alice", objects=objects)
+            item = make_item(prefix=f"{grant.prefix}inner/")
+            write_bytes(objects.root, item)
+            register_item(connection, item, "lakes", owner="alice", objects=objects)
             release_grant(connection, grant)
         assert finish_deletions(engine, objects) == 0
         assert objects.exists(f"{grant.prefix}inner/product.zarr")

@@ -140,17 +140,17 @@ def _check_against_reading_everything(
             item for item in stored if item.is_visible(private=private) and _fits(item, query)
         ]
         expected.sort(key=lambda item, query=query: _place(item, query["sortby"]))
-        found: list[StoredItem] = []
+        actual: list[StoredItem] = []
         token = None
         while True:
-            asked = parse_query(**query, limit=limit, token=token)
-            page = search_items(catalogue, asked, private=private)
+            search = parse_query(**query, limit=limit, token=token)
+            page = search_items(catalogue, search, private=private)
             assert len(page.items) <= limit
-            found += page.items
+            actual += page.items
             token = page.next_token
             if token is None:
                 break
-        assert found == expected
+        assert actual == expected
 
 
 def test_pages_are_stable_while_items_are_registered(catalogue: Connection) -> None:

@@ -112,8 +112,10 @@ class Seen:
 
 def look(connection: Connection, *, private: bool) -> Seen:
     def search(**query: object) -> list[int]:
-        asked = parse_query(**query)  # type: ignore[arg-type]
-        return [item.version for item in search_items(connection, asked, private=private).items]
+        parsed_query = parse_query(**query)  # type: ignore[arg-type]
+        return [
+            item.version for item in search_items(connection, parsed_query, private=private).items
+        ]
 
     item = find_item(connection, "lakes", "scene", private=private)
     content = item_version(connection, "lakes", "scene", private=private)

@@ -17,13 +17,13 @@ def test_an_empty_platform_goes_there_and_back(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data")
     folder.create()
     upgrade(folder)
-    runner, kept = CliRunner(), str(tmp_path / "kept")
-    none = runner.invoke(backup, [kept, "--list"])
-    assert (none.exit_code, none.output) == (0, f"{kept} holds no backup.\n")
-    made = runner.invoke(backup, [kept, "--data", str(folder.root), "--json"])
-    name = json.loads(made.stdout)["name"]
-    assert runner.invoke(backup, [kept, "--list"]).output == f"{name}\n"
-    done = runner.invoke(restore, [kept, "--data", str(tmp_path / "again")])
+    runner, folder_name = CliRunner(), str(tmp_path / "kept")
+    none = runner.invoke(backup, [folder_name, "--list"])
+    assert (none.exit_code, none.output) == (0, f"{folder_name} holds no backup.\n")
+    result = runner.invoke(backup, [folder_name, "--data", str(folder.root), "--json"])
+    name = json.loads(result.stdout)["name"]
+    assert runner.invoke(backup, [folder_name, "--list"]).output == f"{name}\n"
+    done = runner.invoke(restore, [folder_name, "--data", str(tmp_path / "again")])
     assert done.exit_code == 0
     assert done.stdout.startswith(f"Restored backup {name} into {tmp_path / 'again'}")
 

@@ -37,9 +37,9 @@ def test_every_format(
 ) -> None:
     out = tmp_path / "out"
     assert run(["convert", str(product), str(out), "--format", form]) == 0
-    said = capsys.readouterr()
-    assert said.out.strip() == str(out)
-    assert ("left out, cog cannot hold: conditions/" in said.err) == (form == "cog")
+    output = capsys.readouterr()
+    assert output.out.strip() == str(out)
+    assert ("left out, cog cannot hold: conditions/" in output.err) == (form == "cog")
     band = "measurements/r10m/p2"
     xr.testing.assert_equal(
         open_product(out)[band].compute(), open_product(product)[band].compute()
@@ -51,9 +51,9 @@ def test_options(product: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     words = ["--format", "eopf-zarr", "--chunks", "16", "--shards", "32", "--codec", "zstd:7"]
     assert run(["convert", str(product), str(out), *words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["path"] == str(out)
-    found = open_product(out)["measurements/r10m"].variables["p2"].encoding
-    assert (found["chunks"], found["shards"]) == ((16, 16), (32, 32))
-    assert found["compressors"][0].to_dict()["configuration"]["level"] == 7
+    result = open_product(out)["measurements/r10m"].variables["p2"].encoding
+    assert (result["chunks"], result["shards"]) == ((16, 16), (32, 32))
+    assert result["compressors"][0].to_dict()["configuration"]["level"] == 7
 
 
 @pytest.mark.parametrize("form", ["geozarr", "eopf-zarr-v2", "netcdf"])
@@ -93,9 +93,9 @@ def test_the_suffix_says_the_format(
     name: str, form: str, product: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["convert", str(product), str(tmp_path / name), "--json"]) == 0
-    said = capsys.readouterr()
-    assert json.loads(said.out)["format"] == form
-    assert said.err.splitlines()[:3] == [f"{name}: Opening", f"{name}: Writing", f"{name}: Done"]
+    output = capsys.readouterr()
+    assert json.loads(output.out)["format"] == form
+    assert output.err.splitlines()[:3] == [f"{name}: Opening", f"{name}: Writing", f"{name}: Done"]
 
 
 def test_long_lists_are_shortened(safe: Path, tmp_path: Path, capsys: Any) -> None:
@@ -131,9 +131,9 @@ def test_bad_input_ends_with_2_and_a_line(
     there.write_text("mine")
     filled = [word.format(product=product, there=there, folder=tmp_path) for word in words]
     assert run(["convert", *filled]) == 2
-    said = capsys.readouterr().err
-    assert what in said
-    assert "Traceback" not in said
+    output = capsys.readouterr().err
+    assert what in output
+    assert "Traceback" not in output
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
     assert there.read_text() == "mine"
 

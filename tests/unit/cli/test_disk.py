@@ -20,17 +20,17 @@ def data(tmp_path: Path) -> DataFolder:
 
 def test_show_and_clean(data: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["disk", "show", "--data", str(data.root), "--json"]) == 0
-    shown = json.loads(capsys.readouterr().out)
-    assert shown["removable"] >= 50_000
-    assert shown["families"]["logs"] >= 50_000
-    assert shown["total"] > shown["free"] > 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["removable"] >= 50_000
+    assert printed["families"]["logs"] >= 50_000
+    assert printed["total"] > printed["free"] > 0
     assert run(["disk", "clean", "--data", str(data.root), "--pretend"]) == 0
     assert "Would free" in capsys.readouterr().out
     assert (data.logs / "api.log.1").exists()
     assert run(["disk", "clean", "--data", str(data.root)]) == 0
-    said = capsys.readouterr().out
-    assert "older part of a log" in said
-    assert "Freed" in said
+    output = capsys.readouterr().out
+    assert "older part of a log" in output
+    assert "Freed" in output
     assert not (data.logs / "api.log.1").exists()
 
 
@@ -50,6 +50,6 @@ def test_status_says_that_the_disk_is_low(
     assert disk["low"]
     assert not disk["full"]
     assert run(["status", "--data", str(data.root)]) == 1
-    said = capsys.readouterr().out
-    assert f"The disk of {data.root} is nearly full" in said
-    assert "skerry disk clean" in said
+    output = capsys.readouterr().out
+    assert f"The disk of {data.root} is nearly full" in output
+    assert "skerry disk clean" in output

@@ -68,8 +68,8 @@ def test_lines_that_found_no_room_are_counted(
     log.take(b"three\n")
     monkeypatch.undo()
     log.take(b"four\n")
-    said = [line[25:] for line in (tmp_path / "api.log").read_text().splitlines()]
-    assert said == ["3 lines were lost: the disk was full", "four"]
+    text = [line[25:] for line in (tmp_path / "api.log").read_text().splitlines()]
+    assert text == ["3 lines were lost: the disk was full", "four"]
 
 
 def test_the_process_ends_with_its_writers(tmp_path: Path) -> None:

@@ -38,12 +38,12 @@ def ended(api: ServedApi) -> str:
         seen = {name: proposed[name] for name in ("notebook_digest", "environment_digest")}
         alice.post(f"production/releases/{release}/approve", json={"self": True, **seen})
         alice.post("production/jobs", json={"name": "lakes", "release": release})
-        made = str(alice.post("production/jobs/lakes/runs", json={}).json()["id"])
-        alice.post(f"production/runs/{made}/cancel")
-    folder = api.data.objects / "runs" / made / "0"
+        answer = str(alice.post("production/jobs/lakes/runs", json={}).json()["id"])
+        alice.post(f"production/runs/{answer}/cancel")
+    folder = api.data.objects / "runs" / answer / "0"
     folder.mkdir(parents=True)
     (folder / "log.txt").write_text(TEXT, encoding="utf-8")
-    return made
+    return answer
 
 
 def test_an_operator_sees_a_run_s_log_but_no_part_s(

@@ -43,10 +43,10 @@ def test_a_disk_that_says_no_is_no_fault_of_ours(
 
     register(fail)
     assert main.run(["probe"]) == 2
-    said = capsys.readouterr().err
-    assert "/data/out.zarr" in said
-    assert "No space left on device" in said
-    assert "fault in Skerry" not in said
+    output = capsys.readouterr().err
+    assert "/data/out.zarr" in output
+    assert "No space left on device" in output
+    assert "fault in Skerry" not in output
 
 
 def test_unknown_error_is_one_line_and_its_trace_in_a_log(

@@ -17,16 +17,16 @@ with show_progress("scene") as progress:
 
 
 def test_a_terminal_gets_a_bar_with_what_is_written_now() -> None:
-    mine, its = pty.openpty()
+    reader, writer = pty.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
     try:
         done = subprocess.run(
-            [sys.executable, "-c", SHOWN], env=environment, stderr=its, check=False
+            [sys.executable, "-c", SHOWN], env=environment, stderr=writer, check=False
         )
-        shown = os.read(mine, 1 << 16).decode()
+        shown = os.read(reader, 1 << 16).decode()
     finally:
-        os.close(its)
-        os.close(mine)
+        os.close(writer)
+        os.close(reader)
     assert done.returncode == 0
     assert "scene: Writing: measurements/b02" in shown
     assert "25%" in shown

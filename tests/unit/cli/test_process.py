@@ -34,13 +34,13 @@ def test_the_product_says_what_it_is_and_where_it_came_from(
     assert run(["process", "turbidity", str(safe), "-o", str(out), *words]) == 0
     assert capsys.readouterr().out.strip() == str(out)
 
-    made = open_product(out)
+    product = open_product(out)
     bands = open_product(safe)["measurements/reflectance/r20m"]
     expected = turbidity_dogliotti2015(bands["b04"], bands["b8a"], pole_fraction=0.4)
     assert int(expected.count()) > 100
-    np.testing.assert_allclose(made["measurements"]["turbidity"], expected, rtol=1e-6)
+    np.testing.assert_allclose(product["measurements"]["turbidity"], expected, rtol=1e-6)
 
-    item = made.attrs["stac_discovery"]
+    item = product.attrs["stac_discovery"]
     (link,) = [element for element in item["links"] if element["rel"] == "derived_from"]
     assert (out.parent / link["href"]).resolve() == safe.resolve()
     assert item["properties"]["processing:software"]["turbidity"]
@@ -48,10 +48,10 @@ def test_the_product_says_what_it_is_and_where_it_came_from(
     assert item["properties"]["datetime"] == str(
         open_product(safe).attrs["stac_discovery"]["properties"]["datetime"]
     )
-    assert made.attrs["title"].startswith("Simulated: ")
+    assert product.attrs["title"].startswith("Simulated: ")
     (entry,) = [
         element
-        for entries in made.attrs["processing_history"].values()
+        for entries in product.attrs["processing_history"].values()
         for element in entries
         if element.get("processor") == "turbidity"
     ]
@@ -79,10 +79,10 @@ def test_processors_are_listed_and_described(capsys: pytest.CaptureFixture[str])
     assert run(["process", "--list", "--json"]) == 0
     assert {"turbidity", "ndci"} <= {item["name"] for item in json.loads(capsys.readouterr().out)}
     assert run(["process", "turbidity", "--describe"]) == 0
-    shown = capsys.readouterr().out
-    assert "pole_fraction" in shown
-    assert "FNU" in shown
-    assert "doi:10.1016/j.rse.2014.09.020" in shown
+    output = capsys.readouterr().out
+    assert "pole_fraction" in output
+    assert "FNU" in output
+    assert "doi:10.1016/j.rse.2014.09.020" in output
 
 
 BAD = {
@@ -116,10 +116,10 @@ def test_bad_input_is_named(
     words = [{"SAFE": str(safe), "arc=HERE": f"arc={tmp_path}"}.get(word, word) for word in words]
     out = tmp_path / "out.zarr"
     assert run(["process", *words, "-o", str(out)]) == 2
-    said = capsys.readouterr()
-    assert named in said.err
-    assert "Traceback" not in said.err
-    assert len([line for line in said.err.splitlines() if line.startswith("Error")]) == 1
+    output = capsys.readouterr()
+    assert named in output.err
+    assert "Traceback" not in output.err
+    assert len([line for line in output.err.splitlines() if line.startswith("Error")]) == 1
     assert not out.exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
@@ -132,9 +132,9 @@ def test_a_truncated_product(
     band.unlink()
     band.write_bytes(content[: len(content) // 2])
     assert run(["process", "turbidity", str(copy), "-o", str(tmp_path / "out.zarr")]) == 0
-    shown = capsys.readouterr().err  # the band of 60 m stands in, and the damage is named
-    assert "lacks 1 parts: measurements/reflectance/r20m/b04" in shown
-    assert f"{band.name} in" in shown
+    output = capsys.readouterr().err  # the band of 60 m stands in, and the damage is named
+    assert "lacks 1 parts: measurements/reflectance/r20m/b04" in output
+    assert f"{band.name} in" in output
 
 
 def test_a_missing_band(copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

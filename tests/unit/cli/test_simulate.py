@@ -14,11 +14,11 @@ from skerry.simulate import kinds
 def test_json_says_what_was_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["s2-l2a", str(tmp_path), "--size", "60", "--seed", str(MOST_SEED), "--json"]
     assert run(["simulate", *words]) == 0
-    said = capsys.readouterr()
-    made = json.loads(said.out)
-    assert Path(made["path"]).is_dir()
-    assert (made["kind"], made["seed"]) == ("s2-l2a", MOST_SEED)
-    assert said.err == "s2-l2a: Simulating\n"
+    output = capsys.readouterr()
+    result = json.loads(output.out)
+    assert Path(result["path"]).is_dir()
+    assert (result["kind"], result["seed"]) == ("s2-l2a", MOST_SEED)
+    assert output.err == "s2-l2a: Simulating\n"
 
 
 @pytest.mark.parametrize("seed", [-5, MOST_SEED + 1])

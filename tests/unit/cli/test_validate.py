@@ -13,10 +13,10 @@ from skerry.validation.registry import list_checks
 def test_a_clean_product_exits_with_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written = describe_eopf().write(tmp_path / "product.zarr")
     assert run(["validate", str(written)]) == 0
-    shown = capsys.readouterr().out
-    assert all(check.name in shown for check in list_checks())
-    assert "none has findings" in shown
-    assert "runs only with --deep" in shown
+    output = capsys.readouterr().out
+    assert all(check.name in output for check in list_checks())
+    assert "none has findings" in output
+    assert "runs only with --deep" in output
 
 
 def test_findings_exit_with_1_and_say_what_to_do(
@@ -26,9 +26,9 @@ def test_findings_exit_with_1_and_say_what_to_do(
     product.groups[""]["stac_discovery"]["properties"]["datetime"] = None
     written = product.write(tmp_path / "product.zarr")
     assert run(["validate", str(written)]) == 1
-    shown = capsys.readouterr().out
-    assert "stac_discovery/properties: is None" in shown
-    assert "Remedy: Write the sensing time as 2026-05-01T10:30:00Z." in shown
+    output = capsys.readouterr().out
+    assert "stac_discovery/properties: is None" in output
+    assert "Remedy: Write the sensing time as 2026-05-01T10:30:00Z." in output
 
 
 def test_json_names_every_check_with_its_outcome(
@@ -40,17 +40,17 @@ def test_json_names_every_check_with_its_outcome(
     assert run(["validate", str(written), "--format", "json"]) == 1  # as it was called once
     before = capsys.readouterr().out
     assert run(["validate", str(written), "--json"]) == 1
-    shown = capsys.readouterr().out
-    assert shown == before
-    report = json.loads(shown)
+    output = capsys.readouterr().out
+    assert output == before
+    report = json.loads(output)
     assert [item["check"] for item in report["checks"]] == [check.name for check in list_checks()]
     assert {item["result"] for item in report["checks"]} == {"passed", "finding", "not applicable"}
-    found = [item for item in report["checks"] if item["result"] == "finding"]
-    assert [item["check"] for item in found] == ["cf.units"]
-    assert found[0]["findings"] == [
+    result = [item for item in report["checks"] if item["result"] == "finding"]
+    assert [item["check"] for item in result] == ["cf.units"]
+    assert result[0]["findings"] == [
         {"where": "measurements/reflectance/r10m/b02", "what": "has no units"}
     ]
-    assert found[0]["remedy"]
+    assert result[0]["remedy"]
     assert report["checks_made"] == sum(item["examined"] > 0 for item in report["checks"])
     assert not report["clean"]
 
@@ -71,9 +71,9 @@ def test_what_cannot_be_checked_exits_with_2(
         [written.name, "--profile", "2031"],
     ):  # fmt: skip
         assert run(["validate", str(tmp_path / words[0]), *words[1:]]) == 2, words
-        said = capsys.readouterr()
-        assert said.err.startswith("Error: "), words
-        assert "Traceback" not in said.err
+        output = capsys.readouterr()
+        assert output.err.startswith("Error: "), words
+        assert "Traceback" not in output.err
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_a_damaged_band_is_a_finding(
     band.unlink()
     band.write_bytes(content[: len(content) // 2])
     assert run(["validate", str(copy)]) == 1
-    shown = capsys.readouterr().out
-    assert "lacks measurements/reflectance/r10m/b04" in shown
-    assert f"{band.name}: has {len(content) // 2} bytes" in shown
+    output = capsys.readouterr().out
+    assert "lacks measurements/reflectance/r10m/b04" in output
+    assert f"{band.name}: has {len(content) // 2} bytes" in output
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,6 @@ def test_what_is_no_path_is_refused(
     product: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["validate", product]) == 2
-    shown = capsys.readouterr().err
-    assert said in shown
-    assert "very-secret" not in shown
+    output = capsys.readouterr().err
+    assert said in output
+    assert "very-secret" not in output

@@ -15,12 +15,12 @@ from skerry.products.writing import write_product
 def test_an_address_is_opened(tmp_path: Path) -> None:
     tree = assemble(5, 40, 40, EVERYTHING | {"packings": [2], "plain": []})
     write_product(tree, tmp_path / "a.zarr", form="eopf-zarr")
-    wanted = skerry.open(tmp_path / "a.zarr")
+    expected = skerry.open(tmp_path / "a.zarr")
     with serve_folder(tmp_path) as server:
-        found = skerry.open(locate(server, "a.zarr"))
-        for path in wanted.groups:
+        actual = skerry.open(locate(server, "a.zarr"))
+        for path in expected.groups:
             xr.testing.assert_identical(
-                found[path].to_dataset().compute(), wanted[path].to_dataset().compute()
+                actual[path].to_dataset().compute(), expected[path].to_dataset().compute()
             )
         with pytest.raises(NotFoundError, match=r"There is no .*/b\.zarr"):
             skerry.open(locate(server, "b.zarr"))

@@ -23,10 +23,10 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 @pytest.fixture
 def grant(tmp_path: Path) -> Grant:
-    made = Grant(id="g", prefix="imports/g/", root=tmp_path, expires="")
-    made.folder.mkdir(parents=True)
-    (made.folder / "bytes").touch()
-    return made
+    result = Grant(id="g", prefix="imports/g/", root=tmp_path, expires="")
+    result.folder.mkdir(parents=True)
+    (result.folder / "bytes").touch()
+    return result
 
 
 def register(grant: Grant, answer: Answer, *, replace: bool = False) -> dict[str, Any]:

@@ -50,11 +50,11 @@ def test_pages_are_followed_until_there_are_enough() -> None:
         {"features": [make_feature("e")], "links": []},
     ]  # fmt: skip
     with make_session(pages, seen) as session:
-        found = search(
+        result = search(
             collections="s2", bbox=[13, 54, 15, 55], ids=("a",), session=session, limit=5,
             datetime=(datetime(2026, 5, 1, tzinfo=UTC), None),
         )  # fmt: skip
-    assert [item.id for item in found] == ["a", "b", "c", "d", "e"]
+    assert [item.id for item in result] == ["a", "b", "c", "d", "e"]
     first, second = (json.loads(request.content) for request in seen[:2])
     assert first == {
         "collections": ["s2"],

@@ -78,9 +78,9 @@ def test_ordinary_names_pass(text: str) -> None:
 
 
 def test_identifiers_are_unique_and_sort_by_time() -> None:
-    made = [ids.new_id() for _ in range(1000)]
-    assert len(set(made)) == 1000
-    assert [item[:12] for item in made] == sorted(item[:12] for item in made)
+    result = [ids.new_id() for _ in range(1000)]
+    assert len(set(result)) == 1000
+    assert [item[:12] for item in result] == sorted(item[:12] for item in result)
 
 
 def test_runs_may_not_do_what_people_may() -> None:

@@ -113,7 +113,7 @@ def test_a_tick_is_told_in_the_job_s_own_zone_too():
 
 
 def test_a_filter_is_an_address():
-    wanted = RunFilter(job="a b", status="failed", before="0196")
-    assert wanted.link("/p") == "/p/runs?job=a+b&status=failed&before=0196"
-    assert wanted.link("/p", before="") == "/p/runs?job=a+b&status=failed"
+    expected = RunFilter(job="a b", status="failed", before="0196")
+    assert expected.link("/p") == "/p/runs?job=a+b&status=failed&before=0196"
+    assert expected.link("/p", before="") == "/p/runs?job=a+b&status=failed"
     assert RunFilter().link("/p") == "/p/runs"

@@ -44,11 +44,11 @@ def test_an_item_becomes_a_product():
 
 
 def test_what_a_partial_product_lacks_is_among_its_facts() -> None:
-    whole, partial, single = (
+    full, partial, single = (
         dict(describe_product(make_item(**{"skerry:missing": parts})).facts).get("Missing")
         for parts in ([], [f"r10m/b0{band}" for band in range(1, 6)], ["tile metadata"])
     )
-    assert whole is None
+    assert full is None
     assert partial == "r10m/b01, r10m/b02, r10m/b03 and 2 more"
     assert single == "tile metadata"
 
@@ -89,9 +89,9 @@ def test_only_the_platforms_own_pictures_are_fetched():
 
 def test_a_variable_that_is_not_there_is_not_another():
     product = describe_product(make_item())
-    wanted = product.find_variable("ndci")
-    assert wanted is not None
-    assert wanted.name == "ndci"
+    expected = product.find_variable("ndci")
+    assert expected is not None
+    assert expected.name == "ndci"
     assert product.find_variable("chlorophyll") is None
 
 

@@ -120,7 +120,7 @@ async def check_strangers(client: httpx.AsyncClient) -> None:
 async def check_refusals(client: httpx.AsyncClient) -> None:
     """Every refusal has the look of the pages for a browser, and is a problem for a program."""
     log_in = 'href="/hub/login"'
-    for path, token, status, said, header in (
+    for path, token, status, message, header in (
         ("/nowhere/else", "ann-token", 404, "There is no page", ">ann</a>"),
         ("/nowhere/else", "nobody", 404, "There is no page", log_in),
         ("/runs", "nobody", 401, "Nobody is logged in", log_in),
@@ -129,12 +129,12 @@ async def check_refusals(client: httpx.AsyncClient) -> None:
         page = await client.get(PREFIX + path, headers=bearer(token))
         assert page.status_code == status
         assert "<span>Skerry</span>" in page.text
-        assert said in page.text
+        assert message in page.text
         assert header in page.text
         assert (log_in in page.text) == (header == log_in), "only strangers are asked to log in"
         text = await client.get(PREFIX + path, headers=bearer(token) | {"Accept": "*/*"})
         assert text.status_code == status
-        check_problem(text, said)
+        check_problem(text, message)
 
 
 def check_problem(answer: httpx.Response, *words: str) -> None:
@@ -240,9 +240,9 @@ async def open_socket(client: httpx.AsyncClient, page: str, token: str | None, o
 
 def read_page_token(html: str) -> str:
     """Return the token of the page's session, which Bokeh writes into its start script."""
-    found = re.search(r'"token":"([^"]+)"', html)
-    assert found is not None
-    return found.group(1)
+    result = re.search(r'"token":"([^"]+)"', html)
+    assert result is not None
+    return result.group(1)
 
 
 def test_every_handler_is_decided_and_only_these_ask_nobody():

@@ -51,8 +51,8 @@ def test_the_three_bands_become_the_three_colours(bands):
 def test_where_one_band_has_no_data_nothing_is_drawn(bands):
     png = draw_composite(bands, CACHE, [Style("gray", 0.0, 0.3)] * 3, TILE)
     alpha = np.asarray(Image.open(io.BytesIO(png)))[..., 3]
-    whole = draw_composite([bands[0]] * 3, CACHE, [Style("gray", 0.0, 0.3)] * 3, TILE)
-    area = np.asarray(Image.open(io.BytesIO(whole)))[..., 3]
+    full = draw_composite([bands[0]] * 3, CACHE, [Style("gray", 0.0, 0.3)] * 3, TILE)
+    area = np.asarray(Image.open(io.BytesIO(full)))[..., 3]
     assert set(np.unique(alpha)) == {0, 255}
     assert 0 < (alpha == 255).sum() < (area == 255).sum()
 
@@ -71,9 +71,9 @@ def test_a_value_is_that_of_the_cell_in_which_the_place_lies(write_pyramid):
     path = write_pyramid(stored, transform=TRANSFORM, attributes=PACKED)
     pyramid = open_pyramid(path, "v", "1")
     for column, row in ((0.5, 0.5), (399.5, 0.5), (120.1, 250.9), (0.5, 399.5)):
-        wanted = stored[int(row), int(column)] * 0.0001 - 0.1
+        expected = stored[int(row), int(column)] * 0.0001 - 0.1
         value = read_point(pyramid, CACHE, *to_degrees(column, row))
-        assert value == pytest.approx(wanted, rel=1e-5)
+        assert value == pytest.approx(expected, rel=1e-5)
 
 
 def test_outside_and_in_gaps_there_is_no_value(bands):

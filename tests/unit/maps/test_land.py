@@ -61,13 +61,13 @@ def test_at_zoom_10_the_coast_lies_within_five_pixels_of_where_it_is(cape):
 
 @pytest.mark.parametrize("zoom", range(MAX_ZOOM + 1))
 def test_every_zoom_shows_what_is_land_and_what_is_sea(zoom):
-    for longitude, latitude, wanted in (
+    for longitude, latitude, expected in (
         (10.0, 22.0, 255), (-40.0, 25.0, 0), (25.0, -29.0, 255), (-140.0, -30.0, 0),
         (50.5, 42.0, 0), (135.0, -25.0, 255), (0.0, -80.0, 255),
     ):  # fmt: skip
         column, row = locate(zoom, longitude, latitude)
         tile = draw_land(zoom, column // 256, row // 256, 256)
-        assert tile[row % 256, column % 256] == wanted, (zoom, longitude, latitude)
+        assert tile[row % 256, column % 256] == expected, (zoom, longitude, latitude)
 
 
 @pytest.mark.parametrize("zoom", [detail.deepest for detail in DETAILS[:-1]])
@@ -124,8 +124,8 @@ def test_a_missing_file_is_an_error_and_no_sea(without_files):
 
 @pytest.mark.parametrize("keep", [0, 5, 40, 100_000])
 def test_a_file_that_is_no_land_or_cut_short_is_an_error(without_files, keep):
-    whole = (Path(basemap.__file__).parent / "data/land.bin").read_bytes()
-    without_files.write_bytes(whole[:keep] if keep else b"something else")
+    full = (Path(basemap.__file__).parent / "data/land.bin").read_bytes()
+    without_files.write_bytes(full[:keep] if keep else b"something else")
     with pytest.raises(UnavailableError):
         draw_basemap(10, 529, 296)
 

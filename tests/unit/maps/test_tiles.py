@@ -41,12 +41,12 @@ def tiles_over(pyramid: Pyramid, zoom: int) -> list[tuple[int, int, int]]:
     """The tile over the product's centre and those over two of its corners."""
     west, south, east, north = pyramid.bounds
     transformer = Transformer.from_crs(pyramid.crs, "EPSG:3857", always_xy=True)
-    found = set()
+    result = set()
     for px, py in ((0.5, 0.5), (0.01, 0.01), (0.99, 0.99)):
         x, y = transformer.transform(west + px * (east - west), south + py * (north - south))
         side = 2 * EARTH_HALF / 2**zoom
-        found.add((zoom, int((x + EARTH_HALF) // side), int((EARTH_HALF - y) // side)))
-    return sorted(found)
+        result.add((zoom, int((x + EARTH_HALF) // side), int((EARTH_HALF - y) // side)))
+    return sorted(result)
 
 
 def warp_exactly(level: Level, crs: str, tile: tuple[int, int, int], fill: Any) -> np.ndarray:
@@ -163,8 +163,8 @@ def test_a_product_across_the_antimeridian_shows_on_both_sides(write_pyramid):
 def test_longitudes_beyond_180_degrees_are_the_same_places(write_pyramid, west, columns):
     rows = 120
     values = np.random.default_rng(5).integers(1, 9999, (rows, columns)).astype(np.uint16)
-    whole = np.zeros((rows, 360), np.uint16)  # the same numbers, from -180 to 180 degrees
-    whole[:, (np.arange(columns) + west + 180) % 360] = values
+    full = np.zeros((rows, 360), np.uint16)  # the same numbers, from -180 to 180 degrees
+    full[:, (np.arange(columns) + west + 180) % 360] = values
     pyramids = [
         open_pyramid(
             write_pyramid(
@@ -173,20 +173,20 @@ def test_longitudes_beyond_180_degrees_are_the_same_places(write_pyramid, west, 
             ),
             "v", "1",
         )
-        for numbers, left, name in ((values, west, "a.zarr"), (whole, -180, "b.zarr"))
+        for numbers, left, name in ((values, west, "a.zarr"), (full, -180, "b.zarr"))
     ]  # fmt: skip
     shown = 0
     for tile in [(0, 0, 0), *((3, x, y) for x in (0, 1, 3, 4, 7) for y in (2, 4))]:
-        drawn, wanted = (
+        drawn, expected = (
             read_rgba(draw_tile(item, ChunkCache(10**8), GRAY, tile, TileFormat.PALETTE))
             for item in pyramids
         )
-        assert (drawn == wanted).all(axis=-1).mean() > 0.999, tile
-        shown += (wanted[..., 3] > 0).sum()
+        assert (drawn == expected).all(axis=-1).mean() > 0.999, tile
+        shown += (expected[..., 3] > 0).sum()
     assert shown
     for longitude in np.arange(-179.5, 180):
-        found, same = (read_point(item, ChunkCache(10**8), longitude, 0.5) for item in pyramids)
-        assert found == same
+        actual, same = (read_point(item, ChunkCache(10**8), longitude, 0.5) for item in pyramids)
+        assert actual == same
     left, _, right, _ = pyramids[0].geographic_bounds
     assert (left, right) == (
         (-180, 180)

@@ -53,29 +53,29 @@ def write(write_pyramid: Any, case: str) -> tuple[Any, Pyramid]:
 @pytest.mark.parametrize("case", CASES)
 def test_the_value_at_a_place_is_that_of_the_open_product(write_pyramid, cache, case):
     path, pyramid = write(write_pyramid, case)
-    wanted = open_product(path)["v"].to_numpy()
-    for row, column in np.ndindex(wanted.shape):
+    expected = open_product(path)["v"].to_numpy()
+    for row, column in np.ndindex(expected.shape):
         value = read_point(pyramid, cache, column + 0.5, SIDE - row - 0.5)
-        if np.isnan(wanted[row, column]):
+        if np.isnan(expected[row, column]):
             assert value is None
         else:
-            assert value == pytest.approx(float(wanted[row, column]), rel=1e-6)
+            assert value == pytest.approx(float(expected[row, column]), rel=1e-6)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_tiles_are_transparent_where_the_open_product_has_gaps(write_pyramid, cache, case):
     path, pyramid = write(write_pyramid, case)
-    wanted = open_product(path)["v"].to_numpy()
+    expected = open_product(path)["v"].to_numpy()
     style = Style.from_variable(find_drawable(path)["v"])
-    assert style.minimum >= np.nanmin(wanted) - abs(np.nanmin(wanted)) * 0.01
-    assert style.maximum <= np.nanmax(wanted) + abs(np.nanmax(wanted)) * 0.01
+    assert style.minimum >= np.nanmin(expected) - abs(np.nanmin(expected)) * 0.01
+    assert style.maximum <= np.nanmax(expected) + abs(np.nanmax(expected)) * 0.01
     png = draw_tile(pyramid, cache, style, (5, 16, 15), TileFormat.RGBA)
     alpha = np.asarray(Image.open(io.BytesIO(png)))[..., 3]
     # Tile 16/15 of zoom 5 goes from 0 to 11.25 degrees east and to 11.18 north.
     pixels = (np.arange(SIDE) + 0.5) / 11.25 * 256
     rows = 255 - pixels[::-1].astype(int)  # so near the equator rows are as high as columns
     shown = alpha[np.ix_(rows, pixels.astype(int))] > 0
-    np.testing.assert_array_equal(shown, ~np.isnan(wanted))
+    np.testing.assert_array_equal(shown, ~np.isnan(expected))
 
 
 @pytest.mark.parametrize(

@@ -66,14 +66,14 @@ def test_what_is_no_web_address_is_refused(url: str) -> None:
 
 
 def test_a_public_address_passes_with_the_ip_to_connect_to() -> None:
-    asked: list[tuple[str, int]] = []
+    resolved: list[tuple[str, int]] = []
 
     def resolve(host: str, port: int) -> list[str]:
-        asked.append((host, port))
+        resolved.append((host, port))
         return ["2606:2800:21f:cb07:6820:80da:af6b:8b2c", "93.184.215.14"]
 
     checked = check_address("https://Data.Example/a.zip", resolve=resolve)
-    assert asked == [("data.example", 443)]
+    assert resolved == [("data.example", 443)]
     assert (checked.host, checked.port) == ("data.example", 443)
     assert checked.ips[0] == "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
 

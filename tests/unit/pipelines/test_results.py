@@ -45,7 +45,7 @@ def test_the_time_of_a_result_is_that_of_its_latest_source_in_utc():
         for item in properties
     ]
     tree = describe_result(xr.Dataset(), get_processor("flag-mask"), {}, sources, name="r")
-    found = tree.attrs["stac_discovery"]["properties"]
-    assert found["datetime"] == "2026-05-01T10:00:00.500000Z"
-    assert found["start_datetime"] == "2026-05-01T09:00:00Z"
-    assert found["end_datetime"] == "2026-05-01T10:00:00.500000Z"
+    result = tree.attrs["stac_discovery"]["properties"]
+    assert result["datetime"] == "2026-05-01T10:00:00.500000Z"
+    assert result["start_datetime"] == "2026-05-01T09:00:00Z"
+    assert result["end_datetime"] == "2026-05-01T10:00:00.500000Z"

@@ -54,15 +54,15 @@ def test_the_file_is_what_trace_viewers_read(tmp_path: Path) -> None:
             while time.thread_time() - burn < 0.1:
                 np.ones(1000).sum()
         with timeline.span("hold"):
-            held = np.ones(8 * 2**20)  # 64 MiB
-            assert held.sum() == held.size
+            numbers = np.ones(8 * 2**20)  # 64 MiB
+            assert numbers.sum() == numbers.size
     whole_us = (time.perf_counter() - begin) * 1e6
     timeline.write(tmp_path / "deep" / "trace.json")
-    found = json.loads((tmp_path / "deep" / "trace.json").read_text())
-    jsonschema.validate(found, FORMAT)
-    assert found["otherData"] == {"run_id": "run-1"}
-    assert {item["pid"] for item in found["traceEvents"]} == {os.getpid()}
-    spans = {item["name"]: item for item in found["traceEvents"] if item["ph"] == "X"}
+    result = json.loads((tmp_path / "deep" / "trace.json").read_text())
+    jsonschema.validate(result, FORMAT)
+    assert result["otherData"] == {"run_id": "run-1"}
+    assert {item["pid"] for item in result["traceEvents"]} == {os.getpid()}
+    spans = {item["name"]: item for item in result["traceEvents"] if item["ph"] == "X"}
     outer, compute, hold = (spans[name] for name in ("outer", "compute", "hold"))
     for inner in (compute, hold):
         assert outer["ts"] <= inner["ts"]
@@ -72,7 +72,7 @@ def test_the_file_is_what_trace_viewers_read(tmp_path: Path) -> None:
     assert compute["dur"] >= 90_000
     assert hold["args"]["peak_memory_mib"] >= 64
     assert outer["args"]["inputs"] == ["a"]
-    counters = [item for item in found["traceEvents"] if item["ph"] == "C"]
+    counters = [item for item in result["traceEvents"] if item["ph"] == "C"]
     assert {counter["name"] for counter in counters} == {"memory", "CPU"}
 
 

@@ -36,9 +36,9 @@ def test_spectra_of_each_class(expected: PixelClass) -> None:
 def test_a_smeared_point_is_a_line(down: int, right: int) -> None:
     mask = np.zeros((41, 41), bool)
     mask[20, 20] = True
-    found = smear_mask(mask, down, right)
-    assert found[20, 20]
-    rows, columns = np.nonzero(found)
+    result = smear_mask(mask, down, right)
+    assert result[20, 20]
+    rows, columns = np.nonzero(result)
     ends = np.hypot(rows - 20 - down, columns - 20 - right)
     assert ends.min() <= 2
     length = max(np.hypot(down, right), 1.0)
@@ -59,13 +59,13 @@ def test_shadows_fall_away_from_the_sun_on_dark_land(chunks: int | None) -> None
     if chunks:
         first, second = first.chunk(chunks), second.chunk(chunks)
     # The sun in the south at 45 degrees: a cloud of 200 m throws its shadow 10 pixels north.
-    found = add_shadows(first, second, 45.0, 180.0, 200.0)
-    assert (found.chunks is not None) == bool(chunks)
-    column = found.values[:, 20]
+    result = add_shadows(first, second, 45.0, 180.0, 200.0)
+    assert (result.chunks is not None) == bool(chunks)
+    column = result.values[:, 20]
     assert np.flatnonzero(column == PixelClass.CLOUD_SHADOW).tolist() == [
         10, 11, 12, 13, 14, 15, 17, 18, 19,
     ]  # fmt: skip
-    assert (found.values == PixelClass.CLOUD_SHADOW).sum() == 9
+    assert (result.values == PixelClass.CLOUD_SHADOW).sum() == 9
 
 
 def _product(fill: float) -> xr.DataTree:
@@ -116,16 +116,16 @@ def test_resolutions_meet_at_the_centres_of_pixels() -> None:
         )
         for step, size in ((10.0, 12), (20.0, 6))
     )
-    found = _coarsen(fine, coarse)
-    np.testing.assert_allclose(found, coarse, atol=1e-9)
-    np.testing.assert_array_equal(found["x"], coarse["x"])
+    result = _coarsen(fine, coarse)
+    np.testing.assert_allclose(result, coarse, atol=1e-9)
+    np.testing.assert_array_equal(result["x"], coarse["x"])
 
 
 def test_cirrus_of_60_m_lies_over_its_nine_pixels_of_20_m() -> None:
     tree = _product(0.1)
     place = tree["measurements/reflectance/r60m"]
     place["b10"] = place["b10"].copy(data=np.array([[0.0, 0.1], [0.0, 0.0]], np.float32))
-    found = get_processor("s2-cloud-mask").apply(tree, cloud_height_m=0)["pixel_class"].values
+    actual = get_processor("s2-cloud-mask").apply(tree, cloud_height_m=0)["pixel_class"].values
     expected = np.zeros((6, 6), bool)
     expected[:3, 3:] = True
-    np.testing.assert_array_equal(found == PixelClass.CIRRUS, expected)
+    np.testing.assert_array_equal(actual == PixelClass.CIRRUS, expected)

@@ -43,16 +43,16 @@ SCENES = [
 @pytest.mark.parametrize("lazy", [False, True])
 def test_methods(method: str, values: list[float], source: list[int], lazy: bool) -> None:
     scenes = [item.chunk({"x": 2}) for item in SCENES] if lazy else SCENES
-    found = composite_scenes(scenes, MOMENTS, last=LAST, days=3, method=method)
-    assert found["turbidity"].dims == ("time", "y", "x")
-    assert (found["turbidity"].chunks is not None) == lazy
-    assert found["time"].values.tolist() == [np.datetime64("2026-05-03", "ns").item()]
-    assert "spatial_ref" in found.coords
-    np.testing.assert_array_equal(found["turbidity"].values[0, 0], values)
-    np.testing.assert_array_equal(found["source"].values[0, 0], source)
-    np.testing.assert_array_equal(found["count"].values[0, 0], [3, 2, 1, 0, 0])
-    assert found["turbidity"].attrs["units"] == "FNU"
-    assert found["source"].dtype == found["count"].dtype == np.int16
+    result = composite_scenes(scenes, MOMENTS, last=LAST, days=3, method=method)
+    assert result["turbidity"].dims == ("time", "y", "x")
+    assert (result["turbidity"].chunks is not None) == lazy
+    assert result["time"].values.tolist() == [np.datetime64("2026-05-03", "ns").item()]
+    assert "spatial_ref" in result.coords
+    np.testing.assert_array_equal(result["turbidity"].values[0, 0], values)
+    np.testing.assert_array_equal(result["source"].values[0, 0], source)
+    np.testing.assert_array_equal(result["count"].values[0, 0], [3, 2, 1, 0, 0])
+    assert result["turbidity"].attrs["units"] == "FNU"
+    assert result["source"].dtype == result["count"].dtype == np.int16
 
 
 def test_the_best_quality_wins_and_the_more_recent_of_equals() -> None:
@@ -60,17 +60,17 @@ def test_the_best_quality_wins_and_the_more_recent_of_equals() -> None:
         xr.DataArray(np.array([item], np.float32), dims=("y", "x"))
         for item in ([9, 5, 1, 1, 1], [9, 6, 1, 1, 1], [9, 9, 9, 9, NAN])
     ]
-    found = composite_scenes(SCENES, MOMENTS, last=LAST, days=3, qualities=qualities)
-    assert found["source"].values[0, 0].tolist() == [2, 1, 0, -1, -1]
+    result = composite_scenes(SCENES, MOMENTS, last=LAST, days=3, qualities=qualities)
+    assert result["source"].values[0, 0].tolist() == [2, 1, 0, -1, -1]
     qualities[0] = qualities[0] + 1
-    found = composite_scenes(SCENES, MOMENTS, last=LAST, days=3, qualities=qualities)
-    assert found["turbidity"].values[0, 0, :2].tolist() == [1, 2]
+    result = composite_scenes(SCENES, MOMENTS, last=LAST, days=3, qualities=qualities)
+    assert result["turbidity"].values[0, 0, :2].tolist() == [1, 2]
 
 
 def test_the_window_is_days_up_to_the_last() -> None:
-    found = composite_scenes(SCENES, MOMENTS, last=date(2026, 5, 2), days=1)
-    np.testing.assert_array_equal(found["turbidity"].values[0, 0], [2, 2, NAN, NAN, NAN])
-    assert found["source"].attrs["flag_meanings"] == "none scene_1"
+    result = composite_scenes(SCENES, MOMENTS, last=date(2026, 5, 2), days=1)
+    np.testing.assert_array_equal(result["turbidity"].values[0, 0], [2, 2, NAN, NAN, NAN])
+    assert result["source"].attrs["flag_meanings"] == "none scene_1"
 
 
 @pytest.mark.parametrize("method", ["best-quality", "median", "most-recent"])
@@ -79,10 +79,10 @@ def test_nothing_valid_is_a_valid_empty_composite(method: str, lazy: bool) -> No
     cloudy = _scene([NAN] * 4)
     cloudy = cloudy.chunk({"x": 2}) if lazy else cloudy
     for last in (LAST, date(2020, 1, 1)):  # all cloud; no scene in the window
-        found = composite_scenes([cloudy] * 3, MOMENTS, last=last, days=3, method=method)
-        assert np.isnan(found["turbidity"]).all()
-        assert (found["count"] == 0).all()
-        assert (found["source"] == -1).all()
+        result = composite_scenes([cloudy] * 3, MOMENTS, last=last, days=3, method=method)
+        assert np.isnan(result["turbidity"]).all()
+        assert (result["count"] == 0).all()
+        assert (result["source"] == -1).all()
 
 
 def test_scenes_on_other_grids_are_refused() -> None:
@@ -140,8 +140,8 @@ def _swath(west: float, read: list[str] | None = None) -> xr.Dataset:
 def test_swaths_of_one_place_are_composited() -> None:
     read: list[str] = []
     scenes = [_swath(14, read) for _ in MOMENTS]
-    found = composite_scenes(scenes, MOMENTS, last=LAST, days=3)
-    assert (found["count"] == 3).all()
+    result = composite_scenes(scenes, MOMENTS, last=LAST, days=3)
+    assert (result["count"] == 3).all()
     assert len(read) == 3 * 2 * 4, "each chunk of each scene's coordinates is read once"
     read.clear()
     composite_scenes([scenes[0]] * 3, MOMENTS, last=LAST, days=3)
@@ -167,10 +167,10 @@ def test_times_are_of_utc_whatever_their_zone() -> None:
         datetime(2026, 5, 2, 20, tzinfo=west),  # the 3rd, 06:00 UTC
         datetime(2026, 5, 3, 5),  # noqa: DTZ001 -- without a zone it is UTC
     ]
-    found = composite_scenes(SCENES, moments, last=LAST, days=1, method="most-recent")
-    np.testing.assert_array_equal(found["source"].values[0, 0], [1, 1, -1, -1, -1])
-    assert found["count"].values[0, 0].tolist() == [2, 1, 0, 0, 0]
-    assert found.attrs["sources"] == [
+    result = composite_scenes(SCENES, moments, last=LAST, days=1, method="most-recent")
+    np.testing.assert_array_equal(result["source"].values[0, 0], [1, 1, -1, -1, -1])
+    assert result["count"].values[0, 0].tolist() == [2, 1, 0, 0, 0]
+    assert result.attrs["sources"] == [
         "scene 1 2026-05-03T06:00:00+00:00",
         "scene 2 2026-05-03T05:00:00+00:00",
     ]
@@ -205,8 +205,8 @@ def test_a_chunk_reads_only_its_own_chunk_of_each_scene() -> None:
 
     band = da.map_blocks(load, chunks=((4,) * 8, (4,) * 8), dtype="f4", meta=np.empty((0, 0), "f4"))
     scenes = [xr.Dataset({"turbidity": (("y", "x"), band + day)}) for day in range(3)]
-    found = composite_scenes(scenes, MOMENTS, last=LAST, days=3)
-    block = found["turbidity"].isel(y=slice(4, 8), x=slice(8, 12)).compute(scheduler="synchronous")
+    result = composite_scenes(scenes, MOMENTS, last=LAST, days=3)
+    block = result["turbidity"].isel(y=slice(4, 8), x=slice(8, 12)).compute(scheduler="synchronous")
     assert float(block.mean()) == 3
     assert set(read) == {(1, 2)}
 
@@ -228,7 +228,7 @@ def _product(day: int, values: list[float], scl: list[int]) -> xr.DataTree:
 
 def test_products_by_flags() -> None:
     products = [_product(1, [1, 1], [6, 6]), _product(2, [2, 2], [6, 9])]
-    found = get_processor("composite").apply(
+    result = get_processor("composite").apply(
         *products,
         group="measurements",
         variables=["turbidity"],
@@ -238,9 +238,9 @@ def test_products_by_flags() -> None:
         days=2,
         method="most-recent",
     )
-    assert found["turbidity"].values[0, 0].tolist() == [2, 1]
-    assert found["source"].attrs["flag_meanings"] == "none day1 day2"
-    assert found["turbidity"].encoding["grid_mapping"] == "spatial_ref"
+    assert result["turbidity"].values[0, 0].tolist() == [2, 1]
+    assert result["source"].attrs["flag_meanings"] == "none day1 day2"
+    assert result["turbidity"].encoding["grid_mapping"] == "spatial_ref"
     with pytest.raises(InvalidInputError, match="no group 'nowhere'"):
         get_processor("composite").apply(*products, group="nowhere")
     with pytest.raises(InvalidInputError, match=r"'days'.*at least 1 and at most 366"):
@@ -284,7 +284,7 @@ FLAGS = np.array([[1, 0, 0], [0, 2, 0], [0, 0, 4]])
 @pytest.mark.parametrize("lazy", [False, True])
 def test_flags_of_60_m_mask_their_nine_pixels_of_20_m(lazy: bool) -> None:
     products = [_level_1c(1, 0 * FLAGS, lazy=lazy), _level_1c(2, FLAGS, lazy=lazy)]
-    found = get_processor("composite").apply(
+    actual = get_processor("composite").apply(
         *products,
         group="measurements/reflectance/r20m",
         flag_group="conditions/mask/l1c_classification/r60m",
@@ -292,20 +292,20 @@ def test_flags_of_60_m_mask_their_nine_pixels_of_20_m(lazy: bool) -> None:
         method="most-recent",
     )
     expected = np.where(np.isin(FLAGS, [1, 2]), 1, 2).repeat(3, axis=0).repeat(3, axis=1)
-    np.testing.assert_array_equal(found["b05"].values[0], expected)
-    assert (found["b05"].chunks is not None) == lazy
+    np.testing.assert_array_equal(actual["b05"].values[0], expected)
+    assert (actual["b05"].chunks is not None) == lazy
     if lazy:
-        assert found["b05"].chunks == ((1,), (4, 4, 1), (4, 4, 1))
+        assert actual["b05"].chunks == ((1,), (4, 4, 1), (4, 4, 1))
 
 
 @pytest.mark.parametrize("lazy", [False, True])
 def test_a_quality_of_60_m_decides_over_its_nine_pixels(lazy: bool) -> None:
     products = [_level_1c(1, 0 * FLAGS + 1, lazy=lazy), _level_1c(2, FLAGS, lazy=lazy)]
-    found = get_processor("composite").apply(
+    actual = get_processor("composite").apply(
         *products, group="measurements/reflectance/r20m", quality="quality/r60m/clear"
     )
     expected = np.where(FLAGS > 1, 1, 2).repeat(3, axis=0).repeat(3, axis=1)
-    np.testing.assert_array_equal(found["b05"].values[0], expected)
+    np.testing.assert_array_equal(actual["b05"].values[0], expected)
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,9 @@ def _line(*values: float) -> xr.DataArray:
     ],
 )
 def test_radiance_of_black_bodies(kelvin: float, wavelength_um: float, watts: float) -> None:
-    found = planck_radiance(_line(kelvin), wavelength_um=wavelength_um)
-    assert float(found[0]) == pytest.approx(watts, rel=3e-3)
-    assert found.attrs["units"] == "W m-2 sr-1 um-1"
+    result = planck_radiance(_line(kelvin), wavelength_um=wavelength_um)
+    assert float(result[0]) == pytest.approx(watts, rel=3e-3)
+    assert result.attrs["units"] == "W m-2 sr-1 um-1"
 
 
 def test_wiens_law_holds() -> None:
@@ -51,8 +51,8 @@ def test_wiens_law_holds() -> None:
 @given(st.floats(180, 350), st.sampled_from([3.742, 10.854, 12.0225]))
 def test_temperature_is_the_inverse(kelvin: float, wavelength_um: float) -> None:
     radiance = planck_radiance(_line(kelvin), wavelength_um=wavelength_um)
-    found = brightness_temperature(radiance, wavelength_um=wavelength_um)
-    assert float(found[0]) == pytest.approx(kelvin, abs=1e-3)
+    result = brightness_temperature(radiance, wavelength_um=wavelength_um)
+    assert float(result[0]) == pytest.approx(kelvin, abs=1e-3)
 
 
 @pytest.mark.parametrize("wrong", [np.nan, 0.0, -1.0, np.inf])
@@ -183,11 +183,11 @@ def test_sentinel_2_radiance_by_the_products_irradiance() -> None:
     tree.attrs["other_metadata"] = {
         "reflectance_correction_factor_from_the_Sun-Earth_distance_variation": "1.0341"
     }
-    found = get_processor("s2-radiance").apply(tree)["b05_radiance"]
+    actual = get_processor("s2-radiance").apply(tree)["b05_radiance"]
     zenith = 30 + 10 * 30 / 5000 + 20 * 50 / 5000  # column 1: x 30, row 2: 50 m below the first
     expected = 0.1 * 1425.78 * 1.0341 * np.cos(np.radians(zenith)) / np.pi
-    assert float(found[2, 1]) == pytest.approx(expected, rel=1e-5)
-    assert found.attrs["units"] == "mW m-2 sr-1 nm-1"
+    assert float(actual[2, 1]) == pytest.approx(expected, rel=1e-5)
+    assert actual.attrs["units"] == "mW m-2 sr-1 nm-1"
     with pytest.raises(InvalidInputError, match="has no bands"):
         get_processor("s2-radiance").apply(tree, resolution="r10m")
     with pytest.raises(InvalidInputError, match="one of r10m, r20m, r60m"):
@@ -245,10 +245,10 @@ def slstr() -> xr.DataTree:
 
 
 def test_slstr_takes_angles_by_coordinates(slstr: xr.DataTree) -> None:
-    found = get_processor("slstr-reflectance").apply(slstr)["s3_reflectance_an"]
+    actual = get_processor("slstr-reflectance").apply(slstr)["s3_reflectance_an"]
     zenith = 40 + 500 / 16000 + 1500 / 1000  # row 3, column 3
     expected = np.pi * 30 / (956.5 * np.cos(np.radians(zenith)))
-    assert float(found[3, 3]) == pytest.approx(expected, rel=1e-5)
+    assert float(actual[3, 3]) == pytest.approx(expected, rel=1e-5)
     raised = get_processor("slstr-reflectance").apply(slstr, radiance_factors={"s3": 1.1})
     assert float(raised["s3_reflectance_an"][3, 3]) == pytest.approx(1.1 * expected, rel=1e-5)
     with pytest.raises(InvalidInputError, match=r"'S5', which is not a solar band.*s1, s2"):
@@ -258,8 +258,8 @@ def test_slstr_takes_angles_by_coordinates(slstr: xr.DataTree) -> None:
 
 
 def test_slstr_radiance_of_a_temperature(slstr: xr.DataTree) -> None:
-    found = get_processor("slstr-thermal-radiance").apply(slstr)["s8_radiance_in"]
-    assert float(found[0, 0]) == pytest.approx(9.924, rel=1e-3)
+    result = get_processor("slstr-thermal-radiance").apply(slstr)["s8_radiance_in"]
+    assert float(result[0, 0]) == pytest.approx(9.924, rel=1e-3)
 
 
 def test_fire_channels_are_reached_on_their_own_grids(slstr: xr.DataTree) -> None:

@@ -31,23 +31,23 @@ def _fit(values: xr.DataArray, like: xr.DataArray | xr.Dataset) -> xr.DataArray:
 def test_each_coarse_pixel_covers_its_fine_ones(factor: int, chunks: int | None) -> None:
     coarse = _raster(60, (4, 5), chunks=chunks)
     fine = _raster(60 / factor, (4 * factor, 5 * factor), chunks=chunks and 7)
-    found = _fit(coarse, fine)
-    assert not found.coords
-    assert (found.chunks is not None) == bool(chunks)
+    actual = _fit(coarse, fine)
+    assert not actual.coords
+    assert (actual.chunks is not None) == bool(chunks)
     if chunks and factor > 1:
-        assert found.chunks == fine.chunks
+        assert actual.chunks == fine.chunks
     expected = coarse.values.repeat(factor, axis=0).repeat(factor, axis=1)
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(actual, expected)
 
 
 def test_a_fine_layer_gives_the_pixel_in_the_middle() -> None:
-    found = _fit(_raster(20, (12, 12)), _raster(60, (4, 4)))
-    np.testing.assert_array_equal(found, _raster(20, (12, 12)).values[1::3, 1::3])
+    result = _fit(_raster(20, (12, 12)), _raster(60, (4, 4)))
+    np.testing.assert_array_equal(result, _raster(20, (12, 12)).values[1::3, 1::3])
 
 
 def test_one_coarse_pixel_covers_what_lies_in_it() -> None:
-    found = _fit(_raster(60, (1, 1)), _raster(10, (6, 6)))
-    assert found.shape == (6, 6)
+    result = _fit(_raster(60, (1, 1)), _raster(10, (6, 6)))
+    assert result.shape == (6, 6)
     with pytest.raises(InvalidInputError, match="do not fit"):
         _fit(_raster(60, (1, 1)), _raster(10, (6, 6), west=60))
 

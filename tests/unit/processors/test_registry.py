@@ -84,12 +84,12 @@ def _tree(kind: str = "S02MSIL2A", **grids: list[str]) -> xr.DataTree:
 
 
 def test_ours_are_all_there_and_say_what_they_are() -> None:
-    found = {item.name: item for item in list_processors()}
+    result = {item.name: item for item in list_processors()}
     assert {
         "turbidity", "ndci", "composite", "flag-mask", "s2-radiance", "olci-reflectance",
         "slstr-reflectance", "slstr-thermal-radiance", "s2-cloud-mask", "olci-cloud-mask",
-    } <= set(found)  # fmt: skip
-    for item in found.values():
+    } <= set(result)  # fmt: skip
+    for item in result.values():
         jsonschema.Draft202012Validator.check_schema(item.schema)
         assert item.inputs
         assert item.outputs
@@ -98,7 +98,7 @@ def test_ours_are_all_there_and_say_what_they_are() -> None:
         assert item.summary.endswith(".")
         for schema in item.schema["properties"].values():
             assert schema.get("description"), (item.name, schema)
-    assert found["ndci"] is describe_processor(ndci)
+    assert result["ndci"] is describe_processor(ndci)
 
 
 def test_a_processor_stays_a_function() -> None:
@@ -160,11 +160,11 @@ def test_values_as_they_come() -> None:
 
 
 def test_inputs_come_from_the_finest_grid_that_has_them() -> None:
-    found = describe_processor(scale).apply(_tree(r20m=["b05"], r60m=["b04"]), factor=2)
-    assert isinstance(found, xr.Dataset)
-    assert float(found["scaled"][0, 0]) == pytest.approx(0.2)
-    assert found["scaled"].chunks is not None
-    assert found["scaled"].encoding["grid_mapping"] == "spatial_ref"
+    result = describe_processor(scale).apply(_tree(r20m=["b05"], r60m=["b04"]), factor=2)
+    assert isinstance(result, xr.Dataset)
+    assert float(result["scaled"][0, 0]) == pytest.approx(0.2)
+    assert result["scaled"].chunks is not None
+    assert result["scaled"].encoding["grid_mapping"] == "spatial_ref"
 
 
 def test_wrong_products_are_named() -> None:
@@ -184,8 +184,8 @@ def test_wrong_products_are_named() -> None:
 def test_auxiliary_folders() -> None:
     apply = describe_processor(offset).apply
     tree = _tree(r60m=["b04"])
-    found = apply(tree, auxiliary={"table": {"offset.txt": b"1.5"}})
-    assert float(found["b04"][0, 0]) == pytest.approx(1.6)
+    result = apply(tree, auxiliary={"table": {"offset.txt": b"1.5"}})
+    assert float(result["b04"][0, 0]) == pytest.approx(1.6)
     with pytest.raises(InvalidInputError, match=r"needs \['table'\]"):
         apply(tree)
     with pytest.raises(InvalidInputError, match="needs none"):

@@ -63,12 +63,12 @@ def two_blocks():
 
 def test_by_hand():
     """(DN^2 - noise) / A^2 with DN = 10: line 2 has noise 12, sample 2 has A = 4."""
-    found = backscatter(make_product(np.full((5, 5), 10)))["sigma_nought_vv"]
-    assert found.dtype == np.float32
-    assert float(found[0, 0]) == pytest.approx((100 - 8) / 4)
-    assert float(found[2, 2]) == pytest.approx((100 - 12) / 16)
-    assert float(found[4, 4]) == pytest.approx((100 - 16) / 36)
-    assert float(found[1, 3]) == pytest.approx((100 - 10) / 25)
+    result = backscatter(make_product(np.full((5, 5), 10)))["sigma_nought_vv"]
+    assert result.dtype == np.float32
+    assert float(result[0, 0]) == pytest.approx((100 - 8) / 4)
+    assert float(result[2, 2]) == pytest.approx((100 - 12) / 16)
+    assert float(result[4, 4]) == pytest.approx((100 - 16) / 36)
+    assert float(result[1, 3]) == pytest.approx((100 - 10) / 25)
 
 
 def test_other_quantities_and_units_by_hand():
@@ -81,8 +81,8 @@ def test_other_quantities_and_units_by_hand():
 
 
 def test_the_noise_over_azimuth_holds_within_its_block():
-    found = backscatter(make_product(np.full((5, 5), 10), azimuth=two_blocks()), quantity="beta")
-    values = found["beta_nought_vv"]
+    result = backscatter(make_product(np.full((5, 5), 10), azimuth=two_blocks()), quantity="beta")
+    values = result["beta_nought_vv"]
     assert float(values[2, 2]) == pytest.approx(100 - 12)
     assert float(values[2, 3]) == pytest.approx(100 - 12 * 2)
     assert float(values[3, 4]) == pytest.approx(100 - 14 * 2.5)
@@ -94,8 +94,8 @@ def test_the_noise_over_azimuth_holds_within_its_block():
 )
 def test_power_below_the_noise(negative, expected):
     product = make_product(np.ones((5, 5)))
-    found = backscatter(product, negative=negative)["sigma_nought_vv"]
-    np.testing.assert_allclose(found[0, 0], expected)
+    actual = backscatter(product, negative=negative)["sigma_nought_vv"]
+    np.testing.assert_allclose(actual[0, 0], expected)
     assert np.isnan(backscatter(product, negative=negative, decibels=True).to_array()).all()
 
 
@@ -103,27 +103,27 @@ def test_no_measurement_stays_none():
     numbers = np.full((5, 5), 10)
     numbers[1, 1] = 0
     for negative in ("zero", "keep", "nan"):
-        found = backscatter(make_product(numbers), negative=negative)["sigma_nought_vv"]
-        assert np.isnan(found).to_numpy().sum() == 1
+        result = backscatter(make_product(numbers), negative=negative)["sigma_nought_vv"]
+        assert np.isnan(result).to_numpy().sum() == 1
 
 
 def test_a_part_of_the_image_has_the_same_values():
     product = make_product(
         np.arange(10, 35).reshape(5, 5), azimuth=two_blocks(), noise=((8.0, 4.0), (16.0, 2.0))
     )
-    whole = backscatter(product)["sigma_nought_vv"]
+    full = backscatter(product)["sigma_nought_vv"]
     part = product.copy()
     image = product[f"{MEMBER}/measurements"].to_dataset()
     for rows, columns in ((slice(1, 4), slice(3, 5)), (slice(None, None, 2), slice(1, None, 2))):
         cut = image.isel(azimuth_time=rows, ground_range=columns)
         part[f"{MEMBER}/measurements"] = xr.DataTree(cut)
-        found = backscatter(part)["sigma_nought_vv"]
-        np.testing.assert_allclose(found, whole[rows, columns], rtol=1e-6)
+        result = backscatter(part)["sigma_nought_vv"]
+        np.testing.assert_allclose(result, full[rows, columns], rtol=1e-6)
 
 
 def test_it_is_lazy_and_its_chunks_do_not_matter():
     product = make_product(np.arange(10, 35).reshape(5, 5), azimuth=two_blocks())
-    whole = backscatter(product)["sigma_nought_vv"]
+    full = backscatter(product)["sigma_nought_vv"]
     image = product[f"{MEMBER}/measurements"].to_dataset()
     image["grd"] = image["grd"].variable.chunk(azimuth_time=2, ground_range=3)
     product[f"{MEMBER}/measurements"] = xr.DataTree(image)
@@ -132,9 +132,9 @@ def test_it_is_lazy_and_its_chunks_do_not_matter():
         raise AssertionError("computed")
 
     with dask.config.set(scheduler=refuse):
-        found = backscatter(product)["sigma_nought_vv"]
-    assert found.chunks == ((2, 2, 1), (3, 2))
-    np.testing.assert_array_equal(found, whole)
+        result = backscatter(product)["sigma_nought_vv"]
+    assert result.chunks == ((2, 2, 1), (3, 2))
+    np.testing.assert_array_equal(result, full)
 
 
 def test_what_cannot_be_done_is_refused():
@@ -191,14 +191,14 @@ def test_the_truth_comes_back(scene, polarisation, surface):
     Spread: speckle of 4.4 looks has a relative deviation of 4.4^-0.5, of signal and noise.
     """
     product, truth = scene
-    found = backscatter(product, negative="keep")[f"sigma_nought_{polarisation}"].to_numpy()
+    result = backscatter(product, negative="keep")[f"sigma_nought_{polarisation}"].to_numpy()
     noisy = backscatter(product, remove_noise=False)[f"sigma_nought_{polarisation}"].to_numpy()
     where = truth.water.to_numpy() == (surface == "water")
     sigma = truth[f"sigma_nought_{polarisation}"].to_numpy()
-    bias = 10 * np.log10(found[where].mean() / sigma[where].mean())
+    bias = 10 * np.log10(result[where].mean() / sigma[where].mean())
     assert abs(bias) < (0.3 if (polarisation, surface) == ("vh", "water") else 0.1)
-    mean_power = sigma + (noisy - found)
-    spread = np.sqrt(np.mean(((found - sigma)[where] / mean_power[where]) ** 2))
+    mean_power = sigma + (noisy - result)
+    spread = np.sqrt(np.mean(((result - sigma)[where] / mean_power[where]) ** 2))
     assert spread == pytest.approx(4.4**-0.5, rel=0.03)
 
 
@@ -213,9 +213,9 @@ def test_noise_left_in_is_seen(scene):
 
 def test_the_incidence_angle_comes_back(scene):
     product, truth = scene
-    found = incidence_angle(product)
-    assert found.chunks is not None
-    np.testing.assert_allclose(found, truth.incidence_angle, atol=1e-3)
+    result = incidence_angle(product)
+    assert result.chunks is not None
+    np.testing.assert_allclose(result, truth.incidence_angle, atol=1e-3)
 
 
 def test_gamma_is_sigma_over_the_cosine(scene):
@@ -228,11 +228,11 @@ def test_gamma_is_sigma_over_the_cosine(scene):
 
 def test_pixels_lie_where_the_simulator_put_them(scene):
     product, truth = scene
-    found = geolocation(product)
-    assert found.latitude.chunks is not None
+    result = geolocation(product)
+    assert result.latitude.chunks is not None
     for name in ("latitude", "longitude"):
         # The truth is kept as float32: 4e-6 degrees at 54, half a metre.
-        np.testing.assert_allclose(found[name], truth[name], atol=4e-6)
+        np.testing.assert_allclose(result[name], truth[name], atol=4e-6)
 
 
 def test_a_full_swath_is_located_to_a_fifth_of_a_pixel():
@@ -267,7 +267,7 @@ def test_a_geocoded_image_has_its_values_in_place(scene):
     middle = 14.305, 53.655
     grid = GeoBox.from_bbox((middle[0], middle[1], middle[0] + 0.01, middle[1] + 0.005),
                             "EPSG:4326", resolution=0.0002)  # fmt: skip
-    found = regrid_swath(swath.chunk(), grid)["east"].compute()
-    assert found.notnull().mean() > 0.9
-    miss = (found - found[found.dims[1]]) * 111_195 * np.cos(np.radians(middle[1]))
+    result = regrid_swath(swath.chunk(), grid)["east"].compute()
+    assert result.notnull().mean() > 0.9
+    miss = (result - result[result.dims[1]]) * 111_195 * np.cos(np.radians(middle[1]))
     assert float(np.abs(miss).max()) < 2.0  # metres

@@ -34,8 +34,8 @@ def test_a_plane_comes_back_at_the_centre_of_every_pixel(
     row, column = np.mgrid[: image.shape[0], : image.shape[1]]
     plane = 3.0 + 0.25 * row - 0.5 * column
     ties = _ties(plane[::row_step, ::column_step])
-    found = interpolate_tie_points(ties, *locate_evenly(image, ties))
-    np.testing.assert_allclose(found, plane, atol=1e-4)
+    result = interpolate_tie_points(ties, *locate_evenly(image, ties))
+    np.testing.assert_allclose(result, plane, atol=1e-4)
 
 
 @given(st.floats(0, 360), st.booleans())
@@ -45,12 +45,12 @@ def test_azimuths_turn_the_short_way(middle: float, signed: bool) -> None:
     true = middle + np.vstack([spread, spread])
     wrap = (lambda a: (a + 180) % 360 - 180) if signed else (lambda a: a % 360)
     ties = _ties(wrap(true)[:, ::4], "oaa")
-    found = interpolate_tie_points(ties, *locate_evenly(image, ties)).values
-    away = (found - true + 180) % 360 - 180
+    result = interpolate_tie_points(ties, *locate_evenly(image, ties)).values
+    away = (result - true + 180) % 360 - 180
     # Between directions 20 degrees apart a chord is off the arc by 0.1 degrees at most.
     assert np.abs(away).max() < 0.1
-    assert found.min() >= -180
-    assert found.max() <= 360
+    assert result.min() >= -180
+    assert result.max() <= 360
 
 
 def test_lazily_and_beside_gaps() -> None:
@@ -58,30 +58,30 @@ def test_lazily_and_beside_gaps() -> None:
     values = np.tile([10.0, 350.0, np.nan], (2, 1))
     for name in ("saa", "sza"):
         ties = _ties(values, name)
-        found = interpolate_tie_points(ties, *locate_evenly(image, ties))
-        assert found.chunks is not None
-        assert found.dtype == np.float32
-        assert np.isnan(found.values[:, 5:]).all()
-    assert float(found[0, 2]) == pytest.approx(180.0), "zenith angles do not turn"
+        result = interpolate_tie_points(ties, *locate_evenly(image, ties))
+        assert result.chunks is not None
+        assert result.dtype == np.float32
+        assert np.isnan(result.values[:, 5:]).all()
+    assert float(result[0, 2]) == pytest.approx(180.0), "zenith angles do not turn"
 
 
 def test_a_plane_goes_on_for_a_step_off_the_tie_points_and_no_farther() -> None:
     tie = xr.DataArray([0.0, 5000.0], dims="t")
     at = xr.DataArray([-5010.0, -5000.0, -10.0, 10.0, 4990.0, 10_000.0, 10_010.0], dims="x")
     rows, columns = locate_by_coordinates(at.rename(x="y"), at, tie, tie)
-    found = interpolate_tie_points(_ties(np.array([[0.0, 1.0], [2.0, 3.0]])), rows, columns).values
+    result = interpolate_tie_points(_ties(np.array([[0.0, 1.0], [2.0, 3.0]])), rows, columns).values
     plane = (at.values[:, None] * 2 + at.values[None, :]) / 5000
     inner = (slice(1, -1), slice(1, -1))
-    np.testing.assert_allclose(found[inner], plane[inner], atol=1e-6)
-    assert np.isnan(found[[0, -1]]).all()
-    assert np.isnan(found[:, [0, -1]]).all()
+    np.testing.assert_allclose(result[inner], plane[inner], atol=1e-6)
+    assert np.isnan(result[[0, -1]]).all()
+    assert np.isnan(result[:, [0, -1]]).all()
 
 
 def test_one_tie_point_is_not_continued() -> None:
     place = xr.DataArray([-0.25, 0.0, 0.25], dims="x")
-    found = interpolate_tie_points(_ties(np.array([[5.0]])), place.rename(x="y"), place).values
-    assert found[1, 1] == 5.0
-    assert np.isfinite(found).sum() == 1
+    result = interpolate_tie_points(_ties(np.array([[5.0]])), place.rename(x="y"), place).values
+    assert result[1, 1] == 5.0
+    assert np.isfinite(result).sum() == 1
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -89,15 +89,15 @@ def test_azimuths_go_on_over_their_jump(signed: bool) -> None:
     """Half a step beyond 340 and 352 degrees lies 358, a step beyond 4."""
     east, west = (352.0, 340.0) if not signed else (-8.0, -20.0)
     places = xr.DataArray([-0.5, 1.5, 2.0], dims="x")
-    found = interpolate_tie_points(
+    actual = interpolate_tie_points(
         _ties(np.array([[west, east]] * 2), "saa"), xr.DataArray([0.5], dims="y"), places
     ).values[0]
-    wanted = np.array([334.0, 358.0, 364.0])
-    away = (found - wanted + 180) % 360 - 180
+    expected = np.array([334.0, 358.0, 364.0])
+    away = (actual - expected + 180) % 360 - 180
     assert np.abs(away).max() < 0.5  # of a chord that goes on along 12 degrees
     lowest, highest = (-180, 180) if signed else (0, 360)
-    assert found.min() >= lowest
-    assert found.max() <= highest
+    assert actual.min() >= lowest
+    assert actual.max() <= highest
 
 
 @pytest.mark.parametrize(

@@ -111,20 +111,20 @@ def test_a_restored_platform_has_the_same_records_and_bytes(
     engine: Engine, data: DataFolder, tmp_path: Path, empty: Any
 ) -> None:
     before = read_rows(engine)
-    made = create_backup(data, tmp_path / "kept")
-    kept = {
+    result = create_backup(data, tmp_path / "kept")
+    files = {
         name: content
         for name, content in read_bytes(data.objects).items()
         if content != b"still growing"
     }
-    assert made.manifest.tables == {name: len(rows) for name, rows in before.items()}
+    assert result.manifest.tables == {name: len(rows) for name, rows in before.items()}
     again = empty()
     restored = restore_backup(tmp_path / "kept", again)
-    assert restored.manifest == made.manifest
+    assert restored.manifest == result.manifest
     other = open_database(find_database(again))
     assert read_rows(other) == before
-    assert read_bytes(again.objects) == kept
-    assert sum(name.startswith("runs/") for name in kept) == 2
+    assert read_bytes(again.objects) == files
+    assert sum(name.startswith("runs/") for name in files) == 2
     write_bytes(again.objects, make_item("third"))
     with other.begin() as connection:  # counters go on, and the index knows what it holds
         insert_item(
@@ -192,8 +192,8 @@ def test_a_backup_that_was_killed_leaves_nothing_half_and_is_gone_on_with(
         with pytest.raises(KeyboardInterrupt):
             create_backup(data, tmp_path / "kept")
     assert list_backups(tmp_path / "kept") == []
-    made = create_backup(data, tmp_path / "kept")
-    for unit in made.manifest.units:
+    result = create_backup(data, tmp_path / "kept")
+    for unit in result.manifest.units:
         assert (tmp_path / "kept/objects" / unit).exists()
 
 
@@ -211,10 +211,10 @@ def test_an_item_deleted_meanwhile_is_not_in_the_backup(
         return counts
 
     monkeypatch.setattr(backups, "copy_rows", delete_after_copying)
-    made = create_backup(data, tmp_path / "kept")
-    assert "imports/second/" not in made.manifest.units
-    assert made.manifest.missing == []
-    assert list_backups(tmp_path / "kept") == [made.name]
+    result = create_backup(data, tmp_path / "kept")
+    assert "imports/second/" not in result.manifest.units
+    assert result.manifest.missing == []
+    assert list_backups(tmp_path / "kept") == [result.name]
 
 
 @pytest.mark.usefixtures("filled")

@@ -33,8 +33,8 @@ def admit(outputs: CellOutputs, given: dict[str, Any]) -> list[str]:
 def test_a_cell_keeps_its_share_and_one_notice(outputs: CellOutputs) -> None:
     outputs.begin_cell()
     assert admit(outputs, stream("a" * 60)) == ["a" * 60]
-    kept, notice = admit(outputs, stream("b" * 60))
-    assert kept == "b" * 40
+    output, notice = admit(outputs, stream("b" * 60))
+    assert output == "b" * 40
     assert "SKERRY_RUN_CELL_MB" in notice
     assert admit(outputs, stream("c")) == []
     assert admit(outputs, message("display_data", data={"image/png": "x" * 50})) == []
@@ -48,11 +48,11 @@ def test_a_picture_is_kept_whole_or_not_at_all(outputs: CellOutputs) -> None:
 
 
 def test_a_notebook_has_a_limit_too(outputs: CellOutputs) -> None:
-    kept = []
+    lengths = []
     for _ in range(4):
         outputs.begin_cell()
-        kept.append(len(admit(outputs, stream("a" * 90))[0]))
-    assert kept == [90, 90, 70, 0]
+        lengths.append(len(admit(outputs, stream("a" * 90))[0]))
+    assert lengths == [90, 90, 70, 0]
 
 
 def test_errors_and_what_is_no_output_always_pass(outputs: CellOutputs) -> None:

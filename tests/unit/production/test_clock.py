@@ -13,11 +13,11 @@ from skerry.production.clock import check_clock, list_latest, next_tick
 
 
 def ticks(cron: str, zone: str, begin: str, count: int) -> list[str]:
-    moment, found = parse_time(begin), []
+    moment, result = parse_time(begin), []
     for _ in range(count):
         moment = next_tick(cron, zone, moment)
-        found.append(format_time(moment))
-    return found
+        result.append(format_time(moment))
+    return result
 
 
 def test_ticks_keep_to_local_time_across_the_end_of_summer_time() -> None:
@@ -42,8 +42,8 @@ def test_a_tick_in_the_hour_that_autumn_repeats_comes_once() -> None:
 
 
 def test_hourly_ticks_are_never_lost_at_the_change() -> None:
-    found = ticks("0 * * * *", "Europe/Helsinki", "2026-10-24T22:30:00Z", 5)
-    assert found == [f"2026-10-2{4 + (23 + i) // 24}T{(23 + i) % 24:02d}:00:00Z" for i in range(5)]
+    result = ticks("0 * * * *", "Europe/Helsinki", "2026-10-24T22:30:00Z", 5)
+    assert result == [f"2026-10-2{4 + (23 + i) // 24}T{(23 + i) % 24:02d}:00:00Z" for i in range(5)]
 
 
 @pytest.mark.parametrize(

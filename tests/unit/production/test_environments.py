@@ -128,9 +128,9 @@ def test_an_environment_is_built_once_and_runs_its_own_skerry(
     extra = make_wheel(tmp_path, "extra", "2.0")
     environment = describe_environment({extra.name: digest_file(extra)})
     store_environment(data, environment, {extra.name: extra.read_bytes()})
-    said: list[str] = []
-    python = find_python(data, environment, said.append)
-    assert [line.partition(" ")[0] for line in said] == ["Building", "The"]
+    text: list[str] = []
+    python = find_python(data, environment, text.append)
+    assert [line.partition(" ")[0] for line in text] == ["Building", "The"]
     assert python.parent.parent == data.environments / digest_environment(environment)
     assert run_python(python, "import extra, tinydep; print(extra.VERSION)") == "2.0"
     own = run_python(python, "import skerry; print(skerry.__file__)")
@@ -166,7 +166,7 @@ def test_a_build_that_nobody_wants_any_more_ends(
     data.create()
     environment = describe_environment()
     store_environment(data, environment, {})
-    said: list[str] = []
+    text: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as index:  # takes a question, and answers none
         index.setblocking(False)
         monkeypatch.delenv("UV_NO_INDEX")
@@ -179,8 +179,8 @@ def test_a_build_that_nobody_wants_any_more_ends(
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            find_python(data, environment, said.append, stop_when_uv_waits)
-    assert len(said) == 1
+            find_python(data, environment, text.append, stop_when_uv_waits)
+    assert len(text) == 1
     home = data.environments / digest_environment(environment)
     assert [path.name for path in data.environments.iterdir()] == [f"{home.name}.lock"]
     assert not [child for child in psutil.Process().children() if child.name() == "uv"]
@@ -223,10 +223,10 @@ def test_a_tampered_wheel_of_skerry_is_refused(small_lock: Path, tmp_path: Path)
     data.create()
     environment = describe_environment()
     store_environment(data, environment, {})
-    kept = data.objects / "environments" / digest_environment(environment)
-    (own,) = kept.glob("skerry-*.whl")
+    wheel_folder = data.objects / "environments" / digest_environment(environment)
+    (own,) = wheel_folder.glob("skerry-*.whl")
     own.unlink()
-    make_wheel(kept, "skerry", own.name.split("-")[1])
+    make_wheel(wheel_folder, "skerry", own.name.split("-")[1])
     with pytest.raises(EnvironmentRefusedError, match="not the one that was approved"):
         find_python(data, environment, print)
     assert not (data.environments / digest_environment(environment)).exists()

@@ -70,8 +70,8 @@ def claim(api: ServedApi, run: str, token: str = "run-token") -> int:  # noqa: S
 def test_from_proposal_to_run(api: ServedApi, alice: httpx.Client) -> None:
     release = make_job(alice)
     assert (api.data.objects / "releases" / release / "notebook.ipynb").is_file()
-    shown = ask(alice, "GET", "releases/water", 200)
-    assert (shown["status"], shown["self_approved"]) == ("approved", True)
+    answer = ask(alice, "GET", "releases/water", 200)
+    assert (answer["status"], answer["self_approved"]) == ("approved", True)
     order = {"parameters": {"minute": 5}, "idempotency_key": "k"}
     run = ask(alice, "POST", "jobs/lakes/runs", 201, json=order)
     assert ask(alice, "POST", "jobs/lakes/runs", 200, json=order)["id"] == run["id"]
@@ -114,8 +114,8 @@ def test_a_nearly_full_disk_starts_nothing(
         assert refused["title"] == "Disk full"
         assert str(api.data.root) in refused["detail"]
         assert "skerry disk" in refused["remedy"]
-    asked = {"mode": "write", "purpose": "import"}
-    assert alice.post("grants", json=asked).json()["status"] == 507
+    body = {"mode": "write", "purpose": "import"}
+    assert alice.post("grants", json=body).json()["status"] == 507
     assert ask(alice, "GET", "runs/counts", 200)["counts"]["cancelled"] == 1
     health = alice.get("platform/health").json()
     assert health["disk_low"]
@@ -160,8 +160,8 @@ def test_numbers_that_nothing_can_hold_are_refused(
     (api.data.objects / "runs" / run / "1").mkdir(parents=True)
     (api.data.objects / "runs" / run / "1" / "log.txt").write_text("line\n")
     with api.client("run-token" if method == "POST" else "alice-token") as client:
-        said = ask(client, method, path.format(run=run), 422, **content)
-    assert "99999" in said["detail"] or "10000" in said["detail"]
+        text = ask(client, method, path.format(run=run), 422, **content)
+    assert "99999" in text["detail"] or "10000" in text["detail"]
 
 
 def test_notebook_without_parameters_cell_is_refused(alice: httpx.Client, api: ServedApi) -> None:
@@ -192,14 +192,14 @@ def test_only_the_runs_own_token_reports_and_publishes(alice: httpx.Client, api:
     run = ask(alice, "POST", "jobs/lakes/runs", 201, json={})["id"]
     other = ask(alice, "POST", "jobs/lakes/runs", 201, json={})["id"]
     epoch = claim(api, run)
-    said = {"done": 1, "total": 3, "cell": "x"}
-    ask(alice, "POST", f"runs/{run}/attempts/{epoch}/progress", 403, json=said)
+    text = {"done": 1, "total": 3, "cell": "x"}
+    ask(alice, "POST", f"runs/{run}/attempts/{epoch}/progress", 403, json=text)
     with api.client("run-token") as process:
-        ask(process, "POST", f"runs/{run}/attempts/{epoch}/progress", 200, json=said)
-        ask(process, "POST", f"runs/{other}/attempts/1/progress", 403, json=said)
+        ask(process, "POST", f"runs/{run}/attempts/{epoch}/progress", 200, json=text)
+        ask(process, "POST", f"runs/{other}/attempts/1/progress", 403, json=text)
         ask(process, "GET", "runs", 403)
         claim(api, run)
-        ask(process, "POST", f"runs/{run}/attempts/{epoch}/progress", 409, json=said)
+        ask(process, "POST", f"runs/{run}/attempts/{epoch}/progress", 409, json=text)
         body: dict[str, Any] = {
             "outputs": [],
             "manifest": {"run": run, "epoch": epoch, "outputs": []},
@@ -225,8 +225,8 @@ def two_runs(api: ServedApi, alice: httpx.Client) -> tuple[str, str]:
 
 
 def ask_for_grant(client: httpx.Client, run: str, epoch: int = 1) -> httpx.Response:
-    asked = {"mode": "write", "purpose": "run", "run": run, "epoch": epoch}
-    return client.post("grants", json=asked)
+    body = {"mode": "write", "purpose": "run", "run": run, "epoch": epoch}
+    return client.post("grants", json=body)
 
 
 def test_an_attempt_gets_its_order_and_its_folder_from_the_api(

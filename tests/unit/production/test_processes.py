@@ -27,9 +27,9 @@ time.sleep(600)
 def wait_for_family(pid: int, count: int) -> list[psutil.Process]:
     deadline = time.monotonic() + _LIMIT_S
     while time.monotonic() < deadline:
-        found = psutil.Process(pid).children(recursive=True)
-        if len(found) == count:
-            return found
+        result = psutil.Process(pid).children(recursive=True)
+        if len(result) == count:
+            return result
     raise AssertionError("the children did not start")
 
 

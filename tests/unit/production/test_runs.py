@@ -125,13 +125,13 @@ def test_a_key_belongs_to_one_data_day(engine: Engine, job: str) -> None:
 
 def test_a_partition_makes_another_run(engine: Engine, job: str) -> None:
     with engine.begin() as connection:
-        made = {
+        result = {
             start_run(
                 connection, job, occurrence="manual/k", parameters={}, by="ada", partition=part
             )[0].id
             for part in ("T33UVV", "T33UWV", "T33UVV")
         }
-    assert len(made) == 2
+    assert len(result) == 2
 
 
 def test_values_are_checked_before_a_run_exists(engine: Engine, job: str) -> None:
@@ -181,8 +181,8 @@ def test_publishing_makes_items_and_ends_in_success(
 ) -> None:
     run = start(engine)
     claim(engine, run)
-    made = publish(engine, objects, run, 1, staged(run, 1), staged(run, 1, "ndci"))
-    assert [entry.item for entry in made.outputs] == [
+    result = publish(engine, objects, run, 1, staged(run, 1), staged(run, 1, "ndci"))
+    assert [entry.item for entry in result.outputs] == [
         "ndci-20260501T103000Z", "turbidity-20260501T103000Z",
     ]  # fmt: skip
     with engine.begin() as connection:

@@ -69,7 +69,7 @@ def plain(random: np.random.Generator, shape: tuple[int, ...], dtype: str) -> xr
 def make_flags(random: np.random.Generator, shape: tuple[int, ...]) -> dict[str, xr.Variable]:
     """Return classes, classes with a number for no data, and bits."""
     classes = {"flag_values": [0, 1, 4], "flag_meanings": "clear cloud water"}
-    found = {
+    result = {
         "flags": xr.Variable(("y", "x"), random.choice(np.array([0, 1, 4], "u1"), shape), classes),
         "classes": xr.Variable(
             ("y", "x"), random.choice(np.array([0, 1, 4, 255], "u1"), shape), classes
@@ -85,8 +85,8 @@ def make_flags(random: np.random.Generator, shape: tuple[int, ...]) -> dict[str,
             {"flag_masks": [1, 2**31], "flag_meanings": "low high"},
         ),
     }
-    found["classes"].encoding = {"_FillValue": 255}
-    return found
+    result["classes"].encoding = {"_FillValue": 255}
+    return result
 
 
 def make_filled(

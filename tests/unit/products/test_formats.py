@@ -72,7 +72,7 @@ def write_and_open(tree: xr.DataTree, folder: Path, form: str, **options: Any) -
 
 def expect(tree: xr.DataTree, form: str) -> dict[str, xr.Dataset]:
     """Return what a tree is after a format, as the table says."""
-    kept = {}
+    groups = {}
     for node in tree.subtree:
         data = node.to_dataset(inherit=False)
         if form == "cog":
@@ -84,8 +84,8 @@ def expect(tree: xr.DataTree, form: str) -> dict[str, xr.Dataset]:
             data = data.drop_vars(
                 [coord for coord in data.coords if not is_raster_coordinate(data, coord)]
             )
-        kept[node.path] = data
-    return kept
+        groups[node.path] = data
+    return groups
 
 
 def is_raster_coordinate(data: xr.Dataset, name: Any) -> bool:
@@ -96,26 +96,26 @@ def is_raster_coordinate(data: xr.Dataset, name: Any) -> bool:
 def check(before: Mapping[str, xr.Dataset], after: xr.DataTree, *forms: str) -> None:
     """Groups, values, types, attributes of all three kinds and encodings are as before."""
     assert set(after.groups) == set(before)
-    for path, wanted in before.items():
-        found = after[path].to_dataset(inherit=False).compute()
-        wanted_values = wanted.compute()
-        assert spell(found.attrs) == spell(wanted.attrs), path
-        names = [coord for coord in found.coords if coord == RESPELLED]
+    for path, expected in before.items():
+        actual = after[path].to_dataset(inherit=False).compute()
+        wanted_values = expected.compute()
+        assert spell(actual.attrs) == spell(expected.attrs), path
+        names = [coord for coord in actual.coords if coord == RESPELLED]
         xr.testing.assert_identical(
-            found.drop_vars(names).drop_attrs(deep=False),
+            actual.drop_vars(names).drop_attrs(deep=False),
             wanted_values.drop_vars(names).drop_attrs(deep=False),
         )
-        for name, item in wanted.variables.items():
+        for name, item in expected.variables.items():
             if name in names:
                 continue
             label = f"{path}/{name}"
-            assert spell(found[name].attrs) == spell(item.attrs), label
-            assert found[name].dtype.kind == item.dtype.kind, label
+            assert spell(actual[name].attrs) == spell(item.attrs), label
+            assert actual[name].dtype.kind == item.dtype.kind, label
             if item.dtype.kind not in "UOT":
-                assert found[name].dtype == item.dtype, label
+                assert actual[name].dtype == item.dtype, label
             check_encoding(after[path].variables[name].encoding, item, forms, label)
         if names:
-            assert found.odc.crs == wanted.odc.crs
+            assert actual.odc.crs == expected.odc.crs
 
 
 def spell(attrs: Mapping[Any, Any]) -> str:
@@ -150,12 +150,12 @@ def expect_storage(wanted: xr.Variable, forms: tuple[str, ...]) -> Any:
     chunks, shards = (wanted.encoding.get(key) for key in ("chunks", "shards"))
     for form in forms:
         plain_zlib = codec is not None and codec.name == "zlib" and codec.shuffle == "none"
-        said = TABLE["codec zlib:5" if plain_zlib else f"codec {codec}"][form]
-        codec = codec if said == "kept" else parse_codec(said)
+        text = TABLE["codec zlib:5" if plain_zlib else f"codec {codec}"][form]
+        codec = codec if text == "kept" else parse_codec(text)
         square = chunks is not None and chunks[-1] == chunks[-2] and chunks[-1] % 16 == 0
         if form == "cog":
-            said = TABLE[SQUARE if square else "chunks of any size"][form]
-            edge = chunks[-1] if said == "kept" else int(said)
+            text = TABLE[SQUARE if square else "chunks of any size"][form]
+            edge = chunks[-1] if text == "kept" else int(text)
             chunks = (*(1,) * (wanted.ndim - 2), edge, edge)
         elif chunks is not None:
             chunks = tuple(min(a, b) for a, b in zip(chunks, wanted.shape, strict=True))
@@ -173,8 +173,8 @@ def check_second(
 ) -> None:
     """What the first format kept of a tree, the second keeps as the table says."""
     two = write_and_open(one, folder, second)
-    kept = xr.DataTree.from_dict(expect(tree, first))
-    check(expect(kept, second), two, first, second)
+    intermediate = xr.DataTree.from_dict(expect(tree, first))
+    check(expect(intermediate, second), two, first, second)
 
 
 @pytest.fixture(scope="module")
@@ -232,8 +232,8 @@ def test_every_pair_keeps_what_is_drawn(
 
 def test_the_draws_have_everything() -> None:
     strata = [Stratum.of(number) for number in range(len(PAIRS))]
-    for kind, whole in enumerate((CODECS, CHUNKS, SHARDS)):
-        assert {stratum.storage[kind] for stratum in strata} == set(whole)
+    for kind, full in enumerate((CODECS, CHUNKS, SHARDS)):
+        assert {stratum.storage[kind] for stratum in strata} == set(full)
     assert {stratum.packing for stratum in strata} == set(range(len(PACKINGS)))
     assert {stratum.plain for stratum in strata} == set(PLAIN)
     assert set(RICH["storage"]) >= {stratum.storage for stratum in strata}
@@ -295,15 +295,15 @@ def observe_storage(form: str, folder: Path, key: str, *stored: Any) -> Any:
     tree = make_product(xr.Dataset({"one": one}, coords=place(*SHAPE, 10.0)))
     back = write_and_open(tree, folder, form)["measurements/tested"].to_dataset()
     assert (back["one"].to_numpy() == one.to_numpy()).all()
-    found = back.variables["one"].encoding
+    result = back.variables["one"].encoding
     if key == "codec":
-        same = codec_of(found) == codec_of(one.encoding)
-        return "kept" if same else str(codec_of(found))
-    if found.get(key) == one.encoding[key]:
+        same = codec_of(result) == codec_of(one.encoding)
+        return "kept" if same else str(codec_of(result))
+    if result.get(key) == one.encoding[key]:
         return "kept"
-    if key not in found:
+    if key not in result:
         return "dropped"
-    (edge,) = set(found[key])
+    (edge,) = set(result[key])
     return str(edge)
 
 
@@ -323,9 +323,9 @@ def observe_attributes(form: str, folder: Path, values: tuple[Any, ...]) -> str:
             continue
         for place_of in places:
             attrs = (back[place_of] if place_of else back).attrs
-            kept = "odd" in attrs
-            assert not kept or repr(attrs["odd"]) == repr(value)
-            seen.add("kept" if kept else "left out")
+            is_there = "odd" in attrs
+            assert not is_there or repr(attrs["odd"]) == repr(value)
+            seen.add("kept" if is_there else "left out")
     (one,) = seen
     return one
 
@@ -336,8 +336,8 @@ def observe_shards_asked_for(form: str, folder: Path) -> str:
         back = write_and_open(tree, folder, form, chunk=16, shard=32)
     except InvalidInputError:
         return "refused"
-    found = back["measurements/r10m"].variables["p2"].encoding
-    assert (found["chunks"], found["shards"]) == ((16, 16), (32, 32))
+    result = back["measurements/r10m"].variables["p2"].encoding
+    assert (result["chunks"], result["shards"]) == ((16, 16), (32, 32))
     xr.testing.assert_equal(
         back["measurements/r10m/p2"].compute(), tree["measurements/r10m/p2"].compute()
     )
@@ -449,9 +449,9 @@ def test_a_format_does_what_the_table_says(line: str, form: str, tmp_path: Path)
         key, *stored = STORAGE[line]
         seen = observe_storage(form, tmp_path, key, *stored)
     else:
-        made = LINES[line]()
+        result = LINES[line]()
         seen = observe(
-            made if isinstance(made, xr.DataTree) else make_product(made), form, tmp_path
+            result if isinstance(result, xr.DataTree) else make_product(result), form, tmp_path
         )
     assert seen == TABLE[line][form]
 
@@ -478,9 +478,9 @@ def test_chunks_and_codec_by_option(form: str, tmp_path: Path) -> None:
     tree = assemble(1, 40, 40, EVERYTHING | {"packings": [2], "plain": []})
     codec = "zlib:3" if form in ("netcdf", "cog") else "zstd:7"
     back = write_and_open(tree, tmp_path, form, chunk=32, codec=codec)
-    found = back["measurements/r10m"].variables["p2"].encoding
-    assert tuple(found["chunks"]) == (32, 32)
-    assert str(codec_of(found)) == codec
+    result = back["measurements/r10m"].variables["p2"].encoding
+    assert tuple(result["chunks"]) == (32, 32)
+    assert str(codec_of(result)) == codec
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def read_elsewhere(path: Path, form: str) -> tuple[np.ndarray, Affine]:
         with rasterio.open(name) as file:
             return file.read(1), file.transform
     group = "0" if form == "geozarr" else None
-    found = xr.open_zarr(path, group=group, consolidated=False, decode_coords="all")["v"]
-    return found.to_numpy(), found.rio.transform(recalc=form == "geozarr")
+    result = xr.open_zarr(path, group=group, consolidated=False, decode_coords="all")["v"]
+    return result.to_numpy(), result.rio.transform(recalc=form == "geozarr")
 
 
 @pytest.mark.parametrize("choice", CHOICES)

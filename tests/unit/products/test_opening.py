@@ -130,8 +130,8 @@ def test_a_zip_archive_reads_as_the_folder_does(safe: Path, safe_zip: Path) -> N
 
 
 def test_a_folder_that_holds_the_product_is_good_enough(safe: Path) -> None:
-    found = open_product(safe.parent)
-    assert found.attrs["stac_discovery"]["id"] == safe.name.removesuffix(".SAFE")
+    result = open_product(safe.parent)
+    assert result.attrs["stac_discovery"]["id"] == safe.name.removesuffix(".SAFE")
 
 
 def test_bits_of_quality_masks_are_packed(safe: Path) -> None:

@@ -72,13 +72,13 @@ FORMATS = {
 def products(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return a small product of every container; tests must not change them."""
     root = tmp_path_factory.mktemp("products")
-    made = {name: make(root / name, size=300, seed=3) for name, make in SENSORS.items()}
+    result = {name: make(root / name, size=300, seed=3) for name, make in SENSORS.items()}
     tree = assemble(1, 64, 64, EVERYTHING)
     for name, (file, options) in FORMATS.items():
         (root / name).mkdir()
-        made[name] = root / name / file
-        write_product(tree, made[name], **options)
-    return made
+        result[name] = root / name / file
+        write_product(tree, result[name], **options)
+    return result
 
 
 LINKED = [

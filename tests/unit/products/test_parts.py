@@ -53,6 +53,6 @@ def test_a_part_is_that_of_the_values(
 ) -> None:
     product = open_product(folder / FORMS[form])
     for name, values in rasters.data_vars.items():
-        chosen = {key: item for key, item in CHOICES[choice].items() if key in values.dims}
-        part = product[str(name)].isel(chosen)
-        np.testing.assert_array_equal(part.data.compute(), values.isel(chosen))
+        selected = {key: item for key, item in CHOICES[choice].items() if key in values.dims}
+        part = product[str(name)].isel(selected)
+        np.testing.assert_array_equal(part.data.compute(), values.isel(selected))

@@ -52,8 +52,8 @@ def test_the_item_and_its_footprint(tree: xr.DataTree) -> None:
 def _turbidity(tree: xr.DataTree, pole_fraction: float) -> npt.NDArray[np.float32]:
     data = tree[R60M]
     water = mask_water(tree["conditions/mask/l2a_classification/r60m/scl"])
-    found = turbidity_dogliotti2015(data["b04"], data["b8a"], pole_fraction=pole_fraction)
-    values = found.where(water).to_numpy()
+    result = turbidity_dogliotti2015(data["b04"], data["b8a"], pole_fraction=pole_fraction)
+    values = result.where(water).to_numpy()
     return values[np.isfinite(values)]
 
 

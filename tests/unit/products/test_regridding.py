@@ -33,27 +33,27 @@ def test_means_of_four_pixels_without_the_gaps() -> None:
     values = rng.random(FINE.shape, np.float32)
     values[10:12, 20:22] = np.nan
     values[0, 0] = np.nan
-    found = regrid_raster(_raster(FINE, values, units="1"), COARSE)["v"]
-    assert found.chunks is not None
+    actual = regrid_raster(_raster(FINE, values, units="1"), COARSE)["v"]
+    assert actual.chunks is not None
     blocks = values.reshape(COARSE.shape[0], 2, COARSE.shape[1], 2)
     with np.errstate(invalid="ignore"):
         count = np.isfinite(blocks).sum(axis=(1, 3))
         expected = np.nansum(blocks, axis=(1, 3)) / np.where(count, count, np.nan)
-    np.testing.assert_allclose(found.values, expected, rtol=1e-5)
-    assert np.isnan(found.values[5, 10])
-    assert found.dtype == np.float32
-    assert found.attrs["units"] == "1"
-    assert found.odc.geobox == COARSE
+    np.testing.assert_allclose(actual.values, expected, rtol=1e-5)
+    assert np.isnan(actual.values[5, 10])
+    assert actual.dtype == np.float32
+    assert actual.attrs["units"] == "1"
+    assert actual.odc.geobox == COARSE
 
 
 def test_classes_become_the_most_frequent_one_and_bits_the_nearest() -> None:
     classes = np.zeros(FINE.shape, np.uint8)
     classes[0:2, 0:2] = [[6, 6], [6, 9]]
-    found = regrid_raster(
+    result = regrid_raster(
         _raster(FINE, classes, flag_values=[0, 6, 9], flag_meanings="a b c"), COARSE
     )["v"]
-    assert found.dtype == np.uint8
-    assert found.values[0, 0] == 6
+    assert result.dtype == np.uint8
+    assert result.values[0, 0] == 6
     bits = regrid_raster(_raster(FINE, classes, flag_masks=[1, 2], flag_meanings="a b"), COARSE)
     assert set(np.unique(bits["v"].values)) <= {0, 6, 9}
 
@@ -61,19 +61,19 @@ def test_classes_become_the_most_frequent_one_and_bits_the_nearest() -> None:
 def test_a_plane_keeps_its_place_in_finer_pixels() -> None:
     y, x = np.meshgrid(xr_coords(COARSE)["y"], xr_coords(COARSE)["x"], indexing="ij")
     plane = ((x - 399960) / 10 + (y - 5990000) / 20).astype("f4")
-    found = regrid_raster(_raster(COARSE, plane), FINE)["v"].values
+    actual = regrid_raster(_raster(COARSE, plane), FINE)["v"].values
     y, x = np.meshgrid(xr_coords(FINE)["y"], xr_coords(FINE)["x"], indexing="ij")
     expected = (x - 399960) / 10 + (y - 5990000) / 20
     inner = (slice(2, -2), slice(2, -2))
-    np.testing.assert_allclose(found[inner], expected[inner], atol=1e-3)
+    np.testing.assert_allclose(actual[inner], expected[inner], atol=1e-3)
 
 
 def test_gaps_do_not_spread_in_finer_pixels() -> None:
     values = np.ones(COARSE.shape, "f4")
     values[30, 40] = np.nan
-    found = regrid_raster(_raster(COARSE, values), FINE)["v"].values
-    assert np.isnan(found[60:62, 80:82]).all()
-    assert np.isnan(found).sum() == 4
+    result = regrid_raster(_raster(COARSE, values), FINE)["v"].values
+    assert np.isnan(result[60:62, 80:82]).all()
+    assert np.isnan(result).sum() == 4
 
 
 @pytest.mark.parametrize("method", ["nearest", "linear"])
@@ -83,10 +83,10 @@ def test_a_measurement_that_equals_the_packing_s_fill_value_stays(method: Any) -
     data = _raster(COARSE, values)
     data["v"].encoding = {"_FillValue": 0, "dtype": "uint16", "scale_factor": 1e-4}
     target = GeoBox.from_bbox((400000, 5990010, 402300, 5992300), COARSE.crs, resolution=15)
-    found = regrid_raster(data, target, method=method)["v"]
-    assert np.isfinite(found.values).all()
-    assert float(found.min()) < 0.2
-    assert found.encoding["_FillValue"] == 0
+    result = regrid_raster(data, target, method=method)["v"]
+    assert np.isfinite(result.values).all()
+    assert float(result.min()) < 0.2
+    assert result.encoding["_FillValue"] == 0
 
 
 @pytest.mark.parametrize("lazy", [False, True])
@@ -95,9 +95,9 @@ def test_values_do_not_spread_to_finer_pixels_around(method: Any, lazy: bool) ->
     source = GeoBox.from_bbox((0, 0, 180, 120), "EPSG:32633", resolution=60)
     around = GeoBox.from_bbox((-60, -60, 240, 180), "EPSG:32633", resolution=20)
     data = _raster(source, np.ones(source.shape, "f4"))
-    found = regrid_raster(data if lazy else data.compute(), around, method=method)["v"].values
-    assert np.isfinite(found[3:9, 3:12]).all()
-    assert np.isfinite(found).sum() == 6 * 9
+    result = regrid_raster(data if lazy else data.compute(), around, method=method)["v"].values
+    assert np.isfinite(result[3:9, 3:12]).all()
+    assert np.isfinite(result).sum() == 6 * 9
 
 
 @pytest.mark.parametrize("method", ["mean", "mode"])
@@ -105,20 +105,20 @@ def test_finer_pixels_have_no_mean(method: Any) -> None:
     data = _raster(COARSE, np.ones(COARSE.shape, "f4"))
     with pytest.raises(InvalidInputError, match=rf"'{method}' is for pixels as large .* 0.5 times"):
         regrid_raster(data, FINE, method=method)
-    found = regrid_raster(data, COARSE.pad(2), method=method)["v"].values
-    assert np.isfinite(found).sum() == COARSE.shape[0] * COARSE.shape[1]
+    result = regrid_raster(data, COARSE.pad(2), method=method)["v"].values
+    assert np.isfinite(result).sum() == COARSE.shape[0] * COARSE.shape[1]
 
 
 def test_rasters_in_another_reference_system() -> None:
     longitude, latitude = locate_pixels(FINE)
     box = (longitude.min(), latitude.min(), longitude.max(), latitude.max())
     target = GeoBox.from_bbox(box, "EPSG:4326", resolution=0.0005)
-    found = regrid_raster(_raster(FINE, longitude), target, method="linear")["v"]
+    result = regrid_raster(_raster(FINE, longitude), target, method="linear")["v"]
     there, _ = locate_pixels(target)
-    known = np.isfinite(found.values)
-    assert known.mean() > 0.5
+    finite = np.isfinite(result.values)
+    assert finite.mean() > 0.5
     pixel_degrees = 10 / (111_195 * np.cos(np.radians(54.05)))
-    errors = np.abs(found.values - there)[known] / pixel_degrees
+    errors = np.abs(result.values - there)[finite] / pixel_degrees
     assert np.quantile(errors, 0.95) < 0.05
     assert errors.max() < 0.6, "at the edges: the last pixel's value"
 
@@ -130,9 +130,9 @@ def test_a_grid_in_degrees_can_be_written_and_read_back(
 ) -> None:
     target = GeoBox.from_bbox((13.3, 53.85, 13.5, 53.95), "EPSG:4326", resolution=0.002)
     if kind == "swath":
-        found = regrid_swath(swath[["field"]], target)
+        result = regrid_swath(swath[["field"]], target)
     elif kind == "warped":
-        found = regrid_raster(_raster(TARGET, np.indices(TARGET.shape)[1].astype("f4")), target)
+        result = regrid_raster(_raster(TARGET, np.indices(TARGET.shape)[1].astype("f4")), target)
     else:
         coarse = target.zoom_out(2) if kind == "repeated" else FINE
         data = _raster(FINE, np.indices(FINE.shape)[0].astype("u2"))
@@ -141,13 +141,13 @@ def test_a_grid_in_degrees_can_be_written_and_read_back(
                 {"v": (("y", "x"), np.indices(coarse.shape)[0].astype("u2"))},
                 coords=xr_coords(coarse, always_yx=True),
             )
-        found = regrid_raster(data, target, method="nearest")
-    name = next(iter(found))
-    assert found[name].dims == ("y", "x")
-    write_product(found, tmp_path / "p", form=form)
+        result = regrid_raster(data, target, method="nearest")
+    name = next(iter(result))
+    assert result[name].dims == ("y", "x")
+    write_product(result, tmp_path / "p", form=form)
     back = open_product(tmp_path / "p").to_dataset()
     assert grid_of(back).boundingbox.bbox == pytest.approx(target.boundingbox.bbox, abs=1e-9)
-    np.testing.assert_array_equal(back[name], found[name])
+    np.testing.assert_array_equal(back[name], result[name])
 
 
 @pytest.mark.parametrize("lazy", [False, True])
@@ -164,13 +164,13 @@ def test_a_raster_elsewhere_gives_an_empty_grid(west: float, lazy: bool) -> None
         coords=xr_coords(source) | {"band": [1, 2]},
     )
     grid = GeoBox.from_bbox((west, 53.9, west + 1, 54), "EPSG:4326", resolution=0.01)
-    found = regrid_raster(data.chunk({"x": 30}) if lazy else data, grid)
-    assert (found["red"].chunks is not None) == lazy
-    assert found["red"].shape == (2, *grid.shape)
-    assert found["red"].attrs["units"] == "1"
-    assert found["red"].isnull().all()
-    assert found["classes"].dtype == np.uint8
-    assert (found["classes"] == 0).all()
+    result = regrid_raster(data.chunk({"x": 30}) if lazy else data, grid)
+    assert (result["red"].chunks is not None) == lazy
+    assert result["red"].shape == (2, *grid.shape)
+    assert result["red"].attrs["units"] == "1"
+    assert result["red"].isnull().all()
+    assert result["classes"].dtype == np.uint8
+    assert (result["classes"] == 0).all()
 
 
 @pytest.mark.parametrize("target", [None, "EPSG:4326", GeoBox((3, 4), Affine.identity(), None)])
@@ -221,22 +221,22 @@ def _error_pixels(found: np.ndarray, degrees_per_pixel: float = 300 / 111_195) -
 
 
 def test_linear_finds_a_field_within_a_fiftieth_of_a_pixel(swath: xr.Dataset) -> None:
-    found = regrid_swath(swath, TARGET, chunk=64)
-    assert found["field"].chunks is not None
-    assert found["field"].encoding["scale_factor"] == 0.01
-    assert found["field"].attrs["units"] == "K"
-    assert found["field"].odc.geobox == TARGET
-    errors = _error_pixels(found["field"].values)
-    known = np.isfinite(errors)
-    assert known.mean() > 0.9
-    assert errors[known].max() < 0.6, "at the edges: the nearest pixel's value"
-    inner = np.zeros_like(known)
+    result = regrid_swath(swath, TARGET, chunk=64)
+    assert result["field"].chunks is not None
+    assert result["field"].encoding["scale_factor"] == 0.01
+    assert result["field"].attrs["units"] == "K"
+    assert result["field"].odc.geobox == TARGET
+    errors = _error_pixels(result["field"].values)
+    finite = np.isfinite(errors)
+    assert finite.mean() > 0.9
+    assert errors[finite].max() < 0.6, "at the edges: the nearest pixel's value"
+    inner = np.zeros_like(finite)
     inner[8:-8, 8:-8] = True
-    assert np.quantile(errors[known & inner], 0.99) < 0.02
+    assert np.quantile(errors[finite & inner], 0.99) < 0.02
 
 
 def test_nearest_takes_the_nearest(swath: xr.Dataset) -> None:
-    found = regrid_swath(swath[["field", "flags"]], TARGET, method="nearest", chunk=77)
+    result = regrid_swath(swath[["field", "flags"]], TARGET, method="nearest", chunk=77)
     longitude, latitude = locate_pixels(TARGET)
     for row, column in [(5, 5), (100, 150), (199, 0), (63, 64)]:
         distance = np.hypot(
@@ -245,10 +245,10 @@ def test_nearest_takes_the_nearest(swath: xr.Dataset) -> None:
         )
         place = np.unravel_index(distance.argmin(), distance.shape)
         if distance.min() * 111_195 < 200:
-            assert found["field"].values[row, column] == swath["field"].values[place]
-            assert found["flags"].values[row, column] == swath["flags"].values[place]
-    assert set(np.unique(found["flags"].values)) <= {0, 1, 5}, "flags are never mixed"
-    errors = _error_pixels(found["field"].values)
+            assert result["field"].values[row, column] == swath["field"].values[place]
+            assert result["flags"].values[row, column] == swath["flags"].values[place]
+    assert set(np.unique(result["flags"].values)) <= {0, 1, 5}, "flags are never mixed"
+    errors = _error_pixels(result["field"].values)
     assert np.nanmax(errors) < 0.8
 
 
@@ -263,24 +263,24 @@ def test_gaps_stay_where_they_are(swath: xr.Dataset) -> None:
     hole = np.zeros(swath["field"].shape, bool)
     hole[100:140, 100:140] = True
     holed["field"] = swath["field"].where(~xr.DataArray(hole, dims=("rows", "columns")))
-    whole = regrid_swath(swath[["field"]], TARGET, method="nearest")["field"].values
+    full = regrid_swath(swath[["field"]], TARGET, method="nearest")["field"].values
     for method in ("nearest", "linear"):
-        found = regrid_swath(holed[["field"]], TARGET, method=method)["field"].values
-        lost = np.isnan(found) & np.isfinite(whole)
+        result = regrid_swath(holed[["field"]], TARGET, method=method)["field"].values
+        lost = np.isnan(result) & np.isfinite(full)
         assert 1200 < lost.sum() < 2000, method
-        assert np.isfinite(found[~lost & np.isfinite(whole)]).all()
+        assert np.isfinite(result[~lost & np.isfinite(full)]).all()
     wrong = holed.assign(field=xr.where(hole, -9999.0, swath["field"]).astype("f4"))
     masked = wrong["field"].where(wrong["field"] > -9000)
-    found = regrid_swath(holed.assign(field=masked)[["field"]], TARGET)["field"].values
-    assert np.nanmin(found) > -200, "no fill value is mixed in"
+    result = regrid_swath(holed.assign(field=masked)[["field"]], TARGET)["field"].values
+    assert np.nanmin(result) > -200, "no fill value is mixed in"
 
 
 def test_a_swath_elsewhere_gives_an_empty_grid(swath: xr.Dataset) -> None:
     far = GeoBox.from_bbox((-60, -10, -59, -9), "EPSG:4326", resolution=0.1)
-    found = regrid_swath(swath, far)
-    assert np.isnan(found["field"].values).all()
-    assert (found["flags"].values == 0).all()
-    assert found["flags"].dtype == np.uint32
+    result = regrid_swath(swath, far)
+    assert np.isnan(result["field"].values).all()
+    assert (result["flags"].values == 0).all()
+    assert result["flags"].dtype == np.uint32
 
 
 @pytest.mark.parametrize("radius_m", [0, -1, np.nan])
@@ -299,9 +299,9 @@ def test_across_the_antimeridian() -> None:
         coords={"latitude": (dims, latitude), "longitude": (dims, longitude)},
     )
     grid = GeoBox.from_bbox((179.8, -0.2, 180.2, 0.2), "EPSG:4326", resolution=0.01)
-    found = regrid_swath(data, grid)["field"].values
+    result = regrid_swath(data, grid)["field"].values
     _, there = locate_pixels(grid)
-    np.testing.assert_allclose(found, there * 7, atol=7 * 0.01 * 0.02)
+    np.testing.assert_allclose(result, there * 7, atol=7 * 0.01 * 0.02)
 
 
 def test_memory_is_that_of_blocks(swath: xr.Dataset) -> None:
@@ -314,9 +314,9 @@ def test_memory_is_that_of_blocks(swath: xr.Dataset) -> None:
 
     lazy = da.map_blocks(load, swath["field"].data.rechunk(20), meta=np.empty((0, 0), "f4"))
     data = swath[["field"]].assign(field=(("rows", "columns"), lazy))
-    found = regrid_swath(data, TARGET, chunk=40)["field"]
+    result = regrid_swath(data, TARGET, chunk=40)["field"]
     read.clear()
-    found[0:40, 0:40].compute(scheduler="synchronous")
+    result[0:40, 0:40].compute(scheduler="synchronous")
     assert 0 < len(set(read)) < 60  # of 240
 
 
@@ -329,9 +329,9 @@ def test_tie_points_are_interpolated_first(swath: xr.Dataset) -> None:
         {"/measurements": image, "/conditions/geometry": xr.Dataset({"sza": ties})}
     )
     tree.attrs = {"title": "SIMULATED swath", "other_metadata": {"simulated": True}}
-    found = regrid_product(tree, TARGET, ["measurements/field", "conditions/geometry/sza"])
-    assert found.attrs == {"title": "SIMULATED swath", "simulated": True}
-    np.testing.assert_allclose(found["sza"].values, found["field"].values, atol=1e-3)
+    result = regrid_product(tree, TARGET, ["measurements/field", "conditions/geometry/sza"])
+    assert result.attrs == {"title": "SIMULATED swath", "simulated": True}
+    np.testing.assert_allclose(result["sza"].values, result["field"].values, atol=1e-3)
     with pytest.raises(InvalidInputError, match="nothing to regrid: 'measurements/field'"):
         regrid_product(tree, TARGET, "measurements/field")
     with pytest.raises(InvalidInputError, match="no measurements/nothing"):

@@ -23,8 +23,11 @@ def test_version_and_date_are_the_same_everywhere() -> None:
 
 def test_every_requirement_has_a_lower_bound() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
-    wanted = [*PROJECT["project"]["dependencies"], *(item for of in extras.values() for item in of)]
-    unbound = [item for item in wanted if not re.search(r"[=>]=\d", item)]
+    expected = [
+        *PROJECT["project"]["dependencies"],
+        *(item for of in extras.values() for item in of),
+    ]
+    unbound = [item for item in expected if not re.search(r"[=>]=\d", item)]
     assert unbound == []
 
 

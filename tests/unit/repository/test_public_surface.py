@@ -34,9 +34,9 @@ def name_uses(code: str) -> Iterator[str]:
         elif isinstance(node, ast.Import):
             yield from (item.name for item in node.names if item.name.startswith("skerry."))
         elif isinstance(node, ast.Attribute):
-            whole = ast.unparse(node)
-            if re.fullmatch(r"skerry\.\w+", whole):
-                yield whole
+            full = ast.unparse(node)
+            if re.fullmatch(r"skerry\.\w+", full):
+                yield full
 
 
 def is_public(name: str) -> bool:
@@ -52,8 +52,8 @@ def test_code_uses_public_names_only(path: Path) -> None:
 
 def test_private_names_are_found_where_they_stand() -> None:
     code = "import skerry.core\nfrom skerry.products import open_product\nskerry.secret(1)"
-    found = {name for name in name_uses(code) if not is_public(name)}
-    assert found == {"skerry.core", "skerry.products.open_product", "skerry.secret"}
+    result = {name for name in name_uses(code) if not is_public(name)}
+    assert result == {"skerry.core", "skerry.products.open_product", "skerry.secret"}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

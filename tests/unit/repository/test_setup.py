@@ -72,31 +72,31 @@ def find_uv(checkout: Path, *folders: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_uv_behind_a_shim_that_fails_is_taken(checkout: Path, tmp_path: Path) -> None:
     put_program(tmp_path / "true programs", "uv", "#!/bin/sh\necho uv 1\n")
-    found = find_uv(checkout, put_shims(tmp_path), tmp_path / "true programs")
-    assert found.stdout.strip() == str(tmp_path / "true programs" / "uv")
+    result = find_uv(checkout, put_shims(tmp_path), tmp_path / "true programs")
+    assert result.stdout.strip() == str(tmp_path / "true programs" / "uv")
 
 
 def test_a_python_behind_a_shim_that_fails_installs_the_pinned_uv(
     checkout: Path, tmp_path: Path
 ) -> None:
     put_program(tmp_path / "bin", "python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    found = find_uv(checkout, put_shims(tmp_path), tmp_path / "bin")
-    assert found.returncode == 0, found.stderr
-    uv = Path(found.stdout.strip())
+    result = find_uv(checkout, put_shims(tmp_path), tmp_path / "bin")
+    assert result.returncode == 0, result.stderr
+    uv = Path(result.stdout.strip())
     assert uv == checkout / "build" / "uv" / "bin" / "uv"
-    said = subprocess.run([uv, "--version"], capture_output=True, text=True, check=True).stdout
-    assert said == "uv 1 from the lock\n"
+    output = subprocess.run([uv, "--version"], capture_output=True, text=True, check=True).stdout
+    assert output == "uv 1 from the lock\n"
     # The next set-up finds it again, without a Python.
-    assert find_uv(checkout, tmp_path / "shims").stdout == found.stdout
+    assert find_uv(checkout, tmp_path / "shims").stdout == result.stdout
 
 
 def test_a_package_other_than_the_locked_is_refused(checkout: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(checkout.parent / "wheels" / WHEEL, "a") as archive:
         archive.writestr("uv/extra.py", "")
     put_program(tmp_path / "bin", "python3", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    found = find_uv(checkout, put_shims(tmp_path), tmp_path / "bin")
-    assert found.returncode == 1
-    assert "Install uv" in found.stderr
+    result = find_uv(checkout, put_shims(tmp_path), tmp_path / "bin")
+    assert result.returncode == 1
+    assert "Install uv" in result.stderr
 
 
 def test_where_nothing_runs_the_remedy_is_told(checkout: Path, tmp_path: Path) -> None:
@@ -104,13 +104,13 @@ def test_where_nothing_runs_the_remedy_is_told(checkout: Path, tmp_path: Path) -
     tools.mkdir()
     for name in ("bash", "dirname", "mkdir", "awk", "cp"):
         (tools / name).symlink_to(str(shutil.which(name)))
-    found = subprocess.run(
+    result = subprocess.run(
         [str(shutil.which("bash")), str(checkout / "platform" / "find_uv.sh")],
         env={"PATH": f"{put_shims(tmp_path)}:{tools}"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert found.returncode == 1
-    assert found.stdout == ""
-    assert "Install uv" in found.stderr
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert "Install uv" in result.stderr

@@ -35,13 +35,13 @@ class Sender:
     def __init__(self, api: ServedApi, method: str, path: str, **headers: str) -> None:
         self.read = 0
         self.answer: dict[str, Any] = {}
-        named = {"host": "127.0.0.1", "content-type": "application/json", **headers}
+        names = {"host": "127.0.0.1", "content-type": "application/json", **headers}
         self._api = api
         self._scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
             "path": f"{API_PREFIX}/{path}", "raw_path": f"{API_PREFIX}/{path}".encode(),
             "query_string": b"", "root_path": "", "scheme": "http",
-            "headers": [(name.encode(), value.encode()) for name, value in named.items()],
+            "headers": [(name.encode(), value.encode()) for name, value in names.items()],
         }  # fmt: skip
 
     def send(self, chunks: list[bytes]) -> int:

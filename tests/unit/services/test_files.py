@@ -15,19 +15,19 @@ def item(api: ServedApi, alice: httpx.Client) -> dict[str, Any]:
     """Return a registered item of a collection that is not public."""
     alice.put("stac/collections/lakes", json=make_collection())
     grant = alice.post("grants", json={"mode": "write", "purpose": "import"}).json()
-    given = make_item(prefix=grant["prefix"])
-    write_bytes(api.data.objects, given)
-    answer = alice.post("stac/collections/lakes/items", json=given)
+    document = make_item(prefix=grant["prefix"])
+    write_bytes(api.data.objects, document)
+    answer = alice.post("stac/collections/lakes/items", json=document)
     assert answer.status_code == 201
-    return given
+    return document
 
 
 def test_a_file_comes_whole_and_by_range(alice: httpx.Client, item: dict[str, Any]) -> None:
     path = f"files/{item['assets']['thumbnail']['href']}"
-    whole = alice.get(path)
-    assert whole.content == PNG
-    assert whole.headers["content-type"] == "image/png"
-    assert whole.headers["accept-ranges"] == "bytes"
+    full = alice.get(path)
+    assert full.content == PNG
+    assert full.headers["content-type"] == "image/png"
+    assert full.headers["accept-ranges"] == "bytes"
     part = alice.get(path, headers={"Range": "bytes=8-17"})
     assert part.status_code == 206
     assert part.content == PNG[8:18]

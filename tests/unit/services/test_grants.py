@@ -34,15 +34,15 @@ def test_a_read_grant_follows_the_item(
     item = make_item(prefix=grant["prefix"])
     write_bytes(api.data.objects, item)
     assert alice.post("stac/collections/lakes/items", json=item).status_code == 201
-    asked = {"mode": "read", "collection": "lakes", "item": "scene"}
-    answer = reader.post("grants", json=asked).json()
+    body = {"mode": "read", "collection": "lakes", "item": "scene"}
+    answer = reader.post("grants", json=body).json()
     assert answer["prefix"] == grant["prefix"]
     assert answer["root"] == f"file://{api.data.objects}/"
-    assert anonymous.post("grants", json=asked).status_code == 401
+    assert anonymous.post("grants", json=body).status_code == 401
     alice.put("stac/collections/lakes", json=make_collection(public=True))
-    stranger = anonymous.post("grants", json=asked).json()
+    stranger = anonymous.post("grants", json=body).json()
     assert stranger["root"] == f"{api.prefix}/files/"
-    missing = {**asked, "item": "none"}
+    missing = {**body, "item": "none"}
     assert alice.post("grants", json=missing).status_code == 404
 
 
@@ -85,9 +85,9 @@ def test_another_s_grant_is_no_leave(api: ServedApi, alice: httpx.Client) -> Non
 
 @pytest.mark.parametrize("token", ["alice-token", "run-token"])
 def test_a_run_s_folder_is_for_its_own_token(api: ServedApi, token: str) -> None:
-    asked = {"mode": "write", "purpose": "run", "run": "r1", "epoch": 1}
+    body = {"mode": "write", "purpose": "run", "run": "r1", "epoch": 1}
     with api.client(token) as client:
-        assert client.post("grants", json=asked).status_code == 403
+        assert client.post("grants", json=body).status_code == 403
     assert not (api.data.objects / "runs").exists()
 
 

@@ -44,8 +44,8 @@ def test_requests_are_counted_by_the_pattern_of_their_address(alice: httpx.Clien
     assert alice.get("no/such/address").status_code == 404
     after = read_numbers(alice)
     route = "/stac/collections/{collection_id}"
-    named = {"method": "GET", "route": route, "status": "404"}
-    assert count_requests(after, **named) == count_requests(before, **named) + 1
+    names = {"method": "GET", "route": route, "status": "404"}
+    assert count_requests(after, **names) == count_requests(before, **names) + 1
     nowhere = {"method": "GET", "route": "none", "status": "404"}
     assert count_requests(after, **nowhere) == count_requests(before, **nowhere) + 1
     assert secret not in alice.get("metrics").text

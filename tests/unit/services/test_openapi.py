@@ -61,9 +61,9 @@ def test_no_answer_is_a_bare_object(documents: dict[str, Document], name: str) -
                     continue
                 schema = content.get("schema")
                 assert schema, (operation_name, status, kind)
-                found = set(list_open(schema, "answer", document, set()))
-                assert found <= OPEN, (operation_name, status, found - OPEN)
-                assert "answer" not in found
+                result = set(list_open(schema, "answer", document, set()))
+                assert result <= OPEN, (operation_name, status, result - OPEN)
+                assert "answer" not in result
 
 
 @pytest.mark.parametrize("name", ["api", "maps"])
@@ -129,5 +129,5 @@ def test_bodies_are_typed_too(documents: dict[str, Document]) -> None:
     }  # fmt: skip
     for operation_name, operation in list_operations(documents["api"]):
         for content in operation.get("requestBody", {}).get("content", {}).values():
-            found = set(list_open(content["schema"], "body", documents["api"], set()))
-            assert found <= open_bodies, (operation_name, found - open_bodies)
+            result = set(list_open(content["schema"], "body", documents["api"], set()))
+            assert result <= open_bodies, (operation_name, result - open_bodies)

@@ -61,13 +61,13 @@ def test_a_registered_item_comes_back_valid_with_addresses(
     answer = register(alice, api, make_item())
     assert answer.status_code == 201
     assert answer.headers["content-type"] == "application/geo+json"
-    shown = alice.get(f"stac/collections/{lakes}/items/scene").json()
-    stac_pydantic.api.Item.model_validate(shown)
-    assert shown["properties"]["skerry:status"] == "published"
-    href = shown["assets"]["thumbnail"]["href"]
+    response = alice.get(f"stac/collections/{lakes}/items/scene").json()
+    stac_pydantic.api.Item.model_validate(response)
+    assert response["properties"]["skerry:status"] == "published"
+    href = response["assets"]["thumbnail"]["href"]
     assert href.startswith(f"{api.prefix}/files/imports/")
     assert alice.get(href).status_code == 200
-    links = {link["rel"]: link["href"] for link in shown["links"]}
+    links = {link["rel"]: link["href"] for link in response["links"]}
     tiles = f"{api.url}/services/maps/tiles/lakes/scene/b04"
     assert links["xyz"] == f"{tiles}/{{z}}/{{x}}/{{y}}.png"
     assert links["tilejson"] == f"{tiles}/tilejson.json"
@@ -200,8 +200,8 @@ def test_anonymous_sees_public_things_and_no_private_name(
     assert "secret" not in everything
     assert f"{api.prefix}/stac/collections/{lakes}/items/open" in everything
     assert "10.0.0.1" not in everything
-    shown = alice.get("stac/collections/lakes/items/open").json()["links"]
-    derived = [link["href"] for link in shown if link["rel"] == "derived_from"]
+    response = alice.get("stac/collections/lakes/items/open").json()["links"]
+    derived = [link["href"] for link in response if link["rel"] == "derived_from"]
     assert f"{api.prefix}/stac/collections/secret/items/hidden" in derived
 
 
@@ -238,13 +238,13 @@ def test_writing_needs_the_scope(
 
 
 def test_deleting_frees_the_bytes(api: ServedApi, alice: httpx.Client, lakes: str) -> None:
-    shown = register(alice, api, make_item()).json()
-    prefix = api.data.objects / shown["properties"]["skerry:prefix"]
+    answer = register(alice, api, make_item()).json()
+    prefix = api.data.objects / answer["properties"]["skerry:prefix"]
     assert prefix.exists()
     assert alice.delete(f"stac/collections/{lakes}").status_code == 409
     assert alice.delete(f"stac/collections/{lakes}/items/scene").status_code == 204
     assert not prefix.exists()
-    assert alice.get(shown["assets"]["thumbnail"]["href"]).status_code == 404
+    assert alice.get(answer["assets"]["thumbnail"]["href"]).status_code == 404
     assert alice.delete(f"stac/collections/{lakes}/items/scene").status_code == 404
     assert alice.delete(f"stac/collections/{lakes}").status_code == 204
 

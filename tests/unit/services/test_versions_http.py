@@ -122,12 +122,12 @@ def read_tile(answer: httpx.Response) -> int | None:
 def look(client: httpx.Client, maps: httpx.Client, name: str) -> dict[str, Any]:
     """Return which version every address shows; an empty list or None for none."""
     item = client.get(f"stac/collections/lakes/items/{name}")
-    shown = item.json()["properties"]["skerry:version"] if item.status_code == 200 else None
+    answer = item.json()["properties"]["skerry:version"] if item.status_code == 200 else None
     layers = maps.get(f"tiles/lakes/{name}/b04/tilejson.json")
     page = client.get("stac/collections/lakes/items?limit=1000")
-    links = [link["rel"] for link in item.json()["links"]] if shown else []
+    links = [link["rel"] for link in item.json()["links"]] if answer else []
     return {
-        "item": shown,
+        "item": answer,
         "search": read_versions(client.get("stac/search", params={"ids": name}), name),
         "place": read_versions(
             client.post("stac/search", json={"bbox": [13.2, 44.2, 13.4, 44.4], "ids": [name]}),

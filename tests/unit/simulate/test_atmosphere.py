@@ -16,9 +16,9 @@ OVERHEAD = Geometry(0.0, 0.0, 0.0, 0.0)
     [(400, 0.3602), (450, 0.2204), (550, 0.0972), (700, 0.03647), (850, 0.01663)],
 )
 def test_rayleigh_thickness(wavelength: float, thickness: float) -> None:
-    found = atmosphere.rayleigh_thickness(wavelength, 1013.25)
-    assert found == pytest.approx(thickness, rel=0.01)
-    assert atmosphere.rayleigh_thickness(wavelength, 506.625) == pytest.approx(found / 2)
+    result = atmosphere.rayleigh_thickness(wavelength, 1013.25)
+    assert result == pytest.approx(thickness, rel=0.01)
+    assert atmosphere.rayleigh_thickness(wavelength, 506.625) == pytest.approx(result / 2)
 
 
 @pytest.mark.parametrize("turn", [0.0, 60.0, 90.0, 180.0])
@@ -30,9 +30,9 @@ def test_a_thin_atmosphere_reflects_as_its_phase_function_says(turn: float) -> N
     cosine = -np.cos(sun) * np.cos(view) - across
     gamma = 0.0279 / (2 - 0.0279)
     phase = 0.75 / (1 + 2 * gamma) * ((1 + 3 * gamma) + (1 - gamma) * cosine**2)
-    found = atmosphere.molecular_reflectance(thickness, Geometry(40.0, 0.0, 50.0, turn))
+    actual = atmosphere.molecular_reflectance(thickness, Geometry(40.0, 0.0, 50.0, turn))
     expected = phase * thickness / (4 * np.cos(sun) * np.cos(view))
-    assert float(found) == pytest.approx(expected, rel=2e-3)
+    assert float(actual) == pytest.approx(expected, rel=2e-3)
 
 
 @pytest.mark.parametrize("wavelength", [400, 443, 560, 865])
@@ -85,16 +85,16 @@ def test_fresnel_and_glint_straight_below_the_sun() -> None:
     assert atmosphere.fresnel_reflectance(np.array([1.0])) == pytest.approx((0.34 / 2.34) ** 2)
     # All at zenith: the density of level facets is 1 / (pi s^2).
     variance = 0.003 + 0.00512 * 5
-    found = atmosphere.glint_reflectance(OVERHEAD, 5.0)
-    assert float(found) == pytest.approx((0.34 / 2.34) ** 2 / (4 * variance), rel=1e-3)
+    result = atmosphere.glint_reflectance(OVERHEAD, 5.0)
+    assert float(result) == pytest.approx((0.34 / 2.34) ** 2 / (4 * variance), rel=1e-3)
 
 
 def test_glint_is_brightest_where_a_level_sea_mirrors_the_sun() -> None:
     views = np.arange(0, 70, 5.0)
-    found = atmosphere.glint_reflectance(Geometry(30.0, 0.0, views, 180.0), 3.0)
-    assert 25 <= views[int(np.argmax(found))] <= 40
+    result = atmosphere.glint_reflectance(Geometry(30.0, 0.0, views, 180.0), 3.0)
+    assert 25 <= views[int(np.argmax(result))] <= 40
     behind = atmosphere.glint_reflectance(Geometry(30.0, 0.0, 30.0, 0.0), 3.0)
-    assert float(behind) < 1e-3 * found.max()
+    assert float(behind) < 1e-3 * result.max()
 
 
 def test_surroundings_keep_the_light() -> None:
@@ -176,5 +176,5 @@ def test_a_cloud_reflects_what_doubling_of_thin_layers_gives(thickness: float) -
 def test_clouds_are_somewhat_darker_than_those_of_another_approximation(thickness: float) -> None:
     """Lacis and Hansen 1974 (JAS 31, 118): ``sqrt(3) t' / (2 + sqrt(3) t')``."""
     scaled = np.sqrt(3) * (1 - 0.85) * thickness
-    found = float(atmosphere.cloud_reflectance(thickness))
-    assert 0 < scaled / (2 + scaled) - found < 0.13
+    result = float(atmosphere.cloud_reflectance(thickness))
+    assert 0 < scaled / (2 + scaled) - result < 0.13

@@ -41,14 +41,14 @@ def test_simulators_know_nothing_of_the_retrievals() -> None:
     import skerry.simulate
 
     folder = Path(skerry.simulate.__file__).parent
-    found = {
+    result = {
         (node.module, alias.name)
         for path in folder.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skerry.processors")
         for alias in node.names
     }
-    assert found == {("skerry.processors.masks", "SceneClass")}
+    assert result == {("skerry.processors.masks", "SceneClass")}
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,8 @@ def water_index(
     """Return NDCI, that of the water itself, chlorophyll, and where all of them are known."""
     tree, truth, clear = level_2a
     index = get_processor("ndci").apply(tree)["ndci"].values
-    known = clear & np.isfinite(index) & (truth["turbidity"].values < 5)
-    return index, _model_index(truth), truth["chlorophyll"].values, known
+    finite = clear & np.isfinite(index) & (truth["turbidity"].values < 5)
+    return index, _model_index(truth), truth["chlorophyll"].values, finite
 
 
 def test_clear_water_of_level_2a_is_found(
@@ -90,14 +90,14 @@ def test_clear_water_of_level_2a_is_found(
 def test_turbidity_of_level_2a(level_2a: tuple[xr.DataTree, xr.Dataset, np.ndarray]) -> None:
     tree, truth, clear = level_2a
     turbidity = get_processor("turbidity").apply(tree)["turbidity"].values
-    known = clear & np.isfinite(turbidity)
+    finite = clear & np.isfinite(turbidity)
     measured = np.isfinite(tree["measurements/reflectance/r20m/b04"].values)
-    assert known.sum() > 0.999 * (clear & measured).sum()
-    found, true = turbidity[known], truth["turbidity"].values[known]
-    assert np.corrcoef(found, true)[0, 1] > 0.9
-    assert abs((found - true).mean()) < 2.0
-    assert np.sqrt(((found - true) ** 2).mean()) < 6.0
-    assert abs(np.median(found / true - 1)) < 0.4
+    assert finite.sum() > 0.999 * (clear & measured).sum()
+    result, true = turbidity[finite], truth["turbidity"].values[finite]
+    assert np.corrcoef(result, true)[0, 1] > 0.9
+    assert abs((result - true).mean()) < 2.0
+    assert np.sqrt(((result - true) ** 2).mean()) < 6.0
+    assert abs(np.median(result / true - 1)) < 0.4
 
 
 def test_ndci_of_level_2a_is_the_waters_own(
@@ -205,9 +205,9 @@ def test_reflectance_and_radiance_of_level_1c(
     for resolution in (10, 20, 60):
         group = tree[f"measurements/reflectance/r{resolution}m"].to_dataset()
         for name, numbers in clean.reflectances[resolution].items():
-            found, band = group[name.lower()].values, BANDS[name]
+            actual, band = group[name.lower()].values, BANDS[name]
             true = np.where(numbers > 0, (numbers - 1000.0) / 10_000, np.nan)
-            error = (found - true)[np.isfinite(true)]
+            error = (actual - true)[np.isfinite(true)]
             shade = band.reference_reflectance(float(np.cos(np.radians(clean.sun[0]))))
             noise = np.sqrt(np.nanmean(np.clip(true, 0, None)) * shade) / band.signal_to_noise
             count = error.size
@@ -221,9 +221,9 @@ def test_reflectance_and_radiance_of_level_1c(
         light = np.cos(np.radians(zenith)) * sun.sun_distance_factor(moment) / np.pi
         for name in clean.reflectances[resolution]:
             expected = group[name.lower()].values * BANDS[name].irradiance * light
-            found = radiance[f"{name.lower()}_radiance"].values
+            actual = radiance[f"{name.lower()}_radiance"].values
             seen = np.isfinite(expected)
-            np.testing.assert_allclose(found[seen], expected[seen], rtol=2e-5)
+            np.testing.assert_allclose(actual[seen], expected[seen], rtol=2e-5)
 
 
 @pytest.mark.long
@@ -242,9 +242,9 @@ def test_reflectance_of_olci(folder: Path, size: int) -> None:
     seen = ~image.invalid & ~image.duplicated
     reflectance = get_processor("olci-reflectance").apply(tree)
     for band in BANDS:
-        found = reflectance[f"{band.name}_reflectance"].values
+        result = reflectance[f"{band.name}_reflectance"].values
         true = model_toa_reflectance(band, image.scene, image.geometry, 270)
-        ratio = (found / true - 1)[seen]
+        ratio = (result / true - 1)[seen]
         level = true * band.solar_flux * image.geometry.sun_cosine / np.pi
         noise = 4 * np.sqrt(band.reference_radiance / level)[seen] / band.signal_to_noise
         assert abs(ratio.mean()) < 1e-3, band.name
@@ -270,7 +270,7 @@ def test_reflectance_of_slstr(folder: Path, view: str) -> None:
     vapour = slstr.Pass(5, swath, scene).vapour(*here)
     angles = view_angles(swath, grid, view=view[0])
     look = slstr.Look(scene.sample(*here), angles, vapour)
-    found = get_processor("slstr-reflectance").apply(tree, view=view)
+    result = get_processor("slstr-reflectance").apply(tree, view=view)
     air = slstr.Air(water_cm=float(vapour.mean()) / 10)
     for name, channel in solar_channels.CHANNELS.items():
         radiance = solar_channels.model_radiance(
@@ -278,7 +278,7 @@ def test_reflectance_of_slstr(folder: Path, view: str) -> None:
         )
         ones = np.ones((), np.float32)
         true = radiance / solar_channels.to_radiance(channel, ones, look.geometry, 1.0)
-        values = found[f"{name}_reflectance_{grid}"].values
+        values = result[f"{name}_reflectance_{grid}"].values
         measured = np.isfinite(tree[f"measurements/a{view}/{name}_radiance_{grid}"].values)
         assert np.isfinite(values[measured]).all(), "half a pixel lies off the tie points"
         seen = np.isfinite(values) & (true > 0.005)
@@ -288,9 +288,9 @@ def test_reflectance_of_slstr(folder: Path, view: str) -> None:
         assert ratio.std() == pytest.approx(1.0, abs=0.15), name
         edge = ((values - true) / noise)[[0, -1]][seen[[0, -1]]]
         assert abs(edge.mean()) < 4 / np.sqrt(edge.size), f"{name}, first and last row"
-    cloud = look.fields.cloud & np.isfinite(found[f"s1_reflectance_{grid}"].values)
+    cloud = look.fields.cloud & np.isfinite(result[f"s1_reflectance_{grid}"].values)
     bright, infrared, vapour_band = (
-        np.median(found[f"{item}_reflectance_{grid}"].values[cloud]) for item in ("s1", "s5", "s4")
+        np.median(result[f"{item}_reflectance_{grid}"].values[cloud]) for item in ("s1", "s5", "s4")
     )
     assert bright > infrared > 0.3, "water clouds are bright at 1.6 um, ice is not"
     assert vapour_band > 0.3
@@ -357,11 +357,11 @@ def test_the_sun_on_another_grid(folder: Path, kind: str, size: int, image: str,
     box = (middle[0] - 0.05, middle[1] - 0.03, middle[0] + 0.05, middle[1] + 0.03)
     target = GeoBox.from_bbox(box, "EPSG:4326", resolution=0.003)
     names = [ties.format(item) for item in (("z", "a") if "{}a" in ties else ("zenith", "azimuth"))]
-    found = regrid_product(tree, target, [image, *names])
+    result = regrid_product(tree, target, [image, *names])
     moment = datetime.fromisoformat(tree.attrs["stac_discovery"]["properties"]["datetime"])
     x, y = np.meshgrid(target.coords["longitude"].values, target.coords["latitude"].values)
     zenith, azimuth = solar_position(moment, x, y)
-    angles = [found[item.rpartition("/")[2]].values for item in names]
+    angles = [result[item.rpartition("/")[2]].values for item in names]
     assert np.isfinite(angles[0]).mean() > 0.5
     assert np.nanmax(np.abs(angles[0] - zenith)) < 2e-3
     turned = (angles[1] - azimuth + 180) % 360 - 180

@@ -21,24 +21,24 @@ def test_the_command_offers_every_kind() -> None:
 
 
 def test_both_forms_hold_the_same(tmp_path: Path) -> None:
-    said: list[float] = []
+    text: list[float] = []
     trees = {}
     for form in ("safe", "eopf-zarr"):
-        made = simulate_product(
+        product = simulate_product(
             "s2-l1c", tmp_path / form, day="2026-05-01", size=60, form=form,
-            progress=lambda done, _: said.append(done),
+            progress=lambda done, _: text.append(done),
         )  # fmt: skip
-        assert made.name.removesuffix(made.suffix).endswith("_SIM")
-        assert (made.parent / f"{made.stem}.truth.nc").is_file()
-        assert sorted(item.name for item in made.parent.iterdir()) == sorted(
-            [made.name, f"{made.stem}.truth.nc"]
+        assert product.name.removesuffix(product.suffix).endswith("_SIM")
+        assert (product.parent / f"{product.stem}.truth.nc").is_file()
+        assert sorted(item.name for item in product.parent.iterdir()) == sorted(
+            [product.name, f"{product.stem}.truth.nc"]
         )
-        trees[form] = open_product(made)
+        trees[form] = open_product(product)
     for path in ("measurements/reflectance/r10m", "conditions/mask/detector_footprint/r60m"):
         for name, item in trees["safe"][path].data_vars.items():
             xr.testing.assert_equal(item.compute(), trees["eopf-zarr"][path][name].compute())
     assert trees["eopf-zarr"].attrs["other_metadata"]["simulated"] is True
-    assert 0 <= min(said) < max(said) == 1
+    assert 0 <= min(text) < max(text) == 1
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_both_forms_hold_the_same(tmp_path: Path) -> None:
 )
 def test_every_kind_says_that_it_is_simulated(simulated: Callable[..., Path], kind: str) -> None:
     """In its name, title and item, and in the truth beside it."""
-    made = simulated(kind, size=66)
-    tree = open_product(made)
+    product = simulated(kind, size=66)
+    tree = open_product(product)
     assert str(tree.attrs["title"]).startswith("SIMULATED")
     assert tree.attrs["other_metadata"]["simulated"] is True
     item = tree.attrs["stac_discovery"]
@@ -59,18 +59,18 @@ def test_every_kind_says_that_it_is_simulated(simulated: Callable[..., Path], ki
     assert [entry["name"] for entry in item["properties"]["providers"]][-1:] == [
         "Skerry, simulated"
     ]
-    with xr.open_dataset(made.with_name(f"{made.stem}.truth.nc")) as truth:
-        assert truth.attrs["title"] == f"SIMULATED truth of {made.stem}"
+    with xr.open_dataset(product.with_name(f"{product.stem}.truth.nc")) as truth:
+        assert truth.attrs["title"] == f"SIMULATED truth of {product.stem}"
         assert truth.attrs["simulated"] == "true"
-    for path in made.rglob("*.nc"):
+    for path in product.rglob("*.nc"):
         with h5netcdf.File(path) as data:
-            said = str(dict(data.attrs.items()))
-            assert "SIMULATED" in said or "simulation" in said, path.name
-    for path in made.rglob("*.tiff"):
+            text = str(dict(data.attrs.items()))
+            assert "SIMULATED" in text or "simulation" in text, path.name
+    for path in product.rglob("*.tiff"):
         with rasterio.open(path) as image:
             assert "SIMULATED" in image.tags()["TIFFTAG_IMAGEDESCRIPTION"]
-    manifest = next(iter([*made.glob("xfdumanifest.xml"), *made.glob("MTD_MSI*.xml"),
-                          *made.glob("manifest.safe")]))  # fmt: skip
+    manifest = next(iter([*product.glob("xfdumanifest.xml"), *product.glob("MTD_MSI*.xml"),
+                          *product.glob("manifest.safe")]))  # fmt: skip
     assert "simulated" in manifest.read_text("utf-8").lower()
 
 
@@ -78,8 +78,8 @@ def test_every_kind_says_that_it_is_simulated(simulated: Callable[..., Path], ki
     "kind", ["olci-efr", pytest.param("slstr-rbt", marks=pytest.mark.long), "s1-iw-grd"]
 )
 def test_the_zarr_says_so_too(tmp_path: Path, kind: str) -> None:
-    made = simulate_product(kind, tmp_path, day="2026-05-01", size=66, form="eopf-zarr")
-    tree = open_product(made)
+    product = simulate_product(kind, tmp_path, day="2026-05-01", size=66, form="eopf-zarr")
+    tree = open_product(product)
     assert str(tree.attrs["title"]).startswith("SIMULATED")
     assert tree.attrs["other_metadata"]["simulated"] is True
     assert tree.attrs["stac_discovery"]["id"].endswith("_SIM")

@@ -69,19 +69,19 @@ class _Looks:
 
     def turbidity_error(self, bands: dict[str, xr.DataArray]) -> tuple[float, float, float]:
         """Return the bias in FNU, the median relative error, and the share of lost pixels."""
-        found = turbidity_dogliotti2015(bands["B04"], bands["B8A"]).values[self.clear]
+        result = turbidity_dogliotti2015(bands["B04"], bands["B8A"]).values[self.clear]
         true = self.fields.tsm[self.clear]
-        known = np.isfinite(found)
-        error = (found - true)[known]
-        return float(error.mean()), float(np.median(error / true[known])), 1 - known.mean()
+        finite = np.isfinite(result)
+        error = (result - true)[finite]
+        return float(error.mean()), float(np.median(error / true[finite])), 1 - finite.mean()
 
     def index(self, bands: dict[str, xr.DataArray]) -> tuple[float, float]:
         """Return the bias of NDCI, and its rank correlation with chlorophyll, in clear water."""
         true = ndci(self.water("B04"), self.water("B05")).values
-        found = ndci(bands["B04"], bands["B05"]).values
-        known = self.clear & np.isfinite(found) & (self.fields.tsm < 5)
-        rank = _rank_correlation(found[known], self.fields.chlorophyll[known])
-        return float((found - true)[known].mean()), rank
+        result = ndci(bands["B04"], bands["B05"]).values
+        finite = self.clear & np.isfinite(result) & (self.fields.tsm < 5)
+        rank = _rank_correlation(result[finite], self.fields.chlorophyll[finite])
+        return float((result - true)[finite].mean()), rank
 
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -136,6 +136,6 @@ def test_what_limits_turbidity(looks: _Looks) -> None:
 def test_what_limits_the_chlorophyll_index(
     looks: _Looks, without: str, bias: float, rank: float
 ) -> None:
-    found = looks.index(looks.seen[without])
-    assert found[0] == pytest.approx(bias, abs=0.02)
-    assert found[1] == pytest.approx(rank, abs=0.05)
+    result = looks.index(looks.seen[without])
+    assert result[0] == pytest.approx(bias, abs=0.02)
+    assert result[1] == pytest.approx(rank, abs=0.05)

@@ -51,10 +51,10 @@ def test_it_does_not_matter_in_which_blocks_it_is_sampled(
 ) -> None:
     longitude, latitude = _picture(side_degrees)
     scene = Scene.over(3, DAY, longitude, latitude)
-    whole = scene.sample(longitude, latitude)
+    full = scene.sample(longitude, latitude)
     place = slice(start, start + rows)
     part = scene.sample(longitude[place], latitude[place])
-    assert _same(_planes(part), {name: item[place] for name, item in _planes(whole).items()})
+    assert _same(_planes(part), {name: item[place] for name, item in _planes(full).items()})
 
 
 def test_wide_pictures_see_the_same_world() -> None:
@@ -110,9 +110,9 @@ def test_noise_is_bounded_smooth_and_repeats() -> None:
 def test_where_the_sun_stands(
     moment: datetime, longitude: float, latitude: float, zenith: float, azimuth: float
 ) -> None:
-    found = solar_position(moment, longitude, latitude)
-    assert float(found[0]) == pytest.approx(zenith, abs=0.4)
-    assert float(found[1]) == pytest.approx(azimuth, abs=0.8)
+    result = solar_position(moment, longitude, latitude)
+    assert float(result[0]) == pytest.approx(zenith, abs=0.4)
+    assert float(result[1]) == pytest.approx(azimuth, abs=0.8)
 
 
 def test_the_sun_is_nearest_in_january() -> None:

@@ -85,15 +85,15 @@ def test_turbidity_is_found_again(safe: Path, truth: dict[str, np.ndarray]) -> N
     tree = open_product(safe)
     data = tree["measurements/reflectance/r20m"]
     water = mask_water(tree["conditions/mask/l2a_classification/r20m/scl"])
-    found = turbidity_dogliotti2015(data["b04"], data["b8a"]).where(water).to_numpy()
-    seen = truth["water"] & np.isfinite(found)
+    result = turbidity_dogliotti2015(data["b04"], data["b8a"]).where(water).to_numpy()
+    seen = truth["water"] & np.isfinite(result)
     assert seen.sum() > 0.9 * truth["water"].sum()
-    error = found[seen] - truth["turbidity"][seen]
+    error = result[seen] - truth["turbidity"][seen]
     # Glint raises all of it; the land beside the plume raises the near infrared there.
-    assert np.corrcoef(found[seen], truth["turbidity"][seen])[0, 1] > 0.9
+    assert np.corrcoef(result[seen], truth["turbidity"][seen])[0, 1] > 0.9
     assert 0 < error.mean() < 1.5
     assert np.sqrt((error**2).mean()) < 5
-    assert 0.6 < np.median(found[seen] / truth["turbidity"][seen]) < 1.4
+    assert 0.6 < np.median(result[seen] / truth["turbidity"][seen]) < 1.4
 
 
 def test_the_bloom_raises_the_chlorophyll_index(safe: Path, truth: dict[str, np.ndarray]) -> None:

@@ -69,8 +69,8 @@ SAME = [("sentinel-2", "B8A"), ("olci", "oa17"), ("slstr", "s3")]
 @pytest.mark.parametrize("what", [{}, {"cloud": 30.0}, {"cirrus": 0.4}, {"shaded": True}])
 def test_all_sensors_see_the_same(what: dict[str, float]) -> None:
     """Clear and shaded land, cloud and cirrus: 3 nm and the vapour's coefficients are left."""
-    found = [float(_see(*item, _land(**what)).mean()) for item in SAME]
-    assert np.ptp(found) < 0.003
+    result = [float(_see(*item, _land(**what)).mean()) for item in SAME]
+    assert np.ptp(result) < 0.003
 
 
 @pytest.mark.parametrize(("sensor", "channel"), SAME)
@@ -87,11 +87,11 @@ def test_there_is_air_above_clouds() -> None:
     blue, black = replace(WHITE, wavelength_nm=443.0), np.zeros(SHAPE, np.float32)
     clean = Air(aerosol_550=0.0, ozone_du=0.0, water_cm=0.0)
     fields = _land(cloud=0.01)
-    seen = SolarView(blue, GEOMETRY, clean).look(black, black, fields)
+    reflectance = SolarView(blue, GEOMETRY, clean).look(black, black, fields)
     clear = SolarView(blue, GEOMETRY, clean).look(black, black, _land())
-    assert seen.mean() / clear.mean() == pytest.approx(0.54, abs=0.03)
+    assert reflectance.mean() / clear.mean() == pytest.approx(0.54, abs=0.03)
     hazy = SolarView(blue, GEOMETRY, replace(clean, aerosol_550=0.5)).look(black, black, fields)
-    np.testing.assert_array_equal(hazy, seen)
+    np.testing.assert_array_equal(hazy, reflectance)
 
 
 @pytest.mark.parametrize(("sensor", "channel"), [("sentinel-2", "B12"), ("slstr", "s6")])
@@ -113,8 +113,8 @@ def test_shadows_have_the_light_of_the_sky(wavelength: float) -> None:
     beam = np.exp(-tau / sun)
     # Half of what molecules scatter once goes down: good to a hundredth for these thicknesses.
     sky = (1 - beam) / 2
-    found = float(view.light_ground(fields).mean())
-    assert found == pytest.approx((0.1 * beam + sky) / (beam + sky), abs=0.02)
+    result = float(view.light_ground(fields).mean())
+    assert result == pytest.approx((0.1 * beam + sky) / (beam + sky), abs=0.02)
     nothing = SolarView(WHITE, GEOMETRY, VACUUM).light_ground(fields)
     assert nothing == pytest.approx(0.1, abs=1e-6)
 
@@ -124,10 +124,10 @@ def test_clouds_that_absorb_nothing_keep_the_energy(thickness: float) -> None:
     """Over white ground without air all light comes back, whatever the cloud."""
     for what in ({"cloud": thickness}, {"cirrus": thickness}):
         fields = _land(**what)
-        seen = SolarView(WHITE, GEOMETRY, VACUUM).look(
+        reflectance = SolarView(WHITE, GEOMETRY, VACUUM).look(
             np.ones(SHAPE, np.float32), np.ones(SHAPE, np.float32), fields
         )
-        assert seen == pytest.approx(1.0, abs=1e-4)
+        assert reflectance == pytest.approx(1.0, abs=1e-4)
 
 
 def test_light_between_cloud_and_ground_is_counted_to_the_last_reflection() -> None:
@@ -137,8 +137,8 @@ def test_light_between_cloud_and_ground_is_counted_to_the_last_reflection() -> N
     bounces = [(0.7 * layer * ground) ** n for n in range(50)]
     expected = 0.7 * layer + (1 - layer) ** 2 * ground * sum(bounces)
     plane = np.full(SHAPE, ground, np.float32)
-    seen = SolarView(cloud, GEOMETRY, VACUUM).look(plane, plane, _land(cloud=20.0))
-    assert seen == pytest.approx(expected, rel=1e-4)
+    reflectance = SolarView(cloud, GEOMETRY, VACUUM).look(plane, plane, _land(cloud=20.0))
+    assert reflectance == pytest.approx(expected, rel=1e-4)
     assert expected < 1
 
 

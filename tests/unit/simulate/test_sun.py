@@ -42,9 +42,9 @@ def test_the_sun_stands_where_the_almanac_says(
 ) -> None:
     true, distance = _look_up(moment, longitude, latitude)
     zenith, azimuth = (np.radians(item) for item in solar_position(moment, longitude, latitude))
-    found = np.array([np.sin(zenith) * np.sin(azimuth), np.sin(zenith) * np.cos(azimuth),
+    result = np.array([np.sin(zenith) * np.sin(azimuth), np.sin(zenith) * np.cos(azimuth),
                       np.cos(zenith)])  # fmt: skip
-    apart = np.degrees(2 * np.arcsin(np.linalg.norm(found - true) / 2))
+    apart = np.degrees(2 * np.arcsin(np.linalg.norm(result - true) / 2))
     assert apart < 0.5
     assert sun_distance_factor(moment) == pytest.approx(1 / distance**2, rel=2e-3)
 

@@ -65,8 +65,8 @@ def test_another_formula_for_the_reflectance(u: float) -> None:
 def test_pure_water_sends_half_of_what_it_scatters_back(
     wavelength: float, scattering: float
 ) -> None:
-    found = optics.WATER_BACKSCATTERING_500 * (500 / wavelength) ** optics.WATER_EXPONENT
-    assert found == pytest.approx(scattering / 2, rel=0.07)
+    result = optics.WATER_BACKSCATTERING_500 * (500 / wavelength) ** optics.WATER_EXPONENT
+    assert result == pytest.approx(scattering / 2, rel=0.07)
 
 
 @pytest.mark.parametrize("band", ALL_BANDS, ids=lambda item: f"{item.wavelength_nm:g}")
@@ -88,16 +88,16 @@ def test_absorption_of_pure_water(band: BandOptics) -> None:
 
 @pytest.mark.parametrize("wavelength", [490.0, 510.0, 560.0, 665.0, 620.0])
 def test_all_sensors_have_the_same_water(wavelength: float) -> None:
-    found = [_reflect(item, 5.0, 5.0, 0.3) for item in ALL_BANDS
+    result = [_reflect(item, 5.0, 5.0, 0.3) for item in ALL_BANDS
              if abs(item.wavelength_nm - wavelength) < 6]  # fmt: skip
-    assert np.ptp(found) < 0.1 * max(found)
+    assert np.ptp(result) < 0.1 * max(result)
 
 
 def test_phytoplankton_absorbs_as_at_2_to_3_milligrams() -> None:
     """Bricaud et al. 1995 at 440 nm: 0.0403 C^-0.332; the model has one value for all C."""
-    found = BAND_OPTICS["B01"].phytoplankton_absorption
-    assert found == pytest.approx(0.0403 * 2.0**-0.332, rel=0.1)
-    assert found > 2.0 * 0.0403 * 30.0**-0.332, "blooms absorb too much, as the page says"
+    result = BAND_OPTICS["B01"].phytoplankton_absorption
+    assert result == pytest.approx(0.0403 * 2.0**-0.332, rel=0.1)
+    assert result > 2.0 * 0.0403 * 30.0**-0.332, "blooms absorb too much, as the page says"
 
 
 def test_what_is_in_the_water_changes_it_where_it_should() -> None:

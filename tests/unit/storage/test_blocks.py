@@ -70,9 +70,9 @@ def test_no_byte_is_fetched_twice_however_many_ask() -> None:
     gate = Barrier(16)
 
     def read(_: int) -> bytes:
-        mine = reader.fork()
+        own = reader.fork()
         gate.wait()
-        return mine.read(100 * BLOCK_BYTES)
+        return own.read(100 * BLOCK_BYTES)
 
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(read, range(16))) == {CONTENT[: 100 * BLOCK_BYTES]}

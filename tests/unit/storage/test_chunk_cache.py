@@ -20,8 +20,8 @@ def test_held_bytes_never_exceed_the_bound(requests):
         chunk = cache.get((key, size), partial(np.zeros, size, np.uint8))
         assert chunk.nbytes == size
         assert cache.held_bytes <= 1000
-    held = sum(chunk.nbytes for chunk in cache._chunks.values())
-    assert held == cache.held_bytes
+    total_bytes = sum(chunk.nbytes for chunk in cache._chunks.values())
+    assert total_bytes == cache.held_bytes
 
 
 def test_the_least_recently_used_goes_first():

@@ -158,10 +158,10 @@ def test_what_a_preliminary_rerun_hid_is_published_again(data: DataFolder) -> No
     migrate.upgrade(data)
 
     database = sqlite3.connect(data.database)
-    found = database.execute("SELECT id, version, status FROM items ORDER BY key").fetchall()
-    wanted = [(name, version, status) for name, version, status, _ in rows]
-    wanted[0] = ("hidden", 1, "published")
-    assert found == wanted
+    actual = database.execute("SELECT id, version, status FROM items ORDER BY key").fetchall()
+    expected = [(name, version, status) for name, version, status, _ in rows]
+    expected[0] = ("hidden", 1, "published")
+    assert actual == expected
     boxes = database.execute(
         "SELECT west, east, south, north, item FROM items_index WHERE item = 1 ORDER BY id"
     ).fetchall()
@@ -360,6 +360,6 @@ def test_a_clocks_older_runs_get_the_day_in_its_own_time_zone(data: DataFolder) 
     migrate.upgrade(data)
 
     database = sqlite3.connect(data.database)
-    found = dict(database.execute("SELECT id, data_day FROM runs").fetchall())
+    result = dict(database.execute("SELECT id, data_day FROM runs").fetchall())
     database.close()
-    assert found == {"berlin": "2026-06-21", "utc": "2026-06-20", "gone": "2026-06-20"}
+    assert result == {"berlin": "2026-06-21", "utc": "2026-06-20", "gone": "2026-06-20"}

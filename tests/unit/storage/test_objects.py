@@ -90,9 +90,9 @@ def test_two_may_remove_the_same_at_once(objects: ObjectFolder) -> None:
 
 
 def test_removing_a_link_leaves_what_it_points_to(objects: ObjectFolder) -> None:
-    kept = objects.create_folder("imports/kept/")
-    (kept / "file").write_text("x")
-    (objects.root / "imports" / "link").symlink_to(kept)
+    folder = objects.create_folder("imports/kept/")
+    (folder / "file").write_text("x")
+    (objects.root / "imports" / "link").symlink_to(folder)
     objects.remove("imports/link/")
     assert not objects.exists("imports/link/")
     assert objects.exists("imports/kept/file")

@@ -23,9 +23,9 @@ OWNER = PACKAGE / "storage" / "run_folder.py"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    made = RunFolder(ObjectFolder(tmp_path), "r1", 2)
-    made.create()
-    return made
+    result = RunFolder(ObjectFolder(tmp_path), "r1", 2)
+    result.create()
+    return result
 
 
 def test_all_keys_lie_below_run_and_epoch(folder: RunFolder) -> None:
@@ -98,12 +98,12 @@ def test_only_folders_of_attempts_are_listed_and_removed(folder: RunFolder, tmp_
     (folder.place.parent / "notes").mkdir()
     for run, epoch in (("r1", 10), ("r2", 1)):
         RunFolder(folder.objects, run, epoch).create()
-    listed = [(found.run, found.epoch) for found in list_run_folders(folder.objects)]
+    listed = [(result.run, result.epoch) for result in list_run_folders(folder.objects)]
     assert listed == [("r1", 10), ("r1", 2), ("r2", 1)]
     remove_run(folder.objects, "r1", {10})
     assert [path.name for path in folder.place.parent.iterdir()] == ["10"]
     remove_run(folder.objects, "r2")
-    assert [found.run for found in list_run_folders(folder.objects)] == ["r1"]
+    assert [result.run for result in list_run_folders(folder.objects)] == ["r1"]
     assert (outside / "kept").exists(), "a link is removed, not what it leads to"
 
 
@@ -140,10 +140,10 @@ def test_nobody_else_puts_keys_together() -> None:
         "services",
         "dashboards",
     )
-    found = {
+    result = {
         str(path.relative_to(PACKAGE)): keys
         for room in rooms
         for path in sorted((PACKAGE / room).rglob("*.py"))
         if path != OWNER and (keys := find_keys(path.read_text()))
     }
-    assert found == OF_ANOTHER_MEANING
+    assert result == OF_ANOTHER_MEANING

@@ -245,15 +245,15 @@ def test_the_checked_address_is_connected_to_and_the_next_if_it_is_silent(
 ) -> None:
     port = servers.by_kind["https"].url.rpartition(":")[2]
     monkeypatch.setenv("SKERRY_ALLOWED_ORIGINS", f"https://data.example:{port}")
-    asked: list[str] = []
+    query: list[str] = []
 
     def resolve(host: str, _port: int) -> list[str]:
-        asked.append(host)
+        query.append(host)
         return ["127.0.0.2", "127.0.0.1"]  # nobody listens at the first
 
     with ask(f"https://data.example:{port}/a", resolve=resolve) as answer:
         assert b"".join(answer.read_pieces()) == BODY
-    assert set(asked) == {"data.example"}
+    assert set(query) == {"data.example"}
     web._open_pool(resolve).close()
 
 

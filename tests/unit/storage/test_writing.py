@@ -194,9 +194,9 @@ def test_texts_are_replaced_by_many_threads_at_once(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
-    found = read(tmp_path / "target")
-    assert len(found) == 1000
-    assert len(set(found)) == 1
+    result = read(tmp_path / "target")
+    assert len(result) == 1000
+    assert len(set(result)) == 1
     assert names(tmp_path) == ["target"]
 
 

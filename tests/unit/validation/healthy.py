@@ -34,11 +34,11 @@ class Described:
         for path, attrs in self.groups.items():
             (root.require_group(path) if path else root).attrs.update(attrs)
         for path, (data, dims, attrs) in self.arrays.items():
-            named: dict[str, Any] = {"dimension_names": dims} if zarr_format == 3 else {}
+            names: dict[str, Any] = {"dimension_names": dims} if zarr_format == 3 else {}
             extra = {} if zarr_format == 3 or dims is None else {"_ARRAY_DIMENSIONS": list(dims)}
             array = root.create_array(
                 path, shape=data.shape, dtype=data.dtype, chunks=data.shape or (), fill_value=0,
-                attributes=attrs | extra, **named,
+                attributes=attrs | extra, **names,
             )  # fmt: skip
             array[...] = data
         if consolidate:

@@ -87,8 +87,8 @@ def cpm(check: str) -> Callable[[Callable[[Described], None]], None]:
 
 
 def item(product: Described) -> dict[str, Any]:
-    found: dict[str, Any] = product.groups[""]["stac_discovery"]
-    return found
+    result: dict[str, Any] = product.groups[""]["stac_discovery"]
+    return result
 
 
 # Structure
@@ -354,9 +354,9 @@ def _(product: Described) -> None:
 
 @eopf("geometry.footprint")
 def _(product: Described) -> None:
-    found = item(product)
-    found["bbox"] = [entry + 5.0 for entry in found["bbox"]]
-    for point in found["geometry"]["coordinates"][0]:
+    result = item(product)
+    result["bbox"] = [entry + 5.0 for entry in result["bbox"]]
+    for point in result["geometry"]["coordinates"][0]:
         point[0] += 5.0
         point[1] += 5.0
 
@@ -541,12 +541,12 @@ def use_extension_in_asset(product: Described) -> None:
 
 
 def shrink_footprint(product: Described) -> None:
-    found = item(product)
-    west, south = found["bbox"][0] + 0.005, found["bbox"][1] + 0.005
+    result = item(product)
+    west, south = result["bbox"][0] + 0.005, result["bbox"][1] + 0.005
     east, north = west + 1e-5, south + 1e-5
-    found["bbox"] = [west, south, east, north]
+    result["bbox"] = [west, south, east, north]
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    found["geometry"] = {"type": "Polygon", "coordinates": [ring]}
+    result["geometry"] = {"type": "Polygon", "coordinates": [ring]}
 
 
 MORE: list[tuple[str, Callable[[Described], None]]] = [
@@ -620,7 +620,7 @@ def test_stale_consolidated_metadata_are_found(zarr_format: int, tmp_path: Path)
 def move_swath(west: float) -> Report:
     """A swath around 13.5 E, 54 N, whose item has its bbox from `west` on."""
     ring = [[west, 53.95], [west + 0.2, 53.95], [west + 0.2, 54.1], [west, 54.1], [west, 53.95]]
-    found = describe_item() | {
+    result = describe_item() | {
         "bbox": [west, 53.95, west + 0.2, 54.1],
         "geometry": {"type": "Polygon", "coordinates": [ring]},
     }
@@ -633,7 +633,7 @@ def move_swath(west: float) -> Report:
         {"oa01": (("rows", "columns"), np.ones((4, 5)), {"units": "1"})}, coords=places
     )
     tree = xr.DataTree.from_dict({"/measurements": radiance})
-    tree.attrs = {"stac_discovery": found}
+    tree.attrs = {"stac_discovery": result}
     return validate_product(tree)
 
 
@@ -702,8 +702,8 @@ def test_the_product_of_the_profile_was_healthy(tmp_path: Path) -> None:
     written = describe_cpm().write(tmp_path / "product.zarr", zarr_format=2)
     report = validate_product(written, "cpm-2.8")
     assert report.clean, [entry.findings for entry in report.failed]
-    made = {outcome.check for outcome in report.outcomes if outcome.result is Result.PASSED}
-    assert {check.name for check in list_checks() if check.name.startswith("profile.")} <= made
+    result = {outcome.check for outcome in report.outcomes if outcome.result is Result.PASSED}
+    assert {check.name for check in list_checks() if check.name.startswith("profile.")} <= result
 
 
 def test_the_safe_was_healthy(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[3] / "platform/library/validation.md"
 def test_the_page_says_what_the_registry_says() -> None:
     pattern = r"^\| `([a-z]+\.[a-z-]+)` \| (.+) \| (.+) \|$"
     rows = re.findall(pattern, PAGE.read_text("utf-8"), re.MULTILINE)
-    said = [(name, meaning.removesuffix(" *(deep)*"), remedy) for name, meaning, remedy in rows]
-    assert said == [(check.name, check.meaning, check.remedy) for check in list_checks()]
+    text = [(name, meaning.removesuffix(" *(deep)*"), remedy) for name, meaning, remedy in rows]
+    assert text == [(check.name, check.meaning, check.remedy) for check in list_checks()]
     deep = {name for name, meaning, _ in rows if meaning.endswith("*(deep)*")}
     assert deep == {check.name for check in list_checks() if check.deep}

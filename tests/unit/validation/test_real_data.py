@@ -13,9 +13,9 @@ pytestmark = pytest.mark.real_data
 def test_the_real_product_lists_its_real_defects() -> None:
     (product,) = Path(os.environ["SKERRY_REAL_DATA"]).rglob("S2*_MSIL2A_*.SAFE")
     report = validate_product(product)
-    found = {item.check: item for item in report.failed}
-    assert {"completeness.parts", "completeness.files"} <= set(found)
-    absent = {finding.where for finding in found["completeness.files"].findings}
+    result = {item.check: item for item in report.failed}
+    assert {"completeness.parts", "completeness.files"} <= set(result)
+    absent = {finding.where for finding in result["completeness.files"].findings}
     assert any(item.endswith("_B02_10m.jp2") for item in absent)
     assert all(not (product / item).exists() for item in absent)
-    assert set(found) == {"completeness.parts", "completeness.files"}
+    assert set(result) == {"completeness.parts", "completeness.files"}

@@ -208,10 +208,10 @@ class ExecutorContract:
         monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "secret-of-the-worker")
         executor.start_or_attach(name, write_order(TELL), LONG)
         self.wait_for_end(executor, name)
-        told = executor.logs(name).decode()
-        assert "('SKERRY_RUN', 'r')" in told
-        assert "secret-of-the-attempt" in told
-        assert "secret-of-the-worker" not in told
+        message = executor.logs(name).decode()
+        assert "('SKERRY_RUN', 'r')" in message
+        assert "secret-of-the-attempt" in message
+        assert "secret-of-the-worker" not in message
 
     def test_a_worker_that_is_killed_loses_nothing(self, name: AttemptName) -> None:
         self.start_and_die(name, OBEY, LONG)

@@ -112,7 +112,7 @@ class TestLocal(ExecutorContract):
         executor.end(name, "Cancelled.")
         assert not places.work.exists()
         assert not places.temporary.exists()
-        assert [found.name for found in list_places(self.data.run)] == [name]
+        assert [result.name for result in list_places(self.data.run)] == [name]
         executor.forget(name)
         assert list(list_places(self.data.run)) == []
 

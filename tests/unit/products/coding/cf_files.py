@@ -44,16 +44,16 @@ def write_netcdf4(path: Path, file: CfFile) -> Path:
     with netCDF4.Dataset(path, "w") as sink:
         for axis in (file.rows, file.columns):
             sink.createDimension(axis.name, len(axis.values))
-            made = sink.createVariable(axis.name, axis.values.dtype, (axis.name,))
-            made.setncatts(axis.attrs)
-            made[:] = axis.values
+            result = sink.createVariable(axis.name, axis.values.dtype, (axis.name,))
+            result.setncatts(axis.attrs)
+            result[:] = axis.values
         attrs = dict(file.attrs)
         fill = attrs.pop("_FillValue", None)
         dims = (file.rows.name, file.columns.name)
-        made = sink.createVariable("v", file.numbers.dtype, dims, fill_value=fill)
-        made.set_auto_maskandscale(False)
-        made[...] = file.numbers
-        made.setncatts(attrs)
+        result = sink.createVariable("v", file.numbers.dtype, dims, fill_value=fill)
+        result.set_auto_maskandscale(False)
+        result[...] = file.numbers
+        result.setncatts(attrs)
         for name, own in file.others.items():
             sink.createVariable(name, "i4", ()).setncatts(own)
     return path
@@ -72,10 +72,10 @@ def write_zarr(path: Path, file: CfFile, zarr_format: int, fill_value: Any = Non
         own_fill = fill_value if name == "v" else None
         if zarr_format == 2 or own_fill is not None:
             options["fill_value"] = own_fill
-        made = root.create_array(name, shape=values.shape, dtype=values.dtype, **options)
-        made[...] = values
-        named = {"_ARRAY_DIMENSIONS": list(dims)} if zarr_format == 2 else {}
-        made.attrs.update({key: _to_json(item) for key, item in own.items()} | named)
+        result = root.create_array(name, shape=values.shape, dtype=values.dtype, **options)
+        result[...] = values
+        names = {"_ARRAY_DIMENSIONS": list(dims)} if zarr_format == 2 else {}
+        result.attrs.update({key: _to_json(item) for key, item in own.items()} | names)
     return path
 
 

@@ -84,8 +84,8 @@ def test_both_ends_of_a_type_are_within_it(dtype: str, values: str) -> None:
     ends = np.array([limits.min, limits.max], stored)
     for scale, offset in ((0.001, -3.0), (7.0, 0.0), (1.0, None)):
         packing = Packing(stored, np.dtype(values), scale, offset)
-        found = packing.encode(packing.decode(ends))
-        np.testing.assert_allclose(found.astype(float), ends.astype(float), rtol=1e-6, atol=1)
+        result = packing.encode(packing.decode(ends))
+        np.testing.assert_allclose(result.astype(float), ends.astype(float), rtol=1e-6, atol=1)
 
 
 @pytest.mark.parametrize("stored", ["i1", "u4", "i4", "i8", "u8"])

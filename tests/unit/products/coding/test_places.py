@@ -48,9 +48,9 @@ def say_parameters(crs: CRS) -> dict[str, Any]:
 
 
 def read_grid(path: Path) -> Any:
-    found = grid_of(open_product(path).to_dataset())
-    assert found is not None
-    return found
+    result = grid_of(open_product(path).to_dataset())
+    assert result is not None
+    return result
 
 
 @st.composite
@@ -63,8 +63,8 @@ def placed_files(draw: st.DrawFn) -> tuple[CfFile, float]:
         name = axis if says == "name" else draw(st.sampled_from((f"{axis}c", f"n{axis}", axis)))
         attrs = {"units": unit} if unit else {}
         if says != "name":
-            said = axis.upper() if says == "axis" else f"projection_{axis}_coordinate"
-            attrs[says] = said
+            text = axis.upper() if says == "axis" else f"projection_{axis}_coordinate"
+            attrs[says] = text
         axes[axis] = Axis(name, centres / length, attrs)
     mapping = draw(st.sampled_from(("spatial_ref", "crs", "utm")))
     names = f"{axes['x'].name} {axes['y'].name}"
@@ -95,12 +95,12 @@ def test_a_grid_is_found_however_it_is_said(
     assert grid.crs.proj.is_exact_same(UTM) or grid.crs.proj.to_cf()["grid_mapping_name"] == (
         "transverse_mercator"
     )
-    found = open_product(path)
-    np.testing.assert_allclose(found["y"], centres[file.rows.name] * length)
-    np.testing.assert_allclose(found["x"], centres[file.columns.name] * length)
+    result = open_product(path)
+    np.testing.assert_allclose(result["y"], centres[file.rows.name] * length)
+    np.testing.assert_allclose(result["x"], centres[file.columns.name] * length)
     np.testing.assert_allclose(grid.resolution.xy, (30.0, -30.0))
-    np.testing.assert_array_equal(found["v"], NUMBERS)
-    assert found["v"].encoding["grid_mapping"] == "spatial_ref"
+    np.testing.assert_array_equal(result["v"], NUMBERS)
+    assert result["v"].encoding["grid_mapping"] == "spatial_ref"
 
 
 def test_odc_geo_finds_the_same_grid(tmp_path: Path) -> None:
@@ -114,26 +114,26 @@ def test_odc_geo_finds_the_same_grid(tmp_path: Path) -> None:
     assert grid.crs.epsg == 4326
     assert grid.shape == theirs.shape
     np.testing.assert_allclose(grid.affine[:6], theirs.affine[:6])
-    (told,) = open_product(path).attrs["other_metadata"]["healed"]
-    assert told.startswith("grid-mapping: / has latitudes and longitudes of no named system")
+    (message,) = open_product(path).attrs["other_metadata"]["healed"]
+    assert message.startswith("grid-mapping: / has latitudes and longitudes of no named system")
 
 
 def test_angles_of_a_geostationary_satellite_become_metres(tmp_path: Path) -> None:
     height = GEOSTATIONARY["perspective_point_height"]
     rows = Axis("y", 0.1 - 5.6e-5 * np.arange(4),
                 {"standard_name": "projection_y_coordinate", "units": "rad"})  # fmt: skip
-    said = {"standard_name": "projection_x_angular_coordinate", "units": "rad"}
-    columns = Axis("x", -0.03 + 5.6e-5 * np.arange(5), said)
+    text = {"standard_name": "projection_x_angular_coordinate", "units": "rad"}
+    columns = Axis("x", -0.03 + 5.6e-5 * np.arange(5), text)
     attrs = {"grid_mapping": "goes", "units": "K"}
     path = write_netcdf4(
         tmp_path / "a.nc", CfFile(NUMBERS, attrs, rows, columns, {"goes": GEOSTATIONARY})
     )
-    found = open_product(path)
-    np.testing.assert_allclose(found["x"], columns.values * height)
-    assert found["x"].attrs["units"] == "m"
+    result = open_product(path)
+    np.testing.assert_allclose(result["x"], columns.values * height)
+    assert result["x"].attrs["units"] == "m"
     grid = read_grid(path)
     assert grid.crs.proj == CRS.from_cf(GEOSTATIONARY)
-    write_product(found, tmp_path / "b.zarr", form="geozarr")
+    write_product(result, tmp_path / "b.zarr", form="geozarr")
     again = read_grid(tmp_path / "b.zarr")
     np.testing.assert_allclose(again.affine[:6], grid.affine[:6], rtol=1e-9)
 
@@ -146,8 +146,8 @@ def test_a_turned_pole(tmp_path: Path) -> None:
     attrs = {"grid_mapping": "rotated_pole"}
     file = CfFile(NUMBERS, attrs, rows, columns, {"rotated_pole": ROTATED})
     grid = read_grid(write_netcdf4(tmp_path / "a.nc", file))
-    said = grid.crs.proj.to_cf()
-    assert {key: said[key] for key in ROTATED} == ROTATED
+    text = grid.crs.proj.to_cf()
+    assert {key: text[key] for key in ROTATED} == ROTATED
     np.testing.assert_allclose(grid.resolution.xy, (0.1, -0.1))
 
 
@@ -155,17 +155,17 @@ def test_units_that_a_system_has_not_give_no_grid(tmp_path: Path) -> None:
     rows = Axis("y", np.arange(4.0), {"axis": "Y", "units": "pixel"})
     columns = Axis("x", np.arange(5.0), {"axis": "X", "units": "pixel"})
     file = CfFile(NUMBERS, {"grid_mapping": "crs"}, rows, columns, {"crs": UTM.to_cf()})
-    found = open_product(write_zarr(tmp_path / "a.zarr", file, 3))
-    assert grid_of(found.to_dataset()) is None
-    assert "axes: /: y is in 'pixel'" in found.attrs["other_metadata"]["unhealed"][0]
+    result = open_product(write_zarr(tmp_path / "a.zarr", file, 3))
+    assert grid_of(result.to_dataset()) is None
+    assert "axes: /: y is in 'pixel'" in result.attrs["other_metadata"]["unhealed"][0]
 
 
 def test_rows_and_columns_stand_last(tmp_path: Path) -> None:
     rows = Axis("longitude", 13.0 + 0.1 * np.arange(4), LONGITUDE)
     columns = Axis("latitude", 54.0 - 0.1 * np.arange(5), LATITUDE)
-    found = open_product(write_netcdf4(tmp_path / "a.nc", CfFile(NUMBERS, {}, rows, columns)))
-    assert found["v"].dims == ("y", "x")
-    np.testing.assert_array_equal(found["v"], NUMBERS.T)
+    result = open_product(write_netcdf4(tmp_path / "a.nc", CfFile(NUMBERS, {}, rows, columns)))
+    assert result["v"].dims == ("y", "x")
+    np.testing.assert_array_equal(result["v"], NUMBERS.T)
 
 
 def test_longitudes_that_jump_go_on(tmp_path: Path) -> None:
@@ -233,17 +233,17 @@ def test_a_geozarr_whose_transform_is_that_of_nodes(tmp_path: Path) -> None:
             f"{number}/v", shape=shape, dtype="f4", dimension_names=("y", "x")
         )
         array[...] = 1
-        said = [step, 0.0, 500_000.0, 0.0, -step, 6_000_000.0]
-        layout.append({"asset": str(number), "spatial:transform": said})
+        text = [step, 0.0, 500_000.0, 0.0, -step, 6_000_000.0]
+        layout.append({"asset": str(number), "spatial:transform": text})
     root.attrs.update({
         "proj:code": "EPSG:32633", "spatial:registration": "node",
         "multiscales": {"layout": layout},
     })  # fmt: skip
     for level, step in ((0, 30.0), (1, 60.0)):
-        found = open_zarr_product(tmp_path / "a.zarr", level=level)
-        assert found["x"].to_numpy()[:2].tolist() == [500_000, 500_000 + step]
-        assert found["y"].to_numpy()[:2].tolist() == [6_000_000, 6_000_000 - step]
-        assert found["spatial_ref"].odc.crs.epsg == 32633
+        result = open_zarr_product(tmp_path / "a.zarr", level=level)
+        assert result["x"].to_numpy()[:2].tolist() == [500_000, 500_000 + step]
+        assert result["y"].to_numpy()[:2].tolist() == [6_000_000, 6_000_000 - step]
+        assert result["spatial_ref"].odc.crs.epsg == 32633
 
 
 def test_a_geotransform_places_what_has_no_coordinates(tmp_path: Path) -> None:
@@ -251,8 +251,8 @@ def test_a_geotransform_places_what_has_no_coordinates(tmp_path: Path) -> None:
     array = root.create_array("v", shape=(4, 5), dtype="f4", dimension_names=("y", "x"))
     array[...] = NUMBERS
     array.attrs["grid_mapping"] = "crs"
-    said = {"crs_wkt": UTM.to_wkt(), "GeoTransform": "500000 30 0 6000000 0 -30"}
-    root.create_array("crs", shape=(), dtype="i4", dimension_names=()).attrs.update(said)
+    text = {"crs_wkt": UTM.to_wkt(), "GeoTransform": "500000 30 0 6000000 0 -30"}
+    root.create_array("crs", shape=(), dtype="i4", dimension_names=()).attrs.update(text)
     grid = read_grid(tmp_path / "a.zarr")
     assert tuple(grid.affine[:6]) == (30.0, 0.0, 500_000.0, 0.0, -30.0, 6_000_000.0)
 
@@ -308,8 +308,8 @@ def test_levels_with_bands_of_their_own_are_groups(tmp_path: Path) -> None:
     group = zarr.open_group(path)["measurements/reflectance"]
     layout = [{"asset": f"r{step}m"} for step in bands]
     group.attrs["multiscales"] = {"layout": layout}
-    found = open_product(path)["measurements/reflectance"]
-    assert {name: sorted(child.data_vars) for name, child in found.children.items()} == {
+    result = open_product(path)["measurements/reflectance"]
+    assert {name: sorted(child.data_vars) for name, child in result.children.items()} == {
         "r10m": ["b02"], "r20m": ["b02", "b05"], "r60m": ["b01", "b02", "b05"],
     }  # fmt: skip
     coarser = open_product(path, level=1)["measurements/reflectance"]

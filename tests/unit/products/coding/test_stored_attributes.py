@@ -78,10 +78,10 @@ def show(value: Any) -> str:
 def check(tree: xr.DataTree, attrs: Mapping[Any, Any]) -> None:
     """Attributes are everywhere as they were, and the values are what they were."""
     for where in PLACES:
-        found = tree[where].attrs
-        wanted = {str(key): expect(item) for key, item in attrs.items()}
-        wanted |= ROOT if where == "/" else {}
-        assert show(dict(found)) == show(wanted), where
+        actual = tree[where].attrs
+        expected = {str(key): expect(item) for key, item in attrs.items()}
+        expected |= ROOT if where == "/" else {}
+        assert show(dict(actual)) == show(expected), where
     data = tree["/measurements"].to_dataset()
     for name in ("plain", "packed"):
         assert data[name].dtype == np.float32
@@ -330,9 +330,9 @@ def test_dimensions_without_elements(form: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("axes", [("y",), ("y", "x")])
 def test_a_product_without_pixels(axes: tuple[str, ...], form: str, tmp_path: Path) -> None:
-    whole = make_tree()
-    data = whole["measurements"].to_dataset().isel(dict.fromkeys(axes, slice(0, 0)))
-    tree = xr.DataTree.from_dict({"/": whole.to_dataset(), "/measurements": data})
+    full = make_tree()
+    data = full["measurements"].to_dataset().isel(dict.fromkeys(axes, slice(0, 0)))
+    tree = xr.DataTree.from_dict({"/": full.to_dataset(), "/measurements": data})
     if form in ("geozarr", "cog"):
         with pytest.raises(InvalidInputError, match="has no pixel"):
             write_product(tree, tmp_path / "p", form=form)

@@ -62,8 +62,8 @@ def read_with_netcdf4(path: Path) -> np.ndarray:
     """Return the values of ``v`` as netCDF4 has them, NaN for missing ones."""
     with netCDF4.Dataset(path) as file:
         file["v"].set_always_mask(False)
-        found = file["v"][...]
-    return np.ma.filled(found.astype(np.float64), np.nan)
+        result = file["v"][...]
+    return np.ma.filled(result.astype(np.float64), np.nan)
 
 
 def as_floats(values: xr.DataArray) -> np.ndarray:
@@ -85,21 +85,21 @@ def test_values_are_those_of_netcdf4(
     if stored.dtype.kind == "u":
         attrs.pop("_Unsigned", None)  # netCDF4 reads "true" only; xarray both
     path = write_netcdf4(tmp_path_factory.mktemp("cf") / "a.nc", describe(stored, attrs))
-    found = open_product(path)["v"]
-    wanted = read_with_netcdf4(path)
+    actual = open_product(path)["v"]
+    expected = read_with_netcdf4(path)
     gaps = list_gaps(stored, attrs)
     if (
-        found.dtype.kind == "f"
+        actual.dtype.kind == "f"
         and stored.itemsize > 1
         and not {"_FillValue", "_Unsigned"} & {*attrs}
     ):
         gaps |= stored == netCDF4.default_fillvals[stored.dtype.str[1:]]
-    if found.dtype.kind == "f":
-        assert np.isnan(as_floats(found))[gaps].all()
+    if actual.dtype.kind == "f":
+        assert np.isnan(as_floats(actual))[gaps].all()
     # netCDF4 masks its own default fill values in plain integers and single bytes, too.
-    both = ~np.isnan(wanted) & ~gaps
-    np.testing.assert_allclose(as_floats(found)[both], wanted[both], rtol=2e-6, atol=1e-6)
-    assert not np.isnan(as_floats(found))[~gaps].any()
+    both = ~np.isnan(expected) & ~gaps
+    np.testing.assert_allclose(as_floats(actual)[both], expected[both], rtol=2e-6, atol=1e-6)
+    assert not np.isnan(as_floats(actual))[~gaps].any()
 
 
 @settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
@@ -126,16 +126,16 @@ def test_values_of_zarr_are_those_of_xarray(
         xr.Dataset(
             {"v": (("y", "x"), stored, {**attrs, **({} if fill is None else {"_FillValue": fill})})}
         ).to_zarr(folder, zarr_format=3, consolidated=False)
-    found = open_product(folder)["v"]
+    actual = open_product(folder)["v"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # xarray warns of several missing values
-        wanted = xr.open_zarr(folder, consolidated=False)["v"].astype(np.float64)
+        expected = xr.open_zarr(folder, consolidated=False)["v"].astype(np.float64)
     gaps = list_gaps(stored, attrs | ({} if fill is None else {"_FillValue": fill}))
-    known = ~np.isnan(wanted.to_numpy()) & ~gaps  # xarray takes no missing_value as unsigned
+    known = ~np.isnan(expected.to_numpy()) & ~gaps  # xarray takes no missing_value as unsigned
     np.testing.assert_allclose(
-        as_floats(found)[known], wanted.to_numpy()[known], rtol=2e-6, atol=1e-6
+        as_floats(actual)[known], expected.to_numpy()[known], rtol=2e-6, atol=1e-6
     )
-    assert found.dtype.kind != "f" or np.isnan(as_floats(found))[gaps].all()
+    assert actual.dtype.kind != "f" or np.isnan(as_floats(actual))[gaps].all()
 
 
 @pytest.mark.parametrize("form", ["netcdf", "eopf-zarr", "eopf-zarr-v2"])
@@ -143,37 +143,37 @@ def test_unsigned_numbers_come_back_from_every_format(tmp_path: Path, form: str)
     stored = np.array([27_000, -1, -30_000, 5], np.int16).repeat(5).reshape(4, 5)
     attrs = {"_Unsigned": "true", "_FillValue": np.int16(-1), "scale_factor": 0.01, "units": "K"}
     path = write_netcdf4(tmp_path / "a.nc", describe(stored, attrs))
-    found = open_product(path)
-    assert found["v"].encoding["dtype"] == np.uint16
-    assert found["v"].encoding["_FillValue"] == 65_535
+    result = open_product(path)
+    assert result["v"].encoding["dtype"] == np.uint16
+    assert result["v"].encoding["_FillValue"] == 65_535
     again = tmp_path / ("b.nc" if form == "netcdf" else "b.zarr")
-    write_product(found, again, form=form)
-    kept = open_product(again)["v"]
-    np.testing.assert_array_equal(kept, found["v"])
-    assert kept.encoding["dtype"] == np.uint16
-    assert found["v"].dtype == decoded_dtype(np.dtype("i2"))
+    write_product(result, again, form=form)
+    again_read = open_product(again)["v"]
+    np.testing.assert_array_equal(again_read, result["v"])
+    assert again_read.encoding["dtype"] == np.uint16
+    assert result["v"].dtype == decoded_dtype(np.dtype("i2"))
 
 
 def test_unsigned_flags_are_flags(tmp_path: Path) -> None:
     stored = np.array([0, 1, -128, -127], np.int8).repeat(5).reshape(4, 5)
     masks = np.array([1, -128], np.int8)
     attrs = {"_Unsigned": "true", "flag_masks": masks, "flag_meanings": "land cloud"}
-    found = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, attrs)))["v"]
-    assert found.dtype == np.uint8
-    assert found.attrs["flag_masks"] == [1, 128]
-    assert found.to_numpy().max() == 129
-    assert "_Unsigned" not in found.attrs
+    result = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, attrs)))["v"]
+    assert result.dtype == np.uint8
+    assert result.attrs["flag_masks"] == [1, 128]
+    assert result.to_numpy().max() == 129
+    assert "_Unsigned" not in result.attrs
 
 
 def test_several_missing_values_are_written_as_one(tmp_path: Path) -> None:
     stored = np.array([[10, -999, -32768, -1, 7]] * 4, np.int16)
     attrs = {"missing_value": np.array([-999, -1], np.int16), "_FillValue": np.int16(-32768),
              "scale_factor": 0.1}  # fmt: skip
-    found = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, attrs)))
-    assert np.isnan(found["v"].to_numpy()[0]).tolist() == [False, True, True, True, False]
+    result = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, attrs)))
+    assert np.isnan(result["v"].to_numpy()[0]).tolist() == [False, True, True, True, False]
     for form, name in (("netcdf", "b.nc"), ("eopf-zarr", "b.zarr")):
-        write_product(found, tmp_path / name, form=form)
-        np.testing.assert_array_equal(open_product(tmp_path / name)["v"], found["v"])
+        write_product(result, tmp_path / name, form=form)
+        np.testing.assert_array_equal(open_product(tmp_path / name)["v"], result["v"])
     with h5py.File(tmp_path / "b.nc") as file:
         assert file["v"][0].tolist() == [10, -32768, -32768, -32768, 7]
 
@@ -190,14 +190,14 @@ def test_integers_with_several_missing_values_keep_one(
     attrs = attrs | {"_FillValue": stored[0, 2], "missing_value": stored[0, 1], "grid_mapping": "c"}
     others = {"c": CRS.from_epsg(32633).to_cf()}
     file = replace(describe(stored, attrs), others=others)
-    found = open_product(write_netcdf4(tmp_path / "a.nc", file))
-    assert found["v"].to_numpy()[0].tolist() == [1, 127, 127, 2, 1]
-    assert found["v"].encoding["_FillValue"] == 127
+    result = open_product(write_netcdf4(tmp_path / "a.nc", file))
+    assert result["v"].to_numpy()[0].tolist() == [1, 127, 127, 2, 1]
+    assert result["v"].encoding["_FillValue"] == 127
     again = tmp_path / {"netcdf": "b.nc", "cog": "b.cogs"}.get(form, "b.zarr")
-    write_product(found, again, form=form)
-    kept = open_product(again)["v"]
-    np.testing.assert_array_equal(kept, found["v"])
-    assert (kept.dtype, kept.encoding["_FillValue"]) == (np.dtype(dtype), 127)
+    write_product(result, again, form=form)
+    again_read = open_product(again)["v"]
+    np.testing.assert_array_equal(again_read, result["v"])
+    assert (again_read.dtype, again_read.encoding["_FillValue"]) == (np.dtype(dtype), 127)
 
 
 @pytest.mark.parametrize("form", ["netcdf", "eopf-zarr", "geozarr", "cog"])
@@ -211,24 +211,24 @@ def test_offsets_of_any_size_tell_all_numbers_apart(
     attrs = {"add_offset": offset, "_FillValue": np.int16(-32768), "grid_mapping": "c"}
     attrs |= {} if scale is None else {"scale_factor": scale}
     file = replace(describe(stored, attrs), others={"c": CRS.from_epsg(32633).to_cf()})
-    found = open_product(write_netcdf4(tmp_path / "a.nc", file))
-    wanted = stored * (1 if scale is None else scale) + offset
-    np.testing.assert_allclose(found["v"], wanted, rtol=0, atol=(scale or 1) / 100)
+    actual = open_product(write_netcdf4(tmp_path / "a.nc", file))
+    expected = stored * (1 if scale is None else scale) + offset
+    np.testing.assert_allclose(actual["v"], expected, rtol=0, atol=(scale or 1) / 100)
     again = tmp_path / {"netcdf": "b.nc", "cog": "b.cogs"}.get(form, "b.zarr")
-    found["v"].load()  # from values, not by copying the stored numbers
-    write_product(found, again, form=form)
-    np.testing.assert_array_equal(open_product(again)["v"], found["v"])
+    actual["v"].load()  # from values, not by copying the stored numbers
+    write_product(actual, again, form=form)
+    np.testing.assert_array_equal(open_product(again)["v"], actual["v"])
 
 
 @pytest.mark.parametrize("unit", ["d", "hr", "h", "min", "sec", "s", "msec", "days", "Seconds"])
 def test_units_of_times_have_short_names(tmp_path: Path, unit: str) -> None:
     stored = np.array([[0, 10, -5, -9, 20]] * 4, np.int32)
     units = f"{unit} since 2026-05-01 06:00:00"
-    found = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, {"units": units})))["v"]
-    wanted = [item.isoformat() for item in cftime.num2date(stored[0], units)]
-    assert found.to_numpy()[0].tolist() == np.array(wanted, "datetime64[ns]").tolist()
-    write_product(found.to_dataset(), tmp_path / "b.nc", form="netcdf")
-    np.testing.assert_array_equal(open_product(tmp_path / "b.nc")["v"], found)
+    actual = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, {"units": units})))["v"]
+    expected = [item.isoformat() for item in cftime.num2date(stored[0], units)]
+    assert actual.to_numpy()[0].tolist() == np.array(expected, "datetime64[ns]").tolist()
+    write_product(actual.to_dataset(), tmp_path / "b.nc", form="netcdf")
+    np.testing.assert_array_equal(open_product(tmp_path / "b.nc")["v"], actual)
     with netCDF4.Dataset(tmp_path / "b.nc") as file:
         assert file["v"].units.split()[0] == unit
 
@@ -237,18 +237,18 @@ def test_gaps_of_times(tmp_path: Path) -> None:
     stored = np.array([[0, 10, -5, -9, 20]] * 4, np.int32)
     attrs = {"units": "days since 2026-05-01", "_FillValue": np.int32(-5),
              "missing_value": np.int32(-9)}  # fmt: skip
-    found = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, attrs)))
-    assert np.isnat(found["v"].to_numpy()[0]).tolist() == [False, False, True, True, False]
-    write_product(found, tmp_path / "b.zarr", form="eopf-zarr")
-    np.testing.assert_array_equal(open_product(tmp_path / "b.zarr")["v"], found["v"])
+    result = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, attrs)))
+    assert np.isnat(result["v"].to_numpy()[0]).tolist() == [False, False, True, True, False]
+    write_product(result, tmp_path / "b.zarr", form="eopf-zarr")
+    np.testing.assert_array_equal(open_product(tmp_path / "b.zarr")["v"], result["v"])
 
 
 def test_packing_as_text(tmp_path: Path) -> None:
     stored = np.arange(20, dtype=np.int16).reshape(4, 5)
     attrs = {"scale_factor": "0.1", "add_offset": "5", "_FillValue": np.int16(3)}
     path = write_netcdf4(tmp_path / "a.nc", describe(stored, attrs))
-    found = open_product(path)["v"].to_numpy()
-    np.testing.assert_allclose(found[0], [5, 5.1, 5.2, np.nan, 5.4], rtol=1e-6)
+    result = open_product(path)["v"].to_numpy()
+    np.testing.assert_allclose(result[0], [5, 5.1, 5.2, np.nan, 5.4], rtol=1e-6)
     wrong = write_netcdf4(tmp_path / "b.nc", describe(stored, {"scale_factor": "a tenth"}))
     with pytest.raises(InvalidInputError, match=r"The scale_factor of /v in .*b.nc is 'a tenth'"):
         open_product(wrong)
@@ -260,9 +260,9 @@ def test_a_fill_value_of_another_type_is_none(tmp_path: Path) -> None:
         file["v"] = stored
         file["v"].attrs["_FillValue"] = 1e20
         file["v"].attrs["scale_factor"] = 0.1
-    found = open_product(tmp_path / "a.nc")["v"]
-    assert np.isfinite(found.to_numpy()).all()
-    assert "_FillValue" not in found.encoding
+    result = open_product(tmp_path / "a.nc")["v"]
+    assert np.isfinite(result.to_numpy()).all()
+    assert "_FillValue" not in result.encoding
 
 
 @pytest.mark.parametrize("form", ["netcdf", "geozarr", "eopf-zarr", "cog"])
@@ -286,18 +286,18 @@ def test_cells_that_netcdf_never_wrote_are_missing(form: Any, tmp_path: Path) ->
         other = file.createVariable("plain_with_another", "f4", ("y", "x"))
         other.missing_value = np.float32(-999)
         other[:3] = [1, 2, -999, 4, 5]
-        whole = file.createVariable("whole", "u2", ("y", "x"), fill_value=False)
-        whole.scale_factor = 0.5
-        whole.set_auto_scale(False)
-        whole[:] = 65535
+        full = file.createVariable("whole", "u2", ("y", "x"), fill_value=False)
+        full.scale_factor = 0.5
+        full.set_auto_scale(False)
+        full[:] = 65535
     product = open_product(path)
     if form != "netcdf":
         write_product(product, tmp_path / "p", form=form)
         product = open_product(tmp_path / "p")
     with netCDF4.Dataset(path) as file:
         for name in (name for name in file.variables if name.startswith(("plain", "packed"))):
-            wanted = np.ma.filled(file[name][:].astype(float), np.nan)
-            np.testing.assert_allclose(product[name].to_numpy(), wanted, err_msg=name)
+            expected = np.ma.filled(file[name][:].astype(float), np.nan)
+            np.testing.assert_allclose(product[name].to_numpy(), expected, err_msg=name)
             assert np.isnan(product[name][3]).all()
     assert product["count"].dtype == np.int32, "plain integers stay what they are"
     assert (product["whole"] == 32767.5).all(), "the file was made without a fill value"
@@ -329,9 +329,9 @@ def test_the_values_of_a_zarr_2_dimension_are_never_missing(tmp_path: Path) -> N
 def test_valid_ranges_stay_attributes(tmp_path: Path) -> None:
     stored = np.arange(20, dtype=np.int16).reshape(4, 5)
     attrs = {"valid_min": np.int16(2), "valid_max": np.int16(9), "scale_factor": 0.1}
-    found = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, attrs)))["v"]
-    assert (found.attrs["valid_min"], found.attrs["valid_max"]) == (2, 9)
-    assert np.isfinite(found.to_numpy()).all()
+    result = open_product(write_netcdf4(tmp_path / "a.nc", describe(stored, attrs)))["v"]
+    assert (result.attrs["valid_min"], result.attrs["valid_max"]) == (2, 9)
+    assert np.isfinite(result.to_numpy()).all()
 
 
 def test_enumerations_are_flags_and_compounds_are_left_out(tmp_path: Path) -> None:
@@ -340,15 +340,15 @@ def test_enumerations_are_flags_and_compounds_are_left_out(tmp_path: Path) -> No
         file.create_dataset("kind", data=np.array([0, 2, 7], np.uint8), dtype=classes)
         file.create_dataset("wind", (3,), dtype=[("u", "f4"), ("v", "f4")])
         file.create_dataset("lists", (3,), dtype=h5py.vlen_dtype(np.int32))
-    found = open_product(tmp_path / "a.nc")
-    assert set(found.data_vars) == {"kind"}
-    assert found["kind"].attrs["flag_values"] == [0, 2, 7]
-    assert found["kind"].attrs["flag_meanings"] == "clear thick_cloud snow"
-    (told,) = found.attrs["other_metadata"]["unhealed"]
-    assert told.startswith("types: /lists is of lists of varying length")
-    assert told.endswith("(and 1 more)")
-    write_product(found, tmp_path / "b.nc", form="netcdf")
-    assert open_product(tmp_path / "b.nc")["kind"].attrs == found["kind"].attrs
+    result = open_product(tmp_path / "a.nc")
+    assert set(result.data_vars) == {"kind"}
+    assert result["kind"].attrs["flag_values"] == [0, 2, 7]
+    assert result["kind"].attrs["flag_meanings"] == "clear thick_cloud snow"
+    (message,) = result.attrs["other_metadata"]["unhealed"]
+    assert message.startswith("types: /lists is of lists of varying length")
+    assert message.endswith("(and 1 more)")
+    write_product(result, tmp_path / "b.nc", form="netcdf")
+    assert open_product(tmp_path / "b.nc")["kind"].attrs == result["kind"].attrs
 
 
 def test_the_plainest_zarr_3_of_xarray_is_valid(tmp_path: Path) -> None:

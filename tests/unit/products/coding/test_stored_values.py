@@ -193,17 +193,17 @@ def test_xarray_reads_every_zarr(
     form: str, profile: str | None, opened: xr.Dataset, written: dict[Any, Path]
 ) -> None:
     tree = xr.open_datatree(written[form, profile], engine="zarr", drop_variables=UNREADABLE)
-    found = (tree["0"] if form == "geozarr" else tree).to_dataset()
+    result = (tree["0"] if form == "geozarr" else tree).to_dataset()
     for name in rasters():
         if name in ("ids", "huge_ids"):
             continue  # xarray turns 64-bit integers with a fill value into floats
         np.testing.assert_array_equal(
-            found[name].to_numpy().astype("f4"), masked(opened[name]).astype("f4")
+            result[name].to_numpy().astype("f4"), masked(opened[name]).astype("f4")
         )
     for name in ("hours", "days", "whole_days", "filled", "filled_days", "narrow", "unsaid"):
         if profile == "cpm-2.8" and name in ("filled", "filled_days", "narrow"):
             continue  # CPM's model has no fill values of times
-        np.testing.assert_array_equal(found[f"t_{name}"].to_numpy(), opened[f"t_{name}"])
+        np.testing.assert_array_equal(result[f"t_{name}"].to_numpy(), opened[f"t_{name}"])
 
 
 def masked(values: xr.DataArray) -> Any:
@@ -271,8 +271,8 @@ def test_times_that_datetime64_has_not_are_refused(
 def test_products_of_the_validators_profile_go_into_every_format(
     kind: str, simulated: Callable[..., Path], tmp_path: Path
 ) -> None:
-    made = simulated(kind, size=66)
-    write_product(open_product(made), tmp_path / "cpm", form="eopf-zarr-v2", profile="cpm-2.8")
+    product = simulated(kind, size=66)
+    write_product(open_product(product), tmp_path / "cpm", form="eopf-zarr-v2", profile="cpm-2.8")
     tree = open_product(tmp_path / "cpm")
     # Swaths are on no grid; EOPF Zarr of both profiles is tried above.
     for form in ("netcdf", "geozarr", "cog") if kind.startswith("s2") else ("netcdf",):
@@ -280,8 +280,8 @@ def test_products_of_the_validators_profile_go_into_every_format(
         left_out = write_product(tree, target, form=form)
         back = open_product(target)
         for node in tree.subtree:
-            wanted = node.to_dataset(inherit=False)
-            found = cast("xr.DataTree", back[node.path]).to_dataset(inherit=False)
-            for name in set(wanted.variables) - {"spatial_ref"}:
+            expected = node.to_dataset(inherit=False)
+            actual = cast("xr.DataTree", back[node.path]).to_dataset(inherit=False)
+            for name in set(expected.variables) - {"spatial_ref"}:
                 if f"{node.path}/{name}".strip("/") not in left_out:
-                    check_same(found, wanted, str(name), ("scale_factor", "add_offset"))
+                    check_same(actual, expected, str(name), ("scale_factor", "add_offset"))

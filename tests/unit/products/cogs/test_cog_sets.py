@@ -111,9 +111,9 @@ def test_gdal_and_the_item_name_nodata_of_any_size(
     item = json.loads((tmp_path / "p" / "item.json").read_text())
     assert [band["nodata"] for band in item["assets"]["v"]["raster:bands"]] == [fill] * bands
     with rasterio.open(tmp_path / "p" / "v.tif") as file:
-        found = file.read(masked=True)
-        np.testing.assert_array_equal(found.mask, numbers == fill)
-        np.testing.assert_array_equal(found.data, numbers)
+        result = file.read(masked=True)
+        np.testing.assert_array_equal(result.mask, numbers == fill)
+        np.testing.assert_array_equal(result.data, numbers)
         assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
     with rasterio.open(tmp_path / "p" / "v.tif", overview_level=0) as file:
         assert (file.read(1)[160:] == fill).all()

@@ -75,10 +75,10 @@ def make_product(product_type: str = "S02MSIL2A") -> xr.DataTree:
 
 def check_equal(found: xr.DataTree, expected: xr.DataTree) -> None:
     for node in expected.subtree:
-        mine, theirs = node.to_dataset(inherit=False), found[node.path].to_dataset(inherit=False)
-        assert set(mine.variables) == set(theirs.variables)
-        assert set(mine.coords) == set(theirs.coords)
-        for name, variable in mine.variables.items():
+        own, theirs = node.to_dataset(inherit=False), found[node.path].to_dataset(inherit=False)
+        assert set(own.variables) == set(theirs.variables)
+        assert set(own.coords) == set(theirs.coords)
+        for name, variable in own.variables.items():
             other = theirs[name].variable
             assert other.dtype == variable.dtype, name
             assert other.dims == variable.dims

@@ -225,15 +225,15 @@ def test_bands_are_kept_beside_rows_and_columns(written: Path) -> None:
 
 
 def test_what_maps_can_draw(written: Path) -> None:
-    found = find_drawable(written)
-    assert found["b04"]["path"] == "measurements/reflectance/r10m/b04"
-    assert found["b05"]["path"] == "measurements/reflectance/r20m/b05"
-    assert found["b04"]["display_max"] == 0.3
-    assert found["b04"]["units"] == "1"
-    assert found["scl"]["path"] == "conditions/mask/l2a_classification/r20m/scl"
-    assert len(found["scl"]["flag_colors"].split()) == len(found["scl"]["flag_values"]) == 12
-    assert "tci" not in found
-    for entry in found.values():
+    result = find_drawable(written)
+    assert result["b04"]["path"] == "measurements/reflectance/r10m/b04"
+    assert result["b05"]["path"] == "measurements/reflectance/r20m/b05"
+    assert result["b04"]["display_max"] == 0.3
+    assert result["b04"]["units"] == "1"
+    assert result["scl"]["path"] == "conditions/mask/l2a_classification/r20m/scl"
+    assert len(result["scl"]["flag_colors"].split()) == len(result["scl"]["flag_values"]) == 12
+    assert "tci" not in result
+    for entry in result.values():
         group, _, name = entry["path"].rpartition("/")
         node: Any = zarr.open_group(written, path=group, mode="r")
         assert name in node[node.attrs["multiscales"]["layout"][0]["asset"]]
@@ -241,8 +241,8 @@ def test_what_maps_can_draw(written: Path) -> None:
 
 def test_what_maps_can_draw_of_one_dataset(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
     write_geozarr(odd_dataset, tmp_path / "p.zarr")
-    found = find_drawable(tmp_path / "p.zarr")
-    assert found["turbidity"].items() >= {
+    result = find_drawable(tmp_path / "p.zarr")
+    assert result["turbidity"].items() >= {
         "path": "turbidity", "long_name": "turbidity", "units": "FNU",
     }.items()  # fmt: skip
 
@@ -259,13 +259,13 @@ def test_numbers_without_a_range_get_one_from_the_data(
     write_geozarr(
         odd_dataset.assign(packed=packed, ranged=ranged, empty=empty), tmp_path / "r.zarr"
     )
-    found = find_drawable(tmp_path / "r.zarr")
+    result = find_drawable(tmp_path / "r.zarr")
     for name in ("turbidity", "packed"):
-        assert 5 < found[name]["display_min"] < 18, name
-        assert 22 < found[name]["display_max"] < 35, name
-    assert (found["ranged"]["display_min"], found["ranged"]["display_max"]) == (1.0, 2.0)
-    assert "display_min" not in found["empty"]
-    assert "display_min" not in found["scl"]
+        assert 5 < result[name]["display_min"] < 18, name
+        assert 22 < result[name]["display_max"] < 35, name
+    assert (result["ranged"]["display_min"], result["ranged"]["display_max"]) == (1.0, 2.0)
+    assert "display_min" not in result["empty"]
+    assert "display_min" not in result["scl"]
 
 
 def test_rows_run_from_north_to_south(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
@@ -320,8 +320,8 @@ def test_an_eopf_zarr_as_esa_writes_it(tmp_path: Path) -> None:
     band = group.create_array("b04", shape=(2, 3), dtype="<u2", fill_value=0, attributes=attrs)
     band[...] = numbers
     for axis, values in {"y": [4_700_035, 4_700_025], "x": [699_965, 699_975, 699_985]}.items():
-        named = {"_ARRAY_DIMENSIONS": [axis]}
-        line = group.create_array(axis, shape=(len(values),), dtype="<i8", attributes=named)
+        names = {"_ARRAY_DIMENSIONS": [axis]}
+        line = group.create_array(axis, shape=(len(values),), dtype="<i8", attributes=names)
         line[...] = np.array(values)
     tree = open_product(path)
     assert tree.attrs["stac_discovery"]["id"] == "S2A"

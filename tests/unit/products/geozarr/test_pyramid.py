@@ -76,8 +76,8 @@ def test_means_of_large_integers_are_exact(
     half = halve(numbers, Rule.MEAN, missing)
     for cell, pixels in _naive_cells(numbers).items():
         valid = [int(pixel) for pixel in pixels if pixel != missing]
-        wanted = round(Fraction(sum(valid), len(valid))) if valid else missing
-        assert half[cell] == wanted
+        expected = round(Fraction(sum(valid), len(valid))) if valid else missing
+        assert half[cell] == expected
 
 
 @given(arrays.arrays(np.uint16, SHAPES))

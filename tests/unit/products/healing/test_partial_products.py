@@ -80,8 +80,8 @@ def test_complete_products_lack_nothing(whole: xr.DataTree, tmp_path: Path) -> N
     for form, profile in FORMS:
         if swath and form in ("cog", "geozarr"):
             continue
-        found = open_product(write(whole, tmp_path, form, profile))
-        assert missing_of(found) == [], (form, profile)
+        result = open_product(write(whole, tmp_path, form, profile))
+        assert missing_of(result) == [], (form, profile)
 
 
 def drop(tree: xr.DataTree) -> xr.DataTree:
@@ -97,8 +97,8 @@ def drop(tree: xr.DataTree) -> xr.DataTree:
 def test_a_partial_product_says_what_it_lacks(
     tree: xr.DataTree, tmp_path: Path, form: str, profile: str | None
 ) -> None:
-    found = open_product(write(drop(tree), tmp_path, form, profile))
-    missing = missing_of(found)
+    result = open_product(write(drop(tree), tmp_path, form, profile))
+    missing = missing_of(result)
     assert B04 in missing
     assert {item.split("/")[1] for item in missing if item != B04} == {"mask"}
     assert len(missing) == len(set(missing)) == 14
@@ -110,17 +110,17 @@ def test_what_came_back_is_no_longer_missing(tree: xr.DataTree, tmp_path: Path) 
         "missing": [B04, "INSPIRE document (INSPIRE.xml)"]
     }
     listed.attrs = dict(tree.attrs) | {"other_metadata": other}
-    found = open_product(write(listed, tmp_path, "netcdf"))
-    assert missing_of(found) == ["INSPIRE document (INSPIRE.xml)"]
+    result = open_product(write(listed, tmp_path, "netcdf"))
+    assert missing_of(result) == ["INSPIRE document (INSPIRE.xml)"]
 
 
 def test_parts_on_purpose_lack_nothing(tree: xr.DataTree, tmp_path: Path) -> None:
     from skerry.products.selecting.filtering import filter_product
 
     part = filter_product(tree, groups=["measurements"], variables=["b0[238]"], resolution=10)
-    found = open_product(write(part, tmp_path, "eopf-zarr"))
-    assert missing_of(found) == []
-    by = found.attrs["other_metadata"][SELECTION]
+    result = open_product(write(part, tmp_path, "eopf-zarr"))
+    assert missing_of(result) == []
+    by = result.attrs["other_metadata"][SELECTION]
     assert by == ["groups", "variables", "resolution"]
     assert SELECTION not in tree.attrs["other_metadata"]
 
@@ -131,9 +131,9 @@ def test_a_removed_array_is_missing_though_the_metadata_list_it(
 ) -> None:
     place = stored(name)
     shutil.rmtree(place / B04)
-    found = open_product(place)
-    assert missing_of(found) == [B04]
-    assert "b04" not in found["measurements/reflectance/r10m"].data_vars
+    result = open_product(place)
+    assert missing_of(result) == [B04]
+    assert "b04" not in result["measurements/reflectance/r10m"].data_vars
 
 
 def test_a_removed_array_of_no_known_type_is_missing(tmp_path: Path) -> None:
@@ -149,9 +149,9 @@ def test_a_removed_array_of_no_known_type_is_missing(tmp_path: Path) -> None:
 def test_a_removed_cog_is_missing(stored: Callable[[str], Path]) -> None:
     place = stored("cog-None.zarr")
     (place / f"{B04}.tif").unlink()
-    found = open_product(place)
-    assert missing_of(found) == [B04]
-    assert "b02" in found["measurements/reflectance/r10m"].data_vars
+    result = open_product(place)
+    assert missing_of(result) == [B04]
+    assert "b02" in result["measurements/reflectance/r10m"].data_vars
 
 
 def test_a_removed_member_is_missing(tmp_path: Path, simulated: Callable[..., Path]) -> None:
@@ -172,14 +172,14 @@ def test_coordinates_without_chunks_come_from_the_grid(
     chunk = "0" if "v2" in name else "c/0"
     (group / f"x/{chunk}").unlink()
     shutil.rmtree(group / "y")
-    found = open_product(place)
+    result = open_product(place)
     sound = open_product(complete / name)["measurements/reflectance/r10m"]
     for axis in ("x", "y"):
-        values = found["measurements/reflectance/r10m"][axis].values
+        values = result["measurements/reflectance/r10m"][axis].values
         np.testing.assert_array_equal(values, sound[axis].values)
-    (told,) = found.attrs["other_metadata"]["healed"]
-    assert told.startswith("coordinates: /measurements/reflectance/r10m has y from")
-    assert missing_of(found) == []
+    (message,) = result.attrs["other_metadata"]["healed"]
+    assert message.startswith("coordinates: /measurements/reflectance/r10m has y from")
+    assert missing_of(result) == []
 
 
 def test_coordinates_that_nothing_tells_are_missing(stored: Callable[[str], Path]) -> None:
@@ -189,11 +189,11 @@ def test_coordinates_that_nothing_tells_are_missing(stored: Callable[[str], Path
     (place / ".zattrs").write_text(json.dumps(attrs))
     (place / "measurements/reflectance/r10m/x/0").unlink()
     shutil.rmtree(place / "measurements/reflectance/r20m/y")
-    found = open_product(place)
-    wanted = {"measurements/reflectance/r10m/x", "measurements/reflectance/r20m/y"}
-    assert set(missing_of(found)) == wanted
-    (told,) = found.attrs["other_metadata"]["unhealed"]
-    assert told.startswith("coordinates: /measurements/reflectance/r10m")
+    actual = open_product(place)
+    expected = {"measurements/reflectance/r10m/x", "measurements/reflectance/r20m/y"}
+    assert set(missing_of(actual)) == expected
+    (message,) = actual.attrs["other_metadata"]["unhealed"]
+    assert message.startswith("coordinates: /measurements/reflectance/r10m")
 
 
 def test_a_stale_transform_places_nothing(tree: xr.DataTree, tmp_path: Path) -> None:
@@ -206,9 +206,9 @@ def test_a_stale_transform_places_nothing(tree: xr.DataTree, tmp_path: Path) -> 
     place = write(part, tmp_path, "eopf-zarr-v2")
     sound = open_product(place)["measurements/reflectance/r10m"].x.values
     (place / "measurements/reflectance/r10m/x/0").unlink()
-    found = open_product(place)
+    result = open_product(place)
     path = "measurements/reflectance/r10m/x"
-    assert path in missing_of(found) or np.array_equal(found[path].values, sound)
+    assert path in missing_of(result) or np.array_equal(result[path].values, sound)
 
 
 def test_times_without_values_are_missing(tmp_path: Path) -> None:

@@ -207,9 +207,9 @@ def test_items_are_healed_in_every_format_and_at_every_node(tmp_path: Path, form
     tree = make_tree(wounded)
     target = tmp_path / ("a.nc" if form == "netcdf" else "a.zarr")
     write_product(tree, target, form=form)
-    found = open_product(target)
-    assert wound_names(found)[-4:] == ["bbox", "datetime", "geometry", "proj-code"]
-    for node in (found, found["measurements"]):
+    result = open_product(target)
+    assert wound_names(result)[-4:] == ["bbox", "datetime", "geometry", "proj-code"]
+    for node in (result, result["measurements"]):
         item = node.attrs["stac_discovery"]
         assert item["bbox"] == BOX
         assert item["geometry"]["coordinates"] == [RING]
@@ -221,9 +221,9 @@ def test_units_of_other_profiles_are_found_in_netcdf(tmp_path: Path) -> None:
     tree = make_tree(ITEM)
     tree["measurements/b02"].attrs["data_units"] = "K"
     write_product(tree, tmp_path / "a.nc", form="netcdf")
-    found = open_product(tmp_path / "a.nc")
-    assert found["measurements/b02"].attrs == {"units": "K"}
-    assert wound_names(found) == ["attribute-names"]
+    result = open_product(tmp_path / "a.nc")
+    assert result["measurements/b02"].attrs == {"units": "K"}
+    assert wound_names(result) == ["attribute-names"]
 
 
 def write_zarr(place: Path, change: Callable[[zarr.Group], None], **properties: Any) -> xr.DataTree:
@@ -243,11 +243,11 @@ def write_zarr(place: Path, change: Callable[[zarr.Group], None], **properties: 
 
 def set_attributes(root: zarr.Group, name: str, **given: Any) -> None:
     array: Any = root[f"measurements/{name}"]
-    kept = {key: item for key, item in array.attrs.items() if key != "grid_mapping"}
+    attrs = {key: item for key, item in array.attrs.items() if key != "grid_mapping"}
     for key in ("_eopf_attrs", "_cf_attrs"):
-        if isinstance(kept.get(key), dict):
-            kept[key] = {item: kept[key][item] for item in kept[key] if item != "grid_mapping"}
-    array.attrs.put(kept | given)
+        if isinstance(attrs.get(key), dict):
+            attrs[key] = {item: attrs[key][item] for item in attrs[key] if item != "grid_mapping"}
+    array.attrs.put(attrs | given)
 
 
 def without_mapping(**given: Any) -> Callable[[zarr.Group], None]:
@@ -262,34 +262,34 @@ def without_mapping(**given: Any) -> Callable[[zarr.Group], None]:
 
 
 def test_a_grid_mapping_comes_from_the_item(tmp_path: Path) -> None:
-    found = write_zarr(tmp_path, without_mapping())
-    assert wound_names(found) == ["grid-mapping"]
-    data = found["measurements"].to_dataset()
+    result = write_zarr(tmp_path, without_mapping())
+    assert wound_names(result) == ["grid-mapping"]
+    data = result["measurements"].to_dataset()
     assert "UTM zone 33N" in data["spatial_ref"].attrs["crs_wkt"]
     assert data["b02"].encoding["grid_mapping"] == "spatial_ref"
 
 
 def test_a_grid_mapping_that_is_not_there_is_replaced(tmp_path: Path) -> None:
-    found = write_zarr(tmp_path, without_mapping(grid_mapping="crs"))
-    assert wound_names(found) == ["grid-mapping"]
-    assert found["measurements/b02"].encoding["grid_mapping"] == "spatial_ref"
+    result = write_zarr(tmp_path, without_mapping(grid_mapping="crs"))
+    assert wound_names(result) == ["grid-mapping"]
+    assert result["measurements/b02"].encoding["grid_mapping"] == "spatial_ref"
 
     def change(root: zarr.Group) -> None:
         set_attributes(root, "b02", grid_mapping="crs")
 
     (tmp_path / "b").mkdir()
-    found = write_zarr(tmp_path / "b", change)
-    assert wound_names(found) == ["grid-mapping"]
-    assert found["measurements/b02"].encoding["grid_mapping"] == "spatial_ref"
+    result = write_zarr(tmp_path / "b", change)
+    assert wound_names(result) == ["grid-mapping"]
+    assert result["measurements/b02"].encoding["grid_mapping"] == "spatial_ref"
 
 
 def test_a_grid_mapping_that_is_not_there_is_replaced_in_netcdf(tmp_path: Path) -> None:
     write_product(make_tree(ITEM), tmp_path / "a.nc", form="netcdf")
     with h5py.File(tmp_path / "a.nc", "a") as file:
         del file["measurements/spatial_ref"]
-    found = open_product(tmp_path / "a.nc")
-    assert wound_names(found) == ["grid-mapping"]
-    assert "spatial_ref" in found["measurements"].coords
+    result = open_product(tmp_path / "a.nc")
+    assert wound_names(result) == ["grid-mapping"]
+    assert "spatial_ref" in result["measurements"].coords
 
 
 def test_two_codes_in_a_group_are_reported(tmp_path: Path) -> None:
@@ -297,22 +297,22 @@ def test_two_codes_in_a_group_are_reported(tmp_path: Path) -> None:
         without_mapping(**{"proj:epsg": 32633})(root)
         set_attributes(root, "b03", **{"proj:epsg": 32632})
 
-    found = write_zarr(tmp_path, change)
-    (told,) = found.attrs["other_metadata"]["unhealed"]
-    assert told == "grid-mapping: /measurements names several systems: EPSG:32632, EPSG:32633"
+    result = write_zarr(tmp_path, change)
+    (message,) = result.attrs["other_metadata"]["unhealed"]
+    assert message == "grid-mapping: /measurements names several systems: EPSG:32632, EPSG:32633"
 
 
 def test_a_code_that_is_none_gives_way_to_the_item(tmp_path: Path) -> None:
-    found = write_zarr(tmp_path, without_mapping(**{"proj:epsg": 99999999}))
-    assert wound_names(found) == wound_names(found, "unhealed") == ["grid-mapping"]
-    assert "spatial_ref" in found["measurements"].coords
+    result = write_zarr(tmp_path, without_mapping(**{"proj:epsg": 99999999}))
+    assert wound_names(result) == wound_names(result, "unhealed") == ["grid-mapping"]
+    assert "spatial_ref" in result["measurements"].coords
 
 
 def test_nothing_that_names_a_system_is_reported(tmp_path: Path) -> None:
     properties = {"proj:code": "absent", "proj:epsg": "absent", "product:type": "S02MSIL2A"}
-    found = write_zarr(tmp_path, without_mapping(grid_mapping="crs"), **properties)
-    assert wound_names(found, "unhealed") == ["grid-mapping"]
-    assert "spatial_ref" not in found["measurements"].coords
+    result = write_zarr(tmp_path, without_mapping(grid_mapping="crs"), **properties)
+    assert wound_names(result, "unhealed") == ["grid-mapping"]
+    assert "spatial_ref" not in result["measurements"].coords
 
 
 def test_two_codes_of_the_item_are_decided_by_the_grid(tmp_path: Path) -> None:
@@ -322,9 +322,9 @@ def test_two_codes_of_the_item_are_decided_by_the_grid(tmp_path: Path) -> None:
         properties = {"proj:code": "EPSG:32632", "proj:epsg": 32633}
         if code == 32632:
             properties = {"proj:code": "EPSG:32633", "proj:epsg": 32632}
-        found = write_zarr(place, lambda root: None, **properties)
-        assert found.attrs["stac_discovery"]["properties"]["proj:code"] == "EPSG:32633"
-        assert wound_names(found) == ["proj-code"]
+        result = write_zarr(place, lambda root: None, **properties)
+        assert result.attrs["stac_discovery"]["properties"]["proj:code"] == "EPSG:32633"
+        assert wound_names(result) == ["proj-code"]
 
 
 def test_coordinates_come_from_the_transform_of_the_arrays(tmp_path: Path) -> None:
@@ -337,11 +337,11 @@ def test_coordinates_come_from_the_transform_of_the_arrays(tmp_path: Path) -> No
         for axis in ("x", "y"):
             del root[f"measurements/{axis}"]
 
-    found = write_zarr(tmp_path, change)
-    assert wound_names(found) == ["coordinates", "grid-mapping"]
+    result = write_zarr(tmp_path, change)
+    assert wound_names(result) == ["coordinates", "grid-mapping"]
     sound = make_tree(ITEM)["measurements"]
     for axis in ("x", "y"):
-        np.testing.assert_array_equal(found["measurements"][axis], sound[axis])
+        np.testing.assert_array_equal(result["measurements"][axis], sound[axis])
 
 
 def test_a_transform_of_another_shape_places_nothing(tmp_path: Path) -> None:
@@ -351,9 +351,9 @@ def test_a_transform_of_another_shape_places_nothing(tmp_path: Path) -> None:
             set_attributes(root, name, grid_mapping="spatial_ref", **given)
         del root["measurements/x"]
 
-    found = write_zarr(tmp_path, change)
-    assert "x" not in found["measurements"].coords
-    assert found.attrs["other_metadata"]["missing"] == ["measurements/x"]
+    result = write_zarr(tmp_path, change)
+    assert "x" not in result["measurements"].coords
+    assert result.attrs["other_metadata"]["missing"] == ["measurements/x"]
 
 
 DAMAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -369,10 +369,10 @@ DAMAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
 def test_attributes_that_are_no_objects_are_left_out(tmp_path: Path, what: str, form: str) -> None:
     attrs = dict(make_tree(deepcopy(ITEM)).attrs)
     DAMAGES[what](attrs)
-    found = open_with(attrs, tmp_path, form)
-    (told,) = found.attrs["other_metadata"]["unhealed"]
-    assert told.startswith(f"attributes: /{what} is not an object and was left out: ")
-    assert "b02" in found["measurements"].data_vars
+    result = open_with(attrs, tmp_path, form)
+    (message,) = result.attrs["other_metadata"]["unhealed"]
+    assert message.startswith(f"attributes: /{what} is not an object and was left out: ")
+    assert "b02" in result["measurements"].data_vars
 
 
 def open_with(attrs: Any, place: Path, form: str) -> xr.DataTree:
@@ -441,11 +441,11 @@ def test_no_attribute_of_the_root_can_break_the_reader(
             place = place[key]
         place[keys[-1]] = value
     try:
-        found = open_with(attrs, tmp_path, form)
+        result = open_with(attrs, tmp_path, form)
     except InvalidInputError:
         return
-    assert isinstance(found.attrs.get("stac_discovery") or {}, dict)
-    assert "b02" in found["measurements"].data_vars
+    assert isinstance(result.attrs.get("stac_discovery") or {}, dict)
+    assert "b02" in result["measurements"].data_vars
 
 
 def test_a_cog_in_no_known_system_is_refused(tmp_path: Path) -> None:

@@ -70,17 +70,17 @@ def test_a_flat_file_of_others(tmp_path: Path) -> None:
     data.to_netcdf(
         tmp_path / "flat.nc", engine="h5netcdf", encoding={"sst": packing}, unlimited_dims=["time"]
     )
-    found = open_product(tmp_path / "flat.nc")
-    assert found.name == "flat"
-    assert found["sst"].data.__class__ is da.Array
-    np.testing.assert_allclose(found["sst"], data["sst"], atol=0.005)
-    assert np.array_equal(found["time"], data["time"])
-    assert found["sst"].encoding["scale_factor"] == 0.01
-    write_netcdf(found, tmp_path / "again.nc")
+    result = open_product(tmp_path / "flat.nc")
+    assert result.name == "flat"
+    assert result["sst"].data.__class__ is da.Array
+    np.testing.assert_allclose(result["sst"], data["sst"], atol=0.005)
+    assert np.array_equal(result["time"], data["time"])
+    assert result["sst"].encoding["scale_factor"] == 0.01
+    write_netcdf(result, tmp_path / "again.nc")
     with h5py.File(tmp_path / "again.nc") as file:
         assert file["sst"].maxshape[0] is None
     xr.testing.assert_identical(
-        open_product(tmp_path / "again.nc")["sst"].compute(), found["sst"].compute()
+        open_product(tmp_path / "again.nc")["sst"].compute(), result["sst"].compute()
     )
 
 
@@ -92,8 +92,8 @@ def test_attributes_that_netcdf_does_not_know(tmp_path: Path) -> None:
     }  # fmt: skip
     data = xr.Dataset({"a": ((), 1.0, attrs)}, attrs=attrs)
     write_netcdf(data, tmp_path / "a.nc")
-    found = open_product(tmp_path / "a.nc")
-    for item in (found.attrs, found["a"].attrs):
+    result = open_product(tmp_path / "a.nc")
+    for item in (result.attrs, result["a"].attrs):
         assert np.isnan(item.pop("nan"))
         assert item == {key: value for key, value in attrs.items() if key != "nan"}
 

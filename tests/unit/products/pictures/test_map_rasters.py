@@ -56,8 +56,8 @@ def make_swath(longitude: float, latitude: float, size: int = 60) -> xr.DataTree
 
 def make_mapping(**catalogue: Any) -> Mapping:
     maps = [MapRaster(group="measurements", variables={"number": "count"}, resolution_m=STEP_M)]
-    chosen = Catalogue(**{"maps": maps, **catalogue})
-    return load_mapping("sentinel_3_olci_efr").model_copy(update={"catalogue": chosen})
+    selected = Catalogue(**{"maps": maps, **catalogue})
+    return load_mapping("sentinel_3_olci_efr").model_copy(update={"catalogue": selected})
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -91,24 +91,24 @@ def test_maps_of_swaths_are_those_of_pyresample(
     drawn = rasterize_swath(product, mapping)
     compared = 0
     for item in mapping.catalogue.maps:
-        found = drawn[item.group.rpartition("/")[2]].to_dataset()
+        actual = drawn[item.group.rpartition("/")[2]].to_dataset()
         swath = product[item.group].to_dataset()
         latitude, longitude = swath["latitude"].to_numpy(), swath["longitude"].to_numpy()
         finite = np.isfinite(latitude) & np.isfinite(longitude)
-        grid = grid_of(found)
+        grid = grid_of(actual)
         assert grid is not None
         area = geometry.AreaDefinition(
             "", "", "", str(grid.crs), grid.shape.x, grid.shape.y, grid.boundingbox.bbox
         )
         reach = REACH * _measure_diagonal(swath["latitude"], swath["longitude"])
         for shown, source in item.variables.items():
-            wanted = kd_tree.resample_nearest(
+            expected = kd_tree.resample_nearest(
                 geometry.SwathDefinition(longitude[finite], latitude[finite]),
                 swath[source].to_numpy()[finite].astype(np.float64),
                 area, radius_of_influence=reach, fill_value=np.nan,
             )  # fmt: skip
-            np.testing.assert_array_equal(found[shown].to_numpy().astype(np.float64), wanted)
-            compared += int(np.isfinite(wanted).sum())
+            np.testing.assert_array_equal(actual[shown].to_numpy().astype(np.float64), expected)
+            compared += int(np.isfinite(expected).sum())
     assert compared > 10_000
 
 

@@ -97,12 +97,12 @@ def test_a_truncated_jp2_is_missing(copy: Path, keep: float) -> None:
 
 def _check_left_out(product: Path, band: Path) -> None:
     """A band is left out, and said to be damaged; the others are there."""
-    found = open_product(product)
-    other = found.attrs["other_metadata"]
+    result = open_product(product)
+    other = result.attrs["other_metadata"]
     assert "measurements/reflectance/r10m/b04" in other["missing"]
     assert other["unhealed"][0].startswith("damaged: ")
     assert band.name in other["unhealed"][0]
-    there = found["measurements/reflectance/r10m"].data_vars
+    there = result["measurements/reflectance/r10m"].data_vars
     assert "b03" in there
     assert "b04" not in there
 

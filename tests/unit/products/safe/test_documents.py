@@ -69,8 +69,8 @@ def test_texts_become_values(entry: Entry, text: str, value: Any) -> None:
 
 
 def test_a_polygon_is_closed_and_longitude_comes_first() -> None:
-    found = parse_text(Entry(type="polygon"), "53 13 53 15 54 15 54 13")
-    assert found["coordinates"] == [[[13, 53], [15, 53], [15, 54], [13, 54], [13, 53]]]
+    result = parse_text(Entry(type="polygon"), "53 13 53 15 54 15 54 13")
+    assert result["coordinates"] == [[[13, 53], [15, 53], [15, 54], [13, 54], [13, 53]]]
 
 
 @pytest.mark.parametrize(

@@ -82,10 +82,10 @@ def test_the_tree_has_every_variable_with_its_dimensions_and_types(tree: xr.Data
             "pressure_level tp_rows tp_columns", "float32",
         ),
     }  # fmt: skip
-    found = {
+    actual = {
         path: (" ".join(map(str, tree[path].dims)), str(tree[path].dtype)) for path in expected
     }
-    assert found == expected
+    assert actual == expected
     assert tree["measurements"].sizes == {"rows": SIZE, "columns": SIZE}
     assert tree["conditions/geometry"].sizes == {"tp_rows": SIZE, "tp_columns": 4}
 
@@ -272,13 +272,13 @@ def test_a_partial_product_opens_and_says_what_is_missing(efr: Path, tmp_path: P
 
 def test_a_truncated_file_is_named(efr: Path, tmp_path: Path) -> None:
     broken = _copy(efr, tmp_path)
-    whole = (broken / "Oa03_radiance.nc").read_bytes()
-    (broken / "Oa03_radiance.nc").write_bytes(whole[: len(whole) // 2])
-    found = open_product(broken)
-    assert "measurements/oa03_radiance" in found.attrs["other_metadata"]["missing"]
-    (told,) = found.attrs["other_metadata"]["unhealed"]
-    assert told.startswith(f"damaged: Oa03_radiance.nc in {broken} is damaged")
-    assert np.isfinite(found["measurements/oa04_radiance"].to_numpy()).any()
+    full = (broken / "Oa03_radiance.nc").read_bytes()
+    (broken / "Oa03_radiance.nc").write_bytes(full[: len(full) // 2])
+    result = open_product(broken)
+    assert "measurements/oa03_radiance" in result.attrs["other_metadata"]["missing"]
+    (message,) = result.attrs["other_metadata"]["unhealed"]
+    assert message.startswith(f"damaged: Oa03_radiance.nc in {broken} is damaged")
+    assert np.isfinite(result["measurements/oa04_radiance"].to_numpy()).any()
 
 
 def test_damaged_values_are_named_when_read(efr: Path, tmp_path: Path) -> None:

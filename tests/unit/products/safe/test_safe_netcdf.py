@@ -30,10 +30,10 @@ def _mapping(**group: Any) -> Mapping:
                  "attrs": {"units": "seconds since 2000-01-01"}},
         "index": {},
     }  # fmt: skip
-    made = {"path": "m", "format": "netcdf", "file": "{source}.nc", "kind": "packed", **group}
+    result = {"path": "m", "format": "netcdf", "file": "{source}.nc", "kind": "packed", **group}
     return Mapping.model_validate(
         {"name": "made", "product_type": "X", "title": "made", "marks": [], "names": "*",
-         "documents": {}, "kinds": kinds, "groups": [made]}
+         "documents": {}, "kinds": kinds, "groups": [result]}
     )  # fmt: skip
 
 
@@ -55,25 +55,25 @@ def test_dimensions_of_length_one_and_another_order_stay_in_the_file(tmp_path: P
         variables={"a": {"source": "A"}},
         options={"file_dims": {"A": ["t", "x", "y"]}, "dimensions": {"x": "columns"}},
     )
-    found, _ = _write_and_read(tmp_path, mapping, xr.Dataset({"a": (("y", "x"), _plane())}))
-    np.testing.assert_array_equal(found["a"], _plane())
+    result, _ = _write_and_read(tmp_path, mapping, xr.Dataset({"a": (("y", "x"), _plane())}))
+    np.testing.assert_array_equal(result["a"], _plane())
     with h5py.File(tmp_path / "A.nc") as source:
         assert source["A"].shape == (1, COLUMNS, ROWS)
         assert "columns" in source
-    np.testing.assert_array_equal(found["a"][1:3, 4:], _plane()[1:3, 4:])
-    np.testing.assert_array_equal(found["a"].isel(y=3), _plane()[3])
+    np.testing.assert_array_equal(result["a"][1:3, 4:], _plane()[1:3, 4:])
+    np.testing.assert_array_equal(result["a"].isel(y=3), _plane()[3])
 
 
 def test_the_files_packing_stands_above_the_mappings(tmp_path: Path) -> None:
     mapping = _mapping(variables={"a": {"source": "A", "attrs": {"long_name": "ours"}}})
     data = xr.Dataset({"a": (("y", "x"), _plane(), {"long_name": "theirs", "valid_max": 7})})
     data["a"].encoding = {"scale_factor": 0.25, "add_offset": 1.0, "_FillValue": -5}
-    found, missing = _write_and_read(tmp_path, mapping, data)
-    np.testing.assert_array_equal(found["a"], _plane())
+    result, missing = _write_and_read(tmp_path, mapping, data)
+    np.testing.assert_array_equal(result["a"], _plane())
     assert missing == []
-    assert found["a"].encoding["scale_factor"] == 0.25
-    assert found["a"].encoding["_FillValue"] == -5
-    assert found["a"].attrs == {"long_name": "ours", "valid_max": 7}
+    assert result["a"].encoding["scale_factor"] == 0.25
+    assert result["a"].encoding["_FillValue"] == -5
+    assert result["a"].attrs == {"long_name": "ours", "valid_max": 7}
 
 
 def test_flags_stay_whole_numbers_and_times_become_times(tmp_path: Path) -> None:
@@ -89,13 +89,13 @@ def test_flags_stay_whole_numbers_and_times_become_times(tmp_path: Path) -> None
     times = np.datetime64("2026-05-01", "ns") + np.arange(ROWS) * np.timedelta64(1, "s")
     times[4] = np.datetime64("NaT", "ns")
     data = xr.Dataset({"f": (("y", "x"), flags)}, {"t": ("y", times), "y": np.arange(ROWS)})
-    found, _ = _write_and_read(tmp_path, mapping, data)
-    assert found["f"].dtype == np.uint8
-    np.testing.assert_array_equal(found["f"], flags)
-    np.testing.assert_array_equal(found["t"], times)
-    assert found["t"].encoding["units"] == "seconds since 2000-01-01"
-    assert "units" not in found["t"].attrs
-    np.testing.assert_array_equal(found.indexes["y"], np.arange(ROWS))
+    result, _ = _write_and_read(tmp_path, mapping, data)
+    assert result["f"].dtype == np.uint8
+    np.testing.assert_array_equal(result["f"], flags)
+    np.testing.assert_array_equal(result["t"], times)
+    assert result["t"].encoding["units"] == "seconds since 2000-01-01"
+    assert "units" not in result["t"].attrs
+    np.testing.assert_array_equal(result.indexes["y"], np.arange(ROWS))
 
 
 def test_what_is_not_there_is_missing_unless_optional(tmp_path: Path) -> None:
@@ -122,9 +122,9 @@ def test_no_more_files_are_open_than_allowed_and_threads_read_right(
     mapping = _mapping(variables={name: {"source": name} for name in names})
     planes = {name: (("y", "x"), _plane() + k) for k, name in enumerate(names)}
     monkeypatch.setattr(hdf5, "MAX_OPEN_FILES", 3)
-    found, _ = _write_and_read(tmp_path, mapping, xr.Dataset(planes))
+    result, _ = _write_and_read(tmp_path, mapping, xr.Dataset(planes))
     with ThreadPoolExecutor(8) as pool:
-        jobs = {name: [pool.submit(found[name].to_numpy) for _ in range(5)] for name in names}
+        jobs = {name: [pool.submit(result[name].to_numpy) for _ in range(5)] for name in names}
     for k, name in enumerate(names):
         for job in jobs[name]:
             np.testing.assert_array_equal(job.result(), _plane() + k)

@@ -153,9 +153,9 @@ def test_writing_the_tree_again_gives_the_same_tree(product, tree, tmp_path):
         # Size and times of the image are not records: the simulator's frame has them.
         written.getroot().append(etree.parse(path).find("imageAnnotation"))
         written.write(again)
-    found = assemble(list_folder(folder.root), mapping)
+    result = assemble(list_folder(folder.root), mapping)
     for group in groups:
-        xr.testing.assert_identical(found[group.path].to_dataset(), tree[group.path].to_dataset())
+        xr.testing.assert_identical(result[group.path].to_dataset(), tree[group.path].to_dataset())
 
 
 def test_a_zip_archive_opens_to_the_same_values(product, tree, tmp_path):
@@ -173,9 +173,9 @@ def test_a_zip_archive_opens_to_the_same_values(product, tree, tmp_path):
     ("polarisations", "code"), [(("VV",), "1SSV"), (("HH", "HV"), "1SDH"), (("HH",), "1SSH")]
 )
 def test_other_polarisations(tmp_path, polarisations, code):
-    made = simulate_s1_iw_grd(tmp_path, size=60, polarisations=polarisations)
-    tree = open_product(made)
-    assert f"_{code}_" in made.name
+    result = simulate_s1_iw_grd(tmp_path, size=60, polarisations=polarisations)
+    tree = open_product(result)
+    assert f"_{code}_" in result.name
     assert tuple(sorted(name[-2:] for name in tree.children)) == polarisations
     assert tree.attrs["other_metadata"]["missing"] == []
     properties = tree.attrs["stac_discovery"]["properties"]

@@ -59,10 +59,10 @@ def test_an_angle_that_is_nan_stays_out_of_the_item(l1c: Path, tmp_path: Path) -
         flags=re.DOTALL,
     )  # fmt: skip
     document.write_text(text)
-    whole, found = (
+    full, result = (
         open_product(place).attrs["stac_discovery"]["properties"] for place in (l1c, copy)
     )
-    assert set(whole) - set(found) == {"view:sun_azimuth"}
+    assert set(full) - set(result) == {"view:sun_azimuth"}
 
 
 def test_the_air_is_bright_in_the_blue_and_band_10_sees_cirrus_only(l1c: Path, safe: Path) -> None:
@@ -174,7 +174,7 @@ def test_the_manifest_names_every_file(l1c: Path) -> None:
     from lxml import etree
 
     manifest = etree.parse(l1c / "manifest.safe")
-    named = {
+    names = {
         stream.find("fileLocation").get("href"): int(stream.get("size"))
         for stream in manifest.iterfind(".//byteStream")
     }
@@ -183,4 +183,4 @@ def test_the_manifest_names_every_file(l1c: Path) -> None:
         for path in l1c.rglob("*")
         if path.is_file() and path.name != "manifest.safe"
     }
-    assert named == there
+    assert names == there

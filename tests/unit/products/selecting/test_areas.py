@@ -88,9 +88,9 @@ def _grid(grid: GeoBox, *, ascending: bool = False) -> xr.DataTree:
 
 
 def _item(tree: xr.DataTree) -> dict[str, Any]:
-    found: dict[str, Any] = tree.attrs["stac_discovery"]
-    assert shape(found["geometry"]).is_valid
-    return found
+    result: dict[str, Any] = tree.attrs["stac_discovery"]
+    assert shape(result["geometry"]).is_valid
+    return result
 
 
 def _inside(tree: xr.DataTree, area: tuple[float, ...], crs: str) -> np.ndarray:
@@ -107,12 +107,12 @@ def test_an_area_around_a_pole_keeps_the_pole() -> None:
     latitude = np.linspace(84, 89.9, 60)[:, None] + np.zeros((60, 360))
     longitude = np.arange(-180, 180.0) + np.zeros((60, 1))
     area = (-200_000, -200_000, 200_000, 200_000)
-    found = filter_product(_swath(latitude, longitude), aoi=area, aoi_crs="EPSG:3413")
-    kept = found["measurements/latitude"]
-    assert float(kept.max()) == 89.9
-    assert 87.2 < float(kept.min()) < 87.6
-    assert kept.sizes["columns"] == 360
-    assert shape(_item(found)["geometry"]).area > 359 * 2
+    result = filter_product(_swath(latitude, longitude), aoi=area, aoi_crs="EPSG:3413")
+    latitudes = result["measurements/latitude"]
+    assert float(latitudes.max()) == 89.9
+    assert 87.2 < float(latitudes.min()) < 87.6
+    assert latitudes.sizes["columns"] == 360
+    assert shape(_item(result)["geometry"]).area > 359 * 2
 
 
 def test_the_item_of_a_swath_over_a_pole() -> None:
@@ -120,14 +120,14 @@ def test_the_item_of_a_swath_over_a_pole() -> None:
         ("EPSG:3413", (-180, 89.5, 180, 90)),
         ("EPSG:3031", (-180, -90, 180, -89.5)),
     ):
-        found = filter_product(_bent(crs, 5_000, 3_000), aoi=box_)
-        west, south, east, north = _item(found)["bbox"]
+        result = filter_product(_bent(crs, 5_000, 3_000), aoi=box_)
+        west, south, east, north = _item(result)["bbox"]
         assert (west, east) == (-180, 180)
         assert 90 in {north, -south}
         assert 89 < min(abs(south), abs(north)) < 89.5
-        data = found["measurements"].to_dataset()
+        data = result["measurements"].to_dataset()
         places = shapely.points(data["longitude"].to_numpy(), data["latitude"].to_numpy())
-        assert shapely.contains(shape(_item(found)["geometry"]), places).all()
+        assert shapely.contains(shape(_item(result)["geometry"]), places).all()
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ def test_areas_of_projected_systems_lose_no_pixel(
     tree = _bent(home, x, y)
     inside = _inside(tree, area, crs)
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    found = filter_product(tree, aoi=area, aoi_crs=crs)
-    assert int(_inside(found, area, crs).sum()) == int(inside.sum()) > 100
-    sizes = found["measurements"].sizes
+    result = filter_product(tree, aoi=area, aoi_crs=crs)
+    assert int(_inside(result, area, crs).sum()) == int(inside.sum()) > 100
+    sizes = result["measurements"].sizes
     assert 0 <= sizes["rows"] - (rows[-1] - rows[0] + 1) <= 2, "pixels at the edges are touched"
     assert 0 <= sizes["columns"] - (columns[-1] - columns[0] + 1) <= 2
     assert sizes["rows"] < 90
@@ -206,9 +206,9 @@ def test_swaths_of_one_row_or_column_and_gaps() -> None:
     row = _swath(np.full((1, 20), 53.0), 13 + STEP * np.arange(20.0)[None])
     assert filter_product(row, aoi=(13.042, 52.9, 13.048, 52.998))["measurements/band"].size == 2
     column = _swath(53 + STEP * np.arange(20.0)[:, None], np.full((20, 1), 13.0))
-    found = filter_product(column, aoi=(12.998, 53.041, 13.1, 53.044))
-    assert found["measurements/band"].shape == (1, 1)
-    assert _item(found)["geometry"]["type"] == "Polygon"
+    result = filter_product(column, aoi=(12.998, 53.041, 13.1, 53.044))
+    assert result["measurements/band"].shape == (1, 1)
+    assert _item(result)["geometry"]["type"] == "Polygon"
     single = _swath(np.array([[53.0]]), np.array([[13.0]]))
     assert filter_product(single, aoi=(12.9, 52.9, 13.1, 53.1))["measurements/band"].size == 1
     tree = _even(13, 54)
@@ -241,8 +241,8 @@ def test_shapes_not_their_boxes_decide() -> None:
             (50, 10, 51, 11),
         ]
         parts = MultiPolygon([box(*part) for part in parts])
-        found = filter_product(tree, aoi=parts)["measurements/band"]
-        assert found.shape == (11, 21), "from the first pixel touched to the last"
+        result = filter_product(tree, aoi=parts)["measurements/band"]
+        assert result.shape == (11, 21), "from the first pixel touched to the last"
         tie = Polygon([(13.1, 53.7), (13.2, 53.8), (13.2, 53.7), (13.1, 53.8)])
         assert not tie.is_valid
         assert filter_product(tree, aoi=tie)["measurements/band"].size
@@ -300,7 +300,7 @@ def test_rasters_over_poles_and_the_antimeridian(
     """Every pixel whose centre lies in the area stays, and little around it."""
     grid = GeoBox.from_bbox(bounds, crs, resolution=resolution)
     tree = _grid(grid)
-    found = filter_product(tree, aoi=area, aoi_crs=area_crs)["measurements"].to_dataset()
+    result = filter_product(tree, aoi=area, aoi_crs=area_crs)["measurements"].to_dataset()
 
     def count(data: xr.Dataset) -> np.ndarray:
         x, y = np.meshgrid(data["x"], data["y"])
@@ -310,14 +310,14 @@ def test_rasters_over_poles_and_the_antimeridian(
             x, east = west + (x - west) % 360, west + ((east - west) % 360 or 360)
         return np.asarray((x >= west) & (x <= east) & (y >= south) & (y <= north))
 
-    whole = count(tree["measurements"].to_dataset())
-    kept = count(found)
-    assert kept.sum() == whole.sum()
-    extent = [np.flatnonzero(whole.any(axis=axis)) for axis in (1, 0)]
-    for held, size in zip(extent, kept.shape, strict=True):
-        if len(held):
-            assert 0 <= size - (held[-1] - held[0] + 1) <= 2
-    assert kept.size < whole.size / 4
+    full = count(tree["measurements"].to_dataset())
+    pixel_count = count(result)
+    assert pixel_count.sum() == full.sum()
+    extent = [np.flatnonzero(full.any(axis=axis)) for axis in (1, 0)]
+    for content, size in zip(extent, pixel_count.shape, strict=True):
+        if len(content):
+            assert 0 <= size - (content[-1] - content[0] + 1) <= 2
+    assert pixel_count.size < full.size / 4
 
 
 def test_radar_images_over_the_antimeridian_and_by_projected_areas() -> None:
@@ -330,12 +330,12 @@ def test_radar_images_over_the_antimeridian_and_by_projected_areas() -> None:
         ((179.95, 0.75, -179.95, 0.85), "EPSG:4326"),
         ((x - 5_566, y - 5_530, x + 5_566, y + 5_530), "EPSG:32601"),
     ):
-        found = filter_product(tree, aoi=area, aoi_crs=crs)
-        data = found["VH/measurements"].to_dataset()
+        actual = filter_product(tree, aoi=area, aoi_crs=crs)
+        data = actual["VH/measurements"].to_dataset()
         for name, first, last in (("line", 150, 250), ("pixel", 250, 350)):
             assert first - 10 <= int(data[name][0]) <= first, name
             assert last <= int(data[name][-1]) <= last + 10, name
-        for node in (found, found["VH"], found["VV"]):
+        for node in (actual, actual["VH"], actual["VV"]):
             item = _item(node)
             assert item["id"] == node.name
             assert item["geometry"]["type"] == "MultiPolygon"
@@ -351,13 +351,13 @@ def test_the_item_of_a_radar_image_without_control_points() -> None:
     line, pixel = np.arange(0, 401, 100), np.arange(0, 601, 100)
     longitude = 13 + 0.001 * (pixel + 0 * line[:, None])
     tree = _image(longitude, 54 - 0.001 * (line[:, None] + 0 * pixel), line, pixel)
-    found = filter_product(tree, aoi=(13.1, 53.8, 13.2, 53.9), groups=["*/measurements"])
-    assert _item(found)["bbox"] == pytest.approx([13.1, 53.8, 13.2, 53.9], abs=0.008)
+    result = filter_product(tree, aoi=(13.1, 53.8, 13.2, 53.9), groups=["*/measurements"])
+    assert _item(result)["bbox"] == pytest.approx([13.1, 53.8, 13.2, 53.9], abs=0.008)
 
 
 def test_the_item_of_a_swath_across_the_antimeridian() -> None:
-    found = filter_product(_even(179.7, 1, columns=60), aoi=(179.9, 0.8, -179.9, 0.9))
-    item = _item(found)
+    result = filter_product(_even(179.7, 1, columns=60), aoi=(179.9, 0.8, -179.9, 0.9))
+    item = _item(result)
     assert item["bbox"] == pytest.approx([179.9, 0.8, -179.9, 0.9], abs=0.011)
     assert item["geometry"]["type"] == "MultiPolygon"
     west, east = sorted(part["coordinates"] for part in (
@@ -370,8 +370,8 @@ def test_the_item_of_a_swath_across_the_antimeridian() -> None:
 
 def test_the_outline_of_a_bent_swath_follows_its_edges() -> None:
     tree = _bent("EPSG:3413", 1_500_000, -200_000, size=120, step_m=4_000)
-    found = filter_product(tree, aoi=(-180, 40, 180, 90))
-    geometry = shape(_item(found)["geometry"])
+    result = filter_product(tree, aoi=(-180, 40, 180, 90))
+    geometry = shape(_item(result)["geometry"])
     data = tree["measurements"].to_dataset().compute()
     places = shapely.points(data["longitude"].to_numpy(), data["latitude"].to_numpy())
     assert shapely.contains(geometry, places).all(), "the edges are the pixels', not their centres"
@@ -384,12 +384,12 @@ def test_the_shape_and_transform_of_the_item_are_those_of_the_rest() -> None:
     tree = _even(13, 54)
     properties = tree.attrs["stac_discovery"]["properties"]
     properties["proj:shape"] = [40, 60]
-    found = filter_product(tree, aoi=(13.101, 53.801, 13.299, 53.899))
-    assert _item(found)["properties"]["proj:shape"] == [10, 20]
+    result = filter_product(tree, aoi=(13.101, 53.801, 13.299, 53.899))
+    assert _item(result)["properties"]["proj:shape"] == [10, 20]
     assert properties["proj:shape"] == [40, 60], "input unchanged"
     properties["proj:shape"] = [{"name": "1 km", "rows": 40, "columns": 60}]
-    found = filter_product(tree, aoi=(13.101, 53.801, 13.299, 53.899))
-    assert _item(found)["properties"] == properties
+    result = filter_product(tree, aoi=(13.101, 53.801, 13.299, 53.899))
+    assert _item(result)["properties"] == properties
     grid = GeoBox.from_bbox((399_960, 5_990_000, 402_360, 5_992_400), "EPSG:32633", resolution=20)
     raster = _grid(grid)
     raster.attrs["stac_discovery"]["properties"] |= {
@@ -411,9 +411,9 @@ def test_a_time_changes_the_outline_too() -> None:
     start = np.datetime64("2026-05-01T10:00", "ns")
     data["time_stamp"] = ("rows", start + np.arange(40) * np.timedelta64(1, "s"))
     tree["measurements"] = xr.DataTree(data.set_coords("time_stamp"))
-    found = filter_product(tree, time=("2026-05-01T10:00:10", "2026-05-01T10:00:19"))
-    assert found["measurements"].sizes["rows"] == 10
-    assert _item(found)["bbox"] == pytest.approx([13, 53.8, 13.6, 53.9], abs=1e-3)
+    result = filter_product(tree, time=("2026-05-01T10:00:10", "2026-05-01T10:00:19"))
+    assert result["measurements"].sizes["rows"] == 10
+    assert _item(result)["bbox"] == pytest.approx([13, 53.8, 13.6, 53.9], abs=1e-3)
 
 
 def test_times_with_and_without_offset_are_the_same_moment() -> None:
@@ -453,10 +453,10 @@ def test_footprints_of_safe_products_across_the_antimeridian_and_back() -> None:
     assert corners <= {(float(y), float(x)) for y, x in ring}
     assert ring[0].tolist() == ring[-1].tolist()
     assert parse_text(Entry(type="bbox"), again) == bbox
-    whole = "54.0 13.0 54.0 14.0 53.0 14.0 53.0 13.0 54.0 13.0"
-    geometry = parse_text(Entry(type="polygon"), whole)
+    full = "54.0 13.0 54.0 14.0 53.0 14.0 53.0 13.0 54.0 13.0"
+    geometry = parse_text(Entry(type="polygon"), full)
     assert join_outline(geometry) == geometry["coordinates"][0]
-    assert format_value(Entry(type="polygon"), geometry) == whole
+    assert format_value(Entry(type="polygon"), geometry) == full
 
 
 def test_an_area_larger_than_the_product_reads_no_coordinates_but_for_the_thinned_ones() -> None:
@@ -496,8 +496,8 @@ def test_an_area_larger_than_the_product_reads_no_coordinates_but_for_the_thinne
 def test_outlines_as_geojson_has_them(
     longitude: list[float], latitude: list[float], bbox: list[float], kind: str
 ) -> None:
-    geometry, found = outline_ring(np.array(longitude, float), np.array(latitude, float))
-    assert found == bbox
+    geometry, result = outline_ring(np.array(longitude, float), np.array(latitude, float))
+    assert result == bbox
     assert geometry["type"] == kind
     outline = shape(geometry)
     assert outline.is_valid

@@ -88,11 +88,11 @@ def test_groups_variables_and_resolution(scene: xr.DataTree) -> None:
         "/conditions/mask/l2a_classification/r20m",
         "/conditions/geometry",
     }
-    found = filter_product(scene, variables=["b0[24]", "conditions/geometry/*"])
-    assert _paths(found) == {"/measurements/reflectance/r10m", "/conditions/geometry"}
-    assert "/conditions/mask" not in found.groups, "no empty group stays"
-    assert found.attrs["stac_discovery"] == scene.attrs["stac_discovery"]
-    assert found.name == "S2_SIM"
+    result = filter_product(scene, variables=["b0[24]", "conditions/geometry/*"])
+    assert _paths(result) == {"/measurements/reflectance/r10m", "/conditions/geometry"}
+    assert "/conditions/mask" not in result.groups, "no empty group stays"
+    assert result.attrs["stac_discovery"] == scene.attrs["stac_discovery"]
+    assert result.name == "S2_SIM"
 
 
 @pytest.mark.parametrize("resolution", [20, "20m", "r20m"])
@@ -106,20 +106,20 @@ def test_one_text_is_one_name_and_resolutions_are_spelt_in_three_ways(
 
 def test_an_area_cuts_all_rasters_to_the_same_ground(scene: xr.DataTree) -> None:
     area = (LEFT + 405, TOP - 995, LEFT + 795, TOP - 605)
-    found = filter_product(scene, aoi=area, aoi_crs=CRS)
-    fine = found["measurements/reflectance/r10m"].to_dataset()
-    coarse = found["measurements/reflectance/r20m"].to_dataset()
+    result = filter_product(scene, aoi=area, aoi_crs=CRS)
+    fine = result["measurements/reflectance/r10m"].to_dataset()
+    coarse = result["measurements/reflectance/r20m"].to_dataset()
     assert fine.sizes == {"y": 40, "x": 40}
     assert coarse.sizes == {"y": 20, "x": 20}
     assert fine["x"][0] - 5 == coarse["x"][0] - 10 == LEFT + 400
     assert fine["y"][-1] - 5 == TOP - 1000
-    assert found["conditions/geometry/sun_angles"].shape == (2, 2), "angles stay whole"
-    band = found["measurements/reflectance/r10m/b02"]
+    assert result["conditions/geometry/sun_angles"].shape == (2, 2), "angles stay whole"
+    band = result["measurements/reflectance/r10m/b02"]
     assert band.chunks is not None
     assert band.encoding["scale_factor"] == 0.1
     assert band.odc.geobox.crs == CRS
     assert band.attrs["proj:bbox"] == [LEFT + 400, TOP - 1000, LEFT + 800, TOP - 600]
-    discovery = found.attrs["stac_discovery"]
+    discovery = result.attrs["stac_discovery"]
     assert discovery["properties"]["proj:bbox"] == band.attrs["proj:bbox"]
     west, south, east, north = discovery["bbox"]
     ground = project_area(box(*band.attrs["proj:bbox"], CRS), "EPSG:4326").boundingbox
@@ -134,17 +134,17 @@ def test_a_cut_says_where_it_is_in_every_place(scene: xr.DataTree) -> None:
     data["spatial_ref"].attrs["GeoTransform"] = before
     tree = xr.DataTree.from_dict({"/measurements/reflectance/r20m": data})
     cut = filter_product(tree, aoi=(LEFT + 405, TOP - 995, LEFT + 795, TOP - 605), aoi_crs=CRS)
-    found = cut["measurements/reflectance/r20m"].to_dataset()
-    left, step, _, top, _, _ = map(float, found["spatial_ref"].attrs["GeoTransform"].split())
-    assert (left, step) == (float(found.x[0]) - 10, 20)
-    assert top == float(found.y[0]) + 10
+    result = cut["measurements/reflectance/r20m"].to_dataset()
+    left, step, _, top, _, _ = map(float, result["spatial_ref"].attrs["GeoTransform"].split())
+    assert (left, step) == (float(result.x[0]) - 10, 20)
+    assert top == float(result.y[0]) + 10
     assert data["spatial_ref"].attrs["GeoTransform"] == before, "the source stays"
 
 
 def test_an_area_off_the_coarser_grid_is_the_same_ground_in_all(scene: xr.DataTree) -> None:
-    found = filter_product(scene, aoi=(LEFT + 411, TOP - 989, LEFT + 789, TOP - 611), aoi_crs=CRS)
-    fine = found["measurements/reflectance/r10m"].to_dataset()
-    coarse = found["measurements/reflectance/r20m"].to_dataset()
+    result = filter_product(scene, aoi=(LEFT + 411, TOP - 989, LEFT + 789, TOP - 611), aoi_crs=CRS)
+    fine = result["measurements/reflectance/r10m"].to_dataset()
+    coarse = result["measurements/reflectance/r20m"].to_dataset()
     assert fine.odc.geobox.boundingbox == coarse.odc.geobox.boundingbox
     assert fine.sizes["x"] == 2 * coarse.sizes["x"] == 40
     alone = filter_product(
@@ -193,36 +193,36 @@ def test_what_is_wrong_is_named(scene: xr.DataTree, wrong: dict[str, Any], messa
 
 def test_empty_products_where_they_are_allowed(scene: xr.DataTree) -> None:
     for filters in ({"aoi": (0, 0, 1, 1)}, {"time": (None, "2020-01-01")}):
-        found = filter_product(scene, allow_empty=True, **filters)
-        band = found["measurements/reflectance/r10m/b02"]
+        result = filter_product(scene, allow_empty=True, **filters)
+        band = result["measurements/reflectance/r10m/b02"]
         assert band.shape == (0, 0)
         assert band.attrs["units"] == "1"
 
 
 def test_time_of_a_scene_and_of_a_series(scene: xr.DataTree) -> None:
-    whole = filter_product(scene, time=("2026-05-01", "2026-05-01T13:00:00+02:00"))
-    assert filter_product(scene, time=("2026-05-01", "2026-05-01")).sizes == whole.sizes
-    assert _paths(whole) == _paths(scene)
+    full = filter_product(scene, time=("2026-05-01", "2026-05-01T13:00:00+02:00"))
+    assert filter_product(scene, time=("2026-05-01", "2026-05-01")).sizes == full.sizes
+    assert _paths(full) == _paths(scene)
     with pytest.raises(InvalidInputError, match="nothing between"):
         filter_product(scene, time=("2026-05-01", "2026-05-01T12:00:00+02:00"))
     days = np.arange("2026-05-01", "2026-05-06", dtype="M8[D]").astype("M8[ns]")
     series = xr.DataTree.from_dict(
         {"/measurements": xr.Dataset({"t": ("time", np.arange(5.0))}, coords={"time": days})}
     )
-    found = filter_product(series, time=("2026-05-02", "2026-05-03"))
-    assert found["measurements/t"].values.tolist() == [1, 2]
+    result = filter_product(series, time=("2026-05-02", "2026-05-03"))
+    assert result["measurements/t"].values.tolist() == [1, 2]
 
 
 def test_flags_mask_measurements_of_each_resolution(scene: xr.DataTree) -> None:
-    found = filter_product(scene, flags="cloud_high")
+    result = filter_product(scene, flags="cloud_high")
     for path, half in (("r10m/b02", 120), ("r20m/b05", 60)):
-        band = found[f"measurements/reflectance/{path}"]
+        band = result[f"measurements/reflectance/{path}"]
         assert band.chunks is not None
         assert np.isfinite(band.values[:, :half]).all(), path
         assert np.isnan(band.values[:, half:]).all(), path
         assert band.encoding["dtype"] == "uint16"
         assert band.attrs["units"] == "1"
-    scl = found["conditions/mask/l2a_classification/r20m/scl"]
+    scl = result["conditions/mask/l2a_classification/r20m/scl"]
     assert scl.dtype == np.uint8, "classes are not measurements"
     cut = filter_product(
         scene, flags="~water", groups=["measurements"], resolution=10,
@@ -233,11 +233,11 @@ def test_flags_mask_measurements_of_each_resolution(scene: xr.DataTree) -> None:
 
 
 def test_valid_range(scene: xr.DataTree) -> None:
-    found = filter_product(scene, valid_range={"b02": (100, 200)})
-    values = found["measurements/reflectance/r10m/b02"].values
+    result = filter_product(scene, valid_range={"b02": (100, 200)})
+    values = result["measurements/reflectance/r10m/b02"].values
     assert np.nanmin(values) == 105
     assert np.nanmax(values) == 195
-    assert np.isfinite(found["measurements/reflectance/r10m/b04"].values).all()
+    assert np.isfinite(result["measurements/reflectance/r10m/b04"].values).all()
 
 
 def test_masked_values_of_a_packing_without_gaps_are_written(
@@ -289,39 +289,39 @@ def swath() -> xr.DataTree:
 
 def test_an_area_cuts_the_grids_of_a_view_in_step(swath: xr.DataTree) -> None:
     area = (13.30, 53.70, 13.42, 53.80)
-    found = filter_product(swath, aoi=area)
-    fine, coarse = found["measurements/anadir"], found["measurements/inadir"]
+    result = filter_product(swath, aoi=area)
+    fine, coarse = result["measurements/anadir"], result["measurements/inadir"]
     assert {dim: 2 * size for dim, size in coarse.sizes.items()} == dict(fine.sizes)
-    assert found["quality/anadir/cloud_an"].shape == fine["s1_radiance_an"].shape
-    assert found["conditions/geometry_tn/sza"].shape == (40, 8)
+    assert result["quality/anadir/cloud_an"].shape == fine["s1_radiance_an"].shape
+    assert result["conditions/geometry_tn/sza"].shape == (40, 8)
     assert float(fine["s1_radiance_an"][0, 0]) + 0.5 == float(coarse["s8_bt_in"][0, 0])
-    whole = swath["measurements/anadir"].to_dataset()
+    full = swath["measurements/anadir"].to_dataset()
     inside = (
-        (whole["latitude"] >= area[1]) & (whole["latitude"] <= area[3])
-        & (whole["longitude"] >= area[0]) & (whole["longitude"] <= area[2])
+        (full["latitude"] >= area[1]) & (full["latitude"] <= area[3])
+        & (full["longitude"] >= area[0]) & (full["longitude"] <= area[2])
     )  # fmt: skip
-    kept = fine.to_dataset()
+    data = fine.to_dataset()
     still = (
-        (kept["latitude"] >= area[1]) & (kept["latitude"] <= area[3])
-        & (kept["longitude"] >= area[0]) & (kept["longitude"] <= area[2])
+        (data["latitude"] >= area[1]) & (data["latitude"] <= area[3])
+        & (data["longitude"] >= area[0]) & (data["longitude"] <= area[2])
     )  # fmt: skip
     assert int(still.sum()) == int(inside.sum()) > 0, "no pixel of the area is lost"
-    assert kept.sizes["rows"] < 80
-    west, south, east, north = found.attrs["stac_discovery"]["bbox"]
+    assert data.sizes["rows"] < 80
+    west, south, east, north = result.attrs["stac_discovery"]["bbox"]
     assert (west, south, east, north) == pytest.approx((13.25, 53.63, 13.47, 53.87), abs=0.08)
 
 
 def test_a_time_cuts_rows_in_step(swath: xr.DataTree) -> None:
-    found = filter_product(swath, time=("2026-05-01T10:00:01.5", "2026-05-01T10:00:03"))
-    assert found["measurements/anadir"].sizes["rows"] == 22
-    assert found["measurements/inadir"].sizes["rows"] == 11
-    assert found["measurements/inadir"].sizes["columns"] == 50
+    result = filter_product(swath, time=("2026-05-01T10:00:01.5", "2026-05-01T10:00:03"))
+    assert result["measurements/anadir"].sizes["rows"] == 22
+    assert result["measurements/inadir"].sizes["rows"] == 11
+    assert result["measurements/inadir"].sizes["columns"] == 50
 
 
 def test_flags_of_each_grid(swath: xr.DataTree) -> None:
-    found = filter_product(swath, flags="gross_cloud")
-    assert np.nanmax(found["measurements/anadir/s1_radiance_an"].values) < 50.5
-    assert np.nanmax(found["measurements/inadir/s8_bt_in"].values) < 51
+    result = filter_product(swath, flags="gross_cloud")
+    assert np.nanmax(result["measurements/anadir/s1_radiance_an"].values) < 50.5
+    assert np.nanmax(result["measurements/inadir/s8_bt_in"].values) < 51
 
 
 def test_tie_points_still_span_a_cut_image() -> None:
@@ -338,8 +338,8 @@ def test_tie_points_still_span_a_cut_image() -> None:
             "/conditions/geometry": xr.Dataset({"sza": (("tp_rows", "tp_columns"), ties)}),
         }
     )
-    found = filter_product(tree, aoi=(13.6, 53.4, 13.8, 53.6))
-    image, angles = found["measurements"].to_dataset(), found["conditions/geometry/sza"]
+    result = filter_product(tree, aoi=(13.6, 53.4, 13.8, 53.6))
+    image, angles = result["measurements"].to_dataset(), result["conditions/geometry/sza"]
     assert image.sizes["columns"] == 17
     assert angles.shape == (image.sizes["rows"], 2)
     assert angles.values[0].tolist() == [21, 22]
@@ -365,11 +365,11 @@ def test_an_area_cuts_a_radar_image_by_its_control_points() -> None:
         },
     )
     tree = xr.DataTree.from_dict({"/VH/measurements": image, "/VH/conditions/gcp": gcp})
-    found = filter_product(tree, aoi=(13.2, 53.8, 13.3, 53.9))["VH/measurements"].to_dataset()
-    assert 80 <= found["line"][0] <= 100
-    assert 200 <= found["line"][-1] <= 220
-    assert 180 <= found["pixel"][0] <= 200
-    assert 300 <= found["pixel"][-1] <= 320
+    result = filter_product(tree, aoi=(13.2, 53.8, 13.3, 53.9))["VH/measurements"].to_dataset()
+    assert 80 <= result["line"][0] <= 100
+    assert 200 <= result["line"][-1] <= 220
+    assert 180 <= result["pixel"][0] <= 200
+    assert 300 <= result["pixel"][-1] <= 320
 
 
 def test_an_area_across_the_antimeridian() -> None:
@@ -383,9 +383,9 @@ def test_an_area_across_the_antimeridian() -> None:
         },
     )
     tree = xr.DataTree.from_dict({"/measurements": data})
-    found = filter_product(tree, aoi=(179.5, 0, -179.5, 1))["measurements/longitude"].values
-    assert found.shape[1] == 12
-    assert (np.abs(found) >= 179.5 - 0.5 * 2 / 19).all()
+    result = filter_product(tree, aoi=(179.5, 0, -179.5, 1))["measurements/longitude"].values
+    assert result.shape[1] == 12
+    assert (np.abs(result) >= 179.5 - 0.5 * 2 / 19).all()
 
 
 @pytest.mark.parametrize("upward", [False, True])

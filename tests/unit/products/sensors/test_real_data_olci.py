@@ -67,5 +67,5 @@ def test_values_get_the_real_types() -> None:
             kind = mapping.kind_of(group, variable)
             path = f"{group.path}/{name}"
             if kind.dtype and path not in INDICES_ONLY and name != "time_stamp":
-                found = choose_coding(kind, {}, np.dtype(kind.dtype)).dtype
-                assert found == np.dtype(arrays[path][0]["dtype"]), path
+                result = choose_coding(kind, {}, np.dtype(kind.dtype)).dtype
+                assert result == np.dtype(arrays[path][0]["dtype"]), path

@@ -25,8 +25,8 @@ UNITS_ADDED = {"1", "m", "s", "degrees", "degrees_north", "degrees_east"}
 
 def read_product() -> dict[str, Any]:
     folder = Path(os.environ["SKERRY_REAL_DATA"]) / "eopf/s1"
-    found: dict[str, Any] = json.loads(next(folder.glob("*.json")).read_text("utf-8"))
-    return found
+    result: dict[str, Any] = json.loads(next(folder.glob("*.json")).read_text("utf-8"))
+    return result
 
 
 def find_member(product: dict[str, Any], polarisation: str) -> dict[str, Any]:
@@ -35,11 +35,11 @@ def find_member(product: dict[str, Any], polarisation: str) -> dict[str, Any]:
 
 
 def list_arrays(node: dict[str, Any], path: str = "") -> dict[str, dict[str, Any]]:
-    found = {}
+    result = {}
     for name, item in (node.get("members") or {}).items():
         place = f"{path}/{name}".strip("/")
-        found |= {place: item} if "shape" in item else list_arrays(item, place)
-    return found
+        result |= {place: item} if "shape" in item else list_arrays(item, place)
+    return result
 
 
 @pytest.fixture(scope="module")

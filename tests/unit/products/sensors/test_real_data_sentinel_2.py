@@ -97,8 +97,8 @@ def both(
     """Return the kind, the real tree and ours."""
     kind = request.param
     folder = tmp_path_factory.mktemp(kind)
-    made = open_product(simulate_product(kind, folder, day="2026-05-01", size=60))
-    write_product(made, folder / "a.zarr", form="eopf-zarr-v2", profile="2025")
+    product = open_product(simulate_product(kind, folder, day="2026-05-01", size=60))
+    write_product(product, folder / "a.zarr", form="eopf-zarr-v2", profile="2025")
     [file] = Path(os.environ["SKERRY_REAL_DATA"], "eopf/s2").glob(f"{KINDS[kind]}.json")
     return kind, open_metadata(file), open_product(folder / "a.zarr")
 
@@ -126,9 +126,9 @@ def test_groups_and_variables_are_those_of_the_real_product(both: Any) -> None:
     kind, real, ours = both
     only_ours = {f"/{PROBABILITY_60}"} if kind == "s2-l2a" else set()
     assert set(real.groups) | only_ours == set(ours.groups)
-    theirs, mine = set(list_variables(real)), set(list_variables(ours))
-    assert theirs - mine == set(ONLY_REAL[kind])
-    assert {item for item in mine - theirs if not item.startswith(PROBABILITY_60)} == set()
+    theirs, own = set(list_variables(real)), set(list_variables(ours))
+    assert theirs - own == set(ONLY_REAL[kind])
+    assert {item for item in own - theirs if not item.startswith(PROBABILITY_60)} == set()
 
 
 def test_dimensions_and_storage_are_those_of_the_real_product(both: Any) -> None:
@@ -143,23 +143,23 @@ def test_dimensions_and_storage_are_those_of_the_real_product(both: Any) -> None
         else:
             assert is_in(path, PACKED_BY_US)
             assert real.dtype == ours.encoding["dtype"] == np.uint16
-        fill, mine = (item.encoding.get("_FillValue", np.nan) for item in (real, ours))
-        assert (fill == mine) or (np.isnan(fill) and np.isnan(mine)) or is_in(path, PACKED_BY_US)
+        fill, own = (item.encoding.get("_FillValue", np.nan) for item in (real, ours))
+        assert (fill == own) or (np.isnan(fill) and np.isnan(own)) or is_in(path, PACKED_BY_US)
 
 
 def test_attributes_are_those_of_the_real_product(both: Any) -> None:
     for path, real, ours in list_pairs(both):
         for key in {*real.attrs, *ours.attrs}:
-            theirs, mine = real.attrs.get(key), ours.attrs.get(key)
-            if theirs == mine or key.startswith("GRIB_"):  # cfgrib's own, of each message
+            theirs, own = real.attrs.get(key), ours.attrs.get(key)
+            if theirs == own or key.startswith("GRIB_"):  # cfgrib's own, of each message
                 continue
             if theirs is None:
-                assert is_in(path, ADDED.get(key, ())), (path, key, mine)
+                assert is_in(path, ADDED.get(key, ())), (path, key, own)
             elif key == "units":
-                assert mine == UNITS[theirs], (path, theirs, mine)
+                assert own == UNITS[theirs], (path, theirs, own)
             else:
                 places = [place for item, place in DIFFERENT if item == key]
-                assert is_in(path, places), (path, key, theirs, mine)
+                assert is_in(path, places), (path, key, theirs, own)
 
 
 def test_no_difference_is_named_in_vain(both: Any) -> None:
@@ -189,9 +189,9 @@ def list_leaves(attrs: Any, prefix: str = "") -> Iterator[str]:
 
 def test_root_attributes_are_those_of_the_real_product(both: Any) -> None:
     _, real, ours = both
-    theirs, mine = set(list_leaves(real.attrs)), set(list_leaves(ours.attrs))
+    theirs, own = set(list_leaves(real.attrs)), set(list_leaves(ours.attrs))
     # Assets are the item's, one a variable in the real metadata; `healed` is of opening.
     passed = ("stac_discovery/assets", "other_metadata/healed")
-    lacking = {item for item in theirs - mine if not item.startswith(passed)}
+    lacking = {item for item in theirs - own if not item.startswith(passed)}
     assert [item for item in sorted(lacking) if not is_in(item, ROOT_ONLY_REAL)] == []
-    assert {item for item in mine - theirs if not item.startswith(passed)} <= ROOT_ONLY_OURS
+    assert {item for item in own - theirs if not item.startswith(passed)} <= ROOT_ONLY_OURS

@@ -65,8 +65,8 @@ def test_samples(
     names: Names, path: str, file: str, source: str, dims: tuple[str, ...], dtype: str,
     fill: float | None,
 ) -> None:  # fmt: skip
-    found, variable, kind = names[path]
-    assert (found, variable.source) == (file, source)
+    result, variable, kind = names[path]
+    assert (result, variable.source) == (file, source)
     assert (kind.dims, kind.dtype, kind.fill_value) == (dims, dtype, fill)
 
 

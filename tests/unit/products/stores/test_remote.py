@@ -126,9 +126,9 @@ def test_every_format_reads_from_an_archive(
 ) -> None:
     archive = packed / f"{inside}-{name}.zip"
     with serve_folder(packed) as server:
-        found = open_product(archive if where == "here" else locate(server, archive.name))
-        same(found, open_product(folder / name))
-        same(pickle.loads(pickle.dumps(found)), found)  # noqa: S301 -- our own bytes
+        result = open_product(archive if where == "here" else locate(server, archive.name))
+        same(result, open_product(folder / name))
+        same(pickle.loads(pickle.dumps(result)), result)  # noqa: S301 -- our own bytes
         assert sum(server.sent.values()) <= 3 * archive.stat().st_size
 
 
@@ -136,9 +136,9 @@ def test_every_format_reads_from_an_archive(
 def test_a_netcdf_reads_from_an_archive(where: str, folder: Path, packed: Path) -> None:
     with serve_folder(packed) as server:
         place = packed / "root-p.nc.zip" if where == "here" else locate(server, "root-p.nc.zip")
-        found = open_product(place)
-        same(found, open_product(folder / "p.nc"))
-        same(pickle.loads(pickle.dumps(found)), found)  # noqa: S301 -- our own bytes
+        result = open_product(place)
+        same(result, open_product(folder / "p.nc"))
+        same(pickle.loads(pickle.dumps(result)), result)  # noqa: S301 -- our own bytes
 
 
 @pytest.mark.parametrize("name", FORMS.values())
@@ -174,8 +174,8 @@ def test_a_server_that_answers_for_a_folder_with_a_page(
     (tmp_path / "product").symlink_to(folder / name)
     with serve_folder(tmp_path) as server:
         server.faults = {"/(product)?$": fault}
-        found = open_product(locate(server, "product"))
-        same(found, open_product(folder / name))
+        result = open_product(locate(server, "product"))
+        same(result, open_product(folder / name))
         with pytest.raises(InvalidInputError, match="127"):
             open_product(f"{server.url}/")
 
@@ -231,12 +231,12 @@ def test_opening_a_zarr_asks_for_no_more_than_it_needs(
 ) -> None:
     """Metadata once and consolidated, no chunk of a variable, each coordinate's chunk once."""
     tree = open_product(locate(http, name))
-    asked = Counter(path.removeprefix(f"/{name}/") for path in http.paths())
-    assert max(asked.values()) == 1, asked
-    documents = {item for item in asked if item.rpartition("/")[2] in zarr_stores.METADATA_NAMES}
-    found = [document for document in documents if (folder / name / document).is_file()]
-    assert set(found) <= {"zarr.json", ".zmetadata", ".zgroup", ".zattrs"}, documents
-    chunks = set(asked) - documents
+    requests = Counter(path.removeprefix(f"/{name}/") for path in http.paths())
+    assert max(requests.values()) == 1, requests
+    documents = {item for item in requests if item.rpartition("/")[2] in zarr_stores.METADATA_NAMES}
+    result = [document for document in documents if (folder / name / document).is_file()]
+    assert set(result) <= {"zarr.json", ".zmetadata", ".zgroup", ".zattrs"}, documents
+    chunks = set(requests) - documents
     coordinates = {
         f"{node.path}/{axis}".strip("/")
         for node in tree.subtree

@@ -53,11 +53,11 @@ def product(request: pytest.FixtureRequest, folder: Path) -> Path:
     """Return the SAFE folder of one type; beside it an archive, deflated, and one stored."""
     place = folder / request.param
     if not place.exists():
-        made = simulate_product(
+        result = simulate_product(
             request.param, place, day="2026-05-01", size=GROUPS[request.param][0]
         )
         for name, method in (("deflated", zipfile.ZIP_DEFLATED), ("stored", zipfile.ZIP_STORED)):
-            pack(made, place / f"{name}.zip", method)
+            pack(result, place / f"{name}.zip", method)
     return next(path for path in place.iterdir() if path.is_dir())
 
 
@@ -87,18 +87,18 @@ def test_it_reads_as_on_disk(
     with serve(server, product.parent, monkeypatch) as place:
         monkeypatch.setenv("AWS_ENDPOINT_URL", place.endpoint)
         remote._connect.cache_clear()
-        found, wanted = open_product(locate(place, form or product.name)), open_product(product)
-        assert found.attrs["stac_discovery"] == wanted.attrs["stac_discovery"]
-        assert found.attrs["other_metadata"]["missing"] == []
+        actual, expected = open_product(locate(place, form or product.name)), open_product(product)
+        assert actual.attrs["stac_discovery"] == expected.attrs["stac_discovery"]
+        assert actual.attrs["other_metadata"]["missing"] == []
         check_what_was_asked(place, product.parent)
-        assert set(found.groups) == set(wanted.groups)
-        for group in found.groups:
-            assert set(found[group].variables) == set(wanted[group].variables)
+        assert set(actual.groups) == set(expected.groups)
+        for group in actual.groups:
+            assert set(actual[group].variables) == set(expected[group].variables)
         compared = next(
-            item for item in wanted.groups if item.endswith(GROUPS[product.parent.name][1])
+            item for item in expected.groups if item.endswith(GROUPS[product.parent.name][1])
         )
         xr.testing.assert_identical(
-            found[compared].to_dataset().compute(), wanted[compared].to_dataset().compute()
+            actual[compared].to_dataset().compute(), expected[compared].to_dataset().compute()
         )
     remote._connect.cache_clear()
 
@@ -119,11 +119,11 @@ def test_opening_decodes_no_picture(safe: Path) -> None:
     """Of pictures, the header is read."""
     with serve_folder(safe.parent) as server:
         open_product(locate(server, safe.name))
-        asked = [
+        requests = [
             item for item in server.seen if item.path.endswith(".jp2") and item.method == "GET"
         ]
-        assert asked
-        assert all(item.range == f"bytes=0-{jp2.HEADER_BYTES - 1}" for item in asked)
+        assert requests
+        assert all(item.range == f"bytes=0-{jp2.HEADER_BYTES - 1}" for item in requests)
 
 
 def test_of_a_large_picture_the_header_is_read(tmp_path: Path) -> None:
@@ -154,17 +154,17 @@ def test_a_picture_shorter_than_it_says_is_missing_unread(safe: Path, tmp_path: 
     picture = next((tmp_path / safe.name).rglob("*_B04_10m.jp2"))
     picture.write_bytes(picture.read_bytes()[:-100])
     with serve_folder(tmp_path) as server:
-        found = open_product(locate(server, safe.name)).attrs["other_metadata"]
-    assert found["missing"] == ["measurements/reflectance/r10m/b04"]
-    assert "it should have" in found["unhealed"][0]
+        result = open_product(locate(server, safe.name)).attrs["other_metadata"]
+    assert result["missing"] == ["measurements/reflectance/r10m/b04"]
+    assert "it should have" in result["unhealed"][0]
 
 
 def test_what_the_manifest_names_and_is_not_there_is_missing(safe: Path, tmp_path: Path) -> None:
     shutil.copytree(safe, tmp_path / safe.name)
     next((tmp_path / safe.name).rglob("*_B08_10m.jp2")).unlink()
     with serve_folder(tmp_path) as server:
-        found = open_product(locate(server, safe.name)).attrs["other_metadata"]
-    assert found["missing"] == ["measurements/reflectance/r10m/b08"]
+        result = open_product(locate(server, safe.name)).attrs["other_metadata"]
+    assert result["missing"] == ["measurements/reflectance/r10m/b08"]
 
 
 def test_a_truncated_archive(safe_zip: Path, tmp_path: Path) -> None:
@@ -197,8 +197,8 @@ def test_a_renamed_product_is_known_by_its_manifest(tmp_path: Path) -> None:
     renamed = made.rename(tmp_path / "mine.SEN3")
     assert open_product(renamed).attrs["other_metadata"]["mapping"] == "sentinel_3_olci_err"
     (renamed / "Oa08_radiance.nc").unlink()
-    found = open_product(renamed)
-    assert "measurements/oa08_radiance" in found.attrs["other_metadata"]["missing"]
+    result = open_product(renamed)
+    assert "measurements/oa08_radiance" in result.attrs["other_metadata"]["missing"]
     (renamed / "xfdumanifest.xml").write_text("<a/>")
     with pytest.raises(InvalidInputError, match="nor its manifest says"):
         open_product(renamed)

@@ -66,8 +66,8 @@ def test_the_reference_is_cmod5n() -> None:
 @pytest.mark.parametrize("turn", [0.0, 45.0, 90.0, 135.0, 180.0])
 def test_the_sea_is_about_as_bright_as_cmod5n_says(turn: float) -> None:
     wind, incidence = np.meshgrid(np.arange(5.0, 15.5), np.arange(30.0, 46.0))
-    found = _sigma(_fields(wind), incidence, np.radians(turn), "VV")
-    error = found - _cmod5n(wind, np.radians(turn), incidence)
+    result = _sigma(_fields(wind), incidence, np.radians(turn), "VV")
+    error = result - _cmod5n(wind, np.radians(turn), incidence)
     assert np.abs(error).max() < 3.0
     assert np.sqrt((error**2).mean()) < 1.6
     assert abs(error.mean()) < 1.5
@@ -84,10 +84,10 @@ def test_light_winds_are_too_dark_across_the_wind() -> None:
 def test_cross_polarised_sea_follows_another_line_too() -> None:
     """Vachon and Wolfe 2011 found 0.592 U - 35.6 dB; neither angle nor direction matters."""
     wind, incidence = np.meshgrid(np.arange(3.0, 20.0), np.array([30.0, 38.0, 46.0]))
-    found = _sigma(_fields(wind), incidence, 1.0, "VH")
-    assert np.abs(found - (0.592 * wind - 35.6)).max() < 0.4
-    assert np.ptp(found, axis=0).max() < 1e-3
-    assert found == pytest.approx(_sigma(_fields(wind), incidence, 2.0, "HV"), abs=1e-4)
+    result = _sigma(_fields(wind), incidence, 1.0, "VH")
+    assert np.abs(result - (0.592 * wind - 35.6)).max() < 0.4
+    assert np.ptp(result, axis=0).max() < 1e-3
+    assert result == pytest.approx(_sigma(_fields(wind), incidence, 2.0, "HV"), abs=1e-4)
 
 
 @pytest.mark.parametrize(("polarisation", "level"), [("VV", -10.5), ("VH", -17.75)])

@@ -71,9 +71,9 @@ HALE_QUERRY = {3.7: (1.374, 0.0036), 3.8: (1.364, 0.0034), 10.5: (1.185, 0.0662)
 def test_refractive_index_of_water(name: str) -> None:
     channel = CHANNELS[name]
     real, imaginary = zip(*HALE_QUERRY.values(), strict=True)
-    for found, table in ((channel.refraction, real), (channel.extinction, imaginary)):
+    for actual, table in ((channel.refraction, real), (channel.extinction, imaginary)):
         expected = np.interp(channel.wavelength_um, list(HALE_QUERRY), table)
-        assert found == pytest.approx(expected, rel=0.02)
+        assert actual == pytest.approx(expected, rel=0.02)
 
 
 def _invert(wavelength_um: float, part: float, kelvin: float) -> float:
@@ -218,8 +218,8 @@ def test_a_split_window_fitted_here_finds_the_sea(tree: xr.DataTree, truth: xr.D
     top = clear & (np.arange(sea.shape[0])[:, None] % 2 == 0)
     bottom = clear & ~top
     slope, offset = np.polyfit((eleven - twelve)[top], (sea - eleven)[top], 1)
-    found = eleven + slope * (eleven - twelve) + offset
-    error = (found - sea)[bottom]
+    result = eleven + slope * (eleven - twelve) + offset
+    error = (result - sea)[bottom]
     assert 0.5 < slope < 4.0
     assert np.sqrt(np.mean(error**2)) < 0.25
 
