@@ -43,7 +43,7 @@ def set_clusters(config: Any, settings: GatewaySettings) -> None:
     distributed has no ``dask-scheduler`` and ``dask-worker`` scripts any more. Schedulers are told
     by the gateway to listen on loopback; workers and their nannies must be told here.
     """
-    config.DaskGateway.backend_class = "dask_gateway_server.backends.local.UnsafeLocalBackend"
+    config.DaskGateway.backend_class = "skerry.hub.gateway_backend.FolderBackend"
     config.LocalBackend.clusters_directory = str(settings.clusters)
     config.LocalBackend.sigint_timeout = 2
     config.LocalBackend.sigterm_timeout = 2

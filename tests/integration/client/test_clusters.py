@@ -1,5 +1,7 @@
 """Clusters on the real gateway."""
 
+from pathlib import Path
+
 import dask.array
 import pytest
 from tests.platform_process import RunningPlatform, wait_until
@@ -8,6 +10,7 @@ import skerry
 from skerry.client import Session
 from skerry.client.login import Login
 from skerry.core.errors import InvalidInputError, UnavailableError
+from skerry.hub.gateway_backend import find_temporary
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -30,7 +33,16 @@ def test_a_cluster_computes_and_ends_with_its_client(running_platform: RunningPl
         assert float(dask.array.ones((100, 100), chunks=50).sum()) == 10_000
         versions = client.run(lambda: __import__("skerry").__version__)
         assert set(versions.values()) == {skerry.__version__}
+        folder = find_temporary(running_platform.data / "clusters" / name)
+        for place in (
+            *client.run(lambda: __import__("tempfile").mkdtemp()).values(),
+            client.run_on_scheduler(lambda: __import__("tempfile").mkdtemp()),
+            *client.run(lambda dask_worker: dask_worker.local_directory).values(),
+        ):
+            assert Path(place).is_relative_to(folder)
+            assert Path(place).is_dir()
     wait_until(lambda: name not in list_clusters(running_platform), 30, "the cluster ends")
+    wait_until(lambda: not folder.exists(), 30, "its files are gone")
 
 
 def test_a_cluster_of_nothing_is_refused() -> None:

@@ -129,6 +129,8 @@ def test_interrupt_ends_everything_within_ten_seconds(platform: RunningPlatform)
 
 
 def test_died_part_is_started_again(platform: RunningPlatform) -> None:
+    left = platform.data / "clusters" / "of-an-earlier-gateway"
+    left.mkdir()
     for part in PARTS:
         before = platform.part_pids()[part]
         os.kill(before, signal.SIGKILL)
@@ -142,6 +144,7 @@ def test_died_part_is_started_again(platform: RunningPlatform) -> None:
         )
     assert re.findall(rf"^{TIME} (\w+) +died", platform.output, re.MULTILINE) == PARTS
     assert re.findall(rf"^{TIME} (\w+) +restarted$", platform.output, re.MULTILINE) == PARTS
+    assert not left.exists()
 
 
 def test_killed_supervisor_leaves_nothing_in_the_way(tmp_path: Path) -> None:

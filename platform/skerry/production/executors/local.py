@@ -13,6 +13,7 @@ import psutil
 from skerry.core.disk import check_space
 from skerry.core.errors import UnavailableError
 from skerry.core.settings import RunLimits
+from skerry.core.temporary import name_temporary
 from skerry.core.wording import describe_bytes
 from skerry.production.environments import find_python
 from skerry.production.executors.last_words import FILE_VARIABLE, REASON_VARIABLE, read_words
@@ -241,7 +242,7 @@ class LocalExecutor:
             **kept,
             "PATH": f"{python.parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
             # what a killed kernel leaves there goes with the working folder, on the same disk
-            **places.name_temporary(),
+            **name_temporary(places.temporary),
             "PYTHONNOUSERSITE": "1",
             "PYTHONUNBUFFERED": "1",
             "IPYTHONDIR": str(places.work / "ipython"),

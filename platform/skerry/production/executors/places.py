@@ -1,6 +1,5 @@
 """Where the local executor keeps what belongs to an attempt, in the data folder's ``run``."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,9 +10,6 @@ from pydantic import ValidationError
 from skerry.production.executors.protocol import AttemptName, Phase
 from skerry.storage.pid_files import PidFile
 from skerry.storage.writing import write_aside
-
-_LONGEST_TEMPORARY = 107 - len("/pymp-abcdefgh/listener-abcdefgh")
-"""Bytes of a path in which `multiprocessing` makes sockets."""
 
 
 class Record(PidFile):
@@ -89,15 +85,6 @@ class AttemptPlaces:
         """Remove its folders; the record stays."""
         for place in (self.temporary, self.work):
             shutil.rmtree(place, ignore_errors=True)
-
-    def name_temporary(self) -> dict[str, str]:
-        """Return the variable that names the folder for temporary files.
-
-        None where the data folder's path is so long that sockets of `multiprocessing` do not
-        fit: then files go to the system's own place.
-        """
-        fits = len(os.fsencode(self.temporary)) <= _LONGEST_TEMPORARY
-        return {"TMPDIR": str(self.temporary)} if fits else {}
 
     def read(self) -> Record | None:
         """Return the record, None if there is none."""
