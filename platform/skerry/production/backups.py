@@ -24,7 +24,7 @@ from skerry.core.progress import Progress, ignore_progress
 from skerry.core.time import utc_now
 from skerry.core.version import VERSION
 from skerry.production.runs import ACTIVE
-from skerry.production.tables import releases, runs
+from skerry.production.tables import releases, runs, workers
 from skerry.storage.copying import copy_rows
 from skerry.storage.database import METADATA, database_url, find_database, open_database, reading
 from skerry.storage.layout import DataFolder
@@ -83,9 +83,10 @@ class Backup:
 def state_tables() -> list[FromClause]:
     """Return the tables of a platform's state, those that others refer to first.
 
-    Grants are left out: they are permissions of the moment.
+    Grants and workers are left out: permissions, and signs of life, are of the moment.
     """
-    declared = [table for table in METADATA.sorted_tables if table is not grants]
+    passing = (grants, workers)
+    declared = [table for table in METADATA.sorted_tables if table not in passing]
     return [*declared, items_index]
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, RowMapping
-from sqlalchemy.exc import OperationalError
 
 from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.settings import GATEWAY_PREFIX
@@ -26,7 +25,7 @@ from skerry.production.orders import AttemptResult
 from skerry.production.releases import get_approved
 from skerry.production.runs import find_run
 from skerry.production.tokens import GRACE_S, TokenMinter
-from skerry.storage.database import reading
+from skerry.storage.database import persist, reading
 from skerry.storage.objects import ObjectFolder
 from skerry.storage.run_folder import list_run_folders
 
@@ -118,9 +117,12 @@ class Attempts:
             self.executor.forget(name)
 
     def _read(self, run_id: str) -> tuple[RowMapping, Release]:
-        with reading(self.engine) as connection:
-            run = find_run(connection, run_id)
-            return run, get_approved(connection, run["release_id"])
+        def transact() -> tuple[RowMapping, Release]:
+            with reading(self.engine) as connection:
+                run = find_run(connection, run_id)
+                return run, get_approved(connection, run["release_id"])
+
+        return persist(transact)
 
     def _order(self, run: RowMapping, epoch: int, release: Release) -> Order:
         return Order(
@@ -148,8 +150,12 @@ class Attempts:
         token = self.minter.mint(
             note=f"run {run['id']} attempt {epoch}", life_s=run["timeout_s"] + GRACE_S
         )
-        with self.engine.begin() as connection:
-            record_token(connection, run["id"], epoch, token=token.token, token_id=token.id)
+
+        def transact() -> None:
+            with self.engine.begin() as connection:
+                record_token(connection, run["id"], epoch, token=token.token, token_id=token.id)
+
+        persist(transact)
         return {"JUPYTERHUB_API_TOKEN": token.token, "SKERRY_TOKEN": token.token}
 
     def _watch(self, name: AttemptName) -> AttemptState:
@@ -168,10 +174,7 @@ class Attempts:
             time.sleep(_POLL_S)
 
     def _is_cancelled(self, run_id: str) -> bool:
-        try:
-            return bool(self._read(run_id)[0]["cancel_requested"])
-        except OperationalError:  # the database is busy: the next try is in a second
-            return False
+        return bool(self._read(run_id)[0]["cancel_requested"])
 
     def _judge(self, name: AttemptName, state: AttemptState) -> Outcome:
         """Return how an attempt ended; the database counts more than its own last words."""

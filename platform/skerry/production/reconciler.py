@@ -23,6 +23,7 @@ from skerry.production.occurrences import key_for_tick
 from skerry.production.runs import ACTIVE, record_unstarted, start_run
 from skerry.production.tables import jobs, runs
 from skerry.production.tokens import TokenMinter
+from skerry.production.workers import WorkerBook
 from skerry.production.workflow import QUEUE, STEPS_VERSION, workflow_id
 from skerry.storage.database import reading
 
@@ -50,6 +51,8 @@ class Reconciler:
         Where tokens are revoked.
     gateway
         The gateway of Dask clusters; None where there is none.
+    book
+        What is known of other workers; None for the only worker of a data folder.
     """
 
     def __init__(
@@ -58,11 +61,13 @@ class Reconciler:
         carry_out: Callable[[str, int], str],
         minter: TokenMinter,
         gateway: Gateway | None = None,
+        book: WorkerBook | None = None,
     ) -> None:
         self._engine = engine
         self._carry_out = carry_out
         self._minter = minter
         self._gateway = gateway
+        self._book = book
         self._looked_at_clusters = -_CLUSTERS_S
         self._broken_clocks: set[str] = set()
 
@@ -70,6 +75,7 @@ class Reconciler:
         """Do one round."""
         self.start_ticks(utc_now())
         self._hand_over()
+        self._take_over()
         self._end_clusters()
         self._revoke_tokens()
 
@@ -159,6 +165,21 @@ class Reconciler:
         }
         for name, (run_id, generation) in active.items():
             self._settle(workflows.get(name), name, run_id, generation)
+
+    def _take_over(self) -> None:
+        """Carry on the runs of workers that are lost."""
+        if self._book is None:
+            return
+        for name in self._book.look():
+            left = DBOS.list_workflows(
+                status="PENDING", executor_id=name, load_input=False, load_output=False
+            )
+            if left:
+                DBOS.resume_workflows([workflow.workflow_id for workflow in left], queue_name=QUEUE)
+            _LOG.warning(
+                "The worker %s shows no sign of life; its %s runs are carried on.", name, len(left)
+            )
+            self._book.forget(name)
 
     def _settle(self, workflow: Any, name: str, run_id: str, generation: int) -> None:
         """Start one run's workflow, or end a run whose workflow gave no result."""

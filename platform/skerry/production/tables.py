@@ -6,6 +6,7 @@ committed, whether or not the workflow engine knows it yet.
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -128,4 +129,11 @@ outputs = Table(
     Column("item_id", PlainText, nullable=False),
     Column("digest", PlainText, nullable=False),
     Column("published_at", Moment, nullable=False),
+)
+
+workers = Table(
+    "workers",
+    METADATA,
+    Column("name", PlainText, primary_key=True),
+    Column("beats", BigInteger, nullable=False, comment="grows while the worker lives"),
 )

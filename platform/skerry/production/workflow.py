@@ -11,10 +11,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+from sqlalchemy import Connection
 
 from skerry.core.errors import UnavailableError
 from skerry.core.settings import WorkerSettings
@@ -22,7 +24,7 @@ from skerry.production.epochs import Outcome, claim_run, end_attempt, end_run, f
 from skerry.production.execution import Attempts, StoppingError, remove_unpublished
 from skerry.production.pausing import pause_at
 from skerry.production.runs import find_run
-from skerry.storage.database import open_workflows, reading
+from skerry.storage.database import open_workflows, persist, reading
 from skerry.storage.grants import end_run_grants
 from skerry.storage.objects import ObjectFolder
 
@@ -30,7 +32,6 @@ STEPS_VERSION = "1"
 """DBOS's application version: raise it when the sequence of steps below changes. The reconciler
 then continues active runs under the new sequence."""
 
-EXECUTOR_ID = "worker"
 QUEUE = "runs"
 
 ExecuteStep = Callable[[str, int], dict[str, Any]]
@@ -89,8 +90,7 @@ class RunWorkflow:
                 break
             tries[outcome.status] -= 1
             if outcome.epoch == epoch:  # a replayed outcome leaves this epoch unused
-                with self._engine.begin() as connection:
-                    end_attempt(connection, run_id, epoch, outcome)
+                self._write(partial(end_attempt, run_id=run_id, epoch=epoch, outcome=outcome))
                 renewed = self._claim(run_id, generation)
                 if renewed is None:
                     return "over"
@@ -101,8 +101,7 @@ class RunWorkflow:
 
     def _begin(self, run_id: str, generation: int) -> int | None:
         """Carry on the newest attempt if it is still there, else claim a new epoch."""
-        with reading(self._engine) as connection:
-            epoch = find_epoch(connection, run_id, generation)
+        epoch = self._look(partial(find_epoch, run_id=run_id, generation=generation))
         if epoch is not None and self._attempts.are_there(run_id, epoch):
             _LOG.info("Attempt %s of the run %s is carried on.", epoch, run_id)
             return epoch
@@ -110,8 +109,7 @@ class RunWorkflow:
 
     def _claim(self, run_id: str, generation: int) -> int | None:
         pause_at("before:claim")
-        with self._engine.begin() as connection:
-            epoch = claim_run(connection, run_id, generation)
+        epoch = self._write(partial(claim_run, run_id=run_id, generation=generation))
         pause_at("after:claim")
         return epoch
 
@@ -138,25 +136,55 @@ class RunWorkflow:
         # remove the files first: nobody returns to an ended run after a crash
         published = self._read(run_id)["published_epoch"]
         remove_unpublished(self._objects, run_id, published, up_to=epoch)
-        with self._engine.begin() as connection:
-            end_run(connection, run_id, epoch, outcome)
-            end_run_grants(connection, run_id, up_to=epoch)
+        self._write(partial(_end, run_id=run_id, epoch=epoch, outcome=outcome))
         pause_at("after:acknowledge")
 
     def _read(self, run_id: str) -> Any:
-        with reading(self._engine) as connection:
-            return find_run(connection, run_id)
+        return self._look(partial(find_run, run_id=run_id))
+
+    def _look[Result](self, ask: Callable[[Connection], Result]) -> Result:
+        """Read in a transaction of its own, and wait for the database while it is away."""
+
+        def transact() -> Result:
+            with reading(self._engine) as connection:
+                return ask(connection)
+
+        return persist(transact)
+
+    def _write[Result](self, change: Callable[[Connection], Result]) -> Result:
+        """Write in a transaction of its own, and wait for the database while it is away."""
+
+        def transact() -> Result:
+            with self._engine.begin() as connection:
+                return change(connection)
+
+        return persist(transact)
 
 
-def launch(database: str, file: Path, settings: WorkerSettings) -> None:
-    """Start DBOS on its own tables, see `open_workflows`. Register workflows first."""
+def _end(connection: Connection, *, run_id: str, epoch: int, outcome: Outcome) -> None:
+    end_run(connection, run_id, epoch, outcome)
+    end_run_grants(connection, run_id, up_to=epoch)
+
+
+def launch(database: str, file: Path, settings: WorkerSettings, worker: str) -> None:
+    """Start DBOS on its own tables, see `open_workflows`. Register workflows first.
+
+    Parameters
+    ----------
+    database, file
+        As `open_workflows` takes them.
+    settings
+        How many runs are under way at a time.
+    worker
+        This worker's name: it takes up the workflows that it left behind under this name.
+    """
     engine = open_workflows(database, file)
     config: DBOSConfig = {
         "name": "skerry",
         "system_database_url": engine.url.render_as_string(hide_password=False),
         "system_database_engine": engine,
         "serializer": DBOSPortableJSONSerializer(),
-        "executor_id": EXECUTOR_ID,
+        "executor_id": worker,
         "application_version": STEPS_VERSION,
         "log_level": "WARNING",
     }

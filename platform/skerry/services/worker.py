@@ -1,13 +1,15 @@
 """The worker, ``python -m skerry.services.worker``: it runs clocks, queues and run processes.
 
-It holds an exclusive lock: two workers on one data folder would do each step twice. It
-may be killed at any moment; on SIGTERM it ends its run processes, which the next start resumes.
+It holds an exclusive lock: two workers on one data folder would do each step twice. With the state
+on a server there may be several, each with a data folder of its own. It may be killed at any
+moment.
 """
 
 import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -15,6 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
+from sqlalchemy.exc import OperationalError
+
+from skerry.core.digests import digest_json
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
 from skerry.core.logs import configure_logs
@@ -25,7 +30,8 @@ from skerry.production.execution import Attempts
 from skerry.production.executors.local import LocalExecutor
 from skerry.production.executors.protocol import Executor
 from skerry.production.tokens import TokenMinter
-from skerry.storage.database import find_database, open_database
+from skerry.production.workers import WorkerBook
+from skerry.storage.database import find_database, is_server, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
 from skerry.storage.objects import ObjectFolder
@@ -52,9 +58,10 @@ class Worker:
     def __init__(self, data: DataFolder, public_url: str, minter: TokenMinter) -> None:
         self._data = data
         self._stopping = threading.Event()
-        self._engine = open_database(find_database(data))
+        self._database = find_database(data)
+        self._engine = open_database(self._database)
         self._minter = minter
-        self._disk_was_full = False
+        self._disk_was_full = self._database_was_away = False
         RunLimits.from_environment()  # wrong values are refused before anything starts
         self._settings = WorkerSettings.from_environment()
         self._executor: Executor = LocalExecutor(data)
@@ -74,9 +81,12 @@ class Worker:
 
         self._executor.recover()
         carry_out = RunWorkflow(self._attempts, ObjectFolder(self._data.objects)).register()
-        launch(find_database(self._data), self._data.workflows, self._settings)
+        name = self._name()
+        launch(self._database, self._data.workflows, self._settings, name)
         configure_logs()  # again: the workflow engine has set a form of its own
-        reconciler = Reconciler(self._engine, carry_out, self._minter, Gateway.from_environment())
+        book = WorkerBook(self._engine, name) if is_server(self._database) else None
+        gateway = Gateway.from_environment()
+        reconciler = Reconciler(self._engine, carry_out, self._minter, gateway, book)
         last_report = 0.0
         while not self._stopping.wait(_ROUND_S):
             try:
@@ -84,13 +94,35 @@ class Worker:
                 if time.monotonic() - last_report > _READY_S - _ROUND_S:
                     self._say_ready()
                     last_report = time.monotonic()
-                self._disk_was_full = False
+                self._disk_was_full = self._database_was_away = False
+            except OperationalError as error:
+                self._note_absence(error)
             except Exception:  # noqa: BLE001 - a round that fails is tried again; the log says why
                 self._note_failure()
 
     def end_attempts(self) -> None:
         """End the attempts that cannot go on without this worker."""
         self._executor.close()
+
+    def _name(self) -> str:
+        """Return this worker's own name, the same after each start.
+
+        A file of the data folder has one worker. On a server there may be several, each with a
+        data folder of its own.
+        """
+        if not is_server(self._database):
+            return "worker"
+        host = socket.gethostname()
+        folder = digest_json({"host": host, "data": str(self._data.root)})
+        return f"worker-{host}-{folder[-8:]}"
+
+    def _note_absence(self, error: OperationalError) -> None:
+        """Log once that the database is away, unless a full disk explains it."""
+        if find_full_disk(self._data.root) is not None:
+            self._note_failure()
+        elif not self._database_was_away:
+            self._database_was_away = True
+            _LOG.error("The worker waits: %s", str(error.orig).partition("\n")[0])
 
     def _note_failure(self) -> None:
         """Log why a round failed, but a full disk only once: it makes every round fail."""

@@ -7,10 +7,11 @@ The one other place with two forms is the condition of the spatial index, in
 `skerry.catalog.spacetime`.
 """
 
+import logging
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -34,12 +35,15 @@ from sqlalchemy import (
     make_url,
     text,
 )
+from sqlalchemy.exc import OperationalError
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import read_database_url
 from skerry.core.time import count_microseconds, from_microseconds
 from skerry.storage.database_urls import parse_database_url
 from skerry.storage.layout import DataFolder
+
+_LOG = logging.getLogger(__name__)
 
 METADATA = MetaData(
     naming_convention={
@@ -95,6 +99,8 @@ class FreeText(TypeDecorator[str]):
 _UNSTORED = re.compile("[\\x00\\ud800-\\udfff]")
 _WAIT_MS = 15_000
 _IDLE_MS = 60_000
+_PAUSE_S = 1.0
+_SAY_AGAIN_S = 60.0
 _READS = "skerry_reads"
 _TURN = 0x536B6572
 """The advisory lock of PostgreSQL that a writing transaction holds: "Sker" in ASCII."""
@@ -163,6 +169,23 @@ def reading(engine: Engine) -> Iterator[Connection]:
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect().execution_options(**options) as connection:
         yield connection
+
+
+def persist[Result](transact: Callable[[], Result]) -> Result:
+    """Carry out a transaction; while the database is away or busy, wait and try again.
+
+    For programs that have to go on when it is back. It may have been committed just before the
+    connection broke, so to do it twice must do no harm.
+    """
+    said = -_SAY_AGAIN_S
+    while True:
+        try:
+            return transact()
+        except OperationalError as error:
+            if time.monotonic() - said > _SAY_AGAIN_S:
+                said = time.monotonic()
+                _LOG.warning("Waiting for the database: %s", str(error.orig).partition("\n")[0])
+            time.sleep(_PAUSE_S)
 
 
 def open_workflows(url: str, file: Path) -> Engine:

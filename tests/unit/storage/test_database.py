@@ -1,6 +1,7 @@
 """Transactions and types: what every store relies on holds on both databases."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,11 +9,13 @@ import pytest
 from sqlalchemy import Engine, delete, func, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from tests.databases import data, engine
+from tests.platform_process import wait_until
+from tests.postgresql_server import PostgresqlServer
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import utc_now
 from skerry.production.tables import attempts, jobs, releases, runs
-from skerry.storage.database import find_database, open_database, reading
+from skerry.storage.database import find_database, open_database, persist, reading
 from skerry.storage.layout import DataFolder
 from skerry.storage.tables import grants
 
@@ -166,6 +169,39 @@ def test_text_that_no_table_stores_is_refused_by_name(engine: Engine) -> None:
 def test_postgresql_names_the_character_that_it_does_not_store(engine: Engine) -> None:
     with pytest.raises(InvalidInputError, match=r"U\+0000"), engine.begin() as connection:
         connection.execute(add("a\x00"))
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("data", ["postgresql"], indirect=True)
+def test_who_persists_goes_on_when_the_server_is_back(
+    engine: Engine, postgresql: PostgresqlServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def write() -> str:
+        with engine.begin() as connection:
+            connection.execute(add("a"))
+        return "done"
+
+    with reading(engine) as reader:
+        reader.scalar(COUNT)
+    postgresql.stop()
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(persist, write)
+        wait_until(lambda: "Waiting for the database" in caplog.text, 30, "it waits")
+        postgresql.start()
+        assert waiting.result(30) == "done"
+    assert postgresql.password not in caplog.text
+    with reading(engine) as reader:
+        assert reader.scalar(COUNT) == 1
+
+
+def test_what_is_wrong_with_the_data_is_not_tried_again(engine: Engine) -> None:
+    def write_twice() -> None:
+        with engine.begin() as connection:
+            connection.execute(add("a"))
+            connection.execute(add("a"))
+
+    with pytest.raises(IntegrityError):
+        persist(write_twice)
 
 
 def test_rows_that_belong_to_another_go_with_it_or_keep_it(engine: Engine) -> None:

@@ -3,23 +3,17 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from skerry.core.errors import ConflictError
 from skerry.storage import migrate
-from skerry.storage.database import METADATA, database_url, open_database
+from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
-
-TABLES = ("skerry.storage.tables", "skerry.catalog.tables", "skerry.production.tables")
 
 RELEASE = (
     "INSERT INTO releases VALUES"
@@ -56,20 +50,6 @@ def engine(data: DataFolder) -> Iterator[Engine]:
 
 def _list_copies(data: DataFolder) -> list[Path]:
     return list(data.state.glob("*.bak"))
-
-
-def test_migrated_schema_is_the_declared_one(engine: Engine) -> None:
-    for name in TABLES:
-        import_module(name)
-
-    def is_ours(_object: Any, name: str | None, _kind: str, _reflected: bool, _other: Any) -> bool:
-        return not (name or "").startswith("items_index")  # virtual, see catalog.tables
-
-    with engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"include_object": is_ours, "compare_type": True}
-        )
-        assert compare_metadata(context, METADATA) == []
 
 
 def test_an_empty_folder_needs_no_copy_and_a_second_upgrade_changes_nothing(
@@ -275,63 +255,6 @@ def test_runs_keep_their_attempts_and_learn_their_data_day(data: DataFolder) -> 
         assert connection.execute(text("SELECT data_day FROM runs")).scalar() == "2026-05-01"
         assert connection.execute(text("SELECT count(*) FROM attempts")).scalar() == 1
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
-    engine.dispose()
-
-
-def test_times_of_older_folders_become_numbers_and_keep_their_checks(data: DataFolder) -> None:
-    config = migrate._configure()
-    engine = open_database(database_url(data.database))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0005")
-    job = (
-        "INSERT INTO jobs (id, name, release_id, parameters, trigger, settled_until, collection,"
-        " review, timeout_s, retries, created_by, created_at) VALUES ('j', 'j', 'r', '{}', 'clock',"
-        " '2026-05-01T10:30:00.500000Z', 'c', 'none', 1, 0, 'a', '1969-12-31T23:59:59Z')"
-    )
-    attempt = (
-        "INSERT INTO attempts VALUES ('a', :epoch, :status, NULL, NULL, NULL, NULL,"
-        " '2026-05-01T00:00:00Z', :ended)"
-    )
-    run = (
-        "INSERT INTO runs (id, job_id, job_name, release_id, occurrence, data_day, partition,"
-        " parameters, collection, review, timeout_s, retries, status, generation, epoch,"
-        " cancel_requested, progress_done, progress_total, created_by, created_at) VALUES"
-        " ('a', 'j', 'j', 'r', 'o', '2026-05-01', '', '{}', 'c', 'none', 1, 0, 'queued', 0, 2,"
-        " 0, 0, 0, 'a', '2026-05-01T00:00:00Z')"
-    )
-    with engine.begin() as connection:
-        connection.execute(text(RELEASE))
-        connection.execute(text(job))
-        connection.execute(text(run))
-        for epoch, ended in ((1, None), (2, "2026-05-01T00:00:00.000001Z")):
-            values = {"epoch": epoch, "ended": ended, "status": "failed"}
-            connection.execute(text(attempt), values)
-        connection.execute(
-            text("INSERT INTO outputs VALUES ('a', 'o', 1, 'c', 'i', 'd', '2026-05-01T00:00:00Z')")
-        )
-    engine.dispose()
-
-    migrate.upgrade(data)
-
-    day = 1_777_593_600_000_000
-    engine = open_database(database_url(data.database))
-    with engine.begin() as connection:
-        for query, expected in (
-            ("SELECT proposed_at, decided_at FROM releases", [(day, day)]),
-            ("SELECT settled_until, created_at FROM jobs", [(day + 37_800_500_000, -1_000_000)]),
-            ("SELECT created_at, started_at, ended_at FROM runs", [(day, None, None)]),
-            ("SELECT started_at, ended_at FROM attempts", [(day, None), (day, day + 1)]),
-            ("SELECT published_at FROM outputs", [(day,)]),
-        ):
-            assert [tuple(row) for row in connection.execute(text(query))] == expected
-    for change in (
-        "UPDATE releases SET status = 'x'", "UPDATE jobs SET trigger = 'x'",
-        "UPDATE jobs SET review = 'x'", "UPDATE runs SET status = 'x'",
-        "UPDATE attempts SET status = 'x'", "UPDATE jobs SET release_id = 'x'",
-    ):  # fmt: skip
-        with pytest.raises(IntegrityError), engine.begin() as connection:
-            connection.execute(text(change))
     engine.dispose()
 
 

@@ -1,0 +1,205 @@
+"""Three workers on one PostgreSQL: they share the runs, and one that is lost is replaced."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+from tests.integration.production.stage import Stage, history, kill
+from tests.platform_process import RunningPlatform, start_platform, wait_until
+from tests.postgresql_server import PostgresqlServer
+
+from skerry.core.settings import DATABASE_VARIABLE
+from skerry.storage.layout import DataFolder
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.long, pytest.mark.timeout(900)]
+
+OTHERS = ("second", "third")
+
+
+class Workers:
+    """The worker of a platform, and two more, each with a data folder of its own."""
+
+    def __init__(self, stage: Stage, database: str, folders: dict[str, DataFolder]) -> None:
+        self.stage = stage
+        self.database = database
+        self.folders = folders
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str) -> None:
+        """Start another worker, as a machine of its own would: its objects are the platform's."""
+        environment = psutil.Process(self.stage.worker_pid()).environ()
+        with (self.folders[name].logs / "worker.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "skerry.services.worker"],
+                env=environment | {"SKERRY_DATA": str(self.folders[name].root)},
+                stdout=log,
+                stderr=log,
+            )
+        ready = self.folders[name].run / "worker.ready"
+        wait_until(ready.exists, 60, f"the {name} worker is ready", lambda: self.log(name))
+
+    def log(self, name: str) -> str:
+        """Return a worker's log."""
+        return (self.folders[name].logs / "worker.log").read_text()
+
+    def find(self, run: str) -> str | None:
+        """Return which of the other workers has an attempt of a run, None if neither has."""
+        return next(
+            (name for name in OTHERS if list((self.folders[name].run).rglob(f"*{run}*"))), None
+        )
+
+    def count(self) -> int:
+        """Return how many workers the database knows."""
+        return int(str(self.ask("SELECT count(*) FROM workers")[0][0]))
+
+    def ask(self, statement: str) -> list[tuple[object, ...]]:
+        """Ask the database."""
+        with psycopg.connect(self.database) as connection:
+            return connection.execute(statement.encode()).fetchall()
+
+
+@pytest.fixture(scope="module")
+def workers(
+    postgresql: PostgresqlServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workers]:
+    top = tmp_path_factory.mktemp("workers")
+    with ExitStack() as stack:
+        database = stack.enter_context(postgresql.database("template0"))
+        platform = start_platform(
+            top / "data",
+            parts=["gateway", "api", "worker", "hub"],
+            extra_environment={DATABASE_VARIABLE: database},
+        )
+        stack.callback(platform.stop)
+        folders = {}
+        for name in OTHERS:
+            folders[name] = DataFolder(top / name)
+            folders[name].create()
+            _share(platform, folders[name])
+        stage = Stage(platform)
+        stack.callback(stage.close)
+        workers = Workers(stage, database, folders)
+        stack.enter_context(_ending(workers))
+        for name in OTHERS:
+            workers.start(name)
+        yield workers
+
+
+def _share(platform: RunningPlatform, folder: DataFolder) -> None:
+    for name in ("objects", "environments"):
+        (folder.root / name).rmdir()
+        (folder.root / name).symlink_to(platform.data / name)
+
+
+@contextmanager
+def _ending(workers: Workers) -> Iterator[None]:
+    yield
+    for process in workers.processes.values():
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            process.wait(30)
+
+
+def test_they_share_the_runs_and_each_is_done_once(workers: Workers) -> None:
+    stage = workers.stage
+    runs = [stage.start() for _ in range(9)]
+    for run in runs:
+        assert history(stage.wait_for(run, "succeeded", "failed")) == [(1, "published", None)]
+        stage.check_published_once(run)
+    executors = {row[0] for row in workers.ask("SELECT executor_id FROM dbos.workflow_status")}
+    assert len(executors) > 1
+    assert workers.count() == 1 + len(OTHERS)
+
+
+def test_a_tick_of_a_clock_is_done_once(workers: Workers) -> None:
+    stage = workers.stage
+    stage.create_job("minutely", trigger={"kind": "clock", "cron": "* * * * *", "timezone": "UTC"})
+
+    def list_runs() -> list[dict[str, str]]:
+        found: list[dict[str, str]] = stage.ask("GET", "/production/runs?job=minutely")["runs"]
+        return found
+
+    wait_until(lambda: bool(list_runs()), 120, "a tick has made a run")
+    stage.ask("POST", "/production/jobs/minutely/pause")
+    occurrences = [run["occurrence"] for run in list_runs()]
+    assert len(occurrences) == len(set(occurrences))
+    for run in list_runs():
+        assert history(stage.wait_for(run["id"], "succeeded")) == [(1, "published", None)]
+
+
+def test_runs_under_way_wait_while_the_server_is_away(
+    workers: Workers, postgresql: PostgresqlServer, tmp_path: Path
+) -> None:
+    stage, gate = workers.stage, tmp_path / "gate"
+    runs = [stage.start(gate=str(gate)) for _ in range(4)]
+    for run in runs:
+        stage.wait_for_epoch(run, 1)
+    postgresql.stop()
+    gate.touch()
+    for name in OTHERS:
+        wait_until(lambda name=name: "The worker waits" in workers.log(name), 60, "it waits")
+    postgresql.start()
+    for run in runs:
+        assert history(stage.wait_for(run, "succeeded", "failed")) == [(1, "published", None)]
+        stage.check_published_once(run)
+    assert workers.count() == 1 + len(OTHERS), "nobody counts as lost"
+
+
+def test_a_worker_that_never_returns_is_replaced_within_a_minute(
+    workers: Workers, tmp_path: Path
+) -> None:
+    stage, gate = workers.stage, tmp_path / "gate"
+    runs = [stage.start(gate=str(gate)) for _ in range(6)]  # two for each worker
+    for run in runs:
+        stage.wait_for_epoch(run, 1)
+    lost = next(name for run in runs if (name := workers.find(run)))
+    own = [run for run in runs if workers.find(run) == lost]
+    kill(workers.processes[lost].pid)
+    killed = time.monotonic()
+    for process in psutil.process_iter(["environ"]):  # its machine is gone, with all that ran there
+        if str(workers.folders[lost].root) in str((process.info["environ"] or {}).values()):
+            process.kill()
+    gate.touch()
+    for run in runs:
+        ended = stage.wait_for(run, "succeeded", "failed")
+        assert ended["status"] == "succeeded"
+        assert len(history(ended)) == (2 if run in own else 1)
+        stage.check_published_once(run)
+    assert own
+    assert time.monotonic() - killed < 60
+    assert workers.count() == len(OTHERS)
+    told = [workers.log(name) for name in OTHERS] + [stage.platform.log_text("worker")]
+    assert sum(log.count("shows no sign of life") for log in told) == 1
+
+
+def test_a_worker_that_stood_still_changes_nothing_any_more(
+    workers: Workers, tmp_path: Path
+) -> None:
+    stage, before = workers.stage, workers.count()
+    name = next(name for name in OTHERS if workers.processes[name].poll() is None)
+    gates = [tmp_path / str(number) for number in range(2 * before)]  # two runs for each worker
+    runs = {stage.start(gate=str(gate)): gate for gate in gates}
+    for run in runs:
+        stage.wait_for_epoch(run, 1)
+    own = [run for run in runs if workers.find(run) == name]
+    assert own
+    os.kill(workers.processes[name].pid, signal.SIGSTOP)
+    for run in runs.keys() - own:  # the others have room now
+        runs[run].touch()
+    for run in own:  # one carries it on, beside the attempt that goes on
+        stage.wait_for_epoch(run, 2, executing=False)
+    os.kill(workers.processes[name].pid, signal.SIGCONT)
+    for run, gate in runs.items():
+        gate.touch()
+        assert stage.wait_for(run, "succeeded", "failed")["status"] == "succeeded"
+        stage.check_published_once(run)
+    wait_until(lambda: workers.count() == before, 30, "it is back")
