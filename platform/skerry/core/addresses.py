@@ -94,7 +94,7 @@ def check_address(
     ------
     InvalidInputError
         If the scheme is another one, the URL carries a user name, or any of the addresses that
-        the name stands for is not public.
+        the name leads to is not public.
     UnavailableError
         If the name cannot be resolved.
     """

@@ -28,7 +28,7 @@ class SkerryError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        # what another program said, which may stand at the end, often has no full stop
+        # a text of another program at the end often has no full stop
         end = "" if self.what.endswith((".", "!", "?", ":")) else "."
         return f"{self.what}{end} {self.remedy}"
 

@@ -1,6 +1,6 @@
 """Settings for the configuration files of hub and gateway, from the program that starts them.
 
-On one machine ``skerry up`` writes these as JSON beside the secrets; on Kubernetes the chart does.
+On one machine ``skerry up`` writes these as JSON next to the secrets; on Kubernetes the chart does.
 """
 
 import os
@@ -78,7 +78,7 @@ class HubSettings(_FileSettings):
     gateway_dashboards_port
         Loopback port where the gateway shows Dask dashboards, for user servers only.
     user_environment
-        Environment of user servers, beside the hub's own variables.
+        Environment of user servers, in addition to the hub's own variables.
     """
 
     public_url: str

@@ -27,7 +27,7 @@ def configure_logs(
     level
         Lines below this level are left out.
     read_request
-        Gives the identifier of the request that is being answered, which stands in its lines.
+        Gives the identifier of the current request, which is written into its lines.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_make_formatter())

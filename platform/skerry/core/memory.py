@@ -7,7 +7,7 @@ from typing import Final
 from skerry.core.errors import InvalidInputError
 
 MEMORY_BYTES: Final = 10**9
-"""Approximate memory limit for writing a product, beside the process's other memory."""
+"""Approximate memory limit for writing a product, in addition to the process's other memory."""
 LEAST_BYTES: Final = 128 * 10**6
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Of glibc's mallopt."""
@@ -37,7 +37,7 @@ def parse_memory(text: str) -> int:
 
 
 def keep_heap_small() -> None:
-    """Let glibc give the process's freed memory back sooner; other C libraries stay as they are.
+    """Make glibc return the process's freed memory sooner; other C libraries are not changed.
 
     By itself it raises both limits with the blocks that are freed, and keeps up to 64 MB for each
     thread: writing a product into other chunks then took half as much memory again.

@@ -136,8 +136,8 @@ def read_view(session: Session, wish: Wish) -> View | None:
     Raises
     ------
     SkerryError
-        If the collection or item is missing, or the platform does not answer. An error of the
-        variable alone is in the view, beside the other choices.
+        If the collection or item is missing, or the platform does not answer. An error of
+        only the variable does not raise: the view holds it, with the other choices.
     """
     selection = read_selection(session, wish.collection, wish.item)
     product = selection.product

@@ -20,7 +20,7 @@ def set_token_lives(config: Any) -> None:
 
 
 def set_state(config: Any, settings: HubSettings) -> None:
-    """Keep database and cookie secret beside the platform's own; stop everything at the end."""
+    """Put database and cookie secret into the data folder; stop everything at the end."""
     config.JupyterHub.db_url = f"sqlite:///{settings.database}"
     # After an upgrade of JupyterHub: it copies the database first, then brings it up to date.
     config.JupyterHub.upgrade_db = True

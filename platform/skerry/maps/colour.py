@@ -14,7 +14,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.products.coding.packing import Packing
 
 COLOURS = 255
-"""Colours of a palette beside the transparent one."""
+"""Number of a palette's colours without the transparent colour."""
 
 _HEX = re.compile("#[0-9a-fA-F]{6}")
 _NO_DATA = {"no data", "nodata"}

@@ -76,7 +76,7 @@ def _draw_bar(picture: Image.Image, draw: ImageDraw.ImageDraw, style: Style, top
 
 
 def _spell_tick(value: float, style: Style) -> str:
-    """Return a value with as many digits as tell the ticks of a legend apart."""
+    """Return a value with enough digits to distinguish the ticks of a legend."""
     step = (style.maximum - style.minimum) / (_TICKS - 1)
     decimals = 2 - math.floor(math.log10(step))
     whole = math.floor(math.log10(max(abs(style.minimum), abs(style.maximum)))) + 1

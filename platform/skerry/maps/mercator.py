@@ -1,4 +1,4 @@
-"""Web mercator (EPSG:3857): the square in which XYZ tiles lie. Spherical, as tiles use it."""
+"""Web mercator (EPSG:3857): the square of the XYZ tiles. Spherical, as tiles use it."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -62,7 +62,7 @@ def open_pyramid(store: Path, variable: str, version: str, *, root: Path | None 
         If the group is not a multiscale group with a transform and a projection, or its chunks
         are too large.
     ForbiddenError
-        If a symbolic link stands on the way.
+        If the path contains a symbolic link.
     """
     group_path, _, name = variable.rpartition("/")
     try:

@@ -18,7 +18,7 @@ _EAST, _NORTH = 180, 90
 def read_point(
     pyramid: Pyramid, chunks: ChunkCache, longitude: float, latitude: float
 ) -> float | None:
-    """Return the physical value of the cell in which a place lies.
+    """Return the physical value of the cell at a place.
 
     Parameters
     ----------

@@ -71,7 +71,7 @@ class FolderReader:
         Raises
         ------
         ForbiddenError
-            If a symbolic link stands on the way.
+            If the path contains a symbolic link.
         InvalidInputError
             If it is larger than a document or a chunk may be.
         """

@@ -36,7 +36,7 @@ def check_tile(z: int, x: int, y: int) -> None:
     InvalidInputError
         If the zoom is beyond what is served.
     NotFoundError
-        If column or row lie outside the zoom's 2^z x 2^z tiles.
+        If column or row is outside the zoom's 2^z x 2^z tiles.
     """
     if not 0 <= z <= MAX_ZOOM:
         raise InvalidInputError(f"There is no zoom {z}.", remedy=f"Ask for zoom 0 to {MAX_ZOOM}.")
@@ -104,7 +104,7 @@ def draw_composite(
 def _index_pixels(
     pyramid: Pyramid, chunks: ChunkCache, style: Style, tile: tuple[int, int, int]
 ) -> NDArray[np.uint8] | None:
-    """Return the palette index of each pixel (y, x); None if the product lies elsewhere.
+    """Return the palette index of each pixel (y, x); None if the product is not on the tile.
 
     Index 0 is transparent: outside of the product, where there is no data (numbers that its
     packing calls missing, NaN), and in classes that the style does not list, such as "no data".

@@ -27,7 +27,7 @@ MAX_ZOOM = 22
 _WIDE_ZOOM = 5
 _LIMIT_CELLS = 4096 * 4096
 _LIMIT_CHUNKS = 4096
-_FAR = 1e30  # stands for points outside the projection's domain; finite, so it interpolates
+_FAR = 1e30  # for points outside the projection's domain; finite, so it interpolates
 _thread = threading.local()
 
 Plane = NDArray[np.float64]
@@ -51,7 +51,7 @@ class Sample:
     values
         Dims (y, x), 256 x 256, stored dtype; arbitrary where not `inside`.
     inside
-        Same shape, True where the pixel lies on the product; None when all do.
+        Same shape, True for pixels on the product; None if all pixels are on it.
     """
 
     values: NDArray[Any]

@@ -30,7 +30,7 @@ def export_item(
     NotFoundError
         If there is no such item or variable.
     InvalidInputError
-        If `out` is a folder, or stands in one that does not exist.
+        If `out` is a folder, or is in a folder that does not exist.
     """
     from skerry.products.zarr_opening import open_zarr_product
 

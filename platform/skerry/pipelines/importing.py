@@ -94,7 +94,7 @@ def import_product(
     source
         A SAFE folder or zip, another product that `skerry.open` reads, or an http(s) URL of a zip.
     collection
-        Where it goes; when None that of its type, such as ``sentinel-2-l2a``, or
+        Collection of the item; if None the collection of its type, such as ``sentinel-2-l2a``, or
         ``sentinel-2-l2a-simulated`` for a simulated scene. Made when missing, not public.
     product_type, when
         The product's EOPF type, such as ``S02MSIL2A``, and the data's time (RFC 3339), if the

@@ -40,7 +40,7 @@ def send_log(handler: logging.Handler, run_id: str, *, verbose: bool = True) -> 
 def record_failure(handler: logging.Handler, error: BaseException) -> None:
     """Write why a run ended to one handler: message, remedy and cause, or the stack trace.
 
-    It is not logged for all to see: whoever catches the error tells the person.
+    It is not logged for everybody; the code that catches the error informs the user.
     """
     if isinstance(error, SkerryError):
         message = str(error)

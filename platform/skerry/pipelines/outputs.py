@@ -16,12 +16,12 @@ SUFFIXES = {
     ".tif": (),
     ".tiff": (),
 }
-"""Suffixes that mean something to the formats they may stand for, the usual one first."""
+"""Suffixes and their possible formats; the usual format is first."""
 _NAMED = ".zarr for eopf-zarr, .nc for netcdf, .cogs for cog"
 
 
 def choose_format(output: Path, form: str | None) -> str:
-    """Return the format of a product: the one asked for, or that of the name's suffix.
+    """Return the format of a product: the given format, or the format of the name's suffix.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def choose_format(output: Path, form: str | None) -> str:
     Raises
     ------
     InvalidInputError
-        If the suffix is that of another format, or says nothing and no format is given.
+        If the suffix belongs to another format, or is unknown and no format is given.
     """
     by_suffix = SUFFIXES.get(output.suffix.lower())
     if form is None:

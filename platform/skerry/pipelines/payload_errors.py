@@ -19,19 +19,19 @@ _KINDS = {
     "model": "a table of keys",
     "string": "a text",
 }
-"""First word of pydantic's error types (``list_type``) to what is wanted."""
+"""First word of pydantic's error types (``list_type``) to the expected value."""
 _MESSAGES = {
     "missing": "is missing",
     "value_error": "{error}",
     "too_short": "has {actual_length} entries and needs {min_length}",
     "too_long": "has {actual_length} entries and may have {max_length}",
     "string_too_short": "is empty",
-    "literal_error": "{given} is none of {expected}",
+    "literal_error": "must be {expected}, and is {given}",
     "string_pattern_mismatch": "{given} is not of the form {pattern}",
     "greater_than_equal": "must be at least {ge}, and is {given}",
     "less_than_equal": "must be at most {le}, and is {given}",
 }
-"""Pydantic's error types to what is said of them."""
+"""Pydantic's error types to messages."""
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def explain_key(
     value
         What was checked, as it was read.
     models
-        First part of a key to the model of what stands there; ``""`` to the whole one.
+        First part of a key to the model of its value; ``""`` to the model of the whole document.
     """
     place = error["loc"]
     words = _name_place(place, value, new=error["type"] in {"missing", "extra_forbidden"})

@@ -275,7 +275,7 @@ class _Run:
                         progress=lambda done, what: self.progress(begin + share * done, what),
                     )
             except ConflictError:
-                self.work.remove_marker(task.name)  # what is there is not ours
+                self.work.remove_marker(task.name)  # another writer's product is there
                 raise
         manifest = self._describe(task, result, started)
         if task.name.startswith("output-"):

@@ -193,7 +193,7 @@ class Payload(Record):
     Attributes
     ----------
     inputs, auxiliary
-        Name to product, name to folder; a text stands for its path.
+        Name to product, name to folder; a text is read as its path.
     steps
         In order: a step uses inputs and steps above it.
     outputs
@@ -251,7 +251,7 @@ class Payload(Record):
             path = Path(os.path.normpath(output.path))
             if any(path.is_relative_to(item) or item.is_relative_to(path) for item in paths):
                 raise ValueError(
-                    f"outputs.{name}.path: {output.path!r} is written twice, or lies in another"
+                    f"outputs.{name}.path: {output.path!r} is written twice, or is in another"
                 )
             paths.append(path)
         used = {item.step for item in self.outputs.values()}
@@ -264,7 +264,7 @@ class Payload(Record):
 
 
 def _expand(value: Any, key: str) -> Any:
-    """Let a plain text stand for an object with one key."""
+    """Read a plain text as an object with one key."""
     if not isinstance(value, dict):
         return value
     return {name: {key: item} if isinstance(item, str) else item for name, item in value.items()}
@@ -318,4 +318,4 @@ _MODELS: dict[str, type[BaseModel]] = {
     "outputs": OutputProduct,
     "dask": DaskSettings,
 }
-"""First part of a key to what stands there."""
+"""First part of a key to the kind of its value."""

@@ -93,7 +93,7 @@ def run_processor(
     run_id: str | None = None,
     memory_bytes: int = MEMORY_BYTES,
 ) -> dict[str, Any]:
-    """Run one processor and write its product, with a manifest beside it.
+    """Run one processor and write its product, with a manifest next to it.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def name_product(output: Path) -> str:
 
 
 def write_manifest(output: Path, manifest: Mapping[str, Any]) -> None:
-    """Write a manifest beside the product that it is about."""
+    """Write the manifest of a product next to it."""
     with make_aside(output.with_name(f"{output.name}.manifest.json"), replace=True) as aside:
         aside.write_text(json.dumps(manifest, indent=2), "utf-8")
 

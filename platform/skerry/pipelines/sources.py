@@ -25,7 +25,7 @@ _MULTIHASH_PREFIX = digest_bytes(b"")[:4]
 
 @contextmanager
 def locate_source(source: str | Path, *, progress: Progress | None = None) -> Iterator[Path]:
-    """Give the local path of a source while the block runs; what was downloaded goes after it.
+    """Give the local path of a source while the block runs; then delete a downloaded file.
 
     Parameters
     ----------

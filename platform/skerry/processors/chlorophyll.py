@@ -44,7 +44,7 @@ def ndci(red: xr.DataArray, red_edge: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     InvalidInputError
-        If the bands lie on different grids.
+        If the bands are on different grids.
     """
     return map_pixels(
         _normalize_difference,

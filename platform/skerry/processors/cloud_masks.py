@@ -50,7 +50,7 @@ _ATTRS: Final = {
     "flag_meanings": " ".join(item.name.lower() for item in PixelClass),
 }
 DARK_NIR: Final = 0.15
-"""Near-infrared reflectance of land below which it may lie in shadow."""
+"""Near-infrared reflectance of land below which it may be in shadow."""
 
 
 @processor(

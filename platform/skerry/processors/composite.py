@@ -79,10 +79,10 @@ def composite_products(
         list[str], Field(description="Names of its variables; empty: all of two dimensions")
     ] = [],  # noqa: B006 -- a notebook-like default; it is never changed
     day: Annotated[
-        date | None, Field(description="Last day; empty: that of the most recent product")
+        date | None, Field(description="Last day; empty: the day of the most recent product")
     ] = None,
     days: Annotated[int, Field(ge=1, le=366, description="Days up to and with the last one")] = 3,
-    method: Annotated[Method, Field(description="Which valid value stands for a pixel")] = (
+    method: Annotated[Method, Field(description="Rule that chooses a pixel's valid value")] = (
         "best-quality"
     ),
     flag_group: _FlagGroup = "",

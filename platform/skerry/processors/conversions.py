@@ -243,7 +243,7 @@ def _check_thermal_bands(bands: list[str]) -> None:
         )
     if SLSTR_FIRE_BAND in bands and len(bands) > 1:
         raise InvalidInputError(
-            f"{SLSTR_FIRE_BAND} lies on another grid than {', '.join(bands)}.",
+            f"{SLSTR_FIRE_BAND} is on another grid than {', '.join(bands)}.",
             remedy=f"Ask for {SLSTR_FIRE_BAND} alone, and for the others in a second call.",
         )
 
@@ -251,11 +251,11 @@ def _check_thermal_bands(bands: list[str]) -> None:
 def _slstr_zenith(product: xr.DataTree, group: str, view: str) -> xr.DataArray:
     end = f"t{view[0]}"
     zenith = find_variable(product, f"conditions/geometry_{end}/solar_zenith_{end}")
-    # Both views share one grid of tie points; its coordinates stand beside the nadir view alone.
+    # Both views share one grid of tie points; only the nadir view has its coordinates.
     tie_x = find_variable(product, "conditions/geometry_tn/x")
     tie_y = find_variable(product, "conditions/geometry_tn/y")
     x, y = find_variable(product, f"{group}/x"), find_variable(product, f"{group}/y")
-    # The tie points lie evenly along both axes: one row and one column say where.
+    # The tie points are evenly spaced along both axes, so one row and one column are enough.
     rows, columns = locate_by_coordinates(
         y.drop_vars(y.coords), x.drop_vars(x.coords), tie_y[:, 0], tie_x[0, :]
     )
@@ -263,7 +263,7 @@ def _slstr_zenith(product: xr.DataTree, group: str, view: str) -> xr.DataArray:
 
 
 def _list_bands(product: xr.DataTree, group: str, end: str) -> list[str]:
-    """Return the bands in a group: what stands before `end` in the names of its variables."""
+    """Return the bands in a group: the part before `end` in the names of its variables."""
     names = (
         [str(name) for name in product[group].data_vars] if f"/{group}" in product.groups else []
     )

@@ -81,7 +81,7 @@ class Output:
     Attributes
     ----------
     name
-        Name of the variable; a star stands for a part that depends on the input.
+        Name of the variable; a star replaces a part that depends on the input.
     units
         Units, ``1`` for numbers without one, empty for masks and classes.
     description

@@ -101,7 +101,7 @@ def select_flags(flags: xr.DataArray | xr.Dataset, expression: str) -> xr.DataAr
 def list_flags(variable: xr.DataArray) -> dict[str, Flag]:
     """Return the flags of a variable by name; empty if it is not a flag variable.
 
-    A name that stands several times, such as ``spare``, means any of its bits or values.
+    A name that occurs several times, such as ``spare``, means any of its bits or values.
 
     Raises
     ------
@@ -243,7 +243,7 @@ def _find_flag(name: str, variables: dict[str, xr.DataArray], expression: str) -
         return matches[0]
     if matches:
         raise InvalidInputError(
-            f"The flag {name!r} stands in {', '.join(variable for variable, _ in matches)}.",
+            f"The flag {name!r} is in several variables: {', '.join(item for item, _ in matches)}.",
             remedy=f"Name one of them, such as {matches[0][0]}.{name}.",
         )
     names = [

@@ -62,7 +62,7 @@ def fit_to_grid(
 
 
 def check_scenes(scenes: Sequence[xr.Dataset], variables: Sequence[str]) -> None:
-    """Refuse scenes that differ in variables or lie on different grids.
+    """Refuse scenes with different variables or different grids.
 
     Coordinates of swaths are compared by value, all of them in one pass over their chunks, unless
     they are the same lazy arrays.
@@ -91,7 +91,7 @@ def check_scenes(scenes: Sequence[xr.Dataset], variables: Sequence[str]) -> None
         )
         if not same or not _share_axes(scene, first, template) or not _share_crs(scene, first):
             raise InvalidInputError(
-                f"Scene {place} lies on another grid than scene 0: {_describe(scene)} and "
+                f"Scene {place} is on another grid than scene 0: {_describe(scene)} and "
                 f"{_describe(first)}.",
                 remedy="Bring the scenes to one grid first: skerry.products.regridding.",
             )
@@ -117,7 +117,7 @@ def _find_nearest(centres: pd.Index, targets: pd.Index) -> npt.NDArray[np.intp]:
     order = centres.is_monotonic_increasing or centres.is_monotonic_decreasing
     if not len(centres) or not order or not centres.is_unique:
         return np.full(len(targets), -1, np.intp)
-    # A single pixel has no step: it reaches as far as what is wanted of it, about its middle.
+    # A single pixel has no step, so its size is the extent of the targets around its middle.
     steps = np.abs(np.diff((centres if len(centres) > 1 else targets).to_numpy(np.float64)))
     width = float(np.median(steps)) if len(steps) else 0.0
     half = width / 2 * (1 if len(centres) > 1 else len(targets))

@@ -110,7 +110,7 @@ def mask_flags(
         str, Field(min_length=1, description="Flag names with |, &, ~ and parentheses")
     ],
     group: Annotated[
-        str, Field(description="Group or path of the flags; empty: that of the product type")
+        str, Field(description="Group or path of the flags; empty: the group of the product type")
     ] = "",
 ) -> xr.DataArray:
     """Return where a flag expression holds, such as ``cloud_high | cloud_shadow``.

@@ -45,7 +45,7 @@ def map_pixels(
     Raises
     ------
     InvalidInputError
-        If the arrays lie on different grids.
+        If the arrays are on different grids.
     """
 
     def compute(*blocks: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -76,7 +76,7 @@ def map_pixels(
     except ValueError as error:  # xarray's alignment error and Dask's broadcasting error
         sizes = "; ".join(f"{array.name}: {dict(array.sizes)}" for array in arrays)
         raise InvalidInputError(
-            f"The inputs of {name} lie on different grids ({sizes}).",
+            f"The inputs of {name} are on different grids ({sizes}).",
             remedy="Bring them to one grid first: skerry.products.regridding.",
         ) from error
     result.name = name

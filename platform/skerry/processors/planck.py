@@ -1,4 +1,4 @@
-"""Planck's law: radiance of a black body, and the temperature that a radiance stands for.
+"""Planck's law: the radiance of a black body, and its inverse, the temperature.
 
 Source: M. Planck (1901): Ueber das Gesetz der Energieverteilung im Normalspectrum. Annalen der
 Physik 309 (3), 553-563; constants: CODATA 2018, exact since the SI of 2019 (BIPM, The International

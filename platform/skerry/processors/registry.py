@@ -108,7 +108,7 @@ class Processor:
         Returns
         -------
         xarray.Dataset or xarray.DataTree
-            As lazy as the products; a tree where the outputs lie on several grids. Variables keep
+            As lazy as the products; a tree if the outputs are on several grids. Variables keep
             the grid mapping of their inputs; the declaration's remark on the product's type is
             added to their comments.
 

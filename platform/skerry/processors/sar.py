@@ -48,7 +48,7 @@ def backscatter(
     decibels: Annotated[bool, Field(description="10 log10 of the linear values")] = False,
     negative: Annotated[
         Literal["zero", "nan", "keep"],
-        Field(description="What stands where the noise was higher than the signal"),
+        Field(description="Value for pixels with more noise than signal"),
     ] = "zero",
     polarisations: _Polarisations = [],  # noqa: B006 -- it is never changed
 ) -> xr.Dataset:

@@ -92,7 +92,7 @@ def turbidity_dogliotti2015(
     Raises
     ------
     InvalidInputError
-        If the bands lie on different grids or the fraction is out of its bounds.
+        If the bands are on different grids or the fraction is out of its bounds.
     """
 
     def blend(red: Floats, nir: Floats) -> Floats:

@@ -68,7 +68,7 @@ def change(place: str, value: Any) -> dict[str, Any]:
         ("inputs.part.aoi", [1.0, 2.0, 3.0, "x"], "inputs.part.aoi.3: must be a number"),
         ("inputs.part.resolution", [20], "inputs.part.resolution: must be a text, and is [20]"),
         ("outputs.product.step", "nobody", "outputs.product.step: there is no step 'nobody'"),
-        ("outputs.product.format", "hdf4", "outputs.product.format: 'hdf4' is none of"),
+        ("outputs.product.format", "hdf4", "outputs.product.format: must be 'eopf-zarr'"),
         ("outputs.product.format", "netcdf", "outputs.product.path: 'out.zarr' ends in .zarr"),
         (
             "outputs.product.path",

@@ -104,7 +104,7 @@ def test_pixels_without_a_value_are_never_selected() -> None:
 def test_several_variables_and_names_that_both_have() -> None:
     flags = xr.Dataset({"b02": _bits([1, 0]), "b03": _bits([0, 8]), "other": ("x", [1.0, 2.0])})
     assert select_flags(flags, "b02.land | b03.invalid").values.tolist() == [True, True]
-    with pytest.raises(InvalidInputError, match=r"stands in b02, b03.*b02\.land"):
+    with pytest.raises(InvalidInputError, match=r"in several variables: b02, b03.*b02\.land"):
         select_flags(flags, "land")
 
 
