@@ -175,7 +175,7 @@ def test_a_trace_that_cannot_be_written_is_refused_first(bench: Bench) -> None:
     assert bench.count() == 0
 
 
-def test_a_trace_is_no_part_of_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trace_is_not_part_of_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk that filled up meanwhile costs the trace, not the run."""
     from skerry.pipelines.timeline import Timeline
 

@@ -35,7 +35,7 @@ def test_known_error_is_two_lines_and_its_exit_code(
     assert output.out == ""
 
 
-def test_a_disk_that_says_no_is_no_fault_of_ours(
+def test_a_disk_that_says_no_is_not_a_fault_of_ours(
     register: Callable[[Callable[[], None]], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail() -> None:

@@ -135,7 +135,7 @@ def test_a_damaged_band_is_a_finding(
 @pytest.mark.parametrize(
     ("product", "said"), [("", "is empty"), ("http://host/a.zarr?key=very-secret", "http://host/a")]
 )
-def test_what_is_no_path_is_refused(
+def test_what_is_not_a_path_is_refused(
     product: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["validate", product]) == 2

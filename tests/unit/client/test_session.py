@@ -56,7 +56,7 @@ def test_a_problem_becomes_the_error_it_stands_for(status: int, kind: type[Skerr
     assert caught.value.remedy == "Do thus."
 
 
-def test_a_refusal_that_is_no_problem_document_still_says_where_and_what_to_do() -> None:
+def test_a_refusal_that_is_not_a_problem_document_still_says_where_and_what_to_do() -> None:
     with (
         session_answering(lambda _: httpx.Response(502, text="<html>")) as session,
         pytest.raises(UnavailableError) as caught,
@@ -118,7 +118,7 @@ def test_answers_are_read_as_models_and_orders_sent_as_their_json() -> None:
 
 
 @pytest.mark.parametrize("content", [b'{"id": 1}', b"<html>", b""])
-def test_an_answer_that_is_no_such_model_names_the_version_as_remedy(content: bytes) -> None:
+def test_an_answer_of_another_model_names_the_version_as_remedy(content: bytes) -> None:
     with (
         session_answering(lambda _: httpx.Response(200, content=content)) as session,
         pytest.raises(UnreadableAnswerError, match="production/runs/r") as caught,

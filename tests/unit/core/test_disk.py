@@ -36,7 +36,7 @@ def test_a_floor_above_what_is_free_refuses(
 
 
 @pytest.mark.parametrize("text", ["", "-1", "lots", "1e3", "٣"])
-def test_a_floor_that_is_no_number_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_floor_that_is_not_a_number_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(disk.FLOOR_VARIABLE, text)
     with pytest.raises(InvalidInputError, match=disk.FLOOR_VARIABLE):
         read_floor()

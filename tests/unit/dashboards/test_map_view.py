@@ -151,6 +151,6 @@ def test_a_place_is_read(text):
 
 
 @pytest.mark.parametrize("text", ["", "54", "x, y", "91, 0", "0, 181", "1, 2, 3", "nan, 0"])
-def test_what_is_no_place_is_refused(text):
+def test_what_is_not_a_place_is_refused(text):
     with pytest.raises(InvalidInputError, match="not a place"):
         parse_place(text)

@@ -123,7 +123,7 @@ def test_a_missing_file_is_an_error_and_no_sea(without_files):
 
 
 @pytest.mark.parametrize("keep", [0, 5, 40, 100_000])
-def test_a_file_that_is_no_land_or_cut_short_is_an_error(without_files, keep):
+def test_a_damaged_or_foreign_land_file_is_an_error(without_files, keep):
     full = (Path(basemap.__file__).parent / "data/land.bin").read_bytes()
     without_files.write_bytes(full[:keep] if keep else b"something else")
     with pytest.raises(UnavailableError):

@@ -66,7 +66,7 @@ def test_what_numbers_mean_is_read_as_everywhere(
 
 
 @pytest.mark.parametrize("attributes", [{"scale_factor": "big"}, {"_FillValue": "none of it"}])
-def test_packing_that_is_no_number_is_refused(write_pyramid, attributes):
+def test_packing_that_is_not_a_number_is_refused(write_pyramid, attributes):
     path = write_pyramid(np.zeros((9, 9), np.float32), attributes=attributes)
     with pytest.raises(InvalidInputError):
         open_pyramid(path, "v", "1")

@@ -86,7 +86,7 @@ def test_every_digit_is_kept(write_pyramid, cache, case, first):
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1e308])
-def test_what_no_answer_can_say_is_no_value_at_a_place(write_pyramid, number):
+def test_what_no_answer_can_say_is_not_a_value_at_a_place(write_pyramid, number):
     values = np.array([[number, 2.0], [3.0, 4.0]])
     folder = write_pyramid(
         values, crs="OGC:CRS84", transform=(1.0, 0.0, 0.0, 0.0, -1.0, 2.0),

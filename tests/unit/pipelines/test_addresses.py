@@ -60,7 +60,7 @@ def test_a_name_without_addresses_is_refused() -> None:
         "a.zip",
     ],
 )
-def test_what_is_no_web_address_is_refused(url: str) -> None:
+def test_what_is_not_a_web_address_is_refused(url: str) -> None:
     with pytest.raises(InvalidInputError, match="http or https"):
         check_address(url, resolve=lambda _h, _p: ["93.184.215.14"])
 

@@ -145,7 +145,7 @@ def test_the_platforms_own_machine_cannot_be_asked(tmp_path: Path) -> None:
         download("http://localhost:8000/hub/x.zip", tmp_path)
 
 
-def test_what_is_no_archive_is_refused_and_removed(
+def test_what_is_not_an_archive_is_refused_and_removed(
     server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SKERRY_ALLOWED_ORIGINS", f"http://127.0.0.1:{server.server_port}")

@@ -243,7 +243,7 @@ def test_a_refusal_leaves_nothing(api: Api, session: Session, scene: Path) -> No
     assert api.bytes_left == []
 
 
-def test_a_folder_that_is_no_product_never_reaches_the_api(
+def test_a_folder_that_is_not_a_product_never_reaches_the_api(
     api: Api, session: Session, tmp_path: Path
 ) -> None:
     (tmp_path / "holiday").mkdir()

@@ -100,7 +100,7 @@ def test_a_payload_is_a_table(value: object) -> None:
         parse_payload(value)
 
 
-def test_what_is_no_yaml(tmp_path: Path) -> None:
+def test_what_is_not_yaml(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text("steps: [")
     with pytest.raises(InvalidInputError, match="not YAML"):

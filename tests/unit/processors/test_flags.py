@@ -120,7 +120,7 @@ def test_unknown_names_list_the_known() -> None:
     ["", " ", "water |", "| water", "(water", "water)", "water cloud", "~", "a && b", "a; b",
      "__import__('os')", "water == 6", "(" * 5000, "~" * 500 + "water", "a|" * 3000 + "a"],
 )  # fmt: skip
-def test_what_is_no_expression_is_refused(wrong: str) -> None:
+def test_what_is_not_an_expression_is_refused(wrong: str) -> None:
     with pytest.raises(InvalidInputError, match="flag expression"):
         parse_expression(wrong)
 

@@ -55,7 +55,7 @@ def test_a_notebook_has_a_limit_too(outputs: CellOutputs) -> None:
     assert lengths == [90, 90, 70, 0]
 
 
-def test_errors_and_what_is_no_output_always_pass(outputs: CellOutputs) -> None:
+def test_errors_and_what_is_not_an_output_always_pass(outputs: CellOutputs) -> None:
     outputs.begin_cell()
     admit(outputs, stream("a" * 500))
     error = message("error", ename="ValueError", evalue="no water", traceback=["x" * 50_000])

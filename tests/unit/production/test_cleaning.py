@@ -83,7 +83,7 @@ def test_only_what_is_safe_goes(engine: Engine, data: DataFolder) -> None:
     assert (data.environments / released.environment_digest).exists()
 
 
-def test_young_notebooks_stay_and_no_database_is_no_trouble(tmp_path: Path) -> None:
+def test_young_notebooks_stay_and_no_database_is_not_trouble(tmp_path: Path) -> None:
     data = DataFolder(tmp_path / "data")
     data.create()
     attempt = data.objects / "runs" / "r" / "1"

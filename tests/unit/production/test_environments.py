@@ -252,7 +252,7 @@ def test_the_running_environment_counts_while_digests_match(
         ("skerry-9-py3-none-any.whl", b"x"),
     ],
 )
-def test_what_is_no_wheel_is_refused(name: str, content: bytes) -> None:
+def test_what_is_not_a_wheel_is_refused(name: str, content: bytes) -> None:
     with pytest.raises(InvalidInputError) as caught:
         check_wheel(name, content)
     assert repr(name) in caught.value.what

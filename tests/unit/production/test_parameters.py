@@ -234,6 +234,6 @@ def test_content_passes_over_what_editors_and_runs_change() -> None:
         {"nbformat": 4, "cells": [{"cell_type": ["code"], "source": ""}]},
     ],
 )
-def test_what_is_no_python_notebook_is_refused(broken: Any) -> None:
+def test_what_is_not_a_python_notebook_is_refused(broken: Any) -> None:
     with pytest.raises(InvalidInputError):
         normalise_notebook(broken)

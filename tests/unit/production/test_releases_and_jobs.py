@@ -20,7 +20,7 @@ def test_proposer_approves_only_with_the_word_for_it(engine: Engine) -> None:
     assert (approved.status, approved.self_approved) == ("approved", True)
 
 
-def test_another_approver_is_no_self_approval(engine: Engine) -> None:
+def test_another_approver_is_not_a_self_approval(engine: Engine) -> None:
     release_id = propose(engine)
     with engine.begin() as connection:
         approved = releases.approve_release(connection, release_id, by="bob", own=True)

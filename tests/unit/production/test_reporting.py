@@ -51,7 +51,9 @@ def make_reporter(server: Answers) -> Reporter:
 HUB_PAGE = (404, "text/html", b"<html>404 : Not Found</html>")
 
 
-def test_a_page_of_the_hub_is_no_refusal(server: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_of_the_hub_is_not_a_refusal(
+    server: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reporting, "_PAUSE_S", 0.0)
     reporter = make_reporter(server)
     server.answers = [HUB_PAGE]

@@ -25,7 +25,7 @@ def test_output_ends_at_the_limit_with_one_notice_and_statements_go_on(tmp_path:
     assert text.endswith("Z Cell 3 raised ValueError\n")
 
 
-def test_exactly_the_limit_is_no_overflow(tmp_path: Path) -> None:
+def test_exactly_the_limit_is_not_an_overflow(tmp_path: Path) -> None:
     log = open_log(tmp_path / "log.txt", 4)
     log.write("abcd")
     assert (tmp_path / "log.txt").read_text() == "abcd"

@@ -71,7 +71,7 @@ def test_a_new_baseline_without_offsets_is_refused(safe: Path, tmp_path: Path) -
         open_product(copy)
 
 
-def test_saturated_pixels_are_no_measurement() -> None:
+def test_saturated_pixels_are_not_measured() -> None:
     from skerry.products.coding.packing import Packing
 
     packing = Packing(np.dtype(np.uint16), np.dtype(np.float32), 1e-4, -0.1, (0, 65535))

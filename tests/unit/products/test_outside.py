@@ -288,7 +288,7 @@ def test_keys_of_a_store_do_not_climb(products: dict[str, Path], tmp_path: Path,
 
 
 @pytest.mark.parametrize("name", ["refs.json", "p.zarr", "p"])
-def test_references_to_chunks_elsewhere_are_no_product(
+def test_references_to_chunks_elsewhere_are_not_a_product(
     tmp_path: Path, secret: Path, name: str
 ) -> None:
     references = {

@@ -174,12 +174,12 @@ def test_a_raster_elsewhere_gives_an_empty_grid(west: float, lazy: bool) -> None
 
 
 @pytest.mark.parametrize("target", [None, "EPSG:4326", GeoBox((3, 4), Affine.identity(), None)])
-def test_what_is_no_grid_is_refused(target: Any) -> None:
+def test_what_is_not_a_grid_is_refused(target: Any) -> None:
     with pytest.raises(InvalidInputError, match="not a grid on Earth"):
         regrid_raster(xr.Dataset(), target)
 
 
-def test_what_is_no_raster_or_method_is_refused() -> None:
+def test_what_is_not_a_raster_or_method_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="not a georeferenced raster"):
         regrid_raster(xr.Dataset({"v": (("y", "x"), np.ones((2, 2)))}), FINE)
     with pytest.raises(InvalidInputError, match="'cubic' is unknown"):

@@ -38,5 +38,5 @@ def test_the_conda_environment_follows_the_lock_and_the_interpreter() -> None:
     assert environment["channels"] == ["conda-forge", "nodefaults"]
 
 
-def test_the_source_root_is_no_package() -> None:
+def test_the_source_root_is_not_a_package() -> None:
     assert not (ROOT / "platform" / "__init__.py").exists()

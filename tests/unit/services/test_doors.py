@@ -107,7 +107,7 @@ def test_bodies_are_bounded(
 
 
 @pytest.mark.parametrize("path", ["stac/search", "grants"])
-def test_whoever_leaves_amid_a_body_is_no_failure_of_the_platform(
+def test_whoever_leaves_amid_a_body_is_not_a_failure_of_the_platform(
     api: ServedApi, path: str
 ) -> None:
     assert Sender(api, "POST", path).leave(b'{"limit"') == 400

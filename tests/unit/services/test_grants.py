@@ -72,7 +72,7 @@ def test_a_grant_ends_when_its_item_is_registered(api: ServedApi, alice: httpx.C
     assert (api.data.objects / grant["prefix"]).exists()
 
 
-def test_another_s_grant_is_no_leave(api: ServedApi, alice: httpx.Client) -> None:
+def test_another_s_grant_gives_no_permission(api: ServedApi, alice: httpx.Client) -> None:
     alice.put("stac/collections/lakes", json=make_collection())
     grant = alice.post("grants", json=WRITE).json()
     item = make_item(prefix=grant["prefix"])

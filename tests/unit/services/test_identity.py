@@ -306,7 +306,7 @@ class TestBrowser:
             assert client.get(f"{MAPS_PREFIX}/private", headers=headers).status_code == 401
             assert client.get(f"{MAPS_PREFIX}/public", headers=headers).text == "nobody"
 
-    def test_a_login_flow_s_cookie_is_no_session(self, browser: Any) -> None:
+    def test_a_login_flow_s_cookie_is_not_a_session(self, browser: Any) -> None:
         client, _, _ = browser
         client.get(f"{MAPS_PREFIX}/private")
         (value,) = client.cookies.values()

@@ -54,7 +54,7 @@ def test_the_folder_itself_may_be_reached_through_a_link(root, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["imports/a", "imports/absent", f"{KEY}/below"])
-def test_what_is_no_file_is_not_there(root, key):
+def test_what_is_not_a_file_does_not_exist(root, key):
     with pytest.raises(FileNotFoundError):
         read(root, key)
 

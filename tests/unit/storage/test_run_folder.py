@@ -59,7 +59,7 @@ def test_files_are_listed_read_and_written_whole(folder: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("way", ["link", "pipe", "folder"])
-def test_what_is_no_plain_file_is_not_opened(folder: RunFolder, way: str) -> None:
+def test_what_is_not_a_plain_file_is_not_opened(folder: RunFolder, way: str) -> None:
     path = folder.locate(RunFile.LOG)
     if way == "link":
         path.symlink_to("/etc/hostname")

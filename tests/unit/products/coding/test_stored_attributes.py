@@ -278,7 +278,7 @@ def test_damaged_types_are_told(text: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_units_of_numbers_that_are_no_times(form: str, tmp_path: Path) -> None:
+def test_units_of_numbers_that_are_not_times(form: str, tmp_path: Path) -> None:
     tree = make_tree({}, units="days since 2000-01-01", calendar="standard")
     back = trip(tree, tmp_path, form)["measurements/plain"]
     assert back.dtype == np.float32
@@ -344,7 +344,7 @@ def test_a_product_without_pixels(axes: tuple[str, ...], form: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_objects_that_are_no_text(form: str, tmp_path: Path) -> None:
+def test_objects_that_are_not_text(form: str, tmp_path: Path) -> None:
     tree = make_tree()
     tree["measurements/t"] = ("y", np.array(["a", None, "b", "c", "d"], object))
     if form == "cog":

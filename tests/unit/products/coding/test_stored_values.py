@@ -229,7 +229,7 @@ def test_gaps_in_what_has_no_number_for_them_are_refused(
 
 
 @pytest.mark.parametrize(("form", "profile"), ALL)
-def test_a_nan_for_whole_numbers_is_no_fill_value(
+def test_a_nan_for_whole_numbers_is_not_a_fill_value(
     form: str, profile: str | None, opened: xr.Dataset, tmp_path: Path
 ) -> None:
     data = opened[["flags"]].copy(deep=True)

@@ -296,7 +296,7 @@ def test_booleans_keep_their_type(odd_dataset: xr.Dataset, tmp_path: Path) -> No
     assert np.array_equal(back, data["turbidity"])
 
 
-def test_text_is_no_raster(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
+def test_text_is_not_a_raster(odd_dataset: xr.Dataset, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="turbidity"):
         write_geozarr(odd_dataset[["turbidity"]].astype(str), tmp_path / "p.zarr")
     assert list(tmp_path.iterdir()) == []

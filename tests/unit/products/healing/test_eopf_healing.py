@@ -144,7 +144,7 @@ def test_metadata_open_without_values(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"metadata": 1}'])
-def test_other_json_is_no_metadata(tmp_path: Path, text: str) -> None:
+def test_other_json_is_not_metadata(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(InvalidInputError, match="holds no Zarr metadata"):
         open_metadata(tmp_path / "a.json")

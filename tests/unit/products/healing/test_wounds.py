@@ -152,7 +152,7 @@ def test_every_spelling_of_a_code_is_todays(code: Any, epsg: Any) -> None:
     assert not wounds.unhealed
 
 
-def test_equal_codes_are_no_wound() -> None:
+def test_equal_codes_are_not_a_wound() -> None:
     item, wounds = heal(properties={"proj:epsg": 32633})
     assert item["properties"]["proj:code"] == "EPSG:32633"
     assert "proj:epsg" not in item["properties"]
@@ -366,7 +366,7 @@ DAMAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 @pytest.mark.parametrize("what", DAMAGES)
 @pytest.mark.parametrize("form", ["zarr", "netcdf", "cog"])
-def test_attributes_that_are_no_objects_are_left_out(tmp_path: Path, what: str, form: str) -> None:
+def test_attributes_that_are_not_objects_are_left_out(tmp_path: Path, what: str, form: str) -> None:
     attrs = dict(make_tree(deepcopy(ITEM)).attrs)
     DAMAGES[what](attrs)
     result = open_with(attrs, tmp_path, form)
@@ -458,7 +458,7 @@ def test_a_cog_in_no_known_system_is_refused(tmp_path: Path) -> None:
         open_product(tmp_path / "a")
 
 
-def test_multiscales_of_another_convention_are_no_levels(tmp_path: Path) -> None:
+def test_multiscales_of_another_convention_are_not_levels(tmp_path: Path) -> None:
     for number, said in enumerate(("x", [{"version": "0.4", "datasets": [{"path": "0"}]}])):
         place = tmp_path / str(number)
         place.mkdir()

@@ -39,12 +39,12 @@ def _refused(path: Path) -> InvalidInputError:
     return caught.value
 
 
-def test_a_folder_that_is_no_product(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_product(tmp_path: Path) -> None:
     (tmp_path / "holiday.txt").write_text("sea")
     assert str(tmp_path) in _refused(tmp_path).what
 
 
-def test_a_file_that_is_no_archive(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive(tmp_path: Path) -> None:
     path = tmp_path / "notes.zip"
     path.write_bytes(b"not a zip archive")
     assert "notes.zip" in _refused(path).what
@@ -151,7 +151,7 @@ def test_a_jp2_that_breaks_after_opening_is_named_when_read(copy: Path) -> None:
         tree["measurements/reflectance/r10m"]["b04"].compute()
 
 
-def test_a_band_that_is_no_jp2(copy: Path) -> None:
+def test_a_band_that_is_not_a_jp2(copy: Path) -> None:
     band = next(copy.glob("GRANULE/*/IMG_DATA/R10m/*_B04_10m.jp2"))
     _replace(band, b"<html>Service temporarily unavailable</html>" * 10)
     assert band.name in _refused(copy).what

@@ -212,7 +212,7 @@ def test_a_manifest_without_times_is_refused(copy: Path) -> None:
         open_product(copy)
 
 
-def test_another_sensors_files_are_no_slstr_product(copy: Path) -> None:
+def test_another_sensors_files_are_not_an_slstr_product(copy: Path) -> None:
     for pattern in ("S?_*.nc", "F?_*.nc"):
         for path in copy.glob(pattern):
             path.unlink()
