@@ -33,7 +33,7 @@ def digest_file(path: Path) -> str:
     return _MULTIHASH_PREFIX + blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest()
 
 
-def digest_tree(root: Path, *, ignore: Iterable[str] = ()) -> str:
+def digest_tree(root: Path, *, ignore: Iterable[str] = (), links: bool = True) -> str:
     """Return the digest of a file, or of a folder's relative file names and contents.
 
     Parameters
@@ -42,19 +42,23 @@ def digest_tree(root: Path, *, ignore: Iterable[str] = ()) -> str:
         A file or a folder. Order of creation, times and modes do not count.
     ignore
         Names of files or folders to leave out at any depth.
+    links
+        Whether links to files count as the files.
     """
     if root.is_file():
         return digest_file(root)
-    return digest_json(list_digests(root, ignore=ignore))
+    return digest_json(list_digests(root, ignore=ignore, links=links))
 
 
-def list_digests(root: Path, *, ignore: Iterable[str] = ()) -> dict[str, str]:
+def list_digests(root: Path, *, ignore: Iterable[str] = (), links: bool = True) -> dict[str, str]:
     """Return the digest of each file below a folder, by its path relative to the folder."""
     skipped = set(ignore)
     return {
         path.relative_to(root).as_posix(): digest_file(path)
         for path in root.rglob("*")
-        if path.is_file() and skipped.isdisjoint(path.relative_to(root).parts)
+        if path.is_file()
+        and (links or not path.is_symlink())
+        and skipped.isdisjoint(path.relative_to(root).parts)
     }
 
 

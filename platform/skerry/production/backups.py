@@ -11,9 +11,9 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 from sqlalchemy import Connection, FromClause, select
 
 from skerry.catalog.tables import deletions, items, items_index
@@ -30,12 +30,23 @@ from skerry.storage.database import METADATA, database_url, find_database, open_
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
 from skerry.storage.migrate import check_known, create_schema, newest_revision, upgrade
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.objects import ObjectFolder, check_prefix
 from skerry.storage.run_folder import list_run_folders
 from skerry.storage.tables import grants
 from skerry.storage.writing import make_aside, write_aside
 
 _STATE, _MANIFEST = "state.sqlite", "manifest.json"
+
+
+def _check_unit(text: str) -> str:
+    try:
+        return check_prefix(text)
+    except InvalidInputError as error:
+        raise ValueError(str(error)) from None
+
+
+Unit = Annotated[str, AfterValidator(_check_unit)]
+"""A prefix that cannot leave the object store, whoever wrote the manifest."""
 
 
 class Manifest(BaseModel):
@@ -57,8 +68,8 @@ class Manifest(BaseModel):
     skerry: str
     schema_revision: str
     tables: dict[str, int]
-    units: dict[str, str]
-    missing: list[str]
+    units: dict[Unit, str]
+    missing: list[Unit]
 
 
 @dataclass(frozen=True)
@@ -156,7 +167,7 @@ def _back_up(data: DataFolder, target: Path, aside: Path, name: str, progress: P
                 missing.append(unit)
                 continue
             copied.append(unit)
-        digests[unit] = known.get(unit) or digest_tree(place)
+        digests[unit] = known.get(unit) or _digest(place)
     manifest = Manifest(
         created=utc_now().isoformat(), skerry=VERSION, schema_revision=str(newest_revision()),
         tables=counts, units=digests, missing=missing,
@@ -203,9 +214,9 @@ def restore_backup(
     for number, (unit, digest) in enumerate(manifest.units.items()):
         _part(progress, 0, 0.8)(number / len(manifest.units), f"Copying bytes: {unit}")
         place = data.objects / unit
-        if place.exists() and digest_tree(place) == digest:
+        if place.exists() and _digest(place) == digest:
             continue
-        if not _copy_unit(source / "objects" / unit, place) or digest_tree(place) != digest:
+        if not _copy_unit(source / "objects" / unit, place) or _digest(place) != digest:
             raise InvalidInputError(
                 f"The backup {name} is damaged: the bytes of {unit} are missing or changed.",
                 remedy="Restore an older backup, or the folder from another copy.",
@@ -261,12 +272,14 @@ def _list_units(connection: Connection, objects: ObjectFolder) -> Iterator[str]:
 
 
 def _copy_unit(source: Path, place: Path) -> bool:
-    """Copy what is below a prefix, and compare it; False if the source is gone."""
+    """Copy the plain files below a prefix, and compare them; False if the source is gone."""
+    if source.is_symlink():
+        return False
     try:
-        before = digest_tree(source)
+        before = _digest(source)
         with make_aside(place, replace=True, parents=True) as aside:
-            shutil.copytree(source, aside, symlinks=True)
-            same = digest_tree(aside) == before
+            shutil.copytree(source, aside, ignore=_list_odd_files)
+            same = _digest(aside) == before
     except FileNotFoundError:
         return False
     if not same:
@@ -275,6 +288,20 @@ def _copy_unit(source: Path, place: Path) -> bool:
             remedy="Bytes in the object store never change: find out who writes there.",
         )
     return True
+
+
+def _digest(place: Path) -> str:
+    return digest_tree(place, links=False)
+
+
+def _list_odd_files(folder: str, names: list[str]) -> list[str]:
+    """Return the links, pipes and sockets of a folder, which a notebook may leave there."""
+    places = (Path(folder, name) for name in names)
+    return [
+        place.name
+        for place in places
+        if place.is_symlink() or not (place.is_file() or place.is_dir())
+    ]
 
 
 def _read_digests(target: Path) -> dict[str, str]:

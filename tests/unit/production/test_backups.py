@@ -1,6 +1,9 @@
 """Backups: of one moment, only what is new is copied, and what is restored answers the same."""
 
+import json
+import os
 import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -252,3 +255,50 @@ def test_nothing_is_written_over(
         restore_backup(tmp_path / "nothing", data)
     with pytest.raises(NotFoundError, match="no backup 2020"):
         restore_backup(tmp_path / "kept", data, "2020")
+
+
+@pytest.mark.parametrize(
+    "unit", ["../../out/", "/tmp/out/", "runs/../../out/", "runs/a\nb/", "", "runs"]
+)
+@pytest.mark.usefixtures("filled")
+def test_a_manifest_that_leads_out_of_the_store_is_refused(
+    unit: str, data: DataFolder, tmp_path: Path
+) -> None:
+    made = create_backup(data, tmp_path / "kept")
+    path = tmp_path / "kept" / "backups" / made.name / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["units"][unit] = "1e20" + "00" * 32
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(InvalidInputError, match="cannot be read"):
+        restore_backup(tmp_path / "kept", DataFolder(tmp_path / "again"))
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("name", ["../kept", "..", "/tmp", "a/b", "a\nb"])
+def test_a_backup_has_a_plain_name(name: str, data: DataFolder, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError):
+        restore_backup(tmp_path, data, name)
+
+
+@pytest.mark.usefixtures("filled")
+def test_links_and_pipes_of_a_notebook_are_left_out(data: DataFolder, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("private")
+    (log,) = [path for path in data.objects.rglob("run.log") if path.read_text() == "done"]
+    os.mkfifo(log.parent / "pipe")
+    (log.parent / "absolute").symlink_to(secret)
+    (log.parent / "relative").symlink_to(os.path.relpath(secret, log.parent))
+    (log.parent / "folder").symlink_to(tmp_path)
+    create_backup(data, tmp_path / "kept")
+    again = DataFolder(tmp_path / "again")
+    again.create()
+    restore_backup(tmp_path / "kept", again)
+    restored = again.objects / log.relative_to(data.objects)
+    assert [path.name for path in restored.parent.iterdir()] == ["run.log"]
+
+
+@pytest.mark.usefixtures("filled")
+def test_only_its_owner_reads_a_backup(data: DataFolder, tmp_path: Path) -> None:
+    made = create_backup(data, tmp_path / "kept")
+    for folder in ("objects", f"backups/{made.name}"):
+        assert stat.S_IMODE((tmp_path / "kept" / folder).stat().st_mode) == 0o700
