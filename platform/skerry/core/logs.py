@@ -70,4 +70,7 @@ class _TextLines(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         request = getattr(record, "request", None)
-        return super().formatMessage(record) + (f" (request {request})" if request else "")
+        text = super().formatMessage(record) + (f" (request {request})" if request else "")
+        # A line that begins with a space belongs to the line before: no name with a line feed
+        # in it can write a line of its own.
+        return text.replace("\r", "\\r").replace("\n", "\n ")

@@ -26,6 +26,11 @@ def test_a_line_gets_one_clock() -> None:
     assert len(stamp_line(b"x" * 10**6)) < LINE_LIMIT + 40
 
 
+def test_a_line_cannot_command_the_terminal_that_shows_it() -> None:
+    written = stamp_line(b"\x1b]0;title\x07 \x1b[2J over\rwritten \x08\x7f\ttab")
+    assert written.endswith(b"Z ?]0;title? ?[2J over?written ??\ttab\n")
+
+
 @pytest.mark.parametrize(
     ("line", "written"),
     [
@@ -95,6 +100,10 @@ def test_lines_of_text_become_objects_where_logs_are_json(monkeypatch: pytest.Mo
         b'  File "x", line 3': (None, None, '  File "x", line 3'),
         b"\xff": (None, None, "\ufffd"),
         b'{"cut off': (None, None, '{"cut off'),
+        b"{not JSON}": (None, None, "{not JSON}"),
+        b'{"a": 1} {"b": 2}': (None, None, '{"a": 1} {"b": 2}'),
+        b"2026-05-01T10:30:00Z forged": (None, None, "2026-05-01T10:30:00Z forged"),
+        b"": (None, None, ""),
     }.items():
         entry = json.loads(stamp_line(line))
         assert STAMP.match(f"{entry.pop('time')} ")

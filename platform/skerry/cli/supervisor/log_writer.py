@@ -34,6 +34,7 @@ _LEVELS = {b"D": b"DEBUG", b"I": b"INFO", b"W": b"WARNING", b"E": b"ERROR", b"C"
 _TEXT = re.compile(r"([A-Z]+) (\S+): (.*)")
 _AS_JSON = os.environ.get("SKERRY_LOG_FORMAT") == "json"
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class PartLog:
@@ -100,7 +101,8 @@ def stamp_line(line: bytes) -> bytes:
     (``10:30:00.123 [Proxy] warn: text``). Where logs are JSON, a line of text becomes an object.
     """
     plain = _COLOUR.sub(b"", line.rstrip(b"\r"))[:LINE_LIMIT]
-    if not plain or _STAMPED.match(plain) or (_CONTINUED.match(plain) and not _AS_JSON):
+    plain = _CONTROL.sub(b"?", plain)  # a terminal that shows the log would obey them
+    if not _AS_JSON and (not plain or _STAMPED.match(plain) or _CONTINUED.match(plain)):
         return plain + b"\n"
     if jupyter := _JUPYTER.match(plain):
         plain = _LEVELS[jupyter[1]] + b" " + jupyter[2] + b": " + plain[jupyter.end() :]
@@ -114,13 +116,20 @@ def stamp_line(line: bytes) -> bytes:
 
 
 def _write_object(now: str, line: bytes) -> bytes:
-    if line.startswith(b"{") and line.endswith(b"}"):  # the program wrote an object itself
+    if _is_object(line):  # the program wrote it itself
         return line + b"\n"
     text = line.decode("utf-8", "replace")
     parts = _TEXT.fullmatch(text)
     level, logger, message = parts.groups() if parts else (None, None, text)
     fields = {"time": now, "level": level, "logger": logger, "message": message}
     return json.dumps(fields).encode() + b"\n"
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return line.startswith(b"{") and isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def copy_lines(folder: Path, pipes: dict[str, int]) -> None:
