@@ -2,9 +2,11 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
+from uuid import uuid4
 
 from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
 from fastapi import APIRouter, Depends, FastAPI
@@ -32,6 +34,7 @@ from skerry.services.problems import PROBLEMS, add_problem_handlers
 from skerry.services.readiness import Check, ReadinessChecks, create_readiness_router
 
 REQUEST_ID = "X-Request-ID"
+_IDENTIFIER = re.compile("[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 """Header with the request's identifier, which stands in the log's lines and in the answer."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -110,13 +113,24 @@ class _Application(FastAPI):
         """Wrap the outermost layers: they answer faults and bodies that are too large."""
         inner = SecurityHeaders(ProblemDocuments(super().build_middleware_stack()))
         measured = MeasuredRequests(inner, self.state.measurements)
-        return CorrelationIdMiddleware(measured, header_name=REQUEST_ID)
+        return CorrelationIdMiddleware(
+            measured, header_name=REQUEST_ID, validator=None, transformer=_accept_identifier
+        )
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document, with the models that only responses name."""
         if self.openapi_schema is None:
             add_models(super().openapi(), (Problem, Notebook, Manifest))
         return super().openapi()
+
+
+def _accept_identifier(text: str) -> str:
+    """Return a request's own identifier, or a new one where it is not a plain UUID.
+
+    The library's check takes any number of hyphens, spaces and braces, and writes a line in the log
+    for each wrong identifier.
+    """
+    return text if _IDENTIFIER.fullmatch(text) else uuid4().hex
 
 
 def serve(app: FastAPI, port: int) -> None:

@@ -29,6 +29,7 @@ from skerry.services.media import sends
 _REQUEST_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _QUERY_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 15)
 _STARTED = "skerry_started"
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 Sample = tuple[dict[str, str], float]
 
@@ -136,7 +137,9 @@ class MeasuredRequests:
         finally:
             route = getattr(scope.get("route"), "path", "none")
             seconds = time.perf_counter() - started
-            self._requests.labels(scope["method"], route, status).observe(seconds)
+            # A client may send any word; each new label would stay in memory.
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._requests.labels(method, route, status).observe(seconds)
 
 
 def create_measurements_router(measurements: Measurements) -> APIRouter:

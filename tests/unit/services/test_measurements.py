@@ -104,8 +104,28 @@ def test_every_answer_names_its_request(alice: httpx.Client) -> None:
     assert first != second
     own = "0a" * 16
     assert alice.get("health", headers={"X-Request-ID": own}).headers["x-request-id"] == own
-    wrong = alice.get("health", headers={"X-Request-ID": "x\ty"}).headers["x-request-id"]
-    assert re.fullmatch("[0-9a-f]{32}", wrong)
+
+
+@pytest.mark.parametrize(
+    "sent", ["x\ty", "-" * 20_000 + "0a" * 16, "{" + "0a" * 16 + "}", "0_" * 16]
+)
+def test_a_wrong_identifier_of_a_request_is_replaced(
+    sent: str, alice: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = alice.get("health", headers={"X-Request-ID": sent})
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
+    assert not caplog.records
+
+
+def test_methods_that_clients_invent_share_one_label(alice: httpx.Client) -> None:
+    before = read_numbers(alice)
+    for method in ("TRACE", "PROPFIND", "LOCK"):
+        assert alice.request(method, "health").status_code == 405
+    after = read_numbers(alice)
+    methods = {dict(labels)["method"] for _, labels in after if "method" in dict(labels)}
+    assert methods <= {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"}
+    named = {"method": "other", "route": "/health", "status": "405"}
+    assert count_requests(after, **named) == count_requests(before, **named) + 3
 
 
 @pytest.fixture
@@ -139,3 +159,15 @@ def test_lines_name_the_request(
             "level": "WARNING", "logger": "skerry.test", "message": "Something odd",
             "request": "abc",
         }  # fmt: skip
+
+
+@pytest.mark.usefixtures("_own_logs")
+def test_a_line_feed_in_a_name_writes_no_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    configure_logs()
+    logging.getLogger("skerry.test").warning("No item %s", "a\r\n2026-05-01T10:30:00Z ERROR lost")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "WARNING skerry.test: No item a\\r"
+    assert second.startswith(" 2026")  # belongs to the line before
