@@ -56,7 +56,7 @@ def _read_moment(node: ast.Call, place: CellPlace) -> str:
         pass
     raise place.refuse(
         f"{text!r} is not a literal",
-        remedy="Write date(2026, 5, 1) or datetime(2026, 5, 1, 10, 30, tzinfo=UTC), or " + _REMEDY,
+        remedy="Write date(2026, 5, 1) or datetime(2026, 5, 1, 10, 30, tzinfo=UTC). " + _REMEDY,
     )
 
 
