@@ -59,6 +59,7 @@ items = Table(
     ),
     Index("ix_items_by_id", "id", "collection"),
     Index("ix_items_by_time", "begins", "key"),
+    Index("ix_items_by_creation", "created", "key"),
     Index("ix_items_by_collection_and_time", "collection", "begins", "key"),
     Index(None, "prefix"),
     sqlite_autoincrement=True,

@@ -165,7 +165,11 @@ def _name_sources(properties: Mapping[str, Any], *, simulated: bool) -> str:
 
 
 def _compose(bands: Sequence[Layer], names: Sequence[str]) -> Layer:
-    """Return true colour; bands of one unit share their range, so that grey stays grey."""
+    """Return true colour; bands of reflectance share one range, so that grey stays grey.
+
+    ESA's True Colour Image does the same: its three bands go through one scale (Sentinel-2
+    Products Specification Document, TCI_FILE), as in Sentinel Hub's ``2.5 * [B04, B03, B02]``.
+    """
     label = f"True colour ({', '.join(names)})"
     if all(band.units in ("", "1") for band in bands):  # reflectance, not radiance
         low = min(band.style.minimum for band in bands)

@@ -78,5 +78,17 @@ def test_all_other_searches_go_through_the_items_newest_first(
 ) -> None:
     plan = explain(full, **query)
     assert "ix_items_by_time" in plan
+    _check_nothing_is_sorted(plan)
+
+
+@pytest.mark.parametrize("sortby", ["-created", "+created", "+datetime"])
+def test_other_orders_go_through_an_index_too(full: Connection, sortby: str) -> None:
+    plan = explain(full, sortby=[sortby])
+    index = "ix_items_by_creation" if "created" in sortby else "ix_items_by_time"
+    assert index in plan
+    _check_nothing_is_sorted(plan)
+
+
+def _check_nothing_is_sorted(plan: str) -> None:
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan
