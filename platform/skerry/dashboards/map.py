@@ -48,7 +48,7 @@ class MapPage:
 
     def __init__(self, visit: Visit, *, item: str = "", variable: str = "") -> None:
         self._visit = visit
-        self._wanted = (item, variable)
+        self._address = (item, variable)
         self._document = pn.state.curdoc
         self._view: View | None = None
         self._wish = Wish()
@@ -113,7 +113,7 @@ class MapPage:
 
     async def _begin(self) -> None:
         """Show the product in the page's address, else the newest product."""
-        item, variable = self._wanted
+        item, variable = self._address
         try:
             collection, name = parse_item_name(item) if item else ("", "")
         except SkerryError as error:

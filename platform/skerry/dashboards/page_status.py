@@ -48,9 +48,11 @@ def _look_up_run(session: Session, arguments: Arguments) -> None:
 
 
 def _look_up_runs(session: Session, arguments: Arguments) -> None:
-    wanted = RunFilter(**{name: arguments.get(name, "") for name in ("job", "status", "before")})
-    if wanted != RunFilter():
-        read_runs(session, wanted, prefix="")
+    run_filter = RunFilter(
+        **{name: arguments.get(name, "") for name in ("job", "status", "before")}
+    )
+    if run_filter != RunFilter():
+        read_runs(session, run_filter, prefix="")
 
 
 _LOOK_UPS = {"map": _look_up_item, "run": _look_up_run, "runs": _look_up_runs}

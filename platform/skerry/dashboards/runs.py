@@ -38,7 +38,7 @@ class RunsPage:
 
     def __init__(self, visit: Visit, *, job: str = "", status: str = "", before: str = "") -> None:
         self._visit = visit
-        self._wanted = RunFilter(job, status, before)
+        self._filter = RunFilter(job, status, before)
         self._filters = show_html()
         self._runs_pane = show_html(render("loading.html"))
         self._jobs_pane = show_html()
@@ -62,13 +62,13 @@ class RunsPage:
             self._runs_pane.object = show_error(error)
             self._filters.object = self._jobs_pane.object = ""
             return
-        selection = self._wanted
+        selection = self._filter
         names = sorted({job.name for job in jobs} | ({selection.job} if selection.job else set()))
         newest = selection.link(DASHBOARDS_PREFIX, before="") if selection.before else ""
         # an unchanged table is left alone, so that focus and selection stay where they are
         self._filters.object = render(
             "filters.html", prefix=DASHBOARDS_PREFIX, jobs=names, statuses=STATUSES,
-            wanted=selection, counts=counts,
+            run_filter=selection, counts=counts,
         )  # fmt: skip
         self._runs_pane.object = render(
             "runs.html", runs=runs.rows, newest=newest, older=runs.older
@@ -80,6 +80,6 @@ class RunsPage:
         session = self._visit.session
         return (
             read_jobs(session, prefix=DASHBOARDS_PREFIX),
-            read_runs(session, self._wanted, prefix=DASHBOARDS_PREFIX),
-            count_runs(session, self._wanted.job or None),
+            read_runs(session, self._filter, prefix=DASHBOARDS_PREFIX),
+            count_runs(session, self._filter.job or None),
         )

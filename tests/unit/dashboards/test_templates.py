@@ -22,7 +22,7 @@ def test_runs_and_jobs_are_escaped():
         "jobs.html", jobs=[describe_job(make_job(name=EVIL, release_name=EVIL), prefix="")]
     )
     html += render(
-        "filters.html", prefix="", jobs=[EVIL], statuses=STATUSES, wanted=RunFilter(EVIL),
+        "filters.html", prefix="", jobs=[EVIL], statuses=STATUSES, run_filter=RunFilter(EVIL),
         counts=dict.fromkeys(STATUSES, 0),
     )  # fmt: skip
     html += render(
