@@ -243,12 +243,8 @@ class MapPage:
         async def ask() -> None:
             try:
                 place = parse_place(text)
-                documents = await asyncio.to_thread(
-                    read_values, self._visit.session, layers, *place
-                )
-                html = render(
-                    "values.html", latitude=place[0], longitude=place[1], documents=documents
-                )
+                shown = await asyncio.to_thread(read_values, self._visit.session, layers, *place)
+                html = render("values.html", latitude=place[0], longitude=place[1], layers=shown)
             except SkerryError as error:
                 place, html = None, show_error(error)
             self._document.add_next_tick_callback(lambda: self._show_values(place, html))

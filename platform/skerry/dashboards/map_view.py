@@ -1,12 +1,12 @@
 """The state of the map page, read through the api and maps as the viewer."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from skerry.client import Session
 from skerry.core.errors import InvalidInputError, NotFoundError, SkerryError
 from skerry.dashboards.catalogue import Selection, read_picture, read_selection
 from skerry.dashboards.products import Product, Variable, link_map, link_tiles
+from skerry.models.layers import PointValues, TileJson
 
 NO_SECOND = "None"
 
@@ -199,25 +199,24 @@ def read_layer(
         )
     tiles = link_tiles(product.collection, product.item, variable.name)
     query = "" if limits is None else f"?min={limits[0]!r}&max={limits[1]!r}"
-    document: dict[str, Any] = session.request("GET", f"{tiles}/tilejson.json{query}")
-    style = document["skerry:style"]
-    west, south, east, north = document["bounds"]
+    described = session.fetch(TileJson, "GET", f"{tiles}/tilejson.json{query}")
+    style = described.style
     return Layer(
         tiles=tiles,
         query=query,
-        bbox=(west, south, east, north),
-        title=str(document["name"]),
-        limits=None if style["classes"] else (style["min"], style["max"]),
+        bbox=described.bounds,
+        title=described.name,
+        limits=None if style.classes else (style.min, style.max),
     )
 
 
 def read_values(
     session: Session, layers: list[Layer], latitude: float, longitude: float
-) -> list[dict[str, Any]]:
-    """Return the values at a place from maps, one document for each layer."""
+) -> list[tuple[str, PointValues]]:
+    """Return the title of each layer, and its values at a place from maps."""
     params = {"lat": latitude, "lon": longitude}
     return [
-        session.request("GET", f"{layer.tiles}/point.json", params=params) | {"title": layer.title}
+        (layer.title, session.fetch(PointValues, "GET", f"{layer.tiles}/point.json", params=params))
         for layer in layers
     ]
 

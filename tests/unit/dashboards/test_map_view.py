@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.dashboards.map_view import Wish, parse_place, read_values, read_view
@@ -44,9 +45,18 @@ class Answers:
             raise InvalidInputError("Too many pixels.", remedy="Zoom in.")
         if "point.json" in path:
             value = {"label": "Turbidity", "units": "FNU", "value": 4.5, "meaning": ""}
-            return {"simulated": True, "values": [value], **params}
-        style = {"min": 0, "max": 50, "classes": "scl" in path}
-        return {"name": path.split("/")[-2], "bounds": [13, 54, 14, 55], "skerry:style": style}
+            place = {"latitude": params["lat"], "longitude": params["lon"]}
+            return {"simulated": True, "values": [value], **place}
+        style = {"min": 0, "max": 50, "colormap": "viridis", "classes": "scl" in path}
+        return {
+            "name": path.split("/")[-2], "description": "", "attribution": "", "tiles": [],
+            "legend": "", "bounds": [13, 54, 14, 55], "center": [13, 54, 9], "minzoom": 0,
+            "maxzoom": 14, "skerry:label": "", "skerry:units": "", "skerry:simulated": True,
+            "skerry:style": style,
+        }  # fmt: skip
+
+    def fetch(self, kind: type[BaseModel], method: str, path: str, *, params: Any = None) -> Any:
+        return kind.model_validate(self.request(method, path, params=params))
 
     def send(self, *_args: Any, **_options: Any) -> Any:
         raise NotFoundError("There is no legend.", remedy="Go without.")
@@ -139,7 +149,7 @@ def test_values_are_shown_with_their_units_and_that_they_are_simulated():
     assert view is not None
     assert view.layer is not None
     documents = read_values(session, [view.layer], 54.1, 13.5)
-    html = render("values.html", latitude=54.1, longitude=13.5, documents=documents)
+    html = render("values.html", latitude=54.1, longitude=13.5, layers=documents)
     assert "54.10000, 13.50000" in html
     assert "4.5 FNU" in html
     assert "Simulated" in html
