@@ -4,8 +4,8 @@ Tests marked `long` run with `--long` and `--complete`, those marked `slow` with
 `--complete`, nothing may be skipped, deselected or missing: every test that the files define is
 collected. Tests marked `real_data` are an extra: where SKERRY_REAL_DATA (`make` sets it) names no
 folder, they are not run; where it does, they are as all others. The same holds for `postgresql`
-where no PostgreSQL with PostGIS is installed, but `--complete` demands it. The summary says how
-many were left out.
+where no PostgreSQL with PostGIS is installed, and with `--quick`; `--complete` demands it. The
+summary says how many were left out.
 """
 
 import ast
@@ -27,7 +27,7 @@ NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
 """Marker to the names of the tests that were left out for it."""
 WHY = {
     "long": "long proofs were left out: 'make test-all' runs them too",
-    "postgresql": "tests on PostgreSQL were not run: it is not installed here, or has no PostGIS",
+    "postgresql": "tests on PostgreSQL were not run: quick run, or no PostgreSQL with PostGIS here",
     "real_data": "real-data tests were not run: SKERRY_REAL_DATA names no folder",
     "slow": "slow tests were left out: 'make test' runs them",
 }
@@ -84,7 +84,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out.add("postgresql")
     named = any("::" in argument for argument in config.args)
     if not (named or config.getoption("--long") or config.getoption("--complete")):
-        left_out |= {"long", "slow"} if config.getoption("--quick") else {"long"}
+        quick = config.getoption("--quick")
+        left_out |= {"long", "slow", "postgresql"} if quick else {"long"}
     not_run: dict[str, list[str]] = {}
     for item in list(items):
         mark = next((name for name in sorted(left_out) if item.get_closest_marker(name)), None)

@@ -145,6 +145,7 @@ def lakes(connection: Connection) -> Connection:
     return connection
 
 
+@pytest.mark.slow
 def test_every_order_of_five_steps_agrees_with_the_oracle(lakes: Connection) -> None:
     visited = 0
 

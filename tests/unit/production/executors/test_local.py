@@ -52,6 +52,7 @@ print("family", child, daemon.strip(), "at work", flush=True)
 """
 
 
+@pytest.mark.slow
 class TestLocal(ExecutorContract):
     """The contract on this machine."""
 
