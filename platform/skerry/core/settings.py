@@ -32,6 +32,9 @@ def default_data_folder() -> Path:
 
 DATABASE_VARIABLE = "SKERRY_DATABASE_URL"
 
+DATABASE_SECRETS = frozenset({DATABASE_VARIABLE, "PGPASSWORD", "PGPASSFILE", "PGSERVICEFILE"})
+"""Variables that let a program into the database; only those that open it get them."""
+
 
 def read_database_url() -> str | None:
     """Return `SKERRY_DATABASE_URL`, None where the database is a file of the data folder."""

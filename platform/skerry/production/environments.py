@@ -7,6 +7,7 @@ packages are really installed in it; else Skerry builds one under ``environments
 
 import importlib.metadata
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from skerry.core.digests import digest_file, digest_json, short_digest
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.core.settings import DATABASE_SECRETS
 from skerry.models.releases import Environment
 from skerry.production.processes import end_tree
 from skerry.production.wheels import digest_package, package_folder, write_own_wheel
@@ -229,13 +231,22 @@ def _choose_python(series: str) -> str:
     return sys.executable if series == _RUNNING_SERIES else series
 
 
+def _inherit() -> dict[str, str]:
+    """Return this program's variables without its secrets: packages that uv builds run code."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in DATABASE_SECRETS and not name.startswith(("JUPYTERHUB_", "SKERRY_TOKEN"))
+    }
+
+
 def _run_uv(check: Callable[[], None], *arguments: str) -> None:
     """Run uv; end it with all that it started if `check` raises."""
     from uv import find_uv_bin
 
     process = subprocess.Popen(
         [find_uv_bin(), "--quiet", *arguments],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        env=_inherit(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         errors = _wait(process, check)

@@ -7,11 +7,16 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.platform_process import wait_until
 
-from skerry.cli.supervisor import log_writer
+from skerry.cli.supervisor import log_pipes, log_writer
+from skerry.cli.supervisor.log_pipes import LogPipes
 from skerry.cli.supervisor.log_writer import LINE_LIMIT, PartLog, stamp_line
+from skerry.core.settings import DATABASE_SECRETS
+from skerry.storage.layout import DataFolder
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
 
@@ -108,3 +113,30 @@ def test_lines_of_text_become_objects_where_logs_are_json(monkeypatch: pytest.Mo
         entry = json.loads(stamp_line(line))
         assert STAMP.match(f"{entry.pop('time')} ")
         assert tuple(entry.values()) == fields
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_process_does_not_know_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in DATABASE_SECRETS:
+        monkeypatch.setenv(name, "a-secret")
+    data = DataFolder(tmp_path)
+    data.create()
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Recorded(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    monkeypatch.setattr(log_pipes.subprocess, "Popen", Recorded)
+    pipes = LogPipes(data, "test", ["api"])
+    pipes.tend()
+    (writer,) = started
+    place = Path(f"/proc/{writer.pid}/environ")
+    wait_until(lambda: b"SKERRY_" in place.read_bytes(), 30, "the process has its variables")
+    known = place.read_bytes()
+    pipes.close()
+    assert writer.wait(30) == 0
+    assert b"a-secret" not in known

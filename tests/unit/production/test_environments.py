@@ -15,6 +15,7 @@ import pytest
 
 from skerry.core.digests import digest_file
 from skerry.core.errors import InvalidInputError
+from skerry.core.settings import DATABASE_SECRETS
 from skerry.production import environments
 from skerry.production.environments import (
     EnvironmentRefusedError,
@@ -277,3 +278,19 @@ def test_a_wheel_brings_nothing_but_its_own(tmp_path: Path, member: str) -> None
     with pytest.raises(InvalidInputError) as caught:
         check_wheel(wheel.name, wheel.read_bytes())
     assert repr(member) in caught.value.what
+
+
+def test_what_uv_starts_does_not_know_the_platform_s_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "uv"
+    program.write_text('#!/bin/sh\nenv > "$2"\n')
+    program.chmod(0o700)
+    monkeypatch.setattr("uv.find_uv_bin", lambda: str(program))
+    monkeypatch.setenv("UV_CACHE_DIR", "kept")
+    for name in (*DATABASE_SECRETS, "JUPYTERHUB_API_TOKEN", "SKERRY_TOKEN"):
+        monkeypatch.setenv(name, "a-secret")
+    environments._run_uv(lambda: None, str(tmp_path / "variables"))
+    variables = (tmp_path / "variables").read_text()
+    assert "UV_CACHE_DIR=kept" in variables
+    assert "a-secret" not in variables

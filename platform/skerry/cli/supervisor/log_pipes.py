@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from skerry.cli.supervisor.leftovers import INSTANCE_MARK, PART_MARK
+from skerry.core.settings import DATABASE_SECRETS
 from skerry.storage.layout import DataFolder
 
 _END_S = 1.0
@@ -39,11 +40,14 @@ class LogPipes:
         """Start the writing process, also again after its death; lines wait meanwhile."""
         if self._writer is not None and self._writer.poll() is None:
             return
+        inherited = {
+            name: value for name, value in os.environ.items() if name not in DATABASE_SECRETS
+        }
         ends = {name: pipe[0] for name, pipe in self._pipes.items()}
         self._writer = subprocess.Popen(
             [sys.executable, "-m", "skerry.cli.supervisor.log_writer", str(self._folder.logs),
              *(f"{name}={end}" for name, end in ends.items())],
-            env=dict(os.environ) | {INSTANCE_MARK: self._instance, PART_MARK: "logs"},
+            env=inherited | {INSTANCE_MARK: self._instance, PART_MARK: "logs"},
             pass_fds=tuple(ends.values()),
             stdin=subprocess.DEVNULL,
             start_new_session=True,

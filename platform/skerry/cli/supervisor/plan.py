@@ -15,7 +15,7 @@ from skerry.cli.supervisor.record import GatewayRecord, PartRecord
 from skerry.core.gateway import ADDRESS_VARIABLE
 from skerry.core.hub_settings import GatewaySettings, HubService, HubSettings
 from skerry.core.logs import LOG_FORMAT
-from skerry.core.settings import DATABASE_VARIABLE, DEFAULT_PROJECT, GATEWAY_PREFIX
+from skerry.core.settings import DATABASE_SECRETS, DEFAULT_PROJECT, GATEWAY_PREFIX
 from skerry.storage.layout import DataFolder
 from skerry.storage.writing import write_aside
 
@@ -33,7 +33,6 @@ _MODULES = {
 }
 _WEB_FACES = ("api", "maps", "dashboards")
 _DATABASE_USERS = ("api", "maps", "worker")
-_DATABASE_SECRETS = frozenset({DATABASE_VARIABLE, "PGPASSWORD", "PGPASSFILE", "PGSERVICEFILE"})
 # A platform started from a notebook server's terminal must not take that server's identity.
 _NOT_INHERITED = ("JUPYTERHUB_", "JPY_", "DASK_GATEWAY__", "CONFIGPROXY_")
 _OWN_IDENTITY = frozenset({"SKERRY_TOKEN", "SKERRY_URL", "SKERRY_RUN", INSTANCE_MARK, PART_MARK})
@@ -176,7 +175,7 @@ class Plan:
             for key, value in os.environ.items()
             if not key.startswith(_NOT_INHERITED)
             and key not in _OWN_IDENTITY
-            and (name in _DATABASE_USERS or key not in _DATABASE_SECRETS)
+            and (name in _DATABASE_USERS or key not in DATABASE_SECRETS)
         }
         programs = str(Path(sys.executable).parent)
         no_proxy = [inherited.get("NO_PROXY", inherited.get("no_proxy", "")), "127.0.0.1,localhost"]
