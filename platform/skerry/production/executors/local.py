@@ -1,5 +1,6 @@
 """Attempts as processes of this machine, each with a record from which it is found again."""
 
+import logging
 import os
 import subprocess
 import threading
@@ -32,6 +33,7 @@ from skerry.storage.objects import ObjectFolder
 from skerry.storage.run_folder import RunFile, RunFolder
 from skerry.storage.writing import write_aside
 
+_LOG = logging.getLogger("skerry.worker")
 _MEMORY_S = 1.0
 _KEPT_VARIABLES = frozenset({
     "PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "USER",
@@ -212,10 +214,17 @@ class LocalExecutor:
         record = record.model_copy(
             update={"phase": end.phase, "detail": end.detail, "message": message}
         )
+        if words is None and end.detail:  # nobody else can say in its log how it ended
+            self._tell_end(places.name, end.detail)
         with suppress(OSError):  # on a full disk it counts as vanished, for the next worker
             places.write(record)
         places.remove()
         return AttemptState(record.phase, record.detail, record.message)
+
+    def _tell_end(self, name: AttemptName, detail: str) -> None:
+        _LOG.warning("Attempt %s of the run %s: %s", name.epoch, name.run, detail)
+        with suppress(OSError):
+            add_line(RunFolder(self._objects, name.run, name.epoch).locate(RunFile.LOG), detail)
 
     def _sweep(
         self, places: AttemptPlaces, record: Record | None

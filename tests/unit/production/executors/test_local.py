@@ -91,6 +91,16 @@ class TestLocal(ExecutorContract):
         record = AttemptPlaces(self.data.run, name).read()
         return record is not None and record.find() is None
 
+    def test_the_log_tells_how_a_killed_attempt_ended(
+        self, executor: LocalExecutor, name: AttemptName, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        self.begin(executor, name, SLEEP)
+        self.kill(name)
+        self.wait_for_end(executor, name)
+        last = executor.logs(name).decode().splitlines()[-1]
+        assert last.endswith("Z The run process ended with signal 9.")
+        assert "ended with signal 9" in caplog.text
+
     @pytest.mark.parametrize("end", ["", "time.sleep(600)"], ids=["by itself", "on request"])
     def test_children_and_daemons_end_with_it(
         self, executor: LocalExecutor, name: AttemptName, end: str
