@@ -281,7 +281,9 @@ def test_a_backup_has_a_plain_name(name: str, data: DataFolder, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("filled")
-def test_links_and_pipes_of_a_notebook_are_left_out(data: DataFolder, tmp_path: Path) -> None:
+def test_links_and_pipes_of_a_notebook_are_left_out(
+    data: DataFolder, tmp_path: Path, empty: Any
+) -> None:
     secret = tmp_path / "secret"
     secret.write_text("private")
     (log,) = [path for path in data.objects.rglob("run.log") if path.read_text() == "done"]
@@ -290,8 +292,7 @@ def test_links_and_pipes_of_a_notebook_are_left_out(data: DataFolder, tmp_path: 
     (log.parent / "relative").symlink_to(os.path.relpath(secret, log.parent))
     (log.parent / "folder").symlink_to(tmp_path)
     create_backup(data, tmp_path / "kept")
-    again = DataFolder(tmp_path / "again")
-    again.create()
+    again = empty()
     restore_backup(tmp_path / "kept", again)
     restored = again.objects / log.relative_to(data.objects)
     assert [path.name for path in restored.parent.iterdir()] == ["run.log"]
