@@ -125,7 +125,8 @@ def create_backup(data: DataFolder, target: Path, progress: Progress = ignore_pr
             f"The backup folder {target} stands in the data folder.",
             remedy="Name a folder outside, on another disk if there is one.",
         )
-    _create(target / "objects")
+    for folder in (target, target / "objects", target / "backups"):
+        _create(folder)
     with hold_lock(target / "lock", lambda pid: _describe_other(target, pid)):
         gone: set[str] = set()
         while True:
@@ -278,10 +279,16 @@ def _copy_unit(source: Path, place: Path) -> bool:
     try:
         before = _digest(source)
         with make_aside(place, replace=True, parents=True) as aside:
-            shutil.copytree(source, aside, ignore=_list_odd_files)
+            # contents alone: a run chose the modes
+            shutil.copytree(source, aside, ignore=_list_odd_files, copy_function=shutil.copyfile)
             same = _digest(aside) == before
     except FileNotFoundError:
         return False
+    except (PermissionError, shutil.Error) as error:
+        raise InvalidInputError(
+            f"The bytes below {source} cannot be read: {error}.",
+            remedy="Give them back to the user who runs the platform: chmod -R u+rX.",
+        ) from None
     if not same:
         raise ConflictError(
             f"The bytes of {source} changed while they were copied.",

@@ -17,6 +17,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
@@ -103,7 +104,10 @@ class _Numbers(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Read the numbers."""
-        samples = list(self._read())
+        try:
+            samples = list(self._read())
+        except SQLAlchemyError:  # the others are wanted most when the database is away
+            samples = []
         labels = list(samples[0][0]) if samples else []
         family = GaugeMetricFamily(self._name, self._meaning, labels=labels)
         for values, number in samples:

@@ -303,3 +303,28 @@ def test_only_its_owner_reads_a_backup(data: DataFolder, tmp_path: Path) -> None
     made = create_backup(data, tmp_path / "kept")
     for folder in ("objects", f"backups/{made.name}"):
         assert stat.S_IMODE((tmp_path / "kept" / folder).stat().st_mode) == 0o700
+
+
+@pytest.mark.usefixtures("filled")
+def test_bytes_that_cannot_be_read_are_named(
+    data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(place: Path, **_: Any) -> str:
+        raise PermissionError(13, "Permission denied", str(place))
+
+    monkeypatch.setattr(backups, "digest_tree", refuse)  # root reads every file, whatever its mode
+    with pytest.raises(InvalidInputError, match="imports/first cannot be read"):
+        create_backup(data, tmp_path / "kept")
+
+
+@pytest.mark.usefixtures("filled")
+def test_what_is_restored_has_plain_modes(
+    data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data.objects / "imports/first/product.zarr").chmod(0o4777)
+    create_backup(data, tmp_path / "kept")
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    again = DataFolder(tmp_path / "again")
+    again.create()
+    restore_backup(tmp_path / "kept", again)
+    assert not (again.objects / "imports/first/product.zarr").stat().st_mode & 0o6111

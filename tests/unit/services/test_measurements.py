@@ -10,12 +10,15 @@ from pathlib import Path
 import httpx
 import pytest
 from asgi_correlation_id import correlation_id
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy.exc import OperationalError
 from tests.served_api import ServedApi, bind_free_port, make_hub_access, serve_in_thread
 
 from skerry.core.logs import configure_logs
 from skerry.core.settings import MAPS_PREFIX, ServiceSettings
 from skerry.services.maps import create_maps
+from skerry.services.measurements import Measurements, Sample
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import upgrade
@@ -171,3 +174,16 @@ def test_a_line_feed_in_a_name_writes_no_line_of_its_own(
     first, second = capsys.readouterr().err.splitlines()
     assert first == "WARNING skerry.test: No item a\\r"
     assert second.startswith(" 2026")  # belongs to the line before
+
+
+def test_the_others_are_measured_while_the_database_is_away() -> None:
+    def fail() -> list[Sample]:
+        raise OperationalError("SELECT 1", {}, Exception("gone"))
+
+    measurements = Measurements()
+    measurements.watch("skerry_lost", "Lost", fail)
+    measurements.watch("skerry_kept", "Kept", lambda: [({}, 3.0)])
+    text = generate_latest(measurements.registry).decode()
+    assert "skerry_kept 3.0" in text
+    assert "skerry_lost " in text  # its description alone
+    assert not any(line.startswith("skerry_lost") for line in text.splitlines())
