@@ -180,8 +180,8 @@ def _in_cells(variables: dict[str, Lazy]) -> Batch | None:
     shape, chunks = items[0].numbers.shape, items[0].numbers.chunks
     if len(shape) < 2 or not chunks or any(item.numbers.shape != shape for item in items):  # noqa: PLR2004
         return None
-    if any(item.numbers.chunks != chunks for item in items):
-        return None
+    if any(item.numbers.chunks != chunks or _is_small(item.numbers) for item in items):
+        return None  # small variables are computed whole
     rows, columns = (
         _list_ranges(chunks[axis], math.lcm(*(item.steps[axis] for item in items)))
         for axis in (-2, -1)

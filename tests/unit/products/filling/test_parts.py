@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 import xarray as xr
 import zarr
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.examples import examples
 
@@ -98,6 +98,7 @@ sizes = st.lists(st.integers(100, 700), min_size=1, max_size=4)
 
 
 @settings(max_examples=examples(40), deadline=None)
+@example(rows=[100], columns=[100, 100], step=(1, 1), memory_mb=1, extra=False)
 @given(
     rows=sizes, columns=sizes, step=st.sampled_from([(1, 1), (256, 512), (300, 100)]),
     memory_mb=st.integers(1, 60), extra=st.booleans(),
