@@ -11,6 +11,7 @@ summary says how many were left out.
 import ast
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,16 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 @pytest.fixture(scope="session")
-def running_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    """Return a whole platform on a free port, its data folder empty at the session's start."""
-    platform = start_platform(tmp_path_factory.mktemp("platform") / "data")
-    yield platform
-    platform.stop()
+def running_platform() -> Iterator[RunningPlatform]:
+    """Return a whole platform on a free port, its data folder empty at the session's start.
+
+    The folder's path is short, also where several processes share the tests: in a long path the
+    temporary files of clusters would not stand in the data folder (`skerry.core.temporary`).
+    """
+    with tempfile.TemporaryDirectory(prefix="skerry-", ignore_cleanup_errors=True) as folder:
+        platform = start_platform(Path(folder) / "data")
+        yield platform
+        platform.stop()
 
 
 @pytest.fixture(scope="session")

@@ -367,7 +367,7 @@ def test_pages_fit_a_small_screen(
 
 
 def test_an_address_that_names_nothing_says_so(page: Page, watch: Watch) -> None:
-    watch.allowed += ["status of (404|422)"]
+    watch.allowed.append(r"status of (404|422).*/dashboards/map\?item=nothing")
     page.goto(f"{PAGES}/map?item=nothing/<b>here</b>")
     expect(page.get_by_role("alert")).to_contain_text("not a valid item id")
     page.goto(f"{PAGES}/map?item=nothing/here")

@@ -34,7 +34,11 @@ def test_a_cluster_computes_and_ends_with_its_client(running_platform: RunningPl
         versions = client.run(lambda: __import__("skerry").__version__)
         assert set(versions.values()) == {skerry.__version__}
         folder = find_temporary(running_platform.data / "clusters" / name)
-        for place in (*client.run(lambda dask_worker: dask_worker.local_directory).values(),):
+        for place in (
+            *client.run(lambda: __import__("tempfile").mkdtemp()).values(),
+            client.run_on_scheduler(lambda: __import__("tempfile").mkdtemp()),
+            *client.run(lambda dask_worker: dask_worker.local_directory).values(),
+        ):
             assert Path(place).is_relative_to(folder)
             assert Path(place).is_dir()
     wait_until(lambda: name not in list_clusters(running_platform), 30, "the cluster ends")
