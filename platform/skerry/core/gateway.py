@@ -1,5 +1,7 @@
 """Names that the Dask gateway shares with the parts that look after its clusters."""
 
+from skerry.core.digests import hash_secret
+
 ADDRESS_VARIABLE = "SKERRY_GATEWAY_ADDRESS"
 """Environment variable with the gateway's internal address."""
 
@@ -7,12 +9,16 @@ CLUSTERS_PATH = "/api/skerry/clusters"
 """Path of the list of all clusters, on the gateway's internal address only."""
 
 
-def name_attempt(account: str, token_id: str) -> str:
-    """Return the gateway's user name of an attempt: the project's account and its token's id."""
-    return f"{account}@{token_id}"
+def name_attempt(account: str, token: str) -> str:
+    """Return the gateway's user name of an attempt: the project's account and its token's hash.
+
+    The hub's own number of a token would not do: the hub gives the number of a revoked token to
+    the next token, and the next attempt would own the clusters that the last one left.
+    """
+    return f"{account}@{hash_secret(token)}"
 
 
 def split_owner(owner: str) -> tuple[str, str | None]:
-    """Return the account and, for an attempt's cluster, the id of its token."""
-    account, mark, token_id = owner.partition("@")
-    return account, token_id if mark else None
+    """Return the account and, for an attempt's cluster, the hash of its token."""
+    account, mark, token_hash = owner.partition("@")
+    return account, token_hash if mark else None

@@ -109,17 +109,8 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
         if user.name in _KEEPERS:
             return Keeper(user.name)
         if PROJECTS_GROUP in user.groups:
-            return User(name_attempt(user.name, await self._find_token_id(request)))
+            return User(name_attempt(user.name, self.get_token(request)))
         return user
-
-    async def _find_token_id(self, request: web.Request) -> str:
-        """Return the hub's name for a request's token."""
-        headers = {"Authorization": f"token {self.get_token(request)}"}
-        url = f"{self.jupyterhub_api_url}/user"
-        async with self.session.get(url, headers=headers, ssl=self.ssl_context) as answer:
-            if not answer.ok:
-                raise unauthorized("jupyterhub")
-            return str((await answer.json())["token_id"])
 
     @property
     def _guard(self) -> Any:

@@ -24,8 +24,8 @@ class LiveCluster:
     ----------
     name
         The gateway's name for it.
-    account, token_id
-        Its owner; for a run the project's account and the hub's name of the attempt's token.
+    account, token_hash
+        Its owner; for a run the project's account and the hash of the attempt's token.
     status
         ``pending``, ``running`` or ``stopping``.
     since
@@ -38,7 +38,7 @@ class LiveCluster:
 
     name: str
     account: str
-    token_id: str | None
+    token_hash: str | None
     status: str
     since: str
     workers: int
@@ -120,14 +120,14 @@ def end_clusters(
     """
     working = set(
         connection.scalars(
-            select(attempts.c.token_id).where(attempts.c.status.in_(["claimed", "executing"]))
+            select(attempts.c.token_hash).where(attempts.c.status.in_(["claimed", "executing"]))
         )
     )
     over = [
         cluster.name
         for cluster in clusters
-        if cluster.token_id is not None
-        and cluster.token_id not in working
+        if cluster.token_hash is not None
+        and cluster.token_hash not in working
         and cluster.status != "stopping"
     ]
     for name in over:
@@ -138,16 +138,16 @@ def end_clusters(
 def describe_clusters(connection: Connection, clusters: list[LiveCluster]) -> list[Cluster]:
     """Return clusters for display; those of runs have run, job and attempt."""
     rows = connection.execute(
-        select(attempts.c.token_id, attempts.c.run_id, attempts.c.epoch, runs.c.job_name)
+        select(attempts.c.token_hash, attempts.c.run_id, attempts.c.epoch, runs.c.job_name)
         .join(runs, runs.c.id == attempts.c.run_id)
-        .where(attempts.c.token_id.in_([item.token_id for item in clusters if item.token_id]))
+        .where(attempts.c.token_hash.in_([item.token_hash for item in clusters if item.token_hash]))
     )
-    attempt = {row.token_id: row for row in rows}
+    attempt = {row.token_hash: row for row in rows}
     return [
         Cluster(
             name=cluster.name,
             owner=cluster.account,
-            job=run.job_name if (run := attempt.get(cluster.token_id)) else None,
+            job=run.job_name if (run := attempt.get(cluster.token_hash)) else None,
             run=run.run_id if run else None,
             attempt=run.epoch if run else None,
             status=cluster.status,
@@ -176,8 +176,8 @@ def find_cluster(clusters: list[LiveCluster], name: str) -> LiveCluster:
 
 
 def _read(entry: dict[str, Any]) -> LiveCluster:
-    account, token_id = split_owner(entry["owner"])
+    account, token_hash = split_owner(entry["owner"])
     return LiveCluster(
-        entry["name"], account, token_id, entry["status"], entry["since"], entry["workers"],
+        entry["name"], account, token_hash, entry["status"], entry["since"], entry["workers"],
         entry["memory"],
     )  # fmt: skip

@@ -91,7 +91,14 @@ def find_epoch(connection: Connection, run_id: str, generation: int) -> int | No
 def record_token(
     connection: Connection, run_id: str, epoch: int, *, token: str, token_id: str
 ) -> None:
-    """Record the hash of a run token with its attempt; the token itself is stored nowhere."""
+    """Record the hash of a run token with its attempt; the token itself is stored nowhere.
+
+    The hub gives the id of a revoked token to a later token: who had the id before has no token
+    any more, and nobody may revoke the new token in its stead.
+    """
+    connection.execute(
+        update(attempts).where(attempts.c.token_id == token_id).values(token_id=None)
+    )
     connection.execute(
         update(attempts)
         .where(attempts.c.run_id == run_id, attempts.c.epoch == epoch)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from skerry.core import digests, ids, scopes
 from skerry.core.errors import InvalidInputError, SkerryError
+from skerry.core.gateway import name_attempt, split_owner
 from skerry.core.time import format_time, parse_day, parse_time
 
 
@@ -133,3 +134,11 @@ def test_every_form_of_an_rfc_3339_time_is_read(text: str, moment: str) -> None:
 def test_what_rfc_3339_does_not_know_is_refused(text: str) -> None:
     with pytest.raises(InvalidInputError, match="RFC 3339"):
         parse_time(text)
+
+
+def test_attempts_are_told_apart_by_their_tokens_which_no_name_shows() -> None:
+    first, second = (name_attempt("project-main", token) for token in ("one-token", "other"))
+    assert first != second
+    assert "one-token" not in first
+    assert split_owner(first) == ("project-main", digests.hash_secret("one-token"))
+    assert split_owner("alice") == ("alice", None)

@@ -326,6 +326,21 @@ def test_tokens_belong_to_one_attempt_and_end_with_the_run(engine: Engine, job: 
         assert list_spent_tokens(connection) == []
 
 
+def test_an_id_that_the_hub_gives_again_is_not_revoked(engine: Engine, job: str) -> None:
+    run, other = start(engine, "manual/a"), start(engine, "manual/b")
+    claim(engine, run)
+    claim(engine, other)
+    with engine.begin() as connection:
+        record_token(connection, run, 1, token="secret-1", token_id="a1")
+        end_run(connection, run, 1, Outcome(1, "failed", "x"))
+        assert list_spent_tokens(connection) == [(run, "a1")]
+        # the worker died between revoking it and recording that
+        record_token(connection, other, 1, token="secret-2", token_id="a1")
+        assert list_spent_tokens(connection) == []
+        end_run(connection, other, 1, Outcome(1, "failed", "x"))
+        assert list_spent_tokens(connection) == [(other, "a1")]
+
+
 def test_a_clock_that_cannot_be_read_any_more_holds_up_no_other(
     engine: Engine, release: str
 ) -> None:
