@@ -160,15 +160,19 @@ def _back_up(data: DataFolder, target: Path, aside: Path, name: str, progress: P
     missing: list[str] = []
     digests: dict[str, str] = {}
     known = _read_digests(target)
+    report = _part(progress, 0.2, 1)
     for number, unit in enumerate(named):
-        _part(progress, 0.2, 1)(number / len(named), f"Copying bytes: {unit}")
+        report(number / len(named), f"Copying bytes: {unit}")
         place = target / "objects" / unit
-        if unit not in known or not place.exists():
-            if not _copy_unit(data.objects / unit, place):
-                missing.append(unit)
-                continue
+        if unit in known and place.exists():
+            digests[unit] = known[unit]
+            continue
+        digest = _copy_unit(data.objects / unit, place)
+        if digest is None:
+            missing.append(unit)
+        else:
             copied.append(unit)
-        digests[unit] = known.get(unit) or _digest(place)
+            digests[unit] = digest
     manifest = Manifest(
         created=utc_now().isoformat(), skerry=VERSION, schema_revision=str(newest_revision()),
         tables=counts, units=digests, missing=missing,
@@ -212,12 +216,13 @@ def restore_backup(
     check_known(manifest.schema_revision, f"of the backup {name}")
     upgrade(data)
     copied = []
+    report = _part(progress, 0, 0.8)
     for number, (unit, digest) in enumerate(manifest.units.items()):
-        _part(progress, 0, 0.8)(number / len(manifest.units), f"Copying bytes: {unit}")
+        report(number / len(manifest.units), f"Copying bytes: {unit}")
         place = data.objects / unit
         if place.exists() and _digest(place) == digest:
             continue
-        if not _copy_unit(source / "objects" / unit, place) or _digest(place) != digest:
+        if _copy_unit(source / "objects" / unit, place) != digest:
             raise InvalidInputError(
                 f"The backup {name} is damaged: the bytes of {unit} are missing or changed.",
                 remedy="Restore an older backup, or the folder from another copy.",
@@ -272,10 +277,13 @@ def _list_units(connection: Connection, objects: ObjectFolder) -> Iterator[str]:
             yield folder.prefix
 
 
-def _copy_unit(source: Path, place: Path) -> bool:
-    """Copy the plain files below a prefix, and compare them; False if the source is gone."""
+def _copy_unit(source: Path, place: Path) -> str | None:
+    """Copy the plain files below a prefix and compare them; return the digest of both.
+
+    None if the source is gone.
+    """
     if source.is_symlink():
-        return False
+        return None
     try:
         before = _digest(source)
         with make_aside(place, replace=True, parents=True) as aside:
@@ -283,7 +291,7 @@ def _copy_unit(source: Path, place: Path) -> bool:
             shutil.copytree(source, aside, ignore=_list_odd_files, copy_function=shutil.copyfile)
             same = _digest(aside) == before
     except FileNotFoundError:
-        return False
+        return None
     except (PermissionError, shutil.Error) as error:
         raise InvalidInputError(
             f"The bytes below {source} cannot be read: {error}.",
@@ -294,7 +302,7 @@ def _copy_unit(source: Path, place: Path) -> bool:
             f"The bytes of {source} changed while they were copied.",
             remedy="Bytes in the object store never change: find out who writes there.",
         )
-    return True
+    return before
 
 
 def _digest(place: Path) -> str:

@@ -2,12 +2,12 @@
 
 from sqlalchemy import Engine
 
+from skerry.core.beats import measure_silence
 from skerry.core.disk import measure_space
 from skerry.core.time import utc_now
 from skerry.production.counting import count_attempts, find_longest_waiting
 from skerry.production.runs import count_runs
 from skerry.services.measurements import Measurements, Sample
-from skerry.services.platform_health import measure_silence
 from skerry.storage.layout import DataFolder
 
 
@@ -45,6 +45,6 @@ def watch_machine(measurements: Measurements, data: DataFolder) -> None:
 
     measurements.watch(
         "skerry_worker_silence_seconds", "Seconds since the worker last ended a round",
-        lambda: [({}, measure_silence(data))],
+        lambda: [({}, measure_silence(data.worker_beat))],
     )  # fmt: skip
     measurements.watch("skerry_disk_bytes", "Bytes on the data folder's disk", measure_disk)

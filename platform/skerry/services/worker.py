@@ -133,12 +133,12 @@ class Worker:
             _LOG.error("The worker waits: %s", full)
         if full is not None:  # the worker lives: it touches its file, which needs no room
             with suppress(OSError):
-                os.utime(self._data.run / "worker.ready")
+                os.utime(self._data.worker_beat)
         self._disk_was_full = full is not None
 
     def _say_ready(self) -> None:
         facts = {"pid": os.getpid(), "time": format_time(utc_now())}
-        write_aside(self._data.run / "worker.ready", json.dumps(facts))
+        write_aside(self._data.worker_beat, json.dumps(facts))
 
 
 def main() -> int:

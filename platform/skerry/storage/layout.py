@@ -54,6 +54,11 @@ class DataFolder:
         return self.root / "run"
 
     @property
+    def worker_beat(self) -> Path:
+        """The file that the worker touches while it works; see `skerry.core.beats`."""
+        return self.run / "worker.ready"
+
+    @property
     def pids(self) -> Path:
         """One pid file for each part or attempt."""
         return self.run / "pids"

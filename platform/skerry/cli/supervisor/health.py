@@ -1,15 +1,14 @@
 """Checks whether a part answers: with a request, or by the age of the file that it touches."""
 
-import time
+import math
 from pathlib import Path
 
 import httpx
 
 from skerry.cli.supervisor.record import PartRecord
+from skerry.core.beats import BEAT_S, measure_silence
 
 _TIMEOUT_S = 2.0
-_BEAT_S = 15.0
-"""The worker touches its file every 2 s; after this many seconds without, it counts as dead."""
 
 
 def ask_health(record: PartRecord, *, address: str | None = None) -> str | None:
@@ -40,8 +39,7 @@ def _request(url: str) -> str | None:
 
 
 def _look_at_beat(beat: Path) -> str | None:
-    try:
-        age = time.time() - beat.stat().st_mtime
-    except FileNotFoundError:
+    age = measure_silence(beat)
+    if math.isinf(age):
         return "has not reported yet"
-    return None if age < _BEAT_S else f"has not reported for {age:.0f} s"
+    return None if age < BEAT_S else f"has not reported for {age:.0f} s"

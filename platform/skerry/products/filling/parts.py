@@ -1,7 +1,7 @@
 """Compute variables part by part, so that memory stays bounded."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -178,12 +178,12 @@ def _in_cells(variables: dict[str, Lazy]) -> Batch | None:
     """Return a batch in cells that are made of whole regions; None if there are no such cells."""
     items = list(variables.values())
     shape, chunks = items[0].numbers.shape, items[0].numbers.chunks
-    if len(shape) < 2 or not chunks or any(item.numbers.shape != shape for item in items):  # noqa: PLR2004
+    if len(shape) < 2 or not chunks:  # noqa: PLR2004
         return None
     if any(item.numbers.chunks != chunks or _is_small(item.numbers) for item in items):
         return None  # small variables are computed whole
     rows, columns = (
-        _list_ranges(chunks[axis], math.lcm(*(item.steps[axis] for item in items)))
+        _join_to_regions(chunks[axis], math.lcm(*(item.steps[axis] for item in items)))
         for axis in (-2, -1)
     )
     largest = max(stop - start for start, stop in rows) * max(
@@ -219,22 +219,19 @@ def _list_strips(values: xr.Variable) -> list[Range]:
     if _is_small(values) or not values.chunks:
         return [(0, max(1, *values.shape))] if values.ndim else [(0, 1)]
     axis = _strip_axis(values)
-    rows = values.shape[axis]
-    bounds, start, stop = [], 0, 0
-    for size in values.chunks[axis]:
-        stop = min(stop + size, rows)
-        if stop - start >= min(LEAST_ROWS, rows) or stop == rows:
-            bounds.append((start, stop))
-            start = stop
-    return bounds
+    return _join_chunks(values.chunks[axis], lambda start, stop: stop - start >= LEAST_ROWS)
 
 
-def _list_ranges(chunks: tuple[int, ...], step: int) -> list[Range]:
-    """Return the ranges between those ends of chunks at which a region ends too."""
+def _join_to_regions(chunks: tuple[int, ...], step: int) -> list[Range]:
+    return _join_chunks(chunks, lambda _, stop: stop % step == 0)
+
+
+def _join_chunks(chunks: tuple[int, ...], may_end: Callable[[int, int], bool]) -> list[Range]:
+    """Return ranges of whole chunks: the shortest that may end where they do, and the rest."""
     bounds, start, stop = [], 0, 0
     for size in chunks:
         stop += size
-        if stop % step == 0 or stop == sum(chunks):
+        if may_end(start, stop) or stop == sum(chunks):
             bounds.append((start, stop))
             start = stop
     return bounds
