@@ -8,6 +8,7 @@ test that wrote the file continues it or kills it from outside.
 import json
 import os
 import signal
+import threading
 from pathlib import Path
 
 from skerry.storage.writing import write_aside
@@ -48,4 +49,6 @@ def pause_at(point: str) -> None:
         return
     wish.unlink()
     write_aside(folder / "paused.json", json.dumps({"point": point, "pid": os.getpid()}))
-    os.kill(os.getpid(), signal.SIGSTOP)
+    # To this thread: a signal to the process may reach another thread first, and this thread would
+    # go on past its point until that thread stops the process.
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
