@@ -14,7 +14,7 @@ from skerry.core.settings import DATABASE_VARIABLE
 from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import upgrade
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.object_folder import ObjectFolder
 
 KINDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
 

@@ -10,7 +10,7 @@ from skerry.catalog.items import StoredItem
 from skerry.catalog.registration import insert_item
 from skerry.core.digests import digest_bytes
 from skerry.storage.layout import DataFolder
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.object_folder import ObjectFolder
 
 OBJECTS: WeakKeyDictionary[Engine, ObjectFolder] = WeakKeyDictionary()
 """The objects that belong to a database, where they do not stand beside its file."""

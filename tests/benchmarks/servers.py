@@ -20,7 +20,7 @@ from skerry.models.versions import VersionStatus
 from skerry.products import find_drawable
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.object_folder import ObjectFolder
 
 ROOT = Path(__file__).parents[2]
 PEERS_PYTHON = ROOT / ".peers/bin/python"

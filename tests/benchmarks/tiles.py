@@ -31,9 +31,9 @@ from tests.benchmarks.servers import (
     run_peer,
     run_platform,
 )
+from tests.pyramids import open_pyramid
 
 from skerry.maps.levels import Pyramid
-from skerry.maps.opening import open_pyramid
 from skerry.maps.warp import choose_level, locate_tile
 
 Tile = tuple[int, int, int]

@@ -21,7 +21,7 @@ from skerry.core.errors import NotFoundError, SkerryError
 from skerry.core.time import count_microseconds, utc_now
 from skerry.models.grants import Purpose
 from skerry.storage.grants import Grant, forget_grant, list_expired
-from skerry.storage.objects import ObjectFolder, list_prefixes
+from skerry.storage.objects import Objects, list_prefixes
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def delete_item(connection: Connection, collection: str, identifier: str, *, own
     connection.execute(delete(items).where(condition))
 
 
-def finish_deletions(engine: Engine, objects: ObjectFolder) -> int:
+def finish_deletions(engine: Engine, objects: Objects) -> int:
     """Remove the files of everything that was deleted; return the number of prefixes.
 
     It is called after each deletion and at the api's start. Files that cannot be removed now

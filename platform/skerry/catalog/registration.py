@@ -21,7 +21,7 @@ from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.time import count_microseconds, utc_now
 from skerry.models.versions import VersionStatus
 from skerry.storage.grants import check_write_grant, forget_grant
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.objects import Objects
 
 
 def register_item(
@@ -30,7 +30,7 @@ def register_item(
     collection: str,
     *,
     owner: str,
-    objects: ObjectFolder,
+    objects: Objects,
     replace: bool = False,
 ) -> tuple[StoredItem, bool]:
     """Record an item whose files its owner wrote under a grant; a repeat changes nothing.
@@ -100,7 +100,7 @@ def insert_item(
     collection: str,
     status: VersionStatus | str,
     owner: str,
-    objects: ObjectFolder,
+    objects: Objects,
     run: str | None = None,
     output: str | None = None,
 ) -> StoredItem:
@@ -159,7 +159,7 @@ def insert_item(
     )  # fmt: skip
 
 
-def check_bytes(item: Mapping[str, Any], objects: ObjectFolder) -> None:
+def check_bytes(item: Mapping[str, Any], objects: Objects) -> None:
     """Refuse an item whose bytes are not there: nobody could read it.
 
     Raises

@@ -76,7 +76,7 @@ def clean_disk(data: Path, *, days: int, pretend: bool, as_json: bool) -> None:
     freed = sum(entry.size for entry in removed)
     space = measure_space(folder.root)
     if as_json:
-        entries = [{"kind": e.kind, "path": str(e.path), "bytes": e.size} for e in removed]
+        entries = [{"kind": e.kind, "path": e.place, "bytes": e.size} for e in removed]
         print_json({"pretend": pretend, "freed": freed, "free": space.free, "removed": entries})
         return
     kinds = sorted({entry.kind for entry in removed})

@@ -10,7 +10,9 @@ from skerry.client.session import Session
 from skerry.core.errors import ForbiddenError, NotFoundError
 from skerry.models import grants
 from skerry.models.grants import Purpose, ReadRequest, WriteRequest
-from skerry.storage.objects import open_granted
+from skerry.storage.object_places import open_granted
+from skerry.storage.objects import Objects
+from skerry.storage.remote import RemotePath
 from skerry.storage.run_folder import RunFolder
 
 
@@ -24,24 +26,19 @@ class Grant:
         Its name at the api; empty for reading.
     prefix
         Store key prefix relative to the objects root, with a trailing slash.
-    root
-        The objects root on this machine.
+    objects
+        The object store.
     expires
         Its end.
     """
 
     id: str
     prefix: str
-    root: Path
+    objects: Objects
     expires: Datetime
 
-    @property
-    def folder(self) -> Path:
-        """The granted folder."""
-        return self.root / self.prefix
-
-    def locate(self, key: str) -> Path:
-        """Return the path of a store key under this grant.
+    def locate(self, key: str) -> Path | RemotePath:
+        """Return the place of a store key under this grant.
 
         Raises
         ------
@@ -55,13 +52,12 @@ class Grant:
                 f"The key {key!r} is outside of the granted prefix {self.prefix!r}.",
                 remedy="The item is inconsistent: delete it and import its product again.",
             )
-        path = self.root / key
-        if not path.exists():
+        if not self.objects.exists(key):
             raise NotFoundError(
-                f"The bytes of {key!r} are gone from {self.root}.",
+                f"The bytes of {key!r} are gone from {self.objects.address}.",
                 remedy="Delete the item and import its product again.",
             )
-        return path
+        return self.objects.locate(key)
 
 
 def grant_reading(session: Session, reference: ItemReference) -> Grant:
@@ -81,9 +77,7 @@ def grant_writing(session: Session, purpose: Purpose) -> Grant:
         `Purpose.IMPORT` or `Purpose.SANDBOX`.
     """
     order = WriteRequest(purpose=purpose)
-    grant = _read_grant(session.fetch(grants.Grant, "POST", "grants", json=order))
-    grant.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return grant
+    return _read_grant(session.fetch(grants.Grant, "POST", "grants", json=order))
 
 
 @lru_cache(maxsize=1)
@@ -96,5 +90,5 @@ def grant_run_folder(session: Session, run: str, epoch: int) -> RunFolder:
 
 def _read_grant(answer: grants.Grant) -> Grant:
     """Turn the api's answer into a grant; refuse a folder that this machine cannot reach."""
-    root = open_granted(answer.root).root
-    return Grant(id=answer.id or "", prefix=answer.prefix, root=root, expires=answer.expires)
+    objects = open_granted(answer.root)
+    return Grant(id=answer.id or "", prefix=answer.prefix, objects=objects, expires=answer.expires)

@@ -15,7 +15,7 @@ from skerry.client.references import (
     read_key,
 )
 from skerry.client.session import Session, connect
-from skerry.storage.remote import is_remote
+from skerry.storage.remote import RemotePath, is_remote
 
 if TYPE_CHECKING:
     import pystac
@@ -85,8 +85,10 @@ def parse_source(reference: object) -> ItemReference | Path:
     return parse_reference(reference)
 
 
-def locate_product(reference: ItemReference, *, session: Session | None = None) -> Path:
-    """Return the folder of an item's product under a read grant, and note it as an input."""
+def locate_product(
+    reference: ItemReference, *, session: Session | None = None
+) -> Path | RemotePath:
+    """Return the place of an item's product under a read grant, and note it as an input."""
     session = session or connect()
     item = fetch_item(session, reference)
     path = grant_reading(session, reference).locate(read_key(item, PRODUCT_ASSET))

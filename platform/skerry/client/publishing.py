@@ -30,7 +30,6 @@ from skerry.core.time import format_time, parse_time
 from skerry.models.grants import Purpose
 from skerry.products.grids import describe_grid, north_up
 from skerry.storage.run_folder import RunFolder
-from skerry.storage.writing import make_aside
 
 if TYPE_CHECKING:
     import pystac
@@ -285,18 +284,17 @@ def _stage(draft: Draft, run_folder: RunFolder) -> dict[str, Any]:
             f"This run has published the output {draft.output!r} already.",
             remedy="Give each output of a notebook another name.",
         )
-    final = run_folder.locate_product(draft.output)
     # An unfinished call may have left a product there.
-    with make_aside(final, replace=True, parents=True) as aside:
-        geometry = draft.write(aside)
-    # The platform gives the item its collection and its id when it publishes the run.
-    item = draft.describe(
-        final,
-        run_folder.name_product(draft.output),
-        ItemReference("run", draft.output),
-        geometry,
-        {"skerry:run": run_folder.run},
-    )
+    with run_folder.replace_product(draft.output) as folder:
+        geometry = draft.write(folder)
+        # The platform gives the item its collection and its id when it publishes the run.
+        item = draft.describe(
+            folder,
+            run_folder.name_product(draft.output),
+            ItemReference("run", draft.output),
+            geometry,
+            {"skerry:run": run_folder.run},
+        )
     digest = item["properties"]["skerry:digest"]
     record = {"output": draft.output, "item": item, "digest": digest}
     run_folder.record_output(draft.output, record)
@@ -314,6 +312,7 @@ def _publish_sandbox(draft: Draft, session: Session) -> dict[str, Any]:
     reference = ItemReference(collection, f"{draft.output}-{moment:%Y%m%dT%H%M%SZ}")
     with register_folder(session, grant_writing(session, Purpose.SANDBOX)) as registration:
         grant = registration.grant
-        geometry = draft.write(grant.folder)
-        item = draft.describe(grant.folder, grant.prefix, reference, geometry, {})
+        with grant.objects.filling(grant.prefix) as folder:
+            geometry = draft.write(folder)
+            item = draft.describe(folder, grant.prefix, reference, geometry, {})
         return registration.register(item, replace=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -86,8 +85,9 @@ def register_folder(session: Session, grant: Grant) -> Iterator[Registration]:
         yield registration
     finally:
         if not registration.keep:
-            shutil.rmtree(grant.folder, ignore_errors=True)
             # The platform's maintenance ends grants that were not given back.
+            with suppress(OSError, SkerryError):
+                grant.objects.remove(grant.prefix)
             with suppress(SkerryError):
                 session.request("DELETE", join_address("grants", grant.id))
 

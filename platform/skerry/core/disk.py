@@ -116,3 +116,18 @@ def find_full_disk(folder: Path) -> DiskFullError | None:
     except OSError:
         return None
     return DiskFullError(space.describe(), remedy=REMEDY) if space.is_full else None
+
+
+def measure_tree(path: Path) -> int:
+    """Return the bytes that a file, or a folder with all below it, takes on the disk."""
+    total = 0
+    waiting = [path]
+    while waiting:
+        place = waiting.pop()
+        try:
+            total += place.lstat().st_blocks * 512
+            if place.is_dir() and not place.is_symlink():
+                waiting.extend(Path(entry.path) for entry in os.scandir(place))
+        except OSError:  # it was removed meanwhile
+            continue
+    return total

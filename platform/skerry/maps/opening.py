@@ -2,7 +2,6 @@
 
 import math
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from skerry.maps.levels import Level, Pyramid
 from skerry.maps.store import (
     MAX_CHUNK_BYTES,
     REWRITE,
-    FolderReader,
+    GeoZarrReader,
     bounded_codecs,
     refuse_size,
 )
@@ -26,7 +25,7 @@ from skerry.products.coding.zarr_conventions import (
     read_layout,
     read_transform,
 )
-from skerry.storage.objects import check_key
+from skerry.storage.objects import Objects, check_key
 from skerry.storage.reading_store import ReadingStore
 
 MAX_SHARD_CHUNKS = 2**18
@@ -39,20 +38,17 @@ _REMEDY = "Import the product again: Skerry writes the zarr conventions multisca
 
 
 @lru_cache(maxsize=256)
-def open_pyramid(store: Path, variable: str, version: str, *, root: Path | None = None) -> Pyramid:
+def open_pyramid(objects: Objects, key: str, variable: str, version: str) -> Pyramid:
     """Open the levels of one variable; only metadata is read.
 
     Parameters
     ----------
-    store
-        The GeoZarr's folder.
+    objects, key
+        The object store, and the GeoZarr in it.
     variable
         ``<multiscale group path>/<name>``, or ``<name>`` when the root is the multiscale group.
     version
         The content version; the levels are opened again when it changes.
-    root
-        A folder above `store` below which no symbolic link is followed; if None, the folder right
-        above it.
 
     Raises
     ------
@@ -66,8 +62,7 @@ def open_pyramid(store: Path, variable: str, version: str, *, root: Path | None 
     """
     group_path, _, name = variable.rpartition("/")
     try:
-        root = store.parent if root is None else root
-        files = ReadingStore(FolderReader(root, store.relative_to(root).as_posix()))
+        files = ReadingStore(GeoZarrReader(objects, key))
         with bounded_codecs():
             group = zarr.open_group(
                 files, mode="r", path=group_path, zarr_format=3, use_consolidated=False
@@ -87,7 +82,7 @@ def open_pyramid(store: Path, variable: str, version: str, *, root: Path | None 
             remedy=_REMEDY,
         ) from None
     return Pyramid(
-        identity=f"{version}:{store.name}:{variable}",
+        identity=f"{version}:{key.rpartition('/')[2]}:{variable}",
         crs=crs,
         dtype=array.dtype,
         packing=packing,

@@ -11,12 +11,10 @@ Blosc 1 header (bytes 4 to 8 are the uncompressed length).
 import gzip
 import io
 import math
-import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zarr
@@ -25,8 +23,8 @@ from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 from zarr.registry import register_codec
 
 from skerry.core.errors import InvalidInputError
-from skerry.storage.beneath import opened_beneath
-from skerry.storage.reading_store import find_range
+from skerry.storage.objects import Objects
+from skerry.storage.reading_store import slice_of
 
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
@@ -51,18 +49,18 @@ _ZSTD_SINGLE = 0x20
 
 
 @dataclass(frozen=True)
-class FolderReader:
-    """Reads the files of a GeoZarr in a folder.
+class GeoZarrReader:
+    """Reads the files of a GeoZarr in the object store.
 
     Attributes
     ----------
-    root
-        The object store's folder.
+    objects
+        The object store.
     key
         The product in it.
     """
 
-    root: Path
+    objects: Objects
     key: str
 
     def read(self, key: str, part: "ByteRequest | None") -> bytes | None:
@@ -75,15 +73,8 @@ class FolderReader:
         InvalidInputError
             If it is larger than a document or a chunk may be.
         """
-        try:
-            with opened_beneath(self.root, f"{self.key}/{key}") as file:
-                start, stop = find_range(os.fstat(file).st_size, part)
-                limit = MAX_DOCUMENT_BYTES if key.endswith("zarr.json") else _MAX_STORED_BYTES
-                if stop - start > limit:
-                    raise refuse_size(f"The file {key!r}", stop - start, limit)
-                return os.pread(file, max(0, stop - start), start)
-        except FileNotFoundError:
-            return None
+        most = MAX_DOCUMENT_BYTES if key.endswith("zarr.json") else _MAX_STORED_BYTES
+        return self.objects.read(f"{self.key}/{key}", slice_of(part), most=most)
 
     def exists(self, key: str) -> bool:
         """Return whether there is a file."""

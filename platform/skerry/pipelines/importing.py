@@ -20,7 +20,7 @@ from skerry.client.descriptions import (
     describe_item,
     title_product,
 )
-from skerry.client.grants import Grant, grant_writing
+from skerry.client.grants import grant_writing
 from skerry.client.references import COG_PREFIX, ItemReference, find_item
 from skerry.client.registration import register_folder
 from skerry.client.session import Session, connect
@@ -137,7 +137,10 @@ def import_product(
             return ImportResult(known, created=False, missing=work.missing)
         grant = grant_writing(session, Purpose.IMPORT)
         with register_folder(session, grant) as registration:
-            item = _convert(work, grant, report, cog=cog, memory_bytes=memory_bytes)
+            with grant.objects.filling(grant.prefix) as folder:
+                item = _convert(
+                    work, grant.prefix, folder, report, cog=cog, memory_bytes=memory_bytes
+                )
             report(0.95, "Registering")
             _ensure_collection(session, work)  # only now: a failed import leaves no empty one
             stored = registration.register(item)
@@ -245,23 +248,23 @@ def _ensure_collection(session: Session, work: _Work) -> None:
 
 
 def _convert(
-    work: _Work, grant: Grant, report: Progress, *, cog: bool, memory_bytes: int
+    work: _Work, prefix: str, folder: Path, report: Progress, *, cog: bool, memory_bytes: int
 ) -> dict[str, Any]:
-    """Write all files below the granted folder and return the item."""
+    """Write all files into the folder, which is that of `prefix`, and return the item."""
     from skerry.products.pictures.quicklook import write_quicklook
 
     share = 0.45 if cog else 0.75
     rasters, geometry, fields = _write_product(
-        work, grant.folder, lambda done, what: report(0.1 + share * done, what), memory_bytes
+        work, folder, lambda done, what: report(0.1 + share * done, what), memory_bytes
     )
     report(0.1 + share, "Drawing quicklook")
     write_quicklook(
-        rasters, grant.folder / THUMBNAIL, simulated=work.simulated,
+        rasters, folder / THUMBNAIL, simulated=work.simulated,
         drawn_first=work.catalogue.drawn_first,
     )  # fmt: skip
     if cog:
         fields |= write_cogs(
-            rasters, grant.folder, groups=work.catalogue.bands,
+            rasters, folder, groups=work.catalogue.bands,
             progress=lambda done: report(0.6 + 0.3 * done, "Writing COGs"),
         )  # fmt: skip
     properties = {"title": work.reference.item, **work.properties}
@@ -270,8 +273,8 @@ def _convert(
     if work.missing:
         properties["skerry:missing"] = work.missing
     return describe_item(
-        grant.folder,
-        grant.prefix,
+        folder,
+        prefix,
         reference=work.reference,
         geometry=geometry,
         properties=properties,

@@ -17,20 +17,23 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 from sqlalchemy import Connection, FromClause, select
 
 from skerry.catalog.tables import deletions, items, items_index
-from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name
 from skerry.core.progress import Progress, ignore_progress
 from skerry.core.time import utc_now
 from skerry.core.version import VERSION
+from skerry.production.environments import name_ingredients
 from skerry.production.runs import ACTIVE
 from skerry.production.tables import releases, runs, workers
 from skerry.storage.copying import copy_rows
+from skerry.storage.copying_objects import copy_prefix
 from skerry.storage.database import METADATA, database_url, find_database, open_database, reading
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
 from skerry.storage.migrate import check_known, create_schema, newest_revision, upgrade
-from skerry.storage.objects import ObjectFolder, check_prefix
+from skerry.storage.object_folder import ObjectFolder
+from skerry.storage.object_places import open_objects
+from skerry.storage.objects import Objects, check_prefix
 from skerry.storage.run_folder import list_run_folders
 from skerry.storage.tables import grants
 from skerry.storage.writing import make_aside, write_aside
@@ -145,6 +148,7 @@ def create_backup(data: DataFolder, target: Path, progress: Progress = ignore_pr
 
 def _back_up(data: DataFolder, target: Path, aside: Path, name: str, progress: Progress) -> Backup:
     """Copy the records, then the bytes that they name."""
+    objects, kept = open_objects(data), ObjectFolder(target / "objects")
     live = open_database(find_database(data), read_only=True)
     own = open_database(database_url(aside / _STATE))
     try:
@@ -152,7 +156,7 @@ def _back_up(data: DataFolder, target: Path, aside: Path, name: str, progress: P
         with reading(live) as source, own.begin() as connection:
             counts = copy_rows(source, connection, state_tables(), _part(progress, 0, 0.2))
         with own.connect() as connection:
-            named = sorted(_list_units(connection, ObjectFolder(data.objects)))
+            named = sorted(_list_units(connection, objects))
     finally:
         live.dispose()
         own.dispose()
@@ -163,11 +167,10 @@ def _back_up(data: DataFolder, target: Path, aside: Path, name: str, progress: P
     report = _part(progress, 0.2, 1)
     for number, unit in enumerate(named):
         report(number / len(named), f"Copying bytes: {unit}")
-        place = target / "objects" / unit
-        if unit in known and place.exists():
+        if unit in known and kept.exists(unit):
             digests[unit] = known[unit]
             continue
-        digest = _copy_unit(data.objects / unit, place)
+        digest = copy_prefix(objects, kept, unit)
         if digest is None:
             missing.append(unit)
         else:
@@ -215,14 +218,14 @@ def restore_backup(
     manifest = _read_manifest(folder)
     check_known(manifest.schema_revision, f"of the backup {name}")
     upgrade(data)
+    objects, kept = open_objects(data), ObjectFolder(source / "objects")
     copied = []
     report = _part(progress, 0, 0.8)
     for number, (unit, digest) in enumerate(manifest.units.items()):
         report(number / len(manifest.units), f"Copying bytes: {unit}")
-        place = data.objects / unit
-        if place.exists() and _digest(place) == digest:
+        if objects.digest(unit) == digest:
             continue
-        if _copy_unit(source / "objects" / unit, place) != digest:
+        if copy_prefix(kept, objects, unit) != digest:
             raise InvalidInputError(
                 f"The backup {name} is damaged: the bytes of {unit} are missing or changed.",
                 remedy="Restore an older backup, or the folder from another copy.",
@@ -258,7 +261,7 @@ def list_backups(source: Path) -> list[str]:
     return sorted((place.parent.name for place in places), reverse=True)
 
 
-def _list_units(connection: Connection, objects: ObjectFolder) -> Iterator[str]:
+def _list_units(connection: Connection, objects: Objects) -> Iterator[str]:
     """Yield the prefixes whose bytes the records name, each of them whole and unchanging."""
     is_ended = select(runs.c.id).where(runs.c.status.not_in(ACTIVE))
     ended = set(connection.execute(is_ended).scalars())
@@ -269,54 +272,12 @@ def _list_units(connection: Connection, objects: ObjectFolder) -> Iterator[str]:
             yield item.prefix
     for release in connection.execute(select(releases)).mappings():
         yield f"{Path(release['notebook_key']).parent.as_posix()}/"
-        ingredients = f"environments/{release['environment_digest']}/"
+        ingredients = name_ingredients(release["environment_digest"])
         if objects.exists(ingredients):
             yield ingredients
     for folder in list_run_folders(objects):
         if folder.run in ended:
             yield folder.prefix
-
-
-def _copy_unit(source: Path, place: Path) -> str | None:
-    """Copy the plain files below a prefix and compare them; return the digest of both.
-
-    None if the source is gone.
-    """
-    if source.is_symlink():
-        return None
-    try:
-        before = _digest(source)
-        with make_aside(place, replace=True, parents=True) as aside:
-            # contents alone: a run chose the modes
-            shutil.copytree(source, aside, ignore=_list_odd_files, copy_function=shutil.copyfile)
-            same = _digest(aside) == before
-    except FileNotFoundError:
-        return None
-    except (PermissionError, shutil.Error) as error:
-        raise InvalidInputError(
-            f"The bytes below {source} cannot be read: {error}.",
-            remedy="Give them back to the user who runs the platform: chmod -R u+rX.",
-        ) from None
-    if not same:
-        raise ConflictError(
-            f"The bytes of {source} changed while they were copied.",
-            remedy="Bytes in the object store never change: find out who writes there.",
-        )
-    return before
-
-
-def _digest(place: Path) -> str:
-    return digest_tree(place, links=False)
-
-
-def _list_odd_files(folder: str, names: list[str]) -> list[str]:
-    """Return the links, pipes and sockets of a folder, which a notebook may leave there."""
-    places = (Path(folder, name) for name in names)
-    return [
-        place.name
-        for place in places
-        if place.is_symlink() or not (place.is_file() or place.is_dir())
-    ]
 
 
 def _read_digests(target: Path) -> dict[str, str]:

@@ -4,10 +4,10 @@ It works on a full disk: first it removes files that it can judge without the da
 makes the room that opening the database may need.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,19 +15,22 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
+from skerry.core.disk import measure_tree
+from skerry.core.errors import SkerryError
 from skerry.core.time import utc_now
 from skerry.production.executors.places import list_places
 from skerry.production.runs import ACTIVE
 from skerry.production.tables import jobs, releases, runs
 from skerry.storage.database import find_database, is_server, open_database
 from skerry.storage.layout import DataFolder
-from skerry.storage.objects import ObjectFolder
-from skerry.storage.run_folder import RunFile, RunFolder, list_run_folders
+from skerry.storage.object_places import open_objects
+from skerry.storage.objects import Objects
+from skerry.storage.run_folder import RunFile, list_run_folders
 
 DEFAULT_DAYS = 30
 _DAY_S = 86_400
 _FAMILIES = (
-    ("products", "objects"), ("home folders", "users"), ("environments", "environments"),
+    ("home folders", "users"), ("environments", "environments"),
     ("databases", "state"), ("logs", "logs"), ("clusters", "clusters"), ("scratch", "run"),
 )  # fmt: skip
 
@@ -40,22 +43,28 @@ class Removable:
     ----------
     kind
         What it is, in words.
-    path
-        The file or folder.
+    place
+        A path in the data folder, or a key or prefix of the object store.
     size
-        Bytes on the disk.
+        Its bytes.
+    objects
+        The object store, if it is there.
     """
 
     kind: str
-    path: Path
+    place: str
     size: int
+    objects: Objects | None = None
 
     def remove(self) -> None:
         """Remove it; it is not an error when it is gone already."""
-        if self.path.is_dir() and not self.path.is_symlink():
-            shutil.rmtree(self.path, ignore_errors=True)
+        if self.objects is not None:
+            with suppress(OSError, SkerryError):
+                self.objects.remove(self.place)
+        elif (path := Path(self.place)).is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
         else:
-            self.path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 def measure_families(data: DataFolder) -> dict[str, int]:
@@ -63,11 +72,14 @@ def measure_families(data: DataFolder) -> dict[str, int]:
 
     Executed notebooks and logs of runs are counted apart from the products beside them.
     """
-    sizes = {name: _measure(data.root / folder) for name, folder in _FAMILIES}
+    objects = open_objects(data)
+    sizes = {name: measure_tree(data.root / folder) for name, folder in _FAMILIES}
     pages = sum(
-        _measure(folder.locate(file)) for folder in _list_attempts(data) for file in RunFile
+        objects.measure(file.key)
+        for folder in list_run_folders(objects)
+        for file in folder.list_files().values()
     )
-    sizes["products"] -= pages
+    sizes["products"] = max(0, objects.measure("") - pages)
     sizes["notebooks and logs of runs"] = pages
     return dict(sorted(sizes.items(), key=lambda entry: -entry[1]))
 
@@ -90,17 +102,18 @@ def clean(
         What was removed, and whether the database could be read: without it, attempts and
         environments stay.
     """
+    objects = open_objects(data)
     entries = []
-    for entry in (*_list_scratch(data), *_list_old_logs(data), *_list_old_notebooks(data, days)):
+    for entry in (*_list_scratch(data), *_list_old_logs(data), *_list_old_notebooks(objects, days)):
         entries.append(entry)
         if not pretend:
             entry.remove()
     try:
-        judged = _list_by_database(data, days)
+        judged = _list_by_database(data, objects, days)
     except OperationalError:
         return entries, False
-    paths = {entry.path for entry in entries}
-    judged = [entry for entry in judged if entry.path not in paths]
+    places = {entry.place for entry in entries}
+    judged = [entry for entry in judged if entry.place not in places]
     if not pretend:
         for entry in judged:
             entry.remove()
@@ -114,7 +127,7 @@ def _list_scratch(data: DataFolder) -> Iterator[Removable]:
             for path in filter(Path.is_dir, (places.temporary, places.work)):
                 yield _weigh("scratch of an attempt that ended", path)
     for folder in sorted(data.environments.glob("*.partial")):
-        if _is_older(folder, days=1):
+        if _is_old(folder.stat().st_mtime, days=1):
             yield _weigh("environment that was not finished", folder)
 
 
@@ -123,15 +136,14 @@ def _list_old_logs(data: DataFolder) -> Iterator[Removable]:
         yield _weigh("older part of a log", path)
 
 
-def _list_old_notebooks(data: DataFolder, days: int) -> Iterator[Removable]:
-    for folder in _list_attempts(data):
-        for file in (RunFile.EXECUTED, RunFile.PAGE):
-            path = folder.locate(file)
-            if path.is_file() and _is_older(path, days):
-                yield _weigh(f"executed notebook older than {days} days", path)
+def _list_old_notebooks(objects: Objects, days: int) -> Iterator[Removable]:
+    for folder in list_run_folders(objects):
+        for name, file in folder.list_files().items():
+            if name in (RunFile.EXECUTED, RunFile.PAGE) and _is_old(file.modified, days):
+                yield _weigh_object(f"executed notebook older than {days} days", objects, file.key)
 
 
-def _list_by_database(data: DataFolder, days: int) -> list[Removable]:
+def _list_by_database(data: DataFolder, objects: Objects, days: int) -> list[Removable]:
     url = find_database(data)
     if not is_server(url) and not data.database.is_file():
         return []
@@ -139,7 +151,7 @@ def _list_by_database(data: DataFolder, days: int) -> list[Removable]:
     try:
         with engine.connect() as connection:
             return [
-                *_list_attempts_not_published(connection, data, days),
+                *_list_attempts_not_published(connection, objects, days),
                 *_list_unused_environments(connection, data),
             ]
     finally:
@@ -147,7 +159,7 @@ def _list_by_database(data: DataFolder, days: int) -> list[Removable]:
 
 
 def _list_attempts_not_published(
-    connection: Connection, data: DataFolder, days: int
+    connection: Connection, objects: Objects, days: int
 ) -> Iterator[Removable]:
     """List attempts without published products, of runs that have ended."""
     before = utc_now() - timedelta(days=days)
@@ -155,9 +167,11 @@ def _list_attempts_not_published(
         runs.c.status.not_in(ACTIVE), runs.c.ended_at < before
     )
     published = {row.id: row.published_epoch for row in connection.execute(ended)}
-    for folder in _list_attempts(data):
+    for folder in list_run_folders(objects):
         if folder.run in published and folder.epoch != published[folder.run]:
-            yield _weigh(f"attempt without products, older than {days} days", folder.place)
+            yield _weigh_object(
+                f"attempt without products, older than {days} days", objects, folder.prefix
+            )
 
 
 def _list_unused_environments(connection: Connection, data: DataFolder) -> Iterator[Removable]:
@@ -172,28 +186,13 @@ def _list_unused_environments(connection: Connection, data: DataFolder) -> Itera
             yield _weigh("environment that no job uses", folder)
 
 
-def _list_attempts(data: DataFolder) -> Iterator[RunFolder]:
-    return list_run_folders(ObjectFolder(data.objects))
-
-
 def _weigh(kind: str, path: Path) -> Removable:
-    return Removable(kind, path, _measure(path))
+    return Removable(kind, str(path), measure_tree(path))
 
 
-def _is_older(path: Path, days: int) -> bool:
-    return time.time() - path.stat().st_mtime > days * _DAY_S
+def _weigh_object(kind: str, objects: Objects, key: str) -> Removable:
+    return Removable(kind, key, objects.measure(key), objects)
 
 
-def _measure(path: Path) -> int:
-    """Return the bytes that a file, or a folder with all below it, takes on the disk."""
-    total = 0
-    waiting = [path]
-    while waiting:
-        place = waiting.pop()
-        try:
-            total += place.lstat().st_blocks * 512
-            if place.is_dir() and not place.is_symlink():
-                waiting.extend(Path(entry.path) for entry in os.scandir(place))
-        except OSError:  # it was removed meanwhile
-            continue
-    return total
+def _is_old(moment: float, days: int) -> bool:
+    return time.time() - moment > days * _DAY_S

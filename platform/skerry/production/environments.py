@@ -8,23 +8,25 @@ packages are really installed in it; else Skerry builds one under ``environments
 import importlib.metadata
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from skerry.core.digests import digest_file, digest_json, short_digest
-from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.settings import DATABASE_SECRETS
 from skerry.models.releases import Environment
 from skerry.production.processes import end_tree
 from skerry.production.wheels import digest_package, package_folder, write_own_wheel
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
+from skerry.storage.object_places import open_objects
+from skerry.storage.objects import Objects
 from skerry.storage.writing import make_aside
 
 _MARK = "environment.json"
@@ -72,19 +74,21 @@ def digest_environment(environment: Environment) -> str:
 
 
 def store_environment(
-    data: DataFolder, environment: Environment, wheels: Mapping[str, bytes]
+    objects: Objects, environment: Environment, wheels: Mapping[str, bytes]
 ) -> None:
-    """Keep lock, Skerry's wheel and extra wheels, so that the environment can be built again."""
-    folder = find_ingredients(data, digest_environment(environment))
-    if folder.is_dir():
+    """Keep lock, Skerry's wheel and extra wheels, so that the environment can be built again.
+
+    The lock comes last: where it is, all is there. Two that store the same write the same bytes.
+    """
+    prefix = name_ingredients(digest_environment(environment))
+    if objects.exists(prefix + _LOCK):
         return
-    # A conflict means that another process stored the same at the same time.
-    with suppress(ConflictError), make_aside(folder, parents=True) as aside:
-        aside.mkdir()
-        shutil.copyfile(find_lock(), aside / _LOCK)
-        write_own_wheel(aside)
-        for name, content in wheels.items():
-            (aside / name).write_bytes(content)
+    with TemporaryDirectory() as folder:
+        own = write_own_wheel(Path(folder))
+        objects.write(prefix + own.name, own.read_bytes())
+    for name, content in wheels.items():
+        objects.write(prefix + name, content)
+    objects.write(prefix + _LOCK, find_lock().read_bytes())
 
 
 def find_python(
@@ -182,29 +186,35 @@ def _canonical(name: str) -> str:
     return canonicalize_name(name)
 
 
-def find_ingredients(data: DataFolder, digest: str) -> Path:
-    """Return the folder that keeps an environment's lock and wheels."""
-    return data.environment_objects / digest
+def name_ingredients(digest: str) -> str:
+    """Return the prefix below which an environment's lock and wheels are kept."""
+    return f"environments/{digest}/"
 
 
 def _build(
     data: DataFolder, environment: Environment, home: Path, check: Callable[[], None]
 ) -> None:
-    source = find_ingredients(data, home.name)
-    if not source.is_dir() or digest_file(source / _LOCK) != environment["lock"]:
+    with open_objects(data).copied(name_ingredients(home.name)) as source:
+        _check_ingredients(environment, home.name, source)
+        with make_aside(home, replace=True) as aside:
+            _install(environment, source, aside, partial(_run_uv, check))
+
+
+def _check_ingredients(environment: Environment, digest: str, source: Path) -> None:
+    """Refuse lock and wheels in `source` that are not the approved ones."""
+    lock = source / _LOCK
+    if not lock.is_file() or digest_file(lock) != environment["lock"]:
         raise EnvironmentRefusedError(
-            f"The environment {short_digest(home.name)} differs from the running one, and its "
+            f"The environment {short_digest(digest)} differs from the running one, and its "
             "lock and wheels are not kept here.",
             remedy="Propose and approve the notebook again.",
         )
-    for name, digest in environment["wheels"].items():
-        if digest_file(source / name) != digest:
+    for name, wheel_digest in environment["wheels"].items():
+        if digest_file(source / name) != wheel_digest:
             raise EnvironmentRefusedError(
                 f"The kept wheel {name!r} is not the one that was approved.",
                 remedy="Propose and approve the notebook again.",
             )
-    with make_aside(home, replace=True) as aside:
-        _install(environment, source, aside, partial(_run_uv, check))
 
 
 def _install(environment: Environment, source: Path, aside: Path, uv: Callable[..., None]) -> None:

@@ -26,7 +26,7 @@ from skerry.production.releases import get_approved
 from skerry.production.runs import find_run
 from skerry.production.tokens import GRACE_S, TokenMinter
 from skerry.storage.database import persist, reading
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.objects import Objects
 from skerry.storage.run_folder import list_run_folders
 
 _POLL_S = 0.2
@@ -198,7 +198,7 @@ def _hear(epoch: int, state: AttemptState) -> Outcome:
 
 
 def remove_unpublished(
-    objects: ObjectFolder, run_id: str, published_epoch: int | None, *, up_to: int
+    objects: Objects, run_id: str, published_epoch: int | None, *, up_to: int
 ) -> None:
     """Remove the products of attempts that were not published; logs and pages stay.
 

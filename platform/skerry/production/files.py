@@ -1,13 +1,12 @@
 """Files of a run that people may see: log, executed notebook, page, manifest."""
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO
 
 from sqlalchemy import RowMapping
 
-from skerry.core.errors import NotFoundError
+from skerry.core.errors import ForbiddenError, NotFoundError
+from skerry.storage.objects import OpenFile
 from skerry.storage.run_folder import RunFile, RunFolder
 
 SHOWN = {
@@ -43,7 +42,7 @@ def list_shown(folder: RunFolder) -> list[RunFile]:
     return [file for file in SHOWN if file in files]
 
 
-def open_shown(folder: RunFolder, name: str) -> tuple[BinaryIO, str]:
+def open_shown(folder: RunFolder, name: str) -> tuple[OpenFile, str]:
     """Open a file of an attempt, and return its media type too; `SHOWN` lists the names.
 
     Raises
@@ -53,7 +52,7 @@ def open_shown(folder: RunFolder, name: str) -> tuple[BinaryIO, str]:
     """
     for file, media_type in SHOWN.items():
         if file == name:
-            with suppress(OSError):
+            with suppress(NotFoundError, ForbiddenError):
                 return folder.open(file), media_type
     raise NotFoundError(
         f"Attempt {folder.epoch} of the run {folder.run} has no file {name!r}.",
@@ -61,22 +60,16 @@ def open_shown(folder: RunFolder, name: str) -> tuple[BinaryIO, str]:
     )
 
 
-def read_pieces(stream: BinaryIO) -> Iterator[bytes]:
+def read_pieces(file: OpenFile) -> Iterator[bytes]:
     """Yield an open file's content piece by piece, then close it."""
-    with stream:
-        while piece := stream.read(_CHUNK):
+    with file:
+        while piece := file.stream.read(_CHUNK):
             yield piece
 
 
 def read_log(folder: RunFolder, start: int) -> tuple[bytes, int]:
     """Return a piece of an attempt's log from byte `start`, and where the next piece begins."""
-    try:
-        stream = folder.open(RunFile.LOG)
-    except OSError:
-        return b"", start
-    with stream:
-        if start >= os.fstat(stream.fileno()).st_size:  # file systems refuse to go far beyond
-            return b"", start
-        stream.seek(start)
-        content = stream.read(_CHUNK)
+    content = b""
+    with suppress(ForbiddenError):
+        content = folder.read(RunFile.LOG, slice(start, start + _CHUNK)) or b""
     return content, start + len(content)

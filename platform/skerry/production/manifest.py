@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any
 
-from skerry.core.digests import digest_file
+from skerry.core.digests import digest_bytes
 from skerry.core.time import format_time, utc_now
 from skerry.models.runs import AttemptOrder
 from skerry.storage.run_folder import RunFile, RunFolder
@@ -31,7 +31,7 @@ def write_manifest(
         "parameters": order.parameters,
         "inputs": folder.read_json(RunFile.INPUTS) or [],
         "outputs": [{"output": output["output"], "digest": output["digest"]} for output in outputs],
-        "executed_notebook_digest": digest_file(folder.locate(RunFile.EXECUTED)),
+        "executed_notebook_digest": digest_bytes(folder.read(RunFile.EXECUTED) or b""),
         "remark": remark,
         "written": format_time(utc_now()),
     }

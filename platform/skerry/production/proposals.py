@@ -18,15 +18,14 @@ from skerry.production.environments import (
 from skerry.production.notebook_checks import check_runnable
 from skerry.production.notebooks import encode_notebook, normalise_notebook
 from skerry.production.parameters import read_parameters
-from skerry.production.releases import insert_release, new_release_id
+from skerry.production.releases import insert_release, name_notebook, new_release_id
 from skerry.production.wheels import check_wheel
-from skerry.storage.layout import DataFolder
-from skerry.storage.writing import write_aside
+from skerry.storage.objects import Objects
 
 _LARGEST_WHEEL = 64 * 2**20
 
 
-def propose_release(engine: Engine, data: DataFolder, proposal: Proposal, *, by: str) -> Release:
+def propose_release(engine: Engine, objects: Objects, proposal: Proposal, *, by: str) -> Release:
     """Pin a notebook and the running environment, and record the proposal.
 
     The files are written before the row: a kill in between leaves files that no row names.
@@ -49,10 +48,8 @@ def propose_release(engine: Engine, data: DataFolder, proposal: Proposal, *, by:
         {name: check_wheel(name, content, locked) for name, content in wheels.items()}
     )
     release_id = new_release_id()
-    folder = data.release_objects / release_id
-    folder.mkdir(parents=True)
-    write_aside(folder / "notebook.ipynb", content.decode())
-    store_environment(data, environment, wheels)
+    objects.write(name_notebook(release_id), content)
+    store_environment(objects, environment, wheels)
     with engine.begin() as connection:
         return insert_release(
             connection,

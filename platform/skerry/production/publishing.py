@@ -22,7 +22,7 @@ from skerry.models.versions import VersionStatus
 from skerry.production.epochs import refuse_stale
 from skerry.production.runs import find_run, get_run
 from skerry.production.tables import attempts, outputs, runs
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.objects import Objects
 from skerry.storage.run_folder import RunFolder, find_attempt
 
 _LONGEST_REMARK = 500
@@ -88,7 +88,7 @@ def publish_outputs(
     staged: list[StagedOutput],
     *,
     by: str,
-    objects: ObjectFolder,
+    objects: Objects,
     remark: str | None = None,
 ) -> RunDetails:
     """Publish an attempt's outputs and return the run.
@@ -173,7 +173,7 @@ def _publish_output(
     *,
     by: str,
     now: datetime,
-    objects: ObjectFolder,
+    objects: Objects,
 ) -> None:
     item = _complete_item(run, RunFolder(objects, run["id"], epoch), staged)
     ensure_collection(connection, run["collection"], f"Products of {run['job_name']}")

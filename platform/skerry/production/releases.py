@@ -45,7 +45,7 @@ def insert_release(
             id=release_id,
             name=check_name(name, what="release name"),
             status=ReleaseStatus.PROPOSED,
-            notebook_key=f"releases/{release_id}/notebook.ipynb",
+            notebook_key=name_notebook(release_id),
             notebook_digest=notebook_digest,
             environment_digest=digest_environment(environment),
             environment=environment,
@@ -56,6 +56,11 @@ def insert_release(
         )
     )
     return get_release(connection, release_id)
+
+
+def name_notebook(release_id: str) -> str:
+    """Return the key under which a release's notebook is kept."""
+    return f"releases/{release_id}/notebook.ipynb"
 
 
 def new_release_id() -> str:

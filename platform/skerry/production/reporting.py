@@ -10,7 +10,7 @@ from skerry.core.errors import ConflictError, InvalidInputError, UnavailableErro
 from skerry.core.problems import read_problem
 from skerry.core.settings import API_PREFIX
 from skerry.models.runs import AttemptOrder
-from skerry.storage.objects import open_granted
+from skerry.storage.object_places import open_granted
 from skerry.storage.run_folder import RunFolder
 
 _TIMEOUT_S = 15.0

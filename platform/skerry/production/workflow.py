@@ -26,7 +26,7 @@ from skerry.production.pausing import pause_at
 from skerry.production.runs import find_run
 from skerry.storage.database import open_workflows, persist, reading
 from skerry.storage.grants import end_run_grants
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.objects import Objects
 
 STEPS_VERSION = "1"
 """DBOS's application version: raise it when the sequence of steps below changes. The reconciler
@@ -55,7 +55,7 @@ class RunWorkflow:
         The object store.
     """
 
-    def __init__(self, attempts: Attempts, objects: ObjectFolder) -> None:
+    def __init__(self, attempts: Attempts, objects: Objects) -> None:
         self._attempts = attempts
         self._objects = objects
         self._engine = attempts.engine

@@ -43,7 +43,7 @@ class _How:
 
 
 def open_product(
-    path: Path | str, *, level: int = 0, product_type: str | None = None
+    path: Path | RemotePath | str, *, level: int = 0, product_type: str | None = None
 ) -> xr.DataTree:
     """Open a product lazily.
 
@@ -82,6 +82,8 @@ def open_product(
     if product_type is not None:
         check_type(product_type)
     how = _How(level, product_type)
+    if isinstance(path, RemotePath):
+        return _open_remote(path, how)
     if isinstance(path, str) and is_remote(path):
         return _open_remote(parse_address(path), how)
     if not str(path).strip():

@@ -75,7 +75,7 @@ def create_api(
         lifespan=lifespan, measurements=measurements,
         checks={
             "database": check_schema(stores.reader),
-            "objects": check_objects(data.objects, for_writing=True),
+            "objects": check_objects(stores.objects, for_writing=True),
         },
     )  # fmt: skip
 

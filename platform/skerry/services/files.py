@@ -2,8 +2,12 @@
 
 import mimetypes
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from stat import S_IFREG
 from typing import Annotated, Any
 
+from anyio import AsyncFile, wrap_file
 from fastapi import APIRouter, Depends
 from sqlalchemy import Connection
 from starlette.responses import FileResponse
@@ -16,31 +20,35 @@ from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, identify, refuse_unseen
 from skerry.services.media import sends
 from skerry.services.stores import Stores, sees_private
-from skerry.storage.beneath import open_beneath
-from skerry.storage.objects import check_key
+from skerry.storage.objects import OpenFile, check_key
 
 _HEADERS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
 
 
 class OpenedFileResponse(FileResponse):
-    """Sends a file that is open already, so that no link can replace it meanwhile.
+    """Sends a file that is open already, whole or the ranges that are asked for.
 
     Parameters
     ----------
     file
-        The file's descriptor, which is closed after sending.
+        The file, which is closed after sending.
+    key
+        Its key.
     """
 
-    def __init__(self, file: int, **options: Any) -> None:
-        super().__init__(f"/proc/self/fd/{file}", **options)
+    def __init__(self, file: OpenFile, key: str, **options: Any) -> None:
+        facts = (S_IFREG, 0, 0, 1, 0, 0, file.size, 0, file.modified, 0)
+        super().__init__(key, stat_result=os.stat_result(facts), **options)
         self._file = file
 
     async def __call__(self, scope: Call, receive: Receive, send: Send) -> None:
         """Send the file or the requested range."""
-        try:
+        with self._file:
             await super().__call__(scope, receive, send)
-        finally:
-            os.close(self._file)
+
+    @asynccontextmanager
+    async def _open_file(self) -> AsyncIterator[AsyncFile[bytes]]:
+        yield wrap_file(self._file.stream)
 
 
 def create_files_router(stores: Stores) -> APIRouter:
@@ -58,19 +66,18 @@ def create_files_router(stores: Stores) -> APIRouter:
             file = _open_file(stores, connection, key, private=sees_private(identity))
         if file is None:
             raise refuse_unseen(identity, Scope.CATALOG_READ, f"file {key[:140]!r}")
-        return OpenedFileResponse(file, media_type=_name_type(key), headers=_HEADERS)
+        return OpenedFileResponse(file, key, media_type=_name_type(key), headers=_HEADERS)
 
     return router
 
 
-def _open_file(stores: Stores, connection: Connection, key: str, *, private: bool) -> int | None:
+def _open_file(
+    stores: Stores, connection: Connection, key: str, *, private: bool
+) -> OpenFile | None:
     item = find_owner_of_key(connection, key)
     if item is None or not item.is_visible(private=private):
         return None
-    try:
-        return open_beneath(stores.objects.root, key)
-    except FileNotFoundError:
-        return None
+    return stores.objects.open(key)
 
 
 def _name_type(key: str) -> str:

@@ -104,7 +104,7 @@ def _grant_writing(
             epoch=grant_request.epoch,
             life_s=life_s,
         )
-    stores.objects.create_folder(grant.prefix)
+    stores.objects.prepare(grant.prefix)
     finish_deletions(stores.writer, stores.objects)
     return Grant(
         id=grant.id, mode="write", prefix=grant.prefix, root=stores.objects.address,

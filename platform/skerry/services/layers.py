@@ -4,7 +4,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
@@ -17,7 +16,7 @@ from skerry.maps.levels import Pyramid
 from skerry.maps.opening import open_pyramid
 from skerry.products.coding.true_colour import TRUE_COLOUR, find_bands, list_drawn
 from skerry.services.identity import Identity, refuse_unseen
-from skerry.storage.objects import ObjectFolder, check_key
+from skerry.storage.objects import Objects, check_key
 
 _KEPT_LAYERS = 512
 _PRODUCT = "product"
@@ -32,10 +31,8 @@ class Layer:
     ----------
     version
         The item's content version; another version is another layer.
-    store
-        Folder of the GeoZarr.
-    root
-        The object store's folder; below it no symbolic link is followed.
+    objects, key
+        The object store, and the GeoZarr in it.
     path
         ``<multiscale group path>/<name>`` in it.
     label, units
@@ -53,8 +50,8 @@ class Layer:
     """
 
     version: str
-    store: Path
-    root: Path
+    objects: Objects
+    key: str
     path: str
     label: str
     units: str
@@ -71,7 +68,7 @@ class Layer:
 
     def open(self) -> Pyramid:
         """Open the levels; they stay open while requests ask for this version."""
-        return open_pyramid(self.store, self.path, self.version, root=self.root)
+        return open_pyramid(self.objects, self.key, self.path, self.version)
 
 
 class LayerBook:
@@ -85,7 +82,7 @@ class LayerBook:
         The object store that holds the products.
     """
 
-    def __init__(self, engine: Engine, objects: ObjectFolder) -> None:
+    def __init__(self, engine: Engine, objects: Objects) -> None:
         self._engine = engine
         self._objects = objects
         self._layers: OrderedDict[tuple[str, str], Layer] = OrderedDict()
@@ -127,7 +124,7 @@ class LayerBook:
                 self._layers.popitem(last=False)
 
 
-def _read_layer(stored: StoredItem, name: str, objects: ObjectFolder) -> Layer:
+def _read_layer(stored: StoredItem, name: str, objects: Objects) -> Layer:
     properties: Mapping[str, Any] = stored.document["properties"]
     variables: Mapping[str, Any] = properties.get("skerry:variables") or {}
     if name == TRUE_COLOUR and (bands := find_bands(variables)):
@@ -145,8 +142,8 @@ def _read_layer(stored: StoredItem, name: str, objects: ObjectFolder) -> Layer:
     title = f"{properties.get('title') or stored.id}: {label}"
     return Layer(
         version=stored.content_version,
-        store=objects.root / check_key(product["href"].removesuffix("/")),
-        root=objects.root,
+        objects=objects,
+        key=check_key(product["href"].removesuffix("/")),
         path=check_key(str(variable.get("path") or name)),
         label=label,
         units=str(variable.get("units") or ""),

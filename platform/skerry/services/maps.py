@@ -21,7 +21,7 @@ from skerry.services.tiles import Drawer, create_tiles_router
 from skerry.storage.chunk_cache import ChunkCache
 from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.object_places import open_objects
 
 CHUNK_BYTES = 512 * 2**20
 """Decoded chunks kept in memory."""
@@ -41,7 +41,8 @@ def create_maps(
     data = DataFolder(settings.data)
     engine = open_database(find_database(data), read_only=True)
     pool = ThreadPoolExecutor(os.cpu_count() or 2, thread_name_prefix="draw")
-    book = LayerBook(engine, ObjectFolder(data.objects))
+    objects = open_objects(data)
+    book = LayerBook(engine, objects)
     cache = ChunkCache(chunk_bytes)
     drawer = Drawer(book, cache, pool, settings.public_url)
     measurements = Measurements()
@@ -59,7 +60,7 @@ def create_maps(
         hub=hub, verifier=verifier, lifespan=lifespan, measurements=measurements,
         checks={
             "database": check_schema(engine),
-            "objects": check_objects(data.objects, for_writing=False),
+            "objects": check_objects(objects, for_writing=False),
         },
     )  # fmt: skip
 

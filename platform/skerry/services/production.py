@@ -1,6 +1,5 @@
 """HTTP routes of production: releases, jobs, runs, and what run processes report."""
 
-import shutil
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -27,7 +26,11 @@ from skerry.production import epochs, files, jobs, proposals, publishing, releas
 from skerry.production.occurrences import key_for_request
 from skerry.production.orders import write_order
 from skerry.production.publishing import Publication, list_catalogued
-from skerry.production.release_files import read_release_notebook, read_release_wheel
+from skerry.production.release_files import (
+    read_release_notebook,
+    read_release_wheel,
+    remove_release_files,
+)
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.media import sends, sends_files
@@ -69,7 +72,7 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
     @router.post("/releases", status_code=201, max_body_size=_LARGEST_PROPOSAL)
     def propose_release(proposal: Proposal, who: Proposer) -> Release:
         """Propose a notebook as a release."""
-        return proposals.propose_release(stores.writer, stores.data, proposal, by=who.name)
+        return proposals.propose_release(stores.writer, stores.objects, proposal, by=who.name)
 
     @router.get("/releases")
     def list_releases(_who: Reader) -> ReleaseList:
@@ -88,7 +91,7 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
         """Remove a release that nothing uses."""
         with stores.writer.begin() as connection:
             is_deleted = releases.delete_release(connection, release)
-        shutil.rmtree(stores.data.release_objects / is_deleted.id, ignore_errors=True)
+        remove_release_files(stores.objects, is_deleted)
 
 
 def _add_release_files(router: APIRouter, stores: Stores) -> None:
@@ -99,7 +102,7 @@ def _add_release_files(router: APIRouter, stores: Stores) -> None:
             pinned = releases.get_release(connection, release)
         media_type = files.SHOWN[RunFile.EXECUTED]
         return Response(
-            read_release_notebook(stores.data, pinned), media_type=media_type, headers=SANDBOXED
+            read_release_notebook(stores.objects, pinned), media_type=media_type, headers=SANDBOXED
         )
 
     @router.get("/releases/{release}/wheels/{name}", **sends("application/octet-stream"))
@@ -107,7 +110,7 @@ def _add_release_files(router: APIRouter, stores: Stores) -> None:
         """Return a wheel that a release adds."""
         with stores.reader.connect() as connection:
             pinned = releases.get_release(connection, release)
-        content = read_release_wheel(stores.data, pinned, name)
+        content = read_release_wheel(stores.objects, pinned, name)
         return Response(content, media_type="application/octet-stream", headers=SANDBOXED)
 
 
@@ -260,8 +263,8 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
             row = runs.find_run(connection, run)
         attempt = files.choose_attempt(row, epoch, published=True)
         folder = RunFolder(stores.objects, row["id"], attempt)
-        stream, media_type = files.open_shown(folder, name)
-        pieces = files.read_pieces(stream)
+        file, media_type = files.open_shown(folder, name)
+        pieces = files.read_pieces(file)
         return StreamingResponse(pieces, media_type=media_type, headers=SANDBOXED)
 
 
@@ -291,7 +294,7 @@ def _add_attempts(router: APIRouter, stores: Stores) -> None:
             epochs.check_current(connection, run, epoch, who.token)
             row = runs.find_run(connection, run)
             release = releases.get_approved(connection, row["release_id"])
-        return write_order(row, epoch, release, read_release_notebook(stores.data, release))
+        return write_order(row, epoch, release, read_release_notebook(stores.objects, release))
 
     @router.post("/runs/{run}/attempts/{epoch}/publish")
     def publish_outputs(

@@ -1,11 +1,9 @@
 """Whether a program can do its work now, and why not."""
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from pathlib import Path
 
 from fastapi import APIRouter, Depends
 from sqlalchemy import Engine
@@ -19,6 +17,7 @@ from skerry.services.guarded_route import create_router
 from skerry.services.identity import anyone
 from skerry.services.media import sends_json
 from skerry.storage.migrate import newest_revision, read_revision
+from skerry.storage.objects import Objects
 
 Check = Callable[[], Awaitable[str | None]]
 """Returns what is missing, in words that everybody may read; None when all is well."""
@@ -97,14 +96,10 @@ def check_schema(engine: Engine) -> Check:
     return lambda: run_in_threadpool(ask)
 
 
-def check_objects(root: Path, *, for_writing: bool) -> Check:
+def check_objects(objects: Objects, *, for_writing: bool) -> Check:
     """Return a check that the object store can be read, and written where that is needed."""
 
     def ask() -> str | None:
-        if not root.is_dir() or not os.access(root, os.R_OK | os.X_OK):
-            return "The object store cannot be read."
-        if for_writing and not os.access(root, os.W_OK):
-            return "The object store cannot be written."
-        return None
+        return objects.find_fault(for_writing=for_writing)
 
     return lambda: run_in_threadpool(ask)

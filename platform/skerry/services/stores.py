@@ -8,7 +8,8 @@ from skerry.core.scopes import Scope
 from skerry.services.identity import Identity
 from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.object_places import open_objects
+from skerry.storage.objects import Objects
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Stores:
     data: DataFolder
     writer: Engine
     reader: Engine
-    objects: ObjectFolder
+    objects: Objects
 
     def close(self) -> None:
         """Close the database connections."""
@@ -41,9 +42,7 @@ class Stores:
 def open_stores(data: DataFolder) -> Stores:
     """Open the stores of a data folder whose database has been migrated."""
     url = find_database(data)
-    return Stores(
-        data, open_database(url), open_database(url, read_only=True), ObjectFolder(data.objects)
-    )
+    return Stores(data, open_database(url), open_database(url, read_only=True), open_objects(data))
 
 
 def sees_private(identity: Identity | None) -> bool:

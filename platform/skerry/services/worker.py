@@ -34,7 +34,7 @@ from skerry.production.workers import WorkerBook
 from skerry.storage.database import find_database, is_server, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.object_places import open_objects
 from skerry.storage.writing import write_aside
 
 _ROUND_S = 0.5
@@ -80,7 +80,7 @@ class Worker:
         from skerry.production.workflow import RunWorkflow, launch
 
         self._executor.recover()
-        carry_out = RunWorkflow(self._attempts, ObjectFolder(self._data.objects)).register()
+        carry_out = RunWorkflow(self._attempts, open_objects(self._data)).register()
         name = self._name()
         launch(self._database, self._data.workflows, self._settings, name)
         configure_logs()  # again: the workflow engine has set a form of its own

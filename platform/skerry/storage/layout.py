@@ -70,18 +70,8 @@ class DataFolder:
 
     @property
     def objects(self) -> Path:
-        """The object store's root. Item assets hold keys relative to it."""
+        """The object store, unless a setting names another: see `skerry.storage.object_places`."""
         return self.root / "objects"
-
-    @property
-    def release_objects(self) -> Path:
-        """Notebook and wheels of each release, one folder a release."""
-        return self.objects / "releases"
-
-    @property
-    def environment_objects(self) -> Path:
-        """What environments are built from, one folder an environment digest."""
-        return self.objects / "environments"
 
     @property
     def attempts(self) -> Path:

@@ -1,11 +1,23 @@
-"""The object store as a folder: keys are relative paths, prefixes end in ``/``."""
+"""The object store: bytes by key, in a folder or in an S3 bucket; nobody else knows which.
 
-import shutil
-from collections.abc import Iterator
+Keys are relative paths, prefixes are keys that end in ``/``. Bytes are written once, or replaced
+whole; a reader finds the old bytes, none, or all of the new.
+"""
+
+from collections.abc import Hashable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Protocol, Self
 
-from skerry.core.errors import InvalidInputError, UnavailableError
+from skerry.core.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from skerry.storage.remote import RemotePath
+
+ALL = slice(None)
+"""The part of a file that is the whole file."""
 
 _LONGEST = 1024
 
@@ -50,93 +62,168 @@ def list_prefixes(key: str) -> list[str]:
     return [*covering, key] if key.endswith("/") else covering
 
 
-def open_granted(root: str) -> "ObjectFolder":
-    """Return the object store whose root a grant names, such as ``file:///data/objects/``.
+@dataclass(frozen=True)
+class StoredFile:
+    """A file in the object store.
 
-    Raises
-    ------
-    UnavailableError
-        If it is not a folder on this machine.
-    """
-    address = urlsplit(root)
-    folder = Path(unquote(address.path))
-    if address.scheme != "file" or not folder.is_dir():
-        raise UnavailableError(
-            f"The platform keeps its files in {root}, which is not a folder on this machine.",
-            remedy="Work in a notebook server of that platform, or on the machine it runs on.",
-        )
-    return ObjectFolder(folder)
-
-
-def _pass_over_missing(_function: object, _path: str, error: BaseException) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
-
-
-class ObjectFolder:
-    """A folder used as an object store.
-
-    Parameters
+    Attributes
     ----------
-    root
-        The folder; it exists.
+    key
+        Its key.
+    size
+        Its bytes.
+    modified
+        When it was written, in seconds since 1970.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    key: str
+    size: int
+    modified: float
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """A file that is open for reading; a block (``with``) closes it.
+
+    Attributes
+    ----------
+    stream
+        Its bytes.
+    size, modified
+        As in `StoredFile`.
+    """
+
+    stream: BinaryIO
+    size: int
+    modified: float
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self.stream.close()
+
+
+class WorkingFile(Protocol):
+    """A file of the object store that a program appends to, at a path of this machine."""
+
+    @property
+    def path(self) -> Path:
+        """Where to append to it."""
+
+    def save(self, *, at_once: bool = True) -> None:
+        """Let readers see what was appended; unless `at_once`, only every few seconds."""
+
+
+class Objects(Hashable, Protocol):
+    """An object store. Two that are equal are the same store, and can be keys of a cache.
+
+    All methods raise `InvalidInputError` for what is no key, and those of a bucket
+    `UnavailableError` or `ForbiddenError` when it does not answer or refuses.
+    """
 
     @property
     def address(self) -> str:
-        """The root as a ``file://`` address that ends in ``/``."""
-        return f"{self.root.absolute().as_uri()}/"
+        """The store's root: a ``file://`` or ``s3://`` address that ends in ``/``."""
 
-    def locate(self, key: str) -> Path:
-        """Return the path of a key or prefix, which need not exist.
+    def find_fault(self, *, for_writing: bool) -> str | None:
+        """Return why the store cannot be used, in words that everybody may read; None if it can."""
+
+    def exists(self, key: str) -> bool:
+        """Return whether there is a file at a key, or anything below a prefix."""
+
+    def read(self, key: str, part: slice = ALL, *, most: int | None = None) -> bytes | None:
+        """Return a file or a part of it, None if there is no such file.
+
+        Parameters
+        ----------
+        key
+            The file.
+        part
+            Which bytes, as a slice of them without a step; what lies past the end is left out.
+        most
+            The most bytes to read.
 
         Raises
         ------
         InvalidInputError
-            If the key is not valid, or a symbolic link on the way leads out of the store.
+            If the part has more than `most` bytes; then nothing is read.
+        ForbiddenError
+            If a symbolic link stands at the key or on the way to it, or it is no plain file.
         """
-        path = self.root / check_key(key.removesuffix("/"))
-        if not path.resolve().is_relative_to(self.root.resolve()):
-            raise InvalidInputError(
-                f"The key {key[:140]!r} leads out of the object store.",
-                remedy="Keep symbolic links out of the store.",
-            )
-        return path
 
-    def exists(self, key: str) -> bool:
-        """Return whether there is a file or folder at `key`."""
-        return self.locate(key).exists()
+    def open(self, key: str) -> OpenFile | None:
+        """Open a file for reading, as `read` does; None if there is no such file."""
 
-    def create_folder(self, prefix: str) -> Path:
-        """Create the folder of `prefix`, which only the owner can read, and return it."""
-        folder = self.locate(check_prefix(prefix))
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+    def write(self, key: str, content: bytes) -> None:
+        """Write a file whole, over an older one if there is one."""
 
-    def remove(self, prefix: str) -> None:
-        """Remove everything below `prefix`, and parents that become empty.
+    def list_names(self, prefix: str) -> list[str]:
+        """Return the names right below a prefix, sorted; those of folders end in ``/``."""
+
+    def list_files(self, prefix: str, *, deep: bool = True) -> Iterator[StoredFile]:
+        """List the files below a prefix, or if not `deep` only those right below it.
+
+        Links and other odd things are passed over.
+        """
+
+    def digest(self, prefix: str) -> str | None:
+        """Return the digest of the files below a prefix, as `digest_tree` does; None for none."""
+
+    def measure(self, key: str) -> int:
+        """Return how many bytes a file, or all below a prefix, takes; of all with an empty key."""
+
+    def prepare(self, prefix: str) -> None:
+        """Make ready for others to write below a prefix."""
+
+    def remove(self, key: str) -> None:
+        """Remove a file, or everything below a prefix, and parents that become empty.
 
         Doing it again, twice at once, or after a half-done removal, is not an error.
         """
-        folder = self.locate(check_prefix(prefix))
-        if folder.is_symlink() or folder.is_file():
-            folder.unlink()
-        elif folder.exists():
-            shutil.rmtree(folder, onexc=_pass_over_missing)
-        for parent in self._inner_parents(folder):
-            try:
-                parent.rmdir()
-            except FileNotFoundError:
-                continue
-            except OSError:
-                break
 
-    def _inner_parents(self, folder: Path) -> Iterator[Path]:
-        # the first level (imports/, runs/) stays
-        for parent in folder.parents:
-            if self.root in (parent, parent.parent):
-                return
-            yield parent
+    def locate(self, key: str) -> "Path | RemotePath":
+        """Return the place of a key or prefix, for readers of products; it need not exist."""
+
+    def filling(self, prefix: str) -> AbstractContextManager[Path]:
+        """Give a folder to write into; after the block, its files stand below the prefix.
+
+        For a prefix that nobody reads yet: its files may appear one by one. If the block fails,
+        some of them may be there.
+        """
+
+    def replacing(self, prefix: str) -> AbstractContextManager[Path]:
+        """Give an empty folder to write into; after the block, its files alone are there.
+
+        If the block fails, what was there before stays.
+        """
+
+    def copy_to(self, prefix: str, folder: Path) -> str:
+        """Copy the files below a prefix into an empty folder; return their digest, as `digest`.
+
+        Raises
+        ------
+        NotFoundError
+            If there is nothing below it.
+        ConflictError
+            If they change meanwhile.
+        InvalidInputError
+            If they cannot be read.
+        """
+
+    def copied(self, prefix: str) -> AbstractContextManager[Path]:
+        """Give a folder with the files below a prefix, for reading during the block."""
+
+    def append(self, key: str, scratch: Path) -> WorkingFile:
+        """Return a file to append to.
+
+        Parameters
+        ----------
+        key
+            The file. Its folder is prepared.
+        scratch
+            A place for it on this machine where the store gives none. Who asks again with the
+            same place goes on with the same file.
+        """

@@ -98,15 +98,21 @@ class ReadingStore(Store):
             yield name
 
 
+def slice_of(part: "ByteRequest | None") -> slice:
+    """Return a part of a file as a slice of its bytes."""
+    if isinstance(part, RangeByteRequest):
+        return slice(part.start, part.end)
+    if isinstance(part, OffsetByteRequest):
+        return slice(part.offset, None)
+    if isinstance(part, SuffixByteRequest):
+        return slice(-part.suffix, None) if part.suffix else slice(0, 0)
+    return slice(None)
+
+
 def find_range(size: int, part: "ByteRequest | None") -> tuple[int, int]:
     """Return where a part of a file of `size` bytes starts, and before which byte it stops."""
-    if isinstance(part, RangeByteRequest):
-        return min(part.start, size), min(part.end, size)
-    if isinstance(part, OffsetByteRequest):
-        return min(part.offset, size), size
-    if isinstance(part, SuffixByteRequest):
-        return max(0, size - part.suffix), size
-    return 0, size
+    start, stop, _ = slice_of(part).indices(size)
+    return start, stop
 
 
 @cache

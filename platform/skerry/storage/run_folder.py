@@ -4,18 +4,27 @@ No other module puts these keys together. An attempt writes nowhere else, and it
 """
 
 import json
-import shutil
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from skerry.storage.objects import ObjectFolder, check_prefix
-from skerry.storage.plain_files import open_inside
-from skerry.storage.writing import write_aside
+from skerry.core.errors import NotFoundError, SkerryError
+from skerry.storage.objects import (
+    ALL,
+    Objects,
+    OpenFile,
+    StoredFile,
+    WorkingFile,
+    check_key,
+    check_prefix,
+)
 
-_RUNS = "runs"
+_LOG = logging.getLogger(__name__)
+_RUNS = "runs/"
 _RECORDS = "outputs"
 _PRODUCTS = "products"
 
@@ -42,7 +51,7 @@ class RunFolder:
         The attempt.
     """
 
-    objects: ObjectFolder
+    objects: Objects
     run: str
     epoch: int
 
@@ -51,25 +60,17 @@ class RunFolder:
         """The prefix of all its keys, with a ``/`` at its end."""
         return name_prefix(self.run, self.epoch)
 
-    @property
-    def place(self) -> Path:
-        """The folder on this machine."""
-        return self.objects.locate(self.prefix)
-
     def create(self) -> None:
-        """Create the folder with those of products and their records."""
+        """Make ready for products and their records."""
         for name in (_RECORDS, _PRODUCTS):
-            self.objects.create_folder(f"{self.prefix}{name}/")
+            self.objects.prepare(f"{self.prefix}{name}/")
 
-    def locate(self, file: RunFile) -> Path:
-        """Return the path of a file, which need not exist."""
-        return self.place / file
+    def list_files(self) -> dict[RunFile, StoredFile]:
+        """Return the files that have been written, in the order of `RunFile`."""
+        files = {file.key: file for file in self.objects.list_files(self.prefix, deep=False)}
+        return {file: files[key] for file in RunFile if (key := f"{self.prefix}{file}") in files}
 
-    def list_files(self) -> list[RunFile]:
-        """Return the files that have been written."""
-        return [file for file in RunFile if self.locate(file).is_file()]
-
-    def open(self, file: RunFile) -> BinaryIO:
+    def open(self, file: RunFile) -> OpenFile:
         """Open a file for reading.
 
         A notebook may write anything into its folder, so no link is followed, wherever in the
@@ -77,14 +78,24 @@ class RunFolder:
 
         Raises
         ------
-        OSError
-            If the attempt has not written it as a plain file.
+        NotFoundError, ForbiddenError
+            If the attempt has not written it, or not as a plain file.
         """
-        return open_inside(self.objects.root, f"{self.prefix}{file}")
+        opened = self.objects.open(f"{self.prefix}{file}")
+        if opened is None:
+            raise NotFoundError(
+                f"Attempt {self.epoch} of the run {self.run} has no {file}.",
+                remedy="Wait until the attempt has written it.",
+            )
+        return opened
+
+    def read(self, file: RunFile, part: slice = ALL) -> bytes | None:
+        """Return a file or a part of it, None if it is not there; no link is followed."""
+        return self.objects.read(f"{self.prefix}{file}", part)
 
     def write(self, file: RunFile, text: str) -> None:
         """Write a file that is either absent, the old one, or complete."""
-        write_aside(self.locate(file), text)
+        self.objects.write(f"{self.prefix}{file}", text.encode())
 
     def write_json(self, file: RunFile, value: Mapping[str, object] | Sequence[object]) -> None:
         """Write a JSON file that is either absent, the old one, or complete."""
@@ -92,16 +103,20 @@ class RunFolder:
 
     def read_json(self, file: RunFile) -> Any:
         """Return the content of a JSON file, None if it is not there."""
-        path = self.locate(file)
-        return json.loads(path.read_text()) if path.is_file() else None
+        content = self.read(file)
+        return None if content is None else json.loads(content)
 
-    def locate_product(self, output: str) -> Path:
-        """Return the folder for an output's product."""
-        return self.objects.locate(self.name_product(output))
+    def append_log(self, scratch: Path) -> WorkingFile:
+        """Return the log to append to; `scratch` is its place if the store itself gives none."""
+        return self.objects.append(f"{self.prefix}{RunFile.LOG}", scratch)
+
+    def replace_product(self, output: str) -> AbstractContextManager[Path]:
+        """Give an empty folder to write an output's product into; see `Objects.replacing`."""
+        return self.objects.replacing(self.name_product(output))
 
     def name_product(self, output: str) -> str:
         """Return the prefix of an output's product."""
-        return f"{self.prefix}{_PRODUCTS}/{output}/"
+        return check_prefix(f"{self.prefix}{_PRODUCTS}/{output}/")
 
     def owns(self, prefix: str) -> bool:
         """Return whether a prefix lies below this folder."""
@@ -109,31 +124,31 @@ class RunFolder:
 
     def has_output(self, output: str) -> bool:
         """Return whether an output's product is complete."""
-        return self._locate_record(output).exists()
+        return self.objects.exists(self._name_record(output))
 
     def record_output(self, output: str, record: Mapping[str, object]) -> None:
         """Write the record which says that an output's product is complete."""
-        path = self._locate_record(output)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_aside(path, json.dumps(record, indent=1))
+        self.objects.write(self._name_record(output), json.dumps(record, indent=1).encode())
 
     def read_outputs(self) -> list[dict[str, Any]]:
         """Return the records of the complete outputs, sorted by output name."""
-        paths = sorted((self.place / _RECORDS).glob("*.json"))
-        return [json.loads(path.read_text()) for path in paths]
+        names = self.objects.list_names(f"{self.prefix}{_RECORDS}/")
+        keys = [f"{self.prefix}{_RECORDS}/{name}" for name in names if name.endswith(".json")]
+        contents = [self.objects.read(key) for key in keys]
+        return [json.loads(content) for content in contents if content is not None]
 
     def remove_products(self) -> None:
         """Remove products and their records; log and page stay."""
         for name in (_RECORDS, _PRODUCTS):
-            shutil.rmtree(self.place / name, ignore_errors=True)
+            _remove(self.objects, f"{self.prefix}{name}/")
 
-    def _locate_record(self, output: str) -> Path:
-        return self.place / _RECORDS / f"{output}.json"
+    def _name_record(self, output: str) -> str:
+        return check_key(f"{self.prefix}{_RECORDS}/{output}.json")
 
 
 def name_prefix(run: str, epoch: int) -> str:
     """Return the prefix of an attempt's keys."""
-    return check_prefix(f"{_RUNS}/{run}/{epoch}/")
+    return check_prefix(f"{_RUNS}{run}/{epoch}/")
 
 
 def find_attempt(prefix: str) -> tuple[str, int]:
@@ -142,22 +157,27 @@ def find_attempt(prefix: str) -> tuple[str, int]:
     return run, int(epoch)
 
 
-def list_run_folders(objects: ObjectFolder, run: str = "*") -> Iterator[RunFolder]:
+def list_run_folders(objects: Objects, run: str | None = None) -> Iterator[RunFolder]:
     """List the folders of the attempts of one run or of all runs, sorted.
 
     What else stands there, a link for example, somebody has put there; it belongs to no attempt.
     """
-    for place in sorted((objects.root / _RUNS).glob(f"{run}/*")):
-        if place.name.isdecimal() and place.is_dir() and not place.is_symlink():
-            yield RunFolder(objects, place.parent.name, int(place.name))
+    for name in [f"{run}/"] if run else objects.list_names(_RUNS):
+        for below in objects.list_names(f"{_RUNS}{name}") if name.endswith("/") else ():
+            if below.endswith("/") and below[:-1].isdecimal():
+                yield RunFolder(objects, name[:-1], int(below[:-1]))
 
 
-def remove_run(objects: ObjectFolder, run: str, epochs: Collection[int] = ()) -> None:
+def remove_run(objects: Objects, run: str, epochs: Collection[int] = ()) -> None:
     """Remove all that a run's attempts wrote, except the attempts with the epochs `epochs`."""
-    for place in (objects.root / _RUNS).glob(f"{run}/*"):
-        if place.name in map(str, epochs):
-            continue
-        if place.is_symlink() or place.is_file():
-            place.unlink(missing_ok=True)
-        else:
-            shutil.rmtree(place, ignore_errors=True)
+    for name in objects.list_names(check_prefix(f"{_RUNS}{run}/")):
+        if name.removesuffix("/") not in map(str, epochs):
+            _remove(objects, f"{_RUNS}{run}/{name}")
+
+
+def _remove(objects: Objects, key: str) -> None:
+    """Remove a file or a prefix. What cannot be removed stays; upkeep finds it later."""
+    try:
+        objects.remove(key)
+    except (OSError, SkerryError) as error:
+        _LOG.warning("The bytes at %s cannot be removed now: %s", key, error)

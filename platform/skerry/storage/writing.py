@@ -106,9 +106,14 @@ def write_aside(path: Path, text: str, *, private: bool = False) -> None:
     OSError
         As the system reports.
     """
+    write_bytes_aside(path, text.encode(), private=private)
+
+
+def write_bytes_aside(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Write a file of any content as `write_aside` does."""
     with _place_aside(path, replace=True) as aside:
         aside.touch(mode=0o600 if private else 0o666, exist_ok=False)
-        aside.write_text(text, encoding="utf-8")
+        aside.write_bytes(content)
 
 
 @contextmanager

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import xarray as xr
 from pyproj import Transformer
+from tests.pyramids import open_pyramid
 
 from skerry.maps.levels import Pyramid, read_window
 from skerry.maps.mercator import EARTH_HALF
-from skerry.maps.opening import open_pyramid
 from skerry.maps.warp import choose_level, locate_tile, sample_tile, tile_bounds
 from skerry.products import open_product, write_geozarr
 from skerry.products.pictures.drawable import find_drawable

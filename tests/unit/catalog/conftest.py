@@ -4,7 +4,7 @@ import pytest
 from tests.databases import connection, data, engine
 
 from skerry.storage.layout import DataFolder
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.object_folder import ObjectFolder
 
 __all__ = ["connection", "data", "engine"]
 

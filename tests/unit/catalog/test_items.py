@@ -35,7 +35,7 @@ from skerry.core.errors import (
 from skerry.models.grants import Purpose
 from skerry.models.versions import VersionStatus
 from skerry.storage.grants import create_grant, find_grant
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.object_folder import ObjectFolder
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from pyproj import Transformer
+from tests.pyramids import open_pyramid
 
 from skerry.core.errors import InvalidInputError
 from skerry.maps.colour import Category, Style
-from skerry.maps.opening import open_pyramid
 from skerry.maps.point import name_class, read_point
 from skerry.maps.tiles import draw_composite
 from skerry.products.coding.true_colour import find_bands

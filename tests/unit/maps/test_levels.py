@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from tests.pyramids import open_pyramid
 
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.maps.levels import read_window
-from skerry.maps.opening import open_pyramid
 from skerry.storage.chunk_cache import ChunkCache
 
 

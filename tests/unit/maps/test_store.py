@@ -9,10 +9,10 @@ import numcodecs
 import numpy as np
 import pytest
 import zarr
+from tests.pyramids import open_pyramid
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from skerry.core.errors import ForbiddenError, InvalidInputError, UnavailableError
-from skerry.maps.opening import open_pyramid
 from skerry.maps.store import read_zstd_length
 from skerry.storage.chunk_cache import ChunkCache
 

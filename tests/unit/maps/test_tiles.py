@@ -11,13 +11,13 @@ from PIL import Image
 from pyproj import Transformer
 from rasterio.transform import from_bounds
 from rasterio.warp import Resampling, reproject
+from tests.pyramids import open_pyramid
 
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.maps.colour import Category, Style, index_colours, make_palette
 from skerry.maps.encode import encode_empty
 from skerry.maps.levels import Level, Pyramid
 from skerry.maps.mercator import EARTH_HALF
-from skerry.maps.opening import open_pyramid
 from skerry.maps.point import read_point
 from skerry.maps.tiles import TileFormat, check_tile, draw_tile
 from skerry.maps.warp import choose_level, locate_tile, tile_bounds

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.pyramids import open_pyramid
 
 from skerry.maps import legend
 from skerry.maps.colour import Style, make_palette
 from skerry.maps.legend import draw_legend
 from skerry.maps.levels import Pyramid
-from skerry.maps.opening import open_pyramid
 from skerry.maps.point import read_point
 from skerry.maps.tiles import TileFormat, draw_tile
 from skerry.products import find_drawable, open_product

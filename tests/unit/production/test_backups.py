@@ -26,9 +26,10 @@ from skerry.production.backups import (
 )
 from skerry.production.runs import cancel_run
 from skerry.production.tables import runs
+from skerry.storage import object_folder
 from skerry.storage.database import database_url, find_database, open_database
 from skerry.storage.layout import DataFolder
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.object_folder import ObjectFolder
 
 __all__ = ["objects"]
 
@@ -312,7 +313,9 @@ def test_bytes_that_cannot_be_read_are_named(
     def refuse(place: Path, **_: Any) -> str:
         raise PermissionError(13, "Permission denied", str(place))
 
-    monkeypatch.setattr(backups, "digest_tree", refuse)  # root reads every file, whatever its mode
+    monkeypatch.setattr(
+        object_folder, "digest_tree", refuse
+    )  # root reads every file, whatever its mode
     with pytest.raises(InvalidInputError, match="imports/first cannot be read"):
         create_backup(data, tmp_path / "kept")
 

@@ -17,6 +17,7 @@ from skerry.production.releases import approve_release
 from skerry.production.runs import start_run
 from skerry.production.tables import runs
 from skerry.storage.layout import DataFolder
+from skerry.storage.object_places import open_objects
 from skerry.storage.pid_files import write_pid_file
 
 OLD = time.time() - 40 * 86_400
@@ -46,7 +47,7 @@ def fill_run(
 
 def test_only_what_is_safe_goes(engine: Engine, data: DataFolder) -> None:
     released = propose_release(
-        engine, data, Proposal(name="water", notebook=make_notebook()), by="ada"
+        engine, open_objects(data), Proposal(name="water", notebook=make_notebook()), by="ada"
     )
     with engine.begin() as connection:
         approve_release(connection, released.id, by="ada", own=True)
@@ -67,7 +68,7 @@ def test_only_what_is_safe_goes(engine: Engine, data: DataFolder) -> None:
     assert scratch.exists()
     gone, complete = clean(data)
     assert complete
-    assert [entry.path for entry in gone] == [entry.path for entry in planned]
+    assert [entry.place for entry in gone] == [entry.place for entry in planned]
     assert sum(entry.size for entry in gone) > 4 * 5000
     assert not scratch.exists()
     assert live.exists(), "its process lives"
@@ -96,4 +97,4 @@ def test_young_notebooks_stay_and_no_database_is_not_trouble(tmp_path: Path) -> 
     assert families["notebooks and logs of runs"] >= 9000
     assert families["products"] >= 20_000
     (entry,) = clean(data, days=0)[0]
-    assert entry.path == attempt / "executed.html"
+    assert entry.place == "runs/r/1/executed.html"

@@ -35,6 +35,7 @@ from skerry.production.wheels import (
 )
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
+from skerry.storage.object_places import open_objects
 
 
 def make_wheel(folder: Path, name: str, version: str = "1.0") -> Path:
@@ -128,7 +129,7 @@ def test_an_environment_is_built_once_and_runs_its_own_skerry(
     data.create()
     extra = make_wheel(tmp_path, "extra", "2.0")
     environment = describe_environment({extra.name: digest_file(extra)})
-    store_environment(data, environment, {extra.name: extra.read_bytes()})
+    store_environment(open_objects(data), environment, {extra.name: extra.read_bytes()})
     text: list[str] = []
     python = find_python(data, environment, text.append)
     assert [line.partition(" ")[0] for line in text] == ["Building", "The"]
@@ -155,7 +156,7 @@ def test_an_environment_is_built_where_uv_finds_no_python(
     data.create()
     extra = make_wheel(tmp_path, "extra", "2.0")
     environment = describe_environment({extra.name: digest_file(extra)})
-    store_environment(data, environment, {extra.name: extra.read_bytes()})
+    store_environment(open_objects(data), environment, {extra.name: extra.read_bytes()})
     python = find_python(data, environment, print)
     assert run_python(python, "import sys; print(sys.version)") == sys.version
 
@@ -166,7 +167,7 @@ def test_a_build_that_nobody_wants_any_more_ends(
     data = DataFolder(tmp_path / "data")
     data.create()
     environment = describe_environment()
-    store_environment(data, environment, {})
+    store_environment(open_objects(data), environment, {})
     text: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as index:  # takes a question, and answers none
         index.setblocking(False)
@@ -214,7 +215,7 @@ def test_a_tampered_wheel_is_refused(small_lock: Path, tmp_path: Path) -> None:
     data.create()
     extra = make_wheel(tmp_path, "extra")
     environment = describe_environment({extra.name: digest_file(extra)})
-    store_environment(data, environment, {extra.name: b"something else"})
+    store_environment(open_objects(data), environment, {extra.name: b"something else"})
     with pytest.raises(EnvironmentRefusedError, match="not the one that was approved"):
         find_python(data, environment, print)
 
@@ -223,7 +224,7 @@ def test_a_tampered_wheel_of_skerry_is_refused(small_lock: Path, tmp_path: Path)
     data = DataFolder(tmp_path / "data")
     data.create()
     environment = describe_environment()
-    store_environment(data, environment, {})
+    store_environment(open_objects(data), environment, {})
     wheel_folder = data.objects / "environments" / digest_environment(environment)
     (own,) = wheel_folder.glob("skerry-*.whl")
     own.unlink()

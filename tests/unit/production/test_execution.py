@@ -23,7 +23,7 @@ from skerry.production.releases import approve_release
 from skerry.production.runs import cancel_run, start_run
 from skerry.production.tokens import RunToken, TokenMinter
 from skerry.storage.layout import DataFolder
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.object_places import open_objects
 from skerry.storage.run_folder import RunFile, RunFolder
 
 
@@ -40,7 +40,7 @@ class Minter(TokenMinter):
 def start_lakes(engine: Engine, data: DataFolder) -> str:
     """Start a run of an approved release, and claim its first attempt; return its id."""
     released = propose_release(
-        engine, data, Proposal(name="water", notebook=make_notebook()), by="ada"
+        engine, open_objects(data), Proposal(name="water", notebook=make_notebook()), by="ada"
     )
     with engine.begin() as connection:
         approve_release(connection, released.id, by="ada", own=True)
@@ -76,8 +76,8 @@ def test_a_watch_that_fails_ends_the_run_process(
     with pytest.raises(OSError, match="no more memory"):
         attempts.carry_out(run, 1)
     assert len(watched) == 1
-    folder = RunFolder(ObjectFolder(data.objects), run, 1)
-    assert "Z Building it.\n" in folder.locate(RunFile.LOG).read_text()
+    folder = RunFolder(open_objects(data), run, 1)
+    assert b"Z Building it.\n" in (folder.read(RunFile.LOG) or b"")
     assert not watched[0].is_running()
     assert find_attempts() == []
 
@@ -112,14 +112,18 @@ def test_a_run_can_be_stopped_while_its_environment_is_built(
 
 
 def test_only_what_is_over_is_freed(data: DataFolder) -> None:
-    folders = [RunFolder(ObjectFolder(data.objects), "r", epoch) for epoch in (1, 2, 3)]
+    folders = [RunFolder(open_objects(data), "r", epoch) for epoch in (1, 2, 3)]
     for folder in folders:
         folder.create()
-        folder.locate_product("x").mkdir()
+        (folder.objects.locate(folder.name_product("x"))).mkdir()
         folder.write(RunFile.LOG, "line")
     remove_unpublished(folders[0].objects, "r", 1, up_to=2)
-    assert [folder.locate_product("x").exists() for folder in folders] == [True, False, True]
-    assert folders[1].list_files() == [RunFile.LOG]
+    assert [folder.objects.exists(folder.name_product("x")) for folder in folders] == [
+        True,
+        False,
+        True,
+    ]
+    assert list(folders[1].list_files()) == [RunFile.LOG]
 
 
 def test_an_attempt_waits_for_room_on_the_disk(

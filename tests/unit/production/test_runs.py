@@ -30,7 +30,7 @@ from skerry.production.runs import cancel_run, get_run, list_runs, retry_run, st
 from skerry.production.tables import jobs
 from skerry.production.tokens import TokenMinter
 from skerry.storage.layout import DataFolder
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.object_folder import ObjectFolder
 
 DIGEST = "1e20" + "ab" * 32
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skerry.core.errors import InvalidInputError
-from skerry.storage.objects import ObjectFolder, check_key, check_prefix, list_prefixes
+from skerry.storage.object_folder import ObjectFolder
+from skerry.storage.objects import check_key, check_prefix, list_prefixes
 
 
 @pytest.fixture

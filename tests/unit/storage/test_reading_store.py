@@ -13,8 +13,9 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
-from skerry.maps.store import FolderReader
+from skerry.maps.store import GeoZarrReader
 from skerry.products.stores.zarr_stores import ArchiveReader, WebReader
+from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.reading_store import Reader, ReadingStore
 from skerry.storage.remote import parse_address
 
@@ -42,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(params=["folder", "archive", "web"])
 def reader(request: pytest.FixtureRequest, folder: Path) -> Iterator[Reader]:
     if request.param == "folder":
-        yield FolderReader(folder.parent, folder.name)
+        yield GeoZarrReader(ObjectFolder(folder.parent), folder.name)
     elif request.param == "archive":
         archive = folder.with_suffix(".zip")
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:

@@ -226,13 +226,13 @@ def test_a_private_file_is_private_from_its_first_byte(
     target.write_text("old and longer")
     target.chmod(0o644)
     modes = []
-    write_text = Path.write_text
+    write_bytes = Path.write_bytes
 
     def watch(path: Path, *arguments: object, **named: object) -> int:
         modes.append(path.stat().st_mode & 0o777)
-        return write_text(path, *arguments, **named)
+        return write_bytes(path, *arguments, **named)
 
-    monkeypatch.setattr(Path, "write_text", watch)
+    monkeypatch.setattr(Path, "write_bytes", watch)
     write_aside(target, "new", private=True)
     assert target.read_text() == "new"
     assert [*modes, target.stat().st_mode & 0o777] == [0o600, 0o600]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from skerry.storage.plain_files import open_inside
+from skerry.core.errors import ForbiddenError
+from skerry.storage.beneath import opened_beneath
 from skerry.storage.writing import write_aside
 
 FILE_VARIABLE = "SKERRY_LAST_WORDS"
@@ -49,9 +50,9 @@ def leave_words(exit_code: int, message: str) -> None:
 def read_words(path: Path) -> LastWords | None:
     """Return last words, None if there are none; no link is followed."""
     try:
-        with open_inside(path.parent, path.name) as stream:
-            return LastWords.model_validate_json(stream.read(_LONGEST))
-    except (OSError, ValueError):
+        with opened_beneath(path.parent, path.name) as file:
+            return LastWords.model_validate_json(os.read(file, _LONGEST))
+    except (OSError, ValueError, ForbiddenError):
         return None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from skerry.core.disk import check_space
-from skerry.core.errors import UnavailableError
+from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.settings import RunLimits
 from skerry.core.temporary import name_temporary
 from skerry.core.wording import describe_bytes
@@ -29,7 +29,8 @@ from skerry.production.processes import (
 )
 from skerry.production.run_log import add_line
 from skerry.storage.layout import DataFolder
-from skerry.storage.objects import ObjectFolder
+from skerry.storage.object_places import open_objects
+from skerry.storage.objects import WorkingFile
 from skerry.storage.run_folder import RunFile, RunFolder
 from skerry.storage.writing import write_aside
 
@@ -56,7 +57,7 @@ class LocalExecutor:
     def __init__(self, data: DataFolder, *, patience_s: float = 15.0) -> None:
         self._data = data
         self._patience_s = patience_s
-        self._objects = ObjectFolder(data.objects)
+        self._objects = open_objects(data)
         self._processes = RunProcesses()
         self._started: dict[AttemptName, subprocess.Popen[bytes]] = {}
         self._measured: dict[AttemptName, float] = {}
@@ -69,16 +70,20 @@ class LocalExecutor:
         if places.read() is not None:
             return
         check_space(self._data.root, "A run")
-        folder = RunFolder(self._objects, name.run, name.epoch)
-        folder.create()
-        log = folder.locate(RunFile.LOG)
-        python = find_python(self._data, order.environment, partial(add_line, log), order.check)
+        RunFolder(self._objects, name.run, name.epoch).create()
         places.create()
+        log = self._log(places)
+        try:
+            python = find_python(self._data, order.environment, partial(_say, log), order.check)
+        except BaseException:
+            self._save_log(places)
+            places.remove()
+            raise
         variables = self._name_variables(python, order, places)
         with self._turn:
             if self._closed:
                 raise UnavailableError("The worker is ending.", remedy="The next one goes on.")
-            with log.open("ab") as output:
+            with log.path.open("ab") as output:
                 process = self._processes.start(
                     [str(python), *order.arguments],
                     cwd=places.work,
@@ -113,19 +118,18 @@ class LocalExecutor:
             return self._settle(places, record)
         breach = self._find_breach(name, record)
         if breach is None:
+            self._save_log(places, at_once=False)
             return AttemptState(Phase.RUNNING)
         self._ask_to_end(places, record, breach.detail)
         return self._settle(places, record, breach)
 
     def logs(self, name: AttemptName, start: int = 0) -> bytes:
         """Return the log from byte `start`."""
-        with (
-            suppress(OSError),
-            RunFolder(self._objects, name.run, name.epoch).open(RunFile.LOG) as log,
-        ):
-            log.seek(start)
-            return log.read()
-        return b""
+        places = self._places(name)
+        if places.work.is_dir():
+            self._save_log(places)
+        folder = RunFolder(self._objects, name.run, name.epoch)
+        return folder.read(RunFile.LOG, slice(start, None)) or b""
 
     def end(self, name: AttemptName, reason: str) -> None:
         """Ask a process to end, and kill what is left of the attempt."""
@@ -215,16 +219,29 @@ class LocalExecutor:
             update={"phase": end.phase, "detail": end.detail, "message": message}
         )
         if words is None and end.detail:  # nobody else can say in its log how it ended
-            self._tell_end(places.name, end.detail)
+            self._tell_end(places, end.detail)
+        self._save_log(places)
         with suppress(OSError):  # on a full disk it counts as vanished, for the next worker
             places.write(record)
         places.remove()
         return AttemptState(record.phase, record.detail, record.message)
 
-    def _tell_end(self, name: AttemptName, detail: str) -> None:
+    def _tell_end(self, places: AttemptPlaces, detail: str) -> None:
+        name = places.name
         _LOG.warning("Attempt %s of the run %s: %s", name.epoch, name.run, detail)
-        with suppress(OSError):
-            add_line(RunFolder(self._objects, name.run, name.epoch).locate(RunFile.LOG), detail)
+        with suppress(OSError, SkerryError):
+            add_line(self._log(places).path, detail)
+
+    def _log(self, places: AttemptPlaces) -> WorkingFile:
+        name = places.name
+        return RunFolder(self._objects, name.run, name.epoch).append_log(places.log)
+
+    def _save_log(self, places: AttemptPlaces, *, at_once: bool = True) -> None:
+        """Let people see an attempt's log; an object store that is away harms no attempt."""
+        try:
+            self._log(places).save(at_once=at_once)
+        except (OSError, SkerryError) as error:
+            _LOG.warning("The log of the attempt %s is not kept now: %s", places.name, error)
 
     def _sweep(
         self, places: AttemptPlaces, record: Record | None
@@ -263,6 +280,11 @@ class LocalExecutor:
             SCRATCH_MARK: str(places.work),
             **order.make_secrets(),
         }
+
+
+def _say(log: WorkingFile, text: str) -> None:
+    add_line(log.path, text)
+    log.save()
 
 
 def measure_memory(pid: int) -> int:

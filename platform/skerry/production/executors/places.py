@@ -72,6 +72,11 @@ class AttemptPlaces:
         return self.work / "last_words.json"
 
     @property
+    def log(self) -> Path:
+        """The place of its log while it works, where the object store is not on this machine."""
+        return self.work / "attempt.log"
+
+    @property
     def reason(self) -> Path:
         """The file for the reason to end."""
         return self.work / "reason.txt"
