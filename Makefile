@@ -1,6 +1,6 @@
 # `make run` starts the platform, `make test` proves it; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-quick test-lowest test-peers test-all check fix bench peers
+.PHONY: help setup run minio test test-quick test-lowest test-peers test-all check fix bench peers
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -18,7 +18,10 @@ setup: ## Make .venv and node_modules from the lock files (silent when nothing c
 run: setup ## Start the whole platform on this machine; Ctrl-C ends it
 	@exec .venv/bin/skerry up --demo-when-empty
 
-test: setup ## All tests but the long ones and those against peers
+minio: setup # the object store of tests; where Go is absent they say that they were left out
+	@$(PY) -m tests.tools.minio
+
+test: setup minio ## All tests but the long ones and those against peers
 	@$(PYTEST) tests/unit $(SIDE_BY_SIDE) $(LONG) $(if $(COVERAGE),--cov --cov-report=)
 	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers $(SIDE_BY_SIDE) $(LONG)
 

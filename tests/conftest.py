@@ -4,8 +4,8 @@ Tests marked `long` run with `--long` and `--complete`, those marked `slow` with
 `--complete`, nothing may be skipped, deselected or missing: every test that the files define is
 collected. Tests marked `real_data` are an extra: where SKERRY_REAL_DATA (`make` sets it) names no
 folder, they are not run; where it does, they are as all others. The same holds for `postgresql`
-where no PostgreSQL with PostGIS is installed, and with `--quick`; `--complete` demands it. The
-summary says how many were left out.
+where no PostgreSQL with PostGIS is installed, for `s3` where MinIO was not built, and for both with
+`--quick`; `--complete` demands them. The summary says how many were left out.
 """
 
 import ast
@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from tests import minio_server
 from tests.examples import QUICK
+from tests.minio_server import S3Server, serve_s3
 from tests.platform_process import RunningPlatform, start_platform
 from tests.postgresql_server import PostgresqlServer, find_programs, serve_postgresql
 
@@ -29,6 +31,7 @@ NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
 WHY = {
     "long": "long proofs were left out: 'make test-all' runs them too",
     "postgresql": "tests on PostgreSQL were not run: quick run, or no PostgreSQL with PostGIS here",
+    "s3": "tests on an object store were not run: quick run, or no MinIO ('make minio', with Go)",
     "real_data": "real-data tests were not run: SKERRY_REAL_DATA names no folder",
     "slow": "slow tests were left out: 'make test' runs them",
 }
@@ -80,6 +83,13 @@ def postgresql() -> Iterator[PostgresqlServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """Return an object store of this session's own; each test makes its buckets there."""
+    with serve_s3() as server:
+        yield server
+
+
 ORDER = ("unit", "integration", "notebooks", "acceptance", "peers")
 
 
@@ -88,10 +98,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = {"real_data"} if not REAL_DATA else set()
     if not config.getoption("--complete") and find_programs() is None:
         left_out.add("postgresql")
+    if not config.getoption("--complete") and not minio_server.is_there():
+        left_out.add("s3")
     named = any("::" in argument for argument in config.args)
     if not (named or config.getoption("--long") or config.getoption("--complete")):
         quick = config.getoption("--quick")
-        left_out |= {"long", "slow", "postgresql"} if quick else {"long"}
+        left_out |= {"long", "slow", "postgresql", "s3"} if quick else {"long"}
     not_run: dict[str, list[str]] = {}
     for item in list(items):
         mark = next((name for name in sorted(left_out) if item.get_closest_marker(name)), None)
