@@ -70,14 +70,13 @@ class TokenService:
         if role is None or not (identity or (key and secret)):
             return None
         address = environment.get("AWS_ENDPOINT_URL_STS") or own or endpoint
+        address = (address or f"https://sts.{region}.amazonaws.com").rstrip("/")
         token = environment.get("AWS_SESSION_TOKEN")
         more = {"session_token": token} if token else {}
         signature = AWS4Auth(key, secret, region, "sts", **more) if key else None
-        return cls(
-            endpoint or None, region,
-            # with its path: it is signed
-            (address or f"https://sts.{region}.amazonaws.com").rstrip("/") + "/", role, signature, None if key or identity is None else Path(identity),
-        )  # fmt: skip
+        identity_file = Path(identity) if identity and not key else None
+        # the address with its path: that is signed
+        return cls(endpoint or None, region, f"{address}/", role, signature, identity_file)
 
     def issue(self, root: str, prefix: str, mode: Mode, *, life_s: int = LIFE_S) -> BucketAccess:
         """Return credentials for the keys below a prefix.
