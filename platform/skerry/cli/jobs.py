@@ -8,6 +8,7 @@ from skerry.client import connect
 from skerry.client.production import create_job, fetch_job, fetch_release, list_jobs, pause_job
 from skerry.client.session import join_address
 from skerry.core.errors import InvalidInputError
+from skerry.core.settings import LONGEST_KEPT_DAYS, MOST_KEPT_RUNS
 from skerry.core.time import format_optional_time, format_time
 from skerry.models.jobs import (
     LONGEST_S,
@@ -15,6 +16,7 @@ from skerry.models.jobs import (
     ClockTrigger,
     Job,
     JobOrder,
+    Keep,
     ManualTrigger,
     Policy,
     Review,
@@ -63,6 +65,16 @@ def job() -> None:
     show_default=True,
     help="How often a failed notebook starts again automatically.",
 )
+@click.option(
+    "--keep-days",
+    type=click.IntRange(0, LONGEST_KEPT_DAYS),
+    help="Days that files of ended runs are kept.  [default: SKERRY_KEEP_RUN_DAYS]",
+)
+@click.option(
+    "--keep-runs",
+    type=click.IntRange(1, MOST_KEPT_RUNS),
+    help="Of how many ended runs they are kept.  [default: SKERRY_KEEP_RUNS]",
+)
 @json_option
 def create(
     *,
@@ -75,6 +87,8 @@ def create(
     review: str,
     timeout_s: int,
     retries: int,
+    keep_days: int | None,
+    keep_runs: int | None,
     as_json: bool,
 ) -> None:
     """Create the job NAME.
@@ -95,7 +109,12 @@ def create(
         if cron is not None
         else ManualTrigger(),
         collection=collection,
-        policy=Policy(review=Review(review), timeout_s=timeout_s, retries=retries),
+        policy=Policy(
+            review=Review(review),
+            timeout_s=timeout_s,
+            retries=retries,
+            keep=Keep(days=keep_days, count=keep_runs),
+        ),
     )
     _show_job(create_job(session, order), as_json=as_json)
     if order.policy.review is Review.REQUIRED and not as_json:

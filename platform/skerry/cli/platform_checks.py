@@ -13,6 +13,8 @@ from skerry.cli.supervisor.ports import LOOPBACK, check_port
 from skerry.cli.supervisor.record import PlatformRecord
 from skerry.core.disk import REMEDY, measure_space
 from skerry.core.settings import DEFAULT_PORT
+from skerry.core.time import format_time
+from skerry.core.wording import describe_bytes
 from skerry.storage.layout import DataFolder
 
 _LOG_END = 200_000
@@ -68,8 +70,54 @@ def look_at_disk(folder: DataFolder) -> Iterator[Finding]:
     """Check the free space of the disk."""
     space = measure_space(folder.root)
     state = "broken" if space.is_full else "attention" if space.is_low else "well"
-    remedy = REMEDY if space.is_low or space.is_full else ""
+    remedy = _say_how_to_make_room(folder) if space.is_low else ""
     yield Finding(check="disk", state=state, detail=space.describe(), remedy=remedy)
+
+
+def _say_how_to_make_room(folder: DataFolder) -> str:
+    from skerry.production.upkeep.pruning import list_removable
+
+    freed = sum(entry.size for entry in list_removable(folder))
+    return f"'skerry prune --yes' would free {describe_bytes(freed)}. {REMEDY}"
+
+
+def look_at_upkeep(folder: DataFolder) -> Iterator[Finding]:
+    """Check when the last prune was, and whether it found that records and bytes differ."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from skerry.production.upkeep.last_prune import find_last_prune
+    from skerry.storage.database import find_database, is_server, open_database
+
+    url = find_database(folder)
+    if not is_server(url) and not folder.database.exists():
+        return
+    engine = open_database(url, read_only=True)
+    try:
+        with engine.connect() as connection:
+            last = find_last_prune(connection)
+    except SQLAlchemyError:  # the check of the database says what is wrong with it
+        return
+    finally:
+        engine.dispose()
+    if last is None:
+        yield Finding(check="upkeep", detail="No prune has ended yet; the worker does it daily.")
+        return
+    detail = f"The last prune ended {format_time(last.ended)}: freed {describe_bytes(last.freed)}"
+    if last.lost:
+        yield Finding(
+            check="upkeep", state="broken",
+            detail=f"{detail}; the bytes of {last.lost} records are gone.",
+            remedy="'skerry prune' names them. Restore the bytes from a backup, or withdraw the "
+            "items.",
+        )  # fmt: skip
+    elif last.unnamed:
+        yield Finding(
+            check="upkeep", state="attention",
+            detail=f"{detail}; no record names {describe_bytes(last.unnamed_size)}.",
+            remedy="'skerry prune' names them; 'skerry prune --unnamed --yes' removes them.",
+        )  # fmt: skip
+    else:
+        yield Finding(check="upkeep", detail=f"{detail}; records and bytes agree.")
 
 
 def look_at_database(folder: DataFolder) -> Iterator[Finding]:
@@ -209,6 +257,7 @@ CHECKS: dict[str, Look] = {
     "data folder": look_at_folder,
     "disk": look_at_disk,
     "database": look_at_database,
+    "upkeep": look_at_upkeep,
     "packages": look_at_packages,
     "port": look_at_port,
     "platform": look_at_parts,

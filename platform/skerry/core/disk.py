@@ -15,8 +15,8 @@ FULL_BYTES = 2_000_000
 """Free bytes below which databases can no longer write."""
 
 REMEDY = (
-    "'skerry disk show' names what takes the space, 'skerry disk clean' removes what is safe"
-    " to remove."
+    "'skerry disk show' names what takes the space, 'skerry prune' what can go; with --yes it"
+    " removes it."
 )
 
 

@@ -24,6 +24,10 @@ LARGEST_BODY = 1 << 20
 """Largest body of a request in bytes, by default: data are written under grants instead."""
 
 
+LONGEST_KEPT_DAYS = 36_500
+MOST_KEPT_RUNS = 1_000_000
+
+
 def default_data_folder() -> Path:
     """Return the data folder: `SKERRY_DATA`, else the user's own data directory."""
     path = os.environ.get("SKERRY_DATA")
@@ -171,6 +175,56 @@ class WorkerSettings(BaseModel):
             runs=min(one, all_runs) if all_runs else one,
             all_runs=all_runs,
             memory=memory * 1_000_000 if memory else None,
+        )
+
+
+class UpkeepSettings(BaseModel):
+    """What the platform keeps, and for how long; a job may say otherwise for its runs.
+
+    Attributes
+    ----------
+    daily
+        Whether the worker prunes once a day. `SKERRY_DAILY_PRUNE`, ``on`` by default or ``off``.
+    run_days
+        Days after a run's end that its log, notebook and unpublished products are kept.
+        `SKERRY_KEEP_RUN_DAYS`, 90 by default.
+    runs
+        Of how many ended runs of a job they are kept at most; None for no limit.
+        `SKERRY_KEEP_RUNS`.
+    history_days
+        Days that the workflow engine's records of finished work are kept.
+        `SKERRY_KEEP_HISTORY_DAYS`, 30 by default.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    daily: bool = True
+    run_days: int = 90
+    runs: int | None = None
+    history_days: int = 30
+
+    @classmethod
+    def from_environment(cls) -> "UpkeepSettings":
+        """Read the four variables.
+
+        Raises
+        ------
+        InvalidInputError
+            If one cannot be read.
+        """
+        daily = os.environ.get("SKERRY_DAILY_PRUNE") or "on"
+        if daily not in ("on", "off"):
+            raise InvalidInputError(
+                f"SKERRY_DAILY_PRUNE is {daily!r}.", remedy="Give 'on' or 'off'."
+            )
+        days = "a whole number of days"
+        return cls(
+            daily=daily == "on",
+            run_days=_read_number("SKERRY_KEEP_RUN_DAYS", LONGEST_KEPT_DAYS, days)
+            or cls().run_days,
+            runs=_read_number("SKERRY_KEEP_RUNS", MOST_KEPT_RUNS, "a whole number of runs"),
+            history_days=_read_number("SKERRY_KEEP_HISTORY_DAYS", LONGEST_KEPT_DAYS, days)
+            or cls().history_days,
         )
 
 

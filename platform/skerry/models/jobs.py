@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from skerry.core.settings import LONGEST_KEPT_DAYS, MOST_KEPT_RUNS
 from skerry.models.values import ANSWER, ORDER, Name, Values
 
 LONGEST_S = 7 * 86_400
@@ -41,6 +42,25 @@ class Review(StrEnum):
     REQUIRED = "required"
 
 
+class Keep(BaseModel):
+    """How long the logs, notebooks and unpublished products of a job's runs are kept.
+
+    Those of published products stay with them, and so do those of the job's newest ended run.
+
+    Attributes
+    ----------
+    days
+        Days after a run's end; None for the platform's own number.
+    count
+        Of how many ended runs at most; None for the platform's own number.
+    """
+
+    model_config = ORDER
+
+    days: int | None = Field(default=None, ge=0, le=LONGEST_KEPT_DAYS)
+    count: int | None = Field(default=None, ge=1, le=MOST_KEPT_RUNS)
+
+
 class Policy(BaseModel):
     """How a job's runs are treated.
 
@@ -52,6 +72,8 @@ class Policy(BaseModel):
         Seconds after which an attempt is ended.
     retries
         How often Skerry starts a failed notebook again without being asked.
+    keep
+        How long the files of its runs are kept.
     """
 
     model_config = ORDER
@@ -59,6 +81,7 @@ class Policy(BaseModel):
     review: Review = Review.REQUIRED
     timeout_s: int = Field(default=3600, ge=1, le=LONGEST_S)
     retries: int = Field(default=0, ge=0, le=MOST_RETRIES)
+    keep: Keep = Keep()
 
 
 class JobOrder(BaseModel):

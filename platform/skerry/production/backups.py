@@ -24,7 +24,7 @@ from skerry.core.time import utc_now
 from skerry.core.version import VERSION
 from skerry.production.environments import name_ingredients
 from skerry.production.runs import ACTIVE
-from skerry.production.tables import releases, runs, workers
+from skerry.production.tables import releases, runs, upkeep, workers
 from skerry.storage.copying import copy_rows
 from skerry.storage.copying_objects import copy_prefix
 from skerry.storage.database import METADATA, database_url, find_database, open_database, reading
@@ -97,9 +97,9 @@ class Backup:
 def state_tables() -> list[FromClause]:
     """Return the tables of a platform's state, those that others refer to first.
 
-    Grants and workers are left out: permissions, and signs of life, are of the moment.
+    Grants, workers and upkeep are left out: permissions and signs of life are of the moment.
     """
-    passing = (grants, workers)
+    passing = (grants, workers, upkeep)
     declared = [table for table in METADATA.sorted_tables if table not in passing]
     return [*declared, items_index]
 

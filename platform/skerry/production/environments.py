@@ -8,11 +8,12 @@ packages are really installed in it; else Skerry builds one under ``environments
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -124,6 +125,30 @@ def find_python(
             _build(data, environment, home, check)
             say("The environment is ready.")
     return home / "bin" / "python"
+
+
+def remove_environment(data: DataFolder, digest: str, is_needed: Callable[[], bool]) -> bool:
+    """Remove a built environment, unless it is built, or needed, at this moment.
+
+    It is moved away first: a removal that is killed leaves nothing that looks like an environment.
+
+    Parameters
+    ----------
+    is_needed
+        Is asked while no run can take the environment up.
+    """
+    home = data.environments / digest
+    try:
+        with hold_lock(data.environments / f"{digest}.lock", _refuse_turn):
+            if is_needed():
+                return False
+            away = data.environments / f".{digest}.{os.getpid()}.{time.time_ns()}.partial"
+            with suppress(FileNotFoundError):  # somebody else has removed it
+                home.rename(away)
+    except _TurnError:
+        return False
+    shutil.rmtree(away, ignore_errors=True)
+    return True
 
 
 @contextmanager

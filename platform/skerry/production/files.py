@@ -56,7 +56,7 @@ def open_shown(folder: RunFolder, name: str) -> tuple[OpenFile, str]:
                 return folder.open(file), media_type
     raise NotFoundError(
         f"Attempt {folder.epoch} of the run {folder.run} has no file {name!r}.",
-        remedy=f"Its files are {', '.join(SHOWN)}, once they are written.",
+        remedy=f"Its files are {', '.join(SHOWN)}: from when they are written until a prune.",
     )
 
 

@@ -10,7 +10,7 @@ from skerry.catalog.collections import check_sandbox
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name, new_id
 from skerry.core.time import utc_now
-from skerry.models.jobs import ClockTrigger, Job, JobOrder, ManualTrigger, Policy, Trigger
+from skerry.models.jobs import ClockTrigger, Job, JobOrder, Keep, ManualTrigger, Policy, Trigger
 from skerry.models.releases import ParameterSchema
 from skerry.production.clock import check_clock, next_tick
 from skerry.production.placeholders import fill_placeholders
@@ -51,6 +51,8 @@ def create_job(connection: Connection, order: JobOrder, *, by: str) -> Job:
         "review": order.policy.review,
         "timeout_s": order.policy.timeout_s,
         "retries": order.policy.retries,
+        "keep_days": order.policy.keep.days,
+        "keep_count": order.policy.keep.count,
         "created_by": by,
         "created_at": now,
     }
@@ -142,7 +144,12 @@ def _read_row(row: RowMapping) -> Job:
         paused=row["paused"],
         next_tick=upcoming,
         collection=row["collection"],
-        policy=Policy(review=row["review"], timeout_s=row["timeout_s"], retries=row["retries"]),
+        policy=Policy(
+            review=row["review"],
+            timeout_s=row["timeout_s"],
+            retries=row["retries"],
+            keep=Keep(days=row["keep_days"], count=row["keep_count"]),
+        ),
         created_by=row["created_by"],
         created=row["created_at"],
     )

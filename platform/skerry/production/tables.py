@@ -57,6 +57,8 @@ jobs = Table(
     Column("review", PlainText, nullable=False),
     Column("timeout_s", Integer, nullable=False),
     Column("retries", Integer, nullable=False),
+    Column("keep_days", Integer, comment="of its runs' files; the platform's number if empty"),
+    Column("keep_count", Integer),
     Column("created_by", PlainText, nullable=False),
     Column("created_at", Moment, nullable=False),
     CheckConstraint("trigger IN ('manual', 'clock')", name="trigger"),
@@ -136,4 +138,13 @@ workers = Table(
     METADATA,
     Column("name", PlainText, primary_key=True),
     Column("beats", BigInteger, nullable=False, comment="grows while the worker lives"),
+)
+
+upkeep = Table(
+    "upkeep",
+    METADATA,
+    Column("task", PlainText, primary_key=True),
+    Column("begun_at", Moment, nullable=False, comment="last time that a worker began it"),
+    Column("ended_at", Moment, comment="last time that it ended"),
+    Column("report", JSON, comment="its findings then"),
 )

@@ -15,7 +15,7 @@ from skerry.production.runs import find_run
 from skerry.production.tokens import GRACE_S
 from skerry.services.application import create_application, serve
 from skerry.services.clusters import create_clusters_router
-from skerry.services.figures import watch_machine, watch_production
+from skerry.services.figures import watch_machine, watch_production, watch_upkeep
 from skerry.services.files import create_files_router
 from skerry.services.grants import create_grants_router
 from skerry.services.hub_access import HubAccess
@@ -62,6 +62,7 @@ def create_api(
     for engine in (stores.writer, stores.reader):
         measurements.watch_database(engine)
     watch_production(measurements, stores.reader)
+    watch_upkeep(measurements, stores.reader)
     watch_machine(measurements, data)
 
     @contextlib.asynccontextmanager

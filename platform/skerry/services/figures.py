@@ -1,12 +1,16 @@
 """What the api measures besides its requests: runs, attempts, the queue, the worker."""
 
+from collections.abc import Callable
+
 from sqlalchemy import Engine
 
 from skerry.core.beats import measure_silence
 from skerry.core.disk import measure_space
 from skerry.core.time import utc_now
+from skerry.models.upkeep import LastPrune
 from skerry.production.counting import count_attempts, find_longest_waiting
 from skerry.production.runs import count_runs
+from skerry.production.upkeep.last_prune import find_last_prune
 from skerry.services.measurements import Measurements, Sample
 from skerry.storage.layout import DataFolder
 
@@ -33,6 +37,35 @@ def watch_production(measurements: Measurements, reader: Engine) -> None:
     measurements.watch(
         "skerry_queue_seconds", "Seconds since the longest waiting run was started", measure_waiting
     )
+
+
+def watch_upkeep(measurements: Measurements, reader: Engine) -> None:
+    """Show when the last prune was, what it freed, and where records and bytes differ."""
+
+    def read(choose: Callable[[LastPrune], list[Sample]]) -> Callable[[], list[Sample]]:
+        def sample() -> list[Sample]:
+            with reader.connect() as connection:
+                last = find_last_prune(connection)
+            return choose(last) if last else []
+
+        return sample
+
+    measurements.watch(
+        "skerry_prune_time_seconds", "When the last prune ended, in seconds since 1970",
+        read(lambda last: [({}, last.ended.timestamp())]),
+    )  # fmt: skip
+    measurements.watch(
+        "skerry_prune_freed_bytes", "Bytes that the last prune freed",
+        read(lambda last: [({}, last.freed)]),
+    )  # fmt: skip
+    measurements.watch(
+        "skerry_unnamed_bytes", "Bytes that no record names, at the last prune",
+        read(lambda last: [({}, last.unnamed_size)]),
+    )  # fmt: skip
+    measurements.watch(
+        "skerry_disagreements", "Prefixes without record and records without bytes, then",
+        read(lambda last: [({"kind": "unnamed"}, last.unnamed), ({"kind": "lost"}, last.lost)]),
+    )  # fmt: skip
 
 
 def watch_machine(measurements: Measurements, data: DataFolder) -> None:

@@ -30,6 +30,7 @@ from skerry.production.execution import Attempts
 from skerry.production.executors.local import LocalExecutor
 from skerry.production.executors.protocol import Executor
 from skerry.production.tokens import TokenMinter
+from skerry.production.upkeep.daily import Upkeep
 from skerry.production.workers import WorkerBook
 from skerry.storage.database import find_database, is_server, open_database
 from skerry.storage.layout import DataFolder
@@ -64,6 +65,7 @@ class Worker:
         self._disk_was_full = self._database_was_away = False
         RunLimits.from_environment()  # wrong values are refused before anything starts
         self._settings = WorkerSettings.from_environment()
+        self._upkeep = Upkeep(data, self._engine)
         self._executor: Executor = LocalExecutor(data)
         self._attempts = Attempts(
             self._engine, self._executor, public_url, minter, stopping=self._stopping.is_set,
@@ -94,6 +96,7 @@ class Worker:
                 if time.monotonic() - last_report > _READY_S - _ROUND_S:
                     self._say_ready()
                     last_report = time.monotonic()
+                self._upkeep.look()
                 self._disk_was_full = self._database_was_away = False
             except OperationalError as error:
                 self._note_absence(error)

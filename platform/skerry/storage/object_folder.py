@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,9 +105,11 @@ class ObjectFolder:
                 if name.endswith("/"):
                     waiting += [folder + name] if deep else []
                     continue
-                path = self.root / folder / name
-                if path.is_file() and not path.is_symlink():
-                    facts = path.stat()
+                try:
+                    facts = (self.root / folder / name).lstat()
+                except FileNotFoundError:  # it was removed meanwhile
+                    continue
+                if stat.S_ISREG(facts.st_mode):
                     yield StoredFile(folder + name, facts.st_size, facts.st_mtime)
 
     def digest(self, prefix: str) -> str | None:

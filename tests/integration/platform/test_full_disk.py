@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,7 +118,7 @@ def test_a_full_disk_is_named_everywhere_waited_for_and_cleaned(platform: SmallD
     assert refused.status_code == 507
     assert refused.json()["title"] == "Disk full"
     assert str(platform.place) in refused.json()["detail"]
-    assert "skerry disk clean" in refused.json()["remedy"]
+    assert "skerry prune" in refused.json()["remedy"]
     output = platform.run("run", "start", "by-hand", check=False)
     assert output.returncode == 1
     assert "60 MB of free disk" in output.stderr
@@ -137,16 +136,14 @@ def test_a_full_disk_is_named_everywhere_waited_for_and_cleaned(platform: SmallD
 
     platform.fill(left=0)
     assert_named_everywhere(platform)
-    old = platform.data / "objects" / "runs" / "old" / "1"
     platform.make_room()
-    old.mkdir(parents=True)
-    (old / "executed.html").write_bytes(b"x" * 40 * MB)
-    month = time.time() - 40 * 86_400
-    os.utime(old / "executed.html", (month, month))
+    (platform.data / "logs" / "api.log.1").write_bytes(b"x" * 40 * MB)
     platform.fill(left=0)
-    cleaned = json.loads(platform.run("disk", "clean", "--json").stdout)
-    assert cleaned["freed"] >= 40 * MB
-    assert [Path(entry["path"]).name for entry in cleaned["removed"]].count("executed.html") == 1
+    found = platform.run("doctor", check=False)
+    assert found.returncode == 1
+    assert "'skerry prune --yes' would free 4" in found.stdout
+    pruned = json.loads(platform.run("prune", "--yes", "--json").stdout)
+    assert sum(entry["size"] for entry in pruned["entries"]) >= 40 * MB
     wait_until(lambda: platform.status()["ready"], 60, "the platform is well again")
     assert ask(platform, "GET", "runs").status_code == 200
 
@@ -184,4 +181,4 @@ def assert_named_everywhere(platform: SmallDisk) -> None:
         output = platform.run(*words, check=False)
         assert output.returncode == 1
         assert f"The disk of {platform.place} is full" in output.stderr
-        assert "skerry disk clean" in output.stderr
+        assert "skerry prune" in output.stderr

@@ -18,20 +18,12 @@ def data(tmp_path: Path) -> DataFolder:
     return folder
 
 
-def test_show_and_clean(data: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show(data: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["disk", "show", "--data", str(data.root), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["removable"] >= 50_000
     assert printed["families"]["logs"] >= 50_000
     assert printed["total"] > printed["free"] > 0
-    assert run(["disk", "clean", "--data", str(data.root), "--pretend"]) == 0
-    assert "Would free" in capsys.readouterr().out
-    assert (data.logs / "api.log.1").exists()
-    assert run(["disk", "clean", "--data", str(data.root)]) == 0
-    output = capsys.readouterr().out
-    assert "older part of a log" in output
-    assert "Freed" in output
-    assert not (data.logs / "api.log.1").exists()
 
 
 def test_a_folder_that_is_not_there_is_named(
@@ -52,4 +44,4 @@ def test_status_says_that_the_disk_is_low(
     assert run(["status", "--data", str(data.root)]) == 1
     output = capsys.readouterr().out
     assert f"The disk of {data.root} is nearly full" in output
-    assert "skerry disk clean" in output
+    assert "skerry prune" in output

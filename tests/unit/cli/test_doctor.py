@@ -12,11 +12,13 @@ from click.testing import CliRunner
 from tests.served_api import bind_free_port, make_hub_access, serve_in_thread
 
 from skerry.cli.doctor import doctor, examine
-from skerry.cli.platform_checks import Finding
+from skerry.cli.platform_checks import Finding, look_at_upkeep
 from skerry.cli.supervisor.record import GatewayRecord, PartRecord, PlatformRecord
 from skerry.core.settings import MAPS_PREFIX, ServiceSettings
+from skerry.models.upkeep import Entry, Kind, Lost, PruneReport
+from skerry.production.upkeep.last_prune import record_prune
 from skerry.services.maps import create_maps
-from skerry.storage.database import database_url, open_database
+from skerry.storage.database import database_url, find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import upgrade
 
@@ -43,15 +45,15 @@ def find(folder: DataFolder, check: str) -> Finding:
 def test_a_stopped_platform_is_not_broken(folder: DataFolder) -> None:
     states = {entry.check: entry.state for entry in examine(folder)}
     assert states == {
-        "data folder": "well", "disk": "well", "database": "well", "packages": "well",
-        "port": "well", "platform": "attention",
+        "data folder": "well", "disk": "well", "database": "well", "upkeep": "well",
+        "packages": "well", "port": "well", "platform": "attention",
     }  # fmt: skip
 
 
 def test_the_exit_code_says_whether_something_is_broken(folder: DataFolder) -> None:
     answer = CliRunner().invoke(doctor, ["--data", str(folder.root), "--json"])
     assert answer.exit_code == 0
-    assert len(json.loads(answer.output)) == 6
+    assert len(json.loads(answer.output)) == 7
     folder.database.write_bytes(b"no database, " * 500)
     answer = CliRunner().invoke(doctor, ["--data", str(folder.root)])
     assert answer.exit_code == 1
@@ -135,3 +137,20 @@ def test_parts_say_what_they_lack(folder: DataFolder) -> None:
         )
         assert find(folder, "worker").detail == "has not reported yet"
         assert find(folder, "platform").state == "well"
+
+
+def test_what_the_last_prune_found_is_repeated_with_its_remedy(folder: DataFolder) -> None:
+    stray = Entry(kind=Kind.UNNAMED, name="imports/x/", size=5_000_000)
+    lost = Lost(record="item i of c, version 1", prefix="imports/y/")
+    engine = open_database(find_database(folder))
+    for report, state, words in (
+        (PruneReport(done=True), "well", "records and bytes agree"),
+        (PruneReport(done=True, unnamed=[stray]), "attention", "no record names 5 MB"),
+        (PruneReport(done=True, unnamed=[stray], lost=[lost]), "broken", "of 1 records are gone"),
+    ):
+        record_prune(engine, report)
+        (finding,) = look_at_upkeep(folder)
+        assert finding.state == state
+        assert words in finding.detail
+        assert ("skerry prune" in finding.remedy) == (state != "well")
+    engine.dispose()

@@ -31,7 +31,7 @@ def test_a_floor_above_what_is_free_refuses(
     with pytest.raises(DiskFullError, match=r"A run needs .* of free disk") as refused:
         check_space(tmp_path, "A run")
     assert str(tmp_path) in refused.value.what
-    assert "skerry disk clean" in refused.value.remedy
+    assert "skerry prune" in refused.value.remedy
     assert refused.value.status == 507
 
 

@@ -106,6 +106,8 @@ def test_times_of_older_databases_become_numbers_and_keep_their_checks(
             ("SELECT created_at, started_at, ended_at FROM runs", [(day, None, None)]),
             ("SELECT started_at, ended_at FROM attempts", [(day, None), (day, day + 1)]),
             ("SELECT published_at FROM outputs", [(day,)]),
+            ("SELECT keep_days, keep_count FROM jobs", [(None, None)]),
+            ("SELECT count(*) FROM upkeep", [(0,)]),
         ):
             assert [tuple(row) for row in connection.execute(text(query))] == expected
     for change in (

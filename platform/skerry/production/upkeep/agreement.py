@@ -1,0 +1,128 @@
+"""Whether records and bytes agree: bytes that no record names, records whose bytes are gone.
+
+Bytes are listed first and records are read afterwards: who writes has a grant before the first
+byte, and an item before the grant ends, so what is being written is always named. Beyond that,
+what was written within a day is passed over.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import partial
+from itertools import batched
+
+from sqlalchemy import Connection, Engine, Table, select
+
+from skerry.catalog.tables import deletions, items
+from skerry.models.upkeep import Kind, Lost
+from skerry.production.tables import releases, runs
+from skerry.production.upkeep.removable import Removable, is_old, list_whole
+from skerry.storage.database import reading
+from skerry.storage.objects import Objects
+from skerry.storage.run_folder import find_attempt, name_prefix
+from skerry.storage.tables import grants
+
+_FAMILIES = ("imports/", "sandbox/", "runs/", "releases/", "environments/")
+_BATCH = 500
+
+
+def list_unnamed(engine: Engine, objects: Objects) -> Iterator[Removable]:
+    """List the largest prefixes and files that no record names."""
+    waiting = list(reversed(_FAMILIES))
+    while waiting:
+        prefix = waiting.pop()
+        for names in batched(objects.list_names(prefix), _BATCH):
+            keys = [prefix + name for name in names]
+            with reading(engine) as connection:
+                named = _list_named(connection, keys[0], keys[-1])
+            for key in keys:
+                if _covers(named, key):
+                    continue
+                if _reaches(named, key):
+                    waiting.append(key)
+                elif (files := list_whole(objects, key)) and all(
+                    is_old(file.modified) for file in files
+                ):
+                    size = sum(file.size for file in files)
+                    yield Removable(Kind.UNNAMED, key, size, partial(_remove, engine, objects, key))
+
+
+def _remove(engine: Engine, objects: Objects, key: str) -> bool:
+    """Remove a prefix or file, unless a record names it by now."""
+    with reading(engine) as connection:
+        named = _list_named(connection, key, key)
+    if _covers(named, key) or _reaches(named, key):
+        return False
+    objects.remove(key)
+    return True
+
+
+def list_lost(engine: Engine, objects: Objects) -> Iterator[Lost]:
+    """List the records whose bytes are gone.
+
+    A withdrawn item may be without bytes. Records that went meanwhile are not reported.
+    """
+    last = 0
+    while True:
+        with reading(engine) as connection:
+            query = select(items).where(items.c.key > last, items.c.status != "withdrawn")
+            rows = connection.execute(query.order_by(items.c.key).limit(_BATCH)).all()
+        if not rows:
+            break
+        last = rows[-1].key
+        for row in rows:
+            if not objects.exists(row.prefix) and _is_item(engine, row.key):
+                name = f"item {row.id} of {row.collection}, version {row.version}"
+                yield Lost(record=name, prefix=row.prefix)
+    with reading(engine) as connection:
+        query = select(releases.c.id, releases.c.name, releases.c.notebook_key)
+        notebooks = connection.execute(query.where(releases.c.status != "rejected")).all()
+    for row in notebooks:
+        if not objects.exists(row.notebook_key):
+            yield Lost(record=f"notebook of the release {row.name}", prefix=row.notebook_key)
+
+
+def _is_item(engine: Engine, key: int) -> bool:
+    with reading(engine) as connection:
+        query = select(items.c.key).where(items.c.key == key, items.c.status != "withdrawn")
+        return connection.execute(query).first() is not None
+
+
+def _covers(named: list[str], key: str) -> bool:
+    """Return whether a record names a key itself. Nothing above it is named: see the walk."""
+    place = bisect_left(named, key)
+    return place < len(named) and named[place] == key
+
+
+def _reaches(named: list[str], key: str) -> bool:
+    """Return whether a record names something below a prefix."""
+    place = bisect_left(named, key)
+    return place < len(named) and named[place].startswith(key) and key.endswith("/")
+
+
+def _list_named(connection: Connection, first: str, last: str) -> list[str]:
+    """Return all that records name from a key to another and below it, sorted."""
+    family = first.split("/", 1)[0]
+    named = {
+        prefix
+        for table in (items, grants, deletions)
+        for prefix in _list_prefixes(connection, table, first, last)
+    }
+    if family == "runs":
+        named |= {name_prefix(*find_attempt(prefix)) for prefix in named}
+        begin, end = (key.split("/")[1] for key in (first, last))
+        query = select(runs.c.id).where(runs.c.id >= begin, runs.c.id <= end)
+        named |= {f"runs/{run}/" for run in connection.execute(query).scalars()}
+    elif family == "releases":
+        keys = connection.execute(select(releases.c.notebook_key)).scalars()
+        named |= {f"{key.rpartition('/')[0]}/" for key in keys}
+    elif family == "environments":
+        digests = connection.execute(select(releases.c.environment_digest)).scalars()
+        named |= {f"environments/{digest}/" for digest in digests}
+    return sorted(named)
+
+
+def _list_prefixes(connection: Connection, table: Table, first: str, last: str) -> list[str]:
+    column = table.c.prefix
+    end = f"{last.removesuffix('/')}0"  # '0' follows '/'
+    query = select(column).where(column >= first, column < end)
+    return list(connection.execute(query).scalars())

@@ -1,0 +1,147 @@
+"""Prune: list what is needed no more, remove it if asked, and say where records and bytes differ.
+
+It works on a full disk: what can be judged without the database goes first, which makes the room
+that the database may need. It may be killed at any moment, and may run several times at once:
+each thing is judged again by the next prune, and nothing is half removed that a record names.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from skerry.core.errors import SkerryError
+from skerry.core.progress import Progress, ignore_progress
+from skerry.core.settings import UpkeepSettings
+from skerry.core.time import utc_now
+from skerry.models.upkeep import Entry, Lost, PruneReport
+from skerry.production.upkeep.agreement import list_lost, list_unnamed
+from skerry.production.upkeep.expired import list_expired_bytes
+from skerry.production.upkeep.history import list_history
+from skerry.production.upkeep.last_prune import record_prune
+from skerry.production.upkeep.machine import list_environments, list_old_logs, list_scratch
+from skerry.production.upkeep.removable import Removable
+from skerry.production.upkeep.run_files import list_run_files
+from skerry.storage.database import find_database, is_server, open_database
+from skerry.storage.layout import DataFolder
+from skerry.storage.object_places import open_objects
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a prune is asked for.
+
+    Attributes
+    ----------
+    do
+        Whether to remove things.
+    settings
+        What is kept, and for how long.
+    unnamed
+        Whether to remove bytes that no record names, too.
+    idle
+        Whether to remove environments that no job uses, too.
+    compare
+        Whether to compare records and bytes, which takes time where there are many.
+    """
+
+    do: bool
+    settings: UpkeepSettings
+    unnamed: bool = False
+    idle: bool = False
+    compare: bool = True
+
+
+class Prune:
+    """A prune of one platform.
+
+    Parameters
+    ----------
+    data
+        Its data folder.
+    wish
+        What to do.
+    progress
+        Told the present work.
+    """
+
+    def __init__(self, data: DataFolder, wish: Wish, progress: Progress = ignore_progress) -> None:
+        self._data = data
+        self._wish = wish
+        self._progress = progress
+        self._objects = open_objects(data)
+        self._entries: list[Entry] = []
+        self._left: list[str] = []
+
+    def carry_out(self) -> PruneReport:
+        """List, and remove if that is wished; return the report."""
+        self._take("Scratch and logs", chain(list_scratch(self._data), list_old_logs(self._data)))
+        unnamed: list[Entry] = []
+        lost: list[Lost] = []
+        skipped = None
+        url = find_database(self._data)
+        if is_server(url) or self._data.database.is_file():
+            engine = open_database(url, read_only=not self._wish.do)
+            try:
+                self._take_by_records(engine)
+                if self._wish.compare:
+                    unnamed, lost = self._compare(engine)
+                report = self._report(unnamed, lost)
+                if self._wish.do:
+                    record_prune(engine, report)
+            except DBAPIError as error:
+                skipped = str(error.orig).partition("\n")[0]
+            finally:
+                engine.dispose()
+        return self._report(unnamed, lost, skipped)
+
+    def _take_by_records(self, engine: Engine) -> None:
+        now, settings = utc_now(), self._wish.settings
+        self._take("Expired grants", list_expired_bytes(engine, self._objects))
+        self._take("Files of runs", list_run_files(engine, self._objects, settings, now))
+        environments = list_environments(engine, self._data, idle=self._wish.idle)
+        self._take("Environments", environments)
+        history = list_history(engine, self._data, now, settings.history_days)
+        self._take("Finished work", history)
+
+    def _compare(self, engine: Engine) -> tuple[list[Entry], list[Lost]]:
+        """Return bytes without record, if they are to stay, and records without bytes."""
+        self._progress(0.5, "Bytes that no record names")
+        unnamed = list(list_unnamed(engine, self._objects))
+        if self._wish.unnamed:
+            self._take("Bytes that no record names", unnamed)
+        self._progress(0.8, "Records whose bytes are gone")
+        lost = list(list_lost(engine, self._objects))
+        return ([] if self._wish.unnamed else [item.describe() for item in unnamed]), lost
+
+    def _take(self, what: str, things: Iterable[Removable]) -> None:
+        self._progress(0.1, what)
+        for thing in things:
+            if not self._wish.do or self._remove(thing):
+                self._entries.append(thing.describe())
+
+    def _remove(self, thing: Removable) -> bool:
+        try:
+            removed = thing.remove()
+        except (OSError, SkerryError) as error:
+            self._left.append(f"{thing.name}: {error}")
+            return False
+        if not removed:
+            self._left.append(f"{thing.name}: it is in use")
+        return removed
+
+    def _report(
+        self, unnamed: list[Entry], lost: list[Lost], skipped: str | None = None
+    ) -> PruneReport:
+        return PruneReport(
+            done=self._wish.do, entries=self._entries, left=self._left, unnamed=unnamed,
+            lost=lost, skipped=skipped,
+        )  # fmt: skip
+
+
+def list_removable(data: DataFolder) -> Iterator[Entry]:
+    """List what a prune would remove by the platform's own settings."""
+    wish = Wish(do=False, settings=UpkeepSettings.from_environment(), compare=False)
+    yield from Prune(data, wish).carry_out().entries
