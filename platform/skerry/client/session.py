@@ -1,6 +1,7 @@
 """A session with a running platform: requests with a hub token, problems turned into errors."""
 
 import atexit
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NoReturn, Self
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from skerry.client.login import Login, find_login
 from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError
+from skerry.core.patience import RUN_S, ask_patiently
 from skerry.core.problems import read_problem
 from skerry.core.settings import API_PREFIX
 from skerry.core.version import VERSION
@@ -33,12 +35,21 @@ class Session:
     ----------
     login
         Address and token, as `skerry.client.login.find_login` gives them.
+    patience_s
+        Seconds to ask again while the platform, or what it needs, is away.
     transport
         Another httpx transport, for tests.
     """
 
-    def __init__(self, login: Login, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        login: Login,
+        *,
+        patience_s: float = 0.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._login = login
+        self._patience_s = patience_s
         self._user = login.user
         self._http = httpx.Client(
             base_url=login.url,
@@ -155,21 +166,27 @@ class Session:
     ) -> httpx.Response:
         """Send a request like `request`, and return the whole successful response."""
         query = {key: value for key, value in (params or {}).items() if value is not None}
+        request = self._http.build_request(
+            method,
+            path if path.startswith("/") else f"{API_PREFIX}/{path}",
+            json=json,
+            params=query or None,
+            headers=dict(headers or {}),
+        )
+        # what was removed already would be missed the second time
+        patience_s = 0.0 if method == "DELETE" else self._patience_s
+        return ask_patiently(lambda: self._send_once(request), patience_s)
+
+    def _send_once(self, request: httpx.Request) -> httpx.Response:
         try:
-            response = self._http.request(
-                method,
-                path if path.startswith("/") else f"{API_PREFIX}/{path}",
-                json=json,
-                params=query or None,
-                headers=dict(headers or {}),
-            )
+            response = self._http.send(request)
         except httpx.TransportError as error:
             raise UnavailableError(
                 f"The platform at {self.url} does not answer ({type(error).__name__}: {error}).",
                 remedy="Start it with 'skerry up', or correct SKERRY_URL.",
             ) from None
         if not response.is_success:
-            request_line = f"{method} {response.request.url.path}"
+            request_line = f"{request.method} {request.url.path}"
             raise read_problem(response.status_code, response.content, request=request_line)
         return response
 
@@ -191,7 +208,7 @@ class Session:
 
 
 def connect() -> Session:
-    """Return the session of this process with the platform.
+    """Return the session of this process with the platform; in a run it is patient.
 
     Raises
     ------
@@ -203,7 +220,8 @@ def connect() -> Session:
 
 @lru_cache(maxsize=4)
 def _open_session(login: Login) -> Session:
-    session = Session(login)
+    # nobody watches a run: while the api restarts, its notebook waits as its process does
+    session = Session(login, patience_s=RUN_S if os.environ.get("SKERRY_RUN") else 0.0)
     atexit.register(session.close)
     return session
 

@@ -1,12 +1,12 @@
 """The calls of a run process to the api: its order, a grant, progress, one request to publish."""
 
 import os
-import time
 from typing import Any, Self
 
 import httpx
 
 from skerry.core.errors import ConflictError, InvalidInputError, UnavailableError
+from skerry.core.patience import RUN_S, ask_patiently
 from skerry.core.problems import read_problem
 from skerry.core.settings import API_PREFIX
 from skerry.models.runs import AttemptOrder
@@ -14,8 +14,6 @@ from skerry.storage.object_places import open_granted
 from skerry.storage.run_folder import RunFolder
 
 _TIMEOUT_S = 15.0
-_PATIENCE_S = 300.0
-_PAUSE_S = 1.0
 _REFUSALS = frozenset({401, 403, 404, 409})
 
 
@@ -113,14 +111,7 @@ class Reporter:
         self, method: str, path: str, body: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         """Ask until the api answers, for some minutes."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while True:
-            try:
-                return self._ask(method, path, body)
-            except UnavailableError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_PAUSE_S)
+        return ask_patiently(lambda: self._ask(method, path, body), RUN_S)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         verb = path.rpartition("/")[2]

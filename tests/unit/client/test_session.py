@@ -10,7 +10,8 @@ from tests.production_models import make_run
 
 from skerry.client.login import Login, find_login
 from skerry.client.production import fetch_run, start_run
-from skerry.client.session import Session, UnreadableAnswerError
+from skerry.client.session import Session, UnreadableAnswerError, connect
+from skerry.core import patience
 from skerry.core.errors import (
     ConflictError,
     ForbiddenError,
@@ -75,6 +76,39 @@ def test_a_platform_that_is_away_is_named_with_a_remedy() -> None:
         session.request("GET", "stac/")
     assert "http://127.0.0.1:1" in caught.value.what
     assert "skerry up" in caught.value.remedy
+
+
+def test_a_session_in_a_run_waits_for_a_platform_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
+    tries: list[str] = []
+
+    def come_back(request: httpx.Request) -> httpx.Response:
+        tries.append(request.method)
+        if len(tries) == 1:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(
+            503 if len(tries) < 4 else 200, json={"sent": request.content.decode()}
+        )
+
+    login = Login(url="http://127.0.0.1:1", token="secret-token")
+    transport = httpx.MockTransport(come_back)
+    with Session(login, patience_s=60, transport=transport) as session:
+        assert session.request("POST", "grants", json={"a": 1}) == {"sent": '{"a":1}'}
+        assert len(tries) == 4
+        tries.clear()
+        with pytest.raises(UnavailableError):
+            session.request("DELETE", "grants/a")
+        assert tries == ["DELETE"]
+
+
+@pytest.mark.parametrize(("run", "expected"), [("", 0.0), ("r1", patience.RUN_S)])
+def test_only_a_run_is_patient(run: str, expected: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKERRY_RUN", run)
+    monkeypatch.setenv("SKERRY_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("SKERRY_TOKEN", f"token-{run}")
+    assert connect()._patience_s == expected
 
 
 def test_requests_carry_the_token_and_leave_out_empty_parameters() -> None:

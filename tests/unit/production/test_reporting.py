@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from skerry.core import patience
 from skerry.core.errors import ConflictError, UnavailableError
-from skerry.production import reporting
 from skerry.production.reporting import Reporter
 
 
@@ -54,7 +54,7 @@ HUB_PAGE = (404, "text/html", b"<html>404 : Not Found</html>")
 def test_a_page_of_the_hub_is_not_a_refusal(
     server: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reporting, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
     reporter = make_reporter(server)
     server.answers = [HUB_PAGE]
     with pytest.raises(UnavailableError, match="It is tried again"):
