@@ -4,6 +4,7 @@ Every change below is one conditional statement that names the epoch; a supersed
 statement changes no row, and its caller gets an error.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -86,6 +87,14 @@ def find_epoch(connection: Connection, run_id: str, generation: int) -> int | No
         )
     ).scalar_one_or_none()
     return None if epoch is None else int(epoch)
+
+
+def list_newest(connection: Connection, run_ids: Collection[str]) -> dict[str, int]:
+    """Return the newest attempt of each of these runs that has not ended."""
+    query = select(runs.c.id, runs.c.epoch).where(
+        runs.c.id.in_(run_ids), runs.c.status == "running"
+    )
+    return {row.id: row.epoch for row in connection.execute(query)}
 
 
 def record_token(

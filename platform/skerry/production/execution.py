@@ -12,7 +12,7 @@ from sqlalchemy import Engine, RowMapping
 from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.settings import GATEWAY_PREFIX
 from skerry.models.releases import Release
-from skerry.production.epochs import Outcome, record_token
+from skerry.production.epochs import Outcome, list_newest, record_token
 from skerry.production.executors.protocol import (
     AttemptName,
     AttemptState,
@@ -115,6 +115,15 @@ class Attempts:
             name = AttemptName(run_id, number)
             self.executor.end(name, "A newer attempt carries the run on.")
             self.executor.forget(name)
+
+    def forget_old(self) -> None:
+        """Forget ended attempts that no run waits for: another worker carried their runs on."""
+        names = self.executor.list_attempts()
+        with reading(self.engine) as connection:
+            newest = list_newest(connection, {name.run for name in names})
+        for name in names:
+            if newest.get(name.run) != name.epoch and self.executor.poll(name).is_over:
+                self.executor.forget(name)
 
     def _read(self, run_id: str) -> tuple[RowMapping, Release]:
         def transact() -> tuple[RowMapping, Release]:

@@ -32,7 +32,7 @@ from skerry.production.executors.protocol import Executor
 from skerry.production.tokens import TokenMinter
 from skerry.production.upkeep.daily import Upkeep
 from skerry.production.workers import WorkerBook
-from skerry.storage.database import find_database, is_server, open_database
+from skerry.storage.database import find_database, is_server, open_database, persist, reading
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
 from skerry.storage.object_places import open_objects
@@ -40,6 +40,7 @@ from skerry.storage.writing import write_aside
 
 _ROUND_S = 0.5
 _READY_S = 2.0
+_LOOK_S = 10.0
 _LOG = logging.getLogger("skerry.worker")
 
 
@@ -84,12 +85,13 @@ class Worker:
         self._executor.recover()
         carry_out = RunWorkflow(self._attempts, open_objects(self._data)).register()
         name = self._name()
+        persist(self._reach_database)  # the workflow engine does not wait for it at its start
         launch(self._database, self._data.workflows, self._settings, name)
         configure_logs()  # again: the workflow engine has set a form of its own
         book = WorkerBook(self._engine, name) if is_server(self._database) else None
         gateway = Gateway.from_environment()
         reconciler = Reconciler(self._engine, carry_out, self._minter, gateway, book)
-        last_report = 0.0
+        last_report = last_look = time.monotonic() - _LOOK_S
         while not self._stopping.wait(_ROUND_S):
             try:
                 reconciler.reconcile()
@@ -97,11 +99,18 @@ class Worker:
                     self._say_ready()
                     last_report = time.monotonic()
                 self._upkeep.look()
+                if time.monotonic() - last_look > _LOOK_S:
+                    self._attempts.forget_old()
+                    last_look = time.monotonic()
                 self._disk_was_full = self._database_was_away = False
             except OperationalError as error:
                 self._note_absence(error)
             except Exception:  # noqa: BLE001 - a round that fails is tried again; the log says why
                 self._note_failure()
+
+    def _reach_database(self) -> None:
+        with reading(self._engine):
+            pass
 
     def end_attempts(self) -> None:
         """End the attempts that cannot go on without this worker."""

@@ -7,16 +7,19 @@ from pathlib import Path
 import psutil
 import pytest
 from sqlalchemy import Engine
+from tests.platform_process import wait_until
 from tests.unit.production.conftest import make_notebook
 
 from skerry.core.disk import FLOOR_VARIABLE
 from skerry.core.errors import UnavailableError
 from skerry.models.jobs import JobOrder
 from skerry.models.releases import Proposal
+from skerry.production.environments import describe_environment
 from skerry.production.epochs import claim_run
 from skerry.production.execution import Attempts, StoppingError, remove_unpublished
 from skerry.production.executors import local
 from skerry.production.executors.local import LocalExecutor
+from skerry.production.executors.protocol import AttemptName, Limits, Order, Phase
 from skerry.production.jobs import create_job
 from skerry.production.proposals import propose_release
 from skerry.production.releases import approve_release
@@ -140,3 +143,35 @@ def test_an_attempt_waits_for_room_on_the_disk(
     with engine.begin() as connection:
         cancel_run(connection, run)
     assert attempts.carry_out(run, 1).status == "cancelled"
+
+
+def test_an_attempt_whose_run_another_worker_carried_on_is_forgotten_when_it_has_ended(
+    engine: Engine, data: DataFolder
+) -> None:
+    run = start_lakes(engine, data)
+    name, executor = AttemptName(run, 1), LocalExecutor(data)
+    attempts = Attempts(engine, executor, "http://127.0.0.1:9", Minter(), stopping=lambda: False)
+    order = Order(("-c", "input()"), describe_environment(), {})
+    executor.start_or_attach(name, order, Limits(60))
+    wait_until(lambda: executor.poll(name).is_over, 60, "it ends: there is no input")
+    attempts.forget_old()
+    assert executor.list_attempts() == [name], "its run waits for it"
+    with engine.begin() as connection:
+        assert claim_run(connection, run, 0) == 2
+    attempts.forget_old()
+    assert executor.list_attempts() == []
+
+
+def test_an_attempt_that_is_at_work_is_not_forgotten(engine: Engine, data: DataFolder) -> None:
+    run = start_lakes(engine, data)
+    name, executor = AttemptName(run, 1), LocalExecutor(data)
+    attempts = Attempts(engine, executor, "http://127.0.0.1:9", Minter(), stopping=lambda: False)
+    order = Order(("-c", "import time; time.sleep(600)"), describe_environment(), {})
+    executor.start_or_attach(name, order, Limits(600))
+    with engine.begin() as connection:
+        assert claim_run(connection, run, 0) == 2
+    attempts.forget_old()
+    assert executor.poll(name).phase is Phase.RUNNING
+    executor.end(name, "The test is over.")
+    attempts.forget_old()
+    assert executor.list_attempts() == []

@@ -149,6 +149,10 @@ class LocalExecutor:
         places.remove()
         places.record.unlink(missing_ok=True)
 
+    def list_attempts(self) -> list[AttemptName]:
+        """Return the attempts that have a record."""
+        return [places.name for places in list_places(self._data.run) if places.read() is not None]
+
     def recover(self) -> None:
         """End what dead attempts left, and free their folders; live attempts go on."""
         adopt_orphans()

@@ -148,6 +148,9 @@ class Executor(Protocol):
     def forget(self, name: AttemptName) -> None:
         """Forget an attempt that has ended; from then on it counts as vanished. Logs stay."""
 
+    def list_attempts(self) -> list[AttemptName]:
+        """Return the attempts that have not been forgotten, running or ended."""
+
     def recover(self) -> None:
         """Clear up after a worker that was killed. A worker calls it before it starts any."""
 

@@ -189,8 +189,10 @@ class ExecutorContract:
     def test_forgotten(self, executor: Executor, name: AttemptName) -> None:
         executor.start_or_attach(name, write_order(SUCCEED), LONG)
         self.wait_for_end(executor, name)
+        assert executor.list_attempts() == [name]
         for _ in range(2):
             executor.forget(name)
+        assert executor.list_attempts() == []
         assert executor.poll(name).phase is Phase.VANISHED
         assert executor.logs(name) == b"at work\n", "the log stays"
 
