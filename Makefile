@@ -1,6 +1,6 @@
 # `make run` starts the platform, `make test` proves it; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run minio test test-quick test-lowest test-peers test-all check fix bench peers
+.PHONY: help setup run minio test test-quick test-lowest test-peers test-all check fix bench soak peers
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -30,6 +30,9 @@ test-quick: setup ## The fast unit tests, for daily work
 
 test-lowest: setup ## The fast unit tests with the lowest versions that pyproject.toml allows
 	@sh tests/lowest.sh $(SIDE_BY_SIDE)
+
+soak: setup ## Kill processes of two platforms until 200 runs each have ended; RUNS=, SEED=, ONLY=alone|team
+	@$(PY) -m tests.soak.run $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
 peers: setup
 	@sh tests/peers/setup.sh .peers tests/peers .venv/bin/python "titiler-xarray, xpublish-tiles, rio-tiler, odc-stac"

@@ -79,10 +79,10 @@ class PostgresqlServer:
 
         wait_until(answers, 60, "PostgreSQL answers", every_s=0.02)
 
-    def stop(self) -> None:
-        """End the server and the sessions that are open."""
+    def stop(self, *, crash: bool = False) -> None:
+        """End the server and the sessions that are open; after a crash it recovers at its start."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGINT)
+        self._process.send_signal(signal.SIGQUIT if crash else signal.SIGINT)
         self._process.wait(60)
 
     def url(self, database: str, user: str = "skerry", password: str | None = None) -> str:

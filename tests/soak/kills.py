@@ -1,0 +1,49 @@
+"""The plan of a soak: who is killed, and when. The same seed gives the same plan."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+SHORTEST_S, LONGEST_S = 2.0, 10.0
+
+
+class Victim(StrEnum):
+    """A kind of process that a platform may lose at any moment."""
+
+    WORKER = "worker"
+    API = "api"
+    MAPS = "maps"
+    ATTEMPT = "run process"
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One kill.
+
+    Attributes
+    ----------
+    after_s
+        Seconds since the kill before it.
+    victim
+        The kind of process.
+    share
+        Which of the processes of this kind that live then: from 0 for the first to 1.
+    """
+
+    after_s: float
+    victim: Victim
+    share: float
+
+    def choose[Process](self, processes: list[Process]) -> Process:
+        """Return the process to kill out of those that live."""
+        return processes[int(self.share * len(processes))]
+
+
+def plan_kills(seed: int) -> Iterator[Kill]:
+    """Plan kills without end."""
+    chance = random.Random(seed)  # noqa: S311 - chance, no secret
+    while True:
+        yield Kill(
+            chance.uniform(SHORTEST_S, LONGEST_S), chance.choice(list(Victim)), chance.random()
+        )

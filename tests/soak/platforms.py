@@ -1,0 +1,186 @@
+"""The two platforms of a soak: on one machine alone, and as a team has it."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from tests.platform_process import RunningPlatform, free_port, start_platform, wait_until
+from tests.postgresql_server import PostgresqlServer
+from tests.soak.front import serve_front
+from tests.soak.kills import Victim
+
+from skerry.core.settings import DATABASE_VARIABLE
+from skerry.production.executors.places import list_places
+from skerry.production.executors.protocol import Phase
+from skerry.storage.layout import DataFolder
+
+PARTS = ["gateway", "api", "maps", "worker", "hub"]
+OTHER_WORKERS = ("second", "third")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A process that may be killed.
+
+    Attributes
+    ----------
+    name
+        Its name for people; of a run process the run.
+    pid
+        The process.
+    """
+
+    name: str
+    pid: int
+
+
+@dataclass
+class Other:
+    """A process beside those of `skerry up`, started anew whenever it has ended."""
+
+    name: str
+    module: str
+    environment: dict[str, str] = field(repr=False)
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def tend(self) -> None:
+        """Start the process unless it lives."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", self.module], env=self.environment, stdout=log, stderr=log
+            )
+
+    def end(self) -> None:
+        """End the process in order."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(30)
+
+
+@dataclass
+class SoakedPlatform:
+    """A platform whose processes are killed and come back.
+
+    Attributes
+    ----------
+    platform
+        What `skerry up` runs.
+    apis
+        Addresses of the apis, which a client may ask in turn.
+    folders
+        The data folder of each worker, the platform's own first.
+    others
+        Processes beside those of `skerry up`.
+    server
+        The database server, if the state is on one.
+    database
+        Its address.
+    """
+
+    platform: RunningPlatform
+    apis: list[str]
+    folders: list[DataFolder]
+    others: list[Other] = field(default_factory=list)
+    server: PostgresqlServer | None = None
+    database: str | None = field(default=None, repr=False)
+
+    def tend(self) -> None:
+        """Start what has ended, as a supervisor of other machines does."""
+        for other in self.others:
+            other.tend()
+
+    def find(self, victim: Victim) -> list[Mark]:
+        """Return the processes of a kind that live now."""
+        if victim is Victim.ATTEMPT:
+            return [mark for folder in self.folders for mark in _find_attempts(folder)]
+        pid = self.platform.part_pids()[victim.value]
+        own = [Mark(victim.value, pid)] if psutil.pid_exists(pid) else []
+        return own + [
+            Mark(other.name, other.process.pid)
+            for other in self.others
+            if other.name.endswith(victim.value)
+            and other.process is not None
+            and other.process.poll() is None
+        ]
+
+    def explain(self) -> str:
+        """Return the ends of all logs, for a failing soak."""
+        logs = [*self.platform.data.glob("logs/*.log"), *(other.log for other in self.others)]
+        texts = {path: path.read_text(errors="replace")[-30_000:] for path in logs if path.exists()}
+        return "\n".join(f"== {path}\n{text}" for path, text in texts.items())
+
+
+def _find_attempts(folder: DataFolder) -> Iterator[Mark]:
+    for places in list_places(folder.run):
+        record = places.read()
+        if record is not None and record.phase is Phase.RUNNING and record.find() is not None:
+            yield Mark(places.name.run, record.pid)
+
+
+@contextmanager
+def start_alone(top: Path) -> Iterator[SoakedPlatform]:
+    """Start a platform on SQLite and a folder, with one worker and one api."""
+    platform = start_platform(top / "data", parts=PARTS)
+    try:
+        yield SoakedPlatform(platform, [platform.url], [DataFolder(platform.data)])
+    finally:
+        platform.stop()
+
+
+@contextmanager
+def start_team(top: Path, postgresql: PostgresqlServer) -> Iterator[SoakedPlatform]:
+    """Start a platform on PostgreSQL with three workers and two apis."""
+    with ExitStack() as stack:
+        database = stack.enter_context(postgresql.database("template0"))
+        platform = start_platform(
+            top / "data", parts=PARTS, extra_environment={DATABASE_VARIABLE: database}
+        )
+        stack.callback(platform.stop)
+        folders = [DataFolder(platform.data), *(DataFolder(top / name) for name in OTHER_WORKERS)]
+        ports = [_find_port(platform, "api"), free_port()]
+        front = stack.enter_context(serve_front(ports))
+        others = [
+            _prepare_api(platform, top, ports[1]),
+            *(_prepare_worker(platform, folder, front) for folder in folders[1:]),
+        ]
+        team = SoakedPlatform(
+            platform, [platform.url, front], folders, others, postgresql, database
+        )
+        for other in others:
+            stack.callback(other.end)
+        team.tend()
+        for folder in folders[1:]:
+            ready = folder.run / "worker.ready"
+            wait_until(ready.exists, 60, f"the worker of {folder.root} is ready", team.explain)
+        yield team
+
+
+def _find_port(platform: RunningPlatform, part: str) -> int:
+    environment = psutil.Process(platform.part_pids()[part]).environ()
+    return int(environment["SKERRY_SERVICE_PORT"])
+
+
+def _prepare_api(platform: RunningPlatform, top: Path, port: int) -> Other:
+    environment = psutil.Process(platform.part_pids()["api"]).environ()
+    more: dict[str, Any] = {"SKERRY_SERVICE_PORT": str(port)}
+    return Other("second api", "skerry.services.api", environment | more, top / "second-api.log")
+
+
+def _prepare_worker(platform: RunningPlatform, folder: DataFolder, front: str) -> Other:
+    """Prepare another worker, as a machine of its own would have it: it shares the objects."""
+    folder.create()
+    for name in ("objects", "environments"):
+        (folder.root / name).rmdir()
+        (folder.root / name).symlink_to(platform.data / name)
+    environment = psutil.Process(platform.part_pids()["worker"]).environ()
+    more = {"SKERRY_DATA": str(folder.root), "SKERRY_PUBLIC_URL": front}
+    name = f"{folder.root.name} worker"
+    return Other(name, "skerry.services.worker", environment | more, folder.logs / "worker.log")

@@ -1,0 +1,136 @@
+"""A soak: runs are carried out while the platform's processes are killed one after the other."""
+
+import os
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tests.soak.kills import Kill, Victim, plan_kills
+from tests.soak.looking import looking_at
+from tests.soak.platforms import SoakedPlatform
+from tests.soak.work import Client, count_runs, describe_failures, list_runs, prepare, start_run
+
+AHEAD = 12
+"""How many runs wait or are under way at a time."""
+
+MOST_CRASHES = 3
+"""How often the process of one run is killed: one that dies more often is a broken notebook to
+the platform, and its run fails."""
+
+OUTAGES = 2
+"""How often what the platform needs goes away."""
+
+_STEP_S = 0.25
+_AWAY_S = 5.0
+_REPORT_S = 15.0
+
+
+@dataclass
+class Soak:
+    """One soak.
+
+    Attributes
+    ----------
+    soaked
+        The platform.
+    runs
+        How many runs have to end.
+    seed
+        Of the plan of kills.
+    limit_s
+        When it is given up.
+    """
+
+    soaked: SoakedPlatform
+    runs: int
+    seed: int
+    limit_s: float
+    client: Client = field(init=False)
+    kills: Counter[Victim] = field(default_factory=Counter)
+    outages: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    _crashes: Counter[str] = field(default_factory=Counter)
+    _began: float = 0.0
+    _server_is_back_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.client = Client(self.soaked)
+
+    def carry_out(self) -> None:
+        """Start the runs, and kill processes until all have ended."""
+        self.say(f"{self.runs} runs; the plan of kills has the seed {self.seed}")
+        prepare(self.client)
+        with looking_at(self.soaked) as looker:
+            self._work()
+        killed = ", ".join(f"{number} {victim}" for victim, number in self.kills.items())
+        self.say(f"all runs have ended; killed: {killed}")
+        assert not looker.client.wrong, "\n".join(looker.client.wrong[:20])
+        assert looker.answers > self.runs, f"only {looker.answers} looks were answered"
+
+    def _work(self) -> None:
+        self._began = reported = time.monotonic()
+        plan = plan_kills(self.seed)
+        kill = next(plan)
+        due = self._began + kill.after_s
+        started = 0
+        while (ended := self._count_ended()) < self.runs:
+            now = time.monotonic()
+            assert now - self._began < self.limit_s, self.soaked.explain()
+            self.soaked.tend()
+            if started < self.runs and started - ended < AHEAD:
+                started += start_run(self.client, started)
+            if now >= due:
+                self._kill(kill)
+                kill = next(plan)
+                due = now + kill.after_s
+            self._restart_server(ended)
+            if now - reported > _REPORT_S:
+                reported = now
+                under_way = self.counts.get("running", 0)
+                self.say(f"{ended} of {self.runs} runs have ended, {under_way} are under way")
+            time.sleep(_STEP_S)
+
+    def say(self, text: str) -> None:
+        """Print a line of progress."""
+        passed = time.monotonic() - self._began if self._began else 0.0
+        print(f"{passed:7.1f} s  {text}", flush=True)
+
+    def _count_ended(self) -> int:
+        self.counts = count_runs(self.client) or self.counts
+        assert not self.counts.get("failed"), describe_failures(list_runs(self.client))
+        return self.counts.get("succeeded", 0)
+
+    def _kill(self, kill: Kill) -> None:
+        living = [
+            mark
+            for mark in self.soaked.find(kill.victim)
+            if kill.victim is not Victim.ATTEMPT or self._crashes[mark.name] < MOST_CRASHES
+        ]
+        if not living:
+            self.say(f"no {kill.victim} to kill now")
+            return
+        mark = kill.choose(living)
+        os.kill(mark.pid, signal.SIGKILL)
+        self.kills[kill.victim] += 1
+        if kill.victim is Victim.ATTEMPT:
+            self._crashes[mark.name] += 1
+        self.say(f"killed {kill.victim} {mark.name} (pid {mark.pid})")
+
+    def _restart_server(self, ended: int) -> None:
+        """Restart the database server after a third of the runs, and once more after two.
+
+        The second time it crashes. Kills go on while it is away.
+        """
+        server, now = self.soaked.server, time.monotonic()
+        if server is None:
+            return
+        if self._server_is_back_at is not None and now >= self._server_is_back_at:
+            server.start()
+            self._server_is_back_at = None
+            self.say("PostgreSQL is back")
+        elif self.outages < OUTAGES and ended * (OUTAGES + 1) >= self.runs * (self.outages + 1):
+            self.outages += 1
+            self._server_is_back_at = now + _AWAY_S
+            server.stop(crash=self.outages == OUTAGES)
+            self.say(f"PostgreSQL goes away for {_AWAY_S:g} s")
