@@ -45,6 +45,22 @@ def read_database_url() -> str | None:
     return os.environ.get(DATABASE_VARIABLE) or None
 
 
+OBJECTS_VARIABLE = "SKERRY_OBJECTS"
+
+OBJECT_SECRETS = frozenset({
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE",
+})  # fmt: skip
+"""Variables that let a program into the platform's bucket; only those that open it get them."""
+
+
+def read_objects_place() -> str | None:
+    """Return `SKERRY_OBJECTS`, None where the object store is a folder of the data folder."""
+    return os.environ.get(OBJECTS_VARIABLE) or None
+
+
 class ServiceSettings(BaseModel):
     """Settings of every service of a running platform.
 

@@ -1,17 +1,45 @@
 """Which object store a platform has, and how those who work under a grant reach it."""
 
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from skerry.core.errors import UnavailableError
+from skerry.core.errors import InvalidInputError, UnavailableError
+from skerry.core.settings import OBJECTS_VARIABLE, read_objects_place
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_folder import ObjectFolder
-from skerry.storage.objects import Objects
+from skerry.storage.objects import Objects, check_key
+
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX = re.compile(r"[A-Za-z0-9._/=-]+")
 
 
 def open_objects(data: DataFolder) -> Objects:
-    """Return the object store of a platform."""
-    return ObjectFolder(data.objects)
+    """Return the object store of a platform.
+
+    Raises
+    ------
+    InvalidInputError
+        If `SKERRY_OBJECTS` is neither an absolute path nor an ``s3://`` address.
+    """
+    place = read_objects_place()
+    return ObjectFolder(data.objects) if place is None else parse_place(place)
+
+
+def parse_place(text: str) -> Objects:
+    """Return the object store at a path or at an address ``s3://bucket/prefix``.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is neither.
+    """
+    if text.startswith("s3://"):
+        return _open_bucket(text)
+    path = Path(text).expanduser()
+    if "://" in text or not path.is_absolute():
+        raise _refuse("is neither an absolute path nor an s3:// address")
+    return ObjectFolder(path)
 
 
 def open_granted(root: str) -> Objects:
@@ -20,9 +48,11 @@ def open_granted(root: str) -> Objects:
     Raises
     ------
     UnavailableError
-        If it is not a folder on this machine.
+        If it is not a folder on this machine, and no bucket.
     """
     address = urlsplit(root)
+    if address.scheme == "s3":
+        return _open_bucket(root)
     folder = Path(unquote(address.path))
     if address.scheme != "file" or not folder.is_dir():
         raise UnavailableError(
@@ -30,3 +60,24 @@ def open_granted(root: str) -> Objects:
             remedy="Work in a notebook server of that platform, or on the machine it runs on.",
         )
     return ObjectFolder(folder)
+
+
+def _open_bucket(text: str) -> Objects:
+    from skerry.storage.bucket import Bucket  # the S3 client takes a moment
+
+    bucket, _, prefix = text.removeprefix("s3://").strip("/").partition("/")
+    if not _BUCKET_NAME.fullmatch(bucket):
+        raise _refuse("names no bucket")
+    if not prefix:
+        return Bucket(f"s3://{bucket}")
+    if not _PREFIX.fullmatch(prefix):
+        raise _refuse("has a prefix with other characters than letters, digits and . _ / = -")
+    return Bucket(f"s3://{bucket}/{check_key(prefix)}")
+
+
+def _refuse(why: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"The value of {OBJECTS_VARIABLE} {why}.",
+        remedy="Write it as /a/folder or s3://BUCKET/PREFIX, without keys: those stand in "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the server's address in AWS_ENDPOINT_URL.",
+    )

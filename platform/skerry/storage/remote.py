@@ -8,13 +8,10 @@ process makes its own connection from its own environment. The endpoint of S3 pa
 stands in the environment, never in an address.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -27,6 +24,7 @@ from skerry.core.errors import (
 )
 from skerry.storage import web
 from skerry.storage.blocks import AHEAD_BYTES, KEPT_BYTES, BlockReader
+from skerry.storage.s3 import connect
 
 SCHEMES = ("http", "https", "s3")
 MAX_LISTED = 20_000
@@ -74,7 +72,7 @@ class RemotePath:
     @property
     def bucket(self) -> Any:
         """The obstore store of the S3 bucket, one a process."""
-        return _connect(urlsplit(self.url).netloc)
+        return connect(urlsplit(self.url).netloc)
 
     def __truediv__(self, name: str) -> "RemotePath":
         """Return a place below this one."""
@@ -222,35 +220,6 @@ def parse_address(text: str) -> RemotePath:
         )
     query = parts.query if parts.scheme != "s3" else ""
     return RemotePath(urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), query, "")))
-
-
-@cache
-def _connect(bucket: str) -> Any:
-    from obstore.store import S3Store
-
-    client: dict[str, Any] = {
-        "timeout": timedelta(seconds=web.ANSWER_WITHIN_S),
-        "connect_timeout": timedelta(seconds=web.CONNECT_WITHIN_S),
-        "user_agent": "skerry",
-    }
-    retry: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=web.RETRY_FOR_S)}
-    options: dict[str, Any] = {}
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
-    if endpoint:
-        options["endpoint"] = endpoint
-        client["allow_http"] = endpoint.startswith("http://")
-    if not _has_credentials():
-        options["skip_signature"] = True
-    return S3Store(bucket, client_options=client, retry_config=retry, **options)  # type: ignore[arg-type]
-
-
-def _has_credentials() -> bool:
-    """Return whether the environment names credentials; else S3's client would ask the cloud."""
-    ways = (
-        "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    )  # fmt: skip
-    return any(os.environ.get(way) for way in ways)
 
 
 @contextmanager

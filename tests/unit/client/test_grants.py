@@ -10,6 +10,7 @@ from skerry.client.session import Session
 from skerry.core.errors import ForbiddenError, NotFoundError, UnavailableError
 from skerry.core.time import utc_now
 from skerry.models.grants import Purpose
+from skerry.storage.object_folder import ObjectFolder
 
 
 def make_session(root: str) -> Session:
@@ -29,11 +30,12 @@ def test_a_write_grant_is_a_new_folder_below_the_root(tmp_path: Path) -> None:
     root.mkdir()
     with make_session(root.as_uri() + "/") as session:
         grant = grant_writing(session, Purpose.IMPORT)
-    assert grant.folder == root / "imports" / "g"
-    assert grant.folder.is_dir()
+    with grant.objects.filling(grant.prefix) as folder:
+        assert folder == root / "imports" / "g"
+        assert folder.is_dir()
 
 
-@pytest.mark.parametrize("root", ["file:///nowhere/objects/", "s3://bucket/objects/"])
+@pytest.mark.parametrize("root", ["file:///nowhere/objects/", "https://example.com/objects/"])
 def test_a_root_that_is_not_on_this_machine_says_so(root: str) -> None:
     with (
         make_session(root) as session,
@@ -46,7 +48,7 @@ def test_a_root_that_is_not_on_this_machine_says_so(root: str) -> None:
 def test_only_keys_below_the_prefix_are_located(tmp_path: Path) -> None:
     (tmp_path / "imports" / "g").mkdir(parents=True)
     (tmp_path / "imports" / "g2").mkdir(parents=True)
-    grant = Grant(id="g", prefix="imports/g/", root=tmp_path, expires=utc_now())
+    grant = Grant(id="g", prefix="imports/g/", objects=ObjectFolder(tmp_path), expires=utc_now())
     assert grant.locate("imports/g") == tmp_path / "imports" / "g"
     for key in ("imports/g2", "imports/g/../g2", "other"):
         with pytest.raises(ForbiddenError):

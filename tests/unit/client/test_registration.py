@@ -10,6 +10,7 @@ from skerry.client.login import Login
 from skerry.client.registration import register_folder
 from skerry.client.session import Session
 from skerry.core.errors import ConflictError, UnavailableError
+from skerry.storage.object_folder import ObjectFolder
 
 ITEM: dict[str, Any] = {
     "collection": "s2",
@@ -23,9 +24,8 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 @pytest.fixture
 def grant(tmp_path: Path) -> Grant:
-    result = Grant(id="g", prefix="imports/g/", root=tmp_path, expires="")
-    result.folder.mkdir(parents=True)
-    (result.folder / "bytes").touch()
+    result = Grant(id="g", prefix="imports/g/", objects=ObjectFolder(tmp_path), expires="")
+    result.objects.write("imports/g/bytes", b"")
     return result
 
 
@@ -40,18 +40,18 @@ def register(grant: Grant, answer: Answer, *, replace: bool = False) -> dict[str
 
 def test_registered_bytes_stay(grant: Grant) -> None:
     assert register(grant, lambda _: httpx.Response(201, json=ITEM)) == ITEM
-    assert (grant.folder / "bytes").exists()
+    assert grant.objects.exists("imports/g/bytes")
 
 
 def test_the_same_digest_again_frees_the_new_bytes(grant: Grant) -> None:
     assert register(grant, lambda _: httpx.Response(200, json=EARLIER)) == EARLIER
-    assert not grant.folder.exists()
+    assert not grant.objects.exists(grant.prefix)
 
 
 def test_a_refusal_frees_the_bytes(grant: Grant) -> None:
     with pytest.raises(ConflictError):
         register(grant, lambda _: httpx.Response(409, json={"detail": "Taken."}))
-    assert not grant.folder.exists()
+    assert not grant.objects.exists(grant.prefix)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
@@ -61,7 +61,7 @@ def test_a_failure_before_registering_frees_the_bytes(
     session = Session(Login(url="http://127.0.0.1:1", token="t"))
     with pytest.raises(error), session, register_folder(session, grant):
         raise error
-    assert not grant.folder.exists()
+    assert not grant.objects.exists(grant.prefix)
 
 
 def answering_late(looked_up: httpx.Response | None) -> Answer:
@@ -77,19 +77,19 @@ def answering_late(looked_up: httpx.Response | None) -> Answer:
 
 def test_a_lost_answer_is_looked_up(grant: Grant) -> None:
     assert register(grant, answering_late(httpx.Response(200, json=ITEM))) == ITEM
-    assert grant.folder.exists()
+    assert grant.objects.exists(grant.prefix)
 
 
 def test_a_call_that_never_arrived_frees_the_bytes(grant: Grant) -> None:
     with pytest.raises(UnavailableError, match="did not register"):
         register(grant, answering_late(httpx.Response(404, json={})))
-    assert not grant.folder.exists()
+    assert not grant.objects.exists(grant.prefix)
 
 
 def test_bytes_stay_while_nobody_can_tell_whether_an_item_holds_them(grant: Grant) -> None:
     with pytest.raises(UnavailableError):
         register(grant, answering_late(None))
-    assert grant.folder.exists()
+    assert grant.objects.exists(grant.prefix)
 
 
 def test_replacing_is_one_call(grant: Grant) -> None:

@@ -35,7 +35,8 @@ from skerry.core.errors import (
 from skerry.products import open_product
 from skerry.products.stores import zarr_stores
 from skerry.products.writing import write_product
-from skerry.storage import remote, web
+from skerry.storage import web
+from skerry.storage.s3 import connect
 
 pytestmark = pytest.mark.slow
 
@@ -79,9 +80,9 @@ def s3(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectServer]:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
         monkeypatch.setenv("AWS_REGION", "eu-test-1")
-        remote._connect.cache_clear()
+        connect.cache_clear()
         yield server
-    remote._connect.cache_clear()
+    connect.cache_clear()
 
 
 def same(found: xr.DataTree, wanted: xr.DataTree) -> None:
@@ -328,7 +329,7 @@ def test_a_two_gigabyte_attribute_is_refused(tmp_path: Path) -> None:
 
 def test_keys_never_show(s3: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIANOTTHISONE")
-    remote._connect.cache_clear()
+    connect.cache_clear()
     for name in FORMS.values():
         with pytest.raises(SkerryError) as caught:
             open_product(locate(s3, name))

@@ -28,6 +28,7 @@ from skerry.products.safe.remote_listing import list_remote
 from skerry.products.stores.archives import ArchivedPath
 from skerry.simulate import simulate_product
 from skerry.storage import remote
+from skerry.storage.s3 import connect
 
 pytestmark = pytest.mark.slow
 
@@ -86,7 +87,7 @@ def test_it_reads_as_on_disk(
     """Whole, with the same values; metadata are read once, and no byte twice."""
     with serve(server, product.parent, monkeypatch) as place:
         monkeypatch.setenv("AWS_ENDPOINT_URL", place.endpoint)
-        remote._connect.cache_clear()
+        connect.cache_clear()
         actual, expected = open_product(locate(place, form or product.name)), open_product(product)
         assert actual.attrs["stac_discovery"] == expected.attrs["stac_discovery"]
         assert actual.attrs["other_metadata"]["missing"] == []
@@ -100,7 +101,7 @@ def test_it_reads_as_on_disk(
         xr.testing.assert_identical(
             actual[compared].to_dataset().compute(), expected[compared].to_dataset().compute()
         )
-    remote._connect.cache_clear()
+    connect.cache_clear()
 
 
 def check_what_was_asked(place: ObjectServer, folder: Path) -> None:

@@ -1,0 +1,424 @@
+"""The object store in an S3 bucket, or below a prefix in one."""
+
+import io
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+from urllib.parse import quote, urlsplit
+
+from skerry.core.digests import digest_bytes, digest_json, digest_tree
+from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.storage.object_folder import refuse_absent, refuse_part
+from skerry.storage.objects import ALL, OpenFile, StoredFile, check_key, check_prefix
+from skerry.storage.remote import RemotePath
+from skerry.storage.s3 import connect
+from skerry.storage.web import TemporaryError, persist
+
+_AT_ONCE = 16
+_SAVE_EVERY_S = 5.0
+_FIRST_READ, _LARGEST_READ = 2**16, 2**23
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_STATUS = re.compile(r"status code: (\d{3}[ A-Za-z]*)")
+_REASONS = {
+    "NoSuchBucket": ("does not exist", "Create the bucket, or correct the address."),
+    "InvalidAccessKeyId": ("does not know the key", "Check AWS_ACCESS_KEY_ID."),
+    "SignatureDoesNotMatch": (
+        "refuses the key's secret", "Check AWS_SECRET_ACCESS_KEY, and AWS_REGION.",
+    ),
+    "ExpiredToken": ("says that the credentials have expired", "Get new ones."),
+    "InvalidTokenId": (
+        "does not take the session token: it has expired, or belongs to another key",
+        "Get new credentials.",
+    ),
+    "RequestTimeTooSkewed": (
+        "says that this machine's clock differs from its own by more than 15 minutes",
+        "Set the clock, best with NTP.",
+    ),
+    "AccessDenied": (
+        "does not allow this",
+        "Let the key list, read, write and delete below this address.",
+    ),
+}  # fmt: skip
+"""Code of an answer of S3, to what it means and what to do."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket used as an object store; see `skerry.storage.objects.Objects`.
+
+    What is written appears whole, or not at all, because S3 shows an object when all of it is
+    there. A folder of files appears file by file, so nothing names it before all are there.
+
+    Attributes
+    ----------
+    url
+        ``s3://bucket/prefix``, without a ``/`` at its end.
+    """
+
+    url: str
+
+    @property
+    def address(self) -> str:
+        """The root as an ``s3://`` address that ends in ``/``."""
+        return f"{self.url}/"
+
+    @property
+    def _store(self) -> Any:
+        parts = urlsplit(self.url)
+        return connect(parts.netloc, parts.path.strip("/") or None)
+
+    def locate(self, key: str) -> RemotePath:
+        """Return the address of a key or prefix, which need not exist."""
+        return RemotePath(f"{self.url}/{quote(check_key(key.removesuffix('/')))}")
+
+    def find_fault(self, *, for_writing: bool) -> str | None:  # noqa: ARG002 - asked at the start
+        """Return why the bucket cannot be read now; None if it can."""
+        try:
+            self._is_any_below("")
+        except SkerryError as error:
+            return error.what
+        return None
+
+    def exists(self, key: str) -> bool:
+        """Return whether there is a file at a key, or anything below it."""
+        if key.endswith("/"):
+            return self._is_any_below(check_prefix(key))
+        return self._find(check_key(key)) is not None or self._is_any_below(f"{key}/")
+
+    def read(self, key: str, part: slice = ALL, *, most: int | None = None) -> bytes | None:
+        """Return a file or a part of it, None if there is no such file."""
+        check_key(key)
+        if part.stop is not None and part.start is not None and part.stop <= part.start:
+            return None if self._find(key) is None else b""
+        return persist(lambda: self._read(key, part, most))
+
+    def _read(self, key: str, part: slice, most: int | None) -> bytes | None:
+        import obstore
+
+        with self._explaining(key):
+            try:
+                answer = obstore.get(self._store, key, options=_write_range(part))
+            except Exception as error:
+                code = _read_code(error)
+                if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
+                    return None
+                if code == "InvalidRange" or "bytes 0--1/0" in str(error):  # it is empty
+                    return b""
+                raise
+            start, stop = answer.range
+            if most is not None and stop - start > most:
+                raise refuse_part(key, stop - start, most)
+            content = bytes(answer.bytes())
+        if len(content) != stop - start:
+            raise TemporaryError(
+                f"{self.url}/{key} sent {len(content)} of {stop - start} bytes.",
+                remedy="Try again.",
+            )
+        return content
+
+    def open(self, key: str) -> OpenFile | None:
+        """Open a file for reading by ranges, which grow while it is read from start to end."""
+        file = self._find(check_key(key))
+        if file is None:
+            return None
+        stream = _Stream(lambda start, stop: self.read(key, slice(start, stop)), file.size)
+        return OpenFile(io.BufferedReader(stream, 2**16), file.size, file.modified)
+
+    def write(self, key: str, content: bytes) -> None:
+        """Write a file whole, over an older one if there is one."""
+        self._put(check_key(key), content)
+
+    def _put(self, key: str, content: bytes | Path) -> None:
+        import obstore
+
+        with self._explaining(key):
+            obstore.put(self._store, key, content)
+
+    def list_names(self, prefix: str) -> list[str]:
+        """Return the names right below a prefix, sorted; those of folders end in ``/``."""
+        import obstore
+
+        start = len(check_prefix(prefix))
+        with self._explaining(prefix):
+            listed = obstore.list_with_delimiter(self._store, prefix)
+        folders = [f"{str(folder).rstrip('/')[start:]}/" for folder in listed["common_prefixes"]]
+        return sorted([*folders, *(str(file["path"])[start:] for file in listed["objects"])])
+
+    def list_files(self, prefix: str, *, deep: bool = True) -> Iterator[StoredFile]:
+        """List all files below a prefix, or if not `deep` only those right below it."""
+        import obstore
+
+        check_prefix(prefix)
+        if not deep:
+            with self._explaining(prefix):
+                listed = obstore.list_with_delimiter(self._store, prefix)
+            yield from map(_describe, cast("Iterable[Any]", listed["objects"]))
+            return
+        for batch in self._list(prefix):
+            yield from map(_describe, batch)
+
+    def digest(self, prefix: str) -> str | None:
+        """Return the digest of the files below a prefix, all of which are read."""
+        files = list(self.list_files(prefix))
+        if not files:
+            return None
+
+        def read(file: StoredFile) -> tuple[str, str]:
+            content = self.read(file.key)
+            if content is None:
+                raise _refuse_change(self, prefix)
+            return file.key.removeprefix(prefix), digest_bytes(content)
+
+        return digest_json(dict(_at_once(read, files)))
+
+    def measure(self, key: str) -> int:
+        """Return how many bytes a file, or all below a prefix, has."""
+        if key and not key.endswith("/"):
+            file = self._find(check_key(key))
+            return 0 if file is None else file.size
+        return sum(item["size"] for batch in self._list(key) for item in batch)
+
+    def prepare(self, prefix: str) -> None:
+        """Do nothing: a bucket has no folders."""
+        check_prefix(prefix)
+
+    def remove(self, key: str) -> None:
+        """Remove a file, or everything below a prefix."""
+        if not key.endswith("/"):
+            self._delete([check_key(key)])
+            return
+        for batch in self._list(check_prefix(key)):
+            self._delete([item["path"] for item in batch])
+
+    def _delete(self, keys: list[str]) -> None:
+        import obstore
+
+        if keys:
+            with self._explaining(keys[0]):
+                obstore.delete(self._store, keys)
+
+    @contextmanager
+    def filling(self, prefix: str) -> Iterator[Path]:
+        """Give a temporary folder whose files are sent after the block."""
+        check_prefix(prefix)
+        with TemporaryDirectory(prefix="skerry-objects-") as folder:
+            yield Path(folder)
+            self._send(Path(folder), prefix)
+
+    @contextmanager
+    def replacing(self, prefix: str) -> Iterator[Path]:
+        """Give a temporary folder whose files are sent after the block; others go then."""
+        before = {file.key for file in self.list_files(prefix)}
+        with TemporaryDirectory(prefix="skerry-objects-") as folder:
+            yield Path(folder)
+            self._delete(sorted(before - self._send(Path(folder), prefix)))
+
+    def _send(self, folder: Path, prefix: str) -> set[str]:
+        """Send the plain files of a folder; return their keys."""
+        files = {
+            prefix + path.relative_to(folder).as_posix(): path
+            for path in folder.rglob("*")
+            if path.is_file() and not path.is_symlink()
+        }
+        for _ in _at_once(lambda key: self._put(check_key(key), files[key]), files):
+            pass
+        return set(files)
+
+    def copy_to(self, prefix: str, folder: Path) -> str:
+        """Copy the files below a prefix into a folder; return the digest of what was read."""
+        before = self._list_marks(prefix)
+        if not before:
+            raise refuse_absent(prefix)
+
+        def fetch(key: str) -> None:
+            file = self.open(key)
+            if file is None:
+                raise _refuse_change(self, prefix)
+            path = folder / key.removeprefix(prefix)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with file, path.open("wb") as target:
+                while piece := file.stream.read(_LARGEST_READ):
+                    target.write(piece)
+
+        for _ in _at_once(fetch, before):
+            pass
+        if self._list_marks(prefix) != before:
+            raise _refuse_change(self, prefix)
+        return digest_tree(folder, links=False)
+
+    @contextmanager
+    def copied(self, prefix: str) -> Iterator[Path]:
+        """Give a temporary folder with the files below a prefix."""
+        with TemporaryDirectory(prefix="skerry-objects-") as folder:
+            if self.exists(prefix):
+                self.copy_to(prefix, Path(folder))
+            yield Path(folder)
+
+    def append(self, key: str, scratch: Path) -> "SentFile":
+        """Return a file at `scratch`, which is sent when it is saved."""
+        if not scratch.exists():
+            scratch.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            scratch.write_bytes(self.read(key) or b"")
+        return SentFile(scratch, self, key)
+
+    def _find(self, key: str) -> StoredFile | None:
+        import obstore
+
+        with self._explaining(key):
+            try:
+                return _describe(obstore.head(self._store, key))
+            except FileNotFoundError:  # for a missing bucket, too: its answer has no body
+                return None
+
+    def _is_any_below(self, prefix: str) -> bool:
+        return any(batch for batch in self._list(prefix))
+
+    def _list(self, prefix: str) -> Iterator[list[Any]]:
+        import obstore
+
+        batches = iter(obstore.list(self._store, prefix or None))
+        while True:
+            with self._explaining(prefix):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield cast("list[Any]", batch)
+
+    def _list_marks(self, prefix: str) -> dict[str, object]:
+        """Return each file's entity tag, which changes with its bytes."""
+        return {item["path"]: item["e_tag"] for batch in self._list(prefix) for item in batch}
+
+    @contextmanager
+    def _explaining(self, key: str) -> Iterator[None]:
+        """Turn errors of the store's client into sentences with a remedy.
+
+        The client's own words are left out: they hold whole answers and addresses.
+        """
+        from obstore.exceptions import BaseError
+
+        try:
+            yield
+        except (BaseError, OSError) as error:
+            raise self._explain(error, key) from None
+
+    def _explain(self, error: Exception, key: str) -> UnavailableError:
+        reason = _REASONS.get(_read_code(error))
+        if reason is not None:
+            return UnavailableError(f"The object store {self.url} {reason[0]}.", remedy=reason[1])
+        status = _STATUS.search(str(error))
+        what = f"answers {status.group(1).strip()}" if status else "does not answer"
+        if "timed out" in str(error) or "Timeout" in str(error):
+            what = "does not answer in time"
+        return TemporaryError(
+            f"The object store {self.url} {what} (for {key[:140]!r}).",
+            remedy="Check AWS_ENDPOINT_URL, the network and the store, and try again.",
+        )
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """A file on this machine that is sent to a bucket as a whole when it is saved."""
+
+    path: Path
+    bucket: Bucket
+    key: str
+
+    def save(self, *, at_once: bool = True) -> None:
+        """Send the file if it has grown; unless `at_once`, only every few seconds."""
+        mark = self.path.with_name(f"{self.path.name}.sent")
+        sent, at = -1, 0.0
+        if mark.exists():
+            sent, at = int(mark.read_text() or -1), mark.stat().st_mtime
+        size = self.path.stat().st_size
+        if size == sent or not (at_once or time.time() - at > _SAVE_EVERY_S):
+            return
+        self.bucket.write(self.key, self.path.read_bytes())
+        mark.write_text(str(size))
+
+
+class _Stream(io.RawIOBase):
+    """A file that is read by ranges; each next range of a long read is twice as long."""
+
+    def __init__(self, fetch: Callable[[int, int], bytes | None], size: int) -> None:
+        super().__init__()
+        self._fetch, self._size = fetch, size
+        self._position, self._start, self._kept = 0, 0, b""
+        self._ahead = _FIRST_READ
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a position, which may lie past the end."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer and return the number of bytes."""
+        target = memoryview(buffer).cast("B")
+        count = min(len(target), max(0, self._size - self._position))
+        if not count:
+            return 0
+        if not self._start <= self._position < self._start + len(self._kept):
+            self._load(count)
+        at = self._position - self._start
+        piece = self._kept[at : at + count]
+        target[: len(piece)] = piece
+        self._position += len(piece)
+        return len(piece)
+
+    def _load(self, count: int) -> None:
+        goes_on = self._position == self._start + len(self._kept) and bool(self._kept)
+        self._ahead = min(2 * self._ahead, _LARGEST_READ) if goes_on else _FIRST_READ
+        stop = min(self._size, self._position + max(count, self._ahead))
+        kept = self._fetch(self._position, stop)
+        if not kept:
+            raise OSError("The file was removed while it was read.")
+        self._start, self._kept = self._position, kept
+
+
+def _describe(item: Any) -> StoredFile:
+    return StoredFile(str(item["path"]), int(item["size"]), item["last_modified"].timestamp())
+
+
+def _write_range(part: slice) -> Any:
+    """Return a part of a file as obstore's options write it."""
+    if part.start is not None and part.start < 0:
+        return {"range": {"suffix": -part.start}}
+    if part.stop is not None:
+        return {"range": (part.start or 0, part.stop)}
+    return {"range": {"offset": part.start}} if part.start else None
+
+
+def _read_code(error: Exception) -> str:
+    code = _CODE.search(str(error))
+    return code.group(1) if code else ""
+
+
+def _refuse_change(bucket: Bucket, prefix: str) -> ConflictError:
+    return ConflictError(
+        f"The bytes of {bucket.url}/{prefix} changed while they were copied.",
+        remedy="Bytes in the object store never change: find out who writes there.",
+    )
+
+
+def _at_once[T, R](work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Do work on many items with several requests under way; the first error ends it."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="bucket") as pool:
+        try:
+            yield from pool.map(work, items)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

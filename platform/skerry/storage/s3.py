@@ -1,0 +1,38 @@
+"""Connections to S3 buckets, with the endpoint and the credentials that the environment names."""
+
+import os
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from skerry.storage import web
+
+
+@cache
+def connect(bucket: str, prefix: str | None = None) -> Any:
+    """Return the obstore store of a bucket, or of a prefix in it; one a process."""
+    from obstore.store import S3Store
+
+    client: dict[str, Any] = {
+        "timeout": timedelta(seconds=web.ANSWER_WITHIN_S),
+        "connect_timeout": timedelta(seconds=web.CONNECT_WITHIN_S),
+        "user_agent": "skerry",
+    }
+    retry: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=web.RETRY_FOR_S)}
+    options: dict[str, Any] = {}
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+    if endpoint:
+        options["endpoint"] = endpoint
+        client["allow_http"] = endpoint.startswith("http://")
+    if not has_credentials():
+        options["skip_signature"] = True
+    return S3Store(bucket, prefix=prefix, client_options=client, retry_config=retry, **options)  # type: ignore[arg-type]
+
+
+def has_credentials() -> bool:
+    """Return whether the environment names credentials; else S3's client would ask the cloud."""
+    ways = (
+        "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    )  # fmt: skip
+    return any(os.environ.get(way) for way in ways)
