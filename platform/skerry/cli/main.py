@@ -21,6 +21,7 @@ from skerry.models.refusals import explain_validation
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("skerry.cli.up:up", "Start the platform on this machine, until Ctrl-C."),
     "down": ("skerry.cli.down:down", "Stop the platform of a data folder."),
+    "serve": ("skerry.cli.serve:serve", "Start one more process of a part."),
     "status": ("skerry.cli.status:status", "Show which parts of the platform answer."),
     "doctor": ("skerry.cli.doctor:doctor", "Check the platform, and name remedies."),
     "logs": ("skerry.cli.logs:logs", "Show the log of a run or of a part."),

@@ -156,6 +156,8 @@ def _describe(plan: Plan) -> PlatformRecord:
         user=plan.credentials.owner,
         gateway=plan.gateway,
         parts=[part.record for part in plan.parts()],
+        ports=plan.ports,
+        database=name_database(plan.folder) or "",
     )
 
 
@@ -174,7 +176,7 @@ def _print_addresses(console: Console, plan: Plan) -> None:
         ("User", plan.credentials.owner),
         ("Password in", str(plan.folder.password)),
         ("Data", str(plan.folder.root)),
-        *_name_database(plan),
+        *([("Database", server)] if (server := name_database(plan.folder)) else []),
         ("Isolation", f"{ISOLATION} (one machine means one person)"),
     ):
         console.print(f"[bold]{name:<13}[/]{escape(value)}", soft_wrap=True, highlight=False)
@@ -185,14 +187,14 @@ def _print_addresses(console: Console, plan: Plan) -> None:
     console.print(f"\nCtrl-C, or '{_name_command()} down', ends it.", soft_wrap=True)
 
 
-def _name_database(plan: Plan) -> list[tuple[str, str]]:
-    """Return the row that names the database server, if one is configured."""
+def name_database(folder: DataFolder) -> str | None:
+    """Return the name of the database server, without a password; None if there is none."""
     if read_database_url() is None:
-        return []
+        return None
     from skerry.storage.database import find_database
     from skerry.storage.database_urls import describe_database
 
-    return [("Database", describe_database(find_database(plan.folder)))]
+    return describe_database(find_database(folder))
 
 
 def _name_command() -> str:

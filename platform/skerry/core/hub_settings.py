@@ -3,13 +3,12 @@
 On one machine ``skerry up`` writes these as JSON next to the secrets; on Kubernetes the chart does.
 """
 
-import os
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from skerry.core.errors import UnavailableError
+from skerry.core.settings import read_variables
 
 
 class HubService(BaseModel):
@@ -41,15 +40,10 @@ class _FileSettings(BaseModel):
 
         Raises
         ------
-        UnavailableError
+        InvalidInputError
             If the variable is not set.
         """
-        path = os.environ.get(variable)
-        if not path:
-            raise UnavailableError(
-                f"{variable} is not set.",
-                remedy="Start the platform with 'skerry up', which sets it.",
-            )
+        [path] = read_variables(variable)
         return cls.model_validate_json(Path(path).read_bytes())
 
 

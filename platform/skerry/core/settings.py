@@ -5,12 +5,13 @@ names that JupyterHub gives them (`JUPYTERHUB_API_TOKEN`, `JUPYTERHUB_API_URL`, 
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict
 
-from skerry.core.errors import InvalidInputError, UnavailableError
+from skerry.core.errors import InvalidInputError
 
 API_PREFIX = "/services/api"
 MAPS_PREFIX = "/services/maps"
@@ -61,6 +62,23 @@ def read_objects_place() -> str | None:
     return os.environ.get(OBJECTS_VARIABLE) or None
 
 
+def read_variables(*names: str, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the values of environment variables that must be set.
+
+    Raises
+    ------
+    InvalidInputError
+        If some are missing; it names them.
+    """
+    missing = [name for name in names if not environment.get(name)]
+    if missing:
+        raise InvalidInputError(
+            f"The environment lacks {', '.join(missing)}.",
+            remedy="Start it with 'skerry up' or 'skerry serve', which set what a part needs.",
+        )
+    return [environment[name] for name in names]
+
+
 class ServiceSettings(BaseModel):
     """Settings of every service of a running platform.
 
@@ -71,7 +89,9 @@ class ServiceSettings(BaseModel):
     public_url
         The platform's one public address, without a trailing slash: ``http://127.0.0.1:8000``.
     port
-        The loopback port this service listens on.
+        The loopback port on which all processes of this service listen together.
+    own_port
+        Another port, on which this process listens alone; None for none.
     largest_body
         Largest body of a request in bytes, unless a route sets another limit.
     """
@@ -81,34 +101,31 @@ class ServiceSettings(BaseModel):
     data: Path
     public_url: str
     port: int
+    own_port: int | None = None
     largest_body: int = LARGEST_BODY
 
     @classmethod
     def from_environment(cls) -> "ServiceSettings":
         """Read `SKERRY_DATA`, `SKERRY_PUBLIC_URL` and `SKERRY_SERVICE_PORT`.
 
-        `SKERRY_LARGEST_BODY`, in bytes, may be left out.
+        `SKERRY_OWN_PORT` and `SKERRY_LARGEST_BODY`, in bytes, may be left out.
 
         Raises
         ------
-        UnavailableError
-            If one is missing: services are started by ``skerry up`` or by the Helm chart.
+        InvalidInputError
+            If one is missing or wrong: services are started by ``skerry up`` or by the Helm chart.
         """
-        missing = [
-            name
-            for name in ("SKERRY_DATA", "SKERRY_PUBLIC_URL", "SKERRY_SERVICE_PORT")
-            if not os.environ.get(name)
-        ]
-        if missing:
-            raise UnavailableError(
-                f"The environment lacks {', '.join(missing)}.",
-                remedy="Start the platform with 'skerry up', which sets them.",
-            )
+        data, public_url, _ = read_variables(
+            "SKERRY_DATA", "SKERRY_PUBLIC_URL", "SKERRY_SERVICE_PORT"
+        )
+        port = _read_number("SKERRY_SERVICE_PORT", 65_535, "a port")
+        assert port is not None  # noqa: S101  (it is set)
         return cls(
-            data=Path(os.environ["SKERRY_DATA"]),
-            public_url=os.environ["SKERRY_PUBLIC_URL"].rstrip("/"),
-            port=int(os.environ["SKERRY_SERVICE_PORT"]),
-            largest_body=int(os.environ.get("SKERRY_LARGEST_BODY") or LARGEST_BODY),
+            data=Path(data),
+            public_url=public_url.rstrip("/"),
+            port=port,
+            own_port=_read_number("SKERRY_OWN_PORT", 65_535, "a port"),
+            largest_body=_read_number("SKERRY_LARGEST_BODY", 1 << 40, "bytes") or LARGEST_BODY,
         )
 
 

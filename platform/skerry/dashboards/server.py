@@ -14,6 +14,7 @@ from panel.io.server import Server, WSHandler, build_applications
 
 from skerry.core.hosts import allowed_hosts
 from skerry.core.logs import configure_logs
+from skerry.core.programs import run_program
 from skerry.core.settings import DASHBOARDS_PREFIX, ServiceSettings
 from skerry.core.tornado_hosts import refuse_unknown_hosts
 from skerry.dashboards.handlers import (
@@ -124,8 +125,12 @@ def close_unstarted(server: Server) -> None:
     server._tornado._executor.shutdown()  # noqa: SLF001
 
 
-def main() -> None:
-    """Serve until a signal ends the process."""
+def main() -> int:
+    """Serve until a signal ends the process; return the exit code."""
+    return run_program(_start)
+
+
+def _start() -> None:
     settings = ServiceSettings.from_environment()
     os.environ.setdefault("BOKEH_RESOURCES", "server")
     asyncio.set_event_loop(asyncio.new_event_loop())

@@ -1,13 +1,12 @@
 """Run tokens: the hub issues one for each attempt, for the project account; its end revokes it."""
 
-import os
 from dataclasses import dataclass, field
 
 import httpx
 
 from skerry.core.errors import UnavailableError
 from skerry.core.scopes import RUN
-from skerry.core.settings import DEFAULT_PROJECT
+from skerry.core.settings import DEFAULT_PROJECT, read_variables
 
 GRACE_S = 600
 """Seconds that a token lives beyond its attempt's timeout: publishing may have to wait."""
@@ -49,13 +48,7 @@ class TokenMinter:
     @classmethod
     def from_environment(cls) -> "TokenMinter":
         """Read `JUPYTERHUB_API_URL` and `JUPYTERHUB_API_TOKEN`."""
-        try:
-            return cls(os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"])
-        except KeyError as error:
-            raise UnavailableError(
-                f"The environment lacks {error.args[0]}.",
-                remedy="Start the platform with 'skerry up', which sets it.",
-            ) from None
+        return cls(*read_variables("JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN"))
 
     def mint(self, *, note: str, life_s: int) -> RunToken:
         """Return a new token with the scopes that runs need, and no other.

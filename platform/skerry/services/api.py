@@ -1,13 +1,17 @@
 """The api program: catalogue, grants, files, production and logs in one application."""
 
 import contextlib
+import logging
+import sys
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 
 from skerry.catalog.deletions import finish_deletions, release_expired
+from skerry.core.programs import run_program
 from skerry.core.settings import API_PREFIX, ServiceSettings
 from skerry.production.clusters import Gateway
 from skerry.production.epochs import check_current
@@ -30,6 +34,9 @@ from skerry.services.stac_versions import create_stac_versions_router
 from skerry.services.stac_writing import create_stac_writing_router
 from skerry.services.stores import Stores, open_stores
 from skerry.storage.layout import DataFolder
+from skerry.storage.migrate import check_usable
+
+_LOG = logging.getLogger(__name__)
 
 
 def create_api(
@@ -87,16 +94,24 @@ def _check_run(connection: Connection, identity: Identity, run: str, epoch: int)
 
 
 def _recover(stores: Stores) -> None:
-    """Complete work interrupted by a crash."""
-    release_expired(stores.writer)
-    finish_deletions(stores.writer, stores.objects)
+    """Complete work that a crash interrupted; several apis may do it at once."""
+    try:
+        release_expired(stores.writer)
+        finish_deletions(stores.writer, stores.objects)
+    except OperationalError as error:  # the next grant does the same
+        _LOG.warning("Expired grants are released later: %s", error.orig)
 
 
-def main() -> None:
-    """Run the api until a signal ends it."""
+def main() -> int:
+    """Run the api until a signal ends it; return the exit code."""
+    return run_program(_start)
+
+
+def _start() -> None:
     settings = ServiceSettings.from_environment()
-    serve(create_api(settings), settings.port)
+    check_usable(DataFolder(settings.data), writing=True)
+    serve(create_api(settings), settings)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,8 +13,10 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp
 
+from skerry.core.errors import UnavailableError
 from skerry.core.logs import configure_logs
 from skerry.core.problems import Problem
+from skerry.core.programs import listen
 from skerry.core.settings import ServiceSettings
 from skerry.core.version import VERSION
 from skerry.models.files import Manifest, Notebook
@@ -133,18 +135,31 @@ def _accept_identifier(text: str) -> str:
     return text if _IDENTIFIER.fullmatch(text) else uuid4().hex
 
 
-def serve(app: FastAPI, port: int) -> None:
+def serve(app: FastAPI, settings: ServiceSettings) -> None:
     """Serve `app` on the loopback interface until the process is told to end.
 
+    Any number of processes share the port; each may have another port of its own beside it.
     There is no access log: the hub's proxy stands in front, and addresses may hold names.
+
+    Raises
+    ------
+    UnavailableError
+        If the application does not start; its log says why.
     """
     import uvicorn
 
     configure_logs(logging.WARNING, read_request=correlation_id.get)
-    uvicorn.run(
-        app, host="127.0.0.1", port=port, access_log=False, log_level="warning", log_config=None,
+    sockets = [listen(settings.port, shared=True)]
+    if settings.own_port is not None:
+        sockets.append(listen(settings.own_port))
+    config = uvicorn.Config(
+        app, access_log=False, log_level="warning", log_config=None,
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,
     )  # fmt: skip
+    server = uvicorn.Server(config)
+    server.run(sockets)
+    if not server.started:
+        raise UnavailableError(f"{app.title} did not start.", remedy="Its log says why.")
 
 
 def _create_platform_router(app: FastAPI) -> APIRouter:

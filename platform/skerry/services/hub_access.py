@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from skerry.core.digests import hash_secret
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import UnavailableError
+from skerry.core.settings import read_variables
 from skerry.services.identity import Identity
 
 _GOOD_FOR_S = 5.0
@@ -53,22 +54,18 @@ class HubAccess(BaseModel):
 
         Raises
         ------
-        UnavailableError
+        InvalidInputError
             If one of the three is missing.
         """
-        names = ("JUPYTERHUB_SERVICE_NAME", "JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN")
-        missing = [name for name in names if not environment.get(name)]
-        if missing:
-            raise UnavailableError(
-                f"The environment lacks {', '.join(missing)}.",
-                remedy="Start the platform with 'skerry up', which sets them.",
-            )
-        service = environment["JUPYTERHUB_SERVICE_NAME"]
+        service, api_url, api_token = read_variables(
+            "JUPYTERHUB_SERVICE_NAME", "JUPYTERHUB_API_URL", "JUPYTERHUB_API_TOKEN",
+            environment=environment,
+        )  # fmt: skip
         prefix = environment.get("JUPYTERHUB_SERVICE_PREFIX") or f"/services/{service}/"
         return cls(
             service=service,
-            api_url=environment["JUPYTERHUB_API_URL"].rstrip("/"),
-            api_token=SecretStr(environment["JUPYTERHUB_API_TOKEN"]),
+            api_url=api_url.rstrip("/"),
+            api_token=SecretStr(api_token),
             base_url=environment.get("JUPYTERHUB_BASE_URL") or "/",
             client_id=environment.get("JUPYTERHUB_CLIENT_ID") or f"service-{service}",
             callback=environment.get("JUPYTERHUB_OAUTH_CALLBACK_URL")

@@ -5,11 +5,13 @@ Start it with ``python -m skerry.services.maps``; ``skerry up`` does.
 
 import contextlib
 import os
+import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import FastAPI
 
+from skerry.core.programs import run_program
 from skerry.core.settings import MAPS_PREFIX, ServiceSettings
 from skerry.services.application import create_application, serve
 from skerry.services.hub_access import HubAccess
@@ -21,6 +23,7 @@ from skerry.services.tiles import Drawer, create_tiles_router
 from skerry.storage.chunk_cache import ChunkCache
 from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
+from skerry.storage.migrate import check_usable
 from skerry.storage.object_places import open_objects
 
 CHUNK_BYTES = 512 * 2**20
@@ -78,11 +81,16 @@ def watch_cache(measurements: Measurements, cache: ChunkCache) -> None:
     )  # fmt: skip
 
 
-def main() -> None:
-    """Serve until a signal ends the program."""
+def main() -> int:
+    """Serve until a signal ends the program; return the exit code."""
+    return run_program(_start)
+
+
+def _start() -> None:
     settings = ServiceSettings.from_environment()
-    serve(create_maps(settings), settings.port)
+    check_usable(DataFolder(settings.data), writing=False)
+    serve(create_maps(settings), settings)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

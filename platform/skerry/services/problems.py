@@ -19,6 +19,7 @@ from skerry.core.problems import MEDIA_TYPE, Problem, describe_problem, describe
 from skerry.models.refusals import explain_validation
 from skerry.services.identity import is_navigation
 from skerry.services.media import REF
+from skerry.storage.database import explain_failure
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 160
@@ -77,9 +78,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     async def on_busy_database(request: Request, error: Exception) -> Response:
         _LOG.error("database: %s", getattr(error, "orig", error))
-        return _name_full_disk(request) or problem(
-            503, "Unavailable", "The database does not answer.", "Try again shortly."
-        )
+        return _name_full_disk(request) or describe_error(explain_failure(error))
 
     async def on_leaving(_request: Request, _error: Exception) -> Response:
         # nobody reads this; without it each such request fills the log with a stack trace
@@ -97,6 +96,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(ClientDisconnect, on_leaving)
     app.add_exception_handler(exc.OperationalError, on_busy_database)
+    app.add_exception_handler(exc.InternalError, on_busy_database)  # it only reads, for instance
     app.add_exception_handler(exc.TimeoutError, on_busy_database)  # no connection left in the pool
     app.add_exception_handler(Exception, on_any_error)
 

@@ -21,9 +21,10 @@ from sqlalchemy.exc import OperationalError
 
 from skerry.core.digests import digest_json
 from skerry.core.disk import find_full_disk
-from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.core.errors import ConflictError
 from skerry.core.logs import configure_logs
-from skerry.core.settings import RunLimits, WorkerSettings
+from skerry.core.programs import run_program
+from skerry.core.settings import RunLimits, WorkerSettings, read_variables
 from skerry.core.time import format_time, utc_now
 from skerry.production.clusters import Gateway
 from skerry.production.execution import Attempts
@@ -35,6 +36,7 @@ from skerry.production.workers import WorkerBook
 from skerry.storage.database import find_database, is_server, open_database, persist, reading
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
+from skerry.storage.migrate import check_usable
 from skerry.storage.object_places import open_objects
 from skerry.storage.writing import write_aside
 
@@ -156,18 +158,18 @@ class Worker:
 def main() -> int:
     """Run the only worker of a data folder; return the exit code."""
     configure_logs()
-    try:
-        data = DataFolder(Path(_read("SKERRY_DATA")))
-        with hold_lock(data.run / "worker.lock", lambda pid: _describe_holder(data, pid)):
-            _work(data)
-    except SkerryError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    return 0
+    return run_program(_start)
 
 
-def _work(data: DataFolder) -> None:
-    public_url = _read("SKERRY_PUBLIC_URL").rstrip("/")
+def _start() -> None:
+    folder, public_url = read_variables("SKERRY_DATA", "SKERRY_PUBLIC_URL")
+    data = DataFolder(Path(folder))
+    check_usable(data, writing=True)
+    with hold_lock(data.run / "worker.lock", lambda pid: _describe_holder(data, pid)):
+        _work(data, public_url.rstrip("/"))
+
+
+def _work(data: DataFolder, public_url: str) -> None:
     worker = Worker(data, public_url, TokenMinter.from_environment())
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
@@ -182,16 +184,6 @@ def _describe_holder(data: DataFolder, pid: str) -> ConflictError:
         f"A worker (pid {pid}) is at work on {data.root}.",
         remedy="Stop it first; one data folder has one worker.",
     )
-
-
-def _read(name: str) -> str:
-    value = os.environ.get(name)
-    if not value:
-        raise UnavailableError(
-            f"The environment lacks {name}.",
-            remedy="Start the platform with 'skerry up', which sets it.",
-        )
-    return value
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import DiskFullError, InvalidInputError, UnavailableError
 from skerry.core.settings import read_database_url
 from skerry.core.time import count_microseconds, from_microseconds
 from skerry.storage.database_urls import parse_database_url
@@ -186,6 +186,22 @@ def persist[Result](transact: Callable[[], Result]) -> Result:
                 said = time.monotonic()
                 _LOG.warning("Waiting for the database: %s", str(error.orig).partition("\n")[0])
             time.sleep(_PAUSE_S)
+
+
+def explain_failure(error: BaseException) -> UnavailableError:
+    """Return why the database did not do what it was asked, for the person who asked."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    if state == "53100":
+        return DiskFullError(
+            "The disk of the database server is full.",
+            remedy="Let its administrator make room; what is there can be read.",
+        )
+    if state == "25006":
+        return UnavailableError(
+            "The database accepts no changes now.",
+            remedy="Let its administrator look whether the server is a copy, or was set so.",
+        )
+    return UnavailableError("The database does not answer.", remedy="Try again shortly.")
 
 
 def open_workflows(url: str, file: Path) -> Engine:

@@ -1,5 +1,7 @@
 """Bring a platform's database to the schema of this Skerry."""
 
+import os
+import re
 import sqlite3
 from functools import cache
 from pathlib import Path
@@ -9,8 +11,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from skerry.core.errors import ConflictError
+from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.core.time import utc_now
 from skerry.storage.database import find_database, is_server, open_database
@@ -18,6 +21,8 @@ from skerry.storage.database_urls import describe_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.server_checks import check_server
 
+_START_ONCE = "Start this Skerry once with 'skerry up', which brings it up to date."
+_OURS = re.compile(r"\d{4}")
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -30,12 +35,52 @@ def check_database(data: DataFolder) -> None:
         See `skerry.storage.server_checks.check_server`; also if a newer Skerry wrote it.
     """
     url = find_database(data)
-    if not is_server(url):
-        return  # `upgrade` copies a file aside before it changes it
-    check_server(url)
+    if is_server(url):  # of a file, `upgrade` makes a copy before it changes it
+        check_server(url, writing=True)
+        check_known(_look_at_revision(url, describe_database(url)), describe_database(url))
+
+
+def check_usable(data: DataFolder, *, writing: bool) -> None:
+    """Refuse a database on which a part cannot work; nothing is written.
+
+    Parameters
+    ----------
+    data
+        The data folder.
+    writing
+        Whether the part writes; maps only reads.
+
+    Raises
+    ------
+    InvalidInputError, ConflictError
+        See `check_database`; also if it has no tables yet, or those of an older Skerry.
+    """
+    url = find_database(data)
+    place = _name_place(data, url)
+    if is_server(url):
+        check_server(url, writing=writing)
+    elif not data.database.is_file():
+        raise ConflictError(f"There is no database {place} yet.", remedy=_START_ONCE)
+    elif writing and not os.access(data.database, os.W_OK):
+        raise InvalidInputError(
+            f"The database {place} can only be read.", remedy="Let its owner start the platform."
+        )
+    revision = _look_at_revision(url, place)
+    check_known(revision, place)
+    if revision != newest_revision():
+        state = "has no tables yet" if revision is None else f"has the older schema {revision}"
+        raise ConflictError(f"The database {place} {state}.", remedy=_START_ONCE)
+
+
+def _look_at_revision(url: str, place: str) -> str | None:
     engine = open_database(url, read_only=True)
     try:
-        check_known(read_revision(engine), describe_database(url))
+        return read_revision(engine)
+    except SQLAlchemyError as error:
+        raise InvalidInputError(
+            f"The database {place} cannot be read: {getattr(error, 'orig', error)}.",
+            remedy="'skerry doctor' says more; restore a backup if it is damaged.",
+        ) from None
     finally:
         engine.dispose()
 
@@ -65,7 +110,7 @@ def upgrade(data: DataFolder) -> Path | None:
         revision = read_revision(engine)
         if revision == newest_revision():
             return None
-        check_known(revision, describe_database(url) if is_server(url) else str(data.database))
+        check_known(revision, _name_place(data, url))
         copy = None
         if revision is not None and not is_server(url):
             copy = _copy_aside(data.database, revision)
@@ -75,6 +120,10 @@ def upgrade(data: DataFolder) -> Path | None:
     if not is_server(url):
         data.database.chmod(0o600)
     return copy
+
+
+def _name_place(data: DataFolder, url: str) -> str:
+    return describe_database(url) if is_server(url) else str(data.database)
 
 
 def create_schema(engine: Engine) -> None:
@@ -127,17 +176,23 @@ def check_known(revision: str | None, place: str) -> None:
     Raises
     ------
     ConflictError
-        If a newer Skerry wrote it.
+        If a newer Skerry, or another program, wrote it.
     """
     scripts = ScriptDirectory.from_config(_configure())
     revisions = {script.revision for script in scripts.walk_revisions()}
-    if revision is not None and revision not in revisions:
+    if revision is None or revision in revisions:
+        return
+    if _OURS.fullmatch(revision) is None:
         raise ConflictError(
-            f"The database {place} has schema {revision}, "
-            f"newer than this Skerry's {scripts.get_current_head()}.",
-            remedy="Start it with the newer Skerry, or name another folder with --data or another "
-            f"database with {DATABASE_VARIABLE}.",
+            f"The database {place} belongs to another program: its schema is {revision[:40]!r}.",
+            remedy="Give Skerry a database of its own.",
         )
+    raise ConflictError(
+        f"The database {place} has schema {revision}, "
+        f"newer than this Skerry's {scripts.get_current_head()}.",
+        remedy="Start it with the newer Skerry, or name another folder with --data or another "
+        f"database with {DATABASE_VARIABLE}.",
+    )
 
 
 def _copy_aside(database: Path, revision: str) -> Path:

@@ -10,23 +10,28 @@ from skerry.storage.database_urls import describe_database
 
 OLDEST = 15
 EXTENSION = "postgis"
+VERSIONS = "alembic_version"
+"""The table that says which schema a database has; Skerry's has one from its first day."""
 
 
-def check_server(url: str) -> None:
-    """Refuse a server that does not answer, is too old or has no PostGIS.
+def check_server(url: str, *, writing: bool) -> None:
+    """Refuse a server that does not answer, is too old, has no PostGIS or cannot be written.
 
     Parameters
     ----------
     url
         As `skerry.storage.database_urls.parse_database_url` returns it.
+    writing
+        Whether Skerry is to write there: who only reads may have a copy of the database, or fewer
+        rights.
 
     Raises
     ------
     InvalidInputError
         If nobody answers there, or the login is refused. The password is never shown.
     ConflictError
-        If the server is older than PostgreSQL 15, the database has no UTF-8 or no PostGIS, or its
-        user may make no tables there.
+        If the server is older than PostgreSQL 15, the database has no UTF-8 or no PostGIS, only
+        reading is allowed, its user may make no tables there, or other programs have theirs there.
     """
     place = describe_database(url)
     engine = create_engine(url, poolclass=NullPool)
@@ -35,7 +40,10 @@ def check_server(url: str) -> None:
             _check_version(connection, place)
             _check_encoding(connection, place)
             _check_extension(connection, place)
-            _check_rights(connection, place)
+            if writing:
+                _check_writing(connection, place)
+                _check_rights(connection, place)
+                _check_tables(connection, place)
     except SQLAlchemyError as error:
         raise InvalidInputError(
             f"The database {place} does not open: {_explain(error, url)}.",
@@ -90,6 +98,29 @@ def _check_rights(connection: Connection, place: str) -> None:
         raise ConflictError(
             f"The user of the database {place} may make no tables and schemas in it.",
             remedy="Let an administrator make it the owner: ALTER DATABASE ... OWNER TO ... .",
+        )
+
+
+def _check_writing(connection: Connection, place: str) -> None:
+    if connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on":
+        raise ConflictError(
+            f"The database {place} can only be read.",
+            remedy="Name the server that accepts changes, not its copy; or let an administrator run"
+            " ALTER DATABASE ... RESET default_transaction_read_only.",
+        )
+
+
+def _check_tables(connection: Connection, place: str) -> None:
+    """Refuse a database in which another program keeps its tables."""
+    query = text(
+        "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+        " AND tablename <> 'spatial_ref_sys' ORDER BY tablename"
+    )
+    names = list(connection.execute(query).scalars())
+    if names and VERSIONS not in names:
+        raise ConflictError(
+            f"The database {place} holds tables of another program: {', '.join(names[:3])}.",
+            remedy="Give Skerry a database of its own: CREATE DATABASE ... .",
         )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from traitlets.config import Config
 
-from skerry.core.errors import UnavailableError
+from skerry.core.errors import InvalidInputError
 from skerry.core.hub_settings import GatewaySettings, HubService, HubSettings
 from skerry.core.scopes import ADMIN, RUN, Scope
 from skerry.hub.accounts import set_accounts
@@ -199,5 +199,5 @@ def test_worker_memory_is_one_to_two_gib(total: int, workers: int, expected: int
 
 def test_settings_without_a_file_say_who_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SKERRY_HUB_SETTINGS", raising=False)
-    with pytest.raises(UnavailableError, match="SKERRY_HUB_SETTINGS"):
+    with pytest.raises(InvalidInputError, match="SKERRY_HUB_SETTINGS"):
         HubSettings.from_environment("SKERRY_HUB_SETTINGS")

@@ -27,7 +27,7 @@ from tests.served_api import (
     serve_in_thread,
 )
 
-from skerry.core.errors import UnavailableError
+from skerry.core.errors import InvalidInputError, UnavailableError
 from skerry.core.scopes import Scope
 from skerry.core.settings import MAPS_PREFIX, ServiceSettings
 from skerry.services.application import create_application
@@ -454,7 +454,7 @@ def test_the_api_decides_about_every_route(api: ServedApi) -> None:
 
 
 def test_a_service_without_its_environment_says_what_is_missing() -> None:
-    with pytest.raises(UnavailableError, match="JUPYTERHUB_API_TOKEN"):
+    with pytest.raises(InvalidInputError, match="JUPYTERHUB_API_TOKEN"):
         HubAccess.from_environment({"JUPYTERHUB_SERVICE_NAME": "api"})
     access = HubAccess.from_environment(
         {

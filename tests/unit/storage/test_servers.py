@@ -47,9 +47,9 @@ def test_an_address_is_shown_without_its_password(scheme: str) -> None:
     assert describe_database(url) == "postgresql://ada@db.example:5433/skerry"
 
 
-def refuse(url: str) -> SkerryError:
+def refuse(url: str, *, writing: bool = True) -> SkerryError:
     with pytest.raises((InvalidInputError, ConflictError)) as caught:
-        check_server(parse_database_url(url))
+        check_server(parse_database_url(url), writing=writing)
     assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)
     return caught.value
@@ -105,7 +105,7 @@ class TestServer:
         owned = postgresql.url(name, user=f"owner_{name}", password=SECRET)
         assert "CREATE EXTENSION postgis" in refuse(owned).remedy
         postgresql.execute("CREATE EXTENSION postgis", name)
-        check_server(parse_database_url(owned))
+        check_server(parse_database_url(owned), writing=True)
 
     def test_a_guest_of_the_database(self, postgresql: PostgresqlServer, empty: str) -> None:
         name = empty.rpartition("/")[2]

@@ -99,7 +99,15 @@ class Plan:
 
     def parts(self) -> list[Part]:
         """Return the parts in the order of their start; the hub comes last."""
-        return [self._describe(name) for name in PART_NAMES if name in self.names]
+        return [self.describe(name) for name in PART_NAMES if name in self.names]
+
+    def describe(self, name: str) -> Part:
+        """Return how to start one part."""
+        if name == "hub":
+            return self._describe_hub()
+        if name == "gateway":
+            return self._describe_gateway()
+        return self._describe_service(name)
 
     def write_settings(self) -> None:
         """Write the settings for the configuration files of the hub and the gateway."""
@@ -114,13 +122,6 @@ class Plan:
     @property
     def _gateway_file(self) -> Path:
         return self.folder.state / "gateway.json"
-
-    def _describe(self, name: str) -> Part:
-        if name == "hub":
-            return self._describe_hub()
-        if name == "gateway":
-            return self._describe_gateway()
-        return self._describe_service(name)
 
     def _describe_hub(self) -> Part:
         config = _PACKAGE / "hub" / "jupyterhub_config.py"

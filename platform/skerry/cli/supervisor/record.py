@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, ValidationError
 
+from skerry.cli.supervisor.ports import InternalPorts
 from skerry.storage.layout import DataFolder
 from skerry.storage.pid_files import same_process
 from skerry.storage.writing import write_aside
@@ -47,6 +48,10 @@ class PlatformRecord(BaseModel):
         The supervisor's process id and start time (seconds since the epoch).
     ready
         Whether the start was completed, with the owner's token written.
+    ports
+        Where the parts listen, for processes that join them.
+    database
+        The database, without a password.
     """
 
     pid: int
@@ -56,6 +61,8 @@ class PlatformRecord(BaseModel):
     ready: bool = False
     gateway: GatewayRecord
     parts: list[PartRecord]
+    ports: InternalPorts | None = None
+    database: str = ""
 
     @staticmethod
     def path(folder: DataFolder) -> Path:

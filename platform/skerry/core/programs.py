@@ -1,0 +1,57 @@
+"""How a part of the platform starts: what it refuses is a line for people, never a stack trace."""
+
+import errno
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import closing
+
+from skerry.core.errors import InvalidInputError, SkerryError
+
+
+def run_program(work: Callable[[], None]) -> int:
+    """Do the work of a program; return its exit code: 0 done, 2 bad input, 1 another failure.
+
+    Parameters
+    ----------
+    work
+        Reads the settings, checks them and works until a signal ends the program.
+    """
+    try:
+        work()
+    except SkerryError as error:
+        sys.stderr.write(f"ERROR skerry: {error}\n")
+        return error.exit_code
+    return 0
+
+
+def listen(port: int, *, shared: bool = False) -> socket.socket:
+    """Return a socket that listens on a port of the loopback interface.
+
+    Parameters
+    ----------
+    port
+        The port; 0 for a free one.
+    shared
+        Whether other processes of this user may listen on it too: the kernel gives each
+        connection to one of them.
+
+    Raises
+    ------
+    InvalidInputError
+        If the port is taken.
+    """
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            listening.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            raise InvalidInputError(
+                f"Port {port} cannot be used ({error.strerror}).", remedy="Name a free port."
+            ) from None
+        listening.listen(2048)
+        return socket.socket(fileno=listening.detach())
