@@ -7,12 +7,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
 from tests.platform_process import SKERRY, clean_environment
 from tests.postgresql_server import PostgresqlServer
 
 from skerry.core.errors import ConflictError, InvalidInputError, SkerryError
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.storage import server_checks
+from skerry.storage.database import explain_failure
 from skerry.storage.database_urls import describe_database, parse_database_url
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import check_database, upgrade
@@ -113,6 +116,46 @@ class TestServer:
         postgresql.execute(f"CREATE ROLE guest_{name} LOGIN PASSWORD '{SECRET}'")
         guest = postgresql.url(name, user=f"guest_{name}", password=SECRET)
         assert "may make no tables" in refuse(guest).what
+
+    def test_a_database_that_can_only_be_read(
+        self, postgresql: PostgresqlServer, empty: str
+    ) -> None:
+        name = empty.rpartition("/")[2]
+        postgresql.execute("CREATE EXTENSION postgis", name)
+        postgresql.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        assert "can only be read" in refuse(empty).what
+        check_server(parse_database_url(empty), writing=False)
+
+    def test_the_database_of_another_program(
+        self, postgresql: PostgresqlServer, empty: str
+    ) -> None:
+        name = empty.rpartition("/")[2]
+        postgresql.execute("CREATE EXTENSION postgis", name)
+        postgresql.execute("CREATE TABLE invoices (number int)", name)
+        error = refuse(empty)
+        assert "tables of another program: invoices" in error.what
+        assert "CREATE DATABASE" in error.remedy
+
+    @pytest.mark.parametrize(
+        ("code", "named", "status"),
+        [
+            ("25006", "accepts no changes", 503),
+            ("53100", "disk of the database server is full", 507),
+            ("57P01", "does not answer", 503),
+        ],
+    )
+    def test_a_server_that_fails_while_it_works_is_named(
+        self, empty: str, code: str, named: str, status: int
+    ) -> None:
+        engine = create_engine(parse_database_url(empty))
+        fault = text(f"DO $$BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END$$")
+        with engine.connect() as connection, pytest.raises(DBAPIError) as caught:
+            connection.execute(fault)
+        engine.dispose()
+        assert isinstance(caught.value, OperationalError | InternalError)  # as the api handles
+        failure = explain_failure(caught.value)
+        assert named in failure.what
+        assert failure.status == status
 
     def test_another_encoding(self, postgresql: PostgresqlServer) -> None:
         postgresql.execute(
