@@ -42,7 +42,7 @@ class Kill:
 
 def plan_kills(seed: int) -> Iterator[Kill]:
     """Plan kills without end."""
-    chance = random.Random(seed)  # noqa: S311 - chance, no secret
+    chance = random.Random(seed)
     while True:
         yield Kill(
             chance.uniform(SHORTEST_S, LONGEST_S), chance.choice(list(Victim)), chance.random()

@@ -40,6 +40,38 @@ class ReadRequest(BaseModel):
 GrantRequest = Annotated[WriteRequest | ReadRequest, Field(discriminator="mode")]
 
 
+class GrantKind(StrEnum):
+    """The way to the granted bytes."""
+
+    FOLDER = "folder"
+    """A folder of this machine, or the api's own addresses for readers without an account."""
+    CREDENTIALS = "credentials"
+    """A bucket, with temporary credentials for the prefix."""
+
+
+class BucketAccess(BaseModel):
+    """Temporary credentials for one prefix of a bucket. No text made of it shows the secrets.
+
+    Attributes
+    ----------
+    key_id, secret, token
+        What S3 calls access key id, secret access key and session token.
+    expires
+        Their end; ask for new ones before.
+    endpoint, region
+        Where the bucket is; no endpoint for AWS itself.
+    """
+
+    model_config = ANSWER
+
+    key_id: str
+    secret: str = Field(repr=False)
+    token: str = Field(repr=False)
+    expires: AwareDatetime
+    endpoint: str | None
+    region: str
+
+
 class Grant(BaseModel):
     """The place to read or write, and the end of the permission.
 
@@ -51,7 +83,11 @@ class Grant(BaseModel):
         Store key prefix relative to `root`, with a ``/`` at its end.
     root
         Address of the store's root, ending in ``/``: ``file://`` where the folder is reachable on
-        the same machine; https for readers without an account.
+        the same machine; ``s3://`` for a bucket; https for readers without an account.
+    kind
+        The way to it.
+    access
+        Credentials for the bucket; none where the kind is another.
     """
 
     model_config = ANSWER
@@ -61,3 +97,5 @@ class Grant(BaseModel):
     prefix: str
     root: str
     expires: AwareDatetime
+    kind: GrantKind = GrantKind.FOLDER
+    access: BucketAccess | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from sqlalchemy import Connection
@@ -10,15 +10,30 @@ from sqlalchemy import Connection
 from skerry.catalog.deletions import finish_deletions, release_expired, release_grant
 from skerry.catalog.items import find_item
 from skerry.core.disk import check_space
-from skerry.core.errors import ForbiddenError, NotFoundError, UnauthenticatedError
+from skerry.core.errors import (
+    ForbiddenError,
+    NotFoundError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from skerry.core.scopes import Scope
-from skerry.core.time import from_microseconds, utc_now
-from skerry.models.grants import Grant, GrantRequest, Purpose, ReadRequest, WriteRequest
+from skerry.core.time import count_microseconds, from_microseconds, utc_now
+from skerry.models.grants import (
+    BucketAccess,
+    Grant,
+    GrantKind,
+    GrantRequest,
+    Purpose,
+    ReadRequest,
+    WriteRequest,
+)
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, identify, refuse_unseen, require
 from skerry.services.stac_links import Addresses
 from skerry.services.stores import Stores, sees_private
-from skerry.storage.grants import WRITE_LIFE_S, create_grant, find_grant
+from skerry.storage import grants
+from skerry.storage.grants import WRITE_LIFE_S, create_grant, find_grant, forget_grant
+from skerry.storage.objects import Objects
 
 CheckRun = Callable[[Connection, Identity, str, int], float]
 """Raises unless the identity's token is the one of attempt (run, epoch) and that is current.
@@ -41,6 +56,24 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
             return _grant_reading(stores, addresses, grant_request, identity)
         return _grant_writing(stores, grant_request, identity, check_run)
 
+    @router.post("/{grant_id}/access")
+    def renew_access(
+        grant_id: str, identity: Annotated[Identity | None, Depends(identify())]
+    ) -> Grant:
+        """Give a write grant's credentials anew, for work that takes longer than they last."""
+        with stores.reader.connect() as connection:
+            grant = find_grant(connection, grant_id)
+            if identity is None or grant is None or grant.owner != identity.name:
+                raise _refuse_unheld(identity, grant_id)
+            _check_scope(identity, Purpose(grant.purpose))
+            if grant.expires <= count_microseconds(utc_now()):
+                raise ForbiddenError(
+                    f"The grant {grant_id!r} has expired.", remedy="Ask for a new grant."
+                )
+            if grant.run is not None:
+                check_run(connection, identity, grant.run, grant.epoch or 0)
+        return _answer_writing(stores.objects, grant)
+
     @router.delete("/{grant_id}", status_code=204)
     def delete_grant(
         grant_id: str, identity: Annotated[Identity, Depends(require(Scope.CATALOG_WRITE))]
@@ -49,9 +82,7 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
         with stores.writer.begin() as connection:
             grant = find_grant(connection, grant_id)
             if grant is None or grant.owner != identity.name:
-                raise NotFoundError(
-                    f"{identity.name!r} holds no grant {grant_id[:60]!r}.", remedy="Check its id."
-                )
+                raise _refuse_unheld(identity, grant_id)
             release_grant(connection, grant)
         finish_deletions(stores.writer, stores.objects)
 
@@ -67,27 +98,25 @@ def _grant_reading(
     if item is None:
         what = f"item {grant_request.item!r} of collection {grant_request.collection!r}"
         raise refuse_unseen(identity, Scope.CATALOG_READ, what)
+    expires = utc_now() + timedelta(seconds=WRITE_LIFE_S)
+    if not private:  # a reader without an account must not see paths on this machine
+        return Grant(
+            id=None, mode="read", prefix=item.prefix, root=addresses.files, expires=expires,
+            kind=GrantKind.FOLDER,
+        )  # fmt: skip
+    access = _find_access(stores.objects, item.prefix, "read")
     return Grant(
-        id=None,
-        mode="read",
-        prefix=item.prefix,
-        # a reader without an account must not see paths on this machine
-        root=stores.objects.address if private else addresses.files,
-        expires=utc_now() + timedelta(seconds=WRITE_LIFE_S),
-    )
+        id=None, mode="read", prefix=item.prefix, root=stores.objects.address,
+        expires=access.expires if access else expires, kind=_name_kind(access), access=access,
+    )  # fmt: skip
 
 
 def _grant_writing(
     stores: Stores, grant_request: WriteRequest, identity: Identity | None, check_run: CheckRun
 ) -> Grant:
-    scope = Scope.RUN_PUBLISH if grant_request.purpose is Purpose.RUN else Scope.CATALOG_WRITE
     if identity is None:
         raise UnauthenticatedError("Writing needs a token.", remedy="Send a hub token, or log in.")
-    if not identity.may(scope):
-        raise ForbiddenError(
-            f"The token of {identity.name!r} lacks the scope {scope}.",
-            remedy="Use a token with that scope.",
-        )
+    _check_scope(identity, grant_request.purpose)
     if grant_request.purpose is not Purpose.RUN:  # a run's space was checked at its start
         check_space(stores.data.root, "Writing a new product")
     release_expired(stores.writer)
@@ -106,7 +135,58 @@ def _grant_writing(
         )
     stores.objects.prepare(grant.prefix)
     finish_deletions(stores.writer, stores.objects)
+    try:
+        return _answer_writing(stores.objects, grant)
+    except UnavailableError:
+        with stores.writer.begin() as connection:
+            forget_grant(connection, grant.id)  # nobody heard of it
+        raise
+
+
+def _check_scope(identity: Identity, purpose: Purpose) -> None:
+    scope = Scope.RUN_PUBLISH if purpose is Purpose.RUN else Scope.CATALOG_WRITE
+    if not identity.may(scope):
+        raise ForbiddenError(
+            f"The token of {identity.name!r} lacks the scope {scope}.",
+            remedy="Use a token with that scope.",
+        )
+
+
+def _refuse_unheld(
+    identity: Identity | None, grant_id: str
+) -> NotFoundError | UnauthenticatedError:
+    if identity is None:
+        return UnauthenticatedError("Grants need a token.", remedy="Send a hub token, or log in.")
+    return NotFoundError(
+        f"{identity.name!r} holds no grant {grant_id[:60]!r}.", remedy="Check its id."
+    )
+
+
+def _answer_writing(objects: Objects, grant: grants.Grant) -> Grant:
+    access = _find_access(objects, grant.prefix, "write")
     return Grant(
-        id=grant.id, mode="write", prefix=grant.prefix, root=stores.objects.address,
-        expires=from_microseconds(grant.expires),
+        id=grant.id, mode="write", prefix=grant.prefix, root=objects.address,
+        expires=from_microseconds(grant.expires), kind=_name_kind(access), access=access,
     )  # fmt: skip
+
+
+def _name_kind(access: BucketAccess | None) -> GrantKind:
+    return GrantKind.FOLDER if access is None else GrantKind.CREDENTIALS
+
+
+def _find_access(
+    objects: Objects, prefix: str, mode: Literal["read", "write"]
+) -> BucketAccess | None:
+    """Return credentials for a prefix of a bucket; None where the objects are in a folder."""
+    if not objects.address.startswith("s3:"):
+        return None
+    from skerry.storage.credentials import TokenService  # signing takes a moment to import
+
+    service = TokenService.from_environment()
+    if service is None:
+        raise UnavailableError(
+            "The object store gives no temporary credentials, so nobody can work in it directly.",
+            remedy="Operators: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and on AWS "
+            "AWS_ROLE_ARN, the role that may read and write the bucket.",
+        )
+    return service.issue(objects.address, prefix, mode)

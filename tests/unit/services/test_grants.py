@@ -14,6 +14,7 @@ def test_a_write_grant_is_a_new_folder(api: ServedApi, alice: httpx.Client) -> N
     grant = first.json()
     assert grant["prefix"] == f"imports/{grant['id']}/"
     assert grant["root"] == f"file://{api.data.objects}/"
+    assert (grant["kind"], grant["access"]) == ("folder", None)
     assert grant["expires"].endswith("Z")
     assert (api.data.objects / grant["prefix"]).is_dir()
     assert second.json()["prefix"] != grant["prefix"]

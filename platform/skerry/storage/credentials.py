@@ -1,0 +1,191 @@
+"""Temporary credentials of a bucket that open one prefix alone.
+
+The store's token service (STS) makes them: ``AssumeRole`` with a policy of the session, which can
+only take away from what the platform's own key may do. It signs with ``AWS_ACCESS_KEY_ID`` and
+``AWS_SECRET_ACCESS_KEY``, or shows the token of ``AWS_WEB_IDENTITY_TOKEN_FILE``. The role is
+``AWS_ROLE_ARN``; MinIO needs none.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx
+from requests_aws4auth import AWS4Auth
+
+from skerry.core.errors import InvalidInputError, UnavailableError
+from skerry.core.time import parse_time
+from skerry.models.grants import BucketAccess
+from skerry.storage.objects import check_prefix
+
+LIFE_S = 3600
+"""Seconds for which credentials open their prefix; whoever works longer has them renewed."""
+
+Mode = Literal["read", "write"]
+_READ = ("s3:GetObject",)
+_WRITE = (*_READ, "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+_PATTERN_MARKS = frozenset("*?$")
+_TRIES = 3
+_TIMEOUT_S = 20.0
+_ANY_ROLE = "arn:aws:iam::000000000000:role/skerry"  # its form is checked, not its name
+
+
+@dataclass(frozen=True)
+class TokenService:
+    """The token service of the store that the environment names.
+
+    Attributes
+    ----------
+    endpoint, region
+        Those of the bucket; no endpoint for AWS itself.
+    address
+        Where the service answers.
+    role
+        The role to take.
+    """
+
+    endpoint: str | None
+    region: str
+    address: str
+    role: str
+    _signature: AWS4Auth | None = field(repr=False)
+    _identity: Path | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "TokenService | None":
+        """Return the service, or None where the environment names no key and no identity."""
+        region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+        region = region or "us-east-1"
+        own = environment.get("AWS_ENDPOINT_URL")
+        endpoint = environment.get("AWS_ENDPOINT_URL_S3") or own
+        key = environment.get("AWS_ACCESS_KEY_ID")
+        secret = environment.get("AWS_SECRET_ACCESS_KEY")
+        identity = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+        role = environment.get("AWS_ROLE_ARN") or (_ANY_ROLE if endpoint else None)
+        if role is None or not (identity or (key and secret)):
+            return None
+        address = environment.get("AWS_ENDPOINT_URL_STS") or own or endpoint
+        address = (address or f"https://sts.{region}.amazonaws.com").rstrip("/")
+        token = environment.get("AWS_SESSION_TOKEN")
+        more = {"session_token": token} if token else {}
+        signature = AWS4Auth(key, secret, region, "sts", **more) if key else None
+        identity_file = Path(identity) if identity and not key else None
+        # the address with its path: that is signed
+        return cls(endpoint or None, region, f"{address}/", role, signature, identity_file)
+
+    def issue(self, root: str, prefix: str, mode: Mode, *, life_s: int = LIFE_S) -> BucketAccess:
+        """Return credentials for the keys below a prefix.
+
+        Parameters
+        ----------
+        root
+            The object store's address, such as ``s3://bucket/skerry/``.
+        prefix
+            The prefix below it.
+        mode
+            Reading is to get and to list; writing also to put. Nobody may delete.
+        life_s
+            Seconds until they end; services give 900 at least.
+
+        Raises
+        ------
+        UnavailableError
+            If the service does not answer, or refuses.
+        """
+        parts = urlsplit(root)
+        below = parts.path.removeprefix("/") + check_prefix(prefix)
+        form = {
+            "Version": "2011-06-15",
+            "RoleArn": self.role,
+            "RoleSessionName": "skerry",
+            "DurationSeconds": str(life_s),
+            "Policy": write_policy(parts.netloc, below, mode),
+        }
+        if self._identity is None:
+            form["Action"] = "AssumeRole"
+        else:
+            form["Action"] = "AssumeRoleWithWebIdentity"
+            form["WebIdentityToken"] = self._identity.read_text("utf-8").strip()
+        return self._read(self._ask(form))
+
+    def _ask(self, form: dict[str, str]) -> httpx.Response:
+        """Send the request, again after a moment if the service is busy or away."""
+        for trial in range(1, _TRIES + 1):
+            try:
+                answer = httpx.post(
+                    self.address, data=form, auth=self._signature, timeout=_TIMEOUT_S
+                )
+            except httpx.TransportError as error:
+                # `from None`: the request, which stands in the error, holds a signature
+                refusal = self._refuse(f"does not answer ({type(error).__name__})")
+            else:
+                if answer.is_success:
+                    return answer
+                refusal = self._refuse(f"answers {answer.status_code} {_find(answer, 'Code')}")
+                if answer.status_code < 500:  # noqa: PLR2004
+                    break
+            if trial < _TRIES:
+                time.sleep(0.2 * 2**trial)
+        raise refusal from None
+
+    def _read(self, answer: httpx.Response) -> BucketAccess:
+        values = [
+            _find(answer, name)
+            for name in ("AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration")
+        ]
+        if not all(values):
+            raise self._refuse("answers without credentials")
+        key, secret, token, expires = values
+        return BucketAccess(
+            key_id=key, secret=secret, token=token, expires=parse_time(expires),
+            endpoint=self.endpoint, region=self.region,
+        )  # fmt: skip
+
+    def _refuse(self, what: str) -> UnavailableError:
+        return UnavailableError(
+            f"The token service of the object store at {self.address} {what}.",
+            remedy="Operators: check AWS_ACCESS_KEY_ID, AWS_ROLE_ARN and AWS_ENDPOINT_URL_STS.",
+        )
+
+
+def write_policy(bucket: str, prefix: str, mode: Mode) -> str:
+    """Return the policy that allows what `mode` says below `prefix`, and nothing else.
+
+    Raises
+    ------
+    InvalidInputError
+        If the prefix holds marks that a policy reads as a pattern.
+    """
+    if _PATTERN_MARKS & set(bucket + prefix):
+        raise InvalidInputError(
+            f"{prefix[:140]!r} cannot be granted: it holds one of {sorted(_PATTERN_MARKS)}.",
+            remedy="Use a prefix of letters, digits, '-', '_' and '.'.",
+        )
+    objects = {
+        "Effect": "Allow",
+        "Action": list(_WRITE if mode == "write" else _READ),
+        "Resource": [f"arn:aws:s3:::{bucket}/{prefix}*"],
+    }
+    listing = {
+        "Effect": "Allow",
+        "Action": ["s3:ListBucket"],
+        "Resource": [f"arn:aws:s3:::{bucket}"],
+        "Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [objects, listing]})
+
+
+def _find(answer: httpx.Response, name: str) -> str:
+    """Return the text of an XML answer's first element of that name, nothing if there is none."""
+    from lxml import etree
+
+    try:
+        page = etree.fromstring(answer.content, etree.XMLParser(resolve_entities=False))
+    except etree.XMLSyntaxError:
+        return ""
+    return str(page.findtext(f".//{{*}}{name}") or "")

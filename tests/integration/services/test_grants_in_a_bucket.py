@@ -1,0 +1,146 @@
+"""Grants of a platform whose objects are in a bucket: credentials for one prefix, renewed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import obstore
+import pytest
+from obstore.exceptions import BaseError
+from obstore.store import S3Store
+from tests.fault_proxy import Fault, FaultProxy, first, no_faults, serve_faults
+from tests.minio_server import S3Server
+from tests.served_api import ServedApi, serve_api
+from tests.stac_documents import make_collection, make_item, write_bytes
+
+from skerry.core.settings import OBJECTS_VARIABLE
+from skerry.models.grants import Grant
+from skerry.storage.database import database_url, open_database
+from skerry.storage.s3 import connect
+
+pytestmark = pytest.mark.s3
+WRITE = {"mode": "write", "purpose": "import"}
+
+
+@pytest.fixture(scope="module")
+def proxy(s3: S3Server) -> Iterator[FaultProxy]:
+    with serve_faults(s3.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def api(
+    s3: S3Server, proxy: FaultProxy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedApi]:
+    with pytest.MonkeyPatch.context() as patch, s3.bucket() as bucket:
+        for name, value in s3.variables(proxy.endpoint).items():
+            patch.setenv(name, value)
+        patch.delenv("AWS_SESSION_TOKEN", raising=False)
+        patch.setenv(OBJECTS_VARIABLE, f"s3://{bucket}/skerry")
+        connect.cache_clear()
+        with serve_api(tmp_path_factory.mktemp("bucket") / "data") as api:
+            yield api
+    connect.cache_clear()
+
+
+@pytest.fixture
+def alice(api: ServedApi, proxy: FaultProxy) -> Iterator[httpx.Client]:
+    with api.client("alice-token") as client:
+        yield client
+    proxy.plan = no_faults
+
+
+def open_granted(grant: dict[str, Any]) -> Any:
+    """Return the bucket as the grant's holder opens it."""
+    access, bucket = grant["access"], grant["root"].removeprefix("s3://").split("/")[0]
+    return S3Store(
+        bucket, prefix="skerry", endpoint=access["endpoint"], region=access["region"],
+        access_key_id=access["key_id"], secret_access_key=access["secret"],
+        session_token=access["token"], client_options={"allow_http": True},
+    )  # fmt: skip
+
+
+def test_a_write_grant_has_credentials_for_its_prefix(alice: httpx.Client) -> None:
+    first_grant, second = (alice.post("grants", json=WRITE).json() for _ in range(2))
+    assert first_grant["kind"] == "credentials"
+    assert first_grant["root"].endswith("/skerry/")
+    store = open_granted(first_grant)
+    obstore.put(store, f"{first_grant['prefix']}product", b"bytes")
+    assert bytes(obstore.get(store, f"{first_grant['prefix']}product").bytes()) == b"bytes"
+    for key in (f"{second['prefix']}product", "imports/product"):
+        with pytest.raises(BaseError, match="AccessDenied"):
+            obstore.put(store, key, b"bytes")
+
+
+def test_a_read_grant_reads_its_item_alone(alice: httpx.Client, api: ServedApi) -> None:
+    alice.put("stac/collections/lakes", json=make_collection())
+    grant = alice.post("grants", json=WRITE).json()
+    item = make_item(prefix=grant["prefix"])
+    write_bytes(api.data.objects, item)
+    for path in sorted((api.data.objects / grant["prefix"]).rglob("*")):
+        if path.is_file():
+            key = path.relative_to(api.data.objects).as_posix()
+            obstore.put(open_granted(grant), key, path.read_bytes())
+    assert alice.post("stac/collections/lakes/items", json=item).status_code == 201
+    with api.client("reader-token") as reader:
+        body = {"mode": "read", "collection": "lakes", "item": "scene"}
+        reading = reader.post("grants", json=body).json()
+    assert (reading["kind"], reading["prefix"]) == ("credentials", grant["prefix"])
+    store = open_granted(reading)
+    listed = obstore.list(store, prefix=grant["prefix"]).collect()
+    assert listed
+    assert bytes(obstore.get(store, listed[0]["path"]).bytes())
+    with pytest.raises(BaseError, match="AccessDenied"):
+        obstore.put(store, f"{grant['prefix']}more", b"no")
+
+
+def test_credentials_are_renewed_for_the_holder_alone(alice: httpx.Client, api: ServedApi) -> None:
+    grant = alice.post("grants", json=WRITE).json()
+    again = alice.post(f"grants/{grant['id']}/access")
+    assert again.status_code == 200
+    renewed = again.json()
+    assert renewed["prefix"] == grant["prefix"]
+    assert renewed["access"]["key_id"] != grant["access"]["key_id"]
+    obstore.put(open_granted(renewed), f"{grant['prefix']}late", b"bytes")
+    for token, status in (("bob-token", 404), ("reader-token", 404), (None, 401)):
+        with api.client(token) as other:
+            assert other.post(f"grants/{grant['id']}/access").status_code == status
+    expire(api, grant["id"])
+    assert alice.post(f"grants/{grant['id']}/access").status_code == 403
+
+
+def expire(api: ServedApi, grant: str) -> None:
+    engine = open_database(database_url(api.data.database))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE grants SET expires = 1 WHERE id = ?", (grant,))
+    engine.dispose()
+
+
+def test_a_grant_without_credentials_is_not_kept(
+    alice: httpx.Client, api: ServedApi, proxy: FaultProxy
+) -> None:
+    engine = open_database(database_url(api.data.database), read_only=True)
+
+    def list_grants() -> set[str]:
+        with engine.connect() as connection:
+            return set(connection.exec_driver_sql("SELECT id FROM grants").scalars())
+
+    before = list_grants()
+    proxy.plan = first(1000, Fault.DROP, "POST", "^/$")
+    answer = alice.post("grants", json=WRITE)
+    assert answer.status_code == 503
+    assert "token service" in answer.json()["detail"]
+    assert list_grants() <= before
+    proxy.plan = first(2, Fault.SLOW_DOWN, "POST", "^/$")
+    assert alice.post("grants", json=WRITE).status_code == 201
+    engine.dispose()
+
+
+def test_no_text_shows_a_secret(alice: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    answer = alice.post("grants", json=WRITE)
+    assert answer.headers["cache-control"] == "no-store"
+    secrets = [answer.json()["access"][name] for name in ("secret", "token")]
+    grant = Grant.model_validate_json(answer.content)
+    texts = [repr(grant), str(grant), f"{grant.access}", caplog.text]
+    assert not [text for text in texts for secret in secrets if secret in text]
