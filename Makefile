@@ -38,6 +38,7 @@ peers: setup
 	@sh tests/peers/setup.sh .peers tests/peers .venv/bin/python "titiler-xarray, xpublish-tiles, rio-tiler, odc-stac"
 	@sh tests/peers/setup.sh .reference tests/reference 3.11 "eopf 2.8.1, satpy"
 	@sh tests/peers/setup.sh .geozarr tests/peers/eopf_geozarr .venv/bin/python "eopf-geozarr 0.12.0"
+	@sh tests/peers/setup.sh .state tests/peers/state .venv/bin/python "stac-fastapi-pgstac, papermill"
 
 test-peers: peers ## Tests against other projects, each in an environment of its own
 	@$(PYTEST) tests/peers $(SIDE_BY_SIDE)

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -107,8 +107,14 @@ class PostgresqlServer:
 
 
 @contextmanager
-def serve_postgresql() -> Iterator[PostgresqlServer]:
-    """Start a server with an empty database as template; stop it and remove its folder after."""
+def serve_postgresql(settings: Mapping[str, str] | None = None) -> Iterator[PostgresqlServer]:
+    """Start a server with an empty database as template; stop it and remove its folder after.
+
+    Parameters
+    ----------
+    settings
+        The server's settings besides those that make tests fast.
+    """
     programs = find_programs()
     if programs is None:
         pytest.fail(
@@ -136,7 +142,8 @@ def serve_postgresql() -> Iterator[PostgresqlServer]:
             ],
             check=True, capture_output=True, cwd=folder,
         )  # fmt: skip
-        with _run_server([*prefix, str(programs / "postgres")], folder) as server:
+        command = [*prefix, str(programs / "postgres")]
+        with _run_server(command, folder, {**_FAST, **(settings or {})}) as server:
             _fill_template(server)
             yield server
     finally:
@@ -151,13 +158,15 @@ def _find_user() -> pwd.struct_passwd:
 
 
 @contextmanager
-def _run_server(command: list[str], folder: Path) -> Iterator[PostgresqlServer]:
+def _run_server(
+    command: list[str], folder: Path, settings: Mapping[str, str]
+) -> Iterator[PostgresqlServer]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
-    settings = [word for name, value in _FAST.items() for word in ("-c", f"{name}={value}")]
+    options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     place = ["-D", str(folder / "data"), "-h", "127.0.0.1", "-p", str(port), "-k", str(folder)]
     password = (folder / "password").read_text()
-    server = PostgresqlServer(port, password, [*command, *place, *settings], folder)
+    server = PostgresqlServer(port, password, [*command, *place, *options], folder)
     server.start()
     try:
         yield server

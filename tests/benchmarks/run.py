@@ -12,11 +12,13 @@ from pathlib import Path
 
 from tests.benchmarks.products import measure_products
 from tests.benchmarks.records import Record, print_table, write_records
+from tests.benchmarks.state import measure_state
 from tests.benchmarks.tiles import measure_tiles
 from tests.benchmarks.writing import measure_writing
 
 BENCHMARKS: dict[str, Callable[[], list[Record]]] = {
     "products": measure_products,
+    "state": measure_state,
     "tiles": measure_tiles,
     "writing": measure_writing,
 }
