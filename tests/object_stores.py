@@ -27,6 +27,7 @@ def opened_bucket(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator
     connect.cache_clear()
     with server.bucket() as bucket:
         yield f"s3://{bucket}/skerry/data"
+        monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
     connect.cache_clear()
 
 

@@ -160,6 +160,17 @@ def look_at_database(folder: DataFolder) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def look_at_objects(folder: DataFolder) -> Iterator[Finding]:
+    """Check that the object store answers, may be written, and is this platform's own."""
+    from skerry.storage.object_places import open_objects
+    from skerry.storage.platform_mark import check_store
+
+    check_store(folder)
+    objects = open_objects(folder)
+    objects.check()
+    yield Finding(check="objects", detail=objects.address)
+
+
 def _describe_damage(folder: DataFolder, fault: str) -> Finding:
     return Finding(
         check="database", state="broken", detail=f"The database cannot be used: {fault}.",
@@ -257,6 +268,7 @@ CHECKS: dict[str, Look] = {
     "data folder": look_at_folder,
     "disk": look_at_disk,
     "database": look_at_database,
+    "objects": look_at_objects,
     "upkeep": look_at_upkeep,
     "packages": look_at_packages,
     "port": look_at_port,

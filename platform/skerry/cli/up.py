@@ -24,7 +24,13 @@ from skerry.cli.supervisor.record import PlatformRecord
 from skerry.cli.supervisor.screen import Screen, Terminal
 from skerry.cli.supervisor.watch import StopRequestedError, Supervisor
 from skerry.core.errors import InvalidInputError
-from skerry.core.settings import API_PREFIX, DASHBOARDS_PREFIX, DEFAULT_PORT, read_database_url
+from skerry.core.settings import (
+    API_PREFIX,
+    DASHBOARDS_PREFIX,
+    DEFAULT_PORT,
+    read_database_url,
+    read_objects_place,
+)
 from skerry.storage.layout import DataFolder
 
 _PRIVATE_UMASK = 0o077
@@ -62,6 +68,7 @@ def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
     names = _choose_parts(os.environ.get("SKERRY_PARTS", ""))
     folder = DataFolder(data)
     _check_database(folder)
+    _check_objects(folder)
     folder.create()
     with hold_folder(folder):
         credentials = Credentials.load(folder)
@@ -131,11 +138,21 @@ def _check_database(folder: DataFolder) -> None:
         check_database(folder)
 
 
+def _check_objects(folder: DataFolder) -> None:
+    """Refuse an object store that cannot be used, before anything is written."""
+    if read_objects_place() is not None:  # this import takes a moment
+        from skerry.storage.platform_mark import check_store
+
+        check_store(folder)
+
+
 def _migrate(folder: DataFolder, console: Console) -> None:
     """Bring the database to this Skerry's schema, and say so if an earlier Skerry wrote it."""
     from skerry.storage.migrate import upgrade
+    from skerry.storage.platform_mark import claim_store
 
     copy = upgrade(folder)
+    claim_store(folder)
     if copy is not None:
         console.print(
             f"An earlier Skerry wrote this data folder. Its database was brought up to date; "
@@ -177,6 +194,7 @@ def _print_addresses(console: Console, plan: Plan) -> None:
         ("Password in", str(plan.folder.password)),
         ("Data", str(plan.folder.root)),
         *([("Database", server)] if (server := name_database(plan.folder)) else []),
+        *_name_objects(),
         ("Isolation", f"{ISOLATION} (one machine means one person)"),
     ):
         console.print(f"[bold]{name:<13}[/]{escape(value)}", soft_wrap=True, highlight=False)
@@ -185,6 +203,12 @@ def _print_addresses(console: Console, plan: Plan) -> None:
             f"\nIn other terminals: export SKERRY_DATA={plan.folder.root}", soft_wrap=True
         )
     console.print(f"\nCtrl-C, or '{_name_command()} down', ends it.", soft_wrap=True)
+
+
+def _name_objects() -> list[tuple[str, str]]:
+    """Return the row that names the object store, if one is configured."""
+    place = read_objects_place()
+    return [] if place is None else [("Objects", place)]
 
 
 def name_database(folder: DataFolder) -> str | None:

@@ -57,6 +57,12 @@ OBJECT_SECRETS = frozenset({
 """Variables that let a program into the platform's bucket; only those that open it get them."""
 
 
+def platform_secrets() -> frozenset[str]:
+    """Return the variables that only programs get that open the database and the objects."""
+    place = read_objects_place() or ""
+    return DATABASE_SECRETS | (OBJECT_SECRETS if place.startswith("s3:") else frozenset())
+
+
 def read_objects_place() -> str | None:
     """Return `SKERRY_OBJECTS`, None where the object store is a folder of the data folder."""
     return os.environ.get(OBJECTS_VARIABLE) or None

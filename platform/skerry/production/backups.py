@@ -34,8 +34,9 @@ from skerry.storage.migrate import check_known, create_schema, newest_revision, 
 from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.object_places import open_objects
 from skerry.storage.objects import Objects, check_prefix
+from skerry.storage.platform_mark import check_store, claim_store
 from skerry.storage.run_folder import list_run_folders
-from skerry.storage.tables import grants
+from skerry.storage.tables import grants, platform
 from skerry.storage.writing import make_aside, write_aside
 
 _STATE, _MANIFEST = "state.sqlite", "manifest.json"
@@ -99,7 +100,7 @@ def state_tables() -> list[FromClause]:
 
     Grants, workers and upkeep are left out: permissions and signs of life are of the moment.
     """
-    passing = (grants, workers, upkeep)
+    passing = (grants, workers, upkeep, platform)
     declared = [table for table in METADATA.sorted_tables if table not in passing]
     return [*declared, items_index]
 
@@ -217,7 +218,9 @@ def restore_backup(
     folder = source / "backups" / check_name(name, what="backup")
     manifest = _read_manifest(folder)
     check_known(manifest.schema_revision, f"of the backup {name}")
+    check_store(data)
     upgrade(data)
+    claim_store(data)
     objects, kept = open_objects(data), ObjectFolder(source / "objects")
     copied = []
     report = _part(progress, 0, 0.8)

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 from skerry.core.digests import digest_file, digest_json, short_digest
 from skerry.core.errors import SkerryError, UnavailableError
-from skerry.core.settings import DATABASE_SECRETS
+from skerry.core.settings import platform_secrets
 from skerry.models.releases import Environment
 from skerry.production.processes import end_tree
 from skerry.production.wheels import digest_package, package_folder, write_own_wheel
@@ -268,10 +268,11 @@ def _choose_python(series: str) -> str:
 
 def _inherit() -> dict[str, str]:
     """Return this program's variables without its secrets: packages that uv builds run code."""
+    secrets = platform_secrets()
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in DATABASE_SECRETS and not name.startswith(("JUPYTERHUB_", "SKERRY_TOKEN"))
+        if name not in secrets and not name.startswith(("JUPYTERHUB_", "SKERRY_TOKEN"))
     }
 
 

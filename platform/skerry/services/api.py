@@ -35,6 +35,7 @@ from skerry.services.stac_writing import create_stac_writing_router
 from skerry.services.stores import Stores, open_stores
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import check_usable
+from skerry.storage.platform_mark import check_store
 
 _LOG = logging.getLogger(__name__)
 
@@ -110,6 +111,7 @@ def main() -> int:
 def _start() -> None:
     settings = ServiceSettings.from_environment()
     check_usable(DataFolder(settings.data), writing=True)
+    check_store(DataFolder(settings.data))
     serve(create_api(settings), settings)
 
 

@@ -25,6 +25,7 @@ from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import check_usable
 from skerry.storage.object_places import open_objects
+from skerry.storage.platform_mark import check_store
 
 CHUNK_BYTES = 512 * 2**20
 """Decoded chunks kept in memory."""
@@ -89,6 +90,7 @@ def main() -> int:
 def _start() -> None:
     settings = ServiceSettings.from_environment()
     check_usable(DataFolder(settings.data), writing=False)
+    check_store(DataFolder(settings.data), writing=False)
     serve(create_maps(settings), settings)
 
 

@@ -38,6 +38,7 @@ from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
 from skerry.storage.migrate import check_usable
 from skerry.storage.object_places import open_objects
+from skerry.storage.platform_mark import check_store
 from skerry.storage.writing import write_aside
 
 _ROUND_S = 0.5
@@ -165,6 +166,7 @@ def _start() -> None:
     folder, public_url = read_variables("SKERRY_DATA", "SKERRY_PUBLIC_URL")
     data = DataFolder(Path(folder))
     check_usable(data, writing=True)
+    check_store(data)
     with hold_lock(data.run / "worker.lock", lambda pid: _describe_holder(data, pid)):
         _work(data, public_url.rstrip("/"))
 

@@ -80,10 +80,14 @@ class Bucket:
     def find_fault(self, *, for_writing: bool) -> str | None:  # noqa: ARG002 - asked at the start
         """Return why the bucket cannot be read now; None if it can."""
         try:
-            self._is_any_below("")
+            self.check()
         except SkerryError as error:
             return error.what
         return None
+
+    def check(self) -> None:
+        """Ask for what is in the bucket, which fails where it does not exist or answer."""
+        self._is_any_below("")
 
     def exists(self, key: str) -> bool:
         """Return whether there is a file at a key, or anything below it."""
@@ -133,6 +137,18 @@ class Bucket:
     def write(self, key: str, content: bytes) -> None:
         """Write a file whole, over an older one if there is one."""
         self._put(check_key(key), content)
+
+    def write_once(self, key: str, content: bytes) -> bool:
+        """Write a file whole unless there is one; return whether it was written."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        with self._explaining(check_key(key)):
+            try:
+                obstore.put(self._store, key, content, mode="create")
+            except AlreadyExistsError:
+                return False
+        return True
 
     def _put(self, key: str, content: bytes | Path) -> None:
         import obstore

@@ -54,6 +54,15 @@ class ObjectFolder:
             return "The object store cannot be written."
         return None
 
+    def check(self) -> None:
+        """Refuse a folder that does not exist or is closed to this user."""
+        fault = self.find_fault(for_writing=True)
+        if fault is not None:
+            raise InvalidInputError(
+                f"{fault} It is the folder {self.root}.",
+                remedy="Create it for this user, or name another place in SKERRY_OBJECTS.",
+            )
+
     def exists(self, key: str) -> bool:
         """Return whether there is a file or folder at `key`."""
         return self.locate(key).exists()
@@ -84,6 +93,15 @@ class ObjectFolder:
         path = self.locate(key)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_bytes_aside(path, content)
+
+    def write_once(self, key: str, content: bytes) -> bool:
+        """Write a file whole unless there is one; return whether it was written."""
+        try:
+            with make_aside(self.locate(key), parents=True) as aside:
+                aside.write_bytes(content)
+        except ConflictError:
+            return False
+        return True
 
     def list_names(self, prefix: str) -> list[str]:
         """Return the names right below a prefix, sorted; those of folders end in ``/``."""

@@ -131,6 +131,15 @@ class Objects(Hashable, Protocol):
     def find_fault(self, *, for_writing: bool) -> str | None:
         """Return why the store cannot be used, in words that everybody may read; None if it can."""
 
+    def check(self) -> None:
+        """Refuse a store that is not there or does not answer, with a remedy.
+
+        Raises
+        ------
+        InvalidInputError, UnavailableError
+            If its folder, or its bucket, cannot be used.
+        """
+
     def exists(self, key: str) -> bool:
         """Return whether there is a file at a key, or anything below a prefix."""
 
@@ -159,6 +168,9 @@ class Objects(Hashable, Protocol):
 
     def write(self, key: str, content: bytes) -> None:
         """Write a file whole, over an older one if there is one."""
+
+    def write_once(self, key: str, content: bytes) -> bool:
+        """Write a file whole unless there is one; return whether it was written."""
 
     def list_names(self, prefix: str) -> list[str]:
         """Return the names right below a prefix, sorted; those of folders end in ``/``."""

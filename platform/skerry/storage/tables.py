@@ -1,4 +1,4 @@
-"""Tables of the storage room: grants."""
+"""Tables of the storage room: grants, and the platform's name for itself."""
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table
 
@@ -19,4 +19,11 @@ grants = Table(
     CheckConstraint("mode IN ('read', 'write')", name="mode"),
     Index(None, "prefix"),
     Index(None, "expires"),
+)
+
+platform = Table(
+    "platform",
+    METADATA,
+    Column("id", PlainText, primary_key=True, comment="random; the mark in the object store too"),
+    Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
 )

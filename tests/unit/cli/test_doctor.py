@@ -45,15 +45,15 @@ def find(folder: DataFolder, check: str) -> Finding:
 def test_a_stopped_platform_is_not_broken(folder: DataFolder) -> None:
     states = {entry.check: entry.state for entry in examine(folder)}
     assert states == {
-        "data folder": "well", "disk": "well", "database": "well", "upkeep": "well",
-        "packages": "well", "port": "well", "platform": "attention",
+        "data folder": "well", "disk": "well", "database": "well", "objects": "well",
+        "upkeep": "well", "packages": "well", "port": "well", "platform": "attention",
     }  # fmt: skip
 
 
 def test_the_exit_code_says_whether_something_is_broken(folder: DataFolder) -> None:
     answer = CliRunner().invoke(doctor, ["--data", str(folder.root), "--json"])
     assert answer.exit_code == 0
-    assert len(json.loads(answer.output)) == 7
+    assert len(json.loads(answer.output)) == 8
     folder.database.write_bytes(b"no database, " * 500)
     answer = CliRunner().invoke(doctor, ["--data", str(folder.root)])
     assert answer.exit_code == 1

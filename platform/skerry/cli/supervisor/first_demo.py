@@ -10,7 +10,7 @@ from rich.console import Console
 
 from skerry.cli.supervisor.child import end_with_parent
 from skerry.cli.supervisor.plan import Plan
-from skerry.core.settings import API_PREFIX, DATABASE_SECRETS
+from skerry.core.settings import API_PREFIX, platform_secrets
 from skerry.core.time import format_time, utc_now
 
 _TIMEOUT_S = 10.0
@@ -52,7 +52,7 @@ class FirstDemo:
             "SKERRY_PART": "demo",
             "PYTHONUNBUFFERED": "1",
         }
-        for other in ("SKERRY_URL", "SKERRY_TOKEN", *DATABASE_SECRETS):
+        for other in ("SKERRY_URL", "SKERRY_TOKEN", *platform_secrets()):
             environment.pop(other, None)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "skerry.cli", "demo"],

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from skerry.cli.supervisor.leftovers import INSTANCE_MARK, PART_MARK
-from skerry.core.settings import DATABASE_SECRETS
+from skerry.core.settings import platform_secrets
 from skerry.storage.layout import DataFolder
 
 _END_S = 1.0
@@ -40,9 +40,8 @@ class LogPipes:
         """Start the writing process, also again after its death; lines wait meanwhile."""
         if self._writer is not None and self._writer.poll() is None:
             return
-        inherited = {
-            name: value for name, value in os.environ.items() if name not in DATABASE_SECRETS
-        }
+        secrets = platform_secrets()
+        inherited = {name: value for name, value in os.environ.items() if name not in secrets}
         ends = {name: pipe[0] for name, pipe in self._pipes.items()}
         self._writer = subprocess.Popen(
             [sys.executable, "-m", "skerry.cli.supervisor.log_writer", str(self._folder.logs),

@@ -15,7 +15,7 @@ from skerry.cli.supervisor.record import GatewayRecord, PartRecord
 from skerry.core.gateway import ADDRESS_VARIABLE
 from skerry.core.hub_settings import GatewaySettings, HubService, HubSettings
 from skerry.core.logs import LOG_FORMAT
-from skerry.core.settings import DATABASE_SECRETS, DEFAULT_PROJECT, GATEWAY_PREFIX
+from skerry.core.settings import DEFAULT_PROJECT, GATEWAY_PREFIX, platform_secrets
 from skerry.storage.layout import DataFolder
 from skerry.storage.writing import write_aside
 
@@ -171,12 +171,13 @@ class Plan:
 
     def _common(self, name: str) -> dict[str, str]:
         """Return the environment that every part has."""
+        secrets = platform_secrets()
         inherited = {
             key: value
             for key, value in os.environ.items()
             if not key.startswith(_NOT_INHERITED)
             and key not in _OWN_IDENTITY
-            and (name in _DATABASE_USERS or key not in DATABASE_SECRETS)
+            and (name in _DATABASE_USERS or key not in secrets)
         }
         programs = str(Path(sys.executable).parent)
         no_proxy = [inherited.get("NO_PROXY", inherited.get("no_proxy", "")), "127.0.0.1,localhost"]
