@@ -1,18 +1,22 @@
 """Asking again while a part of the platform is away: it may be restarting, or moving elsewhere."""
 
+import logging
 import time
 from collections.abc import Callable
 
 from skerry.core.errors import UnavailableError
 
-RUN_S = 300.0
-"""How long a run waits for a part that is away before it gives up."""
+RUN_S = 600.0
+"""How long a run waits for a part that is away: as long as an upgrade may take."""
 
+_LOG = logging.getLogger(__name__)
 _PAUSE_S = 1.0
 
 
 def ask_patiently[Result](ask: Callable[[], Result], patience_s: float) -> Result:
     """Ask until there is an answer or a refusal; give up after `patience_s` seconds.
+
+    The log says what is waited for.
 
     An answer may be lost after the work was done, so to ask twice must do no harm.
 
@@ -22,10 +26,14 @@ def ask_patiently[Result](ask: Callable[[], Result], patience_s: float) -> Resul
         The last one, when the patience is over.
     """
     deadline = time.monotonic() + patience_s
+    said = ""
     while True:
         try:
             return ask()
-        except UnavailableError:
+        except UnavailableError as error:
             if time.monotonic() >= deadline:
                 raise
+            if error.what != said:
+                said = error.what
+                _LOG.warning("Waiting: %s", said)
             time.sleep(_PAUSE_S)

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from skerry.core.errors import ConflictError, UnavailableError
+from skerry.core.patience import RUN_S
 from skerry.production.reporting import Reporter
 
 PERIOD_S = 1.0
-SILENCE_S = 600.0
-"""How long the api may be away before an attempt gives up: as long as an upgrade may take."""
 
 
 @dataclass
@@ -70,7 +69,7 @@ class Heartbeat:
                 self._give_up(error.what)
                 return
             except UnavailableError as error:
-                if time.monotonic() - heard > SILENCE_S:
+                if time.monotonic() - heard > RUN_S:
                     self._give_up(error.what)
                     return
 

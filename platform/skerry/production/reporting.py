@@ -61,7 +61,7 @@ class Reporter:
         InvalidInputError
             If the stored notebook was changed.
         UnavailableError
-            If the api stays away for five minutes.
+            If the api stays away for ten minutes.
         """
         return AttemptOrder.model_validate(self._persist("GET", f"{self._own}/order"))
 
@@ -73,7 +73,7 @@ class Reporter:
         ConflictError
             If the attempt is superseded or cancelled.
         UnavailableError
-            If the api stays away for five minutes, or the folder is not on this machine.
+            If the api stays away for ten minutes, or the folder is not on this machine.
         """
         asked = {"mode": "write", "purpose": "run", "run": self.run, "epoch": self.epoch}
         objects = open_granted(self._persist("POST", "/grants", asked)["root"])
@@ -102,7 +102,7 @@ class Reporter:
         InvalidInputError
             If an output is refused.
         UnavailableError
-            If the api stays away for five minutes.
+            If the api stays away for ten minutes.
         """
         body = {"outputs": outputs, "manifest": manifest}
         return self._persist("POST", f"{self._own}/publish", body)
