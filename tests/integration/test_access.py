@@ -19,6 +19,7 @@ from tests.platform_process import RunningPlatform, free_port
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from skerry.core.measurements import Measurements
 from skerry.core.scopes import ADMIN, RUN, Scope
 from skerry.core.settings import DEFAULT_PROJECT, ServiceSettings
 from skerry.dashboards.handlers import ANYONE, Handler
@@ -28,6 +29,7 @@ from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Audience, AudienceKind
 from skerry.services.maps import create_maps
 from skerry.services.routes import RouteEntry, list_routes
+from skerry.services.worker_signs import create_worker_signs
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import upgrade
 
@@ -48,6 +50,7 @@ def _read_routes() -> list[RouteEntry]:
         return [
             *list_routes(create_api(settings, hub=hub)),
             *list_routes(create_maps(settings, hub=hub)),
+            *list_routes(create_worker_signs(settings, Measurements(), hub=hub)),
         ]
 
 
@@ -228,6 +231,7 @@ def test_every_entry_of_the_proxys_table_is_known_and_guarded(keys: Keys) -> Non
         "/services/api": "/services/api/production/runs",
         "/services/maps": f"/services/maps/tiles/{SECRET}/none/none/0/0/0.png",
         "/services/dashboards": "/services/dashboards/runs",
+        "/services/worker": "/services/worker/metrics",
         "/services/dask-gateway": "/services/dask-gateway/api/v1/clusters/",
         f"/user/{platform.user}": f"/user/{platform.user}/api/contents",
     }

@@ -16,6 +16,7 @@ from skerry.core.errors import InvalidInputError
 API_PREFIX = "/services/api"
 MAPS_PREFIX = "/services/maps"
 DASHBOARDS_PREFIX = "/services/dashboards"
+WORKER_PREFIX = "/services/worker"
 GATEWAY_PREFIX = "/services/dask-gateway"
 
 DEFAULT_PORT = 8000

@@ -8,12 +8,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import panel as pn
+from asgi_correlation_id import correlation_id
 from bokeh.server import urls
 from jupyterhub.services.auth import HubOAuth
 from panel.io.server import Server, WSHandler, build_applications
 
 from skerry.core.hosts import allowed_hosts
 from skerry.core.logs import configure_logs
+from skerry.core.measurements import Measurements
 from skerry.core.programs import run_program
 from skerry.core.settings import DASHBOARDS_PREFIX, ServiceSettings
 from skerry.core.tornado_hosts import refuse_unknown_hosts
@@ -29,6 +31,7 @@ from skerry.dashboards.headers import ErrorAnswers, SecurityHeaders
 from skerry.dashboards.leaflet import WidgetFiles
 from skerry.dashboards.login import CallbackHandler, new_cookie_secret, open_hub
 from skerry.dashboards.map import MapPage
+from skerry.dashboards.measuring import MetricsHandler, RequestNames, measure_requests
 from skerry.dashboards.overview import OverviewPage
 from skerry.dashboards.page_status import PageHandler
 from skerry.dashboards.run import RunPage
@@ -80,6 +83,7 @@ def build_server(
     """
     urls.per_app_patterns[:] = _APPLICATION_DOORS
     secret = new_cookie_secret()
+    measurements = Measurements()
     server = Server(
         build_applications(_list_pages(public_url), title=_TITLES),
         port=port,
@@ -100,6 +104,7 @@ def build_server(
         include_headers=[],
         extra_patterns=[
             ("/health", HealthHandler),
+            ("/metrics", MetricsHandler, {"measurements": measurements}),
             ("/oauth_callback", CallbackHandler),
             (r"/assets/([\w.-]+)", AssetHandler),
             (r"/widgets/([\w-]+)@[^/]+/dist/([\w./-]+)", WidgetFiles),
@@ -108,6 +113,8 @@ def build_server(
     )
     application = server._tornado  # noqa: SLF001 - Bokeh hides the application
     application.settings["public_url"] = public_url  # for PageHandler, which Bokeh makes
+    measure_requests(application, measurements)
+    application.add_transform(RequestNames)
     application.add_transform(SecurityHeaders)
     application.add_transform(ErrorAnswers)
     refuse_unknown_hosts(application, allowed_hosts(public_url))
@@ -134,7 +141,7 @@ def _start() -> None:
     settings = ServiceSettings.from_environment()
     os.environ.setdefault("BOKEH_RESOURCES", "server")
     asyncio.set_event_loop(asyncio.new_event_loop())
-    configure_logs(logging.WARNING)
+    configure_logs(logging.WARNING, read_request=correlation_id.get)
     server = build_server(settings.public_url, port=settings.port, data=settings.data)
     server.start()
     server.io_loop.start()

@@ -132,7 +132,7 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
             if full is not None:
                 answer_error(handler, full)
             else:
-                _refuse_stranger(handler)
+                refuse_stranger(handler)
             return None
         if not self.hub.check_scopes(self.hub.access_scopes, model):
             answer_error(handler, _NO_ACCESS)
@@ -171,7 +171,8 @@ class ViewerAuth(AuthProvider):  # type: ignore[misc]
         return str(model["name"])
 
 
-def _refuse_stranger(handler: Any) -> None:
+def refuse_stranger(handler: Any) -> None:
+    """Send a browser to the login, and refuse other programs, when nobody is known to ask."""
     request = handler.request
     browser = (
         request.method == "GET"

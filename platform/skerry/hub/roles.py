@@ -75,6 +75,12 @@ def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
             "scopes": [f"tokens!user={settings.owner}", f"read:users:name!user={settings.owner}"],
             "services": ["supervisor"],
         },
+        {
+            "name": f"{ROLE_PREFIX}measurer",
+            "description": "Skerry: read what the parts measure",
+            "scopes": [str(Scope.PLATFORM_MEASURE)],
+            "services": ["prometheus"],
+        },
     ]
 
 

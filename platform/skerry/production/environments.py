@@ -31,6 +31,7 @@ from skerry.storage.objects import Objects
 from skerry.storage.writing import make_aside
 
 _MARK = "environment.json"
+_OWN_SECRETS = ("JUPYTERHUB_", "SKERRY_TOKEN", "SKERRY_METRICS_TOKEN")
 _CHECK_S = 0.2
 _RUNNING_SERIES = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LOCK = "requirements.lock"
@@ -272,7 +273,7 @@ def _inherit() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in secrets and not name.startswith(("JUPYTERHUB_", "SKERRY_TOKEN"))
+        if name not in secrets and not name.startswith(_OWN_SECRETS)
     }
 
 

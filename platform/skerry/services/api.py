@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.concurrency import run_in_threadpool
 
 from skerry.catalog.deletions import finish_deletions, release_expired
+from skerry.core.measurements import Measurements
 from skerry.core.programs import run_program
 from skerry.core.settings import API_PREFIX, ServiceSettings
 from skerry.production.clusters import Gateway
@@ -24,7 +25,7 @@ from skerry.services.files import create_files_router
 from skerry.services.grants import create_grants_router
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Identity, Verifier
-from skerry.services.measurements import Measurements
+from skerry.services.measuring import watch_database
 from skerry.services.platform_health import create_health_router
 from skerry.services.platform_logs import create_logs_router
 from skerry.services.production import create_production_router
@@ -68,7 +69,7 @@ def create_api(
 
     measurements = Measurements()
     for engine in (stores.writer, stores.reader):
-        measurements.watch_database(engine)
+        watch_database(measurements, engine)
     watch_production(measurements, stores.reader)
     watch_upkeep(measurements, stores.reader)
     watch_machine(measurements, data)

@@ -2,11 +2,10 @@
 
 import contextlib
 import logging
-import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any
-from uuid import uuid4
+from socket import socket
+from typing import TYPE_CHECKING, Any
 
 from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
 from fastapi import APIRouter, Depends, FastAPI
@@ -15,8 +14,10 @@ from starlette.types import ASGIApp
 
 from skerry.core.errors import UnavailableError
 from skerry.core.logs import configure_logs
+from skerry.core.measurements import Measurements
 from skerry.core.problems import Problem
 from skerry.core.programs import listen
+from skerry.core.request_ids import REQUEST_ID, accept_identifier
 from skerry.core.settings import ServiceSettings
 from skerry.core.version import VERSION
 from skerry.models.files import Manifest, Notebook
@@ -25,19 +26,14 @@ from skerry.services.guarded_route import create_router
 from skerry.services.hub_access import HubAccess, HubVerifier, check_hub
 from skerry.services.identity import Verifier, anyone
 from skerry.services.login import HubLogin, create_login_router
-from skerry.services.measurements import (
-    MeasuredRequests,
-    Measurements,
-    create_measurements_router,
-)
+from skerry.services.measuring import MeasuredRequests, create_measurements_router
 from skerry.services.media import add_models, sends_json
 from skerry.services.middleware import KnownHosts, ProblemDocuments, SecurityHeaders
 from skerry.services.problems import PROBLEMS, add_problem_handlers
 from skerry.services.readiness import Check, ReadinessChecks, create_readiness_router
 
-REQUEST_ID = "X-Request-ID"
-_IDENTIFIER = re.compile("[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-"""Header with the request's identifier, which stands in the log's lines and in the answer."""
+if TYPE_CHECKING:
+    from uvicorn import Server
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -116,7 +112,7 @@ class _Application(FastAPI):
         inner = SecurityHeaders(ProblemDocuments(super().build_middleware_stack()))
         measured = MeasuredRequests(inner, self.state.measurements)
         return CorrelationIdMiddleware(
-            measured, header_name=REQUEST_ID, validator=None, transformer=_accept_identifier
+            measured, header_name=REQUEST_ID, validator=None, transformer=accept_identifier
         )
 
     def openapi(self) -> dict[str, Any]:
@@ -124,15 +120,6 @@ class _Application(FastAPI):
         if self.openapi_schema is None:
             add_models(super().openapi(), (Problem, Notebook, Manifest))
         return super().openapi()
-
-
-def _accept_identifier(text: str) -> str:
-    """Return a request's own identifier, or a new one where it is not a plain UUID.
-
-    The library's check takes any number of hyphens, spaces and braces, and writes a line in the log
-    for each wrong identifier.
-    """
-    return text if _IDENTIFIER.fullmatch(text) else uuid4().hex
 
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
@@ -146,9 +133,17 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     UnavailableError
         If the application does not start; its log says why.
     """
+    configure_logs(logging.WARNING, read_request=correlation_id.get)
+    server, sockets = open_server(app, settings)
+    server.run(sockets)
+    if not server.started:
+        raise UnavailableError(f"{app.title} did not start.", remedy="Its log says why.")
+
+
+def open_server(app: FastAPI, settings: ServiceSettings) -> "tuple[Server, list[socket]]":
+    """Return a server of `app` that has not started, and the sockets on which it is to listen."""
     import uvicorn
 
-    configure_logs(logging.WARNING, read_request=correlation_id.get)
     sockets = [listen(settings.port, shared=True)]
     if settings.own_port is not None:
         sockets.append(listen(settings.own_port))
@@ -156,10 +151,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         app, access_log=False, log_level="warning", log_config=None,
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,
     )  # fmt: skip
-    server = uvicorn.Server(config)
-    server.run(sockets)
-    if not server.started:
-        raise UnavailableError(f"{app.title} did not start.", remedy="Its log says why.")
+    return uvicorn.Server(config), sockets
 
 
 def _create_platform_router(app: FastAPI) -> APIRouter:

@@ -6,12 +6,12 @@ from sqlalchemy import Engine
 
 from skerry.core.beats import measure_silence
 from skerry.core.disk import measure_space
+from skerry.core.measurements import Measurements, Sample
 from skerry.core.time import utc_now
 from skerry.models.upkeep import LastPrune
 from skerry.production.counting import count_attempts, find_longest_waiting
 from skerry.production.runs import count_runs
 from skerry.production.upkeep.last_prune import find_last_prune
-from skerry.services.measurements import Measurements, Sample
 from skerry.storage.layout import DataFolder
 
 

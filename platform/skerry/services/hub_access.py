@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from skerry.core.digests import hash_secret
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import UnavailableError
+from skerry.core.measurements import is_metrics_token
+from skerry.core.scopes import Scope
 from skerry.core.settings import read_variables
 from skerry.services.identity import Identity
 
@@ -111,6 +113,10 @@ class HubVerifier:
 
     async def verify(self, token: str) -> Identity | None:
         """Return the token's holder, or None; see `skerry.services.identity.Verifier`."""
+        if is_metrics_token(token):
+            return Identity(
+                "prometheus", frozenset({Scope.PLATFORM_MEASURE}), token, kind="service"
+            )
         key = hash_secret(token)
         entry = self._known.get(key)
         if entry and entry[0] > time.monotonic():

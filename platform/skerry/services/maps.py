@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import FastAPI
 
+from skerry.core.measurements import Measurements
 from skerry.core.programs import run_program
 from skerry.core.settings import MAPS_PREFIX, ServiceSettings
 from skerry.services.application import create_application, serve
 from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Verifier
 from skerry.services.layers import LayerBook
-from skerry.services.measurements import Measurements
+from skerry.services.measuring import watch_database
 from skerry.services.readiness import check_objects, check_schema
 from skerry.services.tiles import Drawer, create_tiles_router
 from skerry.storage.chunk_cache import ChunkCache
@@ -50,7 +51,7 @@ def create_maps(
     cache = ChunkCache(chunk_bytes)
     drawer = Drawer(book, cache, pool, settings.public_url)
     measurements = Measurements()
-    measurements.watch_database(engine)
+    watch_database(measurements, engine)
     watch_cache(measurements, cache)
 
     @contextlib.asynccontextmanager

@@ -23,6 +23,7 @@ from skerry.core.digests import digest_json
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import ConflictError
 from skerry.core.logs import configure_logs
+from skerry.core.measurements import Measurements
 from skerry.core.programs import run_program
 from skerry.core.settings import RunLimits, WorkerSettings, read_variables
 from skerry.core.time import format_time, utc_now
@@ -33,6 +34,8 @@ from skerry.production.executors.protocol import Executor
 from skerry.production.tokens import TokenMinter
 from skerry.production.upkeep.daily import Upkeep
 from skerry.production.workers import WorkerBook
+from skerry.services.measuring import watch_database
+from skerry.services.worker_signs import serve_worker
 from skerry.storage.database import find_database, is_server, open_database, persist, reading
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
@@ -58,13 +61,23 @@ class Worker:
         The platform's address.
     minter
         Where run tokens come from.
+    measurements
+        What this worker measures.
     """
 
-    def __init__(self, data: DataFolder, public_url: str, minter: TokenMinter) -> None:
+    def __init__(
+        self, data: DataFolder, public_url: str, minter: TokenMinter,
+        measurements: Measurements | None = None,
+    ) -> None:  # fmt: skip
         self._data = data
+        self._measurements = measurements or Measurements()
+        self._rounds = self._measurements.time(
+            "skerry_round_seconds", "Seconds of the worker's rounds: clocks, hand-over, clean-up"
+        )
         self._stopping = threading.Event()
         self._database = find_database(data)
         self._engine = open_database(self._database)
+        watch_database(self._measurements, self._engine)
         self._minter = minter
         self._disk_was_full = self._database_was_away = False
         RunLimits.from_environment()  # wrong values are refused before anything starts
@@ -96,6 +109,8 @@ class Worker:
         reconciler = Reconciler(self._engine, carry_out, self._minter, gateway, book)
         last_report = last_look = time.monotonic() - _LOOK_S
         while not self._stopping.wait(_ROUND_S):
+            started = time.perf_counter()
+            outcome = "failed"
             try:
                 reconciler.reconcile()
                 if time.monotonic() - last_report > _READY_S - _ROUND_S:
@@ -106,10 +121,13 @@ class Worker:
                     self._attempts.forget_old()
                     last_look = time.monotonic()
                 self._disk_was_full = self._database_was_away = False
+                outcome = "done"
             except OperationalError as error:
                 self._note_absence(error)
             except Exception:  # noqa: BLE001 - a round that fails is tried again; the log says why
                 self._note_failure()
+            finally:
+                self._rounds.labels(outcome).observe(time.perf_counter() - started)
 
     def _reach_database(self) -> None:
         with reading(self._engine):
@@ -172,7 +190,9 @@ def _start() -> None:
 
 
 def _work(data: DataFolder, public_url: str) -> None:
-    worker = Worker(data, public_url, TokenMinter.from_environment())
+    measurements = Measurements()
+    worker = Worker(data, public_url, TokenMinter.from_environment(), measurements)
+    serve_worker(measurements)
     signal.signal(signal.SIGTERM, worker.stop)
     signal.signal(signal.SIGINT, worker.stop)
     worker.work()

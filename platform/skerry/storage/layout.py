@@ -44,6 +44,11 @@ class DataFolder:
         return self.state / "skerry.sqlite"
 
     @property
+    def metrics_token(self) -> Path:
+        """The token with which Prometheus reads the measurements of all parts, mode 0600."""
+        return self.state / "metrics-token"
+
+    @property
     def workflows(self) -> Path:
         """DBOS's system database."""
         return self.state / "workflows.sqlite"

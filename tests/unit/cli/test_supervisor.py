@@ -201,7 +201,8 @@ def test_each_part_knows_its_own_token_alone(plan: Plan) -> None:
     for part in parts:
         service = "dask-gateway" if part.name == "gateway" else part.name
         seen = {name for name, token in tokens.items() if token in part.environment.values()}
-        assert seen == (set() if part.name == "hub" else {service})
+        measured = {"prometheus"} if part.name in ("api", "maps", "worker", "dashboards") else set()
+        assert seen == (set() if part.name == "hub" else {service}) | measured
         assert plan.password not in part.environment.values()
         assert plan.credentials.proxy_token not in part.environment.values()
         assert part.environment["SKERRY_INSTANCE"] == plan.credentials.instance
@@ -223,7 +224,10 @@ def test_settings_files_say_what_the_configurations_read(plan: Plan) -> None:
     assert {service.name for service in hub.services} == set(SERVICES)
     addresses = {service.name: service.url for service in hub.services}
     assert addresses["dask-gateway"] == f"http://{gateway.api_address}"
-    assert addresses["worker"] is None
+    assert addresses["worker"] == f"http://127.0.0.1:{plan.ports.worker}"
+    assert addresses["prometheus"] is None
+    assert (state / "metrics-token").read_text() == plan.credentials.service_tokens["prometheus"]
+    assert mode(state / "metrics-token") == 0o600
     assert hub.notebooks.is_dir()
     tokens = {*plan.credentials.service_tokens.values(), plan.password}
     assert not any(token in (state / "gateway.json").read_text() for token in tokens)

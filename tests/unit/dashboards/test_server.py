@@ -264,3 +264,38 @@ def test_a_handler_about_which_nothing_was_decided_stops_the_program(
     monkeypatch.setattr(handlers, "_DECIDED", decided)
     with pytest.raises(LookupError, match="/health"):
         list_handlers()
+
+
+@pytest.mark.asyncio
+async def test_requests_are_measured_by_the_pattern_of_their_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SKERRY_METRICS_TOKEN", "of-prometheus")
+    address = f"{PREFIX}/metrics"
+    async with run_server() as (client, _):
+        await client.get(f"{PREFIX}/export/secret-bay/item/b04.tif")
+        refused = [
+            (await client.get(address, headers=headers)).status_code
+            for headers in ({}, bearer("of-nobody"), MACHINE)
+        ]
+        text = (await client.get(address, headers=bearer("of-prometheus"))).text
+    assert refused == [401, 401, 403]
+    route = r"/export/([^/]+)/([^/]+)/([^/]+)\\.tif"
+    labels = f'method="GET",route="{route}",status="401"'
+    assert f"skerry_request_seconds_count{{{labels}}} 1.0" in text
+    assert 'route="/metrics",status="403"' in text
+    assert "secret-bay" not in text
+
+
+@pytest.mark.asyncio
+async def test_every_answer_names_its_request() -> None:
+    own = "0a" * 16
+    async with run_server() as (client, _):
+        identifiers = [
+            (await client.get(f"{PREFIX}{path}", headers=headers)).headers["x-request-id"]
+            for path in ("/health", "/runs", "/no/such/page")
+            for headers in ({"X-Request-ID": own}, {"X-Request-ID": "odd"})
+        ]
+    assert identifiers[::2] == [own] * 3
+    assert len(set(identifiers[1::2])) == 3
+    assert all(re.fullmatch("[0-9a-f]{32}", name) for name in identifiers[1::2])

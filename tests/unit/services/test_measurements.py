@@ -16,9 +16,10 @@ from sqlalchemy.exc import OperationalError
 from tests.served_api import ServedApi, bind_free_port, make_hub_access, serve_in_thread
 
 from skerry.core.logs import configure_logs
-from skerry.core.settings import MAPS_PREFIX, ServiceSettings
+from skerry.core.measurements import Measurements, Sample
+from skerry.core.settings import MAPS_PREFIX, WORKER_PREFIX, ServiceSettings
 from skerry.services.maps import create_maps
-from skerry.services.measurements import Measurements, Sample
+from skerry.services.worker_signs import create_worker_signs
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import upgrade
@@ -71,6 +72,28 @@ def test_statements_runs_disk_and_worker_are_measured(api: ServedApi, alice: htt
 def test_measurements_are_not_for_everybody(api: ServedApi, token: str | None, status: int) -> None:
     with api.client(token) as client:
         assert client.get("metrics").status_code == status
+
+
+def test_a_worker_and_its_rounds_are_measured_while_hub_and_database_are_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKERRY_METRICS_TOKEN", "of-prometheus")
+    measurements = Measurements()
+    measurements.time("skerry_round_seconds", "Rounds").labels("done").observe(0.2)
+    listening, url = bind_free_port()
+    settings = ServiceSettings(data=tmp_path / "nowhere", public_url=url, port=1)
+    app = create_worker_signs(settings, measurements, hub=make_hub_access("worker"))
+    address = f"{url}{WORKER_PREFIX}/metrics"
+    with serve_in_thread(app, listening):
+        answer = httpx.get(address, headers={"Authorization": "Bearer of-prometheus"})
+        other = httpx.get(address, headers={"Authorization": "Bearer of-somebody"})
+        stranger = httpx.get(address)
+        ready = httpx.get(f"{url}{WORKER_PREFIX}/ready")
+    assert 'skerry_round_seconds_count{outcome="done"} 1.0' in answer.text
+    assert "process_cpu_seconds_total" in answer.text
+    assert other.status_code == 503, "there is no hub that knows it"
+    assert stranger.status_code == 401
+    assert set(ready.json()["missing"]) == {"hub", "database"}
 
 
 def test_ready_names_what_is_missing(api: ServedApi, anonymous: httpx.Client) -> None:

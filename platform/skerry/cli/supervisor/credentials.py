@@ -10,8 +10,8 @@ from skerry.core.settings import DEFAULT_PROJECT
 from skerry.storage.layout import DataFolder
 from skerry.storage.writing import write_aside
 
-SERVICES = ("dask-gateway", "api", "maps", "worker", "dashboards", "supervisor")
-"""The hub's names of the parts that have a token."""
+SERVICES = ("dask-gateway", "api", "maps", "worker", "dashboards", "supervisor", "prometheus")
+"""The hub's names of the parts that have a token, and of the program that measures them."""
 
 _PASSWORD_BYTES = 12
 

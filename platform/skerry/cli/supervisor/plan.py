@@ -15,6 +15,7 @@ from skerry.cli.supervisor.record import GatewayRecord, PartRecord
 from skerry.core.gateway import ADDRESS_VARIABLE
 from skerry.core.hub_settings import GatewaySettings, HubService, HubSettings
 from skerry.core.logs import LOG_FORMAT
+from skerry.core.measurements import TOKEN_VARIABLE
 from skerry.core.settings import DEFAULT_PROJECT, GATEWAY_PREFIX, platform_secrets
 from skerry.storage.layout import DataFolder
 from skerry.storage.writing import write_aside
@@ -31,11 +32,15 @@ _MODULES = {
     "worker": "skerry.services.worker",
     "dashboards": "skerry.dashboards",
 }
-_WEB_FACES = ("api", "maps", "dashboards")
+_WEB_FACES = ("api", "maps", "dashboards", "worker")
+_BEATING = ("worker",)
+"""Parts whose life is seen by the file that they touch: work may stand still behind an answer."""
 _DATABASE_USERS = ("api", "maps", "worker")
 # A platform started from a notebook server's terminal must not take that server's identity.
 _NOT_INHERITED = ("JUPYTERHUB_", "JPY_", "DASK_GATEWAY__", "CONFIGPROXY_")
-_OWN_IDENTITY = frozenset({"SKERRY_TOKEN", "SKERRY_URL", "SKERRY_RUN", INSTANCE_MARK, PART_MARK})
+_OWN_IDENTITY = frozenset(
+    {"SKERRY_TOKEN", "SKERRY_URL", "SKERRY_RUN", "SKERRY_OWN_PORT", INSTANCE_MARK, PART_MARK}
+)
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,8 @@ class Plan:
         hub, gateway = self._hub_settings(), self._gateway_settings()
         write_aside(self._hub_file, hub.model_dump_json(indent=1), private=True)
         write_aside(self._gateway_file, gateway.model_dump_json(indent=1), private=True)
+        token = self.credentials.service_tokens["prometheus"]
+        write_aside(self.folder.metrics_token, token, private=True)
 
     @property
     def _hub_file(self) -> Path:
@@ -150,23 +157,25 @@ class Plan:
         )
 
     def _describe_service(self, name: str) -> Part:
-        has_face = name in _WEB_FACES
-        port = getattr(self.ports, name) if has_face else 0
+        port = getattr(self.ports, name)
         path = f"/services/{name}"
-        beat = None if has_face else self.folder.run / f"{name}.ready"
+        beats = name in _BEATING
         return Part(
             record=PartRecord(
                 name=name,
-                url=f"{self.public_url}{path}/" if has_face else "",
-                health=f"{self.public_url}{path}/health" if has_face else None,
-                beat=beat,
+                url="" if beats else f"{self.public_url}{path}/",
+                health=None if beats else f"{self.public_url}{path}/health",
+                beat=self.folder.run / f"{name}.ready" if beats else None,
             ),
             command=_python(_MODULES[name]),
             environment=self._common(name)
             | self._hub_variables(name, port)
             | self._gateway_variables()
-            | {"SKERRY_SERVICE_PORT": str(port)},
-            internal_health=f"http://{LOOPBACK}:{port}{path}/health" if has_face else None,
+            | {
+                "SKERRY_SERVICE_PORT": str(port),
+                TOKEN_VARIABLE: self.credentials.service_tokens["prometheus"],
+            },
+            internal_health=None if beats else f"http://{LOOPBACK}:{port}{path}/health",
         )
 
     def _common(self, name: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ class InternalPorts:
     api: int
     maps: int
     dashboards: int
+    worker: int
     gateway_api: int
     gateway_dashboards: int
     gateway_scheduler: int

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, update
 from tests.unit.production.upkeep.world import World
 
 from skerry.core.errors import InvalidInputError
+from skerry.core.measurements import Measurements
 from skerry.core.settings import UpkeepSettings
 from skerry.core.time import utc_now
 from skerry.models.upkeep import Entry, Kind, Lost, PruneReport
@@ -21,7 +22,6 @@ from skerry.production.upkeep.last_prune import (
     record_prune,
 )
 from skerry.services.figures import watch_upkeep
-from skerry.services.measurements import Measurements
 from skerry.storage.database import reading
 from skerry.storage.layout import DataFolder
 
