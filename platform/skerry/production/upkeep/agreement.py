@@ -13,10 +13,13 @@ from itertools import batched
 from sqlalchemy import Connection, Engine, Table, select
 
 from skerry.catalog.tables import deletions, items
+from skerry.core.errors import ConflictError
+from skerry.core.settings import DATABASE_VARIABLE
 from skerry.models.upkeep import Kind, Lost
 from skerry.production.tables import releases, runs
 from skerry.production.upkeep.removable import Removable, is_old, list_whole
 from skerry.storage.database import reading
+from skerry.storage.layout import DataFolder
 from skerry.storage.objects import Objects
 from skerry.storage.run_folder import find_attempt, name_prefix
 from skerry.storage.tables import grants
@@ -54,6 +57,25 @@ def _remove(engine: Engine, objects: Objects, key: str) -> bool:
         return False
     objects.remove(key)
     return True
+
+
+def check_records(engine: Engine, data: DataFolder) -> None:
+    """Refuse a database without records: it would make all bytes bytes that no record names.
+
+    Raises
+    ------
+    ConflictError
+        If it has neither items nor releases nor runs.
+    """
+    with reading(engine) as connection:
+        kept = [connection.execute(select(table).limit(1)).first()
+                for table in (items, releases, runs)]  # fmt: skip
+    if not any(kept):
+        raise ConflictError(
+            f"The database of {data.root} has no records, so all bytes would go.",
+            remedy=f"Check {DATABASE_VARIABLE} and --data. If the platform is really empty, "
+            "remove its object store by hand.",
+        )
 
 
 def list_lost(engine: Engine, objects: Objects) -> Iterator[Lost]:

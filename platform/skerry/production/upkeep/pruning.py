@@ -17,7 +17,7 @@ from skerry.core.progress import Progress, ignore_progress
 from skerry.core.settings import UpkeepSettings
 from skerry.core.time import utc_now
 from skerry.models.upkeep import Entry, Lost, PruneReport
-from skerry.production.upkeep.agreement import list_lost, list_unnamed
+from skerry.production.upkeep.agreement import check_records, list_lost, list_unnamed
 from skerry.production.upkeep.expired import list_expired_bytes
 from skerry.production.upkeep.history import list_history
 from skerry.production.upkeep.last_prune import record_prune
@@ -27,6 +27,7 @@ from skerry.production.upkeep.run_files import list_run_files
 from skerry.storage.database import find_database, is_server, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import open_objects
+from skerry.storage.platform_mark import check_store
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,14 @@ class Prune:
         self._left: list[str] = []
 
     def carry_out(self) -> PruneReport:
-        """List, and remove if that is wished; return the report."""
+        """List, and remove if that is wished; return the report.
+
+        Raises
+        ------
+        ConflictError
+            If the object store is another platform's, or bytes that no record names are to go and
+            there are no records at all.
+        """
         self._take("Scratch and logs", chain(list_scratch(self._data), list_old_logs(self._data)))
         unnamed: list[Entry] = []
         lost: list[Lost] = []
@@ -85,6 +93,7 @@ class Prune:
         if is_server(url) or self._data.database.is_file():
             engine = open_database(url, read_only=not self._wish.do)
             try:
+                check_store(self._data, writing=self._wish.do)
                 self._take_by_records(engine)
                 if self._wish.compare:
                     unnamed, lost = self._compare(engine)
@@ -111,6 +120,7 @@ class Prune:
         self._progress(0.5, "Bytes that no record names")
         unnamed = list(list_unnamed(engine, self._objects))
         if self._wish.unnamed:
+            check_records(engine, self._data)
             self._take("Bytes that no record names", unnamed)
         self._progress(0.8, "Records whose bytes are gone")
         lost = list(list_lost(engine, self._objects))

@@ -57,9 +57,9 @@ def list_whole(objects: Objects, key: str) -> list[StoredFile]:
     return [file for file in objects.list_files(parent, deep=False) if file.key == key]
 
 
-def is_old(modified: float, age_s: float = YOUNG_S) -> bool:
-    """Return whether a time, in seconds since 1970, lies further back than an age."""
-    return time.time() - modified > age_s
+def is_old(modified: float, age_s: float | None = None) -> bool:
+    """Return whether a time, in seconds since 1970, lies further back than `YOUNG_S` or an age."""
+    return time.time() - modified > (YOUNG_S if age_s is None else age_s)
 
 
 def _remove_path(path: Path) -> bool:
