@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Connection
 from stac_fastapi.api.app import StacApi
 from stac_fastapi.api.models import (
+    GeoJSONResponse,
     create_get_request_model,
     create_post_request_model,
     create_request_model,
@@ -201,12 +202,14 @@ class CatalogClient(AsyncBaseCoreClient):
         root = {"rel": "root", "type": "application/json", "href": f"{self.addresses.stac}/"}
         own = {"rel": "self", "type": "application/geo+json", "href": address}
         following = [_link_next(kwargs["request"], address, token, body)] if token else []
-        return {
+        page = {
             "type": "FeatureCollection",
-            "features": cast("list[stac.Item]", features),
+            "features": features,
             "links": [root, own, *following],
             "numberReturned": len(features),
         }
+        # as a response: the framework would walk through every value of a bare dictionary
+        return cast("stac.ItemCollection", GeoJSONResponse(page))
 
     async def _read(self, kwargs: Document, question: Callable[..., T]) -> T:
         """Query the database in a thread: `question(connection, private=...)`."""
