@@ -51,8 +51,11 @@ def lakes(alice: httpx.Client) -> str:
 
 @pytest.fixture
 def secret(alice: httpx.Client) -> str:
-    assert alice.put("stac/collections/secret", json=make_collection("secret")).status_code == 200
-    return "secret"
+    assert (
+        alice.put("stac/collections/undisclosed", json=make_collection("undisclosed")).status_code
+        == 200
+    )
+    return "undisclosed"
 
 
 def test_a_registered_item_comes_back_valid_with_addresses(
@@ -197,26 +200,26 @@ def test_anonymous_sees_public_things_and_no_private_name(
         everything += answer.text
     everything += anonymous.post("stac/search", json={"collections": [secret]}).text
     assert "hidden" not in everything
-    assert "secret" not in everything
+    assert secret not in everything
     assert f"{api.prefix}/stac/collections/{lakes}/items/open" in everything
     assert "10.0.0.1" not in everything
     response = alice.get("stac/collections/lakes/items/open").json()["links"]
     derived = [link["href"] for link in response if link["rel"] == "derived_from"]
-    assert f"{api.prefix}/stac/collections/secret/items/hidden" in derived
+    assert f"{api.prefix}/stac/collections/{secret}/items/hidden" in derived
 
 
-@pytest.mark.parametrize("path", ["secret", "secret/items", "secret/items/hidden"])
+@pytest.mark.parametrize("path", ["undisclosed", "undisclosed/items", "undisclosed/items/hidden"])
 def test_private_and_missing_look_the_same(
     api: ServedApi, alice: httpx.Client, anonymous: httpx.Client, secret: str, path: str
 ) -> None:
     register(alice, api, make_item("hidden"), secret)
-    missing = path.replace("secret", "missing")
+    missing = path.replace("undisclosed", "missing")
     with api.client("nothing-token") as nothing:
         for client, status in ((anonymous, 401), (nothing, 403)):
             answers = [client.get(f"stac/collections/{item}") for item in (path, missing)]
             assert [answer.status_code for answer in answers] == [status, status]
             first, second = (answer.json()["detail"] for answer in answers)
-            assert first.replace("secret", "missing") == second
+            assert first.replace("undisclosed", "missing") == second
     assert alice.get(f"stac/collections/{missing}").status_code == 404
     assert alice.get(f"stac/collections/{path}").status_code == 200
 
