@@ -16,6 +16,9 @@ from skerry.core.time import utc_now
 from skerry.production.tables import attempts, runs
 from skerry.storage.database import Moment
 
+_REVOKING_S = 20.0
+"""How long a worker that took a token may need to revoke it."""
+
 OutcomeStatus = Literal["published", "failed", "crashed", "cancelled"]
 
 
@@ -106,7 +109,12 @@ def record_token(
     any more, and nobody may revoke the new token in its stead.
     """
     connection.execute(
-        update(attempts).where(attempts.c.token_id == token_id).values(token_id=None)
+        update(attempts)
+        .where(
+            (attempts.c.token_id == token_id)
+            | attempts.c.token_id.startswith(f"{token_id}@", autoescape=True)
+        )
+        .values(token_id=None)
     )
     connection.execute(
         update(attempts)
@@ -116,9 +124,10 @@ def record_token(
 
 
 def list_spent_tokens(connection: Connection) -> list[tuple[str, str]]:
-    """Return (run, the hub's token id) of every token to revoke, because its run has ended.
+    """Return (run, what is recorded) of every token to revoke, because its run has ended.
 
-    A superseded attempt keeps its token until then, so that it can learn that it is superseded.
+    Those that a worker took a moment ago are its own. A superseded attempt keeps its token until
+    then, so that it can learn that it is superseded.
     """
     query = (
         select(attempts.c.run_id, attempts.c.token_id)
@@ -128,7 +137,33 @@ def list_spent_tokens(connection: Connection) -> list[tuple[str, str]]:
             runs.c.status.in_(["succeeded", "failed", "cancelled"]),
         )
     )
-    return [(row.run_id, row.token_id) for row in connection.execute(query)]
+    taken_before = utc_now().timestamp() - _REVOKING_S
+    return [
+        (row.run_id, row.token_id)
+        for row in connection.execute(query)
+        if float(row.token_id.partition("@")[2] or 0) < taken_before
+    ]
+
+
+def take_token(connection: Connection, run_id: str, recorded: str) -> str | None:
+    """Take a token of `list_spent_tokens` for revoking; return what is recorded now.
+
+    Only one of several workers gets it, None is for the others: as soon as it is revoked, the hub
+    may give its id to the token of another run. Should the worker die, others get it 20 s
+    later.
+    """
+    taken = f"{name_token(recorded)}@{utc_now().timestamp():.0f}"
+    changed = connection.execute(
+        update(attempts)
+        .where(attempts.c.run_id == run_id, attempts.c.token_id == recorded)
+        .values(token_id=taken)
+    )
+    return taken if changed.rowcount else None
+
+
+def name_token(recorded: str) -> str:
+    """Return the hub's id of a token as `take_token` or `list_spent_tokens` give it."""
+    return recorded.partition("@")[0]
 
 
 def forget_token(connection: Connection, run_id: str, token_id: str) -> None:

@@ -18,7 +18,13 @@ from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.time import format_time, utc_now
 from skerry.production.clock import list_latest
 from skerry.production.clusters import Gateway, end_clusters
-from skerry.production.epochs import forget_token, give_up_run, list_spent_tokens
+from skerry.production.epochs import (
+    forget_token,
+    give_up_run,
+    list_spent_tokens,
+    name_token,
+    take_token,
+)
 from skerry.production.occurrences import key_for_tick
 from skerry.production.runs import ACTIVE, record_unstarted, start_run
 from skerry.production.tables import jobs, runs
@@ -227,13 +233,17 @@ class Reconciler:
     def _revoke_tokens(self) -> None:
         with reading(self._engine) as connection:
             spent = list_spent_tokens(connection)
-        for run_id, token_id in spent:
-            try:
-                self._minter.revoke(token_id)
-            except UnavailableError:
-                return  # the next round tries again
+        for run_id, recorded in spent:
             with self._engine.begin() as connection:
-                forget_token(connection, run_id, token_id)
+                taken = take_token(connection, run_id, recorded)
+            if taken is None:
+                continue
+            try:
+                self._minter.revoke(name_token(taken))
+            except UnavailableError:
+                return  # it is tried again after a while
+            with self._engine.begin() as connection:
+                forget_token(connection, run_id, taken)
 
 
 def _record_passed(

@@ -120,6 +120,40 @@ def test_they_share_the_runs_and_each_is_done_once(workers: Workers) -> None:
     assert workers.count() == 1 + len(OTHERS)
 
 
+def test_tokens_of_ended_runs_are_revoked_and_no_other(workers: Workers, tmp_path: Path) -> None:
+    stage, gate = workers.stage, tmp_path / "gate"
+    runs = [stage.start() for _ in range(6)] + [stage.start(gate=str(gate)) for _ in range(2)]
+    tokens = {}
+    for run in runs:
+        stage.wait_for_epoch(run, 1, executing=False)
+    for run in runs[-2:]:
+        stage.wait_for_epoch(run, 1)
+        (process,) = [
+            process
+            for process in psutil.process_iter(["environ"])
+            if (process.info["environ"] or {}).get("SKERRY_RUN") == run
+            and "skerry.production.attempt" in process.cmdline()
+        ]
+        tokens[run] = process.environ()["SKERRY_TOKEN"]
+    for run in runs[:-2]:
+        stage.wait_for(run, "succeeded", "failed")
+    kept = "SELECT run_id FROM attempts WHERE token_id IS NOT NULL"
+    wait_until(
+        lambda: {str(row[0]) for row in workers.ask(kept)} == set(runs[-2:]), 60,
+        "the tokens of all ended runs have been revoked", lambda: str(workers.ask(kept)),
+    )  # fmt: skip
+    hub = f"{stage.platform.url}/hub/api/user"
+    for token in tokens.values():
+        assert stage.ask_with(token, "GET", hub).status_code == 200, "their runs are at work"
+    gate.touch()
+    for run, token in tokens.items():
+        assert history(stage.wait_for(run, "succeeded", "failed")) == [(1, "published", None)]
+        wait_until(
+            lambda token=token: stage.ask_with(token, "GET", hub).status_code == 403, 60,
+            "the token is revoked",
+        )  # fmt: skip
+
+
 def test_a_tick_of_a_clock_is_done_once(workers: Workers) -> None:
     stage = workers.stage
     stage.create_job("minutely", trigger={"kind": "clock", "cron": "* * * * *", "timezone": "UTC"})

@@ -1,5 +1,6 @@
 """Runs, epochs and publishing."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from skerry.core.errors import ConflictError, ForbiddenError, InvalidInputError,
 from skerry.core.time import utc_now
 from skerry.models.jobs import JobOrder
 from skerry.models.runs import Progress
+from skerry.production import epochs
 from skerry.production.epochs import (
     Outcome,
     check_token,
@@ -20,8 +22,10 @@ from skerry.production.epochs import (
     forget_token,
     give_up_run,
     list_spent_tokens,
+    name_token,
     record_progress,
     record_token,
+    take_token,
 )
 from skerry.production.jobs import create_job, list_jobs
 from skerry.production.publishing import StagedOutput, publish_outputs
@@ -339,6 +343,33 @@ def test_an_id_that_the_hub_gives_again_is_not_revoked(engine: Engine, job: str)
         assert list_spent_tokens(connection) == []
         end_run(connection, other, 1, Outcome(1, "failed", "x"))
         assert list_spent_tokens(connection) == [(other, "a1")]
+
+
+def test_one_of_several_workers_takes_a_spent_token(
+    engine: Engine, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, other = start(engine, "manual/a"), start(engine, "manual/b")
+    claim(engine, run)
+    claim(engine, other)
+    with engine.begin() as connection:
+        record_token(connection, run, 1, token="secret-1", token_id="a1")
+        end_run(connection, run, 1, Outcome(1, "failed", "x"))
+    with ThreadPoolExecutor(6) as pool:
+
+        def take(_worker: int) -> str | None:
+            with engine.begin() as connection:
+                return take_token(connection, run, "a1")
+
+        (taken,) = [taken for taken in pool.map(take, range(6)) if taken]
+    assert name_token(taken) == "a1"
+    with engine.begin() as connection:
+        assert list_spent_tokens(connection) == [], "it is being revoked"
+        monkeypatch.setattr(epochs, "_REVOKING_S", -60.0)
+        assert list_spent_tokens(connection) == [(run, taken)], "its worker has died"
+        # the hub has given the id to the token of another run, which is at work
+        record_token(connection, other, 1, token="secret-2", token_id="a1")
+        assert take_token(connection, run, taken) is None
+        assert list_spent_tokens(connection) == []
 
 
 def test_a_clock_that_cannot_be_read_any_more_holds_up_no_other(
