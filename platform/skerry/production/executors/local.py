@@ -164,6 +164,8 @@ class LocalExecutor:
                 record = places.read()
                 if record is not None and record.phase is Phase.RUNNING:
                     self._settle(places, record)
+                elif places.log.exists():
+                    self._save_log(places)
                 places.remove()
 
     def close(self) -> None:

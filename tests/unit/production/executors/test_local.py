@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import psutil
 import pytest
+from tests.object_stores import STORES, opened_bucket
 from tests.platform_process import wait_until
 from tests.unit.production.executors.contract import (
     LIMIT_S,
@@ -19,6 +21,7 @@ from tests.unit.production.executors.contract import (
 )
 
 from skerry.core.errors import UnavailableError
+from skerry.core.settings import OBJECTS_VARIABLE
 from skerry.production.executors.local import LocalExecutor, measure_memory
 from skerry.production.executors.places import AttemptPlaces, list_places
 from skerry.production.executors.protocol import AttemptName, Limits, Phase
@@ -56,10 +59,17 @@ print("family", child, daemon.strip(), "at work", flush=True)
 class TestLocal(ExecutorContract):
     """The contract on this machine."""
 
-    @pytest.fixture(autouse=True)
-    def keep_data(self, data: DataFolder) -> Iterator[None]:
+    @pytest.fixture(autouse=True, params=STORES)
+    def keep_data(
+        self, request: pytest.FixtureRequest, data: DataFolder, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[None]:
         self.data = data
-        yield
+        with ExitStack() as stack:
+            if request.param == "bucket":
+                server = request.getfixturevalue("s3")
+                address = stack.enter_context(opened_bucket(server, monkeypatch))
+                monkeypatch.setenv(OBJECTS_VARIABLE, address)
+            yield
         end_marked(data.attempts)
         # this process is no worker any more: it takes no more orphans of other tests
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
