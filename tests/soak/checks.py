@@ -33,7 +33,8 @@ def check_soak(soak: Soak) -> None:
     for run in runs:
         check_attempts(run)
         check_product(run, by_run[run["id"]], objects)
-    assert not list(objects.rglob("*.partial")), "a file was left half-written"
+    left = list(objects.rglob("*.partial"))
+    assert not left, f"left half-written: {left}"
     settle(soak.soaked)
 
 

@@ -209,7 +209,9 @@ def _hear(epoch: int, state: AttemptState) -> Outcome:
 def remove_unpublished(
     objects: Objects, run_id: str, published_epoch: int | None, *, up_to: int
 ) -> None:
-    """Remove the products of attempts that were not published; logs and pages stay.
+    """Remove the products of attempts that were not published, and files that none completed.
+
+    Complete logs and pages stay.
 
     Parameters
     ----------
@@ -217,5 +219,8 @@ def remove_unpublished(
         The last epoch that is over: a later one may be at work already.
     """
     for folder in list_run_folders(objects, run_id):
-        if folder.epoch != published_epoch and folder.epoch <= up_to:
+        if folder.epoch > up_to:
+            continue
+        folder.remove_unfinished()
+        if folder.epoch != published_epoch:
             folder.remove_products()

@@ -27,6 +27,8 @@ _LOG = logging.getLogger(__name__)
 _RUNS = "runs/"
 _RECORDS = "outputs"
 _PRODUCTS = "products"
+UNFINISHED = ".partial/"
+"""End of the names of folders in which files are written aside (`skerry.storage.writing`)."""
 
 
 class RunFile(StrEnum):
@@ -141,6 +143,12 @@ class RunFolder:
         """Remove products and their records; log and page stay."""
         for name in (_RECORDS, _PRODUCTS):
             _remove(self.objects, f"{self.prefix}{name}/")
+
+    def remove_unfinished(self) -> None:
+        """Remove what a process that was killed had written of a file: nobody completes it."""
+        for name in self.objects.list_names(self.prefix):
+            if name.startswith(".") and name.endswith(UNFINISHED):
+                _remove(self.objects, f"{self.prefix}{name}")
 
     def _name_record(self, output: str) -> str:
         return check_key(f"{self.prefix}{_RECORDS}/{output}.json")

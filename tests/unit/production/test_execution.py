@@ -120,6 +120,9 @@ def test_only_what_is_over_is_freed(data: DataFolder) -> None:
         folder.create()
         (folder.objects.locate(folder.name_product("x"))).mkdir()
         folder.write(RunFile.LOG, "line")
+        killed = folder.objects.locate(f"{folder.prefix}.executed.ipynb.71.0a1b2c3d.partial")
+        killed.mkdir()
+        (killed / "executed.ipynb").touch()
     remove_unpublished(folders[0].objects, "r", 1, up_to=2)
     assert [folder.objects.exists(folder.name_product("x")) for folder in folders] == [
         True,
@@ -127,6 +130,9 @@ def test_only_what_is_over_is_freed(data: DataFolder) -> None:
         True,
     ]
     assert list(folders[1].list_files()) == [RunFile.LOG]
+    left = [".executed.ipynb.71.0a1b2c3d.partial/" in folder.objects.list_names(folder.prefix)
+            for folder in folders]  # fmt: skip
+    assert left == [False, False, True]
 
 
 def test_an_attempt_waits_for_room_on_the_disk(
