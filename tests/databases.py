@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine
+from tests.audit_replay import check_audit
 from tests.stac_documents import OBJECTS
 
 from skerry.core.settings import DATABASE_VARIABLE
@@ -39,8 +40,11 @@ def data(
 def engine(data: DataFolder) -> Iterator[Engine]:
     opened = open_database(find_database(data))
     OBJECTS[opened] = ObjectFolder(data.objects)
-    yield opened
-    opened.dispose()
+    try:
+        yield opened
+        check_audit(opened)
+    finally:
+        opened.dispose()
 
 
 @pytest.fixture

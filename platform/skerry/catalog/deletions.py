@@ -22,6 +22,7 @@ from skerry.core.time import count_microseconds, utc_now
 from skerry.models.grants import Purpose
 from skerry.storage.grants import Grant, forget_grant, list_expired
 from skerry.storage.objects import Objects, list_prefixes
+from skerry.storage.recording import PLATFORM, writing
 
 _LOG = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def finish_deletions(engine: Engine, objects: Objects) -> int:
             _LOG.warning("The bytes at %s cannot be removed now: %s", prefix, error)
             continue
         removed += 1
-        with engine.begin() as connection:
+        with writing(engine, PLATFORM) as connection:
             connection.execute(delete(deletions).where(deletions.c.prefix == prefix))
     return removed
 
@@ -87,7 +88,7 @@ def release_grant(connection: Connection, grant: Grant) -> None:
 
 def release_expired(engine: Engine) -> int:
     """End the expired grants; return how many."""
-    with engine.begin() as connection:
+    with writing(engine, PLATFORM) as connection:
         expired = list_expired(connection)
         for grant in expired:
             release_grant(connection, grant)

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from skerry.storage.database import METADATA, PlainText, RowNumber, partial_index
+from skerry.storage.recording import record_changes
 
 collections = Table(
     "collections",
@@ -25,6 +26,7 @@ collections = Table(
     Column("public", Boolean, nullable=False),
     Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
     Column("updated", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    info=record_changes("collection", "{id}", verbs={"public": ("opened", "closed")}),
 )
 
 items = Table(
@@ -63,6 +65,9 @@ items = Table(
     Index("ix_items_by_collection_and_time", "collection", "begins", "key"),
     Index(None, "prefix"),
     sqlite_autoincrement=True,
+    info=record_changes(
+        "item", "{collection}/{id}/{version}", without=("document", "begins", "ends")
+    ),
 )
 
 items_index = table(
@@ -88,5 +93,6 @@ deletions = Table(
     METADATA,
     Column("prefix", PlainText, primary_key=True),
     Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    info=record_changes("removal", "{prefix}"),
 )
 """Files that still have to be removed, because their record was deleted: the deletions' outbox."""

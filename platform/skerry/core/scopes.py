@@ -19,6 +19,7 @@ class Scope(StrEnum):
     RUN_PUBLISH = "custom:skerry:run:publish"
     PLATFORM_ADMIN = "custom:skerry:platform:admin"
     PLATFORM_MEASURE = "custom:skerry:platform:measure"
+    PLATFORM_AUDIT = "custom:skerry:platform:audit"
 
 
 DESCRIPTIONS: dict[Scope, str] = {
@@ -32,6 +33,7 @@ DESCRIPTIONS: dict[Scope, str] = {
     Scope.RUN_PUBLISH: "Report and publish on behalf of one run (only tokens of runs)",
     Scope.PLATFORM_ADMIN: "See the logs and state of the platform's own parts",
     Scope.PLATFORM_MEASURE: "Read what the platform's parts measure of themselves",
+    Scope.PLATFORM_AUDIT: "Read who changed what",
 }
 
 SCIENTIST = frozenset(
@@ -56,6 +58,7 @@ OPERATOR = frozenset(
         Scope.PRODUCTION_READ,
         Scope.PRODUCTION_OPERATE,
         Scope.PLATFORM_MEASURE,
+        Scope.PLATFORM_AUDIT,
     }
 )
 ADMIN = SCIENTIST | REVIEWER | OPERATOR | {Scope.PLATFORM_ADMIN}

@@ -35,6 +35,7 @@ from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.object_places import open_objects
 from skerry.storage.objects import Objects, check_prefix
 from skerry.storage.platform_mark import check_store, claim_store
+from skerry.storage.recording import writing
 from skerry.storage.run_folder import list_run_folders
 from skerry.storage.tables import grants, platform
 from skerry.storage.writing import make_aside, write_aside
@@ -154,7 +155,7 @@ def _back_up(data: DataFolder, target: Path, aside: Path, name: str, progress: P
     own = open_database(database_url(aside / _STATE))
     try:
         create_schema(own)
-        with reading(live) as source, own.begin() as connection:
+        with reading(live) as source, writing(own, None) as connection:
             counts = copy_rows(source, connection, state_tables(), _part(progress, 0, 0.2))
         with own.connect() as connection:
             named = sorted(_list_units(connection, objects))
@@ -245,7 +246,7 @@ def _restore_records(state: Path, data: DataFolder, manifest: Manifest, progress
         kept, live = open_database(database_url(aside)), open_database(find_database(data))
         try:
             create_schema(kept)
-            with reading(kept) as source, live.begin() as connection:
+            with reading(kept) as source, writing(live, None) as connection:
                 counts = copy_rows(source, connection, state_tables(), progress)
         finally:
             kept.dispose()

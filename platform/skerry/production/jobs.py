@@ -47,6 +47,7 @@ def create_job(connection: Connection, order: JobOrder, *, by: str) -> Job:
         "cron": clock.cron if clock else None,
         "timezone": clock.timezone if clock else None,
         "settled_until": now if clock else None,
+        "paused": False,
         "collection": _check_collection(order.collection or order.name, by),
         "review": order.policy.review,
         "timeout_s": order.policy.timeout_s,

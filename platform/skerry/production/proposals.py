@@ -21,11 +21,12 @@ from skerry.production.parameters import read_parameters
 from skerry.production.releases import insert_release, name_notebook, new_release_id
 from skerry.production.wheels import check_wheel
 from skerry.storage.objects import Objects
+from skerry.storage.recording import Actor, writing
 
 _LARGEST_WHEEL = 64 * 2**20
 
 
-def propose_release(engine: Engine, objects: Objects, proposal: Proposal, *, by: str) -> Release:
+def propose_release(engine: Engine, objects: Objects, proposal: Proposal, *, by: Actor) -> Release:
     """Pin a notebook and the running environment, and record the proposal.
 
     The files are written before the row: a kill in between leaves files that no row names.
@@ -50,14 +51,14 @@ def propose_release(engine: Engine, objects: Objects, proposal: Proposal, *, by:
     release_id = new_release_id()
     objects.write(name_notebook(release_id), content)
     store_environment(objects, environment, wheels)
-    with engine.begin() as connection:
+    with writing(engine, by) as connection:
         return insert_release(
             connection,
             name=proposal.name,
             notebook_digest=digest_bytes(content),
             environment=environment,
             schema=schema,
-            by=by,
+            by=by.name,
             release_id=release_id,
         )
 

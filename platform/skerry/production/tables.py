@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from skerry.storage.database import METADATA, FreeText, Moment, PlainText
+from skerry.storage.recording import leave_unrecorded, record_changes
 
 releases = Table(
     "releases",
@@ -39,6 +40,7 @@ releases = Table(
     Column("self_approved", Boolean, nullable=False),
     CheckConstraint("status IN ('proposed', 'approved', 'rejected')", name="status"),
     Index(None, "name"),
+    info=record_changes("release", "{id}", without=("environment", "schema")),
 )
 
 jobs = Table(
@@ -63,6 +65,7 @@ jobs = Table(
     Column("created_at", Moment, nullable=False),
     CheckConstraint("trigger IN ('manual', 'clock')", name="trigger"),
     CheckConstraint("review IN ('none', 'required')", name="review"),
+    info=record_changes("job", "{name}", verbs={"paused": ("paused", "resumed")}),
 )
 
 runs = Table(
@@ -100,6 +103,15 @@ runs = Table(
     ),
     Index(None, "status"),
     Index(None, "job_name"),
+    info=record_changes(
+        "run",
+        "{id}",
+        without=("progress_done", "progress_total", "progress_cell"),
+        verbs={
+            "cancel_requested": ("asked to end", "changed"),
+            "published_epoch": ("published", "changed"),
+        },
+    ),
 )
 
 attempts = Table(
@@ -119,6 +131,9 @@ attempts = Table(
         " 'superseded', 'adopted')",
         name="status",
     ),
+    info=record_changes(
+        "attempt", "{run_id}/{epoch}", verbs={"token_id": ("given a token", "token revoked")}
+    ),
 )
 
 outputs = Table(
@@ -131,6 +146,7 @@ outputs = Table(
     Column("item_id", PlainText, nullable=False),
     Column("digest", PlainText, nullable=False),
     Column("published_at", Moment, nullable=False),
+    info=record_changes("output", "{run_id}/{output}"),
 )
 
 workers = Table(
@@ -138,6 +154,7 @@ workers = Table(
     METADATA,
     Column("name", PlainText, primary_key=True),
     Column("beats", BigInteger, nullable=False, comment="grows while the worker lives"),
+    info=leave_unrecorded("signs of life are of the moment"),
 )
 
 upkeep = Table(
@@ -147,4 +164,5 @@ upkeep = Table(
     Column("begun_at", Moment, nullable=False, comment="last time that a worker began it"),
     Column("ended_at", Moment, comment="last time that it ended"),
     Column("report", JSON, comment="its findings then"),
+    info=record_changes("upkeep", "{task}", verbs={"report": ("done", "changed")}),
 )

@@ -1,5 +1,7 @@
 """HTTP routes that list and end live Dask clusters. For operators."""
 
+from typing import Annotated
+
 from fastapi import APIRouter, Depends
 
 from skerry.core.errors import UnavailableError
@@ -7,8 +9,11 @@ from skerry.core.scopes import Scope
 from skerry.models.clusters import ClusterList
 from skerry.production.clusters import Gateway, describe_clusters, find_cluster
 from skerry.services.guarded_route import create_router
-from skerry.services.identity import require
+from skerry.services.identity import Identity, require
 from skerry.services.stores import Stores
+from skerry.storage.recording import note_event
+
+Operator = Annotated[Identity, Depends(require(Scope.PRODUCTION_OPERATE))]
 
 
 def create_clusters_router(stores: Stores, gateway: Gateway | None) -> APIRouter:
@@ -27,10 +32,13 @@ def create_clusters_router(stores: Stores, gateway: Gateway | None) -> APIRouter
             return ClusterList(clusters=describe_clusters(connection, clusters))
 
     @router.delete("/{name}", status_code=204)
-    def delete_cluster(name: str) -> None:
+    def delete_cluster(name: str, who: Operator) -> None:
         """End a cluster of any owner."""
         cluster = find_cluster(_require(gateway).list_clusters(), name)
         _require(gateway).stop(cluster.name)
+        facts = {"owner": cluster.account}
+        with stores.change(who) as connection:
+            note_event(connection, f"cluster/{cluster.name}", "stopped", facts)
 
     return router
 

@@ -79,7 +79,7 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
         grant_id: str, identity: Annotated[Identity, Depends(require(Scope.CATALOG_WRITE))]
     ) -> None:
         """Give a write grant back; its files are removed unless an item uses them."""
-        with stores.writer.begin() as connection:
+        with stores.change(identity) as connection:
             grant = find_grant(connection, grant_id)
             if grant is None or grant.owner != identity.name:
                 raise _refuse_unheld(identity, grant_id)
@@ -121,7 +121,7 @@ def _grant_writing(
         check_space(stores.data.root, "Writing a new product")
     release_expired(stores.writer)
     life_s: float = WRITE_LIFE_S
-    with stores.writer.begin() as connection:
+    with stores.change(identity) as connection:
         if grant_request.purpose is Purpose.RUN:
             attempt = (grant_request.run or "", grant_request.epoch or 0)
             life_s = check_run(connection, identity, *attempt)
@@ -138,7 +138,7 @@ def _grant_writing(
     try:
         return _answer_writing(stores.objects, grant)
     except UnavailableError:
-        with stores.writer.begin() as connection:
+        with stores.change(identity) as connection:
             forget_grant(connection, grant.id)  # nobody heard of it
         raise
 

@@ -34,7 +34,7 @@ from skerry.production.release_files import (
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.media import sends, sends_files
-from skerry.services.stores import Stores
+from skerry.services.stores import Stores, name_actor
 from skerry.storage.run_folder import RunFile, RunFolder, remove_run
 
 Reader = Annotated[Identity, Depends(require(Scope.PRODUCTION_READ))]
@@ -72,7 +72,9 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
     @router.post("/releases", status_code=201, max_body_size=_LARGEST_PROPOSAL)
     def propose_release(proposal: Proposal, who: Proposer) -> Release:
         """Propose a notebook as a release."""
-        return proposals.propose_release(stores.writer, stores.objects, proposal, by=who.name)
+        return proposals.propose_release(
+            stores.writer, stores.objects, proposal, by=name_actor(who)
+        )
 
     @router.get("/releases")
     def list_releases(_who: Reader) -> ReleaseList:
@@ -87,9 +89,9 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
             return releases.get_release(connection, release)
 
     @router.delete("/releases/{release}", status_code=204)
-    def delete_release(release: str, _who: Operator) -> None:
+    def delete_release(release: str, who: Operator) -> None:
         """Remove a release that nothing uses."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             is_deleted = releases.delete_release(connection, release)
         remove_release_files(stores.objects, is_deleted)
 
@@ -118,7 +120,7 @@ def _add_decisions(router: APIRouter, stores: Stores) -> None:
     @router.post("/releases/{release}/approve")
     def approve_release(release: str, approval: Approval, who: Approver) -> Release:
         """Approve a proposal."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             releases.check_seen(
                 releases.find_proposal(connection, release),
                 notebook_digest=approval.notebook_digest,
@@ -129,7 +131,7 @@ def _add_decisions(router: APIRouter, stores: Stores) -> None:
     @router.post("/releases/{release}/reject")
     def reject_release(release: str, who: Approver) -> Release:
         """Refuse a proposal."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             return releases.reject_release(connection, release, by=who.name)
 
 
@@ -137,7 +139,7 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
     @router.post("/jobs", status_code=201)
     def create_job(order: JobOrder, who: Operator) -> Job:
         """Create a job."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             return jobs.create_job(connection, order, by=who.name)
 
     @router.get("/jobs")
@@ -153,21 +155,21 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
             return jobs.get_job(connection, job)
 
     @router.post("/jobs/{job}/pause")
-    def pause_job(job: str, _who: Operator) -> Job:
+    def pause_job(job: str, who: Operator) -> Job:
         """Pause a job's clock."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             return jobs.pause_job(connection, job, paused=True)
 
     @router.post("/jobs/{job}/resume")
-    def resume_job(job: str, _who: Operator) -> Job:
+    def resume_job(job: str, who: Operator) -> Job:
         """Let a job's clock go on from now."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             return jobs.pause_job(connection, job, paused=False)
 
     @router.delete("/jobs/{job}", status_code=204)
-    def delete_job(job: str, _who: Operator, *, history: bool = False) -> None:
+    def delete_job(job: str, who: Operator, *, history: bool = False) -> None:
         """Remove a job; with `history` also its runs, but not their catalogued products."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             is_deleted = jobs.delete_job(connection, job, history=history)
             catalogued = list_catalogued(connection, is_deleted)
         for run, outputs in catalogued.items():
@@ -179,7 +181,7 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
     def start_run(job: str, order: RunOrder, who: Operator, response: Response) -> RunDetails:
         """Start a run by hand; the same idempotency key gives the same run with 200."""
         check_space(stores.data.root, "A run")
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             run, new = runs.start_run(
                 connection, job, occurrence=key_for_request(order.idempotency_key),
                 parameters=order.parameters, by=who.name, partition=order.partition,
@@ -189,16 +191,16 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
         return run
 
     @router.post("/runs/{run}/cancel")
-    def cancel_run(run: str, _who: Operator) -> RunDetails:
+    def cancel_run(run: str, who: Operator) -> RunDetails:
         """Cancel a run."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             return runs.cancel_run(connection, run)
 
     @router.post("/runs/{run}/retry")
-    def retry_run(run: str, _who: Operator) -> RunDetails:
+    def retry_run(run: str, who: Operator) -> RunDetails:
         """Queue a failed or cancelled run again."""
         check_space(stores.data.root, "A run")
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             return runs.retry_run(connection, run)
 
 
@@ -280,7 +282,7 @@ def _add_attempts(router: APIRouter, stores: Stores) -> None:
         run: str, epoch: Epoch, progress: ProgressReport, who: Runner
     ) -> ReportAnswer:
         """Record progress; 409 tells the attempt to end itself."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             epochs.check_token(connection, run, epoch, who.token)
             epochs.record_progress(
                 connection, run, epoch, done=progress.done, total=progress.total, cell=progress.cell
@@ -301,7 +303,7 @@ def _add_attempts(router: APIRouter, stores: Stores) -> None:
         run: str, epoch: Epoch, publication: Publication, who: Runner
     ) -> RunDetails:
         """Publish an attempt's outputs, all or none; 409 when it is superseded."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             epochs.check_token(connection, run, epoch, who.token)
             publication.check(run, epoch)
             return publishing.publish_outputs(

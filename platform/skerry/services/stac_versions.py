@@ -36,7 +36,7 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
         collection_id: str, item_id: str, version: Version, who: Reviewer
     ) -> VersionList:
         """Publish a preliminary version; the version published before it is superseded."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             publish_version(connection, collection_id, item_id, version, by=who.name)
             return _present(connection, collection_id, item_id)
 
@@ -45,7 +45,7 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
         collection_id: str, item_id: str, version: Version, who: Reviewer
     ) -> VersionList:
         """Withdraw a preliminary or published version; no earlier version takes its place."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             withdraw_version(connection, collection_id, item_id, version, by=who.name)
             return _present(connection, collection_id, item_id)
 

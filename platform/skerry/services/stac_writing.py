@@ -38,7 +38,7 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
         collection_id: str, document: CollectionDocument, identity: Writer
     ) -> JSONResponse:
         """Create a collection or replace its description; ``skerry:public`` opens it to all."""
-        with stores.writer.begin() as connection:
+        with stores.change(identity) as connection:
             stored = collections.put_collection(
                 connection, document, collection_id, owner=identity.name
             )
@@ -47,7 +47,7 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
     @router.delete("/{collection_id}", status_code=204)
     def delete_collection(collection_id: str, identity: Writer) -> None:
         """Remove an empty collection."""
-        with stores.writer.begin() as connection:
+        with stores.change(identity) as connection:
             collections.delete_collection(connection, collection_id, owner=identity.name)
 
     @router.post(
@@ -73,7 +73,7 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
     @router.delete("/{collection_id}/items/{item_id}", status_code=204)
     def delete_item(collection_id: str, item_id: str, identity: Writer) -> None:
         """Remove an item, then its files."""
-        with stores.writer.begin() as connection:
+        with stores.change(identity) as connection:
             deletions.delete_item(connection, collection_id, item_id, owner=identity.name)
         deletions.finish_deletions(stores.writer, stores.objects)
 
@@ -83,7 +83,7 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
 def _register(
     stores: Stores, document: Document, collection: str, identity: Identity, *, replace: bool
 ) -> tuple[StoredItem, bool]:
-    with stores.writer.begin() as connection:
+    with stores.change(identity) as connection:
         return register_item(
             connection, document, collection, owner=identity.name, objects=stores.objects,
             replace=replace,

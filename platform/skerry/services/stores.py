@@ -1,8 +1,10 @@
 """The stores that the api opens: the database for writing and for reading, and the objects."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
+from asgi_correlation_id import correlation_id
+from sqlalchemy import Connection, Engine
 
 from skerry.core.scopes import Scope
 from skerry.services.identity import Identity
@@ -10,6 +12,7 @@ from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import open_objects
 from skerry.storage.objects import Objects
+from skerry.storage.recording import NOBODY, Actor, shorten_token, writing
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class Stores:
     reader: Engine
     objects: Objects
 
+    def change(self, who: Identity) -> AbstractContextManager[Connection]:
+        """Open a transaction whose changes are recorded as those of a request's sender."""
+        return writing(self.writer, name_actor(who))
+
     def close(self) -> None:
         """Close the database connections."""
         self.writer.dispose()
@@ -42,7 +49,16 @@ class Stores:
 def open_stores(data: DataFolder) -> Stores:
     """Open the stores of a data folder whose database has been migrated."""
     url = find_database(data)
-    return Stores(data, open_database(url), open_database(url, read_only=True), open_objects(data))
+    return Stores(
+        data, open_database(url, by=NOBODY), open_database(url, read_only=True),
+        open_objects(data),
+    )  # fmt: skip
+
+
+def name_actor(who: Identity) -> Actor:
+    """Return who changes something by the present request."""
+    token = None if who.token is None else shorten_token(who.token)
+    return Actor(who.name, token, correlation_id.get())
 
 
 def sees_private(identity: Identity | None) -> bool:

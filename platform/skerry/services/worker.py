@@ -42,6 +42,7 @@ from skerry.storage.locks import hold_lock
 from skerry.storage.migrate import check_usable
 from skerry.storage.object_places import open_objects
 from skerry.storage.platform_mark import check_store
+from skerry.storage.recording import Actor
 from skerry.storage.writing import write_aside
 
 _ROUND_S = 0.5
@@ -76,7 +77,7 @@ class Worker:
         )
         self._stopping = threading.Event()
         self._database = find_database(data)
-        self._engine = open_database(self._database)
+        self._engine = open_database(self._database, by=Actor(self._name()))
         watch_database(self._measurements, self._engine)
         self._minter = minter
         self._disk_was_full = self._database_was_away = False

@@ -42,6 +42,7 @@ from skerry.core.settings import read_database_url
 from skerry.core.time import count_microseconds, from_microseconds
 from skerry.storage.database_urls import parse_database_url
 from skerry.storage.layout import DataFolder
+from skerry.storage.recording import ACTOR, Actor, listen_for_changes, name_user
 
 _LOG = logging.getLogger(__name__)
 
@@ -72,6 +73,11 @@ class Moment(TypeDecorator[datetime]):
 
     impl = BigInteger
     cache_ok = True
+
+    @property
+    def python_type(self) -> type[datetime]:
+        """The type of its values."""
+        return datetime
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
         """Return the microseconds of an instant."""
@@ -135,7 +141,7 @@ def is_server(url: str) -> bool:
     return make_url(url).get_backend_name() == "postgresql"
 
 
-def open_database(url: str, *, read_only: bool = False) -> Engine:
+def open_database(url: str, *, read_only: bool = False, by: Actor | None = None) -> Engine:
     """Open Skerry's database.
 
     A writing transaction waits for its turn at the start (up to 15 s) instead of failing in the
@@ -149,8 +155,15 @@ def open_database(url: str, *, read_only: bool = False) -> Engine:
         SQLAlchemy URL, as `find_database` gives it.
     read_only
         Refuse every write on these connections (maps).
+    by
+        Whose changes they are that no transaction names (see `skerry.storage.recording.writing`):
+        by default those of this machine's user. `skerry.storage.recording.NOBODY` if each has to
+        name its own.
     """
     engine = _open_server(url, read_only) if is_server(url) else _open_file(url, read_only)
+    engine.update_execution_options(**{ACTOR: by or name_user()})
+    if not read_only:
+        listen_for_changes(engine)
     event.listen(engine, "handle_error", _refuse_text)
     return engine
 

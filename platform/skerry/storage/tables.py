@@ -1,8 +1,9 @@
-"""Tables of the storage room: grants, and the platform's name for itself."""
+"""Tables of the storage room: grants, the platform's name for itself, and the audit of all rooms."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Integer, Table
 
-from skerry.storage.database import METADATA, PlainText
+from skerry.storage.database import METADATA, Moment, PlainText, RowNumber
+from skerry.storage.recording import leave_unrecorded, record_changes
 
 grants = Table(
     "grants",
@@ -19,6 +20,7 @@ grants = Table(
     CheckConstraint("mode IN ('read', 'write')", name="mode"),
     Index(None, "prefix"),
     Index(None, "expires"),
+    info=record_changes("grant", "{id}"),
 )
 
 platform = Table(
@@ -26,4 +28,43 @@ platform = Table(
     METADATA,
     Column("id", PlainText, primary_key=True, comment="random; the mark in the object store too"),
     Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    info=leave_unrecorded("the database's own name, given once"),
 )
+
+audit = Table(
+    "audit",
+    METADATA,
+    Column("number", RowNumber, primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    Column("who", PlainText, nullable=False),
+    Column("token", PlainText, comment="the beginning of its hash"),
+    Column("request", PlainText),
+    Column("what", PlainText, nullable=False, comment="kind and name, such as job/water"),
+    Column("action", PlainText, nullable=False),
+    Column("before", JSON(none_as_null=True)),
+    Column("after", JSON(none_as_null=True)),
+    Index(None, "at"),
+    Index("ix_audit_by_who", "who", "number"),
+    Index("ix_audit_by_what", "what", "number"),
+    sqlite_autoincrement=True,
+    info=leave_unrecorded("it is the record"),
+)
+"""Every change of a recorded table, see `skerry.storage.recording`.
+
+Triggers of the database refuse to change a row, and to delete one unless a row of
+`audit_archives` says that an export holds it. A migration that copies the table (SQLite) has to
+make them again.
+"""
+
+audit_archives = Table(
+    "audit_archives",
+    METADATA,
+    Column("last", BigInteger, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, nullable=False, comment="numbers of the audit's rows"),
+    Column("entries", BigInteger, nullable=False),
+    Column("digest", PlainText, nullable=False, comment="of the exported file"),
+    Column("at", Moment, nullable=False),
+    Column("who", PlainText, nullable=False),
+    info=leave_unrecorded("each archival is recorded as an event"),
+)
+"""The audit's rows that stand in exported files and no more in the table; it only grows."""

@@ -1,0 +1,294 @@
+"""The audit's writer: each change of a recorded table leaves a row, in the same transaction.
+
+Tables say with `record_changes` what is recorded of them. The engine's own events see every
+statement that changes such a table, look at its rows before and after, and write the difference:
+a store's functions need no line for it, and none can forget it. Who changes something stands with
+the connection (`writing`, or the engine's own actor); a change without an actor is refused.
+"""
+
+import getpass
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Delete,
+    Engine,
+    Insert,
+    RowMapping,
+    Table,
+    Update,
+    event,
+    insert,
+    select,
+)
+
+from skerry.core.digests import hash_secret
+from skerry.core.time import format_time, utc_now
+
+ACTOR = "skerry_actor"
+"""The option of a connection, or of an engine, that holds its `Actor`."""
+
+_RECORD, _REASON = "record", "reason_not_recorded"
+_BEFORE = "skerry_before"
+_TIMES = frozenset({"created", "updated"})
+_TOKEN_LENGTH = 12
+
+_Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who changes something.
+
+    Attributes
+    ----------
+    name
+        A person, a project, a worker, or the user of this machine who starts a command.
+    token
+        The beginning of the hash of the token that was shown.
+    request
+        The request's identifier.
+    """
+
+    name: str
+    token: str | None = None
+    request: str | None = None
+
+
+PLATFORM = Actor("skerry")
+"""The platform itself, when it completes what somebody has begun."""
+
+NOBODY = Actor("")
+"""For engines whose transactions each have to name an actor of their own."""
+
+
+def name_user() -> Actor:
+    """Return the user of this machine, who starts a command that opens the database."""
+    try:
+        return Actor(getpass.getuser())
+    except (KeyError, OSError):  # a number without an account
+        return Actor(f"user {os.getuid()}")
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What is recorded of a table; see `record_changes`."""
+
+    kind: str
+    name: str
+    without: frozenset[str]
+    verbs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def list_columns(self, table: Any) -> list[Column[Any]]:
+        """Return the columns that are recorded, and those of the key."""
+        return [
+            column
+            for column in table.columns
+            if column.primary_key or not (column.name in self.without or _is_time(column))
+        ]
+
+    def describe(self, row: _Row) -> str:
+        """Return what the row is, such as ``job/water``."""
+        return f"{self.kind}/{self.name.format_map(row)}"
+
+
+def record_changes(
+    kind: str,
+    name: str,
+    *,
+    without: tuple[str, ...] = (),
+    verbs: Mapping[str, tuple[str, str]] | None = None,
+) -> dict[str, Any]:
+    """Return the `info` of a table whose changes are recorded.
+
+    Parameters
+    ----------
+    kind
+        What a row is, in a word: ``job``.
+    name
+        Its name, made of columns in braces: ``{name}``. No two rows have the same.
+    without
+        Columns that are not recorded: large and pinned by a digest, or of the moment. Times are
+        never recorded, because the record has its own.
+    verbs
+        Column to the words for setting it and for clearing it; a change of ``status`` is called
+        by the new status, any other change ``changed``.
+    """
+    return {_RECORD: _Record(kind, name, frozenset(without), verbs or {})}
+
+
+def leave_unrecorded(reason: str) -> dict[str, Any]:
+    """Return the `info` of a table whose changes are not recorded, for a reason."""
+    return {_REASON: reason}
+
+
+def is_decided(table: Table) -> bool:
+    """Tell whether a table says if its changes are recorded."""
+    return _RECORD in table.info or _REASON in table.info
+
+
+def shorten_token(token: str) -> str:
+    """Return the beginning of a token's hash: it names the token and is none."""
+    return hash_secret(token)[:_TOKEN_LENGTH]
+
+
+@contextmanager
+def writing(engine: Engine, by: Actor | None) -> Iterator[Connection]:
+    """Open a transaction whose changes are recorded as an actor's.
+
+    Parameters
+    ----------
+    engine
+        An engine of `skerry.storage.database.open_database`.
+    by
+        Who changes something; None for rows that are copied from another database with the
+        records of their changes.
+    """
+    actor = _COPYING if by is None else by
+    with engine.connect().execution_options(**{ACTOR: actor}) as connection, connection.begin():
+        yield connection
+
+
+def note_event(connection: Connection, what: str, action: str, facts: _Row | None = None) -> None:
+    """Record what no row of another table shows, such as a backup."""
+    _write(connection, [_make_entry(_find_actor(connection), what, action, None, facts)])
+
+
+def listen_for_changes(engine: Engine) -> None:
+    """Record what is changed through an engine from now on."""
+    event.listen(engine, "before_execute", _look_before)
+    event.listen(engine, "after_execute", _record_after)
+
+
+_COPYING = Actor("copy")
+
+
+def _look_before(
+    connection: Connection, statement: Any, many: Any, one: Any, _options: Any
+) -> None:
+    """Keep the rows that a statement is about to change."""
+    if not isinstance(statement, Update | Delete):
+        return
+    record = _find_record(connection, statement.table)
+    if record is None:
+        return
+    if many or one:
+        raise TypeError(f"{statement.table} is recorded: its changes take no parameters")
+    _find_actor(connection)
+    query = select(*record.list_columns(statement.table))
+    if statement.whereclause is not None:
+        query = query.where(statement.whereclause)
+    connection.info[_BEFORE] = connection.execute(query).mappings().all()
+
+
+def _record_after(
+    connection: Connection, statement: Any, _many: Any, _one: Any, _options: Any, result: Any
+) -> None:
+    """Write what a statement has changed."""
+    if not isinstance(statement, Insert | Update | Delete):
+        return
+    record = _find_record(connection, statement.table)
+    if record is None:
+        return
+    actor = _find_actor(connection)
+    entries: list[_Row | None] = []
+    if isinstance(statement, Insert):
+        columns = {column.name for column in record.list_columns(statement.table)}
+        for values in result.context.compiled_parameters:
+            row = {name: value for name, value in values.items() if name in columns}
+            entries.append(_compare(record, actor, None, row))
+    else:
+        for before in connection.info.pop(_BEFORE):
+            after = _read_again(connection, record, statement, before)
+            entries.append(_compare(record, actor, dict(before), after))
+    _write(connection, [entry for entry in entries if entry is not None])
+
+
+def _read_again(
+    connection: Connection, record: _Record, statement: Update | Delete, row: RowMapping
+) -> _Row | None:
+    if isinstance(statement, Delete):
+        return None
+    table: Any = statement.table
+    query = select(*record.list_columns(table))
+    key = (column == row[column.name] for column in table.primary_key.columns)
+    return dict(connection.execute(query.where(*key)).mappings().one())
+
+
+def _compare(
+    record: _Record, actor: Actor, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> _Row | None:
+    """Return the audit's entry for a row before and after; None if nothing recorded has changed."""
+    old, new = _present(before), _present(after)
+    what = record.describe(new or old)
+    if before is None:
+        return _make_entry(actor, what, str(new.get("status", "created")), None, new)
+    if after is None:
+        return _make_entry(actor, what, "deleted", old, None)
+    changed = [name for name in new if old[name] != new[name]]
+    if not changed:
+        return None
+    old, new = ({name: row[name] for name in changed} for row in (old, new))
+    return _make_entry(actor, what, _name_action(record, new), old, new)
+
+
+def _name_action(record: _Record, changed: _Row) -> str:
+    if "status" in changed:
+        return str(changed["status"])
+    for name, (is_set, is_cleared) in record.verbs.items():
+        if name in changed:
+            return is_set if changed[name] else is_cleared
+    return "changed"
+
+
+def _present(row: Mapping[str, Any] | None) -> _Row:
+    """Return a row's values as JSON has them; of a token's hash its beginning."""
+    return {name: _present_value(name, value) for name, value in (row or {}).items()}
+
+
+def _present_value(name: str, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return format_time(value)
+    if name == "token_hash" and value is not None:
+        return str(value)[:_TOKEN_LENGTH]
+    return value
+
+
+def _make_entry(
+    actor: Actor, what: str, action: str, before: _Row | None, after: _Row | None
+) -> _Row:
+    return {
+        "at": utc_now(), "who": actor.name, "token": actor.token, "request": actor.request,
+        "what": what, "action": action, "before": before, "after": after,
+    }  # fmt: skip
+
+
+def _write(connection: Connection, entries: list[_Row]) -> None:
+    from skerry.storage.tables import audit  # the tables stand above this module
+
+    if entries:
+        connection.execute(insert(audit).inline(), entries)
+
+
+def _find_record(connection: Connection, table: Any) -> _Record | None:
+    record: _Record | None = table.info.get(_RECORD) if isinstance(table, Table) else None
+    if record is None or connection.get_execution_options().get(ACTOR) is _COPYING:
+        return None
+    return record
+
+
+def _find_actor(connection: Connection) -> Actor:
+    actor = connection.get_execution_options().get(ACTOR)
+    if not isinstance(actor, Actor) or actor is NOBODY:
+        raise TypeError("a change of recorded tables needs an actor: open it with `writing`")
+    return actor
+
+
+def _is_time(column: Column[Any]) -> bool:
+    return column.name in _TIMES or column.type.python_type is datetime
