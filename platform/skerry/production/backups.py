@@ -9,12 +9,14 @@ folder does not have. What is written aside gets its name when it is whole.
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ValidationError
 from sqlalchemy import Connection, FromClause, select
+from sqlalchemy.exc import OperationalError
 
 from skerry.catalog.tables import deletions, items, items_index
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
@@ -35,7 +37,7 @@ from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.object_places import open_objects
 from skerry.storage.objects import Objects, check_prefix
 from skerry.storage.platform_mark import check_store, claim_store
-from skerry.storage.recording import writing
+from skerry.storage.recording import name_user, note_event, writing
 from skerry.storage.run_folder import list_run_folders
 from skerry.storage.tables import grants, platform
 from skerry.storage.writing import make_aside, write_aside
@@ -143,9 +145,25 @@ def create_backup(data: DataFolder, target: Path, progress: Progress = ignore_pr
                 write_aside(aside / _MANIFEST, backup.manifest.model_dump_json(indent=1))
             # Bytes that were deleted after their records were copied are named no more next time.
             if gone.issuperset(backup.manifest.missing):
+                _note_backup(data, backup)
                 return backup
             gone.update(backup.manifest.missing)
             shutil.rmtree(place)
+
+
+def _note_backup(data: DataFolder, backup: Backup) -> None:
+    """Tell the platform's audit of a backup, where its database can be written."""
+    live = open_database(find_database(data))
+    try:
+        with suppress(OperationalError), live.begin() as connection:
+            note_event(connection, f"platform/backup/{backup.name}", "backed up", _sum_up(backup))
+    finally:
+        live.dispose()
+
+
+def _sum_up(backup: Backup) -> dict[str, int]:
+    records = sum(backup.manifest.tables.values())
+    return {"records": records, "prefixes": len(backup.manifest.units)}
 
 
 def _back_up(data: DataFolder, target: Path, aside: Path, name: str, progress: Progress) -> Backup:
@@ -235,11 +253,12 @@ def restore_backup(
                 remedy="Restore an older backup, or the folder from another copy.",
             )
         copied.append(unit)
-    _restore_records(folder / _STATE, data, manifest, _part(progress, 0.8, 1))
-    return Backup(name, manifest, copied)
+    backup = Backup(name, manifest, copied)
+    _restore_records(folder / _STATE, data, backup, _part(progress, 0.8, 1))
+    return backup
 
 
-def _restore_records(state: Path, data: DataFolder, manifest: Manifest, progress: Progress) -> None:
+def _restore_records(state: Path, data: DataFolder, backup: Backup, progress: Progress) -> None:
     """Copy the records from a copy of the backup's file, which is brought to today's schema."""
     with make_aside(data.run / _STATE, replace=True) as aside:
         shutil.copyfile(state, aside)
@@ -248,11 +267,13 @@ def _restore_records(state: Path, data: DataFolder, manifest: Manifest, progress
             create_schema(kept)
             with reading(kept) as source, writing(live, None) as connection:
                 counts = copy_rows(source, connection, state_tables(), progress)
+                what = f"platform/backup/{backup.name}"
+                note_event(connection, what, "restored", _sum_up(backup), by=name_user())
         finally:
             kept.dispose()
             live.dispose()
     (data.run / _STATE).unlink()
-    if any(counts.get(table, 0) != count for table, count in manifest.tables.items()):
+    if any(counts.get(table, 0) != count for table, count in backup.manifest.tables.items()):
         raise InvalidInputError(
             f"The backup in {state.parent} is damaged: it lacks records.",
             remedy="Empty the database and restore an older backup.",

@@ -155,9 +155,21 @@ def writing(engine: Engine, by: Actor | None) -> Iterator[Connection]:
         yield connection
 
 
-def note_event(connection: Connection, what: str, action: str, facts: _Row | None = None) -> None:
-    """Record what no row of another table shows, such as a backup."""
-    _write(connection, [_make_entry(_find_actor(connection), what, action, None, facts)])
+def note_event(
+    connection: Connection, what: str, action: str, facts: _Row, by: Actor | None = None
+) -> None:
+    """Record what no row of another table shows, such as a backup.
+
+    Parameters
+    ----------
+    connection
+        A writing transaction.
+    what, action, facts
+        As the audit's columns ``what``, ``action`` and ``after``.
+    by
+        Who did it; the transaction's actor when left out.
+    """
+    _write(connection, [_make_entry(by or _find_actor(connection), what, action, None, facts)])
 
 
 def listen_for_changes(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""Tables of the storage room: grants, the platform's name for itself, and the audit of all rooms."""
+"""Tables of the storage room: grants, the platform's name for itself, the audit."""
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Integer, Table
 
