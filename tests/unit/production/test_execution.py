@@ -27,6 +27,7 @@ from skerry.production.runs import cancel_run, start_run
 from skerry.production.tokens import RunToken, TokenMinter
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import open_objects
+from skerry.storage.recording import Actor
 from skerry.storage.run_folder import RunFile, RunFolder
 
 
@@ -43,7 +44,10 @@ class Minter(TokenMinter):
 def start_lakes(engine: Engine, data: DataFolder) -> str:
     """Start a run of an approved release, and claim its first attempt; return its id."""
     released = propose_release(
-        engine, open_objects(data), Proposal(name="water", notebook=make_notebook()), by="ada"
+        engine,
+        open_objects(data),
+        Proposal(name="water", notebook=make_notebook()),
+        by=Actor("ada"),
     )
     with engine.begin() as connection:
         approve_release(connection, released.id, by="ada", own=True)
