@@ -1,12 +1,13 @@
 """Grants: the api gives a prefix to read or write; the data do not pass through the api."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime as Datetime  # noqa: N812
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from skerry.client.references import ItemReference
-from skerry.client.session import Session
+from skerry.client.session import Session, join_address
 from skerry.core.errors import ForbiddenError, NotFoundError
 from skerry.models import grants
 from skerry.models.grants import Purpose, ReadRequest, WriteRequest
@@ -63,7 +64,11 @@ class Grant:
 def grant_reading(session: Session, reference: ItemReference) -> Grant:
     """Ask for permission to read one item's files."""
     order = ReadRequest(collection=reference.collection, item=reference.item)
-    return _read_grant(session.fetch(grants.Grant, "POST", "grants", json=order))
+
+    def ask() -> grants.Grant:
+        return session.fetch(grants.Grant, "POST", "grants", json=order)
+
+    return _read_grant(ask(), ask)
 
 
 def grant_writing(session: Session, purpose: Purpose) -> Grant:
@@ -77,7 +82,8 @@ def grant_writing(session: Session, purpose: Purpose) -> Grant:
         `Purpose.IMPORT` or `Purpose.SANDBOX`.
     """
     order = WriteRequest(purpose=purpose)
-    return _read_grant(session.fetch(grants.Grant, "POST", "grants", json=order))
+    answer = session.fetch(grants.Grant, "POST", "grants", json=order)
+    return _read_grant(answer, lambda: _renew(session, answer))
 
 
 @lru_cache(maxsize=1)
@@ -85,10 +91,16 @@ def grant_run_folder(session: Session, run: str, epoch: int) -> RunFolder:
     """Ask for permission to write into the folder of a run's attempt, once in a process."""
     order = WriteRequest(purpose=Purpose.RUN, run=run, epoch=epoch)
     answer = session.fetch(grants.Grant, "POST", "grants", json=order)
-    return RunFolder(open_granted(answer.root), run, epoch)
+    objects = open_granted(answer, lambda: _renew(session, answer))
+    return RunFolder(objects, run, epoch)
 
 
-def _read_grant(answer: grants.Grant) -> Grant:
+def _renew(session: Session, answer: grants.Grant) -> grants.Grant:
+    """Ask for a write grant's credentials anew."""
+    return session.fetch(grants.Grant, "POST", join_address("grants", answer.id or "", "access"))
+
+
+def _read_grant(answer: grants.Grant, renew: Callable[[], grants.Grant]) -> Grant:
     """Turn the api's answer into a grant; refuse a folder that this machine cannot reach."""
-    objects = open_granted(answer.root)
+    objects = open_granted(answer, renew)
     return Grant(id=answer.id or "", prefix=answer.prefix, objects=objects, expires=answer.expires)

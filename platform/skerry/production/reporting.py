@@ -9,6 +9,7 @@ from skerry.core.errors import ConflictError, InvalidInputError, UnavailableErro
 from skerry.core.patience import RUN_S, ask_patiently
 from skerry.core.problems import read_problem
 from skerry.core.settings import API_PREFIX
+from skerry.models.grants import Grant
 from skerry.models.runs import AttemptOrder
 from skerry.storage.object_places import open_granted
 from skerry.storage.run_folder import RunFolder
@@ -76,7 +77,9 @@ class Reporter:
             If the api stays away for ten minutes, or the folder is not on this machine.
         """
         asked = {"mode": "write", "purpose": "run", "run": self.run, "epoch": self.epoch}
-        objects = open_granted(self._persist("POST", "/grants", asked)["root"])
+        answer = Grant.model_validate(self._persist("POST", "/grants", asked))
+        address = f"/grants/{answer.id}/access"
+        objects = open_granted(answer, lambda: Grant.model_validate(self._persist("POST", address)))
         return RunFolder(objects, self.run, self.epoch)
 
     def report(self, *, done: int, total: int, cell: str | None) -> None:

@@ -14,10 +14,10 @@ from urllib.parse import quote, urlsplit
 
 from skerry.core.digests import digest_bytes, digest_json, digest_tree
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.storage.granted import connect
 from skerry.storage.object_folder import refuse_absent, refuse_part
 from skerry.storage.objects import ALL, OpenFile, StoredFile, check_key, check_prefix
 from skerry.storage.remote import RemotePath
-from skerry.storage.s3 import connect
 from skerry.storage.web import TemporaryError, persist
 
 _AT_ONCE = 16
@@ -68,10 +68,10 @@ class Bucket:
         """The root as an ``s3://`` address that ends in ``/``."""
         return f"{self.url}/"
 
-    @property
-    def _store(self) -> Any:
+    def _open(self, key: str) -> Any:
+        """Return the client's store, with the credentials that open a key or prefix."""
         parts = urlsplit(self.url)
-        return connect(parts.netloc, parts.path.strip("/") or None)
+        return connect(parts.netloc, key, parts.path.strip("/") or None)
 
     def locate(self, key: str) -> RemotePath:
         """Return the address of a key or prefix, which need not exist."""
@@ -107,7 +107,7 @@ class Bucket:
 
         with self._explaining(key):
             try:
-                answer = obstore.get(self._store, key, options=_write_range(part))
+                answer = obstore.get(self._open(key), key, options=_write_range(part))
             except Exception as error:
                 code = _read_code(error)
                 if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
@@ -154,7 +154,7 @@ class Bucket:
         import obstore
 
         with self._explaining(key):
-            obstore.put(self._store, key, content)
+            obstore.put(self._open(key), key, content)
 
     def list_names(self, prefix: str) -> list[str]:
         """Return the names right below a prefix, sorted; those of folders end in ``/``."""
@@ -162,7 +162,7 @@ class Bucket:
 
         start = len(check_prefix(prefix))
         with self._explaining(prefix):
-            listed = obstore.list_with_delimiter(self._store, prefix)
+            listed = obstore.list_with_delimiter(self._open(prefix), prefix)
         folders = [f"{str(folder).rstrip('/')[start:]}/" for folder in listed["common_prefixes"]]
         return sorted([*folders, *(str(file["path"])[start:] for file in listed["objects"])])
 
@@ -173,7 +173,7 @@ class Bucket:
         check_prefix(prefix)
         if not deep:
             with self._explaining(prefix):
-                listed = obstore.list_with_delimiter(self._store, prefix)
+                listed = obstore.list_with_delimiter(self._open(prefix), prefix)
             yield from map(_describe, cast("Iterable[Any]", listed["objects"]))
             return
         for batch in self._list(prefix):
@@ -217,7 +217,7 @@ class Bucket:
 
         if keys:
             with self._explaining(keys[0]):
-                obstore.delete(self._store, keys)
+                obstore.delete(self._open(keys[0]), keys)
 
     @contextmanager
     def filling(self, prefix: str) -> Iterator[Path]:
@@ -288,7 +288,7 @@ class Bucket:
 
         with self._explaining(key):
             try:
-                return _describe(obstore.head(self._store, key))
+                return _describe(obstore.head(self._open(key), key))
             except FileNotFoundError:  # for a missing bucket, too: its answer has no body
                 return None
 
@@ -298,7 +298,7 @@ class Bucket:
     def _list(self, prefix: str) -> Iterator[list[Any]]:
         import obstore
 
-        batches = iter(obstore.list(self._store, prefix or None))
+        batches = iter(obstore.list(self._open(prefix), prefix or None))
         while True:
             with self._explaining(prefix):
                 batch = next(batches, None)

@@ -1,11 +1,14 @@
 """Which object store a platform has, and how those who work under a grant reach it."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from skerry.core.errors import InvalidInputError, UnavailableError
 from skerry.core.settings import OBJECTS_VARIABLE, read_objects_place
+from skerry.models.grants import Grant
+from skerry.storage.granted import keep_access
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.objects import Objects, check_key
@@ -42,16 +45,25 @@ def parse_place(text: str) -> Objects:
     return ObjectFolder(path)
 
 
-def open_granted(root: str) -> Objects:
-    """Return the object store whose root a grant names, such as ``file:///data/objects/``.
+def open_granted(answer: Grant, renew: Callable[[], Grant]) -> Objects:
+    """Return the object store of a grant; the credentials of a bucket stay in this process.
+
+    Parameters
+    ----------
+    answer
+        The api's answer, whose root is ``file:///data/objects/`` or ``s3://bucket/prefix/``.
+    renew
+        Asks the api for the grant again.
 
     Raises
     ------
     UnavailableError
         If it is not a folder on this machine, and no bucket.
     """
+    root = answer.root
     address = urlsplit(root)
     if address.scheme == "s3":
+        keep_access(answer, renew)
         return _open_bucket(root)
     folder = Path(unquote(address.path))
     if address.scheme != "file" or not folder.is_dir():

@@ -24,7 +24,6 @@ from skerry.core.errors import (
 )
 from skerry.storage import web
 from skerry.storage.blocks import AHEAD_BYTES, KEPT_BYTES, BlockReader
-from skerry.storage.s3 import connect
 
 SCHEMES = ("http", "https", "s3")
 MAX_LISTED = 20_000
@@ -71,8 +70,10 @@ class RemotePath:
 
     @property
     def bucket(self) -> Any:
-        """The obstore store of the S3 bucket, one a process."""
-        return connect(urlsplit(self.url).netloc)
+        """The obstore store of the S3 bucket, with the credentials that open this place."""
+        from skerry.storage.granted import connect
+
+        return connect(urlsplit(self.url).netloc, self.key)
 
     def __truediv__(self, name: str) -> "RemotePath":
         """Return a place below this one."""

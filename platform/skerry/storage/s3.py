@@ -11,6 +11,13 @@ from skerry.storage import web
 @cache
 def connect(bucket: str, prefix: str | None = None) -> Any:
     """Return the obstore store of a bucket, or of a prefix in it; one a process."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    options = {} if has_credentials() else {"skip_signature": True}
+    return open_store(bucket, prefix, endpoint, **options)
+
+
+def open_store(bucket: str, prefix: str | None, endpoint: str | None, **options: Any) -> Any:
+    """Return a new obstore store at an endpoint, None for AWS itself, with Skerry's patience."""
     from obstore.store import S3Store
 
     client: dict[str, Any] = {
@@ -19,13 +26,9 @@ def connect(bucket: str, prefix: str | None = None) -> Any:
         "user_agent": "skerry",
     }
     retry: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=web.RETRY_FOR_S)}
-    options: dict[str, Any] = {}
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
     if endpoint:
         options["endpoint"] = endpoint
         client["allow_http"] = endpoint.startswith("http://")
-    if not has_credentials():
-        options["skip_signature"] = True
     return S3Store(bucket, prefix=prefix, client_options=client, retry_config=retry, **options)  # type: ignore[arg-type]
 
 

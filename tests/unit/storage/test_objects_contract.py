@@ -9,6 +9,7 @@ from tests.object_stores import store
 
 from skerry.core.digests import digest_bytes, digest_json
 from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.models.grants import Grant
 from skerry.storage.copying_objects import copy_prefix
 from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.object_places import open_granted
@@ -230,7 +231,11 @@ def test_what_is_appended_is_seen_when_it_is_saved(store: Objects, tmp_path: Pat
 
 
 def test_the_same_store_is_equal_and_found_by_its_address(store: Objects) -> None:
-    again = open_granted(store.address)
+    answer = Grant(
+        id="g", mode="write", prefix="imports/1/", root=store.address,
+        expires="2100-01-01T00:00:00Z",
+    )  # fmt: skip
+    again = open_granted(answer, lambda: answer)
     assert again == store
     assert hash(again) == hash(store)
     store.write("imports/1/a", TEN)
