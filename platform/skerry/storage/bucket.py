@@ -145,7 +145,7 @@ class Bucket:
 
         with self._explaining(check_key(key)):
             try:
-                obstore.put(self._store, key, content, mode="create")
+                obstore.put(self._open(key), key, content, mode="create")
             except AlreadyExistsError:
                 return False
         return True

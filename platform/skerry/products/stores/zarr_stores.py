@@ -4,7 +4,7 @@ from asyncio import to_thread
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from obstore.exceptions import BaseError
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store
@@ -31,7 +31,8 @@ METADATA_NAMES = frozenset({"zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmet
 class ProductStore(WrapperStore[Any]):
     """A read-only store that remembers metadata documents, and which of them are absent.
 
-    It is sent to workers without these documents.
+    It is sent to workers without these documents; a bucket is opened anew there, because its
+    client holds credentials.
 
     Parameters
     ----------
@@ -51,6 +52,11 @@ class ProductStore(WrapperStore[Any]):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_documents": {}}
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        if isinstance(self._store, ObjectStore):
+            return open_store, (self.place,)
+        return super().__reduce_ex__(protocol)
 
     def _with_store(self, store: Store) -> "ProductStore":
         return ProductStore(store, self.place, self.root)
