@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from tests.integration.production.stage import Stage, history, kill
+from tests.integration.production.stage import Stage, history, kill, make_notebook
+from tests.integration.production.test_clusters import list_clusters, wait_for_cluster
 from tests.platform_process import RunningPlatform, start_platform, wait_until
 from tests.postgresql_server import PostgresqlServer
 
@@ -152,6 +153,23 @@ def test_tokens_of_ended_runs_are_revoked_and_no_other(workers: Workers, tmp_pat
             lambda token=token: stage.ask_with(token, "GET", hub).status_code == 403, 60,
             "the token is revoked",
         )  # fmt: skip
+
+
+def test_clusters_of_runs_on_several_workers_end_with_their_own_run(workers: Workers) -> None:
+    stage = workers.stage
+    begin = "import time, skerry\nclient = skerry.cluster(workers=1)\ntime.sleep(3600)"
+    notebook = make_notebook(("number: int = 0", begin), parameters=0)
+    stage.create_job("parallel", stage.release_notebook("parallel", notebook))
+    first, second = (stage.start("parallel", number=number) for number in range(2))
+    clusters = {run: wait_for_cluster(stage, run)["name"] for run in (first, second)}
+    stage.ask("POST", f"/production/runs/{first}/cancel")
+    stage.wait_for(first, "cancelled")
+    wait_until(lambda: not list_clusters(stage, first), 120, "the cluster is gone")
+    (cluster,) = list_clusters(stage, second)
+    assert (cluster["name"], cluster["workers"]) == (clusters[second], 1), "its run is at work"
+    stage.ask("POST", f"/production/runs/{second}/cancel")
+    stage.wait_for(second, "cancelled")
+    wait_until(lambda: not list_clusters(stage, second), 120, "the other is gone, too")
 
 
 def test_a_tick_of_a_clock_is_done_once(workers: Workers) -> None:
