@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import psutil
+from tests.audit_replay import check_audit
 from tests.platform_process import RunningPlatform, wait_until
 
 from skerry.core.digests import digest_tree
@@ -236,8 +237,18 @@ class Stage:
 
     # -- what must hold ----------------------------------------------------------------------
 
+    def check_audit(self) -> None:
+        """Assert that the audit tells all that the records hold, whatever was killed."""
+        place = database_url(DataFolder(self.platform.data).database)
+        engine = open_database(place, read_only=True)
+        try:
+            check_audit(engine)
+        finally:
+            engine.dispose()
+
     def check_published_once(self, run: str) -> None:
         """Assert that exactly one item came of a run and that its bytes match its digests."""
+        self.check_audit()
         result = self.show(run)
         assert [entry["output"] for entry in result["outputs"]] == ["field"]
         product = result["outputs"][0]

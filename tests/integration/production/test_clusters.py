@@ -128,6 +128,9 @@ def test_clusters_are_listed_and_stopped_by_command(stage: Stage, job: str) -> N
     assert ask_gateway(f"{internal}/api/skerry/clusters", token).status_code == 403
     assert ask_gateway(f"{internal}/api/skerry/clusters", "0" * 32).status_code == 401
     command(stage, "cluster", "stop", cluster["name"])
+    [stopped] = json.loads(command(stage, "audit", "--what", "cluster", "--json"))
+    assert stopped["what"] == f"cluster/{cluster['name']}"
+    assert (stopped["action"], stopped["after"]) == ("stopped", {"owner": cluster["owner"]})
     wait_until(lambda: not list_clusters(stage, run), LIMIT_S, "the cluster is stopped")
     _cancel(stage, run)
     stage.wait_for(run, "cancelled")
