@@ -38,13 +38,15 @@ class TokenBook:
 
     def __init__(self) -> None:
         self.tokens = dict(TOKENS)
+        self.groups: dict[str, frozenset[str]] = {}
 
     async def verify(self, token: str) -> Identity | None:
         """Return the token's holder, or None."""
         if token not in self.tokens:
             return None
         name, scopes = self.tokens[token]
-        return Identity(name, frozenset(scopes), token)
+        groups = self.groups.get(name, frozenset())
+        return Identity(name, frozenset(scopes), token, groups=groups)
 
 
 @dataclass
@@ -70,7 +72,7 @@ class ServedApi:
         """Forget every row, object and log, and restore the token book."""
         engine = open_database(database_url(self.data.database))
         with engine.begin() as connection:
-            for name in ("items_index", "items", "collections", "deletions", "grants"):
+            for name in ("items_index", "items", "shares", "collections", "deletions", "grants"):
                 connection.exec_driver_sql(f"DELETE FROM {name}")  # noqa: S608  (fixed names)
         engine.dispose()
         for folder in (self.data.objects, self.data.logs):

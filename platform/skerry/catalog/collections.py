@@ -7,9 +7,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 
 from skerry.catalog.documents import check_collection, draft_collection
+from skerry.catalog.sight import is_visible
 from skerry.catalog.tables import collections, items
 from skerry.core.errors import ConflictError, ForbiddenError, NotFoundError
 from skerry.core.ids import check_name
+from skerry.core.ownership import KEEPER, PLATFORM_OWNER, Viewer
 from skerry.core.time import count_microseconds, utc_now
 
 SANDBOX = "sandbox-"
@@ -26,12 +28,15 @@ class StoredCollection:
         Its name.
     public
         Whether anonymous visitors see it, and its published items.
+    owner
+        ``person:<name>`` or ``project:<name>``.
     document
         The STAC collection without links of its own and without ``skerry:public``.
     """
 
     id: str
     public: bool
+    owner: str
     document: dict[str, Any]
 
     def to_stac(self) -> dict[str, Any]:
@@ -40,7 +45,12 @@ class StoredCollection:
 
 
 def put_collection(
-    connection: Connection, collection: Mapping[str, Any], identifier: str, *, owner: str
+    connection: Connection,
+    collection: Mapping[str, Any],
+    identifier: str,
+    *,
+    owner: str,
+    belongs_to: str | None = None,
 ) -> StoredCollection:
     """Create a collection, or replace its description and whether it is public.
 
@@ -54,6 +64,9 @@ def put_collection(
         Its id.
     owner
         The user who sends it.
+    belongs_to
+        To whom a new collection belongs, or who gets one that is there; the platform's own
+        project if a new collection names nobody.
 
     Raises
     ------
@@ -64,38 +77,52 @@ def put_collection(
     """
     document, public = check_collection(collection, identifier)
     check_sandbox(identifier, owner)
+    holder = belongs_to or find_home(identifier)
     now = count_microseconds(utc_now())
-    record = find_collection(connection, identifier, private=True)
+    record = find_collection(connection, identifier, viewer=KEEPER)
     if record is None:
         connection.execute(
             insert(collections).values(
-                id=identifier, document=document, public=public, created=now, updated=now
+                id=identifier,
+                document=document,
+                public=public,
+                owner=holder,
+                created=now,
+                updated=now,
             )
         )
-    elif (record.document, record.public) != (document, public):
+        return StoredCollection(identifier, public, holder, document)
+    if belongs_to is None:
+        holder = record.owner
+    if (record.document, record.public, record.owner) != (document, public, holder):
         connection.execute(
             update(collections)
             .where(collections.c.id == identifier)
-            .values(document=document, public=public, updated=now)
+            .values(document=document, public=public, owner=holder, updated=now)
         )
-    return StoredCollection(identifier, public, document)
+    return StoredCollection(identifier, public, holder, document)
 
 
 def ensure_collection(connection: Connection, identifier: str, title: str) -> None:
     """Create the collection if it is missing: not public, and with only a title."""
     check_name(identifier, what="collection id")
-    if find_collection(connection, identifier, private=True) is None:
+    if find_collection(connection, identifier, viewer=KEEPER) is None:
         now = count_microseconds(utc_now())
         document = draft_collection(identifier, title)
         connection.execute(
             insert(collections).values(
-                id=identifier, document=document, public=False, created=now, updated=now
+                id=identifier,
+                document=document,
+                public=False,
+                owner=find_home(identifier),
+                created=now,
+                updated=now,
             )
         )
 
 
 def find_collection(
-    connection: Connection, identifier: str, *, private: bool
+    connection: Connection, identifier: str, *, viewer: Viewer
 ) -> StoredCollection | None:
     """Return a collection, or None if it is missing or the asker may not see it.
 
@@ -105,21 +132,17 @@ def find_collection(
         Any.
     identifier
         Its id.
-    private
-        Whether the asker may see private things.
+    viewer
+        Who asks.
     """
-    query = select(collections).where(collections.c.id == identifier)
-    if not private:
-        query = query.where(collections.c.public)
+    query = select(collections).where(collections.c.id == identifier, is_visible(viewer))
     row = connection.execute(query).first()
     return _read(row) if row else None
 
 
-def list_collections(connection: Connection, *, private: bool) -> list[StoredCollection]:
+def list_collections(connection: Connection, *, viewer: Viewer) -> list[StoredCollection]:
     """Return the collections that the asker may see, by id."""
-    query = select(collections).order_by(collections.c.id)
-    if not private:
-        query = query.where(collections.c.public)
+    query = select(collections).where(is_visible(viewer)).order_by(collections.c.id)
     return [_read(row) for row in connection.execute(query)]
 
 
@@ -136,16 +159,29 @@ def delete_collection(connection: Connection, identifier: str, *, owner: str) ->
         If it is another user's sandbox.
     """
     check_sandbox(identifier, owner)
-    if find_collection(connection, identifier, private=True) is None:
-        raise NotFoundError(
-            f"There is no collection {identifier!r}.", remedy="'skerry collection list' lists them."
-        )
+    if find_collection(connection, identifier, viewer=KEEPER) is None:
+        raise refuse_missing(identifier)
     if connection.execute(select(exists().where(items.c.collection == identifier))).scalar():
         raise ConflictError(
             f"The collection {identifier!r} still has items.",
             remedy="Delete its items first, for example with 'skerry item delete'.",
         )
     connection.execute(delete(collections).where(collections.c.id == identifier))
+
+
+def find_home(identifier: str) -> str:
+    """Return to whom a new collection belongs: a sandbox to its person, else to the platform."""
+    if identifier.startswith(SANDBOX):
+        return f"person:{identifier.removeprefix(SANDBOX)}"
+    return PLATFORM_OWNER
+
+
+def refuse_missing(identifier: str) -> NotFoundError:
+    """Return the error for a collection that does not exist, or that the asker may not see."""
+    return NotFoundError(
+        f"There is no collection {identifier!r}.",
+        remedy="'skerry collection list' lists them; 'skerry import' makes the one that it needs.",
+    )
 
 
 def check_sandbox(identifier: str, owner: str) -> None:
@@ -158,4 +194,4 @@ def check_sandbox(identifier: str, owner: str) -> None:
 
 
 def _read(row: Row[tuple[object, ...]]) -> StoredCollection:
-    return StoredCollection(row.id, row.public, row.document)
+    return StoredCollection(row.id, row.public, row.owner, row.document)

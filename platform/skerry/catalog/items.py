@@ -1,14 +1,15 @@
 """Items as the catalogue stores them, and which of their versions an asker sees."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from skerry.catalog.tables import collections, items
-from skerry.catalog.versions import is_shown
+from skerry.catalog.versions import is_readable, is_shown
+from skerry.core.ownership import Viewer
 from skerry.core.time import format_time, from_microseconds
-from skerry.models.versions import VersionStatus
 from skerry.storage.objects import list_prefixes
 
 
@@ -51,12 +52,6 @@ class StoredItem:
         """A short text that changes whenever the item's drawing changes."""
         return name_content(self.key, self.digest)
 
-    def is_visible(self, *, private: bool) -> bool:
-        """Return whether an asker who sees private things (or not) sees this item."""
-        if private:
-            return True
-        return self.public and self.status == VersionStatus.PUBLISHED
-
     def to_stac(self) -> dict[str, Any]:
         """Return the STAC item with status, version and times; hrefs are still store keys."""
         properties = {
@@ -70,7 +65,7 @@ class StoredItem:
 
 
 def find_item(
-    connection: Connection, collection: str, identifier: str, *, private: bool
+    connection: Connection, collection: str, identifier: str, *, viewer: Viewer
 ) -> StoredItem | None:
     """Return the version of an item that the asker sees, or None.
 
@@ -78,25 +73,25 @@ def find_item(
     question that maps ask for every tile.
     """
     names = {"collection": collection, "id": identifier}
-    row = connection.execute(_ITEM[private], names).first()
+    row = connection.execute(_ask_item(viewer), names).first()
     return read_item(row) if row else None
 
 
 def item_version(
-    connection: Connection, collection: str, identifier: str, *, private: bool
+    connection: Connection, collection: str, identifier: str, *, viewer: Viewer
 ) -> str | None:
     """Return an item's `content_version`, None if it is missing or the asker may not see it.
 
     This is the cheapest query, for every tile: one indexed row without its document.
     """
     names = {"collection": collection, "id": identifier}
-    row = connection.execute(_VERSION[private], names).first()
+    row = connection.execute(_ask_version(viewer), names).first()
     return name_content(row.key, row.digest) if row else None
 
 
-def find_owner_of_key(connection: Connection, key: str) -> StoredItem | None:
-    """Return the item (of any version) whose prefix covers a store key, or None."""
-    query = select_items().where(items.c.prefix.in_(list_prefixes(key)))
+def find_owner_of_key(connection: Connection, key: str, *, viewer: Viewer) -> StoredItem | None:
+    """Return the item whose prefix covers a store key, or None if a viewer may not read it."""
+    query = select_items().where(items.c.prefix.in_(list_prefixes(key)), is_readable(viewer))
     row = connection.execute(query).first()
     return read_item(row) if row else None
 
@@ -122,18 +117,21 @@ def read_item(row: Row[Any]) -> StoredItem:
     )  # fmt: skip
 
 
-def _show(query: Select[Any], *, private: bool) -> Select[Any]:
-    """Return the query for the version of the item ``collection``, ``id`` that an asker sees."""
+def _show(query: Select[Any], viewer: Viewer) -> Select[Any]:
+    """Return the query for the version of the item ``collection``, ``id`` that a viewer sees."""
     return query.where(
         items.c.collection == bindparam("collection"),
         items.c.id == bindparam("id"),
-        is_shown(private=private),
+        is_shown(viewer),
     )
 
 
-# made once: each tile asks for a version, each new layer for an item
-_ITEM = {private: _show(select_items(), private=private) for private in (True, False)}
-_VERSION = {
-    private: _show(select(items.c.key, items.c.digest), private=private)
-    for private in (True, False)
-}
+# each tile asks for a version, each new layer for an item: the statements are made once a viewer
+@lru_cache(1024)
+def _ask_item(viewer: Viewer) -> Select[Any]:
+    return _show(select_items(), viewer)
+
+
+@lru_cache(1024)
+def _ask_version(viewer: Viewer) -> Select[Any]:
+    return _show(select(items.c.key, items.c.digest), viewer)

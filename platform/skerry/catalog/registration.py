@@ -18,6 +18,7 @@ from skerry.catalog.spacetime import HOUR_US
 from skerry.catalog.tables import deletions, items, items_index
 from skerry.catalog.versions import supersede
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
+from skerry.core.ownership import KEEPER
 from skerry.core.time import count_microseconds, utc_now
 from skerry.models.versions import VersionStatus
 from skerry.storage.grants import check_write_grant, forget_grant
@@ -70,7 +71,7 @@ def register_item(
     """
     checked = check_item(document, collection)
     check_sandbox(collection, owner)
-    earlier = find_item(connection, collection, checked.id, private=True)
+    earlier = find_item(connection, collection, checked.id, viewer=KEEPER)
     if earlier is not None and _is_same(earlier, checked):
         return earlier, False
     if earlier is not None and not replace:
@@ -199,7 +200,7 @@ def _insert(
     run: str | None = None,
     output: str | None = None,
 ) -> StoredItem:
-    home = find_collection(connection, collection, private=True)
+    home = find_collection(connection, collection, viewer=KEEPER)
     if home is None:
         raise NotFoundError(
             f"There is no collection {collection!r}.",

@@ -23,6 +23,7 @@ from skerry.catalog.spacetime import (
 from skerry.catalog.tables import items, items_index
 from skerry.catalog.versions import is_shown
 from skerry.core.errors import InvalidInputError
+from skerry.core.ownership import Viewer
 
 LARGEST_PAGE = 1000
 _MOST_ROWS = 4000
@@ -105,7 +106,7 @@ def parse_query(
     )
 
 
-def search_items(connection: Connection, query: SearchQuery, *, private: bool) -> Page:
+def search_items(connection: Connection, query: SearchQuery, *, viewer: Viewer) -> Page:
     """Return one page of the matching items that the asker may see, in the query's order.
 
     Pages neither repeat nor lose an item when others are registered between them.
@@ -116,18 +117,18 @@ def search_items(connection: Connection, query: SearchQuery, *, private: bool) -
         Any.
     query
         The conditions.
-    private
-        Whether the asker may see private things.
+    viewer
+        Who asks.
     """
     items_page: list[StoredItem] = []
-    for item in _iterate(connection, query, private=private):
+    for item in _iterate(connection, query, viewer=viewer):
         if len(items_page) == query.limit:
             return Page(items_page, query.order.write_token(items_page[-1]))
         items_page.append(item)
     return Page(items_page, None)
 
 
-def _iterate(connection: Connection, query: SearchQuery, *, private: bool) -> Iterator[StoredItem]:
+def _iterate(connection: Connection, query: SearchQuery, *, viewer: Viewer) -> Iterator[StoredItem]:
     """Return the items that fit, in order, reading no more rows than the caller asks for.
 
     Each question has a limit, and the next goes on after its last row: so both databases know
@@ -137,7 +138,7 @@ def _iterate(connection: Connection, query: SearchQuery, *, private: bool) -> It
         shapely.prepare(query.area)
     after, count = query.after, query.limit + 1
     while True:
-        statement = _compile(query, after, private=private).limit(count)
+        statement = _compile(query, after, viewer=viewer).limit(count)
         rows = connection.execute(statement).all()
         for row in rows:
             if query.area is None or query.area.intersects(shape(row.document["geometry"])):
@@ -147,8 +148,8 @@ def _iterate(connection: Connection, query: SearchQuery, *, private: bool) -> It
         after, count = query.order.find_place(read_item(rows[-1])), min(2 * count, _MOST_ROWS)
 
 
-def _compile(query: SearchQuery, after: tuple[int, ...] | None, *, private: bool) -> Select[Any]:
-    statement = select_items().where(is_shown(private=private))
+def _compile(query: SearchQuery, after: tuple[int, ...] | None, *, viewer: Viewer) -> Select[Any]:
+    statement = select_items().where(is_shown(viewer))
     if query.collections is not None:
         statement = statement.where(items.c.collection.in_(query.collections))
     if query.ids is not None:

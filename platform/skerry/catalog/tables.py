@@ -15,6 +15,7 @@ from sqlalchemy import (
     table,
 )
 
+from skerry.core.ownership import PLATFORM_OWNER
 from skerry.storage.database import METADATA, PlainText, RowNumber, partial_index
 from skerry.storage.recording import record_changes
 
@@ -24,10 +25,24 @@ collections = Table(
     Column("id", PlainText, primary_key=True),
     Column("document", JSON, nullable=False),
     Column("public", Boolean, nullable=False),
+    Column("owner", PlainText, nullable=False, server_default=PLATFORM_OWNER),
     Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
     Column("updated", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
     info=record_changes("collection", "{id}", verbs={"public": ("opened", "closed")}),
 )
+
+shares = Table(
+    "shares",
+    METADATA,
+    Column(
+        "collection", PlainText, ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("holder", PlainText, primary_key=True),
+    Column("verb", PlainText, nullable=False),
+    CheckConstraint("verb IN ('see', 'change')", name="verb"),
+    Index(None, "holder"),
+)
+"""Collections given to a person or a project that does not own them."""
 
 items = Table(
     "items",

@@ -15,11 +15,14 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    true,
     update,
 )
 
 from skerry.catalog.deletions import remove_from_index
+from skerry.catalog.sight import select_belonging, select_hidden
 from skerry.catalog.tables import collections, items
+from skerry.core.ownership import Viewer
 from skerry.core.time import count_microseconds, utc_now
 from skerry.models.versions import VersionStatus
 
@@ -29,24 +32,42 @@ _SQL: dict[VersionStatus, ColumnElement[str]] = {
 """Spelled out in the statement: SQLite uses a partial index only for a constant."""
 
 
-def is_shown(*, private: bool) -> ColumnElement[bool]:
+def is_shown(viewer: Viewer) -> ColumnElement[bool]:
     """Return the condition under which a row of `items` is the version that an asker sees.
 
     Parameters
     ----------
-    private
-        Whether the asker sees what is not public: then the published version, else the
-        preliminary version, else the last withdrawn version. Anonymous visitors see the
-        published version, in public collections only.
+    viewer
+        In collections that belong or are given to them, they see the published version, else the
+        preliminary version, else the last withdrawn version. In others' public collections,
+        they see the published version only, as anonymous visitors do.
     """
     published = items.c.status == _SQL[VersionStatus.PUBLISHED]
-    if not private:
+    if not (viewer.is_keeper or viewer.owners):
         public = select(collections.c.id).where(collections.c.public)
         return and_(published, items.c.collection.in_(public))
-    return or_(
-        published,
-        and_(items.c.status != _SQL[VersionStatus.SUPERSEDED], not_(_has_better_version())),
+    waiting = and_(items.c.status != _SQL[VersionStatus.SUPERSEDED], not_(_has_better_version()))
+    if viewer.is_keeper:
+        return or_(published, waiting)
+    return and_(
+        # an exclusion of few names: no database starts a search there, so its way stays the same
+        items.c.collection.not_in(select_hidden(viewer)),
+        or_(published, and_(items.c.collection.in_(select_belonging(viewer)), waiting)),
     )
+
+
+def is_readable(viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition under which a viewer may read the bytes of a row of `items`.
+
+    Those to whom its collection belongs read each version, also superseded versions.
+    """
+    if viewer.is_keeper:
+        return true()
+    published = items.c.status == _SQL[VersionStatus.PUBLISHED]
+    public = and_(published, collections.c.public)
+    if not viewer.owners:
+        return public
+    return or_(public, items.c.collection.in_(select_belonging(viewer)))
 
 
 def supersede(

@@ -12,6 +12,7 @@ class Scope(StrEnum):
     CATALOG_READ = "custom:skerry:catalog:read"
     CATALOG_WRITE = "custom:skerry:catalog:write"
     CATALOG_REVIEW = "custom:skerry:catalog:review"
+    CATALOG_PUBLICISE = "custom:skerry:catalog:publicise"
     PRODUCTION_READ = "custom:skerry:production:read"
     PRODUCTION_PROPOSE = "custom:skerry:production:propose"
     PRODUCTION_APPROVE = "custom:skerry:production:approve"
@@ -26,6 +27,7 @@ DESCRIPTIONS: dict[Scope, str] = {
     Scope.CATALOG_READ: "Find and read items that are not public, their files and their tiles",
     Scope.CATALOG_WRITE: "Register, change and delete items and collections",
     Scope.CATALOG_REVIEW: "Publish and withdraw versions of items",
+    Scope.CATALOG_PUBLICISE: "Open collections to everybody without login, and close them again",
     Scope.PRODUCTION_READ: "See releases, jobs, runs and their logs",
     Scope.PRODUCTION_PROPOSE: "Propose a notebook as a release",
     Scope.PRODUCTION_APPROVE: "Approve or refuse a proposed release",
@@ -61,7 +63,7 @@ OPERATOR = frozenset(
         Scope.PLATFORM_AUDIT,
     }
 )
-ADMIN = SCIENTIST | REVIEWER | OPERATOR | {Scope.PLATFORM_ADMIN}
+ADMIN = SCIENTIST | REVIEWER | OPERATOR | {Scope.CATALOG_PUBLICISE, Scope.PLATFORM_ADMIN}
 RUN = frozenset({Scope.CATALOG_READ, Scope.RUN_PUBLISH})
 
 ROLES: dict[str, frozenset[Scope]] = {

@@ -85,8 +85,12 @@ def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
 
 
 def notebook_scopes() -> list[str]:
-    """Return the scopes of a person's notebooks: without deciding and operating."""
-    return ["access:services", *sorted(map(str, ROLES["scientist"]))]
+    """Return the scopes of a person's notebooks: without deciding and operating.
+
+    The hub leaves out what the person may not do: only who may open collections to everybody
+    may do it in a notebook.
+    """
+    return ["access:services", *sorted(map(str, ROLES["scientist"] | {Scope.CATALOG_PUBLICISE}))]
 
 
 _VIEWING = {

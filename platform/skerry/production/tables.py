@@ -131,6 +131,7 @@ attempts = Table(
         " 'superseded', 'adopted')",
         name="status",
     ),
+    Index(None, "token_hash"),
     info=record_changes(
         "attempt", "{run_id}/{epoch}", verbs={"token_id": ("given a token", "token revoked")}
     ),

@@ -31,6 +31,7 @@ from skerry.services.platform_health import create_health_router
 from skerry.services.platform_logs import create_logs_router
 from skerry.services.production import create_production_router
 from skerry.services.readiness import check_objects, check_schema
+from skerry.services.shares import create_shares_router
 from skerry.services.stac import create_stac_router
 from skerry.services.stac_versions import create_stac_versions_router
 from skerry.services.stac_writing import create_stac_writing_router
@@ -60,6 +61,7 @@ def create_api(
         create_stac_router(stores, settings.public_url),
         create_stac_writing_router(stores, settings.public_url),
         create_stac_versions_router(stores),
+        create_shares_router(stores),
         create_grants_router(stores, settings.public_url, _check_run),
         create_files_router(stores),
         create_production_router(stores),

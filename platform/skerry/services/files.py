@@ -15,11 +15,13 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Call
 
 from skerry.catalog.items import find_owner_of_key
+from skerry.core.ownership import Viewer
 from skerry.core.scopes import Scope
+from skerry.services.access import find_viewer
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, identify, refuse_unseen
 from skerry.services.media import sends
-from skerry.services.stores import Stores, sees_private
+from skerry.services.stores import Stores
 from skerry.storage.objects import OpenFile, check_key
 
 _HEADERS = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
@@ -63,7 +65,7 @@ def create_files_router(stores: Stores) -> APIRouter:
         """Send one file of an item, or a range of it."""
         check_key(key)
         with stores.reader.connect() as connection:
-            file = _open_file(stores, connection, key, private=sees_private(identity))
+            file = _open_file(stores, connection, key, viewer=find_viewer(connection, identity))
         if file is None:
             raise refuse_unseen(identity, Scope.CATALOG_READ, f"file {key[:140]!r}")
         return OpenedFileResponse(file, key, media_type=_name_type(key), headers=_HEADERS)
@@ -72,10 +74,10 @@ def create_files_router(stores: Stores) -> APIRouter:
 
 
 def _open_file(
-    stores: Stores, connection: Connection, key: str, *, private: bool
+    stores: Stores, connection: Connection, key: str, *, viewer: Viewer
 ) -> OpenFile | None:
-    item = find_owner_of_key(connection, key)
-    if item is None or not item.is_visible(private=private):
+    item = find_owner_of_key(connection, key, viewer=viewer)
+    if item is None:
         return None
     return stores.objects.open(key)
 

@@ -27,10 +27,11 @@ from skerry.models.grants import (
     ReadRequest,
     WriteRequest,
 )
+from skerry.services.access import find_viewer
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, identify, refuse_unseen, require
 from skerry.services.stac_links import Addresses
-from skerry.services.stores import Stores, sees_private
+from skerry.services.stores import Stores
 from skerry.storage import grants
 from skerry.storage.grants import WRITE_LIFE_S, create_grant, find_grant, forget_grant
 from skerry.storage.objects import Objects
@@ -92,14 +93,15 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
 def _grant_reading(
     stores: Stores, addresses: Addresses, grant_request: ReadRequest, identity: Identity | None
 ) -> Grant:
-    private = sees_private(identity)
     with stores.reader.connect() as connection:
-        item = find_item(connection, grant_request.collection, grant_request.item, private=private)
+        viewer = find_viewer(connection, identity)
+        item = find_item(connection, grant_request.collection, grant_request.item, viewer=viewer)
     if item is None:
         what = f"item {grant_request.item!r} of collection {grant_request.collection!r}"
         raise refuse_unseen(identity, Scope.CATALOG_READ, what)
     expires = utc_now() + timedelta(seconds=WRITE_LIFE_S)
-    if not private:  # a reader without an account must not see paths on this machine
+    has_account = identity is not None and identity.may(Scope.CATALOG_READ)
+    if not has_account:  # a reader without an account must not see paths on this machine
         return Grant(
             id=None, mode="read", prefix=item.prefix, root=addresses.files, expires=expires,
             kind=GrantKind.FOLDER,

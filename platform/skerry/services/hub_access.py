@@ -179,11 +179,12 @@ class HubVerifier:
 
 def _read_model(model: Mapping[str, object], token: str) -> Identity:
     scopes = model.get("scopes")
-    token_id = model.get("token_id")
+    token_id, groups = model.get("token_id"), model.get("groups")
     return Identity(
         name=str(model["name"]),
         scopes=frozenset(map(str, scopes)) if isinstance(scopes, list) else frozenset(),
         token=token,
         token_id=str(token_id) if token_id else None,
         kind=str(model.get("kind", "user")),
+        groups=frozenset(map(str, groups)) if isinstance(groups, list) else frozenset(),
     )

@@ -41,6 +41,8 @@ class Identity:
         The hub's identifier of the token (``a12``), from the time when it was issued.
     kind
         ``user`` or ``service``.
+    groups
+        The hub groups of the holder.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Identity:
     token: str | None = field(default=None, repr=False)
     token_id: str | None = None
     kind: str = "user"
+    groups: frozenset[str] = frozenset()
 
     def may(self, *scopes: Scope) -> bool:
         """Return whether the token holds one of `scopes`."""

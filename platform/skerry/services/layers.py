@@ -15,6 +15,7 @@ from skerry.maps.colour import Style
 from skerry.maps.levels import Pyramid
 from skerry.maps.opening import open_pyramid
 from skerry.products.coding.true_colour import TRUE_COLOUR, find_bands, list_drawn
+from skerry.services.access import find_viewer
 from skerry.services.identity import Identity, refuse_unseen
 from skerry.storage.objects import Objects, check_key
 
@@ -96,13 +97,13 @@ class LayerBook:
         UnauthenticatedError, ForbiddenError, NotFoundError
             If the item is missing or not for the asker, or has no such variable.
         """
-        private = identity is not None and identity.may(Scope.CATALOG_READ)
         with self._engine.connect() as connection:
-            version = item_version(connection, collection, item, private=private)
+            viewer = find_viewer(connection, identity)
+            version = item_version(connection, collection, item, viewer=viewer)
             layer = self._recall((version, variable)) if version else None
             if layer is not None:
                 return layer
-            record = find_item(connection, collection, item, private=private) if version else None
+            record = find_item(connection, collection, item, viewer=viewer) if version else None
         if record is None:
             item_name = f"item {item!r} of collection {collection!r}"
             raise refuse_unseen(identity, Scope.CATALOG_READ, item_name)

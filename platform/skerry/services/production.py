@@ -31,6 +31,7 @@ from skerry.production.release_files import (
     read_release_wheel,
     remove_release_files,
 )
+from skerry.services.access import check_target
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.media import sends, sends_files
@@ -140,6 +141,7 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
     def create_job(order: JobOrder, who: Operator) -> Job:
         """Create a job."""
         with stores.change(who) as connection:
+            check_target(connection, who, order.collection or order.name)
             return jobs.create_job(connection, order, by=who.name)
 
     @router.get("/jobs")

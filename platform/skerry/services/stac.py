@@ -33,13 +33,15 @@ from skerry.catalog.items import find_item, item_version
 from skerry.catalog.search import SearchQuery, parse_query, search_items
 from skerry.core.errors import InvalidInputError
 from skerry.core.json_values import read_json_object
+from skerry.core.ownership import Viewer
 from skerry.core.scopes import Scope
 from skerry.core.version import VERSION
+from skerry.services.access import find_viewer
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import identify, refuse_unseen
 from skerry.services.stac_links import Addresses, Sees, present_collection, present_item
 from skerry.services.stac_requests import ItemsRequest, SearchBody, SearchRequest
-from skerry.services.stores import Stores, sees_private
+from skerry.services.stores import Stores
 
 _STAC_VERSION = "1.1.0"
 _TITLE = "Skerry catalogue"
@@ -98,7 +100,10 @@ class CatalogClient(AsyncBaseCoreClient):
         """Return the collections that the asker sees."""
         collections = await self._read(kwargs, list_collections)
         root = f"{self.addresses.stac}/"
-        documents = [present_collection(item, self.addresses) for item in collections]
+        with_owner = kwargs["request"].state.identity is not None
+        documents = [
+            present_collection(item, self.addresses, with_owner=with_owner) for item in collections
+        ]
         return {
             "collections": cast("list[stac.Collection]", documents),
             "links": [
@@ -110,18 +115,21 @@ class CatalogClient(AsyncBaseCoreClient):
     async def get_collection(self, collection_id: str, **kwargs: Any) -> stac.Collection:
         """Return one collection."""
         collection = await self._read(
-            kwargs, lambda item, private: find_collection(item, collection_id, private=private)
+            kwargs, lambda item, viewer: find_collection(item, collection_id, viewer=viewer)
         )
         if collection is None:
             raise _refuse(kwargs, f"collection {collection_id!r}")
-        return cast("stac.Collection", present_collection(collection, self.addresses))
+        document = present_collection(
+            collection, self.addresses, with_owner=kwargs["request"].state.identity is not None
+        )
+        return cast("stac.Collection", document)
 
     async def get_item(self, item_id: str, collection_id: str, **kwargs: Any) -> stac.Item:
         """Return one item."""
 
-        def read(connection: Connection, private: bool) -> Document | None:
-            item = find_item(connection, collection_id, item_id, private=private)
-            sees = _look_up(connection, private=private)
+        def read(connection: Connection, viewer: Viewer) -> Document | None:
+            item = find_item(connection, collection_id, item_id, viewer=viewer)
+            sees = _look_up(connection, viewer=viewer)
             return present_item(item, self.addresses, sees) if item else None
 
         record = await self._read(kwargs, read)
@@ -190,10 +198,10 @@ class CatalogClient(AsyncBaseCoreClient):
         kwargs: Document,
         body: Document | None = None,
     ) -> stac.ItemCollection:
-        def read(connection: Connection, private: bool) -> tuple[list[Document], str | None]:
+        def read(connection: Connection, viewer: Viewer) -> tuple[list[Document], str | None]:
             # reading a polygon may take long, so it is read here, in a thread
-            page = search_items(connection, read_query(), private=private)
-            sees = _look_up(connection, private=private)
+            page = search_items(connection, read_query(), viewer=viewer)
+            sees = _look_up(connection, viewer=viewer)
             features = [present_item(item, self.addresses, sees) for item in page.items]
             return features, page.next_token
 
@@ -212,12 +220,12 @@ class CatalogClient(AsyncBaseCoreClient):
         return cast("stac.ItemCollection", GeoJSONResponse(page))
 
     async def _read(self, kwargs: Document, question: Callable[..., T]) -> T:
-        """Query the database in a thread: `question(connection, private=...)`."""
-        private = sees_private(kwargs["request"].state.identity)
+        """Query the database in a thread: `question(connection, viewer=...)`."""
+        identity = kwargs["request"].state.identity
 
         def ask() -> T:
             with self.stores.reader.connect() as connection:
-                return question(connection, private=private)
+                return question(connection, viewer=find_viewer(connection, identity))
 
         return await run_in_threadpool(ask)
 
@@ -287,9 +295,9 @@ def _describe_route(route: APIRoute) -> None:
     route.description = inspect.getdoc(method) or ""
 
 
-def _look_up(connection: Connection, *, private: bool) -> Sees:
+def _look_up(connection: Connection, *, viewer: Viewer) -> Sees:
     return lambda collection, item: (
-        private or item_version(connection, collection, item, private=False) is not None
+        viewer.is_keeper or item_version(connection, collection, item, viewer=viewer) is not None
     )
 
 

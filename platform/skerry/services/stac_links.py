@@ -78,9 +78,16 @@ def present_item(item: StoredItem, addresses: Addresses, sees: Sees) -> dict[str
     return {**document, "properties": properties, "assets": assets, "links": links}
 
 
-def present_collection(collection: StoredCollection, addresses: Addresses) -> dict[str, Any]:
-    """Return the STAC collection as the api shows it, with its links."""
+def present_collection(
+    collection: StoredCollection, addresses: Addresses, *, with_owner: bool
+) -> dict[str, Any]:
+    """Return the STAC collection as the api shows it, with its links.
+
+    Visitors without an account are not told the owner: it is the name of a person or a project.
+    """
     document = collection.to_stac()
+    if with_owner:
+        document["skerry:owner"] = collection.owner
     own = addresses.collection(collection.id)
     links = [
         _link("self", own, _JSON),

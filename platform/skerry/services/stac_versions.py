@@ -6,8 +6,10 @@ from fastapi import APIRouter, Depends, Path
 from sqlalchemy import Connection
 
 from skerry.catalog.decisions import list_versions, publish_version, withdraw_version
+from skerry.core.ownership import Verb
 from skerry.core.scopes import Scope
 from skerry.models.versions import VersionList
+from skerry.services.access import check_change, check_seen
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.stores import Stores
@@ -26,9 +28,10 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
     router = create_router(prefix=item, tags=["stac"])
 
     @router.get("")
-    def list_item_versions(collection_id: str, item_id: str, _who: Reader) -> VersionList:
+    def list_item_versions(collection_id: str, item_id: str, who: Reader) -> VersionList:
         """List the versions of an item, newest first."""
         with stores.reader.connect() as connection:
+            check_seen(connection, who, collection_id, Verb.SEE)
             return _present(connection, collection_id, item_id)
 
     @router.post("/{version}/publish")
@@ -37,6 +40,7 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
     ) -> VersionList:
         """Publish a preliminary version; the version published before it is superseded."""
         with stores.change(who) as connection:
+            check_change(connection, who, collection_id)
             publish_version(connection, collection_id, item_id, version, by=who.name)
             return _present(connection, collection_id, item_id)
 
@@ -46,6 +50,7 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
     ) -> VersionList:
         """Withdraw a preliminary or published version; no earlier version takes its place."""
         with stores.change(who) as connection:
+            check_change(connection, who, collection_id)
             withdraw_version(connection, collection_id, item_id, version, by=who.name)
             return _present(connection, collection_id, item_id)
 

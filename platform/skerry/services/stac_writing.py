@@ -15,7 +15,9 @@ from starlette.responses import JSONResponse
 from skerry.catalog import collections, deletions
 from skerry.catalog.items import StoredItem
 from skerry.catalog.registration import register_item
+from skerry.core.ownership import check_owner
 from skerry.core.scopes import Scope
+from skerry.services.access import check_change, check_replacement
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.media import DescribedAs, sends_json
@@ -37,17 +39,27 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
     def put_collection(
         collection_id: str, document: CollectionDocument, identity: Writer
     ) -> JSONResponse:
-        """Create a collection or replace its description; ``skerry:public`` opens it to all."""
+        """Create a collection or replace its description; ``skerry:public`` opens it to all.
+
+        ``skerry:owner`` names to whom it belongs; the platform's own project if left out.
+        """
+        record, belongs_to = read_owner(document)
         with stores.change(identity) as connection:
+            collections.check_sandbox(collection_id, identity.name)
+            check_replacement(
+                connection, identity, collection_id,
+                public=record.get("skerry:public") is True, owner=belongs_to,
+            )  # fmt: skip
             stored = collections.put_collection(
-                connection, document, collection_id, owner=identity.name
+                connection, record, collection_id, owner=identity.name, belongs_to=belongs_to
             )
-        return JSONResponse(present_collection(stored, addresses))
+        return JSONResponse(present_collection(stored, addresses, with_owner=True))
 
     @router.delete("/{collection_id}", status_code=204)
     def delete_collection(collection_id: str, identity: Writer) -> None:
         """Remove an empty collection."""
         with stores.change(identity) as connection:
+            check_change(connection, identity, collection_id)
             collections.delete_collection(connection, collection_id, owner=identity.name)
 
     @router.post(
@@ -74,16 +86,31 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
     def delete_item(collection_id: str, item_id: str, identity: Writer) -> None:
         """Remove an item, then its files."""
         with stores.change(identity) as connection:
+            check_change(connection, identity, collection_id)
             deletions.delete_item(connection, collection_id, item_id, owner=identity.name)
         deletions.finish_deletions(stores.writer, stores.objects)
 
     return router
 
 
+def read_owner(document: Document) -> tuple[Document, str | None]:
+    """Return a collection's document without ``skerry:owner``, and that; None if it names none.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not the name of an owner.
+    """
+    owner = document.get("skerry:owner")
+    record = {key: value for key, value in document.items() if key != "skerry:owner"}
+    return record, None if owner is None else check_owner(str(owner))
+
+
 def _register(
     stores: Stores, document: Document, collection: str, identity: Identity, *, replace: bool
 ) -> tuple[StoredItem, bool]:
     with stores.change(identity) as connection:
+        check_change(connection, identity, collection)
         return register_item(
             connection, document, collection, owner=identity.name, objects=stores.objects,
             replace=replace,

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from asgi_correlation_id import correlation_id
 from sqlalchemy import Connection, Engine
 
-from skerry.core.scopes import Scope
-from skerry.services.identity import Identity
 from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import open_objects
@@ -59,8 +57,3 @@ def name_actor(who: Identity) -> Actor:
     """Return who changes something by the present request."""
     token = None if who.token is None else shorten_token(who.token)
     return Actor(who.name, token, correlation_id.get())
-
-
-def sees_private(identity: Identity | None) -> bool:
-    """Return whether the asker sees collections and items that are not public."""
-    return identity is not None and identity.may(Scope.CATALOG_READ)

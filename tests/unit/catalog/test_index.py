@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, text
 from tests.stac_documents import make_collection
+from tests.viewers import MEMBER
 
 from skerry.catalog.collections import put_collection
 from skerry.catalog.search import _compile, parse_query
@@ -52,7 +53,7 @@ def full(connection: Connection) -> Connection:
 
 
 def explain(connection: Connection, **query: Any) -> str:
-    statement = _compile(parse_query(**query), None, private=True).limit(11)
+    statement = _compile(parse_query(**query), None, viewer=MEMBER).limit(11)
     written = statement.compile(connection.engine, compile_kwargs={"literal_binds": True})
     sqlite = connection.dialect.name == "sqlite"
     explanation_query = f"{'EXPLAIN QUERY PLAN' if sqlite else 'EXPLAIN'} {written}"

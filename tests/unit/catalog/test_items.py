@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, select
 from tests.stac_documents import insert_written, make_collection, make_item, write_bytes
+from tests.viewers import MEMBER
 
 from skerry.catalog.collections import (
     delete_collection,
@@ -32,6 +33,7 @@ from skerry.core.errors import (
     InvalidInputError,
     NotFoundError,
 )
+from skerry.core.ownership import ANONYMOUS
 from skerry.models.grants import Purpose
 from skerry.models.versions import VersionStatus
 from skerry.storage.grants import create_grant, find_grant
@@ -73,7 +75,7 @@ class TestRegister:
         assert new
         assert stored.version == 1
         assert stored.status == VersionStatus.PUBLISHED
-        assert find_item(connection, "lakes", "scene", private=True) == stored
+        assert find_item(connection, "lakes", "scene", viewer=MEMBER) == stored
         document = stored.to_stac()
         assert document["properties"]["skerry:status"] == "published"
         assert document["properties"]["created"].endswith("Z")
@@ -127,7 +129,7 @@ class TestRegister:
                 )
             shown = first if refused else other
             with engine.begin() as connection:
-                result = find_item(connection, "lakes", "scene", private=True)
+                result = find_item(connection, "lakes", "scene", viewer=MEMBER)
             assert result is not None
             assert result.digest == shown["properties"]["skerry:digest"]
             assert result.version == (1 if refused else 2)
@@ -219,7 +221,7 @@ class TestRunOutputs:
         first = self._publish(connection, "r1")
         second = self._publish(connection, "r2", content="better")
         assert (first.version, second.version) == (1, 2)
-        assert find_item(connection, "lakes", "turbidity", private=True) == second
+        assert find_item(connection, "lakes", "turbidity", viewer=MEMBER) == second
         statuses = {row.version: row.status for row in connection.execute(select(items))}
         assert statuses == {1: "superseded", 2: "published"}
         indexed = connection.execute(select(items_index.c.item)).scalars().all()
@@ -236,7 +238,7 @@ class TestRunOutputs:
                 connection, item, collection="lakes", status="published", owner="p",
                 objects=objects, run="r1", output="t",
             )  # fmt: skip
-        assert find_item(connection, "lakes", "scene", private=True) is None
+        assert find_item(connection, "lakes", "scene", viewer=MEMBER) is None
 
     def test_the_same_output_again_is_the_same_item(self, connection: Connection) -> None:
         first = self._publish(connection, "r1")
@@ -258,16 +260,16 @@ class TestRunOutputs:
         with pytest.raises(NotFoundError, match="'none'"):
             publish_two()
         with engine.begin() as connection:
-            assert find_item(connection, "lakes", "turbidity", private=True) is None
+            assert find_item(connection, "lakes", "turbidity", viewer=MEMBER) is None
             assert connection.execute(select(items_index.c.item)).all() == []
 
     def test_the_content_version_follows_the_content(self, connection: Connection) -> None:
-        assert item_version(connection, "lakes", "turbidity", private=True) is None
+        assert item_version(connection, "lakes", "turbidity", viewer=MEMBER) is None
         first = self._publish(connection, "r1")
-        version = item_version(connection, "lakes", "turbidity", private=True)
+        version = item_version(connection, "lakes", "turbidity", viewer=MEMBER)
         assert version == first.content_version
         self._publish(connection, "r2", content="better")
-        assert item_version(connection, "lakes", "turbidity", private=True) not in (None, version)
+        assert item_version(connection, "lakes", "turbidity", viewer=MEMBER) not in (None, version)
 
 
 class TestVisibility:
@@ -287,16 +289,16 @@ class TestVisibility:
         item = insert_written(
             connection, make_item(), collection="lakes", status=status, owner="alice"
         )
-        for private in (True, False):
-            expected = private or seen
-            assert (
-                find_item(connection, "lakes", "scene", private=private) is not None
-            ) == expected
-            assert item.is_visible(private=private) == expected
-            version = item_version(connection, "lakes", "scene", private=private)
+        for viewer in (MEMBER, ANONYMOUS):
+            expected = viewer is MEMBER or seen
+            assert (find_item(connection, "lakes", "scene", viewer=viewer) is not None) == expected
+            key = f"{item.prefix}file"
+            owner = find_owner_of_key(connection, key, viewer=viewer)
+            assert (owner is not None) == expected
+            version = item_version(connection, "lakes", "scene", viewer=viewer)
             assert (version is not None) == expected
-        assert (find_collection(connection, "lakes", private=False) is not None) == public
-        assert len(list_collections(connection, private=False)) == int(public)
+        assert (find_collection(connection, "lakes", viewer=ANONYMOUS) is not None) == public
+        assert len(list_collections(connection, viewer=ANONYMOUS)) == int(public)
 
     def test_closing_a_collection_hides_its_items_at_once(self, connection: Connection) -> None:
         put_collection(connection, make_collection(public=True), "lakes", owner="alice")
@@ -304,16 +306,18 @@ class TestVisibility:
             connection, make_item(), collection="lakes", status="published", owner="alice"
         )
         put_collection(connection, make_collection(public=False), "lakes", owner="alice")
-        assert find_item(connection, "lakes", "scene", private=False) is None
+        assert find_item(connection, "lakes", "scene", viewer=ANONYMOUS) is None
 
     def test_the_item_that_answers_for_a_key(self, connection: Connection) -> None:
         put_collection(connection, make_collection(), "lakes", owner="alice")
         item = insert_written(
             connection, make_item(), collection="lakes", status="published", owner="alice"
         )
-        assert find_owner_of_key(connection, "imports/scene/product.zarr/c/0/0") == item
-        assert find_owner_of_key(connection, "imports/scene2/product.zarr") is None
-        assert find_owner_of_key(connection, "imports") is None
+        assert (
+            find_owner_of_key(connection, "imports/scene/product.zarr/c/0/0", viewer=MEMBER) == item
+        )
+        assert find_owner_of_key(connection, "imports/scene2/product.zarr", viewer=MEMBER) is None
+        assert find_owner_of_key(connection, "imports", viewer=MEMBER) is None
 
 
 @pytest.mark.usefixtures("lakes")
@@ -325,7 +329,7 @@ class TestDelete:
         prefix = item["properties"]["skerry:prefix"]
         with engine.begin() as connection:
             delete_item(connection, "lakes", "scene", owner="alice")
-            assert find_item(connection, "lakes", "scene", private=True) is None
+            assert find_item(connection, "lakes", "scene", viewer=MEMBER) is None
             assert connection.execute(select(items_index.c.item)).all() == []
         assert objects.exists(prefix)  # as after a crash at this point
         assert finish_deletions(engine, objects) == 1
@@ -396,7 +400,7 @@ class TestDelete:
             delete_collection(connection, "lakes", owner="alice")
         delete_item(connection, "lakes", "scene", owner="alice")
         delete_collection(connection, "lakes", owner="alice")
-        assert find_collection(connection, "lakes", private=True) is None
+        assert find_collection(connection, "lakes", viewer=MEMBER) is None
 
 
 @pytest.mark.usefixtures("lakes")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import Connection, select
 from tests.stac_documents import insert_written, make_collection, make_item
+from tests.viewers import MEMBER, choose_viewer
 
 from skerry.catalog.collections import put_collection
 from skerry.catalog.decisions import publish_version, withdraw_version
@@ -112,13 +113,14 @@ class Seen:
 
 def look(connection: Connection, *, private: bool) -> Seen:
     def search(**query: object) -> list[int]:
+        viewer = choose_viewer(private=private)
         parsed_query = parse_query(**query)  # type: ignore[arg-type]
         return [
-            item.version for item in search_items(connection, parsed_query, private=private).items
+            item.version for item in search_items(connection, parsed_query, viewer=viewer).items
         ]
 
-    item = find_item(connection, "lakes", "scene", private=private)
-    content = item_version(connection, "lakes", "scene", private=private)
+    item = find_item(connection, "lakes", "scene", viewer=choose_viewer(private=private))
+    content = item_version(connection, "lakes", "scene", viewer=choose_viewer(private=private))
     assert content == (item.content_version if item else None)
     return Seen(
         by_name=item.version if item else None,
@@ -194,7 +196,7 @@ def test_changing_a_status_twice_is_like_once_and_what_is_missing_is_named(
         publish_version(lakes, "lakes", "scene", 1, by="p")
     for _ in range(2):
         withdraw_version(lakes, "lakes", "scene", 1, by="p")
-    item = find_item(lakes, "lakes", "scene", private=True)
+    item = find_item(lakes, "lakes", "scene", viewer=MEMBER)
     assert isinstance(item, StoredItem)
     assert item.status == WITHDRAWN
     for change in (publish_version, withdraw_version):

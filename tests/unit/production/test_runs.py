@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, update
+from tests.viewers import MEMBER
 
 from skerry.catalog.items import find_item
 from skerry.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
@@ -190,7 +191,7 @@ def test_publishing_makes_items_and_ends_in_success(
         "ndci-20260501T103000Z", "turbidity-20260501T103000Z",
     ]  # fmt: skip
     with engine.begin() as connection:
-        item = find_item(connection, "lakes", "turbidity-20260501T103000Z", private=True)
+        item = find_item(connection, "lakes", "turbidity-20260501T103000Z", viewer=MEMBER)
         assert item is not None
         assert (item.run, item.output, item.status, item.public) == (
             run, "turbidity", "published", False,
@@ -260,10 +261,12 @@ def test_a_newer_run_supersedes_and_another_tile_does_not(
     publish(engine, objects, second, 1, staged(second, 1, digest="1e20" + "cd" * 32))
     publish(engine, objects, third, 1, staged(third, 1, **{"grid:code": "MGRS-33UVV"}))
     with engine.begin() as connection:
-        item = find_item(connection, "lakes", "turbidity-20260501T103000Z", private=True)
+        item = find_item(connection, "lakes", "turbidity-20260501T103000Z", viewer=MEMBER)
         assert item is not None
         assert (item.run, item.version) == (second, 2)
-        tile = find_item(connection, "lakes", "turbidity-20260501T103000Z-MGRS-33UVV", private=True)
+        tile = find_item(
+            connection, "lakes", "turbidity-20260501T103000Z-MGRS-33UVV", viewer=MEMBER
+        )
         assert tile is not None
 
 
@@ -276,7 +279,7 @@ def test_review_makes_preliminary_products(
     claim(engine, run)
     publish(engine, objects, run, 1, staged(run, 1))
     with engine.begin() as connection:
-        item = find_item(connection, "lakes", "turbidity-20260501T103000Z", private=True)
+        item = find_item(connection, "lakes", "turbidity-20260501T103000Z", viewer=MEMBER)
     assert item is not None
     assert item.status == "preliminary"
 
@@ -451,7 +454,7 @@ def test_outputs_whose_bytes_are_gone_are_not_published_and_the_next_attempt_is(
     with engine.begin() as connection:
         for output in ("turbidity", "chlorophyll"):
             name = f"{output}-20260501T103000Z"
-            assert find_item(connection, "lakes", name, private=True) is None
+            assert find_item(connection, "lakes", name, viewer=MEMBER) is None
     claim(engine, run)
     again = publish(engine, objects, run, 2, staged(run, 2), staged(run, 2, "chlorophyll"))
     assert [item.output for item in again.outputs] == ["chlorophyll", "turbidity"]

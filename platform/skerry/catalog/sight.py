@@ -1,0 +1,32 @@
+"""Which collections a viewer sees: the table of rules of `skerry.core.ownership` as conditions."""
+
+from sqlalchemy import ColumnElement, Select, not_, or_, select, true
+
+from skerry.catalog.tables import collections, shares
+from skerry.core.ownership import Viewer
+
+_ALL = collections.alias("all_collections")
+
+
+def is_visible(viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition under which a viewer sees a row of `collections`."""
+    if viewer.is_keeper:
+        return true()
+    if not viewer.owners:
+        return collections.c.public
+    return or_(collections.c.public, collections.c.id.in_(select_belonging(viewer)))
+
+
+def select_belonging(viewer: Viewer) -> Select[tuple[str]]:
+    """Return the query for the collections that belong or are given to a viewer."""
+    names = sorted(viewer.owners)
+    given = select(shares.c.collection).where(shares.c.holder.in_(names))
+    return select(_ALL.c.id).where(or_(_ALL.c.owner.in_(names), _ALL.c.id.in_(given)))
+
+
+def select_hidden(viewer: Viewer) -> Select[tuple[str]]:
+    """Return the query for the collections that a viewer does not see."""
+    names = sorted(viewer.owners)
+    given = select(shares.c.collection).where(shares.c.holder.in_(names))
+    seen = or_(_ALL.c.public, _ALL.c.owner.in_(names), _ALL.c.id.in_(given))
+    return select(_ALL.c.id).where(not_(seen))

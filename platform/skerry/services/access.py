@@ -1,0 +1,189 @@
+"""For whom a request speaks, and whether it may change a collection: asked here by every route."""
+
+from sqlalchemy import Connection, select
+
+from skerry.catalog.collections import (
+    SANDBOX,
+    StoredCollection,
+    check_sandbox,
+    find_collection,
+    refuse_missing,
+)
+from skerry.catalog.sharing import relate_collection
+from skerry.core.digests import hash_secret
+from skerry.core.errors import ForbiddenError
+from skerry.core.ownership import (
+    ANONYMOUS,
+    KEEPER,
+    PLATFORM_OWNER,
+    Verb,
+    Viewer,
+    check_owner,
+    decide,
+)
+from skerry.core.scopes import PROJECTS_GROUP, Scope
+from skerry.production.tables import attempts, jobs, runs
+from skerry.services.identity import Identity
+
+
+def find_viewer(connection: Connection, identity: Identity | None) -> Viewer:
+    """Return for whom a request speaks when it reads.
+
+    A token without the scope to read sees what anonymous visitors see. The token of a run sees
+    what its project sees, and what the person who made the job sees: that person decided to hand
+    it to the run.
+    """
+    if identity is None or not identity.may(Scope.CATALOG_READ):
+        return ANONYMOUS
+    if identity.may(Scope.PLATFORM_ADMIN):
+        return KEEPER
+    if identity.may(Scope.RUN_PUBLISH):
+        return _speak_for_run(connection, identity)
+    return speak_for(identity)
+
+
+def speak_for(identity: Identity) -> Viewer:
+    """Return the owners for whom a token speaks: its person and their projects."""
+    if identity.may(Scope.PLATFORM_ADMIN):
+        return KEEPER
+    projects = {f"project:{group}" for group in identity.groups - {PROJECTS_GROUP}}
+    kind = "project" if PROJECTS_GROUP in identity.groups else "person"
+    return Viewer(frozenset({f"{kind}:{identity.name}", PLATFORM_OWNER, *projects}))
+
+
+def _speak_for_run(connection: Connection, identity: Identity) -> Viewer:
+    query = (
+        select(jobs.c.created_by)
+        .join(runs, runs.c.job_id == jobs.c.id)
+        .join(attempts, attempts.c.run_id == runs.c.id)
+        .where(attempts.c.token_hash == hash_secret(identity.token or ""))
+    )
+    people = {f"person:{name}" for name in connection.scalars(query)}
+    return Viewer(frozenset({f"project:{identity.name}", PLATFORM_OWNER, *people}))
+
+
+def check_change(connection: Connection, identity: Identity, collection: str) -> None:
+    """Refuse a change of a collection, or of its items, that the rules do not allow.
+
+    A collection that the asker may not see is refused as a collection that does not exist.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, as far as the asker may know.
+    ForbiddenError
+        If they only see it, or it is another user's sandbox.
+    """
+    check_sandbox(collection, identity.name)
+    if collection != f"{SANDBOX}{identity.name}":  # registering makes one's own sandbox
+        check_seen(connection, identity, collection, Verb.CHANGE)
+
+
+def check_seen(
+    connection: Connection, identity: Identity, collection: str, verb: Verb
+) -> StoredCollection:
+    """Return a collection with which the rules allow the asker to do something.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, as far as the asker may know.
+    ForbiddenError
+        If they see it, but may not do this with it.
+    """
+    stored = find_collection(connection, collection, viewer=speak_for(identity))
+    if stored is None:
+        raise refuse_missing(collection)
+    check_verb(connection, identity, stored, verb)
+    return stored
+
+
+def check_target(connection: Connection, identity: Identity, collection: str) -> None:
+    """Refuse a collection, which need not be there yet, as the place of new products.
+
+    A name is taken once for the whole platform, so this tells that it is taken, and no more.
+
+    Raises
+    ------
+    ForbiddenError
+        If it is there and not the asker's to change.
+    """
+    stored = find_collection(connection, collection, viewer=KEEPER)
+    if stored is not None:
+        check_verb(connection, identity, stored, Verb.CHANGE)
+
+
+def check_new_owner(identity: Identity, owner: str) -> None:
+    """Refuse to give a collection to an owner for whom the asker does not speak.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not the name of an owner.
+    ForbiddenError
+        If it is somebody else, or a project of others.
+    """
+    viewer = speak_for(identity)
+    if check_owner(owner) not in viewer.owners and not viewer.is_keeper:
+        raise ForbiddenError(
+            f"{identity.name!r} does not belong to {owner!r}.",
+            remedy=f"Choose one of: {', '.join(sorted(viewer.owners))}.",
+        )
+
+
+def check_replacement(
+    connection: Connection, identity: Identity, collection: str, *, public: bool, owner: str | None
+) -> None:
+    """Refuse to make a collection, or to change what its record says, without the right to.
+
+    Raises
+    ------
+    ForbiddenError
+        If the collection is not theirs to change, or whether it is public or its owner would
+        change and the asker may not decide about that.
+    """
+    stored = find_collection(connection, collection, viewer=KEEPER)
+    if stored is not None:
+        check_verb(connection, identity, stored, Verb.CHANGE)
+    if public != (stored is not None and stored.public):
+        check_publicise(identity)
+        if stored is not None:
+            check_verb(connection, identity, stored, Verb.GIVE)
+    if owner is not None and (stored is None or owner != stored.owner):
+        check_new_owner(identity, owner)
+        if stored is not None:
+            check_verb(connection, identity, stored, Verb.GIVE)
+
+
+def check_verb(
+    connection: Connection, identity: Identity, stored: StoredCollection, verb: Verb
+) -> None:
+    """Refuse what the rules do not allow with a collection that the asker sees.
+
+    Raises
+    ------
+    ForbiddenError
+        Naming the collection and the verb.
+    """
+    relation = relate_collection(connection, stored, speak_for(identity))
+    if not decide(relation, verb):
+        raise ForbiddenError(
+            f"The collection {stored.id!r} is not {identity.name!r}'s to {verb}.",
+            remedy=f"Ask its owner: skerry share {stored.id} person:{identity.name} --change.",
+        )
+
+
+def check_publicise(identity: Identity) -> None:
+    """Refuse to open or close a collection without the scope for it.
+
+    Raises
+    ------
+    ForbiddenError
+        If the token lacks it.
+    """
+    if not identity.may(Scope.CATALOG_PUBLICISE):
+        raise ForbiddenError(
+            f"The token of {identity.name!r} lacks the scope {Scope.CATALOG_PUBLICISE}, so it may"
+            " neither open a collection to everybody nor close it again.",
+            remedy="Use a token with that scope, or ask the platform's administrator for it.",
+        )
