@@ -78,7 +78,7 @@ class ServedApi:
         for folder in (self.data.objects, self.data.logs):
             shutil.rmtree(folder)
             folder.mkdir()
-        self.book.tokens = dict(TOKENS)
+        self.book.tokens, self.book.groups = dict(TOKENS), {}
 
     def client(self, token: str | None) -> httpx.Client:
         """Return a client below the api's prefix, with a token or anonymous.

@@ -185,6 +185,7 @@ def show_collection(collection: str, as_json: bool) -> None:
         return
     for name in ("id", "title", "description", "license"):
         click.echo(f"{name:<12}{record.get(name, '')}")
+    click.echo(f"{'owner':<12}{record.get('skerry:owner', '')}")
     click.echo(f"{'readers':<12}{'anyone' if record.get('skerry:public') else 'accounts'}")
 
 
@@ -203,6 +204,23 @@ def publish_collection(collection: str, private: bool) -> None:
 
     set_public(connect(), collection, public=not private)
     click.echo(f"{collection} is {'private' if private else 'public'}")
+
+
+@collection_group.command("own")
+@click.argument("collection")
+@click.argument("owner", metavar="person:NAME|project:NAME")
+def own_collection(collection: str, owner: str) -> None:
+    """Say to whom a collection belongs: to you or to a project of yours.
+
+    \b
+    Example:
+      skerry collection own water person:ann
+    """  # noqa: D301
+    from skerry.client import connect
+    from skerry.client.collections import set_owner
+
+    set_owner(connect(), collection, owner)
+    click.echo(f"{collection} belongs to {owner}")
 
 
 @collection_group.command("delete")

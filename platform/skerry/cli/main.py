@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "skerry.cli.catalog:collection_group",
         "List, publish, delete collections.",
     ),
+    "share": ("skerry.cli.sharing:share", "Give a collection to a person or a project."),
     "validate": ("skerry.cli.validate:validate", "Check a product and list every check."),
     "process": ("skerry.cli.process:process", "Run a processor, or the steps of a payload."),
     "simulate": ("skerry.cli.simulate:simulate", "Make small simulated products."),

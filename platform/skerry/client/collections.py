@@ -62,9 +62,23 @@ def set_public(session: Session, collection: str, *, public: bool) -> dict[str, 
     NotFoundError
         If there is no such collection.
     """
+    return _change(session, collection, {"skerry:public": public})
+
+
+def set_owner(session: Session, collection: str, owner: str) -> dict[str, Any]:
+    """Say to whom a collection belongs: ``person:<name>`` or ``project:<name>``.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such collection.
+    """
+    return _change(session, collection, {"skerry:owner": owner})
+
+
+def _change(session: Session, collection: str, facts: dict[str, Any]) -> dict[str, Any]:
     check_name(collection, what="collection id")
     path = join_address("stac", "collections", collection)
-    record = session.request("GET", path)
-    changed = {**record, "links": [], "skerry:public": public}
+    changed = {**session.request("GET", path), "links": [], **facts}
     answer: dict[str, Any] = session.request("PUT", path, json=changed) or changed
     return answer
