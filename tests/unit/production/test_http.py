@@ -12,9 +12,11 @@ from typing import Any
 import httpx
 import pytest
 from tests.served_api import ServedApi, serve_api
+from tests.stac_documents import make_collection
 from tests.unit.production.conftest import make_notebook
 
 from skerry.core.digests import digest_bytes
+from skerry.core.scopes import OPERATOR, RUN, SCIENTIST
 from skerry.core.time import utc_now
 from skerry.production.epochs import claim_run, record_token
 from skerry.production.tokens import GRACE_S
@@ -447,3 +449,49 @@ def test_a_pattern_holds_nobody_up(alice: httpx.Client) -> None:
     notebook["cells"][1]["source"] = "name: Annotated[str, Field(pattern='(?=a)b')]"
     refused = ask(alice, "POST", "releases", 422, json={"name": "water", "notebook": notebook})
     assert "'(?=a)b'" in refused["detail"]
+
+
+def test_two_runs_share_neither_sight_nor_grant_nor_order(
+    api: ServedApi, alice: httpx.Client
+) -> None:
+    release = make_job(alice)
+    api.book.groups = {"project-main": frozenset({"projects"})}
+    attempts = {}
+    for name in ("ann", "bob"):
+        api.book.tokens[f"{name}-token"] = (name, SCIENTIST | OPERATOR)
+        api.book.tokens[f"run-of-{name}"] = ("project-main", RUN)
+        with api.client(f"{name}-token") as client:
+            document = {**make_collection(f"secret-{name}"), "skerry:owner": f"person:{name}"}
+            put = client.put(f"stac/collections/secret-{name}", json=document)
+            assert put.status_code == 200, put.text
+            ask(client, "POST", "jobs", 201, json={"name": f"job-{name}", "release": release})
+            run = ask(client, "POST", f"jobs/job-{name}/runs", 201, json={})["id"]
+        attempts[name] = (run, claim(api, run, f"run-of-{name}"))
+    for name, other in (("ann", "bob"), ("bob", "ann")):
+        run, epoch = attempts[name]
+        with api.client(f"run-of-{name}") as own:
+            assert own.get(f"stac/collections/secret-{name}").status_code == 200
+            hidden = own.get(f"stac/collections/secret-{other}")
+            assert hidden.status_code == 404
+            assert f"secret-{other}" not in own.get("stac/collections").text
+            order = {"mode": "write", "purpose": "run", "run": run, "epoch": epoch}
+            grant = own.post("grants", json=order)
+            assert grant.status_code == 201, grant.text
+        with api.client(f"run-of-{other}") as foreign:
+            assert foreign.post("grants", json=order).status_code == 403
+            assert foreign.post(f"grants/{grant.json()['id']}/access").status_code == 403
+            assert foreign.delete(f"grants/{grant.json()['id']}").status_code == 403
+            ask(foreign, "GET", f"runs/{run}/attempts/{epoch}/order", 403)
+
+
+def test_a_job_fills_no_collection_of_somebody_else(api: ServedApi, alice: httpx.Client) -> None:
+    release = make_job(alice)
+    for name in ("ann", "bob"):
+        api.book.tokens[f"{name}-token"] = (name, SCIENTIST | OPERATOR)
+    document = {**make_collection("secret-ann"), "skerry:owner": "person:ann"}
+    order = {"name": "fill", "release": release, "collection": "secret-ann"}
+    with api.client("ann-token") as ann, api.client("bob-token") as bob:
+        assert ann.put("stac/collections/secret-ann", json=document).status_code == 200
+        refusal = ask(bob, "POST", "jobs", 403, json=order)
+        assert "secret-ann" in refusal["detail"]
+        ask(ann, "POST", "jobs", 201, json=order)

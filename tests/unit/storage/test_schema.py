@@ -118,3 +118,32 @@ def test_times_of_older_databases_become_numbers_and_keep_their_checks(
         with pytest.raises(IntegrityError), engine.begin() as connection:
             connection.execute(text(change))
     engine.dispose()
+
+
+def test_collections_of_before_belong_to_the_platform_and_sandboxes_to_their_people(
+    fresh: DataFolder,
+) -> None:
+    config = migrate._configure()
+    engine = open_database(find_database(fresh))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0011")
+    insert = (
+        "INSERT INTO collections (id, document, public, created, updated)"
+        " VALUES (:id, '{}', false, 0, 0)"
+    )
+    with engine.begin() as connection:
+        for name in ("lakes", "sandbox-ann", "sandbox-"):
+            connection.execute(text(insert), {"id": name})
+    engine.dispose()
+
+    migrate.upgrade(fresh)
+
+    engine = open_database(find_database(fresh))
+    with engine.begin() as connection:
+        rows = connection.execute(text("SELECT id, owner FROM collections")).all()
+        assert {row.id: row.owner for row in rows} == {
+            "lakes": "project:project-main", "sandbox-ann": "person:ann",
+            "sandbox-": "project:project-main",
+        }  # fmt: skip
+    engine.dispose()
