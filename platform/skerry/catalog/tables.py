@@ -41,6 +41,7 @@ shares = Table(
     Column("verb", PlainText, nullable=False),
     CheckConstraint("verb IN ('see', 'change')", name="verb"),
     Index(None, "holder"),
+    info=record_changes("share", "{collection}/{holder}"),
 )
 """Collections given to a person or a project that does not own them."""
 

@@ -35,7 +35,7 @@ def create_shares_router(stores: Stores) -> APIRouter:
         collection_id: str, holder: str, order: ShareOrder, who: Writer
     ) -> ShareList:
         """Give a collection to ``person:<name>`` or ``project:<name>``."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             check_seen(connection, who, collection_id, Verb.GIVE)
             sharing.give(connection, collection_id, holder, Verb(order.verb))
             return ShareList(shares=sharing.list_shares(connection, collection_id))
@@ -43,7 +43,7 @@ def create_shares_router(stores: Stores) -> APIRouter:
     @router.delete("/{collection_id}/{holder}", status_code=204)
     def take_back_collection(collection_id: str, holder: str, who: Writer) -> Response:
         """Take a collection back."""
-        with stores.writer.begin() as connection:
+        with stores.change(who) as connection:
             check_seen(connection, who, collection_id, Verb.GIVE)
             sharing.take_back(connection, collection_id, holder)
         return Response(status_code=204)

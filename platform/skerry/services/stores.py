@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from asgi_correlation_id import correlation_id
 from sqlalchemy import Connection, Engine
 
+from skerry.services.identity import Identity
 from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import open_objects

@@ -127,7 +127,7 @@ def test_collections_of_before_belong_to_the_platform_and_sandboxes_to_their_peo
     engine = open_database(find_database(fresh))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0011")
+        command.upgrade(config, "0012")
     insert = (
         "INSERT INTO collections (id, document, public, created, updated)"
         " VALUES (:id, '{}', false, 0, 0)"
