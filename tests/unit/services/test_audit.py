@@ -73,6 +73,10 @@ def list_changing(document: dict[str, Any]) -> set[str]:
 def change_catalogue(api: ServedApi, caller: Caller) -> None:
     for name in ("lakes", "empty"):
         caller.send("PUT", f"stac/collections/{name}", json=make_collection(name))
+    for verb in ("see", "change"):
+        caller.send("PUT", "shares/lakes/person:ann", json={"verb": verb})
+    caller.send("DELETE", "shares/lakes/person:ann")
+    caller.send("PUT", "shares/empty/person:ann", json={"verb": "see"})
     caller.send("DELETE", "stac/collections/empty")
     grant = caller.send("POST", "grants", json={"mode": "write", "purpose": "import"})
     caller.send("DELETE", f"grants/{grant['id']}")
