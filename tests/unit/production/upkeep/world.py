@@ -65,8 +65,8 @@ class World:
         job = new_id()
         self._insert(
             jobs, id=job, name=job, release_id=self.release, parameters={}, trigger="manual",
-            collection="lakes", review="none", timeout_s=60, retries=0, keep_days=days,
-            keep_count=count, created_by="ada", created_at=utc_now(),
+            paused=False, collection="lakes", review="none", timeout_s=60, retries=0,
+            keep_days=days, keep_count=count, created_by="ada", created_at=utc_now(),
         )  # fmt: skip
         return job
 
