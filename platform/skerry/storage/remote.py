@@ -28,6 +28,7 @@ from skerry.storage.blocks import AHEAD_BYTES, KEPT_BYTES, BlockReader
 SCHEMES = ("http", "https", "s3")
 MAX_LISTED = 20_000
 """Largest number of files of one product."""
+_BROKEN_OFF = re.compile(r"body error|decoding response body|before message length")
 _STATUS = re.compile(r"status code: (\d{3}[ A-Za-z]*)")
 
 
@@ -98,8 +99,11 @@ class RemotePath:
         InvalidInputError
             If it is larger.
         """
+        return web.persist(lambda: self._read_once(most))
+
+    def _read_once(self, most: int) -> bytes:
         if not self.lists:
-            return web.persist(lambda: self._read_page(most))
+            return self._read_page(most)
         import obstore
 
         with explaining(self):
@@ -127,6 +131,9 @@ class RemotePath:
         """
         if not self.lists:
             return web.fetch_part(self.url, f"{start}-{stop - 1}")
+        return web.persist(lambda: self._read_part_once(start, stop))
+
+    def _read_part_once(self, start: int, stop: int) -> tuple[bytes, int]:
         import obstore
 
         with explaining(self):
@@ -255,6 +262,8 @@ def explain(error: Exception, place: object) -> SkerryError:
             f"{place} is not open to you ({status_text or 'refused'}).",
             remedy="Ask for access, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
         )
+    if _BROKEN_OFF.search(text):
+        return web.TemporaryError(f"{place} broke off its answer.", remedy="Try again.")
     what = f"answers {status_text}" if status_text else "does not answer"
     if "timed out" in text or "Timeout" in text:
         what = "does not answer in time"

@@ -1,6 +1,6 @@
 """Zarr stores for reading: metadata read once and bounded, errors that name the place."""
 
-from asyncio import to_thread
+from asyncio import sleep, to_thread
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from skerry.products.stores.archives import ArchivedPath, get_archive
 from skerry.storage.outside import check_key_inside
 from skerry.storage.reading_store import ReadingStore, find_range
 from skerry.storage.remote import RemotePath, explain, explaining, too_large
-from skerry.storage.web import fetch_part
+from skerry.storage.web import TemporaryError, fetch_part
 
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
@@ -93,10 +93,15 @@ class ProductStore(WrapperStore[Any]):
         return self._documents[key]
 
     async def _read(self, key: str, prototype: Any, byte_range: Any) -> Any:
-        try:
-            return await self._store.get(self._full(key), prototype, byte_range)
-        except (BaseError, OSError) as error:
-            raise explain(error, f"{self.place}/{key}") from None
+        for pause_s in (0.2, 1.0, None):
+            try:
+                return await self._store.get(self._full(key), prototype, byte_range)
+            except (BaseError, OSError) as error:
+                reason = explain(error, f"{self.place}/{key}")
+                if pause_s is None or not isinstance(reason, TemporaryError):
+                    raise reason from None
+            await sleep(pause_s)
+        return None
 
     async def _read_document(self, key: str, prototype: Any) -> Any:
         label = f"{self.place}/{key}"
