@@ -209,7 +209,8 @@ def _gather_facts(
     """Return the properties of the new item: its own, and those from its sources."""
     properties = [source["properties"] for source in sources]
     if datetime is None:
-        times = [item["datetime"] for item in properties if item.get("datetime")]
+        ends = [item.get("datetime") or item.get("end_datetime") for item in properties]
+        times = [end for end in ends if end]
         if not times:
             raise InvalidInputError(
                 f"Output {output!r} has no data time.",

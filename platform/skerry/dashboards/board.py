@@ -2,19 +2,21 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from urllib.parse import quote, urlencode
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from skerry.client import Session, production
 from skerry.core.errors import NotFoundError
-from skerry.core.settings import API_PREFIX
 from skerry.core.time import format_time, utc_now
 from skerry.models.jobs import ClockTrigger, Job
-from skerry.models.runs import Attempt, AttemptStatus, Output, Run, RunDetails, RunStatus
+from skerry.models.runs import Attempt, Output, Run, RunDetails, RunStatus
 from skerry.storage.run_folder import RunFile
 
 RUNS_SHOWN = 25
 STATUSES = tuple(status.value for status in RunStatus)
+
+_TITLES = {RunFile.PAGE: "Notebook", RunFile.LOG: "Log", RunFile.MANIFEST: "Manifest"}
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def describe_attempts(run: RunDetails, *, now: datetime | None = None) -> list[A
             started=show_time(attempt.started),
             duration=show_duration(attempt.started, attempt.ended, now or utc_now()),
             detail=attempt.detail or "",
-            files=_link_files(run.id, attempt),
+            files=_link_files(attempt),
         )
         for attempt in reversed(run.attempts)
     ]
@@ -243,14 +245,10 @@ def _read_progress(run: Run) -> tuple[int, int] | None:
     return min(run.progress.done, total), total
 
 
-def _link_files(run: str, attempt: Attempt) -> tuple[tuple[str, str], ...]:
-    folder = f"{API_PREFIX}/production/runs/{quote(run)}/files"
-    names = [(RunFile.LOG, "Log")]
-    if attempt.ended:
-        names = [(RunFile.PAGE, "Notebook"), *names]
-    if attempt.status is AttemptStatus.PUBLISHED:
-        names.append((RunFile.MANIFEST, "Manifest"))
-    return tuple((f"{folder}/{name}?epoch={attempt.epoch}", title) for name, title in names)
+def _link_files(attempt: Attempt) -> tuple[tuple[str, str], ...]:
+    """Return address and title of the files that the attempt has written, the page first."""
+    addresses = {Path(urlsplit(address).path).name: address for address in attempt.files}
+    return tuple((addresses[name], title) for name, title in _TITLES.items() if name in addresses)
 
 
 def _link_product(output: Output, prefix: str) -> tuple[str, str]:

@@ -1,9 +1,11 @@
 """The items that a viewer can choose, read through the api as the viewer."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import takewhile
+from typing import Any
 
 from skerry.client import Session
 from skerry.client.session import join_address
@@ -20,6 +22,7 @@ _LATEST = 6
 _BETWEEN_WORDS = "_-."
 _SHORTEST_CUT = 4
 _LARGEST_PICTURE = 400_000
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -116,12 +119,21 @@ def _list_items(session: Session, collection: str) -> dict[str, str]:
         join_address("stac", "collections", collection, "items"),
         params={"limit": ITEMS_SHOWN},
     )
-    items = sorted(answer["features"], key=read_data_time, reverse=True)
+    items = sort_newest_first(answer["features"])
     names = shorten_names([str(item["id"]) for item in items])
     return {
-        f"{read_data_time(item)[:10]}  {name}": item["id"]
-        for item, name in zip(items, names, strict=True)
+        f"{_show_day(item)}  {name}": item["id"] for item, name in zip(items, names, strict=True)
     }
+
+
+def sort_newest_first(items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return STAC items by their data time, the newest first and those without a time last."""
+    return sorted(items, key=lambda item: read_data_time(item) or _BEFORE_ALL, reverse=True)
+
+
+def _show_day(item: Mapping[str, Any]) -> str:
+    moment = read_data_time(item)
+    return f"{moment:%Y-%m-%d}" if moment else ""
 
 
 def shorten_names(names: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -230,7 +231,11 @@ def _show_period(properties: Mapping[str, Any]) -> str:
     return " to ".join(end for end in ends if end)
 
 
-def read_data_time(item: Mapping[str, Any]) -> str:
-    """Return the data time of an item, or the start of its period, as STAC writes it."""
+def read_data_time(item: Mapping[str, Any]) -> datetime | None:
+    """Return the data time of an item, or the start of its period; None if it has no valid time."""
     properties = read_properties(item)
-    return str(properties.get("datetime") or properties.get("start_datetime") or "")
+    text = properties.get("datetime") or properties.get("start_datetime")
+    try:
+        return parse_time(str(text))
+    except InvalidInputError:
+        return None

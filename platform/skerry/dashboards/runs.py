@@ -12,7 +12,6 @@ from skerry.dashboards.board import (
     STATUSES,
     JobRow,
     RunFilter,
-    RunList,
     read_jobs,
     read_runs,
 )
@@ -57,29 +56,37 @@ class RunsPage:
 
     async def _renew(self) -> None:
         try:
-            jobs, runs, counts = await asyncio.to_thread(self._read)
+            jobs, counts = await asyncio.to_thread(self._read_choices)
         except SkerryError as error:
             self._runs_pane.object = show_error(error)
             self._filters.object = self._jobs_pane.object = ""
             return
-        selection = self._filter
-        names = sorted({job.name for job in jobs} | ({selection.job} if selection.job else set()))
-        newest = selection.link(DASHBOARDS_PREFIX, before="") if selection.before else ""
         # an unchanged table is left alone, so that focus and selection stay where they are
-        self._filters.object = render(
-            "filters.html", prefix=DASHBOARDS_PREFIX, jobs=names, statuses=STATUSES,
-            run_filter=selection, counts=counts,
-        )  # fmt: skip
-        self._runs_pane.object = render(
-            "runs.html", runs=runs.rows, newest=newest, older=runs.older
-        )
+        self._filters.object = self._draw_filters(jobs, counts)
         self._jobs_pane.object = render("jobs.html", jobs=jobs)
+        try:
+            self._runs_pane.object = await asyncio.to_thread(self._draw_runs)
+        except SkerryError as error:  # of a wrong filter: the filters above lead on
+            self._runs_pane.object = show_error(error)
 
-    def _read(self) -> tuple[list[JobRow], RunList, dict[RunStatus, int]]:
+    def _read_choices(self) -> tuple[list[JobRow], dict[RunStatus, int]]:
         self._visit.require(Scope.PRODUCTION_READ)
         session = self._visit.session
-        return (
-            read_jobs(session, prefix=DASHBOARDS_PREFIX),
-            read_runs(session, self._filter, prefix=DASHBOARDS_PREFIX),
-            count_runs(session, self._filter.job or None),
+        jobs = read_jobs(session, prefix=DASHBOARDS_PREFIX)
+        return jobs, count_runs(session, self._filter.job or None)
+
+    def _draw_filters(self, jobs: list[JobRow], counts: dict[RunStatus, int]) -> str:
+        chosen = {self._filter.job} if self._filter.job else set()
+        return render(
+            "filters.html",
+            prefix=DASHBOARDS_PREFIX,
+            jobs=sorted({job.name for job in jobs} | chosen),
+            statuses=STATUSES,
+            run_filter=self._filter,
+            counts=counts,
         )
+
+    def _draw_runs(self) -> str:
+        runs = read_runs(self._visit.session, self._filter, prefix=DASHBOARDS_PREFIX)
+        newest = self._filter.link(DASHBOARDS_PREFIX, before="") if self._filter.before else ""
+        return render("runs.html", runs=runs.rows, newest=newest, older=runs.older)

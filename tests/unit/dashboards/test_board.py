@@ -84,23 +84,30 @@ def test_a_job_by_hand_has_no_next_tick():
     assert (row.trigger, row.next_tick) == ("by hand", "")
 
 
-def test_every_attempt_is_reachable_with_its_own_files():
+def test_every_attempt_links_the_files_that_it_has_written():
+    folder = "/services/api/production/runs/0196/files"
+    files = {
+        1: ["log.txt"],  # killed: it wrote no page
+        2: ["executed.ipynb", "executed.html", "manifest.json", "log.txt"],
+        3: ["log.txt"],
+    }
+    common = {"adopted_epoch": None, "detail": None, "started": "2026-05-01T11:00:00Z"}
     attempts = [
-        {"epoch": 1, "adopted_epoch": None, "status": "crashed", "detail": "The kernel died.",
-         "started": "2026-05-01T11:00:00Z", "ended": "2026-05-01T11:00:05Z"},
-        {"epoch": 2, "adopted_epoch": None, "status": "published", "detail": None,
-         "started": "2026-05-01T11:01:00Z", "ended": "2026-05-01T11:02:00Z"},
-        {"epoch": 3, "adopted_epoch": None, "status": "executing", "detail": None,
-         "started": "2026-05-01T11:59:00Z", "ended": None},
+        common | {"epoch": 1, "status": "crashed", "detail": "The process was killed.",
+                  "ended": "2026-05-01T11:00:05Z"},
+        common | {"epoch": 2, "status": "published", "ended": "2026-05-01T11:02:00Z"},
+        common | {"epoch": 3, "status": "executing", "ended": None},
     ]  # fmt: skip
+    for attempt in attempts:
+        epoch = attempt["epoch"]
+        attempt["files"] = [f"{folder}/{name}?epoch={epoch}" for name in files[epoch]]
     rows = describe_attempts(make_run(attempts=attempts), now=NOW)
     assert [row.epoch for row in rows] == [3, 2, 1]
     assert [[name for _, name in row.files] for row in rows] == [
-        ["Log"], ["Notebook", "Log", "Manifest"], ["Notebook", "Log"],
+        ["Log"], ["Notebook", "Log", "Manifest"], ["Log"],
     ]  # fmt: skip
-    folder = "/services/api/production/runs/0196/files"
-    assert rows[2].files[0][0] == f"{folder}/executed.html?epoch=1"
-    assert rows[2].detail == "The kernel died."
+    assert rows[1].files[0][0] == f"{folder}/executed.html?epoch=2"
+    assert rows[2].detail == "The process was killed."
 
 
 def test_a_tick_is_told_in_the_job_s_own_zone_too():

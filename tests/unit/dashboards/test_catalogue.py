@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skerry.core.errors import InvalidInputError
-from skerry.dashboards.catalogue import shorten_names
+from skerry.dashboards.catalogue import shorten_names, sort_newest_first
 from skerry.dashboards.products import (
     WORLD,
     describe_product,
@@ -167,3 +167,18 @@ def test_what_an_odd_item_has_wrong_is_left_out():
     assert product.bbox == WORLD
     assert product.variables == ()
     assert not {"Cloud cover", "Instrument", "Extent"} & {name for name, _ in product.facts}
+
+
+def test_items_are_sorted_by_their_instants_not_by_the_text_of_their_times():
+    times = {
+        "third": "2026-05-01T23:30:00+02:00",  # its text is the greatest of all
+        "second": "2026-05-01T22:00:00Z",
+        "first": "2026-05-01T22:00:00.5Z",  # '.' comes before 'Z'
+        "no time": "soon",
+    }
+    items = [{"id": name, "properties": {"datetime": text}} for name, text in times.items()]
+    period = {"datetime": None, "start_datetime": "2026-05-01T21:00:00Z",
+              "end_datetime": "2026-05-02T00:00:00Z"}  # fmt: skip
+    items.append({"id": "a period", "properties": period})
+    ordered = [item["id"] for item in sort_newest_first(items)]
+    assert ordered == ["first", "second", "third", "a period", "no time"]

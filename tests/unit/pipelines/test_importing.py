@@ -12,6 +12,7 @@ import rasterio
 import xarray as xr
 from rasterio import warp
 
+from skerry.catalog.spacetime import read_span
 from skerry.client.login import Login
 from skerry.client.session import Session
 from skerry.core.digests import digest_tree
@@ -189,6 +190,20 @@ def test_the_user_says_what_a_store_does_not_say(
     with pytest.raises(InvalidInputError, match="'S2' is not a product type") as caught:
         import_product(scene, session=session, product_type="S2")
     assert "S02MSIL2A" in caught.value.remedy
+
+
+def test_an_item_of_a_period_needs_no_datetime(
+    api: Api, session: Session, scene: Path, tmp_path: Path
+) -> None:
+    period = {"start_datetime": "2026-05-01T00:00:00Z", "end_datetime": "2026-05-31T00:00:00Z"}
+    band = open_product(scene)["measurements/reflectance/r60m"].to_dataset()[["b01"]]
+    discovery = {"id": "may", "properties": {"datetime": None, **period}}
+    write_geozarr(band.assign_attrs(stac_discovery=discovery), tmp_path / "may.zarr")
+    result = import_product(tmp_path / "may.zarr", collection="months", session=session)
+    properties = result.item["properties"]
+    assert {name: properties[name] for name in period} == period
+    assert properties["datetime"] == "2026-05-16T00:00:00Z"
+    assert read_span(properties) == read_span(period)
 
 
 def test_each_type_goes_into_its_own_collection(api: Api, session: Session, tmp_path: Path) -> None:

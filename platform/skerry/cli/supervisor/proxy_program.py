@@ -7,11 +7,12 @@ from pathlib import Path
 import skerry
 from skerry.core.errors import UnavailableError
 
+_REFUSALS = Path(skerry.__file__).parent / "hub" / "proxy_refusals.mjs"
 _SCRIPT = Path("node_modules/configurable-http-proxy/bin/configurable-http-proxy")
 
 
 def find_proxy_command() -> list[str]:
-    """Return the words that start the proxy: Node from its wheel, and the script.
+    """Return the words that start the proxy: Node from its wheel, our refusals, and the script.
 
     The script comes from `SKERRY_PROXY_SCRIPT`, else from the checkout's ``node_modules``, else
     from PATH.
@@ -30,7 +31,7 @@ def find_proxy_command() -> list[str]:
             remedy="Run 'make setup' in a checkout, or install it with npm and name its script in"
             " SKERRY_PROXY_SCRIPT.",
         )
-    return [str(node), str(script)]
+    return [str(node), "--import", str(_REFUSALS), str(script)]
 
 
 def _find_script() -> Path | None:
