@@ -83,7 +83,7 @@ class Worker:
         self._disk_was_full = self._database_was_away = False
         RunLimits.from_environment()  # wrong values are refused before anything starts
         self._settings = WorkerSettings.from_environment()
-        self._upkeep = Upkeep(data, self._engine)
+        self._upkeep = Upkeep(data, self._engine, Actor(self._name()))
         self._executor: Executor = LocalExecutor(data)
         self._attempts = Attempts(
             self._engine, self._executor, public_url, minter, stopping=self._stopping.is_set,

@@ -247,14 +247,14 @@ def _compare(
     if not changed:
         return None
     old, new = ({name: row[name] for name in changed} for row in (old, new))
-    return _make_entry(actor, what, _name_action(record, new), old, new)
+    return _make_entry(actor, what, _name_action(record, old, new), old, new)
 
 
-def _name_action(record: _Record, changed: _Row) -> str:
+def _name_action(record: _Record, before: _Row, changed: _Row) -> str:
     if "status" in changed:
         return str(changed["status"])
     for name, (is_set, is_cleared) in record.verbs.items():
-        if name in changed:
+        if name in changed and bool(before[name]) != bool(changed[name]):
             return is_set if changed[name] else is_cleared
     return "changed"
 

@@ -12,6 +12,7 @@ from skerry.core.wording import describe_bytes
 from skerry.models.upkeep import PruneReport
 from skerry.production.upkeep.last_prune import claim_daily
 from skerry.storage.layout import DataFolder
+from skerry.storage.recording import Actor
 
 _LOOK_S = 30.0
 _LOG = logging.getLogger("skerry.worker")
@@ -26,6 +27,8 @@ class Upkeep:
         The data folder.
     engine
         Skerry's database.
+    by
+        Who changes things, in the audit.
 
     Raises
     ------
@@ -33,8 +36,9 @@ class Upkeep:
         If a setting cannot be read.
     """
 
-    def __init__(self, data: DataFolder, engine: Engine) -> None:
+    def __init__(self, data: DataFolder, engine: Engine, by: Actor | None = None) -> None:
         self._data = data
+        self._by = by
         self._engine = engine
         self._settings = UpkeepSettings.from_environment()
         self._looked = -_LOOK_S
@@ -55,7 +59,9 @@ class Upkeep:
         from skerry.production.upkeep.pruning import Prune, Wish
 
         try:
-            report = Prune(self._data, Wish(do=True, settings=self._settings)).carry_out()
+            report = Prune(
+                self._data, Wish(do=True, settings=self._settings), by=self._by
+            ).carry_out()
         except Exception:  # noqa: BLE001 - the next prune tries again; the log says why
             _LOG.exception("The daily prune failed")
         else:

@@ -28,6 +28,7 @@ from skerry.storage.database import find_database, is_server, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import open_objects
 from skerry.storage.platform_mark import check_store
+from skerry.storage.recording import Actor
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,21 @@ class Prune:
         What to do.
     progress
         Told the present work.
+    by
+        Who changes things, in the audit; else the user of this machine.
     """
 
-    def __init__(self, data: DataFolder, wish: Wish, progress: Progress = ignore_progress) -> None:
+    def __init__(
+        self,
+        data: DataFolder,
+        wish: Wish,
+        progress: Progress = ignore_progress,
+        by: Actor | None = None,
+    ) -> None:
         self._data = data
         self._wish = wish
         self._progress = progress
+        self._by = by
         self._objects = open_objects(data)
         self._entries: list[Entry] = []
         self._left: list[str] = []
@@ -91,7 +101,7 @@ class Prune:
         skipped = None
         url = find_database(self._data)
         if is_server(url) or self._data.database.is_file():
-            engine = open_database(url, read_only=not self._wish.do)
+            engine = open_database(url, read_only=not self._wish.do, by=self._by)
             try:
                 check_store(self._data, writing=self._wish.do)
                 self._take_by_records(engine)
