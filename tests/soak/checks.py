@@ -1,23 +1,27 @@
 """What must hold after a soak."""
 
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import zarr
+import pytest
 from sqlalchemy import select
 from tests.platform_process import wait_until
 from tests.soak.platforms import SoakedPlatform
 from tests.soak.soak import Soak
 from tests.soak.work import describe_failures, list_items, list_runs
 
-from skerry.core.digests import digest_tree
+from skerry.core.digests import digest_bytes
+from skerry.core.settings import OBJECTS_VARIABLE
 from skerry.production.executors.places import list_places
 from skerry.production.tables import attempts, workers
 from skerry.storage.database import database_url, open_database, reading
 from skerry.storage.database_urls import parse_database_url
+from skerry.storage.object_places import open_objects
+from skerry.storage.objects import Objects
 from skerry.storage.tables import grants
 
 SETTLE_S = 60.0
+FIRST_MOMENT = datetime(2026, 5, 1, 10, tzinfo=UTC)
 
 
 def check_soak(soak: Soak) -> None:
@@ -29,11 +33,15 @@ def check_soak(soak: Soak) -> None:
     items = list_items(soak.client)
     by_run = {item["properties"]["skerry:run"]: item for item in items}
     assert len(items) == len(by_run) == len({item["id"] for item in items}) == soak.runs
-    objects = soak.soaked.platform.data / "objects"
-    for run in runs:
-        check_attempts(run)
-        check_product(run, by_run[run["id"]], objects)
-    left = list(objects.rglob("*.partial"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(OBJECTS_VARIABLE, raising=False)
+        for name, value in soak.soaked.variables.items():
+            patch.setenv(name, value)
+        objects = open_objects(soak.soaked.folders[0])
+        for run in runs:
+            check_attempts(run)
+            check_product(run, by_run[run["id"]], objects)
+        left = [file.key for file in objects.list_files("runs/") if ".partial/" in file.key]
     assert not left, f"left half-written: {left}"
     settle(soak.soaked)
 
@@ -48,21 +56,25 @@ def check_attempts(run: dict[str, Any]) -> None:
     assert others <= {"crashed", "superseded", "adopted"}, history
 
 
-def check_product(run: dict[str, Any], item: dict[str, Any], objects: Path) -> None:
+def check_product(run: dict[str, Any], item: dict[str, Any], objects: Objects) -> None:
     """Assert that a run has one product, whose bytes are those that its attempt wrote."""
     [output] = run["outputs"]
     assert item["id"] == output["item"]
     prefix = item["properties"]["skerry:prefix"]
     assert prefix == f"runs/{run['id']}/{output['epoch']}/products/field/"
-    assert item["properties"]["skerry:digest"] == output["digest"] == digest_tree(objects / prefix)
+    assert item["properties"]["skerry:digest"] == output["digest"] == objects.digest(prefix)
     for asset in item["assets"].values():
         key = asset["href"].split("/files/", 1)[1].rstrip("/")
-        assert digest_tree(objects / key) == asset["file:checksum"], key
-    [metadata] = (objects / prefix).rglob("field/zarr.json")
-    values = zarr.open_array(metadata.parent, mode="r")[:]
-    assert (values == run["parameters"]["number"]).all(), "the values of another run"
-    products = sorted((objects / "runs" / run["id"]).glob("*/products/*"))
-    assert products == [objects / prefix.rstrip("/")], "products that no item names"
+        content = objects.read(key)
+        digest = objects.digest(f"{key}/") if content is None else digest_bytes(content)
+        assert asset["file:checksum"] == digest, key
+    minutes = timedelta(minutes=run["parameters"]["number"])
+    moment = datetime.fromisoformat(item["properties"]["datetime"])
+    assert moment == FIRST_MOMENT + minutes, "the product of another run"
+    files = objects.list_files(f"runs/{run['id']}/")
+    others = [file.key for file in files if "/products/" in file.key]
+    assert others, "no product"
+    assert all(key.startswith(prefix) for key in others), "products that no item names"
 
 
 def settle(soaked: SoakedPlatform) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from tests.minio_server import MinioServer
 from tests.platform_process import RunningPlatform, free_port, start_platform, wait_until
 from tests.postgresql_server import PostgresqlServer
 from tests.soak.front import serve_front
 from tests.soak.kills import Victim
 
-from skerry.core.settings import DATABASE_VARIABLE
+from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
 from skerry.production.executors.places import list_places
 from skerry.production.executors.protocol import Phase
 from skerry.storage.layout import DataFolder
@@ -83,6 +84,10 @@ class SoakedPlatform:
         The database server, if the state is on one.
     database
         Its address.
+    store
+        The object store, if it is not a folder.
+    variables
+        How programs find the object store.
     """
 
     platform: RunningPlatform
@@ -91,6 +96,8 @@ class SoakedPlatform:
     others: list[Other] = field(default_factory=list)
     server: PostgresqlServer | None = None
     database: str | None = field(default=None, repr=False)
+    store: MinioServer | None = None
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
 
     def tend(self) -> None:
         """Start what has ended, as a supervisor of other machines does."""
@@ -136,13 +143,20 @@ def start_alone(top: Path) -> Iterator[SoakedPlatform]:
 
 
 @contextmanager
-def start_team(top: Path, postgresql: PostgresqlServer) -> Iterator[SoakedPlatform]:
+def start_team(
+    top: Path, postgresql: PostgresqlServer, store: MinioServer | None = None
+) -> Iterator[SoakedPlatform]:
     """Start a platform on PostgreSQL with three workers and two apis."""
     with ExitStack() as stack:
         database = stack.enter_context(postgresql.database("template0"))
+        variables = {}
+        if store is not None:
+            bucket = stack.enter_context(store.bucket())
+            variables = {**store.variables(), OBJECTS_VARIABLE: f"s3://{bucket}/skerry"}
         platform = start_platform(
-            top / "data", parts=PARTS, extra_environment={DATABASE_VARIABLE: database}
-        )
+            top / "data", parts=PARTS,
+            extra_environment={DATABASE_VARIABLE: database, **variables},
+        )  # fmt: skip
         stack.callback(platform.stop)
         folders = [DataFolder(platform.data), *(DataFolder(top / name) for name in OTHER_WORKERS)]
         ports = [_find_port(platform, "api"), free_port()]
@@ -152,8 +166,9 @@ def start_team(top: Path, postgresql: PostgresqlServer) -> Iterator[SoakedPlatfo
             *(_prepare_worker(platform, folder, front) for folder in folders[1:]),
         ]
         team = SoakedPlatform(
-            platform, [platform.url, front], folders, others, postgresql, database
-        )
+            platform, [platform.url, front], folders, others, postgresql, database, store,
+            variables,
+        )  # fmt: skip
         for other in others:
             stack.callback(other.end)
         team.tend()

@@ -10,10 +10,12 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.minio_server import serve_minio
 from tests.postgresql_server import serve_postgresql
 from tests.soak.checks import check_soak
 from tests.soak.platforms import start_alone, start_team
 from tests.soak.soak import Soak
+from tests.tools.minio import locate_program
 
 PLATFORMS = ("alone", "team")
 _PATIENCE_S = 60.0
@@ -41,7 +43,8 @@ def soak_once(name: str, runs: int, seed: int) -> Soak:
             soaked = stack.enter_context(start_alone(top))
         else:
             server = stack.enter_context(serve_postgresql())
-            soaked = stack.enter_context(start_team(top, server))
+            store = stack.enter_context(serve_minio()) if locate_program().exists() else None
+            soaked = stack.enter_context(start_team(top, server, store))
         soak = Soak(soaked, runs, seed, limit_s=120 + _PATIENCE_S * runs)
         try:
             soak.carry_out()

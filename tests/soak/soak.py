@@ -23,6 +23,7 @@ OUTAGES = 2
 
 _STEP_S = 0.25
 _AWAY_S = 5.0
+_STORE_AWAY_S = 20.0
 _REPORT_S = 15.0
 
 
@@ -49,10 +50,12 @@ class Soak:
     client: Client = field(init=False)
     kills: Counter[Victim] = field(default_factory=Counter)
     outages: int = 0
+    absences: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     _crashes: Counter[str] = field(default_factory=Counter)
     _began: float = 0.0
     _server_is_back_at: float | None = None
+    _store_is_back_at: float | None = None
 
     def __post_init__(self) -> None:
         self.client = Client(self.soaked)
@@ -74,7 +77,7 @@ class Soak:
         kill = next(plan)
         due = self._began + kill.after_s
         started = 0
-        while (ended := self._count_ended()) < self.runs:
+        while (ended := self._count_ended()) < self.runs or self._is_somebody_away():
             now = time.monotonic()
             assert now - self._began < self.limit_s, self.soaked.explain()
             self.soaked.tend()
@@ -85,11 +88,15 @@ class Soak:
                 kill = next(plan)
                 due = now + kill.after_s
             self._restart_server(ended)
+            self._stop_store(ended)
             if now - reported > _REPORT_S:
                 reported = now
                 under_way = self.counts.get("running", 0)
                 self.say(f"{ended} of {self.runs} runs have ended, {under_way} are under way")
             time.sleep(_STEP_S)
+
+    def _is_somebody_away(self) -> bool:
+        return self._server_is_back_at is not None or self._store_is_back_at is not None
 
     def say(self, text: str) -> None:
         """Print a line of progress."""
@@ -134,3 +141,18 @@ class Soak:
             self._server_is_back_at = now + _AWAY_S
             server.stop(crash=self.outages == OUTAGES)
             self.say(f"PostgreSQL goes away for {_AWAY_S:g} s")
+
+    def _stop_store(self, ended: int) -> None:
+        """Have the object store away twice, between the restarts of the database server."""
+        store, now = self.soaked.store, time.monotonic()
+        if store is None:
+            return
+        if self._store_is_back_at is not None and now >= self._store_is_back_at:
+            store.start()
+            self._store_is_back_at = None
+            self.say("MinIO is back")
+        elif self.absences < OUTAGES and ended * 6 >= self.runs * (2 * self.absences + 1):
+            self.absences += 1
+            self._store_is_back_at = now + _STORE_AWAY_S
+            store.stop(signal.SIGKILL)
+            self.say(f"MinIO goes away for {_STORE_AWAY_S:g} s")
