@@ -40,7 +40,7 @@ AcknowledgeStep = Callable[[str, int, dict[str, Any]], None]
 _LOG = logging.getLogger("skerry.worker")
 _CRASHES = 3
 _RECOVERIES = 100
-_HUB_PAUSE_S = 2.0
+_PAUSE_S = 2.0
 _POLL_S = 0.3
 
 
@@ -115,16 +115,10 @@ class RunWorkflow:
 
     def _execute(self, run_id: str, epoch: int) -> Outcome:
         pause_at("before:execute")
-        message = ""
         while True:
             try:
-                outcome = self._attempts.carry_out(run_id, epoch)
+                outcome = _wait_out(run_id, lambda: self._attempts.carry_out(run_id, epoch))
                 break
-            except UnavailableError as error:
-                if str(error) != message:
-                    message = str(error)
-                    _LOG.warning("The run %s waits: %s", run_id, message)
-                time.sleep(_HUB_PAUSE_S)  # the hub is restarting
             except StoppingError:
                 # A step that never returns is not recorded: the next worker executes it anew.
                 threading.Event().wait()
@@ -135,7 +129,7 @@ class RunWorkflow:
         pause_at("before:acknowledge")
         # remove the files first: nobody returns to an ended run after a crash
         published = self._read(run_id)["published_epoch"]
-        remove_unpublished(self._objects, run_id, published, up_to=epoch)
+        _wait_out(run_id, lambda: remove_unpublished(self._objects, run_id, published, up_to=epoch))
         self._write(partial(_end, run_id=run_id, epoch=epoch, outcome=outcome))
         pause_at("after:acknowledge")
 
@@ -159,6 +153,19 @@ class RunWorkflow:
                 return change(connection)
 
         return persist(transact)
+
+
+def _wait_out[Result](run_id: str, act: Callable[[], Result]) -> Result:
+    """Act, as often as it takes while the hub or the object store is away; the log says why."""
+    message = ""
+    while True:
+        try:
+            return act()
+        except UnavailableError as error:
+            if str(error) != message:
+                message = str(error)
+                _LOG.warning("The run %s waits: %s", run_id, message)
+            time.sleep(_PAUSE_S)
 
 
 def _end(connection: Connection, *, run_id: str, epoch: int, outcome: Outcome) -> None:
