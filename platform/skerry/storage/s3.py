@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
+from skerry.core.patience import RUN_S
 from skerry.storage import web
 
 
@@ -20,16 +21,30 @@ def open_store(bucket: str, prefix: str | None, endpoint: str | None, **options:
     """Return a new obstore store at an endpoint, None for AWS itself, with Skerry's patience."""
     from obstore.store import S3Store
 
-    client: dict[str, Any] = {
+    client: Any = {
         "timeout": timedelta(seconds=web.ANSWER_WITHIN_S),
         "connect_timeout": timedelta(seconds=web.CONNECT_WITHIN_S),
         "user_agent": "skerry",
     }
-    retry: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=web.RETRY_FOR_S)}
     if endpoint:
         options["endpoint"] = endpoint
         client["allow_http"] = endpoint.startswith("http://")
-    return S3Store(bucket, prefix=prefix, client_options=client, retry_config=retry, **options)  # type: ignore[arg-type]
+    return S3Store(
+        bucket, prefix=prefix, client_options=client, retry_config=_choose_patience(), **options
+    )
+
+
+def _choose_patience() -> Any:
+    """Return how often a request is tried again: in a run until the store has been away too long.
+
+    Nobody watches a run, and a store that restarts must not fail it. Everybody else hears soon.
+    """
+    if os.environ.get("SKERRY_RUN"):
+        pauses = {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=5),
+                  "base": 2}  # fmt: skip
+        patience = timedelta(seconds=RUN_S)
+        return {"max_retries": 1000, "retry_timeout": patience, "backoff": pauses}
+    return {"max_retries": 3, "retry_timeout": timedelta(seconds=web.RETRY_FOR_S)}
 
 
 def has_credentials() -> bool:
