@@ -24,7 +24,8 @@ from skerry.storage.objects import (
 )
 
 _LOG = logging.getLogger(__name__)
-_RUNS = "runs/"
+RUNS = "runs/"
+"""The prefix of all attempts."""
 _RECORDS = "outputs"
 _PRODUCTS = "products"
 UNFINISHED = ".partial/"
@@ -156,7 +157,7 @@ class RunFolder:
 
 def name_prefix(run: str, epoch: int) -> str:
     """Return the prefix of an attempt's keys."""
-    return check_prefix(f"{_RUNS}{run}/{epoch}/")
+    return check_prefix(f"{RUNS}{run}/{epoch}/")
 
 
 def find_attempt(prefix: str) -> tuple[str, int]:
@@ -170,17 +171,17 @@ def list_run_folders(objects: Objects, run: str | None = None) -> Iterator[RunFo
 
     What else stands there, a link for example, somebody has put there; it belongs to no attempt.
     """
-    for name in [f"{run}/"] if run else objects.list_names(_RUNS):
-        for below in objects.list_names(f"{_RUNS}{name}") if name.endswith("/") else ():
+    for name in [f"{run}/"] if run else objects.list_names(RUNS):
+        for below in objects.list_names(f"{RUNS}{name}") if name.endswith("/") else ():
             if below.endswith("/") and below[:-1].isdecimal():
                 yield RunFolder(objects, name[:-1], int(below[:-1]))
 
 
 def remove_run(objects: Objects, run: str, epochs: Collection[int] = ()) -> None:
     """Remove all that a run's attempts wrote, except the attempts with the epochs `epochs`."""
-    for name in objects.list_names(check_prefix(f"{_RUNS}{run}/")):
+    for name in objects.list_names(check_prefix(f"{RUNS}{run}/")):
         if name.removesuffix("/") not in map(str, epochs):
-            _remove(objects, f"{_RUNS}{run}/{name}")
+            _remove(objects, f"{RUNS}{run}/{name}")
 
 
 def _remove(objects: Objects, key: str) -> None:

@@ -21,10 +21,10 @@ from skerry.production.upkeep.removable import Removable, is_old, list_whole
 from skerry.storage.database import reading
 from skerry.storage.layout import DataFolder
 from skerry.storage.objects import Objects
-from skerry.storage.run_folder import find_attempt, name_prefix
+from skerry.storage.run_folder import RUNS, find_attempt, name_prefix
 from skerry.storage.tables import grants
 
-_FAMILIES = ("imports/", "sandbox/", "runs/", "releases/", "environments/")
+_FAMILIES = ("imports/", "sandbox/", RUNS, "releases/", "environments/")
 _BATCH = 500
 
 
@@ -133,7 +133,7 @@ def _list_named(connection: Connection, first: str, last: str) -> list[str]:
         named |= {name_prefix(*find_attempt(prefix)) for prefix in named}
         begin, end = (key.split("/")[1] for key in (first, last))
         query = select(runs.c.id).where(runs.c.id >= begin, runs.c.id <= end)
-        named |= {f"runs/{run}/" for run in connection.execute(query).scalars()}
+        named |= {f"{RUNS}{run}/" for run in connection.execute(query).scalars()}
     elif family == "releases":
         keys = connection.execute(select(releases.c.notebook_key)).scalars()
         named |= {f"{key.rpartition('/')[0]}/" for key in keys}
