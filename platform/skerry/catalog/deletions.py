@@ -43,14 +43,19 @@ def delete_item(connection: Connection, collection: str, identifier: str, *, own
     condition = and_(items.c.collection == collection, items.c.id == identifier)
     rows = connection.execute(select(items.c.key, items.c.prefix).where(condition)).all()
     if not rows:
-        raise NotFoundError(
-            f"There is no item {identifier!r} in {collection!r}.",
-            remedy="'skerry item list' lists them.",
-        )
+        raise refuse_missing_item(collection, identifier)
     for row in rows:
         note_deletion(connection, row.prefix)
         remove_from_index(connection, row.key)
     connection.execute(delete(items).where(condition))
+
+
+def refuse_missing_item(collection: str, identifier: str) -> NotFoundError:
+    """Return the error for an item that does not exist, or whose collection is hidden."""
+    return NotFoundError(
+        f"There is no item {identifier!r} in {collection!r}.",
+        remedy="'skerry item list' lists them.",
+    )
 
 
 def finish_deletions(engine: Engine, objects: Objects) -> int:

@@ -9,6 +9,7 @@ from skerry.catalog.collections import (
     find_collection,
     refuse_missing,
 )
+from skerry.catalog.deletions import refuse_missing_item
 from skerry.catalog.sharing import relate_collection
 from skerry.core.digests import hash_secret
 from skerry.core.errors import ForbiddenError
@@ -62,10 +63,17 @@ def _speak_for_run(connection: Connection, identity: Identity) -> Viewer:
     return Viewer(frozenset({f"project:{identity.name}", PLATFORM_OWNER, *people}))
 
 
-def check_change(connection: Connection, identity: Identity, collection: str) -> None:
+def check_change(
+    connection: Connection, identity: Identity, collection: str, *, item: str | None = None
+) -> None:
     """Refuse a change of a collection, or of its items, that the rules do not allow.
 
     A collection that the asker may not see is refused as a collection that does not exist.
+
+    Parameters
+    ----------
+    item
+        The item to change, if it must be there already: then the refusal names it.
 
     Raises
     ------
@@ -76,11 +84,16 @@ def check_change(connection: Connection, identity: Identity, collection: str) ->
     """
     check_sandbox(collection, identity.name)
     if collection != f"{SANDBOX}{identity.name}":  # registering makes one's own sandbox
-        check_seen(connection, identity, collection, Verb.CHANGE)
+        check_seen(connection, identity, collection, Verb.CHANGE, item=item)
 
 
 def check_seen(
-    connection: Connection, identity: Identity, collection: str, verb: Verb
+    connection: Connection,
+    identity: Identity,
+    collection: str,
+    verb: Verb,
+    *,
+    item: str | None = None,
 ) -> StoredCollection:
     """Return a collection with which the rules allow the asker to do something.
 
@@ -93,7 +106,7 @@ def check_seen(
     """
     stored = find_collection(connection, collection, viewer=speak_for(identity))
     if stored is None:
-        raise refuse_missing(collection)
+        raise refuse_missing_item(collection, item) if item else refuse_missing(collection)
     check_verb(connection, identity, stored, verb)
     return stored
 

@@ -31,7 +31,7 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
     def list_item_versions(collection_id: str, item_id: str, who: Reader) -> VersionList:
         """List the versions of an item, newest first."""
         with stores.reader.connect() as connection:
-            check_seen(connection, who, collection_id, Verb.SEE)
+            check_seen(connection, who, collection_id, Verb.SEE, item=item_id)
             return _present(connection, collection_id, item_id)
 
     @router.post("/{version}/publish")
@@ -40,7 +40,7 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
     ) -> VersionList:
         """Publish a preliminary version; the version published before it is superseded."""
         with stores.change(who) as connection:
-            check_change(connection, who, collection_id)
+            check_change(connection, who, collection_id, item=item_id)
             publish_version(connection, collection_id, item_id, version, by=who.name)
             return _present(connection, collection_id, item_id)
 
@@ -50,7 +50,7 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
     ) -> VersionList:
         """Withdraw a preliminary or published version; no earlier version takes its place."""
         with stores.change(who) as connection:
-            check_change(connection, who, collection_id)
+            check_change(connection, who, collection_id, item=item_id)
             withdraw_version(connection, collection_id, item_id, version, by=who.name)
             return _present(connection, collection_id, item_id)
 

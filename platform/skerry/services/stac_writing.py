@@ -86,7 +86,7 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
     def delete_item(collection_id: str, item_id: str, identity: Writer) -> None:
         """Remove an item, then its files."""
         with stores.change(identity) as connection:
-            check_change(connection, identity, collection_id)
+            check_change(connection, identity, collection_id, item=item_id)
             deletions.delete_item(connection, collection_id, item_id, owner=identity.name)
         deletions.finish_deletions(stores.writer, stores.objects)
 

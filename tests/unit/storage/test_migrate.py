@@ -24,6 +24,9 @@ RUN = (
     "INSERT INTO runs VALUES (:id, 'j', 'j', 'r', :id, '', '{}', 'c', :review, 1, 0, 'succeeded',"
     " 1, 1, 1, 0, 0, 0, NULL, NULL, 'a', '2026-05-01T00:00:00Z', NULL, NULL)"
 )
+COLLECTION = (
+    "INSERT INTO collections (id, document, public, created, updated) VALUES ('c', '{}', 0, 0, 0)"
+)
 ITEM = (
     "INSERT INTO items (key, collection, id, version, status, digest, prefix, begins, ends, run,"
     " output, owner, document, created, updated) VALUES"
@@ -114,7 +117,7 @@ def test_what_a_preliminary_rerun_hid_is_published_again(data: DataFolder) -> No
     ]  # fmt: skip
     with engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
-        connection.execute(text("INSERT INTO collections VALUES ('c', '{}', 0, 0, 0)"))
+        connection.execute(text(COLLECTION))
         connection.execute(text(RELEASE))
         for review in ("none", "required"):
             connection.execute(
@@ -160,7 +163,7 @@ def test_imports_of_older_folders_get_both_digests(data: DataFolder) -> None:
         "assets": {"product": {"file:checksum": "bytes"}},
     }
     with engine.begin() as connection:
-        connection.execute(text("INSERT INTO collections VALUES ('c', '{}', 0, 0, 0)"))
+        connection.execute(text(COLLECTION))
         for key, prefix in enumerate(("imports/a/", "runs/a/1/products/t/"), start=1):
             connection.execute(
                 text(ITEM),
@@ -190,7 +193,7 @@ def test_one_version_of_an_item_has_each_of_the_two_statuses(engine: Engine, sta
         " ('c', 'a', :version, :status, 'd', :version, 0, 0, 'o', '{}', 0, 0)"
     )
     with engine.begin() as connection:
-        connection.execute(text("INSERT INTO collections VALUES ('c', '{}', 0, 0, 0)"))
+        connection.execute(text(COLLECTION))
         for version, other in enumerate(("published", "preliminary", "withdrawn", "withdrawn")):
             connection.execute(text(insert), {"version": version, "status": other})
     with pytest.raises(IntegrityError, match=r"items\.id"), engine.begin() as connection:
@@ -227,7 +230,7 @@ def test_a_run_publishes_an_output_once(engine: Engine) -> None:
         " ('c', :id, 1, 'published', 'd', :id, 0, 0, 'r', 'o', 'a', '{}', 0, 0)"
     )
     with engine.begin() as connection:
-        connection.execute(text("INSERT INTO collections VALUES ('c', '{}', 0, 0, 0)"))
+        connection.execute(text(COLLECTION))
         connection.execute(insert, {"id": "one"})
     with pytest.raises(IntegrityError, match=r"items\.run, items\.output"), engine.begin() as again:
         again.execute(insert, {"id": "two"})
