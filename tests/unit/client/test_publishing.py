@@ -170,6 +170,17 @@ def test_who_provided_the_sources_is_credited_once(
     assert item.properties["providers"] == [credit]
 
 
+def test_a_source_of_a_period_gives_the_end_of_its_period(
+    run_folder: Path, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    period = {"datetime": None, "start_datetime": "2026-05-01T00:00:00Z",
+              "end_datetime": "2026-05-31T00:00:00+02:00"}  # fmt: skip
+    for name, value in period.items():
+        monkeypatch.setitem(SOURCE["properties"], name, value)
+    item = publish(make_dataset(), output="water", derived_from=["s2/scene"], session=session)
+    assert item.properties["datetime"] == "2026-05-30T22:00:00Z"
+
+
 def test_inputs_of_the_run_are_the_sources_unless_named(run_folder: Path, session: Session) -> None:
     inputs = [{"collection": "s2", "item": "scene", "digest": "1e20aa"}]
     (run_folder / "inputs.json").write_text(json.dumps(inputs))
