@@ -133,7 +133,7 @@ def test_gateway_refuses_a_token_without_access(running_platform: RunningPlatfor
 
 
 def test_routing_table_holds_what_is_known(running_platform: RunningPlatform) -> None:
-    services = {"dask-gateway", "api", "maps", "dashboards"}
+    services = {"dask-gateway", "api", "maps", "dashboards", "worker"}
     routes = set(running_platform.routes())
     people = {route for route in routes if route.startswith("/user/")}
     assert routes - people == {"/", *(f"/services/{name}" for name in services)}

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.platform.people import run_notebook
 from tests.platform_process import RunningPlatform
 
-from skerry.core.scopes import SCIENTIST
+from skerry.core.scopes import SCIENTIST, Scope
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,8 @@ def test_token_of_the_server_reaches_the_services(
     assert client.get("/services/api/production/jobs").status_code == 200
     scopes = set(client.get("/hub/api/user").json()["scopes"])
     own = {scope for scope in scopes if scope.startswith("custom:")}
-    assert own == set(map(str, SCIENTIST))  # to decide and to operate is not a notebook's part
+    # to decide and to operate is not a notebook's part
+    assert own == set(map(str, SCIENTIST | {Scope.CATALOG_PUBLICISE}))
     assert not {scope for scope in scopes if scope.startswith(("admin", "tokens", "servers"))}
 
 

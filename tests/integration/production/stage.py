@@ -85,8 +85,9 @@ def approve_as_seen(proposed: dict[str, Any]) -> dict[str, Any]:
 class Stage:
     """One platform on which runs are started, stopped, killed and looked at."""
 
-    def __init__(self, platform: RunningPlatform) -> None:
+    def __init__(self, platform: RunningPlatform, database: str | None = None) -> None:
         self.platform = platform
+        self.database = database or database_url(DataFolder(platform.data).database)
         self.state = platform.data / "run"
         self._client = httpx.Client(
             base_url=f"{platform.url}/services/api",
@@ -224,7 +225,7 @@ class Stage:
 
     def claim(self, run: str) -> None:
         """Claim the next epoch of a run as another worker does."""
-        engine = open_database(database_url(DataFolder(self.platform.data).database))
+        engine = open_database(self.database)
         with engine.begin() as connection:
             assert claim_run(connection, run, 0) is not None
         engine.dispose()
@@ -239,8 +240,7 @@ class Stage:
 
     def check_audit(self) -> None:
         """Assert that the audit tells all that the records hold, whatever was killed."""
-        place = database_url(DataFolder(self.platform.data).database)
-        engine = open_database(place, read_only=True)
+        engine = open_database(self.database, read_only=True)
         try:
             check_audit(engine)
         finally:

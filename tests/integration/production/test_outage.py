@@ -26,7 +26,7 @@ def stage(
             extra_environment={DATABASE_VARIABLE: database, "SKERRY_WORKER_RUNS": "4"},
         )
         stack.callback(platform.stop)
-        stage = Stage(platform)
+        stage = Stage(platform, database)
         stack.callback(stage.close)
         yield stage
 

@@ -85,7 +85,7 @@ def workers(
             folders[name] = DataFolder(top / name)
             folders[name].create()
             _share(platform, folders[name])
-        stage = Stage(platform)
+        stage = Stage(platform, database)
         stack.callback(stage.close)
         workers = Workers(stage, database, folders)
         stack.enter_context(_ending(workers))
