@@ -25,7 +25,9 @@ collections = Table(
     Column("id", PlainText, primary_key=True),
     Column("document", JSON, nullable=False),
     Column("public", Boolean, nullable=False),
-    Column("owner", PlainText, nullable=False, server_default=PLATFORM_OWNER),
+    Column(
+        "owner", PlainText, nullable=False, default=PLATFORM_OWNER, server_default=PLATFORM_OWNER
+    ),
     Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
     Column("updated", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
     info=record_changes("collection", "{id}", verbs={"public": ("opened", "closed")}),

@@ -54,7 +54,7 @@ jobs = Table(
     Column("cron", PlainText),
     Column("timezone", PlainText),
     Column("settled_until", Moment),
-    Column("paused", Boolean, nullable=False, server_default=false()),
+    Column("paused", Boolean, nullable=False, default=False, server_default=false()),
     Column("collection", PlainText, nullable=False),
     Column("review", PlainText, nullable=False),
     Column("timeout_s", Integer, nullable=False),

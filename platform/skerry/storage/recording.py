@@ -22,6 +22,7 @@ from sqlalchemy import (
     Insert,
     RowMapping,
     Table,
+    TypeDecorator,
     Update,
     event,
     insert,
@@ -211,15 +212,26 @@ def _record_after(
     actor = _find_actor(connection)
     entries: list[_Row | None] = []
     if isinstance(statement, Insert):
-        columns = {column.name for column in record.list_columns(statement.table)}
+        columns = {column.name: column for column in record.list_columns(statement.table)}
         for values in result.context.compiled_parameters:
-            row = {name: value for name, value in values.items() if name in columns}
+            row = {
+                name: _as_stored(connection, columns[name], value)
+                for name, value in values.items()
+                if name in columns
+            }
             entries.append(_compare(record, actor, None, row))
     else:
         for before in connection.info.pop(_BEFORE):
             after = _read_again(connection, record, statement, before)
             entries.append(_compare(record, actor, dict(before), after))
     _write(connection, [entry for entry in entries if entry is not None])
+
+
+def _as_stored(connection: Connection, column: Any, value: Any) -> Any:
+    """Return a value as its column stores it: some replace characters of texts."""
+    if isinstance(value, str) and isinstance(column.type, TypeDecorator):
+        return column.type.process_bind_param(value, connection.dialect)
+    return value
 
 
 def _read_again(
