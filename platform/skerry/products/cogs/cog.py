@@ -4,10 +4,7 @@ import errno
 import math
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -91,7 +88,7 @@ def write_cog(
     with make_aside(Path(path), replace=True) as aside:
         # GDAL takes a relative `http:/...` for an address.
         options = Options(block, codec, memory_bytes)
-        _begin(variable, aside.absolute(), description, options)()
+        _write(variable, aside.absolute(), description, options)
 
 
 @dataclass(frozen=True)
@@ -104,16 +101,9 @@ class Options:
     progress: Progress | None = None
 
 
-def begin_cog(variable: xr.DataArray, path: Path, options: Options) -> Callable[[], None]:
-    """Begin a COG as `write_cog` writes it, in a folder that is written aside.
-
-    Returns
-    -------
-    callable
-        Completes the file, in any thread. The values are read by then, so that the next variable
-        can be read meanwhile.
-    """
-    return _begin(_check_raster(variable, options.block), path, "", options)
+def make_cog(variable: xr.DataArray, path: Path, options: Options) -> None:
+    """Write a cloud optimized GeoTIFF as `write_cog` does, into a folder that is written aside."""
+    _write(_check_raster(variable, options.block), path, "", options)
 
 
 def describe_band(path: Path, variable: xr.DataArray) -> dict[str, Any]:
@@ -177,56 +167,32 @@ def _override_packing(
     return encoding
 
 
-def _begin(
-    variable: xr.DataArray, target: Path, description: str, options: Options
-) -> Callable[[], None]:
-    """Write the values into a plain file; return what makes the COG of it."""
+def _write(variable: xr.DataArray, target: Path, description: str, options: Options) -> None:
     import rasterio
+    from rasterio.errors import RasterioIOError
+    from rasterio.shutil import copy
 
     numbers = encode(str(variable.name), variable.variable)
     raw = target.with_name(f".{target.name}.raw")
-    with _gdal_at_work(raw, target, options):
-        with rasterio.open(raw, "w", **_describe_file(variable, numbers)) as sink:
-            _describe_bands(sink, variable, numbers, description)
-            _fill_bands(sink, variable.variable, numbers, options)
-        _check_length(raw, numbers.size * numbers.dtype.itemsize)
-    resampling = _choose_resampling(variable, numbers)
-    return partial(_complete, raw, target, _find_fill(numbers), resampling, options)
-
-
-def _complete(raw: Path, target: Path, fill_value: Any, resampling: str, options: Options) -> None:
-    from rasterio.shutil import copy
-
-    with _gdal_at_work(raw, target, options):
-        copy(
-            _name_nodata(raw, fill_value), target, driver="COG", BLOCKSIZE=str(options.block),
-            BIGTIFF="IF_SAFER", INTERLEAVE="BAND", OVERVIEW_RESAMPLING=resampling,
-            NUM_THREADS="ALL_CPUS", **options.codec.to_geotiff(),
-        )  # fmt: skip
-        _check_length(target, _find_end(target))
-    _remove_raw(raw)
-
-
-@contextmanager
-def _gdal_at_work(raw: Path, target: Path, options: Options) -> Iterator[None]:
-    """Set GDAL up; a failure removes the plain file and says what the system said."""
-    import rasterio
-    from rasterio.errors import RasterioIOError
-
     threads = {"GDAL_NUM_THREADS": "ALL_CPUS", "GDAL_CACHEMAX": options.memory_bytes // CACHE_SHARE}
     try:
         with rasterio.Env(**threads):
-            yield
-    except BaseException as error:
-        _remove_raw(raw)
-        if isinstance(error, RasterioIOError):
-            raise OSError(errno.EIO, str(error), str(target)) from error
-        raise
-
-
-def _remove_raw(raw: Path) -> None:
-    raw.unlink(missing_ok=True)
-    raw.with_suffix(NAMED).unlink(missing_ok=True)
+            with rasterio.open(raw, "w", **_describe_file(variable, numbers)) as sink:
+                _describe_bands(sink, variable, numbers, description)
+                _fill_bands(sink, variable.variable, numbers, options)
+            _check_length(raw, numbers.size * numbers.dtype.itemsize)
+            copy(
+                _name_nodata(raw, numbers), target, driver="COG", BLOCKSIZE=str(options.block),
+                BIGTIFF="IF_SAFER", INTERLEAVE="BAND",
+                OVERVIEW_RESAMPLING=_choose_resampling(variable, numbers),
+                NUM_THREADS="ALL_CPUS", **options.codec.to_geotiff(),
+            )  # fmt: skip
+        _check_length(target, _find_end(target))
+    except RasterioIOError as error:
+        raise OSError(errno.EIO, str(error), str(target)) from error
+    finally:
+        raw.unlink(missing_ok=True)
+        raw.with_suffix(NAMED).unlink(missing_ok=True)
 
 
 def _find_fill(numbers: xr.Variable) -> Any:
@@ -247,10 +213,11 @@ def _choose_resampling(variable: xr.DataArray, numbers: xr.Variable) -> str:
     return "AVERAGE" if rule_for(variable) is Rule.MEAN else "MODE"
 
 
-def _name_nodata(raw: Path, fill_value: Any) -> Path:
+def _name_nodata(raw: Path, numbers: xr.Variable) -> Path:
     """Return the file to copy: a virtual file of `raw` where rasterio could not name nodata."""
     from rasterio.shutil import copy
 
+    fill_value = _find_fill(numbers)
     if not _is_long(fill_value):
         return raw
     named = raw.with_suffix(NAMED)

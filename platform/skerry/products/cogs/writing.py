@@ -8,8 +8,7 @@ which the folder opens again as the product it was.
 import json
 from collections import Counter as Tally
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from skerry.core.progress import Progress, ignore_progress
 from skerry.products.coding.cf import PACKING, encode, list_reserved
 from skerry.products.coding.codecs import Codec
 from skerry.products.coding.json_values import set_apart, to_document, to_json
-from skerry.products.cogs.cog import BLOCK, DRIVER_BYTES, USUAL, Options, begin_cog, describe_band
+from skerry.products.cogs.cog import BLOCK, USUAL, Options, describe_band, make_cog
 from skerry.products.filling.layout import Wishes
 from skerry.products.grids import grid_of, north_up, refuse_swaths
 from skerry.products.outlines import outline_grid
@@ -32,8 +31,6 @@ from skerry.storage.writing import make_aside
 
 ITEM = "item.json"
 TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
-TOGETHER_BYTES = 6 * DRIVER_BYTES
-"""With less memory a raster is completed before the next is read."""
 
 
 def write_cog_set(
@@ -90,21 +87,18 @@ def write_cog_set(
         )
     report = _Report(progress or ignore_progress, sum(item.size for item in rasters.values()))
     keys = _name_assets(list(rasters))
-    options = {
-        where: Options(
-            wishes.chunk if isinstance(wishes.chunk, int) else _choose_block(raster),
-            wishes.choose_codec(raster.encoding, USUAL, Codec.to_geotiff),
-            memory_bytes,
-        )
-        for where, raster in rasters.items()
-    }
     with make_aside(Path(path)) as aside:
         folder = aside.absolute()  # GDAL takes a relative `http:/...` for an address
-        _write_rasters(folder, rasters, options, report)
-        assets = {
-            keys[where]: _describe_raster(folder, where, raster, options[where])
-            for where, raster in rasters.items()
-        }
+        assets = {}
+        for where, raster in rasters.items():
+            options = Options(
+                wishes.chunk if isinstance(wishes.chunk, int) else _choose_block(raster),
+                wishes.choose_codec(raster.encoding, USUAL, Codec.to_geotiff),
+                memory_bytes,
+                report.of(where, int(raster.size)),
+            )
+            assets[keys[where]] = _write_raster(folder, where, raster, options)
+            report.done += int(raster.size)
         item = _describe(tree, rasters, assets, left_out)
         text = json.dumps(item, indent=1, allow_nan=False)
         (folder / ITEM).write_text(text, encoding="utf-8")
@@ -167,36 +161,14 @@ class _Report:
         return lambda share, _: self.tell((self.done + share * size) / self.total, where)
 
 
-def _write_rasters(
-    folder: Path,
-    rasters: Mapping[str, xr.DataArray],
-    options: Mapping[str, Options],
-    report: "_Report",
-) -> None:
-    """Write a COG for each raster; overviews are computed while the next raster is read."""
-    together = next(iter(options.values())).memory_bytes >= TOGETHER_BYTES
-    with ThreadPoolExecutor(1) as pool:
-        completing: Future[None] | None = None
-        for where, raster in rasters.items():
-            target = folder / f"{where}.tif"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            told = replace(options[where], progress=report.of(where, int(raster.size)))
-            complete = begin_cog(raster, target, told)
-            if completing is not None:
-                completing.result()
-            completing = pool.submit(complete)
-            if not together:
-                completing.result()
-            report.done += int(raster.size)
-        if completing is not None:
-            completing.result()
-
-
-def _describe_raster(
+def _write_raster(
     folder: Path, where: str, raster: xr.DataArray, options: Options
 ) -> dict[str, Any]:
-    """Return the asset of a COG that is written."""
+    """Write one COG and return its asset."""
+    target = folder / f"{where}.tif"
+    target.parent.mkdir(parents=True, exist_ok=True)
     on_disk = encode(str(raster.name), raster.variable)
+    make_cog(raster, target, options)
     grid = grid_of(raster)
     assert grid is not None  # noqa: S101 -- `_split` asked
     bands = raster.shape[0] if raster.ndim > 2 else 1  # noqa: PLR2004 -- band, y, x
@@ -210,7 +182,7 @@ def _describe_raster(
         "href": f"./{where}.tif", "type": TYPE, "roles": ["data"],
         "title": str(raster.attrs.get("long_name", raster.name)),
         **_describe_grid(grid),
-        "raster:bands": [describe_band(folder / f"{where}.tif", raster)] * bands,
+        "raster:bands": [describe_band(target, raster)] * bands,
         "skerry:variable": where,
         "skerry:attributes": to_document(set_apart(raster.attrs, list_reserved(raster.variable))),
         "skerry:encoding": _spell(packing | stored),
