@@ -15,16 +15,15 @@ from urllib.parse import quote, urlsplit
 from skerry.core.digests import digest_bytes, digest_json, digest_tree
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
 from skerry.storage.granted import connect
+from skerry.storage.growing_reads import LARGEST_READ, GrowingReads
 from skerry.storage.object_folder import refuse_absent, refuse_part
 from skerry.storage.objects import ALL, OpenFile, StoredFile, check_key, check_prefix
-from skerry.storage.remote import RemotePath
+from skerry.storage.remote import RemotePath, describe_silence
 from skerry.storage.web import TemporaryError, persist
 
 _AT_ONCE = 16
 _SAVE_EVERY_S = 5.0
-_FIRST_READ, _LARGEST_READ = 2**16, 2**23
 _CODE = re.compile(r"<Code>(\w+)</Code>")
-_STATUS = re.compile(r"status code: (\d{3}[ A-Za-z]*)")
 _REASONS = {
     "NoSuchBucket": ("does not exist", "Create the bucket, or correct the address."),
     "InvalidAccessKeyId": ("does not know the key", "Check AWS_ACCESS_KEY_ID."),
@@ -131,7 +130,7 @@ class Bucket:
         file = self._find(check_key(key))
         if file is None:
             return None
-        stream = _Stream(lambda start, stop: self.read(key, slice(start, stop)), file.size)
+        stream = GrowingReads(lambda start, stop: self.read(key, slice(start, stop)), file.size)
         return OpenFile(io.BufferedReader(stream, 2**16), file.size, file.modified)
 
     def write(self, key: str, content: bytes) -> None:
@@ -259,7 +258,7 @@ class Bucket:
             path = folder / key.removeprefix(prefix)
             path.parent.mkdir(parents=True, exist_ok=True)
             with file, path.open("wb") as target:
-                while piece := file.stream.read(_LARGEST_READ):
+                while piece := file.stream.read(LARGEST_READ):
                     target.write(piece)
 
         for _ in _at_once(fetch, before):
@@ -327,12 +326,8 @@ class Bucket:
         reason = _REASONS.get(_read_code(error))
         if reason is not None:
             return UnavailableError(f"The object store {self.url} {reason[0]}.", remedy=reason[1])
-        status = _STATUS.search(str(error))
-        what = f"answers {status.group(1).strip()}" if status else "does not answer"
-        if "timed out" in str(error) or "Timeout" in str(error):
-            what = "does not answer in time"
         return TemporaryError(
-            f"The object store {self.url} {what} (for {key[:140]!r}).",
+            f"The object store {self.url} {describe_silence(error)} (for {key[:140]!r}).",
             remedy="Check AWS_ENDPOINT_URL, the network and the store, and try again.",
         )
 
@@ -356,53 +351,6 @@ class SentFile:
             return
         self.bucket.write(self.key, self.path.read_bytes())
         mark.write_text(str(size))
-
-
-class _Stream(io.RawIOBase):
-    """A file that is read by ranges; each next range of a long read is twice as long."""
-
-    def __init__(self, fetch: Callable[[int, int], bytes | None], size: int) -> None:
-        super().__init__()
-        self._fetch, self._size = fetch, size
-        self._position, self._start, self._kept = 0, 0, b""
-        self._ahead = _FIRST_READ
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to a position, which may lie past the end."""
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        """Read into a buffer and return the number of bytes."""
-        target = memoryview(buffer).cast("B")
-        count = min(len(target), max(0, self._size - self._position))
-        if not count:
-            return 0
-        if not self._start <= self._position < self._start + len(self._kept):
-            self._load(count)
-        at = self._position - self._start
-        piece = self._kept[at : at + count]
-        target[: len(piece)] = piece
-        self._position += len(piece)
-        return len(piece)
-
-    def _load(self, count: int) -> None:
-        goes_on = self._position == self._start + len(self._kept) and bool(self._kept)
-        self._ahead = min(2 * self._ahead, _LARGEST_READ) if goes_on else _FIRST_READ
-        stop = min(self._size, self._position + max(count, self._ahead))
-        kept = self._fetch(self._position, stop)
-        if not kept:
-            raise OSError("The file was removed while it was read.")
-        self._start, self._kept = self._position, kept
 
 
 def _describe(item: Any) -> StoredFile:

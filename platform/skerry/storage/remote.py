@@ -264,10 +264,18 @@ def explain(error: Exception, place: object) -> SkerryError:
         )
     if _BROKEN_OFF.search(text):
         return web.TemporaryError(f"{place} broke off its answer.", remedy="Try again.")
-    what = f"answers {status_text}" if status_text else "does not answer"
+    return UnavailableError(
+        f"{place} {describe_silence(error)}.", remedy="Check the address and the network."
+    )
+
+
+def describe_silence(error: Exception) -> str:
+    """Return how a store did not answer as it should, without the client's own words."""
+    text = str(error)
     if "timed out" in text or "Timeout" in text:
-        what = "does not answer in time"
-    return UnavailableError(f"{place} {what}.", remedy="Check the address and the network.")
+        return "does not answer in time"
+    status = _STATUS.search(text)
+    return f"answers {status.group(1).strip()}" if status else "does not answer"
 
 
 def too_large(place: object, size: int, most: int) -> InvalidInputError:
