@@ -1,7 +1,6 @@
 """A session with a running platform: requests with a hub token, problems turned into errors."""
 
 import atexit
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NoReturn, Self
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from skerry.client.login import Login, find_login
 from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError
-from skerry.core.patience import RUN_S, ask_patiently
+from skerry.core.patience import ask_patiently, find_patience
 from skerry.core.problems import read_problem
 from skerry.core.settings import API_PREFIX
 from skerry.core.version import VERSION
@@ -220,8 +219,7 @@ def connect() -> Session:
 
 @lru_cache(maxsize=4)
 def _open_session(login: Login) -> Session:
-    # nobody watches a run: while the api restarts, its notebook waits as its process does
-    session = Session(login, patience_s=RUN_S if os.environ.get("SKERRY_RUN") else 0.0)
+    session = Session(login, patience_s=find_patience())
     atexit.register(session.close)
     return session
 

@@ -22,6 +22,7 @@ from skerry.core.errors import InvalidInputError, UnavailableError
 from skerry.core.time import parse_time
 from skerry.models.grants import BucketAccess
 from skerry.storage.objects import check_prefix
+from skerry.storage.s3 import find_endpoint
 
 LIFE_S = 3600
 """Seconds for which credentials open their prefix; whoever works longer has them renewed."""
@@ -61,22 +62,21 @@ class TokenService:
         """Return the service, or None where the environment names no key and no identity."""
         region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
         region = region or "us-east-1"
-        own = environment.get("AWS_ENDPOINT_URL")
-        endpoint = environment.get("AWS_ENDPOINT_URL_S3") or own
+        endpoint = find_endpoint(environment)
         key = environment.get("AWS_ACCESS_KEY_ID")
         secret = environment.get("AWS_SECRET_ACCESS_KEY")
         identity = environment.get("AWS_WEB_IDENTITY_TOKEN_FILE")
         role = environment.get("AWS_ROLE_ARN") or (_ANY_ROLE if endpoint else None)
         if role is None or not (identity or (key and secret)):
             return None
-        address = environment.get("AWS_ENDPOINT_URL_STS") or own or endpoint
-        address = (address or f"https://sts.{region}.amazonaws.com").rstrip("/")
+        address = environment.get("AWS_ENDPOINT_URL_STS") or environment.get("AWS_ENDPOINT_URL")
+        address = (address or endpoint or f"https://sts.{region}.amazonaws.com").rstrip("/")
         token = environment.get("AWS_SESSION_TOKEN")
         more = {"session_token": token} if token else {}
         signature = AWS4Auth(key, secret, region, "sts", **more) if key else None
         identity_file = Path(identity) if identity and not key else None
         # the address with its path: that is signed
-        return cls(endpoint or None, region, f"{address}/", role, signature, identity_file)
+        return cls(endpoint, region, f"{address}/", role, signature, identity_file)
 
     def issue(self, root: str, prefix: str, mode: Mode, *, life_s: int = LIFE_S) -> BucketAccess:
         """Return credentials for the keys below a prefix.

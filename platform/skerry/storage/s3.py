@@ -1,20 +1,26 @@
 """Connections to S3 buckets, with the endpoint and the credentials that the environment names."""
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from skerry.core.patience import RUN_S
+from skerry.core.patience import find_patience
 from skerry.storage import web
 
 
 @cache
 def connect(bucket: str, prefix: str | None = None) -> Any:
     """Return the obstore store of a bucket, or of a prefix in it; one a process."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     options = {} if has_credentials() else {"skip_signature": True}
-    return open_store(bucket, prefix, endpoint, **options)
+    return open_store(bucket, prefix, find_endpoint(os.environ), **options)
+
+
+def find_endpoint(environment: Mapping[str, str]) -> str | None:
+    """Return the address of the S3 server that variables name, None for AWS itself."""
+    named = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    return named or None
 
 
 def open_store(bucket: str, prefix: str | None, endpoint: str | None, **options: Any) -> Any:
@@ -39,10 +45,10 @@ def _choose_patience() -> Any:
 
     Nobody watches a run, and a store that restarts must not fail it. Everybody else hears soon.
     """
-    if os.environ.get("SKERRY_RUN"):
+    if patience_s := find_patience():
         pauses = {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=5),
                   "base": 2}  # fmt: skip
-        patience = timedelta(seconds=RUN_S)
+        patience = timedelta(seconds=patience_s)
         return {"max_retries": 1000, "retry_timeout": patience, "backoff": pauses}
     return {"max_retries": 3, "retry_timeout": timedelta(seconds=web.RETRY_FOR_S)}
 
