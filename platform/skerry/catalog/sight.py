@@ -19,14 +19,15 @@ def is_visible(viewer: Viewer) -> ColumnElement[bool]:
 
 def select_belonging(viewer: Viewer) -> Select[tuple[str]]:
     """Return the query for the collections that belong or are given to a viewer."""
-    names = sorted(viewer.owners)
-    given = select(shares.c.collection).where(shares.c.holder.in_(names))
-    return select(_ALL.c.id).where(or_(_ALL.c.owner.in_(names), _ALL.c.id.in_(given)))
+    return select(_ALL.c.id).where(_belongs(viewer))
 
 
 def select_hidden(viewer: Viewer) -> Select[tuple[str]]:
     """Return the query for the collections that a viewer does not see."""
+    return select(_ALL.c.id).where(not_(or_(_ALL.c.public, _belongs(viewer))))
+
+
+def _belongs(viewer: Viewer) -> ColumnElement[bool]:
     names = sorted(viewer.owners)
     given = select(shares.c.collection).where(shares.c.holder.in_(names))
-    seen = or_(_ALL.c.public, _ALL.c.owner.in_(names), _ALL.c.id.in_(given))
-    return select(_ALL.c.id).where(not_(seen))
+    return or_(_ALL.c.owner.in_(names), _ALL.c.id.in_(given))
