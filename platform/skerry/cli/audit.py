@@ -77,15 +77,12 @@ def export(file: Path, before: datetime | None, data: Path, as_json: bool) -> No
       skerry audit export audit-2026.jsonl --before 2027-01-01
     """  # noqa: D301
     from skerry.storage.audit import export_entries
-    from skerry.storage.database import find_database, open_database, reading
+    from skerry.storage.database import find_database, reading, using_database
 
-    engine = open_database(find_database(_open(data)), read_only=True)
-    try:
-        with reading(engine) as connection:
-            end = None if before is None else before.replace(tzinfo=UTC)
-            done = export_entries(connection, file, before=end)
-    finally:
-        engine.dispose()
+    end = None if before is None else before.replace(tzinfo=UTC)
+    url = find_database(_open(data))
+    with using_database(url, read_only=True) as engine, reading(engine) as connection:
+        done = export_entries(connection, file, before=end)
     if as_json:
         print_json(done)
         return
@@ -107,15 +104,12 @@ def archive(file: Path, data: Path, as_json: bool) -> None:
       skerry audit archive audit-2026.jsonl
     """  # noqa: D301
     from skerry.storage.audit import archive_entries
-    from skerry.storage.database import find_database, open_database
+    from skerry.storage.database import find_database, using_database
     from skerry.storage.recording import name_user, writing
 
-    engine, user = open_database(find_database(_open(data))), name_user()
-    try:
-        with writing(engine, user) as connection:
-            done = archive_entries(connection, file, user)
-    finally:
-        engine.dispose()
+    user = name_user()
+    with using_database(find_database(_open(data))) as engine, writing(engine, user) as connection:
+        done = archive_entries(connection, file, user)
     if as_json:
         print_json(done)
         return

@@ -86,19 +86,16 @@ def look_at_upkeep(folder: DataFolder) -> Iterator[Finding]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from skerry.production.upkeep.last_prune import find_last_prune
-    from skerry.storage.database import find_database, is_server, open_database
+    from skerry.storage.database import find_database, is_server, using_database
 
     url = find_database(folder)
     if not is_server(url) and not folder.database.exists():
         return
-    engine = open_database(url, read_only=True)
     try:
-        with engine.connect() as connection:
+        with using_database(url, read_only=True) as engine, engine.connect() as connection:
             last = find_last_prune(connection)
     except SQLAlchemyError:  # the check of the database says what is wrong with it
         return
-    finally:
-        engine.dispose()
     if last is None:
         yield Finding(check="upkeep", detail="No prune has ended yet; the worker does it daily.")
         return

@@ -169,6 +169,18 @@ def open_database(url: str, *, read_only: bool = False, by: Actor | None = None)
 
 
 @contextmanager
+def using_database(
+    url: str, *, read_only: bool = False, by: Actor | None = None
+) -> Iterator[Engine]:
+    """Open Skerry's database for a block, as `open_database` does, and close it after that."""
+    engine = open_database(url, read_only=read_only, by=by)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that only reads: it waits for no writer, and no writer waits for it.
 

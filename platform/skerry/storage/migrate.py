@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.core.time import utc_now
-from skerry.storage.database import find_database, is_server, open_database
+from skerry.storage.database import find_database, is_server, using_database
 from skerry.storage.database_urls import describe_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.server_checks import check_server
@@ -73,16 +73,14 @@ def check_usable(data: DataFolder, *, writing: bool) -> None:
 
 
 def _look_at_revision(url: str, place: str) -> str | None:
-    engine = open_database(url, read_only=True)
     try:
-        return read_revision(engine)
+        with using_database(url, read_only=True) as engine:
+            return read_revision(engine)
     except SQLAlchemyError as error:
         raise InvalidInputError(
             f"The database {place} cannot be read: {getattr(error, 'orig', error)}.",
             remedy="'skerry doctor' says more; restore a backup if it is damaged.",
         ) from None
-    finally:
-        engine.dispose()
 
 
 def upgrade(data: DataFolder) -> Path | None:
@@ -105,8 +103,7 @@ def upgrade(data: DataFolder) -> Path | None:
     """
     check_database(data)
     url = find_database(data)
-    engine = open_database(url)
-    try:
+    with using_database(url) as engine:
         revision = read_revision(engine)
         if revision == newest_revision():
             return None
@@ -115,8 +112,6 @@ def upgrade(data: DataFolder) -> Path | None:
         if revision is not None and not is_server(url):
             copy = _copy_aside(data.database, revision)
         create_schema(engine)
-    finally:
-        engine.dispose()
     if not is_server(url):
         data.database.chmod(0o600)
     return copy

@@ -4,8 +4,7 @@ Only an object store that a setting names has it; a folder in the data folder be
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from sqlalchemy import Engine, insert, inspect, select
 
@@ -13,7 +12,7 @@ from skerry.core.errors import ConflictError, InvalidInputError, UnavailableErro
 from skerry.core.ids import new_id
 from skerry.core.settings import OBJECTS_VARIABLE, read_objects_place
 from skerry.core.time import count_microseconds, utc_now
-from skerry.storage.database import find_database, is_server, open_database
+from skerry.storage.database import find_database, is_server, using_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import open_objects
 from skerry.storage.objects import Objects
@@ -65,7 +64,7 @@ def claim_store(data: DataFolder) -> None:
     if read_objects_place() is None:
         return
     objects = open_objects(data)
-    with _opened(data) as engine:
+    with using_database(find_database(data)) as engine:
         own = _name_platform(engine)
     mark = {"platform": own, "remark": "The object store of one Skerry platform. Keep this file."}
     if not objects.write_once(MARK, json.dumps(mark, indent=1).encode()):
@@ -102,17 +101,8 @@ def _read_id(data: DataFolder) -> str | None:
     """Return the platform's name in its database, None if it has none yet."""
     if not is_server(find_database(data)) and not data.database.is_file():
         return None
-    with _opened(data, read_only=True) as engine:
+    with using_database(find_database(data), read_only=True) as engine:
         if not inspect(engine).has_table(platform.name):
             return None
         with engine.connect() as connection:
             return connection.execute(select(platform.c.id)).scalar()
-
-
-@contextmanager
-def _opened(data: DataFolder, *, read_only: bool = False) -> Iterator[Engine]:
-    engine = open_database(find_database(data), read_only=read_only)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
