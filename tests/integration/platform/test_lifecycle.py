@@ -11,11 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from alembic import command
+from tests.older_schema import open_at
 from tests.platform_process import RunningPlatform, start_platform, wait_until
 
-from skerry.storage import migrate
-from skerry.storage.database import database_url, open_database
+from skerry.storage.database import database_url
 from skerry.storage.layout import DataFolder
 
 PARTS = ["gateway", "hub"]
@@ -107,12 +106,7 @@ def test_only_loopback_is_bound(platform: RunningPlatform) -> None:
 def test_an_older_data_folder_is_named_with_its_copy(tmp_path: Path) -> None:
     data = DataFolder(tmp_path / "data")
     data.create()
-    config = migrate._configure()
-    engine = open_database(database_url(data.database))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-    engine.dispose()
+    open_at(database_url(data.database), "0001").dispose()
     started = start_platform(data.root, parts=PARTS)
     try:
         (copy,) = data.state.glob("skerry.sqlite.0001.*.bak")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alembic import command
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
+from tests.older_schema import open_at
 
 from skerry.core.errors import ConflictError
 from skerry.storage import migrate
@@ -67,11 +67,7 @@ def test_an_empty_folder_needs_no_copy_and_a_second_upgrade_changes_nothing(
 
 
 def test_an_older_database_is_copied_aside_and_keeps_its_rows(data: DataFolder) -> None:
-    config = migrate._configure()
-    engine = open_database(database_url(data.database))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+    engine = open_at(database_url(data.database), "0001")
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO deletions VALUES ('imports/a/', 1)"))
     engine.dispose()
@@ -90,11 +86,7 @@ def test_an_older_database_is_copied_aside_and_keeps_its_rows(data: DataFolder) 
 
 
 def test_what_a_preliminary_rerun_hid_is_published_again(data: DataFolder) -> None:
-    config = migrate._configure()
-    engine = open_database(database_url(data.database))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
+    engine = open_at(database_url(data.database), "0002")
     document = {
         "geometry": {
             "type": "MultiPolygon",
@@ -153,11 +145,7 @@ def test_what_a_preliminary_rerun_hid_is_published_again(data: DataFolder) -> No
 
 
 def test_imports_of_older_folders_get_both_digests(data: DataFolder) -> None:
-    config = migrate._configure()
-    engine = open_database(database_url(data.database))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0004")
+    engine = open_at(database_url(data.database), "0004")
     document = {
         "properties": {"skerry:digest": "source"},
         "assets": {"product": {"file:checksum": "bytes"}},
@@ -237,11 +225,7 @@ def test_a_run_publishes_an_output_once(engine: Engine) -> None:
 
 
 def test_runs_keep_their_attempts_and_learn_their_data_day(data: DataFolder) -> None:
-    config = migrate._configure()
-    engine = open_database(database_url(data.database))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
+    engine = open_at(database_url(data.database), "0003")
     with engine.begin() as connection:
         connection.execute(text(RELEASE))
         connection.execute(text(RUN), {"id": "clock/2026-05-01T05:00:00Z", "review": "none"})
@@ -262,11 +246,7 @@ def test_runs_keep_their_attempts_and_learn_their_data_day(data: DataFolder) -> 
 
 
 def test_a_clocks_older_runs_get_the_day_in_its_own_time_zone(data: DataFolder) -> None:
-    config = migrate._configure()
-    engine = open_database(database_url(data.database))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
+    engine = open_at(database_url(data.database), "0003")
     job = (
         "INSERT INTO jobs VALUES (:id, :id, 'r', '{}', 'clock', '30 0 * * *', :zone,"
         " '2026-05-01T00:00:00Z', 'c', 'none', 1, 0, 'a', '2026-05-01T00:00:00Z')"

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 from tests.databases import KINDS, data, engine
+from tests.older_schema import open_at
 
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.storage import migrate
@@ -58,11 +58,7 @@ def test_migrated_schema_is_the_declared_one(engine: Engine) -> None:
 def test_times_of_older_databases_become_numbers_and_keep_their_checks(
     fresh: DataFolder,
 ) -> None:
-    config = migrate._configure()
-    engine = open_database(find_database(fresh))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0005")
+    engine = open_at(find_database(fresh), "0005")
     job = (
         "INSERT INTO jobs (id, name, release_id, parameters, trigger, settled_until, collection,"
         " review, timeout_s, retries, created_by, created_at) VALUES ('j', 'j', 'r', '{}', 'clock',"
@@ -123,11 +119,7 @@ def test_times_of_older_databases_become_numbers_and_keep_their_checks(
 def test_collections_of_before_belong_to_the_platform_and_sandboxes_to_their_people(
     fresh: DataFolder,
 ) -> None:
-    config = migrate._configure()
-    engine = open_database(find_database(fresh))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0012")
+    engine = open_at(find_database(fresh), "0012")
     insert = (
         "INSERT INTO collections (id, document, public, created, updated)"
         " VALUES (:id, '{}', false, 0, 0)"
