@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from dbos import DBOS, SetWorkflowID
+from dbos import DBOS, SetWorkflowID, WorkflowStatus
 from sqlalchemy import Connection, Engine, RowMapping, select, update
 
 from skerry.core.errors import SkerryError, UnavailableError
@@ -59,6 +59,8 @@ class Reconciler:
         The gateway of Dask clusters; None where there is none.
     book
         What is known of other workers; None for the only worker of a data folder.
+    list_workflows
+        Lists workflows as DBOS does; the worker's way does not wait for a database that is away.
     """
 
     def __init__(
@@ -68,12 +70,15 @@ class Reconciler:
         minter: TokenMinter,
         gateway: Gateway | None = None,
         book: WorkerBook | None = None,
+        *,
+        list_workflows: Callable[..., list[WorkflowStatus]] = DBOS.list_workflows,
     ) -> None:
         self._engine = engine
         self._carry_out = carry_out
         self._minter = minter
         self._gateway = gateway
         self._book = book
+        self._list_workflows = list_workflows
         self._looked_at_clusters = -_CLUSTERS_S
         self._broken_clocks: set[str] = set()
 
@@ -165,7 +170,7 @@ class Reconciler:
             return
         workflows = {
             workflow.workflow_id: workflow
-            for workflow in DBOS.list_workflows(
+            for workflow in self._list_workflows(
                 workflow_ids=list(active), load_input=False, load_output=False
             )
         }
@@ -177,7 +182,7 @@ class Reconciler:
         if self._book is None:
             return
         for name in self._book.look():
-            left = DBOS.list_workflows(
+            left = self._list_workflows(
                 status="PENDING", executor_id=name, load_input=False, load_output=False
             )
             if left:

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
-from sqlalchemy import Connection
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
+from sqlalchemy import Connection, Engine
 
 from skerry.core.errors import UnavailableError
 from skerry.core.settings import WorkerSettings
@@ -173,7 +173,7 @@ def _end(connection: Connection, *, run_id: str, epoch: int, outcome: Outcome) -
     end_run_grants(connection, run_id, up_to=epoch)
 
 
-def launch(database: str, file: Path, settings: WorkerSettings, worker: str) -> None:
+def launch(database: str, file: Path, settings: WorkerSettings, worker: str) -> DBOSClient:
     """Start DBOS on its own tables, see `open_workflows`. Register workflows first.
 
     Parameters
@@ -184,6 +184,11 @@ def launch(database: str, file: Path, settings: WorkerSettings, worker: str) -> 
         How many runs are under way at a time.
     worker
         This worker's name: it takes up the workflows that it left behind under this name.
+
+    Returns
+    -------
+    DBOSClient
+        See `open_client`.
     """
     engine = open_workflows(database, file)
     config: DBOSConfig = {
@@ -200,6 +205,21 @@ def launch(database: str, file: Path, settings: WorkerSettings, worker: str) -> 
     DBOS.register_queue(
         QUEUE, worker_concurrency=settings.runs, global_concurrency=settings.all_runs,
         polling_interval_sec=_POLL_S, on_conflict="always_update",
+    )  # fmt: skip
+    return open_client(engine)
+
+
+def open_client(engine: Engine) -> DBOSClient:
+    """Return what looks at workflows; it says at once that the database is away, as DBOS does not.
+
+    Parameters
+    ----------
+    engine
+        An engine of `open_workflows`.
+    """
+    return DBOSClient(
+        system_database_engine=engine, serializer=DBOSPortableJSONSerializer(), lazy=True,
+        retry_connection_errors=False,
     )  # fmt: skip
 
 

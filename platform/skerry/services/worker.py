@@ -103,11 +103,14 @@ class Worker:
         carry_out = RunWorkflow(self._attempts, open_objects(self._data)).register()
         name = self._name()
         persist(self._reach_database)  # the workflow engine does not wait for it at its start
-        launch(self._database, self._data.workflows, self._settings, name)
+        client = launch(self._database, self._data.workflows, self._settings, name)
         configure_logs()  # again: the workflow engine has set a form of its own
         book = WorkerBook(self._engine, name) if is_server(self._database) else None
         gateway = Gateway.from_environment()
-        reconciler = Reconciler(self._engine, carry_out, self._minter, gateway, book)
+        reconciler = Reconciler(
+            self._engine, carry_out, self._minter, gateway, book,
+            list_workflows=client.list_workflows,
+        )  # fmt: skip
         last_report = last_look = time.monotonic() - _LOOK_S
         while not self._stopping.wait(_ROUND_S):
             started = time.perf_counter()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
 
-from dbos import DBOSClient, DBOSPortableJSONSerializer
+from dbos import DBOSClient
 from sqlalchemy import Engine, inspect, select
 
 from skerry.core.time import format_time
@@ -14,7 +14,7 @@ from skerry.models.upkeep import Kind
 from skerry.production.runs import ACTIVE
 from skerry.production.tables import runs
 from skerry.production.upkeep.removable import Removable
-from skerry.production.workflow import workflow_id
+from skerry.production.workflow import open_client, workflow_id
 from skerry.storage.database import find_database, is_server, open_workflows, reading
 from skerry.storage.layout import DataFolder
 
@@ -65,10 +65,7 @@ def _open_client(data: DataFolder) -> Iterator[DBOSClient | None]:
         if not inspect(engine).has_table("workflow_status", schema=schema):
             yield None
             return
-        client = DBOSClient(
-            system_database_engine=engine, serializer=DBOSPortableJSONSerializer(),
-            retry_connection_errors=False,
-        )  # fmt: skip
+        client = open_client(engine)
         yield client
         client.destroy()
     finally:

@@ -4,13 +4,17 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy import Engine, column, func, select, table
+from sqlalchemy.exc import OperationalError
+from tests.platform_process import wait_until
+from tests.postgresql_server import PostgresqlServer
 from tests.unit.production.upkeep.world import World
 
 from skerry.core.time import utc_now
 from skerry.models.upkeep import Kind
 from skerry.production.upkeep.history import list_history
+from skerry.production.workflow import open_client
 from skerry.storage.database import find_database, open_workflows
 from skerry.storage.layout import DataFolder
 
@@ -90,3 +94,27 @@ def test_finished_work_goes_in_time_and_that_of_active_runs_stays(
 
 def test_a_platform_that_never_worked_has_no_history(engine: Engine, data: DataFolder) -> None:
     assert list(list_history(engine, data, utc_now(), 1)) == []
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("data", ["postgresql"], indirect=True)
+def test_who_looks_at_work_hears_at_once_that_the_server_is_away(
+    workflows: Engine, work: Work, postgresql: PostgresqlServer
+) -> None:
+    work("ended")
+    client = open_client(workflows)
+    assert [item.workflow_id for item in client.list_workflows()] == ["ended"]
+    postgresql.stop()
+    try:
+        with pytest.raises(OperationalError):  # the engine itself would wait until it is back
+            client.list_workflows()
+    finally:
+        postgresql.start()
+    wait_until(lambda: can_list(client), 30, "the server is back")
+
+
+def can_list(client: DBOSClient) -> bool:
+    try:
+        return [item.workflow_id for item in client.list_workflows()] == ["ended"]
+    except OperationalError:  # of a connection that went with the server
+        return False
