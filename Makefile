@@ -31,7 +31,7 @@ test-quick: setup ## The fast unit tests, for daily work
 test-lowest: setup ## The fast unit tests with the lowest versions that pyproject.toml allows
 	@sh tests/lowest.sh $(SIDE_BY_SIDE)
 
-soak: setup ## Kill processes of two platforms until 200 runs each have ended; RUNS=, SEED=, ONLY=alone|team
+soak: setup minio ## Kill processes of two platforms until 200 runs each have ended; RUNS=, SEED=, ONLY=alone|team
 	@$(PY) -m tests.soak.run $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
 peers: setup

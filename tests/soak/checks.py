@@ -4,12 +4,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, func, select
+from tests.audit_replay import check_audit
 from tests.platform_process import wait_until
+from tests.soak.audit_story import check_story
 from tests.soak.platforms import SoakedPlatform
-from tests.soak.soak import Soak
+from tests.soak.soak import OUTAGES, Soak
 from tests.soak.work import describe_failures, list_items, list_runs
 
+from skerry.catalog.tables import items
 from skerry.core.digests import digest_bytes
 from skerry.core.settings import OBJECTS_VARIABLE
 from skerry.production.executors.places import list_places
@@ -27,33 +30,45 @@ FIRST_MOMENT = datetime(2026, 5, 1, 10, tzinfo=UTC)
 def check_soak(soak: Soak) -> None:
     """Assert that every run succeeded once, with one whole product, and that nothing is left."""
     assert not soak.client.wrong, soak.client.wrong
+    assert soak.outages == (OUTAGES if soak.soaked.server else 0)
+    assert soak.absences == (OUTAGES if soak.soaked.store else 0)
     runs = list_runs(soak.client)
     assert {run["status"] for run in runs} == {"succeeded"}, describe_failures(runs)
     assert sorted(run["parameters"]["number"] for run in runs) == list(range(soak.runs))
-    items = list_items(soak.client)
-    by_run = {item["properties"]["skerry:run"]: item for item in items}
-    assert len(items) == len(by_run) == len({item["id"] for item in items}) == soak.runs
+    check_story(soak, runs)
+    check_items(soak, runs)
+    url = soak.soaked.database
+    engine = open_database(
+        parse_database_url(url) if url else database_url(soak.soaked.folders[0].database)
+    )
+    with reading(engine) as connection:
+        versions = connection.scalar(select(func.count()).select_from(items))
+    assert versions == soak.runs, "versions of items that were doubled"
+    settle(soak.soaked, engine)
+    check_audit(engine)
+    engine.dispose()
+
+
+def check_items(soak: Soak, runs: list[dict[str, Any]]) -> None:
+    """Assert that each run has one item, and the store no other bytes of products."""
+    found = list_items(soak.client)
+    by_run = {item["properties"]["skerry:run"]: item for item in found}
+    assert len(found) == len(by_run) == len({item["id"] for item in found}) == soak.runs
+    soaked = soak.soaked
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(OBJECTS_VARIABLE, raising=False)
-        for name, value in soak.soaked.variables.items():
+        for name, value in soaked.variables.items():
             patch.setenv(name, value)
-        objects = open_objects(soak.soaked.folders[0])
+        objects = open_objects(soaked.folders[0])
         for run in runs:
-            check_attempts(run)
             check_product(run, by_run[run["id"]], objects)
-        left = [file.key for file in objects.list_files("runs/") if ".partial/" in file.key]
-    assert not left, f"left half-written: {left}"
-    settle(soak.soaked)
-
-
-def check_attempts(run: dict[str, Any]) -> None:
-    """Assert that the attempts tell the whole story of a run."""
-    history = run["attempts"]
-    assert [item["epoch"] for item in history] == list(range(1, run["epoch"] + 1)), history
-    assert all(item["ended"] is not None for item in history), history
-    assert [item["status"] for item in history].count("published") == 1, history
-    others = {item["status"] for item in history} - {"published"}
-    assert others <= {"crashed", "superseded", "adopted"}, history
+        keys = [file.key for file in objects.list_files("runs/")]
+    half = [key for key in keys if ".partial/" in key]
+    assert not half, f"left half-written: {half}"
+    assert {key.split("/")[1] for key in keys} == set(by_run), "files of unknown runs"
+    if soaked.variables:
+        beside = [path for data in soaked.folders for path in data.objects.rglob("*")]
+        assert not beside, f"not in the bucket: {beside}"
 
 
 def check_product(run: dict[str, Any], item: dict[str, Any], objects: Objects) -> None:
@@ -77,12 +92,8 @@ def check_product(run: dict[str, Any], item: dict[str, Any], objects: Objects) -
     assert all(key.startswith(prefix) for key in others), "products that no item names"
 
 
-def settle(soaked: SoakedPlatform) -> None:
+def settle(soaked: SoakedPlatform, engine: Engine) -> None:
     """Wait until no attempt has a process, a folder, a token or a grant any more."""
-    url = soaked.database
-    engine = open_database(
-        parse_database_url(url) if url else database_url(soaked.folders[0].database)
-    )
 
     def find_leftovers() -> list[object]:
         soaked.tend()
@@ -92,7 +103,7 @@ def settle(soaked: SoakedPlatform) -> None:
             )
             granted = connection.scalars(select(grants.c.prefix).where(grants.c.run.is_not(None)))
             left: list[object] = [*tokens, *granted]
-            if url:
+            if soaked.server is not None:
                 names = list(connection.scalars(select(workers.c.name)))
                 left += [] if len(names) == len(soaked.folders) else [names]
         places = [places for folder in soaked.folders for places in list_places(folder.run)]
@@ -101,4 +112,3 @@ def settle(soaked: SoakedPlatform) -> None:
     wait_until(
         lambda: not find_leftovers(), SETTLE_S, "nothing is left", lambda: f"{find_leftovers()}"
     )
-    engine.dispose()

@@ -23,17 +23,17 @@ class Kill:
 
     Attributes
     ----------
-    after_s
-        Seconds since the kill before it.
     victim
         The kind of process.
     share
         Which of the processes of this kind that live then: from 0 for the first to 1.
+    pause_s
+        Seconds until the next kill.
     """
 
-    after_s: float
     victim: Victim
     share: float
+    pause_s: float
 
     def choose[Process](self, processes: list[Process]) -> Process:
         """Return the process to kill out of those that live."""
@@ -45,5 +45,5 @@ def plan_kills(seed: int) -> Iterator[Kill]:
     chance = random.Random(seed)
     while True:
         yield Kill(
-            chance.uniform(SHORTEST_S, LONGEST_S), chance.choice(list(Victim)), chance.random()
+            chance.choice(list(Victim)), chance.random(), chance.uniform(SHORTEST_S, LONGEST_S)
         )

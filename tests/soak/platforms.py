@@ -17,7 +17,7 @@ from tests.soak.kills import Victim
 
 from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
 from skerry.production.executors.places import list_places
-from skerry.production.executors.protocol import Phase
+from skerry.production.executors.protocol import AttemptName, Phase
 from skerry.storage.layout import DataFolder
 
 PARTS = ["gateway", "api", "maps", "worker", "hub"]
@@ -31,13 +31,17 @@ class Mark:
     Attributes
     ----------
     name
-        Its name for people; of a run process the run.
+        Its name for people.
     pid
         The process.
+    attempt, folder
+        Of a run process: the attempt, and the data folder of its worker.
     """
 
     name: str
     pid: int
+    attempt: AttemptName | None = None
+    folder: Path = Path()
 
 
 @dataclass
@@ -129,7 +133,7 @@ def _find_attempts(folder: DataFolder) -> Iterator[Mark]:
     for places in list_places(folder.run):
         record = places.read()
         if record is not None and record.phase is Phase.RUNNING and record.find() is not None:
-            yield Mark(places.name.run, record.pid)
+            yield Mark(str(places.name), record.pid, places.name, folder.root)
 
 
 @contextmanager
@@ -190,12 +194,15 @@ def _prepare_api(platform: RunningPlatform, top: Path, port: int) -> Other:
 
 
 def _prepare_worker(platform: RunningPlatform, folder: DataFolder, front: str) -> Other:
-    """Prepare another worker, as a machine of its own would have it: it shares the objects."""
+    """Prepare another worker, as a machine of its own has it.
+
+    It shares the folder of objects, if they are in a folder.
+    """
     folder.create()
-    for name in ("objects", "environments"):
-        (folder.root / name).rmdir()
-        (folder.root / name).symlink_to(platform.data / name)
     environment = psutil.Process(platform.part_pids()["worker"]).environ()
+    if OBJECTS_VARIABLE not in environment:
+        folder.objects.rmdir()
+        folder.objects.symlink_to(platform.data / "objects")
     more = {"SKERRY_DATA": str(folder.root), "SKERRY_PUBLIC_URL": front}
     name = f"{folder.root.name} worker"
     return Other(name, "skerry.services.worker", environment | more, folder.logs / "worker.log")

@@ -28,6 +28,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     order = parser.parse_args()
+    if order.only != "alone" and not locate_program().exists():
+        parser.error("the team's platform keeps its objects in MinIO: 'make minio' builds it")
     for name in [order.only] if order.only else PLATFORMS:
         print(f"{name}:", flush=True)
         soak_once(name, order.runs, order.seed)

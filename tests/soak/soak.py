@@ -4,12 +4,16 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from tests.soak.kills import Kill, Victim, plan_kills
+from tests.soak.kills import SHORTEST_S, Kill, Victim, plan_kills
 from tests.soak.looking import looking_at
-from tests.soak.platforms import SoakedPlatform
+from tests.soak.platforms import Mark, SoakedPlatform
 from tests.soak.work import Client, count_runs, describe_failures, list_runs, prepare, start_run
+
+from skerry.production.executors.protocol import AttemptName
 
 AHEAD = 12
 """How many runs wait or are under way at a time."""
@@ -41,6 +45,13 @@ class Soak:
         Of the plan of kills.
     limit_s
         When it is given up.
+
+    Attributes
+    ----------
+    seen
+        Attempts whose process was seen at work, and the data folder of their worker.
+    killed
+        Attempts whose process was killed.
     """
 
     soaked: SoakedPlatform
@@ -52,6 +63,8 @@ class Soak:
     outages: int = 0
     absences: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    seen: dict[AttemptName, Path] = field(default_factory=dict)
+    killed: set[AttemptName] = field(default_factory=set)
     _crashes: Counter[str] = field(default_factory=Counter)
     _began: float = 0.0
     _server_is_back_at: float | None = None
@@ -74,8 +87,7 @@ class Soak:
     def _work(self) -> None:
         self._began = reported = time.monotonic()
         plan = plan_kills(self.seed)
-        kill = next(plan)
-        due = self._began + kill.after_s
+        due = self._began + SHORTEST_S
         started = 0
         while (ended := self._count_ended()) < self.runs or self._is_somebody_away():
             now = time.monotonic()
@@ -83,10 +95,9 @@ class Soak:
             self.soaked.tend()
             if started < self.runs and started - ended < AHEAD:
                 started += start_run(self.client, started)
+            self._look_at_attempts()
             if now >= due:
-                self._kill(kill)
-                kill = next(plan)
-                due = now + kill.after_s
+                due = now + self._kill(plan)
             self._restart_server(ended)
             self._stop_store(ended)
             if now - reported > _REPORT_S:
@@ -108,21 +119,28 @@ class Soak:
         assert not self.counts.get("failed"), describe_failures(list_runs(self.client))
         return self.counts.get("succeeded", 0)
 
-    def _kill(self, kill: Kill) -> None:
-        living = [
-            mark
-            for mark in self.soaked.find(kill.victim)
-            if kill.victim is not Victim.ATTEMPT or self._crashes[mark.name] < MOST_CRASHES
-        ]
-        if not living:
-            self.say(f"no {kill.victim} to kill now")
-            return
+    def _look_at_attempts(self) -> None:
+        for mark in self.soaked.find(Victim.ATTEMPT):
+            assert mark.attempt is not None
+            self.seen[mark.attempt] = mark.folder
+
+    def _kill(self, plan: Iterator[Kill]) -> float:
+        """Kill the next process of the plan that lives; return the seconds until the next kill."""
+        for kill in plan:
+            living = [mark for mark in self.soaked.find(kill.victim) if self._may_crash(mark)]
+            if living:
+                break
         mark = kill.choose(living)
         os.kill(mark.pid, signal.SIGKILL)
         self.kills[kill.victim] += 1
-        if kill.victim is Victim.ATTEMPT:
-            self._crashes[mark.name] += 1
+        if mark.attempt is not None:
+            self.killed.add(mark.attempt)
+            self._crashes[mark.attempt.run] += 1
         self.say(f"killed {kill.victim} {mark.name} (pid {mark.pid})")
+        return kill.pause_s
+
+    def _may_crash(self, mark: Mark) -> bool:
+        return mark.attempt is None or self._crashes[mark.attempt.run] < MOST_CRASHES
 
     def _restart_server(self, ended: int) -> None:
         """Restart the database server after a third of the runs, and once more after two.

@@ -124,6 +124,17 @@ def list_runs(client: Client) -> list[dict[str, Any]]:
         found += page
 
 
+def list_audit(client: Client, kind: str) -> list[dict[str, Any]]:
+    """Return all that the audit tells of a kind of things, the oldest first."""
+    found: list[dict[str, Any]] = []
+    while True:
+        before = {"before": found[-1]["number"]} if found else {}
+        page = client.insist("GET", "api/audit", params={"what": kind, "limit": 1000, **before})
+        if not page["entries"]:
+            return found[::-1]
+        found += page["entries"]
+
+
 def list_items(client: Client) -> list[dict[str, Any]]:
     """Return all items that the catalogue shows of the job."""
     found: list[dict[str, Any]] = []
