@@ -111,6 +111,13 @@ _READS = "skerry_reads"
 _TURN = 0x536B6572
 """The advisory lock of PostgreSQL that a writing transaction holds: "Sker" in ASCII."""
 
+_TAKE_TURN = (
+    f"SET LOCAL lock_timeout = {_WAIT_MS};"
+    # a writer that was stopped in the middle gives its turn back
+    f" SET LOCAL idle_in_transaction_session_timeout = {_IDLE_MS};"
+    f" SELECT pg_advisory_xact_lock({_TURN})"
+)
+
 
 def partial_index(name: str, *columns: str, where: str, unique: bool) -> Index:
     """Return an index over the rows that fulfil a condition."""
@@ -240,7 +247,7 @@ def open_workflows(url: str, file: Path) -> Engine:
         The file, for a platform without a server.
     """
     if is_server(url):
-        return create_engine(url, pool_pre_ping=True)
+        return _connect_to_server(url)
     engine = create_engine(database_url(file))
 
     @event.listens_for(engine, "connect")
@@ -287,25 +294,34 @@ def _open_file(url: str, read_only: bool) -> Engine:
 
 
 def _open_server(url: str, read_only: bool) -> Engine:
-    # A server may be restarted at any moment: a connection is tried before it is used.
     # A writer has to see what was committed while it waited: each statement looks anew.
-    level = "REPEATABLE READ" if read_only else "READ COMMITTED"
-    engine = create_engine(url, pool_pre_ping=True, isolation_level=level)
+    engine = _connect_to_server(
+        url, isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED"
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
-        connection.execute(f"SET lock_timeout = {_WAIT_MS}")
-        # A writer that was stopped in the middle gives its turn back.
-        connection.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_MS}")
-        connection.commit()
         connection.read_only = read_only
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         if not read_only and not connection.get_execution_options().get(_READS):
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
+            connection.exec_driver_sql(_TAKE_TURN)
 
     return engine
+
+
+def _connect_to_server(url: str, **options: Any) -> Engine:
+    """Return an engine whose transactions leave nothing behind in the server's sessions.
+
+    A pooler such as PgBouncer gives the next transaction to another session: a setting would hold
+    for a stranger there, and a statement that was prepared would be missing, or be another one
+    with the same name, whose rows would be returned.
+    """
+    # A server may be restarted at any moment: a connection is tried before it is used.
+    return create_engine(
+        url, pool_pre_ping=True, connect_args={"prepare_threshold": None}, **options
+    )
 
 
 def _refuse_text(context: ExceptionContext) -> None:

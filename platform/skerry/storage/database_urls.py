@@ -8,6 +8,7 @@ from skerry.core.settings import DATABASE_VARIABLE
 
 _DEFAULTS = {
     "application_name": "skerry",
+    "client_encoding": "utf8",  # whatever the server, the role or PGCLIENTENCODING say
     "connect_timeout": "10",
     # a server that vanished without a word is noticed after a minute
     "keepalives_idle": "30",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy import Engine, delete, func, insert, literal, make_url, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from tests.databases import data, engine
 from tests.platform_process import wait_until
@@ -15,7 +15,13 @@ from tests.postgresql_server import PostgresqlServer
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import utc_now
 from skerry.production.tables import attempts, jobs, releases, runs
-from skerry.storage.database import find_database, open_database, persist, reading
+from skerry.storage.database import (
+    find_database,
+    open_database,
+    open_workflows,
+    persist,
+    reading,
+)
 from skerry.storage.layout import DataFolder
 from skerry.storage.tables import grants
 
@@ -192,6 +198,54 @@ def test_who_persists_goes_on_when_the_server_is_back(
     assert postgresql.password not in caplog.text
     with reading(engine) as reader:
         assert reader.scalar(COUNT) == 1
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("data", ["postgresql"], indirect=True)
+def test_a_transaction_leaves_nothing_in_the_servers_session(data: DataFolder) -> None:
+    """A pooler gives the session to a stranger, and the next transaction to another session."""
+    url = find_database(data)
+    for opened in (open_database(url), open_workflows(url, data.workflows)):
+        for number in range(12):  # psycopg prepares what is asked for the sixth time
+            with opened.begin() as writer:
+                assert writer.scalar(select(literal(number) + 1)) == number + 1
+        with opened.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            connection.rollback()
+            driver.autocommit = True
+            session = {
+                name: driver.execute(f"SHOW {name}").fetchone()[0]
+                for name in ("lock_timeout", "idle_in_transaction_session_timeout")
+            }
+            prepared = driver.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+            driver.autocommit = False
+        assert session == {"lock_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+        assert prepared == (0,)
+        opened.dispose()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("data", ["postgresql"], indirect=True)
+def test_a_writer_does_not_wait_or_stand_still_for_ever(engine: Engine) -> None:
+    with engine.begin() as writer:
+        assert writer.scalar(text("SHOW lock_timeout")) == "15s"
+        assert writer.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1min"
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("data", ["postgresql"], indirect=True)
+def test_text_is_text_whatever_encoding_others_have_chosen(
+    postgresql: PostgresqlServer, data: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = find_database(data)
+    name = make_url(url).database
+    for encoding in ("SQL_ASCII", "LATIN1"):
+        postgresql.execute(f"ALTER DATABASE {name} SET client_encoding = '{encoding}'")
+        monkeypatch.setenv("PGCLIENTENCODING", encoding)
+        for opened in (open_database(url), open_workflows(url, data.workflows)):
+            with opened.connect() as connection:
+                assert connection.scalar(select(literal("Żółw 東京"))) == "Żółw 東京"
+            opened.dispose()
 
 
 def test_what_is_wrong_with_the_data_is_not_tried_again(engine: Engine) -> None:
