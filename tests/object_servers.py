@@ -2,7 +2,8 @@
 
 Both serve a folder, note every request, and fail on purpose where told to. The S3 server speaks
 as much of the protocol as reading needs (GET and HEAD of objects with ranges, ListObjectsV2) and
-looks at who signs, not at the signature.
+looks at who signs, not at the signature. As in many buckets, each folder has an empty object whose
+key ends in ``/``.
 """
 
 import re
@@ -251,7 +252,8 @@ def _list(folder: Path, query: dict[str, list[str]]) -> bytes:
     delimiter = query.get("delimiter", [""])[0]
     after = query.get("continuation-token", query.get("start-after", [""]))[0]
     names = sorted(
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+        path.relative_to(folder).as_posix() + ("/" if path.is_dir() else "")
+        for path in folder.rglob("*")
     )
     entries: dict[str, int | None] = {}
     for name in names:
@@ -261,7 +263,7 @@ def _list(folder: Path, query: dict[str, list[str]]) -> bytes:
         if delimiter and delimiter in rest:
             entries[prefix + rest.partition(delimiter)[0] + delimiter] = None
         else:
-            entries[name] = (folder / name).stat().st_size
+            entries[name] = 0 if name.endswith("/") else (folder / name).stat().st_size
     left = [(name, size) for name, size in entries.items() if name > after]
     page = left[:_PAGE]
     lines = []

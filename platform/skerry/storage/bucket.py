@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from skerry.core.digests import digest_bytes, digest_json, digest_tree
@@ -19,6 +19,7 @@ from skerry.storage.growing_reads import LARGEST_READ, GrowingReads
 from skerry.storage.object_folder import refuse_absent, refuse_part
 from skerry.storage.objects import ALL, OpenFile, StoredFile, check_key, check_prefix
 from skerry.storage.remote import RemotePath, describe_silence
+from skerry.storage.s3 import list_below, list_level
 from skerry.storage.web import TemporaryError, persist
 
 _AT_ONCE = 16
@@ -157,23 +158,19 @@ class Bucket:
 
     def list_names(self, prefix: str) -> list[str]:
         """Return the names right below a prefix, sorted; those of folders end in ``/``."""
-        import obstore
-
         start = len(check_prefix(prefix))
         with self._explaining(prefix):
-            listed = obstore.list_with_delimiter(self._open(prefix), prefix)
-        folders = [f"{str(folder).rstrip('/')[start:]}/" for folder in listed["common_prefixes"]]
-        return sorted([*folders, *(str(file["path"])[start:] for file in listed["objects"])])
+            folders, files = list_level(self._open(prefix), prefix)
+        names = [f"{folder.rstrip('/')[start:]}/" for folder in folders]
+        return sorted([*names, *(str(file["path"])[start:] for file in files)])
 
     def list_files(self, prefix: str, *, deep: bool = True) -> Iterator[StoredFile]:
         """List all files below a prefix, or if not `deep` only those right below it."""
-        import obstore
-
         check_prefix(prefix)
         if not deep:
             with self._explaining(prefix):
-                listed = obstore.list_with_delimiter(self._open(prefix), prefix)
-            yield from map(_describe, cast("Iterable[Any]", listed["objects"]))
+                _, files = list_level(self._open(prefix), prefix)
+            yield from map(_describe, files)
             return
         for batch in self._list(prefix):
             yield from map(_describe, batch)
@@ -295,15 +292,13 @@ class Bucket:
         return any(batch for batch in self._list(prefix))
 
     def _list(self, prefix: str) -> Iterator[list[Any]]:
-        import obstore
-
-        batches = iter(obstore.list(self._open(prefix), prefix or None))
+        batches = list_below(self._open(prefix), prefix or None)
         while True:
             with self._explaining(prefix):
                 batch = next(batches, None)
             if batch is None:
                 return
-            yield cast("list[Any]", batch)
+            yield batch
 
     def _list_marks(self, prefix: str) -> dict[str, object]:
         """Return each file's entity tag, which changes with its bytes."""

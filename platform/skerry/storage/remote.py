@@ -24,6 +24,7 @@ from skerry.core.errors import (
 )
 from skerry.storage import web
 from skerry.storage.blocks import AHEAD_BYTES, KEPT_BYTES, BlockReader
+from skerry.storage.s3 import list_below
 
 SCHEMES = ("http", "https", "s3")
 MAX_LISTED = 20_000
@@ -187,11 +188,9 @@ class RemotePath:
         InvalidInputError
             If there are more than `MAX_LISTED`.
         """
-        import obstore
-
         sizes: dict[str, int] = {}
         with explaining(self):
-            for batch in obstore.list(self.bucket, prefix=self.key):
+            for batch in list_below(self.bucket, self.key):
                 for item in batch:
                     sizes[str(item["path"]).removeprefix(f"{self.key}/")] = int(item["size"])
                 if len(sizes) > MAX_LISTED:

@@ -1,13 +1,20 @@
-"""Connections to S3 buckets, with the endpoint and the credentials that the environment names."""
+"""S3 buckets: connections with what the environment names, and listings without marks of folders.
+
+Consoles, mounted file systems and some providers write an empty object ``a/b/`` for a folder
+``a/b``. S3's client takes the ``/`` off its key, and so shows a file ``a/b`` that nobody can read.
+"""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from skerry.core.patience import find_patience
 from skerry.storage import web
+
+_AT_ONCE = 16
 
 
 @cache
@@ -38,6 +45,41 @@ def open_store(bucket: str, prefix: str | None, endpoint: str | None, **options:
     return S3Store(
         bucket, prefix=prefix, client_options=client, retry_config=_choose_patience(), **options
     )
+
+
+def list_below(store: Any, prefix: str | None) -> Iterator[list[Any]]:
+    """List all objects below a prefix, some at a time, without marks of folders."""
+    import obstore
+
+    for batch in obstore.list(store, prefix):
+        yield _drop_marks(store, batch)
+
+
+def list_level(store: Any, prefix: str) -> tuple[list[str], list[Any]]:
+    """List the folders right below a prefix, and the objects there without marks of folders."""
+    import obstore
+
+    listed = obstore.list_with_delimiter(store, prefix)
+    return list(map(str, listed["common_prefixes"])), _drop_marks(store, listed["objects"])
+
+
+def _drop_marks(store: Any, items: Iterable[Any]) -> list[Any]:
+    """Leave out marks of folders: empty objects that are not found by the keys listed for them."""
+    import obstore
+
+    def is_file(key: str) -> bool:
+        try:
+            return bool(obstore.head(store, key)["size"] == 0)
+        except FileNotFoundError:
+            return False
+
+    items = list(items)
+    empty = [item["path"] for item in items if not item["size"]]
+    if not empty:
+        return items
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="bucket") as pool:
+        files = dict(zip(empty, pool.map(is_file, empty), strict=True))
+    return [item for item in items if item["size"] or files[item["path"]]]
 
 
 def _choose_patience() -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.minio_server import S3Server
 from tests.object_stores import store
 
 from skerry.core.digests import digest_bytes, digest_json
@@ -14,6 +15,7 @@ from skerry.storage.copying_objects import copy_prefix
 from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.object_places import open_granted
 from skerry.storage.objects import Objects
+from skerry.storage.remote import RemotePath
 
 __all__ = ["store"]
 
@@ -112,6 +114,35 @@ def test_names_and_files_are_listed_by_whole_segments(store: Objects) -> None:
     assert store.exists("runs/r/1/p/")
     assert not store.exists("runs/r/1/p/y")
     assert not store.exists("run/")
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize("store", ["bucket"], indirect=True)
+def test_marks_of_folders_that_a_console_has_left_are_no_files(
+    store: Objects, s3: S3Server, tmp_path: Path
+) -> None:
+    """An empty object whose key ends in a slash; the client takes the slash off."""
+    store.write("runs/r/1/log", TEN)
+    store.write("runs/r/1/empty", b"")
+    names = ("", "runs/", "runs/r/", "runs/r/1/", "runs/r/1/alone/")
+    for name in names:
+        s3.ask("PUT", f"{store.address}{name}".removeprefix("s3://"))
+    try:
+        assert store.list_names("runs/") == ["r/"]
+        assert store.list_names("runs/r/1/") == ["alone/", "empty", "log"]
+        assert list_keys(store, "runs/") == ["runs/r/1/empty", "runs/r/1/log"]
+        assert [file.key for file in store.list_files("runs/", deep=False)] == []
+        assert store.copy_to("runs/r/1/", tmp_path) == store.digest("runs/r/1/")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "log"]
+        place = store.locate("runs/r/")
+        assert isinstance(place, RemotePath)
+        assert place.list_sizes() == {"1/empty": 0, "1/log": 10}
+        assert not store.exists("runs/r/1/alone/")
+        store.remove("runs/r/")
+        assert not store.exists("runs/")
+    finally:
+        for name in names:
+            s3.ask("DELETE", f"{store.address}{name}".removeprefix("s3://"))
 
 
 def test_removing_takes_a_prefix_or_a_file_and_no_neighbour(store: Objects) -> None:
