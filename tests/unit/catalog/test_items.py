@@ -120,8 +120,8 @@ class TestRegister:
             first = _write(connection, objects)
             register_item(connection, first, "lakes", owner="alice", objects=objects)
             other = _write(connection, objects, content="something else")
-            absent = make_item(prefix=other["properties"]["skerry:prefix"] + "absent/")
-            absent["properties"]["skerry:digest"] = other["properties"]["skerry:digest"]
+            missing = {"href": other["properties"]["skerry:prefix"] + "missing.tif"}
+            absent = {**other, "assets": {**other["assets"], "missing": missing}}
         for given, refused in ((absent, True), (other, False)):
             with suppress(InvalidInputError), engine.begin() as connection:
                 register_item(
@@ -143,6 +143,16 @@ class TestRegister:
         item = _write(connection, objects)
         with pytest.raises(ForbiddenError, match="No write grant of 'bob'"):
             register_item(connection, item, "lakes", owner="bob", objects=objects)
+
+    def test_a_grant_is_for_one_item_with_all_of_its_prefix(
+        self, connection: Connection, objects: ObjectFolder
+    ) -> None:
+        grant = create_grant(connection, Purpose.IMPORT, "alice")
+        part = make_item(prefix=f"{grant.prefix}part/")
+        write_bytes(objects.root, part)
+        with pytest.raises(ForbiddenError, match="one item for each"):
+            register_item(connection, part, "lakes", owner="alice", objects=objects)
+        assert find_grant(connection, grant.id) is not None
 
     def test_an_ended_grant_is_none(self, connection: Connection, objects: ObjectFolder) -> None:
         grant = create_grant(connection, Purpose.IMPORT, "alice", life_s=-1)
