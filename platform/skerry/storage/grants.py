@@ -88,7 +88,8 @@ def check_write_grant(connection: Connection, prefix: str, owner: str) -> Grant:
     if row is None:
         raise ForbiddenError(
             f"No write grant of {owner!r} is for {prefix!r} now.",
-            remedy="Ask for one with POST /services/api/grants and write below its prefix, one item for each.",
+            remedy="Ask for one with POST /services/api/grants for each item, and write the item "
+            "below its prefix.",
         )
     return _read(row)
 

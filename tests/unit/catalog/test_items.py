@@ -150,7 +150,7 @@ class TestRegister:
         grant = create_grant(connection, Purpose.IMPORT, "alice")
         part = make_item(prefix=f"{grant.prefix}part/")
         write_bytes(objects.root, part)
-        with pytest.raises(ForbiddenError, match="one item for each"):
+        with pytest.raises(ForbiddenError, match="for each item"):
             register_item(connection, part, "lakes", owner="alice", objects=objects)
         assert find_grant(connection, grant.id) is not None
 
@@ -178,7 +178,10 @@ class TestRegister:
             inner = make_item("inner", prefix=f"{prefix}product.zarr/")
             inner["assets"] = {"product": {"href": f"{prefix}product.zarr/zarr.json"}}
             with pytest.raises(ConflictError, match="belong to the item 'scene'"):
-                register_item(connection, inner, "lakes", owner="alice", objects=objects)
+                insert_item(
+                    connection, inner, collection="lakes", status=VersionStatus.PUBLISHED,
+                    owner="alice", objects=objects,
+                )  # fmt: skip
 
     def test_the_collection_must_exist(self, connection: Connection, objects: ObjectFolder) -> None:
         item = _write(connection, objects)
@@ -429,7 +432,10 @@ class TestGrants:
             grant = create_grant(connection, Purpose.IMPORT, "alice", life_s=60)
             item = make_item(prefix=f"{grant.prefix}inner/")
             write_bytes(objects.root, item)
-            register_item(connection, item, "lakes", owner="alice", objects=objects)
+            insert_item(
+                connection, item, collection="lakes", status=VersionStatus.PUBLISHED,
+                owner="alice", objects=objects,
+            )  # fmt: skip
             release_grant(connection, grant)
         assert finish_deletions(engine, objects) == 0
         assert objects.exists(f"{grant.prefix}inner/product.zarr")
