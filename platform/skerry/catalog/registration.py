@@ -89,7 +89,8 @@ def register_item(
         version = earlier.version + 1
         delete_item(connection, collection, checked.id, owner=owner)
     item = _insert(connection, checked, collection, VersionStatus.PUBLISHED, owner, version=version)
-    forget_grant(connection, grant.id)  # it has done its work: nobody writes there any more
+    if grant.prefix == checked.prefix:  # the grant has done its work: nobody writes there any more
+        forget_grant(connection, grant.id)
     return item, True
 
 

@@ -3,11 +3,13 @@
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 from pydantic import BaseModel
 
+from skerry.cli.status import describe_worker
 from skerry.cli.supervisor.health import ask_health
 from skerry.cli.supervisor.ports import LOOPBACK, check_port
 from skerry.cli.supervisor.record import PlatformRecord
@@ -159,10 +161,12 @@ def look_at_database(folder: DataFolder) -> Iterator[Finding]:
 
 def look_at_objects(folder: DataFolder) -> Iterator[Finding]:
     """Check that the object store answers, may be written, and is this platform's own."""
+    from skerry.storage.database import UnreadableError
     from skerry.storage.object_places import open_objects
     from skerry.storage.platform_mark import check_store
 
-    check_store(folder)
+    with suppress(UnreadableError):  # the check of the database says what is wrong with it
+        check_store(folder)
     objects = open_objects(folder)
     objects.check()
     yield Finding(check="objects", detail=objects.address)
@@ -213,6 +217,34 @@ def _ask_readiness(health: str | None) -> str | None:
     except (httpx.HTTPError, ValueError, AttributeError):
         return "does not say whether it is ready"
     return "; ".join(f"{name}: {reason}" for name, reason in missing.items()) or None
+
+
+def look_at_workers(folder: DataFolder) -> Iterator[Finding]:
+    """Check that all workers that share a database server show that they live."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from skerry.production.workers import list_workers
+    from skerry.storage.database import find_database, is_server, using_database
+
+    url = find_database(folder)
+    if not is_server(url):  # the only worker is asked as a part of the platform
+        return
+    try:
+        with using_database(url, read_only=True) as engine:
+            signs = list_workers(engine, folder)
+    except SQLAlchemyError:  # the check of the database says what is wrong with it
+        return
+    others = any(sign.works for sign in signs)
+    for sign in signs:
+        remedy = (
+            "Start it again, or leave it: another worker carries its runs on."
+            if others
+            else "Start a worker, or the platform with 'skerry up': no run goes on without one."
+        )
+        yield Finding(
+            check="workers", state="well" if sign.works else "attention" if others else "broken",
+            detail=describe_worker(sign), remedy="" if sign.works else remedy,
+        )  # fmt: skip
 
 
 def look_at_port(folder: DataFolder) -> Iterator[Finding]:
@@ -270,5 +302,6 @@ CHECKS: dict[str, Look] = {
     "packages": look_at_packages,
     "port": look_at_port,
     "platform": look_at_parts,
+    "workers": look_at_workers,
     "logs": look_at_logs,
 }

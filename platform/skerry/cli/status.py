@@ -10,7 +10,9 @@ from skerry.cli.folder import data_option
 from skerry.cli.supervisor.health import ask_health
 from skerry.cli.supervisor.record import PartRecord, PlatformRecord
 from skerry.core.disk import REMEDY, measure_space
+from skerry.core.settings import read_database_url
 from skerry.core.wording import describe_bytes
+from skerry.models.platform import WorkerSign
 from skerry.storage.layout import DataFolder
 
 
@@ -43,16 +45,23 @@ class DiskStatus(BaseModel):
 
 
 class PlatformStatus(BaseModel):
-    """All parts' answers; ready only if every part is ready and the disk is not full."""
+    """All parts' answers; ready only if every part is ready and the disk is not full.
+
+    Attributes
+    ----------
+    workers
+        All workers that share the database, if it is on a server that answers.
+    """
 
     ready: bool
     parts: list[PartStatus]
     disk: DiskStatus | None = None
+    workers: list[WorkerSign] = []
 
 
 @click.command()
 @data_option
-@click.option("--json", "as_json", is_flag=True, help="Print {ready, parts, disk} as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print all of this as JSON.")
 @click.pass_context
 def status(ctx: click.Context, data: Path, *, as_json: bool) -> None:
     """Show which parts of the platform answer; exit code 0 only if every part does.
@@ -88,8 +97,24 @@ def read_status(folder: DataFolder) -> PlatformStatus:
         parts = list(pool.map(_ask, record.parts))
     ready = record.ready and all(part.ready for part in parts)
     return PlatformStatus(
-        ready=ready and not (disk is not None and disk.full), parts=parts, disk=disk
-    )
+        ready=ready and not (disk is not None and disk.full), parts=parts, disk=disk,
+        workers=_list_workers(folder),
+    )  # fmt: skip
+
+
+def _list_workers(folder: DataFolder) -> list[WorkerSign]:
+    if read_database_url() is None:
+        return []
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from skerry.production.workers import list_workers
+    from skerry.storage.database import find_database, using_database
+
+    try:
+        with using_database(find_database(folder), read_only=True) as engine:
+            return list_workers(engine, folder)
+    except SQLAlchemyError:  # what the api answers tells it
+        return []
 
 
 def _look_at_disk(folder: DataFolder) -> DiskStatus | None:
@@ -118,6 +143,17 @@ def _print_status(folder: DataFolder, found: PlatformStatus) -> None:
     for part in found.parts:
         mark = "ready" if part.ready else "NOT READY"
         click.echo(f"{part.name:<11}{mark:<11}{part.detail:<28}{part.url}".rstrip())
+    for worker in found.workers:
+        click.echo(describe_worker(worker))
     if found.disk is not None:
         click.echo(f"\nDisk: {describe_bytes(found.disk.free)} free")
     click.echo(f"Password: {folder.password}")
+
+
+def describe_worker(sign: WorkerSign) -> str:
+    """Return in words whether a worker works."""
+    if sign.works:
+        return f"{sign.name} works."
+    if sign.silent_s is None:
+        return f"{sign.name} has shown no sign of life yet."
+    return f"{sign.name} has shown no sign of life for {sign.silent_s:.0f} s."

@@ -139,11 +139,10 @@ def _check_database(folder: DataFolder) -> None:
 
 
 def _check_objects(folder: DataFolder) -> None:
-    """Refuse an object store that cannot be used, before anything is written."""
-    if read_objects_place() is not None:  # this import takes a moment
-        from skerry.storage.platform_mark import check_store
+    """Refuse an object store that cannot be used or is another's, before anything is written."""
+    from skerry.storage.platform_mark import check_store  # this import takes a moment
 
-        check_store(folder)
+    check_store(folder)
 
 
 def _migrate(folder: DataFolder, console: Console) -> None:

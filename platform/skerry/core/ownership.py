@@ -38,7 +38,6 @@ class Verb(StrEnum):
     SEE = "see"
     CHANGE = "change"
     GIVE = "give"
-    REMOVE = "remove"
 
 
 RULES: Mapping[Relation, frozenset[Verb]] = {

@@ -45,11 +45,17 @@ def read_health(session: Session, *, may_operate: bool) -> Health:
     health = session.fetch(PlatformHealth, "GET", "platform/health")
     parts = [(name, _answers(session, path)) for name, path in _HEALTH.items()]
     return Health(
-        parts=tuple(sorted([*parts, ("api", True), ("worker", health.worker)])),
+        parts=tuple(sorted([*parts, ("api", True), *_list_workers(health)])),
         disk=f"{describe_bytes(health.disk_free)} of {describe_bytes(health.disk_total)} free",
         disk_low=health.disk_low,
         clusters=_read_clusters(session) if may_operate else None,
     )
+
+
+def _list_workers(health: PlatformHealth) -> list[tuple[str, bool]]:
+    if len(health.workers) < 2:  # noqa: PLR2004 - one needs no name
+        return [("worker", health.worker)]
+    return [(worker.name, worker.works) for worker in health.workers]
 
 
 def _read_clusters(session: Session) -> tuple[str, ...] | None:

@@ -30,13 +30,35 @@ class Readiness(BaseModel):
     missing: dict[str, str]
 
 
+class WorkerSign(BaseModel):
+    """Whether a worker works.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    works
+        Whether it has shown lately that it lives.
+    silent_s
+        Seconds since it last did; None if it has not yet.
+    """
+
+    model_config = ANSWER
+
+    name: str
+    works: bool
+    silent_s: float | None
+
+
 class PlatformHealth(BaseModel):
     """The platform's state, for the pages.
 
     Attributes
     ----------
     worker
-        Whether the worker works.
+        Whether a worker works.
+    workers
+        All workers that share the database, on whatever machine.
     disk_free, disk_total, disk_floor
         Bytes on the data folder's disk; below the floor runs and imports do not start.
     disk_low
@@ -46,6 +68,7 @@ class PlatformHealth(BaseModel):
     model_config = ANSWER
 
     worker: bool
+    workers: list[WorkerSign]
     disk_free: int
     disk_total: int
     disk_floor: int

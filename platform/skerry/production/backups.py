@@ -32,7 +32,13 @@ from skerry.storage.copying_objects import copy_prefix
 from skerry.storage.database import METADATA, database_url, find_database, open_database, reading
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
-from skerry.storage.migrate import check_known, create_schema, newest_revision, upgrade
+from skerry.storage.migrate import (
+    check_known,
+    check_usable,
+    create_schema,
+    newest_revision,
+    upgrade,
+)
 from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.object_places import open_objects
 from skerry.storage.objects import Objects, check_prefix
@@ -123,15 +129,19 @@ def create_backup(data: DataFolder, target: Path, progress: Progress = ignore_pr
     Raises
     ------
     ConflictError
-        If another backup into the same folder is at work, or bytes change while they are copied.
+        If another backup into the same folder is at work, bytes change while they are copied, or
+        database and object store do not belong together.
     InvalidInputError
-        If the folder stands in the data folder, or cannot be written.
+        If the folder stands in the data folder, or cannot be written, or the platform's database
+        or object store cannot be used.
     """
     if target.resolve().is_relative_to(data.root.resolve()):
         raise InvalidInputError(
             f"The backup folder {target} stands in the data folder.",
             remedy="Name a folder outside, on another disk if there is one.",
         )
+    check_usable(data, writing=False)
+    check_store(data, writing=False)
     for folder in (target, target / "objects", target / "backups"):
         _create(folder)
     with hold_lock(target / "lock", lambda pid: _describe_other(target, pid)):

@@ -155,6 +155,7 @@ workers = Table(
     METADATA,
     Column("name", PlainText, primary_key=True),
     Column("beats", BigInteger, nullable=False, comment="grows while the worker lives"),
+    Column("seen_at", Moment, comment="when it last showed that it lives, by the server's clock"),
     info=leave_unrecorded("signs of life are of the moment"),
 )
 

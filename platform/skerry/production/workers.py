@@ -6,17 +6,24 @@ number stands still is lost, and exactly one of the others takes its runs over. 
 have been slow, it finds its attempts superseded: their epochs are older.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
+from skerry.core.beats import BEAT_S, measure_silence
+from skerry.models.platform import WorkerSign
 from skerry.production.tables import workers
-from skerry.storage.database import reading
+from skerry.storage.database import Now, find_database, is_server, reading
+from skerry.storage.layout import DataFolder
 
 PERIOD_S = 2.0
 """How often a worker shows that it lives."""
+
+ONLY_WORKER = "worker"
+"""The name of the only worker of a database in a file."""
 
 LOST_S = 20.0
 """How long a worker may show nothing. Its runs are carried on within a minute, this included."""
@@ -101,8 +108,30 @@ class WorkerBook:
         return claimed.rowcount == 1
 
 
+def list_workers(engine: Engine, data: DataFolder) -> list[WorkerSign]:
+    """Return which workers there are, and for how long each has shown nothing.
+
+    On a server these are all workers that share it, whatever machine they are on; both times are
+    of its clock. The only worker of a file is seen by what it writes into the data folder.
+    """
+    if not is_server(find_database(data)):
+        return [_describe(ONLY_WORKER, measure_silence(data.worker_beat))]
+    with reading(engine) as connection:
+        query = select(workers.c.name, workers.c.seen_at, Now().label("now"))
+        rows = connection.execute(query.order_by(workers.c.name)).all()
+    return [
+        _describe(row.name, (row.now - row.seen_at).total_seconds() if row.seen_at else math.inf)
+        for row in rows
+    ]
+
+
+def _describe(name: str, silence: float) -> WorkerSign:
+    silent_s = max(0.0, silence) if math.isfinite(silence) else None
+    return WorkerSign(name=name, works=silence < BEAT_S, silent_s=silent_s)
+
+
 def _beat(connection: Connection, name: str) -> None:
     own = workers.c.name == name
-    shown = connection.execute(update(workers).where(own).values(beats=workers.c.beats + 1))
-    if shown.rowcount == 0:
-        connection.execute(insert(workers).values(name=name, beats=1))
+    sign = {"beats": workers.c.beats + 1, "seen_at": Now()}
+    if connection.execute(update(workers).where(own).values(sign)).rowcount == 0:
+        connection.execute(insert(workers).values(name=name, beats=1, seen_at=Now()))

@@ -21,7 +21,7 @@ from skerry.production.tokens import GRACE_S
 from skerry.services.application import create_application, serve
 from skerry.services.audit import create_audit_router
 from skerry.services.clusters import create_clusters_router
-from skerry.services.figures import watch_machine, watch_production, watch_upkeep
+from skerry.services.figures import watch_machine, watch_production, watch_upkeep, watch_workers
 from skerry.services.files import create_files_router
 from skerry.services.grants import create_grants_router
 from skerry.services.hub_access import HubAccess
@@ -68,7 +68,7 @@ def create_api(
         create_audit_router(stores),
         create_clusters_router(stores, Gateway.from_environment()),
         create_logs_router(data),
-        create_health_router(data),
+        create_health_router(stores.reader, data),
     ]
 
     measurements = Measurements()
@@ -76,6 +76,7 @@ def create_api(
         watch_database(measurements, engine)
     watch_production(measurements, stores.reader)
     watch_upkeep(measurements, stores.reader)
+    watch_workers(measurements, stores.reader, data)
     watch_machine(measurements, data)
 
     @contextlib.asynccontextmanager

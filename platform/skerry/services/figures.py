@@ -1,10 +1,10 @@
-"""What the api measures besides its requests: runs, attempts, the queue, the worker."""
+"""What the api measures besides its requests: runs, attempts, the queue, workers, upkeep."""
 
+import math
 from collections.abc import Callable
 
 from sqlalchemy import Engine
 
-from skerry.core.beats import measure_silence
 from skerry.core.disk import measure_space
 from skerry.core.measurements import Measurements, Sample
 from skerry.core.time import utc_now
@@ -12,6 +12,7 @@ from skerry.models.upkeep import LastPrune
 from skerry.production.counting import count_attempts, find_longest_waiting
 from skerry.production.runs import count_runs
 from skerry.production.upkeep.last_prune import find_last_prune
+from skerry.production.workers import list_workers
 from skerry.storage.layout import DataFolder
 
 
@@ -68,16 +69,27 @@ def watch_upkeep(measurements: Measurements, reader: Engine) -> None:
     )  # fmt: skip
 
 
+def watch_workers(measurements: Measurements, reader: Engine, data: DataFolder) -> None:
+    """Show for how long each worker has shown no sign of life, on whatever machine it is."""
+
+    def measure_silences() -> list[Sample]:
+        return [
+            ({"worker": sign.name}, math.inf if sign.silent_s is None else sign.silent_s)
+            for sign in list_workers(reader, data)
+        ]
+
+    measurements.watch(
+        "skerry_worker_silence_seconds", "Seconds since a worker last ended a round",
+        measure_silences,
+    )  # fmt: skip
+
+
 def watch_machine(measurements: Measurements, data: DataFolder) -> None:
-    """Show the worker's silence and the room on the disk."""
+    """Show the room on the disk."""
 
     def measure_disk() -> list[Sample]:
         space = measure_space(data.root)
         return [({"part": "free"}, space.free), ({"part": "total"}, space.total),
                 ({"part": "floor"}, space.floor)]  # fmt: skip
 
-    measurements.watch(
-        "skerry_worker_silence_seconds", "Seconds since the worker last ended a round",
-        lambda: [({}, measure_silence(data.worker_beat))],
-    )  # fmt: skip
     measurements.watch("skerry_disk_bytes", "Bytes on the data folder's disk", measure_disk)

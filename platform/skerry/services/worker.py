@@ -33,7 +33,7 @@ from skerry.production.executors.local import LocalExecutor
 from skerry.production.executors.protocol import Executor
 from skerry.production.tokens import TokenMinter
 from skerry.production.upkeep.daily import Upkeep
-from skerry.production.workers import WorkerBook
+from skerry.production.workers import ONLY_WORKER, WorkerBook
 from skerry.services.measuring import watch_database
 from skerry.services.worker_signs import serve_worker
 from skerry.storage.database import find_database, is_server, open_database, persist, reading
@@ -148,7 +148,7 @@ class Worker:
         data folder of its own.
         """
         if not is_server(self._database):
-            return "worker"
+            return ONLY_WORKER
         host = socket.gethostname()
         folder = digest_json({"host": host, "data": str(self._data.root)})
         return f"worker-{host}-{folder[-8:]}"

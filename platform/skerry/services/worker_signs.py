@@ -1,28 +1,50 @@
 """The worker's signs of life over HTTP: whether it answers, what it lacks, what it measures."""
 
+import math
 import os
 import threading
 
 from fastapi import FastAPI
 
+from skerry.core.beats import BEAT_S, measure_silence
 from skerry.core.measurements import Measurements
 from skerry.core.settings import WORKER_PREFIX, ServiceSettings
 from skerry.services.application import create_application, open_server
 from skerry.services.hub_access import HubAccess
-from skerry.services.readiness import check_schema
+from skerry.services.readiness import Check, check_objects, check_schema
 from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
+from skerry.storage.object_places import open_objects
 
 
 def create_worker_signs(
     settings: ServiceSettings, measurements: Measurements, *, hub: HubAccess | None = None
 ) -> FastAPI:
     """Return the application; see `skerry.services.application.create_application`."""
-    engine = open_database(find_database(DataFolder(settings.data)), read_only=True)
+    data = DataFolder(settings.data)
+    engine = open_database(find_database(data), read_only=True)
     return create_application(
         settings, [], "Skerry worker", prefix=WORKER_PREFIX, hub=hub, measurements=measurements,
-        checks={"database": check_schema(engine)},
+        checks={
+            "database": check_schema(engine),
+            "objects": check_objects(open_objects(data), for_writing=True),
+            "rounds": check_rounds(data),
+        },
     )  # fmt: skip
+
+
+def check_rounds(data: DataFolder) -> Check:
+    """Return a check that the worker's rounds go on: they may stand still behind an answer."""
+
+    async def ask() -> str | None:
+        silence = measure_silence(data.worker_beat)
+        if silence < BEAT_S:
+            return None
+        if math.isinf(silence):
+            return "The worker has not ended a round yet."
+        return f"The worker has ended no round for {silence:.0f} s."
+
+    return ask
 
 
 def serve_worker(measurements: Measurements) -> None:

@@ -36,11 +36,14 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from skerry.core.errors import DiskFullError, InvalidInputError, UnavailableError
 from skerry.core.settings import read_database_url
 from skerry.core.time import count_microseconds, from_microseconds
-from skerry.storage.database_urls import parse_database_url
+from skerry.storage.database_urls import describe_database, parse_database_url
 from skerry.storage.layout import DataFolder
 from skerry.storage.recording import ACTOR, Actor, listen_for_changes, name_user
 
@@ -86,6 +89,23 @@ class Moment(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Return the instant of stored microseconds."""
         return None if value is None else from_microseconds(value)
+
+
+class Now(FunctionElement[datetime]):
+    """The present instant, by the clock of the database, which all its users share."""
+
+    type = Moment()
+    inherit_cache = True
+
+
+@compiles(Now, "sqlite")
+def _write_now_of_file(_now: Now, _compiler: SQLCompiler, **_: Any) -> str:
+    return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
+
+
+@compiles(Now, "postgresql")
+def _write_now_of_server(_now: Now, _compiler: SQLCompiler, **_: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
 
 class FreeText(TypeDecorator[str]):
@@ -234,6 +254,19 @@ def explain_failure(error: BaseException) -> UnavailableError:
             remedy="Let its administrator look whether the server is a copy, or was set so.",
         )
     return UnavailableError("The database does not answer.", remedy="Try again shortly.")
+
+
+class UnreadableError(InvalidInputError):
+    """A database cannot be read at all."""
+
+
+def explain_unreadable(url: str, error: BaseException) -> UnreadableError:
+    """Return why a database cannot be read at all, for the person who starts a program."""
+    reason = str(getattr(error, "orig", error)).strip().partition("\n")[0].removesuffix(".")
+    return UnreadableError(
+        f"The database {describe_database(url)} cannot be read: {reason}.",
+        remedy="'skerry doctor' says more; restore a backup if it is damaged.",
+    )
 
 
 def open_workflows(url: str, file: Path) -> Engine:

@@ -45,8 +45,10 @@ def parse_database_url(text: str) -> str:
 
 
 def describe_database(url: str) -> str:
-    """Return a database's address for people: without password and settings of the driver."""
+    """Return a database's name for people: its file, or its address without password."""
     parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        return str(parsed.database)
     plain = URL.create(
         "postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database
     )

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.core.time import utc_now
-from skerry.storage.database import find_database, is_server, using_database
+from skerry.storage.database import explain_unreadable, find_database, is_server, using_database
 from skerry.storage.database_urls import describe_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.server_checks import check_server
@@ -37,7 +37,7 @@ def check_database(data: DataFolder) -> None:
     url = find_database(data)
     if is_server(url):  # of a file, `upgrade` makes a copy before it changes it
         check_server(url, writing=True)
-        check_known(_look_at_revision(url, describe_database(url)), describe_database(url))
+        check_known(_look_at_revision(url), describe_database(url))
 
 
 def check_usable(data: DataFolder, *, writing: bool) -> None:
@@ -56,7 +56,7 @@ def check_usable(data: DataFolder, *, writing: bool) -> None:
         See `check_database`; also if it has no tables yet, or those of an older Skerry.
     """
     url = find_database(data)
-    place = _name_place(data, url)
+    place = describe_database(url)
     if is_server(url):
         check_server(url, writing=writing)
     elif not data.database.is_file():
@@ -65,22 +65,19 @@ def check_usable(data: DataFolder, *, writing: bool) -> None:
         raise InvalidInputError(
             f"The database {place} can only be read.", remedy="Let its owner start the platform."
         )
-    revision = _look_at_revision(url, place)
+    revision = _look_at_revision(url)
     check_known(revision, place)
     if revision != newest_revision():
         state = "has no tables yet" if revision is None else f"has the older schema {revision}"
         raise ConflictError(f"The database {place} {state}.", remedy=_START_ONCE)
 
 
-def _look_at_revision(url: str, place: str) -> str | None:
+def _look_at_revision(url: str) -> str | None:
     try:
         with using_database(url, read_only=True) as engine:
             return read_revision(engine)
     except SQLAlchemyError as error:
-        raise InvalidInputError(
-            f"The database {place} cannot be read: {getattr(error, 'orig', error)}.",
-            remedy="'skerry doctor' says more; restore a backup if it is damaged.",
-        ) from None
+        raise explain_unreadable(url, error) from None
 
 
 def upgrade(data: DataFolder) -> Path | None:
@@ -107,7 +104,7 @@ def upgrade(data: DataFolder) -> Path | None:
         revision = read_revision(engine)
         if revision == newest_revision():
             return None
-        check_known(revision, _name_place(data, url))
+        check_known(revision, describe_database(url))
         copy = None
         if revision is not None and not is_server(url):
             copy = _copy_aside(data.database, revision)
@@ -115,10 +112,6 @@ def upgrade(data: DataFolder) -> Path | None:
     if not is_server(url):
         data.database.chmod(0o600)
     return copy
-
-
-def _name_place(data: DataFolder, url: str) -> str:
-    return describe_database(url) if is_server(url) else str(data.database)
 
 
 def create_schema(engine: Engine) -> None:

@@ -28,6 +28,7 @@ platform = Table(
     METADATA,
     Column("id", PlainText, primary_key=True, comment="random; the mark in the object store too"),
     Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    Column("claimed_at", Moment, comment="when its object store got the mark"),
     info=leave_unrecorded("the database's own name, given once"),
 )
 

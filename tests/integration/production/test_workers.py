@@ -1,5 +1,6 @@
 """Three workers on one PostgreSQL: they share the runs, and one that is lost is replaced."""
 
+import json
 import os
 import signal
 import subprocess
@@ -119,6 +120,21 @@ def test_they_share_the_runs_and_each_is_done_once(workers: Workers) -> None:
     executors = {row[0] for row in workers.ask("SELECT executor_id FROM dbos.workflow_status")}
     assert len(executors) > 1
     assert workers.count() == 1 + len(OTHERS)
+
+
+def test_all_of_them_are_seen_from_the_platforms_machine(workers: Workers) -> None:
+    platform = workers.stage.platform
+    names = sorted(str(row[0]) for row in workers.ask("SELECT name FROM workers"))
+    assert len(names) == 1 + len(OTHERS)
+    assert sorted(sign["name"] for sign in platform.status()["workers"]) == names
+    client = platform.http(platform.token)
+    health = client.get("/services/api/platform/health").json()
+    assert {sign["name"]: sign["works"] for sign in health["workers"]} == dict.fromkeys(names, True)
+    measured = client.get("/services/api/metrics").text
+    assert all(f'skerry_worker_silence_seconds{{worker="{name}"}}' in measured for name in names)
+    findings = json.loads(platform.run("doctor", "--json").stdout)
+    found = [entry for entry in findings if entry["check"] == "workers"]
+    assert sorted(entry["detail"] for entry in found) == [f"{name} works." for name in names]
 
 
 def test_tokens_of_ended_runs_are_revoked_and_no_other(workers: Workers, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from skerry.storage import object_folder
 from skerry.storage.database import database_url, find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_folder import ObjectFolder
+from skerry.storage.platform_mark import MARK
 
 __all__ = ["objects"]
 
@@ -51,10 +52,11 @@ def read_rows(engine: Engine) -> dict[str, list[dict[str, Any]]]:
 
 
 def read_bytes(root: Path) -> dict[str, bytes]:
+    """Return all files of an object store but the mark: each platform has a name of its own."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in root.rglob("*")
-        if path.is_file()
+        if path.is_file() and path != root / MARK
     }
 
 

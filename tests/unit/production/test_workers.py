@@ -1,13 +1,22 @@
 """Workers that share a database notice which of them is lost, and one takes its runs over."""
 
+import os
 import threading
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
+from tests.postgresql_server import PostgresqlServer
 
+from skerry.core.beats import BEAT_S
+from skerry.core.settings import DATABASE_VARIABLE
+from skerry.core.time import utc_now
 from skerry.production.tables import workers
-from skerry.production.workers import LOST_S, PERIOD_S, WorkerBook
-from skerry.storage.database import reading
+from skerry.production.workers import LOST_S, PERIOD_S, WorkerBook, list_workers
+from skerry.storage.database import Now, find_database, reading, using_database
+from skerry.storage.layout import DataFolder
+from skerry.storage.migrate import upgrade
 
 
 class Clock:
@@ -100,3 +109,53 @@ def test_workers_that_look_at_the_same_moment_agree(engine: Engine, clock: Clock
         for thread in threads:
             thread.join()
     assert told == ["gone"]
+
+
+def test_the_clock_of_the_database_goes_with_ours(engine: Engine) -> None:
+    before = utc_now()
+    with reading(engine) as connection:
+        now = connection.execute(select(Now())).scalar_one()
+    # SQLite counts milliseconds
+    assert before - timedelta(milliseconds=1) <= now <= utc_now()
+
+
+@pytest.mark.postgresql
+def test_workers_of_other_machines_are_seen_in_the_database(
+    postgresql: PostgresqlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgresql.database() as url:
+        monkeypatch.setenv(DATABASE_VARIABLE, url)
+        elsewhere = DataFolder(tmp_path / "elsewhere")  # no file of a worker is here
+        with using_database(find_database(elsewhere)) as engine:
+            assert list_workers(engine, elsewhere) == []
+            for name in ("lives", "stands", "old"):
+                WorkerBook(engine, name).look()
+            ago = utc_now() - timedelta(seconds=2 * BEAT_S)
+            with engine.begin() as connection:
+                for name, seen in (("stands", ago), ("old", None)):
+                    own = workers.c.name == name
+                    connection.execute(update(workers).where(own).values(seen_at=seen))
+            lives, old, stands = list_workers(engine, elsewhere)
+            assert (lives.name, lives.works) == ("lives", True)
+            assert (old.name, old.works, old.silent_s) == ("old", False, None)
+            assert (stands.name, stands.works) == ("stands", False)
+            assert stands.silent_s == pytest.approx(2 * BEAT_S, abs=10)
+            clock = Clock()
+            pass_time(clock, WorkerBook(engine, "lives", clock), seconds=2 * LOST_S)
+            assert not list_workers(engine, elsewhere)[-1].works, "to be claimed is no sign of life"
+
+
+def test_the_only_worker_of_a_file_is_seen_by_its_own_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    data = DataFolder(tmp_path / "data")
+    data.create()
+    upgrade(data)
+    with using_database(find_database(data)) as engine:
+        (sign,) = list_workers(engine, data)
+        assert (sign.name, sign.works, sign.silent_s) == ("worker", False, None)
+        data.worker_beat.touch()
+        assert list_workers(engine, data)[0].works
+        os.utime(data.worker_beat, (1, 1))
+        assert not list_workers(engine, data)[0].works

@@ -13,14 +13,27 @@ from asgi_correlation_id import correlation_id
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy.exc import OperationalError
-from tests.served_api import ServedApi, bind_free_port, make_hub_access, serve_in_thread
+from tests.postgresql_server import PostgresqlServer
+from tests.served_api import (
+    ServedApi,
+    bind_free_port,
+    make_hub_access,
+    serve_api,
+    serve_in_thread,
+)
 
 from skerry.core.logs import configure_logs
 from skerry.core.measurements import Measurements, Sample
-from skerry.core.settings import MAPS_PREFIX, WORKER_PREFIX, ServiceSettings
+from skerry.core.settings import DATABASE_VARIABLE, MAPS_PREFIX, WORKER_PREFIX, ServiceSettings
+from skerry.production.workers import WorkerBook
 from skerry.services.maps import create_maps
 from skerry.services.worker_signs import create_worker_signs
-from skerry.storage.database import database_url, open_database
+from skerry.storage.database import (
+    database_url,
+    find_database,
+    open_database,
+    using_database,
+)
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import upgrade
 
@@ -63,9 +76,9 @@ def test_statements_runs_disk_and_worker_are_measured(api: ServedApi, alice: htt
     assert numbers["skerry_queue_seconds", ()] == 0
     free = shutil.disk_usage(api.data.root).free
     assert numbers["skerry_disk_bytes", (("part", "free"),)] == pytest.approx(free, rel=0.2)
-    assert numbers["skerry_worker_silence_seconds", ()] == float("inf")
+    assert numbers["skerry_worker_silence_seconds", (("worker", "worker"),)] == float("inf")
     (api.data.run / "worker.ready").touch()
-    assert read_numbers(alice)["skerry_worker_silence_seconds", ()] < 100
+    assert read_numbers(alice)["skerry_worker_silence_seconds", (("worker", "worker"),)] < 100
 
 
 @pytest.mark.parametrize(("token", "status"), [(None, 401), ("reader-token", 403)])
@@ -93,7 +106,25 @@ def test_a_worker_and_its_rounds_are_measured_while_hub_and_database_are_away(
     assert "process_cpu_seconds_total" in answer.text
     assert other.status_code == 503, "there is no hub that knows it"
     assert stranger.status_code == 401
-    assert set(ready.json()["missing"]) == {"hub", "database"}
+    missing = ready.json()["missing"]
+    assert set(missing) == {"hub", "database", "objects", "rounds"}
+    assert missing["rounds"] == "The worker has not ended a round yet."
+
+
+@pytest.mark.postgresql
+def test_an_api_on_another_machine_sees_the_workers(
+    postgresql: PostgresqlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgresql.database() as url:
+        monkeypatch.setenv(DATABASE_VARIABLE, url)
+        with using_database(find_database(DataFolder(tmp_path))) as engine:
+            WorkerBook(engine, "worker-elsewhere").look()
+        with serve_api(tmp_path / "here") as api, api.client("alice-token") as client:
+            numbers = read_numbers(client)
+            health = client.get("platform/health").json()
+        assert numbers["skerry_worker_silence_seconds", (("worker", "worker-elsewhere"),)] < 100
+        assert health["worker"] is True
+        assert [sign["name"] for sign in health["workers"]] == ["worker-elsewhere"]
 
 
 def test_ready_names_what_is_missing(api: ServedApi, anonymous: httpx.Client) -> None:

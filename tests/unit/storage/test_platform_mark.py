@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,11 +11,13 @@ from threading import Thread
 import httpx
 import pytest
 from requests_aws4auth import AWS4Auth
+from sqlalchemy import make_url
 from tests.minio_server import REGION, S3Server
 from tests.object_stores import STORES, opened_bucket
+from tests.postgresql_server import PostgresqlServer
 
 from skerry.core.errors import ConflictError, InvalidInputError
-from skerry.core.settings import OBJECTS_VARIABLE
+from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import upgrade
 from skerry.storage.object_places import open_objects, parse_place
@@ -73,19 +76,111 @@ def test_the_first_platform_has_the_store_and_no_other(place: str, tmp_path: Pat
 
 def test_a_platform_that_is_not_there_yet_has_no_claim(place: str, tmp_path: Path) -> None:
     parse_place(place).write(MARK, b"{}")
-    with pytest.raises(ConflictError, match=r"\(None\)"):
+    with pytest.raises(ConflictError, match="its mark cannot be read"):
         check_store(DataFolder(tmp_path / "new"))
     assert not (tmp_path / "new").exists()
 
 
-def test_the_folder_of_the_data_folder_has_no_mark(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep objects and database in the data folder."""
     monkeypatch.delenv(OBJECTS_VARIABLE, raising=False)
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+
+
+def read_mark(folder: DataFolder) -> str:
+    return str(json.loads((folder.objects / MARK).read_bytes())["platform"])
+
+
+@pytest.mark.usefixtures("beside")
+def test_a_folder_takes_no_other_platforms_file(tmp_path: Path) -> None:
+    first, second = make_data(tmp_path / "first"), make_data(tmp_path / "second")
+    for data in (first, second):
+        check_store(data)
+        claim_store(data)
+        check_store(data)
+    assert read_mark(first) != read_mark(second)
+    shutil.copyfile(first.database, second.database)
+    for refused in (check_store, claim_store):
+        with pytest.raises(ConflictError, match=r"another platform .* than the database .*second"):
+            refused(second)
+
+
+@pytest.mark.usefixtures("beside")
+def test_a_lost_mark_beside_the_file_is_written_again(tmp_path: Path) -> None:
     data = make_data(tmp_path / "data")
+    claim_store(data)
+    before = read_mark(data)
+    (data.objects / MARK).unlink()
     check_store(data)
     claim_store(data)
-    assert list(data.objects.iterdir()) == []
+    assert read_mark(data) == before
+
+
+@pytest.mark.usefixtures("beside")
+def test_a_damaged_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    data = make_data(tmp_path / "data")
+    data.database.write_bytes(b"no database, " * 500)
+    with pytest.raises(InvalidInputError, match="cannot be read: file is not a database"):
+        check_store(data)
+
+
+@pytest.fixture
+def server(
+    beside: None, postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """Name a server's empty database, and return its address."""
+    with postgresql.database("template0") as url:
+        monkeypatch.setenv(DATABASE_VARIABLE, url)
+        yield url
+
+
+@pytest.mark.postgresql
+class TestServer:
+    def test_a_new_database_takes_the_name_that_the_folders_objects_have(
+        self, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv(DATABASE_VARIABLE)
+        data = make_data(tmp_path / "data")
+        claim_store(data)
+        before = read_mark(data)
+        monkeypatch.setenv(DATABASE_VARIABLE, server)
+        check_store(data)
+        upgrade(data)
+        claim_store(data)
+        check_store(data)
+        assert read_mark(data) == before
+        claim_store(make_other(tmp_path, monkeypatch))
+        monkeypatch.setenv(DATABASE_VARIABLE, server)
+        with pytest.raises(ConflictError, match="belongs to another platform") as caught:
+            check_store(DataFolder(tmp_path / "other"))
+        assert make_url(server).password not in str(caught.value)
+
+    def test_a_worker_without_the_platforms_store_is_refused(
+        self, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "shared").mkdir()
+        (tmp_path / "wrong").mkdir()
+        monkeypatch.setenv(OBJECTS_VARIABLE, str(tmp_path / "shared"))
+        data = make_data(tmp_path / "data")
+        claim_store(data)
+        own = json.loads((tmp_path / "shared" / MARK).read_bytes())["platform"]
+        worker = DataFolder(tmp_path / "worker")
+        monkeypatch.delenv(OBJECTS_VARIABLE)
+        for _ in range(2):
+            with pytest.raises(ConflictError, match="has no mark of a platform") as caught:
+                check_store(worker)
+            assert own in caught.value.remedy
+            assert not worker.root.exists()
+            monkeypatch.setenv(OBJECTS_VARIABLE, str(tmp_path / "wrong"))
+        (tmp_path / "wrong" / MARK).write_text(json.dumps({"platform": own}))  # as the remedy says
+        check_store(worker)
+
+
+def make_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataFolder:
+    """Return the data folder of another platform, with its own file."""
+    monkeypatch.delenv(DATABASE_VARIABLE)
+    return make_data(tmp_path / "other")
 
 
 @pytest.mark.parametrize(

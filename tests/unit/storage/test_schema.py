@@ -139,3 +139,32 @@ def test_collections_of_before_belong_to_the_platform_and_sandboxes_to_their_peo
             "sandbox-": "project:project-main",
         }  # fmt: skip
     engine.dispose()
+
+
+def test_a_platform_that_has_a_name_keeps_it(fresh: DataFolder) -> None:
+    engine = open_at(find_database(fresh), "0013")
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO platform (id, created) VALUES ('own', 5)"))
+        connection.execute(text("INSERT INTO workers (name, beats) VALUES ('a', 3)"))
+    engine.dispose()
+
+    migrate.upgrade(fresh)
+
+    engine = open_database(find_database(fresh))
+    with engine.begin() as connection:
+        query = text("SELECT id, created, claimed_at FROM platform")
+        assert [tuple(row) for row in connection.execute(query)] == [("own", 5, 5)]
+        query = text("SELECT name, beats, seen_at FROM workers")
+        assert [tuple(row) for row in connection.execute(query)] == [("a", 3, None)]
+    engine.dispose()
+
+
+def test_a_platform_without_a_name_gets_one(fresh: DataFolder) -> None:
+    open_at(find_database(fresh), "0013").dispose()
+    migrate.upgrade(fresh)
+    engine = open_database(find_database(fresh))
+    with engine.begin() as connection:
+        (row,) = connection.execute(text("SELECT id, claimed_at FROM platform"))
+        assert len(row.id) > 20
+        assert row.claimed_at is None, "its object store has no mark yet"
+    engine.dispose()
