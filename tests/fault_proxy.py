@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from threading import Lock, Thread
 from urllib.parse import urlsplit
 
@@ -102,15 +103,18 @@ class FaultProxy:
 
 
 @contextmanager
-def serve_faults(store: str) -> Iterator[FaultProxy]:
-    """Start a proxy before the store at an address, without faults at first."""
+def serve_faults(store: str, tls: SSLContext | None = None) -> Iterator[FaultProxy]:
+    """Start a proxy before the store at an address, without faults at first; encrypted with TLS."""
 
     class Handler(_Handler):
         pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
-        Handler.proxy = FaultProxy(f"http://127.0.0.1:{server.server_address[1]}", store)
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        address = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
+        Handler.proxy = FaultProxy(address, store)
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:

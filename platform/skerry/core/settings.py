@@ -57,6 +57,19 @@ OBJECT_SECRETS = frozenset({
 })  # fmt: skip
 """Variables that let a program into the platform's bucket; only those that open it get them."""
 
+CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "AWS_CA_BUNDLE")
+"""Variables that name the certificate authorities to trust. They are no secret, and whoever reads
+the bucket needs them: notebooks, runs and Dask workers too."""
+
+
+def keep_certificates(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return those of the `CERTIFICATE_VARIABLES` that are set, with absolute paths."""
+    return {
+        name: os.pathsep.join(map(os.path.abspath, environment[name].split(os.pathsep)))
+        for name in CERTIFICATE_VARIABLES
+        if environment.get(name)
+    }
+
 
 def platform_secrets() -> frozenset[str]:
     """Return the variables that only programs get that open the database and the objects."""

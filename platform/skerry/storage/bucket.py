@@ -18,13 +18,13 @@ from skerry.storage.granted import connect
 from skerry.storage.growing_reads import LARGEST_READ, GrowingReads
 from skerry.storage.object_folder import refuse_absent, refuse_part
 from skerry.storage.objects import ALL, OpenFile, StoredFile, check_key, check_prefix
-from skerry.storage.remote import RemotePath, describe_silence
+from skerry.storage.remote import UNTRUSTED, RemotePath, describe_silence
 from skerry.storage.s3 import list_below, list_level
 from skerry.storage.web import TemporaryError, persist
 
 _AT_ONCE = 16
 _SAVE_EVERY_S = 5.0
-_CODE = re.compile(r"<Code>(\w+)</Code>")
+_CODE = re.compile(r"(?:<Code>|\(code: )(\w+)")
 _REASONS = {
     "NoSuchBucket": ("does not exist", "Create the bucket, or correct the address."),
     "InvalidAccessKeyId": ("does not know the key", "Check AWS_ACCESS_KEY_ID."),
@@ -40,12 +40,26 @@ _REASONS = {
         "says that this machine's clock differs from its own by more than 15 minutes",
         "Set the clock, best with NTP.",
     ),
+    "AuthorizationHeaderMalformed": ("is in another region", "Set AWS_REGION."),
+    "IncorrectRegion": ("is in another region", "Set AWS_REGION."),
+    "InvalidCertificate": (
+        UNTRUSTED,
+        "Name the file with its authority's certificate in AWS_CA_BUNDLE, and check the clock.",
+    ),
+    "QuotaExceeded": ("is full", "Make room in it, or raise its quota."),
+    "XMinioAdminBucketQuotaExceeded": ("is full", "Make room in it, or raise its quota."),
+    "XMinioStorageFull": ("is full", "Let its administrator make room."),
     "AccessDenied": (
         "does not allow this",
         "Let the key list, read, write and delete below this address.",
     ),
 }  # fmt: skip
 """Code of an answer of S3, to what it means and what to do."""
+_MARKS = {
+    "InvalidCertificate(": "InvalidCertificate",
+    "incorrectly configured region": "IncorrectRegion",
+}
+"""Words of the client to a code."""
 
 
 @dataclass(frozen=True)
@@ -362,8 +376,11 @@ def _write_range(part: slice) -> Any:
 
 
 def _read_code(error: Exception) -> str:
-    code = _CODE.search(str(error))
-    return code.group(1) if code else ""
+    """Return the code of S3's answer, or a word of ours for what the client found."""
+    text = str(error)
+    if code := _CODE.search(text):
+        return code.group(1)
+    return next((word for mark, word in _MARKS.items() if mark in text), "")
 
 
 def _refuse_change(bucket: Bucket, prefix: str) -> ConflictError:

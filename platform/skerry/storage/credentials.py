@@ -8,6 +8,7 @@ only take away from what the platform's own key may do. It signs with ``AWS_ACCE
 
 import json
 import os
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ from skerry.core.errors import InvalidInputError, UnavailableError
 from skerry.core.time import parse_time
 from skerry.models.grants import BucketAccess
 from skerry.storage.objects import check_prefix
-from skerry.storage.s3 import find_endpoint
+from skerry.storage.remote import UNTRUSTED
+from skerry.storage.s3 import find_certificates, find_endpoint
 
 LIFE_S = 3600
 """Seconds for which credentials open their prefix; whoever works longer has them renewed."""
@@ -118,11 +120,12 @@ class TokenService:
         for trial in range(1, _TRIES + 1):
             try:
                 answer = httpx.post(
-                    self.address, data=form, auth=self._signature, timeout=_TIMEOUT_S
-                )
+                    self.address, data=form, auth=self._signature, timeout=_TIMEOUT_S,
+                    verify=_trust(),
+                )  # fmt: skip
             except httpx.TransportError as error:
                 # `from None`: the request, which stands in the error, holds a signature
-                refusal = self._refuse(f"does not answer ({type(error).__name__})")
+                refusal = self._refuse(_describe(error))
             else:
                 if answer.is_success:
                     return answer
@@ -149,7 +152,8 @@ class TokenService:
     def _refuse(self, what: str) -> UnavailableError:
         return UnavailableError(
             f"The token service of the object store at {self.address} {what}.",
-            remedy="Operators: check AWS_ACCESS_KEY_ID, AWS_ROLE_ARN and AWS_ENDPOINT_URL_STS.",
+            remedy="Operators: check AWS_ACCESS_KEY_ID, AWS_ROLE_ARN, AWS_ENDPOINT_URL_STS and "
+            "AWS_CA_BUNDLE.",
         )
 
 
@@ -178,6 +182,20 @@ def write_policy(bucket: str, prefix: str, mode: Mode) -> str:
         "Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [objects, listing]})
+
+
+def _trust() -> ssl.SSLContext:
+    """Return what the machine trusts, and the authorities that `AWS_CA_BUNDLE` names."""
+    context = httpx.create_ssl_context()
+    if certificates := find_certificates():
+        context.load_verify_locations(cafile=certificates)
+    return context
+
+
+def _describe(error: httpx.TransportError) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return UNTRUSTED
+    return f"does not answer ({type(error).__name__})"
 
 
 def _find(answer: httpx.Response, name: str) -> str:

@@ -96,7 +96,10 @@ def connect(bucket: str, key: str = "", prefix: str | None = None) -> Any:
 
 @lru_cache(_LARGEST_COUNT)
 def _connect(bucket: str, prefix: str | None, granted: GrantedAccess) -> Any:
+    # Whoever reads other buckets too has set variables for those: none of them holds here.
+    region = granted.access.region
     return s3.open_store(
-        bucket, prefix, granted.access.endpoint, region=granted.access.region,
-        credential_provider=granted,
+        bucket, prefix, granted.access.endpoint or s3.find_aws(region), region=region,
+        credential_provider=granted, skip_signature=False, virtual_hosted_style_request=False,
+        s3_express=False,
     )  # fmt: skip

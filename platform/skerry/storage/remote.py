@@ -29,6 +29,7 @@ from skerry.storage.s3 import list_below
 SCHEMES = ("http", "https", "s3")
 MAX_LISTED = 20_000
 """Largest number of files of one product."""
+UNTRUSTED = "shows a certificate that this machine does not trust"
 _BROKEN_OFF = re.compile(r"body error|decoding response body|before message length")
 _STATUS = re.compile(r"status code: (\d{3}[ A-Za-z]*)")
 
@@ -273,6 +274,8 @@ def describe_silence(error: Exception) -> str:
     text = str(error)
     if "timed out" in text or "Timeout" in text:
         return "does not answer in time"
+    if "InvalidCertificate(" in text:
+        return UNTRUSTED
     status = _STATUS.search(text)
     return f"answers {status.group(1).strip()}" if status else "does not answer"
 

@@ -5,12 +5,17 @@ Consoles, mounted file systems and some providers write an empty object ``a/b/``
 """
 
 import os
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+import httpx
+
+from skerry.core.errors import InvalidInputError
 from skerry.core.patience import find_patience
 from skerry.storage import web
 
@@ -25,9 +30,59 @@ def connect(bucket: str, prefix: str | None = None) -> Any:
 
 
 def find_endpoint(environment: Mapping[str, str]) -> str | None:
-    """Return the address of the S3 server that variables name, None for AWS itself."""
-    named = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
-    return named or None
+    """Return the address of the S3 server that variables name, None for AWS itself.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no address that begins with ``http://`` or ``https://``.
+    """
+    variables = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    variable = next((name for name in variables if environment.get(name)), None)
+    if variable is None:
+        return None
+    try:
+        url = httpx.URL(environment[variable].strip())
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query:
+        raise InvalidInputError(
+            f"The value of {variable} is not the address of a server.",
+            remedy="Write it as https://HOST:PORT, without keys: those stand in AWS_ACCESS_KEY_ID "
+            "and AWS_SECRET_ACCESS_KEY.",
+        )
+    return str(url).rstrip("/")
+
+
+def find_aws(region: str) -> str:
+    """Return the address of AWS's own server in a region."""
+    return f"https://s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+
+
+def find_certificates(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file of certificate authorities to trust besides those of the machine.
+
+    Parameters
+    ----------
+    environment
+        Its `AWS_CA_BUNDLE` names the file, in PEM form; None without it.
+
+    Raises
+    ------
+    InvalidInputError
+        If no certificate can be read from it.
+    """
+    named = environment.get("AWS_CA_BUNDLE")
+    if not named:
+        return None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=named)
+    except OSError:  # SSL's errors too
+        raise InvalidInputError(
+            f"AWS_CA_BUNDLE names {named[:140]!r}, from which no certificate can be read.",
+            remedy="Name a file with certificates in PEM form.",
+        ) from None
+    return Path(named)
 
 
 def open_store(bucket: str, prefix: str | None, endpoint: str | None, **options: Any) -> Any:
@@ -39,8 +94,11 @@ def open_store(bucket: str, prefix: str | None, endpoint: str | None, **options:
         "connect_timeout": timedelta(seconds=web.CONNECT_WITHIN_S),
         "user_agent": "skerry",
     }
+    if certificates := find_certificates():
+        client["root_certificate"] = certificates.read_bytes()
     if endpoint:
-        options["endpoint"] = endpoint
+        # this name comes before the variables, of which the client reads AWS_ENDPOINT_URL_S3 itself
+        options["aws_endpoint_url_s3"] = endpoint
         client["allow_http"] = endpoint.startswith("http://")
     return S3Store(
         bucket, prefix=prefix, client_options=client, retry_config=_choose_patience(), **options

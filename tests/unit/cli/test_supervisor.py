@@ -215,6 +215,21 @@ def test_parts_do_not_inherit_another_identity(plan: Plan, monkeypatch: pytest.M
         assert "somebody" not in part.environment.values()
 
 
+def test_whoever_reads_the_bucket_is_told_whom_to_trust(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "ca.pem")
+    place = str(Path("ca.pem").absolute())
+    for part in plan.parts():
+        assert part.environment["AWS_CA_BUNDLE"] == place
+    plan.write_settings()
+    state = plan.folder.state
+    hub = HubSettings.model_validate_json((state / "hub.json").read_bytes())
+    gateway = GatewaySettings.model_validate_json((state / "gateway.json").read_bytes())
+    assert hub.user_environment["AWS_CA_BUNDLE"] == place
+    assert gateway.cluster_environment["AWS_CA_BUNDLE"] == place
+
+
 def test_settings_files_say_what_the_configurations_read(plan: Plan) -> None:
     plan.write_settings()
     state = plan.folder.state

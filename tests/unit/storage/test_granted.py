@@ -2,14 +2,19 @@ import copy
 import pickle
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
+import obstore
 import pytest
+from tests.minio_server import S3Server
 
 from skerry.core.errors import UnavailableError
 from skerry.core.time import utc_now
 from skerry.models.grants import BucketAccess, Grant
-from skerry.storage import granted, s3
+from skerry.storage import granted
+from skerry.storage.credentials import TokenService
 from skerry.storage.granted import GrantedAccess, connect, keep_access
+from skerry.storage.s3 import connect as connect_openly
 
 HOUR = timedelta(hours=1)
 
@@ -29,9 +34,9 @@ def make_grant(prefix: str, name: str, life: timedelta = HOUR) -> Grant:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(granted, "_granted", {})
-    s3.connect.cache_clear()
+    connect_openly.cache_clear()
     yield
-    s3.connect.cache_clear()
+    connect_openly.cache_clear()
 
 
 def find_key(key: str, prefix: str | None = "skerry") -> str | None:
@@ -51,6 +56,48 @@ def test_the_longest_granted_prefix_opens_a_key() -> None:
     assert find_key("skerry/imports/x/product.zarr", prefix=None) == "x"
     for key in ("imports/x2", "runs/r/10/log.txt", "imports", ""):
         assert find_key(key) is None
+
+
+OF_ANOTHER_STORE = {
+    "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_ACCESS_KEY_ID": "another", "AWS_SECRET_ACCESS_KEY": "another", "AWS_REGION": "default",
+    "AWS_SESSION_TOKEN": "another", "AWS_SKIP_SIGNATURE": "true", "AWS_S3_EXPRESS": "true",
+    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true",
+}  # fmt: skip
+
+
+@pytest.mark.s3
+def test_variables_for_another_store_do_not_hold_for_a_grant(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = TokenService.from_environment(s3.variables())
+    assert service is not None
+    with s3.bucket() as bucket:
+        obstore.put(s3.open_bucket(bucket), "skerry/imports/x/a", b"bytes")
+        access = service.issue(f"s3://{bucket}/skerry/", "imports/x/", "read")
+        changes = {"root": f"s3://{bucket}/skerry/", "access": access}
+        answer = make_grant("imports/x/", "x").model_copy(update=changes)
+        keep_access(answer, lambda: answer)
+        with monkeypatch.context() as environment:
+            for name, value in OF_ANOTHER_STORE.items():
+                environment.setenv(name, value)
+            store = connect(bucket, "imports/x/a", "skerry")
+            assert bytes(obstore.get(store, "imports/x/a").bytes()) == b"bytes"
+
+
+def test_a_grant_of_aws_is_used_at_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in OF_ANOTHER_STORE.items():
+        monkeypatch.setenv(name, value)
+    for region, host in (
+        ("eu-central-1", "s3.eu-central-1.amazonaws.com"),
+        ("cn-north-1", "s3.cn-north-1.amazonaws.com.cn"),
+    ):
+        answer = make_grant("imports/x/", region)
+        assert answer.access is not None
+        access = answer.access.model_copy(update={"endpoint": None, "region": region})
+        keep_access(answer.model_copy(update={"access": access}), partial(make_grant, "x", "x"))
+        config = connect("bucket", "imports/x/a", "skerry").config
+        assert f"https://{host}" in config.values()
 
 
 def test_credentials_are_renewed_before_their_end_alone() -> None:

@@ -232,6 +232,9 @@ class TestBucket:
             ("AWS_SECRET_ACCESS_KEY", "wrong-secret", "refuses the key's secret"),
             ("AWS_SESSION_TOKEN", "old-token", "it has expired, or belongs to another key"),
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", "does not answer"),
+            ("AWS_ENDPOINT_URL", "127.0.0.1:9000", "is not the address of a server"),
+            ("AWS_ENDPOINT_URL", "s3.example", "is not the address of a server"),
+            ("AWS_ENDPOINT_URL", "http://key:wrong-secret@s3.example", "not the address of a"),
         ],
     )
     def test_wrong_credentials(
@@ -245,6 +248,15 @@ class TestBucket:
     ) -> None:
         monkeypatch.setenv(variable, value)
         assert "wrong-secret" not in refuse(reason, tmp_path)
+
+    @pytest.mark.parametrize("form", [" {} ", "{}/", "{}//"])
+    def test_an_endpoint_in_other_forms(
+        self, s3: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch, form: str
+    ) -> None:
+        connect.cache_clear()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", form.format(s3.endpoint).replace("http", "HTTP"))
+        parse_place(bucket).write("a", b"bytes")
+        assert parse_place(bucket).read("a") == b"bytes"
 
     def test_a_bucket_that_may_only_be_read(
         self, s3: S3Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

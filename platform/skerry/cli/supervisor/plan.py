@@ -16,7 +16,12 @@ from skerry.core.gateway import ADDRESS_VARIABLE
 from skerry.core.hub_settings import GatewaySettings, HubService, HubSettings
 from skerry.core.logs import LOG_FORMAT
 from skerry.core.measurements import TOKEN_VARIABLE
-from skerry.core.settings import DEFAULT_PROJECT, GATEWAY_PREFIX, platform_secrets
+from skerry.core.settings import (
+    DEFAULT_PROJECT,
+    GATEWAY_PREFIX,
+    keep_certificates,
+    platform_secrets,
+)
 from skerry.storage.layout import DataFolder
 from skerry.storage.writing import write_aside
 
@@ -190,18 +195,22 @@ class Plan:
         }
         programs = str(Path(sys.executable).parent)
         no_proxy = [inherited.get("NO_PROXY", inherited.get("no_proxy", "")), "127.0.0.1,localhost"]
-        return inherited | {
-            "PATH": f"{programs}{os.pathsep}{inherited.get('PATH', os.defpath)}",
-            "NO_PROXY": ",".join(filter(None, no_proxy)),
-            "PYTHONUNBUFFERED": "1",
-            "TZ": "UTC",  # one clock in all logs, also in those of other projects' programs
-            "SKERRY_DATA": str(self.folder.root),
-            "SKERRY_PUBLIC_URL": self.public_url,
-            "SKERRY_OWNER": self.credentials.owner,
-            "SKERRY_ISOLATION": ISOLATION,
-            INSTANCE_MARK: self.credentials.instance,
-            PART_MARK: name,
-        }
+        return (
+            inherited
+            | keep_certificates()
+            | {
+                "PATH": f"{programs}{os.pathsep}{inherited.get('PATH', os.defpath)}",
+                "NO_PROXY": ",".join(filter(None, no_proxy)),
+                "PYTHONUNBUFFERED": "1",
+                "TZ": "UTC",  # one clock in all logs, also in those of other projects' programs
+                "SKERRY_DATA": str(self.folder.root),
+                "SKERRY_PUBLIC_URL": self.public_url,
+                "SKERRY_OWNER": self.credentials.owner,
+                "SKERRY_ISOLATION": ISOLATION,
+                INSTANCE_MARK: self.credentials.instance,
+                PART_MARK: name,
+            }
+        )
 
     def _hub_variables(self, service: str, port: int) -> dict[str, str]:
         """Return the variables that JupyterHub itself would give a service that it starts."""
@@ -259,6 +268,7 @@ class Plan:
                 "DASK_GATEWAY__PROXY_ADDRESS": self.gateway.proxy_address,
                 INSTANCE_MARK: self.credentials.instance,
                 PART_MARK: "user",
+                **keep_certificates(),
             },
         )
 
@@ -288,6 +298,7 @@ class Plan:
                 "SKERRY_PUBLIC_URL": self.public_url,
                 INSTANCE_MARK: self.credentials.instance,
                 PART_MARK: "gateway",
+                **keep_certificates(),
             },
         )
 

@@ -13,7 +13,7 @@ import psutil
 
 from skerry.core.disk import check_space
 from skerry.core.errors import SkerryError, UnavailableError
-from skerry.core.settings import RunLimits
+from skerry.core.settings import CERTIFICATE_VARIABLES, RunLimits
 from skerry.core.temporary import name_temporary
 from skerry.core.wording import describe_bytes
 from skerry.production.environments import find_python
@@ -37,8 +37,8 @@ from skerry.storage.writing import write_aside
 _LOG = logging.getLogger("skerry.worker")
 _MEMORY_S = 1.0
 _KEPT_VARIABLES = frozenset({
-    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "USER",
-    "SKERRY_PAUSE_POINTS", "SKERRY_ISOLATION", "SKERRY_INSTANCE", *RunLimits.list_variables(),
+    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "SKERRY_PAUSE_POINTS", "SKERRY_ISOLATION",
+    "SKERRY_INSTANCE", *CERTIFICATE_VARIABLES, *RunLimits.list_variables(),
 })  # fmt: skip
 _KEPT_PREFIX = "DASK_GATEWAY__"
 

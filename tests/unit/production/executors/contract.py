@@ -208,9 +208,11 @@ class ExecutorContract:
         self, executor: Executor, name: AttemptName, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "secret-of-the-worker")
+        monkeypatch.setenv("AWS_CA_BUNDLE", "/etc/authority.pem")
         executor.start_or_attach(name, write_order(TELL), LONG)
         self.wait_for_end(executor, name)
         message = executor.logs(name).decode()
+        assert "('AWS_CA_BUNDLE', '/etc/authority.pem')" in message
         assert "('SKERRY_RUN', 'r')" in message
         assert "secret-of-the-attempt" in message
         assert "secret-of-the-worker" not in message
