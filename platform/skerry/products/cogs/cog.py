@@ -64,7 +64,7 @@ def write_cog(
         centres and a ``spatial_ref``. Values that were read from packed integers are packed again
         the same way; the file then holds integers with scale, offset and nodata.
     path
-        The file to write; it appears when complete, in place of one that is there.
+        The file to write; it appears when complete, and replaces a file that is there.
     nodata, scale, offset
         Override the packing: physical = number * scale + offset.
     description
@@ -74,7 +74,7 @@ def write_cog(
     codec
         Compression: ``zlib``, ``zstd`` or ``none``.
     memory_bytes
-        What is held at most, about, beside what the process holds anyway.
+        Approximate limit of memory for writing, in addition to what the process already uses.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def write_cog(
 
 @dataclass(frozen=True)
 class Options:
-    """How a COG is written: block in pixels, codec, memory, and who is told how far it is."""
+    """How a COG is written: block in pixels, codec, memory, and who gets the progress."""
 
     block: int = BLOCK
     codec: Codec = USUAL
@@ -317,4 +317,4 @@ class _TiffBands:
             self._sink.write(data, **({"indexes": 1} if data.ndim == 2 else {}), window=window)  # noqa: PLR2004 -- y, x
 
     def list_copies(self, _source: Source) -> None:
-        """Say that nothing is copied."""
+        """Return None, because GDAL takes numbers only."""

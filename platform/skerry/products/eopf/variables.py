@@ -233,8 +233,8 @@ def _choose_text(array: Any, dtype_name: str) -> tuple[Decode | None, np.dtype[A
 def _stands_for_nothing(fill: float, packing: dict[str, Any]) -> bool:
     """Tell whether floating-point numbers equal to the source's fill value are missing.
 
-    Not so where the packing can stand for that very number: 0 is the fill value of packed
-    reflectances, and a reflectance.
+    They are not missing where the packing can give that very number: 0 is the fill value of
+    packed reflectances, and also a reflectance.
     """
     if packing["dtype"].kind not in "iu":
         return bool(np.isfinite(fill))

@@ -50,8 +50,8 @@ def write_eopf_zarr(
     """Write a product as an EOPF Zarr folder.
 
     Packed numbers stay packed: a variable that was read from a Zarr and not touched is written
-    from its stored numbers, and chunk for chunk as the bytes they are where nothing about them
-    changes. Others are computed strip by strip through the Dask scheduler in use, and written
+    from its stored numbers; where nothing about a chunk changes, its bytes are copied. Other
+    variables are computed strip by strip through the Dask scheduler in use, and written
     here. The folder appears under its name only when complete; a crash leaves nothing there.
 
     Parameters

@@ -1,7 +1,7 @@
 """Attributes of NetCDF-4 files.
 
-Attributes that NetCDF cannot hold (dictionaries, booleans, nothing, lists of mixed things, bytes,
-integers of more than 64 bits) stand as JSON text; ``json_attributes`` of the same group or
+Attributes that NetCDF cannot hold (dictionaries, booleans, None, lists of mixed types, bytes,
+integers of more than 64 bits) are stored as JSON text; ``json_attributes`` of the same group or
 variable is the list of their names.
 """
 
@@ -108,12 +108,12 @@ def _shrink(value: Any) -> Any:
 
 
 def read_attributes(stored: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return attributes as plain values, those that stand as JSON text as what they mean.
+    """Return attributes as plain values; JSON texts become the values that they stand for.
 
     Raises
     ------
     LookupError, ValueError, TypeError
-        If what they say of themselves is damaged.
+        If ``json_attributes`` or a JSON text is damaged.
     """
     attrs = {str(key): _plain(value) for key, value in stored.items()}
     listed = str(attrs.pop(JSON_NAMES, ""))

@@ -49,7 +49,7 @@ class Hdf5Chunks:
             self._dataset.id.write_direct_chunk(corner, content)
 
     def list_copies(self, _source: Source) -> Iterable[Callable[[], None]] | None:
-        """Say that nothing is copied: sources are not in HDF5."""
+        """Return None, because no source is in HDF5."""
         return None
 
     def _compress(self, chunk: npt.NDArray[Any]) -> bytes:

@@ -124,7 +124,7 @@ class _Dimension:
 def _walk(
     group: Any, path: str, above: frozenset[tuple[int, int]] = frozenset()
 ) -> Iterator[_Node]:
-    """Give a group and those below it, but those that a link leads back to."""
+    """Yield a group and the groups below it, except those that a link leads back to."""
     items, children = [], []
     above |= {_find_address(group.id)}
     for name in group:
@@ -145,7 +145,7 @@ def _read_all(place: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _simplify(value: Any) -> Any:
-    """Return an attribute as h5netcdf gives it: a single value for one, texts decoded."""
+    """Return an attribute as h5netcdf does: one value without its array, texts decoded."""
     if isinstance(value, h5py.Empty):
         return "" if value.dtype.kind in "SO" else np.array([], value.dtype)
     if isinstance(value, np.ndarray) and value.dtype.kind != "O":
@@ -223,7 +223,7 @@ class _GroupReader:
         return _strip(self.scales[_find_address(scale)].name)
 
     def _invent_dims(self, shape: tuple[int, ...]) -> tuple[str, ...]:
-        """Name the dimensions of a plain HDF5 data set: alike where they are as long."""
+        """Name the dimensions of a plain HDF5 data set; equal lengths get the same name."""
         dims: list[str] = []
         for size in shape:
             fitting = (
@@ -258,7 +258,7 @@ def _without_hidden(attrs: dict[str, Any]) -> dict[str, Any]:
 def _read_type(dtype: np.dtype[Any], attrs: dict[str, Any]) -> tuple[np.dtype[Any], str]:
     """Return the type of the values, and what is wrong with it; `attrs` get an enumeration's names.
 
-    Source: CF 3.5 for flags, which say of plain integers what an enumeration does.
+    Source: CF 3.5: flags give plain integers the meaning that an enumeration gives.
     """
     names = h5py.check_enum_dtype(dtype)
     if names is not None:
@@ -277,7 +277,7 @@ def _read_type(dtype: np.dtype[Any], attrs: dict[str, Any]) -> tuple[np.dtype[An
 
 
 def _find_unwritten(data: Any, dtype: np.dtype[Any], attrs: dict[str, Any]) -> dict[str, Any]:
-    """Return the attribute that names the number of cells which were never written.
+    """Return the attribute that holds the number in cells which were never written.
 
     NetCDF's library gives each variable such a number, 9.96921e+36 for floats, without an
     attribute. It counts for measurements and times; plain integers stay integers, and single bytes

@@ -90,7 +90,8 @@ class Windows:
     inside, label
         Name of the HDF5 data set, and of the variable in messages.
     shape, dtype
-        Of the values; longer than what is stored where others along an unlimited dimension are.
+        Of the values. Along an unlimited dimension it is as long as the longest variable, and
+        may be longer than what is stored.
     """
 
     place: Place

@@ -39,7 +39,7 @@ def write_quicklook(
         first variable ``(y, x)`` is drawn in its ``colormap`` between ``display_min`` and
         ``display_max``, else between its 2nd and 98th percentile.
     path
-        The file to write; it appears when complete, in place of one that is there.
+        The file to write; it appears when complete, and replaces a file that is there.
     simulated
         Whether to draw SIMULATED over it; by default what the product's attributes say.
     drawn_first
