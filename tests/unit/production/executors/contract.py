@@ -7,6 +7,7 @@ to do harm from outside.
 from abc import abstractmethod
 from collections.abc import Iterator
 
+import certifi
 import pytest
 from tests.platform_process import wait_until
 
@@ -208,11 +209,11 @@ class ExecutorContract:
         self, executor: Executor, name: AttemptName, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "secret-of-the-worker")
-        monkeypatch.setenv("AWS_CA_BUNDLE", "/etc/authority.pem")
+        monkeypatch.setenv("AWS_CA_BUNDLE", certifi.where())
         executor.start_or_attach(name, write_order(TELL), LONG)
         self.wait_for_end(executor, name)
         message = executor.logs(name).decode()
-        assert "('AWS_CA_BUNDLE', '/etc/authority.pem')" in message
+        assert f"('AWS_CA_BUNDLE', {certifi.where()!r})" in message
         assert "('SKERRY_RUN', 'r')" in message
         assert "secret-of-the-attempt" in message
         assert "secret-of-the-worker" not in message
