@@ -89,8 +89,7 @@ def register_item(
         version = earlier.version + 1
         delete_item(connection, collection, checked.id, owner=owner)
     item = _insert(connection, checked, collection, VersionStatus.PUBLISHED, owner, version=version)
-    if grant.prefix == checked.prefix:  # the grant has done its work: nobody writes there any more
-        forget_grant(connection, grant.id)
+    forget_grant(connection, grant.id)  # it has done its work: nobody writes there any more
     return item, True
 
 

@@ -26,6 +26,14 @@ def digest_bytes(data: bytes) -> str:
     return _MULTIHASH_PREFIX + blake3(data).hexdigest()
 
 
+def digest_pieces(pieces: Iterable[bytes]) -> str:
+    """Return the digest of bytes that come in pieces: that of all of them joined."""
+    state = blake3()
+    for piece in pieces:
+        state.update(piece)
+    return _MULTIHASH_PREFIX + state.hexdigest()
+
+
 def digest_file(path: Path) -> str:
     """Return the digest of one file's content, read through a memory map."""
     if path.stat().st_size == 0:

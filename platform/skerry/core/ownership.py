@@ -38,6 +38,7 @@ class Verb(StrEnum):
     SEE = "see"
     CHANGE = "change"
     GIVE = "give"
+    REMOVE = "remove"
 
 
 RULES: Mapping[Relation, frozenset[Verb]] = {

@@ -207,9 +207,10 @@ def _complete_item(run: RowMapping, folder: RunFolder, staged: StagedOutput) -> 
     item = {key: value for key, value in staged.item.items() if key != "collection"}
     properties = dict(item.get("properties", {}))
     prefix = str(properties.get("skerry:prefix", ""))
-    if not folder.owns(prefix):
+    place = folder.name_product(staged.output)
+    if prefix != place:  # whoever sees the product must not read the attempt's other files
         raise InvalidInputError(
-            f"The output {staged.output!r} lies at {prefix!r}, not below {folder.prefix!r}.",
+            f"The output {staged.output!r} lies at {prefix!r}, not at {place!r}.",
             remedy="Write it with skerry.publish.",
         )
     properties["skerry:digest"] = staged.digest

@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse
 from skerry.catalog import collections, deletions
 from skerry.catalog.items import StoredItem
 from skerry.catalog.registration import register_item
-from skerry.core.ownership import check_owner
+from skerry.core.ownership import Verb, check_owner
 from skerry.core.scopes import Scope
-from skerry.services.access import check_change, check_replacement
+from skerry.services.access import check_change, check_replacement, check_seen
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.media import DescribedAs, sends_json
@@ -57,9 +57,9 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
 
     @router.delete("/{collection_id}", status_code=204)
     def delete_collection(collection_id: str, identity: Writer) -> None:
-        """Remove an empty collection."""
+        """Remove an empty collection; its name is free then."""
         with stores.change(identity) as connection:
-            check_change(connection, identity, collection_id)
+            check_seen(connection, identity, collection_id, Verb.REMOVE)
             collections.delete_collection(connection, collection_id, owner=identity.name)
 
     @router.post(

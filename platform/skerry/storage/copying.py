@@ -1,9 +1,25 @@
-"""All rows of one database copied into another, of either kind."""
+"""All rows of one database copied into another, of either kind, and compared."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
 
-from sqlalchemy import Connection, FromClause, Table, func, insert, select, text
+from sqlalchemy import (
+    JSON,
+    Connection,
+    FromClause,
+    Insert,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+    text,
+)
 
+from skerry.core.digests import digest_pieces
 from skerry.core.errors import ConflictError
 from skerry.core.progress import Progress, ignore_progress
 
@@ -46,17 +62,56 @@ def copy_rows(
     counts = count_rows(source, tables)
     total, done = max(1, sum(counts.values())), 0
     for table in tables:
-        rows = source.execution_options(yield_per=_BATCH).execute(select(table)).mappings()
-        for batch in rows.partitions():
-            target.execute(insert(table), [dict(row) for row in batch])  # type: ignore[arg-type]
+        statement = _write_insert(target, table)
+        for batch in _read_batches(source, table):
+            target.execute(statement, batch)
             done += len(batch)
             progress(done / total, f"Copying records: {_name(table)}")
-        _count_on(target, table)
+        if isinstance(table, Table) and _is_counted(table):
+            _copy_counter(source, target, table)
     if count_rows(target, tables) != counts:
         raise ConflictError(
             "The copied tables do not have as many rows as their source.",
             remedy="Copy into a database that nobody else uses.",
         )
+    return counts
+
+
+def compare_rows(
+    source: Connection,
+    target: Connection,
+    tables: Sequence[FromClause],
+    progress: Progress = ignore_progress,
+) -> dict[str, int]:
+    """Compare the rows of all tables by their digests; return how many each has.
+
+    Parameters
+    ----------
+    source, target
+        Transactions on databases with the same schema.
+    tables
+        The tables.
+    progress
+        Told the fraction of the tables compared, and the table.
+
+    Raises
+    ------
+    ConflictError
+        If a table differs; it names the first.
+    """
+    counts = {}
+    for number, table in enumerate(tables):
+        name = _name(table)
+        progress(number / len(tables), f"Comparing records: {name}")
+        there, here = (_digest_rows(connection, table) for connection in (source, target))
+        if there != here:
+            raise ConflictError(
+                f"The table {name} has {there[0]} rows, its copy {here[0]}, and they are not the "
+                "same.",
+                remedy="Something changed the records while they were copied: end it, and copy "
+                "again.",
+            )
+        counts[name] = here[0]
     return counts
 
 
@@ -73,16 +128,81 @@ def _check_empty(connection: Connection, tables: Sequence[FromClause]) -> None:
             )
 
 
-def _count_on(connection: Connection, table: FromClause) -> None:
-    """Let PostgreSQL's counter of a table go on after the copied keys; SQLite does by itself."""
-    if connection.dialect.name != "postgresql" or not isinstance(table, Table):
-        return
-    column = table.autoincrement_column
-    if column is not None and column.default is None:
-        newest = connection.execute(select(func.max(column))).scalar()
-        sequence = func.pg_get_serial_sequence(table.name, column.name)
-        if newest is not None and connection.scalar(select(sequence)) is not None:
-            connection.execute(
-                text("SELECT setval(pg_get_serial_sequence(:table, :column), :newest)"),
-                {"table": table.name, "column": column.name, "newest": newest},
-            )
+def _read_batches(connection: Connection, table: FromClause) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows in the order of their keys; documents as the text that they were sent as."""
+    columns: list[Any] = [
+        cast(column, Text).label(column.name) if isinstance(column.type, JSON) else column
+        for column in table.columns
+    ]
+    keys: list[Any] = list(table.primary_key) or [table.c.id]
+    streaming = connection.execution_options(yield_per=_BATCH)
+    rows = streaming.execute(select(*columns).order_by(*keys)).mappings()
+    for batch in rows.partitions():
+        yield [dict(row) for row in batch]
+
+
+def _write_insert(connection: Connection, table: FromClause) -> Insert:
+    """Return the statement that takes rows of `_read_batches`."""
+    documents: dict[str, Any] = {
+        column.name: bindparam(column.name, type_=Text())
+        for column in table.columns
+        if isinstance(column.type, JSON)
+    }
+    if connection.dialect.name == "postgresql":
+        documents = {name: cast(value, JSON) for name, value in documents.items()}
+    others = {
+        column.name: bindparam(column.name, type_=column.type)
+        for column in table.columns
+        if column.name not in documents
+    }
+    return insert(table).values({**others, **documents})  # type: ignore[arg-type]
+
+
+def _digest_rows(connection: Connection, table: FromClause) -> tuple[int, str]:
+    """Return how many rows a table has, and the digest of their values in the order of keys."""
+    count = 0
+
+    def write(batch: list[dict[str, Any]]) -> Iterator[bytes]:
+        nonlocal count
+        count += len(batch)
+        return (f"{tuple(row.values())!r}\n".encode() for row in batch)
+
+    digest = digest_pieces(chain.from_iterable(map(write, _read_batches(connection, table))))
+    return count, digest
+
+
+def _is_counted(table: Table) -> bool:
+    """Tell whether the database itself gives the table's keys, none of them twice."""
+    return bool(table.dialect_options["sqlite"]["autoincrement"])
+
+
+def _copy_counter(source: Connection, target: Connection, table: Table) -> None:
+    """Let a table's counter go on where the source's is, even if its newest rows are gone."""
+    (key,) = table.primary_key
+    newest = source.execute(select(func.coalesce(func.max(key), 0))).scalar_one()
+    last = max(newest, _read_counter(source, table, key.name))
+    if target.dialect.name == "sqlite":
+        names = {"table": table.name, "last": last}
+        target.execute(text("DELETE FROM sqlite_sequence WHERE name = :table"), names)
+        target.execute(
+            text("INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :last)"), names
+        )
+    elif last > 0:
+        names = {"table": table.name, "column": key.name, "last": last}
+        target.execute(text("SELECT setval(pg_get_serial_sequence(:table, :column), :last)"), names)
+
+
+def _read_counter(connection: Connection, table: Table, column: str) -> int:
+    """Return the last key that a table has given."""
+    if connection.dialect.name == "sqlite":
+        query = text("SELECT seq FROM sqlite_sequence WHERE name = :table")
+        last = connection.execute(query, {"table": table.name}).scalar()
+    else:
+        query = text(
+            "SELECT last_value FROM pg_sequences WHERE to_regclass("
+            "quote_ident(schemaname) || '.' || quote_ident(sequencename))"
+            " = pg_get_serial_sequence(:table, :column)::regclass"
+        )
+        names = {"table": table.name, "column": column}
+        last = connection.execute(query, names).scalar()  # NULL before the first key
+    return int(last or 0)

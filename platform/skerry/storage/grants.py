@@ -8,7 +8,7 @@ from skerry.core.errors import ForbiddenError
 from skerry.core.ids import check_name, new_id
 from skerry.core.time import count_microseconds, utc_now
 from skerry.models.grants import Purpose
-from skerry.storage.objects import check_prefix, list_prefixes
+from skerry.storage.objects import check_prefix
 from skerry.storage.run_folder import name_prefix
 from skerry.storage.tables import grants
 
@@ -67,7 +67,10 @@ def create_grant(
 
 
 def check_write_grant(connection: Connection, prefix: str, owner: str) -> Grant:
-    """Return the valid write grant of `owner` that covers `prefix`.
+    """Return the valid write grant of `owner` for `prefix`.
+
+    A grant is for one item: an item of a part of its prefix would leave it open, and with it the
+    item's bytes.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def check_write_grant(connection: Connection, prefix: str, owner: str) -> Grant:
     """
     row = connection.execute(
         select(grants).where(
-            grants.c.prefix.in_(list_prefixes(check_prefix(prefix))),
+            grants.c.prefix == check_prefix(prefix),
             grants.c.owner == owner,
             grants.c.mode == "write",
             grants.c.expires > count_microseconds(utc_now()),
@@ -84,8 +87,9 @@ def check_write_grant(connection: Connection, prefix: str, owner: str) -> Grant:
     ).first()
     if row is None:
         raise ForbiddenError(
-            f"No write grant of {owner!r} covers {prefix!r} now.",
-            remedy="Ask for one with POST /services/api/grants and write below its prefix.",
+            f"No write grant of {owner!r} is for {prefix!r} now.",
+            remedy="Ask for one with POST /services/api/grants for each item, and write the item "
+            "below its prefix.",
         )
     return _read(row)
 

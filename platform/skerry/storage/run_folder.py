@@ -121,10 +121,6 @@ class RunFolder:
         """Return the prefix of an output's product."""
         return check_prefix(f"{self.prefix}{_PRODUCTS}/{output}/")
 
-    def owns(self, prefix: str) -> bool:
-        """Return whether a prefix lies below this folder."""
-        return prefix.startswith(self.prefix)
-
     def has_output(self, output: str) -> bool:
         """Return whether an output's product is complete."""
         return self.objects.exists(self._name_record(output))

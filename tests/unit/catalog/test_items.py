@@ -120,8 +120,8 @@ class TestRegister:
             first = _write(connection, objects)
             register_item(connection, first, "lakes", owner="alice", objects=objects)
             other = _write(connection, objects, content="something else")
-            absent = make_item(prefix=other["properties"]["skerry:prefix"] + "absent/")
-            absent["properties"]["skerry:digest"] = other["properties"]["skerry:digest"]
+            missing = {"href": other["properties"]["skerry:prefix"] + "missing.tif"}
+            absent = {**other, "assets": {**other["assets"], "missing": missing}}
         for given, refused in ((absent, True), (other, False)):
             with suppress(InvalidInputError), engine.begin() as connection:
                 register_item(
@@ -143,6 +143,16 @@ class TestRegister:
         item = _write(connection, objects)
         with pytest.raises(ForbiddenError, match="No write grant of 'bob'"):
             register_item(connection, item, "lakes", owner="bob", objects=objects)
+
+    def test_a_grant_is_for_one_item_with_all_of_its_prefix(
+        self, connection: Connection, objects: ObjectFolder
+    ) -> None:
+        grant = create_grant(connection, Purpose.IMPORT, "alice")
+        part = make_item(prefix=f"{grant.prefix}part/")
+        write_bytes(objects.root, part)
+        with pytest.raises(ForbiddenError, match="for each item"):
+            register_item(connection, part, "lakes", owner="alice", objects=objects)
+        assert find_grant(connection, grant.id) is not None
 
     def test_an_ended_grant_is_none(self, connection: Connection, objects: ObjectFolder) -> None:
         grant = create_grant(connection, Purpose.IMPORT, "alice", life_s=-1)
@@ -168,7 +178,10 @@ class TestRegister:
             inner = make_item("inner", prefix=f"{prefix}product.zarr/")
             inner["assets"] = {"product": {"href": f"{prefix}product.zarr/zarr.json"}}
             with pytest.raises(ConflictError, match="belong to the item 'scene'"):
-                register_item(connection, inner, "lakes", owner="alice", objects=objects)
+                insert_item(
+                    connection, inner, collection="lakes", status=VersionStatus.PUBLISHED,
+                    owner="alice", objects=objects,
+                )  # fmt: skip
 
     def test_the_collection_must_exist(self, connection: Connection, objects: ObjectFolder) -> None:
         item = _write(connection, objects)
@@ -419,7 +432,10 @@ class TestGrants:
             grant = create_grant(connection, Purpose.IMPORT, "alice", life_s=60)
             item = make_item(prefix=f"{grant.prefix}inner/")
             write_bytes(objects.root, item)
-            register_item(connection, item, "lakes", owner="alice", objects=objects)
+            insert_item(
+                connection, item, collection="lakes", status=VersionStatus.PUBLISHED,
+                owner="alice", objects=objects,
+            )  # fmt: skip
             release_grant(connection, grant)
         assert finish_deletions(engine, objects) == 0
         assert objects.exists(f"{grant.prefix}inner/product.zarr")

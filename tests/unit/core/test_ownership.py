@@ -20,9 +20,9 @@ from skerry.core.ownership import (
 ANN = Viewer(frozenset({"person:ann", "project:lakes", PLATFORM_OWNER}))
 
 ALLOWED = {
-    "keeper": "see what is published, see, change, give",
-    "own": "see what is published, see, change, give",
-    "project": "see what is published, see, change, give",
+    "keeper": "see what is published, see, change, give, remove",
+    "own": "see what is published, see, change, give, remove",
+    "project": "see what is published, see, change, give, remove",
     "given to change": "see what is published, see, change",
     "given to see": "see what is published, see",
     "public": "see what is published",

@@ -243,12 +243,27 @@ def test_all_outputs_are_published_or_none(engine: Engine, objects: ObjectFolder
     run = start(engine)
     claim(engine, run)
     foreign = staged("another", 1, "ndci")
-    with pytest.raises(InvalidInputError, match="not below"):
+    with pytest.raises(InvalidInputError, match="not at"):
         publish(engine, objects, run, 1, staged(run, 1), foreign)
     with pytest.raises(InvalidInputError, match="twice"):
         publish(engine, objects, run, 1, staged(run, 1), staged(run, 1))
     assert show(engine, run).outputs == []
     publish(engine, objects, run, 1, staged(run, 1))
+
+
+@pytest.mark.parametrize("place", ["", "products/", "outputs/", "products/turbidity/part/"])
+def test_a_product_is_not_published_with_the_attempts_other_files(
+    engine: Engine, objects: ObjectFolder, job: str, place: str
+) -> None:
+    run = start(engine)
+    claim(engine, run)
+    prefix = f"runs/{run}/1/{place}"
+    output = staged(run, 1, **{"skerry:prefix": prefix})
+    output.item["assets"] = {"log": {"href": f"{prefix}log.txt"}}
+    objects.write(f"{prefix}log.txt", b"what only those of the production see")
+    with pytest.raises(InvalidInputError, match=f"not at 'runs/{run}/1/products/turbidity/'"):
+        publish(engine, objects, run, 1, output, written=False)
+    assert show(engine, run).outputs == []
 
 
 def test_a_newer_run_supersedes_and_another_tile_does_not(

@@ -125,6 +125,17 @@ def test_what_is_given_is_seen_and_changed_as_far_as_it_is_given(people: People)
     assert people["ann"].put("shares/secret-bay/bob", json={}).status_code == 422
 
 
+def test_who_may_only_change_it_does_not_remove_a_collection_to_take_its_name(
+    people: People,
+) -> None:
+    put(people["ann"], "secret-bay", **{"skerry:owner": "person:ann"})
+    people["ann"].put("shares/secret-bay/person:bob", json={"verb": "change"})
+    assert people["bob"].delete("stac/collections/secret-bay").status_code == 403
+    assert people["bob"].delete("stac/collections/sandbox-ann").status_code == 404
+    assert people["ann"].get("stac/collections/secret-bay").json()["skerry:owner"] == "person:ann"
+    assert people["ann"].delete("stac/collections/secret-bay").status_code == 204
+
+
 def test_opening_to_everybody_needs_its_scope(people: People) -> None:
     put(people["ann"], "bay")
     opened = put(people["ann"], "bay", **{"skerry:public": True})

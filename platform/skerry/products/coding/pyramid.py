@@ -42,10 +42,10 @@ def rule_for(variable: xr.DataArray) -> Rule:
     return Rule.MEAN
 
 
-def list_levels(grid: GeoBox) -> list[GeoBox]:
-    """Return the grids of all levels, `grid` first."""
+def list_levels(grid: GeoBox, coarsest: int = COARSEST_EDGE) -> list[GeoBox]:
+    """Return the grids of all levels, `grid` first, until none of its sides is longer."""
     levels = [grid]
-    while max(levels[-1].shape) > COARSEST_EDGE:
+    while max(levels[-1].shape) > coarsest:
         last = levels[-1]
         a, b, c, d, e, f = last.affine[:6]
         shape = ((last.shape.y + 1) // 2, (last.shape.x + 1) // 2)

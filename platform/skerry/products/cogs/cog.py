@@ -4,6 +4,7 @@ import errno
 import math
 import os
 import re
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from odc.geo.geobox import GeoBox
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.memory import MEMORY_BYTES
@@ -19,8 +21,9 @@ from skerry.core.progress import Progress
 from skerry.products.coding.cf import encode, find_coding
 from skerry.products.coding.codecs import Codec
 from skerry.products.coding.packing import fit_fill, packing_of
-from skerry.products.coding.pyramid import Rule, rule_for
+from skerry.products.coding.pyramid import list_levels, rule_for
 from skerry.products.filling.layout import Layout
+from skerry.products.filling.levels import Levels
 from skerry.products.filling.loop import Filling, fill
 from skerry.products.filling.regions import Region, choose_steps
 from skerry.products.filling.sources import Source, find_source
@@ -37,6 +40,8 @@ CACHE_SHARE = 8
 """GDAL's block cache gets the memory divided by this number."""
 LARGEST_NODATA = 2**53
 """Rasterio takes nodata as float64, which does not hold every whole number beyond this."""
+OVERVIEW = ".ovr"
+"""Ending, after a raster file's whole name, of the file of its first overview."""
 NAMED = ".vrt"
 """Ending of the file that names nodata which rasterio cannot."""
 SAID = ("long_name", "comment", "source", "references")
@@ -173,26 +178,58 @@ def _write(variable: xr.DataArray, target: Path, description: str, options: Opti
     from rasterio.shutil import copy
 
     numbers = encode(str(variable.name), variable.variable)
-    raw = target.with_name(f".{target.name}.raw")
+    raw = _place_levels(variable, target, options.block)
+    finest = next(iter(raw))
     threads = {"GDAL_NUM_THREADS": "ALL_CPUS", "GDAL_CACHEMAX": options.memory_bytes // CACHE_SHARE}
     try:
         with rasterio.Env(**threads):
-            with rasterio.open(raw, "w", **_describe_file(variable, numbers)) as sink:
-                _describe_bands(sink, variable, numbers, description)
-                _fill_bands(sink, variable.variable, numbers, options)
-            _check_length(raw, numbers.size * numbers.dtype.itemsize)
+            _fill_levels(raw, variable, numbers, description, options)
             copy(
-                _name_nodata(raw, numbers), target, driver="COG", BLOCKSIZE=str(options.block),
-                BIGTIFF="IF_SAFER", INTERLEAVE="BAND",
-                OVERVIEW_RESAMPLING=_choose_resampling(variable, numbers),
+                _name_nodata(finest, numbers), target, driver="COG", BLOCKSIZE=str(options.block),
+                BIGTIFF="IF_SAFER", INTERLEAVE="BAND", OVERVIEWS="FORCE_USE_EXISTING",
                 NUM_THREADS="ALL_CPUS", **options.codec.to_geotiff(),
             )  # fmt: skip
         _check_length(target, _find_end(target))
     except RasterioIOError as error:
         raise OSError(errno.EIO, str(error), str(target)) from error
     finally:
-        raw.unlink(missing_ok=True)
-        raw.with_suffix(NAMED).unlink(missing_ok=True)
+        for path in (*raw, finest.with_suffix(NAMED)):
+            path.unlink(missing_ok=True)
+
+
+def _place_levels(variable: xr.DataArray, target: Path, block: int) -> dict[Path, GeoBox]:
+    """Return the files of all levels, uncompressed, by names under which GDAL finds the next."""
+    grid = grid_of(variable)
+    assert grid is not None  # noqa: S101 -- `_check_raster` asked
+    name = f".{target.name}.raw"
+    return {
+        target.with_name(name + OVERVIEW * number): level
+        for number, level in enumerate(list_levels(grid, block))
+    }
+
+
+def _fill_levels(
+    raw: dict[Path, GeoBox], variable: xr.DataArray, numbers: xr.Variable, description: str,
+    options: Options,
+) -> None:  # fmt: skip
+    """Write the numbers and their overviews in one pass."""
+    import rasterio
+
+    name = str(variable.name)
+    source = find_source(variable.variable, find_coding(name, variable.variable), numbers.dtype)
+    memory = max(options.memory_bytes - DRIVER_BYTES, options.memory_bytes // 2)
+    with ExitStack() as stack:
+        files = [
+            stack.enter_context(rasterio.open(path, "w", **_describe_file(numbers, level)))
+            for path, level in raw.items()
+        ]
+        _describe_bands(files[0], variable, numbers, description)
+        bands = [_TiffBands(file, numbers) for file in files]
+        levels = Levels(bands, rule_for(variable), _find_fill(numbers))
+        fill([Filling(name, numbers, levels, source)], memory, options.progress)
+    for path, level in raw.items():
+        size = math.prod(numbers.shape[:-2]) * math.prod(level.shape)
+        _check_length(path, size * numbers.dtype.itemsize)
 
 
 def _find_fill(numbers: xr.Variable) -> Any:
@@ -204,13 +241,6 @@ def _find_fill(numbers: xr.Variable) -> Any:
 def _is_long(fill_value: Any) -> bool:
     """Tell whether rasterio would change a number for no data."""
     return isinstance(fill_value, int) and abs(fill_value) > LARGEST_NODATA
-
-
-def _choose_resampling(variable: xr.DataArray, numbers: xr.Variable) -> str:
-    """Return how GDAL makes overviews; it counts in float64, which changes long numbers."""
-    if _is_long(_find_fill(numbers)):
-        return "NEAREST"
-    return "AVERAGE" if rule_for(variable) is Rule.MEAN else "MODE"
 
 
 def _name_nodata(raw: Path, numbers: xr.Variable) -> Path:
@@ -226,14 +256,6 @@ def _name_nodata(raw: Path, numbers: xr.Variable) -> Path:
     text = f"\\g<0><NoDataValue>{fill_value}</NoDataValue>"
     named.write_text(band.sub(text, named.read_text(encoding="utf-8")), encoding="utf-8")
     return named
-
-
-def _fill_bands(sink: Any, values: xr.Variable, numbers: xr.Variable, options: Options) -> None:
-    name = sink.descriptions[0] or ""
-    source = find_source(values, find_coding(name, values), numbers.dtype)
-    filling = Filling(name, numbers, _TiffBands(sink, numbers), source)
-    memory = max(options.memory_bytes - DRIVER_BYTES, options.memory_bytes // 2)
-    fill([filling], memory, options.progress)
 
 
 def _check_length(path: Path, least_bytes: int) -> None:
@@ -256,14 +278,12 @@ def _find_end(path: Path) -> int:
     return start + size
 
 
-def _describe_file(variable: xr.DataArray, numbers: xr.Variable) -> dict[str, Any]:
-    grid = grid_of(variable)
-    assert grid is not None  # noqa: S101 -- `_check_raster` asked
+def _describe_file(numbers: xr.Variable, grid: GeoBox) -> dict[str, Any]:
     fill_value = _find_fill(numbers)
     return {
         "driver": "GTiff", "width": grid.shape.x, "height": grid.shape.y,
-        "count": variable.shape[0] if variable.ndim > 2 else 1,  # noqa: PLR2004 -- band, y, x
-        "dtype": "uint8" if variable.dtype == bool else numbers.dtype.name,
+        "count": numbers.shape[0] if numbers.ndim > 2 else 1,  # noqa: PLR2004 -- band, y, x
+        "dtype": "uint8" if numbers.dtype == bool else numbers.dtype.name,
         "crs": str(grid.crs), "transform": grid.affine, "interleave": "band",
         "nodata": None if _is_long(fill_value) else fill_value,
         "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "IF_SAFER",
@@ -300,10 +320,10 @@ class _TiffBands:
     held_bytes = 0
 
     def __init__(self, sink: Any, numbers: xr.Variable) -> None:
-        shape = numbers.shape
+        shape = (*numbers.shape[:-2], sink.height, sink.width)
         chunks = (*shape[:-2], *(min(BLOCK, size) for size in shape[-2:]))
         self.layout = Layout(shape, np.dtype(sink.dtypes[0]), chunks)
-        self.steps = choose_steps(chunks, shape)
+        self.steps = choose_steps(chunks, shape, even=True)
         self._sink, self._lock = sink, Lock()
 
     def put(self, region: Region, numbers: npt.NDArray[Any]) -> None:

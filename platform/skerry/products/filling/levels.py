@@ -6,9 +6,9 @@ from typing import Any
 import numpy.typing as npt
 
 from skerry.products.coding.pyramid import Rule, halve
+from skerry.products.filling.loop import Sink
 from skerry.products.filling.regions import Assembly, Region
 from skerry.products.filling.sources import Source
-from skerry.products.filling.zarr_files import ZarrFiles
 
 
 class Levels:
@@ -24,7 +24,7 @@ class Levels:
         The number that means no data.
     """
 
-    def __init__(self, arrays: Sequence[ZarrFiles], rule: Rule, missing: float | None) -> None:
+    def __init__(self, arrays: Sequence[Sink], rule: Rule, missing: float | None) -> None:
         self.layout, self.steps = arrays[0].layout, arrays[0].steps
         self._arrays, self._rule, self._missing = arrays, rule, missing
         self._assemblies = [

@@ -11,6 +11,7 @@ import rasterio
 import rioxarray
 import stackstac
 import xarray as xr
+import zarr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from odc.geo.xr import xr_coords
@@ -18,7 +19,7 @@ from shapely.geometry import shape
 from tests.unit.products.small_trees import EVERYTHING, assemble
 
 from skerry.core.errors import ConflictError, InvalidInputError
-from skerry.products import open_product, write_cog_set
+from skerry.products import open_product, write_cog_set, write_geozarr
 from skerry.products.outlines import bound_geometry
 from skerry.products.pictures.footprints import footprint
 
@@ -121,6 +122,40 @@ def test_gdal_and_the_item_name_nodata_of_any_size(
     np.testing.assert_array_equal(back, data)
     assert back.encoding["_FillValue"] == fill
     assert sorted(item.name for item in (tmp_path / "p").iterdir()) == ["item.json", "v.tif"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fill", "classes"),
+    [
+        ("uint8", None, True), ("bool", None, True), ("int16", -1, True), ("uint16", 0, False),
+        ("float32", None, False), ("float64", -999.0, False), ("int64", -(2**63), False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("bands", [1, 3])
+def test_overviews_are_those_of_geozarr(
+    dtype: str, fill: float | None, classes: bool, bands: int, tmp_path: Path
+) -> None:
+    chance = np.random.default_rng(7)
+    numbers = chance.integers(0, 4, (bands, 1101, 1290)).astype(dtype)
+    if fill is not None:
+        numbers[chance.random(numbers.shape) < 0.3] = fill
+    elif numbers.dtype.kind == "f":
+        numbers[chance.random(numbers.shape) < 0.3] = np.nan
+    grid = GeoBox(numbers.shape[1:], Affine(10, 0, 4e5, 0, -10, 6e6), "EPSG:32633")
+    data = xr.DataArray(numbers, dims=("band", "y", "x"), coords=xr_coords(grid), name="v")
+    data = data[0] if bands == 1 else data
+    data.encoding = {} if fill is None else {"_FillValue": fill}
+    data.attrs = {"flag_values": [0, 1, 2, 3], "flag_meanings": "a b c d"} if classes else {}
+    write_cog_set(data.to_dataset(), tmp_path / "cogs")
+    write_geozarr(data.to_dataset(), tmp_path / "geo.zarr")
+    levels = zarr.open_group(tmp_path / "geo.zarr", mode="r")
+    with rasterio.open(tmp_path / "cogs" / "v.tif") as file:
+        assert file.overviews(1) == [2, 4]
+    for level in (0, 1):
+        with rasterio.open(tmp_path / "cogs" / "v.tif", overview_level=level) as file:
+            expected = levels[f"{level + 1}/v"]
+            assert isinstance(expected, zarr.Array)
+            np.testing.assert_array_equal(file.read().squeeze(), expected[...])
 
 
 @pytest.mark.parametrize(
