@@ -24,10 +24,12 @@ from skerry.cli.supervisor.record import PlatformRecord
 from skerry.cli.supervisor.screen import Screen, Terminal
 from skerry.cli.supervisor.watch import StopRequestedError, Supervisor
 from skerry.core.errors import InvalidInputError
+from skerry.core.hidden_variables import hide_variables
 from skerry.core.settings import (
     API_PREFIX,
     DASHBOARDS_PREFIX,
     DEFAULT_PORT,
+    platform_secrets,
     read_database_url,
     read_objects_place,
 )
@@ -63,6 +65,7 @@ def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
       skerry up --data ~/skerry --port 8080
     """  # noqa: D301
     os.umask(_PRIVATE_UMASK)
+    hide_variables(platform_secrets())
     console = Terminal(highlight=False)
     host = check_host(host)
     names = _choose_parts(os.environ.get("SKERRY_PARTS", ""))

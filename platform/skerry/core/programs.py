@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 
 from skerry.core.errors import InvalidInputError, SkerryError
+from skerry.core.hidden_variables import hide_variables
+from skerry.core.settings import PART_SECRETS, platform_secrets
 
 
 def run_program(work: Callable[[], None]) -> int:
@@ -17,6 +19,7 @@ def run_program(work: Callable[[], None]) -> int:
     work
         Reads the settings, checks them and works until a signal ends the program.
     """
+    hide_variables(PART_SECRETS | platform_secrets())
     try:
         work()
     except SkerryError as error:

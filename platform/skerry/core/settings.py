@@ -77,6 +77,10 @@ def platform_secrets() -> frozenset[str]:
     return DATABASE_SECRETS | (OBJECT_SECRETS if place.startswith("s3:") else frozenset())
 
 
+PART_SECRETS = frozenset({"JUPYTERHUB_API_TOKEN", "SKERRY_METRICS_TOKEN"})
+"""Variables with which a part of the platform shows who it is."""
+
+
 def read_objects_place() -> str | None:
     """Return `SKERRY_OBJECTS`, None where the object store is a folder of the data folder."""
     return os.environ.get(OBJECTS_VARIABLE) or None

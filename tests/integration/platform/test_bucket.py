@@ -91,12 +91,13 @@ def test_maps_and_files_come_from_the_bucket(
 def test_only_the_parts_that_open_the_bucket_know_its_key(
     platform: RunningPlatform, s3: S3Server
 ) -> None:
-    pids = platform.part_pids()
-    informed = {
-        name
-        for name, pid in pids.items()
-        if s3.secret.encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    environments = {
+        name: Path(f"/proc/{pid}/environ").read_bytes()
+        for name, pid in (platform.part_pids() | {"up": platform.pid}).items()
     }
-    assert informed == {"api", "maps", "worker"}
-    for name in pids:
+    informed = {name for name, text in environments.items() if b"AWS_SECRET_ACCESS_KEY=" in text}
+    assert informed == {"up", "api", "maps", "worker"}
+    # notebooks run as the same user: they see what the system shows, and no secret there
+    assert not [name for name, text in environments.items() if s3.secret.encode() in text]
+    for name in platform.part_pids():
         assert s3.secret not in platform.log_text(name)

@@ -65,6 +65,8 @@ def test_the_road_of_the_demo(
     assert postgresql.password not in platform.output
     for part in platform.status()["parts"]:
         assert postgresql.password not in platform.log_text(part["name"])
+    for pid in (platform.pid, *platform.part_pids().values()):
+        assert postgresql.password.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
     assert not (platform.data / "state" / "skerry.sqlite").exists()
     assert not (platform.data / "state" / "workflows.sqlite").exists()
     with psycopg.connect(database) as connection:
