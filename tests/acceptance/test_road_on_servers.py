@@ -1,34 +1,74 @@
-"""The README's ten lines, unchanged, where the state is in PostgreSQL."""
+"""The README's ten lines, unchanged, where the state is on servers."""
 
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from tests.acceptance.test_road import ROOT, read_road
-from tests.platform_process import start_platform
+from tests.minio_server import S3Server
+from tests.platform_process import RunningPlatform, start_platform
 from tests.postgresql_server import PostgresqlServer
 
-from skerry.core.settings import DATABASE_VARIABLE
+from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
+
+SERVERS = [
+    pytest.param(("database",), id="PostgreSQL", marks=pytest.mark.postgresql),
+    pytest.param(("objects",), id="S3", marks=pytest.mark.s3),
+    pytest.param(
+        ("database", "objects"), id="PostgreSQL and S3",
+        marks=[pytest.mark.postgresql, pytest.mark.s3],
+    ),
+]  # fmt: skip
+
+pytestmark = pytest.mark.timeout(900)
 
 
-@pytest.mark.postgresql
-@pytest.mark.timeout(900)
-def test_the_road_on_postgresql(postgresql: PostgresqlServer, tmp_path: Path) -> None:
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """Give the variables that name the servers; the bucket's key is among them."""
+    variables: dict[str, str] = {}
+    with ExitStack() as servers:
+        if "database" in request.param:
+            postgresql: PostgresqlServer = request.getfixturevalue("postgresql")
+            url = servers.enter_context(postgresql.database("template0"))
+            variables[DATABASE_VARIABLE] = url
+        if "objects" in request.param:
+            s3: S3Server = request.getfixturevalue("s3")
+            bucket = servers.enter_context(s3.bucket())
+            variables |= {OBJECTS_VARIABLE: f"s3://{bucket}/skerry", **s3.variables()}
+        yield variables
+
+
+def walk(platform: RunningPlatform, folder: Path, settings: dict[str, str]) -> str:
+    """Paste the ten lines into a shell that has the settings, without the bucket's key."""
     for name in (".venv", "notebooks"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    with postgresql.database("template0") as url:
-        platform = start_platform(tmp_path / "data", extra_environment={DATABASE_VARIABLE: url})
-        try:
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", read_road()],
-                cwd=tmp_path, env=platform.env | {"HOME": str(tmp_path), DATABASE_VARIABLE: url},
-                capture_output=True, text=True, timeout=400, check=False,
-            )  # fmt: skip
-            assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-            assert "/services/dashboards/map?item=lake/" in done.stdout.strip().splitlines()[-1]
-            [run] = json.loads(platform.run("run", "list", "--json").stdout)
-            assert run["status"] == "succeeded"
-            assert not (platform.data / "state" / "skerry.sqlite").exists()
-        finally:
-            platform.stop()
+        (folder / name).symlink_to(ROOT / name)
+    shell = {name: value for name, value in settings.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", read_road()],
+        cwd=folder, env=platform.env | {"HOME": str(folder)} | shell,
+        capture_output=True, text=True, timeout=400, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("settings", SERVERS, indirect=True)
+def test_the_road(settings: dict[str, str], tmp_path: Path) -> None:
+    platform = start_platform(tmp_path / "data", extra_environment=settings)
+    try:
+        printed = walk(platform, tmp_path, settings)
+        assert "/services/dashboards/map?item=lake/" in printed.strip().splitlines()[-1]
+        assert (tmp_path / "build" / "turbidity.tif").stat().st_size > 1000
+        [run] = json.loads(platform.run("run", "list", "--json").stdout)
+        assert run["status"] == "succeeded"
+        assert run["epoch"] == 1
+        has_file = (platform.data / "state" / "skerry.sqlite").exists()
+        assert has_file == (DATABASE_VARIABLE not in settings)
+        has_objects = any((platform.data / "objects").iterdir())
+        assert has_objects == (OBJECTS_VARIABLE not in settings)
+    finally:
+        platform.stop()

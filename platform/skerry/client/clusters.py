@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from skerry.client.session import Session, connect
@@ -128,18 +128,25 @@ def _find_proxy(session: Session) -> str | None:
 
 
 def _make_client(started: Any) -> Client:
-    """Return a client that ends its cluster when it closes."""
+    """Return a client that ends its cluster when it closes; its workers may read the bucket."""
     from distributed import Client
+
+    from skerry.client.cluster_access import ClusterAccess
+
+    open_here = ExitStack()
 
     class ClusterClient(Client):
         """A client that owns its cluster."""
 
         def close(self, *arguments: Any, **options: Any) -> Any:
             """Close the client, then end the cluster."""
+            open_here.close()
             closed = super().close(*arguments, **options)  # type: ignore[no-untyped-call]
             _end(started)
             return closed
 
-    return ClusterClient(  # type: ignore[no-untyped-call]
+    client = ClusterClient(  # type: ignore[no-untyped-call]
         started, security=started.security, set_as_default=True, loop=started.loop
     )
+    open_here.enter_context(ClusterAccess(client))
+    return client

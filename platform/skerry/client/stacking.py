@@ -22,6 +22,7 @@ from skerry.client.searching import read_geometry
 from skerry.client.session import Session, connect
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.core.time import parse_time
+from skerry.storage.remote import is_remote
 
 if TYPE_CHECKING:
     import pystac
@@ -65,7 +66,7 @@ def stack(
     xarray.DataArray
         Lazy (Dask), float64, dims ``(time, band, y, x)``, physical units, nodata NaN, ``x`` and
         ``y`` at pixel centres, ``band`` without the ``cog-`` prefix, in the order of the items'
-        times (of a period: its start). The graph reads local files; it holds no token.
+        times (of a period: its start). The graph holds paths or ``s3://`` addresses, and no token.
 
     Raises
     ------
@@ -98,6 +99,7 @@ def stack(
         chunksize=chunksize,
         xy_coords="center",
         rescale=True,
+        **_choose_reader(local),
     )
     bands = [str(name).removeprefix(COG_PREFIX) for name in stacked["band"].values]
     return stacked.assign_coords(band=bands)
@@ -133,6 +135,16 @@ def _localise(
         "properties": {**plain, "datetime": _spell_time(record), "proj:epsg": epsg},
         "assets": assets,
     }
+
+
+def _choose_reader(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how stackstac reads the items: files by its own way, buckets under their grants."""
+    hrefs = [asset["href"] for item in items for asset in item["assets"].values()]
+    if not any(is_remote(href) for href in hrefs):
+        return {}
+    from skerry.client.granted_rasters import GrantedReader
+
+    return {"reader": GrantedReader}
 
 
 def _spell_time(record: dict[str, Any]) -> str:

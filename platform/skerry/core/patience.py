@@ -12,6 +12,7 @@ RUN_S = 600.0
 
 _LOG = logging.getLogger(__name__)
 _PAUSE_S = 1.0
+_PATIENCE = "SKERRY_PATIENCE_S"
 
 
 def find_patience() -> float:
@@ -19,7 +20,14 @@ def find_patience() -> float:
 
     Nobody watches a run, and a part that restarts must not fail it. Everybody else hears at once.
     """
-    return RUN_S if os.environ.get("SKERRY_RUN") else 0.0
+    if os.environ.get("SKERRY_RUN"):
+        return RUN_S
+    return float(os.environ.get(_PATIENCE, "0"))
+
+
+def set_patience(patience_s: float) -> None:
+    """Let this process, and those it starts, wait so long for a part that is away."""
+    os.environ[_PATIENCE] = str(patience_s)
 
 
 def ask_patiently[Result](ask: Callable[[], Result], patience_s: float) -> Result:

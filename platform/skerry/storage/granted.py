@@ -1,13 +1,15 @@
 """Buckets under grants: a process keeps credentials for the prefixes that were granted to it.
 
 Only addresses travel, in Dask graphs and pickles; whoever opens an address finds the credentials
-here, by the longest granted address above it. They are renewed when they come to their end.
+here, by the longest granted address above it. They are renewed when they come to their end: by the
+api, or in a Dask worker by the process that started its cluster.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
-from threading import Lock
+from threading import Condition, Lock
 from typing import Any, NoReturn
 
 from skerry.core.errors import UnavailableError
@@ -18,7 +20,13 @@ from skerry.storage import s3
 RENEW_BEFORE = timedelta(minutes=10)
 """How long before their end credentials are renewed; the S3 client asks 5 minutes before it."""
 
+ANSWER_WITHIN_S = 60.0
+"""How long a process that was sent credentials waits for new ones."""
+
 _LARGEST_COUNT = 256
+
+Accesses = dict[str, BucketAccess]
+"""Credentials by the address that they open."""
 
 
 class GrantedAccess:
@@ -31,41 +39,66 @@ class GrantedAccess:
     access
         The first credentials.
     renew
-        Asks the api for the grant again.
+        Gets new ones; None if there are none.
     """
 
-    def __init__(self, access: BucketAccess, renew: Callable[[], Grant]) -> None:
+    def __init__(self, access: BucketAccess, renew: Callable[[], BucketAccess | None]) -> None:
         self.access = access
         self._renew = renew
         self._lock = Lock()
+        self._replaced = Condition()
 
     def __call__(self) -> dict[str, Any]:
         """Return credentials that last for a while, as obstore wants them."""
-        with self._lock:
-            left = self.access.expires - utc_now()
-            if left < RENEW_BEFORE:
-                self._replace(still_good=left > timedelta(0))
-            access = self.access
+        access = self.refresh()
         return {
             "access_key_id": access.key_id, "secret_access_key": access.secret,
             "token": access.token, "expires_at": access.expires,
         }  # fmt: skip
 
-    def _replace(self, *, still_good: bool) -> None:
+    def refresh(self) -> BucketAccess:
+        """Return credentials that last for a while; renew them if they come to their end.
+
+        Raises
+        ------
+        SkerryError
+            If they cannot be renewed; while they are good, a silent api is no reason.
+        """
+        with self._lock:
+            left = self.access.expires - utc_now()
+            if left < RENEW_BEFORE:
+                self._ask_anew(still_good=left > timedelta(0))
+            return self.access
+
+    def _ask_anew(self, *, still_good: bool) -> None:
         try:
-            renewed = self._renew().access
+            renewed = self._renew()
         except UnavailableError:  # it is asked again
             if not still_good:
                 raise
             return
         if renewed is not None:
-            self.access = renewed
+            self.replace(renewed)
+
+    def replace(self, access: BucketAccess) -> None:
+        """Use other credentials from now on, unless they end before the present ones."""
+        with self._replaced:
+            if access.expires >= self.access.expires:
+                self.access = access
+                self._replaced.notify_all()
+
+    def wait_for_others(self, access: BucketAccess) -> BucketAccess | None:
+        """Wait until there are other credentials than these; None if none come."""
+        with self._replaced:
+            came = self._replaced.wait_for(lambda: self.access != access, ANSWER_WITHIN_S)
+            return self.access if came else None
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("Credentials stay in the process that they were granted to.")
 
 
 _granted: dict[str, GrantedAccess] = {}
+_listeners: list[Callable[[Accesses], None]] = []
 
 
 def keep_access(answer: Grant, renew: Callable[[], Grant]) -> None:
@@ -78,8 +111,69 @@ def keep_access(answer: Grant, renew: Callable[[], Grant]) -> None:
     renew
         Asks the api for it again.
     """
-    if answer.access is not None:
-        _granted[f"{answer.root}{answer.prefix}"] = GrantedAccess(answer.access, renew)
+    if answer.access is None:
+        return
+    address = f"{answer.root}{answer.prefix}"
+    _granted[address] = GrantedAccess(answer.access, lambda: renew().access)
+    for listener in tuple(_listeners):
+        listener({address: answer.access})
+
+
+@contextmanager
+def passing_on(listener: Callable[[Accesses], None]) -> Iterator[None]:
+    """During the block, tell of each address that is granted; first of those before."""
+    _listeners.append(listener)
+    try:
+        listener({address: kept.access for address, kept in tuple(_granted.items())})
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def renew_access(address: str) -> BucketAccess:
+    """Return credentials for an address granted to this process, which last for a while.
+
+    Raises
+    ------
+    SkerryError
+        If they cannot be renewed.
+    KeyError
+        If the address is not granted.
+    """
+    return _granted[address].refresh()
+
+
+def receive_access(address: str, access: BucketAccess, ask: Callable[[], None]) -> None:
+    """Keep credentials that the process to which they were granted has sent.
+
+    Parameters
+    ----------
+    address
+        What they open.
+    access
+        The credentials.
+    ask
+        Asks that process for new ones, which are received the same way.
+    """
+    kept = _granted.get(address)
+    if kept is not None:
+        kept.replace(access)
+        return
+
+    def renew() -> BucketAccess:
+        old = new.access
+        ask()
+        renewed = new.wait_for_others(old)
+        if renewed is None:
+            raise UnavailableError(
+                f"The credentials for {address} end, and the notebook that started this cluster "
+                f"sent no new ones within {ANSWER_WITHIN_S:.0f} s.",
+                remedy="Look whether it still runs and its platform answers; then start again.",
+            )
+        return renewed
+
+    new = GrantedAccess(access, renew)
+    _granted[address] = new
 
 
 def connect(bucket: str, key: str = "", prefix: str | None = None) -> Any:
@@ -88,7 +182,7 @@ def connect(bucket: str, key: str = "", prefix: str | None = None) -> Any:
     With the credentials of the grant that covers the key, else with those of the environment.
     """
     address = "/".join(part for part in (f"s3://{bucket}", prefix, key) if part)
-    covering = [granted for granted in _granted if f"{address}/".startswith(granted)]
+    covering = [granted for granted in tuple(_granted) if f"{address}/".startswith(granted)]
     if not covering:
         return s3.connect(bucket, prefix)
     return _connect(bucket, prefix, _granted[max(covering, key=len)])

@@ -3,6 +3,7 @@ import pickle
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
+from threading import Thread
 
 import obstore
 import pytest
@@ -13,20 +14,31 @@ from skerry.core.time import utc_now
 from skerry.models.grants import BucketAccess, Grant
 from skerry.storage import granted
 from skerry.storage.credentials import TokenService
-from skerry.storage.granted import GrantedAccess, connect, keep_access
+from skerry.storage.granted import (
+    Accesses,
+    GrantedAccess,
+    connect,
+    keep_access,
+    passing_on,
+    receive_access,
+)
 from skerry.storage.s3 import connect as connect_openly
 
 HOUR = timedelta(hours=1)
+ROOT = "s3://bucket/skerry/"
 
 
-def make_grant(prefix: str, name: str, life: timedelta = HOUR) -> Grant:
-    end = utc_now() + life
-    access = BucketAccess(
-        key_id=name, secret=f"{name}-secret", token=f"{name}-token", expires=end,
+def make_access(name: str, life: timedelta = HOUR) -> BucketAccess:
+    return BucketAccess(
+        key_id=name, secret=f"{name}-secret", token=f"{name}-token", expires=utc_now() + life,
         endpoint="http://127.0.0.1:9", region="us-east-1",
     )  # fmt: skip
+
+
+def make_grant(prefix: str, name: str) -> Grant:
+    access = make_access(name)
     return Grant(
-        id=name, mode="write", prefix=prefix, root="s3://bucket/skerry/", expires=end,
+        id=name, mode="write", prefix=prefix, root=ROOT, expires=access.expires,
         kind="credentials", access=access,
     )  # fmt: skip
 
@@ -34,6 +46,7 @@ def make_grant(prefix: str, name: str, life: timedelta = HOUR) -> Grant:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(granted, "_granted", {})
+    monkeypatch.setattr(granted, "_listeners", [])
     connect_openly.cache_clear()
     yield
     connect_openly.cache_clear()
@@ -103,12 +116,11 @@ def test_a_grant_of_aws_is_used_at_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_credentials_are_renewed_before_their_end_alone() -> None:
     asked: list[str] = []
 
-    def renew() -> Grant:
+    def renew() -> BucketAccess:
         asked.append("again")
-        return make_grant("imports/x/", f"new{len(asked)}", timedelta(minutes=9))
+        return make_access(f"new{len(asked)}", timedelta(minutes=9.5))
 
-    access = make_grant("imports/x/", "old", timedelta(minutes=11)).access
-    assert access is not None
+    access = make_access("old", timedelta(minutes=11))
     kept = GrantedAccess(access, renew)
     assert [kept()["access_key_id"] for _ in range(3)] == ["old"] * 3
     assert asked == []
@@ -118,11 +130,10 @@ def test_credentials_are_renewed_before_their_end_alone() -> None:
 
 
 def test_a_failed_renewal_uses_what_is_left() -> None:
-    def renew() -> Grant:
+    def renew() -> BucketAccess:
         raise UnavailableError("The api is away.", remedy="Wait.")
 
-    access = make_grant("imports/x/", "old", timedelta(minutes=5)).access
-    assert access is not None
+    access = make_access("old", timedelta(minutes=5))
     assert GrantedAccess(access, renew)()["access_key_id"] == "old"
     ended = access.model_copy(update={"expires": utc_now() - timedelta(minutes=1)})
     with pytest.raises(UnavailableError):
@@ -142,3 +153,56 @@ def test_credentials_stay_in_their_process_and_out_of_texts() -> None:
         assert "x-token" not in text
     with pytest.raises((TypeError, ValueError)):
         pickle.dumps(store)
+
+
+def test_what_is_granted_is_passed_on_while_somebody_listens() -> None:
+    heard: list[Accesses] = []
+    for prefix in ("a/", "b/"):
+        answer = make_grant(prefix, prefix[0])
+        keep_access(answer, lambda answer=answer: answer)  # type: ignore[misc]
+    with passing_on(heard.append):
+        assert [sorted(accesses) for accesses in heard] == [[f"{ROOT}a/", f"{ROOT}b/"]]
+        answer = make_grant("c/", "c")
+        keep_access(answer, lambda: answer)
+        assert heard[1:] == [{f"{ROOT}c/": answer.access}]
+    keep_access(answer, lambda: answer)
+    assert len(heard) == 2
+
+
+def test_received_credentials_are_replaced_by_later_ones_alone() -> None:
+    first, earlier, later = (make_access(name, timedelta(hours=hours)) for name, hours in
+                             (("first", 2), ("earlier", 1), ("later", 3)))  # fmt: skip
+    for access in (first, earlier):
+        receive_access(f"{ROOT}a/", access, pytest.fail)
+        assert find_key("a/x") == "first"
+    store = connect("bucket", "a/x", "skerry")
+    receive_access(f"{ROOT}a/", later, pytest.fail)
+    assert store.credential_provider()["access_key_id"] == "later"
+    assert connect("bucket", "a/x", "skerry") is store
+
+
+@pytest.mark.parametrize("minutes", [9, -1], ids=["near their end", "past it"])
+def test_received_credentials_are_asked_for_and_waited_for(minutes: int) -> None:
+    """Answers come in another thread, as those of a scheduler do."""
+    address, threads = f"{ROOT}a/", list[Thread]()
+
+    def ask() -> None:
+        threads.append(Thread(target=receive_access, args=(address, make_access("new"), ask)))
+        threads[-1].start()
+
+    receive_access(address, make_access("old", timedelta(minutes=minutes)), ask)
+    assert find_key("a/x") == "new"
+    for thread in threads:
+        thread.join()
+    assert len(threads) == 1
+
+
+def test_received_credentials_that_nobody_renews_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(granted, "ANSWER_WITHIN_S", 0.01)
+    receive_access(f"{ROOT}a/", make_access("old", timedelta(minutes=1)), lambda: None)
+    assert find_key("a/x") == "old"
+    receive_access(f"{ROOT}b/", make_access("old", timedelta(minutes=-1)), lambda: None)
+    with pytest.raises(
+        UnavailableError, match=r"for s3://bucket/skerry/b/ end.*no new"
+    ):
+        find_key("b/x")
