@@ -1,7 +1,6 @@
 """The object store in an S3 bucket, or below a prefix in one."""
 
 import io
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,27 +13,32 @@ from urllib.parse import quote, urlsplit
 
 from skerry.core.digests import digest_bytes, digest_json, digest_tree
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
-from skerry.storage.granted import connect
+from skerry.storage.granted import connect, find_failure
 from skerry.storage.growing_reads import LARGEST_READ, GrowingReads
 from skerry.storage.object_folder import refuse_absent, refuse_part
 from skerry.storage.objects import ALL, OpenFile, StoredFile, check_key, check_prefix
-from skerry.storage.remote import UNTRUSTED, RemotePath, describe_silence
+from skerry.storage.remote import (
+    OLD_CREDENTIALS,
+    UNTRUSTED,
+    RemotePath,
+    describe_silence,
+    read_code,
+)
 from skerry.storage.s3 import list_below, list_level
 from skerry.storage.web import TemporaryError, persist
 
 _AT_ONCE = 16
 _SAVE_EVERY_S = 5.0
-_CODE = re.compile(r"(?:<Code>|\(code: )(\w+)")
 _REASONS = {
     "NoSuchBucket": ("does not exist", "Create the bucket, or correct the address."),
     "InvalidAccessKeyId": ("does not know the key", "Check AWS_ACCESS_KEY_ID."),
     "SignatureDoesNotMatch": (
         "refuses the key's secret", "Check AWS_SECRET_ACCESS_KEY, and AWS_REGION.",
     ),
-    "ExpiredToken": ("says that the credentials have expired", "Get new ones."),
-    "InvalidTokenId": (
-        "does not take the session token: it has expired, or belongs to another key",
-        "Get new credentials.",
+    **dict.fromkeys(
+        OLD_CREDENTIALS,
+        ("does not take the credentials: they have expired, or belong to another key",
+         "Get new ones."),
     ),
     "RequestTimeTooSkewed": (
         "says that this machine's clock differs from its own by more than 15 minutes",
@@ -123,7 +127,7 @@ class Bucket:
             try:
                 answer = obstore.get(self._open(key), key, options=_write_range(part))
             except Exception as error:
-                code = _read_code(error)
+                code = read_code(error)
                 if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
                     return None
                 if code == "InvalidRange" or "bytes 0--1/0" in str(error):  # it is empty
@@ -331,8 +335,10 @@ class Bucket:
         except (BaseError, OSError) as error:
             raise self._explain(error, key) from None
 
-    def _explain(self, error: Exception, key: str) -> UnavailableError:
-        reason = _REASONS.get(_read_code(error))
+    def _explain(self, error: Exception, key: str) -> SkerryError:
+        if failure := find_failure(str(error)):
+            return failure
+        reason = _find_reason(error)
         if reason is not None:
             return UnavailableError(f"The object store {self.url} {reason[0]}.", remedy=reason[1])
         return TemporaryError(
@@ -375,12 +381,11 @@ def _write_range(part: slice) -> Any:
     return {"range": {"offset": part.start}} if part.start else None
 
 
-def _read_code(error: Exception) -> str:
-    """Return the code of S3's answer, or a word of ours for what the client found."""
+def _find_reason(error: Exception) -> tuple[str, str] | None:
+    """Return what S3's answer means, or what the client found, and the remedy; None if unknown."""
     text = str(error)
-    if code := _CODE.search(text):
-        return code.group(1)
-    return next((word for mark, word in _MARKS.items() if mark in text), "")
+    word = read_code(error) or next((word for mark, word in _MARKS.items() if mark in text), "")
+    return _REASONS.get(word)
 
 
 def _refuse_change(bucket: Bucket, prefix: str) -> ConflictError:

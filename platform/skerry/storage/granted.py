@@ -5,6 +5,7 @@ here, by the longest granted address above it. They are renewed when they come t
 api, or in a Dask worker by the process that started its cluster.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,7 +13,7 @@ from functools import lru_cache
 from threading import Condition, Lock
 from typing import Any, NoReturn
 
-from skerry.core.errors import UnavailableError
+from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.time import utc_now
 from skerry.models.grants import BucketAccess, Grant
 from skerry.storage import s3
@@ -73,10 +74,11 @@ class GrantedAccess:
     def _ask_anew(self, *, still_good: bool) -> None:
         try:
             renewed = self._renew()
-        except UnavailableError:  # it is asked again
-            if not still_good:
-                raise
-            return
+        except SkerryError as error:
+            if still_good and isinstance(error, UnavailableError):  # it is asked again
+                return
+            _failures.append(error)
+            raise
         if renewed is not None:
             self.replace(renewed)
 
@@ -99,6 +101,7 @@ class GrantedAccess:
 
 _granted: dict[str, GrantedAccess] = {}
 _listeners: list[Callable[[Accesses], None]] = []
+_failures: deque[SkerryError] = deque(maxlen=16)
 
 
 def keep_access(answer: Grant, renew: Callable[[], Grant]) -> None:
@@ -141,6 +144,14 @@ def renew_access(address: str) -> BucketAccess:
         If the address is not granted.
     """
     return _granted[address].refresh()
+
+
+def find_failure(words: str) -> SkerryError | None:
+    """Return why there were no credentials, from the words of the S3 client, which asked for them.
+
+    None if there is another reason for its words.
+    """
+    return next((error for error in reversed(_failures) if str(error) in words), None)
 
 
 def receive_access(address: str, access: BucketAccess, ask: Callable[[], None]) -> None:

@@ -31,6 +31,9 @@ MAX_LISTED = 20_000
 """Largest number of files of one product."""
 UNTRUSTED = "shows a certificate that this machine does not trust"
 _BROKEN_OFF = re.compile(r"body error|decoding response body|before message length")
+_CODE = re.compile(r"(?:<Code>|\(code: )(\w+)")
+OLD_CREDENTIALS = ("ExpiredToken", "InvalidTokenId")
+"""Codes of S3 for credentials that are good no more: AWS's, and MinIO's."""
 _STATUS = re.compile(r"status code: (\d{3}[ A-Za-z]*)")
 
 
@@ -258,15 +261,34 @@ def explain(error: Exception, place: object) -> SkerryError:
         return web.refuse_unknown_length(place)
     denied = exceptions.PermissionDeniedError | exceptions.UnauthenticatedError | PermissionError
     if isinstance(error, denied) or status_text[:3] in ("401", "403"):
-        return ForbiddenError(
-            f"{place} is not open to you ({status_text or 'refused'}).",
-            remedy="Ask for access, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
-        )
+        return _refuse(error, place, status_text)
     if _BROKEN_OFF.search(text):
         return web.TemporaryError(f"{place} broke off its answer.", remedy="Try again.")
     return UnavailableError(
         f"{place} {describe_silence(error)}.", remedy="Check the address and the network."
     )
+
+
+def _refuse(error: Exception, place: object, status: str) -> SkerryError:
+    from skerry.storage.granted import find_failure
+
+    if failure := find_failure(str(error)):
+        return failure
+    if read_code(error) in OLD_CREDENTIALS:
+        return ForbiddenError(
+            f"{place} does not open: the credentials have expired, or belong to another key.",
+            remedy="Open the item again, or set new ones in AWS_ACCESS_KEY_ID, ...",
+        )
+    return ForbiddenError(
+        f"{place} is not open to you ({status or 'refused'}).",
+        remedy="Ask for access, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    )
+
+
+def read_code(error: Exception) -> str:
+    """Return the code of an answer of S3 that says what is wrong, nothing if it has none."""
+    code = _CODE.search(str(error))
+    return code.group(1) if code else ""
 
 
 def describe_silence(error: Exception) -> str:

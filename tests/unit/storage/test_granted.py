@@ -22,6 +22,8 @@ from skerry.storage.granted import (
     passing_on,
     receive_access,
 )
+from skerry.storage.object_places import parse_place
+from skerry.storage.remote import parse_address
 from skerry.storage.s3 import connect as connect_openly
 
 HOUR = timedelta(hours=1)
@@ -202,7 +204,7 @@ def test_received_credentials_that_nobody_renews_end(monkeypatch: pytest.MonkeyP
     receive_access(f"{ROOT}a/", make_access("old", timedelta(minutes=1)), lambda: None)
     assert find_key("a/x") == "old"
     receive_access(f"{ROOT}b/", make_access("old", timedelta(minutes=-1)), lambda: None)
-    with pytest.raises(
-        UnavailableError, match=r"for s3://bucket/skerry/b/ end.*no new"
-    ):
-        find_key("b/x")
+    for read in (lambda: parse_place(ROOT).read("b/x"), (parse_address(ROOT) / "b/x").find_size):
+        with pytest.raises(UnavailableError, match=r"for s3://bucket/skerry/b/ end.*no new") as why:
+            read()
+        assert "Look whether it still runs" in why.value.remedy
