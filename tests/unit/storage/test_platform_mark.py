@@ -230,7 +230,7 @@ class TestBucket:
         [
             ("AWS_ACCESS_KEY_ID", "nobody", "does not know the key"),
             ("AWS_SECRET_ACCESS_KEY", "wrong-secret", "refuses the key's secret"),
-            ("AWS_SESSION_TOKEN", "old-token", "it has expired, or belongs to another key"),
+            ("AWS_SESSION_TOKEN", "old-token", "they have expired, or belong to another key"),
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", "does not answer"),
             ("AWS_ENDPOINT_URL", "127.0.0.1:9000", "is not the address of a server"),
             ("AWS_ENDPOINT_URL", "s3.example", "is not the address of a server"),
