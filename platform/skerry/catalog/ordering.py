@@ -50,8 +50,23 @@ class Order:
             keys[0] = (literal_column(f"+items.{first.key}", BigInteger), keys[0][1])
         return [key.desc() if down else key.asc() for key, down in keys]
 
-    def continue_after(self, place: Sequence[int]) -> ColumnElement[bool]:
-        """Return the condition on the items after the item at a place."""
+    @property
+    def length(self) -> int:
+        """How many numbers a place has."""
+        return len(self.fields) + 1
+
+    @property
+    def is_by_time(self) -> bool:
+        """Whether the time of the data comes first."""
+        return self.fields[0][0] == "datetime"
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the newest come first."""
+        return self.fields[0][1]
+
+    def continue_after(self, place: Sequence[Any]) -> ColumnElement[bool]:
+        """Return the condition on the items after the item at a place, of numbers or parameters."""
         keys = self._list_keys()
         ways = []
         for rank, (key, down) in enumerate(keys):
@@ -82,7 +97,7 @@ class Order:
             words, *numbers = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
             place = tuple(int(number) for number in numbers)
             bounded = all(abs(number) < _LARGEST_INTEGER for number in place)
-            if words == self.words and len(place) == len(self.fields) + 1 and bounded:
+            if words == self.words and len(place) == self.length and bounded:
                 return place
         except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError):
             pass

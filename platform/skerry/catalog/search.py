@@ -7,21 +7,22 @@ from typing import Any
 import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, Connection, Select
+from sqlalchemy import Connection, Row
 
-from skerry.catalog.items import StoredItem, read_item, select_items
+from skerry.catalog.items import StoredItem, read_item
 from skerry.catalog.ordering import NEWEST_FIRST, Order, parse_order
 from skerry.catalog.spacetime import (
+    EARLIEST,
+    LATEST,
     Box,
     Span,
     join_boxes,
     parse_interval,
     read_geometry,
-    select_overlapping,
     split_bbox,
 )
-from skerry.catalog.tables import items, items_index
-from skerry.catalog.versions import is_shown
+from skerry.catalog.statements import Form, name_values, write_statement
+from skerry.catalog.windows import find_extent, plan_windows
 from skerry.core.errors import InvalidInputError
 from skerry.core.ownership import Viewer
 
@@ -129,58 +130,65 @@ def search_items(connection: Connection, query: SearchQuery, *, viewer: Viewer) 
 
 
 def _iterate(connection: Connection, query: SearchQuery, *, viewer: Viewer) -> Iterator[StoredItem]:
-    """Return the items that fit, in order, reading no more rows than the caller asks for.
+    """Return the items that fit, in order, reading no more rows than the caller asks for."""
+    if query.area is not None:
+        shapely.prepare(query.area)
+    for window in _plan_windows(connection, query):
+        for row in _iterate_window(connection, query, window, viewer=viewer):
+            if query.area is None or query.area.intersects(shape(row.document["geometry"])):
+                yield read_item(row)
+
+
+def _plan_windows(connection: Connection, query: SearchQuery) -> Iterator[Span]:
+    """Return the spans in which the items begin that are searched one after the other."""
+    if not _is_small(query) or not query.order.is_by_time:
+        return iter([(EARLIEST, LATEST)])
+    down, span = query.order.is_down, query.span
+    if query.after is not None:
+        begins, ends = span or (EARLIEST, LATEST)
+        reached = query.after[0]
+        span = (begins, min(ends, reached)) if down else (max(begins, reached), ends)
+    extent = find_extent(connection)
+    return plan_windows(extent, _measure(query), span, query.limit + 1, down=down)
+
+
+def _iterate_window(
+    connection: Connection, query: SearchQuery, window: Span, *, viewer: Viewer
+) -> Iterator[Row[Any]]:
+    """Return the rows of a window, in order.
 
     Each question has a limit, and the next goes on after its last row: so both databases know
     that a few rows are enough, and choose their way accordingly.
     """
-    if query.area is not None:
-        shapely.prepare(query.area)
     after, count = query.after, query.limit + 1
     while True:
-        statement = _compile(query, after, viewer=viewer).limit(count)
-        rows = connection.execute(statement).all()
-        for row in rows:
-            if query.area is None or query.area.intersects(shape(row.document["geometry"])):
-                yield read_item(row)
+        statement = write_statement(_describe(query, after, viewer=viewer))
+        values = name_values(
+            count=count, collections=query.collections, ids=query.ids, span=query.span,
+            boxes=query.boxes, window=window, place=after,
+        )  # fmt: skip
+        rows = connection.execute(statement, values).all()
+        yield from rows
         if len(rows) < count:
             return
         after, count = query.order.find_place(read_item(rows[-1])), min(2 * count, _MOST_ROWS)
 
 
-def _compile(query: SearchQuery, after: tuple[int, ...] | None, *, viewer: Viewer) -> Select[Any]:
-    statement = select_items().where(is_shown(viewer))
-    if query.collections is not None:
-        statement = statement.where(items.c.collection.in_(query.collections))
-    if query.ids is not None:
-        statement = statement.where(items.c.id.in_(query.ids))
-    if query.span is not None:
-        begins, ends = query.span
-        statement = statement.where(items.c.begins <= ends, items.c.ends >= begins)
-    if query.boxes:
-        statement = statement.where(_meets_boxes(query))
-    if after is not None:
-        statement = statement.where(query.order.continue_after(after))
-    return statement.order_by(*query.order.sort(indexed=not _is_small(query)))
+def _describe(query: SearchQuery, after: tuple[int, ...] | None, *, viewer: Viewer) -> Form:
+    return Form(
+        viewer, query.order, by_collection=query.collections is not None,
+        by_id=query.ids is not None, by_time=query.span is not None, boxes=len(query.boxes),
+        is_small=_is_small(query), goes_on=after is not None,
+    )  # fmt: skip
 
 
 def _is_small(query: SearchQuery) -> bool:
-    """Tell whether to search the index first, and then sort what it gives.
-
-    A search of a large part of the world has too many candidates to sort them all; it goes
-    through the items in order instead.
-    """
-    area = sum((east - west) * (north - south) for west, south, east, north in query.boxes)
-    return bool(query.boxes) and area < _LARGE_AREA
+    return bool(query.boxes) and _measure(query) < _LARGE_AREA
 
 
-def _meets_boxes(query: SearchQuery) -> ColumnElement[bool]:
-    """Return the condition on the index: search the index first, or look up item by item."""
-    candidates = select_overlapping(query.boxes, query.span)
-    if _is_small(query):
-        return items.c.key.in_(candidates)
-    sides = items_index.c.id.in_((2 * items.c.key, 2 * items.c.key + 1))
-    return candidates.where(sides).correlate(items).exists()
+def _measure(query: SearchQuery) -> float:
+    """Return the square degrees of the boxes."""
+    return sum((east - west) * (north - south) for west, south, east, north in query.boxes)
 
 
 def _read_area(

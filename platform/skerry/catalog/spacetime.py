@@ -12,7 +12,7 @@ from typing import Any
 import shapely
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Float, Select, literal, or_, select
+from sqlalchemy import Float, Select, bindparam, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -181,6 +181,7 @@ class _Overlaps(FunctionElement[bool]):
 
 
 _SIDES = ("west", "east", "south", "north", "first_hour", "last_hour")
+_HOURS = ("span_first_hour", "span_last_hour")
 
 
 @compiles(_Overlaps)
@@ -212,17 +213,32 @@ def _write_diagonal(numbers: Sequence[str]) -> str:
     )
 
 
-def select_overlapping(boxes: Sequence[Box], span: Span | None) -> Select[tuple[int]]:
+def select_overlapping(count: int) -> Select[tuple[int]]:
     """Return the query for the keys of items that meet one of some boxes, and a span of time.
 
     The index has numbers of 32 bits, rounded outwards: these are candidates for an exact check.
     An item across the antimeridian may come twice.
+
+    Parameters
+    ----------
+    count
+        How many boxes; `name_boxes` gives the values.
     """
-    first, last = (moment / HOUR_US for moment in span or (EARLIEST, LATEST))
     conditions = [
-        _Overlaps(
-            *(literal(number, Float(53)) for number in (west, east, south, north, first, last))
-        )
-        for west, south, east, north in boxes
+        _Overlaps(*(bindparam(name, type_=Float(53)) for name in (*_name_sides(box), *_HOURS)))
+        for box in range(count)
     ]
     return select(items_index.c.item).where(or_(*conditions))
+
+
+def name_boxes(boxes: Sequence[Box], span: Span) -> dict[str, float]:
+    """Return the values of `select_overlapping` by name."""
+    values = dict(zip(_HOURS, (moment / HOUR_US for moment in span), strict=True))
+    for number, (west, south, east, north) in enumerate(boxes):
+        sides = (west, east, south, north)
+        values |= dict(zip(_name_sides(number), sides, strict=True))
+    return values
+
+
+def _name_sides(box: int) -> list[str]:
+    return [f"box_{box}_{side}" for side in _SIDES[:4]]

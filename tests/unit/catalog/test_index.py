@@ -8,8 +8,9 @@ from tests.stac_documents import make_collection
 from tests.viewers import MEMBER
 
 from skerry.catalog.collections import put_collection
-from skerry.catalog.search import _compile, parse_query
-from skerry.catalog.spacetime import HOUR_US
+from skerry.catalog.search import _describe, parse_query
+from skerry.catalog.spacetime import EARLIEST, HOUR_US, LATEST
+from skerry.catalog.statements import name_values, write_statement
 from skerry.catalog.tables import items, items_index
 from skerry.core.time import count_microseconds, utc_now
 
@@ -53,7 +54,13 @@ def full(connection: Connection) -> Connection:
 
 
 def explain(connection: Connection, **query: Any) -> str:
-    statement = _compile(parse_query(**query), None, viewer=MEMBER).limit(11)
+    search = parse_query(**query)
+    statement = write_statement(_describe(search, None, viewer=MEMBER)).params(
+        name_values(
+            count=11, collections=None, ids=None, span=search.span, boxes=search.boxes,
+            window=(EARLIEST, LATEST), place=None,
+        )
+    )  # fmt: skip
     written = statement.compile(connection.engine, compile_kwargs={"literal_binds": True})
     sqlite = connection.dialect.name == "sqlite"
     explanation_query = f"{'EXPLAIN QUERY PLAN' if sqlite else 'EXPLAIN'} {written}"

@@ -1,0 +1,93 @@
+"""Windows of time in which a place is searched, one after the other, until a page is full.
+
+A place may have many items, of which a page shows the first few. The index over place and time
+finds those of a window at once; to read and sort all would take longer, the more there are. How
+wide a window should be is estimated from the number of items and their times: a wrong estimate
+costs time, and changes no result.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine, func, select
+
+from skerry.catalog.spacetime import EARLIEST, LATEST, Span
+from skerry.catalog.tables import items
+
+_WORLD = 360.0 * 180.0
+_ITEM = 1.0
+"""Square degrees that an item is taken to have: so much is found around a point."""
+_EXPECTED = 2.0
+"""How many times the items that are asked for the first window is expected to have."""
+_FEW = 8.0
+"""So many times the items that are asked for are looked through without windows."""
+_GROWTH = 8
+_FRESH_S = 60.0
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many items there are, and when the first and the last of them begin."""
+
+    count: int
+    first: int
+    last: int
+
+
+_EXTENTS: WeakKeyDictionary[Engine, tuple[float, Extent]] = WeakKeyDictionary()
+
+
+def find_extent(connection: Connection) -> Extent:
+    """Return about how many items there are, and from when to when; a minute old at most."""
+    measured = _EXTENTS.get(connection.engine)
+    now = time.monotonic()
+    if measured is None or now - measured[0] > _FRESH_S:
+        ends = (func.max(items.c.key), func.min(items.c.begins), func.max(items.c.begins))
+        asked = select(*(select(end).scalar_subquery() for end in ends))
+        count, first, last = connection.execute(asked).one()
+        measured = now, Extent(count or 0, first or 0, last or 0)
+        _EXTENTS[connection.engine] = measured
+    return measured[1]
+
+
+def plan_windows(
+    extent: Extent, area: float, span: Span | None, count: int, *, down: bool
+) -> Iterator[Span]:
+    """Yield spans of the beginnings of items, which together hold all times.
+
+    Parameters
+    ----------
+    extent
+        Of the catalogue.
+    area
+        Square degrees of the place.
+    span
+        The time that is searched.
+    count
+        How many items are asked for.
+    down
+        Whether the newest come first.
+    """
+    low, high = (span[0], span[1]) if span else (EARLIEST, LATEST)
+    low, high = max(low, extent.first), min(high, extent.last)
+    expected = _estimate(extent, max(area, _ITEM), high - low)
+    if expected <= _FEW * count:
+        yield EARLIEST, LATEST
+        return
+    width = int((high - low) * _EXPECTED * count / expected) + 1
+    edge = high - width if down else low + width
+    rest = EARLIEST, LATEST
+    while low < edge < high:
+        yield (edge, rest[1]) if down else (rest[0], edge)
+        rest = (rest[0], edge - 1) if down else (edge + 1, rest[1])
+        width *= _GROWTH
+        edge += -width if down else width
+    yield rest
+
+
+def _estimate(extent: Extent, area: float, length: int) -> float:
+    """Return how many items are expected in a place and a length of time."""
+    whole = extent.last - extent.first
+    return extent.count * (area / _WORLD) * (length / whole) if whole > 0 else 0.0
