@@ -49,6 +49,12 @@ class TokenBook:
         return Identity(name, frozenset(scopes), token, groups=groups)
 
 
+_EMPTIED = (
+    "items_index", "items", "shares", "collections", "deletions", "grants",
+    "outputs", "attempts", "runs", "jobs", "releases",
+)  # fmt: skip
+
+
 @dataclass
 class ServedApi:
     """A running api: its address, data folder, application and token book."""
@@ -72,7 +78,7 @@ class ServedApi:
         """Forget every row, object and log, and restore the token book."""
         engine = open_database(database_url(self.data.database))
         with engine.begin() as connection:
-            for name in ("items_index", "items", "shares", "collections", "deletions", "grants"):
+            for name in _EMPTIED:
                 connection.exec_driver_sql(f"DELETE FROM {name}")  # noqa: S608  (fixed names)
         engine.dispose()
         for folder in (self.data.objects, self.data.logs):

@@ -103,8 +103,13 @@ def put_collection(
     return StoredCollection(identifier, public, holder, document)
 
 
-def ensure_collection(connection: Connection, identifier: str, title: str) -> None:
-    """Create the collection if it is missing: not public, and with only a title."""
+def ensure_collection(
+    connection: Connection, identifier: str, title: str, *, belongs_to: str = PLATFORM_OWNER
+) -> None:
+    """Create the collection if it is missing: not public, and with only a title.
+
+    It belongs to `belongs_to`, but a sandbox to its person.
+    """
     check_name(identifier, what="collection id")
     if find_collection(connection, identifier, viewer=KEEPER) is None:
         now = count_microseconds(utc_now())
@@ -114,7 +119,7 @@ def ensure_collection(connection: Connection, identifier: str, title: str) -> No
                 id=identifier,
                 document=document,
                 public=False,
-                owner=find_home(identifier),
+                owner=find_home(identifier, belongs_to),
                 created=now,
                 updated=now,
             )
@@ -170,11 +175,11 @@ def delete_collection(connection: Connection, identifier: str, *, owner: str) ->
     connection.execute(delete(collections).where(collections.c.id == identifier))
 
 
-def find_home(identifier: str) -> str:
-    """Return to whom a new collection belongs: a sandbox to its person, else to the platform."""
+def find_home(identifier: str, belongs_to: str = PLATFORM_OWNER) -> str:
+    """Return to whom a new collection belongs: a sandbox to its person, else to `belongs_to`."""
     if identifier.startswith(SANDBOX):
         return f"person:{identifier.removeprefix(SANDBOX)}"
-    return PLATFORM_OWNER
+    return belongs_to
 
 
 def refuse_missing(identifier: str) -> NotFoundError:

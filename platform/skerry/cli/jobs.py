@@ -5,7 +5,14 @@ import click
 from skerry.cli.parameters import parameter_option, parse_pairs
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client import connect
-from skerry.client.production import create_job, fetch_job, fetch_release, list_jobs, pause_job
+from skerry.client.production import (
+    create_job,
+    fetch_job,
+    fetch_release,
+    give_job,
+    list_jobs,
+    pause_job,
+)
 from skerry.client.session import join_address
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import LONGEST_KEPT_DAYS, MOST_KEPT_RUNS
@@ -43,6 +50,10 @@ def job() -> None:
 @click.option("--cron", help="Five fields, such as '30 5 * * *'.")
 @click.option("--timezone", help="The cron's time zone.  [default: UTC]")
 @click.option("--collection", help="Where products go; the job's name if left out.")
+@click.option(
+    "--owner", metavar="person:NAME|project:NAME",
+    help="To whom it belongs; if left out, to whom the collection belongs, or else the release.",
+)  # fmt: skip
 @click.option(
     "--review",
     type=click.Choice([review.value for review in Review]),
@@ -84,6 +95,7 @@ def create(
     cron: str | None,
     timezone: str | None,
     collection: str | None,
+    owner: str | None,
     review: str,
     timeout_s: int,
     retries: int,
@@ -109,6 +121,7 @@ def create(
         if cron is not None
         else ManualTrigger(),
         collection=collection,
+        owner=owner,
         policy=Policy(
             review=Review(review),
             timeout_s=timeout_s,
@@ -119,6 +132,18 @@ def create(
     _show_job(create_job(session, order), as_json=as_json)
     if order.policy.review is Review.REQUIRED and not as_json:
         click.echo("Its products stay preliminary until 'skerry item publish'; see --review.")
+
+
+@job.command("own")
+@click.argument("name")
+@click.argument("owner", metavar="person:NAME|project:NAME")
+def own_job(name: str, owner: str) -> None:
+    """Say to whom the job NAME and its runs belong: to you or to a project of yours.
+
+    Example: skerry job own lakes project:lakes
+    """
+    given = give_job(connect(), name, owner)
+    click.echo(f"The job {given.name} and its runs belong to {given.owner}.")
 
 
 @job.command("list")
@@ -210,6 +235,7 @@ def _show_job(job: Job, *, as_json: bool) -> None:
     click.echo(f"  trigger     {_say_trigger(job)}")
     if job.next_tick:
         click.echo(f"  next tick   {format_time(job.next_tick)}")
+    click.echo(f"  owner       {job.owner}")
     click.echo(f"  collection  {job.collection}, review {job.policy.review}")
     for name, value in job.parameters.items():
         click.echo(f"  -p {name}={value}")

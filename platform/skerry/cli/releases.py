@@ -12,6 +12,7 @@ from skerry.client import Session, connect
 from skerry.client.production import (
     approve_release,
     fetch_release,
+    give_release,
     list_releases,
     propose_release,
     reject_release,
@@ -42,8 +43,14 @@ def release() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A wheel that the notebook needs on top of the platform's packages.",
 )  # fmt: skip
+@click.option(
+    "--owner", metavar="person:NAME|project:NAME",
+    help="To whom it belongs.  [default: the platform's own project]",
+)  # fmt: skip
 @json_option
-def propose(notebook: Path, name: str | None, wheels: tuple[Path, ...], *, as_json: bool) -> None:
+def propose(
+    notebook: Path, name: str | None, wheels: tuple[Path, ...], owner: str | None, *, as_json: bool
+) -> None:
     """Propose NOTEBOOK: pin it with its environment and read its parameters.
 
     Example: skerry release propose water_quality.ipynb --name water-quality
@@ -55,6 +62,7 @@ def propose(notebook: Path, name: str | None, wheels: tuple[Path, ...], *, as_js
             ExtraWheel(filename=path.name, content=base64.b64encode(path.read_bytes()).decode())
             for path in wheels
         ],
+        owner=owner,
     )
     _show_release(propose_release(connect(), proposal), as_json=as_json)
 
@@ -86,6 +94,18 @@ def reject(release_name: str, *, as_json: bool) -> None:
     session = connect()
     proposal = _find_proposal(session, release_name)
     _show_release(reject_release(session, proposal.id), as_json=as_json)
+
+
+@release.command("own")
+@click.argument("release_name", metavar="RELEASE")
+@click.argument("owner", metavar="person:NAME|project:NAME")
+def own_release(release_name: str, owner: str) -> None:
+    """Say to whom RELEASE belongs: to you or to a project of yours.
+
+    Example: skerry release own water-quality project:lakes
+    """
+    given = give_release(connect(), release_name, owner)
+    click.echo(f"The release {given.id} belongs to {given.owner}.")
 
 
 @release.command("list")
@@ -183,6 +203,7 @@ def _show_release(release: Release, *, as_json: bool) -> None:
     click.echo(f"  environment  {short_digest(release.environment_digest)}")
     for name, digest in release.environment["wheels"].items():
         click.echo(f"  wheel        {name} {short_digest(digest)}")
+    click.echo(f"  owner        {release.owner}")
     click.echo(f"  proposed by  {release.proposed_by} at {format_time(release.proposed)}")
     if release.decided is not None:
         click.echo(f"  decided by   {release.decided_by} at {format_time(release.decided)}")

@@ -186,6 +186,7 @@ def _show_run(run: RunDetails, *, as_json: bool) -> None:
     click.echo(f"{run.id}  {run.job}  {run.status}")
     click.echo(f"  release     {run.release_name} {run.release}{own}")
     click.echo(f"  occurrence  {run.occurrence} {run.partition}".rstrip())
+    click.echo(f"  owner       {run.owner}")
     click.echo(f"  data day    {run.data_day}")
     for name, value in run.parameters.items():
         click.echo(f"  -p {name}={value}")

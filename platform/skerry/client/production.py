@@ -6,10 +6,11 @@ from skerry.client.session import Session, join_address
 from skerry.models.jobs import Job, JobList, JobOrder
 from skerry.models.releases import Approval, Proposal, Release, ReleaseList
 from skerry.models.runs import Run, RunCounts, RunDetails, RunList, RunOrder, RunStatus
+from skerry.models.shares import OwnerOrder
 
 
 def list_releases(session: Session) -> Sequence[Release]:
-    """Return all releases, newest first."""
+    """Return the releases that the account sees, newest first."""
     return session.fetch(ReleaseList, "GET", _name_release()).releases
 
 
@@ -48,8 +49,14 @@ def reject_release(session: Session, release: str) -> Release:
     return session.fetch(Release, "POST", _name_release(release, "reject"))
 
 
+def give_release(session: Session, release: str, owner: str) -> Release:
+    """Let a release belong to ``person:<name>`` or ``project:<name>``."""
+    body = OwnerOrder(owner=owner)
+    return session.fetch(Release, "PUT", _name_release(release, "owner"), json=body)
+
+
 def list_jobs(session: Session) -> Sequence[Job]:
-    """Return all jobs by name."""
+    """Return the jobs that the account sees, by name."""
     return session.fetch(JobList, "GET", _name_job()).jobs
 
 
@@ -66,6 +73,11 @@ def create_job(session: Session, order: JobOrder) -> Job:
 def pause_job(session: Session, name: str, *, paused: bool) -> Job:
     """Pause a job's clock, or let it go on from now."""
     return session.fetch(Job, "POST", _name_job(name, "pause" if paused else "resume"))
+
+
+def give_job(session: Session, job: str, owner: str) -> Job:
+    """Let a job and its runs belong to ``person:<name>`` or ``project:<name>``."""
+    return session.fetch(Job, "PUT", _name_job(job, "owner"), json=OwnerOrder(owner=owner))
 
 
 def list_runs(
@@ -94,7 +106,7 @@ def list_runs(
 
 
 def count_runs(session: Session, job: str | None = None) -> dict[RunStatus, int]:
-    """Return how many runs have each status, of all jobs or of one job."""
+    """Return how many runs that the account sees have each status, of all jobs or of one job."""
     return session.fetch(RunCounts, "GET", _name_run("counts"), params={"job": job}).counts
 
 

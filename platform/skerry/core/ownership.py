@@ -50,7 +50,7 @@ RULES: Mapping[Relation, frozenset[Verb]] = {
     Relation.PUBLIC: frozenset({Verb.SEE_PUBLISHED}),
     Relation.NONE: frozenset(),
 }
-"""The table of rules. The conditions of searches in `skerry.catalog.versions` follow it."""
+"""The table of rules. `skerry.catalog.sight` and `skerry.production.sight` follow it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ class Viewer:
 
 ANONYMOUS = Viewer()
 KEEPER = Viewer(is_keeper=True)
+
+
+def act_for(owner: str, *others: str) -> Viewer:
+    """Return what acts for an owner, such as a run: as all accounts, also for the platform."""
+    return Viewer(frozenset({owner, PLATFORM_OWNER, *others}))
 
 
 def relate(

@@ -116,6 +116,7 @@ def list_facts(run: Run) -> list[tuple[str, str]]:
         ("Partition", run.partition),
         ("Publishes to", run.collection),
         ("Asked by", run.created_by),
+        ("Owner", run.owner),
         ("Recorded", show_time(run.created)),
         ("Started", show_time(run.started)),
         ("Ended", show_time(run.ended)),

@@ -95,6 +95,9 @@ class JobOrder(BaseModel):
         Values for all runs; their placeholders are filled by each run.
     collection
         Where products go; the job's name if left out.
+    owner
+        To whom job and runs belong, ``person:<name>`` or ``project:<name>``; if left out, to whom
+        the collection belongs, or else the release.
     """
 
     model_config = ORDER
@@ -104,6 +107,7 @@ class JobOrder(BaseModel):
     parameters: Values = Field(default_factory=dict)
     trigger: Trigger = ManualTrigger()
     collection: Name | None = None
+    owner: Name | None = None
     policy: Policy = Policy()
 
 
@@ -118,6 +122,8 @@ class Job(BaseModel):
         When its clock starts the next run; none for a job without clock, or while it is paused.
     collection
         Where its products go.
+    owner
+        To whom it belongs, ``person:<name>`` or ``project:<name>``.
     """
 
     model_config = ANSWER
@@ -133,6 +139,7 @@ class Job(BaseModel):
     next_tick: AwareDatetime | None
     collection: str
     policy: Policy
+    owner: str
     created_by: str
     created: AwareDatetime
 

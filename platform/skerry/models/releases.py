@@ -55,6 +55,8 @@ class Release(BaseModel):
         What an approver has seen, and what runs must find.
     schema
         JSON Schema of the notebook's parameters.
+    owner
+        To whom it belongs, ``person:<name>`` or ``project:<name>``.
     proposed, decided
         When it was proposed and decided on.
     self_approved
@@ -71,6 +73,7 @@ class Release(BaseModel):
     environment_digest: str
     environment: Environment
     schema_: ParameterSchema = Field(alias="schema")
+    owner: str
     proposed_by: str
     proposed: AwareDatetime
     decided_by: str | None
@@ -104,13 +107,21 @@ class ExtraWheel(BaseModel):
 
 
 class Proposal(BaseModel):
-    """The request that proposes a release: its name and the notebook as nbformat 4 JSON."""
+    """The request that proposes a release: its name and the notebook as nbformat 4 JSON.
+
+    Attributes
+    ----------
+    owner
+        To whom it belongs, ``person:<name>`` or ``project:<name>``; the platform's own project if
+        left out.
+    """
 
     model_config = ORDER
 
     name: Name
     notebook: dict[str, JsonValue]
     extra_wheels: list[ExtraWheel] = Field(default_factory=list, max_length=20)
+    owner: Name | None = None
 
 
 class Approval(BaseModel):

@@ -127,6 +127,8 @@ class Run(BaseModel):
         The number of its newest attempt; 0 before the first.
     detail
         How it ended, for people.
+    owner
+        To whom it belongs, ``person:<name>`` or ``project:<name>``.
     """
 
     model_config = ANSWER
@@ -146,6 +148,7 @@ class Run(BaseModel):
     epoch: int
     progress: Progress
     detail: str | None
+    owner: str
     created_by: str
     created: AwareDatetime
     started: AwareDatetime | None

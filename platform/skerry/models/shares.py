@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from skerry.models.values import ANSWER, ORDER
+from skerry.models.values import ANSWER, ORDER, Name
 
 
 class Share(BaseModel):
@@ -28,6 +28,14 @@ class ShareOrder(BaseModel):
     model_config = ORDER
 
     verb: Literal["see", "change"] = "see"
+
+
+class OwnerOrder(BaseModel):
+    """The request that lets something belong to a person or a project."""
+
+    model_config = ORDER
+
+    owner: Name
 
 
 class ShareList(BaseModel):

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from skerry.core.errors import NotFoundError, UnavailableError
 from skerry.core.gateway import ADDRESS_VARIABLE, CLUSTERS_PATH, split_owner
+from skerry.core.ownership import Verb, Viewer, decide, relate
 from skerry.core.time import parse_time
 from skerry.models.clusters import Cluster
 from skerry.production.tables import attempts, runs
@@ -135,14 +136,31 @@ def end_clusters(
     return over
 
 
-def describe_clusters(connection: Connection, clusters: list[LiveCluster]) -> list[Cluster]:
-    """Return clusters for display; those of runs have run, job and attempt."""
+def describe_clusters(
+    connection: Connection, clusters: list[LiveCluster], *, viewer: Viewer
+) -> list[Cluster]:
+    """Return the clusters that a viewer may see; those of runs have run, job and attempt.
+
+    A run's cluster belongs to the owner of the run, another to the person who started it.
+    """
     rows = connection.execute(
-        select(attempts.c.token_hash, attempts.c.run_id, attempts.c.epoch, runs.c.job_name)
+        select(
+            attempts.c.token_hash,
+            attempts.c.run_id,
+            attempts.c.epoch,
+            runs.c.job_name,
+            runs.c.owner,
+        )
         .join(runs, runs.c.id == attempts.c.run_id)
         .where(attempts.c.token_hash.in_([item.token_hash for item in clusters if item.token_hash]))
     )
-    attempt = {row.token_hash: row for row in rows}
+    attempt = {row.token_hash: row for row in rows if row.token_hash}
+
+    def is_seen(cluster: LiveCluster) -> bool:
+        run = attempt.get(cluster.token_hash)
+        owner = run.owner if run else f"person:{cluster.account}"
+        return decide(relate(viewer, owner, public=False), Verb.SEE)
+
     return [
         Cluster(
             name=cluster.name,
@@ -156,10 +174,11 @@ def describe_clusters(connection: Connection, clusters: list[LiveCluster]) -> li
             memory=cluster.memory,
         )
         for cluster in clusters
+        if is_seen(cluster)
     ]
 
 
-def find_cluster(clusters: list[LiveCluster], name: str) -> LiveCluster:
+def find_cluster(clusters: list[Cluster], name: str) -> Cluster:
     """Return the cluster with a name.
 
     Raises

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, RowMapping
 
 from skerry.core.errors import SkerryError, UnavailableError
+from skerry.core.ownership import KEEPER
 from skerry.core.settings import GATEWAY_PREFIX
 from skerry.models.releases import Release
 from skerry.production.epochs import Outcome, list_newest, record_token
@@ -128,7 +129,7 @@ class Attempts:
     def _read(self, run_id: str) -> tuple[RowMapping, Release]:
         def transact() -> tuple[RowMapping, Release]:
             with reading(self.engine) as connection:
-                run = find_run(connection, run_id)
+                run = find_run(connection, run_id, viewer=KEEPER)
                 return run, get_approved(connection, run["release_id"])
 
         return persist(transact)

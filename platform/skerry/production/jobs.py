@@ -6,21 +6,26 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from skerry.catalog.collections import check_sandbox
-from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
+from skerry.catalog.collections import check_sandbox, find_collection
+from skerry.catalog.sharing import relate_collection
+from skerry.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name, new_id
+from skerry.core.ownership import KEEPER, PLATFORM_OWNER, Verb, Viewer, act_for, decide
 from skerry.core.time import utc_now
 from skerry.models.jobs import ClockTrigger, Job, JobOrder, Keep, ManualTrigger, Policy, Trigger
 from skerry.models.releases import ParameterSchema
 from skerry.production.clock import check_clock, next_tick
 from skerry.production.placeholders import fill_placeholders
 from skerry.production.releases import get_approved
+from skerry.production.sight import is_visible
 from skerry.production.tables import jobs, releases, runs
 from skerry.production.values import complete_values
 
 
-def create_job(connection: Connection, order: JobOrder, *, by: str) -> Job:
-    """Record a job and return it.
+def create_job(
+    connection: Connection, order: JobOrder, *, by: str, owner: str = PLATFORM_OWNER
+) -> Job:
+    """Record a job of an owner and return it.
 
     Raises
     ------
@@ -54,6 +59,7 @@ def create_job(connection: Connection, order: JobOrder, *, by: str) -> Job:
         "retries": order.policy.retries,
         "keep_days": order.policy.keep.days,
         "keep_count": order.policy.keep.count,
+        "owner": owner,
         "created_by": by,
         "created_at": now,
     }
@@ -69,20 +75,36 @@ def create_job(connection: Connection, order: JobOrder, *, by: str) -> Job:
 
 def get_job(connection: Connection, name: str) -> Job:
     """Return a job by name, with its next tick."""
-    return _read_row(find_job(connection, name))
+    return read_job(find_job(connection, name, viewer=KEEPER))
 
 
-def find_job(connection: Connection, name: str) -> RowMapping:
-    """Return a job's row by name, with its release's name."""
-    row = connection.execute(_query().where(jobs.c.name == name)).mappings().first()
+def find_job(connection: Connection, name: str, *, viewer: Viewer) -> RowMapping:
+    """Return a job's row by name, with its release's name.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none that the viewer may see.
+    """
+    query = _query().where(jobs.c.name == name, is_visible(viewer, jobs))
+    row = connection.execute(query).mappings().first()
     if row is None:
         raise NotFoundError(f"There is no job {name!r}.", remedy="'skerry job list' shows them.")
     return row
 
 
-def list_jobs(connection: Connection) -> list[Job]:
-    """Return all jobs by name, each with its next tick."""
-    return [_read_row(row) for row in connection.execute(_query()).mappings()]
+def list_jobs(connection: Connection, *, viewer: Viewer) -> list[Job]:
+    """Return the jobs that the viewer may see by name, each with its next tick."""
+    query = _query().where(is_visible(viewer, jobs))
+    return [read_job(row) for row in connection.execute(query).mappings()]
+
+
+def give_job(connection: Connection, name: str, owner: str) -> Job:
+    """Let a job belong to somebody else, with its runs."""
+    job = find_job(connection, name, viewer=KEEPER)
+    connection.execute(update(jobs).where(jobs.c.id == job["id"]).values(owner=owner))
+    connection.execute(update(runs).where(runs.c.job_id == job["id"]).values(owner=owner))
+    return get_job(connection, name)
 
 
 def delete_job(connection: Connection, name: str, *, history: bool) -> list[str]:
@@ -98,7 +120,7 @@ def delete_job(connection: Connection, name: str, *, history: bool) -> list[str]
     ConflictError
         If a run of it is queued or running.
     """
-    job = find_job(connection, name)
+    job = find_job(connection, name, viewer=KEEPER)
     active = select(func.count()).where(
         runs.c.job_id == job["id"], runs.c.status.in_(["queued", "running"])
     )
@@ -116,9 +138,29 @@ def delete_job(connection: Connection, name: str, *, history: bool) -> list[str]
     return run_ids
 
 
+def check_products(connection: Connection, collection: str, owner: str) -> None:
+    """Refuse a collection to which the products of an owner's runs may not go.
+
+    One that does not exist yet will belong to the owner.
+
+    Raises
+    ------
+    ForbiddenError
+        If it is there, and not the owner's to change.
+    """
+    stored = find_collection(connection, collection, viewer=KEEPER)
+    if stored is None:
+        return
+    if not decide(relate_collection(connection, stored, act_for(owner)), Verb.CHANGE):
+        raise ForbiddenError(
+            f"The collection {collection!r} is not {owner}'s to change.",
+            remedy=f"Its owner can allow it: skerry share {collection} {owner} --change.",
+        )
+
+
 def pause_job(connection: Connection, name: str, *, paused: bool) -> Job:
     """Pause a job's clock, or let it go on from now; starts by hand stay possible."""
-    job = find_job(connection, name)
+    job = find_job(connection, name, viewer=KEEPER)
     values: dict[str, Any] = {"paused": paused}
     if job["paused"] and not paused and job["settled_until"]:  # ticks of the pause are over
         values["settled_until"] = utc_now()
@@ -126,7 +168,8 @@ def pause_job(connection: Connection, name: str, *, paused: bool) -> Job:
     return get_job(connection, name)
 
 
-def _read_row(row: RowMapping) -> Job:
+def read_job(row: RowMapping) -> Job:
+    """Return the job of a row of `find_job`."""
     trigger: Trigger = ManualTrigger()
     upcoming = None
     if row["trigger"] == "clock":
@@ -151,6 +194,7 @@ def _read_row(row: RowMapping) -> Job:
             retries=row["retries"],
             keep=Keep(days=row["keep_days"], count=row["keep_count"]),
         ),
+        owner=row["owner"],
         created_by=row["created_by"],
         created=row["created_at"],
     )

@@ -26,8 +26,10 @@ from skerry.storage.recording import Actor, writing
 _LARGEST_WHEEL = 64 * 2**20
 
 
-def propose_release(engine: Engine, objects: Objects, proposal: Proposal, *, by: Actor) -> Release:
-    """Pin a notebook and the running environment, and record the proposal.
+def propose_release(
+    engine: Engine, objects: Objects, proposal: Proposal, *, by: Actor, owner: str
+) -> Release:
+    """Pin a notebook and the running environment, and record the proposal of an owner.
 
     The files are written before the row: a kill in between leaves files that no row names.
 
@@ -60,6 +62,7 @@ def propose_release(engine: Engine, objects: Objects, proposal: Proposal, *, by:
             schema=schema,
             by=by.name,
             release_id=release_id,
+            owner=owner,
         )
 
 

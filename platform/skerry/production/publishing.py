@@ -13,13 +13,15 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from skerry.catalog.collections import ensure_collection
 from skerry.catalog.registration import insert_item
 from skerry.catalog.tables import items
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import ForbiddenError, InvalidInputError
 from skerry.core.ids import check_name
+from skerry.core.ownership import KEEPER
 from skerry.core.time import parse_time, utc_now
 from skerry.models.runs import RunDetails
 from skerry.models.values import ORDER, Name
 from skerry.models.versions import VersionStatus
 from skerry.production.epochs import refuse_stale
+from skerry.production.jobs import check_products
 from skerry.production.runs import find_run, get_run
 from skerry.production.tables import attempts, outputs, runs
 from skerry.storage.objects import Objects
@@ -108,7 +110,7 @@ def publish_outputs(
         If an output lies outside the attempt's own folder, appears twice, or its bytes are not
         there. Then nothing is published.
     """
-    run = find_run(connection, run_id)
+    run = find_run(connection, run_id, viewer=KEEPER)
     if run["published_epoch"] == epoch:
         return get_run(connection, run["id"])
     now = utc_now()
@@ -126,6 +128,8 @@ def publish_outputs(
     if changed.rowcount != 1:
         raise refuse_stale(run["id"], epoch)
     _check_names(staged)
+    if staged:
+        _prepare_collection(connection, run)
     for item in staged:
         _publish_output(connection, run, epoch, item, by=by, now=now, objects=objects)
     connection.execute(
@@ -134,6 +138,19 @@ def publish_outputs(
         .values(status="published", ended_at=now, detail=remark)
     )
     return get_run(connection, run["id"])
+
+
+def _prepare_collection(connection: Connection, run: RowMapping) -> None:
+    """Create the run's collection if it is missing, or refuse it if it is not the run's to change.
+
+    A run acts for its owner: what the owner may not change, it does not change either.
+    """
+    title = f"Products of {run['job_name']}"
+    ensure_collection(connection, run["collection"], title, belongs_to=run["owner"])
+    try:
+        check_products(connection, run["collection"], run["owner"])
+    except ForbiddenError as error:  # of what is published, not of the token
+        raise InvalidInputError(error.what, remedy=error.remedy) from None
 
 
 def _check_names(staged: list[StagedOutput]) -> None:
@@ -176,7 +193,6 @@ def _publish_output(
     objects: Objects,
 ) -> None:
     item = _complete_item(run, RunFolder(objects, run["id"], epoch), staged)
-    ensure_collection(connection, run["collection"], f"Products of {run['job_name']}")
     stored = insert_item(
         connection,
         item,

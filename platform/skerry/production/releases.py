@@ -7,9 +7,11 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name, new_id
+from skerry.core.ownership import KEEPER, PLATFORM_OWNER, Viewer
 from skerry.core.time import utc_now
 from skerry.models.releases import Environment, ParameterSchema, Release, ReleaseStatus
 from skerry.production.environments import digest_environment
+from skerry.production.sight import is_visible
 from skerry.production.tables import jobs, releases, runs
 
 
@@ -22,6 +24,7 @@ def insert_release(
     schema: ParameterSchema,
     by: str,
     release_id: str,
+    owner: str = PLATFORM_OWNER,
 ) -> Release:
     """Record a proposal and return it.
 
@@ -39,6 +42,8 @@ def insert_release(
         The proposer.
     release_id
         The id under which the notebook has been stored.
+    owner
+        To whom it belongs.
     """
     connection.execute(
         insert(releases).values(
@@ -50,6 +55,7 @@ def insert_release(
             environment_digest=digest_environment(environment),
             environment=environment,
             schema=schema,
+            owner=owner,
             proposed_by=by,
             proposed_at=utc_now(),
             self_approved=False,
@@ -98,15 +104,15 @@ def reject_release(connection: Connection, release_id: str, *, by: str) -> Relea
     return _decide(connection, release, ReleaseStatus.REJECTED, by=by, self_approved=False)
 
 
-def find_proposal(connection: Connection, release_id: str) -> Release:
+def find_proposal(connection: Connection, release_id: str, *, viewer: Viewer = KEEPER) -> Release:
     """Return a release by its id alone: several proposals may share a name.
 
     Raises
     ------
     NotFoundError
-        If there is no release with that id.
+        If there is no release with that id, as far as the viewer may know.
     """
-    row = _find_by_id(connection, release_id)
+    row = _find_by_id(connection, release_id, viewer)
     if row is None:
         raise NotFoundError(
             f"There is no release with the id {release_id[:140]!r}.",
@@ -155,20 +161,20 @@ def _decide(
     return get_release(connection, release.id)
 
 
-def get_release(connection: Connection, name_or_id: str) -> Release:
+def get_release(connection: Connection, name_or_id: str, *, viewer: Viewer = KEEPER) -> Release:
     """Return a release by id, or the newest release of a name, an approved release if possible.
 
     Raises
     ------
     NotFoundError
-        If neither an id nor a name matches.
+        If neither an id nor a name matches a release that the viewer may see.
     """
-    row = _find_by_id(connection, name_or_id)
+    row = _find_by_id(connection, name_or_id, viewer)
     if row is None:
         row = (
             connection.execute(
                 select(releases)
-                .where(releases.c.name == name_or_id)
+                .where(releases.c.name == name_or_id, is_visible(viewer, releases))
                 .order_by(
                     (releases.c.status == ReleaseStatus.APPROVED).desc(), releases.c.id.desc()
                 )
@@ -183,10 +189,9 @@ def get_release(connection: Connection, name_or_id: str) -> Release:
     return _read_row(row)
 
 
-def _find_by_id(connection: Connection, release_id: str) -> RowMapping | None:
-    return (
-        connection.execute(select(releases).where(releases.c.id == release_id)).mappings().first()
-    )
+def _find_by_id(connection: Connection, release_id: str, viewer: Viewer) -> RowMapping | None:
+    query = select(releases).where(releases.c.id == release_id, is_visible(viewer, releases))
+    return connection.execute(query).mappings().first()
 
 
 def get_approved(connection: Connection, name_or_id: str) -> Release:
@@ -206,10 +211,16 @@ def get_approved(connection: Connection, name_or_id: str) -> Release:
     return release
 
 
-def list_releases(connection: Connection) -> list[Release]:
-    """Return all releases, newest first."""
-    rows = connection.execute(select(releases).order_by(releases.c.id.desc())).mappings()
-    return [_read_row(row) for row in rows]
+def list_releases(connection: Connection, *, viewer: Viewer) -> list[Release]:
+    """Return the releases that the viewer may see, newest first."""
+    query = select(releases).where(is_visible(viewer, releases)).order_by(releases.c.id.desc())
+    return [_read_row(row) for row in connection.execute(query).mappings()]
+
+
+def give_release(connection: Connection, release: Release, owner: str) -> Release:
+    """Let a release belong to somebody else."""
+    connection.execute(update(releases).where(releases.c.id == release.id).values(owner=owner))
+    return get_release(connection, release.id)
 
 
 def delete_release(connection: Connection, release_id: str) -> Release:
@@ -236,6 +247,7 @@ def _read_row(row: RowMapping) -> Release:
         environment_digest=row["environment_digest"],
         environment=row["environment"],
         schema=row["schema"],
+        owner=row["owner"],
         proposed_by=row["proposed_by"],
         proposed=row["proposed_at"],
         decided_by=row["decided_by"],

@@ -9,17 +9,30 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    false,
+    func,
+    insert,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import new_id
+from skerry.core.ownership import KEEPER, Viewer
 from skerry.core.time import parse_day, utc_now
 from skerry.models.runs import Attempt, Output, Progress, Run, RunDetails, RunStatus
 from skerry.production.jobs import find_job
 from skerry.production.occurrences import check_partition, find_tick
 from skerry.production.placeholders import fill_placeholders
 from skerry.production.releases import get_approved, get_release
+from skerry.production.sight import is_visible
 from skerry.production.tables import attempts, outputs, releases, runs
 from skerry.production.values import complete_values
 
@@ -63,7 +76,7 @@ def start_run(
         If the release is not approved, or the key belongs to a run with other parameters or
         another data day.
     """
-    job = find_job(connection, job_name)
+    job = find_job(connection, job_name, viewer=KEEPER)
     release = get_approved(connection, job["release_id"])
     values = _new_row(job, occurrence, check_partition(partition), data_day, by)
 
@@ -96,7 +109,8 @@ def record_unstarted(
     detail
         The reason.
     """
-    values = _new_row(find_job(connection, job_name), occurrence, "", None, "clock")
+    job = find_job(connection, job_name, viewer=KEEPER)
+    values = _new_row(job, occurrence, "", None, "clock")
     with suppress(IntegrityError), connection.begin_nested():  # its run exists already
         connection.execute(
             insert(runs).values(
@@ -137,6 +151,7 @@ def _new_row(
         "cancel_requested": False,
         "progress_done": 0,
         "progress_total": 0,
+        "owner": job["owner"],
         "created_by": by,
         "created_at": now,
     }
@@ -167,14 +182,23 @@ def _get_same(
     return get_run(connection, row.id)
 
 
-def find_run(connection: Connection, run_id: str) -> RowMapping:
-    """Return a run's row with its release's name, by id or by a beginning that only it has."""
+def find_run(connection: Connection, run_id: str, *, viewer: Viewer) -> RowMapping:
+    """Return a run's row with its release's name, by id or by a beginning that only it has.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none that the viewer may see.
+    InvalidInputError
+        If several that they may see begin so.
+    """
     matching = (
         runs.c.id == run_id
         if len(run_id) == len(new_id())
         else runs.c.id.startswith(run_id, autoescape=True)
     )
-    rows = connection.execute(_query().where(matching).limit(2)).mappings().all()
+    query = _query().where(matching, is_visible(viewer, runs)).limit(2)
+    rows = connection.execute(query).mappings().all()
     if not rows or not run_id:
         raise NotFoundError(f"There is no run {run_id!r}.", remedy="'skerry run list' shows them.")
     if len(rows) > 1:
@@ -186,7 +210,11 @@ def find_run(connection: Connection, run_id: str) -> RowMapping:
 
 def get_run(connection: Connection, run_id: str) -> RunDetails:
     """Return a run with its attempts and outputs."""
-    row = find_run(connection, run_id)
+    return read_run(connection, find_run(connection, run_id, viewer=KEEPER))
+
+
+def read_run(connection: Connection, row: RowMapping) -> RunDetails:
+    """Return the run of a row of `find_run`, with its attempts and outputs."""
     tried = select(attempts).where(attempts.c.run_id == row["id"]).order_by(attempts.c.epoch)
     query = select(outputs).where(outputs.c.run_id == row["id"]).order_by(outputs.c.output)
     return RunDetails(
@@ -199,6 +227,7 @@ def get_run(connection: Connection, run_id: str) -> RunDetails:
 def list_runs(
     connection: Connection,
     *,
+    viewer: Viewer,
     job: str | None = None,
     status: RunStatus | None = None,
     before: str | None = None,
@@ -208,17 +237,22 @@ def list_runs(
 
     Parameters
     ----------
+    viewer
+        Only runs that they may see.
     before
         Only runs older than the run with this id, the last of the page before.
     """
-    query = _query().order_by(runs.c.id.desc()).limit(min(limit, _LIMIT))
-    if before is not None:
-        query = query.where(runs.c.id < before)
+    conditions = [] if before is None else [runs.c.id < before]
     if job is not None:
-        _check_job(connection, job)
-        query = query.where(runs.c.job_name == job)
+        _check_job(connection, job, viewer)
+        conditions.append(runs.c.job_name == job)
     if status is not None:
-        query = query.where(runs.c.status == status)
+        conditions.append(runs.c.status == status)
+    most = min(limit, _LIMIT)
+    query = _query().where(*conditions)
+    if not viewer.is_keeper:
+        query = _query().where(runs.c.id.in_(_select_newest(viewer, conditions, most)))
+    query = query.order_by(runs.c.id.desc()).limit(most)
     rows = connection.execute(query).mappings().all()
     outputs_query = select(outputs).where(outputs.c.run_id.in_([row["id"] for row in rows]))
     products: dict[str, list[Output]] = {row["id"]: [] for row in rows}
@@ -227,19 +261,44 @@ def list_runs(
     return [Run(**_gather_facts(row), outputs=products[row["id"]]) for row in rows]
 
 
-def count_runs(connection: Connection, *, job: str | None = None) -> dict[RunStatus, int]:
-    """Return how many runs have each status, of all jobs or of one job."""
+def _select_newest(
+    viewer: Viewer, conditions: list[ColumnElement[bool]], most: int
+) -> Select[tuple[str]]:
+    """Return the query for the newest runs of each owner for whom a viewer speaks.
+
+    An index has the runs of each owner in this order: who has few runs does not wait for the many
+    runs of others.
+    """
+    newest = [
+        select(runs.c.id)
+        .where(runs.c.owner == owner, *conditions)
+        .order_by(runs.c.id.desc())
+        .limit(most)
+        .subquery()
+        for owner in sorted(viewer.owners)
+    ]
+    if not newest:
+        return select(runs.c.id).where(false())
+    return select(union_all(*(select(part.c.id) for part in newest)).subquery().c.id)
+
+
+def count_runs(
+    connection: Connection, *, viewer: Viewer, job: str | None = None
+) -> dict[RunStatus, int]:
+    """Return how many runs have each status, of all jobs that the viewer may see or of one."""
     query = select(runs.c.status, func.count()).group_by(runs.c.status)
+    query = query.where(is_visible(viewer, runs))
     if job is not None:
         query = query.where(runs.c.job_name == job)
     counted = {row[0]: row[1] for row in connection.execute(query)}
     return {status: counted.get(status, 0) for status in RunStatus}
 
 
-def _check_job(connection: Connection, name: str) -> None:
+def _check_job(connection: Connection, name: str, viewer: Viewer) -> None:
     """Refuse the name of a job that never existed; the history of a deleted job remains."""
-    if not connection.scalar(select(runs.c.id).where(runs.c.job_name == name).limit(1)):
-        find_job(connection, name)
+    query = select(runs.c.id).where(runs.c.job_name == name, is_visible(viewer, runs)).limit(1)
+    if not connection.scalar(query):
+        find_job(connection, name, viewer=viewer)
 
 
 def cancel_run(connection: Connection, run_id: str) -> RunDetails:
@@ -250,7 +309,7 @@ def cancel_run(connection: Connection, run_id: str) -> RunDetails:
     ConflictError
         If it has ended already.
     """
-    row = find_run(connection, run_id)
+    row = find_run(connection, run_id, viewer=KEEPER)
     now = utc_now()
     waiting = connection.execute(
         update(runs)
@@ -280,7 +339,7 @@ def retry_run(connection: Connection, run_id: str) -> RunDetails:
     InvalidInputError
         If its parameters do not fit the release's schema: its tick could not be started for that.
     """
-    row = find_run(connection, run_id)
+    row = find_run(connection, run_id, viewer=KEEPER)
     release = get_release(connection, row["release_id"])
     parameters = complete_values(release.schema_, row["parameters"])
     changed = connection.execute(
@@ -324,6 +383,7 @@ def _gather_facts(row: RowMapping) -> dict[str, Any]:
             done=row["progress_done"], total=row["progress_total"], cell=row["progress_cell"]
         ),
         "detail": row["detail"],
+        "owner": row["owner"],
         "created_by": row["created_by"],
         "created": row["created_at"],
         "started": row["started_at"],

@@ -19,8 +19,16 @@ from sqlalchemy import (
     false,
 )
 
+from skerry.core.ownership import PLATFORM_OWNER
 from skerry.storage.database import METADATA, FreeText, Moment, PlainText
 from skerry.storage.recording import leave_unrecorded, record_changes
+
+
+def _own() -> Column[str]:
+    return Column(
+        "owner", PlainText, nullable=False, default=PLATFORM_OWNER, server_default=PLATFORM_OWNER
+    )
+
 
 releases = Table(
     "releases",
@@ -33,6 +41,7 @@ releases = Table(
     Column("environment_digest", PlainText, nullable=False),
     Column("environment", JSON, nullable=False),
     Column("schema", JSON, nullable=False),
+    _own(),
     Column("proposed_by", PlainText, nullable=False),
     Column("proposed_at", Moment, nullable=False),
     Column("decided_by", PlainText),
@@ -40,6 +49,7 @@ releases = Table(
     Column("self_approved", Boolean, nullable=False),
     CheckConstraint("status IN ('proposed', 'approved', 'rejected')", name="status"),
     Index(None, "name"),
+    Index(None, "owner"),
     info=record_changes("release", "{id}", without=("environment", "schema")),
 )
 
@@ -61,10 +71,12 @@ jobs = Table(
     Column("retries", Integer, nullable=False),
     Column("keep_days", Integer, comment="of its runs' files; the platform's number if empty"),
     Column("keep_count", Integer),
+    _own(),
     Column("created_by", PlainText, nullable=False),
     Column("created_at", Moment, nullable=False),
     CheckConstraint("trigger IN ('manual', 'clock')", name="trigger"),
     CheckConstraint("review IN ('none', 'required')", name="review"),
+    Index(None, "owner"),
     info=record_changes("job", "{name}", verbs={"paused": ("paused", "resumed")}),
 )
 
@@ -92,6 +104,7 @@ runs = Table(
     Column("progress_total", Integer, nullable=False),
     Column("progress_cell", FreeText),
     Column("detail", FreeText),
+    _own(),
     Column("created_by", PlainText, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("started_at", Moment),
@@ -103,6 +116,8 @@ runs = Table(
     ),
     Index(None, "status"),
     Index(None, "job_name"),
+    Index(None, "owner", "id"),
+    Index(None, "owner", "status"),
     info=record_changes(
         "run",
         "{id}",

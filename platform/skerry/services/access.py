@@ -1,12 +1,13 @@
-"""For whom a request speaks, and whether it may change a collection: asked here by every route."""
+"""For whom a request speaks, and what it may do with a thing: asked here by every route."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from skerry.catalog.collections import (
     SANDBOX,
     StoredCollection,
     check_sandbox,
     find_collection,
+    find_home,
     refuse_missing,
 )
 from skerry.catalog.deletions import refuse_missing_item
@@ -19,10 +20,18 @@ from skerry.core.ownership import (
     PLATFORM_OWNER,
     Verb,
     Viewer,
+    act_for,
     check_owner,
     decide,
+    relate,
 )
 from skerry.core.scopes import PROJECTS_GROUP, Scope
+from skerry.models.jobs import JobOrder
+from skerry.models.releases import Release
+from skerry.production.jobs import check_products, find_job
+from skerry.production.occurrences import find_tick
+from skerry.production.releases import find_proposal, get_release
+from skerry.production.runs import find_run
 from skerry.production.tables import attempts, jobs, runs
 from skerry.services.identity import Identity
 
@@ -31,8 +40,8 @@ def find_viewer(connection: Connection, identity: Identity | None) -> Viewer:
     """Return for whom a request speaks when it reads.
 
     A token without the scope to read sees what anonymous visitors see. The token of a run sees
-    what its project sees, and what the person who made the job sees: that person decided to hand
-    it to the run.
+    what the run's owner sees. It also sees what the person who made the job sees, who decided to
+    hand it to the job, unless somebody else started the run: they chose the parameters.
     """
     if identity is None or not identity.may(Scope.CATALOG_READ):
         return ANONYMOUS
@@ -54,13 +63,16 @@ def speak_for(identity: Identity) -> Viewer:
 
 def _speak_for_run(connection: Connection, identity: Identity) -> Viewer:
     query = (
-        select(jobs.c.created_by)
-        .join(runs, runs.c.job_id == jobs.c.id)
+        select(runs.c.owner, runs.c.occurrence, runs.c.created_by, jobs.c.created_by.label("maker"))
         .join(attempts, attempts.c.run_id == runs.c.id)
+        .outerjoin(jobs, jobs.c.id == runs.c.job_id)
         .where(attempts.c.token_hash == hash_secret(identity.token or ""))
     )
-    people = {f"person:{name}" for name in connection.scalars(query)}
-    return Viewer(frozenset({f"project:{identity.name}", PLATFORM_OWNER, *people}))
+    run = connection.execute(query).first()
+    if run is None:
+        return act_for(PLATFORM_OWNER)
+    is_makers = find_tick(run.occurrence) is not None or run.created_by == run.maker
+    return act_for(run.owner, *({f"person:{run.maker}"} if run.maker and is_makers else ()))
 
 
 def check_change(
@@ -111,6 +123,129 @@ def check_seen(
     return stored
 
 
+def check_release(
+    connection: Connection, identity: Identity, name: str, verb: Verb = Verb.SEE
+) -> Release:
+    """Return a release, by id or name, with which the rules allow the asker to do something.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, as far as the asker may know.
+    ForbiddenError
+        If they see it, but may not do this with it.
+    """
+    release = get_release(connection, name, viewer=speak_for(identity))
+    _check_work(identity, release.owner, verb, f"The release {release.id}")
+    return release
+
+
+def check_proposal(connection: Connection, identity: Identity, release_id: str) -> Release:
+    """Return a release, by its id alone, about which the rules allow the asker to decide.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, as far as the asker may know.
+    ForbiddenError
+        If they only see it.
+    """
+    release = find_proposal(connection, release_id, viewer=speak_for(identity))
+    _check_work(identity, release.owner, Verb.CHANGE, f"The release {release.id}")
+    return release
+
+
+def check_job(
+    connection: Connection, identity: Identity, name: str, verb: Verb = Verb.SEE
+) -> RowMapping:
+    """Return the row of a job with which the rules allow the asker to do something.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, as far as the asker may know.
+    ForbiddenError
+        If they see it, but may not do this with it.
+    """
+    job = find_job(connection, name, viewer=speak_for(identity))
+    _check_work(identity, job["owner"], verb, f"The job {name!r}")
+    return job
+
+
+def check_run(
+    connection: Connection, identity: Identity, run_id: str, verb: Verb = Verb.SEE
+) -> RowMapping:
+    """Return the row of a run with which the rules allow the asker to do something.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, as far as the asker may know.
+    ForbiddenError
+        If they see it, but may not do this with it.
+    """
+    run = find_run(connection, run_id, viewer=speak_for(identity))
+    _check_work(identity, run["owner"], verb, f"The run {run['id']}")
+    return run
+
+
+def _check_work(identity: Identity, owner: str, verb: Verb, what: str) -> None:
+    if not decide(relate(speak_for(identity), owner, public=False), verb):
+        raise ForbiddenError(
+            f"{what} is not {identity.name!r}'s to {verb}.", remedy="Ask its owner."
+        )
+
+
+def choose_release_owner(identity: Identity, owner: str | None) -> str:
+    """Return to whom a proposal belongs: as it says, or else to the platform's own project.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not the name of an owner.
+    ForbiddenError
+        If the asker does not speak for that owner.
+    """
+    if owner is None:
+        return PLATFORM_OWNER
+    check_new_owner(identity, owner)
+    return owner
+
+
+def choose_job_owner(
+    connection: Connection, identity: Identity, order: JobOrder, release: Release
+) -> str:
+    """Return to whom a new job belongs, and refuse a collection that is not theirs to change.
+
+    It is the owner that the order names; else the owner of the collection, or of the release, for
+    whom the asker speaks.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not the name of an owner.
+    ForbiddenError
+        If the asker does not speak for that owner, or one of the two may not change the
+        collection.
+    """
+    target = order.collection or order.name
+    check_target(connection, identity, target)
+    owner = order.owner
+    if owner is None:
+        stored = find_collection(connection, target, viewer=KEEPER)
+        home = stored.owner if stored else find_home(target, release.owner)
+        choices = (home, release.owner, PLATFORM_OWNER)
+        owner = next(choice for choice in choices if _speaks_for(identity, choice))
+    check_new_owner(identity, owner)
+    check_products(connection, target, owner)
+    return owner
+
+
+def _speaks_for(identity: Identity, owner: str) -> bool:
+    viewer = speak_for(identity)
+    return viewer.is_keeper or owner in viewer.owners
+
+
 def check_target(connection: Connection, identity: Identity, collection: str) -> None:
     """Refuse a collection, which need not be there yet, as the place of new products.
 
@@ -127,7 +262,7 @@ def check_target(connection: Connection, identity: Identity, collection: str) ->
 
 
 def check_new_owner(identity: Identity, owner: str) -> None:
-    """Refuse to give a collection to an owner for whom the asker does not speak.
+    """Refuse to give something to an owner for whom the asker does not speak.
 
     Raises
     ------
@@ -136,11 +271,10 @@ def check_new_owner(identity: Identity, owner: str) -> None:
     ForbiddenError
         If it is somebody else, or a project of others.
     """
-    viewer = speak_for(identity)
-    if check_owner(owner) not in viewer.owners and not viewer.is_keeper:
+    if not _speaks_for(identity, check_owner(owner)):
         raise ForbiddenError(
             f"{identity.name!r} does not belong to {owner!r}.",
-            remedy=f"Choose one of: {', '.join(sorted(viewer.owners))}.",
+            remedy=f"Choose one of: {', '.join(sorted(speak_for(identity).owners))}.",
         )
 
 

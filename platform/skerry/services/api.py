@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from skerry.catalog.deletions import finish_deletions, release_expired
 from skerry.core.measurements import Measurements
+from skerry.core.ownership import KEEPER
 from skerry.core.programs import run_program
 from skerry.core.settings import API_PREFIX, ServiceSettings
 from skerry.production.clusters import Gateway
@@ -97,7 +98,7 @@ def create_api(
 
 def _check_run(connection: Connection, identity: Identity, run: str, epoch: int) -> float:
     check_current(connection, run, epoch, identity.token)
-    return float(find_run(connection, run)["timeout_s"] + GRACE_S)
+    return float(find_run(connection, run, viewer=KEEPER)["timeout_s"] + GRACE_S)
 
 
 def _recover(stores: Stores) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from skerry.core.disk import measure_space
 from skerry.core.measurements import Measurements, Sample
+from skerry.core.ownership import KEEPER
 from skerry.core.time import utc_now
 from skerry.models.upkeep import LastPrune
 from skerry.production.counting import count_attempts, find_longest_waiting
@@ -21,7 +22,8 @@ def watch_production(measurements: Measurements, reader: Engine) -> None:
 
     def count_by_status() -> list[Sample]:
         with reader.connect() as connection:
-            return [({"status": name}, count) for name, count in count_runs(connection).items()]
+            counted = count_runs(connection, viewer=KEEPER)
+        return [({"status": name}, count) for name, count in counted.items()]
 
     def count_attempts_by_status() -> list[Sample]:
         with reader.connect() as connection:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
 from skerry.core.disk import check_space
+from skerry.core.ownership import KEEPER, Verb
 from skerry.core.scopes import Scope
 from skerry.core.settings import API_PREFIX
 from skerry.models.files import Manifest, Notebook
@@ -21,6 +22,7 @@ from skerry.models.runs import (
     RunOrder,
     RunStatus,
 )
+from skerry.models.shares import OwnerOrder
 from skerry.models.values import MOST, Epoch
 from skerry.production import epochs, files, jobs, proposals, publishing, releases, runs
 from skerry.production.occurrences import key_for_request
@@ -31,7 +33,16 @@ from skerry.production.release_files import (
     read_release_wheel,
     remove_release_files,
 )
-from skerry.services.access import check_target
+from skerry.services.access import (
+    check_job,
+    check_new_owner,
+    check_proposal,
+    check_release,
+    check_run,
+    choose_job_owner,
+    choose_release_owner,
+    speak_for,
+)
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.media import sends, sends_files
@@ -73,46 +84,57 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
     @router.post("/releases", status_code=201, max_body_size=_LARGEST_PROPOSAL)
     def propose_release(proposal: Proposal, who: Proposer) -> Release:
         """Propose a notebook as a release."""
+        owner = choose_release_owner(who, proposal.owner)
         return proposals.propose_release(
-            stores.writer, stores.objects, proposal, by=name_actor(who)
+            stores.writer, stores.objects, proposal, by=name_actor(who), owner=owner
         )
 
     @router.get("/releases")
-    def list_releases(_who: Reader) -> ReleaseList:
+    def list_releases(who: Reader) -> ReleaseList:
         """List releases, newest first."""
         with stores.reader.connect() as connection:
-            return ReleaseList(releases=releases.list_releases(connection))
+            seen = releases.list_releases(connection, viewer=speak_for(who))
+        return ReleaseList(releases=seen)
 
     @router.get("/releases/{release}")
-    def get_release(release: str, _who: Reader) -> Release:
+    def get_release(release: str, who: Reader) -> Release:
         """Show a release by id, or the newest approved one of a name."""
         with stores.reader.connect() as connection:
-            return releases.get_release(connection, release)
+            return check_release(connection, who, release)
+
+    @router.put("/releases/{release}/owner")
+    def give_release(release: str, order: OwnerOrder, who: Proposer) -> Release:
+        """Let a release belong to another person or project for whom the asker speaks."""
+        with stores.change(who) as connection:
+            given = check_release(connection, who, release, Verb.GIVE)
+            check_new_owner(who, order.owner)
+            return releases.give_release(connection, given, order.owner)
 
     @router.delete("/releases/{release}", status_code=204)
     def delete_release(release: str, who: Operator) -> None:
         """Remove a release that nothing uses."""
         with stores.change(who) as connection:
-            is_deleted = releases.delete_release(connection, release)
+            wanted = check_release(connection, who, release, Verb.CHANGE)
+            is_deleted = releases.delete_release(connection, wanted.id)
         remove_release_files(stores.objects, is_deleted)
 
 
 def _add_release_files(router: APIRouter, stores: Stores) -> None:
     @router.get("/releases/{release}/notebook", **sends_files({NOTEBOOK_TYPE: Notebook}))
-    def get_release_notebook(release: str, _who: Reader) -> Response:
+    def get_release_notebook(release: str, who: Reader) -> Response:
         """Return the pinned notebook of a release."""
         with stores.reader.connect() as connection:
-            pinned = releases.get_release(connection, release)
+            pinned = check_release(connection, who, release)
         media_type = files.SHOWN[RunFile.EXECUTED]
         return Response(
             read_release_notebook(stores.objects, pinned), media_type=media_type, headers=SANDBOXED
         )
 
     @router.get("/releases/{release}/wheels/{name}", **sends("application/octet-stream"))
-    def get_release_wheel(release: str, name: str, _who: Reader) -> Response:
+    def get_release_wheel(release: str, name: str, who: Reader) -> Response:
         """Return a wheel that a release adds."""
         with stores.reader.connect() as connection:
-            pinned = releases.get_release(connection, release)
+            pinned = check_release(connection, who, release)
         content = read_release_wheel(stores.objects, pinned, name)
         return Response(content, media_type="application/octet-stream", headers=SANDBOXED)
 
@@ -123,7 +145,7 @@ def _add_decisions(router: APIRouter, stores: Stores) -> None:
         """Approve a proposal."""
         with stores.change(who) as connection:
             releases.check_seen(
-                releases.find_proposal(connection, release),
+                check_proposal(connection, who, release),
                 notebook_digest=approval.notebook_digest,
                 environment_digest=approval.environment_digest,
             )
@@ -133,6 +155,7 @@ def _add_decisions(router: APIRouter, stores: Stores) -> None:
     def reject_release(release: str, who: Approver) -> Release:
         """Refuse a proposal."""
         with stores.change(who) as connection:
+            check_proposal(connection, who, release)
             return releases.reject_release(connection, release, by=who.name)
 
 
@@ -141,37 +164,51 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
     def create_job(order: JobOrder, who: Operator) -> Job:
         """Create a job."""
         with stores.change(who) as connection:
-            check_target(connection, who, order.collection or order.name)
-            return jobs.create_job(connection, order, by=who.name)
+            release = check_release(connection, who, order.release)
+            owner = choose_job_owner(connection, who, order, release)
+            pinned = order.model_copy(update={"release": release.id})
+            return jobs.create_job(connection, pinned, by=who.name, owner=owner)
 
     @router.get("/jobs")
-    def list_jobs(_who: Reader) -> JobList:
+    def list_jobs(who: Reader) -> JobList:
         """List jobs by name, with their next ticks."""
         with stores.reader.connect() as connection:
-            return JobList(jobs=jobs.list_jobs(connection))
+            return JobList(jobs=jobs.list_jobs(connection, viewer=speak_for(who)))
 
     @router.get("/jobs/{job}")
-    def get_job(job: str, _who: Reader) -> Job:
+    def get_job(job: str, who: Reader) -> Job:
         """Show a job."""
         with stores.reader.connect() as connection:
-            return jobs.get_job(connection, job)
+            return jobs.read_job(check_job(connection, who, job))
+
+    @router.put("/jobs/{job}/owner")
+    def give_job(job: str, order: OwnerOrder, who: Operator) -> Job:
+        """Let a job and its runs belong to another person or project of the asker."""
+        with stores.change(who) as connection:
+            given = check_job(connection, who, job, Verb.GIVE)
+            check_new_owner(who, order.owner)
+            jobs.check_products(connection, given["collection"], order.owner)
+            return jobs.give_job(connection, job, order.owner)
 
     @router.post("/jobs/{job}/pause")
     def pause_job(job: str, who: Operator) -> Job:
         """Pause a job's clock."""
         with stores.change(who) as connection:
+            check_job(connection, who, job, Verb.CHANGE)
             return jobs.pause_job(connection, job, paused=True)
 
     @router.post("/jobs/{job}/resume")
     def resume_job(job: str, who: Operator) -> Job:
         """Let a job's clock go on from now."""
         with stores.change(who) as connection:
+            check_job(connection, who, job, Verb.CHANGE)
             return jobs.pause_job(connection, job, paused=False)
 
     @router.delete("/jobs/{job}", status_code=204)
     def delete_job(job: str, who: Operator, *, history: bool = False) -> None:
         """Remove a job; with `history` also its runs, but not their catalogued products."""
         with stores.change(who) as connection:
+            check_job(connection, who, job, Verb.CHANGE)
             is_deleted = jobs.delete_job(connection, job, history=history)
             catalogued = list_catalogued(connection, is_deleted)
         for run, outputs in catalogued.items():
@@ -184,6 +221,8 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
         """Start a run by hand; the same idempotency key gives the same run with 200."""
         check_space(stores.data.root, "A run")
         with stores.change(who) as connection:
+            row = check_job(connection, who, job, Verb.CHANGE)
+            jobs.check_products(connection, row["collection"], row["owner"])
             run, new = runs.start_run(
                 connection, job, occurrence=key_for_request(order.idempotency_key),
                 parameters=order.parameters, by=who.name, partition=order.partition,
@@ -196,20 +235,20 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
     def cancel_run(run: str, who: Operator) -> RunDetails:
         """Cancel a run."""
         with stores.change(who) as connection:
-            return runs.cancel_run(connection, run)
+            return runs.cancel_run(connection, check_run(connection, who, run, Verb.CHANGE)["id"])
 
     @router.post("/runs/{run}/retry")
     def retry_run(run: str, who: Operator) -> RunDetails:
         """Queue a failed or cancelled run again."""
         check_space(stores.data.root, "A run")
         with stores.change(who) as connection:
-            return runs.retry_run(connection, run)
+            return runs.retry_run(connection, check_run(connection, who, run, Verb.CHANGE)["id"])
 
 
 def _add_runs(router: APIRouter, stores: Stores) -> None:
     @router.get("/runs")
     def list_runs(
-        _who: Reader,
+        who: Reader,
         job: str | None = None,
         status: RunStatus | None = None,
         before: str | None = None,
@@ -217,20 +256,23 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
     ) -> RunList:
         """List runs, newest first; `before` with a page's last run id gives the next page."""
         with stores.reader.connect() as connection:
-            page = runs.list_runs(connection, job=job, status=status, before=before, limit=limit)
-            return RunList(runs=page)
+            page = runs.list_runs(
+                connection, viewer=speak_for(who), job=job, status=status, before=before,
+                limit=limit,
+            )  # fmt: skip
+        return RunList(runs=page)
 
     @router.get("/runs/counts")
-    def count_runs(_who: Reader, job: str | None = None) -> RunCounts:
-        """Count runs by status, of all jobs or of one job."""
+    def count_runs(who: Reader, job: str | None = None) -> RunCounts:
+        """Count runs by status, of all jobs that the asker sees or of one job."""
         with stores.reader.connect() as connection:
-            return RunCounts(counts=runs.count_runs(connection, job=job))
+            return RunCounts(counts=runs.count_runs(connection, viewer=speak_for(who), job=job))
 
     @router.get("/runs/{run}")
-    def get_run(run: str, _who: Reader) -> RunDetails:
+    def get_run(run: str, who: Reader) -> RunDetails:
         """Show a run with its attempts and outputs."""
         with stores.reader.connect() as connection:
-            details = runs.get_run(connection, run)
+            details = runs.read_run(connection, check_run(connection, who, run))
         attempts = [
             attempt.model_copy(update={"files": _link_files(stores, details.id, attempt.epoch)})
             for attempt in details.attempts
@@ -242,13 +284,13 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
     @router.get("/runs/{run}/log", **sends("text/plain"))
     def get_run_log(
         run: str,
-        _who: Reader,
+        who: Reader,
         start: Annotated[int, Query(alias="from", ge=0, lt=2**62)] = 0,
         epoch: ShownEpoch = None,
     ) -> Response:
         """Return a piece of a log; X-Next is the next piece's start, X-Epoch the attempt."""
         with stores.reader.connect() as connection:
-            row = runs.find_run(connection, run)
+            row = check_run(connection, who, run)
         attempt = files.choose_attempt(row, epoch, published=False)
         folder = RunFolder(stores.objects, row["id"], attempt)
         content, following = files.read_log(folder, start)
@@ -261,10 +303,10 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
             {NOTEBOOK_TYPE: Notebook, "application/json": Manifest}, "text/html", "text/plain"
         ),
     )
-    def get_run_file(run: str, name: str, _who: Reader, epoch: ShownEpoch = None) -> Response:
+    def get_run_file(run: str, name: str, who: Reader, epoch: ShownEpoch = None) -> Response:
         """Return a run's file, by default of the published attempt or else of the newest."""
         with stores.reader.connect() as connection:
-            row = runs.find_run(connection, run)
+            row = check_run(connection, who, run)
         attempt = files.choose_attempt(row, epoch, published=True)
         folder = RunFolder(stores.objects, row["id"], attempt)
         file, media_type = files.open_shown(folder, name)
@@ -296,7 +338,7 @@ def _add_attempts(router: APIRouter, stores: Stores) -> None:
         """Return what an attempt has to do; 409 when it is superseded."""
         with stores.reader.connect() as connection:
             epochs.check_current(connection, run, epoch, who.token)
-            row = runs.find_run(connection, run)
+            row = runs.find_run(connection, run, viewer=KEEPER)  # the token is this attempt's
             release = releases.get_approved(connection, row["release_id"])
         return write_order(row, epoch, release, read_release_notebook(stores.objects, release))
 

@@ -10,6 +10,7 @@ from tests.viewers import MEMBER
 
 from skerry.catalog.items import find_item
 from skerry.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from skerry.core.ownership import KEEPER
 from skerry.core.time import utc_now
 from skerry.models.jobs import JobOrder
 from skerry.models.runs import Progress
@@ -112,7 +113,7 @@ def test_a_key_makes_one_run(engine: Engine, job: str) -> None:
         start(engine, minute=4)
     assert start(engine, "manual/other", minute=4) != run
     with engine.begin() as connection:
-        assert len(list_runs(connection, job=job)) == 2
+        assert len(list_runs(connection, viewer=KEEPER, job=job)) == 2
 
 
 def test_a_key_belongs_to_one_data_day(engine: Engine, job: str) -> None:
@@ -143,7 +144,7 @@ def test_values_are_checked_before_a_run_exists(engine: Engine, job: str) -> Non
     with pytest.raises(InvalidInputError, match="'minute'"):
         start(engine, minute="x")
     with engine.begin() as connection:
-        assert list_runs(connection) == []
+        assert list_runs(connection, viewer=KEEPER) == []
 
 
 def test_runs_are_found_by_the_beginning_of_their_id(engine: Engine, job: str) -> None:
@@ -403,8 +404,8 @@ def test_a_clock_that_cannot_be_read_any_more_holds_up_no_other(
     rounds = Reconciler(engine, lambda _run, _generation: "", TokenMinter("http://127.0.0.1:9", ""))
     rounds.start_ticks(utc_now() + timedelta(days=2))
     with engine.begin() as connection:
-        assert {run.job for run in list_runs(connection)} == {"lakes"}
-        shown = {job.name: job.next_tick for job in list_jobs(connection)}
+        assert {run.job for run in list_runs(connection, viewer=KEEPER)} == {"lakes"}
+        shown = {job.name: job.next_tick for job in list_jobs(connection, viewer=KEEPER)}
     assert shown["broken"] is None
     assert shown["lakes"]
 

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select, update
 from tests.unit.production.conftest import propose
 
 from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.core.ownership import KEEPER
 from skerry.core.time import parse_time, utc_now
 from skerry.models.jobs import JobOrder
 from skerry.production import reconciler
@@ -37,7 +38,7 @@ def open_rounds(engine: Engine) -> Reconciler:
 
 def find_runs(engine: Engine, status: str | None = None) -> list[dict[str, Any]]:
     with engine.begin() as connection:
-        return list_runs(connection, status=status, limit=1000)
+        return list_runs(connection, viewer=KEEPER, status=status, limit=1000)
 
 
 def find_settled(engine: Engine) -> datetime:

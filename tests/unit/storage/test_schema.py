@@ -168,3 +168,47 @@ def test_a_platform_without_a_name_gets_one(fresh: DataFolder) -> None:
         assert len(row.id) > 20
         assert row.claimed_at is None, "its object store has no mark yet"
     engine.dispose()
+
+
+def test_work_of_before_belongs_to_the_owner_of_its_collection(fresh: DataFolder) -> None:
+    engine = open_at(find_database(fresh), "0014")
+    release = (
+        "INSERT INTO releases (id, name, status, notebook_key, notebook_digest,"
+        " environment_digest, environment, schema, proposed_by, proposed_at, self_approved)"
+        " VALUES ('r', 'r', 'approved', 'k', 'd', 'e', '{}', '{}', 'ann', 0, false)"
+    )
+    collection = (
+        "INSERT INTO collections (id, document, public, owner, created, updated)"
+        " VALUES ('bay', '{}', false, 'project:lakes', 0, 0)"
+    )
+    job = (
+        "INSERT INTO jobs (id, name, release_id, parameters, trigger, collection, review,"
+        " timeout_s, retries, created_by, created_at) VALUES (:name, :name, 'r', '{}', 'manual',"
+        " :name, 'none', 1, 0, 'ann', 0)"
+    )
+    run = (
+        "INSERT INTO runs (id, job_id, job_name, release_id, occurrence, data_day, partition,"
+        " parameters, collection, review, timeout_s, retries, status, generation, epoch,"
+        " cancel_requested, progress_done, progress_total, created_by, created_at) VALUES"
+        " (:name, :name, :name, 'r', 'o', '2026-05-01', '', '{}', :name, 'none', 1, 0, 'queued',"
+        " 0, 2, false, 0, 0, 'ann', 0)"
+    )
+    names = ("bay", "new", "sandbox-ann")
+    with engine.begin() as connection:
+        for statement in (release, collection):
+            connection.execute(text(statement))
+        for name in names:
+            connection.execute(text(job), {"name": name})
+            connection.execute(text(run), {"name": name})
+    engine.dispose()
+
+    migrate.upgrade(fresh)
+
+    engine = open_database(find_database(fresh))
+    with engine.begin() as connection:
+        for table in ("jobs", "runs"):
+            query = text(f"SELECT owner FROM {table} ORDER BY id")  # noqa: S608
+            owners = [row.owner for row in connection.execute(query)]
+            assert owners == ["project:lakes", "project:project-main", "person:ann"]
+        assert connection.scalar(text("SELECT owner FROM releases")) == "project:project-main"
+    engine.dispose()
