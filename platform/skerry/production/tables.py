@@ -116,8 +116,8 @@ runs = Table(
     ),
     Index(None, "status"),
     Index(None, "job_name"),
-    Index(None, "owner", "id"),
-    Index(None, "owner", "status"),
+    Index("ix_runs_owner_id", "owner", "id"),
+    Index("ix_runs_owner_status", "owner", "status"),
     info=record_changes(
         "run",
         "{id}",
