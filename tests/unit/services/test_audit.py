@@ -95,6 +95,8 @@ def change_production(api: ServedApi, caller: Caller) -> None:
     caller.send("POST", f"production/releases/{second['id']}/reject")
     order = {"name": "lakes", "release": "water", "policy": {"review": "required"}}
     caller.send("POST", "production/jobs", json=order)
+    for path in ("jobs/lakes", f"releases/{first['id']}"):
+        caller.send("PUT", f"production/{path}/owner", json={"owner": "person:alice"})
     caller.send("POST", "production/jobs/lakes/pause")
     caller.send("POST", "production/jobs/lakes/resume")
     run = caller.send("POST", "production/jobs/lakes/runs", json={})["id"]
