@@ -33,10 +33,11 @@ def next_tick(cron: str, timezone: str, after: datetime) -> datetime:
     """Return the first tick strictly after an instant, in UTC."""
     zone = _zone(timezone)
     try:
-        tick: datetime = next(CronSim(cron, after.astimezone(zone)))
+        ticks = (tick.astimezone(UTC) for tick in CronSim(cron, after.astimezone(zone)))
+        # within the hour that autumn repeats, it begins with the ticks of the hour's first pass
+        return next(tick for tick in ticks if tick > after)
     except (CronSimError, StopIteration):
         raise _refuse(cron) from None
-    return tick.astimezone(UTC)
 
 
 def list_latest(

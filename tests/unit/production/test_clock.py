@@ -1,6 +1,7 @@
 """Ticks of a cron expression in a time zone, across daylight saving."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -39,6 +40,53 @@ def test_a_tick_in_the_hour_that_autumn_repeats_comes_once() -> None:
     assert ticks("30 3 * * *", "Europe/Helsinki", "2026-10-24T12:00:00Z", 2) == [
         "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z",
     ]  # fmt: skip
+
+
+def test_the_second_pass_of_that_hour_is_after_the_first() -> None:
+    # 00:45Z is 03:45 for the first time, 01:10Z is 03:10 for the second.
+    for begin in ("2026-10-25T00:45:00Z", "2026-10-25T01:10:00Z", "2026-10-25T01:29:59Z"):
+        assert ticks("30 3 * * *", "Europe/Helsinki", begin, 1) == ["2026-10-26T01:30:00Z"]
+    begin, end = (parse_time(f"2026-10-25T01:{minute}:00Z") for minute in ("05", "20"))
+    assert list_latest("15 3 * * *", "Europe/Helsinki", begin, end, most=10) == []
+
+
+CHANGES = {
+    "Europe/Helsinki": ("2026-03-29", "2026-10-25"),
+    "America/Havana": ("2026-03-08", "2026-11-01"),  # at midnight
+    "Australia/Lord_Howe": ("2026-10-04", "2026-04-05"),  # by half an hour
+    "Africa/Cairo": ("2026-04-24", "2026-10-30"),
+    "Antarctica/Troll": ("2026-03-29", "2026-10-25"),  # by two hours
+}
+CRONS = (
+    "30 0 * * *",
+    "15 2 * * *",
+    "45 1 * * *",
+    "30 1,2 * * *",
+    "0-30/10 2 * * *",
+    "*/20 * * * *",
+)
+
+
+@pytest.mark.parametrize("cron", CRONS)
+@pytest.mark.parametrize(
+    ("zone", "day"), [(zone, day) for zone, days in CHANGES.items() for day in days]
+)
+def test_the_same_ticks_come_from_whatever_moment_they_are_counted(
+    cron: str, zone: str, day: str
+) -> None:
+    midnight = parse_time(f"{day}T00:00:00Z")
+    begin, end = midnight - timedelta(days=1), midnight + timedelta(days=2)
+    sequence = [next_tick(cron, zone, begin)]
+    while sequence[-1] < end:
+        sequence.append(next_tick(cron, zone, sequence[-1]))
+    assert sequence == sorted(set(sequence))
+    for minutes in range(-6 * 60, 18 * 60, 11):
+        moment = midnight + timedelta(minutes=minutes)
+        assert next_tick(cron, zone, moment) == next(tick for tick in sequence if tick > moment)
+    minute, hour, *_ = cron.split()
+    if minute.isdigit() and hour.isdigit():
+        days = [tick.astimezone(ZoneInfo(zone)).date() for tick in sequence]
+        assert days == [days[0] + timedelta(days=number) for number in range(len(days))]
 
 
 def test_hourly_ticks_are_never_lost_at_the_change() -> None:
