@@ -25,12 +25,21 @@ _FOLDER = click.Path(file_okay=False, resolve_path=True, path_type=Path)
 @click.argument("target", type=_FOLDER)
 @data_option
 @click.option("--list", "only_list", is_flag=True, help="List the backups in TARGET instead.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Read again the bytes that TARGET has, and copy again what was damaged there.",
+)
 @json_option
-def backup(target: Path, data: Path, *, only_list: bool, as_json: bool) -> None:
+@click.pass_context
+def backup(
+    ctx: click.Context, target: Path, data: Path, *, only_list: bool, check: bool, as_json: bool
+) -> None:
     """Back up the platform into the folder TARGET, also while it runs.
 
     The next backup into the same folder copies only what is new. Home folders of users (users/
-    in the data folder) and the hub's accounts are not in it.
+    in the data folder) and the hub's accounts are not in it. If bytes are missing that a record
+    names, the backup is made without them, and the exit code is 1.
 
     \b
     Example:
@@ -52,10 +61,15 @@ def backup(target: Path, data: Path, *, only_list: bool, as_json: bool) -> None:
             remedy="Name it with --data or SKERRY_DATA.",
         )
     with show_progress("Backup") as progress:
-        done = create_backup(folder, target, progress)
+        done = create_backup(folder, target, progress, check=check)
     if as_json:
         print_json(_describe(done))
-        return
+    else:
+        _tell(done)
+    ctx.exit(1 if done.manifest.missing else 0)
+
+
+def _tell(done: "Backup") -> None:
     rows = sum(done.manifest.tables.values())
     click.echo(
         f"Backup {done.name}: {rows} records; bytes below {len(done.manifest.units)} prefixes, "

@@ -114,7 +114,9 @@ def state_tables() -> list[FromClause]:
     return [*declared, items_index]
 
 
-def create_backup(data: DataFolder, target: Path, progress: Progress = ignore_progress) -> Backup:
+def create_backup(
+    data: DataFolder, target: Path, progress: Progress = ignore_progress, *, check: bool = False
+) -> Backup:
     """Back up a platform, which may be at work.
 
     Parameters
@@ -125,6 +127,9 @@ def create_backup(data: DataFolder, target: Path, progress: Progress = ignore_pr
         The backup folder; it is created if it does not exist.
     progress
         Told the fraction done and the present work.
+    check
+        Whether to read again the bytes that the backup folder has, and to copy again those that
+        have been damaged there.
 
     Raises
     ------
@@ -151,7 +156,7 @@ def create_backup(data: DataFolder, target: Path, progress: Progress = ignore_pr
             place = target / "backups" / name
             with make_aside(place, parents=True) as aside:
                 aside.mkdir(mode=0o700)
-                backup = _back_up(data, target, aside, name, progress)
+                backup = _back_up(data, target, aside, name, progress, check=check)
                 write_aside(aside / _MANIFEST, backup.manifest.model_dump_json(indent=1))
             # Bytes that were deleted after their records were copied are named no more next time.
             if gone.issuperset(backup.manifest.missing):
@@ -176,7 +181,9 @@ def _sum_up(backup: Backup) -> dict[str, int]:
     return {"records": records, "prefixes": len(backup.manifest.units)}
 
 
-def _back_up(data: DataFolder, target: Path, aside: Path, name: str, progress: Progress) -> Backup:
+def _back_up(
+    data: DataFolder, target: Path, aside: Path, name: str, progress: Progress, *, check: bool
+) -> Backup:
     """Copy the records, then the bytes that they name."""
     objects, kept = open_objects(data), ObjectFolder(target / "objects")
     live = open_database(find_database(data), read_only=True)
@@ -197,7 +204,7 @@ def _back_up(data: DataFolder, target: Path, aside: Path, name: str, progress: P
     report = _part(progress, 0.2, 1)
     for number, unit in enumerate(named):
         report(number / len(named), f"Copying bytes: {unit}")
-        if unit in known and kept.exists(unit):
+        if unit in known and (kept.digest(unit) == known[unit] if check else kept.exists(unit)):
             digests[unit] = known[unit]
             continue
         digest = copy_prefix(objects, kept, unit)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine, delete, select, text, update
 from tests.stac_documents import insert_written, make_collection, make_item, write_bytes
 from tests.unit.production.test_runs import claim, objects, publish, staged, start
@@ -15,6 +16,7 @@ from tests.unit.production.test_runs import claim, objects, publish, staged, sta
 from skerry.catalog.collections import put_collection
 from skerry.catalog.registration import insert_item
 from skerry.catalog.tables import items
+from skerry.cli.backup import backup
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.production import backups
@@ -247,6 +249,40 @@ def test_damage_is_noticed_before_a_record_is_restored(
     engine = open_database(database_url(again.database))
     assert not any(read_rows(engine).values())
     engine.dispose()
+
+
+@pytest.mark.usefixtures("filled")
+def test_bytes_that_were_damaged_in_the_backup_folder_are_copied_again_when_it_is_checked(
+    data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_backup(data, tmp_path / "kept")
+    kept = tmp_path / "kept/objects/imports/first/product.zarr"
+    content = kept.read_bytes()
+    kept.write_bytes(content[:-1])
+    assert create_backup(data, tmp_path / "kept").copied == []
+    checked = create_backup(data, tmp_path / "kept", check=True)
+    assert checked.copied == ["imports/first/"]
+    assert kept.read_bytes() == content
+    assert create_backup(data, tmp_path / "kept", check=True).copied == []
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    again = DataFolder(tmp_path / "again")
+    again.create()
+    restore_backup(tmp_path / "kept", again)
+    assert (again.objects / "imports/first/product.zarr").read_bytes() == content
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_backup_without_some_bytes_ends_with_another_exit_code(
+    data: DataFolder, tmp_path: Path
+) -> None:
+    """What starts it by the clock has to notice."""
+    command = [str(tmp_path / "kept"), "--data", str(data.root)]
+    assert CliRunner().invoke(backup, command).exit_code == 0
+    shutil.rmtree(data.objects / "imports/first")
+    shutil.rmtree(tmp_path / "kept/objects/imports/first")
+    result = CliRunner().invoke(backup, command)
+    assert result.exit_code == 1
+    assert "Missing: a record names imports/first/" in result.stdout
 
 
 @pytest.mark.usefixtures("filled")
