@@ -157,7 +157,22 @@ def _report(error: Exception) -> int:
             remedy="Check the permissions of the file and the free space of the disk.",
         )
         return _report_expected(refused)
+    if failure := _explain_database(error):
+        return _report_expected(failure)
     return _report_unexpected(error)
+
+
+def _explain_database(error: Exception) -> SkerryError | None:
+    """Return why a database is of no use now, None for another error."""
+    if "sqlalchemy" not in sys.modules:  # most commands open none
+        return None
+    from sqlalchemy.exc import OperationalError
+
+    from skerry.storage.database import explain_failure
+
+    # SQLite calls a wrong statement by the same name
+    is_fault = getattr(getattr(error, "orig", None), "sqlite_errorname", None) == "SQLITE_ERROR"
+    return explain_failure(error) if isinstance(error, OperationalError) and not is_fault else None
 
 
 def _report_expected(error: SkerryError) -> int:

@@ -242,7 +242,12 @@ def persist[Result](transact: Callable[[], Result]) -> Result:
 
 def explain_failure(error: BaseException) -> UnavailableError:
     """Return why the database did not do what it was asked, for the person who asked."""
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    cause = getattr(error, "orig", None)
+    state = getattr(cause, "sqlstate", None)
+    if getattr(cause, "sqlite_errorname", None) == "SQLITE_FULL":
+        return DiskFullError(
+            "The disk with the database's file is full.", remedy="Make room, and try again."
+        )
     if state == "53100":
         return DiskFullError(
             "The disk of the database server is full.",
@@ -252,6 +257,16 @@ def explain_failure(error: BaseException) -> UnavailableError:
         return UnavailableError(
             "The database accepts no changes now.",
             remedy="Let its administrator look whether the server is a copy, or was set so.",
+        )
+    if state == "53300":
+        return UnavailableError(
+            "The database server has no connection left.",
+            remedy="Try again shortly; if it stays so, let its administrator allow more.",
+        )
+    if state == "57014":
+        return UnavailableError(
+            "The database server broke a query off, because it took too long.",
+            remedy="Let its administrator raise statement_timeout for this user.",
         )
     return UnavailableError("The database does not answer.", remedy="Try again shortly.")
 

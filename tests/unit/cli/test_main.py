@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import click
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from skerry.cli import main
 from skerry.core.errors import NotFoundError
@@ -47,6 +49,24 @@ def test_a_disk_that_says_no_is_not_a_fault_of_ours(
     assert "/data/out.zarr" in output
     assert "No space left on device" in output
     assert "fault in Skerry" not in output
+
+
+def test_a_database_without_room_is_not_a_fault_of_ours(
+    register: Callable[[Callable[[], None]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill(statement: str) -> None:
+        with create_engine("sqlite://", poolclass=NullPool).begin() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 3")
+            connection.exec_driver_sql("CREATE TABLE t (content)")
+            connection.exec_driver_sql(statement)
+
+    register(lambda: fill("INSERT INTO t VALUES (zeroblob(99999))"))
+    assert main.run(["probe"]) == 1
+    assert capsys.readouterr().err.startswith("Error: The disk with the database's file is full.")
+
+    register(lambda: fill("INSERT INTO nowhere VALUES (1)"))
+    assert main.run(["probe"]) == 1
+    assert "fault in Skerry" in capsys.readouterr().err
 
 
 def test_unknown_error_is_one_line_and_its_trace_in_a_log(

@@ -142,6 +142,8 @@ class TestServer:
             ("25006", "accepts no changes", 503),
             ("53100", "disk of the database server is full", 507),
             ("57P01", "does not answer", 503),
+            ("53300", "no connection left", 503),
+            ("57014", "took too long", 503),
         ],
     )
     def test_a_server_that_fails_while_it_works_is_named(
