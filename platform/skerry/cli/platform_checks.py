@@ -102,6 +102,12 @@ def look_at_upkeep(folder: DataFolder) -> Iterator[Finding]:
         yield Finding(check="upkeep", detail="No prune has ended yet; the worker does it daily.")
         return
     detail = f"The last prune ended {format_time(last.ended)}: freed {describe_bytes(last.freed)}"
+    if last.changed:
+        yield Finding(
+            check="upkeep", state="broken",
+            detail=f"{detail}; the bytes of {last.changed} items were written again later.",
+            remedy="'skerry prune' names them. Withdraw them: they are not what was registered.",
+        )  # fmt: skip
     if last.lost:
         yield Finding(
             check="upkeep", state="broken",
@@ -115,7 +121,7 @@ def look_at_upkeep(folder: DataFolder) -> Iterator[Finding]:
             detail=f"{detail}; no record names {describe_bytes(last.unnamed_size)}.",
             remedy="'skerry prune' names them; 'skerry prune --unnamed --yes' removes them.",
         )  # fmt: skip
-    else:
+    elif not last.changed:
         yield Finding(check="upkeep", detail=f"{detail}; records and bytes agree.")
 
 

@@ -41,7 +41,7 @@ def prune(
     Scratch, older logs, files of ended runs past their time, environments that no release uses,
     bytes of expired grants, and old records of the workflow engine. Products in the catalogue stay
     with the log and notebook of their run. Bytes that no record names, and records whose bytes
-    are gone, are reported.
+    are gone or were written again later, are reported.
 
     \b
     Example:
@@ -81,6 +81,10 @@ def _print(report: PruneReport) -> None:
         click.echo(f"\nThe bytes of {len(report.lost)} records are gone:")
         _print_some([f"{lost.record}: {lost.prefix}" for lost in report.lost])
         click.echo("Restore them from a backup, or withdraw the items.")
+    if report.changed:
+        click.echo(f"\nThe bytes of {len(report.changed)} items were written again later:")
+        _print_some([f"{changed.record}: {changed.prefix}" for changed in report.changed])
+        click.echo("They are not what was registered. Withdraw the items and ask their owners.")
     if report.left:
         click.echo("\nThese could not be removed now:")
         _print_some(report.left)

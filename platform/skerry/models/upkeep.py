@@ -44,7 +44,7 @@ class Entry(BaseModel):
 
 
 class Lost(BaseModel):
-    """A record whose bytes are gone.
+    """A record whose bytes are gone, or are others than those that were registered.
 
     Attributes
     ----------
@@ -85,6 +85,8 @@ class PruneReport(BaseModel):
         Bytes that no record names. Unless asked, they stay.
     lost
         Records whose bytes are gone. Nothing is done about them.
+    changed
+        Records whose bytes were written again after they were registered. Nothing is done.
     skipped
         Why it could not look everywhere, if so: the database did not answer.
     """
@@ -96,6 +98,7 @@ class PruneReport(BaseModel):
     left: list[str] = []
     unnamed: list[Entry] = []
     lost: list[Lost] = []
+    changed: list[Lost] = []
     skipped: str | None = None
 
     @property
@@ -131,8 +134,10 @@ class LastPrune(BaseModel):
         How many prefixes hold bytes that no record names, and how many bytes.
     lost
         How many records have lost their bytes.
+    changed
+        How many records have other bytes than were registered.
     examples
-        Some prefixes of both.
+        Some prefixes of all three.
     """
 
     model_config = ANSWER
@@ -143,4 +148,5 @@ class LastPrune(BaseModel):
     unnamed: int
     unnamed_size: int
     lost: int
+    changed: int = 0
     examples: list[str]

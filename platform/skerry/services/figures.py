@@ -66,8 +66,13 @@ def watch_upkeep(measurements: Measurements, reader: Engine) -> None:
         read(lambda last: [({}, last.unnamed_size)]),
     )  # fmt: skip
     measurements.watch(
-        "skerry_disagreements", "Prefixes without record and records without bytes, then",
-        read(lambda last: [({"kind": "unnamed"}, last.unnamed), ({"kind": "lost"}, last.lost)]),
+        "skerry_disagreements", "Prefixes without record, records without bytes or with others",
+        read(
+            lambda last: [
+                ({"kind": "unnamed"}, last.unnamed), ({"kind": "lost"}, last.lost),
+                ({"kind": "changed"}, last.changed),
+            ]
+        ),
     )  # fmt: skip
 
 

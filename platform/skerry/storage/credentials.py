@@ -26,10 +26,15 @@ from skerry.storage.objects import check_prefix
 from skerry.storage.remote import UNTRUSTED
 from skerry.storage.s3 import find_certificates, find_endpoint
 
-LIFE_S = 3600
-"""Seconds for which credentials open their prefix; whoever works longer has them renewed."""
-
 Mode = Literal["read", "write"]
+
+LIFE_S: Mapping[Mode, int] = {"read": 3600, "write": 900}
+"""Seconds for which credentials open their prefix; whoever works longer has them renewed.
+
+Nobody can take them back. Those for writing, which would let an author change what is published by
+now, live as briefly as token services allow.
+"""
+
 _READ = ("s3:GetObject",)
 _WRITE = (*_READ, "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 _PATTERN_MARKS = frozenset("*?$")
@@ -80,7 +85,7 @@ class TokenService:
         # the address with its path: that is signed
         return cls(endpoint, region, f"{address}/", role, signature, identity_file)
 
-    def issue(self, root: str, prefix: str, mode: Mode, *, life_s: int = LIFE_S) -> BucketAccess:
+    def issue(self, root: str, prefix: str, mode: Mode) -> BucketAccess:
         """Return credentials for the keys below a prefix.
 
         Parameters
@@ -91,8 +96,6 @@ class TokenService:
             The prefix below it.
         mode
             Reading is to get and to list; writing also to put. Nobody may delete.
-        life_s
-            Seconds until they end; services give 900 at least.
 
         Raises
         ------
@@ -105,7 +108,7 @@ class TokenService:
             "Version": "2011-06-15",
             "RoleArn": self.role,
             "RoleSessionName": "skerry",
-            "DurationSeconds": str(life_s),
+            "DurationSeconds": str(LIFE_S[mode]),
             "Policy": write_policy(parts.netloc, below, mode),
         }
         if self._identity is None:

@@ -15,7 +15,9 @@ from tests.stac_documents import make_collection, make_item, write_bytes
 
 from skerry.core.settings import OBJECTS_VARIABLE
 from skerry.models.grants import Grant
-from skerry.storage.database import database_url, open_database
+from skerry.production.upkeep.changed import list_changed
+from skerry.storage.database import database_url, open_database, using_database
+from skerry.storage.object_places import open_objects
 from skerry.storage.s3 import connect
 
 pytestmark = pytest.mark.s3
@@ -92,6 +94,29 @@ def test_a_read_grant_reads_its_item_alone(alice: httpx.Client, api: ServedApi) 
     assert bytes(obstore.get(store, listed[0]["path"]).bytes())
     with pytest.raises(BaseError, match="AccessDenied"):
         obstore.put(store, f"{grant['prefix']}more", b"no")
+
+
+def test_bytes_that_an_author_writes_after_the_registration_are_named(
+    alice: httpx.Client, api: ServedApi
+) -> None:
+    alice.put("stac/collections/lakes", json=make_collection())
+    grant = alice.post("grants", json=WRITE).json()
+    item = make_item("rewritten", prefix=grant["prefix"])
+    keys = [asset["href"] for asset in item["assets"].values()]
+    for key in keys:
+        obstore.put(open_granted(grant), key, b"bytes")
+    objects = open_objects(api.data)
+    item["properties"]["skerry:digest"] = objects.digest(grant["prefix"])
+    assert alice.post("stac/collections/lakes/items", json=item).status_code == 201
+    assert alice.post(f"grants/{grant['id']}/access").status_code == 404
+    with using_database(database_url(api.data.database), read_only=True) as engine:
+
+        def list_prefixes() -> set[str]:
+            return {changed.prefix for changed in list_changed(engine, objects)}
+
+        assert grant["prefix"] not in list_prefixes()
+        obstore.put(open_granted(grant), keys[0], b"others")
+        assert grant["prefix"] in list_prefixes()
 
 
 def test_credentials_are_renewed_for_the_holder_alone(alice: httpx.Client, api: ServedApi) -> None:

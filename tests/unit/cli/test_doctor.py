@@ -147,6 +147,7 @@ def test_what_the_last_prune_found_is_repeated_with_its_remedy(folder: DataFolde
         (PruneReport(done=True), "well", "records and bytes agree"),
         (PruneReport(done=True, unnamed=[stray]), "attention", "no record names 5 MB"),
         (PruneReport(done=True, unnamed=[stray], lost=[lost]), "broken", "of 1 records are gone"),
+        (PruneReport(done=True, changed=[lost]), "broken", "of 1 items were written again later"),
     ):
         record_prune(engine, report)
         (finding,) = look_at_upkeep(folder)

@@ -79,3 +79,5 @@ def _tell(report: PruneReport) -> None:
             "No record names the bytes below %s prefixes, and the bytes of %s records are gone: "
             "'skerry prune' names them.", len(report.unnamed), len(report.lost),
         )  # fmt: skip
+    for changed in report.changed:
+        _LOG.warning("The bytes of %s were written again after it was registered.", changed.record)

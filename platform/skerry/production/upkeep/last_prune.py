@@ -48,8 +48,10 @@ def record_prune(engine: Engine, report: PruneReport) -> None:
     last = LastPrune(
         ended=now, sums=sums, freed=report.size, unnamed=len(report.unnamed),
         unnamed_size=sum(entry.size for entry in report.unnamed), lost=len(report.lost),
+        changed=len(report.changed),
         examples=[entry.name for entry in report.unnamed[:_EXAMPLES]]
-        + [f"{lost.record}: {lost.prefix}" for lost in report.lost[:_EXAMPLES]],
+        + [f"{lost.record}: {lost.prefix}" for lost in report.lost[:_EXAMPLES]]
+        + [f"{changed.record}: {changed.prefix}" for changed in report.changed[:_EXAMPLES]],
     )  # fmt: skip
     values: dict[str, Any] = {"ended_at": now, "report": last.model_dump(mode="json")}
     with engine.begin() as connection:

@@ -8,6 +8,7 @@ each thing is judged again by the next prune, and nothing is half removed that a
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -16,8 +17,9 @@ from skerry.core.errors import SkerryError
 from skerry.core.progress import Progress, ignore_progress
 from skerry.core.settings import UpkeepSettings
 from skerry.core.time import utc_now
-from skerry.models.upkeep import Entry, Lost, PruneReport
+from skerry.models.upkeep import Entry, PruneReport
 from skerry.production.upkeep.agreement import check_records, list_lost, list_unnamed
+from skerry.production.upkeep.changed import list_changed
 from skerry.production.upkeep.expired import list_expired_bytes
 from skerry.production.upkeep.history import list_history
 from skerry.production.upkeep.last_prune import record_prune
@@ -96,8 +98,7 @@ class Prune:
             there are no records at all.
         """
         self._take("Scratch and logs", chain(list_scratch(self._data), list_old_logs(self._data)))
-        unnamed: list[Entry] = []
-        lost: list[Lost] = []
+        compared: dict[str, Any] = {}
         skipped = None
         url = find_database(self._data)
         if is_server(url) or self._data.database.is_file():
@@ -106,15 +107,15 @@ class Prune:
                 check_store(self._data, writing=self._wish.do)
                 self._take_by_records(engine)
                 if self._wish.compare:
-                    unnamed, lost = self._compare(engine)
-                report = self._report(unnamed, lost)
+                    compared = self._compare(engine)
+                report = self._report(**compared)
                 if self._wish.do:
                     record_prune(engine, report)
             except DBAPIError as error:
                 skipped = str(error.orig).partition("\n")[0]
             finally:
                 engine.dispose()
-        return self._report(unnamed, lost, skipped)
+        return self._report(**compared, skipped=skipped)
 
     def _take_by_records(self, engine: Engine) -> None:
         now, settings = utc_now(), self._wish.settings
@@ -125,16 +126,19 @@ class Prune:
         history = list_history(engine, self._data, now, settings.history_days)
         self._take("Finished work", history)
 
-    def _compare(self, engine: Engine) -> tuple[list[Entry], list[Lost]]:
-        """Return bytes without record, if they are to stay, and records without bytes."""
+    def _compare(self, engine: Engine) -> dict[str, Any]:
+        """Return bytes without record, if they are to stay, and records without their bytes."""
         self._progress(0.5, "Bytes that no record names")
         unnamed = list(list_unnamed(engine, self._objects))
         if self._wish.unnamed:
             check_records(engine, self._data)
             self._take("Bytes that no record names", unnamed)
         self._progress(0.8, "Records whose bytes are gone")
-        lost = list(list_lost(engine, self._objects))
-        return ([] if self._wish.unnamed else [item.describe() for item in unnamed]), lost
+        return {
+            "unnamed": [] if self._wish.unnamed else [item.describe() for item in unnamed],
+            "lost": list(list_lost(engine, self._objects)),
+            "changed": list(list_changed(engine, self._objects)),
+        }
 
     def _take(self, what: str, things: Iterable[Removable]) -> None:
         self._progress(0.1, what)
@@ -152,13 +156,8 @@ class Prune:
             self._left.append(f"{thing.name}: it is in use")
         return removed
 
-    def _report(
-        self, unnamed: list[Entry], lost: list[Lost], skipped: str | None = None
-    ) -> PruneReport:
-        return PruneReport(
-            done=self._wish.do, entries=self._entries, left=self._left, unnamed=unnamed,
-            lost=lost, skipped=skipped,
-        )  # fmt: skip
+    def _report(self, **findings: Any) -> PruneReport:
+        return PruneReport(done=self._wish.do, entries=self._entries, left=self._left, **findings)
 
 
 def list_removable(data: DataFolder) -> Iterator[Entry]:

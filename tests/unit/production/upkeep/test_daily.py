@@ -63,6 +63,7 @@ def test_the_last_prune_is_remembered_and_measured(engine: Engine) -> None:
         entries=[Entry(kind=Kind.RUN, name=f"runs/{run}/1/", size=70) for run in "ab"],
         unnamed=[Entry(kind=Kind.UNNAMED, name="imports/x/", size=5)],
         lost=[Lost(record="item i of c, version 1", prefix="imports/y/")],
+        changed=[Lost(record="item j of c, version 1", prefix="imports/z/")],
     )
     began = utc_now()
     record_prune(engine, report)
@@ -71,13 +72,15 @@ def test_the_last_prune_is_remembered_and_measured(engine: Engine) -> None:
     assert last is not None
     assert last.ended >= began
     assert [(part.kind, part.count, part.size) for part in last.sums] == [(Kind.RUN, 2, 140)]
-    assert last.examples == ["imports/x/", "item i of c, version 1: imports/y/"]
+    assert last.examples == [
+        "imports/x/", "item i of c, version 1: imports/y/", "item j of c, version 1: imports/z/",
+    ]  # fmt: skip
     assert read("skerry_prune_freed_bytes") == 140
     assert read("skerry_unnamed_bytes") == 5
     assert read("skerry_prune_time_seconds") == last.ended.timestamp()
     assert [
-        read("skerry_disagreements", {"kind": kind}) for kind in ("unnamed", "lost")
-    ] == [1, 1]  # fmt: skip
+        read("skerry_disagreements", {"kind": kind}) for kind in ("unnamed", "lost", "changed")
+    ] == [1, 1, 1]  # fmt: skip
 
 
 def test_the_worker_prunes_when_it_is_due_and_no_earlier(

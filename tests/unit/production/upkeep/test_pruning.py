@@ -14,7 +14,8 @@ from tests.unit.production.upkeep.world import World
 
 from skerry.core.disk import measure_tree
 from skerry.core.settings import UpkeepSettings
-from skerry.models.upkeep import Kind, PruneReport
+from skerry.core.time import count_microseconds, utc_now
+from skerry.models.upkeep import Kind, Lost, PruneReport
 from skerry.production.tables import runs
 from skerry.production.upkeep.families import measure_families
 from skerry.production.upkeep.pruning import Prune, Wish, list_removable
@@ -192,6 +193,29 @@ def test_records_whose_bytes_are_gone_are_named_and_nothing_is_done(
         "notebook of the release water": f"releases/{release}/notebook.ipynb",
     }
     assert len(prune(data).lost) == 2
+
+
+def test_items_whose_bytes_were_written_again_are_named(world: World, data: DataFolder) -> None:
+    keys = {name: f"imports/{name}/x/0" for name in ("same", "other", "before", "old")}
+    for key in keys.values():
+        world.put(key)
+    digest = world.objects.digest("imports/same/x/")
+    assert digest is not None
+    hour_us = 3_600_000_000
+    now = count_microseconds(utc_now())
+    ages = {"same": hour_us, "other": hour_us, "before": -hour_us, "old": 9 * 24 * hour_us}
+    named = {
+        name: world.add_item(f"imports/{name}/x/", digest=digest, created=now - age)
+        for name, age in ages.items()
+    }
+    for name, key in keys.items():
+        world.objects.write(key, b"x" * 100 if name == "same" else b"others")
+    found = prune(data).changed
+    assert found == [
+        Lost(record=f"item {named['other']} of lakes, version 1", prefix="imports/other/x/")
+    ]
+    world.objects.write("imports/same/x/added", b"")
+    assert len(prune(data).changed) == 2
 
 
 def test_many_prunes_at_once_remove_the_same_as_a_single_prune(

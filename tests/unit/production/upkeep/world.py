@@ -88,13 +88,16 @@ class World:
                 self.put(f"runs/{run}/{epoch}/{name}", days=days)
         return run
 
-    def add_item(self, prefix: str, status: str = "published", *, run: str | None = None) -> str:
+    def add_item(
+        self, prefix: str, status: str = "published", *, run: str | None = None,
+        digest: str = "1e20dd", created: int = 0,
+    ) -> str:  # fmt: skip
         """Record an item whose bytes lie below a prefix; return its id."""
         item = f"item-{next(self._numbers)}"
         self._insert(
-            items, collection="lakes", id=item, version=1, status=status, digest="1e20dd",
+            items, collection="lakes", id=item, version=1, status=status, digest=digest,
             prefix=prefix, begins=0, ends=0, run=run, output=item, owner="ada", document={},
-            created=0, updated=0,
+            created=created, updated=created,
         )  # fmt: skip
         return item
 
