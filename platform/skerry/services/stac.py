@@ -29,7 +29,7 @@ from skerry.catalog.collections import (
     find_collection,
     list_collections,
 )
-from skerry.catalog.items import find_item, item_version
+from skerry.catalog.items import find_item
 from skerry.catalog.search import SearchQuery, parse_query, search_items
 from skerry.core.errors import InvalidInputError
 from skerry.core.json_values import read_json_object
@@ -39,7 +39,7 @@ from skerry.core.version import VERSION
 from skerry.services.access import find_viewer
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import identify, refuse_unseen
-from skerry.services.stac_links import Addresses, Sees, present_collection, present_item
+from skerry.services.stac_links import Addresses, look_up, present_collection, present_item
 from skerry.services.stac_requests import ItemsRequest, SearchBody, SearchRequest
 from skerry.services.stores import Stores
 
@@ -129,7 +129,7 @@ class CatalogClient(AsyncBaseCoreClient):
 
         def read(connection: Connection, viewer: Viewer) -> Document | None:
             item = find_item(connection, collection_id, item_id, viewer=viewer)
-            sees = _look_up(connection, viewer=viewer)
+            sees = look_up(connection, viewer=viewer)
             return present_item(item, self.addresses, sees) if item else None
 
         record = await self._read(kwargs, read)
@@ -201,7 +201,7 @@ class CatalogClient(AsyncBaseCoreClient):
         def read(connection: Connection, viewer: Viewer) -> tuple[list[Document], str | None]:
             # reading a polygon may take long, so it is read here, in a thread
             page = search_items(connection, read_query(), viewer=viewer)
-            sees = _look_up(connection, viewer=viewer)
+            sees = look_up(connection, viewer=viewer)
             features = [present_item(item, self.addresses, sees) for item in page.items]
             return features, page.next_token
 
@@ -293,12 +293,6 @@ def _describe_route(route: APIRoute) -> None:
     method = getattr(CatalogClient, _METHODS[operation])
     route.summary = operation.replace("_", " ").capitalize()
     route.description = inspect.getdoc(method) or ""
-
-
-def _look_up(connection: Connection, *, viewer: Viewer) -> Sees:
-    return lambda collection, item: (
-        viewer.is_keeper or item_version(connection, collection, item, viewer=viewer) is not None
-    )
 
 
 def _refuse(kwargs: Document, what: str) -> Exception:

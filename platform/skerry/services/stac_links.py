@@ -4,9 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from sqlalchemy import Connection
+
 from skerry.catalog.collections import StoredCollection
 from skerry.catalog.documents import DERIVED_FROM, VARIABLES, find_sibling
-from skerry.catalog.items import StoredItem
+from skerry.catalog.items import StoredItem, item_version
+from skerry.core.ownership import Viewer
 from skerry.core.settings import API_PREFIX, MAPS_PREFIX
 
 _GEOJSON = "application/geo+json"
@@ -14,6 +17,13 @@ _JSON = "application/json"
 
 Sees = Callable[[str, str], bool]
 """Whether the asker sees the item (collection, id)."""
+
+
+def look_up(connection: Connection, *, viewer: Viewer) -> Sees:
+    """Return what tells whether a viewer sees an item, as long as the connection is open."""
+    return lambda collection, item: (
+        viewer.is_keeper or item_version(connection, collection, item, viewer=viewer) is not None
+    )
 
 
 class Addresses:

@@ -17,11 +17,11 @@ from skerry.catalog.items import StoredItem
 from skerry.catalog.registration import register_item
 from skerry.core.ownership import Verb, check_owner
 from skerry.core.scopes import Scope
-from skerry.services.access import check_change, check_replacement, check_seen
+from skerry.services.access import check_change, check_replacement, check_seen, find_viewer
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.media import DescribedAs, sends_json
-from skerry.services.stac_links import Addresses, present_collection, present_item
+from skerry.services.stac_links import Addresses, look_up, present_collection, present_item
 from skerry.services.stores import Stores
 
 Document = dict[str, Any]
@@ -79,7 +79,9 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
         item, new = _register(stores, document, collection_id, identity, replace=replace)
         if new and replace:
             deletions.finish_deletions(stores.writer, stores.objects)
-        shown = present_item(item, addresses, lambda _collection, _item: True)
+        with stores.reader.connect() as connection:  # the item there may name others' sources
+            sees = look_up(connection, viewer=find_viewer(connection, identity))
+            shown = present_item(item, addresses, sees)
         return GeoJSONResponse(shown, 201 if new else 200)
 
     @router.delete("/{collection_id}/items/{item_id}", status_code=204)

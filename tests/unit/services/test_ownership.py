@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 from tests.served_api import ServedApi
-from tests.stac_documents import make_collection
+from tests.stac_documents import make_collection, make_item, write_bytes
 
 from skerry.core.scopes import OPERATOR, REVIEWER, SCIENTIST, Scope
 
@@ -123,6 +123,25 @@ def test_what_is_given_is_seen_and_changed_as_far_as_it_is_given(people: People)
     assert people["ann"].delete("shares/secret-bay/person:bob").status_code == 204
     assert people["bob"].get("stac/collections/secret-bay").status_code == 404
     assert people["ann"].put("shares/secret-bay/bob", json={}).status_code == 422
+
+
+def test_whoever_registers_an_item_again_is_not_told_its_hidden_sources(
+    api: ServedApi, people: People
+) -> None:
+    put(people["ann"], "secret-bay", **{"skerry:owner": "person:ann"})
+    put(people["ann"], "bay")
+    for name, sources in (("ann", ["secret-bay/source"]), ("bob", [])):
+        client = people[name]
+        grant = client.post("grants", json={"mode": "write", "purpose": "import"}).json()
+        item = make_item(prefix=grant["prefix"], **{"skerry:derived_from": sources})
+        item["links"] = [
+            {"rel": "derived_from", "href": f"../../{source.replace('/', '/items/')}"}
+            for source in sources
+        ]
+        write_bytes(api.data.objects, item)
+        answer = client.post("stac/collections/bay/items", json=item)
+        assert (answer.status_code, name) in {(201, "ann"), (200, "bob")}
+        assert "secret-bay" not in answer.text or name == "ann"
 
 
 def test_who_may_only_change_it_does_not_remove_a_collection_to_take_its_name(
