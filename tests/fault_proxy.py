@@ -93,6 +93,8 @@ class FaultProxy:
         What happens to which request.
     done
         Faults in the order in which they happened.
+    hear
+        Told of each request and of the store's answer to it.
     """
 
     endpoint: str
@@ -100,6 +102,7 @@ class FaultProxy:
     plan: Plan = no_faults
     delay_s: float = 0.3
     done: list[tuple[Fault, Request]] = field(default_factory=list)
+    hear: Callable[[Request, bytes], None] = lambda *_: None
 
 
 @contextmanager
@@ -173,6 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         finally:
             store.close()
+        self.proxy.hear(Request(self.command, self.path), content)
         if fault is Fault.LOSE:
             self._hang_up()
             return

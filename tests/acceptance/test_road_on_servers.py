@@ -42,7 +42,9 @@ def settings(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
         yield variables
 
 
-def walk(platform: RunningPlatform, folder: Path, settings: dict[str, str]) -> str:
+def walk(
+    platform: RunningPlatform, folder: Path, settings: dict[str, str], *, within_s: float = 600
+) -> str:
     """Paste the ten lines into a shell that has the settings, without the bucket's key."""
     for name in (".venv", "notebooks"):
         (folder / name).symlink_to(ROOT / name)
@@ -50,7 +52,7 @@ def walk(platform: RunningPlatform, folder: Path, settings: dict[str, str]) -> s
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", read_road()],
         cwd=folder, env=platform.env | {"HOME": str(folder)} | shell,
-        capture_output=True, text=True, timeout=400, check=False,
+        capture_output=True, text=True, timeout=within_s, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout

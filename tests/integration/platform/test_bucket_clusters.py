@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from distributed import Client, Worker
 from tests.minio_server import S3Server
+from tests.notebooks.by_hand import execute_notebook
 from tests.platform_process import RunningPlatform, start_platform
 
 import skerry
@@ -102,6 +103,11 @@ def test_workers_read_what_was_opened_before_and_after_their_start(
         work = stack.sum() + number
         value = cluster.compute(work, workers=[worker]).result()
         assert float(value) > 0
+
+
+def test_the_first_tutorial_runs_unchanged(platform: RunningPlatform, tmp_path: Path) -> None:
+    notebook = execute_notebook(platform, tmp_path, "tutorials/first_steps.ipynb")
+    assert "ClusterClient" in str(notebook.cells)
 
 
 def test_no_secret_stands_in_a_graph_an_environment_or_a_log(
