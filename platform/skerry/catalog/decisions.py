@@ -1,11 +1,9 @@
 """A person's decisions about the versions of an item: publish one, withdraw one."""
 
-from typing import Any
-
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, and_, select
 
 from skerry.catalog.collections import check_sandbox
-from skerry.catalog.deletions import give_up_bytes, remove_from_index
+from skerry.catalog.deletions import remove_from_index
 from skerry.catalog.tables import items
 from skerry.catalog.versions import is_item, set_status
 from skerry.core.errors import ConflictError, NotFoundError
@@ -33,9 +31,7 @@ def list_versions(connection: Connection, collection: str, identifier: str) -> l
         ItemVersion(
             version=row.version, status=row.status, digest=row.digest, run=row.run,
             owner=row.owner, created=from_microseconds(row.created),
-            updated=from_microseconds(row.updated), reason=row.reason,
-            bytes_deleted=None if row.bytes_deleted is None
-            else from_microseconds(row.bytes_deleted),
+            updated=from_microseconds(row.updated),
         )
         for row in rows
     ]  # fmt: skip
@@ -84,19 +80,11 @@ def publish_version(
 
 
 def withdraw_version(
-    connection: Connection,
-    collection: str,
-    identifier: str,
-    version: int,
-    *,
-    by: str,
-    reason: str,
-    delete_bytes: bool = False,
+    connection: Connection, collection: str, identifier: str, version: int, *, by: str
 ) -> None:
-    """Withdraw a version; its record stays, with the reason.
+    """Withdraw a preliminary or published version; withdrawing it again changes nothing.
 
     No earlier version takes its place: that would publish again what was replaced for a reason.
-    A version that is withdrawn already gets the new reason.
 
     Parameters
     ----------
@@ -106,30 +94,25 @@ def withdraw_version(
         The version of the item.
     by
         The user who decides.
-    reason
-        Why, for all who could see the version.
-    delete_bytes
-        Whether its bytes go. They are listed for removal, which
-        `skerry.catalog.deletions.finish_deletions` does after the transaction.
 
     Raises
     ------
     NotFoundError
         If there is no such version.
     ConflictError
-        If its bytes are to go, and another item has bytes in the same place.
+        If it is superseded.
     ForbiddenError
         If it is in another user's sandbox.
     """
     check_sandbox(collection, by)
     key, status = _find_version(connection, collection, identifier, version)
-    facts: dict[str, Any] = {"reason": reason}
-    if delete_bytes:
-        facts["bytes_deleted"] = give_up_bytes(connection, key)
-    if status is VersionStatus.WITHDRAWN:
-        connection.execute(update(items).where(items.c.key == key).values(**facts))
-    else:
-        set_status(connection, key, VersionStatus.WITHDRAWN, **facts)
+    if status is VersionStatus.SUPERSEDED:
+        raise ConflictError(
+            f"Version {version} of {identifier!r} in {collection!r} is superseded.",
+            remedy="Nobody is shown this version. Withdraw the version that took its place.",
+        )
+    if status is not VersionStatus.WITHDRAWN:
+        set_status(connection, key, VersionStatus.WITHDRAWN)
 
 
 def _find_version(

@@ -13,6 +13,7 @@ from skerry.client.login import Login, find_login
 from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError
 from skerry.core.patience import ask_patiently, find_patience
 from skerry.core.problems import read_problem
+from skerry.core.request_ids import send_request
 from skerry.core.settings import API_PREFIX
 from skerry.core.version import VERSION
 
@@ -52,7 +53,11 @@ class Session:
         self._user = login.user
         self._http = httpx.Client(
             base_url=login.url,
-            headers={"Authorization": f"Bearer {login.token}", "Accept": "application/json"},
+            headers={
+                "Authorization": f"Bearer {login.token}",
+                "Accept": "application/json",
+                **send_request(),
+            },
             timeout=_TIMEOUT,
             transport=transport,
             # A proxy named in the environment cannot reach this machine's loopback.

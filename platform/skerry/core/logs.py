@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Callable
 
+from skerry.core.request_ids import current_request, current_run
+
 LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
 """Without the time: the supervisor's log writer, or a container's runtime, puts it before."""
 
@@ -27,7 +29,8 @@ def configure_logs(
     level
         Lines below this level are left out.
     read_request
-        Gives the identifier of the current request, which is written into its lines.
+        Gives the identifier of the current request, which is written into its lines; without it
+        lines name the run on which the program works, and the request that started that.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_make_formatter())
@@ -42,8 +45,13 @@ def configure_logs(
         logger.propagate = True
 
 
+def writes_json() -> bool:
+    """Return whether logs are JSON lines."""
+    return os.environ.get(FORMAT_VARIABLE) == "json"
+
+
 def _make_formatter() -> logging.Formatter:
-    if os.environ.get(FORMAT_VARIABLE) != "json":
+    if not writes_json():
         return _TextLines(LOG_FORMAT)
     from pythonjsonlogger.json import JsonFormatter
 
@@ -55,23 +63,26 @@ def _make_formatter() -> logging.Formatter:
 
 
 class _RequestNames(logging.Filter):
-    """Adds to each line the identifier of the request that is being answered."""
+    """Adds to each line the identifier of the request that is being answered, or of the run."""
 
     def __init__(self, read_request: Callable[[], str | None] | None) -> None:
         super().__init__()
         self._read = read_request
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.request = self._read() if self._read is not None else None
+        record.request = self._read() if self._read is not None else current_request()
+        if run := current_run():
+            record.run = run
         return True
 
 
 class _TextLines(logging.Formatter):
-    """Lines of text: level, program, message, and the request's identifier where there is one."""
+    """Lines of text: level, program, message, and the run and the request where there are any."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
-        request = getattr(record, "request", None)
-        text = super().formatMessage(record) + (f" (request {request})" if request else "")
+        names = {name: getattr(record, name, None) for name in ("run", "request")}
+        named = ", ".join(f"{name} {value}" for name, value in names.items() if value)
+        text = super().formatMessage(record) + (f" ({named})" if named else "")
         # A line that begins with a space belongs to the line before: no name with a line feed
         # in it can write a line of its own.
         return text.replace("\r", "\\r").replace("\n", "\n ")

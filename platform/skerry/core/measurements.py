@@ -63,6 +63,13 @@ class Measurements:
             buckets=_QUERY_S,
             registry=self.registry,
         )
+        self._objects = Histogram(
+            "skerry_objects_seconds",
+            "Seconds of a request to the object store",
+            ["store", "operation", "outcome"],
+            buckets=_QUERY_S,
+            registry=self.registry,
+        )
 
     def note_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Note a request that was answered.
@@ -84,6 +91,10 @@ class Measurements:
         """Note a statement that a database has carried out, by its first word."""
         kind = statement[:8].split(maxsplit=1)[0].lower()
         self._statements.labels(kind).observe(seconds)
+
+    def note_objects(self, store: str, operation: str, outcome: str, seconds: float) -> None:
+        """Note a request to the object store, see `skerry.storage.timing`."""
+        self._objects.labels(store, operation, outcome).observe(seconds)
 
     def time(self, name: str, meaning: str) -> Histogram:
         """Return a measurement of seconds by outcome."""

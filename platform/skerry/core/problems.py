@@ -16,7 +16,6 @@ from skerry.core.errors import (
     SkerryError,
     UnauthenticatedError,
     UnavailableError,
-    WithdrawnError,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -25,7 +24,7 @@ _ERRORS: Mapping[int, type[SkerryError]] = {
     kind.status: kind
     for kind in (
         ConflictError, DiskFullError, ForbiddenError, InvalidInputError, NotFoundError,
-        UnauthenticatedError, UnavailableError, WithdrawnError,
+        UnauthenticatedError, UnavailableError,
     )
 }  # fmt: skip
 _SEE_LOGS = "See 'skerry status' and 'skerry logs api'."

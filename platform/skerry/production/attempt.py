@@ -20,6 +20,8 @@ from types import FrameType
 from typing import Any
 
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.core.logs import configure_logs, writes_json
+from skerry.core.request_ids import current_request
 from skerry.core.settings import RunLimits
 from skerry.core.time import format_time
 from skerry.models.runs import AttemptOrder
@@ -80,7 +82,8 @@ class Attempt:
     def carry_out(self) -> AttemptResult:
         """Execute the notebook, publish its outputs, and return how the attempt ended."""
         reporter = self._reporter
-        self._log.say(f"Attempt {reporter.epoch} of the run {reporter.run} begins.")
+        asked = f" (request {request})" if (request := current_request()) else ""
+        self._log.say(f"Attempt {reporter.epoch} of the run {reporter.run} begins{asked}.")
         try:
             remark = self._publish_notebook()
         except ConflictError as error:
@@ -180,6 +183,9 @@ def _end_later() -> None:
 
 def _write_logs() -> None:
     """Write the messages of libraries with the time in UTC, like everything else in the log."""
+    if writes_json():
+        configure_logs(logging.WARNING)
+        return
     logging.Formatter.converter = time.gmtime
     options: dict[str, Any] = {"format": "%(asctime)sZ %(message)s", "datefmt": "%Y-%m-%dT%H:%M:%S"}
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, **options)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, RowMapping
 
 from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.ownership import KEEPER
+from skerry.core.request_ids import REQUEST_VARIABLE
 from skerry.core.settings import GATEWAY_PREFIX
 from skerry.models.releases import Release
 from skerry.production.epochs import Outcome, list_newest, record_token
@@ -142,6 +143,7 @@ class Attempts:
                 "SKERRY_URL": self.public_url,
                 "SKERRY_RUN": run["id"],
                 "SKERRY_EPOCH": str(epoch),
+                REQUEST_VARIABLE: run["request"] or "",
                 "DASK_GATEWAY__ADDRESS": f"{self.public_url}{GATEWAY_PREFIX}",
                 "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
             },

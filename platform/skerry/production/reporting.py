@@ -8,6 +8,7 @@ import httpx
 from skerry.core.errors import ConflictError, InvalidInputError, UnavailableError
 from skerry.core.patience import RUN_S, ask_patiently
 from skerry.core.problems import read_problem
+from skerry.core.request_ids import send_request
 from skerry.core.settings import API_PREFIX
 from skerry.models.grants import Grant
 from skerry.models.runs import AttemptOrder
@@ -37,7 +38,7 @@ class Reporter:
         self._own = f"/production/runs/{run}/attempts/{epoch}"
         self._client = httpx.Client(
             base_url=f"{platform}{API_PREFIX}",
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}", **send_request()},
             timeout=_TIMEOUT_S,
             trust_env=False,
         )

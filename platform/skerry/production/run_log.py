@@ -5,11 +5,14 @@ that no print reaches the disk past the limit. Colour codes are left out: the lo
 browsers and files.
 """
 
+import json
 import os
 import re
 import threading
 from pathlib import Path
 
+from skerry.core.logs import writes_json
+from skerry.core.request_ids import current_request, current_run
 from skerry.core.time import format_time, utc_now
 
 _ESCAPES = re.compile(
@@ -29,7 +32,13 @@ def add_line(path: Path, text: str) -> None:
 
 
 def _stamp(text: str) -> bytes:
-    return f"{format_time(utc_now())} {text}\n".encode(errors="replace")
+    if not writes_json():
+        return f"{format_time(utc_now())} {text}\n".encode(errors="replace")
+    line = {
+        "time": format_time(utc_now()), "level": "INFO", "logger": "skerry.attempt",
+        "message": text, "request": current_request(), "run": current_run(),
+    }  # fmt: skip
+    return f"{json.dumps(line)}\n".encode()
 
 
 class RunLog:

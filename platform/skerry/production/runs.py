@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import new_id
 from skerry.core.ownership import KEEPER, Viewer
+from skerry.core.request_ids import new_identifier
 from skerry.core.time import parse_day, utc_now
 from skerry.models.runs import Attempt, Output, Progress, Run, RunDetails, RunStatus
 from skerry.production.jobs import find_job
@@ -35,6 +36,7 @@ from skerry.production.releases import get_approved, get_release
 from skerry.production.sight import is_visible
 from skerry.production.tables import attempts, outputs, releases, runs
 from skerry.production.values import complete_values
+from skerry.storage.recording import name_request
 
 ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
 _LIMIT = 1000
@@ -91,7 +93,9 @@ def start_run(
     values["parameters"] = complete(values["data_day"], values["created_at"])
     try:
         with connection.begin_nested():
-            connection.execute(insert(runs).values(**values, status="queued"))
+            request = name_request(connection) or new_identifier()
+            row = insert(runs).values(**values, request=request, status="queued")
+            connection.execute(row)
     except IntegrityError:
         return _get_same(connection, values, complete, data_day), False
     return get_run(connection, values["id"]), True

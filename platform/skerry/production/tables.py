@@ -106,6 +106,7 @@ runs = Table(
     Column("detail", FreeText),
     _own(),
     Column("created_by", PlainText, nullable=False),
+    Column("request", PlainText, comment="the request that started it"),
     Column("created_at", Moment, nullable=False),
     Column("started_at", Moment),
     Column("ended_at", Moment),

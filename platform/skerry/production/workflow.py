@@ -19,6 +19,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 from sqlalchemy import Connection, Engine
 
 from skerry.core.errors import UnavailableError
+from skerry.core.request_ids import working_on
 from skerry.core.settings import WorkerSettings
 from skerry.production.epochs import Outcome, claim_run, end_attempt, end_run, find_epoch
 from skerry.production.execution import Attempts, StoppingError, remove_unpublished
@@ -80,9 +81,16 @@ class RunWorkflow:
     def _carry_out(
         self, run_id: str, generation: int, execute: ExecuteStep, acknowledge: AcknowledgeStep
     ) -> str:
+        with working_on(run_id, self._read(run_id)["request"]):
+            return self._carry_out_named(run_id, generation, execute, acknowledge)
+
+    def _carry_out_named(
+        self, run_id: str, generation: int, execute: ExecuteStep, acknowledge: AcknowledgeStep
+    ) -> str:
         epoch = self._begin(run_id, generation)
         if epoch is None:
             return "over"
+        _LOG.info("Attempt %s begins.", epoch)
         tries = {"crashed": _CRASHES, "failed": self._read(run_id)["retries"]}
         while True:
             outcome = Outcome(**execute(run_id, epoch))
@@ -97,6 +105,7 @@ class RunWorkflow:
                 epoch = renewed
         acknowledge(run_id, epoch, asdict(outcome))
         self._attempts.forget(run_id, epoch)
+        _LOG.info("Attempt %s ended: %s.", epoch, outcome.status)
         return outcome.status
 
     def _begin(self, run_id: str, generation: int) -> int | None:

@@ -31,6 +31,7 @@ from skerry.services.media import add_models, sends_json
 from skerry.services.middleware import KnownHosts, ProblemDocuments, SecurityHeaders
 from skerry.services.problems import PROBLEMS, add_problem_handlers
 from skerry.services.readiness import Check, ReadinessChecks, create_readiness_router
+from skerry.storage.timing import tell
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -81,6 +82,7 @@ def create_application(
     hub = hub or HubAccess.from_environment()
     verifier = verifier or HubVerifier(hub.api_url, data=settings.data)
     measurements = measurements or Measurements()
+    tell(measurements)
     needs = ReadinessChecks({**(checks or {}), "hub": lambda: check_hub(hub.api_url)})
     app = _Application(
         title=title, version=VERSION, openapi_url=None, docs_url=None, redoc_url=None,
@@ -134,6 +136,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         If the application does not start; its log says why.
     """
     configure_logs(logging.WARNING, read_request=correlation_id.get)
+    logging.getLogger("skerry").setLevel(logging.INFO)
     server, sockets = open_server(app, settings)
     server.run(sockets)
     if not server.started:

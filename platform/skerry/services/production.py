@@ -1,5 +1,6 @@
 """HTTP routes of production: releases, jobs, runs, and what run processes report."""
 
+import logging
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -64,6 +65,8 @@ SAME: dict[int | str, dict[str, Any]] = {
 NOTEBOOK_TYPE = "application/x-ipynb+json"
 
 SANDBOXED = {"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"}
+
+_LOG = logging.getLogger("skerry.api")
 
 
 def create_production_router(stores: Stores) -> APIRouter:
@@ -228,6 +231,8 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
                 parameters=order.parameters, by=who.name, partition=order.partition,
                 data_day=order.data_day,
             )  # fmt: skip
+        if new:
+            _LOG.info("%s starts the run %s of the job %s.", who.name, run.id, job)
         response.status_code = 201 if new else 200
         return run
 
@@ -350,7 +355,9 @@ def _add_attempts(router: APIRouter, stores: Stores) -> None:
         with stores.change(who) as connection:
             epochs.check_token(connection, run, epoch, who.token)
             publication.check(run, epoch)
-            return publishing.publish_outputs(
+            published = publishing.publish_outputs(
                 connection, run, epoch, publication.outputs, by=who.name, remark=publication.remark,
                 objects=stores.objects,
             )  # fmt: skip
+        _LOG.info("The run %s published %s outputs.", run, len(publication.outputs))
+        return published

@@ -25,6 +25,7 @@ from skerry.storage.remote import (
     read_code,
 )
 from skerry.storage.s3 import list_below, list_level
+from skerry.storage.timing import timing
 from skerry.storage.web import TemporaryError, persist
 
 _AT_ONCE = 16
@@ -123,7 +124,7 @@ class Bucket:
     def _read(self, key: str, part: slice, most: int | None) -> bytes | None:
         import obstore
 
-        with self._explaining(key):
+        with self._explaining(key, "read"):
             try:
                 answer = obstore.get(self._open(key), key, options=_write_range(part))
             except Exception as error:
@@ -161,7 +162,7 @@ class Bucket:
         import obstore
         from obstore.exceptions import AlreadyExistsError
 
-        with self._explaining(check_key(key)):
+        with self._explaining(check_key(key), "write"):
             try:
                 obstore.put(self._open(key), key, content, mode="create")
             except AlreadyExistsError:
@@ -171,13 +172,13 @@ class Bucket:
     def _put(self, key: str, content: bytes | Path) -> None:
         import obstore
 
-        with self._explaining(key):
+        with self._explaining(key, "write"):
             obstore.put(self._open(key), key, content)
 
     def list_names(self, prefix: str) -> list[str]:
         """Return the names right below a prefix, sorted; those of folders end in ``/``."""
         start = len(check_prefix(prefix))
-        with self._explaining(prefix):
+        with self._explaining(prefix, "list"):
             folders, files = list_level(self._open(prefix), prefix)
         names = [f"{folder.rstrip('/')[start:]}/" for folder in folders]
         return sorted([*names, *(str(file["path"])[start:] for file in files)])
@@ -186,7 +187,7 @@ class Bucket:
         """List all files below a prefix, or if not `deep` only those right below it."""
         check_prefix(prefix)
         if not deep:
-            with self._explaining(prefix):
+            with self._explaining(prefix, "list"):
                 _, files = list_level(self._open(prefix), prefix)
             yield from map(_describe, files)
             return
@@ -230,7 +231,7 @@ class Bucket:
         import obstore
 
         if keys:
-            with self._explaining(keys[0]):
+            with self._explaining(keys[0], "remove"):
                 obstore.delete(self._open(keys[0]), keys)
 
     @contextmanager
@@ -300,7 +301,7 @@ class Bucket:
     def _find(self, key: str) -> StoredFile | None:
         import obstore
 
-        with self._explaining(key):
+        with self._explaining(key, "find"):
             try:
                 return _describe(obstore.head(self._open(key), key))
             except FileNotFoundError:  # for a missing bucket, too: its answer has no body
@@ -312,7 +313,7 @@ class Bucket:
     def _list(self, prefix: str) -> Iterator[list[Any]]:
         batches = list_below(self._open(prefix), prefix or None)
         while True:
-            with self._explaining(prefix):
+            with self._explaining(prefix, "list"):
                 batch = next(batches, None)
             if batch is None:
                 return
@@ -323,15 +324,16 @@ class Bucket:
         return {item["path"]: item["e_tag"] for batch in self._list(prefix) for item in batch}
 
     @contextmanager
-    def _explaining(self, key: str) -> Iterator[None]:
-        """Turn errors of the store's client into sentences with a remedy.
+    def _explaining(self, key: str, operation: str) -> Iterator[None]:
+        """Time a request, and turn errors of the store's client into sentences with a remedy.
 
         The client's own words are left out: they hold whole answers and addresses.
         """
         from obstore.exceptions import BaseError
 
         try:
-            yield
+            with timing("bucket", operation):
+                yield
         except (BaseError, OSError) as error:
             raise self._explain(error, key) from None
 

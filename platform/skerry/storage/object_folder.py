@@ -14,6 +14,7 @@ from skerry.core.disk import measure_tree
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.storage.beneath import open_beneath, opened_beneath
 from skerry.storage.objects import ALL, OpenFile, StoredFile, check_key, check_prefix
+from skerry.storage.timing import timed
 from skerry.storage.writing import make_aside, write_bytes_aside
 
 
@@ -63,10 +64,12 @@ class ObjectFolder:
                 remedy="Create it for this user, or name another place in SKERRY_OBJECTS.",
             )
 
+    @timed("folder", "find")
     def exists(self, key: str) -> bool:
         """Return whether there is a file or folder at `key`."""
         return self.locate(key).exists()
 
+    @timed("folder", "read")
     def read(self, key: str, part: slice = ALL, *, most: int | None = None) -> bytes | None:
         """Return a file or a part of it, None if there is no such file."""
         try:
@@ -79,6 +82,7 @@ class ObjectFolder:
         except FileNotFoundError:
             return None
 
+    @timed("folder", "read")
     def open(self, key: str) -> OpenFile | None:
         """Open a file for reading, so that no link can replace it meanwhile."""
         try:
@@ -88,12 +92,14 @@ class ObjectFolder:
         facts = os.fstat(file)
         return OpenFile(os.fdopen(file, "rb"), facts.st_size, facts.st_mtime)
 
+    @timed("folder", "write")
     def write(self, key: str, content: bytes) -> None:
         """Write a file whole, over an older one if there is one."""
         path = self.locate(key)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_bytes_aside(path, content)
 
+    @timed("folder", "write")
     def write_once(self, key: str, content: bytes) -> bool:
         """Write a file whole unless there is one; return whether it was written."""
         try:
@@ -103,6 +109,7 @@ class ObjectFolder:
             return False
         return True
 
+    @timed("folder", "list")
     def list_names(self, prefix: str) -> list[str]:
         """Return the names right below a prefix, sorted; those of folders end in ``/``."""
         try:
@@ -151,6 +158,7 @@ class ObjectFolder:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
+    @timed("folder", "remove")
     def remove(self, key: str) -> None:
         """Remove a file, or everything below a prefix, and parents that become empty."""
         folder = self.root / check_key(key.removesuffix("/"))

@@ -307,6 +307,12 @@ def _find_record(connection: Connection, table: Any) -> _Record | None:
     return record
 
 
+def name_request(connection: Connection) -> str | None:
+    """Return the identifier of the request that changes something on a connection."""
+    actor = connection.get_execution_options().get(ACTOR)
+    return actor.request if isinstance(actor, Actor) else None
+
+
 def _find_actor(connection: Connection) -> Actor:
     actor = connection.get_execution_options().get(ACTOR)
     if not isinstance(actor, Actor) or actor is NOBODY:

@@ -115,6 +115,24 @@ def test_lines_of_text_become_objects_where_logs_are_json(monkeypatch: pytest.Mo
         assert tuple(entry.values()) == fields
 
 
+def test_logs_of_objects_that_are_begun_anew_hold_whole_objects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_writer, "_AS_JSON", True)
+    log = PartLog(tmp_path / "worker.log", limit=2_000)
+    long = json.dumps({"message": "x" * 2 * log_writer.LINE_LIMIT, "number": -1}).encode()
+    log.take(long + b"\n")
+    for number in range(100):
+        line = json.dumps({"message": "a\nb", "number": number}).encode() + b"\n"
+        log.take(line[:9])
+        log.take(line[9:])
+    older, newer = ((tmp_path / name).read_text() for name in ("worker.log.1", "worker.log"))
+    entries = [json.loads(line) for line in (older + newer).splitlines()]
+    numbers = [entry["number"] for entry in entries]
+    assert numbers == list(range(numbers[0], 100))
+    assert len(numbers) > 20
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_process_does_not_know_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,7 @@ from tests.unit.production.conftest import make_notebook
 
 from skerry.core.disk import FLOOR_VARIABLE
 from skerry.core.errors import UnavailableError
+from skerry.core.ownership import PLATFORM_OWNER
 from skerry.models.jobs import JobOrder
 from skerry.models.releases import Proposal
 from skerry.production.environments import describe_environment
@@ -48,6 +49,7 @@ def start_lakes(engine: Engine, data: DataFolder) -> str:
         open_objects(data),
         Proposal(name="water", notebook=make_notebook()),
         by=Actor("ada"),
+        owner=PLATFORM_OWNER,
     )
     with engine.begin() as connection:
         approve_release(connection, released.id, by="ada", own=True)

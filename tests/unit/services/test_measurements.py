@@ -24,6 +24,7 @@ from tests.served_api import (
 
 from skerry.core.logs import configure_logs
 from skerry.core.measurements import Measurements, Sample
+from skerry.core.request_ids import working_on
 from skerry.core.settings import DATABASE_VARIABLE, MAPS_PREFIX, WORKER_PREFIX, ServiceSettings
 from skerry.production.workers import WorkerBook
 from skerry.services.maps import create_maps
@@ -216,6 +217,35 @@ def test_lines_name_the_request(
             "level": "WARNING", "logger": "skerry.test", "message": "Something odd",
             "request": "abc",
         }  # fmt: skip
+
+
+@pytest.mark.usefixtures("_own_logs")
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_lines_about_a_run_name_it_and_its_request(
+    form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SKERRY_LOG_FORMAT", form)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    configure_logs()
+    log = logging.getLogger("skerry.test")
+    with working_on("r1", "abc"):
+        log.info("Begins")
+    with working_on("r2", None):
+        log.info("Begins")
+    log.info("Idle")
+    monkeypatch.setenv("SKERRY_RUN", "r3")
+    monkeypatch.setenv("SKERRY_REQUEST", "def")
+    log.info("Works")
+    lines = capsys.readouterr().err.splitlines()
+    named = [("r1", "abc"), ("r2", None), (None, None), ("r3", "def")]
+    if form == "text":
+        assert [line.partition(": ")[2] for line in lines] == [
+            "Begins (run r1, request abc)", "Begins (run r2)", "Idle",
+            "Works (run r3, request def)",
+        ]  # fmt: skip
+    else:
+        entries = [httpx.Response(200, text=line).json() for line in lines]
+        assert [(entry.get("run"), entry["request"]) for entry in entries] == named
 
 
 @pytest.mark.usefixtures("_own_logs")

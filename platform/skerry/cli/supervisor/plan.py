@@ -16,6 +16,7 @@ from skerry.core.gateway import ADDRESS_VARIABLE
 from skerry.core.hub_settings import GatewaySettings, HubService, HubSettings
 from skerry.core.logs import LOG_FORMAT
 from skerry.core.measurements import TOKEN_VARIABLE
+from skerry.core.request_ids import REQUEST_VARIABLE
 from skerry.core.settings import (
     DEFAULT_PROJECT,
     GATEWAY_PREFIX,
@@ -44,7 +45,15 @@ _DATABASE_USERS = ("api", "maps", "worker")
 # A platform started from a notebook server's terminal must not take that server's identity.
 _NOT_INHERITED = ("JUPYTERHUB_", "JPY_", "DASK_GATEWAY__", "CONFIGPROXY_")
 _OWN_IDENTITY = frozenset(
-    {"SKERRY_TOKEN", "SKERRY_URL", "SKERRY_RUN", "SKERRY_OWN_PORT", INSTANCE_MARK, PART_MARK}
+    {
+        "SKERRY_TOKEN",
+        "SKERRY_URL",
+        "SKERRY_RUN",
+        REQUEST_VARIABLE,
+        "SKERRY_OWN_PORT",
+        INSTANCE_MARK,
+        PART_MARK,
+    }
 )
 
 

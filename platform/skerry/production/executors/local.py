@@ -13,6 +13,7 @@ import psutil
 
 from skerry.core.disk import check_space
 from skerry.core.errors import SkerryError, UnavailableError
+from skerry.core.logs import FORMAT_VARIABLE
 from skerry.core.settings import CERTIFICATE_VARIABLES, RunLimits
 from skerry.core.temporary import name_temporary
 from skerry.core.wording import describe_bytes
@@ -38,7 +39,7 @@ _LOG = logging.getLogger("skerry.worker")
 _MEMORY_S = 1.0
 _KEPT_VARIABLES = frozenset({
     "PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "SKERRY_PAUSE_POINTS", "SKERRY_ISOLATION",
-    "SKERRY_INSTANCE", *CERTIFICATE_VARIABLES, *RunLimits.list_variables(),
+    "SKERRY_INSTANCE", FORMAT_VARIABLE, *CERTIFICATE_VARIABLES, *RunLimits.list_variables(),
 })  # fmt: skip
 _KEPT_PREFIX = "DASK_GATEWAY__"
 

@@ -1,0 +1,53 @@
+"""How long the object store takes: those who measure it are told of each request."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Observer(Protocol):
+    """Who is told of requests to the object store."""
+
+    def note_objects(self, store: str, operation: str, outcome: str, seconds: float) -> None:
+        """Note a request to a `store` (``folder``, ``bucket``) that was ``done`` or ``failed``."""
+
+
+_OBSERVERS: WeakSet[Observer] = WeakSet()
+
+
+def tell(observer: Observer) -> None:
+    """Tell somebody of each request of this process, for as long as they exist."""
+    _OBSERVERS.add(observer)
+
+
+@contextmanager
+def timing(store: str, operation: str) -> Iterator[None]:
+    """Time a request to an object store; an error that is raised makes it a failed one."""
+    started = time.perf_counter()
+    outcome = "failed"
+    try:
+        yield
+        outcome = "done"
+    finally:
+        seconds = time.perf_counter() - started
+        for observer in tuple(_OBSERVERS):
+            observer.note_objects(store, operation, outcome, seconds)
+
+
+def timed[**Given, Result](
+    store: str, operation: str
+) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
+    """Time each call of a function, as `timing` does."""
+
+    def wrap(work: Callable[Given, Result]) -> Callable[Given, Result]:
+        @wraps(work)
+        def do(*given: Given.args, **named: Given.kwargs) -> Result:
+            with timing(store, operation):
+                return work(*given, **named)
+
+        return do
+
+    return wrap
