@@ -98,11 +98,14 @@ class ServedApi:
         )  # fmt: skip
 
 
-def make_hub_access(service: str = "api") -> HubAccess:
-    """Return what a hub would tell a service, though there is no hub."""
+_NO_HUB = "http://127.0.0.1:9/hub/api"
+
+
+def make_hub_access(service: str = "api", api_url: str = _NO_HUB) -> HubAccess:
+    """Return what a hub would tell a service; without `api_url` there is no hub."""
     return HubAccess(
         service=service,
-        api_url="http://127.0.0.1:9/hub/api",
+        api_url=api_url,
         api_token="secret-of-the-service",
         client_id=f"service-{service}",
         callback=f"/services/{service}/oauth_callback",
@@ -136,14 +139,15 @@ def bind_free_port() -> tuple[socket.socket, str]:
 
 
 @contextmanager
-def serve_api(folder: Path) -> Iterator[ServedApi]:
-    """Serve the api over a new data folder at `folder`."""
+def serve_api(folder: Path, hub_api: str | None = None) -> Iterator[ServedApi]:
+    """Serve the api over a new data folder at `folder`; without a real hub with a token book."""
     data = DataFolder(folder)
     data.create()
     upgrade(data)
     listening, url = bind_free_port()
     book = TokenBook()
     settings = ServiceSettings(data=folder, public_url=url, port=listening.getsockname()[1])
-    app = create_api(settings, hub=make_hub_access(), verifier=book)
+    hub = make_hub_access(api_url=hub_api or _NO_HUB)
+    app = create_api(settings, hub=hub, verifier=None if hub_api else book)
     with serve_in_thread(app, listening):
         yield ServedApi(url, data, app, book)

@@ -87,6 +87,10 @@ class TokenMinter:
                 remedy="It is tried again; it expires by itself in any case.",
             )
 
+    def close(self) -> None:
+        """Close the connections to the hub."""
+        self._client.close()
+
     def _ask(self, method: str, path: str, **content: object) -> httpx.Response:
         try:
             return self._client.request(method, path, **content)  # type: ignore[arg-type]

@@ -1,0 +1,18 @@
+"""JupyterHub reads this file in tests: Skerry's own configuration, and people who share a hub."""
+
+import json
+import os
+
+config = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub defines it here
+load_subconfig(os.environ["TEAM_BASE"])  # type: ignore[name-defined]  # noqa: F821
+
+team = json.loads(os.environ["TEAM"])
+for group, members in team["groups"].items():
+    config.JupyterHub.load_groups[group] = {"users": members}
+for role in config.JupyterHub.load_roles:
+    if role["name"] in team["roles"]:
+        role["users"] = [*role.get("users", []), *team["people"]]
+config.JupyterHub.services.append({"name": "desk", "api_token": team["desk"]})
+config.JupyterHub.load_roles.append(
+    {"name": "desk", "scopes": ["tokens", "read:users"], "services": ["desk"]}
+)
