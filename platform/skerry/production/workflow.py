@@ -19,6 +19,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 from sqlalchemy import Connection, Engine
 
 from skerry.core.errors import UnavailableError
+from skerry.core.ownership import KEEPER
 from skerry.core.request_ids import working_on
 from skerry.core.settings import WorkerSettings
 from skerry.production.epochs import Outcome, claim_run, end_attempt, end_run, find_epoch
@@ -143,7 +144,7 @@ class RunWorkflow:
         pause_at("after:acknowledge")
 
     def _read(self, run_id: str) -> Any:
-        return self._look(partial(find_run, run_id=run_id))
+        return self._look(partial(find_run, run_id=run_id, viewer=KEEPER))
 
     def _look[Result](self, ask: Callable[[Connection], Result]) -> Result:
         """Read in a transaction of its own, and wait for the database while it is away."""
