@@ -213,4 +213,4 @@ def _read_names(names: Sequence[str] | None, what: str) -> tuple[str, ...] | Non
             f"{what} has {len(names)} names.",
             remedy=f"Ask for at most {_MOST_NAMES} at a time.",
         )
-    return tuple(names) if names else None
+    return None if names is None else tuple(names)

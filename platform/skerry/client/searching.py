@@ -33,7 +33,7 @@ def search(
     Parameters
     ----------
     collections
-        Collection ids; all of them when None.
+        Collection ids; all of them when None, none when the list is empty.
     bbox
         West, south, east, north in degrees (EPSG:4326).
     intersects
@@ -41,7 +41,7 @@ def search(
     datetime
         A time, an interval as in STAC (``"2026-05-01/2026-05-31"``), or a pair of times.
     ids
-        Item ids.
+        Item ids; all items when None, none when the list is empty.
     limit
         At most so many items; None for all.
     session

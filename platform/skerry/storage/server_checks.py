@@ -39,6 +39,7 @@ def check_server(url: str, *, writing: bool) -> None:
         with engine.connect() as connection:
             _check_version(connection, place)
             _check_encoding(connection, place)
+            _check_schema(connection, place)
             _check_extension(connection, place)
             if writing:
                 _check_writing(connection, place)
@@ -72,6 +73,16 @@ def _check_encoding(connection: Connection, place: str) -> None:
         )
 
 
+def _check_schema(connection: Connection, place: str) -> None:
+    """Refuse a user whose search_path names no schema in which it may look."""
+    if connection.execute(text("SELECT current_schema()")).scalar() is None:
+        path = connection.execute(text("SHOW search_path")).scalar_one()
+        raise ConflictError(
+            f"The user of the database {place} has no schema there: its search_path is {path!r}.",
+            remedy="Let an administrator make the schema, or run ALTER ROLE ... SET search_path.",
+        )
+
+
 def _check_extension(connection: Connection, place: str) -> None:
     """Refuse a database without PostGIS, unless its user may add it."""
     query = text("SELECT installed_version FROM pg_available_extensions WHERE name = :name")
@@ -86,6 +97,14 @@ def _check_extension(connection: Connection, place: str) -> None:
         raise ConflictError(
             f"The database {place} has no PostGIS, and its user may not add it.",
             remedy="Let an administrator run this in it once: CREATE EXTENSION postgis.",
+        )
+    seen = text("SELECT to_regtype('geometry') IS NOT NULL")
+    if row.installed_version is not None and not connection.execute(seen).scalar():
+        raise ConflictError(
+            f"The user of the database {place} does not see its PostGIS, which is in a schema that"
+            " search_path does not name.",
+            remedy="Name that schema too, mostly public: ALTER ROLE ... SET search_path = ..., "
+            "public.",
         )
 
 

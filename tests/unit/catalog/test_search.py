@@ -68,9 +68,9 @@ def searches(draw: st.DrawFn) -> dict[str, Any]:
         form = draw(st.sampled_from(["{0}", "{0}/{1}", "../{1}", "{0}/.."]))
         query["datetime"] = form.format(*ends)
     if draw(st.booleans()):
-        query["collections"] = draw(st.lists(st.sampled_from(["a", "b", "c"]), min_size=1))
+        query["collections"] = draw(st.lists(st.sampled_from(["a", "b", "c"])))
     if draw(st.booleans()):
-        query["ids"] = [f"item{n}" for n in draw(st.lists(st.integers(0, 12), min_size=1))]
+        query["ids"] = [f"item{n}" for n in draw(st.lists(st.integers(0, 12)))]
     query["sortby"] = draw(orders)
     return query
 
@@ -198,6 +198,16 @@ def test_newest_registrations_come_first_whatever_their_data_say(catalogue: Conn
             token = page.next_token
         assert names == [f"item{number}" for number in expected]
         assert token is None
+
+
+@pytest.mark.parametrize("name", ["ids", "collections"])
+def test_none_of_no_names_is_found(catalogue: Connection, name: str) -> None:
+    """A list that turned out empty must not give everything."""
+    _insert(catalogue, 0, (0, 0, 1, 1), hour=0)
+    empty: dict[str, Any] = {name: []}
+    assert search_items(catalogue, parse_query(**empty), viewer=MEMBER).items == []
+    left_out: dict[str, Any] = {name: None}
+    assert len(search_items(catalogue, parse_query(**left_out), viewer=MEMBER).items) == 1
 
 
 def test_a_box_across_the_antimeridian_finds_both_sides(catalogue: Connection) -> None:

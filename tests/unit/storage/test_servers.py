@@ -110,6 +110,28 @@ class TestServer:
         postgresql.execute("CREATE EXTENSION postgis", name)
         check_server(parse_database_url(owned), writing=True)
 
+    def test_a_schema_of_its_own(
+        self,
+        postgresql: PostgresqlServer,
+        empty: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        name = empty.rpartition("/")[2]
+        postgresql.execute("CREATE EXTENSION postgis", name)
+        alone = f"{empty}?options=-csearch_path%3Dteam"
+        assert "its search_path is 'team'" in refuse(alone).what
+        postgresql.execute("CREATE SCHEMA team", name)
+        error = refuse(alone)
+        assert "does not see its PostGIS" in error.what
+        assert "SET search_path = ..., public" in error.remedy
+        monkeypatch.setenv(DATABASE_VARIABLE, f"{alone},public")
+        upgrade(DataFolder(tmp_path))
+        upgrade(DataFolder(tmp_path))
+        with psycopg.connect(empty) as connection:
+            tables = "SELECT schemaname FROM pg_tables WHERE tablename = 'items'"
+            assert connection.execute(tables).fetchall() == [("team",)]
+
     def test_a_guest_of_the_database(self, postgresql: PostgresqlServer, empty: str) -> None:
         name = empty.rpartition("/")[2]
         postgresql.execute("CREATE EXTENSION postgis", name)
