@@ -56,5 +56,5 @@ fix: setup ## Mend what ruff can mend: style, order of imports
 	@.venv/bin/ruff check --fix --quiet . || true
 	@.venv/bin/ruff format .
 
-bench: peers ## Speed and memory beside peers in the same run; ONLY=name for one
+bench: peers minio ## Speed and memory beside peers in the same run; ONLY=name for one
 	@$(PY) -m tests.benchmarks.run $(if $(ONLY),--only $(ONLY))

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 from tests.platform_process import RunningPlatform, free_port, start_platform, wait_until
 
 from skerry.catalog.collections import ensure_collection
@@ -20,7 +21,7 @@ from skerry.models.versions import VersionStatus
 from skerry.products import find_drawable
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
-from skerry.storage.object_folder import ObjectFolder
+from skerry.storage.object_places import open_objects
 
 ROOT = Path(__file__).parents[2]
 PEERS_PYTHON = ROOT / ".peers/bin/python"
@@ -102,23 +103,44 @@ def answers(address: str) -> bool:
     return True
 
 
+def join_loads(loads: list[Load]) -> Load:
+    """Return what several turns measured as one."""
+    latencies_ms = [latency for load in loads for latency in load.latencies_ms]
+    return Load(latencies_ms, sum(load.seconds for load in loads))
+
+
 @contextmanager
-def run_platform(data: Path) -> Iterator[RunningPlatform]:
-    """Run hub, proxy and maps on a data folder of their own."""
-    platform = start_platform(data, parts=["maps", "hub"])
+def run_platform(data: Path, variables: dict[str, str] | None = None) -> Iterator[RunningPlatform]:
+    """Run hub, proxy and maps on a data folder of their own, with more variables if given."""
+    platform = start_platform(data, parts=["maps", "hub"], extra_environment=variables)
     try:
         yield platform
     finally:
         platform.stop()
 
 
-def add_product(platform: RunningPlatform, product: Path) -> None:
-    """Put a product into the platform's store and its private catalogue."""
+def add_product(
+    platform: RunningPlatform, product: Path, variables: dict[str, str] | None = None
+) -> None:
+    """Put a product into the platform's store and its private catalogue.
+
+    Parameters
+    ----------
+    variables
+        The platform's own, which say where its store is.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (variables or {}).items():
+            patch.setenv(name, value)
+        _add_product(platform, product)
+
+
+def _add_product(platform: RunningPlatform, product: Path) -> None:
     data = DataFolder(platform.data)
     prefix = "runs/bench/1/products/scene/"
-    place = data.objects / prefix
-    place.mkdir(parents=True)
-    shutil.copytree(product, place / "product.zarr")
+    objects = open_objects(data)
+    with objects.filling(prefix) as place:
+        shutil.copytree(product, place / "product.zarr")
     item = {
         "type": "Feature",
         "id": ITEM,
@@ -141,7 +163,7 @@ def add_product(platform: RunningPlatform, product: Path) -> None:
             collection=COLLECTION,
             status=VersionStatus.PUBLISHED,
             owner=platform.user,
-            objects=ObjectFolder(data.objects),
+            objects=objects,
         )
     engine.dispose()
 

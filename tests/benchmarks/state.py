@@ -1,8 +1,10 @@
-"""Searches and runs: on SQLite and PostgreSQL, beside stac-fastapi-pgstac and papermill.
+"""Searches, tiles and runs: on SQLite and PostgreSQL, beside stac-fastapi-pgstac and papermill.
 
 The items are simulated. Searches go over HTTP to one process each: ours with its token checked,
-the peer's as its makers ship it, on the same PostgreSQL. Ours are written into the tables in
-batches, pgstac's by its own loader; `register` is what one item after another takes by the store.
+the peer's as its makers ship it, on the same PostgreSQL. The items are written in batches: ours
+into the tables, each with its entry in the audit, pgstac's by its own loader, which records
+nothing beside. ``register`` is what one item after another takes through the store's own door,
+each checked, with its bytes looked up, in a transaction of its own.
 """
 
 import json
@@ -16,20 +18,32 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 from tests.benchmarks.records import Record, compare
-from tests.benchmarks.servers import ROOT, START_LIMIT_S, Load, answers, find_part, put_load
+from tests.benchmarks.servers import (
+    ROOT,
+    START_LIMIT_S,
+    Load,
+    answers,
+    find_part,
+    join_loads,
+    put_load,
+)
 from tests.benchmarks.state_items import (
     BEGIN,
     COLLECTION,
     DAYS,
     SEED,
     fill_catalogue,
+    register_items,
     write_items,
 )
+from tests.benchmarks.state_runs import ALLOWED_S, measure_runs
+from tests.benchmarks.state_tiles import measure_bucket_tiles
 from tests.platform_process import free_port, start_platform, wait_until
 from tests.postgresql_server import PostgresqlServer, serve_postgresql
 from tests.stac_documents import make_collection
@@ -39,6 +53,7 @@ from skerry.core.time import format_time
 from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import upgrade
+from skerry.storage.object_folder import ObjectFolder
 
 PROGRAMS = ROOT / ".state/bin"
 PEER = "pgstac"
@@ -65,16 +80,35 @@ class Contender:
     headers
         Of its requests.
     rate
-        Items a second that were written.
+        Items a second that were written in batches.
+    single
+        Items a second that were registered one after another; None for the peer.
     """
 
     name: str
     address: str
     headers: dict[str, str]
     rate: float
+    single: float | None = None
 
 
 def measure_state() -> list[Record]:
+    """Measure searches and filling, then tiles, then runs."""
+    return [*measure_catalogues(), *measure_bucket_tiles(), *measure_overhead()]
+
+
+def measure_overhead() -> list[Record]:
+    """Compare a run with papermill alone."""
+    say("runs")
+    own, bare = (median(seconds) for seconds in measure_runs(PROGRAMS / "papermill"))
+    over = max(own - bare, 0.001)
+    return [
+        compare("state: run, from request to end", "s", own, bare, beside="papermill"),
+        compare("state: run, over papermill", "s", over, ALLOWED_S, beside="allowed", bar=1.0),
+    ]
+
+
+def measure_catalogues() -> list[Record]:
     """Fill three catalogues, and ask each the same."""
     count = int(os.environ.get("ITEMS") or 1_000_000)
     folder = ROOT / "build/bench"
@@ -120,12 +154,13 @@ def serve_ours(
         began = time.perf_counter()
         fill_catalogue(engine, lines)
         rate = count / (time.perf_counter() - began)
+        single = register_items(engine, ObjectFolder(data.objects))
         engine.dispose()
         platform = start_platform(data.root, parts=["api", "hub"], extra_environment=variables)
         stack.callback(platform.stop)
         headers = {"Authorization": f"token {platform.token}"}
         address = f"{find_part(platform, 'api')}/services/api/stac/search"
-        yield Contender(name, address, headers, rate)
+        yield Contender(name, address, headers, rate, single)
 
 
 @contextmanager
@@ -228,6 +263,9 @@ def measure_searches(contenders: list[Contender]) -> list[Record]:
     for contender in ours:
         what = f"state: {contender.name}, fill"
         records.append(compare(what, "items/s", contender.rate, peer.rate, beside=PEER))
+        what = f"state: {contender.name}, register"
+        single = contender.single or 0.0
+        records.append(compare(what, "items/s", single, contender.rate, beside="its fill"))
     return records
 
 
@@ -241,12 +279,7 @@ def measure_shape(contenders: list[Contender], shape: str, queries: list[str]) -
             own.append(
                 put_load(urls, contender.headers, clients=1, requests=len(urls), limit_s=LIMIT_S)
             )
-    return [_join(own[1:]) for own in asked]  # the first turn warms caches
-
-
-def _join(loads: list[Load]) -> Load:
-    latencies_ms = [latency for load in loads for latency in load.latencies_ms]
-    return Load(latencies_ms, sum(load.seconds for load in loads))
+    return [join_loads(own[1:]) for own in asked]  # the first turn warms caches
 
 
 def find_ids(contender: Contender, query: str) -> list[str]:

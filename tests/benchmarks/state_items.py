@@ -5,6 +5,7 @@ No two have the same time, so that the order of results is one and the same for 
 
 import json
 import random
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import batched
@@ -15,18 +16,23 @@ from sqlalchemy import Engine, insert, text
 from tests.stac_documents import make_collection
 
 from skerry.catalog.collections import put_collection
+from skerry.catalog.deletions import delete_item
 from skerry.catalog.documents import check_item
+from skerry.catalog.registration import insert_item
 from skerry.catalog.spacetime import HOUR_US
 from skerry.catalog.tables import items, items_index
 from skerry.core.digests import digest_bytes
 from skerry.core.time import count_microseconds, format_time
+from skerry.models.versions import VersionStatus
+from skerry.storage.object_folder import ObjectFolder
 
-COLLECTION = "bench"
+COLLECTION, BESIDE = "bench", "beside"
 BEGIN = datetime(2023, 1, 1, tzinfo=UTC)
 DAYS = 1096
 SEED = 9
 _BATCH = 5000
 _CHECKED = 200
+_REGISTERED = 500
 _ASSETS = ("B02", "B03", "B04", "B08", "product", "thumbnail")
 
 
@@ -93,6 +99,34 @@ def fill_catalogue(engine: Engine, path: Path) -> None:
             _insert_batch(engine, number * _BATCH, batch)
     with engine.begin() as connection:
         connection.execute(text("ANALYZE"))
+
+
+def register_items(engine: Engine, objects: ObjectFolder) -> float:
+    """Register items one after another, and remove them; return how many a second there were."""
+    chance = random.Random(SEED)
+    began = datetime(2030, 1, 1, tzinfo=UTC)
+    documents = []
+    for number in range(_REGISTERED):
+        west, south = chance.uniform(-180, 178), chance.uniform(-80, 78)
+        bbox = (west, south, west + 1, south + 1)
+        document = _make_item(10**9 + number, began + timedelta(minutes=number), bbox)
+        for asset in document["assets"].values():
+            objects.write(asset["href"], b"simulated")
+        documents.append(document)
+    with engine.begin() as connection:
+        put_collection(connection, make_collection(BESIDE), BESIDE, owner="bench")
+    started = time.perf_counter()
+    for document in documents:
+        with engine.begin() as connection:
+            insert_item(
+                connection, document, collection=BESIDE, status=VersionStatus.PUBLISHED,
+                owner="bench", objects=objects,
+            )  # fmt: skip
+    seconds = time.perf_counter() - started
+    with engine.begin() as connection:  # no search is to find them
+        for document in documents:
+            delete_item(connection, BESIDE, document["id"], owner="bench")
+    return _REGISTERED / seconds
 
 
 def _insert_batch(engine: Engine, first: int, batch: tuple[dict[str, Any], ...]) -> None:
