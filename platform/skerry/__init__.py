@@ -27,6 +27,7 @@ _HOMES = {
     "SkerryError": "core.errors",
     "UnauthenticatedError": "core.errors",
     "UnavailableError": "core.errors",
+    "WithdrawnError": "core.errors",
     "check_bbox": "client.searching",
     "cluster": "client",
     "connect": "client",
@@ -56,6 +57,7 @@ __all__ = [
     "SkerryError",
     "UnauthenticatedError",
     "UnavailableError",
+    "WithdrawnError",
     "__version__",
     "check_bbox",
     "cluster",
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
         SkerryError,
         UnauthenticatedError,
         UnavailableError,
+        WithdrawnError,
     )
     from skerry.pipelines.importing import import_product
     from skerry.pipelines.processing import run_processor

@@ -1,9 +1,11 @@
 """A person's decisions about the versions of an item: publish one, withdraw one."""
 
-from sqlalchemy import Connection, and_, select
+from typing import Any
+
+from sqlalchemy import Connection, and_, select, update
 
 from skerry.catalog.collections import check_sandbox
-from skerry.catalog.deletions import remove_from_index
+from skerry.catalog.deletions import give_up_bytes, remove_from_index
 from skerry.catalog.tables import items
 from skerry.catalog.versions import is_item, set_status
 from skerry.core.errors import ConflictError, NotFoundError
@@ -31,7 +33,9 @@ def list_versions(connection: Connection, collection: str, identifier: str) -> l
         ItemVersion(
             version=row.version, status=row.status, digest=row.digest, run=row.run,
             owner=row.owner, created=from_microseconds(row.created),
-            updated=from_microseconds(row.updated),
+            updated=from_microseconds(row.updated), reason=row.reason,
+            bytes_deleted=None if row.bytes_deleted is None
+            else from_microseconds(row.bytes_deleted),
         )
         for row in rows
     ]  # fmt: skip
@@ -80,11 +84,19 @@ def publish_version(
 
 
 def withdraw_version(
-    connection: Connection, collection: str, identifier: str, version: int, *, by: str
+    connection: Connection,
+    collection: str,
+    identifier: str,
+    version: int,
+    *,
+    by: str,
+    reason: str,
+    delete_bytes: bool = False,
 ) -> None:
-    """Withdraw a preliminary or published version; withdrawing it again changes nothing.
+    """Withdraw a version; its record stays, with the reason.
 
     No earlier version takes its place: that would publish again what was replaced for a reason.
+    A version that is withdrawn already gets the new reason.
 
     Parameters
     ----------
@@ -94,25 +106,30 @@ def withdraw_version(
         The version of the item.
     by
         The user who decides.
+    reason
+        Why, for all who could see the version.
+    delete_bytes
+        Whether its bytes go. They are listed for removal, which
+        `skerry.catalog.deletions.finish_deletions` does after the transaction.
 
     Raises
     ------
     NotFoundError
         If there is no such version.
     ConflictError
-        If it is superseded.
+        If its bytes are to go, and another item has bytes in the same place.
     ForbiddenError
         If it is in another user's sandbox.
     """
     check_sandbox(collection, by)
     key, status = _find_version(connection, collection, identifier, version)
-    if status is VersionStatus.SUPERSEDED:
-        raise ConflictError(
-            f"Version {version} of {identifier!r} in {collection!r} is superseded.",
-            remedy="Nobody is shown this version. Withdraw the version that took its place.",
-        )
-    if status is not VersionStatus.WITHDRAWN:
-        set_status(connection, key, VersionStatus.WITHDRAWN)
+    facts: dict[str, Any] = {"reason": reason}
+    if delete_bytes:
+        facts["bytes_deleted"] = give_up_bytes(connection, key)
+    if status is VersionStatus.WITHDRAWN:
+        connection.execute(update(items).where(items.c.key == key).values(**facts))
+    else:
+        set_status(connection, key, VersionStatus.WITHDRAWN, **facts)
 
 
 def _find_version(

@@ -1,4 +1,7 @@
-"""Deletes items: first the record, then the files; after a crash in between it goes on later."""
+"""Deletes items, or their bytes alone: first in the records, then the files.
+
+After a crash in between it goes on later.
+"""
 
 import logging
 
@@ -17,7 +20,7 @@ from sqlalchemy import (
 
 from skerry.catalog.collections import check_sandbox
 from skerry.catalog.tables import deletions, items, items_index
-from skerry.core.errors import NotFoundError, SkerryError
+from skerry.core.errors import ConflictError, NotFoundError, SkerryError
 from skerry.core.time import count_microseconds, utc_now
 from skerry.models.grants import Purpose
 from skerry.storage.grants import Grant, forget_grant, list_expired
@@ -48,6 +51,34 @@ def delete_item(connection: Connection, collection: str, identifier: str, *, own
         note_deletion(connection, row.prefix)
         remove_from_index(connection, row.key)
     connection.execute(delete(items).where(condition))
+
+
+def give_up_bytes(connection: Connection, key: int) -> int:
+    """List the bytes of the version in row `key` for removal; return since when they are gone.
+
+    The caller records that time as ``bytes_deleted``. Repeating it changes nothing.
+
+    Raises
+    ------
+    ConflictError
+        If another version or item has bytes in the same place: they would go too.
+    """
+    own = connection.execute(select(items).where(items.c.key == key)).one()
+    if own.bytes_deleted is not None:
+        return int(own.bytes_deleted)
+    sharing = select(items.c.collection, items.c.id, items.c.version).where(
+        overlaps(items, own.prefix), items.c.key != key, items.c.bytes_deleted.is_(None)
+    )
+    other = connection.execute(sharing).first()
+    if other is not None:
+        raise ConflictError(
+            f"Version {other.version} of {other.id!r} in {other.collection!r} has its bytes in the"
+            f" same place, {own.prefix!r}.",
+            remedy="Withdraw without deleting bytes, or withdraw the other version first with its"
+            " bytes kept.",
+        )
+    note_deletion(connection, own.prefix)
+    return count_microseconds(utc_now())
 
 
 def refuse_missing_item(collection: str, identifier: str) -> NotFoundError:
@@ -106,6 +137,13 @@ def note_deletion(connection: Connection, prefix: str) -> None:
     if connection.execute(recorded).first() is None:
         now = count_microseconds(utc_now())
         connection.execute(insert(deletions).values(prefix=prefix, created=now))
+
+
+def note_deleted_bytes(connection: Connection) -> None:
+    """Add to the list all bytes that were deleted while their items' records stayed."""
+    deleted = select(items.c.prefix).where(items.c.bytes_deleted.is_not(None))
+    for prefix in connection.execute(deleted).scalars().all():
+        note_deletion(connection, prefix)
 
 
 def remove_from_index(connection: Connection, key: int) -> None:

@@ -27,7 +27,10 @@ DERIVED_FROM = "skerry:derived_from"
 VARIABLES = "skerry:variables"
 """Property with the variables that maps can draw: name to description."""
 # the catalogue's own: kept in columns, written into documents when they are read
-OWN_PROPERTIES = ("created", "updated", "skerry:status", "skerry:version")
+OWN_PROPERTIES = (
+    "created", "updated", "skerry:status", "skerry:version", "skerry:reason",
+    "skerry:bytes_deleted",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from skerry.catalog.tables import collections, items
-from skerry.catalog.versions import is_readable, is_shown
+from skerry.catalog.versions import could_see, is_readable, is_shown
 from skerry.core.ownership import Viewer
 from skerry.core.time import format_time, from_microseconds
+from skerry.models.versions import VersionStatus
 from skerry.storage.objects import list_prefixes
+
+_VERSIONS = "https://stac-extensions.github.io/version/v1.2.0/schema.json"
+"""STAC's extension that defines ``deprecated`` and ``version``."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,10 @@ class StoredItem:
         See `skerry.catalog.tables.items`.
     begins, created, updated
         Microseconds since 1970.
+    reason
+        Why it was withdrawn.
+    bytes_deleted
+        Since when its bytes are not kept, in microseconds since 1970; None if they are.
     public
         Whether its collection is public.
     document
@@ -46,11 +54,20 @@ class StoredItem:
     updated: int
     public: bool
     document: dict[str, Any]
+    reason: str | None = None
+    bytes_deleted: int | None = None
 
     @property
     def content_version(self) -> str:
         """A short text that changes whenever the item's drawing changes."""
-        return name_content(self.key, self.digest)
+        return name_content(self.key, self.digest, kept=self.bytes_deleted is None)
+
+    def tell_withdrawal(self) -> str:
+        """Say that it was withdrawn, and why. Long ago nobody was asked for a reason."""
+        reason = (self.reason or "no reason was recorded").rstrip(".")
+        return (
+            f"Version {self.version} of {self.id!r} in {self.collection!r} was withdrawn: {reason}."
+        )
 
     def to_stac(self) -> dict[str, Any]:
         """Return the STAC item with status, version and times; hrefs are still store keys."""
@@ -61,7 +78,16 @@ class StoredItem:
             "skerry:status": self.status,
             "skerry:version": self.version,
         }
-        return {**self.document, "properties": properties}
+        if self.status != VersionStatus.WITHDRAWN:
+            return {**self.document, "properties": properties}
+        properties |= {"deprecated": True, "version": str(self.version)}
+        if self.reason is not None:
+            properties["skerry:reason"] = self.reason
+        if self.bytes_deleted is not None:
+            moment = format_time(from_microseconds(self.bytes_deleted))
+            properties["skerry:bytes_deleted"] = moment
+        extensions = dict.fromkeys((*self.document.get("stac_extensions", ()), _VERSIONS))
+        return {**self.document, "properties": properties, "stac_extensions": list(extensions)}
 
 
 def find_item(
@@ -86,7 +112,7 @@ def item_version(
     """
     names = {"collection": collection, "id": identifier}
     row = connection.execute(_ask_version(viewer), names).first()
-    return name_content(row.key, row.digest) if row else None
+    return name_content(row.key, row.digest, kept=row.bytes_deleted is None) if row else None
 
 
 def find_owner_of_key(connection: Connection, key: str, *, viewer: Viewer) -> StoredItem | None:
@@ -96,9 +122,27 @@ def find_owner_of_key(connection: Connection, key: str, *, viewer: Viewer) -> St
     return read_item(row) if row else None
 
 
-def name_content(key: int, digest: str) -> str:
-    """Return the content version of the item in row `key` with `digest`."""
-    return f"{key}-{digest[4:20]}"
+def find_withdrawn(
+    connection: Connection, collection: str, identifier: str, *, viewer: Viewer
+) -> StoredItem | None:
+    """Return the last withdrawn version of an item that a viewer could see before, or None."""
+    query = select_items().where(
+        items.c.collection == collection, items.c.id == identifier, could_see(viewer)
+    )
+    row = connection.execute(query.order_by(items.c.version.desc()).limit(1)).first()
+    return read_item(row) if row else None
+
+
+def find_withdrawn_owner(connection: Connection, key: str, *, viewer: Viewer) -> StoredItem | None:
+    """Return the withdrawn item whose prefix covers a store key, if a viewer could see it."""
+    query = select_items().where(items.c.prefix.in_(list_prefixes(key)), could_see(viewer))
+    row = connection.execute(query).first()
+    return read_item(row) if row else None
+
+
+def name_content(key: int, digest: str, *, kept: bool) -> str:
+    """Return the content version of the item in row `key` with `digest`, whose bytes are kept."""
+    return f"{key}-{digest[4:20]}" if kept else f"{key}-deleted"
 
 
 def select_items() -> Select[Any]:
@@ -113,7 +157,8 @@ def read_item(row: Row[Any]) -> StoredItem:
         key=row.key, collection=row.collection, id=row.id, version=row.version,
         status=row.status, digest=row.digest, prefix=row.prefix, begins=row.begins, run=row.run,
         output=row.output, owner=row.owner, created=row.created, updated=row.updated,
-        public=row.public, document=row.document,
+        public=row.public, document=row.document, reason=row.reason,
+        bytes_deleted=row.bytes_deleted,
     )  # fmt: skip
 
 
@@ -134,4 +179,4 @@ def _ask_item(viewer: Viewer) -> Select[Any]:
 
 @lru_cache(1024)
 def _ask_version(viewer: Viewer) -> Select[Any]:
-    return _show(select(items.c.key, items.c.digest), viewer)
+    return _show(select(items.c.key, items.c.digest, items.c.bytes_deleted), viewer)

@@ -11,12 +11,12 @@ from skerry.catalog.collections import (
     ensure_collection,
     find_collection,
 )
-from skerry.catalog.deletions import delete_item, overlaps
+from skerry.catalog.deletions import overlaps
 from skerry.catalog.documents import SOURCE_DIGEST, CheckedItem, check_item
 from skerry.catalog.items import StoredItem, find_item, read_item, select_items
 from skerry.catalog.spacetime import HOUR_US
 from skerry.catalog.tables import deletions, items, items_index
-from skerry.catalog.versions import supersede
+from skerry.catalog.versions import is_item, supersede
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ownership import KEEPER
 from skerry.core.time import count_microseconds, utc_now
@@ -33,8 +33,11 @@ def register_item(
     owner: str,
     objects: Objects,
     replace: bool = False,
+    again: bool = False,
 ) -> tuple[StoredItem, bool]:
     """Record an item whose files its owner wrote under a grant; a repeat changes nothing.
+
+    After a withdrawal another content becomes the next version, as a run's does.
 
     Parameters
     ----------
@@ -49,8 +52,10 @@ def register_item(
     objects
         Where the bytes are.
     replace
-        Whether the item replaces an item of that id with another digest, which is removed with
-        its files in the same transaction.
+        Whether the item supersedes an item of that id with another digest. The earlier record
+        stays; its files are listed for removal in the same transaction.
+    again
+        Whether a content that was withdrawn is registered again.
 
     Returns
     -------
@@ -62,8 +67,8 @@ def register_item(
     InvalidInputError
         If the document is not acceptable, or an asset's bytes are not there.
     ConflictError
-        If the id is taken by another digest and `replace` is false, or the bytes belong to
-        another item.
+        If the id is taken by another digest and `replace` is false, this content was withdrawn
+        and `again` is false, or the bytes belong to another item.
     ForbiddenError
         If no write grant of the owner covers the prefix, or it is another user's sandbox.
     NotFoundError
@@ -72,23 +77,25 @@ def register_item(
     checked = check_item(document, collection)
     check_sandbox(collection, owner)
     earlier = find_item(connection, collection, checked.id, viewer=KEEPER)
+    if earlier is not None and earlier.status == VersionStatus.WITHDRAWN:
+        if not again:
+            _check_not_withdrawn(connection, checked, collection)
+        earlier = None
     if earlier is not None and _is_same(earlier, checked):
         return earlier, False
     if earlier is not None and not replace:
         raise ConflictError(
             f"The item {checked.id!r} of {collection!r} is registered with another digest "
             f"({earlier.digest}).",
-            remedy="Delete it first, or register the product under another id.",
+            remedy="Withdraw or delete it first, or register the product under another id.",
         )
     grant = check_write_grant(connection, checked.prefix, owner)
     check_bytes(checked.document, objects)
     if collection == f"{SANDBOX}{owner}":
         ensure_collection(connection, collection, f"Sandbox of {owner}")
-    version = 1
-    if earlier is not None:
-        version = earlier.version + 1
-        delete_item(connection, collection, checked.id, owner=owner)
-    item = _insert(connection, checked, collection, VersionStatus.PUBLISHED, owner, version=version)
+    status = VersionStatus.PUBLISHED
+    version = supersede(connection, collection, checked.id, status, keep_bytes=False) + 1
+    item = _insert(connection, checked, collection, status, owner, version=version)
     forget_grant(connection, grant.id)  # it has done its work: nobody writes there any more
     return item, True
 
@@ -175,6 +182,19 @@ def check_bytes(item: Mapping[str, Any], objects: Objects) -> None:
             )
 
 
+def _check_not_withdrawn(connection: Connection, checked: CheckedItem, collection: str) -> None:
+    """Refuse content that was withdrawn: a repeated import must not bring it back unasked."""
+    query = select_items().where(
+        is_item(collection, checked.id), items.c.status == VersionStatus.WITHDRAWN
+    )
+    for stored in map(read_item, connection.execute(query)):
+        if _is_same(stored, checked):
+            raise ConflictError(
+                f"{stored.tell_withdrawal()} This is the same content.",
+                remedy="If it is right after all: 'skerry import --again', or again=true.",
+            )
+
+
 def _is_same(stored: StoredItem, checked: CheckedItem) -> bool:
     """Return whether the bytes are the same, or both come from the same source."""
     source = checked.document["properties"].get(SOURCE_DIGEST)
@@ -213,7 +233,12 @@ def _insert(
         "run": run, "output": output, "owner": owner, "created": now, "updated": now,
         "document": checked.document,
     }  # fmt: skip
-    inserted = insert(items).values(**values, ends=checked.span[1]).returning(items.c.key)
+    published = now if status is VersionStatus.PUBLISHED else None
+    inserted = (
+        insert(items)
+        .values(**values, ends=checked.span[1], published=published)
+        .returning(items.c.key)
+    )
     key = connection.execute(inserted).scalar_one()
     _index(connection, key, checked)
     return StoredItem(key=key, public=home.public, **values)

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from skerry.core.ownership import PLATFORM_OWNER
-from skerry.storage.database import METADATA, PlainText, RowNumber, partial_index
+from skerry.storage.database import METADATA, FreeText, PlainText, RowNumber, partial_index
 from skerry.storage.recording import record_changes
 
 collections = Table(
@@ -56,6 +56,13 @@ items = Table(
     Column("id", PlainText, nullable=False),
     Column("version", Integer, nullable=False),
     Column("status", PlainText, nullable=False),
+    Column("published", BigInteger, comment="when it was published, microseconds since 1970, UTC"),
+    Column("reason", FreeText, comment="why it was withdrawn"),
+    Column(
+        "bytes_deleted",
+        BigInteger,
+        comment="since when its bytes are not kept, microseconds since 1970, UTC",
+    ),
     Column("digest", PlainText, nullable=False),
     Column("prefix", PlainText, nullable=False, comment="store key prefix of its bytes, ends in /"),
     Column("begins", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
@@ -84,7 +91,10 @@ items = Table(
     Index(None, "prefix"),
     sqlite_autoincrement=True,
     info=record_changes(
-        "item", "{collection}/{id}/{version}", without=("document", "begins", "ends")
+        "item",
+        "{collection}/{id}/{version}",
+        without=("document", "begins", "ends", "published"),
+        verbs={"bytes_deleted": ("bytes deleted", "bytes restored")},
     ),
 )
 
@@ -113,4 +123,5 @@ deletions = Table(
     Column("created", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
     info=record_changes("removal", "{prefix}"),
 )
-"""Files that still have to be removed, because their record was deleted: the deletions' outbox."""
+"""Files that still have to be removed, because their item was deleted or withdrawn with its bytes:
+the deletions' outbox."""

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from skerry.catalog.deletions import remove_from_index
+from skerry.catalog.deletions import give_up_bytes, remove_from_index
 from skerry.catalog.sight import select_belonging, select_hidden
 from skerry.catalog.tables import collections, items
 from skerry.core.ownership import Viewer
@@ -39,14 +39,14 @@ def is_shown(viewer: Viewer) -> ColumnElement[bool]:
     ----------
     viewer
         In collections that belong or are given to them, they see the published version, else the
-        preliminary version, else the last withdrawn version. In others' public collections,
-        they see the published version only, as anonymous visitors do.
+        preliminary version, else, if they see withdrawn versions, the last of these. In others'
+        public collections they see the published version only, as anonymous visitors do.
     """
     published = items.c.status == _SQL[VersionStatus.PUBLISHED]
     if not (viewer.is_keeper or viewer.owners):
         public = select(collections.c.id).where(collections.c.public)
         return and_(published, items.c.collection.in_(public))
-    waiting = and_(items.c.status != _SQL[VersionStatus.SUPERSEDED], not_(_has_better_version()))
+    waiting = _waits(viewer)
     if viewer.is_keeper:
         return or_(published, waiting)
     return and_(
@@ -59,7 +59,8 @@ def is_shown(viewer: Viewer) -> ColumnElement[bool]:
 def is_readable(viewer: Viewer) -> ColumnElement[bool]:
     """Return the condition under which a viewer may read the bytes of a row of `items`.
 
-    Those to whom its collection belongs read each version, also superseded versions.
+    Those to whom its collection belongs read each version, also superseded versions, but not
+    withdrawn versions unless they see them.
     """
     if viewer.is_keeper:
         return true()
@@ -67,11 +68,32 @@ def is_readable(viewer: Viewer) -> ColumnElement[bool]:
     public = and_(published, collections.c.public)
     if not viewer.owners:
         return public
-    return or_(public, items.c.collection.in_(select_belonging(viewer)))
+    withdrawn = items.c.status == _SQL[VersionStatus.WITHDRAWN]
+    readable = true() if viewer.sees_withdrawn else not_(withdrawn)
+    return or_(public, and_(items.c.collection.in_(select_belonging(viewer)), readable))
+
+
+def could_see(viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition for withdrawn rows of `items` that a viewer could see before.
+
+    They may know the reason. Others are told what they would be told of a missing item.
+    """
+    withdrawn = items.c.status == _SQL[VersionStatus.WITHDRAWN]
+    if viewer.is_keeper:
+        return withdrawn
+    public = and_(items.c.published.is_not(None), collections.c.public)
+    if not viewer.owners:
+        return and_(withdrawn, public)
+    return and_(withdrawn, or_(public, items.c.collection.in_(select_belonging(viewer))))
 
 
 def supersede(
-    connection: Connection, collection: str, identifier: str, status: VersionStatus
+    connection: Connection,
+    collection: str,
+    identifier: str,
+    status: VersionStatus,
+    *,
+    keep_bytes: bool = True,
 ) -> int:
     """Make room for a version that is about to get `status`; return the highest version there is.
 
@@ -86,6 +108,8 @@ def supersede(
         The item.
     status
         `VersionStatus.PRELIMINARY` or `VersionStatus.PUBLISHED`.
+    keep_bytes
+        Whether the bytes of what it replaces stay.
     """
     same = is_item(collection, identifier)
     replaced = [VersionStatus.PRELIMINARY]
@@ -93,7 +117,8 @@ def supersede(
         replaced.append(VersionStatus.PUBLISHED)
     keys = select(items.c.key).where(same, items.c.status.in_(replaced))
     for key in connection.execute(keys).scalars().all():
-        set_status(connection, key, VersionStatus.SUPERSEDED)
+        facts = {} if keep_bytes else {"bytes_deleted": give_up_bytes(connection, key)}
+        set_status(connection, key, VersionStatus.SUPERSEDED, **facts)
         remove_from_index(connection, key)
     return connection.execute(select(func.max(items.c.version)).where(same)).scalar() or 0
 
@@ -101,6 +126,14 @@ def supersede(
 def is_item(collection: str, identifier: str) -> ColumnElement[bool]:
     """Return the condition of all rows of `items` that are versions of one item."""
     return and_(items.c.collection == collection, items.c.id == identifier)
+
+
+def _waits(viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition of a version that is shown where no version is published."""
+    if viewer.is_keeper or viewer.sees_withdrawn:
+        hidden = items.c.status == _SQL[VersionStatus.SUPERSEDED]
+        return and_(not_(hidden), not_(_has_better_version()))
+    return and_(items.c.status == _SQL[VersionStatus.PRELIMINARY], not_(_has_better_version()))
 
 
 def _has_better_version() -> ColumnElement[bool]:
@@ -120,9 +153,10 @@ def _has_better_version() -> ColumnElement[bool]:
     return exists().where(same, better).correlate(items)
 
 
-def set_status(connection: Connection, key: int, status: VersionStatus) -> None:
-    """Give the version in row `key` a status."""
+def set_status(connection: Connection, key: int, status: VersionStatus, **facts: object) -> None:
+    """Give the version in row `key` a status, and other columns their values."""
     now = count_microseconds(utc_now())
-    connection.execute(
-        update(items).where(items.c.key == key).values(status=status.value, updated=now)
-    )
+    values = {"status": status.value, "updated": now, **facts}
+    if status is VersionStatus.PUBLISHED:
+        values["published"] = now
+    connection.execute(update(items).where(items.c.key == key).values(**values))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     help="The data's time, such as 2026-05-01T10:30:00Z, if the product does not say it itself.",
 )
 @click.option("--cog", is_flag=True, help="Also write a COG of each band (for stacks and GIS).")
+@click.option("--again", is_flag=True, help="Also a product that was withdrawn.")
 @memory_option
 @json_option
 def import_(
@@ -38,6 +39,7 @@ def import_(
     product_type: str | None,
     when: str | None,
     cog: bool,
+    again: bool,
     memory_bytes: int,
     as_json: bool,
 ) -> None:
@@ -61,6 +63,7 @@ def import_(
                     product_type=product_type,
                     when=when,
                     cog=cog,
+                    again=again,
                     memory_bytes=memory_bytes,
                     progress=progress,
                 )

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client.session import join_address
+from skerry.core.errors import InvalidInputError
 from skerry.core.settings import DASHBOARDS_PREFIX
 from skerry.core.time import format_time
-from skerry.models.versions import ItemVersion
-
-if TYPE_CHECKING:
-    from skerry.client.versions import Decision
+from skerry.models.versions import ItemVersion, Withdrawal
 
 
 @click.group("item")
@@ -70,18 +69,20 @@ def show_item(item: str, as_json: bool) -> None:
         print_json(record)
         return
     properties = record["properties"]
-    for name in ("title", "datetime", "skerry:status", "skerry:digest", "proj:code"):
+    shown = ("title", "datetime", "skerry:status", "skerry:reason", "skerry:bytes_deleted",
+             "skerry:digest", "proj:code")  # fmt: skip
+    for name in shown:
         if properties.get(name):
-            click.echo(f"{name.removeprefix('skerry:'):<12}{properties[name]}")
-    click.echo(f"{'bbox':<12}{', '.join(f'{number:.4f}' for number in record['bbox'])}")
+            click.echo(f"{name.removeprefix('skerry:').replace('_', ' '):<14}{properties[name]}")
+    click.echo(f"{'bbox':<14}{', '.join(f'{number:.4f}' for number in record['bbox'])}")
     for name in properties.get("skerry:missing", []):
-        click.echo(f"{'missing':<12}{name}")
+        click.echo(f"{'missing':<14}{name}")
     layers = list_drawn(properties.get("skerry:variables", {}))
-    click.echo(f"{'variables':<12}{', '.join(layers)}")
-    click.echo(f"{'assets':<12}{', '.join(record['assets'])}")
+    click.echo(f"{'variables':<14}{', '.join(layers)}")
+    click.echo(f"{'assets':<14}{', '.join(record['assets'])}")
     for name in layers:
         link = f"{session.url}{DASHBOARDS_PREFIX}/map?item={item}&variable={name}"
-        click.echo(f"{'map':<12}{link}")
+        click.echo(f"{'map':<14}{link}")
 
 
 @item_group.command("versions")
@@ -113,23 +114,53 @@ def publish_item(item: str, version: int | None, as_json: bool) -> None:
     Example:
       skerry item publish water/turbidity-20260501T103029Z --version 2
     """  # noqa: D301
-    _decide(item, "publish", version, as_json=as_json)
+    from skerry.client import connect
+    from skerry.client.references import parse_reference
+    from skerry.client.versions import PUBLISHABLE, choose_version
+    from skerry.client.versions import publish_version as publish
+
+    session, reference = connect(), parse_reference(item)
+    chosen = choose_version(session, reference, PUBLISHABLE, version)
+    _print_versions(publish(session, reference, chosen.version), as_json=as_json)
 
 
 @item_group.command("withdraw")
 @click.argument("item", metavar="COLLECTION/ITEM")
+@click.option("--reason", required=True, help="Why; who could see the version is told.")
 @click.option(
-    "--version", type=int, help="Which version.  [default: the published, else the preliminary]"
-)
+    "--version", type=int,
+    help="Which version.  [default: the published, else the preliminary, else the withdrawn]",
+)  # fmt: skip
+@click.option("--delete-bytes", is_flag=True, help="Delete its files, too; the record stays.")
+@click.option("--yes", is_flag=True, help="Do not ask for leave to delete.")
 @json_option
-def withdraw_item(item: str, version: int | None, as_json: bool) -> None:
-    """Withdraw a version of an item; no earlier version takes its place, and its files stay.
+def withdraw_item(
+    item: str, *, reason: str, version: int | None, delete_bytes: bool, yes: bool, as_json: bool
+) -> None:
+    """Withdraw a version of an item: within seconds only operators see it.
+
+    No earlier version takes its place. Its record stays, with the reason, and so do its files
+    without --delete-bytes. A version that is withdrawn already gets the new reason.
 
     \b
     Example:
-      skerry item withdraw water/turbidity-20260501T103029Z
+      skerry item withdraw water/turbidity-20260501T103029Z --reason "wrong calibration"
     """  # noqa: D301
-    _decide(item, "withdraw", version, as_json=as_json)
+    from skerry.client import connect
+    from skerry.client.references import parse_reference
+    from skerry.client.versions import WITHDRAWABLE, choose_version, withdraw_version
+
+    session, reference = connect(), parse_reference(item)
+    withdrawal = _read_withdrawal(reason, delete_bytes=delete_bytes)
+    chosen = choose_version(session, reference, WITHDRAWABLE, version)
+    if delete_bytes and not yes:
+        raise InvalidInputError(
+            f"--delete-bytes would delete the files of version {chosen.version} of {reference},"
+            f" which is {chosen.status.value}, for ever.",
+            remedy="If you mean that, add --yes.",
+        )
+    versions = withdraw_version(session, reference, chosen.version, withdrawal)
+    _print_versions(versions, as_json=as_json)
 
 
 @item_group.command("delete")
@@ -174,13 +205,14 @@ def check_collections(names: Sequence[str]) -> None:
         connect().request("GET", join_address("stac", "collections", name))
 
 
-def _decide(item: str, decision: Decision, version: int | None, *, as_json: bool) -> None:
-    from skerry.client import connect
-    from skerry.client.references import parse_reference
-    from skerry.client.versions import decide_version
-
-    versions = decide_version(connect(), parse_reference(item), decision, version)
-    _print_versions(versions, as_json=as_json)
+def _read_withdrawal(reason: str, *, delete_bytes: bool) -> Withdrawal:
+    try:
+        return Withdrawal(reason=reason, delete_bytes=delete_bytes)
+    except ValidationError:
+        raise InvalidInputError(
+            f"{reason[:60]!r} is not a reason.",
+            remedy="Write a line of 1 to 1000 characters, without control characters.",
+        ) from None
 
 
 def _print_versions(versions: list[ItemVersion], *, as_json: bool) -> None:
@@ -188,7 +220,10 @@ def _print_versions(versions: list[ItemVersion], *, as_json: bool) -> None:
         print_json(versions)
         return
     rows = [
-        (str(item.version), item.status, format_time(item.created), item.owner, item.run or "")
+        (
+            str(item.version), item.status, format_time(item.created), item.owner, item.run or "",
+            "deleted" if item.bytes_deleted else "kept", item.reason or "",
+        )
         for item in versions
-    ]
-    print_table(("VERSION", "STATUS", "CREATED", "OWNER", "RUN"), rows)
+    ]  # fmt: skip
+    print_table(("VERSION", "STATUS", "CREATED", "OWNER", "RUN", "BYTES", "REASON"), rows)

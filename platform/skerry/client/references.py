@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from skerry.client.session import Session, join_address
-from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.core.errors import InvalidInputError, NotFoundError, WithdrawnError
 from skerry.core.ids import check_name
 from skerry.core.settings import API_PREFIX
 
@@ -73,16 +73,18 @@ def fetch_item(session: Session, reference: ItemReference) -> dict[str, Any]:
     ------
     NotFoundError
         If there is no such item, or it is not for this account.
+    WithdrawnError
+        If it was withdrawn; it says why.
     """
     item: dict[str, Any] = session.request("GET", reference.path)
     return item
 
 
 def find_item(session: Session, reference: ItemReference) -> dict[str, Any] | None:
-    """Return the item's STAC record, or None if there is none."""
+    """Return the item's STAC record, or None if there is none, or none any more."""
     try:
         return fetch_item(session, reference)
-    except NotFoundError:
+    except (NotFoundError, WithdrawnError):
         return None
 
 

@@ -11,6 +11,7 @@ from skerry.client.grants import Grant
 from skerry.client.references import find_item, parse_reference
 from skerry.client.session import Session, join_address
 from skerry.core.errors import SkerryError, UnavailableError
+from skerry.models.versions import VersionStatus
 
 
 @dataclass
@@ -31,7 +32,9 @@ class Registration:
     grant: Grant
     keep: bool = False
 
-    def register(self, item: dict[str, Any], *, replace: bool = False) -> dict[str, Any]:
+    def register(
+        self, item: dict[str, Any], *, replace: bool = False, again: bool = False
+    ) -> dict[str, Any]:
         """Register an item in one conditional call.
 
         Parameters
@@ -39,7 +42,9 @@ class Registration:
         item
             Its ``skerry:prefix`` must be the grant's.
         replace
-            Replace an item of the same name with another digest.
+            Supersede an item of the same name with another digest.
+        again
+            Register it although this content was withdrawn.
 
         Returns
         -------
@@ -49,11 +54,12 @@ class Registration:
         Raises
         ------
         ConflictError
-            If the name is taken by another digest.
+            If the name is taken by another digest, or this content was withdrawn.
         """
         reference = parse_reference(item)
         path = join_address("stac", "collections", reference.collection, "items")
-        params = {"replace": "true"} if replace else None
+        rules = {"replace": replace, "again": again}
+        params = {name: "true" for name, chosen in rules.items() if chosen} or None
         try:
             item_record = self.session.request("POST", path, json=item, params=params)
         except UnavailableError:
@@ -93,8 +99,11 @@ def register_folder(session: Session, grant: Grant) -> Iterator[Registration]:
 
 
 def _is_same(there: dict[str, Any], item: dict[str, Any]) -> bool:
-    """Return whether two items have the same bytes, or come from the same source."""
-    return any(
+    """Return whether two items have the same bytes, or come from the same source.
+
+    A withdrawn item is not what somebody registers now.
+    """
+    return there["properties"].get("skerry:status") != VersionStatus.WITHDRAWN and any(
         item["properties"].get(name) not in (None, "")
         and there["properties"].get(name) == item["properties"].get(name)
         for name in ("skerry:digest", "skerry:source_digest")

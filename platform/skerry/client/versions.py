@@ -1,18 +1,14 @@
 """Versions of items: which there are, and decisions about them."""
 
-from typing import Literal
+from collections.abc import Sequence
 
 from skerry.client.references import ItemReference
 from skerry.client.session import Session
-from skerry.core.errors import ConflictError
-from skerry.models.versions import ItemVersion, VersionList, VersionStatus
+from skerry.core.errors import ConflictError, NotFoundError
+from skerry.models.versions import ItemVersion, VersionList, VersionStatus, Withdrawal
 
-Decision = Literal["publish", "withdraw"]
-
-_CHOSEN: dict[Decision, tuple[VersionStatus, ...]] = {
-    "publish": (VersionStatus.PRELIMINARY,),
-    "withdraw": (VersionStatus.PUBLISHED, VersionStatus.PRELIMINARY),
-}
+PUBLISHABLE = (VersionStatus.PRELIMINARY,)
+WITHDRAWABLE = (VersionStatus.PUBLISHED, VersionStatus.PRELIMINARY, VersionStatus.WITHDRAWN)
 """The statuses of the version that a decision is about when no version is named, best first."""
 
 
@@ -27,10 +23,43 @@ def fetch_versions(session: Session, reference: ItemReference) -> list[ItemVersi
     return session.fetch(VersionList, "GET", f"{reference.path}/versions").versions
 
 
-def decide_version(
-    session: Session, reference: ItemReference, decision: Decision, version: int | None = None
+def publish_version(session: Session, reference: ItemReference, version: int) -> list[ItemVersion]:
+    """Publish a preliminary version of an item; return all versions afterwards.
+
+    Raises
+    ------
+    ConflictError
+        If the status of the version forbids it.
+    NotFoundError
+        If there is no such item or version.
+    """
+    path = f"{reference.path}/versions/{version}/publish"
+    return session.fetch(VersionList, "POST", path).versions
+
+
+def withdraw_version(
+    session: Session, reference: ItemReference, version: int, withdrawal: Withdrawal
 ) -> list[ItemVersion]:
-    """Publish or withdraw a version of an item; return all versions afterwards.
+    """Withdraw a version of an item; return all versions afterwards.
+
+    Raises
+    ------
+    ConflictError
+        If its bytes are to go, and another item has bytes in the same place.
+    NotFoundError
+        If there is no such item or version.
+    """
+    path = f"{reference.path}/versions/{version}/withdraw"
+    return session.fetch(VersionList, "POST", path, json=withdrawal).versions
+
+
+def choose_version(
+    session: Session,
+    reference: ItemReference,
+    statuses: Sequence[VersionStatus],
+    number: int | None,
+) -> ItemVersion:
+    """Return the version that a decision is about.
 
     Parameters
     ----------
@@ -38,31 +67,28 @@ def decide_version(
         The session of the account that decides.
     reference
         The item.
-    decision
-        What to do.
-    version
-        Which version. If it is left out, the preliminary version is published; the published
-        version is withdrawn, or the preliminary version where there is none.
+    statuses
+        The statuses to look for if no version is named, best first; of several versions with one
+        status, the newest.
+    number
+        The version, if it is named.
 
     Raises
     ------
     ConflictError
-        If no version can be chosen, or the status of the version forbids it.
+        If no version has one of the statuses.
     NotFoundError
         If there is no such item or version.
     """
-    if version is None:
-        version = _choose(fetch_versions(session, reference), reference, decision)
-    path = f"{reference.path}/versions/{version}/{decision}"
-    return session.fetch(VersionList, "POST", path).versions
-
-
-def _choose(versions: list[ItemVersion], reference: ItemReference, decision: Decision) -> int:
-    by_status = {item.status: item.version for item in versions}
-    for status in _CHOSEN[decision]:
-        if status in by_status:
-            return by_status[status]
-    raise ConflictError(
-        f"{reference} has no {' or '.join(_CHOSEN[decision])} version to {decision}.",
-        remedy=f"'skerry item versions {reference}' lists its versions.",
-    )
+    versions = fetch_versions(session, reference)
+    remedy = f"'skerry item versions {reference}' lists its versions."
+    if number is not None:
+        named = [item for item in versions if item.version == number]
+        if not named:
+            raise NotFoundError(f"There is no version {number} of {reference}.", remedy=remedy)
+        return named[0]
+    for status in statuses:
+        for item in versions:
+            if item.status is status:
+                return item
+    raise ConflictError(f"{reference} has no {' or '.join(statuses)} version.", remedy=remedy)

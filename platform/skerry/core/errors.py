@@ -60,6 +60,14 @@ class NotFoundError(SkerryError):
     title = "Not found"
 
 
+class WithdrawnError(SkerryError):
+    """An item was withdrawn: it was there, and its reviewers took it back for a reason."""
+
+    status = 410
+    exit_code = 2
+    title = "Withdrawn"
+
+
 class ConflictError(SkerryError):
     """The request contradicts what is already recorded."""
 

@@ -63,10 +63,13 @@ class Viewer:
         The owners for whom they speak; none for anonymous visitors.
     is_keeper
         Whether they look after the whole platform.
+    sees_withdrawn
+        Whether they see withdrawn versions, in collections that belong or are given to them.
     """
 
     owners: frozenset[str] = frozenset()
     is_keeper: bool = False
+    sees_withdrawn: bool = False
 
 
 ANONYMOUS = Viewer()

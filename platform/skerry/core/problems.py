@@ -16,6 +16,7 @@ from skerry.core.errors import (
     SkerryError,
     UnauthenticatedError,
     UnavailableError,
+    WithdrawnError,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -24,7 +25,7 @@ _ERRORS: Mapping[int, type[SkerryError]] = {
     kind.status: kind
     for kind in (
         ConflictError, DiskFullError, ForbiddenError, InvalidInputError, NotFoundError,
-        UnauthenticatedError, UnavailableError,
+        UnauthenticatedError, UnavailableError, WithdrawnError,
     )
 }  # fmt: skip
 _SEE_LOGS = "See 'skerry status' and 'skerry logs api'."

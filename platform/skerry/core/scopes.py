@@ -12,6 +12,7 @@ class Scope(StrEnum):
     CATALOG_READ = "custom:skerry:catalog:read"
     CATALOG_WRITE = "custom:skerry:catalog:write"
     CATALOG_REVIEW = "custom:skerry:catalog:review"
+    CATALOG_WITHDRAWN = "custom:skerry:catalog:withdrawn"
     CATALOG_PUBLICISE = "custom:skerry:catalog:publicise"
     PRODUCTION_READ = "custom:skerry:production:read"
     PRODUCTION_PROPOSE = "custom:skerry:production:propose"
@@ -27,6 +28,7 @@ DESCRIPTIONS: dict[Scope, str] = {
     Scope.CATALOG_READ: "Find and read items that are not public, their files and their tiles",
     Scope.CATALOG_WRITE: "Register, change and delete items and collections",
     Scope.CATALOG_REVIEW: "Publish and withdraw versions of items",
+    Scope.CATALOG_WITHDRAWN: "See withdrawn versions of items, and read their files",
     Scope.CATALOG_PUBLICISE: "Open collections to everybody without login, and close them again",
     Scope.PRODUCTION_READ: "See releases, jobs, runs and their logs",
     Scope.PRODUCTION_PROPOSE: "Propose a notebook as a release",
@@ -50,6 +52,7 @@ REVIEWER = frozenset(
     {
         Scope.CATALOG_READ,
         Scope.CATALOG_REVIEW,
+        Scope.CATALOG_WITHDRAWN,
         Scope.PRODUCTION_READ,
         Scope.PRODUCTION_APPROVE,
     }
@@ -57,6 +60,7 @@ REVIEWER = frozenset(
 OPERATOR = frozenset(
     {
         Scope.CATALOG_READ,
+        Scope.CATALOG_WITHDRAWN,
         Scope.PRODUCTION_READ,
         Scope.PRODUCTION_OPERATE,
         Scope.PLATFORM_MEASURE,

@@ -94,13 +94,22 @@ def notebook_scopes() -> list[str]:
 
 
 _VIEWING = {
-    "api": ({"api"}, {Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN}),
-    "maps": ({"maps"}, {Scope.CATALOG_READ}),
+    "api": (
+        {"api"},
+        {
+            Scope.CATALOG_READ,
+            Scope.CATALOG_WITHDRAWN,
+            Scope.PRODUCTION_READ,
+            Scope.PLATFORM_ADMIN,
+        },
+    ),
+    "maps": ({"maps"}, {Scope.CATALOG_READ, Scope.CATALOG_WITHDRAWN}),
     "dashboards": (
         {"api", "maps", "dashboards"},
         # its pages start, cancel and retry runs; they decide about no release
         {
             Scope.CATALOG_READ,
+            Scope.CATALOG_WITHDRAWN,
             Scope.PRODUCTION_READ,
             Scope.PRODUCTION_OPERATE,
             Scope.PLATFORM_ADMIN,

@@ -30,6 +30,7 @@ from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress, ignore_progress
 from skerry.core.time import format_time, parse_time
 from skerry.models.grants import Purpose
+from skerry.models.versions import VersionStatus
 from skerry.pipelines.cogs import write_cogs
 from skerry.pipelines.sources import digest_source, locate_source
 from skerry.products.grids import describe_grid
@@ -79,6 +80,7 @@ def import_product(
     product_type: str | None = None,
     when: str | None = None,
     cog: bool = False,
+    again: bool = False,
     progress: Progress | None = None,
     session: Session | None = None,
     memory_bytes: int = MEMORY_BYTES,
@@ -101,6 +103,8 @@ def import_product(
         product does not say them itself. Its item then has the name of its file.
     cog
         Also write a COG of each band at its native resolution.
+    again
+        Import a product again that was withdrawn.
     progress
         Receives the progress.
     session
@@ -119,7 +123,7 @@ def import_product(
         If the source does not exist, is not a product that Skerry reads, or is of a type without a
         mapping file and `collection` is None.
     ConflictError
-        If an item of that name has another content.
+        If an item of that name has another content, or this content was withdrawn.
     """
     from skerry.products.opening import open_product
 
@@ -132,7 +136,7 @@ def import_product(
             _state_time(tree, when)
         report(0.05, "Reading checksums")
         work = _plan(tree, path, collection)
-        known = _find_imported(session, work)
+        known = _find_imported(session, work, again=again)
         if known is not None:
             return ImportResult(known, created=False, missing=work.missing)
         grant = grant_writing(session, Purpose.IMPORT)
@@ -143,7 +147,7 @@ def import_product(
                 )
             report(0.95, "Registering")
             _ensure_collection(session, work)  # only now: a failed import leaves no empty one
-            stored = registration.register(item)
+            stored = registration.register(item, again=again)
             report(1.0, "Done")
             return ImportResult(stored, created=registration.keep, missing=work.missing)
 
@@ -225,16 +229,25 @@ def _choose_collection(tree: xr.DataTree, mapping: ProductMapping | None, simula
     return mapping.collection + "-simulated" * simulated
 
 
-def _find_imported(session: Session, work: _Work) -> dict[str, Any] | None:
+def _find_imported(session: Session, work: _Work, *, again: bool) -> dict[str, Any] | None:
     """Look for the item before converting; the conditional call at the end still decides."""
     item = find_item(session, work.reference)
     if item is None:
         return None
-    if item["properties"].get("skerry:source_digest") == work.source_digest:
+    properties = item["properties"]
+    is_same = properties.get("skerry:source_digest") == work.source_digest
+    if properties.get("skerry:status") == VersionStatus.WITHDRAWN:
+        if is_same and not again:
+            raise ConflictError(
+                f"{work.reference} was withdrawn: {properties.get('skerry:reason', 'long ago')}",
+                remedy="If it is right after all: 'skerry import --again'.",
+            )
+        return None
+    if is_same:
         return item
     raise ConflictError(
         f"{work.reference} is in the catalogue with another content.",
-        remedy=f"Delete it first: skerry item delete {work.reference}",
+        remedy=f"Withdraw it first: skerry item withdraw {work.reference} --reason ...",
     )
 
 

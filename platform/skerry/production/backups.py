@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 from sqlalchemy import Connection, FromClause, select
 from sqlalchemy.exc import OperationalError
 
+from skerry.catalog.deletions import note_deleted_bytes
 from skerry.catalog.tables import deletions, items, items_index
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name
@@ -276,12 +277,18 @@ def restore_backup(
 
 
 def _restore_records(state: Path, data: DataFolder, backup: Backup, progress: Progress) -> None:
-    """Copy the records from a copy of the backup's file, which is brought to today's schema."""
+    """Copy the records from a copy of the backup's file, which is brought to today's schema.
+
+    The folder of a run may have been copied whole before the bytes of a product in it were
+    deleted: they are listed for removal again.
+    """
     with make_aside(data.run / _STATE, replace=True) as aside:
         shutil.copyfile(state, aside)
         kept, live = open_database(database_url(aside)), open_database(find_database(data))
         try:
             create_schema(kept)
+            with writing(kept, name_user()) as connection:
+                note_deleted_bytes(connection)
             with reading(kept) as source, writing(live, None) as connection:
                 counts = copy_rows(source, connection, state_tables(), progress)
                 what = f"platform/backup/{backup.name}"
@@ -290,7 +297,7 @@ def _restore_records(state: Path, data: DataFolder, backup: Backup, progress: Pr
             kept.dispose()
             live.dispose()
     (data.run / _STATE).unlink()
-    if any(counts.get(table, 0) != count for table, count in backup.manifest.tables.items()):
+    if any(counts.get(table, 0) < count for table, count in backup.manifest.tables.items()):
         raise InvalidInputError(
             f"The backup in {state.parent} is damaged: it lacks records.",
             remedy="Empty the database and restore an older backup.",
@@ -308,7 +315,8 @@ def _list_units(connection: Connection, objects: Objects) -> Iterator[str]:
     is_ended = select(runs.c.id).where(runs.c.status.not_in(ACTIVE))
     ended = set(connection.execute(is_ended).scalars())
     leaving = set(connection.execute(select(deletions.c.prefix)).scalars())
-    for item in connection.execute(select(items.c.prefix, items.c.run)):
+    kept = select(items.c.prefix, items.c.run).where(items.c.bytes_deleted.is_(None))
+    for item in connection.execute(kept):
         # The folder of a run at work still grows beside its published products.
         if item.prefix not in leaving and item.run not in ended:
             yield item.prefix

@@ -1,5 +1,7 @@
 """For whom a request speaks, and what it may do with a thing: asked here by every route."""
 
+from dataclasses import replace
+
 from sqlalchemy import Connection, RowMapping, select
 
 from skerry.catalog.collections import (
@@ -11,9 +13,10 @@ from skerry.catalog.collections import (
     refuse_missing,
 )
 from skerry.catalog.deletions import refuse_missing_item
+from skerry.catalog.items import StoredItem, find_withdrawn
 from skerry.catalog.sharing import relate_collection
 from skerry.core.digests import hash_secret
-from skerry.core.errors import ForbiddenError
+from skerry.core.errors import ForbiddenError, SkerryError, WithdrawnError
 from skerry.core.ownership import (
     ANONYMOUS,
     KEEPER,
@@ -26,14 +29,16 @@ from skerry.core.ownership import (
     relate,
 )
 from skerry.core.scopes import PROJECTS_GROUP, Scope
+from skerry.core.time import format_time, from_microseconds
 from skerry.models.jobs import JobOrder
 from skerry.models.releases import Release
+from skerry.models.versions import VersionStatus
 from skerry.production.jobs import check_products, find_job
 from skerry.production.occurrences import find_tick
 from skerry.production.releases import find_proposal, get_release
 from skerry.production.runs import find_run
 from skerry.production.tables import attempts, jobs, runs
-from skerry.services.identity import Identity
+from skerry.services.identity import Identity, refuse_unseen
 
 
 def find_viewer(connection: Connection, identity: Identity | None) -> Viewer:
@@ -49,7 +54,53 @@ def find_viewer(connection: Connection, identity: Identity | None) -> Viewer:
         return KEEPER
     if identity.may(Scope.RUN_PUBLISH):
         return _speak_for_run(connection, identity)
-    return speak_for(identity)
+    return replace(speak_for(identity), sees_withdrawn=identity.may(Scope.CATALOG_WITHDRAWN))
+
+
+def refuse_item(
+    connection: Connection, identity: Identity | None, collection: str, item: str
+) -> SkerryError:
+    """Return the error for an item that the asker is not shown.
+
+    Who could see it before it was withdrawn is told the reason.
+    """
+    withdrawn = find_withdrawn(
+        connection, collection, item, viewer=find_viewer(connection, identity)
+    )
+    if withdrawn is not None:
+        return refuse_withdrawn(withdrawn)
+    what = f"item {item!r} of collection {collection!r}"
+    return refuse_unseen(identity, Scope.CATALOG_READ, what)
+
+
+def refuse_withdrawn(item: StoredItem) -> WithdrawnError:
+    """Return the error for a withdrawn version that the asker could see before."""
+    return WithdrawnError(
+        item.tell_withdrawal(),
+        remedy="Use another product, or wait for a new version of this one.",
+    )
+
+
+def check_kept(item: StoredItem) -> None:
+    """Refuse to read a version whose bytes are not kept.
+
+    Raises
+    ------
+    WithdrawnError
+        If they were deleted.
+    """
+    if item.bytes_deleted is None:
+        return
+    moment = format_time(from_microseconds(item.bytes_deleted))
+    if item.status == VersionStatus.WITHDRAWN:
+        what = f"{item.tell_withdrawal()} Its bytes were deleted at {moment}."
+    else:
+        what = (
+            f"The bytes of version {item.version} of {item.id!r} in {item.collection!r} were"
+            f" deleted at {moment}, when another version took its place."
+        )
+    remedy = f"'skerry item versions {item.collection}/{item.id}' lists the versions."
+    raise WithdrawnError(what, remedy=remedy)
 
 
 def speak_for(identity: Identity) -> Viewer:

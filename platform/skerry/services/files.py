@@ -14,10 +14,10 @@ from starlette.responses import FileResponse
 from starlette.types import Receive, Send
 from starlette.types import Scope as Call
 
-from skerry.catalog.items import find_owner_of_key
+from skerry.catalog.items import find_owner_of_key, find_withdrawn_owner
 from skerry.core.ownership import Viewer
 from skerry.core.scopes import Scope
-from skerry.services.access import find_viewer
+from skerry.services.access import check_kept, find_viewer, refuse_withdrawn
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, identify, refuse_unseen
 from skerry.services.media import sends
@@ -78,7 +78,11 @@ def _open_file(
 ) -> OpenFile | None:
     item = find_owner_of_key(connection, key, viewer=viewer)
     if item is None:
+        withdrawn = find_withdrawn_owner(connection, key, viewer=viewer)
+        if withdrawn is not None:
+            raise refuse_withdrawn(withdrawn)
         return None
+    check_kept(item)
     return stores.objects.open(key)
 
 

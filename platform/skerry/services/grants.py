@@ -27,9 +27,9 @@ from skerry.models.grants import (
     ReadRequest,
     WriteRequest,
 )
-from skerry.services.access import find_viewer
+from skerry.services.access import check_kept, find_viewer, refuse_item
 from skerry.services.guarded_route import create_router
-from skerry.services.identity import Identity, identify, refuse_unseen, require
+from skerry.services.identity import Identity, identify, require
 from skerry.services.stac_links import Addresses
 from skerry.services.stores import Stores
 from skerry.storage import grants
@@ -95,10 +95,11 @@ def _grant_reading(
 ) -> Grant:
     with stores.reader.connect() as connection:
         viewer = find_viewer(connection, identity)
-        item = find_item(connection, grant_request.collection, grant_request.item, viewer=viewer)
-    if item is None:
-        what = f"item {grant_request.item!r} of collection {grant_request.collection!r}"
-        raise refuse_unseen(identity, Scope.CATALOG_READ, what)
+        name = (grant_request.collection, grant_request.item)
+        item = find_item(connection, *name, viewer=viewer)
+        if item is None:
+            raise refuse_item(connection, identity, *name)
+    check_kept(item)
     expires = utc_now() + timedelta(seconds=WRITE_LIFE_S)
     has_account = identity is not None and identity.may(Scope.CATALOG_READ)
     if not has_account:  # a reader without an account must not see paths on this machine

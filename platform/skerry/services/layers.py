@@ -10,13 +10,12 @@ from sqlalchemy import Engine
 
 from skerry.catalog.items import StoredItem, find_item, item_version
 from skerry.core.errors import NotFoundError
-from skerry.core.scopes import Scope
 from skerry.maps.colour import Style
 from skerry.maps.levels import Pyramid
 from skerry.maps.opening import open_pyramid
 from skerry.products.coding.true_colour import TRUE_COLOUR, find_bands, list_drawn
-from skerry.services.access import find_viewer
-from skerry.services.identity import Identity, refuse_unseen
+from skerry.services.access import check_kept, find_viewer, refuse_item
+from skerry.services.identity import Identity
 from skerry.storage.objects import Objects, check_key
 
 _KEPT_LAYERS = 512
@@ -96,6 +95,8 @@ class LayerBook:
         ------
         UnauthenticatedError, ForbiddenError, NotFoundError
             If the item is missing or not for the asker, or has no such variable.
+        WithdrawnError
+            If it was withdrawn.
         """
         with self._engine.connect() as connection:
             viewer = find_viewer(connection, identity)
@@ -104,9 +105,9 @@ class LayerBook:
             if layer is not None:
                 return layer
             record = find_item(connection, collection, item, viewer=viewer) if version else None
-        if record is None:
-            item_name = f"item {item!r} of collection {collection!r}"
-            raise refuse_unseen(identity, Scope.CATALOG_READ, item_name)
+            if record is None:
+                raise refuse_item(connection, identity, collection, item)
+        check_kept(record)
         layer = _read_layer(record, variable, self._objects)
         self._keep((layer.version, variable), layer)
         return layer

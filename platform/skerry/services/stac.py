@@ -36,7 +36,7 @@ from skerry.core.json_values import read_json_object
 from skerry.core.ownership import Viewer
 from skerry.core.scopes import Scope
 from skerry.core.version import VERSION
-from skerry.services.access import find_viewer
+from skerry.services.access import find_viewer, refuse_item
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import identify, refuse_unseen
 from skerry.services.stac_links import Addresses, look_up, present_collection, present_item
@@ -127,15 +127,14 @@ class CatalogClient(AsyncBaseCoreClient):
     async def get_item(self, item_id: str, collection_id: str, **kwargs: Any) -> stac.Item:
         """Return one item."""
 
-        def read(connection: Connection, viewer: Viewer) -> Document | None:
+        def read(connection: Connection, viewer: Viewer) -> Document:
             item = find_item(connection, collection_id, item_id, viewer=viewer)
-            sees = look_up(connection, viewer=viewer)
-            return present_item(item, self.addresses, sees) if item else None
+            if item is None:
+                identity = kwargs["request"].state.identity
+                raise refuse_item(connection, identity, collection_id, item_id)
+            return present_item(item, self.addresses, look_up(connection, viewer=viewer))
 
-        record = await self._read(kwargs, read)
-        if record is None:
-            raise _refuse(kwargs, f"item {item_id!r} of collection {collection_id!r}")
-        return cast("stac.Item", record)
+        return cast("stac.Item", await self._read(kwargs, read))
 
     async def item_collection(  # noqa: PLR0917  (stac-fastapi passes names)
         self,

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Depends, Path
 from sqlalchemy import Connection
 
 from skerry.catalog.decisions import list_versions, publish_version, withdraw_version
+from skerry.catalog.deletions import finish_deletions
 from skerry.core.ownership import Verb
 from skerry.core.scopes import Scope
-from skerry.models.versions import VersionList
+from skerry.models.versions import VersionList, Withdrawal
 from skerry.services.access import check_change, check_seen
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
@@ -46,13 +47,22 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
 
     @router.post("/{version}/withdraw")
     def withdraw_item_version(
-        collection_id: str, item_id: str, version: Version, who: Reviewer
+        collection_id: str, item_id: str, version: Version, withdrawal: Withdrawal, who: Reviewer
     ) -> VersionList:
-        """Withdraw a preliminary or published version; no earlier version takes its place."""
+        """Withdraw a version for a reason; no earlier version takes its place.
+
+        Its record stays. Who could see the version is told the reason; operators still see it.
+        """
         with stores.change(who) as connection:
             check_change(connection, who, collection_id, item=item_id)
-            withdraw_version(connection, collection_id, item_id, version, by=who.name)
-            return _present(connection, collection_id, item_id)
+            withdraw_version(
+                connection, collection_id, item_id, version, by=who.name,
+                reason=withdrawal.reason, delete_bytes=withdrawal.delete_bytes,
+            )  # fmt: skip
+            versions = _present(connection, collection_id, item_id)
+        if withdrawal.delete_bytes:
+            finish_deletions(stores.writer, stores.objects)
+        return versions
 
     return router
 

@@ -1,7 +1,7 @@
 """Writing to the catalogue: collections and items, for holders of the writing scope.
 
 The addresses are those of STAC's transaction extension, with two rules of our own. A registered
-item never changes in place. With ``replace=true`` an item replaces another content in one step,
+item never changes in place. With ``replace=true`` an item supersedes another content in one step,
 so that at each moment one of them is there.
 """
 
@@ -74,9 +74,12 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
         document: ItemDocument,
         identity: Writer,
         replace: Annotated[bool, Query(description="Take the place of another content")] = False,
+        again: Annotated[bool, Query(description="Also a content that was withdrawn")] = False,
     ) -> GeoJSONResponse:
         """Register an item; 200 and the stored item if it is there with the same digest."""
-        item, new = _register(stores, document, collection_id, identity, replace=replace)
+        item, new = _register(
+            stores, document, collection_id, identity, replace=replace, again=again
+        )
         if new and replace:
             deletions.finish_deletions(stores.writer, stores.objects)
         with stores.reader.connect() as connection:  # the item there may name others' sources
@@ -109,11 +112,11 @@ def read_owner(document: Document) -> tuple[Document, str | None]:
 
 
 def _register(
-    stores: Stores, document: Document, collection: str, identity: Identity, *, replace: bool
+    stores: Stores, document: Document, collection: str, identity: Identity, **rules: bool
 ) -> tuple[StoredItem, bool]:
     with stores.change(identity) as connection:
         check_change(connection, identity, collection)
         return register_item(
             connection, document, collection, owner=identity.name, objects=stores.objects,
-            replace=replace,
+            **rules,
         )  # fmt: skip

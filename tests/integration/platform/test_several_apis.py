@@ -225,8 +225,9 @@ def check_withdrawal(team: Team, item: str) -> None:
     team.platform.run("collection", "publish", "field")
     wait_until(lambda: look() == [200] * 4, 10, "all show it", lambda: str(look()))
     version = team.read(f"{document}/versions")["versions"][0]["version"]
-    team.ask("POST", f"{document}/versions/{version}/withdraw").raise_for_status()
-    wait_until(lambda: look() == [401] * 4, 10, "none shows it", lambda: str(look()))
+    body = {"reason": "wrong calibration", "delete_bytes": True}
+    team.ask("POST", f"{document}/versions/{version}/withdraw", json=body).raise_for_status()
+    wait_until(lambda: look() == [410] * 4, 10, "none shows it", lambda: str(look()))
     token = (team.platform.data / "state" / "metrics-token").read_text()
     for process in (*team.served["api"], *team.served["maps"]):
         assert "skerry_request_seconds_count{" in process.measure(token), "each did a part of it"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, select
 from tests.stac_documents import insert_written, make_collection, make_item, write_bytes
-from tests.viewers import MEMBER
+from tests.viewers import MEMBER, OPERATOR
 
 from skerry.catalog.collections import (
     delete_collection,
@@ -302,8 +302,8 @@ class TestVisibility:
         item = insert_written(
             connection, make_item(), collection="lakes", status=status, owner="alice"
         )
-        for viewer in (MEMBER, ANONYMOUS):
-            expected = viewer is MEMBER or seen
+        for viewer in (OPERATOR, ANONYMOUS):
+            expected = viewer is OPERATOR or seen
             assert (find_item(connection, "lakes", "scene", viewer=viewer) is not None) == expected
             key = f"{item.prefix}file"
             owner = find_owner_of_key(connection, key, viewer=viewer)

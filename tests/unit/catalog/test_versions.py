@@ -2,22 +2,33 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
 from tests.stac_documents import insert_written, make_collection, make_item
-from tests.viewers import MEMBER, choose_viewer
+from tests.viewers import MEMBER, OPERATOR
 
 from skerry.catalog.collections import put_collection
-from skerry.catalog.decisions import publish_version, withdraw_version
-from skerry.catalog.items import StoredItem, find_item, item_version
+from skerry.catalog.decisions import list_versions, publish_version, withdraw_version
+from skerry.catalog.items import StoredItem, find_item, find_withdrawn, item_version
 from skerry.catalog.search import parse_query, search_items
 from skerry.catalog.tables import items, items_index
 from skerry.core.errors import ConflictError, NotFoundError
+from skerry.core.ownership import ANONYMOUS, KEEPER, Viewer
 from skerry.models.versions import VersionStatus
 
 PRELIMINARY, PUBLISHED = VersionStatus.PRELIMINARY, VersionStatus.PUBLISHED
 SUPERSEDED, WITHDRAWN = VersionStatus.SUPERSEDED, VersionStatus.WITHDRAWN
+
+
+SEEN = {
+    ANONYMOUS: (PUBLISHED,),
+    MEMBER: (PUBLISHED, PRELIMINARY),
+    OPERATOR: (PUBLISHED, PRELIMINARY, WITHDRAWN),
+    KEEPER: (PUBLISHED, PRELIMINARY, WITHDRAWN),
+}
+"""The statuses that a viewer sees, best first."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +52,9 @@ class Oracle:
         """Withdraw the version that has a status."""
         return Oracle(tuple(WITHDRAWN if item is status else item for item in self.statuses))
 
-    def shown(self, *, private: bool) -> int | None:
+    def shown(self, viewer: Viewer) -> int | None:
         """Return the version that an asker sees."""
-        for status in (PUBLISHED, PRELIMINARY, WITHDRAWN) if private else (PUBLISHED,):
+        for status in SEEN[viewer]:
             if status in self.statuses:
                 return len(self.statuses) - self.statuses[::-1].index(status)
         return None
@@ -55,6 +66,11 @@ def insert_version(connection: Connection, number: int, status: VersionStatus) -
         connection, item, collection="lakes", status=status, owner="p", run=f"r{number}",
         output="t",
     )  # fmt: skip
+
+
+def withdraw(connection: Connection, version: int, **more: Any) -> None:
+    facts = {"by": "p", "reason": "wrong calibration"} | more
+    withdraw_version(connection, "lakes", "scene", version, **facts)
 
 
 def find_version(oracle: Oracle, status: VersionStatus) -> int:
@@ -85,14 +101,14 @@ def publish(connection: Connection, oracle: Oracle) -> Oracle | None:
 def withdraw_preliminary(connection: Connection, oracle: Oracle) -> Oracle | None:
     if PRELIMINARY not in oracle.statuses:
         return None
-    withdraw_version(connection, "lakes", "scene", find_version(oracle, PRELIMINARY), by="p")
+    withdraw(connection, find_version(oracle, PRELIMINARY))
     return oracle.withdraw(PRELIMINARY)
 
 
 def withdraw_published(connection: Connection, oracle: Oracle) -> Oracle | None:
     if PUBLISHED not in oracle.statuses:
         return None
-    withdraw_version(connection, "lakes", "scene", find_version(oracle, PUBLISHED), by="p")
+    withdraw(connection, find_version(oracle, PUBLISHED))
     return oracle.withdraw(PUBLISHED)
 
 
@@ -111,16 +127,15 @@ class Seen:
     by_id: list[int] = field(default_factory=list)
 
 
-def look(connection: Connection, *, private: bool) -> Seen:
+def look(connection: Connection, viewer: Viewer) -> Seen:
     def search(**query: object) -> list[int]:
-        viewer = choose_viewer(private=private)
         parsed_query = parse_query(**query)  # type: ignore[arg-type]
         return [
             item.version for item in search_items(connection, parsed_query, viewer=viewer).items
         ]
 
-    item = find_item(connection, "lakes", "scene", viewer=choose_viewer(private=private))
-    content = item_version(connection, "lakes", "scene", viewer=choose_viewer(private=private))
+    item = find_item(connection, "lakes", "scene", viewer=viewer)
+    content = item_version(connection, "lakes", "scene", viewer=viewer)
     assert content == (item.content_version if item else None)
     return Seen(
         by_name=item.version if item else None,
@@ -135,10 +150,10 @@ def check_agreement(connection: Connection, oracle: Oracle) -> None:
     assert tuple(row.status for row in rows) == oracle.statuses
     indexed = sorted(connection.execute(select(items_index.c.item)).scalars())
     assert indexed == [row.key for row in rows if row.status != SUPERSEDED]
-    for private in (True, False):
-        version = oracle.shown(private=private)
+    for viewer in SEEN:
+        version = oracle.shown(viewer)
         some = [] if version is None else [version]
-        assert look(connection, private=private) == Seen(version, some, some, some), private
+        assert look(connection, viewer) == Seen(version, some, some, some), viewer
 
 
 @pytest.fixture
@@ -170,11 +185,11 @@ def test_what_is_published_stays_until_another_version_is_published(lakes: Conne
     oracle = rerun_published(lakes, Oracle())
     for _ in range(3):
         oracle = rerun_preliminary(lakes, oracle)
-        for private in (True, False):
-            assert look(lakes, private=private).by_name == 1
+        for viewer in SEEN:
+            assert look(lakes, viewer).by_name == 1
     publish_version(lakes, "lakes", "scene", 4, by="p")
-    for private in (True, False):
-        assert look(lakes, private=private).by_name == 4
+    for viewer in SEEN:
+        assert look(lakes, viewer).by_name == 4
 
 
 @pytest.mark.parametrize("status", [SUPERSEDED, WITHDRAWN])
@@ -183,7 +198,7 @@ def test_only_a_preliminary_version_is_published(lakes: Connection, status: Vers
     if status is SUPERSEDED:
         insert_version(lakes, 2, PRELIMINARY)
     else:
-        withdraw_version(lakes, "lakes", "scene", 1, by="p")
+        withdraw(lakes, 1)
     with pytest.raises(ConflictError, match=f"Version 1 of 'scene' in 'lakes' is {status}"):
         publish_version(lakes, "lakes", "scene", 1, by="p")
 
@@ -195,14 +210,71 @@ def test_changing_a_status_twice_is_like_once_and_what_is_missing_is_named(
     for _ in range(2):
         publish_version(lakes, "lakes", "scene", 1, by="p")
     for _ in range(2):
-        withdraw_version(lakes, "lakes", "scene", 1, by="p")
-    item = find_item(lakes, "lakes", "scene", viewer=MEMBER)
+        withdraw(lakes, 1)
+    item = find_item(lakes, "lakes", "scene", viewer=OPERATOR)
     assert isinstance(item, StoredItem)
     assert item.status == WITHDRAWN
-    for change in (publish_version, withdraw_version):
-        with pytest.raises(NotFoundError, match="version 7 of 'scene'"):
-            change(lakes, "lakes", "scene", 7, by="p")
+    with pytest.raises(NotFoundError, match="version 7 of 'scene'"):
+        publish_version(lakes, "lakes", "scene", 7, by="p")
+    with pytest.raises(NotFoundError, match="version 7 of 'scene'"):
+        withdraw(lakes, 7)
+
+
+def test_a_withdrawn_item_carries_its_reason_and_stac_says_deprecated(lakes: Connection) -> None:
+    rerun_published(lakes, Oracle())
+    before = find_item(lakes, "lakes", "scene", viewer=OPERATOR)
+    assert before is not None
+    assert "deprecated" not in before.to_stac()["properties"]
+    for reason in ("wrong calibration", "wrong offset"):  # a later reason corrects an earlier
+        withdraw(lakes, 1, reason=reason)
+    item = find_item(lakes, "lakes", "scene", viewer=OPERATOR)
+    assert item is not None
+    document = item.to_stac()
+    properties = document["properties"]
+    assert properties["skerry:status"] == "withdrawn"
+    assert properties["skerry:reason"] == "wrong offset"
+    assert (properties["deprecated"], properties["version"]) == (True, "1")
+    assert any("/version/" in address for address in document["stac_extensions"])
+    assert "skerry:bytes_deleted" not in properties
+    [version] = list_versions(lakes, "lakes", "scene")
+    assert (version.status, version.reason) == (WITHDRAWN, "wrong offset")
+    assert version.bytes_deleted is None
+
+
+def test_a_superseded_version_is_withdrawn_and_what_is_shown_stays(lakes: Connection) -> None:
+    oracle = rerun_published(lakes, rerun_published(lakes, Oracle()))
+    withdraw(lakes, 1)
+    assert [item.status for item in list_versions(lakes, "lakes", "scene")] == [
+        PUBLISHED, WITHDRAWN,
+    ]  # fmt: skip
+    for viewer in SEEN:
+        assert look(lakes, viewer).by_name == oracle.shown(viewer) == 2
+
+
+def test_the_reason_is_for_those_who_could_see_the_version(lakes: Connection) -> None:
+    def tell(viewer: Viewer) -> int | None:
+        item = find_withdrawn(lakes, "lakes", "scene", viewer=viewer)
+        return item.version if item else None
+
+    oracle = rerun_published(lakes, Oracle())
+    oracle = withdraw_published(lakes, oracle) or oracle
+    oracle = rerun_preliminary(lakes, oracle)
+    withdraw_preliminary(lakes, oracle)
+    stranger = Viewer(frozenset({"person:eve"}))
+    # visitors never saw the preliminary version 2
+    assert {viewer: tell(viewer) for viewer in (ANONYMOUS, stranger, MEMBER, KEEPER)} == {
+        ANONYMOUS: 1, stranger: 1, MEMBER: 2, KEEPER: 2,
+    }  # fmt: skip
+    put_collection(lakes, make_collection(public=False), "lakes", owner="alice")
+    assert [tell(viewer) for viewer in (ANONYMOUS, stranger, MEMBER)] == [None, None, 2]
+
+
+def test_a_rerun_after_a_withdrawal_publishes_the_next_version(lakes: Connection) -> None:
+    rerun_published(lakes, Oracle())
+    withdraw(lakes, 1)
     insert_version(lakes, 2, PUBLISHED)
-    insert_version(lakes, 3, PUBLISHED)
-    with pytest.raises(ConflictError, match="superseded"):
-        withdraw_version(lakes, "lakes", "scene", 2, by="p")
+    for viewer in SEEN:
+        assert look(lakes, viewer).by_name == 2
+    assert [item.status for item in list_versions(lakes, "lakes", "scene")] == [
+        PUBLISHED, WITHDRAWN,
+    ]  # fmt: skip

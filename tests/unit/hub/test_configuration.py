@@ -103,12 +103,18 @@ def test_nobody_publishes_as_a_run() -> None:
 
 @pytest.mark.parametrize("service", ["api", "maps", "dashboards"])
 def test_pages_and_notebooks_do_not_decide(service: str) -> None:
-    reading = {Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN}
+    reading = {
+        Scope.CATALOG_READ, Scope.CATALOG_WITHDRAWN, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN,
+    }  # fmt: skip
     if service == "dashboards":
         reading.add(Scope.PRODUCTION_OPERATE)  # runs are started from its pages
     changing = {str(scope) for scope in Scope if scope not in reading}
     assert changing.isdisjoint(viewer_scopes(service))
-    for scope in (Scope.PRODUCTION_APPROVE, Scope.PRODUCTION_OPERATE, Scope.PLATFORM_ADMIN):
+    # nobody works with withdrawn data in a notebook unawares
+    for scope in (
+        Scope.PRODUCTION_APPROVE, Scope.PRODUCTION_OPERATE, Scope.PLATFORM_ADMIN,
+        Scope.CATALOG_WITHDRAWN,
+    ):  # fmt: skip
         assert str(scope) not in notebook_scopes()
 
 

@@ -125,7 +125,7 @@ def publish_run(api: ServedApi, caller: Caller, run: str) -> None:
     caller.send("POST", f"{attempt}/publish", by="run-token", json=body)
     version = "stac/collections/lakes/items/t-20260501T103000Z/versions/1"
     caller.send("POST", f"{version}/publish")
-    caller.send("POST", f"{version}/withdraw")
+    caller.send("POST", f"{version}/withdraw", json={"reason": "wrong calibration"})
 
 
 def test_every_route_that_changes_something_leaves_an_entry(api: ServedApi) -> None:

@@ -65,7 +65,7 @@ def test_what_is_hidden_answers_as_what_does_not_exist(people: People) -> None:
             ("DELETE", "stac/collections/{}/items/a", None),
             ("POST", "stac/collections/{}/items", {"id": "a"}),
             ("POST", "stac/collections/{}/items/a/versions/1/publish", None),
-            ("POST", "stac/collections/{}/items/a/versions/1/withdraw", None),
+            ("POST", "stac/collections/{}/items/a/versions/1/withdraw", {"reason": "no"}),
             ("PUT", "shares/{}/person:eve", {"verb": "change"}),
             ("DELETE", "shares/{}/person:eve", None),
             ("POST", "grants", {"mode": "read", "collection": "{}", "item": "a"}),

@@ -15,6 +15,7 @@ from skerry.core.scopes import ADMIN, Scope
 from skerry.models.versions import VersionStatus
 from skerry.storage.database import database_url, open_database
 
+REASON = {"reason": "wrong calibration"}
 VERSIONS = "stac/collections/lakes/items/scene/versions"
 
 
@@ -65,7 +66,7 @@ def test_a_preliminary_version_is_published_and_withdrawn(
         answer = alice.post(f"{VERSIONS}/2/publish")
         assert read_statuses(answer) == {2: "published", 1: "superseded"}
     for _ in range(2):
-        answer = alice.post(f"{VERSIONS}/2/withdraw")
+        answer = alice.post(f"{VERSIONS}/2/withdraw", json=REASON)
         assert read_statuses(answer) == {2: "withdrawn", 1: "superseded"}
     [newest, _] = answer.json()["versions"]
     assert (newest["run"], newest["owner"]) == ("r2", "p")
@@ -77,13 +78,13 @@ def test_what_cannot_be_decided_is_refused_with_a_problem(
     insert(1, VersionStatus.PRELIMINARY)
     insert(2, VersionStatus.PUBLISHED)
     check_problem(alice.post(f"{VERSIONS}/1/publish"), 409, "Version 1", "superseded")
-    check_problem(alice.post(f"{VERSIONS}/1/withdraw"), 409, "Version 1", "superseded")
-    alice.post(f"{VERSIONS}/2/withdraw").raise_for_status()
+    alice.post(f"{VERSIONS}/2/withdraw", json=REASON).raise_for_status()
     check_problem(alice.post(f"{VERSIONS}/2/publish"), 409, "Version 2", "withdrawn")
-    for decision in ("publish", "withdraw"):
-        check_problem(alice.post(f"{VERSIONS}/7/{decision}"), 404, "version 7", "'scene'")
+    for decision, body in (("publish", None), ("withdraw", REASON)):
+        answer = alice.post(f"{VERSIONS}/7/{decision}", json=body)
+        check_problem(answer, 404, "version 7", "'scene'")
         for wrong in ("0", "-1", "two", "99999999999"):
-            check_problem(alice.post(f"{VERSIONS}/{wrong}/{decision}"), 422, wrong)
+            check_problem(alice.post(f"{VERSIONS}/{wrong}/{decision}", json=body), 422, wrong)
     missing = VERSIONS.replace("scene", "nothing")
     check_problem(alice.get(missing), 404, "'nothing'")
     check_problem(alice.post(f"{missing}/1/publish"), 404, "'nothing'")
@@ -96,7 +97,9 @@ def test_only_reviewers_decide(api: ServedApi, insert: Callable[..., None]) -> N
         may = token is not None and Scope.CATALOG_REVIEW in api.book.tokens[token][1]
         with api.client(token) as client:
             for decision in ("publish", "withdraw"):
-                answer = client.post(f"{VERSIONS}/1/{decision}")
+                answer = client.post(
+                    f"{VERSIONS}/1/{decision}", json=REASON if decision == "withdraw" else None
+                )
                 if may:
                     assert answer.status_code in {200, 409}
                 else:
@@ -108,7 +111,7 @@ def test_another_persons_sandbox_is_theirs(
 ) -> None:
     insert(1, VersionStatus.PUBLISHED, "sandbox-bob")
     path = VERSIONS.replace("lakes", "sandbox-bob")
-    check_problem(alice.post(f"{path}/1/withdraw"), 403, "sandbox-bob")
+    check_problem(alice.post(f"{path}/1/withdraw", json=REASON), 403, "sandbox-bob")
 
 
 def test_the_command_chooses_the_version_unless_it_is_named(
@@ -130,16 +133,16 @@ def test_the_command_chooses_the_version_unless_it_is_named(
     assert call("publish", "lakes/scene") == {2: "published", 1: "superseded"}
     insert(3, VersionStatus.PRELIMINARY)
     after = {3: "withdrawn", 2: "published", 1: "superseded"}
-    assert call("withdraw", "lakes/scene", "--version", "3") == after
-    assert call("withdraw", "lakes/scene") == {**after, 2: "withdrawn"}
-    for decision in ("publish", "withdraw"):
-        assert run(["item", decision, "lakes/scene"]) == 2
-        assert f"no {'preliminary' if decision == 'publish' else 'published or'}" in (
-            capsys.readouterr().err
-        )
+    why = ("--reason", "wrong calibration")
+    assert call("withdraw", "lakes/scene", "--version", "3", *why) == after
+    assert call("withdraw", "lakes/scene", *why) == {**after, 2: "withdrawn"}
+    assert run(["item", "publish", "lakes/scene"]) == 2
+    assert "lakes/scene has no preliminary version." in capsys.readouterr().err
+    assert run(["item", "withdraw", "lakes/scene", "--version", "9", *why]) == 2
+    assert "There is no version 9 of lakes/scene." in capsys.readouterr().err
     assert run(["item", "publish", "lakes/scene", "--version", "1"]) == 2
     assert "Version 1 of 'scene' in 'lakes' is superseded." in capsys.readouterr().err
     assert run(["item", "versions", "lakes/scene"]) == 0
     assert capsys.readouterr().out.splitlines()[0].split() == [
-        "VERSION", "STATUS", "CREATED", "OWNER", "RUN"
+        "VERSION", "STATUS", "CREATED", "OWNER", "RUN", "BYTES", "REASON"
     ]  # fmt: skip

@@ -239,3 +239,59 @@ def test_work_of_before_belongs_to_the_owner_of_its_collection(fresh: DataFolder
             assert owners == ["project:lakes", "project:project-main", "person:ann"]
         assert connection.scalar(text("SELECT owner FROM releases")) == "project:project-main"
     engine.dispose()
+
+
+def test_older_versions_learn_when_they_were_published_as_far_as_that_is_known(
+    fresh: DataFolder,
+) -> None:
+    engine = open_at(find_database(fresh), "0015")
+    release = (
+        "INSERT INTO releases (id, name, status, notebook_key, notebook_digest,"
+        " environment_digest, environment, schema, proposed_by, proposed_at, self_approved)"
+        " VALUES ('r', 'r', 'approved', 'k', 'd', 'e', '{}', '{}', 'a', 0, false)"
+    )
+    run = (
+        "INSERT INTO runs (id, job_id, job_name, release_id, occurrence, data_day, partition,"
+        " parameters, collection, review, timeout_s, retries, status, generation, epoch,"
+        " cancel_requested, progress_done, progress_total, created_by, created_at) VALUES"
+        " (:review, 'j', 'j', 'r', :review, '2026-05-01', '', '{}', 'c', :review, 1, 0,"
+        " 'succeeded', 0, 1, false, 0, 0, 'a', 0)"
+    )
+    item = (
+        "INSERT INTO items (collection, id, version, status, digest, prefix, begins, ends, run,"
+        " output, owner, document, created, updated) VALUES ('c', :id, 1, :status, 'd', :prefix,"
+        " 0, 0, :run, :id, 'o', '{}', 5, 9)"
+    )
+    # id, status, run: when it was published
+    expected = {
+        ("import", "withdrawn", None): 5,
+        ("free", "withdrawn", "none"): 5,
+        ("free-old", "superseded", "none"): 5,
+        ("reviewed", "published", "required"): 9,
+        ("reviewed-gone", "withdrawn", "required"): None,
+        ("waiting", "preliminary", "required"): None,
+    }
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO collections (id, document, public, created, updated)"
+                " VALUES ('c', '{}', false, 0, 0)"
+            )
+        )
+        connection.execute(text(release))
+        for review in ("none", "required"):
+            connection.execute(text(run), {"review": review})
+        for name, status, review in expected:
+            values = {"id": name, "status": status, "prefix": f"{name}/", "run": review}
+            connection.execute(text(item), values)
+    engine.dispose()
+
+    migrate.upgrade(fresh)
+
+    engine = open_database(find_database(fresh))
+    with engine.begin() as connection:
+        query = "SELECT id, status, run, published, reason, bytes_deleted FROM items"
+        rows = connection.execute(text(query)).all()
+        assert {tuple(row[:3]): row.published for row in rows} == expected
+        assert {(row.reason, row.bytes_deleted) for row in rows} == {(None, None)}
+    engine.dispose()

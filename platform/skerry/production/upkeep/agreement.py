@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import batched
 
-from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, select
 
 from skerry.catalog.tables import deletions, items
 from skerry.core.errors import ConflictError
@@ -81,12 +81,13 @@ def check_records(engine: Engine, data: DataFolder) -> None:
 def list_lost(engine: Engine, objects: Objects) -> Iterator[Lost]:
     """List the records whose bytes are gone.
 
-    A withdrawn item may be without bytes. Records that went meanwhile are not reported.
+    Versions that were withdrawn, or whose bytes were deleted, may be without bytes. Records that
+    went meanwhile are not reported.
     """
     last = 0
     while True:
         with reading(engine) as connection:
-            query = select(items).where(items.c.key > last, items.c.status != "withdrawn")
+            query = select(items).where(items.c.key > last, _has_bytes())
             rows = connection.execute(query.order_by(items.c.key).limit(_BATCH)).all()
         if not rows:
             break
@@ -105,8 +106,13 @@ def list_lost(engine: Engine, objects: Objects) -> Iterator[Lost]:
 
 def _is_item(engine: Engine, key: int) -> bool:
     with reading(engine) as connection:
-        query = select(items.c.key).where(items.c.key == key, items.c.status != "withdrawn")
+        query = select(items.c.key).where(items.c.key == key, _has_bytes())
         return connection.execute(query).first() is not None
+
+
+def _has_bytes() -> ColumnElement[bool]:
+    """Return the condition of the items whose bytes must be there."""
+    return and_(items.c.status != "withdrawn", items.c.bytes_deleted.is_(None))
 
 
 def _covers(named: list[str], key: str) -> bool:
