@@ -244,7 +244,7 @@ def test_work_of_before_belongs_to_the_owner_of_its_collection(fresh: DataFolder
 def test_older_versions_learn_when_they_were_published_as_far_as_that_is_known(
     fresh: DataFolder,
 ) -> None:
-    engine = open_at(find_database(fresh), "0015")
+    engine = open_at(find_database(fresh), "0016")
     release = (
         "INSERT INTO releases (id, name, status, notebook_key, notebook_digest,"
         " environment_digest, environment, schema, proposed_by, proposed_at, self_approved)"

@@ -9,8 +9,8 @@ from alembic import op
 
 from skerry.storage.database import FreeText
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
