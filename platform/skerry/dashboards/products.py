@@ -186,6 +186,8 @@ def _list_facts(item: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Item", item["id"]),
         ("Data time", _show_instant(properties.get("datetime")) or _show_period(properties)),
         ("Status", _read_text(properties.get("skerry:status"))),
+        ("Reason", _read_text(properties.get("skerry:reason"))),
+        ("Files deleted", _show_instant(properties.get("skerry:bytes_deleted"))),
         ("Platform", _read_text(properties.get("platform"))),
         ("Instrument", _join(instruments if isinstance(instruments, list) else [])),
         ("Cloud cover", _show_cloud_cover(properties.get("eo:cloud_cover"))),

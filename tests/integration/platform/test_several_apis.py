@@ -209,25 +209,40 @@ def page_through(team: Team) -> list[str]:
 def check_withdrawal(team: Team, item: str) -> None:
     """What one api withdraws or publishes is true at all apis and maps within 10 s."""
     document = f"api/stac/collections/field/items/{item}"
-    tile = f"maps/tiles/field/{item}/field/tilejson.json"
+    layer = f"maps/tiles/field/{item}/field"
+    assets = team.read(document)["assets"].values()
+    file = next(asset["href"] for asset in assets if asset["href"].endswith(".png"))
+    pages = [document, file.partition("/services/")[2], f"{layer}/tilejson.json"]
+    pages = [page for page in (*pages, f"{layer}/0/0/0.png") for _ in "ab"]  # at each process
 
-    def look() -> list[int]:
+    def look(headers: dict[str, str] = NEXT) -> list[int]:
         """Return what a stranger is answered by each api and each maps."""
-        addresses = (
-            f"{team.fronts[path.partition('/')[0]]}/services/{path}"
-            for path in (document, document, tile, tile)
-        )
+        addresses = (f"{team.fronts[page.partition('/')[0]]}/services/{page}" for page in pages)
         return [
-            httpx.get(address, headers=NEXT, trust_env=False).status_code for address in addresses
+            httpx.get(address, headers=headers, trust_env=False).status_code
+            for address in addresses
         ]
 
-    assert look() == [401] * 4
+    def count() -> int:
+        search = team.read("api/stac/search", params={"collections": "field", "limit": 100})
+        return sum(found["id"] == item for found in search["features"])
+
+    operator = NEXT | {"Authorization": f"Bearer {team.platform.token}"}
+    assert look() == [401] * 8
     team.platform.run("collection", "publish", "field")
-    wait_until(lambda: look() == [200] * 4, 10, "all show it", lambda: str(look()))
+    wait_until(lambda: look() == [200] * 8, 10, "all show it", lambda: str(look()))
     version = team.read(f"{document}/versions")["versions"][0]["version"]
+    path = f"{document}/versions/{version}/withdraw"
+    team.ask("POST", path, json={"reason": "wrong calibration"}).raise_for_status()
+    wait_until(lambda: look() == [410] * 8, 10, "none shows it", lambda: str(look()))
+    assert look(operator) == [200] * 8
+    assert count() == 1
     body = {"reason": "wrong calibration", "delete_bytes": True}
-    team.ask("POST", f"{document}/versions/{version}/withdraw", json=body).raise_for_status()
-    wait_until(lambda: look() == [410] * 4, 10, "none shows it", lambda: str(look()))
+    team.ask("POST", path, json=body).raise_for_status()
+    gone = [200] * 2 + [410] * 6
+    wait_until(lambda: look(operator) == gone, 10, "the files are gone",
+               lambda: str(look(operator)))  # fmt: skip
+    assert look() == [410] * 8
     token = (team.platform.data / "state" / "metrics-token").read_text()
     for process in (*team.served["api"], *team.served["maps"]):
         assert "skerry_request_seconds_count{" in process.measure(token), "each did a part of it"

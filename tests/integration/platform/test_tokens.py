@@ -13,10 +13,12 @@ from tests.platform_process import RunningPlatform
 from skerry.core.scopes import ADMIN, SCIENTIST, Scope
 from skerry.core.time import utc_now
 
-READING = {Scope.CATALOG_READ, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN}
+READING = {
+    Scope.CATALOG_READ, Scope.CATALOG_WITHDRAWN, Scope.PRODUCTION_READ, Scope.PLATFORM_ADMIN,
+}  # fmt: skip
 VISITS = {
     "/services/api/": READING,
-    "/services/maps/": {Scope.CATALOG_READ},
+    "/services/maps/": {Scope.CATALOG_READ, Scope.CATALOG_WITHDRAWN},
     "/services/dashboards/": READING | {Scope.PRODUCTION_OPERATE},
 }
 
@@ -61,7 +63,7 @@ def test_what_pages_hold_decides_nothing_and_ends_soon(
 def test_what_maps_hold_reads_the_catalogue_alone(tokens: list[dict[str, Any]]) -> None:
     for token in tokens:
         if str(token.get("oauth_client")).endswith("maps"):
-            assert _custom(token) == {str(Scope.CATALOG_READ)}
+            assert _custom(token) == set(map(str, VISITS["/services/maps/"]))
 
 
 def test_no_cookie_of_ours_shows_a_token(
