@@ -22,6 +22,8 @@ def read_literal(node: ast.expr, place: CellPlace) -> Any:
     here = place.at(node.lineno)
     if isinstance(node, ast.Call):
         return _read_moment(node, here)
+    if isinstance(node, ast.List):
+        return [read_literal(entry, place) for entry in node.elts]
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

@@ -1,6 +1,6 @@
 """Checks parameter values against a release's schema, before anything runs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -97,28 +97,47 @@ def complete_values(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dic
 
 
 def decode_value(value: Any, schema: Mapping[str, Any]) -> Any:
-    """Return a checked JSON value as a Python value of its parameter's type."""
-    for choice in schema.get("anyOf", [schema]):
-        if not Draft202012Validator(choice, format_checker=_FORMATS).is_valid(value):
-            continue
-        if choice.get("format") == "date":
-            return parse_day(value)
-        if choice.get("format") == "date-time":
-            return parse_time(value)
-        if choice.get("type") == "number" and not isinstance(value, bool):
-            return float(value)
-        if choice.get("type") == "integer":
-            return int(value)
-        break
+    """Return a checked JSON value as a Python value of its parameter's type, also inside of it."""
+    if "anyOf" not in schema:
+        return _decode_as(value, schema)
+    for choice in schema["anyOf"]:
+        if Draft202012Validator(choice, format_checker=_FORMATS).is_valid(value):
+            return _decode_as(value, choice)
+    return value
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "date": parse_day, "date-time": parse_time, "number": float, "integer": int,
+}  # fmt: skip
+
+
+def _decode_as(value: Any, schema: Mapping[str, Any]) -> Any:
+    kind = schema.get("type", "")
+    inner = schema.get("items") or schema.get("additionalProperties")
+    if read := _READERS.get(schema.get("format", kind)):
+        return read(value)
+    if kind == "array" and inner:
+        return [decode_value(entry, inner) for entry in value]
+    if kind == "object" and inner:
+        return {key: decode_value(entry, inner) for key, entry in value.items()}
     return value
 
 
 def write_assignment(name: str, value: Any) -> str:
     """Return the line of Python that gives a checked value to a checked name."""
+    return f"{name} = {_write(value)}"
+
+
+def _write(value: Any) -> str:
     if isinstance(value, datetime | date):
         kind = type(value).__name__
-        return f"{name} = __import__('datetime').{kind}.fromisoformat({value.isoformat()!r})"
-    return f"{name} = {value!r}"
+        return f"__import__('datetime').{kind}.fromisoformat({value.isoformat()!r})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_write, value))}]"
+    if isinstance(value, dict):
+        pairs = (f"{key!r}: {_write(entry)}" for key, entry in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    return repr(value)
 
 
 def _refuse(name: str, error: ValidationError) -> InvalidInputError:

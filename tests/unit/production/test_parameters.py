@@ -190,6 +190,31 @@ def test_values_become_what_the_notebook_annotates() -> None:
     assert decode_value("2026-05-01T10:00:00Z", moment) == datetime(2026, 5, 1, 10, tzinfo=UTC)
 
 
+INSIDE = """
+days: list[date] = [date(2026, 5, 1)]
+shares: list[float] = [1, 2.5]
+limits: dict[str, list[float | None]] = {"a": [1, None]}
+seen: dict[str, datetime] = {}
+counts: list[int] | None = None
+free: list = [1, "2026-05-01"]
+"""
+
+
+def test_values_inside_of_lists_and_dicts_become_what_the_notebook_annotates() -> None:
+    schema = read_parameters(notebook(INSIDE))
+    moment = datetime(2026, 5, 1, 10, tzinfo=UTC)
+    given = {"seen": {"b": "2026-05-01T10:00:00Z"}, "counts": [3.0]}
+    cells = inject_parameters(notebook(INSIDE), schema, complete_values(schema, given))[0]["cells"]
+    space: dict[str, Any] = {}
+    exec(cells[2]["source"], space)  # noqa: S102 - that is what a kernel does with it
+    assert space["days"] == [date(2026, 5, 1)]
+    assert [type(share) for share in space["shares"]] == [float, float]
+    assert repr(space["limits"]) == "{'a': [1.0, None]}"
+    assert space["seen"] == {"b": moment}
+    assert repr(space["counts"]) == "[3]"
+    assert space["free"] == [1, "2026-05-01"]
+
+
 def test_injected_cell_gives_the_same_values_when_executed() -> None:
     text = "quote ' \" \\ {braces} \n newline"
     values = complete_values(SCHEMA, {"item": text, "box": [1.5, 2.0]})
