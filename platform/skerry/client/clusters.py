@@ -148,5 +148,9 @@ def _make_client(started: Any) -> Client:
     client = ClusterClient(  # type: ignore[no-untyped-call]
         started, security=started.security, set_as_default=True, loop=started.loop
     )
-    open_here.enter_context(ClusterAccess(client))
+    try:
+        open_here.enter_context(ClusterAccess(client))
+    except BaseException:
+        client.close()
+        raise
     return client

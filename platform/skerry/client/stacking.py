@@ -22,6 +22,7 @@ from skerry.client.searching import read_geometry
 from skerry.client.session import Session, connect
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.core.time import parse_time
+from skerry.storage.granted import granting_together
 from skerry.storage.remote import is_remote
 
 if TYPE_CHECKING:
@@ -85,10 +86,11 @@ def stack(
         )
     records = [fetch_item(session, reference) for reference in references]
     names = [COG_PREFIX + name for name in assets] if assets else _list_cogs(records)
-    local = [
-        _localise(session, reference, record, names)
-        for reference, record in zip(references, records, strict=True)
-    ]
+    with granting_together():
+        local = [
+            _localise(session, reference, record, names)
+            for reference, record in zip(references, records, strict=True)
+        ]
     stacked: xr.DataArray = stackstac.stack(
         local,
         assets=names,

@@ -8,6 +8,7 @@ api, or in a Dask worker by the process that started its cluster.
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from functools import lru_cache
 from threading import Condition, Lock
@@ -101,6 +102,7 @@ class GrantedAccess:
 
 _granted: dict[str, GrantedAccess] = {}
 _listeners: list[Callable[[Accesses], None]] = []
+_together: ContextVar[Accesses | None] = ContextVar("granted_together", default=None)
 _failures: deque[SkerryError] = deque(maxlen=16)
 
 
@@ -118,8 +120,29 @@ def keep_access(answer: Grant, renew: Callable[[], Grant]) -> None:
         return
     address = f"{answer.root}{answer.prefix}"
     _granted[address] = GrantedAccess(answer.access, lambda: renew().access)
+    together = _together.get()
+    if together is None:
+        _tell({address: answer.access})
+    else:
+        together[address] = answer.access
+
+
+def _tell(accesses: Accesses) -> None:
     for listener in tuple(_listeners):
-        listener({address: answer.access})
+        listener(accesses)
+
+
+@contextmanager
+def granting_together() -> Iterator[None]:
+    """Tell once, after the block, of all that is granted in it: each message takes a moment."""
+    together: Accesses = {}
+    before = _together.set(together)
+    try:
+        yield
+    finally:
+        _together.reset(before)
+        if together:
+            _tell(together)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from skerry.storage.granted import (
     Accesses,
     GrantedAccess,
     connect,
+    granting_together,
     keep_access,
     passing_on,
     receive_access,
@@ -167,8 +168,14 @@ def test_what_is_granted_is_passed_on_while_somebody_listens() -> None:
         answer = make_grant("c/", "c")
         keep_access(answer, lambda: answer)
         assert heard[1:] == [{f"{ROOT}c/": answer.access}]
+        with granting_together():
+            for prefix in ("d/", "e/"):
+                answer = make_grant(prefix, prefix[0])
+                keep_access(answer, lambda answer=answer: answer)  # type: ignore[misc]
+            assert len(heard) == 2
+        assert [sorted(accesses) for accesses in heard[2:]] == [[f"{ROOT}d/", f"{ROOT}e/"]]
     keep_access(answer, lambda: answer)
-    assert len(heard) == 2
+    assert len(heard) == 3
 
 
 def test_received_credentials_are_replaced_by_later_ones_alone() -> None:
