@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("skerry.cli.logs:logs", "Show the log of a run or of a part."),
     "backup": ("skerry.cli.backup:backup", "Copy records and bytes into a folder."),
     "restore": ("skerry.cli.backup:restore", "Fill a new data folder from a backup."),
+    "move": ("skerry.cli.move:move", "Take the platform to another database or object store."),
     "audit": ("skerry.cli.audit:audit", "Show who changed what."),
     "disk": ("skerry.cli.disk:disk", "Show what takes space."),
     "prune": ("skerry.cli.prune:prune", "Remove what is needed no more."),

@@ -8,29 +8,24 @@ folder does not have. What is written aside gets its name when it is whole.
 
 import json
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ValidationError
-from sqlalchemy import Connection, FromClause, select
 from sqlalchemy.exc import OperationalError
 
 from skerry.catalog.deletions import note_deleted_bytes
-from skerry.catalog.tables import deletions, items, items_index
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name
-from skerry.core.progress import Progress, ignore_progress
+from skerry.core.progress import Progress, ignore_progress, take_part
 from skerry.core.time import utc_now
 from skerry.core.version import VERSION
-from skerry.production.environments import name_ingredients
-from skerry.production.runs import ACTIVE
-from skerry.production.tables import releases, runs, upkeep, workers
+from skerry.production.records import list_units, state_tables
 from skerry.storage.copying import copy_rows
 from skerry.storage.copying_objects import copy_prefix
-from skerry.storage.database import METADATA, database_url, find_database, open_database, reading
+from skerry.storage.database import database_url, find_database, open_database, reading
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
 from skerry.storage.migrate import (
@@ -42,11 +37,9 @@ from skerry.storage.migrate import (
 )
 from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.object_places import open_objects
-from skerry.storage.objects import Objects, check_prefix
+from skerry.storage.objects import check_prefix
 from skerry.storage.platform_mark import check_store, claim_store
 from skerry.storage.recording import name_user, note_event, writing
-from skerry.storage.run_folder import list_run_folders
-from skerry.storage.tables import grants, platform
 from skerry.storage.writing import make_aside, write_aside
 
 _STATE, _MANIFEST = "state.sqlite", "manifest.json"
@@ -103,16 +96,6 @@ class Backup:
     name: str
     manifest: Manifest
     copied: list[str]
-
-
-def state_tables() -> list[FromClause]:
-    """Return the tables of a platform's state, those that others refer to first.
-
-    Grants, workers and upkeep are left out: permissions and signs of life are of the moment.
-    """
-    passing = (grants, workers, upkeep, platform)
-    declared = [table for table in METADATA.sorted_tables if table not in passing]
-    return [*declared, items_index]
 
 
 def create_backup(
@@ -192,9 +175,9 @@ def _back_up(
     try:
         create_schema(own)
         with reading(live) as source, writing(own, None) as connection:
-            counts = copy_rows(source, connection, state_tables(), _part(progress, 0, 0.2))
+            counts = copy_rows(source, connection, state_tables(), take_part(progress, 0, 0.2))
         with own.connect() as connection:
-            named = sorted(_list_units(connection, objects))
+            named = sorted(list_units(connection, objects))
     finally:
         live.dispose()
         own.dispose()
@@ -202,7 +185,7 @@ def _back_up(
     missing: list[str] = []
     digests: dict[str, str] = {}
     known = _read_digests(target)
-    report = _part(progress, 0.2, 1)
+    report = take_part(progress, 0.2, 1)
     for number, unit in enumerate(named):
         report(number / len(named), f"Copying bytes: {unit}")
         if unit in known and (kept.digest(unit) == known[unit] if check else kept.exists(unit)):
@@ -260,7 +243,7 @@ def restore_backup(
     claim_store(data)
     objects, kept = open_objects(data), ObjectFolder(source / "objects")
     copied = []
-    report = _part(progress, 0, 0.8)
+    report = take_part(progress, 0, 0.8)
     for number, (unit, digest) in enumerate(manifest.units.items()):
         report(number / len(manifest.units), f"Copying bytes: {unit}")
         if objects.digest(unit) == digest:
@@ -272,7 +255,7 @@ def restore_backup(
             )
         copied.append(unit)
     backup = Backup(name, manifest, copied)
-    _restore_records(folder / _STATE, data, backup, _part(progress, 0.8, 1))
+    _restore_records(folder / _STATE, data, backup, take_part(progress, 0.8, 1))
     return backup
 
 
@@ -310,26 +293,6 @@ def list_backups(source: Path) -> list[str]:
     return sorted((place.parent.name for place in places), reverse=True)
 
 
-def _list_units(connection: Connection, objects: Objects) -> Iterator[str]:
-    """Yield the prefixes whose bytes the records name, each of them whole and unchanging."""
-    is_ended = select(runs.c.id).where(runs.c.status.not_in(ACTIVE))
-    ended = set(connection.execute(is_ended).scalars())
-    leaving = set(connection.execute(select(deletions.c.prefix)).scalars())
-    kept = select(items.c.prefix, items.c.run).where(items.c.bytes_deleted.is_(None))
-    for item in connection.execute(kept):
-        # The folder of a run at work still grows beside its published products.
-        if item.prefix not in leaving and item.run not in ended:
-            yield item.prefix
-    for release in connection.execute(select(releases)).mappings():
-        yield f"{Path(release['notebook_key']).parent.as_posix()}/"
-        ingredients = name_ingredients(release["environment_digest"])
-        if objects.exists(ingredients):
-            yield ingredients
-    for folder in list_run_folders(objects):
-        if folder.run in ended:
-            yield folder.prefix
-
-
 def _read_digests(target: Path) -> dict[str, str]:
     """Return the digests of the bytes that finished backups hold."""
     digests: dict[str, str] = {}
@@ -365,12 +328,3 @@ def _describe_other(target: Path, pid: str) -> ConflictError:
     return ConflictError(
         f"Another backup into {target} is at work: process {pid}.", remedy="Wait for its end."
     )
-
-
-def _part(progress: Progress, begin: float, end: float) -> Progress:
-    """Return a report of the stretch of the work from `begin` to `end`."""
-
-    def report(done: float, what: str, *_: Any) -> None:
-        progress(begin + (end - begin) * done, what)
-
-    return report

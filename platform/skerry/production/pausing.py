@@ -27,6 +27,13 @@ ATTEMPT_POINTS = (
 )  # fmt: skip
 """Points in the run process: the notebook, the manifest that completes the staging, the insert."""
 
+MOVE_POINTS = (
+    "before:claim-store", "after:claim-store", "after:schema", "after:claim-database",
+    "during:bytes", "after:bytes",
+    "during:records", "before:commit", "after:commit", "after:release-store",
+)  # fmt: skip
+"""Points in `skerry move`: claim both targets, carry the bytes, then the records, let go."""
+
 
 def pause_at(point: str) -> None:
     """Stop this process here if a test has asked for it.
@@ -34,7 +41,7 @@ def pause_at(point: str) -> None:
     Parameters
     ----------
     point
-        One of `WORKER_POINTS` and `ATTEMPT_POINTS`.
+        One of `WORKER_POINTS`, `ATTEMPT_POINTS` and `MOVE_POINTS`.
     """
     named = os.environ.get("SKERRY_PAUSE_POINTS")
     if not named:

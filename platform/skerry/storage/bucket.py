@@ -2,8 +2,7 @@
 
 import io
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from skerry.core.digests import digest_bytes, digest_json, digest_tree
+from skerry.core.digests import digest_json, digest_pieces, digest_tree
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.storage.at_once import do_at_once
 from skerry.storage.granted import connect, find_failure
 from skerry.storage.growing_reads import LARGEST_READ, GrowingReads
 from skerry.storage.object_folder import refuse_absent, refuse_part
@@ -28,7 +28,6 @@ from skerry.storage.s3 import list_below, list_level
 from skerry.storage.timing import timing
 from skerry.storage.web import TemporaryError, persist
 
-_AT_ONCE = 16
 _SAVE_EVERY_S = 5.0
 _REASONS = {
     "NoSuchBucket": ("does not exist", "Create the bucket, or correct the address."),
@@ -201,12 +200,17 @@ class Bucket:
             return None
 
         def read(file: StoredFile) -> tuple[str, str]:
-            content = self.read(file.key)
-            if content is None:
-                raise _refuse_change(self, prefix)
-            return file.key.removeprefix(prefix), digest_bytes(content)
+            with self._open_present(file.key, prefix) as opened:
+                pieces = iter(lambda: opened.stream.read(LARGEST_READ), b"")
+                return file.key.removeprefix(prefix), digest_pieces(pieces)
 
-        return digest_json(dict(_at_once(read, files)))
+        return digest_json(dict(do_at_once(read, files)))
+
+    def _open_present(self, key: str, prefix: str) -> OpenFile:
+        file = self.open(key)
+        if file is None:
+            raise _refuse_change(self, prefix)
+        return file
 
     def measure(self, key: str) -> int:
         """Return how many bytes a file, or all below a prefix, has."""
@@ -257,7 +261,7 @@ class Bucket:
             for path in folder.rglob("*")
             if path.is_file() and not path.is_symlink()
         }
-        for _ in _at_once(lambda key: self._put(check_key(key), files[key]), files):
+        for _ in do_at_once(lambda key: self._put(check_key(key), files[key]), files):
             pass
         return set(files)
 
@@ -268,16 +272,13 @@ class Bucket:
             raise refuse_absent(prefix)
 
         def fetch(key: str) -> None:
-            file = self.open(key)
-            if file is None:
-                raise _refuse_change(self, prefix)
             path = folder / key.removeprefix(prefix)
             path.parent.mkdir(parents=True, exist_ok=True)
-            with file, path.open("wb") as target:
+            with self._open_present(key, prefix) as file, path.open("wb") as target:
                 while piece := file.stream.read(LARGEST_READ):
                     target.write(piece)
 
-        for _ in _at_once(fetch, before):
+        for _ in do_at_once(fetch, before):
             pass
         if self._list_marks(prefix) != before:
             raise _refuse_change(self, prefix)
@@ -395,13 +396,3 @@ def _refuse_change(bucket: Bucket, prefix: str) -> ConflictError:
         f"The bytes of {bucket.url}/{prefix} changed while they were copied.",
         remedy="Bytes in the object store never change: find out who writes there.",
     )
-
-
-def _at_once[T, R](work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Do work on many items with several requests under way; the first error ends it."""
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="bucket") as pool:
-        try:
-            yield from pool.map(work, items)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise

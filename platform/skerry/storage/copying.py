@@ -1,7 +1,7 @@
 """All rows of one database copied into another, of either kind, and compared."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import (
@@ -19,7 +19,6 @@ from sqlalchemy import (
     text,
 )
 
-from skerry.core.digests import digest_pieces
 from skerry.core.errors import ConflictError
 from skerry.core.progress import Progress, ignore_progress
 
@@ -83,7 +82,7 @@ def compare_rows(
     tables: Sequence[FromClause],
     progress: Progress = ignore_progress,
 ) -> dict[str, int]:
-    """Compare the rows of all tables by their digests; return how many each has.
+    """Compare the rows of all tables one by one; return how many each has.
 
     Parameters
     ----------
@@ -101,17 +100,20 @@ def compare_rows(
     """
     counts = {}
     for number, table in enumerate(tables):
-        name = _name(table)
+        name, count = _name(table), 0
         progress(number / len(tables), f"Comparing records: {name}")
-        there, here = (_digest_rows(connection, table) for connection in (source, target))
-        if there != here:
-            raise ConflictError(
-                f"The table {name} has {there[0]} rows, its copy {here[0]}, and they are not the "
-                "same.",
-                remedy="Something changed the records while they were copied: end it, and copy "
-                "again.",
-            )
-        counts[name] = here[0]
+        # side by side, so that no server waits long for the other
+        both = (_read_batches(connection, table) for connection in (source, target))
+        for there, here in zip_longest(*both, fillvalue=[]):
+            if there != here:
+                raise ConflictError(
+                    f"The rows of the table {name} after the first {count} are not those of its "
+                    "copy.",
+                    remedy="Something changed the records while they were copied: end it, and "
+                    "copy again.",
+                )
+            count += len(here)
+        counts[name] = count
     return counts
 
 
@@ -135,9 +137,8 @@ def _read_batches(connection: Connection, table: FromClause) -> Iterator[list[di
         for column in table.columns
     ]
     keys: list[Any] = list(table.primary_key) or [table.c.id]
-    streaming = connection.execution_options(yield_per=_BATCH)
-    rows = streaming.execute(select(*columns).order_by(*keys)).mappings()
-    for batch in rows.partitions():
+    query = select(*columns).order_by(*keys).execution_options(yield_per=_BATCH)
+    for batch in connection.execute(query).mappings().partitions():
         yield [dict(row) for row in batch]
 
 
@@ -156,19 +157,6 @@ def _write_insert(connection: Connection, table: FromClause) -> Insert:
         if column.name not in documents
     }
     return insert(table).values({**others, **documents})  # type: ignore[arg-type]
-
-
-def _digest_rows(connection: Connection, table: FromClause) -> tuple[int, str]:
-    """Return how many rows a table has, and the digest of their values in the order of keys."""
-    count = 0
-
-    def write(batch: list[dict[str, Any]]) -> Iterator[bytes]:
-        nonlocal count
-        count += len(batch)
-        return (f"{tuple(row.values())!r}\n".encode() for row in batch)
-
-    digest = digest_pieces(chain.from_iterable(map(write, _read_batches(connection, table))))
-    return count, digest
 
 
 def _is_counted(table: Table) -> bool:

@@ -37,6 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -208,6 +209,30 @@ def using_database(
 
 
 @contextmanager
+def reading_stopped(url: str, program: str) -> Iterator[Engine]:
+    """Open the database of a stopped platform for reading, so that nothing of it changes.
+
+    Other ways of opening a SQLite file write into it what its journal still holds.
+
+    Parameters
+    ----------
+    url
+        As `find_database` gives it.
+    program
+        The name by which a server knows the sessions.
+    """
+    if is_server(url):
+        named = make_url(url).update_query_dict({"application_name": program})
+        engine = _open_server(named.render_as_string(hide_password=False), read_only=True)
+    else:
+        engine = _open_unchanged(Path(str(make_url(url).database)))
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that only reads: it waits for no writer, and no writer waits for it.
 
@@ -333,6 +358,31 @@ def _open_file(url: str, read_only: bool) -> Engine:
     @event.listens_for(engine, "commit")
     def _commit(connection: Connection) -> None:
         connection.exec_driver_sql("COMMIT")
+
+    @event.listens_for(engine, "rollback")
+    def _rollback(connection: Connection) -> None:
+        connection.exec_driver_sql("ROLLBACK")
+
+    return engine
+
+
+def _open_unchanged(path: Path) -> Engine:
+    """Open a file that no program writes; it and its journal stay as they are."""
+    # Without a journal beside it, the file alone is all, and is opened without making one.
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?{how}", uri=True, autocommit=True, check_same_thread=False
+        )
+        connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
 
     @event.listens_for(engine, "rollback")
     def _rollback(connection: Connection) -> None:

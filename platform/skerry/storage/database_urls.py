@@ -17,13 +17,15 @@ _DEFAULTS = {
 }
 
 
-def parse_database_url(text: str) -> str:
+def parse_database_url(text: str, setting: str = DATABASE_VARIABLE) -> str:
     """Return the SQLAlchemy URL of a PostgreSQL database.
 
     Parameters
     ----------
     text
         ``postgresql://user:password@host:port/name``; what libpq knows may stand behind a ``?``.
+    setting
+        Where the address was given, for the message.
 
     Raises
     ------
@@ -34,11 +36,11 @@ def parse_database_url(text: str) -> str:
         url = make_url(text)
         kind = url.get_backend_name()
     except (ArgumentError, ValueError):  # the message may quote a part of the password
-        raise _refuse("cannot be read as an address") from None
+        raise _refuse(setting, "cannot be read as an address") from None
     if kind not in ("postgresql", "postgres"):
-        raise _refuse(f"begins with {url.drivername[:40]!r}")
+        raise _refuse(setting, f"begins with {url.drivername[:40]!r}")
     if not url.database:
-        raise _refuse("names no database")
+        raise _refuse(setting, "names no database")
     url = url.set(drivername="postgresql+psycopg")
     missing = {name: value for name, value in _DEFAULTS.items() if name not in url.query}
     return url.update_query_dict(missing).render_as_string(hide_password=False)
@@ -55,9 +57,9 @@ def describe_database(url: str) -> str:
     return plain.render_as_string()
 
 
-def _refuse(why: str) -> InvalidInputError:
+def _refuse(setting: str, why: str) -> InvalidInputError:
     return InvalidInputError(
-        f"The value of {DATABASE_VARIABLE} {why}.",
+        f"The value of {setting} {why}.",
         remedy="Write it as postgresql://USER:PASSWORD@HOST:PORT/NAME, with marks such as '@' in "
         "the password as %40; without the variable the database is a file of the data folder.",
     )

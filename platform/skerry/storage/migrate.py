@@ -23,6 +23,9 @@ from skerry.storage.server_checks import check_server
 
 _START_ONCE = "Start this Skerry once with 'skerry up', which brings it up to date."
 _OURS = re.compile(r"\d{4}")
+UNFINISHED = "move-"
+"""So begins what stands in the place of the revision while `skerry move` fills a database."""
+
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -170,6 +173,11 @@ def check_known(revision: str | None, place: str) -> None:
     revisions = {script.revision for script in scripts.walk_revisions()}
     if revision is None or revision in revisions:
         return
+    if revision.startswith(UNFINISHED):
+        raise ConflictError(
+            f"'skerry move' has not ended filling the database {place}.",
+            remedy="Give the same command again, and it goes on; or empty the database.",
+        )
     if _OURS.fullmatch(revision) is None:
         raise ConflictError(
             f"The database {place} belongs to another program: its schema is {revision[:40]!r}.",

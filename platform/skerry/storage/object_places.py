@@ -29,8 +29,15 @@ def open_objects(data: DataFolder) -> Objects:
     return ObjectFolder(data.objects) if place is None else parse_place(place)
 
 
-def parse_place(text: str) -> Objects:
+def parse_place(text: str, setting: str = OBJECTS_VARIABLE) -> Objects:
     """Return the object store at a path or at an address ``s3://bucket/prefix``.
+
+    Parameters
+    ----------
+    text
+        The path or the address.
+    setting
+        Where it was given, for the message.
 
     Raises
     ------
@@ -38,10 +45,10 @@ def parse_place(text: str) -> Objects:
         If it is neither.
     """
     if text.startswith("s3://"):
-        return _open_bucket(text)
+        return _open_bucket(text, setting)
     path = Path(text).expanduser()
     if "://" in text or not path.is_absolute():
-        raise _refuse("is neither an absolute path nor an s3:// address")
+        raise _refuse(setting, "is neither an absolute path nor an s3:// address")
     return ObjectFolder(path)
 
 
@@ -74,22 +81,23 @@ def open_granted(answer: Grant, renew: Callable[[], Grant]) -> Objects:
     return ObjectFolder(folder)
 
 
-def _open_bucket(text: str) -> Objects:
+def _open_bucket(text: str, setting: str = OBJECTS_VARIABLE) -> Objects:
     from skerry.storage.bucket import Bucket  # the S3 client takes a moment
 
     bucket, _, prefix = text.removeprefix("s3://").strip("/").partition("/")
     if not _BUCKET_NAME.fullmatch(bucket):
-        raise _refuse("names no bucket")
+        raise _refuse(setting, "names no bucket")
     if not prefix:
         return Bucket(f"s3://{bucket}")
     if not _PREFIX.fullmatch(prefix):
-        raise _refuse("has a prefix with other characters than letters, digits and . _ / = -")
+        why = "has a prefix with other characters than letters, digits and . _ / = -"
+        raise _refuse(setting, why)
     return Bucket(f"s3://{bucket}/{check_key(prefix)}")
 
 
-def _refuse(why: str) -> InvalidInputError:
+def _refuse(setting: str, why: str) -> InvalidInputError:
     return InvalidInputError(
-        f"The value of {OBJECTS_VARIABLE} {why}.",
+        f"The value of {setting} {why}.",
         remedy="Write it as /a/folder or s3://BUCKET/PREFIX, without keys: those stand in "
         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the server's address in AWS_ENDPOINT_URL.",
     )

@@ -1,0 +1,1 @@
+"""Taking a stopped platform to another database and another object store."""
