@@ -14,7 +14,7 @@ VERSIONS = "alembic_version"
 """The table that says which schema a database has; Skerry's has one from its first day."""
 
 
-def check_server(url: str, *, writing: bool) -> None:
+def check_server(url: str, *, writing: bool, setting: str = DATABASE_VARIABLE) -> None:
     """Refuse a server that does not answer, is too old, has no PostGIS or cannot be written.
 
     Parameters
@@ -24,6 +24,8 @@ def check_server(url: str, *, writing: bool) -> None:
     writing
         Whether Skerry is to write there: who only reads may have a copy of the database, or fewer
         rights.
+    setting
+        Where the address was given, for the message.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def check_server(url: str, *, writing: bool) -> None:
     except SQLAlchemyError as error:
         raise InvalidInputError(
             f"The database {place} does not open: {_explain(error, url)}.",
-            remedy=f"Check {DATABASE_VARIABLE}, and whether the server runs and lets its user in.",
+            remedy=f"Check {setting}, and whether the server runs and lets its user in.",
         ) from None
     finally:
         engine.dispose()

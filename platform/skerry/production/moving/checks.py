@@ -72,7 +72,7 @@ def check_database(place: Place, move: str) -> Stage:
         If it cannot be used, or is another's.
     """
     if is_server(place.database):
-        check_server(place.database, writing=True)
+        check_server(place.database, writing=True, setting="--database")
     elif not place.data.database.exists():
         if place.data.workflows.exists():
             raise _refuse_filled(f"{place.data.workflows} is there")

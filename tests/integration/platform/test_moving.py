@@ -1,0 +1,132 @@
+"""A platform grows up: moved to PostgreSQL and a bucket, and back, it answers the same."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.platform.test_backup import ask
+from tests.integration.platform.test_postgresql import tile_of
+from tests.minio_server import S3Server
+from tests.platform_process import (
+    SKERRY,
+    RunningPlatform,
+    clean_environment,
+    start_platform,
+    wait_until,
+)
+from tests.postgresql_server import PostgresqlServer
+from tests.unit.production.moving.conftest import read_folder
+
+from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.s3, pytest.mark.timeout(900)]
+
+ANSWERING = ["api", "maps", "hub"]
+
+
+def ask_all(platform: RunningPlatform, output: str, run: str) -> dict[str, Any]:
+    """Return what the platform answers about its items, a run, and a tile's bytes."""
+    answers = ask(platform)
+    item = json.loads(platform.run("items", "show", output, "--json").stdout)
+    west, south, east, north = item["bbox"]
+    x, y = tile_of((west + east) / 2, (south + north) / 2, 11)
+    with platform.http(platform.token) as client:
+        for path in (
+            f"maps/tiles/{output}/turbidity/11/{x}/{y}.png",
+            f"api/production/runs/{run}",
+            f"api/production/runs/{run}/log",
+            f"api/production/runs/{run}/files/executed.html",
+            "api/production/runs",
+            "api/production/jobs",
+        ):
+            answer = client.get(f"/services/{path}").raise_for_status()
+            answers[path] = answer.content.replace(platform.url.encode(), b"")
+    return answers
+
+
+def move(
+    data: Path, settings: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SKERRY, "move", "--data", str(data), *arguments],
+        env=clean_environment() | settings, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def start_runs(platform: RunningPlatform, like: dict[str, Any]) -> list[str]:
+    """Start two runs; return their ids when one is at work and the other waits."""
+    values = [
+        word for name in like["parameters"] for word in ("-p", f"{name}={like['parameters'][name]}")
+    ]
+    for _ in range(2):
+        platform.run("run", "start", like["job"], *values)
+    runs = list_runs(platform)
+    others = [run for run in runs if run != like["id"]]
+    wait_until(
+        lambda: sorted(list_runs(platform)[run] for run in others) == ["queued", "running"],
+        120, "a run is at work and another waits",
+    )  # fmt: skip
+    return others
+
+
+def list_runs(platform: RunningPlatform) -> dict[str, str]:
+    runs = json.loads(platform.run("run", "list", "--json").stdout)
+    return {run["id"]: run["status"] for run in runs}
+
+
+def test_it_grows_up_with_its_runs_and_comes_back(
+    postgresql: PostgresqlServer, s3: S3Server, tmp_path: Path
+) -> None:
+    data, home = tmp_path / "data", tmp_path / "home"
+    with postgresql.database("template0") as database, s3.bucket() as bucket:
+        place = f"s3://{bucket}/skerry"
+        targets = ("--database", database, "--objects", place)
+        platform = start_platform(data, extra_environment={"SKERRY_WORKER_RUNS": "1"})
+        try:
+            shown = platform.run("demo").stdout.splitlines()[-1]
+            output = shown.partition("item=")[2].partition("&")[0]
+            [run] = json.loads(platform.run("run", "list", "--json").stdout)
+            refused = move(data, s3.variables(), *targets)
+            assert refused.returncode == 2
+            assert "already runs" in refused.stderr
+            waiting = start_runs(platform, run)
+        finally:
+            platform.stop()
+        folder = read_folder(data)
+        moved = move(data, s3.variables(), *targets)
+        assert moved.returncode == 0, moved.stderr
+        assert f"export {OBJECTS_VARIABLE}={place}" in moved.stdout
+        assert f"export {DATABASE_VARIABLE}=postgresql://" in moved.stdout
+        assert postgresql.password not in moved.stdout + moved.stderr
+        assert read_folder(data) == folder
+
+        grown = {DATABASE_VARIABLE: database, OBJECTS_VARIABLE: place, **s3.variables()}
+        old = start_platform(data, parts=ANSWERING)
+        before = ask_all(old, output, run["id"])
+        old.stop()
+        new = start_platform(data, parts=ANSWERING, extra_environment=grown)
+        assert ask_all(new, output, run["id"]) == before
+        new.stop()
+
+        platform = start_platform(data, extra_environment=grown)
+        try:
+            wait_until(
+                lambda: all(list_runs(platform)[run] == "succeeded" for run in waiting),
+                300, "the runs that were at work and that waited have succeeded",
+            )  # fmt: skip
+            after = ask_all(platform, output, run["id"])
+        finally:
+            platform.stop()
+        back = move(data, grown, "--database", str(home), "--objects", str(home / "objects"))
+        assert back.returncode == 0, back.stderr
+        assert f"unset {DATABASE_VARIABLE}\n" in back.stdout
+        assert f"skerry up --data {home}" in back.stdout
+    again = start_platform(home, parts=ANSWERING)
+    try:
+        assert ask_all(again, output, run["id"]) == after
+    finally:
+        again.stop()
+    assert os.path.isfile(home / "state/skerry.sqlite")
