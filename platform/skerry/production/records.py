@@ -27,8 +27,13 @@ def state_tables() -> list[FromClause]:
 
 
 def platform_tables() -> list[FromClause]:
-    """Return all tables of a platform, those that others refer to first; not its workers."""
-    return [*(table for table in METADATA.sorted_tables if table is not workers), items_index]
+    """Return all tables of a platform, those that others refer to first.
+
+    Workers are left out, because each shows for itself that it lives, and the platform's own name,
+    which stands in every database from its first moment.
+    """
+    passing = (workers, platform)
+    return [*(table for table in METADATA.sorted_tables if table not in passing), items_index]
 
 
 def list_units(connection: Connection, objects: Objects, *, stopped: bool = False) -> Iterator[str]:

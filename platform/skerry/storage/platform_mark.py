@@ -136,10 +136,10 @@ def claim_store(data: DataFolder) -> None:
     objects = open_objects(data)
     with using_database(find_database(data)) as engine, engine.begin() as connection:
         owner = select_owner(connection)
-        mark = read_mark(objects)
-        if not owner.claimed and mark is not None and mark.platform and read_objects_place() is None:
+        named = (read_mark(objects) or Mark()).platform
+        if not owner.claimed and named and read_objects_place() is None:
             # The folder's own objects, below a new database: the platform is still the same.
-            owner = Owner(mark.platform, claimed=False)
+            owner = Owner(named, claimed=False)
         if not objects.write_once(MARK, Mark(platform=owner.id).encode()):
             refuse_foreign(data, objects, owner)
         if not owner.claimed:
@@ -166,9 +166,10 @@ def refuse_foreign(data: DataFolder, objects: Objects, owner: Owner | None) -> N
                 f"here now, write {json.dumps({'platform': owner.id})} into the file {MARK} there.",
             )
     elif (claimed or not beside) and (owner is None or mark.platform != owner.id):
+        named = mark.platform or "its mark cannot be read"
         raise ConflictError(
-            f"The object store {objects.address} belongs to another platform "
-            f"({mark.platform or 'its mark cannot be read'}) than the database {describe_database(url)}.",
+            f"The object store {objects.address} belongs to another platform ({named}) than the "
+            f"database {describe_database(url)}.",
             remedy=f"Name two that belong together in {DATABASE_VARIABLE} and {OBJECTS_VARIABLE}. "
             f"If the other platform is gone for good, remove {MARK} there.",
         )

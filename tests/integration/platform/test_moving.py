@@ -1,7 +1,6 @@
 """A platform grows up: moved to PostgreSQL and a bucket, and back, it answers the same."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -47,9 +46,7 @@ def ask_all(platform: RunningPlatform, output: str, run: str) -> dict[str, Any]:
     return answers
 
 
-def move(
-    data: Path, settings: dict[str, str], *arguments: str
-) -> subprocess.CompletedProcess[str]:
+def move(data: Path, settings: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*SKERRY, "move", "--data", str(data), *arguments],
         env=clean_environment() | settings, capture_output=True, text=True, check=False,
@@ -129,4 +126,4 @@ def test_it_grows_up_with_its_runs_and_comes_back(
         assert ask_all(again, output, run["id"]) == after
     finally:
         again.stop()
-    assert os.path.isfile(home / "state/skerry.sqlite")
+    assert (home / "state/skerry.sqlite").is_file()

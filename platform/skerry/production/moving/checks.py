@@ -7,17 +7,23 @@ from enum import Enum
 from sqlalchemy import Connection, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
+from skerry.core.errors import ConflictError, NotFoundError
 from skerry.production.moving.places import Place
 from skerry.production.moving.signs import check_stopped
 from skerry.production.records import platform_tables
 from skerry.production.tables import workers
 from skerry.storage.copying import count_rows
-from skerry.storage.database import is_server, reading, reading_stopped
+from skerry.storage.database import explain_unreadable, is_server, reading, reading_stopped
 from skerry.storage.migrate import UNFINISHED, check_known, newest_revision, read_revision
-from skerry.storage.platform_mark import check_new_store, read_mark, refuse_foreign
+from skerry.storage.objects import Objects
+from skerry.storage.platform_mark import (
+    check_new_store,
+    read_mark,
+    refuse_foreign,
+    select_owner,
+)
 from skerry.storage.server_checks import check_server
-from skerry.storage.tables import audit, platform
+from skerry.storage.tables import audit
 
 PROGRAM = "skerry move"
 FAMILIES = ("imports/", "sandbox/", "runs/", "releases/", "environments/")
@@ -57,10 +63,9 @@ def check_source(place: Place) -> None:
                 remedy="Start this Skerry once with 'skerry up', which brings it up to date.",
             )
         with reading(engine) as connection:
-            own = connection.execute(select(platform.c.id)).scalar()
+            owner = select_owner(connection)
     place.objects.check()
-    if not place.has_own_objects:
-        refuse_foreign(place.objects, own)
+    refuse_foreign(place.data, place.objects, owner)
 
 
 def check_database(place: Place, move: str) -> Stage:
@@ -89,13 +94,13 @@ def check_database(place: Place, move: str) -> Stage:
     return Stage.EMPTY
 
 
-def check_objects(place: Place, move: str, owner: str | None) -> Stage:
+def check_objects(objects: Objects, move: str, owner: str | None) -> Stage:
     """Refuse a store that is not empty, unless this move has filled it; return its stage.
 
     Parameters
     ----------
-    place
-        Where the platform is to have its state.
+    objects
+        The store.
     move
         The move's name.
     owner
@@ -106,14 +111,17 @@ def check_objects(place: Place, move: str, owner: str | None) -> Stage:
     ConflictError, InvalidInputError
         If it cannot be used, or is another's.
     """
-    objects = place.objects
     check_new_store(objects)
     mark = read_mark(objects)
-    if mark is not None and mark.filling is not None and mark.filling.move == move:
-        return Stage.BEGUN
-    refuse_foreign(objects, owner)
-    if owner is not None and (mark is not None or place.has_own_objects):
-        return Stage.DONE
+    if mark is not None and mark.filling is not None:
+        if mark.filling.move == move:
+            return Stage.BEGUN
+        raise _refuse_filled(f"Another move fills the object store {objects.address}")
+    if mark is not None:
+        if owner is not None and mark.platform == owner:
+            return Stage.DONE
+        name = mark.platform or "its mark cannot be read"
+        raise _refuse_filled(f"The object store {objects.address} is a platform's ({name})")
     for family in FAMILIES:
         if objects.exists(family):
             raise _refuse_filled(f"The object store {objects.address} has {family}")
@@ -136,10 +144,10 @@ def is_moved(connection: Connection, move: str) -> bool:
     return connection.execute(newest).scalar() == name_event(move)
 
 
-def find_owner(place: Place) -> str | None:
-    """Return the platform's name in a database, None if it has none yet."""
+def find_owner(place: Place) -> str:
+    """Return the platform's name in a database."""
     with reading_stopped(place.database, PROGRAM) as engine, reading(engine) as connection:
-        return connection.execute(select(platform.c.id)).scalar()
+        return select_owner(connection).id
 
 
 def _check_empty(connection: Connection, place: Place, revision: str | None) -> None:
@@ -166,10 +174,7 @@ def _explaining(place: Place) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise InvalidInputError(
-            f"The database {place.database_name} cannot be read: {getattr(error, 'orig', error)}.",
-            remedy="'skerry doctor' says more; restore a backup if it is damaged.",
-        ) from None
+        raise explain_unreadable(place.database, error) from None
 
 
 def _refuse_filled(what: str) -> ConflictError:

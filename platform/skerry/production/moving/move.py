@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import batched
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select, text, update
 
 from skerry.core.errors import ConflictError
-from skerry.core.ids import new_id
 from skerry.core.progress import Progress, ignore_progress, take_part
+from skerry.core.time import utc_now
 from skerry.production.moving import checks
 from skerry.production.moving.checks import PROGRAM, Stage
 from skerry.production.moving.places import Place, choose_place, find_place, name_move
@@ -27,9 +27,9 @@ from skerry.storage.copying_objects import carry_over
 from skerry.storage.database import is_server, reading, reading_stopped, using_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import create_schema, newest_revision
-from skerry.storage.platform_mark import MARK, Filling, Mark, name_platform, read_mark
+from skerry.storage.platform_mark import MARK, Filling, Mark, read_mark
 from skerry.storage.recording import name_user, note_event, writing
-from skerry.storage.tables import audit
+from skerry.storage.tables import audit, platform
 
 _BATCH = 32
 """After how many prefixes the store's mark is written again."""
@@ -92,23 +92,23 @@ class Move:
         """
         checks.check_source(self.source)
         stage = self._look_at_database()
-        owner = checks.find_owner(self.target) if stage is Stage.DONE else None
-        store = checks.check_objects(self.target, self.name, owner) if self._takes_bytes else None
-        again = stage is Stage.DONE and store is not Stage.BEGUN
-        if stage is not Stage.DONE:
-            owner = self._choose_owner()
+        owner = checks.find_owner(self.source)
+        ended = owner if stage is Stage.DONE else None
+        store = self._look_at_store(ended)
+        again = ended is not None and store is not Stage.BEGUN
+        if ended is None:
             self._claim(owner, stage)
             share = 0.8 if self._takes_records else 1
             if self._takes_bytes:
                 self._carry_bytes(take_part(progress, 0, share))
             pause_at("after:bytes")
             if self._takes_records:
-                self._carry_records(owner, take_part(progress, share, 1))
+                self._carry_records(take_part(progress, share, 1))
             else:
-                self._end_beside_records(owner)
+                self._end_beside_records()
             pause_at("after:commit")
         if self._takes_bytes and not again:
-            self._release_store(str(owner))
+            Mark(platform=owner).write(self.target.objects)
             pause_at("after:release-store")
         return self._report(again=again)
 
@@ -119,10 +119,10 @@ class Move:
             moved = checks.is_moved(connection, self.name)
         return Stage.DONE if moved else Stage.EMPTY
 
-    def _choose_owner(self) -> str:
-        """Return the platform's name: the one that it has, or that the killed move gave it."""
-        mark = read_mark(self.target.objects) if self._takes_bytes else None
-        return checks.find_owner(self.source) or (mark and mark.platform) or new_id()
+    def _look_at_store(self, ended: str | None) -> Stage | None:
+        if not self._takes_bytes:
+            return None
+        return checks.check_objects(self.target.objects, self.name, ended)
 
     def _claim(self, owner: str, stage: Stage) -> None:
         """Let store and database say that they are being filled."""
@@ -180,7 +180,7 @@ class Move:
             filling.done = batch[-1]
             mark.write(objects)
 
-    def _carry_records(self, owner: str, progress: Progress) -> None:
+    def _carry_records(self, progress: Progress) -> None:
         """Copy all records in one transaction, in which they are compared, too."""
         tables = platform_tables()
         with using_database(self.target.database) as engine, writing(engine, None) as here:
@@ -191,34 +191,30 @@ class Move:
             check_stopped(self.source)
             with self._reading_source() as there:
                 counts = compare_rows(there, here, tables, take_part(progress, 0.5, 1))
-            self._tell(here, owner, sum(counts.values()))
+                own = there.execute(select(platform)).mappings().one()
+            here.execute(update(platform).values(**own))
+            self._tell(here, sum(counts.values()))
             _write_revision(here, str(newest_revision()))
             pause_at("before:commit")
 
-    def _end_beside_records(self, owner: str) -> None:
+    def _end_beside_records(self) -> None:
         """Tell of the move in the database, which stays where it is."""
         check_stopped(self.source)
         with using_database(self.source.database) as engine, writing(engine, None) as here:
             self._refuse_change(here)
-            self._tell(here, owner, None)
+            self._tell(here, None)
             pause_at("before:commit")
 
-    def _tell(self, here: Connection, owner: str, records: int | None) -> None:
+    def _tell(self, here: Connection, records: int | None) -> None:
         filling = self._read_filling()
-        name_platform(here, owner)
+        if self._takes_bytes:
+            here.execute(update(platform).values(claimed_at=utc_now()))
         facts = {
             "records": records,
             "prefixes": filling and filling.prefixes,
             "missing": filling.missing if filling else 0,
         }
         note_event(here, checks.name_event(self.name), "moved", facts, by=name_user())
-
-    def _release_store(self, owner: str) -> None:
-        """Let the store say that it is the platform's; a data folder's own has no mark."""
-        if self.target.has_own_objects:
-            self.target.objects.remove(MARK)
-        else:
-            Mark(platform=owner).write(self.target.objects)
 
     def _report(self, *, again: bool) -> Moved:
         """Return what the audit tells of the move."""

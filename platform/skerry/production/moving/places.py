@@ -37,13 +37,11 @@ class Place:
     @property
     def database_name(self) -> str:
         """The database for people, without a password."""
-        if is_server(self.database):
-            return describe_database(self.database)
-        return str(self.data.database)
+        return describe_database(self.database)
 
     @property
     def has_own_objects(self) -> bool:
-        """Whether the object store is the data folder's, which needs no setting and no mark."""
+        """Whether the object store is the data folder's, which needs no setting."""
         return self.objects.address == ObjectFolder(self.data.objects).address
 
     def list_settings(self) -> dict[str, str | None]:

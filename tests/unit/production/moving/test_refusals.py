@@ -108,10 +108,10 @@ class TestFiles:
         mark = '{"platform": "other", "filling": {"move": "0123", "state": 1}}'
         (tmp_path / "store").mkdir()
         (tmp_path / "store" / MARK).write_text(mark)
-        with refused("'skerry move' has not ended filling the object store"):
+        with refused("Another move fills the object store"):
             move(stopped, tmp_path / "new", tmp_path / "store")
         (tmp_path / "store" / MARK).write_text('{"platform": "other"}')
-        with refused(r"belongs to another platform \(other\)"):
+        with refused(r"is a platform's \(other\): the place is not empty"):
             move(stopped, tmp_path / "new", tmp_path / "store")
         assert not (tmp_path / "new").exists()
 
