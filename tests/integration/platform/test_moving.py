@@ -21,7 +21,7 @@ from tests.unit.production.moving.conftest import read_folder
 
 from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.s3, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.postgresql, pytest.mark.s3, pytest.mark.timeout(1800)]
 
 ANSWERING = ["api", "maps", "hub"]
 
@@ -64,7 +64,7 @@ def start_runs(platform: RunningPlatform, like: dict[str, Any]) -> list[str]:
     others = [run for run in runs if run != like["id"]]
     wait_until(
         lambda: sorted(list_runs(platform)[run] for run in others) == ["queued", "running"],
-        120, "a run is at work and another waits",
+        300, "a run is at work and another waits",
     )  # fmt: skip
     return others
 
@@ -111,9 +111,10 @@ def test_it_grows_up_with_its_runs_and_comes_back(
         platform = start_platform(data, extra_environment=grown)
         try:
             wait_until(
-                lambda: all(list_runs(platform)[run] == "succeeded" for run in waiting),
-                300, "the runs that were at work and that waited have succeeded",
+                lambda: not {"queued", "running"} & set(list_runs(platform).values()),
+                600, "the runs that were at work and that waited have ended", every_s=1,
             )  # fmt: skip
+            assert {list_runs(platform)[run] for run in waiting} == {"succeeded"}
             after = ask_all(platform, output, run["id"])
         finally:
             platform.stop()
