@@ -32,7 +32,7 @@ DAYS = 1096
 SEED = 9
 _BATCH = 5000
 _CHECKED = 200
-_REGISTERED = 500
+_REGISTERED = 200
 _ASSETS = ("B02", "B03", "B04", "B08", "product", "thumbnail")
 
 
@@ -98,6 +98,9 @@ def fill_catalogue(engine: Engine, path: Path) -> None:
         for number, batch in enumerate(batched(map(json.loads, lines), _BATCH)):
             _insert_batch(engine, number * _BATCH, batch)
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # the rows came with their numbers
+            newest = "SELECT setval(pg_get_serial_sequence('items', 'key'), max(key)) FROM items"
+            connection.execute(text(newest))
         connection.execute(text("ANALYZE"))
 
 
@@ -110,6 +113,7 @@ def register_items(engine: Engine, objects: ObjectFolder) -> float:
         west, south = chance.uniform(-180, 178), chance.uniform(-80, 78)
         bbox = (west, south, west + 1, south + 1)
         document = _make_item(10**9 + number, began + timedelta(minutes=number), bbox)
+        document["collection"] = BESIDE
         for asset in document["assets"].values():
             objects.write(asset["href"], b"simulated")
         documents.append(document)
