@@ -113,10 +113,10 @@ class Stage:
             assert answer.status_code == expect, answer.text
         return answer.json() if answer.content else None
 
-    def ask_with(self, token: str, method: str, path: str) -> httpx.Response:
+    def ask_with(self, token: str, method: str, path: str, **content: Any) -> httpx.Response:
         """Send a request with another token."""
         headers = {"Authorization": f"Bearer {token}"}
-        return self._client.request(method, path, headers=headers)
+        return self._client.request(method, path, headers=headers, **content)
 
     def fetch(self, path: str) -> httpx.Response:
         """Return a whole response."""

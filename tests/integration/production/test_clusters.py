@@ -10,6 +10,7 @@ import psutil
 import pytest
 from tests.integration.production.stage import LIMIT_S, Stage, kill, make_notebook
 from tests.platform_process import SKERRY, wait_until
+from tests.stac_documents import make_collection
 
 _PARAMETERS = 'ending: str = "wait"'
 _BEGIN = """\
@@ -135,6 +136,53 @@ def test_clusters_are_listed_and_stopped_by_command(stage: Stage, job: str) -> N
     _cancel(stage, run)
     stage.wait_for(run, "cancelled")
     stage.ask("DELETE", "/clusters/nothing-of-this-name", expect=404)
+
+
+def test_runs_of_two_projects_share_no_cluster_no_grant_and_no_secret(
+    stage: Stage, job: str
+) -> None:
+    owners = {"of-lakes": "project:lakes", "of-rivers": "project:rivers"}
+    for name, owner in owners.items():
+        document = {**make_collection(name), "skerry:owner": owner}
+        stage.ask("PUT", f"/stac/collections/{name}", json=document)
+        release = stage.ask("GET", f"/production/jobs/{job}")["release"]
+        stage.create_job(name, release, owner=owner)
+    runs = {name: stage.start(name) for name in owners}
+    clusters = {name: wait_for_cluster(stage, run)["name"] for name, run in runs.items()}
+    environments = {
+        name: psutil.Process(stage.attempt_pid(run, 1)).environ() for name, run in runs.items()
+    }
+    tokens = {name: values["SKERRY_TOKEN"] for name, values in environments.items()}
+    gateway = f"{stage.platform.url}/services/dask-gateway/api/v1/clusters/"
+    for own, other in (("of-lakes", "of-rivers"), ("of-rivers", "of-lakes")):
+        token = tokens[own]
+        assert tokens[other] not in " ".join(environments[own].values())
+        assert stage.show(runs[own])["owner"] == owners[own]
+        # clusters: not listed, not connected to (the answer has the key), not scaled, not stopped
+        assert set(ask_gateway(gateway, token).json()) == {clusters[own]}
+        assert ask_gateway(f"{gateway}{clusters[own]}", token).json()["tls_key"]
+        theirs = f"{gateway}{clusters[other]}"
+        for method, path in (("GET", ""), ("POST", "/scale"), ("POST", "/adapt"), ("DELETE", "")):
+            assert ask_gateway(f"{theirs}{path}", token, method).status_code == 403, (method, path)
+        for cluster in (clusters[own], clusters[other]):
+            # nor by the api, which is for people
+            assert stage.ask_with(token, "DELETE", f"/clusters/{cluster}").status_code == 403
+        # grants and reports: of the own attempt only
+        for run, status in ((runs[own], 201), (runs[other], 403)):
+            body = {"mode": "write", "purpose": "run", "run": run, "epoch": 1}
+            assert stage.ask_with(token, "POST", "/grants", json=body).status_code == status
+            order = stage.ask_with(token, "GET", f"/production/runs/{run}/attempts/1/order")
+            assert order.status_code == (200 if status == 201 else 403)
+            log = stage.ask_with(token, "GET", f"/production/runs/{run}/log")
+            assert log.status_code == 403  # also its own: only people read logs
+        for name in owners:
+            seen = stage.ask_with(token, "GET", f"/stac/collections/{name}")
+            assert seen.status_code == (200 if name == own else 404)
+    for name, run in runs.items():
+        alive = [cluster["name"] for cluster in list_clusters(stage, run)]
+        assert alive == [clusters[name]]
+        _cancel(stage, run)
+        stage.wait_for(run, "cancelled")
 
 
 def ask_gateway(url: str, token: str, method: str = "GET") -> httpx.Response:
