@@ -1,10 +1,12 @@
 """Items as the catalogue stores them, and which of their versions an asker sees."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import batched
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, bindparam, select, tuple_
 
 from skerry.catalog.tables import collections, items
 from skerry.catalog.versions import could_see, is_readable, is_shown
@@ -15,6 +17,9 @@ from skerry.storage.objects import list_prefixes
 
 _VERSIONS = "https://stac-extensions.github.io/version/v1.2.0/schema.json"
 """STAC's extension that defines ``deprecated`` and ``version``."""
+
+_NAMES_AT_ONCE = 500
+"""Databases limit how many values a statement may have."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,18 @@ def item_version(
     names = {"collection": collection, "id": identifier}
     row = connection.execute(_ask_version(viewer), names).first()
     return name_content(row.key, row.digest, kept=row.bytes_deleted is None) if row else None
+
+
+def find_shown(
+    connection: Connection, names: Collection[tuple[str, str]], *, viewer: Viewer
+) -> set[tuple[str, str]]:
+    """Return those of the items (collection, id) of which a viewer sees a version."""
+    shown: set[tuple[str, str]] = set()
+    for some in batched(sorted(names), _NAMES_AT_ONCE):
+        named = tuple_(items.c.collection, items.c.id).in_(some)
+        query = select(items.c.collection, items.c.id).where(named, is_shown(viewer))
+        shown |= {(row.collection, row.id) for row in connection.execute(query)}
+    return shown
 
 
 def find_owner_of_key(connection: Connection, key: str, *, viewer: Viewer) -> StoredItem | None:

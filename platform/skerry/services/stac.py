@@ -132,7 +132,8 @@ class CatalogClient(AsyncBaseCoreClient):
             if item is None:
                 identity = kwargs["request"].state.identity
                 raise refuse_item(connection, identity, collection_id, item_id)
-            return present_item(item, self.addresses, look_up(connection, viewer=viewer))
+            sees = look_up(connection, [item], viewer=viewer)
+            return present_item(item, self.addresses, sees)
 
         return cast("stac.Item", await self._read(kwargs, read))
 
@@ -200,7 +201,7 @@ class CatalogClient(AsyncBaseCoreClient):
         def read(connection: Connection, viewer: Viewer) -> tuple[list[Document], str | None]:
             # reading a polygon may take long, so it is read here, in a thread
             page = search_items(connection, read_query(), viewer=viewer)
-            sees = look_up(connection, viewer=viewer)
+            sees = look_up(connection, page.items, viewer=viewer)
             features = [present_item(item, self.addresses, sees) for item in page.items]
             return features, page.next_token
 

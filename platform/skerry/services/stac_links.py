@@ -1,6 +1,6 @@
 """Items and collections as the api shows them: with addresses for store keys, and with links."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from skerry.catalog.collections import StoredCollection
 from skerry.catalog.documents import DERIVED_FROM, VARIABLES, find_sibling
-from skerry.catalog.items import StoredItem, item_version
+from skerry.catalog.items import StoredItem, find_shown
 from skerry.core.ownership import Viewer
 from skerry.core.settings import API_PREFIX, MAPS_PREFIX
 
@@ -19,11 +19,23 @@ Sees = Callable[[str, str], bool]
 """Whether the asker sees the item (collection, id)."""
 
 
-def look_up(connection: Connection, *, viewer: Viewer) -> Sees:
-    """Return what tells whether a viewer sees an item, as long as the connection is open."""
-    return lambda collection, item: (
-        viewer.is_keeper or item_version(connection, collection, item, viewer=viewer) is not None
-    )
+def look_up(connection: Connection, shown: Iterable[StoredItem], *, viewer: Viewer) -> Sees:
+    """Return what tells whether a viewer sees the items to which the shown items lead."""
+    if viewer.is_keeper:
+        return lambda _collection, _item: True
+    names = {name for item in shown for name in _list_siblings(item.document)}
+    seen = find_shown(connection, names, viewer=viewer) if names else set()
+    return lambda collection, item: (collection, item) in seen
+
+
+def _list_siblings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each item of the catalogue (collection, id) that an item names."""
+    for link in document["links"]:
+        sibling = find_sibling(str(link["href"]))
+        if sibling is not None:
+            yield sibling
+    for source in document["properties"].get(DERIVED_FROM) or []:
+        yield _split_name(source)
 
 
 class Addresses:

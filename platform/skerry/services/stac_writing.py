@@ -83,7 +83,7 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
         if new and replace:
             deletions.finish_deletions(stores.writer, stores.objects)
         with stores.reader.connect() as connection:  # the item there may name others' sources
-            sees = look_up(connection, viewer=find_viewer(connection, identity))
+            sees = look_up(connection, [item], viewer=find_viewer(connection, identity))
             shown = present_item(item, addresses, sees)
         return GeoJSONResponse(shown, 201 if new else 200)
 

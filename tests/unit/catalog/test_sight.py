@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from tests.stac_documents import insert_written, make_collection, make_item
 
 from skerry.catalog.collections import find_collection, list_collections, put_collection
-from skerry.catalog.items import find_item, find_owner_of_key, item_version
+from skerry.catalog.items import find_item, find_owner_of_key, find_shown, item_version
 from skerry.catalog.search import parse_query, search_items
 from skerry.catalog.sharing import give, list_shares, relate_collection, take_back
 from skerry.core.ownership import ANONYMOUS, KEEPER, PLATFORM_OWNER, Verb, Viewer, decide
@@ -57,6 +57,9 @@ def test_searches_show_what_the_rules_allow(connection: Connection, name: str, s
         assert (shown is not None) == (collection in seen)
     page = search_items(connection, parse_query(limit=1000), viewer=viewer)
     assert sorted(item.collection for item in page.items) == sorted(expected)
+    names = {(f"c{number}", name) for number in range(n + 2) for name in ("scene", "missing")}
+    shown_items = find_shown(connection, names, viewer=viewer)
+    assert shown_items == {(collection, "scene") for collection in expected}
     listed = {entry.id for entry in list_collections(connection, viewer=viewer)}
     assert listed == seen
 

@@ -1,0 +1,98 @@
+"""`skerry share`, and the commands that say to whom a thing belongs, against a served api."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from tests.served_api import ServedApi, serve_api
+from tests.stac_documents import make_collection
+from tests.unit.production.conftest import make_notebook
+
+from skerry.cli import jobs, releases
+from skerry.cli.catalog import collection_group
+from skerry.cli.sharing import share
+from skerry.client import Session
+from skerry.client.login import Login
+from skerry.core.errors import ForbiddenError, InvalidInputError, NotFoundError
+from skerry.core.scopes import OPERATOR, REVIEWER, SCIENTIST
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[ServedApi]:
+    with serve_api(tmp_path / "data") as served:
+        for name in ("ann", "bob"):
+            served.book.tokens[name] = (name, SCIENTIST | REVIEWER | OPERATOR)
+        served.book.groups = {"ann": frozenset({"lakes"})}
+        yield served
+
+
+@pytest.fixture
+def ann(api: ServedApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    """Return Ann's client; the commands are hers, too."""
+    with (
+        Session(Login(url=api.url, token="ann", user="ann")) as session,
+        api.client("ann") as client,
+    ):
+        for module in ("skerry.client", "skerry.cli.jobs", "skerry.cli.releases"):
+            monkeypatch.setattr(f"{module}.connect", lambda: session)
+        client.put("stac/collections/bay", json=make_collection("bay")).raise_for_status()
+        yield client
+
+
+def call(command: object, *words: str) -> str:
+    done = CliRunner().invoke(command, words, catch_exceptions=False)  # type: ignore[arg-type]
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_a_collection_is_owned_given_listed_and_taken_back(
+    api: ServedApi, ann: httpx.Client
+) -> None:
+    assert call(collection_group, "own", "bay", "person:ann") == "bay belongs to person:ann\n"
+    with api.client("bob") as bob:
+        assert bob.get("stac/collections/bay").status_code == 404
+        assert call(share, "bay", "person:bob") == "person:bob may see bay\n"
+        assert bob.get("stac/collections/bay").status_code == 200
+        assert call(share, "bay", "person:bob", "--change") == "person:bob may change bay\n"
+        assert "person:bob  change" in call(share, "bay")
+        call(share, "bay", "person:bob", "--remove")
+        assert bob.get("stac/collections/bay").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "named"),
+    [
+        (("bay", "bob"), InvalidInputError, "person:<name>"),
+        (("bay", "--change"), InvalidInputError, "--change"),
+        (("bay", "person:bob", "--change", "--remove"), InvalidInputError, "exclude"),
+        (("gone", "person:bob"), NotFoundError, "gone"),
+    ],
+)
+def test_a_wrong_share_is_refused(
+    ann: httpx.Client, words: tuple[str, ...], error: type[Exception], named: str
+) -> None:
+    with pytest.raises(error, match=named):
+        call(share, *words)
+    assert ann.get("shares/bay").json() == {"shares": []}
+
+
+def test_nothing_is_given_to_an_owner_for_whom_one_does_not_speak(ann: httpx.Client) -> None:
+    with pytest.raises(ForbiddenError, match="project:rivers"):
+        call(collection_group, "own", "bay", "project:rivers")
+
+
+def test_releases_and_jobs_say_to_whom_they_belong(ann: httpx.Client) -> None:
+    body = {"name": "water", "notebook": make_notebook()}
+    release = ann.post("production/releases", json=body).json()["id"]
+    said = call(releases.release, "own", release, "project:lakes")
+    assert said == f"The release {release} belongs to project:lakes.\n"
+    assert "project:lakes" in call(releases.release, "show", release)
+    call(releases.release, "approve", release, "--self")
+    made = call(jobs.job, "create", "bay", "--release", release, "--owner", "person:ann")
+    assert "person:ann" in made
+    said = call(jobs.job, "own", "bay", "project:lakes")
+    assert said == "The job bay and its runs belong to project:lakes.\n"
+    with pytest.raises(ForbiddenError):
+        call(jobs.job, "own", "bay", "person:bob")
