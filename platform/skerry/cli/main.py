@@ -23,6 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "down": ("skerry.cli.down:down", "Stop the platform of a data folder."),
     "serve": ("skerry.cli.serve:serve", "Start one more process of a part."),
     "status": ("skerry.cli.status:status", "Show which parts of the platform answer."),
+    "database": (
+        "skerry.cli.database:database_group",
+        "Bring the database up to date without starting the platform.",
+    ),
     "doctor": ("skerry.cli.doctor:doctor", "Check the platform, and name remedies."),
     "logs": ("skerry.cli.logs:logs", "Show the log of a run or of a part."),
     "backup": ("skerry.cli.backup:backup", "Copy records and bytes into a folder."),

@@ -8,7 +8,7 @@ from contextlib import closing
 
 from skerry.core.errors import InvalidInputError, SkerryError
 from skerry.core.hidden_variables import hide_variables
-from skerry.core.settings import PART_SECRETS, platform_secrets
+from skerry.core.settings import HOST_VARIABLE, LOOPBACK, PART_SECRETS, platform_secrets
 
 
 def run_program(work: Callable[[], None]) -> int:
@@ -28,13 +28,15 @@ def run_program(work: Callable[[], None]) -> int:
     return 0
 
 
-def listen(port: int, *, shared: bool = False) -> socket.socket:
-    """Return a socket that listens on a port of the loopback interface.
+def listen(port: int, *, host: str = LOOPBACK, shared: bool = False) -> socket.socket:
+    """Return a socket that listens on a port, of the loopback interface by default.
 
     Parameters
     ----------
     port
         The port; 0 for a free one.
+    host
+        The address of an interface.
     shared
         Whether other processes of this user may listen on it too: the kernel gives each
         connection to one of them.
@@ -42,15 +44,21 @@ def listen(port: int, *, shared: bool = False) -> socket.socket:
     Raises
     ------
     InvalidInputError
-        If the port is taken.
+        If the port is taken, or this machine has no such address.
     """
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as listening:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with closing(socket.socket(family, socket.SOCK_STREAM)) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
-            listening.bind(("127.0.0.1", port))
+            listening.bind((host, port))
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise InvalidInputError(
+                    f"This machine has no address {host}.",
+                    remedy=f"Give {HOST_VARIABLE} an address of one of its interfaces.",
+                ) from None
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
             raise InvalidInputError(

@@ -4,6 +4,7 @@ Environment variables only, the same on one machine and on Kubernetes. Hub varia
 names that JupyterHub gives them (`JUPYTERHUB_API_TOKEN`, `JUPYTERHUB_API_URL`, ...).
 """
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -103,6 +104,28 @@ def read_variables(*names: str, environment: Mapping[str, str] = os.environ) -> 
     return [environment[name] for name in names]
 
 
+HOST_VARIABLE = "SKERRY_LISTEN_HOST"
+LOOPBACK = "127.0.0.1"
+
+
+def read_listen_host() -> str:
+    """Return the address on which a part listens: `SKERRY_LISTEN_HOST`, else loopback.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no IP address: a name may lead to several interfaces.
+    """
+    text = os.environ.get(HOST_VARIABLE) or LOOPBACK
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise InvalidInputError(
+            f"{HOST_VARIABLE} is {text[:140]!r}.",
+            remedy="Give an IP address of this machine, or 0.0.0.0 for all of them.",
+        ) from None
+
+
 class ServiceSettings(BaseModel):
     """Settings of every service of a running platform.
 
@@ -112,8 +135,10 @@ class ServiceSettings(BaseModel):
         The data folder (databases, objects, logs).
     public_url
         The platform's one public address, without a trailing slash: ``http://127.0.0.1:8000``.
+    host
+        The address on which they listen.
     port
-        The loopback port on which all processes of this service listen together.
+        The port on which all processes of this service listen together.
     own_port
         Another port, on which this process listens alone; None for none.
     largest_body
@@ -124,6 +149,7 @@ class ServiceSettings(BaseModel):
 
     data: Path
     public_url: str
+    host: str = LOOPBACK
     port: int
     own_port: int | None = None
     largest_body: int = LARGEST_BODY
@@ -132,7 +158,8 @@ class ServiceSettings(BaseModel):
     def from_environment(cls) -> "ServiceSettings":
         """Read `SKERRY_DATA`, `SKERRY_PUBLIC_URL` and `SKERRY_SERVICE_PORT`.
 
-        `SKERRY_OWN_PORT` and `SKERRY_LARGEST_BODY`, in bytes, may be left out.
+        `SKERRY_LISTEN_HOST`, `SKERRY_OWN_PORT` and `SKERRY_LARGEST_BODY`, in bytes, may be left
+        out.
 
         Raises
         ------
@@ -147,6 +174,7 @@ class ServiceSettings(BaseModel):
         return cls(
             data=Path(data),
             public_url=public_url.rstrip("/"),
+            host=read_listen_host(),
             port=port,
             own_port=_read_number("SKERRY_OWN_PORT", 65_535, "a port"),
             largest_body=_read_number("SKERRY_LARGEST_BODY", 1 << 40, "bytes") or LARGEST_BODY,

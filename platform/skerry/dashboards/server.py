@@ -142,7 +142,9 @@ def _start() -> None:
     os.environ.setdefault("BOKEH_RESOURCES", "server")
     asyncio.set_event_loop(asyncio.new_event_loop())
     configure_logs(logging.WARNING, read_request=correlation_id.get)
-    server = build_server(settings.public_url, port=settings.port, data=settings.data)
+    server = build_server(
+        settings.public_url, port=settings.port, address=settings.host, data=settings.data
+    )
     server.start()
     server.io_loop.start()
 

@@ -125,7 +125,7 @@ class _Application(FastAPI):
 
 
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
-    """Serve `app` on the loopback interface until the process is told to end.
+    """Serve `app` until the process is told to end, on loopback unless a setting says otherwise.
 
     Any number of processes share the port; each may have another port of its own beside it.
     There is no access log: the hub's proxy stands in front, and addresses may hold names.
@@ -147,9 +147,9 @@ def open_server(app: FastAPI, settings: ServiceSettings) -> "tuple[Server, list[
     """Return a server of `app` that has not started, and the sockets on which it is to listen."""
     import uvicorn
 
-    sockets = [listen(settings.port, shared=True)]
+    sockets = [listen(settings.port, host=settings.host, shared=True)]
     if settings.own_port is not None:
-        sockets.append(listen(settings.own_port))
+        sockets.append(listen(settings.own_port, host=settings.host))
     config = uvicorn.Config(
         app, access_log=False, log_level="warning", log_config=None,
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,

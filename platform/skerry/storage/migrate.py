@@ -21,7 +21,7 @@ from skerry.storage.database_urls import describe_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.server_checks import check_server
 
-_START_ONCE = "Start this Skerry once with 'skerry up', which brings it up to date."
+_START_ONCE = "Bring it up to date with 'skerry up' or 'skerry database upgrade' of this Skerry."
 _OURS = re.compile(r"\d{4}")
 UNFINISHED = "move-"
 """So begins what stands in the place of the revision while `skerry move` fills a database."""
@@ -121,7 +121,7 @@ def create_schema(engine: Engine) -> None:
     """Give a database this Skerry's schema, in one transaction, whatever schema it had."""
     config = _configure()
     with engine.connect() as connection:
-        _allow_copies(connection)
+        _prepare(connection)
         with connection.begin():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -139,12 +139,18 @@ def newest_revision() -> str | None:
     return ScriptDirectory.from_config(_configure()).get_current_head()
 
 
-def _allow_copies(connection: Connection) -> None:
-    """Let SQLite copy a table into a changed one without taking its rows' dependents along."""
-    if connection.dialect.name == "sqlite":
-        cursor = connection.connection.cursor()  # before the transaction, where it has no effect
-        cursor.execute("PRAGMA foreign_keys = OFF")
-        cursor.close()
+def _prepare(connection: Connection) -> None:
+    """Change what cannot be changed in the transaction itself.
+
+    SQLite is to copy a table into a changed one without taking its rows' dependents along. On a
+    server the turn is waited for as long as another upgrade takes.
+    """
+    is_file = connection.dialect.name == "sqlite"
+    cursor = connection.connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = OFF" if is_file else "SET lock_timeout = 0")
+    cursor.close()
+    if not is_file:
+        connection.connection.commit()
 
 
 def _configure() -> Config:

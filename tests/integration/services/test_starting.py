@@ -73,6 +73,13 @@ def test_a_part_names_a_port_that_is_none(part: str, port: str, data: DataFolder
     assert f"SKERRY_SERVICE_PORT is {port!r}" in refuse(part, environment)
 
 
+@pytest.mark.parametrize("part", ["api", "maps", "dashboards"])
+def test_a_part_names_an_address_that_is_none(part: str, data: DataFolder) -> None:
+    upgrade(data)
+    line = refuse(part, name_environment(data.root, SKERRY_LISTEN_HOST="everywhere"))
+    assert "SKERRY_LISTEN_HOST is 'everywhere'. Give an IP address" in line
+
+
 @pytest.mark.parametrize("part", STATE_PARTS)
 def test_a_file_without_tables_of_older_and_of_newer_ones(part: str, data: DataFolder) -> None:
     environment = name_environment(data.root)

@@ -1,9 +1,10 @@
-"""What the environment says about a worker, and what is refused."""
+"""What the environment says about workers and addresses, and what is refused."""
 
 import pytest
 
 from skerry.core.errors import InvalidInputError
-from skerry.core.settings import WorkerSettings
+from skerry.core.programs import listen
+from skerry.core.settings import HOST_VARIABLE, WorkerSettings, read_listen_host
 
 
 def test_a_worker_carries_out_two_runs_without_limits() -> None:
@@ -33,3 +34,30 @@ def test_wrong_numbers_are_refused_by_name(
     monkeypatch.setenv(variable, value)
     with pytest.raises(InvalidInputError, match=f"{variable} is '{value}'"):
         WorkerSettings.from_environment()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.2", "::1"])
+def test_parts_listen_on_loopback_unless_another_address_is_named(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(HOST_VARIABLE, raising=False)
+    assert read_listen_host() == "127.0.0.1"
+    monkeypatch.setenv(HOST_VARIABLE, address)
+    assert read_listen_host() == address
+
+
+@pytest.mark.parametrize("text", ["localhost", "everywhere", "10.0.0.0/8", "1.2.3.4:80", " "])
+def test_what_is_no_address_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOST_VARIABLE, text)
+    with pytest.raises(InvalidInputError, match=HOST_VARIABLE):
+        read_listen_host()
+
+
+def test_a_socket_listens_where_it_is_told() -> None:
+    for host in ("127.0.0.1", "127.0.0.2", "::1"):
+        with listen(0, host=host, shared=True) as listening:
+            assert listening.getsockname()[0] == host
+    with listen(0) as listening:
+        assert listening.getsockname()[0] == "127.0.0.1"
+    with pytest.raises(InvalidInputError, match=r"no address 192\.0\.2\.1"):
+        listen(0, host="192.0.2.1")

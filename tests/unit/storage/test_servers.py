@@ -3,22 +3,23 @@
 import socket
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
-from tests.platform_process import SKERRY, clean_environment
+from tests.platform_process import SKERRY, clean_environment, wait_until
 from tests.postgresql_server import PostgresqlServer
 
 from skerry.core.errors import ConflictError, InvalidInputError, SkerryError
 from skerry.core.settings import DATABASE_VARIABLE
-from skerry.storage import server_checks
+from skerry.storage import database, server_checks
 from skerry.storage.database import explain_failure
 from skerry.storage.database_urls import describe_database, parse_database_url
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import check_database, upgrade
+from skerry.storage.migrate import check_database, newest_revision, upgrade
 from skerry.storage.server_checks import check_server
 
 SECRET = "s3cret-w0rd"
@@ -201,6 +202,29 @@ class TestServer:
             for ask in (check_database, upgrade):
                 with pytest.raises(ConflictError, match="schema 9999, newer than"):
                     ask(folder)
+
+    def test_of_two_upgrades_at_once_one_waits(
+        self, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(DATABASE_VARIABLE, empty)
+        monkeypatch.setattr(database, "_WAIT_MS", 50)  # an upgrade waits longer than others
+        with (
+            psycopg.connect(empty, autocommit=True) as looking,
+            psycopg.connect(empty) as first,
+            ThreadPoolExecutor(2) as pool,
+        ):
+            first.execute(f"SELECT pg_advisory_xact_lock({database._TURN})".encode())
+            both = [pool.submit(upgrade, DataFolder(tmp_path)) for _ in range(2)]
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
+                " AND state_change < clock_timestamp() - interval '0.2 s'"
+                " AND datname = current_database()"
+            )
+            wait_until(lambda: looking.execute(waiting).fetchone() == (2,), 60, "both wait")
+            first.commit()
+            assert [upgraded.result(120) for upgraded in both] == [None, None]
+            version = "SELECT version_num FROM alembic_version"
+            assert looking.execute(version).fetchall() == [(newest_revision(),)]
 
     def test_a_new_database_gets_its_tables_once(
         self, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -20,6 +20,7 @@ from skerry.core.request_ids import REQUEST_VARIABLE
 from skerry.core.settings import (
     DEFAULT_PROJECT,
     GATEWAY_PREFIX,
+    HOST_VARIABLE,
     keep_certificates,
     platform_secrets,
 )
@@ -51,6 +52,7 @@ _OWN_IDENTITY = frozenset(
         "SKERRY_RUN",
         REQUEST_VARIABLE,
         "SKERRY_OWN_PORT",
+        HOST_VARIABLE,
         INSTANCE_MARK,
         PART_MARK,
     }
