@@ -15,7 +15,13 @@ import psycopg
 import pytest
 from tests.integration.production.stage import Stage, history, kill, make_notebook
 from tests.integration.production.test_clusters import list_clusters, wait_for_cluster
-from tests.platform_process import RunningPlatform, start_platform, wait_until
+from tests.platform_process import (
+    SKERRY,
+    RunningPlatform,
+    clean_environment,
+    start_platform,
+    wait_until,
+)
 from tests.postgresql_server import PostgresqlServer
 
 from skerry.core.settings import DATABASE_VARIABLE
@@ -122,17 +128,27 @@ def test_they_share_the_runs_and_each_is_done_once(workers: Workers) -> None:
     assert workers.count() == 1 + len(OTHERS)
 
 
+def ask(workers: Workers, *arguments: str) -> str:
+    """Return what a command says that knows the database, as a person on the machine does."""
+    known = {"SKERRY_DATA": str(workers.stage.platform.data), DATABASE_VARIABLE: workers.database}
+    answer = subprocess.run(
+        [*SKERRY, *arguments], env=clean_environment() | known, stdout=subprocess.PIPE, check=False
+    )
+    return answer.stdout.decode()
+
+
 def test_all_of_them_are_seen_from_the_platforms_machine(workers: Workers) -> None:
     platform = workers.stage.platform
     names = sorted(str(row[0]) for row in workers.ask("SELECT name FROM workers"))
     assert len(names) == 1 + len(OTHERS)
-    assert sorted(sign["name"] for sign in platform.status()["workers"]) == names
+    status = json.loads(ask(workers, "status", "--json"))
+    assert sorted(sign["name"] for sign in status["workers"]) == names
     client = platform.http(platform.token)
     health = client.get("/services/api/platform/health").json()
     assert {sign["name"]: sign["works"] for sign in health["workers"]} == dict.fromkeys(names, True)
     measured = client.get("/services/api/metrics").text
     assert all(f'skerry_worker_silence_seconds{{worker="{name}"}}' in measured for name in names)
-    findings = json.loads(platform.run("doctor", "--json").stdout)
+    findings = json.loads(ask(workers, "doctor", "--json"))
     found = [entry for entry in findings if entry["check"] == "workers"]
     assert sorted(entry["detail"] for entry in found) == [f"{name} works." for name in names]
 
