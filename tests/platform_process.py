@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 from tests.described_answers import DescribedAnswers
+
+from skerry.cli.supervisor.credentials import Credentials
+from skerry.core.measurements import TOKEN_VARIABLE
+from skerry.storage.layout import DataFolder
 
 PROGRAMS = ("/services/api", "/services/maps")
 READY_LIMIT_S = 120.0
@@ -164,6 +169,14 @@ class RunningPlatform:
             for path in (self.data / "run" / "pids").glob("*.json")
             if not path.stem.startswith("attempt-")
         }
+
+    def environment_of(self, part: str) -> dict[str, str]:
+        """Return with which environment a part was started; the system hides its secrets."""
+        shown = psutil.Process(self.part_pids()[part]).environ()
+        tokens = Credentials.load(DataFolder(self.data)).service_tokens
+        own = {"JUPYTERHUB_API_TOKEN": tokens[part], TOKEN_VARIABLE: tokens["prometheus"]}
+        hidden = {name: value for name, value in self._extra.items() if name in shown}
+        return shown | own | hidden
 
     def routes(self) -> dict[str, Any]:
         """Return the proxy's routing table: path prefix to target."""

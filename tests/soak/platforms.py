@@ -183,12 +183,12 @@ def start_team(
 
 
 def _find_port(platform: RunningPlatform, part: str) -> int:
-    environment = psutil.Process(platform.part_pids()[part]).environ()
+    environment = platform.environment_of(part)
     return int(environment["SKERRY_SERVICE_PORT"])
 
 
 def _prepare_api(platform: RunningPlatform, top: Path, port: int) -> Other:
-    environment = psutil.Process(platform.part_pids()["api"]).environ()
+    environment = platform.environment_of("api")
     more: dict[str, Any] = {"SKERRY_SERVICE_PORT": str(port)}
     return Other("second api", "skerry.services.api", environment | more, top / "second-api.log")
 
@@ -199,7 +199,7 @@ def _prepare_worker(platform: RunningPlatform, folder: DataFolder, front: str) -
     It shares the folder of objects, if they are in a folder.
     """
     folder.create()
-    environment = psutil.Process(platform.part_pids()["worker"]).environ()
+    environment = platform.environment_of("worker")
     if OBJECTS_VARIABLE not in environment:
         folder.objects.rmdir()
         folder.objects.symlink_to(platform.data / "objects")

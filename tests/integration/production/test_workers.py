@@ -24,8 +24,6 @@ from tests.platform_process import (
 )
 from tests.postgresql_server import PostgresqlServer
 
-from skerry.cli.supervisor.credentials import Credentials
-from skerry.core.measurements import TOKEN_VARIABLE
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.storage.layout import DataFolder
 
@@ -45,13 +43,7 @@ class Workers:
 
     def start(self, name: str) -> None:
         """Start another worker, as a machine of its own would: its objects are the platform's."""
-        shown = psutil.Process(self.stage.worker_pid()).environ()
-        tokens = Credentials.load(DataFolder(self.stage.platform.data)).service_tokens
-        environment = shown | {  # what the system does not show
-            DATABASE_VARIABLE: self.database,
-            "JUPYTERHUB_API_TOKEN": tokens["worker"],
-            TOKEN_VARIABLE: tokens["prometheus"],
-        }
+        environment = self.stage.platform.environment_of("worker")
         with (self.folders[name].logs / "worker.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "skerry.services.worker"],
