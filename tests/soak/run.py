@@ -20,6 +20,8 @@ from tests.tools.minio import locate_program
 PLATFORMS = ("alone", "team")
 _PATIENCE_S = 60.0
 """Seconds for each run."""
+_DURABLE = {"synchronous_commit": "on"}
+"""A server that crashes still has what it confirmed; the tests' own would forget the last of it."""
 
 
 def main() -> int:
@@ -44,7 +46,7 @@ def soak_once(name: str, runs: int, seed: int) -> Soak:
         if name == "alone":
             soaked = stack.enter_context(start_alone(top))
         else:
-            server = stack.enter_context(serve_postgresql())
+            server = stack.enter_context(serve_postgresql(_DURABLE))
             store = stack.enter_context(serve_minio()) if locate_program().exists() else None
             soaked = stack.enter_context(start_team(top, server, store))
         soak = Soak(soaked, runs, seed, limit_s=120 + _PATIENCE_S * runs)
