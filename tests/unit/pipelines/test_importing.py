@@ -126,7 +126,7 @@ def test_another_content_under_the_same_name_is_refused(
     api.seen.clear()
     with pytest.raises(ConflictError, match=scene.stem) as caught:
         import_product(scene, session=session)
-    assert "skerry item delete" in caught.value.remedy
+    assert "skerry item withdraw" in caught.value.remedy
     assert len(api.seen) == 1
 
 

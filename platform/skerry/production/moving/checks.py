@@ -22,11 +22,12 @@ from skerry.storage.platform_mark import (
     refuse_foreign,
     select_owner,
 )
+from skerry.storage.run_folder import RUNS
 from skerry.storage.server_checks import check_server
 from skerry.storage.tables import audit
 
 PROGRAM = "skerry move"
-FAMILIES = ("imports/", "sandbox/", "runs/", "releases/", "environments/")
+FAMILIES = ("imports/", "sandbox/", RUNS, "releases/", "environments/")
 
 
 class Stage(Enum):
