@@ -243,4 +243,4 @@ def test_credentials_that_have_expired(data: DataFolder) -> None:
             "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": f"token-{SECRET}",
         }  # fmt: skip
-        check_refused(data, variables, "the credentials have expired")
+        check_refused(data, variables, "they have expired")
