@@ -1,9 +1,9 @@
 """A platform's whole state: its tables, and the bytes that their records name."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, FromClause, select
+from sqlalchemy import Connection, FromClause, Table, select
 
 from skerry.catalog.tables import deletions, items, items_index
 from skerry.production.environments import name_ingredients
@@ -21,9 +21,7 @@ def state_tables() -> list[FromClause]:
     Grants, workers and upkeep are left out: permissions and signs of life are of the moment. The
     platform's own name is left out, because a copy is another platform.
     """
-    passing = (grants, workers, upkeep, platform)
-    declared = [table for table in METADATA.sorted_tables if table not in passing]
-    return [*declared, items_index]
+    return _list_tables(without=(grants, workers, upkeep, platform))
 
 
 def platform_tables() -> list[FromClause]:
@@ -32,8 +30,11 @@ def platform_tables() -> list[FromClause]:
     Workers are left out, because each shows for itself that it lives, and the platform's own name,
     which stands in every database from its first moment.
     """
-    passing = (workers, platform)
-    return [*(table for table in METADATA.sorted_tables if table not in passing), items_index]
+    return _list_tables(without=(workers, platform))
+
+
+def _list_tables(without: Collection[Table]) -> list[FromClause]:
+    return [*(table for table in METADATA.sorted_tables if table not in without), items_index]
 
 
 def list_units(connection: Connection, objects: Objects, *, stopped: bool = False) -> Iterator[str]:

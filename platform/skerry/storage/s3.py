@@ -7,7 +7,6 @@ Consoles, mounted file systems and some providers write an empty object ``a/b/``
 import os
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -18,8 +17,7 @@ import httpx
 from skerry.core.errors import InvalidInputError
 from skerry.core.patience import find_patience
 from skerry.storage import web
-
-_AT_ONCE = 16
+from skerry.storage.at_once import do_at_once
 
 
 @cache
@@ -135,8 +133,7 @@ def _drop_marks(store: Any, items: Iterable[Any]) -> list[Any]:
     empty = [item["path"] for item in items if not item["size"]]
     if not empty:
         return items
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="bucket") as pool:
-        files = dict(zip(empty, pool.map(is_file, empty), strict=True))
+    files = dict(zip(empty, do_at_once(is_file, empty), strict=True))
     return [item for item in items if item["size"] or files[item["path"]]]
 
 

@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine, delete, select, text, update
+from sqlalchemy import Engine, FromClause, delete, select, text, update
 from tests.stac_documents import insert_written, make_collection, make_item, write_bytes
 from tests.unit.production.test_runs import claim, objects, publish, staged, start
 
@@ -37,19 +38,21 @@ from skerry.storage.platform_mark import MARK
 __all__ = ["objects"]
 
 
-def read_rows(engine: Engine) -> dict[str, list[dict[str, Any]]]:
-    """Return all rows of all tables of the state, but for what the audit tells of backups."""
+def read_rows(
+    engine: Engine, tables: Iterable[FromClause] | None = None, of: str = "platform/backup/"
+) -> dict[str, list[dict[str, Any]]]:
+    """Return all rows of tables, by default of the state, without the audit's entries of `of`."""
     with engine.connect() as connection:
         return {
             str(getattr(table, "name", "")): sorted(
                 (
                     dict(row)
                     for row in connection.execute(select(table)).mappings()
-                    if not str(row.get("what", "")).startswith("platform/backup/")
+                    if not str(row.get("what", "")).startswith(of)
                 ),
                 key=repr,
             )
-            for table in state_tables()
+            for table in (state_tables() if tables is None else tables)
         }
 
 

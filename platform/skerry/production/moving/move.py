@@ -17,9 +17,9 @@ from skerry.core.errors import ConflictError
 from skerry.core.progress import Progress, ignore_progress, take_part
 from skerry.core.time import utc_now
 from skerry.production.moving import checks
-from skerry.production.moving.checks import PROGRAM, Stage
+from skerry.production.moving.checks import Stage
 from skerry.production.moving.places import Place, choose_place, find_place, name_move
-from skerry.production.moving.signs import check_stopped
+from skerry.production.moving.signs import PROGRAM, check_stopped
 from skerry.production.pausing import pause_at
 from skerry.production.records import list_units, platform_tables
 from skerry.storage.copying import compare_rows, copy_rows

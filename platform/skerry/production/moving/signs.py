@@ -13,6 +13,9 @@ from skerry.production.moving.places import Place
 from skerry.storage.database import is_server
 from skerry.storage.pid_files import PidFile
 
+PROGRAM = "skerry move"
+"""The name by which a server knows the sessions of a move: these are no sign."""
+
 _SHOWN = 5
 _PATIENCE_S, _PAUSE_S = 2.0, 0.1
 """The sessions of a program that has just ended take a moment to go."""
@@ -68,7 +71,7 @@ def _find_sessions(url: str) -> Iterable[str]:
     address = make_url(url)
     program = address.query["application_name"]
     engine = create_engine(
-        address.update_query_dict({"application_name": "skerry move"}), poolclass=NullPool
+        address.update_query_dict({"application_name": PROGRAM}), poolclass=NullPool
     )
     query = text(
         "SELECT pid, coalesce(host(client_addr), 'the server itself') AS host"

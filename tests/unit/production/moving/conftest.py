@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from tests.databases import data, engine
 from tests.object_stores import opened_bucket
 from tests.platform_process import wait_until
 from tests.postgresql_server import PostgresqlServer
 from tests.unit.production.conftest import job, release
-from tests.unit.production.test_backups import filled
+from tests.unit.production.test_backups import filled, read_rows
 from tests.unit.production.test_runs import objects
 
 from skerry.core.errors import ConflictError
@@ -23,6 +23,7 @@ from skerry.production.records import platform_tables
 from skerry.storage.database import using_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.objects import Objects
+from skerry.storage.tables import platform
 
 __all__ = ["data", "engine", "filled", "job", "objects", "release"]
 
@@ -70,19 +71,9 @@ def move(place: Place, database: str | Path | None, objects: str | Path | None) 
 
 def read_records(place: Place) -> dict[str, list[dict[str, Any]]]:
     """Return all rows of all tables, but for what moves tell of themselves."""
-    with using_database(place.database, read_only=True) as engine, engine.connect() as connection:
-        return {
-            str(getattr(table, "name", "")): sorted(
-                (
-                    dict(row)
-                    for row in connection.execute(select(table)).mappings()
-                    if not str(row.get("what", "")).startswith("platform/move/")
-                ),
-                key=repr,
-            )
-            for table in platform_tables()
-            if getattr(table, "name", "") != "platform"
-        }
+    tables = [table for table in platform_tables() if table is not platform]
+    with using_database(place.database, read_only=True) as engine:
+        return read_rows(engine, tables, of="platform/move/")
 
 
 def read_bytes(objects: Objects) -> dict[str, bytes | None]:
