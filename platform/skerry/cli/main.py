@@ -173,7 +173,7 @@ def _explain_database(error: Exception) -> SkerryError | None:
         return None
     from sqlalchemy.exc import OperationalError
 
-    from skerry.storage.database import explain_failure
+    from skerry.storage.database_failures import explain_failure
 
     # SQLite calls a wrong statement by the same name
     is_fault = getattr(getattr(error, "orig", None), "sqlite_errorname", None) == "SQLITE_ERROR"

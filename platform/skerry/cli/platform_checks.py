@@ -167,7 +167,7 @@ def look_at_database(folder: DataFolder) -> Iterator[Finding]:
 
 def look_at_objects(folder: DataFolder) -> Iterator[Finding]:
     """Check that the object store answers, may be written, and is this platform's own."""
-    from skerry.storage.database import UnreadableError
+    from skerry.storage.database_failures import UnreadableError
     from skerry.storage.object_places import open_objects
     from skerry.storage.platform_mark import check_store
 

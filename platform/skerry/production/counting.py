@@ -1,10 +1,25 @@
-"""Counts of attempts and of waiting runs, for those who watch the platform."""
+"""Counts of runs, attempts and waiting runs, for those who watch the platform."""
 
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from skerry.core.ownership import Viewer
+from skerry.models.runs import RunStatus
+from skerry.production.sight import is_visible
 from skerry.production.tables import attempts, runs
+
+
+def count_runs(
+    connection: Connection, *, viewer: Viewer, job: str | None = None
+) -> dict[RunStatus, int]:
+    """Return how many runs have each status, of all jobs that the viewer may see or of one."""
+    query = select(runs.c.status, func.count()).group_by(runs.c.status)
+    query = query.where(is_visible(viewer, runs))
+    if job is not None:
+        query = query.where(runs.c.job_name == job)
+    counted = {row[0]: row[1] for row in connection.execute(query)}
+    return {status: counted.get(status, 0) for status in RunStatus}
 
 
 def count_attempts(connection: Connection) -> dict[str, int]:

@@ -25,7 +25,7 @@ from skerry.production.executors.protocol import (
 )
 from skerry.production.orders import AttemptResult
 from skerry.production.releases import get_approved
-from skerry.production.runs import find_run
+from skerry.production.run_history import find_run
 from skerry.production.tokens import GRACE_S, TokenMinter
 from skerry.storage.database import persist, reading
 from skerry.storage.objects import Objects

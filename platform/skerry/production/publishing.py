@@ -22,7 +22,7 @@ from skerry.models.values import ORDER, Name
 from skerry.models.versions import VersionStatus
 from skerry.production.epochs import refuse_stale
 from skerry.production.jobs import check_products
-from skerry.production.runs import find_run, get_run
+from skerry.production.run_history import find_run, get_run
 from skerry.production.tables import attempts, outputs, runs
 from skerry.storage.objects import Objects
 from skerry.storage.run_folder import RunFolder, find_attempt

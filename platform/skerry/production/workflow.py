@@ -25,7 +25,7 @@ from skerry.core.settings import WorkerSettings
 from skerry.production.epochs import Outcome, claim_run, end_attempt, end_run, find_epoch
 from skerry.production.execution import Attempts, StoppingError, remove_unpublished
 from skerry.production.pausing import pause_at
-from skerry.production.runs import find_run
+from skerry.production.run_history import find_run
 from skerry.storage.database import open_workflows, persist, reading
 from skerry.storage.grants import end_run_grants
 from skerry.storage.objects import Objects

@@ -36,7 +36,7 @@ from skerry.models.versions import VersionStatus
 from skerry.production.jobs import check_products, find_job
 from skerry.production.occurrences import find_tick
 from skerry.production.releases import find_proposal, get_release
-from skerry.production.runs import find_run
+from skerry.production.run_history import find_run
 from skerry.production.tables import attempts, jobs, runs
 from skerry.services.identity import Identity, refuse_unseen
 

@@ -17,7 +17,7 @@ from skerry.core.programs import run_program
 from skerry.core.settings import API_PREFIX, ServiceSettings
 from skerry.production.clusters import Gateway
 from skerry.production.epochs import check_current
-from skerry.production.runs import find_run
+from skerry.production.run_history import find_run
 from skerry.production.tokens import GRACE_S
 from skerry.services.application import create_application, serve
 from skerry.services.audit import create_audit_router

@@ -10,8 +10,7 @@ from skerry.core.measurements import Measurements, Sample
 from skerry.core.ownership import KEEPER
 from skerry.core.time import utc_now
 from skerry.models.upkeep import LastPrune
-from skerry.production.counting import count_attempts, find_longest_waiting
-from skerry.production.runs import count_runs
+from skerry.production.counting import count_attempts, count_runs, find_longest_waiting
 from skerry.production.upkeep.last_prune import find_last_prune
 from skerry.production.workers import list_workers
 from skerry.storage.layout import DataFolder

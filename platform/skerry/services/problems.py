@@ -19,7 +19,7 @@ from skerry.core.problems import MEDIA_TYPE, Problem, describe_problem, describe
 from skerry.models.refusals import explain_validation
 from skerry.services.identity import is_navigation
 from skerry.services.media import REF
-from skerry.storage.database import explain_failure
+from skerry.storage.database_failures import explain_failure
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 160

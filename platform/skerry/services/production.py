@@ -25,7 +25,17 @@ from skerry.models.runs import (
 )
 from skerry.models.shares import OwnerOrder
 from skerry.models.values import MOST, Epoch
-from skerry.production import epochs, files, jobs, proposals, publishing, releases, runs
+from skerry.production import (
+    counting,
+    epochs,
+    files,
+    jobs,
+    proposals,
+    publishing,
+    releases,
+    run_history,
+    runs,
+)
 from skerry.production.occurrences import key_for_request
 from skerry.production.orders import write_order
 from skerry.production.publishing import Publication, list_catalogued
@@ -261,7 +271,7 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
     ) -> RunList:
         """List runs, newest first; `before` with a page's last run id gives the next page."""
         with stores.reader.connect() as connection:
-            page = runs.list_runs(
+            page = run_history.list_runs(
                 connection, viewer=speak_for(who), job=job, status=status, before=before,
                 limit=limit,
             )  # fmt: skip
@@ -271,13 +281,13 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
     def count_runs(who: Reader, job: str | None = None) -> RunCounts:
         """Count runs by status, of all jobs that the asker sees or of one job."""
         with stores.reader.connect() as connection:
-            return RunCounts(counts=runs.count_runs(connection, viewer=speak_for(who), job=job))
+            return RunCounts(counts=counting.count_runs(connection, viewer=speak_for(who), job=job))
 
     @router.get("/runs/{run}")
     def get_run(run: str, who: Reader) -> RunDetails:
         """Show a run with its attempts and outputs."""
         with stores.reader.connect() as connection:
-            details = runs.read_run(connection, check_run(connection, who, run))
+            details = run_history.read_run(connection, check_run(connection, who, run))
         attempts = [
             attempt.model_copy(update={"files": _link_files(stores, details.id, attempt.epoch)})
             for attempt in details.attempts
@@ -343,7 +353,8 @@ def _add_attempts(router: APIRouter, stores: Stores) -> None:
         """Return what an attempt has to do; 409 when it is superseded."""
         with stores.reader.connect() as connection:
             epochs.check_current(connection, run, epoch, who.token)
-            row = runs.find_run(connection, run, viewer=KEEPER)  # the token is this attempt's
+            # the token is this attempt's
+            row = run_history.find_run(connection, run, viewer=KEEPER)
             release = releases.get_approved(connection, row["release_id"])
         return write_order(row, epoch, release, read_release_notebook(stores.objects, release))
 

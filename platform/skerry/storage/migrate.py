@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.core.time import utc_now
-from skerry.storage.database import explain_unreadable, find_database, is_server, using_database
+from skerry.storage.database import find_database, is_server, using_database
+from skerry.storage.database_failures import explain_unreadable
 from skerry.storage.database_urls import describe_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.server_checks import check_server

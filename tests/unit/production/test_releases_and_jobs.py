@@ -9,7 +9,8 @@ from skerry.core.ownership import KEEPER
 from skerry.models.jobs import JobOrder
 from skerry.production import jobs, releases
 from skerry.production.occurrences import key_for_request
-from skerry.production.runs import cancel_run, get_run, start_run
+from skerry.production.run_history import get_run
+from skerry.production.runs import cancel_run, start_run
 
 
 def test_proposer_approves_only_with_the_word_for_it(engine: Engine) -> None:

@@ -32,7 +32,8 @@ from skerry.production.epochs import (
 from skerry.production.jobs import create_job, list_jobs
 from skerry.production.publishing import StagedOutput, publish_outputs
 from skerry.production.reconciler import Reconciler
-from skerry.production.runs import cancel_run, get_run, list_runs, retry_run, start_run
+from skerry.production.run_history import get_run, list_runs
+from skerry.production.runs import cancel_run, retry_run, start_run
 from skerry.production.tables import jobs
 from skerry.production.tokens import TokenMinter
 from skerry.storage.layout import DataFolder

@@ -17,7 +17,8 @@ from skerry.production.clock import list_latest
 from skerry.production.jobs import create_job, delete_job, pause_job
 from skerry.production.reconciler import Reconciler
 from skerry.production.releases import approve_release
-from skerry.production.runs import list_runs, retry_run, start_run
+from skerry.production.run_history import list_runs
+from skerry.production.runs import retry_run, start_run
 from skerry.production.tables import jobs
 from skerry.production.tokens import TokenMinter
 

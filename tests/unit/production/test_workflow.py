@@ -9,7 +9,7 @@ from skerry.production import workflow
 from skerry.production.epochs import Outcome
 from skerry.production.execution import Attempts
 from skerry.production.executors.local import LocalExecutor
-from skerry.production.runs import get_run
+from skerry.production.run_history import get_run
 from skerry.production.workflow import RunWorkflow
 from skerry.storage.database import reading
 from skerry.storage.layout import DataFolder

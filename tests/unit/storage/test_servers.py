@@ -16,7 +16,7 @@ from tests.postgresql_server import PostgresqlServer
 from skerry.core.errors import ConflictError, InvalidInputError, SkerryError
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.storage import database, server_checks
-from skerry.storage.database import explain_failure
+from skerry.storage.database_failures import explain_failure
 from skerry.storage.database_urls import describe_database, parse_database_url
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import check_database, newest_revision, upgrade

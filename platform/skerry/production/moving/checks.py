@@ -9,11 +9,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from skerry.core.errors import ConflictError, NotFoundError
 from skerry.production.moving.places import Place
-from skerry.production.moving.signs import check_stopped
+from skerry.production.moving.signs import PROGRAM, check_stopped
 from skerry.production.records import platform_tables
 from skerry.production.tables import workers
 from skerry.storage.copying import count_rows
-from skerry.storage.database import explain_unreadable, is_server, reading, reading_stopped
+from skerry.storage.database import is_server, reading, reading_stopped
+from skerry.storage.database_failures import explain_unreadable
 from skerry.storage.migrate import UNFINISHED, check_known, newest_revision, read_revision
 from skerry.storage.objects import Objects
 from skerry.storage.platform_mark import (
@@ -26,7 +27,6 @@ from skerry.storage.run_folder import RUNS
 from skerry.storage.server_checks import check_server
 from skerry.storage.tables import audit
 
-PROGRAM = "skerry move"
 FAMILIES = ("imports/", "sandbox/", RUNS, "releases/", "environments/")
 
 

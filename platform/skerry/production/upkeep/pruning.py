@@ -26,7 +26,8 @@ from skerry.production.upkeep.last_prune import record_prune
 from skerry.production.upkeep.machine import list_environments, list_old_logs, list_scratch
 from skerry.production.upkeep.removable import Removable
 from skerry.production.upkeep.run_files import list_run_files
-from skerry.storage.database import UnreadableError, find_database, is_server, open_database
+from skerry.storage.database import find_database, is_server, open_database
+from skerry.storage.database_failures import UnreadableError
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import open_objects
 from skerry.storage.platform_mark import check_store
