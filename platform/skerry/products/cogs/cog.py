@@ -36,7 +36,7 @@ BLOCK_UNIT = 16
 USUAL = Codec("zlib", 6)
 DRIVER_BYTES = 96 * 10**6
 """Memory that GDAL's COG driver needs for itself."""
-CACHE_SHARE = 8
+CACHE_SHARE = 16
 """GDAL's block cache gets the memory divided by this number."""
 LARGEST_NODATA = 2**53
 """Rasterio takes nodata as float64, which does not hold every whole number beyond this."""
