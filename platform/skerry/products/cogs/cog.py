@@ -36,8 +36,10 @@ BLOCK_UNIT = 16
 USUAL = Codec("zlib", 6)
 DRIVER_BYTES = 96 * 10**6
 """Memory that GDAL's COG driver needs for itself."""
-CACHE_SHARE = 16
-"""GDAL's block cache gets the memory divided by this number."""
+CACHE_SHARE = 8
+"""GDAL's block cache gets the memory divided by this number: JPEG 2000 is decoded through it."""
+COPY_CACHE_SHARE = 32
+"""The same for the copy at the end: the driver has memory of its own, and reads each block once."""
 LARGEST_NODATA = 2**53
 """Rasterio takes nodata as float64, which does not hold every whole number beyond this."""
 OVERVIEW = ".ovr"
@@ -173,17 +175,17 @@ def _override_packing(
 
 
 def _write(variable: xr.DataArray, target: Path, description: str, options: Options) -> None:
-    import rasterio
     from rasterio.errors import RasterioIOError
     from rasterio.shutil import copy
 
     numbers = encode(str(variable.name), variable.variable)
     raw = _place_levels(variable, target, options.block)
     finest = next(iter(raw))
-    threads = {"GDAL_NUM_THREADS": "ALL_CPUS", "GDAL_CACHEMAX": options.memory_bytes // CACHE_SHARE}
+    memory_bytes = options.memory_bytes
     try:
-        with rasterio.Env(**threads):
+        with _using_gdal(memory_bytes // CACHE_SHARE):
             _fill_levels(raw, variable, numbers, description, options)
+        with _using_gdal(memory_bytes // COPY_CACHE_SHARE):
             copy(
                 _name_nodata(finest, numbers), target, driver="COG", BLOCKSIZE=str(options.block),
                 BIGTIFF="IF_SAFER", INTERLEAVE="BAND", OVERVIEWS="FORCE_USE_EXISTING",
@@ -195,6 +197,12 @@ def _write(variable: xr.DataArray, target: Path, description: str, options: Opti
     finally:
         for path in (*raw, finest.with_suffix(NAMED)):
             path.unlink(missing_ok=True)
+
+
+def _using_gdal(cache_bytes: int) -> Any:
+    import rasterio
+
+    return rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS", GDAL_CACHEMAX=cache_bytes)
 
 
 def _place_levels(variable: xr.DataArray, target: Path, block: int) -> dict[Path, GeoBox]:
