@@ -38,6 +38,8 @@ now, live as briefly as token services allow.
 _READ = ("s3:GetObject",)
 _WRITE = (*_READ, "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 _PATTERN_MARKS = frozenset("*?$")
+_LONGEST_POLICY = 2048
+"""Characters that the policy of a session may have."""
 _TRIES = 3
 _TIMEOUT_S = 20.0
 _ANY_ROLE = "arn:aws:iam::000000000000:role/skerry"  # its form is checked, not its name
@@ -76,8 +78,8 @@ class TokenService:
         role = environment.get("AWS_ROLE_ARN") or (_ANY_ROLE if endpoint else None)
         if role is None or not (identity or (key and secret)):
             return None
-        address = environment.get("AWS_ENDPOINT_URL_STS") or environment.get("AWS_ENDPOINT_URL")
-        address = (address or endpoint or f"https://sts.{region}.amazonaws.com").rstrip("/")
+        address = find_endpoint(environment, ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"))
+        address = address or endpoint or f"https://sts.{region}.amazonaws.com"
         token = environment.get("AWS_SESSION_TOKEN")
         more = {"session_token": token} if token else {}
         signature = AWS4Auth(key, secret, region, "sts", **more) if key else None
@@ -166,7 +168,7 @@ def write_policy(bucket: str, prefix: str, mode: Mode) -> str:
     Raises
     ------
     InvalidInputError
-        If the prefix holds marks that a policy reads as a pattern.
+        If the prefix holds marks that a policy reads as a pattern, or the policy becomes too long.
     """
     if _PATTERN_MARKS & set(bucket + prefix):
         raise InvalidInputError(
@@ -184,7 +186,16 @@ def write_policy(bucket: str, prefix: str, mode: Mode) -> str:
         "Resource": [f"arn:aws:s3:::{bucket}"],
         "Condition": {"StringLike": {"s3:prefix": [f"{prefix}*"]}},
     }
-    return json.dumps({"Version": "2012-10-17", "Statement": [objects, listing]})
+    content = {"Version": "2012-10-17", "Statement": [objects, listing]}
+    policy = json.dumps(content, separators=(",", ":"))
+    if len(policy) > _LONGEST_POLICY:
+        raise InvalidInputError(
+            f"The prefix {prefix[:60]!r}... of {len(prefix)} characters cannot be granted: the "
+            f"policy that names it would have {len(policy)} characters, and token services take "
+            f"{_LONGEST_POLICY}.",
+            remedy="Operators: choose a shorter prefix in SKERRY_OBJECTS.",
+        )
+    return policy
 
 
 def _trust() -> ssl.SSLContext:

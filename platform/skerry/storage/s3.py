@@ -6,7 +6,7 @@ Consoles, mounted file systems and some providers write an empty object ``a/b/``
 
 import os
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -27,15 +27,24 @@ def connect(bucket: str, prefix: str | None = None) -> Any:
     return open_store(bucket, prefix, find_endpoint(os.environ), **options)
 
 
-def find_endpoint(environment: Mapping[str, str]) -> str | None:
-    """Return the address of the S3 server that variables name, None for AWS itself.
+def find_endpoint(
+    environment: Mapping[str, str],
+    variables: Sequence[str] = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+) -> str | None:
+    """Return the address of the server that variables name, None for AWS itself.
+
+    Parameters
+    ----------
+    environment
+        The variables with their values.
+    variables
+        Their names; the first that is set counts.
 
     Raises
     ------
     InvalidInputError
         If it is no address that begins with ``http://`` or ``https://``.
     """
-    variables = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     variable = next((name for name in variables if environment.get(name)), None)
     if variable is None:
         return None
