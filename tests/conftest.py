@@ -2,10 +2,11 @@
 
 Tests marked `long` run with `--long` and `--complete`, those marked `slow` without `--quick`. With
 `--complete`, nothing may be skipped, deselected or missing: every test that the files define is
-collected. Tests marked `real_data` are an extra: where SKERRY_REAL_DATA (`make` sets it) names no
-folder, they are not run; where it does, they are as all others. The same holds for `postgresql`
-where no PostgreSQL with PostGIS is installed, for `s3` where MinIO was not built, and for both with
-`--quick`; `--complete` demands them. The summary says how many were left out.
+collected, and a run that leaves one out fails at once. Tests marked `real_data` are an extra: where
+SKERRY_REAL_DATA (`make` sets it) names no folder, they are not run; where it does, they are as all
+others. The same holds for `postgresql` where no PostgreSQL with PostGIS is installed, for `s3`
+where MinIO was not built, and for both with `--quick`; `--complete` demands them. The summary says
+how many were left out.
 """
 
 import ast
@@ -116,40 +117,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class Completeness:
-    """Counts what a run left out and turns a passing run with gaps into a failing one.
+    """Ends a run with a failure as soon as it is known that the run leaves out a test.
 
     Where several processes share the tests, the one that started them hears of all.
     """
 
     def __init__(self, defined: set[str]) -> None:
         self.defined = defined
-        self.known: set[str] = set()
-        self.gaps: list[str] = []
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        self.gaps += [f"deselected: {item.nodeid}" for item in items]
+        _refuse([f"deselected: {item.nodeid}" for item in items])
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self.known |= {item.nodeid.split("[")[0] for item in session.items}
+        if not session.config.getoption("numprocesses", None):
+            self.check([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        self.known |= {item.split("[")[0] for item in ids}
+        self.check(ids)
+
+    def check(self, collected: list[str]) -> None:
+        """Refuse a run that misses tests which the files define."""
+        missing = self.defined - {name.split("[")[0] for name in collected}
+        _refuse([f"not collected: {name}" for name in sorted(missing)])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.skipped:
-            self.gaps.append(f"skipped or xfailed: {report.nodeid}")
+            _refuse([f"skipped or xfailed: {report.nodeid}"])
 
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        not_run = session.config.stash.get(NOT_RUN, {}).values()
-        known = self.known | {item.split("[")[0] for items in not_run for item in items}
-        self.gaps += [f"not collected: {name}" for name in sorted(self.defined - known)]
-        if self.gaps and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        for gap in self.gaps:
-            terminalreporter.write_line(f"INCOMPLETE {gap}", red=True)
+def _refuse(gaps: list[str]) -> None:
+    if gaps:
+        pytest.exit("\n".join(["this run is incomplete", *gaps]), pytest.ExitCode.TESTS_FAILED)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -172,7 +171,7 @@ def pytest_terminal_summary(
 
 
 def find_tests(folders: list[Path], ignored: list[Path]) -> set[str]:
-    """Return the node ids, without parameters, of all tests that the files below define."""
+    """Return the node ids, without parameters, of the tests below that this machine must run."""
     return {
         f"{path.relative_to(ROOT).as_posix()}::{name}"
         for folder in folders
@@ -184,10 +183,18 @@ def find_tests(folders: list[Path], ignored: list[Path]) -> set[str]:
 
 def _name_tests(body: list[ast.stmt]) -> Iterator[str]:
     for node in body:
-        if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-            yield from (f"{node.name}::{name}" for name in _name_tests(node.body))
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[:4] == "test":
-            yield node.name
+        match node:
+            case ast.Assign(targets=[ast.Name(id="pytestmark")]) if _is_left_out([node.value]):
+                return
+            case ast.ClassDef() if node.name.startswith("Test"):
+                yield from (f"{node.name}::{name}" for name in _name_tests(node.body))
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if node.name.startswith("test"):
+                if not _is_left_out(node.decorator_list):
+                    yield node.name
+
+
+def _is_left_out(marks: list[ast.expr]) -> bool:
+    return not REAL_DATA and any("real_data" in ast.unparse(mark) for mark in marks)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -158,9 +158,8 @@ def test_bytes_that_change_while_they_are_copied_are_noticed(
     assert read_bytes(moved.target.objects) == read_bytes(stopped.objects)
 
 
+@pytest.mark.parametrize("data", ["sqlite"], indirect=True)
 def test_a_file_with_a_journal_stays_as_it_is(stopped: Place, tmp_path: Path) -> None:
-    if is_server(stopped.database):
-        pytest.skip("a server has its own journal")
     with using_database(stopped.database) as engine, engine.connect() as reader:
         reader.execute(text("SELECT 1"))
         journal = {

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import dask.array as da
+import distributed
 import numpy as np
 import pytest
 import xarray as xr
@@ -273,7 +274,6 @@ def test_any_attribute_comes_back(attrs: dict[str, Any]) -> None:
 
 
 def test_a_distributed_client_writes_through_its_workers(tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None

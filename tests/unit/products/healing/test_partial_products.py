@@ -219,7 +219,6 @@ def test_times_without_values_are_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif("SKERRY_REAL_DATA" not in os.environ, reason="SKERRY_REAL_DATA names no folder")
 def test_real_products_lack_nothing() -> None:
     files = sorted((Path(os.environ["SKERRY_REAL_DATA"]) / "eopf").glob("*/*.json"))
     assert len(files) == 5

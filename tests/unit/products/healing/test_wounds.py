@@ -488,7 +488,6 @@ def test_items_of_a_safe_need_no_healing(simulated: Callable[..., Path], kind: s
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif("SKERRY_REAL_DATA" not in os.environ, reason="SKERRY_REAL_DATA names no folder")
 def test_members_of_a_real_product_are_healed() -> None:
     (file,) = (Path(os.environ["SKERRY_REAL_DATA"]) / "eopf/s1").glob("*.json")
     tree = open_metadata(file)
