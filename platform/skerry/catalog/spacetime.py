@@ -1,7 +1,7 @@
 """When and where an item's data are: spans of time (UTC) and boxes of longitude and latitude.
 
 Times are microseconds since 1970, places are in degrees (WGS 84). The catalogue's index over both
-has two forms, an R*Tree on SQLite and PostGIS's GiST on PostgreSQL; `select_overlapping` searches
+has two forms, an R*Tree on SQLite and a GiST index on PostgreSQL; `select_overlapping` searches
 either.
 """
 
@@ -181,6 +181,7 @@ class _Overlaps(FunctionElement[bool]):
 
 
 _SIDES = ("west", "east", "south", "north", "first_hour", "last_hour")
+_MONTH_HOURS = 720
 _HOURS = ("span_first_hour", "span_last_hour")
 
 
@@ -198,19 +199,26 @@ def _compare_sides(element: _Overlaps, compiler: SQLCompiler, **more: Any) -> st
 
 
 @compiles(_Overlaps, "postgresql")
-def _meet_boxes(element: _Overlaps, compiler: SQLCompiler, **more: Any) -> str:
-    """Return PostGIS's question whether two boxes of three dimensions meet, as its index has it."""
+def _meet_ranges(element: _Overlaps, compiler: SQLCompiler, **more: Any) -> str:
+    """Return the questions that PostgreSQL's GiST index answers: of months, a box, and hours."""
     placeholders = [compiler.process(number, **more) for number in element.clauses]
     columns = [f"items_index.{name}" for name in _SIDES]
-    return "({} &&& {})".format(*(_write_diagonal(numbers) for numbers in (columns, placeholders)))
+    pairs = zip(_write_entry(columns), _write_entry(placeholders), strict=True)
+    return "({})".format(" AND ".join(f"{own} && {asked}" for own, asked in pairs))
 
 
-def _write_diagonal(numbers: Sequence[str]) -> str:
+def _write_entry(numbers: Sequence[str]) -> tuple[str, str, str]:
+    """Return what the index has of a row, the same to the letter as when it was made."""
     west, east, south, north, first, last = numbers
     return (
-        f"ST_MakeLine(ST_MakePoint({west}, {south}, {first}),"
-        f" ST_MakePoint({east}, {north}, {last}))"
+        _write_range(f"{first} / {_MONTH_HOURS}", f"{last} / {_MONTH_HOURS}"),
+        f"box(point({west}, {south}), point({east}, {north}))",
+        _write_range(first, last),
     )
+
+
+def _write_range(first: str, last: str) -> str:
+    return f"int4range(CAST(floor({first}) AS integer), CAST(floor({last}) AS integer), '[]')"
 
 
 def select_overlapping(count: int) -> Select[tuple[int]]:

@@ -77,6 +77,8 @@ def test_a_small_area_is_looked_up_in_the_spatial_index(
         assert "SEARCH items USING INTEGER PRIMARY KEY" in plan
     else:
         assert "ix_items_index_place" in plan
+        [condition] = [line for line in plan.splitlines() if "Index Cond:" in line and "&&" in line]
+        assert condition.count("&&") == 3  # months, box and hours narrow the search in the index
         assert "Seq Scan on items" not in plan
 
 

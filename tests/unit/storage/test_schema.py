@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.databases import KINDS, data, engine
 from tests.older_schema import open_at
 
+from skerry.catalog.spacetime import EARLIEST, HOUR_US, LATEST, name_boxes, select_overlapping
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.storage import migrate
 from skerry.storage.database import METADATA, find_database, open_database
@@ -295,3 +296,29 @@ def test_older_versions_learn_when_they_were_published_as_far_as_that_is_known(
         assert {tuple(row[:3]): row.published for row in rows} == expected
         assert {(row.reason, row.bytes_deleted) for row in rows} == {(None, None)}
     engine.dispose()
+
+
+def test_places_of_older_items_are_found_after_the_index_is_made_anew(fresh: DataFolder) -> None:
+    engine = open_at(find_database(fresh), "0017")
+    hours = {1: (0, 0), 2: (719.5, 720.5), 3: (-17_000_000, 70_000_000), 4: (1440, 1441)}
+    with engine.begin() as connection:
+        for item, (first, last) in hours.items():
+            connection.execute(
+                text("INSERT INTO items_index VALUES (:id, 1, 2, 3, 4, :first, :last, :item)"),
+                {"id": 2 * item, "first": first, "last": last, "item": item},
+            )
+    engine.dispose()
+
+    migrate.upgrade(fresh)
+
+    opened = open_database(find_database(fresh))
+    with opened.connect() as connection:
+        for span, expected in (
+            ((720 * HOUR_US, 720 * HOUR_US), {2, 3}),
+            ((-HOUR_US, 0), {1, 3}),
+            ((EARLIEST, LATEST), {1, 2, 3, 4}),
+        ):
+            for box, found in (((2, 4, 5, 5), expected), ((2.1, 0, 3, 9), set())):
+                names = name_boxes([box], span)
+                assert set(connection.scalars(select_overlapping(1), names)) == found
+    opened.dispose()
