@@ -6,12 +6,10 @@ does not know is handed to it, so a kill between inserting a run and enqueuing i
 
 import logging
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
 
-from dbos import DBOS, SetWorkflowID, WorkflowStatus
+from dbos import WorkflowStatus
 from sqlalchemy import Connection, Engine, RowMapping, select, update
 
 from skerry.core.errors import SkerryError, UnavailableError
@@ -30,7 +28,8 @@ from skerry.production.runs import ACTIVE, record_unstarted, start_run
 from skerry.production.tables import jobs, runs
 from skerry.production.tokens import TokenMinter
 from skerry.production.workers import WorkerBook
-from skerry.production.workflow import QUEUE, STEPS_VERSION, workflow_id
+from skerry.production.workflow import STEPS_VERSION, workflow_id
+from skerry.production.workflows import Workflows
 from skerry.storage.database import reading
 
 _LOG = logging.getLogger("skerry.worker")
@@ -51,34 +50,29 @@ class Reconciler:
     ----------
     engine
         Skerry's database.
-    carry_out
-        The registered workflow.
+    workflows
+        The workflows of runs.
     minter
         Where tokens are revoked.
     gateway
         The gateway of Dask clusters; None where there is none.
     book
         What is known of other workers; None for the only worker of a data folder.
-    list_workflows
-        Lists workflows as DBOS does; the worker's way does not wait for a database that is away.
     """
 
     def __init__(
         self,
         engine: Engine,
-        carry_out: Callable[[str, int], str],
+        workflows: Workflows,
         minter: TokenMinter,
         gateway: Gateway | None = None,
         book: WorkerBook | None = None,
-        *,
-        list_workflows: Callable[..., list[WorkflowStatus]] = DBOS.list_workflows,
     ) -> None:
         self._engine = engine
-        self._carry_out = carry_out
+        self._workflows = workflows
         self._minter = minter
         self._gateway = gateway
         self._book = book
-        self._list_workflows = list_workflows
         self._looked_at_clusters = -_CLUSTERS_S
         self._broken_clocks: set[str] = set()
 
@@ -87,6 +81,7 @@ class Reconciler:
         self.start_ticks(utc_now())
         self._hand_over()
         self._take_over()
+        self._take_back()
         self._end_clusters()
         self._revoke_tokens()
 
@@ -168,12 +163,7 @@ class Reconciler:
             }
         if not active:
             return
-        workflows = {
-            workflow.workflow_id: workflow
-            for workflow in self._list_workflows(
-                workflow_ids=list(active), load_input=False, load_output=False
-            )
-        }
+        workflows = self._workflows.find(list(active))
         for name, (run_id, generation) in active.items():
             self._settle(workflows.get(name), name, run_id, generation)
 
@@ -182,25 +172,27 @@ class Reconciler:
         if self._book is None:
             return
         for name in self._book.look():
-            left = self._list_workflows(
-                status="PENDING", executor_id=name, load_input=False, load_output=False
-            )
-            if left:
-                DBOS.resume_workflows([workflow.workflow_id for workflow in left], queue_name=QUEUE)
+            count = self._workflows.take_over(name)
             _LOG.warning(
-                "The worker %s shows no sign of life; its %s runs are carried on.", name, len(left)
+                "The worker %s shows no sign of life; its %s runs are carried on.", name, count
             )
             self._book.forget(name)
 
-    def _settle(self, workflow: Any, name: str, run_id: str, generation: int) -> None:
+    def _take_back(self) -> None:
+        """Carry on this worker's own runs that none of its threads carries any more."""
+        for name in self._workflows.take_back_left():
+            _LOG.warning("The workflow %s was left, and is carried on.", name)
+
+    def _settle(
+        self, workflow: WorkflowStatus | None, name: str, run_id: str, generation: int
+    ) -> None:
         """Start one run's workflow, or end a run whose workflow gave no result."""
         if workflow is None:
-            with SetWorkflowID(name):
-                DBOS.enqueue_workflow(QUEUE, self._carry_out, run_id, generation)
+            self._workflows.enqueue(run_id, generation)
         elif workflow.app_version != STEPS_VERSION and workflow.status in _UNDER_WAY:
             # Begun by a Skerry with another sequence of steps: start over under this one. The
             # epoch keeps what has been published.
-            DBOS.cancel_workflow(name)
+            self._workflows.cancel(name)
             self._next_generation(run_id, generation)
         elif workflow.status == "CANCELLED":
             self._next_generation(run_id, generation)

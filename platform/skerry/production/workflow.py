@@ -9,14 +9,15 @@ recovered workflow acknowledges what an earlier epoch has done.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from skerry.core.errors import UnavailableError
 from skerry.core.ownership import KEEPER
@@ -26,7 +27,7 @@ from skerry.production.epochs import Outcome, claim_run, end_attempt, end_run, f
 from skerry.production.execution import Attempts, StoppingError, remove_unpublished
 from skerry.production.pausing import pause_at
 from skerry.production.run_history import find_run
-from skerry.storage.database import open_workflows, persist, reading
+from skerry.storage.database import describe_cause, persist, reading
 from skerry.storage.grants import end_run_grants
 from skerry.storage.objects import Objects
 
@@ -34,6 +35,8 @@ STEPS_VERSION = "1"
 """DBOS's application version: raise it when the sequence of steps below changes. The reconciler
 then continues active runs under the new sequence."""
 
+APPLICATION = "skerry"
+WORKFLOW = "run"
 QUEUE = "runs"
 
 ExecuteStep = Callable[[str, int], dict[str, Any]]
@@ -44,6 +47,14 @@ _CRASHES = 3
 _RECOVERIES = 100
 _PAUSE_S = 2.0
 _POLL_S = 0.3
+
+
+class UnrecordedError(BaseException):
+    """The database did not record what a workflow did: no result of it, so no `Exception`.
+
+    The workflow engine ends a workflow as failed after every `Exception`. After this it leaves the
+    workflow open and without a thread, and the reconciler has it carried on.
+    """
 
 
 class RunWorkflow:
@@ -61,9 +72,14 @@ class RunWorkflow:
         self._attempts = attempts
         self._objects = objects
         self._engine = attempts.engine
+        self._carried: list[str] = []
 
-    def register(self) -> Callable[[str, int], str]:
-        """Register workflow and steps at DBOS, before it is launched; return the workflow."""
+    def list_carried(self) -> frozenset[str]:
+        """Return the identifiers of workflows that a thread of this process carries out."""
+        return frozenset(self._carried)
+
+    def register(self) -> None:
+        """Register workflow and steps at DBOS, before it is launched."""
 
         @DBOS.step(name="execute")
         def execute(run_id: str, epoch: int) -> dict[str, Any]:
@@ -73,11 +89,21 @@ class RunWorkflow:
         def acknowledge(run_id: str, epoch: int, outcome: dict[str, Any]) -> None:
             self._acknowledge(run_id, epoch, Outcome(**outcome))
 
-        @DBOS.workflow(name="run", max_recovery_attempts=_RECOVERIES)
+        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=_RECOVERIES)
         def run(run_id: str, generation: int) -> str:
-            return self._carry_out(run_id, generation, execute, acknowledge)
+            with self._carrying(workflow_id(run_id, generation)):
+                return self._carry_out(run_id, generation, execute, acknowledge)
 
-        return run
+    @contextmanager
+    def _carrying(self, name: str) -> Iterator[None]:
+        self._carried.append(name)
+        try:
+            yield
+        except OperationalError as error:
+            _LOG.warning("The workflow %s is left: %s", name, describe_cause(error))
+            raise UnrecordedError(name) from error
+        finally:
+            self._carried.remove(name)
 
     def _carry_out(
         self, run_id: str, generation: int, execute: ExecuteStep, acknowledge: AcknowledgeStep
@@ -183,13 +209,13 @@ def _end(connection: Connection, *, run_id: str, epoch: int, outcome: Outcome) -
     end_run_grants(connection, run_id, up_to=epoch)
 
 
-def launch(database: str, file: Path, settings: WorkerSettings, worker: str) -> DBOSClient:
-    """Start DBOS on its own tables, see `open_workflows`. Register workflows first.
+def launch(engine: Engine, settings: WorkerSettings, worker: str) -> DBOSClient:
+    """Start DBOS. Register workflows first.
 
     Parameters
     ----------
-    database, file
-        As `open_workflows` takes them.
+    engine
+        DBOS's own tables, see `skerry.storage.database.open_workflows`.
     settings
         How many runs are under way at a time.
     worker
@@ -200,9 +226,8 @@ def launch(database: str, file: Path, settings: WorkerSettings, worker: str) -> 
     DBOSClient
         See `open_client`.
     """
-    engine = open_workflows(database, file)
     config: DBOSConfig = {
-        "name": "skerry",
+        "name": APPLICATION,
         "system_database_url": engine.url.render_as_string(hide_password=False),
         "system_database_engine": engine,
         "serializer": DBOSPortableJSONSerializer(),

@@ -36,7 +36,15 @@ from skerry.production.upkeep.daily import Upkeep
 from skerry.production.workers import ONLY_WORKER, WorkerBook
 from skerry.services.measuring import watch_database
 from skerry.services.worker_signs import serve_worker
-from skerry.storage.database import find_database, is_server, open_database, persist, reading
+from skerry.storage.database import (
+    describe_cause,
+    find_database,
+    is_server,
+    open_database,
+    open_workflows,
+    persist,
+    reading,
+)
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
 from skerry.storage.migrate import check_usable
@@ -98,19 +106,20 @@ class Worker:
         """Work until a signal stops it."""
         from skerry.production.reconciler import Reconciler
         from skerry.production.workflow import RunWorkflow, launch
+        from skerry.production.workflows import Workflows
 
         self._executor.recover()
-        carry_out = RunWorkflow(self._attempts, open_objects(self._data)).register()
+        runs = RunWorkflow(self._attempts, open_objects(self._data))
+        runs.register()
         name = self._name()
         persist(self._reach_database)  # the workflow engine does not wait for it at its start
-        client = launch(self._database, self._data.workflows, self._settings, name)
+        tables = open_workflows(self._database, self._data.workflows)
+        client = launch(tables, self._settings, name)
         configure_logs()  # again: the workflow engine has set a form of its own
         book = WorkerBook(self._engine, name) if is_server(self._database) else None
         gateway = Gateway.from_environment()
-        reconciler = Reconciler(
-            self._engine, carry_out, self._minter, gateway, book,
-            list_workflows=client.list_workflows,
-        )  # fmt: skip
+        workflows = Workflows(client, name, runs.list_carried)
+        reconciler = Reconciler(self._engine, workflows, self._minter, gateway, book)
         last_report = last_look = time.monotonic() - _LOOK_S
         while not self._stopping.wait(_ROUND_S):
             started = time.perf_counter()
@@ -159,7 +168,7 @@ class Worker:
             self._note_failure()
         elif not self._database_was_away:
             self._database_was_away = True
-            _LOG.error("The worker waits: %s", str(error.orig).partition("\n")[0])
+            _LOG.error("The worker waits: %s", describe_cause(error))
 
     def _note_failure(self) -> None:
         """Log why a round failed, but a full disk only once: it makes every round fail."""

@@ -35,7 +35,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -261,8 +261,13 @@ def persist[Result](transact: Callable[[], Result]) -> Result:
         except OperationalError as error:
             if time.monotonic() - said > _SAY_AGAIN_S:
                 said = time.monotonic()
-                _LOG.warning("Waiting for the database: %s", str(error.orig).partition("\n")[0])
+                _LOG.warning("Waiting for the database: %s", describe_cause(error))
             time.sleep(_PAUSE_S)
+
+
+def describe_cause(error: DBAPIError) -> str:
+    """Return in one line what a database's driver said."""
+    return str(error.orig).partition("\n")[0]
 
 
 def open_workflows(url: str, file: Path) -> Engine:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, update
+from tests.unit.production.test_ticks import open_rounds
 from tests.viewers import MEMBER
 
 from skerry.catalog.items import find_item
@@ -31,11 +32,9 @@ from skerry.production.epochs import (
 )
 from skerry.production.jobs import create_job, list_jobs
 from skerry.production.publishing import StagedOutput, publish_outputs
-from skerry.production.reconciler import Reconciler
 from skerry.production.run_history import get_run, list_runs
 from skerry.production.runs import cancel_run, retry_run, start_run
 from skerry.production.tables import jobs
-from skerry.production.tokens import TokenMinter
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_folder import ObjectFolder
 
@@ -402,8 +401,7 @@ def test_a_clock_that_cannot_be_read_any_more_holds_up_no_other(
             create_job(connection, order, by="ada")
     with engine.begin() as connection:
         connection.execute(update(jobs).where(jobs.c.name == "broken").values(timezone="Gone/Zone"))
-    rounds = Reconciler(engine, lambda _run, _generation: "", TokenMinter("http://127.0.0.1:9", ""))
-    rounds.start_ticks(utc_now() + timedelta(days=2))
+    open_rounds(engine).start_ticks(utc_now() + timedelta(days=2))
     with engine.begin() as connection:
         assert {run.job for run in list_runs(connection, viewer=KEEPER)} == {"lakes"}
         shown = {job.name: job.next_tick for job in list_jobs(connection, viewer=KEEPER)}

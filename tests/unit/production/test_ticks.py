@@ -21,6 +21,8 @@ from skerry.production.run_history import list_runs
 from skerry.production.runs import retry_run, start_run
 from skerry.production.tables import jobs
 from skerry.production.tokens import TokenMinter
+from skerry.production.workflow import open_client
+from skerry.production.workflows import Workflows
 
 DAILY = {"kind": "clock", "cron": "0 5 * * *", "timezone": "Europe/Helsinki"}
 
@@ -34,7 +36,8 @@ def create_clock(
 
 
 def open_rounds(engine: Engine) -> Reconciler:
-    return Reconciler(engine, lambda _run, _generation: "", TokenMinter("http://127.0.0.1:9", ""))
+    workflows = Workflows(open_client(engine), "worker", list)
+    return Reconciler(engine, workflows, TokenMinter("http://127.0.0.1:9", ""))
 
 
 def find_runs(engine: Engine, status: str | None = None) -> list[dict[str, Any]]:
