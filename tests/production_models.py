@@ -18,7 +18,7 @@ _JOB = {
     "id": "j1", "name": "daily", "release": "r1", "release_name": "s2", "self_approved": False,
     "parameters": {}, "trigger": {"kind": "manual"}, "paused": False, "next_tick": None,
     "collection": "water", "policy": {}, "owner": "person:ada",
-    "created_by": "ada", "created": "2026-05-01T11:58:00Z",
+    "public": False, "created_by": "ada", "created": "2026-05-01T11:58:00Z",
 }  # fmt: skip
 
 

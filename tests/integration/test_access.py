@@ -163,7 +163,9 @@ def _check_visible(route: RouteEntry, method: str, _audience: Audience, keys: Ke
             assert answer.status_code == (401 if token is None else 403), answer.text
         else:
             assert SECRET not in answer.text
-    entitled = _ask(keys, method, path, keys.mint(frozenset({Scope.CATALOG_READ})))
+    entitled = _ask(
+        keys, method, path, keys.mint(frozenset({Scope.CATALOG_READ, Scope.PRODUCTION_READ}))
+    )
     assert entitled.status_code not in {401, 403}
     assert entitled.status_code < 500
     assert "no-store" in entitled.headers["cache-control"]
@@ -228,7 +230,7 @@ def test_every_entry_of_the_proxys_table_is_known_and_guarded(keys: Keys) -> Non
     assert started.status_code in {201, 202, 400}, started.text
     guarded = {
         "/": "/hub/api/users",
-        "/services/api": "/services/api/production/runs",
+        "/services/api": "/services/api/audit",
         "/services/maps": f"/services/maps/tiles/{SECRET}/none/none/0/0/0.png",
         "/services/dashboards": "/services/dashboards/runs",
         "/services/worker": "/services/worker/metrics",

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 
 from skerry.catalog.documents import check_collection, draft_collection
 from skerry.catalog.sight import is_visible
-from skerry.catalog.tables import collections, items, shares
+from skerry.catalog.tables import SHARES, collections, items
 from skerry.core.errors import ConflictError, ForbiddenError, NotFoundError
 from skerry.core.ids import check_name
 from skerry.core.ownership import KEEPER, PLATFORM_OWNER, Viewer
@@ -171,7 +171,7 @@ def delete_collection(connection: Connection, identifier: str, *, owner: str) ->
             f"The collection {identifier!r} still has items.",
             remedy="Delete its items first, for example with 'skerry item delete'.",
         )
-    connection.execute(delete(shares).where(shares.c.collection == identifier))
+    SHARES.forget(connection, identifier)
     connection.execute(delete(collections).where(collections.c.id == identifier))
 
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import ColumnElement, Select, not_, or_, select, true
 
-from skerry.catalog.tables import collections, shares
+from skerry.catalog.tables import SHARES, collections
 from skerry.core.ownership import Viewer
 
 _ALL = collections.alias("all_collections")
@@ -29,5 +29,4 @@ def select_hidden(viewer: Viewer) -> Select[tuple[str]]:
 
 def _belongs(viewer: Viewer) -> ColumnElement[bool]:
     names = sorted(viewer.owners)
-    given = select(shares.c.collection).where(shares.c.holder.in_(names))
-    return or_(_ALL.c.owner.in_(names), _ALL.c.id.in_(given))
+    return or_(_ALL.c.owner.in_(names), _ALL.c.id.in_(SHARES.select_given(viewer)))

@@ -18,6 +18,7 @@ from sqlalchemy import (
 from skerry.core.ownership import PLATFORM_OWNER
 from skerry.storage.database import METADATA, FreeText, PlainText, RowNumber, partial_index
 from skerry.storage.recording import record_changes
+from skerry.storage.sharing import make_shares
 
 collections = Table(
     "collections",
@@ -33,17 +34,8 @@ collections = Table(
     info=record_changes("collection", "{id}", verbs={"public": ("opened", "closed")}),
 )
 
-shares = Table(
-    "shares",
-    METADATA,
-    Column(
-        "collection", PlainText, ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True
-    ),
-    Column("holder", PlainText, primary_key=True),
-    Column("verb", PlainText, nullable=False),
-    CheckConstraint("verb IN ('see', 'change')", name="verb"),
-    Index(None, "holder"),
-    info=record_changes("share", "{collection}/{holder}"),
+SHARES = make_shares(
+    "shares", "collection", "collections.id", record_changes("share", "{collection}/{holder}")
 )
 """Collections given to a person or a project that does not own them."""
 

@@ -10,7 +10,13 @@ import click
 
 from skerry.cli.items import check_collections, show_items
 from skerry.cli.outputs import memory_option, type_option
-from skerry.cli.presenting import json_option, print_json, print_table, show_progress
+from skerry.cli.presenting import (
+    json_option,
+    name_readers,
+    print_json,
+    print_table,
+    show_progress,
+)
 from skerry.cli.termination import clean_up_when_told_to_end
 from skerry.client.session import join_address
 
@@ -189,7 +195,7 @@ def show_collection(collection: str, as_json: bool) -> None:
     for name in ("id", "title", "description", "license"):
         click.echo(f"{name:<12}{record.get(name, '')}")
     click.echo(f"{'owner':<12}{record.get('skerry:owner', '')}")
-    click.echo(f"{'readers':<12}{'anyone' if record.get('skerry:public') else 'accounts'}")
+    click.echo(f"{'readers':<12}{name_readers(public=bool(record.get('skerry:public')))}")
 
 
 @collection_group.command("publish")

@@ -3,7 +3,7 @@
 import click
 
 from skerry.cli.parameters import parameter_option, parse_pairs
-from skerry.cli.presenting import json_option, print_json, print_table
+from skerry.cli.presenting import json_option, name_readers, print_json, print_table
 from skerry.client import connect
 from skerry.client.production import (
     create_job,
@@ -11,6 +11,7 @@ from skerry.client.production import (
     fetch_release,
     give_job,
     list_jobs,
+    open_job,
     pause_job,
 )
 from skerry.client.session import join_address
@@ -146,6 +147,20 @@ def own_job(name: str, owner: str) -> None:
     click.echo(f"The job {given.name} and its runs belong to {given.owner}.")
 
 
+@job.command("publish")
+@click.argument("name")
+@click.option("--private", is_flag=True, help="Take it back.")
+def publish_job(name: str, *, private: bool) -> None:
+    """Show the job NAME, its parameters and its successful runs to everybody, without login.
+
+    Logs and notebooks of its runs stay private, and so does its collection.
+
+    Example: skerry job publish lakes
+    """
+    opened = open_job(connect(), name, public=not private)
+    click.echo(f"The job {opened.name} is {'public' if opened.public else 'private'}.")
+
+
 @job.command("list")
 @json_option
 def show_jobs(*, as_json: bool) -> None:
@@ -236,6 +251,7 @@ def _show_job(job: Job, *, as_json: bool) -> None:
     if job.next_tick:
         click.echo(f"  next tick   {format_time(job.next_tick)}")
     click.echo(f"  owner       {job.owner}")
+    click.echo(f"  readers     {name_readers(public=job.public)}")
     click.echo(f"  collection  {job.collection}, review {job.policy.review}")
     for name, value in job.parameters.items():
         click.echo(f"  -p {name}={value}")

@@ -75,3 +75,8 @@ def print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
 def print_json(value: Any) -> None:
     """Print a JSON value, a model or a list of models."""
     click.echo(json.dumps(to_jsonable_python(value, by_alias=True), indent=2))
+
+
+def name_readers(*, public: bool) -> str:
+    """Return who may read a thing, in words."""
+    return "anyone" if public else "its owner, and those to whom it is given"

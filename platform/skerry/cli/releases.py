@@ -2,18 +2,20 @@
 
 import base64
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from skerry.cli.presenting import json_option, print_json, print_table
+from skerry.cli.presenting import json_option, name_readers, print_json, print_table
 from skerry.client import Session, connect
 from skerry.client.production import (
     approve_release,
     fetch_release,
     give_release,
     list_releases,
+    open_release,
     propose_release,
     reject_release,
 )
@@ -106,6 +108,18 @@ def own_release(release_name: str, owner: str) -> None:
     """
     given = give_release(connect(), release_name, owner)
     click.echo(f"The release {given.id} belongs to {given.owner}.")
+
+
+@release.command("publish")
+@click.argument("release_name", metavar="RELEASE")
+@click.option("--private", is_flag=True, help="Take it back.")
+def publish_release(release_name: str, *, private: bool) -> None:
+    """Show RELEASE with its notebook to everybody, without login, once it is approved.
+
+    Example: skerry release publish water-quality
+    """
+    opened = open_release(connect(), release_name, public=not private)
+    click.echo(f"The release {opened.id} is {'public' if opened.public else 'private'}.")
 
 
 @release.command("list")
@@ -204,13 +218,18 @@ def _show_release(release: Release, *, as_json: bool) -> None:
     for name, digest in release.environment["wheels"].items():
         click.echo(f"  wheel        {name} {short_digest(digest)}")
     click.echo(f"  owner        {release.owner}")
-    click.echo(f"  proposed by  {release.proposed_by} at {format_time(release.proposed)}")
+    click.echo(f"  readers      {name_readers(public=release.public)}")
+    click.echo(f"  proposed     {_say_decision(release.proposed_by, release.proposed)}")
     if release.decided is not None:
-        click.echo(f"  decided by   {release.decided_by} at {format_time(release.decided)}")
+        click.echo(f"  decided      {_say_decision(release.decided_by, release.decided)}")
     for name, part in release.schema_["properties"].items():
         kind = part.get("type") or ("choice" if "enum" in part else "any of")
         default = f" = {json.dumps(part['default'])}" if "default" in part else " (required)"
         click.echo(f"  -p {name}: {kind}{default}  {part.get('description', '')}".rstrip())
+
+
+def _say_decision(by: str | None, at: datetime) -> str:
+    return f"{format_time(at)}{f' by {by}' if by else ''}"
 
 
 def _say_status(release: Release) -> str:
@@ -224,6 +243,6 @@ def _release_row(release: Release) -> tuple[str, ...]:
         _say_status(release),
         short_digest(release.notebook_digest),
         short_digest(release.environment_digest),
-        release.proposed_by,
+        release.proposed_by or "",
         release.decided_by or "",
     )

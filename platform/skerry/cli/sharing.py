@@ -1,21 +1,35 @@
-"""`skerry share`: give a collection to others, and take it back."""
+"""`skerry share`: give a collection, a release or a job to others, and take it back."""
 
 import click
 
+_FOLDERS = {
+    "collection": ("shares", ""),
+    "release": ("production/releases", "shares"),
+    "job": ("production/jobs", "shares"),
+}
+
 
 @click.command()
-@click.argument("collection")
+@click.argument("name")
 @click.argument("holder", metavar="[person:NAME|project:NAME]", required=False)
-@click.option("--change", is_flag=True, help="They may register and delete items, too.")
+@click.option(
+    "--kind", type=click.Choice(list(_FOLDERS)), default="collection", show_default=True,
+    help="What NAME is.",
+)  # fmt: skip
+@click.option("--change", is_flag=True, help="They may change it, too, but not give or delete it.")
 @click.option("--remove", is_flag=True, help="Take it back.")
-def share(collection: str, holder: str | None, change: bool, remove: bool) -> None:
-    """Give a collection to a person or a project; without a name, list to whom it is given.
+def share(name: str, holder: str | None, kind: str, *, change: bool, remove: bool) -> None:
+    """Give NAME to a person or a project; without them, list to whom it is given.
+
+    Whom a collection is given to change registers and deletes its items; a release: decides about
+    it; a job: starts and ends its runs, and reads their logs.
 
     \b
     Examples:
       skerry share water person:ann
       skerry share water project:lakes --change
       skerry share water person:ann --remove
+      skerry share daily person:ann --kind job
     """  # noqa: D301
     from skerry.cli.presenting import print_table
     from skerry.client import connect
@@ -24,7 +38,8 @@ def share(collection: str, holder: str | None, change: bool, remove: bool) -> No
     from skerry.core.ids import check_name
     from skerry.core.ownership import check_owner
 
-    path = join_address("shares", check_name(collection, what="collection id"))
+    folder, below = _FOLDERS[kind]
+    parts = [*folder.split("/"), check_name(name, what=f"{kind} name"), *below.split()]
     if ((change or remove) and holder is None) or (change and remove):
         raise InvalidInputError(
             "--change and --remove need a person or a project, and exclude each other.",
@@ -32,14 +47,15 @@ def share(collection: str, holder: str | None, change: bool, remove: bool) -> No
         )
     session = connect()
     if holder is None:
-        shares = session.request("GET", path)["shares"]
+        shares = session.request("GET", join_address(*parts))["shares"]
         print_table(("HOLDER", "MAY"), [(item["holder"], item["verb"]) for item in shares])
         return
-    own = join_address("shares", collection, check_owner(holder))
+    holder = check_owner(holder)
+    own = join_address(*parts, holder)
     if remove:
         session.request("DELETE", own)
-        click.echo(f"{collection} is taken back from {holder}")
+        click.echo(f"{name} is taken back from {holder}")
         return
     verb = "change" if change else "see"
     session.request("PUT", own, json={"verb": verb})
-    click.echo(f"{holder} may {verb} {collection}")
+    click.echo(f"{holder} may {verb} {name}")

@@ -6,7 +6,7 @@ from skerry.client.session import Session, join_address
 from skerry.models.jobs import Job, JobList, JobOrder
 from skerry.models.releases import Approval, Proposal, Release, ReleaseList
 from skerry.models.runs import Run, RunCounts, RunDetails, RunList, RunOrder, RunStatus
-from skerry.models.shares import OwnerOrder
+from skerry.models.shares import OwnerOrder, PublicOrder
 
 
 def list_releases(session: Session) -> Sequence[Release]:
@@ -55,6 +55,12 @@ def give_release(session: Session, release: str, owner: str) -> Release:
     return session.fetch(Release, "PUT", _name_release(release, "owner"), json=body)
 
 
+def open_release(session: Session, release: str, *, public: bool) -> Release:
+    """Open a release to everybody without login, once it is approved, or close it again."""
+    body = PublicOrder(public=public)
+    return session.fetch(Release, "PUT", _name_release(release, "public"), json=body)
+
+
 def list_jobs(session: Session) -> Sequence[Job]:
     """Return the jobs that the account sees, by name."""
     return session.fetch(JobList, "GET", _name_job()).jobs
@@ -78,6 +84,12 @@ def pause_job(session: Session, name: str, *, paused: bool) -> Job:
 def give_job(session: Session, job: str, owner: str) -> Job:
     """Let a job and its runs belong to ``person:<name>`` or ``project:<name>``."""
     return session.fetch(Job, "PUT", _name_job(job, "owner"), json=OwnerOrder(owner=owner))
+
+
+def open_job(session: Session, job: str, *, public: bool) -> Job:
+    """Open a job and its successful runs to everybody without login, or close them again."""
+    body = PublicOrder(public=public)
+    return session.fetch(Job, "PUT", _name_job(job, "public"), json=body)
 
 
 def list_runs(

@@ -36,7 +36,9 @@ class Verb(StrEnum):
 
     SEE_PUBLISHED = "see what is published"
     SEE = "see"
+    READ_RECORDS = "read the logs and executed notebooks of"
     CHANGE = "change"
+    CHOOSE = "choose the parameters of"
     GIVE = "give"
     REMOVE = "remove"
 
@@ -45,12 +47,18 @@ RULES: Mapping[Relation, frozenset[Verb]] = {
     Relation.KEEPER: frozenset(Verb),
     Relation.OWN: frozenset(Verb),
     Relation.PROJECT: frozenset(Verb),
-    Relation.GIVEN_TO_CHANGE: frozenset({Verb.SEE_PUBLISHED, Verb.SEE, Verb.CHANGE}),
+    Relation.GIVEN_TO_CHANGE: frozenset(
+        {Verb.SEE_PUBLISHED, Verb.SEE, Verb.READ_RECORDS, Verb.CHANGE}
+    ),
     Relation.GIVEN_TO_SEE: frozenset({Verb.SEE_PUBLISHED, Verb.SEE}),
     Relation.PUBLIC: frozenset({Verb.SEE_PUBLISHED}),
     Relation.NONE: frozenset(),
 }
-"""The table of rules. `skerry.catalog.sight` and `skerry.production.sight` follow it."""
+"""The table of rules. `skerry.catalog.sight` and `skerry.production.sight` follow it.
+
+To read the records of a run and to choose its parameters are verbs of jobs alone. A run acts for
+the owner of its job: records may show whatever the owner sees, and parameters say what is read.
+"""
 
 
 @dataclass(frozen=True)

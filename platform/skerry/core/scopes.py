@@ -17,6 +17,7 @@ class Scope(StrEnum):
     PRODUCTION_READ = "custom:skerry:production:read"
     PRODUCTION_PROPOSE = "custom:skerry:production:propose"
     PRODUCTION_APPROVE = "custom:skerry:production:approve"
+    PRODUCTION_PUBLICISE = "custom:skerry:production:publicise"
     PRODUCTION_OPERATE = "custom:skerry:production:operate"
     RUN_PUBLISH = "custom:skerry:run:publish"
     PLATFORM_ADMIN = "custom:skerry:platform:admin"
@@ -33,6 +34,7 @@ DESCRIPTIONS: dict[Scope, str] = {
     Scope.PRODUCTION_READ: "See releases, jobs, runs and their logs",
     Scope.PRODUCTION_PROPOSE: "Propose a notebook as a release",
     Scope.PRODUCTION_APPROVE: "Approve or refuse a proposed release",
+    Scope.PRODUCTION_PUBLICISE: "Open releases and jobs to everybody without login, and close them",
     Scope.PRODUCTION_OPERATE: "Create jobs; start, cancel and retry runs",
     Scope.RUN_PUBLISH: "Report and publish on behalf of one run (only tokens of runs)",
     Scope.PLATFORM_ADMIN: "See the logs and state of the platform's own parts",
@@ -67,7 +69,8 @@ OPERATOR = frozenset(
         Scope.PLATFORM_AUDIT,
     }
 )
-ADMIN = SCIENTIST | REVIEWER | OPERATOR | {Scope.CATALOG_PUBLICISE, Scope.PLATFORM_ADMIN}
+PUBLICISER = frozenset({Scope.CATALOG_PUBLICISE, Scope.PRODUCTION_PUBLICISE})
+ADMIN = SCIENTIST | REVIEWER | OPERATOR | PUBLICISER | {Scope.PLATFORM_ADMIN}
 RUN = frozenset({Scope.CATALOG_READ, Scope.RUN_PUBLISH})
 
 ROLES: dict[str, frozenset[Scope]] = {

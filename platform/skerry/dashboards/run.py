@@ -9,7 +9,7 @@ import panel as pn
 from skerry.client import Session
 from skerry.client.production import cancel_run, retry_run
 from skerry.client.session import join_address
-from skerry.core.errors import SkerryError
+from skerry.core.errors import ForbiddenError, SkerryError
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
 from skerry.dashboards.board import describe_attempts, describe_run, read_run, show_time
@@ -84,9 +84,14 @@ class RunPage:
 
     def _read_log_end(self) -> str:
         """Return the last lines of the newest attempt's log; a link leads to its whole text."""
-        answer = self._visit.session.send(
-            "GET", f"{self._path}/files/{RunFile.LOG}", headers={"Range": f"bytes=-{_LOG_BYTES}"}
-        )
+        try:
+            answer = self._visit.session.send(
+                "GET",
+                f"{self._path}/files/{RunFile.LOG}",
+                headers={"Range": f"bytes=-{_LOG_BYTES}"},
+            )
+        except ForbiddenError as error:  # the job is given or public, the log is not
+            return str(error)
         lines = answer.content.decode(errors="replace").splitlines()
         return "\n".join(lines[-_LOG_LINES:])
 

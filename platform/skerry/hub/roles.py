@@ -3,7 +3,7 @@
 from typing import Any
 
 from skerry.core.hub_settings import HubSettings
-from skerry.core.scopes import DESCRIPTIONS, PROJECTS_GROUP, ROLES, Scope
+from skerry.core.scopes import DESCRIPTIONS, PROJECTS_GROUP, PUBLICISER, ROLES, Scope
 
 # "admin" is a role of the hub's own and cannot be redefined.
 ROLE_PREFIX = "skerry-"
@@ -87,10 +87,10 @@ def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
 def notebook_scopes() -> list[str]:
     """Return the scopes of a person's notebooks: without deciding and operating.
 
-    The hub leaves out what the person may not do: only who may open collections to everybody
-    may do it in a notebook.
+    The hub leaves out what the person may not do: only who may open something to everybody may
+    do it in a notebook.
     """
-    return ["access:services", *sorted(map(str, ROLES["scientist"] | {Scope.CATALOG_PUBLICISE}))]
+    return ["access:services", *sorted(map(str, ROLES["scientist"] | PUBLICISER))]
 
 
 _VIEWING = {

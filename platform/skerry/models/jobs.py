@@ -124,6 +124,10 @@ class Job(BaseModel):
         Where its products go.
     owner
         To whom it belongs, ``person:<name>`` or ``project:<name>``.
+    public
+        Whether everybody sees it, and its runs that succeeded, without login.
+    created_by
+        The account; nobody for those who see it only because it is public.
     """
 
     model_config = ANSWER
@@ -140,7 +144,8 @@ class Job(BaseModel):
     collection: str
     policy: Policy
     owner: str
-    created_by: str
+    public: bool
+    created_by: str | None
     created: AwareDatetime
 
 

@@ -57,6 +57,10 @@ class Release(BaseModel):
         JSON Schema of the notebook's parameters.
     owner
         To whom it belongs, ``person:<name>`` or ``project:<name>``.
+    public
+        Whether everybody sees it without login, once it is approved.
+    proposed_by, decided_by
+        The accounts; nobody for those who see it only because it is public.
     proposed, decided
         When it was proposed and decided on.
     self_approved
@@ -74,7 +78,8 @@ class Release(BaseModel):
     environment: Environment
     schema_: ParameterSchema = Field(alias="schema")
     owner: str
-    proposed_by: str
+    public: bool
+    proposed_by: str | None
     proposed: AwareDatetime
     decided_by: str | None
     decided: AwareDatetime | None

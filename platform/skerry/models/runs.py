@@ -129,6 +129,9 @@ class Run(BaseModel):
         How it ended, for people.
     owner
         To whom it belongs, ``person:<name>`` or ``project:<name>``.
+    created_by
+        The account that started it, or ``clock``. It, `detail` and the attempts are hidden from
+        those who see the run only because its job is public.
     """
 
     model_config = ANSWER
@@ -149,7 +152,7 @@ class Run(BaseModel):
     progress: Progress
     detail: str | None
     owner: str
-    created_by: str
+    created_by: str | None
     created: AwareDatetime
     started: AwareDatetime | None
     ended: AwareDatetime | None

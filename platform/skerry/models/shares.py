@@ -1,4 +1,4 @@
-"""Shares: a collection given to a person or a project that does not own it."""
+"""Shares: a collection, a release or a job given to an owner who does not own it."""
 
 from typing import Literal
 
@@ -13,7 +13,8 @@ class Share(BaseModel):
     Attributes
     ----------
     verb
-        ``see``: find and read; ``change``: also register and delete items.
+        ``see``: find and read; ``change``: also register and delete items, decide about a
+        release, or start and end the runs of a job and read their logs.
     """
 
     model_config = ANSWER
@@ -23,7 +24,7 @@ class Share(BaseModel):
 
 
 class ShareOrder(BaseModel):
-    """The request that gives a collection to somebody."""
+    """The request that gives something to somebody."""
 
     model_config = ORDER
 
@@ -39,8 +40,16 @@ class OwnerOrder(BaseModel):
 
 
 class ShareList(BaseModel):
-    """To whom a collection is given, by name."""
+    """To whom something is given, by name."""
 
     model_config = ANSWER
 
     shares: list[Share]
+
+
+class PublicOrder(BaseModel):
+    """The request that opens something to everybody without login, or closes it again."""
+
+    model_config = ORDER
+
+    public: bool

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from skerry.core.ownership import Viewer
 from skerry.models.runs import RunStatus
-from skerry.production.sight import is_visible
+from skerry.production.sight import sees_run
 from skerry.production.tables import attempts, runs
 
 
@@ -15,7 +15,7 @@ def count_runs(
 ) -> dict[RunStatus, int]:
     """Return how many runs have each status, of all jobs that the viewer may see or of one."""
     query = select(runs.c.status, func.count()).group_by(runs.c.status)
-    query = query.where(is_visible(viewer, runs))
+    query = query.where(sees_run(connection, viewer))
     if job is not None:
         query = query.where(runs.c.job_name == job)
     counted = {row[0]: row[1] for row in connection.execute(query)}

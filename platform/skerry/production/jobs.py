@@ -17,8 +17,9 @@ from skerry.models.releases import ParameterSchema
 from skerry.production.clock import check_clock, next_tick
 from skerry.production.placeholders import fill_placeholders
 from skerry.production.releases import get_approved
-from skerry.production.sight import is_visible
-from skerry.production.tables import jobs, releases, runs
+from skerry.production.showing import Shown
+from skerry.production.sight import sees_job
+from skerry.production.tables import JOB_SHARES, jobs, releases, runs
 from skerry.production.values import complete_values
 
 
@@ -86,7 +87,7 @@ def find_job(connection: Connection, name: str, *, viewer: Viewer) -> RowMapping
     NotFoundError
         If there is none that the viewer may see.
     """
-    query = _query().where(jobs.c.name == name, is_visible(viewer, jobs))
+    query = _query().where(jobs.c.name == name, sees_job(viewer))
     row = connection.execute(query).mappings().first()
     if row is None:
         raise NotFoundError(f"There is no job {name!r}.", remedy="'skerry job list' shows them.")
@@ -95,8 +96,9 @@ def find_job(connection: Connection, name: str, *, viewer: Viewer) -> RowMapping
 
 def list_jobs(connection: Connection, *, viewer: Viewer) -> list[Job]:
     """Return the jobs that the viewer may see by name, each with its next tick."""
-    query = _query().where(is_visible(viewer, jobs))
-    return [read_job(row) for row in connection.execute(query).mappings()]
+    query = _query().where(sees_job(viewer))
+    shown = Shown(connection, viewer)
+    return [shown.show_job(read_job(row)) for row in connection.execute(query).mappings()]
 
 
 def give_job(connection: Connection, name: str, owner: str) -> Job:
@@ -104,6 +106,12 @@ def give_job(connection: Connection, name: str, owner: str) -> Job:
     job = find_job(connection, name, viewer=KEEPER)
     connection.execute(update(jobs).where(jobs.c.id == job["id"]).values(owner=owner))
     connection.execute(update(runs).where(runs.c.job_id == job["id"]).values(owner=owner))
+    return get_job(connection, name)
+
+
+def open_job(connection: Connection, name: str, *, public: bool) -> Job:
+    """Open a job and its runs that succeeded to everybody, or close them again."""
+    connection.execute(update(jobs).where(jobs.c.name == name).values(public=public))
     return get_job(connection, name)
 
 
@@ -134,6 +142,7 @@ def delete_job(connection: Connection, name: str, *, history: bool) -> list[str]
     if history:
         run_ids = list(connection.scalars(select(runs.c.id).where(runs.c.job_id == job["id"])))
         connection.execute(delete(runs).where(runs.c.job_id == job["id"]))
+    JOB_SHARES.forget(connection, name)
     connection.execute(delete(jobs).where(jobs.c.id == job["id"]))
     return run_ids
 
@@ -195,6 +204,7 @@ def read_job(row: RowMapping) -> Job:
             keep=Keep(days=row["keep_days"], count=row["keep_count"]),
         ),
         owner=row["owner"],
+        public=row["public"],
         created_by=row["created_by"],
         created=row["created_at"],
     )

@@ -11,8 +11,9 @@ from skerry.core.ownership import KEEPER, PLATFORM_OWNER, Viewer
 from skerry.core.time import utc_now
 from skerry.models.releases import Environment, ParameterSchema, Release, ReleaseStatus
 from skerry.production.environments import digest_environment
-from skerry.production.sight import is_visible
-from skerry.production.tables import jobs, releases, runs
+from skerry.production.showing import Shown
+from skerry.production.sight import sees_release
+from skerry.production.tables import RELEASE_SHARES, jobs, releases, runs
 
 
 def insert_release(
@@ -164,6 +165,8 @@ def _decide(
 def get_release(connection: Connection, name_or_id: str, *, viewer: Viewer = KEEPER) -> Release:
     """Return a release by id, or the newest release of a name, an approved release if possible.
 
+    A name means first what the viewer owns: others may open or give a release of the same name.
+
     Raises
     ------
     NotFoundError
@@ -174,9 +177,11 @@ def get_release(connection: Connection, name_or_id: str, *, viewer: Viewer = KEE
         row = (
             connection.execute(
                 select(releases)
-                .where(releases.c.name == name_or_id, is_visible(viewer, releases))
+                .where(releases.c.name == name_or_id, sees_release(viewer))
                 .order_by(
-                    (releases.c.status == ReleaseStatus.APPROVED).desc(), releases.c.id.desc()
+                    releases.c.owner.in_(sorted(viewer.owners)).desc(),
+                    (releases.c.status == ReleaseStatus.APPROVED).desc(),
+                    releases.c.id.desc(),
                 )
             )
             .mappings()
@@ -190,7 +195,7 @@ def get_release(connection: Connection, name_or_id: str, *, viewer: Viewer = KEE
 
 
 def _find_by_id(connection: Connection, release_id: str, viewer: Viewer) -> RowMapping | None:
-    query = select(releases).where(releases.c.id == release_id, is_visible(viewer, releases))
+    query = select(releases).where(releases.c.id == release_id, sees_release(viewer))
     return connection.execute(query).mappings().first()
 
 
@@ -213,13 +218,20 @@ def get_approved(connection: Connection, name_or_id: str) -> Release:
 
 def list_releases(connection: Connection, *, viewer: Viewer) -> list[Release]:
     """Return the releases that the viewer may see, newest first."""
-    query = select(releases).where(is_visible(viewer, releases)).order_by(releases.c.id.desc())
-    return [_read_row(row) for row in connection.execute(query).mappings()]
+    query = select(releases).where(sees_release(viewer)).order_by(releases.c.id.desc())
+    shown = Shown(connection, viewer)
+    return [shown.show_release(_read_row(row)) for row in connection.execute(query).mappings()]
 
 
 def give_release(connection: Connection, release: Release, owner: str) -> Release:
     """Let a release belong to somebody else."""
     connection.execute(update(releases).where(releases.c.id == release.id).values(owner=owner))
+    return get_release(connection, release.id)
+
+
+def open_release(connection: Connection, release: Release, *, public: bool) -> Release:
+    """Open a release to everybody, or close it again."""
+    connection.execute(update(releases).where(releases.c.id == release.id).values(public=public))
     return get_release(connection, release.id)
 
 
@@ -233,6 +245,7 @@ def delete_release(connection: Connection, release_id: str) -> Release:
                 f"The release {release.id} is used by {table.name}.",
                 remedy="Delete its jobs with their history first.",
             )
+    RELEASE_SHARES.forget(connection, release.id)
     connection.execute(delete(releases).where(releases.c.id == release.id))
     return release
 
@@ -248,6 +261,7 @@ def _read_row(row: RowMapping) -> Release:
         environment=row["environment"],
         schema=row["schema"],
         owner=row["owner"],
+        public=row["public"],
         proposed_by=row["proposed_by"],
         proposed=row["proposed_at"],
         decided_by=row["decided_by"],

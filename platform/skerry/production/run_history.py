@@ -9,7 +9,8 @@ from skerry.core.ids import new_id
 from skerry.core.ownership import KEEPER, Viewer
 from skerry.models.runs import Attempt, Output, Progress, Run, RunDetails, RunStatus
 from skerry.production.jobs import find_job
-from skerry.production.sight import is_visible
+from skerry.production.showing import Shown
+from skerry.production.sight import sees_run, sees_run_of_others
 from skerry.production.tables import attempts, outputs, releases, runs
 
 _LIMIT = 1000
@@ -30,7 +31,7 @@ def find_run(connection: Connection, run_id: str, *, viewer: Viewer) -> RowMappi
         if len(run_id) == len(new_id())
         else runs.c.id.startswith(run_id, autoescape=True)
     )
-    query = _query().where(matching, is_visible(viewer, runs)).limit(2)
+    query = _query().where(matching, sees_run(connection, viewer)).limit(2)
     rows = connection.execute(query).mappings().all()
     if not rows or not run_id:
         raise NotFoundError(f"There is no run {run_id!r}.", remedy="'skerry run list' shows them.")
@@ -84,31 +85,30 @@ def list_runs(
     most = min(limit, _LIMIT)
     query = _query().where(*conditions)
     if not viewer.is_keeper:
-        query = _query().where(runs.c.id.in_(_select_newest(viewer, conditions, most)))
+        query = _query().where(runs.c.id.in_(_select_newest(connection, viewer, conditions, most)))
     query = query.order_by(runs.c.id.desc()).limit(most)
     rows = connection.execute(query).mappings().all()
     outputs_query = select(outputs).where(outputs.c.run_id.in_([row["id"] for row in rows]))
     products: dict[str, list[Output]] = {row["id"]: [] for row in rows}
     for item in connection.execute(outputs_query.order_by(outputs.c.output)).mappings():
         products[item["run_id"]].append(_read_output(item))
-    return [Run(**_gather_facts(row), outputs=products[row["id"]]) for row in rows]
+    shown = Shown(connection, viewer)
+    return [shown.show_run(Run(**_gather_facts(row), outputs=products[row["id"]])) for row in rows]
 
 
 def _select_newest(
-    viewer: Viewer, conditions: list[ColumnElement[bool]], most: int
+    connection: Connection, viewer: Viewer, conditions: list[ColumnElement[bool]], most: int
 ) -> Select[tuple[str]]:
-    """Return the query for the newest runs of each owner for whom a viewer speaks.
+    """Return the query for the newest runs of each owner for whom a viewer speaks, and of others.
 
     An index has the runs of each owner in this order: who has few runs does not wait for the many
     runs of others.
     """
+    parts = [runs.c.owner == owner for owner in sorted(viewer.owners)]
+    others = sees_run_of_others(connection, viewer)
     newest = [
-        select(runs.c.id)
-        .where(runs.c.owner == owner, *conditions)
-        .order_by(runs.c.id.desc())
-        .limit(most)
-        .subquery()
-        for owner in sorted(viewer.owners)
+        select(runs.c.id).where(part, *conditions).order_by(runs.c.id.desc()).limit(most).subquery()
+        for part in (parts if others is None else [*parts, others])
     ]
     if not newest:
         return select(runs.c.id).where(false())
@@ -117,7 +117,7 @@ def _select_newest(
 
 def _check_job(connection: Connection, name: str, viewer: Viewer) -> None:
     """Refuse the name of a job that never existed; the history of a deleted job remains."""
-    query = select(runs.c.id).where(runs.c.job_name == name, is_visible(viewer, runs)).limit(1)
+    query = select(runs.c.id).where(runs.c.job_name == name, sees_run(connection, viewer)).limit(1)
     if not connection.scalar(query):
         find_job(connection, name, viewer=viewer)
 

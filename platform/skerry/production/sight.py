@@ -1,12 +1,62 @@
-"""Which releases, jobs and runs a viewer sees: the table of rules as a condition."""
+"""Which releases, jobs and runs a viewer sees: the table of rules as conditions.
 
-from sqlalchemy import ColumnElement, Table, true
+Public is what is approved of releases, and what succeeded of the runs of jobs.
+"""
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, true
 
 from skerry.core.ownership import Viewer
+from skerry.models.releases import ReleaseStatus
+from skerry.models.runs import RunStatus
+from skerry.production.tables import JOB_SHARES, RELEASE_SHARES, jobs, releases, runs
 
 
-def is_visible(viewer: Viewer, table: Table) -> ColumnElement[bool]:
-    """Return the condition under which a viewer sees a row of `table`, which has an owner."""
+def sees_release(viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition under which a viewer sees a row of `releases`."""
     if viewer.is_keeper:
         return true()
-    return table.c.owner.in_(sorted(viewer.owners))
+    return or_(
+        releases.c.owner.in_(sorted(viewer.owners)),
+        releases.c.id.in_(RELEASE_SHARES.select_given(viewer)),
+        and_(releases.c.public, releases.c.status == ReleaseStatus.APPROVED.value),
+    )
+
+
+def sees_job(viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition under which a viewer sees a row of `jobs`."""
+    if viewer.is_keeper:
+        return true()
+    return or_(
+        jobs.c.owner.in_(sorted(viewer.owners)),
+        jobs.c.name.in_(JOB_SHARES.select_given(viewer)),
+        jobs.c.public,
+    )
+
+
+def sees_run(connection: Connection, viewer: Viewer) -> ColumnElement[bool]:
+    """Return the condition under which a viewer sees a row of `runs`."""
+    if viewer.is_keeper:
+        return true()
+    own = runs.c.owner.in_(sorted(viewer.owners))
+    others = sees_run_of_others(connection, viewer)
+    return own if others is None else or_(own, others)
+
+
+def sees_run_of_others(connection: Connection, viewer: Viewer) -> ColumnElement[bool] | None:
+    """Return the condition under which a viewer sees a run that they do not own; None if never.
+
+    The jobs are looked up first: without such jobs, nobody waits for a search among all runs.
+    The runs of a deleted job are seen by their owner alone: a share and the opening end with it.
+    """
+    given = connection.scalars(
+        select(jobs.c.id).where(jobs.c.name.in_(JOB_SHARES.select_given(viewer)))
+    ).all()
+    opened = connection.scalars(select(jobs.c.id).where(jobs.c.public)).all()
+    conditions: list[ColumnElement[bool]] = []
+    if given:
+        conditions.append(runs.c.job_id.in_(given))
+    if opened:
+        conditions.append(
+            and_(runs.c.status == RunStatus.SUCCEEDED.value, runs.c.job_id.in_(opened))
+        )
+    return or_(*conditions) if conditions else None

@@ -22,12 +22,17 @@ from sqlalchemy import (
 from skerry.core.ownership import PLATFORM_OWNER
 from skerry.storage.database import METADATA, FreeText, Moment, PlainText
 from skerry.storage.recording import leave_unrecorded, record_changes
+from skerry.storage.sharing import make_shares
 
 
 def _own() -> Column[str]:
     return Column(
         "owner", PlainText, nullable=False, default=PLATFORM_OWNER, server_default=PLATFORM_OWNER
     )
+
+
+def _open() -> Column[bool]:
+    return Column("public", Boolean, nullable=False, default=False, server_default=false())
 
 
 releases = Table(
@@ -42,6 +47,7 @@ releases = Table(
     Column("environment", JSON, nullable=False),
     Column("schema", JSON, nullable=False),
     _own(),
+    _open(),
     Column("proposed_by", PlainText, nullable=False),
     Column("proposed_at", Moment, nullable=False),
     Column("decided_by", PlainText),
@@ -50,7 +56,19 @@ releases = Table(
     CheckConstraint("status IN ('proposed', 'approved', 'rejected')", name="status"),
     Index(None, "name"),
     Index(None, "owner"),
-    info=record_changes("release", "{id}", without=("environment", "schema")),
+    info=record_changes(
+        "release",
+        "{id}",
+        without=("environment", "schema"),
+        verbs={"public": ("opened", "closed")},
+    ),
+)
+
+RELEASE_SHARES = make_shares(
+    "release_shares",
+    "release",
+    "releases.id",
+    record_changes("release-share", "{release}/{holder}"),
 )
 
 jobs = Table(
@@ -72,12 +90,19 @@ jobs = Table(
     Column("keep_days", Integer, comment="of its runs' files; the platform's number if empty"),
     Column("keep_count", Integer),
     _own(),
+    _open(),
     Column("created_by", PlainText, nullable=False),
     Column("created_at", Moment, nullable=False),
     CheckConstraint("trigger IN ('manual', 'clock')", name="trigger"),
     CheckConstraint("review IN ('none', 'required')", name="review"),
     Index(None, "owner"),
-    info=record_changes("job", "{name}", verbs={"paused": ("paused", "resumed")}),
+    info=record_changes(
+        "job", "{name}", verbs={"paused": ("paused", "resumed"), "public": ("opened", "closed")}
+    ),
+)
+
+JOB_SHARES = make_shares(
+    "job_shares", "job", "jobs.name", record_changes("job-share", "{job}/{holder}")
 )
 
 runs = Table(

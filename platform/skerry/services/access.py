@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, select
 
 from skerry.catalog.collections import (
     SANDBOX,
     StoredCollection,
     check_sandbox,
     find_collection,
-    find_home,
     refuse_missing,
 )
 from skerry.catalog.deletions import refuse_missing_item
@@ -26,17 +25,11 @@ from skerry.core.ownership import (
     act_for,
     check_owner,
     decide,
-    relate,
 )
 from skerry.core.scopes import PROJECTS_GROUP, Scope
 from skerry.core.time import format_time, from_microseconds
-from skerry.models.jobs import JobOrder
-from skerry.models.releases import Release
 from skerry.models.versions import VersionStatus
-from skerry.production.jobs import check_products, find_job
 from skerry.production.occurrences import find_tick
-from skerry.production.releases import find_proposal, get_release
-from skerry.production.run_history import find_run
 from skerry.production.tables import attempts, jobs, runs
 from skerry.services.identity import Identity, refuse_unseen
 
@@ -174,125 +167,8 @@ def check_seen(
     return stored
 
 
-def check_release(
-    connection: Connection, identity: Identity, name: str, verb: Verb = Verb.SEE
-) -> Release:
-    """Return a release, by id or name, with which the rules allow the asker to do something.
-
-    Raises
-    ------
-    NotFoundError
-        If there is none, as far as the asker may know.
-    ForbiddenError
-        If they see it, but may not do this with it.
-    """
-    release = get_release(connection, name, viewer=speak_for(identity))
-    _check_work(identity, release.owner, verb, f"The release {release.id}")
-    return release
-
-
-def check_proposal(connection: Connection, identity: Identity, release_id: str) -> Release:
-    """Return a release, by its id alone, about which the rules allow the asker to decide.
-
-    Raises
-    ------
-    NotFoundError
-        If there is none, as far as the asker may know.
-    ForbiddenError
-        If they only see it.
-    """
-    release = find_proposal(connection, release_id, viewer=speak_for(identity))
-    _check_work(identity, release.owner, Verb.CHANGE, f"The release {release.id}")
-    return release
-
-
-def check_job(
-    connection: Connection, identity: Identity, name: str, verb: Verb = Verb.SEE
-) -> RowMapping:
-    """Return the row of a job with which the rules allow the asker to do something.
-
-    Raises
-    ------
-    NotFoundError
-        If there is none, as far as the asker may know.
-    ForbiddenError
-        If they see it, but may not do this with it.
-    """
-    job = find_job(connection, name, viewer=speak_for(identity))
-    _check_work(identity, job["owner"], verb, f"The job {name!r}")
-    return job
-
-
-def check_run(
-    connection: Connection, identity: Identity, run_id: str, verb: Verb = Verb.SEE
-) -> RowMapping:
-    """Return the row of a run with which the rules allow the asker to do something.
-
-    Raises
-    ------
-    NotFoundError
-        If there is none, as far as the asker may know.
-    ForbiddenError
-        If they see it, but may not do this with it.
-    """
-    run = find_run(connection, run_id, viewer=speak_for(identity))
-    _check_work(identity, run["owner"], verb, f"The run {run['id']}")
-    return run
-
-
-def _check_work(identity: Identity, owner: str, verb: Verb, what: str) -> None:
-    if not decide(relate(speak_for(identity), owner, public=False), verb):
-        raise ForbiddenError(
-            f"{what} is not {identity.name!r}'s to {verb}.", remedy="Ask its owner."
-        )
-
-
-def choose_release_owner(identity: Identity, owner: str | None) -> str:
-    """Return to whom a proposal belongs: as it says, or else to the platform's own project.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is not the name of an owner.
-    ForbiddenError
-        If the asker does not speak for that owner.
-    """
-    if owner is None:
-        return PLATFORM_OWNER
-    check_new_owner(identity, owner)
-    return owner
-
-
-def choose_job_owner(
-    connection: Connection, identity: Identity, order: JobOrder, release: Release
-) -> str:
-    """Return to whom a new job belongs, and refuse a collection that is not theirs to change.
-
-    It is the owner that the order names; else the owner of the collection, or of the release, for
-    whom the asker speaks.
-
-    Raises
-    ------
-    InvalidInputError
-        If it is not the name of an owner.
-    ForbiddenError
-        If the asker does not speak for that owner, or one of the two may not change the
-        collection.
-    """
-    target = order.collection or order.name
-    check_target(connection, identity, target)
-    owner = order.owner
-    if owner is None:
-        stored = find_collection(connection, target, viewer=KEEPER)
-        home = stored.owner if stored else find_home(target, release.owner)
-        choices = (home, release.owner, PLATFORM_OWNER)
-        owner = next(choice for choice in choices if _speaks_for(identity, choice))
-    check_new_owner(identity, owner)
-    check_products(connection, target, owner)
-    return owner
-
-
-def _speaks_for(identity: Identity, owner: str) -> bool:
+def speaks_for(identity: Identity, owner: str) -> bool:
+    """Return whether a token speaks for an owner."""
     viewer = speak_for(identity)
     return viewer.is_keeper or owner in viewer.owners
 
@@ -322,7 +198,7 @@ def check_new_owner(identity: Identity, owner: str) -> None:
     ForbiddenError
         If it is somebody else, or a project of others.
     """
-    if not _speaks_for(identity, check_owner(owner)):
+    if not speaks_for(identity, check_owner(owner)):
         raise ForbiddenError(
             f"{identity.name!r} does not belong to {owner!r}.",
             remedy=f"Choose one of: {', '.join(sorted(speak_for(identity).owners))}.",

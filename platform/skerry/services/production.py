@@ -44,22 +44,26 @@ from skerry.production.release_files import (
     read_release_wheel,
     remove_release_files,
 )
-from skerry.services.access import (
+from skerry.services.access import check_new_owner
+from skerry.services.guarded_route import create_router
+from skerry.services.identity import Identity, identify, require
+from skerry.services.media import sends, sends_files
+from skerry.services.stores import Stores, name_actor
+from skerry.services.work_access import (
     check_job,
-    check_new_owner,
     check_proposal,
     check_release,
     check_run,
     choose_job_owner,
     choose_release_owner,
-    speak_for,
+    find_work_viewer,
+    show_job,
+    show_release,
+    show_run,
 )
-from skerry.services.guarded_route import create_router
-from skerry.services.identity import Identity, require
-from skerry.services.media import sends, sends_files
-from skerry.services.stores import Stores, name_actor
 from skerry.storage.run_folder import RunFile, RunFolder, remove_run
 
+Visitor = Annotated[Identity | None, Depends(identify())]
 Reader = Annotated[Identity, Depends(require(Scope.PRODUCTION_READ))]
 Proposer = Annotated[Identity, Depends(require(Scope.PRODUCTION_PROPOSE))]
 Approver = Annotated[Identity, Depends(require(Scope.PRODUCTION_APPROVE))]
@@ -103,17 +107,17 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
         )
 
     @router.get("/releases")
-    def list_releases(who: Reader) -> ReleaseList:
-        """List releases, newest first."""
+    def list_releases(who: Visitor) -> ReleaseList:
+        """List the releases that the asker sees, newest first."""
         with stores.reader.connect() as connection:
-            seen = releases.list_releases(connection, viewer=speak_for(who))
+            seen = releases.list_releases(connection, viewer=find_work_viewer(who))
         return ReleaseList(releases=seen)
 
     @router.get("/releases/{release}")
-    def get_release(release: str, who: Reader) -> Release:
+    def get_release(release: str, who: Visitor) -> Release:
         """Show a release by id, or the newest approved one of a name."""
         with stores.reader.connect() as connection:
-            return check_release(connection, who, release)
+            return show_release(connection, who, release)
 
     @router.put("/releases/{release}/owner")
     def give_release(release: str, order: OwnerOrder, who: Proposer) -> Release:
@@ -127,27 +131,27 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
     def delete_release(release: str, who: Operator) -> None:
         """Remove a release that nothing uses."""
         with stores.change(who) as connection:
-            wanted = check_release(connection, who, release, Verb.CHANGE)
+            wanted = check_release(connection, who, release, Verb.REMOVE)
             is_deleted = releases.delete_release(connection, wanted.id)
         remove_release_files(stores.objects, is_deleted)
 
 
 def _add_release_files(router: APIRouter, stores: Stores) -> None:
     @router.get("/releases/{release}/notebook", **sends_files({NOTEBOOK_TYPE: Notebook}))
-    def get_release_notebook(release: str, who: Reader) -> Response:
+    def get_release_notebook(release: str, who: Visitor) -> Response:
         """Return the pinned notebook of a release."""
         with stores.reader.connect() as connection:
-            pinned = check_release(connection, who, release)
+            pinned = show_release(connection, who, release)
         media_type = files.SHOWN[RunFile.EXECUTED]
         return Response(
             read_release_notebook(stores.objects, pinned), media_type=media_type, headers=SANDBOXED
         )
 
     @router.get("/releases/{release}/wheels/{name}", **sends("application/octet-stream"))
-    def get_release_wheel(release: str, name: str, who: Reader) -> Response:
+    def get_release_wheel(release: str, name: str, who: Visitor) -> Response:
         """Return a wheel that a release adds."""
         with stores.reader.connect() as connection:
-            pinned = check_release(connection, who, release)
+            pinned = show_release(connection, who, release)
         content = read_release_wheel(stores.objects, pinned, name)
         return Response(content, media_type="application/octet-stream", headers=SANDBOXED)
 
@@ -177,22 +181,22 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
     def create_job(order: JobOrder, who: Operator) -> Job:
         """Create a job."""
         with stores.change(who) as connection:
-            release = check_release(connection, who, order.release)
+            release = check_release(connection, who, order.release, Verb.SEE_PUBLISHED)
             owner = choose_job_owner(connection, who, order, release)
             pinned = order.model_copy(update={"release": release.id})
             return jobs.create_job(connection, pinned, by=who.name, owner=owner)
 
     @router.get("/jobs")
-    def list_jobs(who: Reader) -> JobList:
-        """List jobs by name, with their next ticks."""
+    def list_jobs(who: Visitor) -> JobList:
+        """List the jobs that the asker sees by name, with their next ticks."""
         with stores.reader.connect() as connection:
-            return JobList(jobs=jobs.list_jobs(connection, viewer=speak_for(who)))
+            return JobList(jobs=jobs.list_jobs(connection, viewer=find_work_viewer(who)))
 
     @router.get("/jobs/{job}")
-    def get_job(job: str, who: Reader) -> Job:
+    def get_job(job: str, who: Visitor) -> Job:
         """Show a job."""
         with stores.reader.connect() as connection:
-            return jobs.read_job(check_job(connection, who, job))
+            return show_job(connection, who, job)
 
     @router.put("/jobs/{job}/owner")
     def give_job(job: str, order: OwnerOrder, who: Operator) -> Job:
@@ -221,7 +225,7 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
     def delete_job(job: str, who: Operator, *, history: bool = False) -> None:
         """Remove a job; with `history` also its runs, but not their catalogued products."""
         with stores.change(who) as connection:
-            check_job(connection, who, job, Verb.CHANGE)
+            check_job(connection, who, job, Verb.REMOVE)
             is_deleted = jobs.delete_job(connection, job, history=history)
             catalogued = list_catalogued(connection, is_deleted)
         for run, outputs in catalogued.items():
@@ -231,10 +235,14 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
 def _add_run_orders(router: APIRouter, stores: Stores) -> None:
     @router.post("/jobs/{job}/runs", status_code=201, responses=SAME)
     def start_run(job: str, order: RunOrder, who: Operator, response: Response) -> RunDetails:
-        """Start a run by hand; the same idempotency key gives the same run with 200."""
+        """Start a run by hand; the same idempotency key gives the same run with 200.
+
+        Whom the job was given to change starts it with the job's own parameters.
+        """
         check_space(stores.data.root, "A run")
         with stores.change(who) as connection:
-            row = check_job(connection, who, job, Verb.CHANGE)
+            more = [Verb.CHOOSE] if order.parameters else []
+            row = check_job(connection, who, job, Verb.CHANGE, *more)
             jobs.check_products(connection, row["collection"], row["owner"])
             run, new = runs.start_run(
                 connection, job, occurrence=key_for_request(order.idempotency_key),
@@ -263,7 +271,7 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
 def _add_runs(router: APIRouter, stores: Stores) -> None:
     @router.get("/runs")
     def list_runs(
-        who: Reader,
+        who: Visitor,
         job: str | None = None,
         status: RunStatus | None = None,
         before: str | None = None,
@@ -272,22 +280,25 @@ def _add_runs(router: APIRouter, stores: Stores) -> None:
         """List runs, newest first; `before` with a page's last run id gives the next page."""
         with stores.reader.connect() as connection:
             page = run_history.list_runs(
-                connection, viewer=speak_for(who), job=job, status=status, before=before,
+                connection, viewer=find_work_viewer(who), job=job, status=status, before=before,
                 limit=limit,
             )  # fmt: skip
         return RunList(runs=page)
 
     @router.get("/runs/counts")
-    def count_runs(who: Reader, job: str | None = None) -> RunCounts:
+    def count_runs(who: Visitor, job: str | None = None) -> RunCounts:
         """Count runs by status, of all jobs that the asker sees or of one job."""
         with stores.reader.connect() as connection:
-            return RunCounts(counts=counting.count_runs(connection, viewer=speak_for(who), job=job))
+            counts = counting.count_runs(connection, viewer=find_work_viewer(who), job=job)
+        return RunCounts(counts=counts)
 
     @router.get("/runs/{run}")
-    def get_run(run: str, who: Reader) -> RunDetails:
+    def get_run(run: str, who: Visitor) -> RunDetails:
         """Show a run with its attempts and outputs."""
         with stores.reader.connect() as connection:
-            details = run_history.read_run(connection, check_run(connection, who, run))
+            details, reads_records = show_run(connection, who, run)
+        if not reads_records:
+            return details
         attempts = [
             attempt.model_copy(update={"files": _link_files(stores, details.id, attempt.epoch)})
             for attempt in details.attempts
@@ -305,7 +316,7 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
     ) -> Response:
         """Return a piece of a log; X-Next is the next piece's start, X-Epoch the attempt."""
         with stores.reader.connect() as connection:
-            row = check_run(connection, who, run)
+            row = check_run(connection, who, run, Verb.READ_RECORDS)
         attempt = files.choose_attempt(row, epoch, published=False)
         folder = RunFolder(stores.objects, row["id"], attempt)
         content, following = files.read_log(folder, start)
@@ -321,7 +332,7 @@ def _add_run_files(router: APIRouter, stores: Stores) -> None:
     def get_run_file(run: str, name: str, who: Reader, epoch: ShownEpoch = None) -> Response:
         """Return a run's file, by default of the published attempt or else of the newest."""
         with stores.reader.connect() as connection:
-            row = check_run(connection, who, run)
+            row = check_run(connection, who, run, Verb.READ_RECORDS)
         attempt = files.choose_attempt(row, epoch, published=True)
         folder = RunFolder(stores.objects, row["id"], attempt)
         file, media_type = files.open_shown(folder, name)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.platform_process import RunningPlatform
 
-from skerry.core.scopes import ADMIN, SCIENTIST, Scope
+from skerry.core.scopes import ADMIN, PUBLICISER, SCIENTIST, Scope
 from skerry.core.time import utc_now
 
 READING = {
@@ -98,8 +98,8 @@ def _peel(value: str) -> set[str]:
 
 def test_notebooks_hold_what_scientists_do(tokens: list[dict[str, Any]]) -> None:
     (server,) = [token for token in tokens if token["note"].startswith("Server at")]
-    # what the person may do besides: to open collections to everybody
-    assert _custom(server) == set(map(str, SCIENTIST | {Scope.CATALOG_PUBLICISE}))
+    # what the person may do besides: to open something to everybody
+    assert _custom(server) == set(map(str, SCIENTIST | PUBLICISER))
     assert "tokens" not in " ".join(server["scopes"])
 
 

@@ -9,7 +9,8 @@ from tests.stac_documents import insert_written, make_collection, make_item
 from skerry.catalog.collections import find_collection, list_collections, put_collection
 from skerry.catalog.items import find_item, find_owner_of_key, find_shown, item_version
 from skerry.catalog.search import parse_query, search_items
-from skerry.catalog.sharing import give, list_shares, relate_collection, take_back
+from skerry.catalog.sharing import relate_collection
+from skerry.catalog.tables import SHARES
 from skerry.core.ownership import ANONYMOUS, KEEPER, PLATFORM_OWNER, Verb, Viewer, decide
 
 OWNERS = ("person:ann", "person:bob", "project:lakes", PLATFORM_OWNER)
@@ -36,7 +37,7 @@ def test_searches_show_what_the_rules_allow(connection: Connection, name: str, s
         document = make_collection(public=public) | {"id": collection}
         stored = put_collection(connection, document, collection, owner="x", belongs_to=owner)
         for holder, verb in shares.items():
-            give(connection, collection, holder, verb)
+            SHARES.give(connection, collection, holder, verb)
         item = insert_written(
             connection, make_item(prefix=f"imports/{n}/"), collection=collection, status=status,
             owner="x",
@@ -88,12 +89,12 @@ def test_pages_pass_over_what_is_hidden(connection: Connection) -> None:
 def test_what_is_given_can_be_taken_back(connection: Connection) -> None:
     put_collection(connection, make_collection(), "lakes", owner="x", belongs_to="person:ann")
     bob = VIEWERS["bob"]
-    give(connection, "lakes", "person:bob", Verb.SEE)
-    give(connection, "lakes", "person:bob", Verb.CHANGE)
-    assert [(share.holder, share.verb) for share in list_shares(connection, "lakes")] == [
+    SHARES.give(connection, "lakes", "person:bob", Verb.SEE)
+    SHARES.give(connection, "lakes", "person:bob", Verb.CHANGE)
+    assert [(share.holder, share.verb) for share in SHARES.list_shares(connection, "lakes")] == [
         ("person:bob", "change")
     ]
     assert find_collection(connection, "lakes", viewer=bob) is not None
-    take_back(connection, "lakes", "person:bob")
-    take_back(connection, "lakes", "person:bob")
+    SHARES.take_back(connection, "lakes", "person:bob")
+    SHARES.take_back(connection, "lakes", "person:bob")
     assert find_collection(connection, "lakes", viewer=bob) is None

@@ -20,10 +20,10 @@ from skerry.core.ownership import (
 ANN = Viewer(frozenset({"person:ann", "project:lakes", PLATFORM_OWNER}))
 
 ALLOWED = {
-    "keeper": "see what is published, see, change, give, remove",
-    "own": "see what is published, see, change, give, remove",
-    "project": "see what is published, see, change, give, remove",
-    "given to change": "see what is published, see, change",
+    **dict.fromkeys(("keeper", "own", "project"), ", ".join(Verb)),
+    "given to change": (
+        "see what is published, see, read the logs and executed notebooks of, change"
+    ),
     "given to see": "see what is published, see",
     "public": "see what is published",
     "none": "",

@@ -97,6 +97,9 @@ def change_production(api: ServedApi, caller: Caller) -> None:
     caller.send("POST", "production/jobs", json=order)
     for path in ("jobs/lakes", f"releases/{first['id']}"):
         caller.send("PUT", f"production/{path}/owner", json={"owner": "person:alice"})
+        caller.send("PUT", f"production/{path}/shares/person:bob", json={"verb": "see"})
+        caller.send("DELETE", f"production/{path}/shares/person:bob")
+        caller.send("PUT", f"production/{path}/public", json={"public": True})
     caller.send("POST", "production/jobs/lakes/pause")
     caller.send("POST", "production/jobs/lakes/resume")
     run = caller.send("POST", "production/jobs/lakes/runs", json={})["id"]

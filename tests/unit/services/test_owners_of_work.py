@@ -13,7 +13,7 @@ from tests.stac_documents import make_collection
 from tests.unit.production.conftest import make_notebook
 
 from skerry.core.ids import new_id
-from skerry.core.scopes import OPERATOR, REVIEWER, RUN, SCIENTIST
+from skerry.core.scopes import OPERATOR, PUBLICISER, REVIEWER, RUN, SCIENTIST
 from skerry.core.settings import API_PREFIX
 from skerry.production.epochs import claim_run, record_token
 from skerry.services.routes import list_routes
@@ -22,7 +22,7 @@ from skerry.storage.object_places import open_objects
 from skerry.storage.run_folder import RunFile, RunFolder
 
 GROUPS = {"ann": frozenset({"lakes"}), "zoe": frozenset({"lakes"})}
-TEAM = SCIENTIST | REVIEWER | OPERATOR
+TEAM = SCIENTIST | REVIEWER | OPERATOR | PUBLICISER
 
 People = dict[str, httpx.Client]
 
@@ -103,6 +103,14 @@ CASES: list[tuple[str, str, Any]] = [
     ("PUT", "jobs/{job}/owner", {"owner": "project:project-main"}),
     ("POST", "releases/{release}/approve", {"notebook_digest": "d", "environment_digest": "e"}),
     ("POST", "releases/{release}/reject", None),
+    ("GET", "releases/{release}/shares", None),
+    ("PUT", "releases/{release}/shares/person:zoe", {"verb": "see"}),
+    ("DELETE", "releases/{release}/shares/person:zoe", None),
+    ("PUT", "releases/{release}/public", {"public": True}),
+    ("GET", "jobs/{job}/shares", None),
+    ("PUT", "jobs/{job}/shares/person:zoe", {"verb": "see"}),
+    ("DELETE", "jobs/{job}/shares/person:zoe", None),
+    ("PUT", "jobs/{job}/public", {"public": True}),
     ("DELETE", "jobs/{job}", None),
     ("DELETE", "releases/{release}", None),
 ]
@@ -114,7 +122,10 @@ ELSEWHERE = {"releases", "jobs", "runs", "runs/counts"}
 
 def fill(case: tuple[str, str, Any], names: dict[str, str]) -> dict[str, Any]:
     method, path, body = case
-    filled = body and {key: value.format(**names) for key, value in body.items()}
+    filled = body and {
+        key: value.format(**names) if isinstance(value, str) else value
+        for key, value in body.items()
+    }
     return {"method": method, "url": f"production/{path.format(**names)}", "json": filled}
 
 
@@ -138,7 +149,7 @@ def test_every_route_of_production_has_its_case(api: ServedApi) -> None:
     tested = set()
     for method, path, _body in CASES:
         shown = path.partition("?")[0]
-        shown = re.sub(r"\{\w+\}|a\.whl|executed\.ipynb", "*", shown)
+        shown = re.sub(r"\{\w+\}|a\.whl|executed\.ipynb|person:zoe", "*", shown)
         tested.add((method, shown))
     assert forms - tested == set()
 

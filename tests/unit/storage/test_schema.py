@@ -238,6 +238,9 @@ def test_work_of_before_belongs_to_the_owner_of_its_collection(fresh: DataFolder
             query = text(f"SELECT owner FROM {table} ORDER BY id")  # noqa: S608
             owners = [row.owner for row in connection.execute(query)]
             assert owners == ["project:lakes", "project:project-main", "person:ann"]
+        for table in ("jobs", "releases"):  # what was private stays so
+            query = text(f"SELECT DISTINCT public FROM {table}")  # noqa: S608
+            assert not any(row.public for row in connection.execute(query))
         assert connection.scalar(text("SELECT owner FROM releases")) == "project:project-main"
     engine.dispose()
 

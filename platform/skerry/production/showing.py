@@ -1,0 +1,65 @@
+"""What of a release, a job or a run is shown to a viewer, who sees that it is there.
+
+Who sees it only because it is public sees no accounts, and no words about what went wrong.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from skerry.core.ownership import Relation, Verb, Viewer, decide, relate
+from skerry.models.jobs import Job
+from skerry.models.releases import Release
+from skerry.models.runs import Run
+from skerry.production.tables import JOB_SHARES, RELEASE_SHARES
+
+
+class Shown:
+    """Shows things to a viewer, as far as the rules allow.
+
+    Parameters
+    ----------
+    connection
+        Any: what is given to the viewer is read once.
+    viewer
+        Who looks.
+    """
+
+    def __init__(self, connection: Connection, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._releases = RELEASE_SHARES.find_given(connection, viewer)
+        self._jobs = JOB_SHARES.find_given(connection, viewer)
+
+    def relate_release(self, release: Release) -> Relation:
+        """Return what a release is to the viewer, who sees it."""
+        return self._relate(release.owner, self._releases.get(release.id))
+
+    def relate_work(self, job: str, owner: str) -> Relation:
+        """Return what a job, or a run of it, is to the viewer, who sees it."""
+        return self._relate(owner, self._jobs.get(job))
+
+    def show_release(self, release: Release) -> Release:
+        """Return a release without what the viewer may not see."""
+        if decide(self.relate_release(release), Verb.SEE):
+            return release
+        return release.model_copy(update={"proposed_by": None, "decided_by": None})
+
+    def show_job(self, job: Job) -> Job:
+        """Return a job without what the viewer may not see."""
+        if decide(self.relate_work(job.name, job.owner), Verb.SEE):
+            return job
+        return job.model_copy(update={"created_by": None})
+
+    def show_run[R: Run](self, run: R) -> R:
+        """Return a run without what the viewer may not see."""
+        if decide(self.relate_work(run.job, run.owner), Verb.SEE):
+            return run
+        progress = run.progress.model_copy(update={"cell": None})
+        hidden: dict[str, Any] = {"created_by": None, "detail": None, "progress": progress}
+        if "attempts" in type(run).model_fields:
+            hidden["attempts"] = []
+        return run.model_copy(update=hidden)
+
+    def _relate(self, owner: str, shares: Mapping[str, Verb] | None) -> Relation:
+        return relate(self._viewer, owner, public=True, shares=shares)

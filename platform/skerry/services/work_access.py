@@ -1,0 +1,161 @@
+"""What a request may do with a release, a job or a run: asked here by the routes of production.
+
+The functions that begin with ``check`` return the thing, as far as its asker may see it. They raise
+`NotFoundError` if there is none, as far as the asker may know, and `ForbiddenError` if the asker
+sees it, but the rules do not allow the verb.
+"""
+
+from sqlalchemy import Connection, RowMapping
+
+from skerry.catalog.collections import find_collection, find_home
+from skerry.core.errors import ForbiddenError, NotFoundError, SkerryError
+from skerry.core.ownership import ANONYMOUS, KEEPER, PLATFORM_OWNER, Relation, Verb, Viewer, decide
+from skerry.core.scopes import Scope
+from skerry.models.jobs import Job, JobOrder
+from skerry.models.releases import Release
+from skerry.models.runs import RunDetails
+from skerry.production.jobs import check_products, find_job, read_job
+from skerry.production.releases import find_proposal, get_release
+from skerry.production.run_history import find_run, read_run
+from skerry.production.showing import Shown
+from skerry.services.access import check_new_owner, check_target, speak_for, speaks_for
+from skerry.services.identity import Identity, refuse_unseen
+
+
+def find_work_viewer(identity: Identity | None) -> Viewer:
+    """Return for whom a request speaks when it looks at releases, jobs or runs.
+
+    A token without the scope to see them sees what anonymous visitors see.
+    """
+    if identity is None or not identity.may(Scope.PRODUCTION_READ):
+        return ANONYMOUS
+    return speak_for(identity)
+
+
+def check_release(connection: Connection, identity: Identity, name: str, verb: Verb) -> Release:
+    """Return a release, by id or name, with which the rules allow the asker to do something."""
+    viewer = speak_for(identity)
+    release = get_release(connection, name, viewer=viewer)
+    relation = Shown(connection, viewer).relate_release(release)
+    _check_verb(identity, relation, verb, f"the release {release.id}")
+    return release
+
+
+def show_release(connection: Connection, identity: Identity | None, name: str) -> Release:
+    """Return a release, by id or name, as far as the asker may see it."""
+    viewer = find_work_viewer(identity)
+    try:
+        release = get_release(connection, name, viewer=viewer)
+    except NotFoundError as error:
+        raise _refuse_hidden(identity, f"release {name[:140]!r}", error) from None
+    return Shown(connection, viewer).show_release(release)
+
+
+def check_proposal(connection: Connection, identity: Identity, release_id: str) -> Release:
+    """Return a release, by its id alone, about which the rules allow the asker to decide."""
+    viewer = speak_for(identity)
+    release = find_proposal(connection, release_id, viewer=viewer)
+    relation = Shown(connection, viewer).relate_release(release)
+    _check_verb(identity, relation, Verb.CHANGE, f"the release {release.id}")
+    return release
+
+
+def check_job(
+    connection: Connection, identity: Identity, name: str, verb: Verb, *more: Verb
+) -> RowMapping:
+    """Return the row of a job with which the rules allow the asker to do some things."""
+    viewer = speak_for(identity)
+    job = find_job(connection, name, viewer=viewer)
+    relation = Shown(connection, viewer).relate_work(name, job["owner"])
+    for wanted in (verb, *more):
+        _check_verb(identity, relation, wanted, f"the job {name!r}")
+    return job
+
+
+def show_job(connection: Connection, identity: Identity | None, name: str) -> Job:
+    """Return a job as far as the asker may see it."""
+    viewer = find_work_viewer(identity)
+    try:
+        job = find_job(connection, name, viewer=viewer)
+    except NotFoundError as error:
+        raise _refuse_hidden(identity, f"job {name[:140]!r}", error) from None
+    return Shown(connection, viewer).show_job(read_job(job))
+
+
+def check_run(connection: Connection, identity: Identity, run_id: str, verb: Verb) -> RowMapping:
+    """Return the row of a run with which the rules allow the asker to do something."""
+    viewer = speak_for(identity)
+    run = find_run(connection, run_id, viewer=viewer)
+    relation = Shown(connection, viewer).relate_work(run["job_name"], run["owner"])
+    _check_verb(identity, relation, verb, f"the run {run['id']}")
+    return run
+
+
+def show_run(
+    connection: Connection, identity: Identity | None, run_id: str
+) -> tuple[RunDetails, bool]:
+    """Return a run as far as the asker may see it, and whether they may read its records."""
+    viewer = find_work_viewer(identity)
+    try:
+        row = find_run(connection, run_id, viewer=viewer)
+    except NotFoundError as error:
+        raise _refuse_hidden(identity, f"run {run_id[:140]!r}", error) from None
+    shown = Shown(connection, viewer)
+    relation = shown.relate_work(row["job_name"], row["owner"])
+    return shown.show_run(read_run(connection, row)), decide(relation, Verb.READ_RECORDS)
+
+
+def _refuse_hidden(identity: Identity | None, what: str, missing: NotFoundError) -> SkerryError:
+    if identity is not None and identity.may(Scope.PRODUCTION_READ):
+        return missing
+    return refuse_unseen(identity, Scope.PRODUCTION_READ, what)
+
+
+def _check_verb(identity: Identity, relation: Relation, verb: Verb, what: str) -> None:
+    if not decide(relation, verb):
+        raise ForbiddenError(f"{identity.name!r} may not {verb} {what}.", remedy="Ask its owner.")
+
+
+def choose_release_owner(identity: Identity, owner: str | None) -> str:
+    """Return to whom a proposal belongs: as it says, or else to the platform's own project.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not the name of an owner.
+    ForbiddenError
+        If the asker does not speak for that owner.
+    """
+    if owner is None:
+        return PLATFORM_OWNER
+    check_new_owner(identity, owner)
+    return owner
+
+
+def choose_job_owner(
+    connection: Connection, identity: Identity, order: JobOrder, release: Release
+) -> str:
+    """Return to whom a new job belongs, and refuse a collection that is not theirs to change.
+
+    It is the owner that the order names; else the owner of the collection, or of the release, for
+    whom the asker speaks.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not the name of an owner.
+    ForbiddenError
+        If the asker does not speak for that owner, or one of the two may not change the
+        collection.
+    """
+    target = order.collection or order.name
+    check_target(connection, identity, target)
+    owner = order.owner
+    if owner is None:
+        stored = find_collection(connection, target, viewer=KEEPER)
+        home = stored.owner if stored else find_home(target, release.owner)
+        choices = (home, release.owner, PLATFORM_OWNER)
+        owner = next(choice for choice in choices if speaks_for(identity, choice))
+    check_new_owner(identity, owner)
+    check_products(connection, target, owner)
+    return owner
