@@ -9,6 +9,7 @@ The one other place with two forms is the condition of the spatial index, in
 
 import logging
 import re
+import select
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -35,9 +36,9 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -129,6 +130,9 @@ _IDLE_MS = 60_000
 _PAUSE_S = 1.0
 _SAY_AGAIN_S = 60.0
 _READS = "skerry_reads"
+_LENT = "skerry_lent"
+_TRUSTED_S = 10.0
+"""After so long without use a session is tried in any case: a network ends them in silence."""
 _TURN = 0x536B6572
 """The advisory lock of PostgreSQL that a writing transaction holds: "Sker" in ASCII."""
 
@@ -377,10 +381,33 @@ def _connect_to_server(url: str, **options: Any) -> Engine:
     for a stranger there, and a statement that was prepared would be missing, or be another one
     with the same name, whose rows would be returned.
     """
-    # A server may be restarted at any moment: a connection is tried before it is used.
-    return create_engine(
-        url, pool_pre_ping=True, connect_args={"prepare_threshold": None}, **options
-    )
+    engine = create_engine(url, connect_args={"prepare_threshold": None}, **options)
+
+    @event.listens_for(engine, "checkout")
+    def _try(connection: Any, record: ConnectionPoolEntry, _lent: object) -> None:
+        """Try a session before it is used: a server may be restarted at any moment."""
+        now = time.monotonic()
+        lent, record.info[_LENT] = record.info.get(_LENT), now
+        if lent is not None and now - lent < _TRUSTED_S and _is_silent(connection):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            raise InvalidatePoolError from None
+
+    return engine
+
+
+def _is_silent(connection: Any) -> bool:
+    """Tell whether a server has said nothing in a session that nobody used: it says when it ends.
+
+    Asking the server would double the time of short questions.
+    """
+    if connection.closed:
+        return False
+    said = select.poll()
+    said.register(connection.fileno(), select.POLLIN)
+    return not said.poll(0)
 
 
 def _refuse_text(context: ExceptionContext) -> None:

@@ -202,6 +202,42 @@ def test_who_persists_goes_on_when_the_server_is_back(
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize("data", ["postgresql"], indirect=True)
+def test_a_session_that_the_server_ended_is_not_used_again(
+    data: DataFolder, engine: Engine
+) -> None:
+    with reading(engine) as reader:
+        session = reader.scalar(select(func.pg_backend_pid()))
+    other = open_database(find_database(data), read_only=True)
+    sessions = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :session")
+
+    def is_alive() -> bool:
+        with other.connect() as watcher:  # it sees the same until its transaction ends
+            return bool(watcher.scalar(sessions, {"session": session}))
+
+    with other.connect() as watcher:
+        watcher.execute(select(func.pg_terminate_backend(session)))
+    wait_until(lambda: not is_alive(), 30, "the session has ended")
+    other.dispose()
+    with reading(engine) as reader:
+        assert reader.scalar(select(func.pg_backend_pid())) != session
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("data", ["postgresql"], indirect=True)
+def test_a_session_in_use_is_not_tried_before_each_question(
+    data: DataFolder, engine: Engine
+) -> None:
+    other = open_database(find_database(data), read_only=True)
+    last = text("SELECT query FROM pg_stat_activity WHERE pid = :session")
+    with reading(engine) as reader:
+        session = reader.scalar(select(func.pg_backend_pid()))
+    with engine.connect(), other.connect() as watcher:
+        assert watcher.scalar(last, {"session": session}) == "ROLLBACK"
+    other.dispose()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("data", ["postgresql"], indirect=True)
 def test_a_transaction_leaves_nothing_in_the_servers_session(data: DataFolder) -> None:
     """A pooler gives the session to a stranger, and the next transaction to another session."""
     url = find_database(data)
