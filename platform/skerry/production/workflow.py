@@ -27,6 +27,7 @@ from skerry.production.epochs import Outcome, claim_run, end_attempt, end_run, f
 from skerry.production.execution import Attempts, StoppingError, remove_unpublished
 from skerry.production.pausing import pause_at
 from skerry.production.run_history import find_run
+from skerry.production.workflow_log import ShortLines
 from skerry.storage.database import describe_cause, persist, reading
 from skerry.storage.grants import end_run_grants
 from skerry.storage.objects import Objects
@@ -236,6 +237,7 @@ def launch(engine: Engine, settings: WorkerSettings, worker: str) -> DBOSClient:
         "log_level": "WARNING",
     }
     DBOS(config=config)
+    logging.getLogger("dbos").addFilter(ShortLines())
     DBOS.launch()
     DBOS.register_queue(
         QUEUE, worker_concurrency=settings.runs, global_concurrency=settings.all_runs,

@@ -19,10 +19,19 @@ from skerry.core.problems import MEDIA_TYPE, Problem, describe_problem, describe
 from skerry.models.refusals import explain_validation
 from skerry.services.identity import is_navigation
 from skerry.services.media import REF
+from skerry.storage.absence import tells_absence
 from skerry.storage.database_failures import explain_failure
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 160
+
+RETRY_LATER = {"Retry-After": "5"}
+"""Says to whom is answered 503 after how many seconds to ask again."""
+
+_HEADERS: dict[int, dict[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.SERVICE_UNAVAILABLE: RETRY_LATER,
+}
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {
@@ -41,8 +50,7 @@ PROBLEMS[302] = {"description": "A browser without a login is sent to the login"
 def problem(status: int, title: str, detail: str, remedy: str) -> Response:
     """Return one problem document as a response."""
     body = describe_problem(status, title, detail, remedy)
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    return JSONResponse(body.model_dump(), status, headers, media_type=MEDIA_TYPE)
+    return JSONResponse(body.model_dump(), status, _HEADERS.get(status), media_type=MEDIA_TYPE)
 
 
 def describe_error(error: SkerryError) -> Response:
@@ -77,7 +85,8 @@ def add_problem_handlers(app: FastAPI) -> None:
         return response
 
     async def on_busy_database(request: Request, error: Exception) -> Response:
-        _LOG.error("database: %s", getattr(error, "orig", error))
+        if not tells_absence(error):  # that is told once, not for each request
+            _LOG.error("database: %s", getattr(error, "orig", error))
         return _name_full_disk(request) or describe_error(explain_failure(error))
 
     async def on_leaving(_request: Request, _error: Exception) -> Response:

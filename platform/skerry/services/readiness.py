@@ -16,6 +16,7 @@ from skerry.models.platform import Readiness
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import anyone
 from skerry.services.media import sends_json
+from skerry.services.problems import RETRY_LATER
 from skerry.storage.migrate import newest_revision, read_revision
 from skerry.storage.objects import Objects
 
@@ -75,6 +76,7 @@ def create_readiness_router(checks: ReadinessChecks) -> APIRouter:
         return JSONResponse(
             document.model_dump() | answer.model_dump(),
             HTTPStatus.SERVICE_UNAVAILABLE,
+            RETRY_LATER,
             media_type=MEDIA_TYPE,
         )
 

@@ -45,6 +45,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import read_database_url
 from skerry.core.time import count_microseconds, from_microseconds
+from skerry.storage.absence import say_absence, tells_absence
 from skerry.storage.database_urls import parse_database_url
 from skerry.storage.layout import DataFolder
 from skerry.storage.recording import ACTOR, Actor, listen_for_changes, name_user
@@ -263,7 +264,7 @@ def persist[Result](transact: Callable[[], Result]) -> Result:
         try:
             return transact()
         except OperationalError as error:
-            if time.monotonic() - said > _SAY_AGAIN_S:
+            if time.monotonic() - said > _SAY_AGAIN_S and not tells_absence(error):
                 said = time.monotonic()
                 _LOG.warning("Waiting for the database: %s", describe_cause(error))
             time.sleep(_PAUSE_S)
@@ -395,6 +396,7 @@ def _connect_to_server(url: str, **options: Any) -> Engine:
         except engine.dialect.loaded_dbapi.Error:
             raise InvalidatePoolError from None
 
+    say_absence(engine)
     return engine
 
 

@@ -9,8 +9,10 @@ from skerry.core.settings import DATABASE_VARIABLE
 _DEFAULTS = {
     "application_name": "skerry",
     "client_encoding": "utf8",  # whatever the server, the role or PGCLIENTENCODING say
-    "connect_timeout": "10",
-    # a server that vanished without a word is noticed after a minute
+    "connect_timeout": "5",
+    # a server that vanished without a word is noticed after 10 s by who asks it something, and
+    # after a minute by who only waits for its answer
+    "tcp_user_timeout": "10000",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",

@@ -91,18 +91,38 @@ def test_a_restarted_server_is_found_again(
 ) -> None:
     client = platform.http(platform.token)
     before = client.get("/services/api/production/runs").json()
+    run = before["runs"][0]
     postgresql.stop()
-    answer = client.get("/services/api/production/runs")
-    assert answer.status_code == 503
-    assert answer.json()["title"] == "Unavailable"
+    for method, path in (
+        ("GET", "runs"), ("POST", f"jobs/{run['job']}/runs"), ("POST", f"runs/{run['id']}/cancel"),
+    ):  # fmt: skip
+        json_body = {} if method == "POST" else None
+        answer = client.request(method, f"/services/api/production/{path}", json=json_body)
+        assert answer.status_code == 503, answer.text
+        assert answer.json()["title"] == "Unavailable"
+        assert answer.json()["detail"] == "The database does not answer."
+        assert answer.headers["retry-after"] == "5"
+    for part in ("api", "maps"):
+        ready = client.get(f"/services/{part}/ready")
+        assert (ready.status_code, ready.headers["retry-after"]) == (503, "5")
+        assert ready.json()["missing"]["database"] == "The database does not answer."
+    informed = ("api", "maps", "worker")
+    wait_until(
+        lambda: all("The database is away" in platform.log_text(part) for part in informed), 60,
+        "each says it", lambda: platform.log_text("worker"),
+    )  # fmt: skip
     postgresql.start()
     assert client.get("/services/api/production/runs").json() == before
-    run = before["runs"][0]
     values = [
         word for name in run["parameters"] for word in ("-p", f"{name}={run['parameters'][name]}")
     ]
     started = platform.run("run", "start", run["job"], *values, "--wait", check=False)
     assert started.returncode == 0, started.stderr
+    assert client.get("/services/maps/ready").is_success
+    for part in informed:
+        log = platform.log_text(part)
+        assert log.count("The database is away") == log.count("The database is back") == 1, log
+        assert "Traceback" not in log
 
 
 def test_parts_that_die_come_back_to_the_same_state(platform: RunningPlatform) -> None:

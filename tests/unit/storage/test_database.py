@@ -192,9 +192,11 @@ def test_who_persists_goes_on_when_the_server_is_back(
     postgresql.stop()
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(persist, write)
-        wait_until(lambda: "Waiting for the database" in caplog.text, 30, "it waits")
+        wait_until(lambda: "The database is away" in caplog.text, 30, "it waits")
         postgresql.start()
         assert waiting.result(30) == "done"
+    assert caplog.text.count("The database is away") == 1
+    assert caplog.text.count("The database is back") == 1
     assert postgresql.password not in caplog.text
     with reading(engine) as reader:
         assert reader.scalar(COUNT) == 1

@@ -1,0 +1,51 @@
+"""What the workflow engine writes into the log when its database fails."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from sqlalchemy.exc import DBAPIError
+
+from skerry.storage.absence import tells_absence
+
+_AGAIN_S = 60.0
+_ABSENT = "psycopg.OperationalError"
+"""How the workflow engine's sentences show a server that is away."""
+
+_FAILED = ("psycopg.", "sqlite3.")
+
+
+class ShortLines(logging.Filter):
+    """Shortens what the workflow engine says about its database.
+
+    A server that is away is told by `skerry.storage.absence`, once. Of any other failure a line
+    stays, without the statement and without a stack trace, and the same line once a minute.
+
+    Parameters
+    ----------
+    clock
+        Seconds of a clock that never goes back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a line is written; shorten it."""
+        error = record.exc_info[1] if record.exc_info else None
+        line, _, _ = record.getMessage().partition("\n")
+        if isinstance(error, DBAPIError):
+            line = f"{line} {str(error.orig).partition('\n')[0]}"
+        elif not any(f"({word}" in line for word in _FAILED):
+            return True
+        if tells_absence(error) or f"({_ABSENT})" in line:
+            return False
+        record.msg, record.args, record.exc_info = line, None, None
+        now = self._clock()
+        if now - self._said.get(line, -_AGAIN_S) < _AGAIN_S:
+            return False
+        self._said = {text: at for text, at in self._said.items() if now - at < _AGAIN_S}
+        self._said[line] = now
+        return True

@@ -1,0 +1,47 @@
+"""A database server that goes away: its programs say so once, and once more when it is back."""
+
+import logging
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
+
+from skerry.storage.database_urls import describe_database
+
+_LOG = logging.getLogger(__name__)
+_ABSENT = ("08", "57P")
+"""Beginnings of the SQLSTATE of a connection that broke, and of a server that starts or ends."""
+
+_away: set[str] = set()
+"""Databases of which this process has said that they are away, whichever engine noticed."""
+
+
+def tells_absence(error: BaseException | None) -> bool:
+    """Tell whether an error says that a database server cannot be reached."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if type(cause).__module__.partition(".")[0] != "psycopg":
+        return False
+    state: str | None = getattr(cause, "sqlstate", None)
+    if state is None:  # the driver itself says that it reaches nobody
+        return "OperationalError" in {kind.__name__ for kind in type(cause).__mro__}
+    return state.startswith(_ABSENT)
+
+
+def say_absence(engine: Engine) -> None:
+    """Let the log of this process say when an engine's server is away, and when it is back."""
+    name = describe_database(engine.url.render_as_string(hide_password=False))
+
+    @event.listens_for(engine, "handle_error")
+    def _note_away(context: ExceptionContext) -> None:
+        error = context.original_exception
+        # a connection that was left over from before is only tried, and then replaced
+        if not context.is_pre_ping and name not in _away and tells_absence(error):
+            _away.add(name)
+            _LOG.error("The database is away: %s", str(error).partition("\n")[0])
+
+    @event.listens_for(engine, "engine_connect")
+    def _note_back(_connection: Connection, *_: Any) -> None:
+        if name in _away:
+            _away.discard(name)
+            _LOG.warning("The database is back.")
