@@ -39,6 +39,8 @@ class TokenBook:
     def __init__(self) -> None:
         self.tokens = dict(TOKENS)
         self.groups: dict[str, frozenset[str]] = {}
+        self.services: set[str] = set()
+        """Tokens whose holder is a service of the hub."""
 
     async def verify(self, token: str) -> Identity | None:
         """Return the token's holder, or None."""
@@ -46,11 +48,13 @@ class TokenBook:
             return None
         name, scopes = self.tokens[token]
         groups = self.groups.get(name, frozenset())
-        return Identity(name, frozenset(scopes), token, groups=groups)
+        kind = "service" if token in self.services else "user"
+        return Identity(name, frozenset(scopes), token, kind=kind, groups=groups)
 
 
 _EMPTIED = (
     "items_index", "items", "shares", "collections", "deletions", "grants",
+    "job_shares", "release_shares",
     "outputs", "attempts", "runs", "jobs", "releases",
 )  # fmt: skip
 
@@ -85,6 +89,7 @@ class ServedApi:
             shutil.rmtree(folder)
             folder.mkdir()
         self.book.tokens, self.book.groups = dict(TOKENS), {}
+        self.book.services = set()
 
     def client(self, token: str | None) -> httpx.Client:
         """Return a client below the api's prefix, with a token or anonymous.
@@ -106,7 +111,7 @@ def make_hub_access(service: str = "api", api_url: str = _NO_HUB) -> HubAccess:
     return HubAccess(
         service=service,
         api_url=api_url,
-        api_token="secret-of-the-service",
+        api_token=f"token-of-{service}-x",
         client_id=f"service-{service}",
         callback=f"/services/{service}/oauth_callback",
     )

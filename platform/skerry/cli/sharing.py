@@ -57,5 +57,7 @@ def share(name: str, holder: str | None, kind: str, *, change: bool, remove: boo
         click.echo(f"{name} is taken back from {holder}")
         return
     verb = "change" if change else "see"
-    session.request("PUT", own, json={"verb": verb})
+    remark = session.request("PUT", own, json={"verb": verb})["remark"]
     click.echo(f"{holder} may {verb} {name}")
+    if remark:
+        click.echo(remark, err=True)

@@ -1,6 +1,7 @@
 """Who owns things, and what everybody else may do with them: one table of rules.
 
-Owners are texts: ``person:<name>`` or ``project:<name>``. A viewer speaks for one or more owners:
+Owners are texts: ``person:<name>``, ``project:<name>`` or, for another program that has an account
+of its own in the hub, ``service:<name>``. A viewer speaks for one or more owners:
 a person for themselves and for their projects. Scopes say what a token may do at all; these rules
 say with which things.
 """
@@ -16,7 +17,7 @@ from skerry.core.settings import DEFAULT_PROJECT
 PLATFORM_OWNER = f"project:{DEFAULT_PROJECT}"
 """The platform's own project: all accounts of the platform belong to it."""
 
-_OWNER = re.compile(r"(person|project):[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
+_OWNER = re.compile(r"(person|project|service):[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 
 
 class Relation(StrEnum):
@@ -119,16 +120,19 @@ def decide(relation: Relation, verb: Verb) -> bool:
 
 
 def check_owner(text: str) -> str:
-    """Return the name of an owner if it is well formed.
+    """Return the name of an owner, if it is well formed, as it is kept and compared.
+
+    The hub writes names of people in small letters, so ``person:Ada`` is ``person:ada``. Names of
+    projects and services are as they are.
 
     Raises
     ------
     InvalidInputError
-        If it is not ``person:<name>`` or ``project:<name>``.
+        If it is not ``person:<name>``, ``project:<name>`` or ``service:<name>``.
     """
     if _OWNER.fullmatch(text) is None:
         raise InvalidInputError(
             f"{text[:140]!r} is not the name of an owner.",
-            remedy="Write person:<name> or project:<name>.",
+            remedy="Write person:<name>, project:<name> or service:<name>.",
         )
-    return text
+    return text.lower() if text.startswith("person:") else text

@@ -53,6 +53,8 @@ def _run_role() -> dict[str, Any]:
 def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
     """Return the roles of services: two create tokens, two look after clusters.
 
+    `api` also looks up names to whom something is given.
+
     `api`, `maps`, `dashboards` and the gateway also ask for the holder of a request's token, and
     that token itself is the credential for the question.
     """
@@ -68,6 +70,12 @@ def _service_roles(settings: HubSettings) -> list[dict[str, Any]]:
             "description": "Skerry: see all Dask clusters and end those that nobody needs",
             "scopes": ["access:services!service=dask-gateway"],
             "services": ["api", "worker"],
+        },
+        {
+            "name": f"{ROLE_PREFIX}directory",
+            "description": "Skerry: look up whether a person or a project is there",
+            "scopes": ["read:users:name", "read:groups:name", "read:services:name"],
+            "services": ["api"],
         },
         {
             "name": f"{ROLE_PREFIX}supervisor",

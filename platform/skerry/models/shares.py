@@ -40,11 +40,18 @@ class OwnerOrder(BaseModel):
 
 
 class ShareList(BaseModel):
-    """To whom something is given, by name."""
+    """To whom something is given, by name.
+
+    Attributes
+    ----------
+    remark
+        Why nobody has checked whether the new holder is there; empty if the hub knows them.
+    """
 
     model_config = ANSWER
 
     shares: list[Share]
+    remark: str = ""
 
 
 class PublicOrder(BaseModel):

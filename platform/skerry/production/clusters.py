@@ -158,7 +158,9 @@ def describe_clusters(
 
     def is_seen(cluster: LiveCluster) -> bool:
         run = attempt.get(cluster.token_hash)
-        owner = run.owner if run else f"person:{cluster.account}"
+        # a service's account has its kind in its name, as owners have
+        account = cluster.account if ":" in cluster.account else f"person:{cluster.account}"
+        owner = run.owner if run else account
         return decide(relate(viewer, owner, public=False), Verb.SEE)
 
     return [

@@ -97,12 +97,11 @@ def check_kept(item: StoredItem) -> None:
 
 
 def speak_for(identity: Identity) -> Viewer:
-    """Return the owners for whom a token speaks: its person and their projects."""
+    """Return the owners for whom a token speaks: its person or service, and their projects."""
     if identity.may(Scope.PLATFORM_ADMIN):
         return KEEPER
     projects = {f"project:{group}" for group in identity.groups - {PROJECTS_GROUP}}
-    kind = "project" if PROJECTS_GROUP in identity.groups else "person"
-    return Viewer(frozenset({f"{kind}:{identity.name}", PLATFORM_OWNER, *projects}))
+    return Viewer(frozenset({identity.owner, PLATFORM_OWNER, *projects}))
 
 
 def _speak_for_run(connection: Connection, identity: Identity) -> Viewer:
@@ -138,8 +137,8 @@ def check_change(
     ForbiddenError
         If they only see it, or it is another user's sandbox.
     """
-    check_sandbox(collection, identity.name)
-    if collection != f"{SANDBOX}{identity.name}":  # registering makes one's own sandbox
+    check_sandbox(collection, identity.account)
+    if collection != f"{SANDBOX}{identity.account}":  # registering makes one's own sandbox
         check_seen(connection, identity, collection, Verb.CHANGE, item=item)
 
 
@@ -188,8 +187,8 @@ def check_target(connection: Connection, identity: Identity, collection: str) ->
         check_verb(connection, identity, stored, Verb.CHANGE)
 
 
-def check_new_owner(identity: Identity, owner: str) -> None:
-    """Refuse to give something to an owner for whom the asker does not speak.
+def check_new_owner(identity: Identity, owner: str) -> str:
+    """Return the name of an owner to whom the asker may give something: for whom they speak.
 
     Raises
     ------
@@ -198,11 +197,13 @@ def check_new_owner(identity: Identity, owner: str) -> None:
     ForbiddenError
         If it is somebody else, or a project of others.
     """
-    if not speaks_for(identity, check_owner(owner)):
+    owner = check_owner(owner)
+    if not speaks_for(identity, owner):
         raise ForbiddenError(
-            f"{identity.name!r} does not belong to {owner!r}.",
+            f"{identity.account!r} does not belong to {owner!r}.",
             remedy=f"Choose one of: {', '.join(sorted(speak_for(identity).owners))}.",
         )
+    return owner
 
 
 def check_replacement(
@@ -242,8 +243,8 @@ def check_verb(
     relation = relate_collection(connection, stored, speak_for(identity))
     if not decide(relation, verb):
         raise ForbiddenError(
-            f"The collection {stored.id!r} is not {identity.name!r}'s to {verb}.",
-            remedy=f"Ask its owner: skerry share {stored.id} person:{identity.name} --change.",
+            f"The collection {stored.id!r} is not {identity.account!r}'s to {verb}.",
+            remedy=f"Ask its owner: skerry share {stored.id} {identity.owner} --change.",
         )
 
 
@@ -257,7 +258,7 @@ def check_publicise(identity: Identity) -> None:
     """
     if not identity.may(Scope.CATALOG_PUBLICISE):
         raise ForbiddenError(
-            f"The token of {identity.name!r} lacks the scope {Scope.CATALOG_PUBLICISE}, so it may"
-            " neither open a collection to everybody nor close it again.",
+            f"The token of {identity.account!r} lacks the scope {Scope.CATALOG_PUBLICISE}, so it"
+            " may neither open a collection to everybody nor close it again.",
             remedy="Use a token with that scope, or ask the platform's administrator for it.",
         )

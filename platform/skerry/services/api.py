@@ -56,13 +56,14 @@ def create_api(
     hub, verifier
         See `skerry.services.application.create_application`.
     """
+    hub = hub or HubAccess.from_environment()
     data = DataFolder(settings.data)
     stores = open_stores(data)
     routers = [
         create_stac_router(stores, settings.public_url),
         create_stac_writing_router(stores, settings.public_url),
         create_stac_versions_router(stores),
-        create_shares_router(stores),
+        create_shares_router(stores, hub),
         create_grants_router(stores, settings.public_url, _check_run),
         create_files_router(stores),
         create_production_router(stores),

@@ -64,7 +64,7 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
         """Give a write grant's credentials anew, for work that takes longer than they last."""
         with stores.reader.connect() as connection:
             grant = find_grant(connection, grant_id)
-            if identity is None or grant is None or grant.owner != identity.name:
+            if identity is None or grant is None or grant.owner != identity.account:
                 raise _refuse_unheld(identity, grant_id)
             _check_scope(identity, Purpose(grant.purpose))
             if grant.expires <= count_microseconds(utc_now()):
@@ -82,7 +82,7 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
         """Give a write grant back; its files are removed unless an item uses them."""
         with stores.change(identity) as connection:
             grant = find_grant(connection, grant_id)
-            if grant is None or grant.owner != identity.name:
+            if grant is None or grant.owner != identity.account:
                 raise _refuse_unheld(identity, grant_id)
             release_grant(connection, grant)
         finish_deletions(stores.writer, stores.objects)
@@ -131,7 +131,7 @@ def _grant_writing(
         grant = create_grant(
             connection,
             grant_request.purpose,
-            identity.name,
+            identity.account,
             run=grant_request.run,
             epoch=grant_request.epoch,
             life_s=life_s,
@@ -150,7 +150,7 @@ def _check_scope(identity: Identity, purpose: Purpose) -> None:
     scope = Scope.RUN_PUBLISH if purpose is Purpose.RUN else Scope.CATALOG_WRITE
     if not identity.may(scope):
         raise ForbiddenError(
-            f"The token of {identity.name!r} lacks the scope {scope}.",
+            f"The token of {identity.account!r} lacks the scope {scope}.",
             remedy="Use a token with that scope.",
         )
 
@@ -161,7 +161,7 @@ def _refuse_unheld(
     if identity is None:
         return UnauthenticatedError("Grants need a token.", remedy="Send a hub token, or log in.")
     return NotFoundError(
-        f"{identity.name!r} holds no grant {grant_id[:60]!r}.", remedy="Check its id."
+        f"{identity.account!r} holds no grant {grant_id[:60]!r}.", remedy="Check its id."
     )
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 
 from skerry.core.errors import ForbiddenError, NotFoundError, SkerryError, UnauthenticatedError
-from skerry.core.scopes import Scope
+from skerry.core.scopes import PROJECTS_GROUP, Scope
 
 REQUESTED_WITH = "X-Skerry-Requested-With"
 """Header that a page must send with every method except GET: other origins cannot add it."""
@@ -51,6 +51,24 @@ class Identity:
     token_id: str | None = None
     kind: str = "user"
     groups: frozenset[str] = frozenset()
+
+    @property
+    def account(self) -> str:
+        """The name under which records tell of the holder: no user and service share it.
+
+        The hub allows a service and a user of the same name. Names of users have no colon.
+        """
+        if self.kind != "user":
+            return f"{self.kind}:{self.name}"
+        return f"user:{self.name}" if ":" in self.name else self.name
+
+    @property
+    def owner(self) -> str:
+        """The owner that the holder is: a person, a project's account, or a service."""
+        if self.kind != "user":
+            return self.account
+        kind = "project" if PROJECTS_GROUP in self.groups else "person"
+        return f"{kind}:{self.name}"
 
     def may(self, *scopes: Scope) -> bool:
         """Return whether the token holds one of `scopes`."""
@@ -116,7 +134,7 @@ class Require:
         if self.audience.scopes and not identity.may(*self.audience.scopes):
             scopes = " or ".join(sorted(self.audience.scopes))
             raise ForbiddenError(
-                f"The token of {identity.name!r} lacks the scope {scopes}.",
+                f"The token of {identity.account!r} lacks the scope {scopes}.",
                 remedy="Use a token with that scope, or ask the platform's administrator for it.",
             )
         return identity

@@ -124,8 +124,8 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
         """Let a release belong to another person or project for whom the asker speaks."""
         with stores.change(who) as connection:
             given = check_release(connection, who, release, Verb.GIVE)
-            check_new_owner(who, order.owner)
-            return releases.give_release(connection, given, order.owner)
+            owner = check_new_owner(who, order.owner)
+            return releases.give_release(connection, given, owner)
 
     @router.delete("/releases/{release}", status_code=204)
     def delete_release(release: str, who: Operator) -> None:
@@ -166,14 +166,14 @@ def _add_decisions(router: APIRouter, stores: Stores) -> None:
                 notebook_digest=approval.notebook_digest,
                 environment_digest=approval.environment_digest,
             )
-            return releases.approve_release(connection, release, by=who.name, own=approval.own)
+            return releases.approve_release(connection, release, by=who.account, own=approval.own)
 
     @router.post("/releases/{release}/reject")
     def reject_release(release: str, who: Approver) -> Release:
         """Refuse a proposal."""
         with stores.change(who) as connection:
             check_proposal(connection, who, release)
-            return releases.reject_release(connection, release, by=who.name)
+            return releases.reject_release(connection, release, by=who.account)
 
 
 def _add_jobs(router: APIRouter, stores: Stores) -> None:
@@ -184,7 +184,7 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
             release = check_release(connection, who, order.release, Verb.SEE_PUBLISHED)
             owner = choose_job_owner(connection, who, order, release)
             pinned = order.model_copy(update={"release": release.id})
-            return jobs.create_job(connection, pinned, by=who.name, owner=owner)
+            return jobs.create_job(connection, pinned, by=who.account, owner=owner)
 
     @router.get("/jobs")
     def list_jobs(who: Visitor) -> JobList:
@@ -203,9 +203,9 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
         """Let a job and its runs belong to another person or project of the asker."""
         with stores.change(who) as connection:
             given = check_job(connection, who, job, Verb.GIVE)
-            check_new_owner(who, order.owner)
-            jobs.check_products(connection, given["collection"], order.owner)
-            return jobs.give_job(connection, job, order.owner)
+            owner = check_new_owner(who, order.owner)
+            jobs.check_products(connection, given["collection"], owner)
+            return jobs.give_job(connection, job, owner)
 
     @router.post("/jobs/{job}/pause")
     def pause_job(job: str, who: Operator) -> Job:
@@ -246,11 +246,11 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
             jobs.check_products(connection, row["collection"], row["owner"])
             run, new = runs.start_run(
                 connection, job, occurrence=key_for_request(order.idempotency_key),
-                parameters=order.parameters, by=who.name, partition=order.partition,
+                parameters=order.parameters, by=who.account, partition=order.partition,
                 data_day=order.data_day,
             )  # fmt: skip
         if new:
-            _LOG.info("%s starts the run %s of the job %s.", who.name, run.id, job)
+            _LOG.info("%s starts the run %s of the job %s.", who.account, run.id, job)
         response.status_code = 201 if new else 200
         return run
 
@@ -378,8 +378,8 @@ def _add_attempts(router: APIRouter, stores: Stores) -> None:
             epochs.check_token(connection, run, epoch, who.token)
             publication.check(run, epoch)
             published = publishing.publish_outputs(
-                connection, run, epoch, publication.outputs, by=who.name, remark=publication.remark,
-                objects=stores.objects,
+                connection, run, epoch, publication.outputs, by=who.account,
+                remark=publication.remark, objects=stores.objects,
             )  # fmt: skip
         _LOG.info("The run %s published %s outputs.", run, len(publication.outputs))
         return published

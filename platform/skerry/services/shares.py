@@ -17,6 +17,8 @@ from skerry.production.releases import open_release
 from skerry.production.tables import JOB_SHARES, RELEASE_SHARES
 from skerry.services.access import check_seen
 from skerry.services.guarded_route import create_router
+from skerry.services.hub_access import HubAccess
+from skerry.services.hub_names import check_holder
 from skerry.services.identity import Identity, require
 from skerry.services.stores import Stores
 from skerry.services.work_access import check_job, check_release
@@ -46,7 +48,7 @@ class _Kind:
     find: Callable[[Connection, Identity, str], str]
 
 
-def create_shares_router(stores: Stores) -> APIRouter:
+def create_shares_router(stores: Stores, hub: HubAccess) -> APIRouter:
     """Return the routes of shares: ``/shares`` for collections, for others below ``/production``.
 
     Only those who may give a thing see to whom it is given.
@@ -63,7 +65,7 @@ def create_shares_router(stores: Stores) -> APIRouter:
             _find_job,
         ),
     ):  # fmt: skip
-        _add_shares(router, stores, kind)
+        _add_shares(router, stores, kind, hub)
     _add_openings(router, stores)
     return router
 
@@ -80,7 +82,7 @@ def _find_job(connection: Connection, who: Identity, name: str) -> str:
     return str(check_job(connection, who, name, Verb.GIVE)["name"])
 
 
-def _add_shares(router: APIRouter, stores: Stores, kind: _Kind) -> None:
+def _add_shares(router: APIRouter, stores: Stores, kind: _Kind, hub: HubAccess) -> None:
     guard = Depends(require(kind.scope))
     name, holder_path = kind.name, f"{kind.path}/{{holder}}"
 
@@ -96,10 +98,13 @@ def _add_shares(router: APIRouter, stores: Stores, kind: _Kind) -> None:
         description=f"Give a {name} to ``person:<name>`` or ``project:<name>``.",
     )  # fmt: skip
     def give(thing: str, holder: str, order: ShareOrder, who: Identity = guard) -> ShareList:
+        with stores.reader.connect() as connection:
+            kind.find(connection, who, thing)  # who may not give it learns of no account
+        remark = check_holder(hub, holder)
         with stores.change(who) as connection:
             key = kind.find(connection, who, thing)
             kind.shares.give(connection, key, holder, Verb(order.verb))
-            return _list(connection, kind, key)
+            return _list(connection, kind, key).model_copy(update={"remark": remark or ""})
 
     @router.delete(
         holder_path, name=f"take_back_{name}", status_code=204, description=f"Take a {name} back."

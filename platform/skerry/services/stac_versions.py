@@ -42,7 +42,7 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
         """Publish a preliminary version; the version published before it is superseded."""
         with stores.change(who) as connection:
             check_change(connection, who, collection_id, item=item_id)
-            publish_version(connection, collection_id, item_id, version, by=who.name)
+            publish_version(connection, collection_id, item_id, version, by=who.account)
             return _present(connection, collection_id, item_id)
 
     @router.post("/{version}/withdraw")
@@ -56,7 +56,7 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
         with stores.change(who) as connection:
             check_change(connection, who, collection_id, item=item_id)
             withdraw_version(
-                connection, collection_id, item_id, version, by=who.name,
+                connection, collection_id, item_id, version, by=who.account,
                 reason=withdrawal.reason, delete_bytes=withdrawal.delete_bytes,
             )  # fmt: skip
             versions = _present(connection, collection_id, item_id)

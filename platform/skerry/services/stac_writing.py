@@ -45,13 +45,13 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
         """
         record, belongs_to = read_owner(document)
         with stores.change(identity) as connection:
-            collections.check_sandbox(collection_id, identity.name)
+            collections.check_sandbox(collection_id, identity.account)
             check_replacement(
                 connection, identity, collection_id,
                 public=record.get("skerry:public") is True, owner=belongs_to,
             )  # fmt: skip
             stored = collections.put_collection(
-                connection, record, collection_id, owner=identity.name, belongs_to=belongs_to
+                connection, record, collection_id, owner=identity.account, belongs_to=belongs_to
             )
         return JSONResponse(present_collection(stored, addresses, with_owner=True))
 
@@ -60,7 +60,7 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
         """Remove an empty collection; its name is free then."""
         with stores.change(identity) as connection:
             check_seen(connection, identity, collection_id, Verb.REMOVE)
-            collections.delete_collection(connection, collection_id, owner=identity.name)
+            collections.delete_collection(connection, collection_id, owner=identity.account)
 
     @router.post(
         "/{collection_id}/items", status_code=201, response_class=GeoJSONResponse,
@@ -92,7 +92,7 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
         """Remove an item, then its files."""
         with stores.change(identity) as connection:
             check_change(connection, identity, collection_id, item=item_id)
-            deletions.delete_item(connection, collection_id, item_id, owner=identity.name)
+            deletions.delete_item(connection, collection_id, item_id, owner=identity.account)
         deletions.finish_deletions(stores.writer, stores.objects)
 
     return router
@@ -117,6 +117,6 @@ def _register(
     with stores.change(identity) as connection:
         check_change(connection, identity, collection)
         return register_item(
-            connection, document, collection, owner=identity.name, objects=stores.objects,
+            connection, document, collection, owner=identity.account, objects=stores.objects,
             **rules,
         )  # fmt: skip

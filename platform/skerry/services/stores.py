@@ -57,4 +57,4 @@ def open_stores(data: DataFolder) -> Stores:
 def name_actor(who: Identity) -> Actor:
     """Return who changes something by the present request."""
     token = None if who.token is None else shorten_token(who.token)
-    return Actor(who.name, token, correlation_id.get())
+    return Actor(who.account, token, correlation_id.get())

@@ -113,7 +113,9 @@ def _refuse_hidden(identity: Identity | None, what: str, missing: NotFoundError)
 
 def _check_verb(identity: Identity, relation: Relation, verb: Verb, what: str) -> None:
     if not decide(relation, verb):
-        raise ForbiddenError(f"{identity.name!r} may not {verb} {what}.", remedy="Ask its owner.")
+        raise ForbiddenError(
+            f"{identity.account!r} may not {verb} {what}.", remedy="Ask its owner."
+        )
 
 
 def choose_release_owner(identity: Identity, owner: str | None) -> str:
@@ -128,8 +130,7 @@ def choose_release_owner(identity: Identity, owner: str | None) -> str:
     """
     if owner is None:
         return PLATFORM_OWNER
-    check_new_owner(identity, owner)
-    return owner
+    return check_new_owner(identity, owner)
 
 
 def choose_job_owner(
@@ -156,6 +157,6 @@ def choose_job_owner(
         home = stored.owner if stored else find_home(target, release.owner)
         choices = (home, release.owner, PLATFORM_OWNER)
         owner = next(choice for choice in choices if speaks_for(identity, choice))
-    check_new_owner(identity, owner)
+    owner = check_new_owner(identity, owner)
     check_products(connection, target, owner)
     return owner

@@ -51,14 +51,13 @@ class Shares:
         InvalidInputError
             If `holder` is not the name of an owner.
         """
-        holder = check_owner(holder)
         self.take_back(connection, thing, holder)
-        values = {self.thing.name: thing, "holder": holder, "verb": verb.value}
+        values = {self.thing.name: thing, "holder": check_owner(holder), "verb": verb.value}
         connection.execute(insert(self.table).values(values))
 
     def take_back(self, connection: Connection, thing: str, holder: str) -> None:
         """Take a thing back; what was never given stays so."""
-        condition = (self.thing == thing, self.table.c.holder == holder)
+        condition = (self.thing == thing, self.table.c.holder == check_owner(holder))
         connection.execute(delete(self.table).where(*condition))
 
     def forget(self, connection: Connection, thing: str) -> None:

@@ -20,6 +20,7 @@ PEOPLE = ("ann", "zoe", "bob")
 GROUPS = {"lakes": ["ann", "zoe"]}
 ROLES = ("skerry-scientist", "skerry-reviewer", "skerry-operator")
 _DESK = "token-of-the-desk-that-makes-tokens"
+TWIN = "token-of-a-service-that-is-called-ann"
 _WORKER = "token-of-the-worker-of-this-team"
 _HERE = Path(__file__).parent
 
@@ -55,7 +56,7 @@ class TeamHub:
 def serve_team_hub(folder: Path) -> Iterator[TeamHub]:
     """Run the hub in a folder until the block ends."""
     settings = _write_settings(folder)
-    team = {"groups": GROUPS, "roles": ROLES, "people": PEOPLE, "desk": _DESK}
+    team = {"groups": GROUPS, "roles": ROLES, "people": PEOPLE, "desk": _DESK, "twin": TWIN}
     variables = {
         "SKERRY_HUB_SETTINGS": str(folder / "hub.json"),
         "TEAM": json.dumps(team),

@@ -13,6 +13,10 @@ for role in config.JupyterHub.load_roles:
     if role["name"] in team["roles"]:
         role["users"] = [*role.get("users", []), *team["people"]]
 config.JupyterHub.services.append({"name": "desk", "api_token": team["desk"]})
+config.JupyterHub.services.append({"name": "ann", "api_token": team["twin"]})
+for role in config.JupyterHub.load_roles:
+    if role["name"] in team["roles"]:
+        role["services"] = ["ann"]
 config.JupyterHub.load_roles.append(
     {"name": "desk", "scopes": ["tokens", "read:users"], "services": ["desk"]}
 )

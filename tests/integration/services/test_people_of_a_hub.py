@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.services.team_hub import TeamHub, serve_team_hub
+from tests.integration.services.team_hub import TWIN, TeamHub, serve_team_hub
 from tests.served_api import ServedApi, bind_free_port, make_hub_access, serve_api, serve_in_thread
 from tests.stac_documents import insert_written, make_collection, make_item
 from tests.unit.production.conftest import make_notebook
@@ -197,3 +197,66 @@ def test_a_run_s_token_of_the_hub_speaks_for_the_owner_of_its_run(team: Team) ->
             ask(client, "GET", f"production/runs/{runs[other]}", 403)
         with team.api.client(tokens[other]) as client:
             ask(client, "POST", f"grants/{grant['id']}/access", 403)
+
+
+def test_a_service_that_is_called_like_a_person_does_not_speak_for_her(team: Team) -> None:
+    facts = team.hub.describe(TWIN)
+    assert (facts["kind"], facts["name"]) == ("service", "ann")
+    with team.api.client(TWIN) as twin:
+        listed = ask(twin, "GET", "stac/collections", 200)["collections"]
+        assert {item["id"] for item in listed} == {"of-all"}
+        for kind, key in (("jobs", "name"), ("runs", "job")):
+            shown = ask(twin, "GET", f"production/{kind}", 200)[kind]
+            assert {entry[key] for entry in shown} == {"of-all"}
+        document = make_collection("sandbox-ann")
+        ask(twin, "PUT", "stac/collections/sandbox-ann", 403, json=document)
+        body = {"name": "of-twin", "notebook": make_notebook(), "owner": "person:ann"}
+        ask(twin, "POST", "production/releases", 403, json=body)
+        release = ask(twin, "POST", "production/releases", 201, json=body | {
+            "owner": "service:ann"
+        })  # fmt: skip
+        assert release["proposed_by"] == "service:ann"
+        own = f"production/releases/{release['id']}"
+        ask(team.people["ann"], "GET", own, 404)
+        grant = ask(twin, "POST", "grants", 201, json={"mode": "write", "purpose": "import"})
+        ask(team.people["ann"], "DELETE", f"grants/{grant['id']}", 404)
+        ask(twin, "DELETE", f"grants/{grant['id']}", 204)
+    given = ask(team.people["ann"], "PUT", "shares/of-ann/service:ann", 200, json={})
+    assert given["shares"] == [{"holder": "service:ann", "verb": "see"}]
+    with team.api.client(TWIN) as twin:
+        ask(twin, "GET", "stac/collections/of-ann", 200)
+        ask(team.people["ann"], "DELETE", "shares/of-ann/service:ann", 204)
+        ask(twin, "GET", "stac/collections/of-ann", 404)
+
+
+@pytest.mark.parametrize(
+    ("holder", "kept"),
+    [
+        ("person:bob", "person:bob"),
+        ("person:Bob", "person:bob"),
+        ("project:lakes", "project:lakes"),
+        ("project:project-main", "project:project-main"),
+        ("person:nobody-of-this-name", None),
+        ("person:lakes", None),
+        ("project:Lakes", None),
+        ("project:bob", None),
+        ("service:bob", None),
+        ("person:a/b", None),
+    ],
+)
+def test_things_are_given_only_to_those_whom_the_hub_knows(
+    team: Team, holder: str, kept: str | None
+) -> None:
+    for path in ("shares/of-ann", "production/jobs/of-ann/shares"):
+        own = f"{path}/{holder.replace('/', '%2F')}"
+        if kept is None:
+            answer = team.people["ann"].put(own, json={})
+            assert answer.status_code in {404, 422}, answer.text
+            assert ask(team.people["ann"], "GET", path, 200)["shares"] == []
+            # who may not give learns of nobody
+            assert team.people["zoe"].put(own, json={}).status_code == 404
+            continue
+        given = ask(team.people["ann"], "PUT", own, 200, json={})
+        assert given == {"shares": [{"holder": kept, "verb": "see"}], "remark": ""}
+        ask(team.people["ann"], "DELETE", own, 204)
+        assert ask(team.people["ann"], "GET", path, 200)["shares"] == []

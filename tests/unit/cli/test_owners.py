@@ -53,9 +53,11 @@ def test_a_collection_is_owned_given_listed_and_taken_back(
     assert call(collection_group, "own", "bay", "person:ann") == "bay belongs to person:ann\n"
     with api.client("bob") as bob:
         assert bob.get("stac/collections/bay").status_code == 404
-        assert call(share, "bay", "person:bob") == "person:bob may see bay\n"
+        said = call(share, "bay", "person:Bob")
+        assert said.startswith("person:bob may see bay\n")
+        assert "The hub does not answer, so nobody has checked whether person:bob is there." in said
         assert bob.get("stac/collections/bay").status_code == 200
-        assert call(share, "bay", "person:bob", "--change") == "person:bob may change bay\n"
+        assert "person:bob may change bay\n" in call(share, "bay", "person:bob", "--change")
         assert "person:bob  change" in call(share, "bay")
         call(share, "bay", "person:bob", "--remove")
         assert bob.get("stac/collections/bay").status_code == 404
@@ -75,7 +77,7 @@ def test_a_wrong_share_is_refused(
 ) -> None:
     with pytest.raises(error, match=named):
         call(share, *words)
-    assert ann.get("shares/bay").json() == {"shares": []}
+    assert ann.get("shares/bay").json()["shares"] == []
 
 
 def test_nothing_is_given_to_an_owner_for_whom_one_does_not_speak(ann: httpx.Client) -> None:

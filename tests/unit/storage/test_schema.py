@@ -245,6 +245,42 @@ def test_work_of_before_belongs_to_the_owner_of_its_collection(fresh: DataFolder
     engine.dispose()
 
 
+def test_shares_of_names_that_the_hub_writes_otherwise_become_those_of_the_person(
+    fresh: DataFolder,
+) -> None:
+    engine = open_at(find_database(fresh), "0019")
+    holders = {
+        "a": ["person:Ada", "project:Lakes"], "b": ["person:Ada", "person:ada"],
+        "c": ["person:ADA", "person:Ada", "person:bob"],
+    }  # fmt: skip
+    with engine.begin() as connection:
+        for name, given in holders.items():
+            connection.execute(
+                text(
+                    "INSERT INTO collections (id, document, public, created, updated)"
+                    " VALUES (:name, '{}', false, 0, 0)"
+                ),
+                {"name": name},
+            )
+            for holder in given:
+                share = (
+                    "INSERT INTO shares (collection, holder, verb) VALUES (:name, :holder, 'see')"
+                )
+                connection.execute(text(share), {"name": name, "holder": holder})
+    engine.dispose()
+
+    migrate.upgrade(fresh)
+
+    engine = open_database(find_database(fresh))
+    with engine.begin() as connection:
+        query = text("SELECT collection, holder FROM shares ORDER BY collection, holder")
+        assert [tuple(row) for row in connection.execute(query)] == [
+            ("a", "person:ada"), ("a", "project:Lakes"), ("b", "person:ada"),
+            ("c", "person:ada"), ("c", "person:bob"),
+        ]  # fmt: skip
+    engine.dispose()
+
+
 def test_older_versions_learn_when_they_were_published_as_far_as_that_is_known(
     fresh: DataFolder,
 ) -> None:
