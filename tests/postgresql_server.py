@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -107,13 +107,17 @@ class PostgresqlServer:
 
 
 @contextmanager
-def serve_postgresql(settings: Mapping[str, str] | None = None) -> Iterator[PostgresqlServer]:
+def serve_postgresql(
+    settings: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+) -> Iterator[PostgresqlServer]:
     """Start a server with an empty database as template; stop it and remove its folder after.
 
     Parameters
     ----------
     settings
         The server's settings besides those that make tests fast.
+    prefix
+        Words before the server's command, which start it somewhere else.
     """
     programs = find_programs()
     if programs is None:
@@ -124,16 +128,16 @@ def serve_postgresql(settings: Mapping[str, str] | None = None) -> Iterator[Post
     folder = Path(tempfile.mkdtemp(prefix="skerry-postgresql-"))
     password = secrets.token_hex(8)
     (folder / "password").write_text(password)
-    prefix = ["setpriv", "--pdeathsig", "QUIT"]
+    drop = ["setpriv", "--pdeathsig", "QUIT"]
     if os.geteuid() == 0:  # the programs refuse root
-        user = _find_user()
+        user = find_user()
         for path in (folder, folder / "password"):
             os.chown(path, user.pw_uid, user.pw_gid)
-        prefix += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        drop += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
     try:
         subprocess.run(
             [
-                *prefix, str(programs / "initdb"), "--pgdata", str(folder / "data"), "--no-sync",
+                *drop, str(programs / "initdb"), "--pgdata", str(folder / "data"), "--no-sync",
                 "--username=skerry", "--encoding=UTF8", "--no-instructions",
                 # an order of text that is not that of its bytes, as many servers have
                 "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US",
@@ -142,7 +146,7 @@ def serve_postgresql(settings: Mapping[str, str] | None = None) -> Iterator[Post
             ],
             check=True, capture_output=True, cwd=folder,
         )  # fmt: skip
-        command = [*prefix, str(programs / "postgres")]
+        command = [*prefix, *drop, str(programs / "postgres")]
         with _run_server(command, folder, {**_FAST, **(settings or {})}) as server:
             _fill_template(server)
             yield server
@@ -150,7 +154,8 @@ def serve_postgresql(settings: Mapping[str, str] | None = None) -> Iterator[Post
         shutil.rmtree(folder)
 
 
-def _find_user() -> pwd.struct_passwd:
+def find_user() -> pwd.struct_passwd:
+    """Return the user who runs the server where tests run as root."""
     try:
         return pwd.getpwnam("postgres")
     except KeyError:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from tests.soak.kills import SHORTEST_S, Kill, Victim, plan_kills
 from tests.soak.looking import looking_at
+from tests.soak.needs import Needs
 from tests.soak.platforms import Mark, SoakedPlatform
+from tests.soak.pruning import Pruning
 from tests.soak.work import Client, count_runs, describe_failures, list_runs, prepare, start_run
 
 from skerry.production.executors.protocol import AttemptName
@@ -59,6 +61,8 @@ class Soak:
     seed: int
     limit_s: float
     client: Client = field(init=False)
+    pruning: Pruning = field(init=False)
+    needs: Needs = field(default_factory=Needs)
     kills: Counter[Victim] = field(default_factory=Counter)
     outages: int = 0
     absences: int = 0
@@ -72,6 +76,7 @@ class Soak:
 
     def __post_init__(self) -> None:
         self.client = Client(self.soaked)
+        self.pruning = Pruning(self.soaked)
 
     def carry_out(self) -> None:
         """Start the runs, and kill processes until all have ended."""
@@ -83,6 +88,14 @@ class Soak:
         self.say(f"all runs have ended; killed: {killed}")
         assert not looker.client.wrong, "\n".join(looker.client.wrong[:20])
         assert looker.answers > self.runs, f"only {looker.answers} looks were answered"
+        passed = time.monotonic() - self._began
+        self.pruning.finish()
+        ended = self.pruning.ended
+        self.say(
+            f"pruned {ended.total()} times, {ended['stopped']} of them while something was away;"
+            f" freed {self.pruning.freed} bytes"
+        )
+        self.say(self.needs.describe(self.soaked, self.runs, passed))
 
     def _work(self) -> None:
         self._began = reported = time.monotonic()
@@ -93,6 +106,7 @@ class Soak:
             now = time.monotonic()
             assert now - self._began < self.limit_s, self.soaked.explain()
             self.soaked.tend()
+            self.pruning.tend()
             if started < self.runs and started - ended < AHEAD:
                 started += start_run(self.client, started)
             self._look_at_attempts()
@@ -102,6 +116,7 @@ class Soak:
             self._stop_store(ended)
             if now - reported > _REPORT_S:
                 reported = now
+                self.needs.look()
                 under_way = self.counts.get("running", 0)
                 self.say(f"{ended} of {self.runs} runs have ended, {under_way} are under way")
             time.sleep(_STEP_S)
