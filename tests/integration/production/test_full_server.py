@@ -71,6 +71,9 @@ def small_disk(place: Path) -> Iterator[SmallDisk]:
 @pytest.fixture
 def stage_and_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, SmallDisk]]:
     """Start a platform whose database is on a small disk; the server's journal is elsewhere."""
+    probe = [*OWN_MOUNTS, "mount", "-t", "tmpfs", "none", "/mnt"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a small file system")
     with ExitStack() as stack:
         top = Path(stack.enter_context(_short_folder()))
         disk = stack.enter_context(small_disk(top / "small"))
@@ -134,8 +137,7 @@ def test_runs_wait_for_room_and_none_is_lost(
     assert any(is_refused() for _ in range(MOST_RUNS)), "the disk is full"
     assert len(stage.ask("GET", "/production/runs?limit=1000")["runs"]) == len(accepted)
     assert stage.fetch("/stac/search").is_success
-    said = "No space left on device"
-    wait_until(lambda: said in stage.platform.log_text("worker"), 120, "the worker says so")
+    assert "No space left on device" in stage.platform.log_text("api")
     disk.make_room()
     wait_until(
         lambda: stage.ask_with(
@@ -147,5 +149,9 @@ def test_runs_wait_for_room_and_none_is_lost(
         ended = stage.wait_for(run, "succeeded", "failed")
         assert ended["status"] == "succeeded", stage.explain(run)
         stage.check_published_once(run)
+    shown = {
+        run["id"]: run["status"] for run in stage.ask("GET", "/production/runs?limit=1000")["runs"]
+    }
+    assert {shown[run] for run in accepted} <= {"queued", "running", "succeeded"}
     stage.check_audit()
     assert "Traceback" not in stage.platform.log_text("worker")
