@@ -94,9 +94,10 @@ def restore(source: Path, data: Path, name: str | None, *, as_json: bool) -> Non
       skerry restore /mnt/backups/skerry --data ./again
       skerry up --data ./again
     """  # noqa: D301
-    from skerry.production.backups import restore_backup
+    from skerry.production.backups import check_restorable, restore_backup
 
     folder = DataFolder(data)
+    check_restorable(source, folder, name)
     folder.create()
     with hold_folder(folder), show_progress("Restore") as progress:
         done = restore_backup(source, folder, name, progress)

@@ -161,7 +161,7 @@ def look_at_database(folder: DataFolder) -> Iterator[Finding]:
         yield Finding(
             check="database", state="attention",
             detail=f"Its schema is {revision}, and this Skerry needs {newest_revision()}.",
-            remedy="Run 'skerry up': it copies the database, then brings it up to date.",
+            remedy="Stop the platform and run 'skerry database upgrade'; 'skerry up' does it too.",
         )  # fmt: skip
 
 

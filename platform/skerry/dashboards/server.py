@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -94,7 +95,8 @@ def build_server(
         auth_provider=ViewerAuth(hub or open_hub(public_url, secret), data),
         default_handler_class=WrongAddressHandler,
         allow_websocket_origin=_list_origins(public_url),
-        use_xheaders=True,
+        # What stands in front says who asks and how; on other interfaces anybody could say it.
+        use_xheaders=ip_address(address).is_loopback,
         cookie_secret=secret,
         # A page's own session cannot be guessed or made up, and its token holds no cookie:
         # the hub token in it must not reach the page's scripts.

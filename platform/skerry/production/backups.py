@@ -23,16 +23,25 @@ from skerry.core.progress import Progress, ignore_progress, take_part
 from skerry.core.time import utc_now
 from skerry.core.version import VERSION
 from skerry.production.records import list_units, state_tables
-from skerry.storage.copying import copy_rows
+from skerry.storage.copying import check_empty, copy_rows
 from skerry.storage.copying_objects import copy_prefix
-from skerry.storage.database import database_url, find_database, open_database, reading
+from skerry.storage.database import (
+    database_url,
+    find_database,
+    is_server,
+    open_database,
+    reading,
+    using_database,
+)
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
 from skerry.storage.migrate import (
+    check_database,
     check_known,
     check_usable,
     create_schema,
     newest_revision,
+    read_revision,
     upgrade,
 )
 from skerry.storage.object_folder import ObjectFolder
@@ -204,6 +213,28 @@ def _back_up(
     return Backup(name, manifest, copied)
 
 
+def check_restorable(source: Path, data: DataFolder, name: str | None) -> tuple[str, Manifest]:
+    """Refuse what cannot be restored, before anything is written; return the backup's name.
+
+    Parameters and errors are those of `restore_backup`. The bytes are compared as they are copied.
+    """
+    name = name or next(iter(list_backups(source)), None)
+    if name is None:
+        raise NotFoundError(
+            f"{source} holds no backup.", remedy="Name a folder that 'skerry backup' has filled."
+        )
+    manifest = _read_manifest(source / "backups" / check_name(name, what="backup"))
+    check_known(manifest.schema_revision, f"of the backup {name}")
+    check_database(data)
+    check_store(data)
+    url = find_database(data)
+    if is_server(url) or data.database.exists():
+        with using_database(url, read_only=True) as engine, engine.connect() as connection:
+            if read_revision(engine) == newest_revision():  # others are empty, or are seen later
+                check_empty(connection, state_tables())
+    return name, manifest
+
+
 def restore_backup(
     source: Path, data: DataFolder, name: str | None = None, progress: Progress = ignore_progress
 ) -> Backup:
@@ -230,15 +261,8 @@ def restore_backup(
     InvalidInputError
         If the backup is damaged.
     """
-    name = name or next(iter(list_backups(source)), None)
-    if name is None:
-        raise NotFoundError(
-            f"{source} holds no backup.", remedy="Name a folder that 'skerry backup' has filled."
-        )
-    folder = source / "backups" / check_name(name, what="backup")
-    manifest = _read_manifest(folder)
-    check_known(manifest.schema_revision, f"of the backup {name}")
-    check_store(data)
+    name, manifest = check_restorable(source, data, name)
+    folder = source / "backups" / name
     upgrade(data)
     claim_store(data)
     objects, kept = open_objects(data), ObjectFolder(source / "objects")

@@ -64,7 +64,7 @@ def copy_rows(
     ConflictError
         If a table of the target has rows, or has another number of rows at the end.
     """
-    _check_empty(target, tables)
+    check_empty(target, tables)
     counts = count_rows(source, tables)
     total, done = max(1, sum(counts.values())), 0
     for table in tables:
@@ -150,7 +150,14 @@ def _name(table: FromClause) -> str:
     return str(getattr(table, "name", table))
 
 
-def _check_empty(connection: Connection, tables: Sequence[FromClause]) -> None:
+def check_empty(connection: Connection, tables: Sequence[FromClause]) -> None:
+    """Refuse tables that have rows.
+
+    Raises
+    ------
+    ConflictError
+        If a table has; it names the first.
+    """
     for name, count in count_rows(connection, tables).items():
         if count:
             raise ConflictError(

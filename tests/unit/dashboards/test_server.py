@@ -21,7 +21,7 @@ from jupyterhub.services.auth import HubOAuth
 from skerry.core.scopes import Scope
 from skerry.dashboards import handlers
 from skerry.dashboards.handlers import ANYONE
-from skerry.dashboards.server import build_server, list_handlers
+from skerry.dashboards.server import build_server, close_unstarted, list_handlers
 
 PREFIX = "/services/dashboards"
 HANDLERS = list_handlers()
@@ -84,6 +84,19 @@ async def run_server() -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}", "Accept": "text/html"}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("address", "trusted"), [("127.0.0.1", True), ("0.0.0.0", False)])
+async def test_who_stands_in_front_is_believed_on_loopback_alone(
+    address: str, *, trusted: bool
+) -> None:
+    hub = HubOAuth(oauth_client_id="service-dashboards", api_token="none")
+    server = build_server("http://127.0.0.1:8000", port=0, hub=hub, address=address)
+    try:
+        assert server._http.xheaders is trusted
+    finally:
+        close_unstarted(server)
 
 
 @pytest.mark.asyncio
