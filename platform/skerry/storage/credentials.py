@@ -28,11 +28,12 @@ from skerry.storage.s3 import find_certificates, find_endpoint
 
 Mode = Literal["read", "write"]
 
-LIFE_S: Mapping[Mode, int] = {"read": 3600, "write": 900}
+LIFE_S = 900
 """Seconds for which credentials open their prefix; whoever works longer has them renewed.
 
-Nobody can take them back. Those for writing, which would let an author change what is published by
-now, live as briefly as token services allow.
+Nobody can take them back: not from an author whose product is published by now, nor from a reader
+when an item is withdrawn or a collection no longer given. So they live as briefly as token
+services allow, and each renewal asks for the right anew.
 """
 
 _READ = ("s3:GetObject",)
@@ -110,7 +111,7 @@ class TokenService:
             "Version": "2011-06-15",
             "RoleArn": self.role,
             "RoleSessionName": "skerry",
-            "DurationSeconds": str(LIFE_S[mode]),
+            "DurationSeconds": str(LIFE_S),
             "Policy": write_policy(parts.netloc, below, mode),
         }
         if self._identity is None:

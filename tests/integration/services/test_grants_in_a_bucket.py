@@ -1,6 +1,7 @@
 """Grants of a platform whose objects are in a bucket: credentials for one prefix, renewed."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -13,10 +14,18 @@ from tests.minio_server import S3Server
 from tests.served_api import ServedApi, serve_api
 from tests.stac_documents import make_collection, make_item, write_bytes
 
+from skerry.client import Session
+from skerry.client.grants import grant_reading
+from skerry.client.login import Login
+from skerry.client.references import ItemReference
+from skerry.core.errors import NotFoundError, WithdrawnError
 from skerry.core.settings import OBJECTS_VARIABLE
+from skerry.core.time import utc_now
 from skerry.models.grants import Grant
 from skerry.production.upkeep.changed import list_changed
+from skerry.storage import granted as granted_module
 from skerry.storage.database import database_url, open_database, using_database
+from skerry.storage.granted import renew_access
 from skerry.storage.object_places import open_objects
 from skerry.storage.s3 import connect
 
@@ -132,6 +141,44 @@ def test_credentials_are_renewed_for_the_holder_alone(alice: httpx.Client, api: 
             assert other.post(f"grants/{grant['id']}/access").status_code == status
     expire(api, grant["id"])
     assert alice.post(f"grants/{grant['id']}/access").status_code == 403
+
+
+@pytest.mark.parametrize("end", ["taken back", "withdrawn"])
+def test_reading_is_not_renewed_once_the_right_to_it_has_ended(
+    alice: httpx.Client, api: ServedApi, end: str
+) -> None:
+    collection = f"given-{end.split(maxsplit=1)[0]}"
+    facts = {"skerry:public": False, "skerry:owner": "person:alice"}
+    alice.put(f"stac/collections/{collection}", json={**make_collection(collection), **facts})
+    writing = alice.post("grants", json=WRITE).json()
+    item = make_item(prefix=writing["prefix"])
+    for asset in item["assets"].values():
+        obstore.put(open_granted(writing), asset["href"], b"bytes")
+    item["properties"]["skerry:digest"] = open_objects(api.data).digest(writing["prefix"])
+    items = f"stac/collections/{collection}/items"
+    assert alice.post(items, json=item).status_code == 201
+    share = f"shares/{collection}/person:reader"
+    assert alice.put(share, json={}).status_code == 200
+
+    with Session(Login(url=api.url, token="reader-token", user="reader")) as session:
+        reference = ItemReference(collection, "scene")
+        granted = grant_reading(session, reference)
+        address = f"{granted.objects.address}{granted.prefix}"
+        soon = utc_now() + timedelta(minutes=15)
+        assert renew_access(address).expires <= soon
+        assert grant_reading(session, reference).prefix == granted.prefix
+        if end == "withdrawn":
+            path = f"{items}/scene/versions/1/withdraw"
+            assert alice.post(path, json={"reason": "Wrong."}).is_success
+        else:
+            assert alice.delete(share).status_code == 204
+        with pytest.raises(WithdrawnError if end == "withdrawn" else NotFoundError):
+            grant_reading(session, reference)
+        kept = granted_module._granted[address]
+        kept.access = kept.access.model_copy(update={"expires": utc_now() + timedelta(minutes=9)})
+        with pytest.raises(WithdrawnError if end == "withdrawn" else NotFoundError):
+            renew_access(address)  # and so the client reads no further
+        del granted_module._granted[address]
 
 
 def expire(api: ServedApi, grant: str) -> None:

@@ -246,7 +246,7 @@ class TestBrowser:
         assert back.headers["location"] == f"{MAPS_PREFIX}/private?a=1"
         (form,) = handler.traded
         assert form["client_id"] == ["service-maps"]
-        assert form["client_secret"] == ["token-of-api-x"]
+        assert form["client_secret"] == ["token-of-maps-x"]
         assert len(form["code_verifier"][0]) >= 43
         cookie = SimpleCookie(back.headers["set-cookie"])[_name_session(client)]
         assert "from-login" not in _peel(cookie.value)
