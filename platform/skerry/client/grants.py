@@ -11,10 +11,12 @@ from skerry.client.session import Session, join_address
 from skerry.core.errors import ForbiddenError, NotFoundError
 from skerry.models import grants
 from skerry.models.grants import Purpose, ReadRequest, WriteRequest
+from skerry.models.signing import Held, HeldGrant
 from skerry.storage.object_places import open_granted
 from skerry.storage.objects import Objects
 from skerry.storage.remote import RemotePath
 from skerry.storage.run_folder import RunFolder
+from skerry.storage.signed import ApiSigner, Signer
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def grant_reading(session: Session, reference: ItemReference) -> Grant:
     def ask() -> grants.Grant:
         return session.fetch(grants.Grant, "POST", "grants", json=order)
 
-    return _read_grant(ask(), ask)
+    return _read_grant(ask(), ask, _sign(session, order))
 
 
 def grant_writing(session: Session, purpose: Purpose) -> Grant:
@@ -83,7 +85,8 @@ def grant_writing(session: Session, purpose: Purpose) -> Grant:
     """
     order = WriteRequest(purpose=purpose)
     answer = session.fetch(grants.Grant, "POST", "grants", json=order)
-    return _read_grant(answer, lambda: _renew(session, answer))
+    signer = _sign(session, HeldGrant(grant=answer.id or ""))
+    return _read_grant(answer, lambda: _renew(session, answer), signer)
 
 
 @lru_cache(maxsize=1)
@@ -91,7 +94,8 @@ def grant_run_folder(session: Session, run: str, epoch: int) -> RunFolder:
     """Ask for permission to write into the folder of a run's attempt, once in a process."""
     order = WriteRequest(purpose=Purpose.RUN, run=run, epoch=epoch)
     answer = session.fetch(grants.Grant, "POST", "grants", json=order)
-    objects = open_granted(answer, lambda: _renew(session, answer))
+    signer = _sign(session, HeldGrant(grant=answer.id or ""))
+    objects = open_granted(answer, lambda: _renew(session, answer), signer)
     return RunFolder(objects, run, epoch)
 
 
@@ -100,7 +104,12 @@ def _renew(session: Session, answer: grants.Grant) -> grants.Grant:
     return session.fetch(grants.Grant, "POST", join_address("grants", answer.id or "", "access"))
 
 
-def _read_grant(answer: grants.Grant, renew: Callable[[], grants.Grant]) -> Grant:
+def _sign(session: Session, under: Held) -> ApiSigner:
+    """Return who asks for signed addresses, where the store gives no credentials."""
+    return ApiSigner(lambda path, order: session.request("POST", path, json=order), under)
+
+
+def _read_grant(answer: grants.Grant, renew: Callable[[], grants.Grant], signer: Signer) -> Grant:
     """Turn the api's answer into a grant; refuse a folder that this machine cannot reach."""
-    objects = open_granted(answer, renew)
+    objects = open_granted(answer, renew, signer)
     return Grant(id=answer.id or "", prefix=answer.prefix, objects=objects, expires=answer.expires)

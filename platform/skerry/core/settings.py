@@ -50,6 +50,28 @@ def read_database_url() -> str | None:
 
 OBJECTS_VARIABLE = "SKERRY_OBJECTS"
 
+GRANTS_VARIABLE = "SKERRY_GRANTS"
+GRANT_WAYS = ("credentials", "addresses")
+
+
+def read_grants_way() -> str:
+    """Return `SKERRY_GRANTS`: how those who hold a grant get to a bucket; credentials by default.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is neither of the `GRANT_WAYS`.
+    """
+    way = os.environ.get(GRANTS_VARIABLE) or GRANT_WAYS[0]
+    if way not in GRANT_WAYS:
+        raise InvalidInputError(
+            f"{GRANTS_VARIABLE} is {way[:60]!r}.",
+            remedy="Write 'credentials', or 'addresses' for an object store without a token "
+            "service (STS).",
+        )
+    return way
+
+
 OBJECT_SECRETS = frozenset({
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
     "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",

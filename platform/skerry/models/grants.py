@@ -47,6 +47,8 @@ class GrantKind(StrEnum):
     """A folder of this machine, or the api's own addresses for readers without an account."""
     CREDENTIALS = "credentials"
     """A bucket, with temporary credentials for the prefix."""
+    ADDRESSES = "addresses"
+    """A bucket; each request is signed by the api (``POST /grants/addresses``)."""
 
 
 class BucketAccess(BaseModel):

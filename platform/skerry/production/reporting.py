@@ -12,8 +12,10 @@ from skerry.core.request_ids import send_request
 from skerry.core.settings import API_PREFIX
 from skerry.models.grants import Grant
 from skerry.models.runs import AttemptOrder
+from skerry.models.signing import HeldGrant
 from skerry.storage.object_places import open_granted
 from skerry.storage.run_folder import RunFolder
+from skerry.storage.signed import ApiSigner
 
 _TIMEOUT_S = 15.0
 _REFUSALS = frozenset({401, 403, 404, 409})
@@ -80,7 +82,13 @@ class Reporter:
         asked = {"mode": "write", "purpose": "run", "run": self.run, "epoch": self.epoch}
         answer = Grant.model_validate(self._persist("POST", "/grants", asked))
         address = f"/grants/{answer.id}/access"
-        objects = open_granted(answer, lambda: Grant.model_validate(self._persist("POST", address)))
+        signer = ApiSigner(
+            lambda path, order: self._persist("POST", f"/{path}", order),
+            HeldGrant(grant=answer.id or ""),
+        )
+        objects = open_granted(
+            answer, lambda: Grant.model_validate(self._persist("POST", address)), signer
+        )
         return RunFolder(objects, self.run, self.epoch)
 
     def report(self, *, done: int, total: int, cell: str | None) -> None:

@@ -8,15 +8,17 @@ from fastapi import APIRouter, Depends
 from sqlalchemy import Connection
 
 from skerry.catalog.deletions import finish_deletions, release_expired, release_grant
-from skerry.catalog.items import find_item
+from skerry.catalog.items import StoredItem, find_item
 from skerry.core.disk import check_space
 from skerry.core.errors import (
     ForbiddenError,
+    InvalidInputError,
     NotFoundError,
     UnauthenticatedError,
     UnavailableError,
 )
 from skerry.core.scopes import Scope
+from skerry.core.settings import read_grants_way
 from skerry.core.time import count_microseconds, from_microseconds, utc_now
 from skerry.models.grants import (
     BucketAccess,
@@ -27,6 +29,15 @@ from skerry.models.grants import (
     ReadRequest,
     WriteRequest,
 )
+from skerry.models.signing import (
+    Held,
+    HeldGrant,
+    Listing,
+    ListingRequest,
+    SignedAddresses,
+    SigningRequest,
+)
+from skerry.models.signing import Method as SignedMethod
 from skerry.services.access import check_kept, find_viewer, refuse_item
 from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, identify, require
@@ -35,6 +46,7 @@ from skerry.services.stores import Stores
 from skerry.storage import grants
 from skerry.storage.grants import WRITE_LIFE_S, create_grant, find_grant, forget_grant
 from skerry.storage.objects import Objects
+from skerry.storage.signing import SigningPrefix
 
 CheckRun = Callable[[Connection, Identity, str, int], float]
 """Raises unless the identity's token is the one of attempt (run, epoch) and that is current.
@@ -44,6 +56,7 @@ Returns how many seconds the attempt may still take."""
 
 def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -> APIRouter:
     """Return the routes below ``/grants``."""
+    read_grants_way()  # a wrong value ends the start, not the first grant
     router = create_router(prefix="/grants", tags=["grants"])
     addresses = Addresses(public_url)
 
@@ -63,17 +76,28 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
     ) -> Grant:
         """Give a write grant's credentials anew, for work that takes longer than they last."""
         with stores.reader.connect() as connection:
-            grant = find_grant(connection, grant_id)
-            if identity is None or grant is None or grant.owner != identity.account:
-                raise _refuse_unheld(identity, grant_id)
-            _check_scope(identity, Purpose(grant.purpose))
-            if grant.expires <= count_microseconds(utc_now()):
-                raise ForbiddenError(
-                    f"The grant {grant_id!r} has expired.", remedy="Ask for a new grant."
-                )
-            if grant.run is not None:
-                check_run(connection, identity, grant.run, grant.epoch or 0)
+            grant = _check_held(connection, identity, grant_id, check_run)
         return _answer_writing(stores.objects, grant)
+
+    @router.post("/addresses")
+    def sign_addresses(
+        order: SigningRequest, identity: Annotated[Identity | None, Depends(identify())]
+    ) -> SignedAddresses:
+        """Sign requests for some files below a granted prefix; for some minutes."""
+        if isinstance(order.under, ReadRequest) and order.method is SignedMethod.PUT:
+            raise ForbiddenError(
+                "A grant to read signs no PUT.", remedy="Ask for a grant to write a new item."
+            )
+        prefix = _open_prefix(stores, order.under, identity, check_run)
+        return prefix.sign(order.method, order.names, order.further)
+
+    @router.post("/files")
+    def list_files(
+        order: ListingRequest, identity: Annotated[Identity | None, Depends(identify())]
+    ) -> Listing:
+        """List the files below a granted prefix, page by page."""
+        prefix = _open_prefix(stores, order.under, identity, check_run)
+        return prefix.list_files(order.folder, deep=order.deep, after=order.after)
 
     @router.delete("/{grant_id}", status_code=204)
     def delete_grant(
@@ -90,16 +114,66 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
     return router
 
 
+def _check_held(
+    connection: Connection, identity: Identity | None, grant_id: str, check_run: CheckRun
+) -> grants.Grant:
+    """Return a write grant that the identity still holds; refuse every other."""
+    grant = find_grant(connection, grant_id)
+    if identity is None or grant is None or grant.owner != identity.account:
+        raise _refuse_unheld(identity, grant_id)
+    _check_scope(identity, Purpose(grant.purpose))
+    if grant.expires <= count_microseconds(utc_now()):
+        raise ForbiddenError(f"The grant {grant_id!r} has expired.", remedy="Ask for a new grant.")
+    if grant.run is not None:
+        check_run(connection, identity, grant.run, grant.epoch or 0)
+    return grant
+
+
+def _open_prefix(
+    stores: Stores, under: Held, identity: Identity | None, check_run: CheckRun
+) -> SigningPrefix:
+    """Return the prefix of a grant that the identity holds, where grants are signed addresses."""
+    if identity is None:
+        raise UnauthenticatedError("Grants need a token.", remedy="Send a hub token, or log in.")
+    with stores.reader.connect() as connection:
+        if isinstance(under, HeldGrant):
+            prefix = _check_held(connection, identity, under.grant, check_run).prefix
+        else:
+            prefix = _find_readable(connection, identity, under).prefix
+            _check_reader(identity)
+    if _find_kind(stores.objects) is not GrantKind.ADDRESSES:
+        raise InvalidInputError(
+            "This platform signs no addresses: its grants open the object store in another way.",
+            remedy="Ask for a grant with POST /services/api/grants; its kind says how.",
+        )
+    return SigningPrefix(stores.objects.address, prefix)
+
+
+def _check_reader(identity: Identity) -> None:
+    if not identity.may(Scope.CATALOG_READ):
+        raise ForbiddenError(
+            f"The token of {identity.account!r} lacks the scope {Scope.CATALOG_READ}.",
+            remedy="Use a token with that scope.",
+        )
+
+
+def _find_readable(
+    connection: Connection, identity: Identity | None, order: ReadRequest
+) -> StoredItem:
+    """Return an item that the identity may read, and whose bytes are there."""
+    name = (order.collection, order.item)
+    item = find_item(connection, *name, viewer=find_viewer(connection, identity))
+    if item is None:
+        raise refuse_item(connection, identity, *name)
+    check_kept(item)
+    return item
+
+
 def _grant_reading(
     stores: Stores, addresses: Addresses, grant_request: ReadRequest, identity: Identity | None
 ) -> Grant:
     with stores.reader.connect() as connection:
-        viewer = find_viewer(connection, identity)
-        name = (grant_request.collection, grant_request.item)
-        item = find_item(connection, *name, viewer=viewer)
-        if item is None:
-            raise refuse_item(connection, identity, *name)
-    check_kept(item)
+        item = _find_readable(connection, identity, grant_request)
     expires = utc_now() + timedelta(seconds=WRITE_LIFE_S)
     has_account = identity is not None and identity.may(Scope.CATALOG_READ)
     if not has_account:  # a reader without an account must not see paths on this machine
@@ -110,7 +184,8 @@ def _grant_reading(
     access = _find_access(stores.objects, item.prefix, "read")
     return Grant(
         id=None, mode="read", prefix=item.prefix, root=stores.objects.address,
-        expires=access.expires if access else expires, kind=_name_kind(access), access=access,
+        expires=access.expires if access else expires, kind=_find_kind(stores.objects),
+        access=access,
     )  # fmt: skip
 
 
@@ -169,19 +244,19 @@ def _answer_writing(objects: Objects, grant: grants.Grant) -> Grant:
     access = _find_access(objects, grant.prefix, "write")
     return Grant(
         id=grant.id, mode="write", prefix=grant.prefix, root=objects.address,
-        expires=from_microseconds(grant.expires), kind=_name_kind(access), access=access,
+        expires=from_microseconds(grant.expires), kind=_find_kind(objects), access=access,
     )  # fmt: skip
 
 
-def _name_kind(access: BucketAccess | None) -> GrantKind:
-    return GrantKind.FOLDER if access is None else GrantKind.CREDENTIALS
+def _find_kind(objects: Objects) -> GrantKind:
+    return GrantKind(read_grants_way()) if objects.address.startswith("s3:") else GrantKind.FOLDER
 
 
 def _find_access(
     objects: Objects, prefix: str, mode: Literal["read", "write"]
 ) -> BucketAccess | None:
-    """Return credentials for a prefix of a bucket; None where the objects are in a folder."""
-    if not objects.address.startswith("s3:"):
+    """Return credentials for a prefix of a bucket; None where the way to it is another."""
+    if _find_kind(objects) is not GrantKind.CREDENTIALS:
         return None
     from skerry.storage.credentials import TokenService  # signing takes a moment to import
 
@@ -190,6 +265,7 @@ def _find_access(
         raise UnavailableError(
             "The object store gives no temporary credentials, so nobody can work in it directly.",
             remedy="Operators: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and on AWS "
-            "AWS_ROLE_ARN, the role that may read and write the bucket.",
+            "AWS_ROLE_ARN, the role that may read and write the bucket; or SKERRY_GRANTS=addresses"
+            " if the store has no token service.",
         )
     return service.issue(objects.address, prefix, mode)

@@ -25,6 +25,7 @@ from skerry.storage.remote import (
     read_code,
 )
 from skerry.storage.s3 import list_below, list_level
+from skerry.storage.signed_requests import ADDRESS_ENDED
 from skerry.storage.timing import timing
 from skerry.storage.web import TemporaryError, persist
 
@@ -53,6 +54,10 @@ _REASONS = {
     "QuotaExceeded": ("is full", "Make room in it, or raise its quota."),
     "XMinioAdminBucketQuotaExceeded": ("is full", "Make room in it, or raise its quota."),
     "XMinioStorageFull": ("is full", "Let its administrator make room."),
+    ADDRESS_ENDED: (
+        "does not take the address that was just signed: it has expired",
+        "Set the clocks of the platform and of the store, best with NTP.",
+    ),
     "AccessDenied": (
         "does not allow this",
         "Let the key list, read, write and delete below this address.",
@@ -121,11 +126,9 @@ class Bucket:
         return persist(lambda: self._read(key, part, most))
 
     def _read(self, key: str, part: slice, most: int | None) -> bytes | None:
-        import obstore
-
         with self._explaining(key, "read"):
             try:
-                answer = obstore.get(self._open(key), key, options=_write_range(part))
+                answer = self._open(key).get(key, options=_write_range(part))
             except Exception as error:
                 code = read_code(error)
                 if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
@@ -158,21 +161,18 @@ class Bucket:
 
     def write_once(self, key: str, content: bytes) -> bool:
         """Write a file whole unless there is one; return whether it was written."""
-        import obstore
         from obstore.exceptions import AlreadyExistsError
 
         with self._explaining(check_key(key), "write"):
             try:
-                obstore.put(self._open(key), key, content, mode="create")
+                self._open(key).put(key, content, mode="create")
             except AlreadyExistsError:
                 return False
         return True
 
     def _put(self, key: str, content: bytes | Path) -> None:
-        import obstore
-
         with self._explaining(key, "write"):
-            obstore.put(self._open(key), key, content)
+            self._open(key).put(key, content)
 
     def list_names(self, prefix: str) -> list[str]:
         """Return the names right below a prefix, sorted; those of folders end in ``/``."""
@@ -232,11 +232,9 @@ class Bucket:
             self._delete([item["path"] for item in batch])
 
     def _delete(self, keys: list[str]) -> None:
-        import obstore
-
         if keys:
             with self._explaining(keys[0], "remove"):
-                obstore.delete(self._open(keys[0]), keys)
+                self._open(keys[0]).delete(keys)
 
     @contextmanager
     def filling(self, prefix: str) -> Iterator[Path]:
@@ -300,11 +298,9 @@ class Bucket:
         return SentFile(scratch, self, key)
 
     def _find(self, key: str) -> StoredFile | None:
-        import obstore
-
         with self._explaining(key, "find"):
             try:
-                return _describe(obstore.head(self._open(key), key))
+                return _describe(self._open(key).head(key))
             except FileNotFoundError:  # for a missing bucket, too: its answer has no body
                 return None
 

@@ -8,7 +8,6 @@ only take away from what the platform's own key may do. It signs with ``AWS_ACCE
 
 import json
 import os
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from skerry.core.time import parse_time
 from skerry.models.grants import BucketAccess
 from skerry.storage.objects import check_prefix
 from skerry.storage.remote import UNTRUSTED
-from skerry.storage.s3 import find_certificates, find_endpoint
+from skerry.storage.s3 import find_certificates, find_endpoint, trust
 
 Mode = Literal["read", "write"]
 
@@ -127,7 +126,7 @@ class TokenService:
             try:
                 answer = httpx.post(
                     self.address, data=form, auth=self._signature, timeout=_TIMEOUT_S,
-                    verify=_trust(),
+                    verify=trust(find_certificates()),
                 )  # fmt: skip
             except httpx.TransportError as error:
                 # `from None`: the request, which stands in the error, holds a signature
@@ -159,7 +158,7 @@ class TokenService:
         return UnavailableError(
             f"The token service of the object store at {self.address} {what}.",
             remedy="Operators: check AWS_ACCESS_KEY_ID, AWS_ROLE_ARN, AWS_ENDPOINT_URL_STS and "
-            "AWS_CA_BUNDLE.",
+            "AWS_CA_BUNDLE; if the provider has no token service, set SKERRY_GRANTS=addresses.",
         )
 
 
@@ -197,14 +196,6 @@ def write_policy(bucket: str, prefix: str, mode: Mode) -> str:
             remedy="Operators: choose a shorter prefix in SKERRY_OBJECTS.",
         )
     return policy
-
-
-def _trust() -> ssl.SSLContext:
-    """Return what the machine trusts, and the authorities that `AWS_CA_BUNDLE` names."""
-    context = httpx.create_ssl_context()
-    if certificates := find_certificates():
-        context.load_verify_locations(cafile=certificates)
-    return context
 
 
 def _describe(error: httpx.TransportError) -> str:

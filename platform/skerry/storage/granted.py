@@ -2,7 +2,8 @@
 
 Only addresses travel, in Dask graphs and pickles; whoever opens an address finds the credentials
 here, by the longest granted address above it. They are renewed when they come to their end: by the
-api, or in a Dask worker by the process that started its cluster.
+api, or in a Dask worker by the process that started its cluster. Where the store gives none, each
+request is signed by the api instead (`skerry.storage.signed`).
 """
 
 from collections import deque
@@ -16,8 +17,9 @@ from typing import Any, NoReturn
 
 from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.time import utc_now
-from skerry.models.grants import BucketAccess, Grant
+from skerry.models.grants import BucketAccess, Grant, GrantKind
 from skerry.storage import s3
+from skerry.storage.signed import SignedPrefix, SignedStore, Signer
 
 RENEW_BEFORE = timedelta(minutes=10)
 """How long before their end credentials are renewed; the S3 client asks 5 minutes before it."""
@@ -27,8 +29,8 @@ ANSWER_WITHIN_S = 60.0
 
 _LARGEST_COUNT = 256
 
-Accesses = dict[str, BucketAccess]
-"""Credentials by the address that they open."""
+Accesses = dict[str, BucketAccess | None]
+"""Credentials by the address that they open; None where requests are signed instead."""
 
 
 class GrantedAccess:
@@ -100,14 +102,14 @@ class GrantedAccess:
         raise TypeError("Credentials stay in the process that they were granted to.")
 
 
-_granted: dict[str, GrantedAccess] = {}
+_granted: dict[str, GrantedAccess | SignedPrefix] = {}
 _listeners: list[Callable[[Accesses], None]] = []
 _together: ContextVar[Accesses | None] = ContextVar("granted_together", default=None)
 _failures: deque[SkerryError] = deque(maxlen=16)
 
 
-def keep_access(answer: Grant, renew: Callable[[], Grant]) -> None:
-    """Keep the credentials of a grant in this process, if it has any.
+def keep_access(answer: Grant, renew: Callable[[], Grant], signer: Signer | None = None) -> None:
+    """Keep the credentials of a grant in this process, or the way to signed addresses.
 
     Parameters
     ----------
@@ -115,11 +117,16 @@ def keep_access(answer: Grant, renew: Callable[[], Grant]) -> None:
         The api's answer.
     renew
         Asks the api for it again.
+    signer
+        Asks the api for addresses, where the grant has no credentials.
     """
-    if answer.access is None:
-        return
     address = f"{answer.root}{answer.prefix}"
-    _granted[address] = GrantedAccess(answer.access, lambda: renew().access)
+    if answer.kind is GrantKind.ADDRESSES and signer is not None:
+        _granted[address] = SignedPrefix(address, signer)
+    elif answer.access is not None:
+        _granted[address] = GrantedAccess(answer.access, lambda: renew().access)
+    else:
+        return
     together = _together.get()
     if together is None:
         _tell({address: answer.access})
@@ -164,9 +171,32 @@ def renew_access(address: str) -> BucketAccess:
     SkerryError
         If they cannot be renewed.
     KeyError
-        If the address is not granted.
+        If no credentials were granted for the address.
     """
-    return _granted[address].refresh()
+    kept = _granted[address]
+    if isinstance(kept, SignedPrefix):
+        raise KeyError(address)
+    return kept.refresh()
+
+
+def find_signer(address: str) -> Signer:
+    """Return who signs for an address granted to this process.
+
+    Raises
+    ------
+    KeyError
+        If no signed addresses were granted for it.
+    """
+    kept = _granted[address]
+    if isinstance(kept, SignedPrefix):
+        return kept.signer
+    raise KeyError(address)
+
+
+def receive_signer(address: str, signer: Signer) -> None:
+    """Keep the way to signed addresses that the process to which they were granted has named."""
+    if address not in _granted:
+        _granted[address] = SignedPrefix(address, signer)
 
 
 def find_failure(words: str) -> SkerryError | None:
@@ -190,7 +220,7 @@ def receive_access(address: str, access: BucketAccess, ask: Callable[[], None]) 
         Asks that process for new ones, which are received the same way.
     """
     kept = _granted.get(address)
-    if kept is not None:
+    if isinstance(kept, GrantedAccess):
         kept.replace(access)
         return
 
@@ -213,13 +243,17 @@ def receive_access(address: str, access: BucketAccess, ask: Callable[[], None]) 
 def connect(bucket: str, key: str = "", prefix: str | None = None) -> Any:
     """Return the obstore store of a bucket, or of a prefix in it, for work at a key.
 
-    With the credentials of the grant that covers the key, else with those of the environment.
+    With the credentials of the grant that covers the key, else with those of the environment. Where
+    a grant has no credentials, a store with the same methods that asks at signed addresses.
     """
     address = "/".join(part for part in (f"s3://{bucket}", prefix, key) if part)
     covering = [granted for granted in tuple(_granted) if f"{address}/".startswith(granted)]
     if not covering:
         return s3.connect(bucket, prefix)
-    return _connect(bucket, prefix, _granted[max(covering, key=len)])
+    granted = _granted[max(covering, key=len)]
+    if isinstance(granted, SignedPrefix):
+        return SignedStore(f"s3://{bucket}/{f'{prefix}/' if prefix else ''}", granted)
+    return _connect(bucket, prefix, granted)
 
 
 @lru_cache(_LARGEST_COUNT)

@@ -12,6 +12,7 @@ from skerry.storage.granted import keep_access
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.objects import Objects, check_key
+from skerry.storage.signed import Signer
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9._/=-]+")
@@ -52,7 +53,9 @@ def parse_place(text: str, setting: str = OBJECTS_VARIABLE) -> Objects:
     return ObjectFolder(path)
 
 
-def open_granted(answer: Grant, renew: Callable[[], Grant]) -> Objects:
+def open_granted(
+    answer: Grant, renew: Callable[[], Grant], signer: Signer | None = None
+) -> Objects:
     """Return the object store of a grant; the credentials of a bucket stay in this process.
 
     Parameters
@@ -61,6 +64,8 @@ def open_granted(answer: Grant, renew: Callable[[], Grant]) -> Objects:
         The api's answer, whose root is ``file:///data/objects/`` or ``s3://bucket/prefix/``.
     renew
         Asks the api for the grant again.
+    signer
+        Asks the api for signed addresses, where the grant is of that kind.
 
     Raises
     ------
@@ -70,7 +75,7 @@ def open_granted(answer: Grant, renew: Callable[[], Grant]) -> Objects:
     root = answer.root
     address = urlsplit(root)
     if address.scheme == "s3":
-        keep_access(answer, renew)
+        keep_access(answer, renew, signer)
         return _open_bucket(root)
     folder = Path(unquote(address.path))
     if address.scheme != "file" or not folder.is_dir():

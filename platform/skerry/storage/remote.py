@@ -109,10 +109,8 @@ class RemotePath:
     def _read_once(self, most: int) -> bytes:
         if not self.lists:
             return self._read_page(most)
-        import obstore
-
         with explaining(self):
-            answer = obstore.get(self.bucket, self.key)
+            answer = self.bucket.get(self.key)
             if answer.meta["size"] <= most:
                 return bytes(answer.bytes())
         raise too_large(self, answer.meta["size"], most)
@@ -139,10 +137,8 @@ class RemotePath:
         return web.persist(lambda: self._read_part_once(start, stop))
 
     def _read_part_once(self, start: int, stop: int) -> tuple[bytes, int]:
-        import obstore
-
         with explaining(self):
-            part = obstore.get(self.bucket, self.key, options={"range": (start, stop)})
+            part = self.bucket.get(self.key, options={"range": (start, stop)})
             return bytes(part.bytes()), int(part.meta["size"])
 
     def open(self, ahead: int = AHEAD_BYTES, cache_bytes: int = KEPT_BYTES) -> BlockReader:
@@ -170,10 +166,8 @@ class RemotePath:
             return None
 
     def _ask_size(self) -> int:
-        import obstore
-
         with explaining(self):
-            return int(obstore.head(self.bucket, self.key)["size"])
+            return int(self.bucket.head(self.key)["size"])
 
     def _ask_size_of_page(self) -> int:
         with web.ask(self.url, method="HEAD") as answer:
@@ -278,6 +272,11 @@ def _refuse(error: Exception, place: object, status: str) -> SkerryError:
         return ForbiddenError(
             f"{place} does not open: the credentials have expired, or belong to another key.",
             remedy="Open the item again, or set new ones in AWS_ACCESS_KEY_ID, ...",
+        )
+    if read_code(error) == "AddressEnded":
+        return ForbiddenError(
+            f"{place} does not open: the address that was just signed for it has expired.",
+            remedy="Operators: set the clocks of the platform and of the store, best with NTP.",
         )
     return ForbiddenError(
         f"{place} is not open to you ({status or 'refused'}).",

@@ -92,6 +92,14 @@ def find_certificates(environment: Mapping[str, str] = os.environ) -> Path | Non
     return Path(named)
 
 
+def trust(certificates: Path | None) -> ssl.SSLContext:
+    """Return what the machine trusts, and the authorities of a file if one is named."""
+    context = httpx.create_ssl_context()
+    if certificates:
+        context.load_verify_locations(cafile=certificates)
+    return context
+
+
 def open_store(bucket: str, prefix: str | None, endpoint: str | None, **options: Any) -> Any:
     """Return a new obstore store at an endpoint, None for AWS itself, with Skerry's patience."""
     from obstore.store import S3Store
@@ -112,33 +120,40 @@ def open_store(bucket: str, prefix: str | None, endpoint: str | None, **options:
     )
 
 
-def list_below(store: Any, prefix: str | None) -> Iterator[list[Any]]:
-    """List all objects below a prefix, some at a time, without marks of folders."""
-    import obstore
+def list_below(store: Any, prefix: str | None, after: str | None = None) -> Iterator[list[Any]]:
+    """List all objects below a prefix, some at a time, without marks of folders.
 
-    for batch in obstore.list(store, prefix):
+    Parameters
+    ----------
+    store
+        The bucket, as `skerry.storage.granted.connect` opens it.
+    prefix
+        The prefix; None for all.
+    after
+        The key behind which the list begins.
+    """
+    for batch in store.list(prefix, offset=after):
         yield _drop_marks(store, batch)
 
 
 def list_level(store: Any, prefix: str) -> tuple[list[str], list[Any]]:
     """List the folders right below a prefix, and the objects there without marks of folders."""
-    import obstore
-
-    listed = obstore.list_with_delimiter(store, prefix)
+    listed = store.list_with_delimiter(prefix)
     return list(map(str, listed["common_prefixes"])), _drop_marks(store, listed["objects"])
 
 
 def _drop_marks(store: Any, items: Iterable[Any]) -> list[Any]:
     """Leave out marks of folders: empty objects that are not found by the keys listed for them."""
-    import obstore
 
     def is_file(key: str) -> bool:
         try:
-            return bool(obstore.head(store, key)["size"] == 0)
+            return bool(store.head(key)["size"] == 0)
         except FileNotFoundError:
             return False
 
     items = list(items)
+    if not getattr(store, "has_marks", True):
+        return items
     empty = [item["path"] for item in items if not item["size"]]
     if not empty:
         return items

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.minio_server import S3Server
-from tests.object_stores import store
+from tests.object_stores import STORES, store
 
 from skerry.core.digests import digest_bytes, digest_json
 from skerry.core.errors import InvalidInputError, NotFoundError
@@ -21,7 +21,7 @@ __all__ = ["store"]
 
 TEN = b"0123456789"
 BAD = ["", "/a", "a//b", "a/../b", "..", "a/./b", "a\\b", "a\0b"]
-STRANGE = [f"imports/1/{name}" for name in ("a b", "a#b?c", "a%2Fb", "a+b=c&d", "ä")]
+STRANGE = [f"imports/1/{name}" for name in ("a b", "a#b?c", "a%2Ab", "a+b=c&d", "ä")]
 
 
 def list_keys(store: Objects, prefix: str) -> list[str]:
@@ -116,8 +116,14 @@ def test_names_and_files_are_listed_by_whole_segments(store: Objects) -> None:
     assert not store.exists("run/")
 
 
+@pytest.mark.parametrize("store", STORES, indirect=True)
+def test_an_encoded_slash_is_no_slash(store: Objects) -> None:
+    """Except where addresses are signed: there it is refused."""
+    test_strange_names_keep_their_form(store, "imports/1/a%2Fb")
+
+
 @pytest.mark.s3
-@pytest.mark.parametrize("store", ["bucket"], indirect=True)
+@pytest.mark.parametrize("store", ["bucket", "signed"], indirect=True)
 def test_marks_of_folders_that_a_console_has_left_are_no_files(
     store: Objects, s3: S3Server, tmp_path: Path
 ) -> None:

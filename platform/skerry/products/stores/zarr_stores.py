@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
+from urllib.parse import urlsplit
 
 from obstore.exceptions import BaseError
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store
@@ -13,9 +14,11 @@ from zarr.storage import LocalStore, ObjectStore, WrapperStore
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.products.coding.sizes import MAX_METADATA_BYTES
 from skerry.products.stores.archives import ArchivedPath, get_archive
+from skerry.storage.bucket import Bucket
 from skerry.storage.outside import check_key_inside
-from skerry.storage.reading_store import ReadingStore, find_range
+from skerry.storage.reading_store import ReadingStore, find_range, slice_of
 from skerry.storage.remote import RemotePath, explain, explaining, too_large
+from skerry.storage.signed import SignedStore
 from skerry.storage.web import TemporaryError, fetch_part
 
 if TYPE_CHECKING:
@@ -216,6 +219,31 @@ class WebReader:
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class SignedReader:
+    """Reads files of a bucket at addresses that the api signs for this process."""
+
+    place: RemotePath
+
+    def read(self, key: str, part: "ByteRequest | None") -> bytes | None:
+        """Return a file or a part of it, or None if it is absent."""
+        return self._bucket.read(f"{self.place.key}/{key}", slice_of(part))
+
+    def exists(self, key: str) -> bool:
+        """Return whether a file exists."""
+        return (self.place / key).exists()
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """Return the files whose names begin with a prefix, which is empty or ends in ``/``."""
+        start = len(self.place.key) + 1
+        files = self._bucket.list_files(f"{self.place.key}/{prefix}")
+        return (file.key[start:] for file in files)
+
+    @property
+    def _bucket(self) -> Bucket:
+        return Bucket(f"s3://{urlsplit(self.place.url).netloc}")
+
+
 def _describe_range(part: "ByteRequest") -> str:
     """Return a part of a file as HTTP writes it (RFC 9110, section 14.1.2)."""
     if isinstance(part, RangeByteRequest):
@@ -231,4 +259,6 @@ def open_store(place: Place) -> ProductStore:
         return ProductStore(ReadingStore(ArchiveReader(place.archive)), place, place.inside)
     if not place.lists:
         return ProductStore(ReadingStore(WebReader(place)), place)
+    if isinstance(place.bucket, SignedStore):
+        return ProductStore(ReadingStore(SignedReader(place)), place)
     return ProductStore(ObjectStore(place.bucket, read_only=True), place, place.key)
