@@ -92,7 +92,7 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
         return prefix.sign(order.method, order.names, order.further)
 
     @router.post("/files")
-    def list_files(
+    def list_granted_files(
         order: ListingRequest, identity: Annotated[Identity | None, Depends(identify())]
     ) -> Listing:
         """List the files below a granted prefix, page by page."""

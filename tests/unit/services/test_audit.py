@@ -22,6 +22,8 @@ from skerry.storage.tables import audit
 CHANGING = {"post", "put", "patch", "delete"}
 NO_CHANGE = {
     "post_search": "a search by POST only reads",
+    "sign_addresses": "it signs under a grant that is recorded",
+    "list_granted_files": "it only lists",
     "renew_access": "it gives credentials for a grant that is recorded",
     "delete_cluster": "tests/integration/production/test_clusters.py does it with a real gateway",
 }
