@@ -14,7 +14,7 @@ from skerry.cli.supervisor.health import ask_health
 from skerry.cli.supervisor.ports import LOOPBACK, check_port
 from skerry.cli.supervisor.record import PlatformRecord
 from skerry.core.disk import REMEDY, measure_space
-from skerry.core.settings import DEFAULT_PORT
+from skerry.core.settings import DEFAULT_PORT, read_grants_way
 from skerry.core.time import format_time
 from skerry.core.wording import describe_bytes
 from skerry.storage.layout import DataFolder
@@ -176,6 +176,20 @@ def look_at_objects(folder: DataFolder) -> Iterator[Finding]:
     objects = open_objects(folder)
     objects.check()
     yield Finding(check="objects", detail=objects.address)
+    if objects.address.startswith("s3:"):
+        yield _look_at_grants(objects.address)
+
+
+def _look_at_grants(address: str) -> Finding:
+    """Check that those who hold a grant get into the bucket in the way that is set."""
+    from skerry.storage.credentials import find_fault_of_grants
+
+    if read_grants_way() == "addresses":
+        return Finding(check="grants", detail="The api signs each request to the store.")
+    fault = find_fault_of_grants(address)
+    if fault is None:
+        return Finding(check="grants", detail="The token service gives credentials.")
+    return Finding(check="grants", state="broken", detail=fault.what, remedy=fault.remedy)
 
 
 def _describe_damage(folder: DataFolder, fault: str) -> Finding:

@@ -31,6 +31,7 @@ from skerry.core.settings import (
     DEFAULT_PORT,
     platform_secrets,
     read_database_url,
+    read_grants_way,
     read_objects_place,
 )
 from skerry.storage.layout import DataFolder
@@ -72,6 +73,7 @@ def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
     folder = DataFolder(data)
     _check_database(folder)
     _check_objects(folder)
+    _warn_of_grants(console)
     folder.create()
     with hold_folder(folder):
         credentials = Credentials.load(folder)
@@ -146,6 +148,18 @@ def _check_objects(folder: DataFolder) -> None:
     from skerry.storage.platform_mark import check_store  # this import takes a moment
 
     check_store(folder)
+    read_grants_way()
+
+
+def _warn_of_grants(console: Console) -> None:
+    """Say at the start that nobody will get into the bucket, if its token service gives nothing."""
+    place = read_objects_place() or ""
+    if not place.startswith("s3:") or read_grants_way() == "addresses":
+        return
+    from skerry.storage.credentials import find_fault_of_grants  # this import takes a moment
+
+    if fault := find_fault_of_grants(f"{place.rstrip('/')}/"):
+        console.print(f"[yellow]{escape(f'{fault.what} {fault.remedy}')}[/]", soft_wrap=True)
 
 
 def _migrate(folder: DataFolder, console: Console) -> None:

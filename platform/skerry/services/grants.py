@@ -258,14 +258,6 @@ def _find_access(
     """Return credentials for a prefix of a bucket; None where the way to it is another."""
     if _find_kind(objects) is not GrantKind.CREDENTIALS:
         return None
-    from skerry.storage.credentials import TokenService  # signing takes a moment to import
+    from skerry.storage.credentials import find_token_service  # signing takes a moment to import
 
-    service = TokenService.from_environment()
-    if service is None:
-        raise UnavailableError(
-            "The object store gives no temporary credentials, so nobody can work in it directly.",
-            remedy="Operators: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and on AWS "
-            "AWS_ROLE_ARN, the role that may read and write the bucket; or SKERRY_GRANTS=addresses"
-            " if the store has no token service.",
-        )
-    return service.issue(objects.address, prefix, mode)
+    return find_token_service().issue(objects.address, prefix, mode)

@@ -162,6 +162,34 @@ class TokenService:
         )
 
 
+def find_token_service() -> TokenService:
+    """Return the token service that the environment names.
+
+    Raises
+    ------
+    UnavailableError
+        If it names none.
+    """
+    service = TokenService.from_environment()
+    if service is None:
+        raise UnavailableError(
+            "The object store gives no temporary credentials, so nobody can work in it directly.",
+            remedy="Operators: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and on AWS "
+            "AWS_ROLE_ARN, the role that may read and write the bucket; or SKERRY_GRANTS=addresses"
+            " if the store has no token service.",
+        )
+    return service
+
+
+def find_fault_of_grants(root: str) -> UnavailableError | None:
+    """Return why nobody gets credentials for an object store's prefixes; None if they do."""
+    try:
+        find_token_service().issue(root, "imports/", "read")
+    except UnavailableError as error:
+        return error
+    return None
+
+
 def write_policy(bucket: str, prefix: str, mode: Mode) -> str:
     """Return the policy that allows what `mode` says below `prefix`, and nothing else.
 
