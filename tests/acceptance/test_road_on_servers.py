@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.test_road import ROOT, read_road
+from tests.fault_proxy import Fault, first, serve_faults
 from tests.minio_server import S3Server
 from tests.platform_process import RunningPlatform, start_platform
 from tests.postgresql_server import PostgresqlServer
 
-from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
+from skerry.core.settings import DATABASE_VARIABLE, GRANTS_VARIABLE, OBJECTS_VARIABLE
 
 SERVERS = [
     pytest.param(("database",), id="PostgreSQL", marks=pytest.mark.postgresql),
-    pytest.param(("objects",), id="S3", marks=pytest.mark.s3),
+    pytest.param(("objects", "no tokens"), id="S3 without STS", marks=pytest.mark.s3),
     pytest.param(
         ("database", "objects"), id="PostgreSQL and S3",
         marks=[pytest.mark.postgresql, pytest.mark.s3],
@@ -38,7 +39,13 @@ def settings(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
         if "objects" in request.param:
             s3: S3Server = request.getfixturevalue("s3")
             bucket = servers.enter_context(s3.bucket())
-            variables |= {OBJECTS_VARIABLE: f"s3://{bucket}/skerry", **s3.variables()}
+            endpoint = s3.endpoint
+            if "no tokens" in request.param:
+                proxy = servers.enter_context(serve_faults(s3.endpoint))
+                proxy.plan = first(10**6, Fault.ERROR, "POST", "^/$")
+                endpoint = proxy.endpoint
+                variables[GRANTS_VARIABLE] = "addresses"
+            variables |= {OBJECTS_VARIABLE: f"s3://{bucket}/skerry", **s3.variables(endpoint)}
         yield variables
 
 

@@ -75,16 +75,18 @@ print("ITEM", item.id)
 """
 
 
+def hide_keys() -> dict[str, str]:
+    """Return the environment of this process without keys and without a platform."""
+    left_out = ("AWS_", "SKERRY_", "JUPYTERHUB_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+
+
 def work(api: ServedApi, folder: Path) -> str:
     """Publish and open as alice, in a process that knows no key; return what it printed."""
     script = folder / "work.py"
     script.write_text(WORK)
-    left_out = ("AWS_", "SKERRY_", "JUPYTERHUB_")
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(left_out)
-    }
     done = subprocess.run(
-        [sys.executable, str(script), api.url], env=environment, cwd=folder, capture_output=True,
+        [sys.executable, str(script), api.url], env=hide_keys(), cwd=folder, capture_output=True,
         text=True, timeout=200, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
