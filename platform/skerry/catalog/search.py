@@ -1,7 +1,7 @@
 """Search: candidates from the R*Tree or the time index, then an exact check, in order."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import shapely
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row
 
 from skerry.catalog.items import StoredItem, read_item
 from skerry.catalog.ordering import NEWEST_FIRST, Order, parse_order
+from skerry.catalog.sight import Visible, have_fewer, list_visible
 from skerry.catalog.spacetime import (
     EARLIEST,
     LATEST,
@@ -21,14 +22,20 @@ from skerry.catalog.spacetime import (
     read_geometry,
     split_bbox,
 )
-from skerry.catalog.statements import Form, name_values, write_statement
-from skerry.catalog.windows import find_extent, plan_windows
+from skerry.catalog.statements import Form, Way, name_values, write_statement
+from skerry.catalog.windows import Window, expect, find_extent, plan_windows
 from skerry.core.errors import InvalidInputError
 from skerry.core.ownership import Viewer
 
 LARGEST_PAGE = 1000
 _MOST_ROWS = 4000
 _MOST_NAMES = 10_000  # SQLite binds 250,000 values at most
+_MOST_COLLECTIONS = 32
+"""So many collections are gone through one by one."""
+_FEW_ITEMS = 20_000
+"""So many items are sorted in less time than a person notices."""
+_MANY = 500
+"""From so many items at a place on, it is asked whether the collections have fewer."""
 _LARGE_AREA = 0.25 * 360 * 180  # square degrees
 
 
@@ -131,29 +138,67 @@ def search_items(connection: Connection, query: SearchQuery, *, viewer: Viewer) 
 
 def _iterate(connection: Connection, query: SearchQuery, *, viewer: Viewer) -> Iterator[StoredItem]:
     """Return the items that fit, in order, reading no more rows than the caller asks for."""
+    visible = list_visible(connection, viewer, query.collections)
+    if visible is not None and not visible.names:
+        return
     if query.area is not None:
         shapely.prepare(query.area)
-    for window in _plan_windows(connection, query):
-        for row in _iterate_window(connection, query, window, viewer=viewer):
+    for way, window in _plan(connection, query, visible):
+        form = _describe(query, visible, way, window, viewer=viewer)
+        for row in _iterate_window(connection, query, form, visible, window):
             if query.area is None or query.area.intersects(shape(row.document["geometry"])):
                 yield read_item(row)
 
 
-def _plan_windows(connection: Connection, query: SearchQuery) -> Iterator[Span]:
-    """Return the spans in which the items begin that are searched one after the other."""
-    if not _is_small(query) or not query.order.is_by_time:
-        return iter([(EARLIEST, LATEST)])
+def _plan(
+    connection: Connection, query: SearchQuery, visible: Visible | None
+) -> Iterator[tuple[Way, Window]]:
+    """Return how each span of beginnings is searched, one after the other.
+
+    No viewer waits for what others have: the items of the collections that are searched are gone
+    through where they are fewer than those at the place, or than those that come first.
+    """
+    if not _is_small(query):
+        yield _choose_way(connection, query, visible), Window()
+        return
+    for window in _plan_windows(connection, query):
+        many = window.expected
+        if visible and many > _MANY and have_fewer(connection, visible, int(many)):
+            whole = replace(window, begins=EARLIEST) if query.order.is_down else (
+                replace(window, ends=LATEST)
+            )  # fmt: skip
+            yield _choose_way(connection, query, visible, are_few=True), whole
+            return
+        yield Way.PLACE, window
+
+
+def _choose_way(
+    connection: Connection, query: SearchQuery, visible: Visible | None, *, are_few: bool = False
+) -> Way:
+    """Return how a search goes that does not begin with its place."""
+    if visible is None or query.ids is not None:
+        return Way.ORDER
+    if query.order.is_by_time and len(visible.names) <= _MOST_COLLECTIONS:
+        return Way.COLLECTIONS
+    are_few = are_few or have_fewer(connection, visible, _FEW_ITEMS)
+    return Way.FEW if are_few else Way.ORDER
+
+
+def _plan_windows(connection: Connection, query: SearchQuery) -> Iterator[Window]:
+    """Return the spans in which the spatial index is searched one after the other."""
+    extent, area = find_extent(connection), _measure(query)
+    if not query.order.is_by_time:
+        return iter([Window(expected=expect(extent, area, query.span))])
     down, span = query.order.is_down, query.span
     if query.after is not None:
         begins, ends = span or (EARLIEST, LATEST)
         reached = query.after[0]
         span = (begins, min(ends, reached)) if down else (max(begins, reached), ends)
-    extent = find_extent(connection)
-    return plan_windows(extent, _measure(query), span, query.limit + 1, down=down)
+    return plan_windows(extent, area, span, query.limit + 1, down=down)
 
 
 def _iterate_window(
-    connection: Connection, query: SearchQuery, window: Span, *, viewer: Viewer
+    connection: Connection, query: SearchQuery, form: Form, visible: Visible | None, window: Window
 ) -> Iterator[Row[Any]]:
     """Return the rows of a window, in order.
 
@@ -162,24 +207,34 @@ def _iterate_window(
     """
     after, count = query.after, query.limit + 1
     while True:
-        statement = write_statement(_describe(query, after, viewer=viewer))
         values = name_values(
-            count=count, collections=query.collections, ids=query.ids, span=query.span,
-            boxes=query.boxes, window=window, place=after,
+            count=count, visible=visible, ids=query.ids, span=query.span, boxes=query.boxes,
+            window=(window.begins, window.ends), place=after,
         )  # fmt: skip
-        rows = connection.execute(statement, values).all()
+        rows = connection.execute(write_statement(form), values).all()
         yield from rows
         if len(rows) < count:
             return
         after, count = query.order.find_place(read_item(rows[-1])), min(2 * count, _MOST_ROWS)
+        form = replace(form, goes_on=True)
 
 
-def _describe(query: SearchQuery, after: tuple[int, ...] | None, *, viewer: Viewer) -> Form:
-    return Form(
-        viewer, query.order, by_collection=query.collections is not None,
-        by_id=query.ids is not None, by_time=query.span is not None, boxes=len(query.boxes),
-        is_small=_is_small(query), goes_on=after is not None,
+def _describe(
+    query: SearchQuery, visible: Visible | None, way: Way, window: Window, *, viewer: Viewer
+) -> Form:
+    form = Form(
+        viewer, query.order, way=way, by_id=query.ids is not None,
+        by_collection=query.collections is not None or way is Way.FEW,
+        by_time=query.span is not None, boxes=len(query.boxes),
+        in_window=way is Way.PLACE or (window.begins, window.ends) != (EARLIEST, LATEST),
+        goes_on=query.after is not None,
     )  # fmt: skip
+    if way is not Way.COLLECTIONS or visible is None:
+        return form
+    # searches of all viewers share a statement: the collections are values of it
+    anybody = replace(viewer, owners=frozenset())
+    own, others = len(visible.own), len(visible.others)
+    return replace(form, viewer=anybody, own=own, others=others, by_collection=False)
 
 
 def _is_small(query: SearchQuery) -> bool:

@@ -1,11 +1,78 @@
 """Which collections a viewer sees: the table of rules of `skerry.core.ownership` as conditions."""
 
-from sqlalchemy import ColumnElement, Select, not_, or_, select, true
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from skerry.catalog.tables import SHARES, collections
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
+
+from skerry.catalog.tables import SHARES, collections, items
 from skerry.core.ownership import Viewer
 
 _ALL = collections.alias("all_collections")
+
+
+@dataclass(frozen=True)
+class Visible:
+    """The names of collections that a viewer sees.
+
+    Attributes
+    ----------
+    own
+        Those that belong or are given to them.
+    others
+        Other public collections.
+    """
+
+    own: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.own, *self.others)
+
+
+def list_visible(
+    connection: Connection, viewer: Viewer, asked: Collection[str] | None
+) -> Visible | None:
+    """Return the collections that a viewer sees, of those that are asked for; None means all."""
+    if asked is None and viewer.is_keeper:
+        return None
+    values = {} if asked is None else {"asked": tuple(asked)}
+    rows = connection.execute(_ask_visible(viewer, of_some=asked is not None), values).all()
+    own = tuple(row.id for row in rows if row.own)
+    return Visible(own, tuple(row.id for row in rows if not row.own))
+
+
+def have_fewer(connection: Connection, visible: Visible, count: int) -> bool:
+    """Return whether collections have fewer items than so many; no more than these are counted."""
+    rows = select(items.c.key).where(items.c.collection.in_(visible.names)).limit(count)
+    counted = connection.execute(select(func.count()).select_from(rows.subquery())).scalar_one()
+    return counted < count
+
+
+@lru_cache(1024)
+def _ask_visible(viewer: Viewer, *, of_some: bool) -> Select[Any]:
+    own: ColumnElement[bool] = true() if viewer.is_keeper else false()
+    if viewer.owners and not viewer.is_keeper:
+        own = collections.c.id.in_(select_belonging(viewer))
+    query = select(collections.c.id, own.label("own")).where(is_visible(viewer))
+    if of_some:
+        query = query.where(collections.c.id.in_(bindparam("asked", expanding=True)))
+    return query.order_by(collections.c.id)
 
 
 def is_visible(viewer: Viewer) -> ColumnElement[bool]:

@@ -170,7 +170,7 @@ def _refuse_bbox(bbox: Sequence[float], why: str) -> InvalidInputError:
     )
 
 
-class _Overlaps(FunctionElement[bool]):
+class _Meets(FunctionElement[bool]):
     """Whether a row of `items_index` meets a box and hours: numbers in the order of `_SIDES`.
 
     It has no type: SQLAlchemy would compare a boolean with 1 on SQLite, and an R*Tree does not
@@ -180,14 +180,20 @@ class _Overlaps(FunctionElement[bool]):
     inherit_cache = True
 
 
+class _Overlaps(_Meets):
+    """The same, asked of the index."""
+
+    inherit_cache = True
+
+
 _SIDES = ("west", "east", "south", "north", "first_hour", "last_hour")
 _MONTH_HOURS = 720
 _HOURS = ("span_first_hour", "span_last_hour")
 
 
-@compiles(_Overlaps)
-def _compare_sides(element: _Overlaps, compiler: SQLCompiler, **more: Any) -> str:
-    """Return the comparisons that SQLite's R*Tree answers."""
+@compiles(_Meets)
+def _compare_sides(element: _Meets, compiler: SQLCompiler, **more: Any) -> str:
+    """Return the comparisons, which SQLite's R*Tree answers, and no index of PostgreSQL."""
     west, east, south, north, first, last = (
         compiler.process(number, **more) for number in element.clauses
     )
@@ -221,7 +227,7 @@ def _write_range(first: str, last: str) -> str:
     return f"int4range(CAST(floor({first}) AS integer), CAST(floor({last}) AS integer), '[]')"
 
 
-def select_overlapping(count: int) -> Select[tuple[int]]:
+def select_overlapping(count: int, *, indexed: bool = True) -> Select[tuple[int]]:
     """Return the query for the keys of items that meet one of some boxes, and a span of time.
 
     The index has numbers of 32 bits, rounded outwards: these are candidates for an exact check.
@@ -231,9 +237,12 @@ def select_overlapping(count: int) -> Select[tuple[int]]:
     ----------
     count
         How many boxes; `name_boxes` gives the values.
+    indexed
+        Whether the index is searched; else it is for rows that are looked up by other conditions.
     """
+    meets = _Overlaps if indexed else _Meets
     conditions = [
-        _Overlaps(*(bindparam(name, type_=Float(53)) for name in (*_name_sides(box), *_HOURS)))
+        meets(*(bindparam(name, type_=Float(53)) for name in (*_name_sides(box), *_HOURS)))
         for box in range(count)
     ]
     return select(items_index.c.item).where(or_(*conditions))

@@ -42,7 +42,7 @@ def is_shown(viewer: Viewer) -> ColumnElement[bool]:
         preliminary version, else, if they see withdrawn versions, the last of these. In others'
         public collections they see the published version only, as anonymous visitors do.
     """
-    published = items.c.status == _SQL[VersionStatus.PUBLISHED]
+    published = is_published()
     if not (viewer.is_keeper or viewer.owners):
         public = select(collections.c.id).where(collections.c.public)
         return and_(published, items.c.collection.in_(public))
@@ -54,6 +54,16 @@ def is_shown(viewer: Viewer) -> ColumnElement[bool]:
         items.c.collection.not_in(select_hidden(viewer)),
         or_(published, and_(items.c.collection.in_(select_belonging(viewer)), waiting)),
     )
+
+
+def is_published() -> ColumnElement[bool]:
+    """Return the condition of the versions that are shown in other people's collections."""
+    return items.c.status == _SQL[VersionStatus.PUBLISHED]
+
+
+def is_shown_to_owner(viewer: Viewer) -> ColumnElement[bool]:
+    """Return `is_shown` within a collection that belongs or is given to the viewer."""
+    return or_(is_published(), _waits(viewer))
 
 
 def is_readable(viewer: Viewer) -> ColumnElement[bool]:

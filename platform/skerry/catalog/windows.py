@@ -36,6 +36,23 @@ class Extent:
     last: int
 
 
+@dataclass(frozen=True)
+class Window:
+    """A span of time in which items begin.
+
+    Attributes
+    ----------
+    begins, ends
+        Its first and last microsecond.
+    expected
+        About how many items it has in the place that is searched.
+    """
+
+    begins: int = EARLIEST
+    ends: int = LATEST
+    expected: float = 0.0
+
+
 _EXTENTS: WeakKeyDictionary[Engine, tuple[float, Extent]] = WeakKeyDictionary()
 
 
@@ -54,7 +71,7 @@ def find_extent(connection: Connection) -> Extent:
 
 def plan_windows(
     extent: Extent, area: float, span: Span | None, count: int, *, down: bool
-) -> Iterator[Span]:
+) -> Iterator[Window]:
     """Yield spans of the beginnings of items, which together hold all times.
 
     Parameters
@@ -74,17 +91,26 @@ def plan_windows(
     low, high = max(low, extent.first), min(high, extent.last)
     expected = _estimate(extent, max(area, _ITEM), high - low)
     if expected <= _FEW * count:
-        yield EARLIEST, LATEST
+        yield Window(expected=expected)
         return
-    width = int((high - low) * _EXPECTED * count / expected) + 1
+    each = expected / (high - low)
+    width = int(_EXPECTED * count / each) + 1
     edge = high - width if down else low + width
     rest = EARLIEST, LATEST
     while low < edge < high:
-        yield (edge, rest[1]) if down else (rest[0], edge)
+        ends = (edge, rest[1]) if down else (rest[0], edge)
+        yield Window(*ends, expected=width * each)
         rest = (rest[0], edge - 1) if down else (edge + 1, rest[1])
         width *= _GROWTH
         edge += -width if down else width
-    yield rest
+    yield Window(*rest, expected=expected)
+
+
+def expect(extent: Extent, area: float, span: Span | None) -> float:
+    """Return about how many items there are in a place and a span of time."""
+    low, high = span or (EARLIEST, LATEST)
+    low, high = max(low, extent.first), min(high, extent.last)
+    return _estimate(extent, max(area, _ITEM), high - low)
 
 
 def _estimate(extent: Extent, area: float, length: int) -> float:

@@ -7,11 +7,14 @@ from sqlalchemy import Connection, insert, text
 from tests.stac_documents import make_collection
 from tests.viewers import MEMBER
 
+from skerry.catalog import search
 from skerry.catalog.collections import put_collection
-from skerry.catalog.search import _describe, parse_query
+from skerry.catalog.search import _describe, _plan, parse_query
+from skerry.catalog.sight import list_visible
 from skerry.catalog.spacetime import EARLIEST, HOUR_US, LATEST
-from skerry.catalog.statements import name_values, write_statement
+from skerry.catalog.statements import Way, name_values, write_statement
 from skerry.catalog.tables import items, items_index
+from skerry.core.ownership import KEEPER, PLATFORM_OWNER, Viewer
 from skerry.core.time import count_microseconds, utc_now
 
 MANY = 4000
@@ -22,14 +25,17 @@ MONTH = "2026-05-01T00:00:00Z/2026-05-31T00:00:00Z"
 @pytest.fixture
 def full(connection: Connection) -> Connection:
     """Return a transaction that has recorded items all over the world, one an hour."""
-    put_collection(connection, make_collection("lakes"), "lakes", owner="alice")
+    for name, owner in (("lakes", PLATFORM_OWNER), ("hidden", "person:zoe")):
+        document = make_collection(name, public=False)
+        put_collection(connection, document, name, owner="alice", belongs_to=owner)
     now = count_microseconds(utc_now())
     begins = [now - number * HOUR_US for number in range(MANY)]
     connection.execute(
         insert(items),
         [
             {
-                "key": number, "collection": "lakes", "id": str(number), "version": 1,
+                "key": number, "id": str(number), "version": 1,
+                "collection": "hidden" if number % 9 else "lakes",
                 "status": "published", "digest": "d", "prefix": f"imports/{number}/",
                 "begins": begins[number], "ends": begins[number], "owner": "alice",
                 "document": {}, "created": now, "updated": now,
@@ -53,11 +59,13 @@ def full(connection: Connection) -> Connection:
     return connection
 
 
-def explain(connection: Connection, **query: Any) -> str:
-    search = parse_query(**query)
-    statement = write_statement(_describe(search, None, viewer=MEMBER)).params(
+def explain(connection: Connection, *, viewer: Viewer = KEEPER, **query: Any) -> str:
+    asked = parse_query(**query)
+    visible = list_visible(connection, viewer, asked.collections)
+    way, window = next(iter(_plan(connection, asked, visible)))
+    statement = write_statement(_describe(asked, visible, way, window, viewer=viewer)).params(
         name_values(
-            count=11, collections=None, ids=None, span=search.span, boxes=search.boxes,
+            count=11, visible=visible, ids=None, span=asked.span, boxes=asked.boxes,
             window=(EARLIEST, LATEST), place=None,
         )
     )  # fmt: skip
@@ -89,6 +97,30 @@ def test_all_other_searches_go_through_the_items_newest_first(
     plan = explain(full, **query)
     assert "ix_items_by_time" in plan
     _check_nothing_is_sorted(plan)
+
+
+@pytest.mark.parametrize("query", [{"bbox": LARGE}, {"datetime": "2020-01-01T00:00:00Z/.."}, {}])
+def test_a_viewer_goes_through_the_collections_that_they_see(
+    full: Connection, query: dict[str, Any]
+) -> None:
+    plan = explain(full, viewer=MEMBER, **query)
+    assert "ix_items_by_collection_and_time" in plan
+    assert "ix_items_by_time" not in plan
+
+
+def test_a_place_with_more_items_than_the_viewer_has_is_left_for_their_collections(
+    full: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_MANY", 0)
+    query = parse_query(bbox=[-80, -45, 90, 45])
+    ways = {}
+    for viewer in (MEMBER, KEEPER):
+        visible = list_visible(full, viewer, None)
+        ways[viewer] = [(way, window.ends) for way, window in _plan(full, query, visible)]
+    own, all_items = ways[MEMBER], ways[KEEPER]
+    assert [way for way, _ in own] == [Way.PLACE, Way.PLACE, Way.COLLECTIONS]
+    assert {way for way, _ in all_items} == {Way.PLACE}
+    assert [end for _, end in own] == [end for _, end in all_items[:3]]
 
 
 @pytest.mark.parametrize("sortby", ["-created", "+created", "+datetime"])

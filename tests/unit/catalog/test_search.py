@@ -14,7 +14,7 @@ from tests.examples import examples
 from tests.stac_documents import insert_written, make_collection, make_item
 from tests.viewers import MEMBER, choose_viewer
 
-from skerry.catalog import windows
+from skerry.catalog import search, windows
 from skerry.catalog.collections import put_collection
 from skerry.catalog.items import StoredItem
 from skerry.catalog.search import parse_query, search_items
@@ -25,6 +25,11 @@ from skerry.core.time import format_time
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVERYTHING = 1000
+LIMITS = ("_MOST_COLLECTIONS", "_FEW_ITEMS", "_MANY")
+# each collection in order, all items of the collections, all items in order; by place or without
+WAYS = [
+    (32, 20_000, 500), (32, 20_000, -1), (1, 20_000, 500), (1, 20_000, -1), (1, 0, 500), (1, 0, -1)
+]  # fmt: skip
 
 # halves are exact in the index's 32-bit floats, thirds are not: both kinds of edge are met
 degrees = st.one_of(
@@ -117,15 +122,19 @@ def _insert(connection: Connection, number: int, area: Any, hour: int) -> Stored
     limit=st.integers(1, 5),
     private=st.booleans(),
     narrow=st.booleans(),
+    ways=st.sampled_from(WAYS),
 )
 def test_search_agrees_with_reading_everything(
-    catalogue: Connection, places: Any, queries: Any, limit: int, private: bool, narrow: bool
-) -> None:
+    catalogue: Connection, places: Any, queries: Any, limit: int, private: bool, narrow: bool,
+    ways: tuple[int, int, float],
+) -> None:  # fmt: skip
     with (
         pytest.MonkeyPatch.context() as patch,
         closing(catalogue.begin_nested()),  # rolled back, so that no example sees another's items
     ):
         patch.setattr(windows, "_FRESH_S", -1.0)
+        for name, value in zip(LIMITS, ways, strict=True):
+            patch.setattr(search, name, value)
         if narrow:  # as in a catalogue with many more items
             patch.setattr(windows, "_FEW", 0.0)
             patch.setattr(windows, "_EXPECTED", 1e-4)
@@ -155,8 +164,8 @@ def _check_against_reading_everything(
         actual: list[StoredItem] = []
         token = None
         while True:
-            search = parse_query(**query, limit=limit, token=token)
-            page = search_items(catalogue, search, viewer=choose_viewer(private=private))
+            asked = parse_query(**query, limit=limit, token=token)
+            page = search_items(catalogue, asked, viewer=choose_viewer(private=private))
             assert len(page.items) <= limit
             actual += page.items
             token = page.next_token

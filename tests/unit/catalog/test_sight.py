@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from tests.stac_documents import insert_written, make_collection, make_item
 
 from skerry.catalog.collections import find_collection, list_collections, put_collection
@@ -84,6 +84,21 @@ def test_pages_pass_over_what_is_hidden(connection: Connection) -> None:
             break
         assert len(page.items) == 3
     assert sorted(names) == sorted(f"c{n}" for n in range(12) if n % 3)
+
+
+def test_who_sees_nothing_is_answered_without_a_look_at_items(connection: Connection) -> None:
+    document = make_collection(public=False)
+    put_collection(connection, document, "lakes", owner="x", belongs_to="person:ann")
+    insert_written(connection, make_item(), collection="lakes", status="published", owner="x")
+    asked: list[str] = []
+    listener = connection.engine, "before_cursor_execute", lambda *event: asked.append(event[2])
+    event.listen(*listener)
+    for query in ({}, {"bbox": [-180, -90, 180, 90]}, {"collections": ["lakes", "missing"]}):
+        for viewer in (VIEWERS["eve"], ANONYMOUS):
+            assert search_items(connection, parse_query(**query), viewer=viewer).items == []
+    event.remove(*listener)
+    assert len(asked) == 6
+    assert not any("FROM items" in statement for statement in asked)
 
 
 def test_what_is_given_can_be_taken_back(connection: Connection) -> None:

@@ -2,11 +2,12 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from skerry.catalog.spacetime import EARLIEST, LATEST, Span
-from skerry.catalog.windows import Extent, plan_windows
+from skerry.catalog.windows import Extent, expect, plan_windows
 
 YEAR_US = 365 * 24 * 3600 * 10**6
 FULL = Extent(count=1_000_000, first=0, last=3 * YEAR_US)
@@ -16,7 +17,8 @@ moments = st.integers(-YEAR_US, 5 * YEAR_US)
 
 
 def plan(extent: Extent, area: float, span: Span | None = None, *, down: bool) -> list[Span]:
-    return list(plan_windows(extent, area, span, 11, down=down))
+    windows = plan_windows(extent, area, span, 11, down=down)
+    return [(window.begins, window.ends) for window in windows]
 
 
 @given(
@@ -51,3 +53,13 @@ def test_where_little_is_expected_all_is_searched_at_once() -> None:
     assert plan(FEW, 40 * 40, down=True) == [(EARLIEST, LATEST)]
     month = (YEAR_US, YEAR_US + YEAR_US // 12)
     assert plan(FULL, 5 * 5, month, down=True) == [(EARLIEST, LATEST)]
+
+
+def test_each_window_is_expected_to_have_more_than_the_window_before() -> None:
+    windows = list(plan_windows(FULL, 40 * 40, None, 11, down=True))
+    expected = [window.expected for window in windows]
+    assert expected == sorted(expected)
+    assert expected[0] == pytest.approx(22)
+    everything = expect(FULL, 40 * 40, None)
+    assert expected[-1] == everything == pytest.approx(1_000_000 * 1600 / 64_800)
+    assert expect(FULL, 40 * 40, (0, YEAR_US)) == pytest.approx(everything / 3)
