@@ -130,7 +130,7 @@ class Run(BaseModel):
     owner
         To whom it belongs, ``person:<name>`` or ``project:<name>``.
     created_by
-        The account that started it, or ``clock``. It, `detail` and the attempts are hidden from
+        The account that started it, or ``clock``. It, `detail` and the attempts are not shown to
         those who see the run only because its job is public.
     """
 
