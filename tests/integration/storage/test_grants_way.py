@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from tests.fault_proxy import Fault, FaultProxy, first, serve_faults
 from tests.minio_server import S3Server
 from tests.object_stores import opened_bucket
 
 from skerry.cli.platform_checks import Finding, look_at_objects
+from skerry.cli.up import _warn_of_grants
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import GRANTS_VARIABLE, OBJECTS_VARIABLE
 from skerry.storage.layout import DataFolder
@@ -53,6 +55,9 @@ def test_the_token_service_is_tried_where_grants_are_credentials(
     assert finding.state == "broken"
     assert "token service" in finding.detail
     assert "SKERRY_GRANTS=addresses" in finding.remedy
+    with (console := Console(width=500)).capture() as said:
+        _warn_of_grants(console)
+    assert said.get().strip() == f"{finding.detail} {finding.remedy}"
 
 
 def test_it_is_not_asked_where_the_api_signs(
