@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine
 from tests.audit_replay import check_audit
+from tests.fresh_database import fill_database
 from tests.stac_documents import OBJECTS
 
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 from skerry.storage.object_folder import ObjectFolder
 
 KINDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
@@ -28,7 +28,7 @@ def data(
     folder.create()
     if request.param == "sqlite":
         monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
-        upgrade(folder)
+        fill_database(folder)
         yield folder
         return
     with request.getfixturevalue("postgresql").database() as url:

@@ -13,6 +13,7 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 from tests.described_answers import DescribedAnswers
+from tests.fresh_database import fill_database
 from tests.platform_process import wait_until
 
 from skerry.core.scopes import ADMIN, RUN, Scope
@@ -22,7 +23,6 @@ from skerry.services.hub_access import HubAccess
 from skerry.services.identity import Identity
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 
 TOKENS: dict[str, tuple[str, frozenset[Scope]]] = {
     "alice-token": ("alice", ADMIN),
@@ -148,7 +148,7 @@ def serve_api(folder: Path, hub_api: str | None = None) -> Iterator[ServedApi]:
     """Serve the api over a new data folder at `folder`; without a real hub with a token book."""
     data = DataFolder(folder)
     data.create()
-    upgrade(data)
+    fill_database(data)
     listening, url = bind_free_port()
     book = TokenBook()
     settings = ServiceSettings(data=folder, public_url=url, port=listening.getsockname()[1])

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from tests.fresh_database import fill_database
 from tests.platform_process import RunningPlatform, free_port
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -31,7 +32,6 @@ from skerry.services.maps import create_maps
 from skerry.services.routes import RouteEntry, list_routes
 from skerry.services.worker_signs import create_worker_signs
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 
 SECRET = "private-bay"
 """A collection that is not public: its name must never reach anybody without the scope."""
@@ -41,7 +41,7 @@ def _read_routes() -> list[RouteEntry]:
     with tempfile.TemporaryDirectory() as folder:
         data = DataFolder(Path(folder))
         data.create()
-        upgrade(data)
+        fill_database(data)
         settings = ServiceSettings(data=data.root, public_url="http://127.0.0.1:1", port=0)
         hub = HubAccess(
             service="api", api_url="http://127.0.0.1:1/hub/api", api_token="none",

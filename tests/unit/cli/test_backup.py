@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.fresh_database import fill_database
 
 from skerry.cli.main import run
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 
 
 def test_an_empty_platform_goes_there_and_back(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_an_empty_platform_goes_there_and_back(tmp_path: Path) -> None:
 
     folder = DataFolder(tmp_path / "data")
     folder.create()
-    upgrade(folder)
+    fill_database(folder)
     runner, folder_name = CliRunner(), str(tmp_path / "kept")
     none = runner.invoke(backup, [folder_name, "--list"])
     assert (none.exit_code, none.output) == (0, f"{folder_name} holds no backup.\n")
@@ -42,7 +42,7 @@ def test_what_cannot_be_restored_is_refused_before_a_folder_is_made(
 ) -> None:
     folder = DataFolder(tmp_path / "data")
     folder.create()
-    upgrade(folder)
+    fill_database(folder)
     kept = tmp_path / "kept"
     if fault != "no backup":
         assert run(["backup", str(kept), "--data", str(folder.root)]) == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from click.testing import CliRunner
+from tests.fresh_database import fill_database
 from tests.served_api import bind_free_port, make_hub_access, serve_in_thread
 
 from skerry.cli.doctor import doctor, examine
@@ -20,7 +21,6 @@ from skerry.production.upkeep.last_prune import record_prune
 from skerry.services.maps import create_maps
 from skerry.storage.database import database_url, find_database, open_database
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataFolder:
     """Return a data folder whose platform does not run, and a free port."""
     data = DataFolder(tmp_path / "data")
     data.create()
-    upgrade(data)
+    fill_database(data)
     listening, _url = bind_free_port()
     monkeypatch.setenv("SKERRY_PORT", str(listening.getsockname()[1]))
     listening.close()

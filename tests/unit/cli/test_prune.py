@@ -4,17 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.fresh_database import fill_database
 
 from skerry.cli.main import run
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> DataFolder:
     folder = DataFolder(tmp_path / "data")
     folder.create()
-    upgrade(folder)
+    fill_database(folder)
     (folder.logs / "api.log.1").write_bytes(b"x" * 50_000)
     return folder
 

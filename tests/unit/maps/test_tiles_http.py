@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from PIL import Image
 from sqlalchemy import Engine
 from tests.described_answers import DescribedAnswers
+from tests.fresh_database import fill_database
 from tests.stac_documents import insert_written
 
 from skerry.catalog.collections import put_collection
@@ -30,7 +31,6 @@ from skerry.services.maps import create_maps
 from skerry.services.routes import list_routes
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 
 READER = {"Authorization": "Bearer reader"}
 TILE = "14/8829/5829.png"
@@ -124,7 +124,7 @@ def add_item(write_pyramid, tmp_path: Path):
 def database(tmp_path: Path) -> Iterator[tuple[DataFolder, Engine]]:
     data = DataFolder(tmp_path / "data")
     data.create()
-    upgrade(data)
+    fill_database(data)
     engine = open_database(database_url(data.database))
     with engine.begin() as connection:
         for name, public in (("open", True), ("closed", False)):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select, update
+from tests.fresh_database import fill_database
 from tests.postgresql_server import PostgresqlServer
 
 from skerry.core.beats import BEAT_S
@@ -16,7 +17,6 @@ from skerry.production.tables import workers
 from skerry.production.workers import LOST_S, PERIOD_S, WorkerBook, list_workers
 from skerry.storage.database import Now, find_database, reading, using_database
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 
 
 class Clock:
@@ -151,7 +151,7 @@ def test_the_only_worker_of_a_file_is_seen_by_its_own_file(
     monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
     data = DataFolder(tmp_path / "data")
     data.create()
-    upgrade(data)
+    fill_database(data)
     with using_database(find_database(data)) as engine:
         (sign,) = list_workers(engine, data)
         assert (sign.name, sign.works, sign.silent_s) == ("worker", False, None)

@@ -5,13 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.fresh_database import fill_database
 from tests.served_api import ServedApi, TokenBook, make_hub_access, serve_api
 
 from skerry.core.settings import ServiceSettings
 from skerry.services.api import create_api
 from skerry.services.maps import create_maps
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, A
     folder = tmp_path_factory.mktemp("openapi") / "data"
     data = DataFolder(folder)
     data.create()
-    upgrade(data)
+    fill_database(data)
     settings = ServiceSettings(data=folder, public_url="http://127.0.0.1:9", port=9)
     return {
         name: create(settings, hub=make_hub_access(name), verifier=TokenBook()).openapi()

@@ -13,6 +13,7 @@ from asgi_correlation_id import correlation_id
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy.exc import OperationalError
+from tests.fresh_database import fill_database
 from tests.postgresql_server import PostgresqlServer
 from tests.served_api import (
     ServedApi,
@@ -36,7 +37,6 @@ from skerry.storage.database import (
     using_database,
 )
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 
 Numbers = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -138,7 +138,7 @@ def test_ready_names_what_is_missing(api: ServedApi, anonymous: httpx.Client) ->
 def test_ready_sees_an_older_database_and_a_lost_object_store(tmp_path: Path) -> None:
     data = DataFolder(tmp_path / "data")
     data.create()
-    upgrade(data)
+    fill_database(data)
     engine = open_database(database_url(data.database))
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0003'")

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from requests_aws4auth import AWS4Auth
 from sqlalchemy import make_url
+from tests.fresh_database import fill_database
 from tests.minio_server import REGION, S3Server
 from tests.object_stores import STORES, opened_bucket
 from tests.postgresql_server import PostgresqlServer
@@ -19,7 +20,6 @@ from tests.postgresql_server import PostgresqlServer
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 from skerry.storage.object_places import open_objects, parse_place
 from skerry.storage.platform_mark import MARK, check_store, claim_store
 from skerry.storage.s3 import connect
@@ -50,7 +50,7 @@ def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def make_data(folder: Path) -> DataFolder:
     data = DataFolder(folder)
     data.create()
-    upgrade(data)
+    fill_database(data)
     return data
 
 
@@ -146,7 +146,7 @@ class TestServer:
         before = read_mark(data)
         monkeypatch.setenv(DATABASE_VARIABLE, server)
         check_store(data)
-        upgrade(data)
+        fill_database(data)
         claim_store(data)
         check_store(data)
         assert read_mark(data) == before

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, delete
+from tests.fresh_database import fill_database
 from tests.minio_server import S3Server
 from tests.object_stores import opened_bucket
 from tests.unit.production.upkeep.test_pruning import list_names, prune
@@ -15,7 +16,6 @@ from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
 from skerry.models.upkeep import Kind
 from skerry.production.tables import releases
 from skerry.storage.layout import DataFolder
-from skerry.storage.migrate import upgrade
 from skerry.storage.platform_mark import claim_store
 
 
@@ -74,7 +74,7 @@ def test_the_store_of_another_platform_is_left_alone(
     monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
     other = DataFolder(tmp_path / "other")
     other.create()
-    upgrade(other)
+    fill_database(other)
     with pytest.raises(ConflictError, match="belongs to another platform"):
         prune(other, unnamed=True)
     assert (shared / "imports" / "x" / "0").exists()
