@@ -103,6 +103,8 @@ class GrantedAccess:
 
 
 _granted: dict[str, GrantedAccess | SignedPrefix] = {}
+_own: set[str] = set()
+"""Addresses where this process writes: no other process gets their credentials."""
 _listeners: list[Callable[[Accesses], None]] = []
 _together: ContextVar[Accesses | None] = ContextVar("granted_together", default=None)
 _failures: deque[SkerryError] = deque(maxlen=16)
@@ -110,6 +112,9 @@ _failures: deque[SkerryError] = deque(maxlen=16)
 
 def keep_access(answer: Grant, renew: Callable[[], Grant], signer: Signer | None = None) -> None:
     """Keep the credentials of a grant in this process, or the way to signed addresses.
+
+    Listeners are told of those for reading alone: they pass them on to workers of clusters, which
+    compute. This process writes its products itself.
 
     Parameters
     ----------
@@ -127,6 +132,10 @@ def keep_access(answer: Grant, renew: Callable[[], Grant], signer: Signer | None
         _granted[address] = GrantedAccess(answer.access, lambda: renew().access)
     else:
         return
+    if answer.mode == "write":
+        _own.add(address)
+        return
+    _own.discard(address)
     together = _together.get()
     if together is None:
         _tell({address: answer.access})
@@ -154,40 +163,41 @@ def granting_together() -> Iterator[None]:
 
 @contextmanager
 def passing_on(listener: Callable[[Accesses], None]) -> Iterator[None]:
-    """During the block, tell of each address that is granted; first of those before."""
+    """During the block, tell of each address that is granted for reading; first of those before."""
     _listeners.append(listener)
     try:
-        listener({address: kept.access for address, kept in tuple(_granted.items())})
+        kept = tuple(_granted.items())
+        listener({address: item.access for address, item in kept if address not in _own})
         yield
     finally:
         _listeners.remove(listener)
 
 
 def renew_access(address: str) -> BucketAccess:
-    """Return credentials for an address granted to this process, which last for a while.
+    """Return credentials for an address that this process may read, which last for a while.
 
     Raises
     ------
     SkerryError
         If they cannot be renewed.
     KeyError
-        If no credentials were granted for the address.
+        If no credentials were granted for reading at the address.
     """
-    kept = _granted[address]
+    kept = _find_readable(address)
     if isinstance(kept, SignedPrefix):
         raise KeyError(address)
     return kept.refresh()
 
 
 def find_signer(address: str) -> Signer:
-    """Return who signs for an address granted to this process.
+    """Return who signs for an address that this process may read.
 
     Raises
     ------
     KeyError
-        If no signed addresses were granted for it.
+        If no signed addresses were granted for reading at it.
     """
-    kept = _granted[address]
+    kept = _find_readable(address)
     if isinstance(kept, SignedPrefix):
         return kept.signer
     raise KeyError(address)
@@ -197,6 +207,12 @@ def receive_signer(address: str, signer: Signer) -> None:
     """Keep the way to signed addresses that the process to which they were granted has named."""
     if address not in _granted:
         _granted[address] = SignedPrefix(address, signer)
+
+
+def _find_readable(address: str) -> GrantedAccess | SignedPrefix:
+    if address in _own:
+        raise KeyError(address)
+    return _granted[address]
 
 
 def find_failure(words: str) -> SkerryError | None:

@@ -150,7 +150,7 @@ def test_credentials_are_renewed_while_work_lasts(cluster: Client, item: str) ->
             kept.access = kept.access.model_copy(update={"expires": utc_now() + left})
         assert float(work.compute()) == expected
         found = [access for kept in cluster.run(list_accesses).values() for access in kept.values()]
-        assert max(access.expires for access in found) > utc_now() + timedelta(minutes=50)
+        assert max(access.expires for access in found) > utc_now() + timedelta(minutes=12)
 
 
 def shorten(left: timedelta) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from threading import Thread
+from typing import Literal
 
 import obstore
 import pytest
@@ -22,6 +23,7 @@ from skerry.storage.granted import (
     keep_access,
     passing_on,
     receive_access,
+    renew_access,
 )
 from skerry.storage.object_places import parse_place
 from skerry.storage.remote import parse_address
@@ -38,10 +40,10 @@ def make_access(name: str, life: timedelta = HOUR) -> BucketAccess:
     )  # fmt: skip
 
 
-def make_grant(prefix: str, name: str) -> Grant:
+def make_grant(prefix: str, name: str, mode: Literal["read", "write"] = "read") -> Grant:
     access = make_access(name)
     return Grant(
-        id=name, mode="write", prefix=prefix, root=ROOT, expires=access.expires,
+        id=name, mode=mode, prefix=prefix, root=ROOT, expires=access.expires,
         kind="credentials", access=access,
     )  # fmt: skip
 
@@ -49,6 +51,7 @@ def make_grant(prefix: str, name: str) -> Grant:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(granted, "_granted", {})
+    monkeypatch.setattr(granted, "_own", set())
     monkeypatch.setattr(granted, "_listeners", [])
     connect_openly.cache_clear()
     yield
@@ -176,6 +179,18 @@ def test_what_is_granted_is_passed_on_while_somebody_listens() -> None:
         assert [sorted(accesses) for accesses in heard[2:]] == [[f"{ROOT}d/", f"{ROOT}e/"]]
     keep_access(answer, lambda: answer)
     assert len(heard) == 3
+
+
+def test_credentials_for_writing_stay_in_the_process_that_writes() -> None:
+    heard: list[Accesses] = []
+    answer = make_grant("own/", "own", "write")
+    keep_access(answer, lambda: answer)
+    with passing_on(heard.append):
+        keep_access(answer, lambda: answer)
+        assert heard == [{}]
+    assert find_key("own/x") == "own"
+    with pytest.raises(KeyError, match="own/"):  # nor does a worker get them that asks
+        renew_access(f"{ROOT}own/")
 
 
 def test_received_credentials_are_replaced_by_later_ones_alone() -> None:
