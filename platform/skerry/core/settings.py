@@ -257,6 +257,9 @@ class WorkerSettings(BaseModel):
     memory
         How many bytes of memory all processes of a run may take together; None for no limit.
         Dask clusters have limits of their own. `SKERRY_RUN_MEMORY_MB`.
+    prepared
+        Whether a process that has imported its program waits for the next run.
+        `SKERRY_PREPARED_RUN`, ``on`` by default or ``off``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -264,15 +267,16 @@ class WorkerSettings(BaseModel):
     runs: int = 2
     all_runs: int | None = None
     memory: int | None = None
+    prepared: bool = True
 
     @classmethod
     def from_environment(cls) -> "WorkerSettings":
-        """Read the three variables.
+        """Read the four variables.
 
         Raises
         ------
         InvalidInputError
-            If one is set to anything but a number above zero.
+            If one cannot be read.
         """
         runs = _read_number("SKERRY_WORKER_RUNS", 1000, "a whole number of runs")
         all_runs = _read_number("SKERRY_ALL_RUNS", 100_000, "a whole number of runs")
@@ -282,6 +286,7 @@ class WorkerSettings(BaseModel):
             runs=min(one, all_runs) if all_runs else one,
             all_runs=all_runs,
             memory=memory * 1_000_000 if memory else None,
+            prepared=_read_switch("SKERRY_PREPARED_RUN"),
         )
 
 
@@ -319,20 +324,23 @@ class UpkeepSettings(BaseModel):
         InvalidInputError
             If one cannot be read.
         """
-        daily = os.environ.get("SKERRY_DAILY_PRUNE") or "on"
-        if daily not in ("on", "off"):
-            raise InvalidInputError(
-                f"SKERRY_DAILY_PRUNE is {daily!r}.", remedy="Give 'on' or 'off'."
-            )
         days = "a whole number of days"
         return cls(
-            daily=daily == "on",
+            daily=_read_switch("SKERRY_DAILY_PRUNE"),
             run_days=_read_number("SKERRY_KEEP_RUN_DAYS", LONGEST_KEPT_DAYS, days)
             or cls().run_days,
             runs=_read_number("SKERRY_KEEP_RUNS", MOST_KEPT_RUNS, "a whole number of runs"),
             history_days=_read_number("SKERRY_KEEP_HISTORY_DAYS", LONGEST_KEPT_DAYS, days)
             or cls().history_days,
         )
+
+
+def _read_switch(variable: str) -> bool:
+    """Return whether a variable is ``on``, as it is by default."""
+    text = os.environ.get(variable) or "on"
+    if text not in ("on", "off"):
+        raise InvalidInputError(f"{variable} is {text!r}.", remedy="Give 'on' or 'off'.")
+    return text == "on"
 
 
 def _read_number(variable: str, most: int, what: str) -> int | None:

@@ -191,6 +191,19 @@ def _write_logs() -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, **options)
 
 
-if __name__ == "__main__":
+def prepare() -> None:
+    """Import what every attempt needs, and load the template of its page."""
+    from skerry.production import cells  # noqa: F401
+    from skerry.production.page import load_exporter
+
+    load_exporter().template  # noqa: B018
+
+
+def begin() -> int:
+    """Carry out the attempt that the environment names, as a program; return the exit code."""
     _write_logs()
-    sys.exit(main())
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(begin())

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,6 +35,9 @@ _OWN_SECRETS = ("JUPYTERHUB_", "SKERRY_TOKEN", "SKERRY_METRICS_TOKEN")
 _CHECK_S = 0.2
 _RUNNING_SERIES = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LOCK = "requirements.lock"
+
+type Stamp = tuple[tuple[str, int, int], ...]
+"""Path, time of change and size of files."""
 
 
 class EnvironmentRefusedError(SkerryError):
@@ -176,16 +179,42 @@ def _refuse_turn(holder: str) -> _TurnError:
 
 def find_deviations(lock: Path) -> list[str]:
     """Return the locked packages that the running environment lacks or has in another version."""
+    return list(_compare(lock, stamp_packages(lock)))
+
+
+def stamp_packages(lock: Path) -> Stamp:
+    """Return what is different after any package of the running environment was installed anew.
+
+    Reading a few hundred packages takes half a second, so what follows from them is remembered;
+    when each was written last takes some milliseconds.
+    """
+    folders = (Path(folder) for folder in sys.path if Path(folder).is_dir())
+    notes = (
+        note / "METADATA"
+        for folder in folders
+        for note in folder.iterdir()
+        if note.suffix == ".dist-info"
+    )
+    return tuple(sorted(_stamp(file) for file in (lock, *notes) if file.is_file()))
+
+
+def _stamp(file: Path) -> tuple[str, int, int]:
+    facts = file.stat()
+    return str(file), facts.st_ctime_ns, facts.st_size
+
+
+@lru_cache(maxsize=8)
+def _compare(lock: Path, _packages: Stamp) -> tuple[str, ...]:
     locked = list_locked(lock)
     installed = {
         _canonical(package.metadata["Name"]): package.version
         for package in importlib.metadata.distributions()
     }
-    return [
+    return tuple(
         f"{name}=={version} (has {installed.get(name, 'none')})"
         for name, version in locked.items()
         if installed.get(name) != version
-    ]
+    )
 
 
 def list_locked(lock: Path) -> dict[str, str]:

@@ -32,7 +32,8 @@ from skerry.storage.objects import Objects
 from skerry.storage.run_folder import list_run_folders
 
 _POLL_S = 0.2
-_PROGRAM = ("-m", "skerry.production.attempt")
+PROGRAM = "skerry.production.attempt"
+"""The module that carries out an attempt, in a process of its own."""
 
 
 class StoppingError(Exception):
@@ -137,7 +138,7 @@ class Attempts:
 
     def _order(self, run: RowMapping, epoch: int, release: Release) -> Order:
         return Order(
-            arguments=_PROGRAM,
+            arguments=("-m", PROGRAM),
             environment=release.environment,
             variables={
                 "SKERRY_URL": self.public_url,
@@ -183,7 +184,7 @@ class Attempts:
                 checked = time.monotonic()
                 if self._is_cancelled(name.run):
                     self.executor.end(name, "Cancelled.")
-            time.sleep(_POLL_S)
+            self.executor.wait(name, _POLL_S)
 
     def _is_cancelled(self, run_id: str) -> bool:
         return bool(self._read(run_id)[0]["cancel_requested"])

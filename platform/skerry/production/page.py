@@ -1,11 +1,15 @@
 """The page of an attempt: its executed notebook as one HTML file, with a head that names it."""
 
 import html
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from skerry.core.time import format_time, utc_now
 from skerry.models.runs import AttemptOrder
 from skerry.storage.run_folder import RunFile, RunFolder
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
 
 
 def write_notebook(
@@ -25,11 +29,24 @@ def write_notebook(
         How the notebook ended, as a sentence.
     """
     import nbformat
-    from nbconvert import HTMLExporter
 
     text: str = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
     folder.write(RunFile.EXECUTED, text)
-    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+    title = f"{order.facts.job}, attempt {order.epoch} of the run {order.run}"
+    headed = {**notebook, "cells": [_head(order, status), *notebook["cells"]]}
+    body, _ = load_exporter().from_notebook_node(
+        nbformat.from_dict(headed),  # type: ignore[no-untyped-call]
+        resources={"metadata": {"name": title}},
+    )
+    folder.write(RunFile.PAGE, body)
+
+
+@cache
+def load_exporter() -> "HTMLExporter":
+    """Return what makes pages; its library takes a second to import."""
+    from nbconvert import HTMLExporter
+
+    return HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="lab",
         embed_images=True,
         mathjax_url="",
@@ -38,13 +55,6 @@ def write_notebook(
         widget_renderer_url="",
         mermaid_js_url="",
     )
-    title = f"{order.facts.job}, attempt {order.epoch} of the run {order.run}"
-    headed = {**notebook, "cells": [_head(order, status), *notebook["cells"]]}
-    body, _ = exporter.from_notebook_node(
-        nbformat.from_dict(headed),  # type: ignore[no-untyped-call]
-        resources={"metadata": {"name": title}},
-    )
-    folder.write(RunFile.PAGE, body)
 
 
 def _head(order: AttemptOrder, status: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ both are, the attempt's mark in the environment names it to the next worker.
 import contextlib
 import ctypes
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -38,6 +39,24 @@ def end_tree(pid: int) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)
         _kill(_freeze(lambda: [root, *root.children(recursive=True)]))
+
+
+def wait_for_end(pid: int, time_s: float) -> None:
+    """Wait until a process has ended, at most `time_s` seconds; whose child it is does not matter.
+
+    Where the system does not tell the end of processes, wait the whole time.
+    """
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    except (AttributeError, OSError):
+        time.sleep(time_s)
+        return
+    try:
+        select.select([process], [], [], time_s)
+    finally:
+        os.close(process)
 
 
 def end_children() -> None:

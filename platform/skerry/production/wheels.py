@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import importlib.metadata
+import os
 import re
 import zipfile
 from collections.abc import Container, Iterator
@@ -34,10 +35,14 @@ def list_package(folder: Path) -> Iterator[tuple[str, Path]]:
     Lock and shipped notebooks are left out: a wheel has them inside the package, a checkout
     beside it, and both must give the same digest.
     """
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if path.is_file() and _PASSED_OVER.isdisjoint(parts) and parts[0] != _SHIPPED_ONLY:
-            yield "/".join(parts), path
+    names = []
+    for top, folders, files in os.walk(folder):
+        below = "" if Path(top) == folder else f"{Path(top).relative_to(folder).as_posix()}/"
+        passed_over = _PASSED_OVER if below else {*_PASSED_OVER, _SHIPPED_ONLY}
+        folders[:] = [name for name in folders if name not in passed_over]
+        names += [f"{below}{name}" for name in files if name not in passed_over]
+    for name in sorted(names):
+        yield name, folder / name
 
 
 def digest_package(folder: Path | None = None) -> str:

@@ -28,7 +28,7 @@ from skerry.core.programs import run_program
 from skerry.core.settings import RunLimits, WorkerSettings, read_variables
 from skerry.core.time import format_time, utc_now
 from skerry.production.clusters import Gateway
-from skerry.production.execution import Attempts
+from skerry.production.execution import PROGRAM, Attempts
 from skerry.production.executors.local import LocalExecutor
 from skerry.production.executors.protocol import Executor
 from skerry.production.tokens import TokenMinter
@@ -92,7 +92,9 @@ class Worker:
         RunLimits.from_environment()  # wrong values are refused before anything starts
         self._settings = WorkerSettings.from_environment()
         self._upkeep = Upkeep(data, self._engine, Actor(self._name()))
-        self._executor: Executor = LocalExecutor(data)
+        self._executor: Executor = LocalExecutor(
+            data, prepare=PROGRAM if self._settings.prepared else None
+        )
         self._attempts = Attempts(
             self._engine, self._executor, public_url, minter, stopping=self._stopping.is_set,
             memory=self._settings.memory,

@@ -122,6 +122,23 @@ def test_deviations_from_a_lock_are_named(tmp_path: Path) -> None:
     assert [item.split(" ")[0] for item in named] == ["click==0.0.1", "not-installed==1"]
 
 
+def test_a_package_that_changes_later_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("later==2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert find_deviations(lock) == ["later==2 (has none)"]
+    note = tmp_path / "later-2.dist-info" / "METADATA"
+    note.parent.mkdir()
+    note.write_text("Metadata-Version: 2.1\nName: later\nVersion: 2\n")
+    assert find_deviations(lock) == []
+    note.write_text("Metadata-Version: 2.1\nName: later\nVersion: 2.5\n")
+    assert find_deviations(lock) == ["later==2 (has 2.5)"]
+    lock.write_text("later==2.5\n")
+    assert find_deviations(lock) == []
+
+
 def test_an_environment_is_built_once_and_runs_its_own_skerry(
     small_lock: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import logging
 import os
 import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -20,6 +21,7 @@ from skerry.core.wording import describe_bytes
 from skerry.production.environments import find_python
 from skerry.production.executors.last_words import FILE_VARIABLE, REASON_VARIABLE, read_words
 from skerry.production.executors.places import AttemptPlaces, Record, list_places
+from skerry.production.executors.prepared import Prepared, hand_over
 from skerry.production.executors.protocol import AttemptName, AttemptState, Limits, Order, Phase
 from skerry.production.processes import (
     SCRATCH_MARK,
@@ -27,6 +29,7 @@ from skerry.production.processes import (
     adopt_orphans,
     end_marked,
     end_tree,
+    wait_for_end,
 )
 from skerry.production.run_log import add_line
 from skerry.storage.layout import DataFolder
@@ -53,9 +56,13 @@ class LocalExecutor:
         The data folder.
     patience_s
         Seconds that a process has for its last words when it is asked to end.
+    prepare
+        The module of which a prepared process waits for the next attempt; None for none.
     """
 
-    def __init__(self, data: DataFolder, *, patience_s: float = 15.0) -> None:
+    def __init__(
+        self, data: DataFolder, *, patience_s: float = 15.0, prepare: str | None = None
+    ) -> None:
         self._data = data
         self._patience_s = patience_s
         self._objects = open_objects(data)
@@ -64,6 +71,9 @@ class LocalExecutor:
         self._measured: dict[AttemptName, float] = {}
         self._turn = threading.Lock()
         self._closed = False
+        self._prepared = (
+            Prepared(prepare, self._start_prepared, self._processes.end) if prepare else None
+        )
 
     def start_or_attach(self, name: AttemptName, order: Order, limits: Limits) -> None:
         """Start a process, or attach to the process of that name."""
@@ -80,11 +90,29 @@ class LocalExecutor:
             self._save_log(places)
             places.remove()
             raise
+        try:
+            self._start(name, python, order, limits)
+        except BaseException:  # without a record nobody finds it again
+            self._sweep(places, None)
+            raise
+
+    def _start(self, name: AttemptName, python: Path, order: Order, limits: Limits) -> None:
+        """Start an attempt, in the prepared process if it is one of the same program."""
+        places = self._places(name)
         variables = self._name_variables(python, order, places)
+        log = self._log(places).path
+        prepared = self._take_prepared(order, python)
+        if prepared is not None:
+            with self._turn:
+                self._refuse_when_closed()
+                self._started[name] = prepared
+                self._record(places, prepared, limits)
+                if hand_over(prepared, variables, places.work, log):
+                    return
+            self._sweep(places, None)
         with self._turn:
-            if self._closed:
-                raise UnavailableError("The worker is ending.", remedy="The next one goes on.")
-            with log.path.open("ab") as output:
+            self._refuse_when_closed()
+            with log.open("ab") as output:
                 process = self._processes.start(
                     [str(python), *order.arguments],
                     cwd=places.work,
@@ -94,18 +122,45 @@ class LocalExecutor:
                     stderr=subprocess.STDOUT,
                 )
             self._started[name] = process
-        try:
-            places.write(
-                Record(
-                    pid=process.pid,
-                    created=psutil.Process(process.pid).create_time(),
-                    time_s=limits.time_s,
-                    memory=limits.memory,
-                )
+        self._record(places, process, limits)
+
+    def _renew_prepared(self) -> None:
+        if self._prepared is not None:
+            self._prepared.renew_later()
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise UnavailableError("The worker is ending.", remedy="The next one goes on.")
+
+    def _record(
+        self, places: AttemptPlaces, process: subprocess.Popen[bytes], limits: Limits
+    ) -> None:
+        places.write(
+            Record(
+                pid=process.pid,
+                created=psutil.Process(process.pid).create_time(),
+                began=time.time(),
+                time_s=limits.time_s,
+                memory=limits.memory,
             )
-        except BaseException:  # without a record nobody finds it again
-            self._sweep(places, None)
-            raise
+        )
+
+    def _take_prepared(self, order: Order, python: Path) -> subprocess.Popen[bytes] | None:
+        if self._prepared is None or python != Path(sys.executable):
+            return None
+        return self._prepared.take(order.environment, order.arguments)
+
+    def _start_prepared(self, arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        """Start a process that waits for an attempt; it knows nothing but the common variables."""
+        with self._turn:
+            self._refuse_when_closed()
+            return self._processes.start(
+                [sys.executable, *arguments],
+                cwd=self._data.run,
+                env=_name_common(Path(sys.executable)),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+            )
 
     def poll(self, name: AttemptName) -> AttemptState:
         """Return the state of an attempt; end it if it is beyond its limits."""
@@ -123,6 +178,12 @@ class LocalExecutor:
             return AttemptState(Phase.RUNNING)
         self._ask_to_end(places, record, breach.detail)
         return self._settle(places, record, breach)
+
+    def wait(self, name: AttemptName, time_s: float) -> None:
+        """Wait for the end of the attempt's process, without looking again and again."""
+        record = self._places(name).read()
+        if record is not None and self._is_alive(name, record):
+            wait_for_end(record.pid, time_s)
 
     def logs(self, name: AttemptName, start: int = 0) -> bytes:
         """Return the log from byte `start`."""
@@ -168,9 +229,12 @@ class LocalExecutor:
                 elif places.log.exists():
                     self._save_log(places)
                 places.remove()
+        self._renew_prepared()
 
     def close(self) -> None:
         """End every process at once; the next worker begins the attempts anew."""
+        if self._prepared is not None:
+            self._prepared.close()
         with self._turn:
             self._closed = True
         for places in list_places(self._data.run):
@@ -187,7 +251,7 @@ class LocalExecutor:
 
     def _find_breach(self, name: AttemptName, record: Record) -> AttemptState | None:
         """Return the end of an attempt that is beyond its limits."""
-        if time.time() > record.created + record.time_s:
+        if time.time() > (record.began or record.created) + record.time_s:
             return AttemptState(Phase.TIMED_OUT, f"Ended after its timeout of {record.time_s:g} s.")
         now = time.monotonic()
         if record.memory is None or now - self._measured.get(name, -_MEMORY_S) < _MEMORY_S:
@@ -231,6 +295,7 @@ class LocalExecutor:
         with suppress(OSError):  # on a full disk it counts as vanished, for the next worker
             places.write(record)
         places.remove()
+        self._renew_prepared()
         return AttemptState(record.phase, record.detail, record.message)
 
     def _tell_end(self, places: AttemptPlaces, detail: str) -> None:
@@ -265,19 +330,11 @@ class LocalExecutor:
 
     def _name_variables(self, python: Path, order: Order, places: AttemptPlaces) -> dict[str, str]:
         """Return the whole environment of a process, without any other variable of the worker."""
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIX)
-        }
         return {
             **order.variables,
-            **kept,
-            "PATH": f"{python.parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
+            **_name_common(python),
             # what a killed kernel leaves there goes with the working folder, on the same disk
             **name_temporary(places.temporary),
-            "PYTHONNOUSERSITE": "1",
-            "PYTHONUNBUFFERED": "1",
             "IPYTHONDIR": str(places.work / "ipython"),
             "JUPYTER_DATA_DIR": str(places.work / "jupyter"),
             "JUPYTER_RUNTIME_DIR": str(places.work / "runtime"),
@@ -287,6 +344,21 @@ class LocalExecutor:
             SCRATCH_MARK: str(places.work),
             **order.make_secrets(),
         }
+
+
+def _name_common(python: Path) -> dict[str, str]:
+    """Return the variables that all attempts have alike."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIX)
+    }
+    return {
+        **kept,
+        "PATH": f"{python.parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def _say(log: WorkingFile, text: str) -> None:

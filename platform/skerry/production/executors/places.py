@@ -17,8 +17,11 @@ class Record(PidFile):
 
     Attributes
     ----------
+    began
+        When it became this attempt, seconds since the epoch: a process may have waited before.
+        None in records of older versions: when the process started.
     time_s
-        Seconds from its start when its time is over.
+        Seconds from then when its time is over.
     memory
         Bytes that its processes may take; None for no limit.
     phase, detail, message
@@ -26,6 +29,7 @@ class Record(PidFile):
     """
 
     time_s: float
+    began: float | None = None
     memory: int | None = None
     phase: Phase = Phase.RUNNING
     detail: str = ""

@@ -136,6 +136,9 @@ class Executor(Protocol):
     def poll(self, name: AttemptName) -> AttemptState:
         """Return an attempt's state. An attempt beyond its limits has ended when this returns."""
 
+    def wait(self, name: AttemptName, time_s: float) -> None:
+        """Wait until an attempt seems to have ended, at most `time_s` seconds; `poll` knows."""
+
     def logs(self, name: AttemptName, start: int = 0) -> bytes:
         """Return what an attempt has printed, from byte `start`; after its end, too."""
 

@@ -111,6 +111,15 @@ class ExecutorContract:
         assert executor.logs(name, 3) == b"work\n"
         assert executor.logs(name, 10**9) == b""
 
+    def test_its_end_is_waited_for(self, executor: Executor, name: AttemptName) -> None:
+        self.begin(executor, name, SLEEP)
+        executor.wait(name, 0.01)
+        assert executor.poll(name).phase is Phase.RUNNING
+        self.kill(name)
+        executor.wait(name, 10 * LIMIT_S)
+        assert executor.poll(name).phase is Phase.KILLED
+        executor.wait(name, 10 * LIMIT_S)
+
     def test_failure(self, executor: Executor, name: AttemptName) -> None:
         executor.start_or_attach(name, write_order(FAIL), LONG)
         state = self.wait_for_end(executor, name)
