@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -236,6 +238,13 @@ class Stage:
         wait_until(path.exists, LIMIT_S, f"the process of epoch {epoch}", lambda: self.explain(run))
         return int(json.loads(path.read_text())["pid"])
 
+    def run_environment(self, run: str) -> dict[str, str]:
+        """Return the environment variables of a run's notebook: the system shows no earlier ones.
+
+        The process that executes the notebook may have got its own through a pipe.
+        """
+        return find_environment(run, lambda: self.explain(run))
+
     # -- what must hold ----------------------------------------------------------------------
 
     def check_audit(self) -> None:
@@ -266,6 +275,22 @@ class Stage:
             assert digest_tree(objects / key) == asset["file:checksum"]
         left = [path.parent.name for path in (objects / "runs" / run).glob("*/products/field")]
         assert left in ([], ["products"])
+
+
+def find_environment(run: str, explain: Callable[[], str] = lambda: "") -> dict[str, str]:
+    """Return the environment variables of a run's notebook, when it has begun."""
+    found: list[dict[str, str]] = []
+
+    def look() -> bool:
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                environment = process.environ()
+                if environment.get("SKERRY_RUN") == run:
+                    found.append(environment)
+        return bool(found)
+
+    wait_until(look, LIMIT_S, f"the notebook of {run} has begun", explain)
+    return found[0]
 
 
 def history(run: dict[str, Any]) -> list[tuple[int, str, int | None]]:

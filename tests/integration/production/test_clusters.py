@@ -109,14 +109,14 @@ def test_clusters_are_listed_and_stopped_by_command(stage: Stage, job: str) -> N
     assert [entry["run"] for entry in json.loads(listed)] == [run]
     # nobody else sees or ends it, not even the person whose platform it is, by the gateway itself
     gateway = f"{stage.platform.url}/services/dask-gateway/api"
-    token = psutil.Process(stage.attempt_pid(run, 1)).environ()["SKERRY_TOKEN"]
+    token = stage.run_environment(run)["SKERRY_TOKEN"]
     assert ask_gateway(f"{gateway}/v1/clusters/", token).json().keys() == {cluster["name"]}
     assert ask_gateway(f"{gateway}/v1/clusters/", stage.platform.token).json() == {}
     one = f"{gateway}/v1/clusters/{cluster['name']}"
     assert ask_gateway(one, stage.platform.token, "DELETE").status_code == 403
     # another run of the same job and project does not either
     neighbour = stage.start(job)
-    other = psutil.Process(stage.attempt_pid(neighbour, 1)).environ()["SKERRY_TOKEN"]
+    other = stage.run_environment(neighbour)["SKERRY_TOKEN"]
     assert other != token
     assert cluster["name"] not in ask_gateway(f"{gateway}/v1/clusters/", other).json()
     for method in ("GET", "DELETE"):
@@ -149,9 +149,7 @@ def test_runs_of_two_projects_share_no_cluster_no_grant_and_no_secret(
         stage.create_job(name, release, owner=owner)
     runs = {name: stage.start(name) for name in owners}
     clusters = {name: wait_for_cluster(stage, run)["name"] for name, run in runs.items()}
-    environments = {
-        name: psutil.Process(stage.attempt_pid(run, 1)).environ() for name, run in runs.items()
-    }
+    environments = {name: stage.run_environment(run) for name, run in runs.items()}
     tokens = {name: values["SKERRY_TOKEN"] for name, values in environments.items()}
     gateway = f"{stage.platform.url}/services/dask-gateway/api/v1/clusters/"
     for own, other in (("of-lakes", "of-rivers"), ("of-rivers", "of-lakes")):

@@ -13,7 +13,13 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from tests.integration.production.stage import Stage, history, kill, make_notebook
+from tests.integration.production.stage import (
+    Stage,
+    find_environment,
+    history,
+    kill,
+    make_notebook,
+)
 from tests.integration.production.test_clusters import list_clusters, wait_for_cluster
 from tests.platform_process import (
     SKERRY,
@@ -161,13 +167,7 @@ def test_tokens_of_ended_runs_are_revoked_and_no_other(workers: Workers, tmp_pat
         stage.wait_for_epoch(run, 1, executing=False)
     for run in runs[-2:]:
         stage.wait_for_epoch(run, 1)
-        (process,) = [
-            process
-            for process in psutil.process_iter(["environ"])
-            if (process.info["environ"] or {}).get("SKERRY_RUN") == run
-            and "skerry.production.attempt" in process.cmdline()
-        ]
-        tokens[run] = process.environ()["SKERRY_TOKEN"]
+        tokens[run] = find_environment(run)["SKERRY_TOKEN"]
     for run in runs[:-2]:
         stage.wait_for(run, "succeeded", "failed")
     kept = "SELECT run_id FROM attempts WHERE token_id IS NOT NULL"
