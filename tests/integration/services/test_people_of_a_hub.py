@@ -13,7 +13,18 @@ from tests.stac_documents import insert_written, make_collection, make_item
 from tests.unit.production.conftest import make_notebook
 from tests.unit.services.test_versions_http import TILE, write_product
 
+from skerry.client import Session
+from skerry.client.login import Login
+from skerry.client.production import count_runs, list_runs
+from skerry.core.errors import NotFoundError
 from skerry.core.settings import MAPS_PREFIX, ServiceSettings
+from skerry.dashboards.board import read_jobs
+from skerry.dashboards.catalogue import (
+    list_collections,
+    read_latest,
+    read_product,
+    read_selection,
+)
 from skerry.models.versions import VersionStatus
 from skerry.production.epochs import claim_run, record_token
 from skerry.production.tokens import TokenMinter
@@ -260,3 +271,24 @@ def test_things_are_given_only_to_those_whom_the_hub_knows(
         assert given == {"shares": [{"holder": kept, "verb": "see"}], "remark": ""}
         ask(team.people["ann"], "DELETE", own, 204)
         assert ask(team.people["ann"], "GET", path, 200)["shares"] == []
+
+
+@pytest.mark.parametrize("name", list(SEEN))
+def test_dashboards_show_each_person_what_is_theirs(team: Team, name: str) -> None:
+    """What the pages read, with the token of a person of the hub, as they read it."""
+    token = team.people[name].headers["Authorization"].removeprefix("Bearer ")
+    seen, hidden = SEEN[name], set(COLLECTIONS) - SEEN[name]
+    with Session(Login(url=team.api.url, token=token, user=name)) as session:
+        assert set(list_collections(session).values()) == seen
+        newest = {product.collection for product in read_latest(session)}
+        assert newest == seen
+        assert {row.name for row in read_jobs(session, prefix="/")} == seen
+        counts = count_runs(session)
+        shown = list_runs(session)
+        assert {run.job for run in shown} == seen
+        assert sum(counts.values()) == len(shown)
+        for collection in hidden:  # chosen by a link of somebody else
+            with pytest.raises(NotFoundError):
+                read_product(session, collection, "scene")
+            with pytest.raises(NotFoundError):
+                read_selection(session, collection)
