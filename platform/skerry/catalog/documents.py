@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from skerry.catalog.properties import check_properties
@@ -52,6 +52,16 @@ class CheckedItem:
     prefix: str
     span: Span
     boxes: list[Box]
+
+    def move_to(self, home: str) -> "CheckedItem":
+        """Return the item with its bytes at another prefix."""
+        properties = {**self.document["properties"], "skerry:prefix": home}
+        assets = {
+            name: {**asset, "href": home[:-1] + asset["href"][len(self.prefix) - 1 :]}
+            for name, asset in self.document["assets"].items()
+        }
+        document = {**self.document, "properties": properties, "assets": assets}
+        return replace(self, document=document, prefix=home)
 
 
 def check_item(item: Mapping[str, Any], collection: str) -> CheckedItem:

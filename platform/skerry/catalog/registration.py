@@ -1,6 +1,7 @@
 """Record items: registered once by their owner, or published by a run as a new version."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -11,9 +12,10 @@ from skerry.catalog.collections import (
     ensure_collection,
     find_collection,
 )
-from skerry.catalog.deletions import overlaps
+from skerry.catalog.deletions import note_deletion, overlaps, release_grant
 from skerry.catalog.documents import SOURCE_DIGEST, CheckedItem, check_item
 from skerry.catalog.items import StoredItem, find_item, read_item, select_items
+from skerry.catalog.settling import SAME_PLACES, Homes
 from skerry.catalog.spacetime import HOUR_US
 from skerry.catalog.tables import deletions, items, items_index
 from skerry.catalog.versions import is_item, supersede
@@ -21,8 +23,62 @@ from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ownership import KEEPER
 from skerry.core.time import count_microseconds, utc_now
 from skerry.models.versions import VersionStatus
-from skerry.storage.grants import check_write_grant, forget_grant
+from skerry.storage.grants import Grant, check_write_grant, take_home
 from skerry.storage.objects import Objects
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An item that its owner may register now, or that is there already.
+
+    Attributes
+    ----------
+    checked
+        What was sent.
+    right
+        The item that is there with these bytes, else the grant under which they were written.
+    """
+
+    checked: CheckedItem
+    right: StoredItem | Grant
+
+    @property
+    def written(self) -> list[tuple[str, str]]:
+        """Prefix and digest of the bytes that are registered."""
+        if isinstance(self.right, StoredItem):
+            return []
+        return [(self.checked.prefix, self.checked.digest)]
+
+
+def check_registration(
+    connection: Connection,
+    document: Mapping[str, Any],
+    collection: str,
+    *,
+    owner: str,
+    replace: bool = False,
+    again: bool = False,
+) -> Draft:
+    """Refuse an item that `register_item` would not record, whatever its bytes are.
+
+    Parameters and errors are those of `register_item`.
+    """
+    checked = check_item(document, collection)
+    check_sandbox(collection, owner)
+    earlier = find_item(connection, collection, checked.id, viewer=KEEPER)
+    if earlier is not None and earlier.status == VersionStatus.WITHDRAWN:
+        if not again:
+            _check_not_withdrawn(connection, checked, collection)
+        earlier = None
+    if earlier is not None and _is_same(earlier, checked):
+        return Draft(checked, earlier)
+    if earlier is not None and not replace:
+        raise ConflictError(
+            f"The item {checked.id!r} of {collection!r} is registered with another digest "
+            f"({earlier.digest}).",
+            remedy="Withdraw or delete it first, or register the product under another id.",
+        )
+    return Draft(checked, check_write_grant(connection, checked.prefix, owner))
 
 
 def register_item(
@@ -34,6 +90,7 @@ def register_item(
     objects: Objects,
     replace: bool = False,
     again: bool = False,
+    homes: Homes = SAME_PLACES,
 ) -> tuple[StoredItem, bool]:
     """Record an item whose files its owner wrote under a grant; a repeat changes nothing.
 
@@ -56,6 +113,8 @@ def register_item(
         stays; its files are listed for removal in the same transaction.
     again
         Whether a content that was withdrawn is registered again.
+    homes
+        Where the bytes stay, from `skerry.catalog.settling`.
 
     Returns
     -------
@@ -74,29 +133,19 @@ def register_item(
     NotFoundError
         If the collection is missing.
     """
-    checked = check_item(document, collection)
-    check_sandbox(collection, owner)
-    earlier = find_item(connection, collection, checked.id, viewer=KEEPER)
-    if earlier is not None and earlier.status == VersionStatus.WITHDRAWN:
-        if not again:
-            _check_not_withdrawn(connection, checked, collection)
-        earlier = None
-    if earlier is not None and _is_same(earlier, checked):
-        return earlier, False
-    if earlier is not None and not replace:
-        raise ConflictError(
-            f"The item {checked.id!r} of {collection!r} is registered with another digest "
-            f"({earlier.digest}).",
-            remedy="Withdraw or delete it first, or register the product under another id.",
-        )
-    grant = check_write_grant(connection, checked.prefix, owner)
+    draft = check_registration(
+        connection, document, collection, owner=owner, replace=replace, again=again
+    )
+    if isinstance(draft.right, StoredItem):
+        return draft.right, False
+    checked = _take_home(connection, draft.checked, homes)
     check_bytes(checked.document, objects)
     if collection == f"{SANDBOX}{owner}":
         ensure_collection(connection, collection, f"Sandbox of {owner}")
     status = VersionStatus.PUBLISHED
     version = supersede(connection, collection, checked.id, status, keep_bytes=False) + 1
     item = _insert(connection, checked, collection, status, owner, version=version)
-    forget_grant(connection, grant.id)  # it has done its work: nobody writes there any more
+    release_grant(connection, draft.right)  # it has done its work: nobody writes there any more
     return item, True
 
 
@@ -110,6 +159,7 @@ def insert_item(
     objects: Objects,
     run: str | None = None,
     output: str | None = None,
+    homes: Homes = SAME_PLACES,
 ) -> StoredItem:
     """Record a run's output inside the caller's transaction, as a new version of its item.
 
@@ -131,6 +181,8 @@ def insert_item(
         Where the bytes are.
     run, output
         Run and output; this pair can be published at most once.
+    homes
+        Where the bytes stay, from `skerry.catalog.settling`.
 
     Returns
     -------
@@ -157,13 +209,26 @@ def insert_item(
                     remedy="Start a new run to publish something else.",
                 )
             return earlier
+    written, checked = checked.prefix, _take_home(connection, checked, homes)
     check_bytes(checked.document, objects)
     new_status = VersionStatus(status)
     version = supersede(connection, collection, checked.id, new_status) + 1
-    return _insert(
+    item = _insert(
         connection, checked, collection, new_status, owner,
         version=version, run=run, output=output,
     )  # fmt: skip
+    if checked.prefix != written:
+        note_deletion(connection, written)
+    return item
+
+
+def _take_home(connection: Connection, checked: CheckedItem, homes: Homes) -> CheckedItem:
+    """Return the item with its bytes where they stay."""
+    home = homes.get(checked.prefix)
+    if home is None:
+        return checked
+    take_home(connection, home)
+    return checked.move_to(home)
 
 
 def check_bytes(item: Mapping[str, Any], objects: Objects) -> None:

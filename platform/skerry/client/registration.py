@@ -11,7 +11,9 @@ from skerry.client.grants import Grant
 from skerry.client.references import find_item, parse_reference
 from skerry.client.session import Session, join_address
 from skerry.core.errors import SkerryError, UnavailableError
+from skerry.core.patience import COPYING_S
 from skerry.models.versions import VersionStatus
+from skerry.storage.homes import find_written
 
 
 @dataclass
@@ -61,10 +63,13 @@ class Registration:
         rules = {"replace": replace, "again": again}
         params = {name: "true" for name, chosen in rules.items() if chosen} or None
         try:
-            item_record = self.session.request("POST", path, json=item, params=params)
+            item_record = self.session.request(
+                "POST", path, json=item, params=params, answer_within_s=COPYING_S
+            )
         except UnavailableError:
             item_record = self._look_again(item)
-        self.keep = item_record["properties"].get("skerry:prefix") == self.grant.prefix
+        prefix = str(item_record["properties"].get("skerry:prefix"))
+        self.keep = find_written(prefix) == self.grant.prefix
         return dict(item_record)
 
     def _look_again(self, item: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from skerry.core.request_ids import send_request
 from skerry.core.settings import API_PREFIX
 from skerry.core.version import VERSION
 
-_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+_ANSWER_WITHIN_S = 60.0
+_CONNECT_WITHIN_S = 5.0
 
 
 class UnreadableAnswerError(SkerryError):
@@ -58,7 +59,6 @@ class Session:
                 "Accept": "application/json",
                 **send_request(),
             },
-            timeout=_TIMEOUT,
             transport=transport,
             # A proxy named in the environment cannot reach this machine's loopback.
             trust_env=urlsplit(login.url).hostname not in ("127.0.0.1", "localhost", "::1"),
@@ -88,6 +88,7 @@ class Session:
         *,
         json: Any = None,
         params: Mapping[str, Any] | None = None,
+        answer_within_s: float | None = None,
     ) -> Any:
         """Send a request and return what the platform answers.
 
@@ -102,6 +103,8 @@ class Session:
             The body.
         params
             Query parameters; those that are None are left out.
+        answer_within_s
+            How long to wait for the answer, if longer than usual.
 
         Returns
         -------
@@ -114,7 +117,9 @@ class Session:
             `InvalidInputError`, `NotFoundError`, `ConflictError`, `UnauthenticatedError`,
             `ForbiddenError` or `UnavailableError`, with the platform's own words.
         """
-        response = self.send(method, path, json=json, params=params)
+        response = self.send(
+            method, path, json=json, params=params, answer_within_s=answer_within_s
+        )
         if not response.content:
             return None
         if "json" in response.headers.get("content-type", ""):
@@ -167,6 +172,7 @@ class Session:
         json: Any = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        answer_within_s: float | None = None,
     ) -> httpx.Response:
         """Send a request like `request`, and return the whole successful response."""
         query = {key: value for key, value in (params or {}).items() if value is not None}
@@ -176,6 +182,7 @@ class Session:
             json=json,
             params=query or None,
             headers=dict(headers or {}),
+            timeout=httpx.Timeout(answer_within_s or _ANSWER_WITHIN_S, connect=_CONNECT_WITHIN_S),
         )
         # what was removed already would be missed the second time
         patience_s = 0.0 if method == "DELETE" else self._patience_s

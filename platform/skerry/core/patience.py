@@ -10,6 +10,9 @@ from skerry.core.errors import UnavailableError
 RUN_S = 600.0
 """How long a run waits for a part that is away: as long as an upgrade may take."""
 
+COPYING_S = 900.0
+"""How long who registers a product waits for the answer: in a bucket it is copied before."""
+
 _LOG = logging.getLogger(__name__)
 _PAUSE_S = 1.0
 _PATIENCE = "SKERRY_PATIENCE_S"

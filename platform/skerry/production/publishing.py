@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from skerry.catalog.collections import ensure_collection
 from skerry.catalog.registration import insert_item
+from skerry.catalog.settling import SAME_PLACES, Homes
 from skerry.catalog.tables import items
 from skerry.core.errors import ForbiddenError, InvalidInputError
 from skerry.core.ids import check_name
@@ -83,6 +84,29 @@ class Publication(BaseModel):
                 )
 
 
+def list_written(
+    connection: Connection, run_id: str, epoch: int, staged: list[StagedOutput], objects: Objects
+) -> list[tuple[str, str]]:
+    """Return prefix and digest of the outputs that an attempt may publish now.
+
+    None of them if it has published them already.
+
+    Raises
+    ------
+    ConflictError, InvalidInputError
+        As of `publish_outputs`.
+    """
+    run = find_run(connection, run_id, viewer=KEEPER)
+    if run["published_epoch"] == epoch:
+        return []
+    current = (run["epoch"], run["status"], bool(run["cancel_requested"]), run["published_epoch"])
+    if current != (epoch, "running", False, None):
+        raise refuse_stale(run["id"], epoch)
+    _check_names(staged)
+    folder = RunFolder(objects, run["id"], epoch)
+    return [(_check_place(folder, output), output.digest) for output in staged]
+
+
 def publish_outputs(
     connection: Connection,
     run_id: str,
@@ -92,6 +116,7 @@ def publish_outputs(
     by: str,
     objects: Objects,
     remark: str | None = None,
+    homes: Homes = SAME_PLACES,
 ) -> RunDetails:
     """Publish an attempt's outputs and return the run.
 
@@ -101,6 +126,8 @@ def publish_outputs(
         Where the outputs' bytes are.
     remark
         A note on how the notebook ended; it is stored with attempt and run.
+    homes
+        Where the bytes stay, from `skerry.catalog.settling`.
 
     Raises
     ------
@@ -131,7 +158,7 @@ def publish_outputs(
     if staged:
         _prepare_collection(connection, run)
     for item in staged:
-        _publish_output(connection, run, epoch, item, by=by, now=now, objects=objects)
+        _publish_output(connection, run, epoch, item, by=by, now=now, objects=objects, homes=homes)
     connection.execute(
         update(attempts)
         .where(attempts.c.run_id == run["id"], attempts.c.epoch == epoch)
@@ -191,6 +218,7 @@ def _publish_output(
     by: str,
     now: datetime,
     objects: Objects,
+    homes: Homes,
 ) -> None:
     item = _complete_item(run, RunFolder(objects, run["id"], epoch), staged)
     stored = insert_item(
@@ -204,6 +232,7 @@ def _publish_output(
         objects=objects,
         run=run["id"],
         output=staged.output,
+        homes=homes,
     )
     connection.execute(
         insert(outputs).values(
@@ -222,18 +251,24 @@ def _complete_item(run: RowMapping, folder: RunFolder, staged: StagedOutput) -> 
     """Return the item for the catalogue: with its own id, only from the attempt's folder."""
     item = {key: value for key, value in staged.item.items() if key != "collection"}
     properties = dict(item.get("properties", {}))
-    prefix = str(properties.get("skerry:prefix", ""))
+    _check_place(folder, staged)
+    properties["skerry:digest"] = staged.digest
+    properties["skerry:run"] = run["id"]
+    properties["skerry:release"] = run["release_id"]
+    properties["skerry:self_approved"] = bool(run["self_approved"])
+    return {**item, "id": name_item(run, staged), "properties": properties}
+
+
+def _check_place(folder: RunFolder, staged: StagedOutput) -> str:
+    """Return the prefix of an output; refuse another place than its own in the folder."""
+    prefix = str(staged.item["properties"].get("skerry:prefix", ""))
     place = folder.name_product(staged.output)
     if prefix != place:  # whoever sees the product must not read the attempt's other files
         raise InvalidInputError(
             f"The output {staged.output!r} lies at {prefix!r}, not at {place!r}.",
             remedy="Write it with skerry.publish.",
         )
-    properties["skerry:digest"] = staged.digest
-    properties["skerry:run"] = run["id"]
-    properties["skerry:release"] = run["release_id"]
-    properties["skerry:self_approved"] = bool(run["self_approved"])
-    return {**item, "id": name_item(run, staged), "properties": properties}
+    return place
 
 
 def list_catalogued(connection: Connection, run_ids: list[str]) -> dict[str, set[int]]:

@@ -10,9 +10,13 @@ from skerry.production.environments import name_ingredients
 from skerry.production.runs import ACTIVE
 from skerry.production.tables import releases, runs, upkeep, workers
 from skerry.storage.database import METADATA
+from skerry.storage.homes import HOMES
 from skerry.storage.objects import Objects
-from skerry.storage.run_folder import list_run_folders
+from skerry.storage.run_folder import RUNS, list_run_folders
 from skerry.storage.tables import grants, platform
+
+FAMILIES = ("imports/", "sandbox/", HOMES, RUNS, "releases/", "environments/")
+"""The prefixes of all bytes that records name."""
 
 
 def state_tables() -> list[FromClause]:
@@ -59,7 +63,8 @@ def list_units(connection: Connection, objects: Objects, *, stopped: bool = Fals
     kept = select(items.c.prefix, items.c.run).where(items.c.bytes_deleted.is_(None))
     for item in connection.execute(kept):
         # The folder of a run at work still grows beside its published products.
-        if item.prefix not in leaving and item.run not in ended:
+        in_whole_folder = item.run in ended and item.prefix.startswith(RUNS)
+        if item.prefix not in leaving and not in_whole_folder:
             yield item.prefix
     for release in connection.execute(select(releases)).mappings():
         yield f"{Path(release['notebook_key']).parent.as_posix()}/"

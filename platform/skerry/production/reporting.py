@@ -6,7 +6,7 @@ from typing import Any, Self
 import httpx
 
 from skerry.core.errors import ConflictError, InvalidInputError, UnavailableError
-from skerry.core.patience import RUN_S, ask_patiently
+from skerry.core.patience import COPYING_S, RUN_S, ask_patiently
 from skerry.core.problems import read_problem
 from skerry.core.request_ids import send_request
 from skerry.core.settings import API_PREFIX
@@ -41,7 +41,6 @@ class Reporter:
         self._client = httpx.Client(
             base_url=f"{platform}{API_PREFIX}",
             headers={"Authorization": f"Bearer {token}", **send_request()},
-            timeout=_TIMEOUT_S,
             trust_env=False,
         )
 
@@ -117,18 +116,29 @@ class Reporter:
             If the api stays away for ten minutes.
         """
         body = {"outputs": outputs, "manifest": manifest}
-        return self._persist("POST", f"{self._own}/publish", body)
+        return self._persist("POST", f"{self._own}/publish", body, COPYING_S)
 
     def _persist(
-        self, method: str, path: str, body: dict[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        answer_within_s: float = _TIMEOUT_S,
     ) -> dict[str, Any]:
         """Ask until the api answers, for some minutes."""
-        return ask_patiently(lambda: self._ask(method, path, body), RUN_S)
+        return ask_patiently(lambda: self._ask(method, path, body, answer_within_s), RUN_S)
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        answer_within_s: float = _TIMEOUT_S,
+    ) -> dict[str, Any]:
         verb = path.rpartition("/")[2]
         try:
-            answer = self._client.request(method, path, json=body)
+            timeout = httpx.Timeout(_TIMEOUT_S, read=answer_within_s)
+            answer = self._client.request(method, path, json=body, timeout=timeout)
         except httpx.TransportError as error:
             raise UnavailableError(
                 f"The api does not answer ({type(error).__name__}).", remedy="It is tried again."

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
+from sqlalchemy import Connection
 
+from skerry.catalog.settling import settling
 from skerry.core.disk import check_space
 from skerry.core.ownership import KEEPER, Verb
 from skerry.core.scopes import Scope
@@ -374,12 +376,21 @@ def _add_attempts(router: APIRouter, stores: Stores) -> None:
         run: str, epoch: Epoch, publication: Publication, who: Runner
     ) -> RunDetails:
         """Publish an attempt's outputs, all or none; 409 when it is superseded."""
-        with stores.change(who) as connection:
+
+        def list_written(connection: Connection) -> list[tuple[str, str]]:
+            epochs.check_token(connection, run, epoch, who.token)
+            publication.check(run, epoch)
+            return publishing.list_written(
+                connection, run, epoch, publication.outputs, stores.objects
+            )
+
+        moved = settling(stores.writer, stores.objects, name_actor(who), list_written)
+        with moved as homes, stores.change(who) as connection:
             epochs.check_token(connection, run, epoch, who.token)
             publication.check(run, epoch)
             published = publishing.publish_outputs(
                 connection, run, epoch, publication.outputs, by=who.account,
-                remark=publication.remark, objects=stores.objects,
+                remark=publication.remark, objects=stores.objects, homes=homes,
             )  # fmt: skip
         _LOG.info("The run %s published %s outputs.", run, len(publication.outputs))
         return published

@@ -8,13 +8,15 @@ so that at each moment one of them is there.
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query
+from sqlalchemy import Connection
 from stac_fastapi.api.models import GeoJSONResponse
 from stac_pydantic import api
 from starlette.responses import JSONResponse
 
 from skerry.catalog import collections, deletions
 from skerry.catalog.items import StoredItem
-from skerry.catalog.registration import register_item
+from skerry.catalog.registration import check_registration, register_item
+from skerry.catalog.settling import settling
 from skerry.core.ownership import Verb, check_owner
 from skerry.core.scopes import Scope
 from skerry.services.access import check_change, check_replacement, check_seen, find_viewer
@@ -22,7 +24,7 @@ from skerry.services.guarded_route import create_router
 from skerry.services.identity import Identity, require
 from skerry.services.media import DescribedAs, sends_json
 from skerry.services.stac_links import Addresses, look_up, present_collection, present_item
-from skerry.services.stores import Stores
+from skerry.services.stores import Stores, name_actor
 
 Document = dict[str, Any]
 ItemDocument = Annotated[Document, Body(), DescribedAs(api.Item)]
@@ -114,9 +116,17 @@ def read_owner(document: Document) -> tuple[Document, str | None]:
 def _register(
     stores: Stores, document: Document, collection: str, identity: Identity, **rules: bool
 ) -> tuple[StoredItem, bool]:
-    with stores.change(identity) as connection:
+    def list_written(connection: Connection) -> list[tuple[str, str]]:
+        check_change(connection, identity, collection)
+        draft = check_registration(
+            connection, document, collection, owner=identity.account, **rules
+        )
+        return draft.written
+
+    moved = settling(stores.writer, stores.objects, name_actor(identity), list_written)
+    with moved as homes, stores.change(identity) as connection:
         check_change(connection, identity, collection)
         return register_item(
             connection, document, collection, owner=identity.account, objects=stores.objects,
-            **rules,
+            homes=homes, **rules,
         )  # fmt: skip

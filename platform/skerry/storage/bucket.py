@@ -3,7 +3,7 @@
 import io
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +28,9 @@ from skerry.storage.s3 import list_below, list_level
 from skerry.storage.signed_requests import ADDRESS_ENDED
 from skerry.storage.timing import timing
 from skerry.storage.web import TemporaryError, persist
+
+LARGEST_COPY = 2**30
+"""The most bytes that the store copies in one request, which has to be answered within a minute."""
 
 _SAVE_EVERY_S = 5.0
 _REASONS = {
@@ -195,7 +198,7 @@ class Bucket:
 
     def digest(self, prefix: str) -> str | None:
         """Return the digest of the files below a prefix, all of which are read."""
-        files = list(self.list_files(prefix))
+        files = persist(lambda: list(self.list_files(prefix)))
         if not files:
             return None
 
@@ -204,7 +207,7 @@ class Bucket:
                 pieces = iter(lambda: opened.stream.read(LARGEST_READ), b"")
                 return file.key.removeprefix(prefix), digest_pieces(pieces)
 
-        return digest_json(dict(do_at_once(read, files)))
+        return digest_json(dict(do_at_once(lambda file: persist(lambda: read(file)), files)))
 
     def _open_present(self, key: str, prefix: str) -> OpenFile:
         file = self.open(key)
@@ -235,6 +238,32 @@ class Bucket:
         if keys:
             with self._explaining(keys[0], "remove"):
                 self._open(keys[0]).delete(keys)
+
+    def copy_below(self, source: str, target: str) -> None:
+        """Let the store copy the files below a prefix to another; their bytes stay there.
+
+        A file that goes meanwhile is left out: whoever needs all compares the digest.
+        """
+        listed = persist(lambda: list(self.list_files(source)))
+        sizes = {file.key: file.size for file in listed}
+
+        def copy(key: str) -> None:
+            with self._explaining(key, "copy"), suppress(FileNotFoundError):
+                self._copy(key, target + key.removeprefix(source), sizes[key])
+
+        for _ in do_at_once(lambda key: persist(lambda: copy(key)), sizes):
+            pass
+
+    def _copy(self, source: str, target: str, size: int) -> None:
+        import obstore
+
+        store = self._open(source)
+        if size <= LARGEST_COPY:
+            obstore.copy(store, source, target)
+        elif (file := self.open(source)) is not None:
+            with file, obstore.open_writer(store, target) as writer:
+                while piece := file.stream.read(LARGEST_READ):
+                    writer.write(piece)
 
     @contextmanager
     def filling(self, prefix: str) -> Iterator[Path]:

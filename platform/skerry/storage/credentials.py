@@ -21,6 +21,7 @@ from requests_aws4auth import AWS4Auth
 from skerry.core.errors import InvalidInputError, UnavailableError
 from skerry.core.time import parse_time
 from skerry.models.grants import BucketAccess
+from skerry.storage.homes import HOMES
 from skerry.storage.objects import check_prefix
 from skerry.storage.remote import UNTRUSTED
 from skerry.storage.s3 import find_certificates, find_endpoint, trust
@@ -104,6 +105,11 @@ class TokenService:
         UnavailableError
             If the service does not answer, or refuses.
         """
+        if mode == "write" and prefix.startswith(HOMES):
+            raise InvalidInputError(
+                f"{prefix[:140]!r} holds published bytes: nobody gets credentials to write there.",
+                remedy="Publish a new version instead.",
+            )
         parts = urlsplit(root)
         below = parts.path.removeprefix("/") + check_prefix(prefix)
         form = {

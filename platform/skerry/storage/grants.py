@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, and_, delete, insert, select
 
-from skerry.core.errors import ForbiddenError
+from skerry.core.errors import ConflictError, ForbiddenError
 from skerry.core.ids import check_name, new_id
 from skerry.core.time import count_microseconds, utc_now
 from skerry.models.grants import Purpose
@@ -57,13 +57,50 @@ def create_grant(
     grant = Grant(
         identifier, "write", purpose.value, prefix, owner, now + int(life_s * 1e6), run, epoch
     )
+    _insert(connection, grant, now)
+    return grant
+
+
+def hold_home(connection: Connection, home: str, owner: str) -> Grant:
+    """Record that the platform fills a prefix for an item that comes soon.
+
+    Nobody may write there, so the mode is to read, and nobody is told. When it expires, the bytes
+    go, unless an item has them.
+    """
+    now = count_microseconds(utc_now())
+    expires = now + int(WRITE_LIFE_S * 1e6)
+    grant = Grant(new_id(), "read", Purpose.IMPORT.value, home, owner, expires)
+    _insert(connection, grant, now)
+    return grant
+
+
+def take_home(connection: Connection, home: str) -> None:
+    """End what `hold_home` recorded, because an item has the prefix from now on.
+
+    Raises
+    ------
+    ConflictError
+        If it has expired: the bytes may be on their way out.
+    """
+    held = and_(
+        grants.c.prefix == home, grants.c.mode == "read",
+        grants.c.expires > count_microseconds(utc_now()),
+    )  # fmt: skip
+    if connection.execute(delete(grants).where(held)).rowcount != 1:
+        raise ConflictError(
+            f"Copying the bytes to {home!r} took longer than {WRITE_LIFE_S // 3600} hours.",
+            remedy="Look why the object store is so slow, and register the product again.",
+        )
+
+
+def _insert(connection: Connection, grant: Grant, now: int) -> None:
     connection.execute(
         insert(grants).values(
-            id=grant.id, mode=grant.mode, purpose=grant.purpose, prefix=prefix, owner=owner,
-            run=run, epoch=epoch, created=now, expires=grant.expires,
+            id=grant.id, mode=grant.mode, purpose=grant.purpose, prefix=grant.prefix,
+            owner=grant.owner, run=grant.run, epoch=grant.epoch, created=now,
+            expires=grant.expires,
         )
     )  # fmt: skip
-    return grant
 
 
 def check_write_grant(connection: Connection, prefix: str, owner: str) -> Grant:
@@ -95,13 +132,14 @@ def check_write_grant(connection: Connection, prefix: str, owner: str) -> Grant:
 
 
 def find_grant(connection: Connection, identifier: str) -> Grant | None:
-    """Return a grant, or None."""
-    row = connection.execute(select(grants).where(grants.c.id == identifier)).first()
+    """Return a write grant, or None."""
+    asked = and_(grants.c.id == identifier, grants.c.mode == "write")
+    row = connection.execute(select(grants).where(asked)).first()
     return _read(row) if row else None
 
 
 def list_expired(connection: Connection) -> list[Grant]:
-    """Return the expired write grants."""
+    """Return the expired grants."""
     now = count_microseconds(utc_now())
     return [_read(row) for row in connection.execute(select(grants).where(grants.c.expires <= now))]
 

@@ -1,6 +1,6 @@
 """What one attempt of a run keeps: every key below ``runs/<run>/<epoch>/``.
 
-No other module puts these keys together. An attempt writes nowhere else, and its bytes never move.
+No other module puts these keys together. An attempt writes nowhere else.
 """
 
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from skerry.core.errors import NotFoundError, SkerryError
+from skerry.storage.homes import find_written
 from skerry.storage.objects import (
     ALL,
     Objects,
@@ -157,8 +158,8 @@ def name_prefix(run: str, epoch: int) -> str:
 
 
 def find_attempt(prefix: str) -> tuple[str, int]:
-    """Return the run and the epoch in whose folder a product's prefix lies."""
-    _, run, epoch, *_ = prefix.split("/")
+    """Return the run and the epoch in whose folder the bytes at a prefix were written."""
+    _, run, epoch, *_ = find_written(prefix).split("/")
     return run, int(epoch)
 
 

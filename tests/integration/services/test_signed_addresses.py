@@ -17,6 +17,7 @@ from tests.stac_documents import make_collection, make_item, write_bytes
 from skerry.core.settings import GRANTS_VARIABLE, OBJECTS_VARIABLE
 from skerry.models.signing import MOST_NAMES, SignedAddresses
 from skerry.storage import signing
+from skerry.storage.object_places import open_objects
 from skerry.storage.s3 import connect
 
 pytestmark = pytest.mark.s3
@@ -203,6 +204,7 @@ def test_after_the_registration_no_put_is_signed(
             name = path.relative_to(api.data.objects / grant["prefix"]).as_posix()
             address = sign(alice, grant, "PUT", name)[name]
             assert send("PUT", address, path.read_bytes()).status == 200
+    item["properties"]["skerry:digest"] = open_objects(api.data).digest(grant["prefix"])
     assert alice.post("stac/collections/lakes/items", json=item).status_code == 201
     for method in ("PUT", "GET"):
         answer = alice.post("grants/addresses", json=order(grant, method, "a"))

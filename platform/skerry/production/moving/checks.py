@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from skerry.core.errors import ConflictError, NotFoundError
 from skerry.production.moving.places import Place
 from skerry.production.moving.signs import PROGRAM, check_stopped
-from skerry.production.records import platform_tables
+from skerry.production.records import FAMILIES, platform_tables
 from skerry.production.tables import workers
 from skerry.storage.copying import count_rows
 from skerry.storage.database import is_server, reading, reading_stopped
@@ -23,11 +23,8 @@ from skerry.storage.platform_mark import (
     refuse_foreign,
     select_owner,
 )
-from skerry.storage.run_folder import RUNS
 from skerry.storage.server_checks import check_server
 from skerry.storage.tables import audit
-
-FAMILIES = ("imports/", "sandbox/", RUNS, "releases/", "environments/")
 
 
 class Stage(Enum):

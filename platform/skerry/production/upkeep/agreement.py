@@ -16,21 +16,22 @@ from skerry.catalog.tables import deletions, items
 from skerry.core.errors import ConflictError
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.models.upkeep import Kind, Lost
+from skerry.production.records import FAMILIES
 from skerry.production.tables import releases, runs
 from skerry.production.upkeep.removable import Removable, is_old, list_whole
 from skerry.storage.database import reading
+from skerry.storage.homes import HOMES
 from skerry.storage.layout import DataFolder
 from skerry.storage.objects import Objects
 from skerry.storage.run_folder import RUNS, find_attempt, name_prefix
 from skerry.storage.tables import grants
 
-_FAMILIES = ("imports/", "sandbox/", RUNS, "releases/", "environments/")
 _BATCH = 500
 
 
 def list_unnamed(engine: Engine, objects: Objects) -> Iterator[Removable]:
     """List the largest prefixes and files that no record names."""
-    waiting = list(reversed(_FAMILIES))
+    waiting = list(reversed(FAMILIES))
     while waiting:
         prefix = waiting.pop()
         for names in batched(objects.list_names(prefix), _BATCH):
@@ -136,7 +137,8 @@ def _list_named(connection: Connection, first: str, last: str) -> list[str]:
         for prefix in _list_prefixes(connection, table, first, last)
     }
     if family == "runs":
-        named |= {name_prefix(*find_attempt(prefix)) for prefix in named}
+        named |= set(_list_prefixes(connection, items, HOMES + first, HOMES + last))
+        named = {name_prefix(*find_attempt(prefix)) for prefix in named} | named
         begin, end = (key.split("/")[1] for key in (first, last))
         query = select(runs.c.id).where(runs.c.id >= begin, runs.c.id <= end)
         named |= {f"{RUNS}{run}/" for run in connection.execute(query).scalars()}

@@ -19,6 +19,7 @@ from skerry.production.runs import ACTIVE
 from skerry.production.tables import jobs, runs
 from skerry.production.upkeep.removable import Removable, weigh_prefix
 from skerry.storage.database import reading
+from skerry.storage.homes import HOMES
 from skerry.storage.objects import Objects
 from skerry.storage.run_folder import RunFolder, list_run_folders
 from skerry.storage.tables import grants
@@ -82,5 +83,6 @@ def _is_named(connection: Connection, folder: RunFolder) -> bool:
         grants.c.run == folder.run, grants.c.epoch == folder.epoch,
         grants.c.expires > count_microseconds(utc_now()),
     )  # fmt: skip
-    named = exists().where(overlaps(items, folder.prefix)) | exists().where(attempt)
+    product = overlaps(items, folder.prefix) | overlaps(items, HOMES + folder.prefix)
+    named = exists().where(product) | exists().where(attempt)
     return bool(connection.execute(select(named)).scalar())

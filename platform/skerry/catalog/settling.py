@@ -1,0 +1,73 @@
+"""Bytes get to the place where they stay before their items are registered.
+
+Each copy has a record from before its first byte until an item takes it over, so what a process
+leaves that is killed here is found and removed, as bytes of expired grants are.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+
+from sqlalchemy import Connection, Engine
+
+from skerry.catalog.deletions import finish_deletions, release_grant
+from skerry.storage.grants import hold_home
+from skerry.storage.homes import choose_home, fill_home, has_homes
+from skerry.storage.objects import Objects
+from skerry.storage.recording import Actor, writing
+
+Homes = Mapping[str, str]
+"""Prefix below which bytes were written, to the prefix at which they stay."""
+SAME_PLACES: Homes = MappingProxyType({})
+"""All bytes stay where they were written."""
+
+
+@contextmanager
+def settling(
+    engine: Engine,
+    objects: Objects,
+    by: Actor,
+    list_written: Callable[[Connection], Iterable[tuple[str, str]]],
+) -> Iterator[Homes]:
+    """Give the prefixes at which the bytes of items stay, for their registration in the block.
+
+    In a folder bytes stay where they are, and nothing is done. After the block, what is needed no
+    more is removed: the bytes that were copied, or the copies if the block fails.
+
+    Parameters
+    ----------
+    engine, objects
+        The database and the object store.
+    by
+        Who registers the items.
+    list_written
+        Refuses what may not be registered, before anything is copied; returns prefix and digest of
+        what will be.
+
+    Raises
+    ------
+    InvalidInputError
+        If bytes are not those of their digest.
+    UnavailableError
+        If the store does not answer.
+    """
+    if not has_homes(objects):
+        yield SAME_PLACES
+        return
+    with writing(engine, by) as connection:
+        written = dict(list_written(connection))
+        held = {
+            prefix: hold_home(connection, choose_home(objects, prefix), by.name)
+            for prefix in written
+        }
+    try:
+        for prefix, home in held.items():
+            fill_home(objects, prefix, home.prefix, written[prefix])
+        yield {prefix: home.prefix for prefix, home in held.items()}
+    except BaseException:
+        with writing(engine, by) as connection:
+            for home in held.values():
+                release_grant(connection, home)
+        raise
+    finally:
+        finish_deletions(engine, objects)
