@@ -1,9 +1,8 @@
 """Products whose bytes were written again after they were registered.
 
-In a bucket the credentials of a write grant stay good for some minutes after its item is
-registered, and no policy of all stores lets them write a file once only. So each prune looks at
-the items of the last days: where a file is younger than its item, the bytes must still have the
-item's digest.
+In a folder the owner of the files can do that, in a bucket whoever has the platform's own key. Each
+prune looks at the items of the last days: where a file is younger than its item, the bytes must
+still have the item's digest.
 """
 
 from collections.abc import Iterator
