@@ -59,7 +59,7 @@ def fill_home(objects: Objects, written: str, home: str, digest: str) -> None:
         return
     objects.copy_below(written, home)
     copied = objects.digest(home)
-    if copied != digest:
+    if copied is not None and copied != digest:  # of nothing, the missing asset says more
         raise InvalidInputError(
             f"The bytes at {written!r} have the digest {copied}, not {digest}.",
             remedy="Write them again under a new grant, and register them when nobody writes "

@@ -1,5 +1,6 @@
 """The api of a platform whose objects are in a bucket does what it does on a folder."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,7 @@ def alice(api: ServedApi) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def item(alice: httpx.Client, objects: Objects, tmp_path: Path) -> dict[str, Any]:
-    """Return an item whose bytes were written below its grant's prefix, and registered."""
+    """Return an item whose bytes were written under a grant, as it was registered."""
     alice.put("stac/collections/lakes", json=make_collection())
     grant = alice.post("grants", json={"mode": "write", "purpose": "import"}).json()
     document = make_item(prefix=grant["prefix"])
@@ -56,8 +57,12 @@ def item(alice: httpx.Client, objects: Objects, tmp_path: Path) -> dict[str, Any
     write_bytes(tmp_path / "written", document)
     with objects.filling(grant["prefix"]) as folder:
         shutil.copytree(tmp_path / "written" / grant["prefix"], folder, dirs_exist_ok=True)
-    assert alice.post("stac/collections/lakes/items", json=document).status_code == 201
-    return document
+    document["properties"]["skerry:digest"] = objects.digest(grant["prefix"])
+    registered = alice.post("stac/collections/lakes/items", json=document)
+    assert registered.status_code == 201
+    home = registered.json()["properties"]["skerry:prefix"]
+    at_home: dict[str, Any] = json.loads(json.dumps(document).replace(grant["prefix"], home))
+    return at_home
 
 
 def test_files_come_whole_and_by_ranges(alice: httpx.Client, item: dict[str, Any]) -> None:
