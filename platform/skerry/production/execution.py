@@ -27,7 +27,8 @@ from skerry.production.orders import AttemptResult
 from skerry.production.releases import get_approved
 from skerry.production.run_history import find_run
 from skerry.production.tokens import GRACE_S, TokenMinter
-from skerry.storage.database import persist, reading
+from skerry.storage.absence import persist
+from skerry.storage.database import reading
 from skerry.storage.objects import Objects
 from skerry.storage.run_folder import list_run_folders
 

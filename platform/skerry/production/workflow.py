@@ -28,7 +28,8 @@ from skerry.production.execution import Attempts, StoppingError, remove_unpublis
 from skerry.production.pausing import pause_at
 from skerry.production.run_history import find_run
 from skerry.production.workflow_log import ShortLines
-from skerry.storage.database import describe_cause, persist, reading
+from skerry.storage.absence import describe_cause, persist
+from skerry.storage.database import reading
 from skerry.storage.grants import end_run_grants
 from skerry.storage.objects import Objects
 

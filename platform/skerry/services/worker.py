@@ -36,13 +36,12 @@ from skerry.production.upkeep.daily import Upkeep
 from skerry.production.workers import ONLY_WORKER, WorkerBook
 from skerry.services.measuring import watch_database
 from skerry.services.worker_signs import serve_worker
+from skerry.storage.absence import describe_cause, persist
 from skerry.storage.database import (
-    describe_cause,
     find_database,
     is_server,
     open_database,
     open_workflows,
-    persist,
     reading,
 )
 from skerry.storage.layout import DataFolder

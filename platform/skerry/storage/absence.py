@@ -1,15 +1,19 @@
-"""A database server that goes away: its programs say so once, and once more when it is back."""
+"""A database that is away: programs say so once, wait for it, and say once that it is back."""
 
 import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from skerry.storage.database_urls import describe_database
 
 _LOG = logging.getLogger(__name__)
+_PAUSE_S = 1.0
+_SAY_AGAIN_S = 60.0
 _ABSENT = ("08", "57P")
 """Beginnings of the SQLSTATE of a connection that broke, and of a server that starts or ends."""
 
@@ -45,3 +49,25 @@ def say_absence(engine: Engine) -> None:
         if name in _away:
             _away.discard(name)
             _LOG.warning("The database is back.")
+
+
+def persist[Result](transact: Callable[[], Result]) -> Result:
+    """Carry out a transaction; while the database is away or busy, wait and try again.
+
+    For programs that have to go on when it is back. It may have been committed just before the
+    connection broke, so to do it twice must do no harm.
+    """
+    said = -_SAY_AGAIN_S
+    while True:
+        try:
+            return transact()
+        except OperationalError as error:
+            if time.monotonic() - said > _SAY_AGAIN_S and not tells_absence(error):
+                said = time.monotonic()
+                _LOG.warning("Waiting for the database: %s", describe_cause(error))
+            time.sleep(_PAUSE_S)
+
+
+def describe_cause(error: DBAPIError) -> str:
+    """Return in one line what a database's driver said."""
+    return str(error.orig).partition("\n")[0]

@@ -7,12 +7,11 @@ The one other place with two forms is the condition of the spatial index, in
 `skerry.catalog.spacetime`.
 """
 
-import logging
 import re
 import select
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -36,7 +35,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -45,12 +44,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import read_database_url
 from skerry.core.time import count_microseconds, from_microseconds
-from skerry.storage.absence import say_absence, tells_absence
+from skerry.storage.absence import say_absence
 from skerry.storage.database_urls import parse_database_url
 from skerry.storage.layout import DataFolder
 from skerry.storage.recording import ACTOR, Actor, listen_for_changes, name_user
-
-_LOG = logging.getLogger(__name__)
 
 METADATA = MetaData(
     naming_convention={
@@ -128,8 +125,6 @@ class FreeText(TypeDecorator[str]):
 _UNSTORED = re.compile("[\\x00\\ud800-\\udfff]")
 _WAIT_MS = 15_000
 _IDLE_MS = 60_000
-_PAUSE_S = 1.0
-_SAY_AGAIN_S = 60.0
 _READS = "skerry_reads"
 _LENT = "skerry_lent"
 _TRUSTED_S = 10.0
@@ -251,28 +246,6 @@ def reading(engine: Engine) -> Iterator[Connection]:
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect().execution_options(**options) as connection:
         yield connection
-
-
-def persist[Result](transact: Callable[[], Result]) -> Result:
-    """Carry out a transaction; while the database is away or busy, wait and try again.
-
-    For programs that have to go on when it is back. It may have been committed just before the
-    connection broke, so to do it twice must do no harm.
-    """
-    said = -_SAY_AGAIN_S
-    while True:
-        try:
-            return transact()
-        except OperationalError as error:
-            if time.monotonic() - said > _SAY_AGAIN_S and not tells_absence(error):
-                said = time.monotonic()
-                _LOG.warning("Waiting for the database: %s", describe_cause(error))
-            time.sleep(_PAUSE_S)
-
-
-def describe_cause(error: DBAPIError) -> str:
-    """Return in one line what a database's driver said."""
-    return str(error.orig).partition("\n")[0]
 
 
 def open_workflows(url: str, file: Path) -> Engine:

@@ -15,11 +15,11 @@ from tests.postgresql_server import PostgresqlServer
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import utc_now
 from skerry.production.tables import attempts, jobs, releases, runs
+from skerry.storage.absence import persist
 from skerry.storage.database import (
     find_database,
     open_database,
     open_workflows,
-    persist,
     reading,
 )
 from skerry.storage.layout import DataFolder
