@@ -80,6 +80,11 @@ def _say_how_to_make_room(folder: DataFolder) -> str:
     from skerry.production.upkeep.pruning import list_removable
 
     freed = sum(entry.size for entry in list_removable(folder))
+    if not freed:
+        return (
+            "'skerry disk show' names what takes the space. 'skerry prune' would free nothing: "
+            "make room on the disk, or give the platform a larger one."
+        )
     return f"'skerry prune --yes' would free {describe_bytes(freed)}. {REMEDY}"
 
 

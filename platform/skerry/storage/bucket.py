@@ -369,8 +369,9 @@ class Bucket:
         reason = _find_reason(error)
         if reason is not None:
             return UnavailableError(f"The object store {self.url} {reason[0]}.", remedy=reason[1])
+        of_key = f" (for {key[:140]!r})" if key else ""
         return TemporaryError(
-            f"The object store {self.url} {describe_silence(error)} (for {key[:140]!r}).",
+            f"The object store {self.url} {describe_silence(error)}{of_key}.",
             remedy="Check AWS_ENDPOINT_URL, the network and the store, and try again.",
         )
 

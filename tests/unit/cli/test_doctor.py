@@ -4,22 +4,39 @@ import json
 import os
 import shutil
 import socket
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import insert
 from tests.fresh_database import fill_database
+from tests.postgresql_server import PostgresqlServer
 from tests.served_api import bind_free_port, make_hub_access, serve_in_thread
 
 from skerry.cli.doctor import doctor, examine
 from skerry.cli.platform_checks import Finding, look_at_upkeep
 from skerry.cli.supervisor.record import GatewayRecord, PartRecord, PlatformRecord
-from skerry.core.settings import MAPS_PREFIX, ServiceSettings
+from skerry.core.disk import FLOOR_VARIABLE
+from skerry.core.settings import (
+    DATABASE_VARIABLE,
+    MAPS_PREFIX,
+    OBJECTS_VARIABLE,
+    ServiceSettings,
+)
+from skerry.core.time import utc_now
 from skerry.models.upkeep import Entry, Kind, Lost, PruneReport
+from skerry.production.tables import workers
 from skerry.production.upkeep.last_prune import record_prune
+from skerry.production.workers import WorkerBook
 from skerry.services.maps import create_maps
-from skerry.storage.database import database_url, find_database, open_database
+from skerry.storage.database import (
+    database_url,
+    find_database,
+    open_database,
+    using_database,
+)
 from skerry.storage.layout import DataFolder
 
 
@@ -84,7 +101,59 @@ def test_schemas_are_compared(folder: DataFolder) -> None:
         finding = find(folder, "database")
         assert finding.state == state
         assert revision in finding.detail
+        assert ("skerry database upgrade" in finding.remedy) == (state == "attention")
     engine.dispose()
+
+
+def test_a_disk_that_is_nearly_full_is_named_with_what_would_help(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FLOOR_VARIABLE, "1000000000")
+    finding = find(folder, "disk")
+    assert finding.state == "attention"
+    assert "is nearly full" in finding.detail
+    assert "'skerry prune' would free nothing" in finding.remedy
+    (folder.logs / "api.log.1").write_bytes(b"x" * 3_000_000)
+    assert "'skerry prune --yes' would free 3 MB" in find(folder, "disk").remedy
+
+
+def test_a_bucket_that_cannot_be_reached_is_named(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listening, url = bind_free_port()
+    listening.close()
+    known = {
+        OBJECTS_VARIABLE: "s3://lakes/skerry", "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1",
+    }  # fmt: skip
+    for name, value in known.items():
+        monkeypatch.setenv(name, value)
+    finding = find(folder, "objects")
+    assert finding.state == "broken"
+    assert finding.detail == "The object store s3://lakes/skerry does not answer."
+    assert "AWS_ENDPOINT_URL" in finding.remedy
+
+
+@pytest.mark.postgresql
+def test_a_worker_that_shows_nothing_is_named(
+    folder: DataFolder, postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgresql.database() as url:
+        monkeypatch.setenv(DATABASE_VARIABLE, url)
+        with using_database(find_database(folder)) as engine, engine.begin() as connection:
+            long_ago = utc_now() - timedelta(hours=1)
+            connection.execute(insert(workers).values(name="gone", beats=7, seen_at=long_ago))
+        alone = find(folder, "workers")
+        assert alone.state == "broken"
+        assert "gone" in alone.detail
+        assert "no run goes on without one" in alone.remedy
+        with using_database(find_database(folder)) as engine:
+            WorkerBook(engine, "here").look()
+        findings = {entry.detail: entry for entry in examine(folder) if entry.check == "workers"}
+        assert findings.pop("here works.").state == "well"
+        [stale] = findings.values()
+        assert stale.state == "attention"
+        assert "another worker carries its runs on" in stale.remedy
 
 
 def test_a_taken_port_and_open_permissions_are_named(
