@@ -16,7 +16,8 @@ from tests.fault_proxy import FaultProxy, Request, no_faults, serve_faults
 from tests.minio_server import S3Server
 from tests.served_api import ServedApi, serve_api
 from tests.served_bucket import open_granted, serve_bucket_api, using_bucket, write_product
-from tests.stac_documents import make_collection
+from tests.stac_documents import make_collection, make_item
+from tests.unit.production.test_http import claim, make_job
 
 from skerry.core.settings import UpkeepSettings
 from skerry.production.upkeep.pruning import Prune, Wish
@@ -24,6 +25,7 @@ from skerry.storage import bucket as buckets
 from skerry.storage.database import database_url, open_database
 from skerry.storage.homes import HOMES, find_written
 from skerry.storage.object_places import open_objects
+from skerry.storage.run_folder import find_attempt
 
 pytestmark = pytest.mark.s3
 FILES = {f"product.zarr/c/{number} + ü": bytes([number]) * 1000 for number in range(40)}
@@ -215,3 +217,32 @@ def expire_grants(api: ServedApi) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE grants SET expires = 1")
     engine.dispose()
+
+
+def test_a_run_publishes_copies_and_keeps_its_log(alice: httpx.Client, api: ServedApi) -> None:
+    make_job(alice)
+    run = alice.post("production/jobs/lakes/runs", json={}).json()["id"]
+    epoch = claim(api, run)
+    with api.client("run-token") as process:
+        asked = {"mode": "write", "purpose": "run", "run": run, "epoch": epoch}
+        grant = process.post("grants", json=asked).json()
+        store, prefix = open_granted(grant), f"{grant['prefix']}products/field/"
+        for name, content in FILES.items():
+            obstore.put(store, prefix + name, content)
+        obstore.put(store, f"{grant['prefix']}log.txt", b"log")
+        digest = open_objects(api.data).digest(prefix)
+        item = make_item("field", prefix=prefix)
+        item["assets"] = {"product": {"href": f"{prefix}{min(FILES)}", "roles": ["data"]}}
+        outputs = [{"output": "field", "item": item, "digest": digest}]
+        told = [{"output": "field", "digest": digest}]
+        body = {"outputs": outputs, "manifest": {"run": run, "epoch": epoch, "outputs": told}}
+        path = f"production/runs/{run}/attempts/{epoch}/publish"
+        answers = [process.post(path, json=body) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200], answers[0].text
+    [output] = answers[1].json()["outputs"]
+    shown = alice.get(f"stac/collections/{output['collection']}/items/{output['item']}").json()
+    home = shown["properties"]["skerry:prefix"]
+    assert (find_written(home), find_attempt(home)) == (prefix, (run, epoch))
+    obstore.put(store, f"{prefix}{min(FILES)}", b"others")
+    assert open_objects(api.data).digest(home) == digest
+    assert list_below(api, f"runs/{run}/") == [f"{grant['prefix']}log.txt", prefix + min(FILES)]
