@@ -1,5 +1,6 @@
 """What a process costs: wall time of its work, and peak memory of it and its children."""
 
+import os
 import subprocess
 import tempfile
 import time
@@ -67,6 +68,7 @@ def measure_in_turns(
         for name, command in commands.items():
             place = clean[name]
             place.unlink() if place.is_file() else shutil.rmtree(place, ignore_errors=True)
+            os.sync()  # so that it does not wait for what others wrote
             cost = measure(command)
             if number:
                 result[name].append(cost)
