@@ -4,7 +4,7 @@
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 # A folder of real products, where there is one: tests that read it run, and say so where not.
 SKERRY_REAL_DATA ?= $(patsubst %/safe,%,$(abspath $(wildcard ../shared/data/safe)))
 export SKERRY_REAL_DATA

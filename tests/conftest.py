@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from tests import minio_server
-from tests.examples import QUICK
+from tests.examples import DAILY, QUICK
 from tests.minio_server import S3Server, serve_s3
 from tests.platform_process import RunningPlatform, start_platform
 from tests.postgresql_server import PostgresqlServer, find_programs, serve_postgresql
@@ -95,7 +95,10 @@ ORDER = ("unit", "integration", "notebooks", "acceptance", "peers")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run fast tests first, and the whole road last; leave out what this run is not for."""
+    """Run fast tests first, and the whole road last; leave out what this run is not for.
+
+    Where processes share the tests, what may take longest is first, so that none waits at the end.
+    """
     left_out = {"real_data"} if not REAL_DATA else set()
     if not config.getoption("--complete") and find_programs() is None:
         left_out.add("postgresql")
@@ -112,8 +115,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             items.remove(item)
             not_run.setdefault(mark, []).append(item.nodeid)
     config.stash[NOT_RUN] = not_run
-    root = Path(__file__).parent
-    items.sort(key=lambda item: ORDER.index(item.path.relative_to(root).parts[0]))
+    order = {
+        item.path: ORDER.index(item.path.relative_to(ROOT / "tests").parts[0]) for item in items
+    }
+    items.sort(key=lambda item: order[item.path])
+    if hasattr(config, "workerinput"):
+        limits: dict[Path, float] = {}
+        for item in items:
+            limits[item.path] = max(limits.get(item.path, 0), _read_limit(item))
+        items.sort(key=lambda item: (-limits[item.path], -order[item.path]))
+
+
+def _read_limit(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark else 0
 
 
 class Completeness:
@@ -200,6 +215,8 @@ def _is_left_out(marks: list[ast.expr]) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--quick"):
         settings.load_profile(QUICK)
+    elif not (config.getoption("--long") or config.getoption("--complete")):
+        settings.load_profile(DAILY)
     if REAL_DATA and not Path(REAL_DATA, "safe").is_dir():
         raise pytest.UsageError(f"SKERRY_REAL_DATA: there is no folder {REAL_DATA}/safe.")
     if config.getoption("--complete") and not hasattr(config, "workerinput"):

@@ -18,10 +18,15 @@ from skerry.storage.object_places import parse_place
 from skerry.storage.platform_mark import read_mark
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.s3]
+POINTS = [
+    MOVE_POINTS[0],
+    *(pytest.param(point, marks=pytest.mark.long) for point in MOVE_POINTS[1:-1]),
+    MOVE_POINTS[-1],
+]
 
 
 @pytest.mark.parametrize("data", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("point", MOVE_POINTS)
+@pytest.mark.parametrize("point", POINTS)
 def test_it_goes_on_after_a_kill(
     point: str, stopped: Place, server: Callable[[], str], bucket: str, tmp_path: Path
 ) -> None:

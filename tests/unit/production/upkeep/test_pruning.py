@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, update
+from tests.examples import examples
 from tests.unit.production.upkeep.world import World
 
 from skerry.core.disk import measure_tree
@@ -316,7 +317,7 @@ def fill(world: World, ran: list[tuple[int, str, int, list[str]]], brought: list
 @given(ran=st.lists(RUNS, max_size=8, unique_by=lambda run: (run[0], run[2])),
        brought=st.lists(IMPORTS, max_size=8), unnamed=st.booleans())  # fmt: skip
 @settings(
-    max_examples=25, deadline=None,
+    max_examples=examples(25), deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 def test_what_a_record_or_a_valid_grant_names_stays_and_all_else_goes(
