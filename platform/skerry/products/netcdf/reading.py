@@ -280,12 +280,13 @@ def _find_unwritten(data: Any, dtype: np.dtype[Any], attrs: dict[str, Any]) -> d
     """Return the attribute that holds the number in cells which were never written.
 
     NetCDF's library gives each variable such a number, 9.96921e+36 for floats, without an
-    attribute. It counts for measurements and times; plain integers stay integers, and single bytes
-    may have every value.
+    attribute. It counts for measurements, times and integers that have gaps anyhow; plain integers
+    and flags stay integers, and single bytes may have every value.
 
     Source: NetCDF Users Guide, attribute conventions, ``_FillValue``.
     """
     measured = any(key in attrs for key in FACTORS) or " since " in str(attrs.get("units"))
+    measured |= MISSING in attrs and not any(key.startswith("flag_") for key in attrs)
     whole = dtype.kind in "iu" and dtype.itemsize > 1 and measured and UNSIGNED not in attrs
     if "_FillValue" in attrs or not (dtype.kind == "f" or whole):
         return {}

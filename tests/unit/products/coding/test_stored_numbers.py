@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
 from tests.examples import examples
@@ -77,6 +77,7 @@ def list_gaps(stored: np.ndarray, attrs: dict[str, Any]) -> np.ndarray:
 
 
 @settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
+@example(given_numbers=(np.array([[*range(4), 65535]] * 4, "u2"), {"missing_value": np.uint16(0)}))
 @given(given_numbers=numbers_with_attributes())
 def test_values_are_those_of_netcdf4(
     given_numbers: tuple[np.ndarray, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
