@@ -145,10 +145,11 @@ def bind_free_port() -> tuple[socket.socket, str]:
 
 @contextmanager
 def serve_api(folder: Path, hub_api: str | None = None) -> Iterator[ServedApi]:
-    """Serve the api over a new data folder at `folder`; without a real hub with a token book."""
+    """Serve the api over a data folder, which need not exist; with a token book, or a real hub."""
     data = DataFolder(folder)
     data.create()
-    fill_database(data)
+    if not data.database.exists():
+        fill_database(data)
     listening, url = bind_free_port()
     book = TokenBook()
     settings = ServiceSettings(data=folder, public_url=url, port=listening.getsockname()[1])
