@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -39,13 +39,13 @@ def say_absence(engine: Engine) -> None:
     @event.listens_for(engine, "handle_error")
     def _note_away(context: ExceptionContext) -> None:
         error = context.original_exception
-        # a connection that was left over from before is only tried, and then replaced
-        if not context.is_pre_ping and name not in _away and tells_absence(error):
+        # a session that breaks may be left over from before: only who cannot connect knows
+        if context.connection is None and name not in _away and tells_absence(error):
             _away.add(name)
             _LOG.error("The database is away: %s", str(error).partition("\n")[0])
 
-    @event.listens_for(engine, "engine_connect")
-    def _note_back(_connection: Connection, *_: Any) -> None:
+    @event.listens_for(engine, "connect")
+    def _note_back(*_: Any) -> None:
         if name in _away:
             _away.discard(name)
             _LOG.warning("The database is back.")
