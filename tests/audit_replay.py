@@ -5,8 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from skerry.storage.database import METADATA, reading
-from skerry.storage.recording import _RECORD, _present
+from skerry.storage.audit_rules import find_rule
+from skerry.storage.columns import METADATA
+from skerry.storage.database import reading
+from skerry.storage.recording import _present
 from skerry.storage.tables import audit, audit_archives
 
 Rows = dict[str, dict[str, Any]]
@@ -47,7 +49,7 @@ def read_recorded(connection: Connection) -> Rows:
     """Return all rows of recorded tables."""
     rows: Rows = {}
     for table in METADATA.sorted_tables:
-        record = table.info.get(_RECORD)
+        record = find_rule(table)
         if record is None:
             continue
         for found in connection.execute(select(*record.list_columns(table))).mappings():

@@ -16,8 +16,8 @@ from sqlalchemy import (
 )
 
 from skerry.core.ownership import PLATFORM_OWNER
-from skerry.storage.database import METADATA, FreeText, PlainText, RowNumber, partial_index
-from skerry.storage.recording import record_changes
+from skerry.storage.audit_rules import record_changes
+from skerry.storage.columns import METADATA, FreeText, PlainText, RowNumber, partial_index
 from skerry.storage.sharing import make_shares
 
 collections = Table(

@@ -14,7 +14,7 @@ from skerry.core.digests import hash_secret
 from skerry.core.errors import ConflictError, ForbiddenError
 from skerry.core.time import utc_now
 from skerry.production.tables import attempts, runs
-from skerry.storage.database import Moment
+from skerry.storage.columns import Moment
 
 _REVOKING_S = 20.0
 """How long a worker that took a token may need to revoke it."""

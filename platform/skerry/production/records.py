@@ -9,7 +9,7 @@ from skerry.catalog.tables import deletions, items, items_index
 from skerry.production.environments import name_ingredients
 from skerry.production.runs import ACTIVE
 from skerry.production.tables import releases, runs, upkeep, workers
-from skerry.storage.database import METADATA
+from skerry.storage.columns import METADATA
 from skerry.storage.homes import HOMES
 from skerry.storage.objects import Objects
 from skerry.storage.run_folder import RUNS, list_run_folders

@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 
 from skerry.core.ownership import PLATFORM_OWNER
-from skerry.storage.database import METADATA, FreeText, Moment, PlainText
-from skerry.storage.recording import leave_unrecorded, record_changes
+from skerry.storage.audit_rules import leave_unrecorded, record_changes
+from skerry.storage.columns import METADATA, FreeText, Moment, PlainText
 from skerry.storage.sharing import make_shares
 
 

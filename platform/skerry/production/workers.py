@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 from skerry.core.beats import BEAT_S, measure_silence
 from skerry.models.platform import WorkerSign
 from skerry.production.tables import workers
-from skerry.storage.database import Now, find_database, is_server, reading
+from skerry.storage.columns import Now
+from skerry.storage.database import find_database, is_server, reading
 from skerry.storage.layout import DataFolder
 
 PERIOD_S = 2.0

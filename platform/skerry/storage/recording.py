@@ -1,21 +1,21 @@
 """The audit's writer: each change of a recorded table leaves a row, in the same transaction.
 
-Tables say with `record_changes` what is recorded of them. The engine's own events see every
-statement that changes such a table, look at its rows before and after, and write the difference:
-a store's functions need no line for it, and none can forget it. Who changes something stands with
-the connection (`writing`, or the engine's own actor); a change without an actor is refused.
+Tables say what is recorded of them (`skerry.storage.audit_rules`). The engine's own events see
+every statement that changes such a table, look at its rows before and after, and write the
+difference: a store's functions need no line for it, and none can forget it. Who changes something
+stands with the connection (`writing`, or the engine's own actor); a change without an actor is
+refused.
 """
 
 import getpass
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     Connection,
     Delete,
     Engine,
@@ -31,13 +31,13 @@ from sqlalchemy import (
 
 from skerry.core.digests import hash_secret
 from skerry.core.time import format_time, utc_now
+from skerry.storage.audit_rules import AuditRule, find_rule
+from skerry.storage.tables import audit
 
 ACTOR = "skerry_actor"
 """The option of a connection, or of an engine, that holds its `Actor`."""
 
-_RECORD, _REASON = "record", "reason_not_recorded"
 _BEFORE = "skerry_before"
-_TIMES = frozenset({"created", "updated"})
 _TOKEN_LENGTH = 12
 
 _Row = dict[str, Any]
@@ -75,63 +75,6 @@ def name_user() -> Actor:
         return Actor(getpass.getuser())
     except (KeyError, OSError):  # a number without an account
         return Actor(f"user {os.getuid()}")
-
-
-@dataclass(frozen=True)
-class _Record:
-    """What is recorded of a table; see `record_changes`."""
-
-    kind: str
-    name: str
-    without: frozenset[str]
-    verbs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-
-    def list_columns(self, table: Any) -> list[Column[Any]]:
-        """Return the columns that are recorded, and those of the key."""
-        return [
-            column
-            for column in table.columns
-            if column.primary_key or not (column.name in self.without or _is_time(column))
-        ]
-
-    def describe(self, row: _Row) -> str:
-        """Return what the row is, such as ``job/water``."""
-        return f"{self.kind}/{self.name.format_map(row)}"
-
-
-def record_changes(
-    kind: str,
-    name: str,
-    *,
-    without: tuple[str, ...] = (),
-    verbs: Mapping[str, tuple[str, str]] | None = None,
-) -> dict[str, Any]:
-    """Return the `info` of a table whose changes are recorded.
-
-    Parameters
-    ----------
-    kind
-        What a row is, in a word: ``job``.
-    name
-        Its name, made of columns in braces: ``{name}``. No two rows have the same.
-    without
-        Columns that are not recorded: large and pinned by a digest, or of the moment. Times are
-        never recorded, because the record has its own.
-    verbs
-        Column to the words for setting it and for clearing it; a change of ``status`` is called
-        by the new status, any other change ``changed``.
-    """
-    return {_RECORD: _Record(kind, name, frozenset(without), verbs or {})}
-
-
-def leave_unrecorded(reason: str) -> dict[str, Any]:
-    """Return the `info` of a table whose changes are not recorded, for a reason."""
-    return {_REASON: reason}
-
-
-def is_decided(table: Table) -> bool:
-    """Tell whether a table says if its changes are recorded."""
-    return _RECORD in table.info or _REASON in table.info
 
 
 def shorten_token(token: str) -> str:
@@ -235,7 +178,7 @@ def _as_stored(connection: Connection, column: Any, value: Any) -> Any:
 
 
 def _read_again(
-    connection: Connection, record: _Record, statement: Update | Delete, row: RowMapping
+    connection: Connection, record: AuditRule, statement: Update | Delete, row: RowMapping
 ) -> _Row | None:
     if isinstance(statement, Delete):
         return None
@@ -246,7 +189,10 @@ def _read_again(
 
 
 def _compare(
-    record: _Record, actor: Actor, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+    record: AuditRule,
+    actor: Actor,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
 ) -> _Row | None:
     """Return the audit's entry for a row before and after; None if nothing recorded has changed."""
     old, new = _present(before), _present(after)
@@ -262,7 +208,7 @@ def _compare(
     return _make_entry(actor, what, _name_action(record, old, new), old, new)
 
 
-def _name_action(record: _Record, before: _Row, changed: _Row) -> str:
+def _name_action(record: AuditRule, before: _Row, changed: _Row) -> str:
     if "status" in changed:
         return str(changed["status"])
     for name, (is_set, is_cleared) in record.verbs.items():
@@ -294,14 +240,12 @@ def _make_entry(
 
 
 def _write(connection: Connection, entries: list[_Row]) -> None:
-    from skerry.storage.tables import audit  # the tables stand above this module
-
     if entries:
         connection.execute(insert(audit).inline(), entries)
 
 
-def _find_record(connection: Connection, table: Any) -> _Record | None:
-    record: _Record | None = table.info.get(_RECORD) if isinstance(table, Table) else None
+def _find_record(connection: Connection, table: Any) -> AuditRule | None:
+    record = find_rule(table) if isinstance(table, Table) else None
     if record is None or connection.get_execution_options().get(ACTOR) is _COPYING:
         return None
     return record
@@ -318,7 +262,3 @@ def _find_actor(connection: Connection) -> Actor:
     if not isinstance(actor, Actor) or actor is NOBODY:
         raise TypeError("a change of recorded tables needs an actor: open it with `writing`")
     return actor
-
-
-def _is_time(column: Column[Any]) -> bool:
-    return column.name in _TIMES or column.type.python_type is datetime

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from skerry.core.ownership import Relation, Verb, Viewer, check_owner, relate
 from skerry.models.shares import Share
-from skerry.storage.database import METADATA, PlainText
+from skerry.storage.columns import METADATA, PlainText
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, Integer, Table
 
-from skerry.storage.database import METADATA, Moment, PlainText, RowNumber
-from skerry.storage.recording import leave_unrecorded, record_changes
+from skerry.storage.audit_rules import leave_unrecorded, record_changes
+from skerry.storage.columns import METADATA, Moment, PlainText, RowNumber
 
 grants = Table(
     "grants",

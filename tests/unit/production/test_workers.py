@@ -15,7 +15,8 @@ from skerry.core.settings import DATABASE_VARIABLE
 from skerry.core.time import utc_now
 from skerry.production.tables import workers
 from skerry.production.workers import LOST_S, PERIOD_S, WorkerBook, list_workers
-from skerry.storage.database import Now, find_database, reading, using_database
+from skerry.storage.columns import Now
+from skerry.storage.database import find_database, reading, using_database
 from skerry.storage.layout import DataFolder
 
 

@@ -13,10 +13,12 @@ from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.time import from_microseconds
 from skerry.models.grants import Purpose
 from skerry.storage.audit import archive_entries, export_entries, list_entries
-from skerry.storage.database import METADATA, find_database, open_database, reading
+from skerry.storage.audit_rules import is_decided
+from skerry.storage.columns import METADATA
+from skerry.storage.database import find_database, open_database, reading
 from skerry.storage.grants import create_grant, forget_grant
 from skerry.storage.layout import DataFolder
-from skerry.storage.recording import NOBODY, Actor, is_decided, shorten_token, writing
+from skerry.storage.recording import NOBODY, Actor, shorten_token, writing
 from skerry.storage.tables import audit, audit_archives, grants
 
 __all__ = ["connection", "data", "engine"]

@@ -16,7 +16,8 @@ from tests.older_schema import open_at
 from skerry.catalog.spacetime import EARLIEST, HOUR_US, LATEST, name_boxes, select_overlapping
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.storage import migrate
-from skerry.storage.database import METADATA, find_database, open_database
+from skerry.storage.columns import METADATA
+from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
 
 __all__ = ["data", "engine"]

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from skerry.storage.database import METADATA
+from skerry.storage.columns import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from skerry.storage.database import PlainText, RowNumber
+from skerry.storage.columns import PlainText, RowNumber
 
 revision = "0012"
 down_revision = "0011"

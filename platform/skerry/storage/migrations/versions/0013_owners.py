@@ -7,7 +7,7 @@ sandbox belongs to its person.
 import sqlalchemy as sa
 from alembic import op
 
-from skerry.storage.database import PlainText
+from skerry.storage.columns import PlainText
 
 revision = "0013"
 down_revision = "0012"

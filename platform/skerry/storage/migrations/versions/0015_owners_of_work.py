@@ -7,7 +7,7 @@ belongs to the owner of its collection, so that its products may still go there;
 import sqlalchemy as sa
 from alembic import op
 
-from skerry.storage.database import PlainText
+from skerry.storage.columns import PlainText
 
 revision = "0015"
 down_revision = "0014"

@@ -7,7 +7,7 @@ import or its job needed no review: such versions were published at once.
 import sqlalchemy as sa
 from alembic import op
 
-from skerry.storage.database import FreeText
+from skerry.storage.columns import FreeText
 
 revision = "0017"
 down_revision = "0016"

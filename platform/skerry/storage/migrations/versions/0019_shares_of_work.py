@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from skerry.storage.database import PlainText
+from skerry.storage.columns import PlainText
 
 revision = "0019"
 down_revision = "0018"
