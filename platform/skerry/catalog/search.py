@@ -31,9 +31,9 @@ LARGEST_PAGE = 1000
 _MOST_ROWS = 4000
 _MOST_NAMES = 10_000  # SQLite binds 250,000 values at most
 _MOST_COLLECTIONS = 32
-"""So many collections are gone through one by one."""
+"""Up to this number, collections are searched one after the other."""
 _FEW_ITEMS = 20_000
-"""So many items are sorted in less time than a person notices."""
+"""This number of items is sorted faster than a person notices."""
 _MANY = 500
 """From so many items at a place on, it is asked whether the collections have fewer."""
 _LARGE_AREA = 0.25 * 360 * 180  # square degrees

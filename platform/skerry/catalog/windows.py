@@ -18,9 +18,9 @@ from skerry.catalog.tables import items
 
 _WORLD = 360.0 * 180.0
 _ITEM = 1.0
-"""Square degrees that an item is taken to have: so much is found around a point."""
+"""The area of a typical item, in square degrees: a search is estimated for no smaller area."""
 _EXPECTED = 2.0
-"""How many times the items that are asked for the first window is expected to have."""
+"""The first window is chosen to hold this many times the number of items asked for."""
 _FEW = 8.0
 """So many times the items that are asked for are looked through without windows."""
 _GROWTH = 8

@@ -60,8 +60,8 @@ def list_units(connection: Connection, objects: Objects, *, stopped: bool = Fals
         whole = whole.where(runs.c.status.not_in(ACTIVE))
     ended = set(connection.execute(whole).scalars())
     leaving = set(connection.execute(select(deletions.c.prefix)).scalars())
-    kept = select(items.c.prefix, items.c.run).where(items.c.bytes_deleted.is_(None))
-    for item in connection.execute(kept):
+    present = select(items.c.prefix, items.c.run).where(items.c.bytes_deleted.is_(None))
+    for item in connection.execute(present):
         # The folder of a run at work still grows beside its published products.
         in_whole_folder = item.run in ended and item.prefix.startswith(RUNS)
         if item.prefix not in leaving and not in_whole_folder:

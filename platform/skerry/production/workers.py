@@ -27,12 +27,12 @@ ONLY_WORKER = "worker"
 """The name of the only worker of a database in a file."""
 
 LOST_S = 20.0
-"""How long a worker may show nothing. Its runs are carried on within a minute, this included."""
+"""A silent worker is lost after this time; its runs go on within a minute of the first silence."""
 
 
 @dataclass
 class _Sight:
-    """What was last seen of another worker, and for how long nothing has changed."""
+    """The last sign of another worker, and the time since this sign changed."""
 
     beats: int
     still_s: float = 0.0

@@ -58,7 +58,7 @@ class GrowingReads(io.RawIOBase):
         goes_on = self._position == self._start + len(self._kept) and bool(self._kept)
         self._ahead = min(2 * self._ahead, LARGEST_READ) if goes_on else _FIRST_READ
         stop = min(self._size, self._position + max(count, self._ahead))
-        kept = self._fetch(self._position, stop)
-        if not kept:
+        content = self._fetch(self._position, stop)
+        if not content:
             raise OSError("The file was removed while it was read.")
-        self._start, self._kept = self._position, kept
+        self._start, self._kept = self._position, content

@@ -25,7 +25,7 @@ from skerry.storage.server_checks import check_server
 _START_ONCE = "Bring it up to date with 'skerry up' or 'skerry database upgrade' of this Skerry."
 _OURS = re.compile(r"\d{4}")
 UNFINISHED = "move-"
-"""So begins what stands in the place of the revision while `skerry move` fills a database."""
+"""The beginning of the text that replaces the revision while `skerry move` fills a database."""
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 

@@ -100,8 +100,8 @@ def _check_extension(connection: Connection, place: str) -> None:
             f"The database {place} has no PostGIS, and its user may not add it.",
             remedy="Let an administrator run this in it once: CREATE EXTENSION postgis.",
         )
-    seen = text("SELECT to_regtype('geometry') IS NOT NULL")
-    if row.installed_version is not None and not connection.execute(seen).scalar():
+    visible = text("SELECT to_regtype('geometry') IS NOT NULL")
+    if row.installed_version is not None and not connection.execute(visible).scalar():
         raise ConflictError(
             f"The user of the database {place} does not see its PostGIS, which is in a schema that"
             " search_path does not name.",

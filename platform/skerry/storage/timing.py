@@ -1,4 +1,4 @@
-"""How long the object store takes: those who measure it are told of each request."""
+"""Measure the time of each request to the object store and report it to the observers."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 
 class Observer(Protocol):
-    """Who is told of requests to the object store."""
+    """An observer that receives the time of each request to the object store."""
 
     def note_objects(self, store: str, operation: str, outcome: str, seconds: float) -> None:
         """Note a request to a `store` (``folder``, ``bucket``) that was ``done`` or ``failed``."""

@@ -348,14 +348,14 @@ class LocalExecutor:
 
 def _name_common(python: Path) -> dict[str, str]:
     """Return the variables that all attempts have alike."""
-    kept = {
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIX)
     }
     return {
-        **kept,
-        "PATH": f"{python.parent}{os.pathsep}{kept.get('PATH', os.defpath)}",
+        **inherited,
+        "PATH": f"{python.parent}{os.pathsep}{inherited.get('PATH', os.defpath)}",
         "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",
     }

@@ -12,7 +12,7 @@ from skerry.models.upkeep import Entry, Kind
 from skerry.storage.objects import Objects, StoredFile
 
 YOUNG_S = 86_400.0
-"""What was written since so many seconds may belong to work whose record comes later."""
+"""Files younger than this, in seconds, may belong to work whose record comes later."""
 
 
 @dataclass(frozen=True)
