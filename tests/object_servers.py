@@ -25,6 +25,8 @@ SECRET_KEY = "loopback-secret-that-must-not-show"
 BUCKET = "products"
 PAGE = b"<html><body>Not what was asked for.</body></html>"
 _PAGE = 3
+_LISTED: dict[Path, list[tuple[str, int]]] = {}
+"""Folder to what its listing began with; the pages that follow do not walk through it again."""
 """Keys a listing page: small, so that paging is exercised."""
 
 
@@ -246,34 +248,42 @@ def _answer_s3(request: _Handler, folder: Path) -> None:
         request.reply(200, _list(folder, parse_qs(parts.query)), {"Content-Type": "text/xml"})
 
 
+def _walk(folder: Path) -> list[tuple[str, int]]:
+    """Return name and size of everything below a folder; a folder is an empty mark."""
+    return sorted(
+        (f"{path.relative_to(folder).as_posix()}/", 0)
+        if path.is_dir()
+        else (path.relative_to(folder).as_posix(), path.stat().st_size)
+        for path in folder.rglob("*")
+    )
+
+
 def _list(folder: Path, query: dict[str, list[str]]) -> bytes:
     """Return one page of ListObjectsV2."""
     prefix = query.get("prefix", [""])[0]
     delimiter = query.get("delimiter", [""])[0]
     after = query.get("continuation-token", query.get("start-after", [""]))[0]
-    names = sorted(
-        path.relative_to(folder).as_posix() + ("/" if path.is_dir() else "")
-        for path in folder.rglob("*")
-    )
+    if "continuation-token" not in query or folder not in _LISTED:
+        _LISTED[folder] = _walk(folder)
     entries: dict[str, int | None] = {}
-    for name in names:
+    for name, size in _LISTED[folder]:
         rest = name.removeprefix(prefix)
         if not name.startswith(prefix):
             continue
         if delimiter and delimiter in rest:
             entries[prefix + rest.partition(delimiter)[0] + delimiter] = None
         else:
-            entries[name] = 0 if name.endswith("/") else (folder / name).stat().st_size
+            entries[name] = size
     left = [(name, size) for name, size in entries.items() if name > after]
     page = left[:_PAGE]
     lines = []
-    for name, size in page:
-        if size is None:
+    for name, length in page:
+        if length is None:
             lines.append(f"<CommonPrefixes><Prefix>{escape(name)}</Prefix></CommonPrefixes>")
         else:
             lines.append(
-                f"<Contents><Key>{escape(name)}</Key><Size>{size}</Size><ETag>&quot;{size}&quot;"
-                "</ETag><LastModified>2026-05-01T10:00:00.000Z</LastModified></Contents>"
+                f"<Contents><Key>{escape(name)}</Key><Size>{length}</Size><ETag>"
+                f"&quot;{length}&quot;</ETag><LastModified>2026-05-01T10:00:00.000Z</LastModified></Contents>"
             )
     more = len(left) > len(page)
     token = f"<NextContinuationToken>{escape(page[-1][0])}</NextContinuationToken>" if more else ""

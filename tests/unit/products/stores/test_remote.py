@@ -143,14 +143,15 @@ def test_a_netcdf_reads_from_an_archive(where: str, folder: Path, packed: Path) 
 
 
 @pytest.mark.parametrize("name", FORMS.values())
-def test_a_folder_that_holds_one_product(
-    name: str, folder: Path, tmp_path: Path, s3: ObjectServer
-) -> None:
+def test_a_folder_that_holds_one_product(name: str, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "of.truth.nc").touch()
     (tmp_path / "notes.txt").touch()
     copy = shutil.copytree if (folder / name).is_dir() else shutil.copy
     copy(folder / name, tmp_path / name)
     same(open_product(tmp_path), open_product(folder / name))
+
+
+def test_a_prefix_that_holds_several_products(s3: ObjectServer) -> None:
     with pytest.raises(InvalidInputError, match=r"holds 5 products: cogs, geo\.zarr, p\.nc"):
         open_product(s3.url)
 
