@@ -3,6 +3,7 @@
 They open the data folder themselves: a backup needs no running platform, and may be made of one.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,8 @@ def restore(source: Path, data: Path, name: str | None, *, as_json: bool) -> Non
     from skerry.production.backups import check_restorable, restore_backup
 
     folder = DataFolder(data)
-    check_restorable(source, folder, name)
+    with hold_folder(folder) if folder.lock.exists() else nullcontext():
+        check_restorable(source, folder, name)
     folder.create()
     with hold_folder(folder), show_progress("Restore") as progress:
         done = restore_backup(source, folder, name, progress)

@@ -13,6 +13,7 @@ _ABSENT = "psycopg.OperationalError"
 """How the workflow engine's sentences show a server that is away."""
 
 _FAILED = ("psycopg.", "sqlite3.")
+_TRACE = "Traceback (most recent call last)"
 
 
 class ShortLines(logging.Filter):
@@ -35,7 +36,7 @@ class ShortLines(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a line is written; shorten it."""
         error = record.exc_info[1] if record.exc_info else None
-        line, _, _ = record.getMessage().partition("\n")
+        line = _shorten(record.getMessage())
         if isinstance(error, DBAPIError):
             line = f"{line} {str(error.orig).partition('\n')[0]}"
         elif not any(f"({word}" in line for word in _FAILED):
@@ -49,3 +50,13 @@ class ShortLines(logging.Filter):
         self._said = {text: at for text, at in self._said.items() if now - at < _AGAIN_S}
         self._said[line] = now
         return True
+
+
+def _shorten(message: str) -> str:
+    """Return a message's first line; a stack trace in it becomes the error that it ends with."""
+    line, _, rest = message.partition("\n")
+    start, trace, _ = line.partition(_TRACE)
+    if not trace:
+        return line
+    errors = [line for line in rest.splitlines() if any(f"({word}" in line for word in _FAILED)]
+    return start + errors[-1].partition(": ")[2] if errors else line

@@ -73,7 +73,20 @@ def test_worker_makes_tokens_of_runs_and_of_nobody_else(running_platform: Runnin
         assert run.get("/hub/api/user").status_code == 403
 
 
-@pytest.mark.parametrize("name", ["api", "maps", "dashboards", "dask-gateway"])
+def test_the_api_reads_names_from_the_hub_and_nothing_else(
+    running_platform: RunningPlatform,
+) -> None:
+    user = running_platform.user
+    with service_client(running_platform, "api") as client:
+        answer = client.get(f"/hub/api/users/{user}").raise_for_status()
+        assert answer.json() == {"kind": "user", "name": user}
+        assert client.get("/hub/api/users").status_code == 403
+        assert client.get(f"/hub/api/users/{user}/tokens").status_code in {403, 404}
+        path = "/hub/api/users/project-main/tokens"
+        assert client.post(path, json={"note": "x"}).status_code in {403, 404}
+
+
+@pytest.mark.parametrize("name", ["maps", "dashboards", "dask-gateway"])
 def test_other_services_read_nothing_from_the_hub(
     running_platform: RunningPlatform, name: str
 ) -> None:

@@ -55,18 +55,21 @@ def move(data: Path, settings: dict[str, str], *arguments: str) -> subprocess.Co
 
 def start_runs(platform: RunningPlatform, like: dict[str, Any]) -> list[str]:
     """Start two runs; return their ids when one is at work and the other waits."""
-    values = [
-        word for name in like["parameters"] for word in ("-p", f"{name}={like['parameters'][name]}")
-    ]
-    for _ in range(2):
-        platform.run("run", "start", like["job"], *values)
-    runs = list_runs(platform)
-    others = [run for run in runs if run != like["id"]]
-    wait_until(
-        lambda: sorted(list_runs(platform)[run] for run in others) == ["queued", "running"],
-        300, "a run is at work and another waits",
-    )  # fmt: skip
-    return others
+    values = {"parameters": like["parameters"]}
+    with platform.http(platform.token) as client:
+        work = "/services/api/production"
+        for _ in range(2):
+            client.post(f"{work}/jobs/{like['job']}/runs", json=values).raise_for_status()
+
+        def list_others() -> dict[str, str]:
+            runs = client.get(f"{work}/runs").raise_for_status().json()["runs"]
+            return {run["id"]: run["status"] for run in runs if run["id"] != like["id"]}
+
+        wait_until(
+            lambda: sorted(list_others().values()) == ["queued", "running"],
+            300, "a run is at work and another waits",
+        )  # fmt: skip
+        return list(list_others())
 
 
 def list_runs(platform: RunningPlatform) -> dict[str, str]:

@@ -69,9 +69,9 @@ def test_errors_of_the_api(alice: httpx.Client, anonymous: httpx.Client) -> None
         check_problem(answer, answer.status_code)
         assert answer.status_code in {400, 422}
     check_problem(alice.get("files/nothing"), 404)
-    check_problem(anonymous.get("production/runs"), 401)
+    check_problem(anonymous.get("audit"), 401)
     check_problem(anonymous.post("grants", content=LARGE, headers=JSON), 413)
-    assert anonymous.get("production/runs", headers={"Accept": "text/html"}).is_redirect
+    assert anonymous.get("audit", headers={"Accept": "text/html"}).is_redirect
 
 
 def test_errors_of_maps(maps: httpx.Client) -> None:
