@@ -79,7 +79,9 @@ def test_the_api_reads_names_from_the_hub_and_nothing_else(
     user = running_platform.user
     with service_client(running_platform, "api") as client:
         answer = client.get(f"/hub/api/users/{user}").raise_for_status()
-        assert answer.json() == {"kind": "user", "name": user}
+        assert answer.json()["name"] == user
+        hidden = {"servers", "groups", "roles", "last_activity", "created", "auth_state"}
+        assert not hidden & answer.json().keys()
         assert client.get("/hub/api/users").status_code == 403
         assert client.get(f"/hub/api/users/{user}/tokens").status_code in {403, 404}
         path = "/hub/api/users/project-main/tokens"
