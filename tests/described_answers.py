@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from jsonschema import Draft202012Validator
+
+from skerry.production.schemas import Draft202012Validator
 
 PROBLEM = "application/problem+json"
 

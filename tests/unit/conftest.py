@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    import httpx
     import xarray as xr
+    from tests.served_api import ServedApi
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +23,27 @@ def _own_scheduler() -> Iterator[None]:
 
     with dask.config.set(scheduler="threads"):
         yield
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApi]:
+    from tests.served_api import serve_api
+
+    with serve_api(tmp_path_factory.mktemp("api") / "data") as served:
+        yield served
+
+
+@pytest.fixture
+def api(served: ServedApi) -> ServedApi:
+    """Return the session's api, emptied."""
+    served.empty()
+    return served
+
+
+@pytest.fixture
+def alice(api: ServedApi) -> Iterator[httpx.Client]:
+    with api.client("alice-token") as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,10 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.served_api import ServedApi, serve_api
+from tests.served_api import ServedApi
 from tests.unit.production.conftest import make_notebook
 
 from skerry.cli.main import run
@@ -17,11 +16,10 @@ TEXT = "größer\n"
 
 
 @pytest.fixture
-def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedApi]:
-    with serve_api(tmp_path / "data") as served:
-        served.book.tokens["operator-token"] = ("olga", OPERATOR)
-        monkeypatch.setenv("SKERRY_URL", served.url)
-        yield served
+def api(api: ServedApi, monkeypatch: pytest.MonkeyPatch) -> ServedApi:
+    api.book.tokens["operator-token"] = ("olga", OPERATOR)
+    monkeypatch.setenv("SKERRY_URL", api.url)
+    return api
 
 
 def log_in(monkeypatch: pytest.MonkeyPatch, token: str) -> None:

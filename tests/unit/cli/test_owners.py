@@ -1,12 +1,11 @@
 """`skerry share`, and the commands that say to whom a thing belongs, against a served api."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from click.testing import CliRunner
-from tests.served_api import ServedApi, serve_api
+from tests.served_api import ServedApi
 from tests.stac_documents import make_collection
 from tests.unit.production.conftest import make_notebook
 
@@ -20,12 +19,11 @@ from skerry.core.scopes import OPERATOR, REVIEWER, SCIENTIST
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[ServedApi]:
-    with serve_api(tmp_path / "data") as served:
-        for name in ("ann", "bob"):
-            served.book.tokens[name] = (name, SCIENTIST | REVIEWER | OPERATOR)
-        served.book.groups = {"ann": frozenset({"lakes"})}
-        yield served
+def api(api: ServedApi) -> ServedApi:
+    for name in ("ann", "bob"):
+        api.book.tokens[name] = (name, SCIENTIST | REVIEWER | OPERATOR)
+    api.book.groups = {"ann": frozenset({"lakes"})}
+    return api
 
 
 @pytest.fixture

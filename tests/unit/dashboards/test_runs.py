@@ -1,21 +1,14 @@
 """The page of runs over a real api."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
-from tests.served_api import ServedApi, serve_api
+from tests.served_api import ServedApi
 
 from skerry.core.scopes import ADMIN
 from skerry.dashboards.runs import RunsPage
 from skerry.dashboards.viewer import Viewer
 from skerry.dashboards.visit import Visit
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApi]:
-    with serve_api(tmp_path_factory.mktemp("api") / "data") as served:
-        yield served
 
 
 @pytest.mark.parametrize(("choice", "problem"), [

@@ -4,14 +4,13 @@ import base64
 import io
 import os
 import zipfile
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.served_api import ServedApi, serve_api
+from tests.served_api import ServedApi
 from tests.stac_documents import make_collection
 from tests.unit.production.conftest import make_notebook
 
@@ -21,18 +20,6 @@ from skerry.core.time import utc_now
 from skerry.production.epochs import claim_run, record_token
 from skerry.production.tokens import GRACE_S
 from skerry.storage.database import database_url, open_database
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[ServedApi]:
-    with serve_api(tmp_path / "data") as served:
-        yield served
-
-
-@pytest.fixture
-def alice(api: ServedApi) -> Iterator[httpx.Client]:
-    with api.client("alice-token") as client:
-        yield client
 
 
 def ask(client: httpx.Client, method: str, path: str, status: int, **content: Any) -> Any:

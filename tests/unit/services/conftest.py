@@ -1,4 +1,4 @@
-"""A served api, empty for each test."""
+"""Others who ask the served api, and what it says about itself."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,31 +6,12 @@ from typing import Any
 import httpx
 import pytest
 from tests.fresh_database import fill_database
-from tests.served_api import ServedApi, TokenBook, make_hub_access, serve_api
+from tests.served_api import ServedApi, TokenBook, make_hub_access
 
 from skerry.core.settings import ServiceSettings
 from skerry.services.api import create_api
 from skerry.services.maps import create_maps
 from skerry.storage.layout import DataFolder
-
-
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApi]:
-    with serve_api(tmp_path_factory.mktemp("api") / "data") as served:
-        yield served
-
-
-@pytest.fixture
-def api(served: ServedApi) -> ServedApi:
-    """Return the session's api, emptied."""
-    served.empty()
-    return served
-
-
-@pytest.fixture
-def alice(api: ServedApi) -> Iterator[httpx.Client]:
-    with api.client("alice-token") as client:
-        yield client
 
 
 @pytest.fixture
