@@ -23,6 +23,7 @@ from skerry.storage.remote import (
     RemotePath,
     describe_silence,
     read_code,
+    refuse_odd_key,
 )
 from skerry.storage.s3 import list_below, list_level
 from skerry.storage.signed_requests import ADDRESS_ENDED
@@ -53,6 +54,10 @@ _REASONS = {
     "InvalidCertificate": (
         UNTRUSTED,
         "Name the file with its authority's certificate in AWS_CA_BUNDLE, and check the clock.",
+    ),
+    "KeyTooLongError": (
+        "does not take a key of more than 1024 bytes",
+        "Give the file a shorter name, or the store a shorter prefix in SKERRY_OBJECTS.",
     ),
     "QuotaExceeded": ("is full", "Make room in it, or raise its quota."),
     "XMinioAdminBucketQuotaExceeded": ("is full", "Make room in it, or raise its quota."),
@@ -366,6 +371,8 @@ class Bucket:
     def _explain(self, error: Exception, key: str) -> SkerryError:
         if failure := find_failure(str(error)):
             return failure
+        if odd := refuse_odd_key(error, f"The object store {self.url}"):
+            return odd
         reason = _find_reason(error)
         if reason is not None:
             return UnavailableError(f"The object store {self.url} {reason[0]}.", remedy=reason[1])

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 ALL = slice(None)
 """The part of a file that is the whole file."""
 
-_LONGEST = 1024
+LONGEST_KEY = 1024
+"""The most bytes of UTF-8 that S3 takes for a key."""
+LONGEST_NAME = 220
+"""The same for a part between two slashes: files and MinIO take 255, writing aside needs some."""
 
 
 def check_key(text: str) -> str:
@@ -28,19 +31,25 @@ def check_key(text: str) -> str:
     Raises
     ------
     InvalidInputError
-        If it is empty, absolute, longer than 1024 characters, has an empty, ``.`` or ``..``
-        segment, a backslash, or a control character.
+        If it is empty, absolute, longer than `LONGEST_KEY`, has an empty, ``.`` or ``..`` segment,
+        a segment longer than `LONGEST_NAME`, a backslash, or a control character.
     """
     segments = text.split("/")
     if (
-        len(text) > _LONGEST
-        or any(segment in ("", ".", "..") for segment in segments)
+        any(segment in ("", ".", "..") for segment in segments)
         or "\\" in text
         or not text.isprintable()
     ):
         raise InvalidInputError(
             f"{text[:140]!r} is not a key of the object store.",
             remedy="Use a relative path such as imports/01ab/product.zarr, without '..'.",
+        )
+    sizes = [len(segment.encode()) for segment in segments]
+    if max(sizes) > LONGEST_NAME or sum(sizes) + len(sizes) - 1 > LONGEST_KEY:
+        raise InvalidInputError(
+            f"{text[:140]!r}... is too long for a key of the object store.",
+            remedy=f"Use names of at most {LONGEST_NAME} bytes (letters beyond ASCII have more than"
+            f" one), and at most {LONGEST_KEY} with all folders.",
         )
     return text
 

@@ -35,6 +35,7 @@ _CODE = re.compile(r"(?:<Code>|\(code: )(\w+)")
 OLD_CREDENTIALS = ("ExpiredToken", "InvalidTokenId")
 """Codes of S3 for credentials that are good no more: AWS's, and MinIO's."""
 _STATUS = re.compile(r"status code: (\d{3}[ A-Za-z]*)")
+_ODD_KEY = re.compile(r'[Pp]ath "(.*?)"(?: contained|: )', re.DOTALL)
 
 
 def is_remote(place: object) -> bool:
@@ -258,7 +259,7 @@ def explain(error: Exception, place: object) -> SkerryError:
         return _refuse(error, place, status_text)
     if _BROKEN_OFF.search(text):
         return web.TemporaryError(f"{place} broke off its answer.", remedy="Try again.")
-    return UnavailableError(
+    return refuse_odd_key(error, place) or UnavailableError(
         f"{place} {describe_silence(error)}.", remedy="Check the address and the network."
     )
 
@@ -281,6 +282,25 @@ def _refuse(error: Exception, place: object, status: str) -> SkerryError:
     return ForbiddenError(
         f"{place} is not open to you ({status or 'refused'}).",
         remedy="Ask for access, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    )
+
+
+def refuse_odd_key(error: Exception, place: object) -> UnavailableError | None:
+    """Return the error for a listing with a key that the client does not take, if it is that.
+
+    S3 takes any text as a key: ``a//b``, ``a/../b``, or one with a line feed. One such key, which
+    another program has written, makes the client fail for all keys that it lists with it.
+    """
+    from obstore.exceptions import InvalidPathError
+
+    if not isinstance(error, InvalidPathError):
+        return None
+    key = _ODD_KEY.search(str(error))
+    named = f" {key.group(1)[:140]!r}" if key else ""
+    return UnavailableError(
+        f"{place} cannot be listed: another program has written a file there with a name that is"
+        f" no path{named}.",
+        remedy="Remove or rename that file in the bucket with the program that wrote it.",
     )
 
 

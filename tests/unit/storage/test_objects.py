@@ -22,8 +22,7 @@ def objects(tmp_path: Path) -> ObjectFolder:
 
 @pytest.mark.parametrize(
     "key",
-    ["", "/", "/etc/passwd", "a//b", "a/../b", "..", ".", "a/./b", "a\\b", "a\0b", "a/", "a\nb",
-     "x" * 1025],
+    ["", "/", "/etc/passwd", "a//b", "a/../b", "..", ".", "a/./b", "a\\b", "a\0b", "a/", "a\nb"],
 )  # fmt: skip
 def test_bad_keys_are_refused(key: str) -> None:
     with pytest.raises(InvalidInputError, match="not a key of the object store"):

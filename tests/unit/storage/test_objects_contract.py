@@ -9,19 +9,23 @@ from tests.minio_server import S3Server
 from tests.object_stores import STORES, store
 
 from skerry.core.digests import digest_bytes, digest_json
-from skerry.core.errors import InvalidInputError, NotFoundError
+from skerry.core.errors import InvalidInputError, NotFoundError, UnavailableError
 from skerry.models.grants import Grant
 from skerry.storage.copying_objects import copy_prefix
 from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.object_places import open_granted
 from skerry.storage.objects import Objects
 from skerry.storage.remote import RemotePath
+from skerry.storage.web import TemporaryError
 
 __all__ = ["store"]
 
 TEN = b"0123456789"
 BAD = ["", "/a", "a//b", "a/../b", "..", "a/./b", "a\\b", "a\0b"]
-STRANGE = [f"imports/1/{name}" for name in ("a b", "a#b?c", "a%2Ab", "a+b=c&d", "ä")]
+STRANGE = [
+    f"imports/1/{name}"
+    for name in ("a b", "a#b?c", "a%2Ab", "a+b=c&d", "\u00e4", "a\u0308", "a~b'c", "...", "a ")
+]
 
 
 def list_keys(store: Objects, prefix: str) -> list[str]:
@@ -99,6 +103,26 @@ def test_strange_names_keep_their_form(store: Objects, key: str) -> None:
     assert not store.exists(key)
 
 
+@pytest.mark.parametrize("name", ["x" * 221, "\u00e4" * 111, "/".join(["x" * 200] * 6)])
+def test_a_name_that_is_too_long_is_refused_before_a_store_is_asked(
+    store: Objects, name: str
+) -> None:
+    """S3 counts bytes, and says so only where an answer has a body; a file system fails."""
+    store.write("imports/1/x", TEN)
+    key = f"imports/1/{name}"
+    calls: list[Callable[[], object]] = [
+        lambda: store.read(key), lambda: store.open(key), lambda: store.exists(key),
+        lambda: store.write(key, TEN), lambda: store.remove(key), lambda: store.measure(key),
+        lambda: list(store.list_files(f"{key}/")), lambda: store.digest(f"{key}/"),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(InvalidInputError, match="too long for a key"):
+            call()
+    longest = f"imports/1/{'x' * 220}"
+    store.write(longest, TEN)
+    assert store.read(longest) == TEN
+
+
 def test_names_and_files_are_listed_by_whole_segments(store: Objects) -> None:
     for key in ("runs/r/1/log", "runs/r/1/p/z/0", "runs/r/10/log", "runs/rr/1/log", "runs/note"):
         store.write(key, b"xy")
@@ -149,6 +173,30 @@ def test_marks_of_folders_that_a_console_has_left_are_no_files(
     finally:
         for name in names:
             s3.ask("DELETE", f"{store.address}{name}".removeprefix("s3://"))
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize("store", ["bucket", "signed"], indirect=True)
+def test_a_key_that_is_no_path_is_named_by_who_lists_it(store: Objects, s3: S3Server) -> None:
+    """S3's client fails for the whole listing, which must not look as if the store was away."""
+    store.write("imports/1/x", TEN)
+    odd = f"{store.address}imports/1/a%0Ab".removeprefix("s3://")
+    s3.ask("PUT", odd)
+    try:
+        place = store.locate("imports/1/")
+        assert isinstance(place, RemotePath)
+        calls: list[Callable[[], object]] = [
+            lambda: list_keys(store, "imports/1/"), lambda: store.list_names("imports/1/"),
+            lambda: store.digest("imports/1/"), lambda: store.remove("imports/1/"),
+            place.list_sizes,
+        ]  # fmt: skip
+        for call in calls:
+            with pytest.raises(UnavailableError, match=r"no path '.*imports/1/a\\nb'") as caught:
+                call()
+            assert not isinstance(caught.value, TemporaryError)  # it is not tried again
+        assert store.read("imports/1/x") == TEN
+    finally:
+        s3.ask("DELETE", odd)
 
 
 def test_removing_takes_a_prefix_or_a_file_and_no_neighbour(store: Objects) -> None:
