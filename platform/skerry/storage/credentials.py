@@ -24,7 +24,7 @@ from skerry.models.grants import BucketAccess
 from skerry.storage.homes import HOMES
 from skerry.storage.objects import check_prefix
 from skerry.storage.remote import UNTRUSTED
-from skerry.storage.s3 import find_certificates, find_endpoint, trust
+from skerry.storage.s3 import find_endpoint, trust
 
 Mode = Literal["read", "write"]
 
@@ -132,7 +132,7 @@ class TokenService:
             try:
                 answer = httpx.post(
                     self.address, data=form, auth=self._signature, timeout=_TIMEOUT_S,
-                    verify=trust(find_certificates()),
+                    verify=trust(),
                 )  # fmt: skip
             except httpx.TransportError as error:
                 # `from None`: the request, which stands in the error, holds a signature

@@ -24,7 +24,7 @@ from skerry.core.errors import (
 )
 from skerry.storage import web
 from skerry.storage.blocks import AHEAD_BYTES, KEPT_BYTES, BlockReader
-from skerry.storage.s3 import list_below
+from skerry.storage.s3 import ADDRESS_ENDED, list_below
 
 SCHEMES = ("http", "https", "s3")
 MAX_LISTED = 20_000
@@ -269,12 +269,13 @@ def _refuse(error: Exception, place: object, status: str) -> SkerryError:
 
     if failure := find_failure(str(error)):
         return failure
-    if read_code(error) in OLD_CREDENTIALS:
+    code = read_code(error)
+    if code in OLD_CREDENTIALS:
         return ForbiddenError(
             f"{place} does not open: the credentials have expired, or belong to another key.",
             remedy="Open the item again, or set new ones in AWS_ACCESS_KEY_ID, ...",
         )
-    if read_code(error) == "AddressEnded":
+    if code == ADDRESS_ENDED:
         return ForbiddenError(
             f"{place} does not open: the address that was just signed for it has expired.",
             remedy="Operators: set the clocks of the platform and of the store, best with NTP.",

@@ -19,6 +19,9 @@ from skerry.core.patience import find_patience
 from skerry.storage import web
 from skerry.storage.at_once import do_at_once
 
+ADDRESS_ENDED = "AddressEnded"
+"""Code for a signed address that is good no more: S3 itself has none of its own."""
+
 
 @cache
 def connect(bucket: str, prefix: str | None = None) -> Any:
@@ -92,10 +95,10 @@ def find_certificates(environment: Mapping[str, str] = os.environ) -> Path | Non
     return Path(named)
 
 
-def trust(certificates: Path | None) -> ssl.SSLContext:
-    """Return what the machine trusts, and the authorities of a file if one is named."""
+def trust() -> ssl.SSLContext:
+    """Return what the machine trusts, and the authorities of `find_certificates`."""
     context = httpx.create_ssl_context()
-    if certificates:
+    if certificates := find_certificates():
         context.load_verify_locations(cafile=certificates)
     return context
 

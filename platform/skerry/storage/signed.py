@@ -26,8 +26,8 @@ from skerry.models.signing import (
     SignedAddresses,
     SigningRequest,
 )
+from skerry.storage.s3 import ADDRESS_ENDED
 from skerry.storage.signed_requests import (
-    ADDRESS_ENDED,
     SignedAnswer,
     describe,
     explain_refusal,
@@ -225,24 +225,24 @@ class SignedStore:
     def list(self, prefix: str | None = None, *, offset: str | None = None) -> Iterator[Any]:
         """List all files below a prefix, some at a time."""
         after = self._name(offset) if offset else ""
-        while True:
-            page = self._granted.signer.list_files(self._folder(prefix), deep=True, after=after)
+        for page in self._list_pages(prefix, deep=True, after=after):
             yield [self._describe(file) for file in page.files]
-            if page.after is None:
-                return
-            after = page.after
 
     def list_with_delimiter(self, prefix: str) -> dict[str, Any]:
         """List the folders and the files right below a prefix."""
-        folder, after = self._folder(prefix), ""
         folders: list[str] = []
         objects: list[Any] = []
-        while True:
-            page = self._granted.signer.list_files(folder, deep=False, after=after)
+        for page in self._list_pages(prefix, deep=False):
             folders += [self._path(name) for name in page.folders]
             objects += [self._describe(file) for file in page.files]
-            if page.after is None:
-                return {"common_prefixes": folders, "objects": objects}
+        return {"common_prefixes": folders, "objects": objects}
+
+    def _list_pages(
+        self, prefix: str | None, *, deep: bool, after: str | None = ""
+    ) -> Iterator[Listing]:
+        while after is not None:
+            page = self._granted.signer.list_files(self._folder(prefix), deep=deep, after=after)
+            yield page
             after = page.after
 
     def delete(self, _paths: object) -> NoReturn:

@@ -4,7 +4,6 @@ httpcore sends them: httpx would write whole addresses into logs. Refusals are e
 words like those of its own client, so that one place says what they mean.
 """
 
-import atexit
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -19,13 +18,16 @@ import httpcore
 import httpx
 
 from skerry.core.patience import ask_patiently, find_patience
-from skerry.storage import web
 from skerry.storage.at_once import REQUESTS
-from skerry.storage.s3 import find_certificates, trust
-from skerry.storage.web import TemporaryError, persist
-
-ADDRESS_ENDED = "AddressEnded"
-"""Code for a signed address whose end has come."""
+from skerry.storage.s3 import ADDRESS_ENDED, trust
+from skerry.storage.web import (
+    FAULTS,
+    TemporaryError,
+    limit_waits,
+    name_silence,
+    open_pool,
+    persist,
+)
 
 _Bytes = bytes  # a method of an answer has that name
 _PIECE = 1 << 20
@@ -109,16 +111,14 @@ def send_request(
         If the store does not answer, or is busy.
     """
     url = httpcore.URL(address)
-    wait = {"connect": web.CONNECT_WITHIN_S, "read": web.ANSWER_WITHIN_S,
-            "write": web.ANSWER_WITHIN_S, "pool": web.ANSWER_WITHIN_S}  # fmt: skip
     host = httpx.URL(address).netloc.decode("ascii")
     request = httpcore.Request(
         method, url, headers=list({"Host": host, "User-Agent": "skerry", **headers}.items()),
         content=_read_pieces(content) if isinstance(content, Path) else content,
-        extensions={"timeout": wait},
+        extensions=limit_waits(),
     )  # fmt: skip
     with _naming_silence(path):
-        response = _open_pool(os.environ.get("AWS_CA_BUNDLE")).handle_request(request)
+        response = _connect(os.environ.get("AWS_CA_BUNDLE")).handle_request(request)
     if response.status in _TEMPORARY:
         response.close()
         raise TemporaryError(
@@ -210,20 +210,14 @@ def _read_pieces(file: Path) -> Iterator[bytes]:
 def _naming_silence(path: str) -> Iterator[None]:
     try:
         yield
-    except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
-        late = isinstance(error, httpcore.TimeoutException)
-        how = "in time" if late else f"({type(error).__name__})"
+    except FAULTS as error:
         raise TemporaryError(
-            f"The object store does not answer {how} (for {path[:140]!r}).",
+            f"The object store {name_silence(error)} (for {path[:140]!r}).",
             remedy="Check the network and the store, and try again.",
         ) from None
 
 
 @cache
-def _open_pool(_certificates: str | None) -> httpcore.ConnectionPool:
-    """Return the connections to stores; there is no proxy, and nothing redirects."""
-    pool = httpcore.ConnectionPool(
-        ssl_context=trust(find_certificates()), max_connections=2 * REQUESTS, keepalive_expiry=30
-    )
-    atexit.register(pool.close)
-    return pool
+def _connect(_certificates: str | None) -> httpcore.ConnectionPool:
+    """Return the connections to stores; there are others where another authority is named."""
+    return open_pool(trust(), 2 * REQUESTS)

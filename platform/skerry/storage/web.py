@@ -8,6 +8,7 @@ no cookies are sent. Messages leave out the query of an address, where signature
 """
 
 import atexit
+import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,7 +42,8 @@ RETRY_FOR_S = 30.0
 _PAUSES_S = (0.1, 0.5, 2.0)
 _HOPS = 5
 _CONNECTIONS = 32
-_FAULTS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
+FAULTS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
+"""Errors of a server or a network that may pass."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _HEADERS = {"User-Agent": "skerry", "Accept": "*/*", "Accept-Encoding": "identity"}
@@ -94,7 +96,7 @@ class Answer:
         """
         try:
             yield from self._response.iter_stream()
-        except _FAULTS as error:
+        except FAULTS as error:
             raise TemporaryError(
                 f"{self.label} broke off ({type(error).__name__}: {error}).",
                 remedy="Try again; if it breaks off each time, download the file by other means.",
@@ -144,9 +146,12 @@ def ask(
         request = _prepare(url, method, headers or {}, resolve)
         label = url.partition("?")[0]
         try:
-            response = _open_pool(resolve).handle_request(request)
-        except _FAULTS as error:
-            raise _explain_silence(label, error) from None
+            response = _open_checked(resolve).handle_request(request)
+        except FAULTS as error:
+            raise TemporaryError(
+                f"{label} {name_silence(error)}.",
+                remedy="Check the address and the network, and try again.",
+            ) from None
         try:
             answer_headers = httpx.Headers(response.headers)
             if response.status not in _REDIRECTS or "location" not in answer_headers:
@@ -220,6 +225,46 @@ def refuse_unknown_length(place: object) -> InvalidInputError:
     )
 
 
+def limit_waits() -> dict[str, Any]:
+    """Return what tells httpcore how long a request waits for each of its parts."""
+    return {
+        "timeout": {
+            "connect": CONNECT_WITHIN_S, "read": ANSWER_WITHIN_S, "write": ANSWER_WITHIN_S,
+            "pool": ANSWER_WITHIN_S,
+        }
+    }  # fmt: skip
+
+
+def open_pool(
+    certificates: ssl.SSLContext, most: int, connect: httpcore.NetworkBackend | None = None
+) -> httpcore.ConnectionPool:
+    """Return connections that are kept for the next request, and closed when the process ends.
+
+    There is no proxy, and nothing redirects.
+
+    Parameters
+    ----------
+    certificates
+        Whom to trust.
+    most
+        The largest number of connections.
+    connect
+        Makes the connections; None for httpcore's own way.
+    """
+    pool = httpcore.ConnectionPool(
+        ssl_context=certificates, max_connections=most, keepalive_expiry=30,
+        network_backend=connect,
+    )  # fmt: skip
+    atexit.register(pool.close)
+    return pool
+
+
+def name_silence(error: Exception) -> str:
+    """Return how a server did not answer, from an error that is one of `FAULTS`."""
+    late = isinstance(error, httpcore.TimeoutException)
+    return f"does not answer {'in time' if late else f'({type(error).__name__})'}"
+
+
 def _prepare(
     url: str, method: str, headers: Mapping[str, str], resolve: Resolver
 ) -> httpcore.Request:
@@ -237,27 +282,19 @@ def _prepare(
                 f"{origin} is not encrypted: anybody on the way may change what it sends.",
                 remedy="Use https://, or name the origin in SKERRY_ALLOWED_ORIGINS.",
             )
-    wait = {"connect": CONNECT_WITHIN_S, "read": ANSWER_WITHIN_S, "write": ANSWER_WITHIN_S}
     return httpcore.Request(
         method,
         httpcore.URL(
             scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path
         ),
         headers=list({**_HEADERS, "Host": parsed.netloc.decode("ascii"), **headers}.items()),
-        extensions={"timeout": {**wait, "pool": ANSWER_WITHIN_S}},
+        extensions=limit_waits(),
     )
 
 
 @cache
-def _open_pool(resolve: Resolver) -> httpcore.ConnectionPool:
-    pool = httpcore.ConnectionPool(
-        ssl_context=httpx.create_ssl_context(),
-        max_connections=_CONNECTIONS,
-        keepalive_expiry=30,
-        network_backend=_CheckedConnections(resolve),
-    )
-    atexit.register(pool.close)
-    return pool
+def _open_checked(resolve: Resolver) -> httpcore.ConnectionPool:
+    return open_pool(httpx.create_ssl_context(), _CONNECTIONS, _CheckedConnections(resolve))
 
 
 class _CheckedConnections(httpcore.SyncBackend):
@@ -286,15 +323,6 @@ class _CheckedConnections(httpcore.SyncBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
         return super().connect_tcp(last, port, timeout, local_address, socket_options)
-
-
-def _explain_silence(label: str, error: Exception) -> TemporaryError:
-    late = isinstance(error, httpcore.TimeoutException)
-    reason = "in time" if late else f"({type(error).__name__})"
-    return TemporaryError(
-        f"{label} does not answer {reason}.",
-        remedy="Check the address and the network, and try again.",
-    )
 
 
 def _explain_status(status: int, label: str) -> SkerryError:

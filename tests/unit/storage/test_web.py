@@ -126,7 +126,7 @@ def servers(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serv
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    web._open_pool.cache_clear()
+    web._open_checked.cache_clear()
     with ExitStack() as stack:
         running = {
             kind: stack.enter_context(serve(context if kind.startswith("https") else None))
@@ -141,9 +141,9 @@ def servers(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serv
             return ["127.0.0.1" if host == "data.example" else host]
 
         yield Servers(running, name, resolve)
-        for pool in {web._open_pool(resolve), web._open_pool(web.resolve_name)}:
+        for pool in {web._open_checked(resolve), web._open_checked(web.resolve_name)}:
             pool.close()
-    web._open_pool.cache_clear()
+    web._open_checked.cache_clear()
 
 
 @pytest.mark.parametrize("status", HOPS)
@@ -254,7 +254,7 @@ def test_the_checked_address_is_connected_to_and_the_next_if_it_is_silent(
     with ask(f"https://data.example:{port}/a", resolve=resolve) as answer:
         assert b"".join(answer.read_pieces()) == BODY
     assert set(query) == {"data.example"}
-    web._open_pool(resolve).close()
+    web._open_checked(resolve).close()
 
 
 def test_a_certificate_of_another_name_is_refused(
@@ -271,4 +271,4 @@ def test_a_certificate_of_another_name_is_refused(
         ask(f"https://other.example:{port}/a", resolve=resolve),
     ):
         pass
-    web._open_pool(resolve).close()
+    web._open_checked(resolve).close()
