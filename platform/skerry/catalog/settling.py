@@ -56,10 +56,7 @@ def settling(
         return
     with writing(engine, by) as connection:
         written = dict(list_written(connection))
-        held = {
-            prefix: hold_home(connection, choose_home(objects, prefix), by.name)
-            for prefix in written
-        }
+        held = {prefix: hold_home(connection, choose_home(prefix), by.name) for prefix in written}
     try:
         for prefix, home in held.items():
             fill_home(objects, prefix, home.prefix, written[prefix])

@@ -11,22 +11,15 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from skerry.core.digests import digest_json, digest_pieces, digest_tree
-from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.core.errors import SkerryError
 from skerry.storage.at_once import do_at_once
-from skerry.storage.granted import connect, find_failure
+from skerry.storage.bucket_failures import explain_failure, refuse_change
+from skerry.storage.granted import connect
 from skerry.storage.growing_reads import LARGEST_READ, GrowingReads
 from skerry.storage.object_folder import refuse_absent, refuse_part
 from skerry.storage.objects import ALL, OpenFile, StoredFile, check_key, check_prefix
-from skerry.storage.remote import (
-    OLD_CREDENTIALS,
-    UNTRUSTED,
-    RemotePath,
-    describe_silence,
-    read_code,
-    refuse_odd_key,
-)
+from skerry.storage.remote import RemotePath, read_code
 from skerry.storage.s3 import list_below, list_level
-from skerry.storage.signed_requests import ADDRESS_ENDED
 from skerry.storage.timing import timing
 from skerry.storage.web import TemporaryError, persist
 
@@ -34,49 +27,6 @@ LARGEST_COPY = 2**30
 """The most bytes that the store copies in one request, which has to be answered within a minute."""
 
 _SAVE_EVERY_S = 5.0
-_REASONS = {
-    "NoSuchBucket": ("does not exist", "Create the bucket, or correct the address."),
-    "InvalidAccessKeyId": ("does not know the key", "Check AWS_ACCESS_KEY_ID."),
-    "SignatureDoesNotMatch": (
-        "refuses the key's secret", "Check AWS_SECRET_ACCESS_KEY, and AWS_REGION.",
-    ),
-    **dict.fromkeys(
-        OLD_CREDENTIALS,
-        ("does not take the credentials: they have expired, or belong to another key",
-         "Get new ones."),
-    ),
-    "RequestTimeTooSkewed": (
-        "says that this machine's clock differs from its own by more than 15 minutes",
-        "Set the clock, best with NTP.",
-    ),
-    "AuthorizationHeaderMalformed": ("is in another region", "Set AWS_REGION."),
-    "IncorrectRegion": ("is in another region", "Set AWS_REGION."),
-    "InvalidCertificate": (
-        UNTRUSTED,
-        "Name the file with its authority's certificate in AWS_CA_BUNDLE, and check the clock.",
-    ),
-    "KeyTooLongError": (
-        "does not take a key of more than 1024 bytes",
-        "Give the file a shorter name, or the store a shorter prefix in SKERRY_OBJECTS.",
-    ),
-    "QuotaExceeded": ("is full", "Make room in it, or raise its quota."),
-    "XMinioAdminBucketQuotaExceeded": ("is full", "Make room in it, or raise its quota."),
-    "XMinioStorageFull": ("is full", "Let its administrator make room."),
-    ADDRESS_ENDED: (
-        "does not take the address that was just signed: it has expired",
-        "Set the clocks of the platform and of the store, best with NTP.",
-    ),
-    "AccessDenied": (
-        "does not allow this",
-        "Let the key list, read, write and delete below this address.",
-    ),
-}  # fmt: skip
-"""Code of an answer of S3, to what it means and what to do."""
-_MARKS = {
-    "InvalidCertificate(": "InvalidCertificate",
-    "incorrectly configured region": "IncorrectRegion",
-}
-"""Words of the client to a code."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +167,7 @@ class Bucket:
     def _open_present(self, key: str, prefix: str) -> OpenFile:
         file = self.open(key)
         if file is None:
-            raise _refuse_change(self, prefix)
+            raise refuse_change(self.url, prefix)
         return file
 
     def measure(self, key: str) -> int:
@@ -313,7 +263,7 @@ class Bucket:
         for _ in do_at_once(fetch, before):
             pass
         if self._list_marks(prefix) != before:
-            raise _refuse_change(self, prefix)
+            raise refuse_change(self.url, prefix)
         return digest_tree(folder, links=False)
 
     @contextmanager
@@ -366,21 +316,7 @@ class Bucket:
             with timing("bucket", operation):
                 yield
         except (BaseError, OSError) as error:
-            raise self._explain(error, key) from None
-
-    def _explain(self, error: Exception, key: str) -> SkerryError:
-        if failure := find_failure(str(error)):
-            return failure
-        if odd := refuse_odd_key(error, f"The object store {self.url}"):
-            return odd
-        reason = _find_reason(error)
-        if reason is not None:
-            return UnavailableError(f"The object store {self.url} {reason[0]}.", remedy=reason[1])
-        of_key = f" (for {key[:140]!r})" if key else ""
-        return TemporaryError(
-            f"The object store {self.url} {describe_silence(error)}{of_key}.",
-            remedy="Check AWS_ENDPOINT_URL, the network and the store, and try again.",
-        )
+            raise explain_failure(error, self.url, key) from None
 
 
 @dataclass(frozen=True)
@@ -415,17 +351,3 @@ def _write_range(part: slice) -> Any:
     if part.stop is not None:
         return {"range": (part.start or 0, part.stop)}
     return {"range": {"offset": part.start}} if part.start else None
-
-
-def _find_reason(error: Exception) -> tuple[str, str] | None:
-    """Return what S3's answer means, or what the client found, and the remedy; None if unknown."""
-    text = str(error)
-    word = read_code(error) or next((word for mark, word in _MARKS.items() if mark in text), "")
-    return _REASONS.get(word)
-
-
-def _refuse_change(bucket: Bucket, prefix: str) -> ConflictError:
-    return ConflictError(
-        f"The bytes of {bucket.url}/{prefix} changed while they were copied.",
-        remedy="Bytes in the object store never change: find out who writes there.",
-    )

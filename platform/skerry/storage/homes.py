@@ -5,26 +5,31 @@ the place for writing, and nobody can take them back. So the store copies the by
 below `HOMES`, which no credentials ever open for writing, and the item names that prefix.
 """
 
+from typing import TYPE_CHECKING, TypeGuard
+
 from skerry.core.errors import InvalidInputError
 from skerry.core.ids import new_id
 from skerry.storage.objects import Objects, check_prefix
+
+if TYPE_CHECKING:  # not imported where the objects are in a folder
+    from skerry.storage.bucket import Bucket
 
 HOMES = "published/"
 """The prefix of all published bytes in a bucket."""
 
 
-def has_homes(objects: Objects) -> bool:
+def has_homes(objects: Objects) -> "TypeGuard[Bucket]":
     """Return whether published bytes stay at another place than the author wrote them to."""
     return objects.address.startswith("s3:")
 
 
-def choose_home(objects: Objects, written: str) -> str:
-    """Return the prefix at which bytes stay that were written below a prefix.
+def choose_home(written: str) -> str:
+    """Return a new prefix for bytes that were written below a prefix of a bucket.
 
-    In a bucket each call gives another prefix: two registrations of the same bytes at the same
-    time must not write into one place, because one of them may be published already.
+    Each call gives another prefix: two registrations of the same bytes at the same time must not
+    write into one place, because one of them may be published already.
     """
-    return f"{HOMES}{check_prefix(written)}{new_id()}/" if has_homes(objects) else written
+    return f"{HOMES}{check_prefix(written)}{new_id()}/"
 
 
 def find_written(prefix: str) -> str:
@@ -34,15 +39,15 @@ def find_written(prefix: str) -> str:
     return f"{prefix.removeprefix(HOMES)[:-1].rpartition('/')[0]}/"
 
 
-def fill_home(objects: Objects, written: str, home: str, digest: str) -> None:
+def fill_home(bucket: "Bucket", written: str, home: str, digest: str) -> None:
     """Copy bytes to the place where they stay, and check there that they are the announced ones.
 
     Parameters
     ----------
-    objects
+    bucket
         The object store.
     written, home
-        From where to where, as `choose_home` says. Where both are the same, nothing happens.
+        From where to where, as `choose_home` says.
     digest
         What the author says of the bytes.
 
@@ -53,12 +58,8 @@ def fill_home(objects: Objects, written: str, home: str, digest: str) -> None:
     UnavailableError
         If the store does not answer.
     """
-    from skerry.storage.bucket import Bucket  # not imported where the objects are in a folder
-
-    if home == written or not isinstance(objects, Bucket):
-        return
-    objects.copy_below(written, home)
-    copied = objects.digest(home)
+    bucket.copy_below(written, home)
+    copied = bucket.digest(home)
     if copied is not None and copied != digest:  # of nothing, the missing asset says more
         raise InvalidInputError(
             f"The bytes at {written!r} have the digest {copied}, not {digest}.",
