@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import DBAPIError
 
-from skerry.storage.absence import tells_absence
+from skerry.storage.absence import describe_cause, tells_absence
 
 _AGAIN_S = 60.0
 _ABSENT = "psycopg.OperationalError"
@@ -38,7 +38,7 @@ class ShortLines(logging.Filter):
         error = record.exc_info[1] if record.exc_info else None
         line = _shorten(record.getMessage())
         if isinstance(error, DBAPIError):
-            line = f"{line} {str(error.orig).partition('\n')[0]}"
+            line = f"{line} {describe_cause(error)}"
         elif not any(f"({word}" in line for word in _FAILED):
             return True
         if tells_absence(error) or f"({_ABSENT})" in line:

@@ -37,6 +37,7 @@ from skerry.services.stac import create_stac_router
 from skerry.services.stac_versions import create_stac_versions_router
 from skerry.services.stac_writing import create_stac_writing_router
 from skerry.services.stores import Stores, open_stores
+from skerry.storage.absence import describe_cause
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import check_usable
 from skerry.storage.platform_mark import check_store
@@ -108,7 +109,7 @@ def _recover(stores: Stores) -> None:
         release_expired(stores.writer)
         finish_deletions(stores.writer, stores.objects)
     except OperationalError as error:  # the next grant does the same
-        _LOG.warning("Expired grants are released later: %s", error.orig)
+        _LOG.warning("Expired grants are released later: %s", describe_cause(error))
 
 
 def main() -> int:

@@ -42,7 +42,7 @@ def say_absence(engine: Engine) -> None:
         # a session that breaks may be left over from before: only who cannot connect knows
         if context.connection is None and name not in _away and tells_absence(error):
             _away.add(name)
-            _LOG.error("The database is away: %s", str(error).partition("\n")[0])
+            _LOG.error("The database is away: %s", describe_cause(error))
 
     @event.listens_for(engine, "connect")
     def _note_back(*_: Any) -> None:
@@ -68,6 +68,7 @@ def persist[Result](transact: Callable[[], Result]) -> Result:
             time.sleep(_PAUSE_S)
 
 
-def describe_cause(error: DBAPIError) -> str:
+def describe_cause(error: BaseException) -> str:
     """Return in one line what a database's driver said."""
-    return str(error.orig).partition("\n")[0]
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return str(cause).strip().partition("\n")[0]

@@ -1,6 +1,7 @@
 """What a database's errors mean, and what helps, for the people who meet them."""
 
 from skerry.core.errors import DiskFullError, InvalidInputError, UnavailableError
+from skerry.storage.absence import describe_cause
 from skerry.storage.database_urls import describe_database
 
 
@@ -41,7 +42,7 @@ class UnreadableError(InvalidInputError):
 
 def explain_unreadable(url: str, error: BaseException) -> UnreadableError:
     """Return why a database cannot be read at all, for the person who starts a program."""
-    reason = str(getattr(error, "orig", error)).strip().partition("\n")[0].removesuffix(".")
+    reason = describe_cause(error).removesuffix(".")
     return UnreadableError(
         f"The database {describe_database(url)} cannot be read: {reason}.",
         remedy="'skerry doctor' says more; restore a backup if it is damaged.",

@@ -26,6 +26,7 @@ from skerry.production.upkeep.last_prune import record_prune
 from skerry.production.upkeep.machine import list_environments, list_old_logs, list_scratch
 from skerry.production.upkeep.removable import Removable
 from skerry.production.upkeep.run_files import list_run_files
+from skerry.storage.absence import describe_cause
 from skerry.storage.database import find_database, is_server, open_database
 from skerry.storage.database_failures import UnreadableError
 from skerry.storage.layout import DataFolder
@@ -113,7 +114,7 @@ class Prune:
                 if self._wish.do:
                     record_prune(engine, report)
             except DBAPIError as error:
-                skipped = str(error.orig).partition("\n")[0]
+                skipped = describe_cause(error)
             except UnreadableError as error:
                 skipped = error.what
             finally:
