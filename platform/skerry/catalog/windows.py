@@ -87,8 +87,7 @@ def plan_windows(
     down
         Whether the newest come first.
     """
-    low, high = (span[0], span[1]) if span else (EARLIEST, LATEST)
-    low, high = max(low, extent.first), min(high, extent.last)
+    low, high = _clip(extent, span)
     expected = _estimate(extent, max(area, _ITEM), high - low)
     if expected <= _FEW * count:
         yield Window(expected=expected)
@@ -108,9 +107,14 @@ def plan_windows(
 
 def expect(extent: Extent, area: float, span: Span | None) -> float:
     """Return about how many items there are in a place and a span of time."""
-    low, high = span or (EARLIEST, LATEST)
-    low, high = max(low, extent.first), min(high, extent.last)
+    low, high = _clip(extent, span)
     return _estimate(extent, max(area, _ITEM), high - low)
+
+
+def _clip(extent: Extent, span: Span | None) -> Span:
+    """Return the part of a span of time in which items begin."""
+    low, high = span or (EARLIEST, LATEST)
+    return max(low, extent.first), min(high, extent.last)
 
 
 def _estimate(extent: Extent, area: float, length: int) -> float:

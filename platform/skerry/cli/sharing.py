@@ -2,18 +2,19 @@
 
 import click
 
-_FOLDERS = {
-    "collection": ("shares", ""),
-    "release": ("production/releases", "shares"),
-    "job": ("production/jobs", "shares"),
+_PATHS = {
+    "collection": "shares/{}",
+    "release": "production/releases/{}/shares",
+    "job": "production/jobs/{}/shares",
 }
+"""What is given, to the api's path with the name of the thing."""
 
 
 @click.command()
 @click.argument("name")
 @click.argument("holder", metavar="[person:NAME|project:NAME]", required=False)
 @click.option(
-    "--kind", type=click.Choice(list(_FOLDERS)), default="collection", show_default=True,
+    "--kind", type=click.Choice(list(_PATHS)), default="collection", show_default=True,
     help="What NAME is.",
 )  # fmt: skip
 @click.option("--change", is_flag=True, help="They may change it, too, but not give or delete it.")
@@ -38,8 +39,7 @@ def share(name: str, holder: str | None, kind: str, *, change: bool, remove: boo
     from skerry.core.ids import check_name
     from skerry.core.ownership import check_owner
 
-    folder, below = _FOLDERS[kind]
-    parts = [*folder.split("/"), check_name(name, what=f"{kind} name"), *below.split()]
+    path = _PATHS[kind].format(check_name(name, what=f"{kind} name"))
     if ((change or remove) and holder is None) or (change and remove):
         raise InvalidInputError(
             "--change and --remove need a person or a project, and exclude each other.",
@@ -47,11 +47,11 @@ def share(name: str, holder: str | None, kind: str, *, change: bool, remove: boo
         )
     session = connect()
     if holder is None:
-        shares = session.request("GET", join_address(*parts))["shares"]
+        shares = session.request("GET", path)["shares"]
         print_table(("HOLDER", "MAY"), [(item["holder"], item["verb"]) for item in shares])
         return
     holder = check_owner(holder)
-    own = join_address(*parts, holder)
+    own = f"{path}/{join_address(holder)}"
     if remove:
         session.request("DELETE", own)
         click.echo(f"{name} is taken back from {holder}")

@@ -1,6 +1,5 @@
 """Grants: the api gives a prefix to read or write; the data do not pass through the api."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime as Datetime  # noqa: N812
 from functools import lru_cache
@@ -16,7 +15,7 @@ from skerry.storage.object_places import open_granted
 from skerry.storage.objects import Objects
 from skerry.storage.remote import RemotePath
 from skerry.storage.run_folder import RunFolder
-from skerry.storage.signed import ApiSigner, Signer
+from skerry.storage.signed import ApiSigner
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,8 @@ def grant_reading(session: Session, reference: ItemReference) -> Grant:
     def ask() -> grants.Grant:
         return session.fetch(grants.Grant, "POST", "grants", json=order)
 
-    return _read_grant(ask(), ask, _sign(session, order))
+    answer = ask()
+    return _read_grant(answer, open_granted(answer, ask, _sign(session, order)))
 
 
 def grant_writing(session: Session, purpose: Purpose) -> Grant:
@@ -83,25 +83,29 @@ def grant_writing(session: Session, purpose: Purpose) -> Grant:
     purpose
         `Purpose.IMPORT` or `Purpose.SANDBOX`.
     """
-    order = WriteRequest(purpose=purpose)
-    answer = session.fetch(grants.Grant, "POST", "grants", json=order)
-    signer = _sign(session, HeldGrant(grant=answer.id or ""))
-    return _read_grant(answer, lambda: _renew(session, answer), signer)
+    answer, objects = _open_held(session, WriteRequest(purpose=purpose))
+    return _read_grant(answer, objects)
 
 
 @lru_cache(maxsize=1)
 def grant_run_folder(session: Session, run: str, epoch: int) -> RunFolder:
     """Ask for permission to write into the folder of a run's attempt, once in a process."""
     order = WriteRequest(purpose=Purpose.RUN, run=run, epoch=epoch)
+    return RunFolder(_open_held(session, order)[1], run, epoch)
+
+
+def _open_held(session: Session, order: WriteRequest) -> tuple[grants.Grant, Objects]:
+    """Ask for a grant to write; return the api's answer and the object store under the grant.
+
+    While the work lasts, the grant's credentials are asked for anew.
+    """
     answer = session.fetch(grants.Grant, "POST", "grants", json=order)
-    signer = _sign(session, HeldGrant(grant=answer.id or ""))
-    objects = open_granted(answer, lambda: _renew(session, answer), signer)
-    return RunFolder(objects, run, epoch)
+    held = answer.id or ""
 
+    def renew() -> grants.Grant:
+        return session.fetch(grants.Grant, "POST", join_address("grants", held, "access"))
 
-def _renew(session: Session, answer: grants.Grant) -> grants.Grant:
-    """Ask for a write grant's credentials anew."""
-    return session.fetch(grants.Grant, "POST", join_address("grants", answer.id or "", "access"))
+    return answer, open_granted(answer, renew, _sign(session, HeldGrant(grant=held)))
 
 
 def _sign(session: Session, under: Held) -> ApiSigner:
@@ -109,7 +113,5 @@ def _sign(session: Session, under: Held) -> ApiSigner:
     return ApiSigner(lambda path, order: session.request("POST", path, json=order), under)
 
 
-def _read_grant(answer: grants.Grant, renew: Callable[[], grants.Grant], signer: Signer) -> Grant:
-    """Turn the api's answer into a grant; refuse a folder that this machine cannot reach."""
-    objects = open_granted(answer, renew, signer)
+def _read_grant(answer: grants.Grant, objects: Objects) -> Grant:
     return Grant(id=answer.id or "", prefix=answer.prefix, objects=objects, expires=answer.expires)

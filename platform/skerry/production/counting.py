@@ -3,11 +3,11 @@
 from collections import Counter
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, true
+from sqlalchemy import Connection, func, select
 
 from skerry.core.ownership import Viewer
 from skerry.models.runs import RunStatus
-from skerry.production.sight import sees_run_of_others
+from skerry.production.sight import divide_runs
 from skerry.production.tables import attempts, runs
 
 
@@ -19,20 +19,10 @@ def count_runs(
     if job is not None:
         query = query.where(runs.c.job_name == job)
     counted: Counter[str] = Counter()
-    for part in _divide(connection, viewer):  # an index has the runs of each owner by status
+    for part in divide_runs(connection, viewer):
         for status, count in connection.execute(query.where(part)):
             counted[status] += count
     return {status: counted.get(status, 0) for status in RunStatus}
-
-
-def _divide(connection: Connection, viewer: Viewer) -> list[ColumnElement[bool]]:
-    """Return conditions of which each run that a viewer sees meets one."""
-    if viewer.is_keeper:
-        return [true()]
-    owners = sorted(viewer.owners)
-    others = sees_run_of_others(connection, viewer)
-    parts: list[ColumnElement[bool]] = [runs.c.owner == owner for owner in owners]
-    return parts if others is None else [*parts, and_(runs.c.owner.not_in(owners), others)]
 
 
 def count_attempts(connection: Connection) -> dict[str, int]:

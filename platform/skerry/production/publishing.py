@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field, field_validator
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, select, update
 
 from skerry.catalog.collections import ensure_collection
 from skerry.catalog.registration import insert_item
@@ -99,8 +99,7 @@ def list_written(
     run = find_run(connection, run_id, viewer=KEEPER)
     if run["published_epoch"] == epoch:
         return []
-    current = (run["epoch"], run["status"], bool(run["cancel_requested"]), run["published_epoch"])
-    if current != (epoch, "running", False, None):
+    if connection.scalar(select(runs.c.id).where(_may_publish(run["id"], epoch))) is None:
         raise refuse_stale(run["id"], epoch)
     _check_names(staged)
     folder = RunFolder(objects, run["id"], epoch)
@@ -142,15 +141,7 @@ def publish_outputs(
         return get_run(connection, run["id"])
     now = utc_now()
     changed = connection.execute(
-        update(runs)
-        .where(
-            runs.c.id == run["id"],
-            runs.c.epoch == epoch,
-            runs.c.status == "running",
-            runs.c.cancel_requested.is_(False),
-            runs.c.published_epoch.is_(None),
-        )
-        .values(published_epoch=epoch)
+        update(runs).where(_may_publish(run["id"], epoch)).values(published_epoch=epoch)
     )
     if changed.rowcount != 1:
         raise refuse_stale(run["id"], epoch)
@@ -165,6 +156,17 @@ def publish_outputs(
         .values(status="published", ended_at=now, detail=remark)
     )
     return get_run(connection, run["id"])
+
+
+def _may_publish(run_id: str, epoch: int) -> ColumnElement[bool]:
+    """Return the condition under which an attempt may publish: it is the current one."""
+    return and_(
+        runs.c.id == run_id,
+        runs.c.epoch == epoch,
+        runs.c.status == "running",
+        runs.c.cancel_requested.is_(False),
+        runs.c.published_epoch.is_(None),
+    )
 
 
 def _prepare_collection(connection: Connection, run: RowMapping) -> None:

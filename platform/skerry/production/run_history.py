@@ -10,7 +10,7 @@ from skerry.core.ownership import KEEPER, Viewer
 from skerry.models.runs import Attempt, Output, Progress, Run, RunDetails, RunStatus
 from skerry.production.jobs import find_job
 from skerry.production.showing import Shown
-from skerry.production.sight import sees_run, sees_run_of_others
+from skerry.production.sight import divide_runs, sees_run
 from skerry.production.tables import attempts, outputs, releases, runs
 
 _LIMIT = 1000
@@ -101,14 +101,11 @@ def _select_newest(
 ) -> Select[tuple[str]]:
     """Return the query for the newest runs of each owner for whom a viewer speaks, and of others.
 
-    An index has the runs of each owner in this order: who has few runs does not wait for the many
-    runs of others.
+    The index over owners has their runs in this order.
     """
-    parts = [runs.c.owner == owner for owner in sorted(viewer.owners)]
-    others = sees_run_of_others(connection, viewer)
     newest = [
         select(runs.c.id).where(part, *conditions).order_by(runs.c.id.desc()).limit(most).subquery()
-        for part in (parts if others is None else [*parts, others])
+        for part in divide_runs(connection, viewer)
     ]
     if not newest:
         return select(runs.c.id).where(false())

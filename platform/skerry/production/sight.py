@@ -38,11 +38,24 @@ def sees_run(connection: Connection, viewer: Viewer) -> ColumnElement[bool]:
     if viewer.is_keeper:
         return true()
     own = runs.c.owner.in_(sorted(viewer.owners))
-    others = sees_run_of_others(connection, viewer)
+    others = _sees_run_of_others(connection, viewer)
     return own if others is None else or_(own, others)
 
 
-def sees_run_of_others(connection: Connection, viewer: Viewer) -> ColumnElement[bool] | None:
+def divide_runs(connection: Connection, viewer: Viewer) -> list[ColumnElement[bool]]:
+    """Return conditions of which each run that a viewer sees meets exactly one.
+
+    An index has the runs of each owner: who has few runs does not wait for the many of others.
+    """
+    if viewer.is_keeper:
+        return [true()]
+    owners = sorted(viewer.owners)
+    others = _sees_run_of_others(connection, viewer)
+    parts: list[ColumnElement[bool]] = [runs.c.owner == owner for owner in owners]
+    return parts if others is None else [*parts, and_(runs.c.owner.not_in(owners), others)]
+
+
+def _sees_run_of_others(connection: Connection, viewer: Viewer) -> ColumnElement[bool] | None:
     """Return the condition under which a viewer sees a run that they do not own; None if never.
 
     The jobs are looked up first: without such jobs, nobody waits for a search among all runs.

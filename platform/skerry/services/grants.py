@@ -105,10 +105,7 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
     ) -> None:
         """Give a write grant back; its files are removed unless an item uses them."""
         with stores.change(identity) as connection:
-            grant = find_grant(connection, grant_id)
-            if grant is None or grant.owner != identity.account:
-                raise _refuse_unheld(identity, grant_id)
-            release_grant(connection, grant)
+            release_grant(connection, _find_own(connection, identity, grant_id))
         finish_deletions(stores.writer, stores.objects)
 
     return router
@@ -118,10 +115,9 @@ def _check_held(
     connection: Connection, identity: Identity | None, grant_id: str, check_run: CheckRun
 ) -> grants.Grant:
     """Return a write grant that the identity still holds; refuse every other."""
-    grant = find_grant(connection, grant_id)
-    if identity is None or grant is None or grant.owner != identity.account:
-        raise _refuse_unheld(identity, grant_id)
-    _check_scope(identity, Purpose(grant.purpose))
+    identity = _check_known(identity)
+    grant = _find_own(connection, identity, grant_id)
+    _check_scope(identity, _choose_scope(Purpose(grant.purpose)))
     if grant.expires <= count_microseconds(utc_now()):
         raise ForbiddenError(f"The grant {grant_id!r} has expired.", remedy="Ask for a new grant.")
     if grant.run is not None:
@@ -133,28 +129,19 @@ def _open_prefix(
     stores: Stores, under: Held, identity: Identity | None, check_run: CheckRun
 ) -> SigningPrefix:
     """Return the prefix of a grant that the identity holds, where grants are signed addresses."""
-    if identity is None:
-        raise UnauthenticatedError("Grants need a token.", remedy="Send a hub token, or log in.")
+    identity = _check_known(identity)
     with stores.reader.connect() as connection:
         if isinstance(under, HeldGrant):
             prefix = _check_held(connection, identity, under.grant, check_run).prefix
         else:
             prefix = _find_readable(connection, identity, under).prefix
-            _check_reader(identity)
+            _check_scope(identity, Scope.CATALOG_READ)
     if _find_kind(stores.objects) is not GrantKind.ADDRESSES:
         raise InvalidInputError(
             "This platform signs no addresses: its grants open the object store in another way.",
             remedy="Ask for a grant with POST /services/api/grants; its kind says how.",
         )
     return SigningPrefix(stores.objects.address, prefix)
-
-
-def _check_reader(identity: Identity) -> None:
-    if not identity.may(Scope.CATALOG_READ):
-        raise ForbiddenError(
-            f"The token of {identity.account!r} lacks the scope {Scope.CATALOG_READ}.",
-            remedy="Use a token with that scope.",
-        )
 
 
 def _find_readable(
@@ -192,9 +179,8 @@ def _grant_reading(
 def _grant_writing(
     stores: Stores, grant_request: WriteRequest, identity: Identity | None, check_run: CheckRun
 ) -> Grant:
-    if identity is None:
-        raise UnauthenticatedError("Writing needs a token.", remedy="Send a hub token, or log in.")
-    _check_scope(identity, grant_request.purpose)
+    identity = _check_known(identity)
+    _check_scope(identity, _choose_scope(grant_request.purpose))
     if grant_request.purpose is not Purpose.RUN:  # a run's space was checked at its start
         check_space(stores.data.root, "Writing a new product")
     release_expired(stores.writer)
@@ -221,8 +207,18 @@ def _grant_writing(
         raise
 
 
-def _check_scope(identity: Identity, purpose: Purpose) -> None:
-    scope = Scope.RUN_PUBLISH if purpose is Purpose.RUN else Scope.CATALOG_WRITE
+def _check_known(identity: Identity | None) -> Identity:
+    if identity is None:
+        raise UnauthenticatedError("Grants need a token.", remedy="Send a hub token, or log in.")
+    return identity
+
+
+def _choose_scope(purpose: Purpose) -> Scope:
+    """Return the scope that a token needs to write for a purpose."""
+    return Scope.RUN_PUBLISH if purpose is Purpose.RUN else Scope.CATALOG_WRITE
+
+
+def _check_scope(identity: Identity, scope: Scope) -> None:
     if not identity.may(scope):
         raise ForbiddenError(
             f"The token of {identity.account!r} lacks the scope {scope}.",
@@ -230,14 +226,14 @@ def _check_scope(identity: Identity, purpose: Purpose) -> None:
         )
 
 
-def _refuse_unheld(
-    identity: Identity | None, grant_id: str
-) -> NotFoundError | UnauthenticatedError:
-    if identity is None:
-        return UnauthenticatedError("Grants need a token.", remedy="Send a hub token, or log in.")
-    return NotFoundError(
-        f"{identity.account!r} holds no grant {grant_id[:60]!r}.", remedy="Check its id."
-    )
+def _find_own(connection: Connection, identity: Identity, grant_id: str) -> grants.Grant:
+    """Return a write grant of this account; refuse those of others as if they were not there."""
+    grant = find_grant(connection, grant_id)
+    if grant is None or grant.owner != identity.account:
+        raise NotFoundError(
+            f"{identity.account!r} holds no grant {grant_id[:60]!r}.", remedy="Check its id."
+        )
+    return grant
 
 
 def _answer_writing(objects: Objects, grant: grants.Grant) -> Grant:

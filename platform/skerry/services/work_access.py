@@ -5,10 +5,13 @@ The functions that begin with ``check`` return the thing, as far as its asker ma
 sees it, but the rules do not allow the verb.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Connection, RowMapping
 
 from skerry.catalog.collections import find_collection, find_home
-from skerry.core.errors import ForbiddenError, NotFoundError, SkerryError
+from skerry.core.errors import ForbiddenError, NotFoundError
 from skerry.core.ownership import ANONYMOUS, KEEPER, PLATFORM_OWNER, Relation, Verb, Viewer, decide
 from skerry.core.scopes import Scope
 from skerry.models.jobs import Job, JobOrder
@@ -44,10 +47,8 @@ def check_release(connection: Connection, identity: Identity, name: str, verb: V
 def show_release(connection: Connection, identity: Identity | None, name: str) -> Release:
     """Return a release, by id or name, as far as the asker may see it."""
     viewer = find_work_viewer(identity)
-    try:
+    with _refusing_hidden(identity, f"release {name[:140]!r}"):
         release = get_release(connection, name, viewer=viewer)
-    except NotFoundError as error:
-        raise _refuse_hidden(identity, f"release {name[:140]!r}", error) from None
     return Shown(connection, viewer).show_release(release)
 
 
@@ -75,10 +76,8 @@ def check_job(
 def show_job(connection: Connection, identity: Identity | None, name: str) -> Job:
     """Return a job as far as the asker may see it."""
     viewer = find_work_viewer(identity)
-    try:
+    with _refusing_hidden(identity, f"job {name[:140]!r}"):
         job = find_job(connection, name, viewer=viewer)
-    except NotFoundError as error:
-        raise _refuse_hidden(identity, f"job {name[:140]!r}", error) from None
     return Shown(connection, viewer).show_job(read_job(job))
 
 
@@ -96,19 +95,22 @@ def show_run(
 ) -> tuple[RunDetails, bool]:
     """Return a run as far as the asker may see it, and whether they may read its records."""
     viewer = find_work_viewer(identity)
-    try:
+    with _refusing_hidden(identity, f"run {run_id[:140]!r}"):
         row = find_run(connection, run_id, viewer=viewer)
-    except NotFoundError as error:
-        raise _refuse_hidden(identity, f"run {run_id[:140]!r}", error) from None
     shown = Shown(connection, viewer)
     relation = shown.relate_work(row["job_name"], row["owner"])
     return shown.show_run(read_run(connection, row)), decide(relation, Verb.READ_RECORDS)
 
 
-def _refuse_hidden(identity: Identity | None, what: str, missing: NotFoundError) -> SkerryError:
-    if identity is not None and identity.may(Scope.PRODUCTION_READ):
-        return missing
-    return refuse_unseen(identity, Scope.PRODUCTION_READ, what)
+@contextmanager
+def _refusing_hidden(identity: Identity | None, what: str) -> Iterator[None]:
+    """Refuse what is not found in words that fit who asks: a login or a scope may show it."""
+    try:
+        yield
+    except NotFoundError:
+        if identity is not None and identity.may(Scope.PRODUCTION_READ):
+            raise
+        raise refuse_unseen(identity, Scope.PRODUCTION_READ, what) from None
 
 
 def _check_verb(identity: Identity, relation: Relation, verb: Verb, what: str) -> None:
