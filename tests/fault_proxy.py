@@ -79,6 +79,12 @@ def at_random(share: float, seed: int) -> Plan:
     return choose
 
 
+def without_tokens(plan: Plan = no_faults) -> Plan:
+    """Return the plan of a store that has no token service, and else does as `plan` says."""
+    refusal = first(10**6, Fault.ERROR, "POST", "^/$")
+    return lambda request: refusal(request) or plan(request)
+
+
 @dataclass
 class FaultProxy:
     """A running proxy.

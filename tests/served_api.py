@@ -4,8 +4,8 @@ import shutil
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,6 +111,36 @@ class ServedApi:
             verify=_CERTIFICATES,
             event_hooks={"response": [self.described.check]},
         )  # fmt: skip
+
+
+People = dict[str, httpx.Client]
+"""Clients by the names of those who ask."""
+
+
+@contextmanager
+def serve_people(
+    api: ServedApi,
+    people: Mapping[str, Iterable[Scope]],
+    groups: Mapping[str, frozenset[str]] | None = None,
+) -> Iterator[People]:
+    """Give a client for each person, whose token has the scopes, and `nobody` without a token.
+
+    Parameters
+    ----------
+    api
+        The api; it forgets the tokens when it is emptied.
+    people
+        Scopes by name. A token is called as its holder: ``ann-token``.
+    groups
+        Groups by name of their member.
+    """
+    api.book.groups = dict(groups or {})
+    with ExitStack() as stack:
+        clients = {"nobody": stack.enter_context(api.client(None))}
+        for name, scopes in people.items():
+            api.book.tokens[f"{name}-token"] = (name, frozenset(scopes))
+            clients[name] = stack.enter_context(api.client(f"{name}-token"))
+        yield clients
 
 
 _NO_HUB = "http://127.0.0.1:9/hub/api"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.test_road import ROOT, read_road
-from tests.fault_proxy import Fault, first, serve_faults
+from tests.fault_proxy import serve_faults, without_tokens
 from tests.minio_server import S3Server
 from tests.platform_process import RunningPlatform, start_platform
 from tests.postgresql_server import PostgresqlServer
@@ -42,7 +42,7 @@ def settings(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
             endpoint = s3.endpoint
             if "no tokens" in request.param:
                 proxy = servers.enter_context(serve_faults(s3.endpoint))
-                proxy.plan = first(10**6, Fault.ERROR, "POST", "^/$")
+                proxy.plan = without_tokens()
                 endpoint = proxy.endpoint
                 variables[GRANTS_VARIABLE] = "addresses"
             variables |= {OBJECTS_VARIABLE: f"s3://{bucket}/skerry", **s3.variables(endpoint)}

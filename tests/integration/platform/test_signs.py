@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.integration.production.stage import Stage
-from tests.platform_process import RunningPlatform, start_platform
+from tests.integration.production.stage import Stage, serve_stage
+from tests.platform_process import RunningPlatform
 
 from skerry.core.logs import FORMAT_VARIABLE
 
@@ -32,13 +32,9 @@ REQUEST = "0123456789abcdef" * 2
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Return a platform that writes JSON lines."""
-    platform = start_platform(
-        tmp_path_factory.mktemp("signs") / "data", extra_environment={FORMAT_VARIABLE: "json"}
-    )
-    stage = Stage(platform)
-    yield stage
-    stage.close()
-    platform.stop()
+    data = tmp_path_factory.mktemp("signs") / "data"
+    with serve_stage(data, parts=None, settings={FORMAT_VARIABLE: "json"}) as stage:
+        yield stage
 
 
 @pytest.fixture(scope="module")

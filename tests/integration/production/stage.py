@@ -3,16 +3,18 @@
 import json
 import os
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 from tests.audit_replay import check_audit
-from tests.platform_process import RunningPlatform, wait_until
+from tests.platform_process import RunningPlatform, start_platform, wait_until
 
 from skerry.core.digests import digest_tree
+from skerry.core.settings import DATABASE_VARIABLE
 from skerry.production.epochs import claim_run
 from skerry.storage.database import database_url, open_database
 from skerry.storage.layout import DataFolder
@@ -275,6 +277,38 @@ class Stage:
             assert digest_tree(objects / key) == asset["file:checksum"]
         left = [path.parent.name for path in (objects / "runs" / run).glob("*/products/field")]
         assert left in ([], ["products"])
+
+
+@contextmanager
+def serve_stage(
+    data: Path,
+    *,
+    parts: Sequence[str] | None = ("gateway", "api", "worker", "hub"),
+    database: str | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Stage]:
+    """Start a platform over a new data folder, and stop it after the block.
+
+    Parameters
+    ----------
+    data
+        The data folder.
+    parts
+        The parts that are started; None for all.
+    database
+        The database's URL; None for that of the data folder.
+    settings
+        Further variables.
+    """
+    variables = {**(settings or {}), **({DATABASE_VARIABLE: database} if database else {})}
+    platform = start_platform(
+        data, parts=list(parts) if parts else None, extra_environment=variables
+    )
+    try:
+        with closing(Stage(platform, database)) as stage:
+            yield stage
+    finally:
+        platform.stop()
 
 
 def find_environment(run: str, explain: Callable[[], str] = lambda: "") -> dict[str, str]:

@@ -8,11 +8,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.integration.production.stage import Stage
-from tests.platform_process import start_platform, wait_until
+from tests.integration.production.stage import Stage, serve_stage
+from tests.platform_process import wait_until
 from tests.postgresql_server import PostgresqlServer, find_user, serve_postgresql
-
-from skerry.core.settings import DATABASE_VARIABLE
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -79,15 +77,8 @@ def stage_and_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[S
         disk = stack.enter_context(small_disk(top / "small"))
         server = stack.enter_context(serve_postgresql(prefix=disk.prefix))
         database = _create_database(server, disk)
-        platform = start_platform(
-            tmp_path_factory.mktemp("full") / "data",
-            parts=["gateway", "api", "worker", "hub"],
-            extra_environment={DATABASE_VARIABLE: database, "SKERRY_WORKER_RUNS": "3"},
-        )
-        stack.callback(platform.stop)
-        stage = Stage(platform, database)
-        stack.callback(stage.close)
-        yield stage, disk
+        data, settings = tmp_path_factory.mktemp("full") / "data", {"SKERRY_WORKER_RUNS": "3"}
+        yield stack.enter_context(serve_stage(data, database=database, settings=settings)), disk
 
 
 @contextmanager

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from tests.integration.production.stage import Stage, make_notebook
-from tests.platform_process import start_platform
+from tests.integration.production.stage import Stage, make_notebook, serve_stage
 
 _GROW = """\
 held = [b"x" * 50_000_000 for _ in range(20)]
@@ -17,19 +16,12 @@ time.sleep(3600)
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Return a platform whose worker carries out one run at a time, in 700 MB."""
-    platform = start_platform(
+    with serve_stage(
         tmp_path_factory.mktemp("small") / "data",
         parts=["api", "worker", "hub"],
-        extra_environment={"SKERRY_WORKER_RUNS": "1", "SKERRY_RUN_MEMORY_MB": "700"},
-    )
-    stage = None
-    try:
-        stage = Stage(platform)
+        settings={"SKERRY_WORKER_RUNS": "1", "SKERRY_RUN_MEMORY_MB": "700"},
+    ) as stage:
         yield stage
-    finally:
-        if stage is not None:
-            stage.close()
-        platform.stop()
 
 
 @pytest.mark.long

@@ -1,15 +1,12 @@
 """PostgreSQL goes away while notebooks are about to publish: they wait for it, and none fails."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.integration.production.stage import Stage, history
-from tests.platform_process import start_platform, wait_until
+from tests.integration.production.stage import Stage, history, serve_stage
+from tests.platform_process import wait_until
 from tests.postgresql_server import PostgresqlServer
-
-from skerry.core.settings import DATABASE_VARIABLE
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -18,16 +15,12 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.long, pytest.mark.timeout(900)
 def stage(
     postgresql: PostgresqlServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
-    with ExitStack() as stack:
-        database = stack.enter_context(postgresql.database("template0"))
-        platform = start_platform(
-            tmp_path_factory.mktemp("outage") / "data",
-            parts=["gateway", "api", "worker", "hub"],
-            extra_environment={DATABASE_VARIABLE: database, "SKERRY_WORKER_RUNS": "4"},
-        )
-        stack.callback(platform.stop)
-        stage = Stage(platform, database)
-        stack.callback(stage.close)
+    data = tmp_path_factory.mktemp("outage") / "data"
+    settings = {"SKERRY_WORKER_RUNS": "4"}
+    with (
+        postgresql.database("template0") as database,
+        serve_stage(data, database=database, settings=settings) as stage,
+    ):
         yield stage
 
 

@@ -19,13 +19,13 @@ from tests.integration.production.stage import (
     history,
     kill,
     make_notebook,
+    serve_stage,
 )
 from tests.integration.production.test_clusters import list_clusters, wait_for_cluster
 from tests.platform_process import (
     SKERRY,
     RunningPlatform,
     clean_environment,
-    start_platform,
     wait_until,
 )
 from tests.postgresql_server import PostgresqlServer
@@ -87,19 +87,12 @@ def workers(
     top = tmp_path_factory.mktemp("workers")
     with ExitStack() as stack:
         database = stack.enter_context(postgresql.database("template0"))
-        platform = start_platform(
-            top / "data",
-            parts=["gateway", "api", "worker", "hub"],
-            extra_environment={DATABASE_VARIABLE: database},
-        )
-        stack.callback(platform.stop)
+        stage = stack.enter_context(serve_stage(top / "data", database=database))
         folders = {}
         for name in OTHERS:
             folders[name] = DataFolder(top / name)
             folders[name].create()
-            _share(platform, folders[name])
-        stage = Stage(platform, database)
-        stack.callback(stage.close)
+            _share(stage.platform, folders[name])
         workers = Workers(stage, database, folders)
         stack.enter_context(_ending(workers))
         for name in OTHERS:

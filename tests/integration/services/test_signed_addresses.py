@@ -8,17 +8,17 @@ from typing import Any
 import httpcore
 import httpx
 import pytest
-from tests.fault_proxy import Fault, FaultProxy, first, serve_faults
+from tests.fault_proxy import FaultProxy, serve_faults, without_tokens
 from tests.minio_server import S3Server
 from tests.platform_process import wait_until
 from tests.served_api import ServedApi, serve_api
+from tests.served_bucket import using_bucket
 from tests.stac_documents import make_collection, make_item, write_bytes
 
-from skerry.core.settings import GRANTS_VARIABLE, OBJECTS_VARIABLE
+from skerry.core.settings import GRANTS_VARIABLE
 from skerry.models.signing import MOST_NAMES, SignedAddresses
 from skerry.storage import signing
 from skerry.storage.object_places import open_objects
-from skerry.storage.s3 import connect
 
 pytestmark = pytest.mark.s3
 WRITE = {"mode": "write", "purpose": "import"}
@@ -29,30 +29,17 @@ READ = {"mode": "read", "collection": "lakes", "item": "scene"}
 def proxy(s3: S3Server) -> Iterator[FaultProxy]:
     """Give the way to a store that has no token service."""
     with serve_faults(s3.endpoint) as proxy:
-        proxy.plan = first(10**6, Fault.ERROR, "POST", "^/$")
+        proxy.plan = without_tokens()
         yield proxy
 
 
 @pytest.fixture(scope="module")
-def bucket(s3: S3Server) -> Iterator[str]:
-    with s3.bucket() as bucket:
-        yield bucket
-
-
-@pytest.fixture(scope="module")
 def api(
-    s3: S3Server, proxy: FaultProxy, bucket: str, tmp_path_factory: pytest.TempPathFactory
+    s3: S3Server, proxy: FaultProxy, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServedApi]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in s3.variables(proxy.endpoint).items():
-            patch.setenv(name, value)
-        patch.delenv("AWS_SESSION_TOKEN", raising=False)
-        patch.setenv(OBJECTS_VARIABLE, f"s3://{bucket}/skerry")
-        patch.setenv(GRANTS_VARIABLE, "addresses")
-        connect.cache_clear()
-        with serve_api(tmp_path_factory.mktemp("signed") / "data") as api:
-            yield api
-    connect.cache_clear()
+    folder = tmp_path_factory.mktemp("signed") / "data"
+    with using_bucket(s3, proxy.endpoint, "addresses"), serve_api(folder) as api:
+        yield api
 
 
 @pytest.fixture

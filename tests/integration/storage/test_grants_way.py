@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from tests.fault_proxy import Fault, FaultProxy, first, serve_faults
+from tests.fault_proxy import FaultProxy, serve_faults, without_tokens
 from tests.minio_server import S3Server
 from tests.object_stores import opened_bucket
 
@@ -50,7 +50,7 @@ def test_the_token_service_is_tried_where_grants_are_credentials(
     folder: DataFolder, proxy: FaultProxy
 ) -> None:
     assert find_grants(folder).state == "well"
-    proxy.plan = first(10**6, Fault.ERROR, "POST", "^/$")
+    proxy.plan = without_tokens()
     finding = find_grants(folder)
     assert finding.state == "broken"
     assert "token service" in finding.detail
@@ -63,7 +63,7 @@ def test_the_token_service_is_tried_where_grants_are_credentials(
 def test_it_is_not_asked_where_the_api_signs(
     folder: DataFolder, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    proxy.plan = first(10**6, Fault.ERROR, "POST", "^/$")
+    proxy.plan = without_tokens()
     monkeypatch.setenv(GRANTS_VARIABLE, "addresses")
     assert find_grants(folder).state == "well"
     assert proxy.done == []

@@ -3,17 +3,16 @@
 import json
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
-from tests.served_api import ServedApi
+from tests.served_api import People, ServedApi, serve_people
 from tests.stac_documents import make_collection
 from tests.unit.production.conftest import make_notebook
 
 from skerry.core.ids import new_id
-from skerry.core.scopes import OPERATOR, PUBLICISER, REVIEWER, RUN, SCIENTIST
+from skerry.core.scopes import ADMIN, OPERATOR, PUBLICISER, REVIEWER, RUN, SCIENTIST
 from skerry.core.settings import API_PREFIX
 from skerry.production.epochs import claim_run, record_token
 from skerry.services.routes import list_routes
@@ -24,19 +23,13 @@ from skerry.storage.run_folder import RunFile, RunFolder
 GROUPS = {"ann": frozenset({"lakes"}), "zoe": frozenset({"lakes"})}
 TEAM = SCIENTIST | REVIEWER | OPERATOR | PUBLICISER
 
-People = dict[str, httpx.Client]
-
 
 @pytest.fixture
 def people(api: ServedApi) -> Iterator[People]:
     """Return a client for each of four people with the same scopes, and for a keeper."""
-    api.book.groups = dict(GROUPS)
-    with ExitStack() as stack:
-        clients = {"keeper": stack.enter_context(api.client("alice-token"))}
-        for name in ("ann", "zoe", "bob", "eve"):
-            api.book.tokens[f"{name}-token"] = (name, TEAM)
-            clients[name] = stack.enter_context(api.client(f"{name}-token"))
-        yield clients
+    team = dict.fromkeys(("ann", "zoe", "bob", "eve"), TEAM)
+    with serve_people(api, {**team, "keeper": ADMIN}, GROUPS) as people:
+        yield people
 
 
 def ask(client: httpx.Client, method: str, path: str, status: int, **content: Any) -> Any:

@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import httpx
 import pytest
-from tests.served_api import ServedApi
+from tests.served_api import People, ServedApi, serve_people
 from tests.stac_documents import make_collection, make_item, write_bytes
 
 from skerry.core.scopes import OPERATOR, REVIEWER, SCIENTIST, Scope
@@ -19,19 +18,11 @@ PEOPLE = {
 }
 GROUPS = {"ann": frozenset({"lakes"}), "zoe": frozenset({"lakes"})}
 
-People = dict[str, httpx.Client]
-
 
 @pytest.fixture
 def people(api: ServedApi) -> Iterator[People]:
-    """Return a client for each person, and `nobody` without a token."""
-    api.book.groups = dict(GROUPS)
-    with ExitStack() as stack:
-        clients = {"nobody": stack.enter_context(api.client(None))}
-        for name, scopes in PEOPLE.items():
-            api.book.tokens[f"{name}-token"] = (name, frozenset(scopes))
-            clients[name] = stack.enter_context(api.client(f"{name}-token"))
-        yield clients
+    with serve_people(api, PEOPLE, GROUPS) as people:
+        yield people
 
 
 def put(client: httpx.Client, name: str, **facts: object) -> httpx.Response:

@@ -1,13 +1,12 @@
 """What is given, and what is public, of releases, jobs and runs: person against person."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import update
-from tests.served_api import ServedApi
+from tests.served_api import People, ServedApi, serve_people
 from tests.unit.services.test_owners_of_work import (
     TEAM,
     approve,
@@ -22,8 +21,6 @@ from skerry.core.scopes import PUBLICISER, Scope
 from skerry.production.tables import runs
 from skerry.storage.database import database_url, open_database
 
-People = dict[str, httpx.Client]
-
 
 @pytest.fixture
 def people(api: ServedApi) -> Iterator[People]:
@@ -32,12 +29,8 @@ def people(api: ServedApi) -> Iterator[People]:
         "owner": TEAM, **dict.fromkeys(("reader", "changer", "stranger"), TEAM - PUBLICISER),
         "scopeless": {Scope.CATALOG_READ},
     }  # fmt: skip
-    with ExitStack() as stack:
-        clients = {"nobody": stack.enter_context(api.client(None))}
-        for name, held in scopes.items():
-            api.book.tokens[f"{name}-token"] = (name, frozenset(held))
-            clients[name] = stack.enter_context(api.client(f"{name}-token"))
-        yield clients
+    with serve_people(api, scopes) as people:
+        yield people
 
 
 @pytest.fixture
