@@ -134,6 +134,7 @@ def look_at_database(folder: DataFolder) -> Iterator[Finding]:
     """Check that the database answers, is undamaged, and has this Skerry's schema."""
     from sqlalchemy.exc import SQLAlchemyError
 
+    from skerry.storage.absence import describe_cause
     from skerry.storage.database import find_database, is_server, open_database
     from skerry.storage.migrate import check_database, check_known, newest_revision, read_revision
 
@@ -155,7 +156,7 @@ def look_at_database(folder: DataFolder) -> Iterator[Finding]:
                 yield _describe_damage(folder, "; ".join(faults))
                 return
     except SQLAlchemyError as error:
-        yield _describe_damage(folder, str(getattr(error, "orig", error)).strip())
+        yield _describe_damage(folder, describe_cause(error))
         return
     finally:
         engine.dispose()

@@ -16,7 +16,7 @@ from skerry.client.production import (
     retry_run,
     start_run,
 )
-from skerry.core.errors import UnavailableError
+from skerry.core.patience import ask_patiently
 from skerry.core.time import format_optional_time, parse_day
 from skerry.models.runs import Run, RunDetails, RunOrder, RunStatus
 
@@ -98,7 +98,7 @@ def cancel(run_id: str, *, as_json: bool) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while not cancelled.status.has_ended and time.monotonic() < deadline:
         time.sleep(_POLL_S)
-        cancelled = _fetch_patiently(session, cancelled.id)
+        cancelled = _fetch(session, cancelled.id)
     _show_run(cancelled, as_json=as_json)
 
 
@@ -143,7 +143,7 @@ def wait_for_run(session: Session, run_id: str) -> RunDetails:
     """Show a run's progress until it has ended, and return it."""
     with show_progress(f"run {run_id}") as report:
         while True:
-            run = _fetch_patiently(session, run_id)
+            run = _fetch(session, run_id)
             progress = run.progress
             if run.status.has_ended:
                 report(1.0, run.status)
@@ -153,16 +153,9 @@ def wait_for_run(session: Session, run_id: str) -> RunDetails:
             time.sleep(_POLL_S)
 
 
-def _fetch_patiently(session: Session, run_id: str) -> RunDetails:
+def _fetch(session: Session, run_id: str) -> RunDetails:
     """Return a run; wait while a part of the platform is being started again."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            return fetch_run(session, run_id)
-        except UnavailableError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_POLL_S)
+    return ask_patiently(lambda: fetch_run(session, run_id), _PATIENCE_S)
 
 
 def _run_row(run: Run) -> tuple[str, ...]:

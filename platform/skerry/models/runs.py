@@ -31,9 +31,6 @@ class RunStatus(StrEnum):
         return self.has_ended and self is not RunStatus.SUCCEEDED
 
 
-ENDED = tuple(status for status in RunStatus if status.has_ended)
-
-
 class AttemptStatus(StrEnum):
     """How far an attempt is, or how it ended.
 
@@ -238,8 +235,6 @@ class ProgressReport(BaseModel):
 
 
 class ReportAnswer(BaseModel):
-    """The answer to an attempt's report; an attempt that must end is refused with 409."""
+    """The answer to an attempt's report: empty; an attempt that must end is refused with 409."""
 
     model_config = ANSWER
-
-    go_on: bool = True

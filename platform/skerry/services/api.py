@@ -74,14 +74,6 @@ def create_api(
         create_health_router(stores.reader, data),
     ]
 
-    measurements = Measurements()
-    for engine in (stores.writer, stores.reader):
-        watch_database(measurements, engine)
-    watch_production(measurements, stores.reader)
-    watch_upkeep(measurements, stores.reader)
-    watch_workers(measurements, stores.reader, data)
-    watch_machine(measurements, data)
-
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(_recover, stores)
@@ -90,12 +82,23 @@ def create_api(
 
     return create_application(
         settings, routers, "Skerry api", prefix=API_PREFIX, hub=hub, verifier=verifier,
-        lifespan=lifespan, measurements=measurements,
+        lifespan=lifespan, measurements=_measure(stores, data),
         checks={
             "database": check_schema(stores.reader),
             "objects": check_objects(stores.objects, for_writing=True),
         },
     )  # fmt: skip
+
+
+def _measure(stores: Stores, data: DataFolder) -> Measurements:
+    measurements = Measurements()
+    for engine in (stores.writer, stores.reader):
+        watch_database(measurements, engine)
+    watch_production(measurements, stores.reader)
+    watch_upkeep(measurements, stores.reader)
+    watch_workers(measurements, stores.reader, data)
+    watch_machine(measurements, data)
+    return measurements
 
 
 def _check_run(connection: Connection, identity: Identity, run: str, epoch: int) -> float:

@@ -48,6 +48,7 @@ from skerry.storage.grants import WRITE_LIFE_S, create_grant, find_grant, forget
 from skerry.storage.objects import Objects
 from skerry.storage.signing import SigningPrefix
 
+Visitor = Annotated[Identity | None, Depends(identify())]
 CheckRun = Callable[[Connection, Identity, str, int], float]
 """Raises unless the identity's token is the one of attempt (run, epoch) and that is current.
 
@@ -58,46 +59,27 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
     """Return the routes below ``/grants``."""
     read_grants_way()  # a wrong value ends the start, not the first grant
     router = create_router(prefix="/grants", tags=["grants"])
-    addresses = Addresses(public_url)
+    _add_grants(router, stores, Addresses(public_url), check_run)
+    _add_signing(router, stores, check_run)
+    return router
 
+
+def _add_grants(
+    router: APIRouter, stores: Stores, addresses: Addresses, check_run: CheckRun
+) -> None:
     @router.post("", status_code=201)
-    def request_grant(
-        grant_request: GrantRequest,
-        identity: Annotated[Identity | None, Depends(identify())],
-    ) -> Grant:
+    def request_grant(grant_request: GrantRequest, identity: Visitor) -> Grant:
         """Give a prefix for reading one item or for writing new data, for a limited time."""
         if isinstance(grant_request, ReadRequest):
             return _grant_reading(stores, addresses, grant_request, identity)
         return _grant_writing(stores, grant_request, identity, check_run)
 
     @router.post("/{grant_id}/access")
-    def renew_access(
-        grant_id: str, identity: Annotated[Identity | None, Depends(identify())]
-    ) -> Grant:
+    def renew_access(grant_id: str, identity: Visitor) -> Grant:
         """Give a write grant's credentials anew, for work that takes longer than they last."""
         with stores.reader.connect() as connection:
             grant = _check_held(connection, identity, grant_id, check_run)
         return _answer_writing(stores.objects, grant)
-
-    @router.post("/addresses")
-    def sign_addresses(
-        order: SigningRequest, identity: Annotated[Identity | None, Depends(identify())]
-    ) -> SignedAddresses:
-        """Sign requests for some files below a granted prefix; for some minutes."""
-        if isinstance(order.under, ReadRequest) and order.method is SignedMethod.PUT:
-            raise ForbiddenError(
-                "A grant to read signs no PUT.", remedy="Ask for a grant to write a new item."
-            )
-        prefix = _open_prefix(stores, order.under, identity, check_run)
-        return prefix.sign(order.method, order.names, order.further)
-
-    @router.post("/files")
-    def list_granted_files(
-        order: ListingRequest, identity: Annotated[Identity | None, Depends(identify())]
-    ) -> Listing:
-        """List the files below a granted prefix, page by page."""
-        prefix = _open_prefix(stores, order.under, identity, check_run)
-        return prefix.list_files(order.folder, deep=order.deep, after=order.after)
 
     @router.delete("/{grant_id}", status_code=204)
     def delete_grant(
@@ -108,7 +90,23 @@ def create_grants_router(stores: Stores, public_url: str, check_run: CheckRun) -
             release_grant(connection, _find_own(connection, identity, grant_id))
         finish_deletions(stores.writer, stores.objects)
 
-    return router
+
+def _add_signing(router: APIRouter, stores: Stores, check_run: CheckRun) -> None:
+    @router.post("/addresses")
+    def sign_addresses(order: SigningRequest, identity: Visitor) -> SignedAddresses:
+        """Sign requests for some files below a granted prefix; for some minutes."""
+        if isinstance(order.under, ReadRequest) and order.method is SignedMethod.PUT:
+            raise ForbiddenError(
+                "A grant to read signs no PUT.", remedy="Ask for a grant to write a new item."
+            )
+        prefix = _open_prefix(stores, order.under, identity, check_run)
+        return prefix.sign(order.method, order.names, order.further)
+
+    @router.post("/files")
+    def list_granted_files(order: ListingRequest, identity: Visitor) -> Listing:
+        """List the files below a granted prefix, page by page."""
+        prefix = _open_prefix(stores, order.under, identity, check_run)
+        return prefix.list_files(order.folder, deep=order.deep, after=order.after)
 
 
 def _check_held(

@@ -19,7 +19,7 @@ from skerry.core.problems import MEDIA_TYPE, Problem, describe_problem, describe
 from skerry.models.refusals import explain_validation
 from skerry.services.identity import is_navigation
 from skerry.services.media import REF
-from skerry.storage.absence import tells_absence
+from skerry.storage.absence import describe_cause, tells_absence
 from skerry.storage.database_failures import explain_failure
 
 _LOG = logging.getLogger(__name__)
@@ -66,48 +66,53 @@ def answer_status(status: int, scope: Scope) -> Response:
 
 def add_problem_handlers(app: FastAPI) -> None:
     """Make `app` answer errors with problem documents, and send browsers to the login."""
+    app.add_exception_handler(SkerryError, _explain_error)
+    app.add_exception_handler(RequestValidationError, _explain_invalid)
+    app.add_exception_handler(HTTPException, _explain_status)
+    app.add_exception_handler(ClientDisconnect, _end_broken_off)
+    app.add_exception_handler(exc.OperationalError, _explain_database)
+    app.add_exception_handler(exc.InternalError, _explain_database)  # it only reads, for instance
+    app.add_exception_handler(exc.TimeoutError, _explain_database)  # no connection left in the pool
+    app.add_exception_handler(Exception, _explain_fault)
 
-    async def on_skerry_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, SkerryError)  # noqa: S101  (narrows; starlette's type is wide)
-        if isinstance(error, UnauthenticatedError) and is_navigation(request):
-            answer: Response = request.app.state.login.begin(request)
-            return answer
-        return describe_error(error)
 
-    async def on_validation_error(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101
-        return describe_error(explain_validation(list(error.errors())))
+async def _explain_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SkerryError)  # noqa: S101  (narrows; starlette's type is wide)
+    if isinstance(error, UnauthenticatedError) and is_navigation(request):
+        answer: Response = request.app.state.login.begin(request)
+        return answer
+    return describe_error(error)
 
-    async def on_http_exception(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101
-        response = answer_status(error.status_code, request.scope)
-        response.headers.update(error.headers or {})
-        return response
 
-    async def on_busy_database(request: Request, error: Exception) -> Response:
-        if not tells_absence(error):  # that is told once, not for each request
-            _LOG.error("database: %s", getattr(error, "orig", error))
-        return _name_full_disk(request) or describe_error(explain_failure(error))
+async def _explain_invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    return describe_error(explain_validation(list(error.errors())))
 
-    async def on_leaving(_request: Request, _error: Exception) -> Response:
-        # nobody reads this; without it each such request fills the log with a stack trace
-        return problem(400, "Incomplete", "The body broke off.", "Send the request again.")
 
-    async def on_any_error(request: Request, _error: Exception) -> Response:
-        return _name_full_disk(request) or problem(
-            500, "Failure", "Something failed inside the platform.",
-            "Look for the cause in 'skerry logs api' or 'skerry logs maps', "
-            f"at request {correlation_id.get()}.",
-        )  # fmt: skip
+async def _explain_status(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    response = answer_status(error.status_code, request.scope)
+    response.headers.update(error.headers or {})
+    return response
 
-    app.add_exception_handler(SkerryError, on_skerry_error)
-    app.add_exception_handler(RequestValidationError, on_validation_error)
-    app.add_exception_handler(HTTPException, on_http_exception)
-    app.add_exception_handler(ClientDisconnect, on_leaving)
-    app.add_exception_handler(exc.OperationalError, on_busy_database)
-    app.add_exception_handler(exc.InternalError, on_busy_database)  # it only reads, for instance
-    app.add_exception_handler(exc.TimeoutError, on_busy_database)  # no connection left in the pool
-    app.add_exception_handler(Exception, on_any_error)
+
+async def _explain_database(request: Request, error: Exception) -> Response:
+    if not tells_absence(error):  # that is told once, not for each request
+        _LOG.error("database: %s", describe_cause(error))
+    return _name_full_disk(request) or describe_error(explain_failure(error))
+
+
+async def _end_broken_off(_request: Request, _error: Exception) -> Response:
+    # nobody reads this; without it each such request fills the log with a stack trace
+    return problem(400, "Incomplete", "The body broke off.", "Send the request again.")
+
+
+async def _explain_fault(request: Request, _error: Exception) -> Response:
+    return _name_full_disk(request) or problem(
+        500, "Failure", "Something failed inside the platform.",
+        "Look for the cause in 'skerry logs api' or 'skerry logs maps', "
+        f"at request {correlation_id.get()}.",
+    )  # fmt: skip
 
 
 def _name_full_disk(request: Request) -> Response | None:

@@ -92,10 +92,12 @@ def create_production_router(stores: Stores) -> APIRouter:
     _add_release_files(router, stores)
     _add_decisions(router, stores)
     _add_jobs(router, stores)
+    _add_clocks(router, stores)
     _add_run_orders(router, stores)
     _add_runs(router, stores)
     _add_run_files(router, stores)
     _add_attempts(router, stores)
+    _add_publishing(router, stores)
     return router
 
 
@@ -209,6 +211,18 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
             jobs.check_products(connection, given["collection"], owner)
             return jobs.give_job(connection, job, owner)
 
+    @router.delete("/jobs/{job}", status_code=204)
+    def delete_job(job: str, who: Operator, *, history: bool = False) -> None:
+        """Remove a job; with `history` also its runs, but not their catalogued products."""
+        with stores.change(who) as connection:
+            check_job(connection, who, job, Verb.REMOVE)
+            is_deleted = jobs.delete_job(connection, job, history=history)
+            catalogued = list_catalogued(connection, is_deleted)
+        for run, outputs in catalogued.items():
+            remove_run(stores.objects, run, outputs)
+
+
+def _add_clocks(router: APIRouter, stores: Stores) -> None:
     @router.post("/jobs/{job}/pause")
     def pause_job(job: str, who: Operator) -> Job:
         """Pause a job's clock."""
@@ -222,16 +236,6 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
         with stores.change(who) as connection:
             check_job(connection, who, job, Verb.CHANGE)
             return jobs.pause_job(connection, job, paused=False)
-
-    @router.delete("/jobs/{job}", status_code=204)
-    def delete_job(job: str, who: Operator, *, history: bool = False) -> None:
-        """Remove a job; with `history` also its runs, but not their catalogued products."""
-        with stores.change(who) as connection:
-            check_job(connection, who, job, Verb.REMOVE)
-            is_deleted = jobs.delete_job(connection, job, history=history)
-            catalogued = list_catalogued(connection, is_deleted)
-        for run, outputs in catalogued.items():
-            remove_run(stores.objects, run, outputs)
 
 
 def _add_run_orders(router: APIRouter, stores: Stores) -> None:
@@ -371,6 +375,8 @@ def _add_attempts(router: APIRouter, stores: Stores) -> None:
             release = releases.get_approved(connection, row["release_id"])
         return write_order(row, epoch, release, read_release_notebook(stores.objects, release))
 
+
+def _add_publishing(router: APIRouter, stores: Stores) -> None:
     @router.post("/runs/{run}/attempts/{epoch}/publish")
     def publish_outputs(
         run: str, epoch: Epoch, publication: Publication, who: Runner

@@ -241,14 +241,9 @@ def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
         paging,
         ItemCollectionSortExtension(conformance_classes=_name_versions("ogcapi-features#sort")),
     ]
-    settings = ApiSettings(
-        _env_file=None,
-        stac_fastapi_title=_TITLE, stac_fastapi_description=_DESCRIPTION,
-        stac_fastapi_landing_id="skerry", stac_fastapi_version=VERSION,
-    )  # fmt: skip
     client = CatalogClient(stores=stores, addresses=addresses, landing_page_id="skerry")
     stac_api = StacApi(
-        settings=settings,
+        settings=_name_api(),
         client=client,
         stac_version=_STAC_VERSION,
         extensions=[*search, listing[-1]],
@@ -273,6 +268,14 @@ def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
         if isinstance(route, APIRoute):
             _describe_route(route)
     return router
+
+
+def _name_api() -> ApiSettings:
+    return ApiSettings(
+        _env_file=None,
+        stac_fastapi_title=_TITLE, stac_fastapi_description=_DESCRIPTION,
+        stac_fastapi_landing_id="skerry", stac_fastapi_version=VERSION,
+    )  # fmt: skip
 
 
 def _name_versions(conformance: str) -> list[str]:

@@ -19,14 +19,15 @@ Reader = Annotated[Identity, Depends(require(Scope.CATALOG_READ))]
 Reviewer = Annotated[Identity, Depends(require(Scope.CATALOG_REVIEW))]
 Version = Annotated[int, Path(ge=1, lt=2**31)]
 
+_VERSIONS = "/stac/collections/{collection_id}/items/{item_id}/versions"
+
 
 def create_stac_versions_router(stores: Stores) -> APIRouter:
     """Return the routes below ``/stac/collections/<collection>/items/<item>/versions``.
 
     Who decides names the version, so that nobody publishes a version that they have not seen.
     """
-    item = "/stac/collections/{collection_id}/items/{item_id}/versions"
-    router = create_router(prefix=item, tags=["stac"])
+    router = create_router(prefix=_VERSIONS, tags=["stac"])
 
     @router.get("")
     def list_item_versions(collection_id: str, item_id: str, who: Reader) -> VersionList:

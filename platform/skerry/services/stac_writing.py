@@ -36,7 +36,12 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
     """Return the writing routes below ``/stac``."""
     addresses = Addresses(public_url)
     router = create_router(prefix="/stac/collections", tags=["stac"])
+    _add_collections(router, stores, addresses)
+    _add_items(router, stores, addresses)
+    return router
 
+
+def _add_collections(router: APIRouter, stores: Stores, addresses: Addresses) -> None:
     @router.put("/{collection_id}", **sends_json(api.Collection))
     def put_collection(
         collection_id: str, document: CollectionDocument, identity: Writer
@@ -64,6 +69,8 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
             check_seen(connection, identity, collection_id, Verb.REMOVE)
             collections.delete_collection(connection, collection_id, owner=identity.account)
 
+
+def _add_items(router: APIRouter, stores: Stores, addresses: Addresses) -> None:
     @router.post(
         "/{collection_id}/items", status_code=201, response_class=GeoJSONResponse,
         responses={
@@ -96,8 +103,6 @@ def create_stac_writing_router(stores: Stores, public_url: str) -> APIRouter:
             check_change(connection, identity, collection_id, item=item_id)
             deletions.delete_item(connection, collection_id, item_id, owner=identity.account)
         deletions.finish_deletions(stores.writer, stores.objects)
-
-    return router
 
 
 def read_owner(document: Document) -> tuple[Document, str | None]:

@@ -187,16 +187,10 @@ def create_tiles_router(drawer: Drawer) -> APIRouter:
         format: TileFormat = TileFormat.PALETTE,  # noqa: A002
     ) -> Response:  # fmt: skip
         """Return one XYZ tile of a variable as PNG, transparent where there is no data."""
-        cached_etags = request.headers.get("if-none-match")
         send = partial(
-            drawer.send_tile,
-            who,
-            name,
-            tile,
-            look=look,
-            tile_format=format,
-            cached_etags=cached_etags,
-        )
+            drawer.send_tile, who, name, tile, look=look, tile_format=format,
+            cached_etags=request.headers.get("if-none-match"),
+        )  # fmt: skip
         return await drawer.answer(send)
 
     @router.get(layer_path + "/tilejson.json", **sends_json(TileJson))

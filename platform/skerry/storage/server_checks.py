@@ -6,6 +6,7 @@ from sqlalchemy.pool import NullPool
 
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.settings import DATABASE_VARIABLE
+from skerry.storage.absence import describe_cause
 from skerry.storage.database_urls import describe_database
 
 OLDEST = 15
@@ -147,7 +148,6 @@ def _check_tables(connection: Connection, place: str) -> None:
 
 def _explain(error: SQLAlchemyError, url: str) -> str:
     """Return the driver's own words in one line, without the password."""
-    words = str(getattr(error, "orig", None) or error).strip()
-    last = words.splitlines()[0].rpartition("failed: ")[2].removesuffix(".")
+    last = describe_cause(error).rpartition("failed: ")[2].removesuffix(".")
     password = make_url(url).password
     return last.replace(str(password), "***") if password else last

@@ -10,6 +10,7 @@ from tests.production_models import make_run
 from skerry.cli import runs
 from skerry.client import Session
 from skerry.client.login import Login
+from skerry.core import patience
 from skerry.core.errors import UnavailableError
 
 ENDED = make_run(status="succeeded").model_dump(mode="json")
@@ -26,7 +27,7 @@ def make_session(answers: list[httpx.Response]) -> Session:
 
 
 def test_waiting_outlasts_a_restart_of_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_POLL_S", 0.0)
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
     with make_session(
         [httpx.Response(503), httpx.Response(502), httpx.Response(200, json=ENDED)]
     ) as session:
@@ -34,7 +35,6 @@ def test_waiting_outlasts_a_restart_of_the_api(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_waiting_ends_when_the_platform_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_POLL_S", 0.0)
     monkeypatch.setattr(runs, "_PATIENCE_S", 0.0)
     with make_session([httpx.Response(503)]) as session, pytest.raises(UnavailableError):
         runs.wait_for_run(session, "r")
