@@ -65,8 +65,8 @@ def put_collection(
     owner
         The user who sends it.
     belongs_to
-        To whom a new collection belongs, or who gets one that is there; the platform's own
-        project if a new collection names nobody.
+        The owner: of a new collection, or from now on of one that exists. If left out, a new
+        collection belongs to the platform's own project.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def delete_collection(connection: Connection, identifier: str, *, owner: str) ->
 
 
 def find_home(identifier: str, belongs_to: str = PLATFORM_OWNER) -> str:
-    """Return to whom a new collection belongs: a sandbox to its person, else to `belongs_to`."""
+    """Return the owner of a new collection: the person of a sandbox, else `belongs_to`."""
     if identifier.startswith(SANDBOX):
         return f"person:{identifier.removeprefix(SANDBOX)}"
     return belongs_to

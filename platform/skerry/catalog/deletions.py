@@ -54,7 +54,7 @@ def delete_item(connection: Connection, collection: str, identifier: str, *, own
 
 
 def give_up_bytes(connection: Connection, key: int) -> int:
-    """List the bytes of the version in row `key` for removal; return since when they are gone.
+    """List the bytes of the version in row `key` for removal; return the time of deletion.
 
     The caller records that time as ``bytes_deleted``. Repeating it changes nothing.
 

@@ -26,7 +26,7 @@ DERIVED_FROM = "skerry:derived_from"
 """Property that lists the items of this catalogue an item comes from: ``collection/item``."""
 VARIABLES = "skerry:variables"
 """Property with the variables that maps can draw: name to description."""
-# the catalogue's own: kept in columns, written into documents when they are read
+# the catalogue's own properties: stored in columns, and added to a document when it is read
 OWN_PROPERTIES = (
     "created", "updated", "skerry:status", "skerry:version", "skerry:reason",
     "skerry:bytes_deleted",

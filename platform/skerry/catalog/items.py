@@ -19,7 +19,7 @@ _VERSIONS = "https://stac-extensions.github.io/version/v1.2.0/schema.json"
 """STAC's extension that defines ``deprecated`` and ``version``."""
 
 _NAMES_AT_ONCE = 500
-"""Databases limit how many values a statement may have."""
+"""How many names one statement asks for: databases limit its values."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class StoredItem:
         return name_content(self.key, self.digest, kept=self.bytes_deleted is None)
 
     def tell_withdrawal(self) -> str:
-        """Say that it was withdrawn, and why. Long ago nobody was asked for a reason."""
+        """Say that it was withdrawn, and why. Old records have no reason."""
         reason = (self.reason or "no reason was recorded").rstrip(".")
         return (
             f"Version {self.version} of {self.id!r} in {self.collection!r} was withdrawn: {reason}."
@@ -126,8 +126,8 @@ def find_shown(
     """Return those of the items (collection, id) of which a viewer sees a version."""
     shown: set[tuple[str, str]] = set()
     for some in batched(sorted(names), _NAMES_AT_ONCE):
-        named = tuple_(items.c.collection, items.c.id).in_(some)
-        query = select(items.c.collection, items.c.id).where(named, is_shown(viewer))
+        is_named = tuple_(items.c.collection, items.c.id).in_(some)
+        query = select(items.c.collection, items.c.id).where(is_named, is_shown(viewer))
         shown |= {(row.collection, row.id) for row in connection.execute(query)}
     return shown
 

@@ -41,8 +41,8 @@ class Order:
     def sort(self, *, indexed: bool) -> list[UnaryExpression[Any]]:
         """Return what to sort by.
 
-        Without `indexed` neither database goes through the items in this order, which would take
-        long where few items meet the other conditions.
+        Unless `indexed`, the first column is written so that no database uses its index: to go
+        through the items in this order takes long where few items meet the other conditions.
         """
         keys = self._list_keys()
         first = keys[0][0]

@@ -145,7 +145,7 @@ def register_item(
     status = VersionStatus.PUBLISHED
     version = supersede(connection, collection, checked.id, status, keep_bytes=False) + 1
     item = _insert(connection, checked, collection, status, owner, version=version)
-    release_grant(connection, draft.right)  # it has done its work: nobody writes there any more
+    release_grant(connection, draft.right)  # from now on, nobody may write there
     return item, True
 
 

@@ -35,7 +35,7 @@ _MOST_COLLECTIONS = 32
 _FEW_ITEMS = 20_000
 """This number of items is sorted faster than a person notices."""
 _MANY = 500
-"""From so many items at a place on, it is asked whether the collections have fewer."""
+"""If a place has more items than this, the items of the visible collections are counted too."""
 _LARGE_AREA = 0.25 * 360 * 180  # square degrees
 
 
@@ -153,10 +153,10 @@ def _iterate(connection: Connection, query: SearchQuery, *, viewer: Viewer) -> I
 def _plan(
     connection: Connection, query: SearchQuery, visible: Visible | None
 ) -> Iterator[tuple[Way, Window]]:
-    """Return how each span of beginnings is searched, one after the other.
+    """Return the windows of time to search, one after the other, each with the way to do it.
 
-    No viewer waits for what others have: the items of the collections that are searched are gone
-    through where they are fewer than those at the place, or than those that come first.
+    If the visible collections have fewer items than the place, those items are searched instead:
+    nobody waits for the many items that others have there.
     """
     if not _is_small(query):
         yield _choose_way(connection, query, visible), Window()
@@ -175,7 +175,7 @@ def _plan(
 def _choose_way(
     connection: Connection, query: SearchQuery, visible: Visible | None, *, are_few: bool = False
 ) -> Way:
-    """Return how a search goes that does not begin with its place."""
+    """Return the way of a search that does not begin with the spatial index."""
     if visible is None or query.ids is not None:
         return Way.ORDER
     if query.order.is_by_time and len(visible.names) <= _MOST_COLLECTIONS:
@@ -202,8 +202,8 @@ def _iterate_window(
 ) -> Iterator[Row[Any]]:
     """Return the rows of a window, in order.
 
-    Each question has a limit, and the next goes on after its last row: so both databases know
-    that a few rows are enough, and choose their way accordingly.
+    Each statement asks for a limited number of rows, and the next continues after its last row.
+    From the limit, both databases know that they need not sort all rows.
     """
     after, count = query.after, query.limit + 1
     while True:

@@ -1,7 +1,7 @@
-"""Bytes get to the place where they stay before their items are registered.
+"""Moves bytes to the place where they stay, before their items are registered.
 
-Each copy has a record from before its first byte until an item takes it over, so what a process
-leaves that is killed here is found and removed, as bytes of expired grants are.
+Each copy is recorded before its first byte is written, until an item names it. If the process is
+killed here, its copies are found by this record and removed, like the bytes of expired grants.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,8 +31,8 @@ def settling(
 ) -> Iterator[Homes]:
     """Give the prefixes at which the bytes of items stay, for their registration in the block.
 
-    In a folder bytes stay where they are, and nothing is done. After the block, what is needed no
-    more is removed: the bytes that were copied, or the copies if the block fails.
+    In a folder bytes stay where they are, and nothing is done. After the block the original bytes
+    are removed; if the block fails, the copies.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def settling(
         Who registers the items.
     list_written
         Refuses what may not be registered, before anything is copied; returns prefix and digest of
-        what will be.
+        everything that will be registered.
 
     Raises
     ------

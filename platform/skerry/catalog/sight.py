@@ -58,7 +58,7 @@ def list_visible(
 
 
 def have_fewer(connection: Connection, visible: Visible, count: int) -> bool:
-    """Return whether collections have fewer items than so many; no more than these are counted."""
+    """Return whether collections have fewer items than `count`; counting stops there."""
     rows = select(items.c.key).where(items.c.collection.in_(visible.names)).limit(count)
     counted = connection.execute(select(func.count()).select_from(rows.subquery())).scalar_one()
     return counted < count

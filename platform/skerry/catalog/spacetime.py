@@ -206,7 +206,7 @@ def _compare_sides(element: _Meets, compiler: SQLCompiler, **more: Any) -> str:
 
 @compiles(_Overlaps, "postgresql")
 def _meet_ranges(element: _Overlaps, compiler: SQLCompiler, **more: Any) -> str:
-    """Return the questions that PostgreSQL's GiST index answers: of months, a box, and hours."""
+    """Return the comparisons that PostgreSQL's GiST index answers: months, a box, and hours."""
     placeholders = [compiler.process(number, **more) for number in element.clauses]
     columns = [f"items_index.{name}" for name in _SIDES]
     pairs = zip(_write_entry(columns), _write_entry(placeholders), strict=True)

@@ -1,6 +1,6 @@
-"""The statements of searches: searches of one form share a statement and differ in its values.
+"""The SQL statements of searches: searches of one form share a statement, with other values.
 
-To write a statement takes as long as to answer it.
+They are kept, because writing a statement takes as long as running it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ _FORMS = 256
 
 
 class Way(Enum):
-    """Where a search begins: with what has the fewest items to look at."""
+    """Where a search begins: where it has the fewest items to look at."""
 
     ORDER = auto()
     """It goes through all items in order."""
@@ -94,7 +94,7 @@ def write_statement(form: Form) -> Select[Any]:
 
 
 def _select_first_of_each(form: Form) -> Select[tuple[int]]:
-    """Return the query for the first items of each collection, of which some are the first."""
+    """Return the query for the first items of each collection; the first of all are among them."""
     shown = [is_shown_to_owner(form.viewer)] * form.own + [is_published()] * form.others
     conditions, sorting = _list_conditions(form), form.order.sort(indexed=True)
     parts = [
@@ -110,7 +110,7 @@ def _select_first_of_each(form: Form) -> Select[tuple[int]]:
 
 
 def _list_conditions(form: Form) -> list[ColumnElement[bool]]:
-    """Return all conditions but those on collections and versions."""
+    """Return all conditions except those on collections and versions."""
     conditions: list[ColumnElement[bool]] = []
     if form.by_id:
         conditions.append(items.c.id.in_(_many("ids")))
@@ -120,7 +120,7 @@ def _list_conditions(form: Form) -> list[ColumnElement[bool]]:
     if form.boxes:
         conditions += _meet_boxes(form)
     if form.in_window:
-        # a column that no index has: the spatial index knows the window, and is searched first
+        # written so that no index on this column is used: the spatial index is searched first
         begins = literal_column("+items.begins", BigInteger)
         column: ColumnElement[int] = begins if form.way is Way.PLACE else items.c.begins
         conditions += [column >= _moment("window_begins"), column <= _moment("window_ends")]

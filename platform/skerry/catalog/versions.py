@@ -29,7 +29,7 @@ from skerry.models.versions import VersionStatus
 _SQL: dict[VersionStatus, ColumnElement[str]] = {
     status: literal_column(f"'{status.value}'") for status in VersionStatus
 }
-"""Spelled out in the statement: SQLite uses a partial index only for a constant."""
+"""A constant in the statement: SQLite uses a partial index only then."""
 
 
 def is_shown(viewer: Viewer) -> ColumnElement[bool]:
@@ -50,7 +50,7 @@ def is_shown(viewer: Viewer) -> ColumnElement[bool]:
     if viewer.is_keeper:
         return or_(published, waiting)
     return and_(
-        # an exclusion of few names: no database starts a search there, so its way stays the same
+        # written as an exclusion of few names: no database begins its search with that
         items.c.collection.not_in(select_hidden(viewer)),
         or_(published, and_(items.c.collection.in_(select_belonging(viewer)), waiting)),
     )
@@ -86,7 +86,7 @@ def is_readable(viewer: Viewer) -> ColumnElement[bool]:
 def could_see(viewer: Viewer) -> ColumnElement[bool]:
     """Return the condition for withdrawn rows of `items` that a viewer could see before.
 
-    They may know the reason. Others are told what they would be told of a missing item.
+    They may know the reason. Other people get the same answer as for an item that does not exist.
     """
     withdrawn = items.c.status == _SQL[VersionStatus.WITHDRAWN]
     if viewer.is_keeper:

@@ -22,7 +22,7 @@ _ITEM = 1.0
 _EXPECTED = 2.0
 """The first window is chosen to hold this many times the number of items asked for."""
 _FEW = 8.0
-"""So many times the items that are asked for are looked through without windows."""
+"""If at most this many times the number of items asked for is expected, no windows are used."""
 _GROWTH = 8
 _FRESH_S = 60.0
 
@@ -57,7 +57,7 @@ _EXTENTS: WeakKeyDictionary[Engine, tuple[float, Extent]] = WeakKeyDictionary()
 
 
 def find_extent(connection: Connection) -> Extent:
-    """Return about how many items there are, and from when to when; a minute old at most."""
+    """Return about how many items there are, and from when to when, as of a minute ago at most."""
     measured = _EXTENTS.get(connection.engine)
     now = time.monotonic()
     if measured is None or now - measured[0] > _FRESH_S:
@@ -72,7 +72,7 @@ def find_extent(connection: Connection) -> Extent:
 def plan_windows(
     extent: Extent, area: float, span: Span | None, count: int, *, down: bool
 ) -> Iterator[Window]:
-    """Yield spans of the beginnings of items, which together hold all times.
+    """Yield the windows to search in, in order; together they hold all times.
 
     Parameters
     ----------

@@ -46,14 +46,14 @@ def ask_patiently[Result](ask: Callable[[], Result], patience_s: float) -> Resul
         The last one, when the patience is over.
     """
     deadline = time.monotonic() + patience_s
-    said = ""
+    reason = ""
     while True:
         try:
             return ask()
         except UnavailableError as error:
             if time.monotonic() >= deadline:
                 raise
-            if error.what != said:
-                said = error.what
-                _LOG.warning("Waiting: %s", said)
+            if error.what != reason:
+                reason = error.what
+                _LOG.warning("Waiting: %s", reason)
             time.sleep(_PAUSE_S)

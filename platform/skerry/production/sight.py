@@ -61,15 +61,15 @@ def _sees_run_of_others(connection: Connection, viewer: Viewer) -> ColumnElement
     The jobs are looked up first: without such jobs, nobody waits for a search among all runs.
     The runs of a deleted job are seen by their owner alone: a share and the opening end with it.
     """
-    given = connection.scalars(
+    given_jobs = connection.scalars(
         select(jobs.c.id).where(jobs.c.name.in_(JOB_SHARES.select_given(viewer)))
     ).all()
-    opened = connection.scalars(select(jobs.c.id).where(jobs.c.public)).all()
+    public_jobs = connection.scalars(select(jobs.c.id).where(jobs.c.public)).all()
     conditions: list[ColumnElement[bool]] = []
-    if given:
-        conditions.append(runs.c.job_id.in_(given))
-    if opened:
+    if given_jobs:
+        conditions.append(runs.c.job_id.in_(given_jobs))
+    if public_jobs:
         conditions.append(
-            and_(runs.c.status == RunStatus.SUCCEEDED.value, runs.c.job_id.in_(opened))
+            and_(runs.c.status == RunStatus.SUCCEEDED.value, runs.c.job_id.in_(public_jobs))
         )
     return or_(*conditions) if conditions else None

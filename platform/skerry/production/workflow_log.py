@@ -31,7 +31,7 @@ class ShortLines(logging.Filter):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._said: dict[str, float] = {}
+        self._written: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether a line is written; shorten it."""
@@ -45,10 +45,10 @@ class ShortLines(logging.Filter):
             return False
         record.msg, record.args, record.exc_info = line, None, None
         now = self._clock()
-        if now - self._said.get(line, -_AGAIN_S) < _AGAIN_S:
+        if now - self._written.get(line, -_AGAIN_S) < _AGAIN_S:
             return False
-        self._said = {text: at for text, at in self._said.items() if now - at < _AGAIN_S}
-        self._said[line] = now
+        self._written = {text: at for text, at in self._written.items() if now - at < _AGAIN_S}
+        self._written[line] = now
         return True
 
 

@@ -37,9 +37,9 @@ from skerry.services.identity import Identity, refuse_unseen
 def find_viewer(connection: Connection, identity: Identity | None) -> Viewer:
     """Return for whom a request speaks when it reads.
 
-    A token without the scope to read sees what anonymous visitors see. The token of a run sees
-    what the run's owner sees. It also sees what the person who made the job sees, who decided to
-    hand it to the job, unless somebody else started the run: they chose the parameters.
+    A token without the scope to read sees what anonymous visitors see. The token of a run sees what
+    the run's owner sees. It also sees what the person sees who made the job, because that person
+    gave it this work; but not if another person started the run, and so chose its parameters.
     """
     if identity is None or not identity.may(Scope.CATALOG_READ):
         return ANONYMOUS
@@ -55,7 +55,7 @@ def refuse_item(
 ) -> SkerryError:
     """Return the error for an item that the asker is not shown.
 
-    Who could see it before it was withdrawn is told the reason.
+    A person who could see it before it was withdrawn is told the reason.
     """
     withdrawn = find_withdrawn(
         connection, collection, item, viewer=find_viewer(connection, identity)
@@ -128,7 +128,7 @@ def check_change(
     Parameters
     ----------
     item
-        The item to change, if it must be there already: then the refusal names it.
+        The item to change, if it must exist already. The refusal names it.
 
     Raises
     ------
@@ -175,7 +175,8 @@ def speaks_for(identity: Identity, owner: str) -> bool:
 def check_target(connection: Connection, identity: Identity, collection: str) -> None:
     """Refuse a collection, which need not be there yet, as the place of new products.
 
-    A name is taken once for the whole platform, so this tells that it is taken, and no more.
+    Each name exists once on the platform. So the refusal tells that the name is taken, but nothing
+    else.
 
     Raises
     ------
@@ -209,7 +210,7 @@ def check_new_owner(identity: Identity, owner: str) -> str:
 def check_replacement(
     connection: Connection, identity: Identity, collection: str, *, public: bool, owner: str | None
 ) -> None:
-    """Refuse to make a collection, or to change what its record says, without the right to.
+    """Refuse to make a collection, or to change its record, without the right to do so.
 
     Raises
     ------

@@ -91,7 +91,7 @@ def watch_workers(measurements: Measurements, reader: Engine, data: DataFolder) 
 
 
 def watch_machine(measurements: Measurements, data: DataFolder) -> None:
-    """Show the room on the disk."""
+    """Show how much of the disk is free."""
 
     def measure_disk() -> list[Sample]:
         space = measure_space(data.root)

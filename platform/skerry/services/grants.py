@@ -50,7 +50,7 @@ from skerry.storage.signing import SigningPrefix
 
 Visitor = Annotated[Identity | None, Depends(identify())]
 CheckRun = Callable[[Connection, Identity, str, int], float]
-"""Raises unless the identity's token is the one of attempt (run, epoch) and that is current.
+"""Raises an error unless the token is that of the attempt (run, epoch), and the attempt is current.
 
 Returns how many seconds the attempt may still take."""
 
@@ -201,7 +201,7 @@ def _grant_writing(
         return _answer_writing(stores.objects, grant)
     except UnavailableError:
         with stores.change(identity) as connection:
-            forget_grant(connection, grant.id)  # nobody heard of it
+            forget_grant(connection, grant.id)  # its id was sent to nobody
         raise
 
 

@@ -107,7 +107,7 @@ class HubVerifier:
         self._url = f"{api_url.rstrip('/')}/user"
         self._data = data
         self._good_for_s = good_for_s
-        self._known: dict[str, tuple[float, Identity]] = {}
+        self._holders: dict[str, tuple[float, Identity]] = {}
         self._asking: dict[str, asyncio.Task[Identity | None]] = {}
         self._client: httpx.AsyncClient | None = None
 
@@ -118,7 +118,7 @@ class HubVerifier:
                 "prometheus", frozenset({Scope.PLATFORM_MEASURE}), token, kind="service"
             )
         key = hash_secret(token)
-        entry = self._known.get(key)
+        entry = self._holders.get(key)
         if entry and entry[0] > time.monotonic():
             return entry[1]
         task = self._asking.get(key)
@@ -146,7 +146,7 @@ class HubVerifier:
         if full is not None:
             raise full
         if response.status_code in (401, 403, 404):
-            self._known.pop(key, None)
+            self._holders.pop(key, None)
             return None
         if response.status_code != httpx.codes.OK:
             raise UnavailableError(
@@ -169,12 +169,12 @@ class HubVerifier:
             ) from None
 
     def _remember(self, key: str, until: float, identity: Identity) -> None:
-        if len(self._known) >= _CACHED_TOKENS:
+        if len(self._holders) >= _CACHED_TOKENS:
             now = time.monotonic()
-            self._known = {k: v for k, v in self._known.items() if v[0] > now}
-            if len(self._known) >= _CACHED_TOKENS:
-                self._known.clear()
-        self._known[key] = (until, identity)
+            self._holders = {k: v for k, v in self._holders.items() if v[0] > now}
+            if len(self._holders) >= _CACHED_TOKENS:
+                self._holders.clear()
+        self._holders[key] = (until, identity)
 
 
 def _read_model(model: Mapping[str, object], token: str) -> Identity:

@@ -1,4 +1,4 @@
-"""Asks the hub whether somebody is there to whom something is to be given."""
+"""Asks the hub whether the person or project exists to whom something is given."""
 
 from urllib.parse import quote
 
@@ -18,7 +18,7 @@ def check_holder(hub: HubAccess, holder: str) -> str | None:
     Returns
     -------
     str or None
-        Why nobody knows whether the name is there; None if it is.
+        Why nobody can say whether the name exists; None if it exists.
 
     Raises
     ------

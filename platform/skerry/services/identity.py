@@ -2,7 +2,7 @@
 
 A route takes one of three guards as a dependency: `require` (a scope), `identify` (everybody, and
 the route shows each person what they may see) or `anyone` (no check at all). `list_routes` in
-`skerry.services.routes` reads the decision back, so a test can hold every route to it.
+`skerry.services.routes` reads the decision back, so a test can check it for every route.
 """
 
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ class Identity:
 
     @property
     def account(self) -> str:
-        """The name under which records tell of the holder: no user and service share it.
+        """The name of the holder in records: a user and a service never have the same.
 
         The hub allows a service and a user of the same name. Names of users have no colon.
         """

@@ -48,7 +48,7 @@ def sends(*media_types: str, partly: bool = False, unchanged: bool = False) -> d
     partly
         Whether it answers a ``Range`` with a part of it.
     unchanged
-        Whether it answers 304 to a reader who has the content.
+        Whether it answers 304 to a client that has the content already.
     """
     content = {"content": {kind: {"schema": _BYTES} for kind in media_types}}
     responses: dict[int, dict[str, Any]] = {200: {"description": "The content", **content}}

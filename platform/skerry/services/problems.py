@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 _SHOWN = 160
 
 RETRY_LATER = {"Retry-After": "5"}
-"""Says to whom is answered 503 after how many seconds to ask again."""
+"""Tells a client that gets a 503 after how many seconds to ask again."""
 
 _HEADERS: dict[int, dict[str, str]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
@@ -44,7 +44,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     )
 }
 PROBLEMS[302] = {"description": "A browser without a login is sent to the login"}
-"""What every route may answer beside what it says itself."""
+"""What every route may answer besides the answers that it declares."""
 
 
 def problem(status: int, title: str, detail: str, remedy: str) -> Response:
@@ -97,7 +97,7 @@ async def _explain_status(request: Request, error: Exception) -> Response:
 
 
 async def _explain_database(request: Request, error: Exception) -> Response:
-    if not tells_absence(error):  # that is told once, not for each request
+    if not tells_absence(error):  # the log says once that it is away, not for each request
         _LOG.error("database: %s", describe_cause(error))
     return _name_full_disk(request) or describe_error(explain_failure(error))
 

@@ -76,7 +76,7 @@ ShownEpoch = Annotated[int | None, Query(ge=1, le=MOST)]
 _LARGEST_PROPOSAL = 128 << 20  # bytes of a notebook with wheels
 
 SAME: dict[int | str, dict[str, Any]] = {
-    200: {"model": RunDetails, "description": "The run that this key has already"}
+    200: {"model": RunDetails, "description": "The run that was started with this key before"}
 }
 NOTEBOOK_TYPE = "application/x-ipynb+json"
 
@@ -114,8 +114,8 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
     def list_releases(who: Visitor) -> ReleaseList:
         """List the releases that the asker sees, newest first."""
         with stores.reader.connect() as connection:
-            seen = releases.list_releases(connection, viewer=find_work_viewer(who))
-        return ReleaseList(releases=seen)
+            visible = releases.list_releases(connection, viewer=find_work_viewer(who))
+        return ReleaseList(releases=visible)
 
     @router.get("/releases/{release}")
     def get_release(release: str, who: Visitor) -> Release:
@@ -125,19 +125,19 @@ def _add_releases(router: APIRouter, stores: Stores) -> None:
 
     @router.put("/releases/{release}/owner")
     def give_release(release: str, order: OwnerOrder, who: Proposer) -> Release:
-        """Let a release belong to another person or project for whom the asker speaks."""
+        """Give a release to another owner: a person or project for whom the asker speaks."""
         with stores.change(who) as connection:
-            given = check_release(connection, who, release, Verb.GIVE)
+            own = check_release(connection, who, release, Verb.GIVE)
             owner = check_new_owner(who, order.owner)
-            return releases.give_release(connection, given, owner)
+            return releases.give_release(connection, own, owner)
 
     @router.delete("/releases/{release}", status_code=204)
     def delete_release(release: str, who: Operator) -> None:
         """Remove a release that nothing uses."""
         with stores.change(who) as connection:
-            wanted = check_release(connection, who, release, Verb.REMOVE)
-            is_deleted = releases.delete_release(connection, wanted.id)
-        remove_release_files(stores.objects, is_deleted)
+            unused = check_release(connection, who, release, Verb.REMOVE)
+            deleted = releases.delete_release(connection, unused.id)
+        remove_release_files(stores.objects, deleted)
 
 
 def _add_release_files(router: APIRouter, stores: Stores) -> None:
@@ -204,11 +204,11 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
 
     @router.put("/jobs/{job}/owner")
     def give_job(job: str, order: OwnerOrder, who: Operator) -> Job:
-        """Let a job and its runs belong to another person or project of the asker."""
+        """Give a job and its runs to another person or project for whom the asker speaks."""
         with stores.change(who) as connection:
-            given = check_job(connection, who, job, Verb.GIVE)
+            own = check_job(connection, who, job, Verb.GIVE)
             owner = check_new_owner(who, order.owner)
-            jobs.check_products(connection, given["collection"], owner)
+            jobs.check_products(connection, own["collection"], owner)
             return jobs.give_job(connection, job, owner)
 
     @router.delete("/jobs/{job}", status_code=204)
@@ -216,10 +216,10 @@ def _add_jobs(router: APIRouter, stores: Stores) -> None:
         """Remove a job; with `history` also its runs, but not their catalogued products."""
         with stores.change(who) as connection:
             check_job(connection, who, job, Verb.REMOVE)
-            is_deleted = jobs.delete_job(connection, job, history=history)
-            catalogued = list_catalogued(connection, is_deleted)
-        for run, outputs in catalogued.items():
-            remove_run(stores.objects, run, outputs)
+            deleted_runs = jobs.delete_job(connection, job, history=history)
+            epochs_in_use = list_catalogued(connection, deleted_runs)
+        for run, kept_epochs in epochs_in_use.items():
+            remove_run(stores.objects, run, kept_epochs)
 
 
 def _add_clocks(router: APIRouter, stores: Stores) -> None:
@@ -243,7 +243,7 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
     def start_run(job: str, order: RunOrder, who: Operator, response: Response) -> RunDetails:
         """Start a run by hand; the same idempotency key gives the same run with 200.
 
-        Whom the job was given to change starts it with the job's own parameters.
+        A person to whom the job was given may start it, but only with the job's own parameters.
         """
         check_space(stores.data.root, "A run")
         with stores.change(who) as connection:
@@ -390,13 +390,13 @@ def _add_publishing(router: APIRouter, stores: Stores) -> None:
                 connection, run, epoch, publication.outputs, stores.objects
             )
 
-        moved = settling(stores.writer, stores.objects, name_actor(who), list_written)
-        with moved as homes, stores.change(who) as connection:
+        moving = settling(stores.writer, stores.objects, name_actor(who), list_written)
+        with moving as homes, stores.change(who) as connection:
             epochs.check_token(connection, run, epoch, who.token)
             publication.check(run, epoch)
-            published = publishing.publish_outputs(
+            details = publishing.publish_outputs(
                 connection, run, epoch, publication.outputs, by=who.account,
                 remark=publication.remark, objects=stores.objects, homes=homes,
             )  # fmt: skip
         _LOG.info("The run %s published %s outputs.", run, len(publication.outputs))
-        return published
+        return details

@@ -21,7 +21,7 @@ from skerry.storage.migrate import newest_revision, read_revision
 from skerry.storage.objects import Objects
 
 Check = Callable[[], Awaitable[str | None]]
-"""Returns what is missing, in words that everybody may read; None when all is well."""
+"""Returns what is missing, in words without secrets; None when all is well."""
 
 _WAIT_S = 3.0
 _KEPT_S = 1.0

@@ -99,7 +99,9 @@ def _add_shares(router: APIRouter, stores: Stores, kind: _Kind, hub: HubAccess) 
     )  # fmt: skip
     def give(thing: str, holder: str, order: ShareOrder, who: Identity = guard) -> ShareList:
         with stores.reader.connect() as connection:
-            kind.find(connection, who, thing)  # who may not give it learns of no account
+            kind.find(
+                connection, who, thing
+            )  # before the hub is asked: others must not learn which accounts exist
         remark = check_holder(hub, holder)
         with stores.change(who) as connection:
             key = kind.find(connection, who, thing)
@@ -126,12 +128,12 @@ def _add_openings(router: APIRouter, stores: Stores) -> None:
     def open_release_to_all(release: str, order: PublicOrder, who: Identity = guard) -> Release:
         """Open a release, once it is approved, to everybody without login, or close it again."""
         with stores.change(who) as connection:
-            given = check_release(connection, who, release, Verb.GIVE)
-            return open_release(connection, given, public=order.public)
+            own = check_release(connection, who, release, Verb.GIVE)
+            return open_release(connection, own, public=order.public)
 
     @router.put("/production/jobs/{job}/public")
     def open_job_to_all(job: str, order: PublicOrder, who: Identity = guard) -> Job:
         """Open a job and its successful runs to everybody without login, or close them again."""
         with stores.change(who) as connection:
-            given = read_job(check_job(connection, who, job, Verb.GIVE))
-            return open_job(connection, given.name, public=order.public)
+            own = read_job(check_job(connection, who, job, Verb.GIVE))
+            return open_job(connection, own.name, public=order.public)

@@ -261,8 +261,8 @@ def create_stac_router(stores: Stores, public_url: str) -> APIRouter:
         ),
         middlewares=[],
     )
-    # the routes live in our application, with its problems and its headers; the one that
-    # StacApi made for itself is let go
+    # the routes live in our application, with its problems and its headers; the application that
+    # StacApi made for itself is not used
     router: APIRouter = stac_api.router
     for route in router.routes:
         if isinstance(route, APIRoute):

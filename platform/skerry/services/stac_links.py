@@ -19,13 +19,13 @@ Sees = Callable[[str, str], bool]
 """Whether the asker sees the item (collection, id)."""
 
 
-def look_up(connection: Connection, shown: Iterable[StoredItem], *, viewer: Viewer) -> Sees:
-    """Return what tells whether a viewer sees the items to which the shown items lead."""
+def look_up(connection: Connection, page: Iterable[StoredItem], *, viewer: Viewer) -> Sees:
+    """Return a function that tells whether a viewer sees an item to which these items link."""
     if viewer.is_keeper:
         return lambda _collection, _item: True
-    names = {name for item in shown for name in _list_siblings(item.document)}
-    seen = find_shown(connection, names, viewer=viewer) if names else set()
-    return lambda collection, item: (collection, item) in seen
+    names = {name for item in page for name in _list_siblings(item.document)}
+    visible = find_shown(connection, names, viewer=viewer) if names else set()
+    return lambda collection, item: (collection, item) in visible
 
 
 def _list_siblings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

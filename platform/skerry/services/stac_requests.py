@@ -35,7 +35,7 @@ class SearchRequest(BaseSearchGetRequest):
 class SearchBody(BaseSearchPostRequest):
     """A search by POST; see `SearchRequest`."""
 
-    # plain, so that nothing heavy is read before the catalogue does so in a thread
+    # plain types: the catalogue reads large values later, in a thread
     bbox: list[float] | None = None  # type: ignore[assignment]
     datetime: str | None = None
     intersects: dict[str, Any] | None = None  # type: ignore[assignment]

@@ -25,7 +25,7 @@ _VERSIONS = "/stac/collections/{collection_id}/items/{item_id}/versions"
 def create_stac_versions_router(stores: Stores) -> APIRouter:
     """Return the routes below ``/stac/collections/<collection>/items/<item>/versions``.
 
-    Who decides names the version, so that nobody publishes a version that they have not seen.
+    A decision names the version, so that nobody publishes a version that they have not seen.
     """
     router = create_router(prefix=_VERSIONS, tags=["stac"])
 
@@ -52,7 +52,8 @@ def create_stac_versions_router(stores: Stores) -> APIRouter:
     ) -> VersionList:
         """Withdraw a version for a reason; no earlier version takes its place.
 
-        Its record stays. Who could see the version is told the reason; operators still see it.
+        Its record stays. People who could see the version are told the reason; operators still see
+        it.
         """
         with stores.change(who) as connection:
             check_change(connection, who, collection_id, item=item_id)

@@ -1,8 +1,8 @@
 """Writing to the catalogue: collections and items, for holders of the writing scope.
 
 The addresses are those of STAC's transaction extension, with two rules of our own. A registered
-item never changes in place. With ``replace=true`` an item supersedes another content in one step,
-so that at each moment one of them is there.
+item never changes in place. With ``replace=true`` an item supersedes an item of the same id with
+other content, in one step: at each moment one of the two exists.
 """
 
 from typing import Annotated, Any
@@ -48,7 +48,7 @@ def _add_collections(router: APIRouter, stores: Stores, addresses: Addresses) ->
     ) -> JSONResponse:
         """Create a collection or replace its description; ``skerry:public`` opens it to all.
 
-        ``skerry:owner`` names to whom it belongs; the platform's own project if left out.
+        ``skerry:owner`` names its owner; if left out, that is the platform's own project.
         """
         record, belongs_to = read_owner(document)
         with stores.change(identity) as connection:
@@ -82,16 +82,20 @@ def _add_items(router: APIRouter, stores: Stores, addresses: Addresses) -> None:
         collection_id: str,
         document: ItemDocument,
         identity: Writer,
-        replace: Annotated[bool, Query(description="Take the place of another content")] = False,
-        again: Annotated[bool, Query(description="Also a content that was withdrawn")] = False,
+        replace: Annotated[
+            bool, Query(description="Replace the item if its content is another")
+        ] = False,
+        again: Annotated[
+            bool, Query(description="Register content again that was withdrawn")
+        ] = False,
     ) -> GeoJSONResponse:
-        """Register an item; 200 and the stored item if it is there with the same digest."""
+        """Register an item; if it exists with the same digest, answer 200 and the stored item."""
         item, new = _register(
             stores, document, collection_id, identity, replace=replace, again=again
         )
         if new and replace:
             deletions.finish_deletions(stores.writer, stores.objects)
-        with stores.reader.connect() as connection:  # the item there may name others' sources
+        with stores.reader.connect() as connection:  # the stored item may name sources of others
             sees = look_up(connection, [item], viewer=find_viewer(connection, identity))
             shown = present_item(item, addresses, sees)
         return GeoJSONResponse(shown, 201 if new else 200)
@@ -128,8 +132,8 @@ def _register(
         )
         return draft.written
 
-    moved = settling(stores.writer, stores.objects, name_actor(identity), list_written)
-    with moved as homes, stores.change(identity) as connection:
+    moving = settling(stores.writer, stores.objects, name_actor(identity), list_written)
+    with moving as homes, stores.change(identity) as connection:
         check_change(connection, identity, collection)
         return register_item(
             connection, document, collection, owner=identity.account, objects=stores.objects,

@@ -123,7 +123,9 @@ class Drawer:
         styles = [look.apply(part.style) for part in layer.parts]
         etag = name_picture(layer, styles, place, tile_format)
         headers = {**(_PUBLIC if who is None else _PRIVATE), "ETag": etag}
-        if cached_etags is not None and etag in cached_etags:  # a list, or marked weak on its way
+        if (
+            cached_etags is not None and etag in cached_etags
+        ):  # a list, or marked as weak by a proxy
             return Response(status_code=304, headers=headers)
         with naming(layer):
             pyramids = [part.open() for part in layer.parts]

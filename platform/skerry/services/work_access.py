@@ -53,7 +53,7 @@ def show_release(connection: Connection, identity: Identity | None, name: str) -
 
 
 def check_proposal(connection: Connection, identity: Identity, release_id: str) -> Release:
-    """Return a release, by its id alone, about which the rules allow the asker to decide."""
+    """Return a release, by its id alone, which the asker may approve or reject."""
     viewer = speak_for(identity)
     release = find_proposal(connection, release_id, viewer=viewer)
     relation = Shown(connection, viewer).relate_release(release)
@@ -68,8 +68,8 @@ def check_job(
     viewer = speak_for(identity)
     job = find_job(connection, name, viewer=viewer)
     relation = Shown(connection, viewer).relate_work(name, job["owner"])
-    for wanted in (verb, *more):
-        _check_verb(identity, relation, wanted, f"the job {name!r}")
+    for each in (verb, *more):
+        _check_verb(identity, relation, each, f"the job {name!r}")
     return job
 
 
@@ -121,7 +121,7 @@ def _check_verb(identity: Identity, relation: Relation, verb: Verb, what: str) -
 
 
 def choose_release_owner(identity: Identity, owner: str | None) -> str:
-    """Return to whom a proposal belongs: as it says, or else to the platform's own project.
+    """Return the owner of a proposal: the one it names, else the platform's own project.
 
     Raises
     ------
@@ -138,10 +138,10 @@ def choose_release_owner(identity: Identity, owner: str | None) -> str:
 def choose_job_owner(
     connection: Connection, identity: Identity, order: JobOrder, release: Release
 ) -> str:
-    """Return to whom a new job belongs, and refuse a collection that is not theirs to change.
+    """Return the owner of a new job; refuse a collection that this owner may not change.
 
-    It is the owner that the order names; else the owner of the collection, or of the release, for
-    whom the asker speaks.
+    If the order names no owner, it is the first of these for whom the asker speaks: the owner of
+    the collection, the owner of the release, the platform's own project.
 
     Raises
     ------

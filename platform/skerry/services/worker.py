@@ -154,8 +154,8 @@ class Worker:
     def _name(self) -> str:
         """Return this worker's own name, the same after each start.
 
-        A file of the data folder has one worker. On a server there may be several, each with a
-        data folder of its own.
+        A database file has one worker. A database server may have several, each with its own data
+        folder.
         """
         if not is_server(self._database):
             return ONLY_WORKER

@@ -34,7 +34,7 @@ def create_worker_signs(
 
 
 def check_rounds(data: DataFolder) -> Check:
-    """Return a check that the worker's rounds go on: they may stand still behind an answer."""
+    """Return a check that the worker's rounds go on: a worker that answers may still be stuck."""
 
     async def ask() -> str | None:
         silence = measure_silence(data.worker_beat)
@@ -50,7 +50,7 @@ def check_rounds(data: DataFolder) -> Check:
 def serve_worker(measurements: Measurements) -> None:
     """Answer in a thread of its own while the worker works; without a port do nothing.
 
-    A worker needs no address: nobody sends it work.
+    A worker needs no fixed address, because nobody sends work to it.
     """
     if not os.environ.get("SKERRY_SERVICE_PORT"):
         return

@@ -39,7 +39,7 @@ def say_absence(engine: Engine) -> None:
     @event.listens_for(engine, "handle_error")
     def _note_away(context: ExceptionContext) -> None:
         error = context.original_exception
-        # a session that breaks may be left over from before: only who cannot connect knows
+        # a broken session may be an old one: only a failed connection shows that it is away
         if context.connection is None and name not in _away and tells_absence(error):
             _away.add(name)
             _LOG.error("The database is away: %s", describe_cause(error))
@@ -57,13 +57,13 @@ def persist[Result](transact: Callable[[], Result]) -> Result:
     For programs that have to go on when it is back. It may have been committed just before the
     connection broke, so to do it twice must do no harm.
     """
-    said = -_SAY_AGAIN_S
+    last_line = -_SAY_AGAIN_S  # when the log got the last line
     while True:
         try:
             return transact()
         except OperationalError as error:
-            if time.monotonic() - said > _SAY_AGAIN_S and not tells_absence(error):
-                said = time.monotonic()
+            if time.monotonic() - last_line > _SAY_AGAIN_S and not tells_absence(error):
+                last_line = time.monotonic()
                 _LOG.warning("Waiting for the database: %s", describe_cause(error))
             time.sleep(_PAUSE_S)
 

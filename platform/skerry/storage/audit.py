@@ -105,10 +105,10 @@ def export_entries(
 
 
 def archive_entries(connection: Connection, file: Path, by: Actor) -> Export:
-    """Let the entries go that an exported file holds, the oldest of the table.
+    """Delete the oldest entries of the table, which an exported file holds.
 
-    That a file holds them, and which, is recorded first and for ever: without that record the
-    database refuses to delete an entry.
+    The file is recorded first, and this record stays for ever: without it the database refuses to
+    delete an entry.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ class Bucket:
         return None
 
     def check(self) -> None:
-        """Ask for what is in the bucket, which fails where it does not exist or answer."""
+        """List the bucket, which fails if it does not exist or does not answer."""
         self._is_any_below("")
 
     def exists(self, key: str) -> bool:
@@ -195,9 +195,9 @@ class Bucket:
                 self._open(keys[0]).delete(keys)
 
     def copy_below(self, source: str, target: str) -> None:
-        """Let the store copy the files below a prefix to another; their bytes stay there.
+        """Let the store copy the files below a prefix to another; no byte leaves the store.
 
-        A file that goes meanwhile is left out: whoever needs all compares the digest.
+        A file that is removed meanwhile is left out. Who needs all files compares the digest.
         """
         listed = persist(lambda: list(self.list_files(source)))
         sizes = {file.key: file.size for file in listed}

@@ -57,7 +57,7 @@ _MARKS = {
     "InvalidCertificate(": "InvalidCertificate",
     "incorrectly configured region": "IncorrectRegion",
 }
-"""Words of the client to a code."""
+"""Words in errors of the store's client, to the code that they stand for."""
 
 
 def explain_failure(error: Exception, url: str, key: str) -> SkerryError:

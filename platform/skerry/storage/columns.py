@@ -87,9 +87,9 @@ def _write_now_of_server(_now: Now, _compiler: SQLCompiler, **_: Any) -> str:
 
 
 class FreeText(TypeDecorator[str]):
-    """What programs of other people say: what no database stores becomes U+FFFD.
+    """Text of other people's programs: characters that no database stores become U+FFFD.
 
-    U+0000, which PostgreSQL refuses, and halves of surrogate pairs, which have no UTF-8.
+    These are U+0000, which PostgreSQL refuses, and halves of surrogate pairs, which have no UTF-8.
     """
 
     impl = Text

@@ -31,9 +31,9 @@ Mode = Literal["read", "write"]
 LIFE_S = 900
 """Seconds for which credentials open their prefix; whoever works longer has them renewed.
 
-Nobody can take them back: not from an author whose product is published by now, nor from a reader
-when an item is withdrawn or a collection no longer given. So they live as briefly as token
-services allow, and each renewal asks for the right anew.
+Nobody can take credentials back: not from an author whose product has been published, and not from
+a reader when an item is withdrawn or a collection is taken back. So they live as briefly as token
+services allow, and each renewal checks the right again.
 """
 
 _READ = ("s3:GetObject",)

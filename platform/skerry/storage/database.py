@@ -38,13 +38,13 @@ _IDLE_MS = 60_000
 _READS = "skerry_reads"
 _LENT = "skerry_lent"
 _TRUSTED_S = 10.0
-"""After so long without use a session is tried in any case: a network ends them in silence."""
+"""A session that was unused for so long is tested before use: a network may have dropped it."""
 _TURN = 0x536B6572
 """The advisory lock of PostgreSQL that a writing transaction holds: "Sker" in ASCII."""
 
 _TAKE_TURN = (
     f"SET LOCAL lock_timeout = {_WAIT_MS};"
-    # a writer that was stopped in the middle gives its turn back
+    # a writer that is stopped in the middle loses its turn
     f" SET LOCAL idle_in_transaction_session_timeout = {_IDLE_MS};"
     f" SELECT pg_advisory_xact_lock({_TURN})"
 )
@@ -125,8 +125,8 @@ def reading_stopped(url: str, program: str) -> Iterator[Engine]:
         The name by which a server knows the sessions.
     """
     if is_server(url):
-        named = make_url(url).update_query_dict({"application_name": program})
-        engine = _open_server(named.render_as_string(hide_password=False), read_only=True)
+        address = make_url(url).update_query_dict({"application_name": program})
+        engine = _open_server(address.render_as_string(hide_password=False), read_only=True)
     else:
         engine = _open_unchanged(Path(str(make_url(url).database)))
     try:
@@ -210,7 +210,7 @@ def _open_file(url: str, read_only: bool) -> Engine:
 
 def _open_unchanged(path: Path) -> Engine:
     """Open a file that no program writes; it and its journal stay as they are."""
-    # Without a journal beside it, the file alone is all, and is opened without making one.
+    # Without a journal beside it, the file is complete, and is opened without making a journal.
     how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
 
     def connect() -> sqlite3.Connection:
@@ -234,7 +234,8 @@ def _open_unchanged(path: Path) -> Engine:
 
 
 def _open_server(url: str, read_only: bool) -> Engine:
-    # A writer has to see what was committed while it waited: each statement looks anew.
+    # A writer has to see what was committed while it waited, so each statement reads the newest
+    # rows.
     engine = _connect_to_server(
         url, isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED"
     )
@@ -254,9 +255,9 @@ def _open_server(url: str, read_only: bool) -> Engine:
 def _connect_to_server(url: str, **options: Any) -> Engine:
     """Return an engine whose transactions leave nothing behind in the server's sessions.
 
-    A pooler such as PgBouncer gives the next transaction to another session: a setting would hold
-    for a stranger there, and a statement that was prepared would be missing, or be another one
-    with the same name, whose rows would be returned.
+    A pooler such as PgBouncer may use another session for the next transaction. A setting would
+    then hold for another program, and a prepared statement would be missing, or be another
+    statement of the same name, with other rows.
     """
     engine = create_engine(url, connect_args={"prepare_threshold": None}, **options)
 
@@ -277,15 +278,16 @@ def _connect_to_server(url: str, **options: Any) -> Engine:
 
 
 def _is_silent(connection: Any) -> bool:
-    """Tell whether a server has said nothing in a session that nobody used: it says when it ends.
+    """Tell whether a server has sent nothing over an unused connection.
 
-    Asking the server would double the time of short questions.
+    It sends a message when it ends a session. To ask it instead would double the time of a short
+    query.
     """
     if connection.closed:
         return False
-    said = select.poll()
-    said.register(connection.fileno(), select.POLLIN)
-    return not said.poll(0)
+    incoming = select.poll()
+    incoming.register(connection.fileno(), select.POLLIN)
+    return not incoming.poll(0)
 
 
 def _refuse_text(context: ExceptionContext) -> None:

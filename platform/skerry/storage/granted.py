@@ -43,7 +43,7 @@ class GrantedAccess:
     access
         The first credentials.
     renew
-        Gets new ones; None if there are none.
+        Returns new ones, or None if there are none.
     """
 
     def __init__(self, access: BucketAccess, renew: Callable[[], BucketAccess | None]) -> None:
@@ -66,7 +66,8 @@ class GrantedAccess:
         Raises
         ------
         SkerryError
-            If they cannot be renewed; while they are good, a silent api is no reason.
+            If they cannot be renewed. While the present ones are good, no error is raised for an
+            api that does not answer.
         """
         with self._lock:
             left = self.access.expires - utc_now()
@@ -113,8 +114,8 @@ _failures: deque[SkerryError] = deque(maxlen=16)
 def keep_access(answer: Grant, renew: Callable[[], Grant], signer: Signer | None = None) -> None:
     """Keep the credentials of a grant in this process, or the way to signed addresses.
 
-    Listeners are told of those for reading alone: they pass them on to workers of clusters, which
-    compute. This process writes its products itself.
+    Listeners get only credentials for reading, which they pass on to the workers of clusters. This
+    process writes its products itself.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ def _tell(accesses: Accesses) -> None:
 
 @contextmanager
 def granting_together() -> Iterator[None]:
-    """Tell once, after the block, of all that is granted in it: each message takes a moment."""
+    """Tell the listeners once, after the block, what was granted in it: each message takes time."""
     together: Accesses = {}
     before = _together.set(together)
     try:
@@ -163,11 +164,11 @@ def granting_together() -> Iterator[None]:
 
 @contextmanager
 def passing_on(listener: Callable[[Accesses], None]) -> Iterator[None]:
-    """During the block, tell of each address that is granted for reading; first of those before."""
+    """Tell a listener what is granted for reading: what there is, then what the block adds."""
     _listeners.append(listener)
     try:
-        kept = tuple(_granted.items())
-        listener({address: item.access for address, item in kept if address not in _own})
+        before = tuple(_granted.items())
+        listener({address: item.access for address, item in before if address not in _own})
         yield
     finally:
         _listeners.remove(listener)
@@ -183,10 +184,10 @@ def renew_access(address: str) -> BucketAccess:
     KeyError
         If no credentials were granted for reading at the address.
     """
-    kept = _find_readable(address)
-    if isinstance(kept, SignedPrefix):
+    access = _find_readable(address)
+    if isinstance(access, SignedPrefix):
         raise KeyError(address)
-    return kept.refresh()
+    return access.refresh()
 
 
 def find_signer(address: str) -> Signer:
@@ -197,14 +198,14 @@ def find_signer(address: str) -> Signer:
     KeyError
         If no signed addresses were granted for reading at it.
     """
-    kept = _find_readable(address)
-    if isinstance(kept, SignedPrefix):
-        return kept.signer
+    prefix = _find_readable(address)
+    if isinstance(prefix, SignedPrefix):
+        return prefix.signer
     raise KeyError(address)
 
 
 def receive_signer(address: str, signer: Signer) -> None:
-    """Keep the way to signed addresses that the process to which they were granted has named."""
+    """Keep the signer that the process has sent to which an address was granted."""
     if address not in _granted:
         _granted[address] = SignedPrefix(address, signer)
 
@@ -216,9 +217,9 @@ def _find_readable(address: str) -> GrantedAccess | SignedPrefix:
 
 
 def find_failure(words: str) -> SkerryError | None:
-    """Return why there were no credentials, from the words of the S3 client, which asked for them.
+    """Return why credentials could not be renewed, if the S3 client's error has those words.
 
-    None if there is another reason for its words.
+    None if the error has another reason.
     """
     return next((error for error in reversed(_failures) if str(error) in words), None)
 
@@ -235,9 +236,9 @@ def receive_access(address: str, access: BucketAccess, ask: Callable[[], None]) 
     ask
         Asks that process for new ones, which are received the same way.
     """
-    kept = _granted.get(address)
-    if isinstance(kept, GrantedAccess):
-        kept.replace(access)
+    present = _granted.get(address)
+    if isinstance(present, GrantedAccess):
+        present.replace(access)
         return
 
     def renew() -> BucketAccess:
@@ -274,7 +275,7 @@ def connect(bucket: str, key: str = "", prefix: str | None = None) -> Any:
 
 @lru_cache(_LARGEST_COUNT)
 def _connect(bucket: str, prefix: str | None, granted: GrantedAccess) -> Any:
-    # Whoever reads other buckets too has set variables for those: none of them holds here.
+    # The environment may have settings for other buckets: none of them may be used here.
     region = granted.access.region
     return s3.open_store(
         bucket, prefix, granted.access.endpoint or s3.find_aws(region), region=region,

@@ -62,10 +62,10 @@ def create_grant(
 
 
 def hold_home(connection: Connection, home: str, owner: str) -> Grant:
-    """Record that the platform fills a prefix for an item that comes soon.
+    """Record that the platform copies bytes to a prefix, for an item that is registered next.
 
-    Nobody may write there, so the mode is to read, and nobody is told. When it expires, the bytes
-    go, unless an item has them.
+    The mode is to read, because nobody else may write there. When the record expires, the bytes
+    are removed unless an item names them.
     """
     now = count_microseconds(utc_now())
     expires = now + int(WRITE_LIFE_S * 1e6)
@@ -89,7 +89,7 @@ def take_home(connection: Connection, home: str) -> None:
     if connection.execute(delete(grants).where(held)).rowcount != 1:
         raise ConflictError(
             f"Copying the bytes to {home!r} took longer than {WRITE_LIFE_S // 3600} hours.",
-            remedy="Look why the object store is so slow, and register the product again.",
+            remedy="Find out why the object store is so slow, and register the product again.",
         )
 
 
@@ -106,8 +106,8 @@ def _insert(connection: Connection, grant: Grant, now: int) -> None:
 def check_write_grant(connection: Connection, prefix: str, owner: str) -> Grant:
     """Return the valid write grant of `owner` for `prefix`.
 
-    A grant is for one item: an item of a part of its prefix would leave it open, and with it the
-    item's bytes.
+    A grant is for one item. If an item took only a part of its prefix, the grant would stay valid,
+    and the item's bytes could be changed.
 
     Raises
     ------

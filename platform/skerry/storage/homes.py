@@ -19,7 +19,7 @@ HOMES = "published/"
 
 
 def has_homes(objects: Objects) -> "TypeGuard[Bucket]":
-    """Return whether published bytes stay at another place than the author wrote them to."""
+    """Return whether published bytes stay at another place than where their author wrote them."""
     return objects.address.startswith("s3:")
 
 
@@ -60,7 +60,7 @@ def fill_home(bucket: "Bucket", written: str, home: str, digest: str) -> None:
     """
     bucket.copy_below(written, home)
     copied = bucket.digest(home)
-    if copied is not None and copied != digest:  # of nothing, the missing asset says more
+    if copied is not None and copied != digest:  # without files, the check of assets says more
         raise InvalidInputError(
             f"The bytes at {written!r} have the digest {copied}, not {digest}.",
             remedy="Write them again under a new grant, and register them when nobody writes "

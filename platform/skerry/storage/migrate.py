@@ -39,7 +39,7 @@ def check_database(data: DataFolder) -> None:
         See `skerry.storage.server_checks.check_server`; also if a newer Skerry wrote it.
     """
     url = find_database(data)
-    if is_server(url):  # of a file, `upgrade` makes a copy before it changes it
+    if is_server(url):  # a file need not be checked here: `upgrade` copies it before it changes it
         check_server(url, writing=True)
         check_known(_look_at_revision(url), describe_database(url))
 
@@ -143,8 +143,9 @@ def newest_revision() -> str | None:
 def _prepare(connection: Connection) -> None:
     """Change what cannot be changed in the transaction itself.
 
-    SQLite is to copy a table into a changed one without taking its rows' dependents along. On a
-    server the turn is waited for as long as another upgrade takes.
+    SQLite changes a table by copying it into a new one: with foreign keys off, the rows that refer
+    to the old table are not deleted with it. On a server, the lock is waited for as long as another
+    upgrade takes.
     """
     is_file = connection.dialect.name == "sqlite"
     cursor = connection.connection.cursor()

@@ -194,7 +194,7 @@ class Objects(Hashable, Protocol):
         """Return the digest of the files below a prefix, as `digest_tree` does; None for none."""
 
     def measure(self, key: str) -> int:
-        """Return how many bytes a file, or all below a prefix, takes; of all with an empty key."""
+        """Return how many bytes a file, or all below a prefix, takes; ``""`` is the whole store."""
 
     def prepare(self, prefix: str) -> None:
         """Make ready for others to write below a prefix."""

@@ -57,7 +57,8 @@ def same_process(pid: int, created: float) -> psutil.Process | None:
     """Return the process if it lives and started at `created`, else None."""
     try:
         process = psutil.Process(pid)
-        # A process that has ended keeps its id until its parent asks how: it does not live.
+        # A process that has ended keeps its id until its parent reads its exit code: it does not
+        # live.
         lives = process.status() != psutil.STATUS_ZOMBIE
         if lives and abs(process.create_time() - created) < _SAME_START_S:
             return process

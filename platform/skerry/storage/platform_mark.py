@@ -1,9 +1,9 @@
 """Which object store belongs to which database: both carry the same name of their platform.
 
 The name stands in the table `platform`, and in a small file of the object store. A pair that does
-not belong together is refused before anything is written: bytes that the records of one name
-would otherwise be missing in the other, or be removed as nobody's. While `skerry move` fills a
-store, the file says how far it is, and no part works there.
+not belong together is refused before anything is written. Otherwise bytes that the records name
+would be missing, and bytes of the other platform would be removed, because no record names them.
+While `skerry move` fills a store, the file says how far it is, and no part works there.
 """
 
 import json
@@ -158,7 +158,7 @@ def refuse_foreign(data: DataFolder, objects: Objects, owner: Owner | None) -> N
             remedy="Give the same command again, and it goes on; or empty the store.",
         )
     if mark is None:
-        # A folder's own objects beside its own file: nobody could have mistaken them.
+        # The objects and the database are both in the data folder: nobody can confuse them.
         if owner is not None and owner.claimed and not (beside and not is_server(url)):
             raise ConflictError(
                 f"The object store {objects.address} has no mark of a platform, and is not that "

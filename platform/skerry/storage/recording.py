@@ -78,7 +78,7 @@ def name_user() -> Actor:
 
 
 def shorten_token(token: str) -> str:
-    """Return the beginning of a token's hash: it names the token and is none."""
+    """Return the beginning of a token's hash: it identifies the token, but opens nothing."""
     return hash_secret(token)[:_TOKEN_LENGTH]
 
 
@@ -102,7 +102,7 @@ def writing(engine: Engine, by: Actor | None) -> Iterator[Connection]:
 def note_event(
     connection: Connection, what: str, action: str, facts: _Row, by: Actor | None = None
 ) -> None:
-    """Record what no row of another table shows, such as a backup.
+    """Record something that changes no recorded table, such as a backup.
 
     Parameters
     ----------

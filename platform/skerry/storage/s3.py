@@ -25,7 +25,7 @@ ADDRESS_ENDED = "AddressEnded"
 
 @cache
 def connect(bucket: str, prefix: str | None = None) -> Any:
-    """Return the obstore store of a bucket, or of a prefix in it; one a process."""
+    """Return the obstore store of a bucket, or of a prefix in it; each is opened once a process."""
     options = {} if has_credentials() else {"skip_signature": True}
     return open_store(bucket, prefix, find_endpoint(os.environ), **options)
 
@@ -96,7 +96,7 @@ def find_certificates(environment: Mapping[str, str] = os.environ) -> Path | Non
 
 
 def trust() -> ssl.SSLContext:
-    """Return what the machine trusts, and the authorities of `find_certificates`."""
+    """Return the authorities that the machine trusts, and those of `find_certificates`."""
     context = httpx.create_ssl_context()
     if certificates := find_certificates():
         context.load_verify_locations(cafile=certificates)

@@ -56,7 +56,7 @@ class Shares:
         connection.execute(insert(self.table).values(values))
 
     def take_back(self, connection: Connection, thing: str, holder: str) -> None:
-        """Take a thing back; what was never given stays so."""
+        """Take a thing back; this changes nothing if it was not given."""
         condition = (self.thing == thing, self.table.c.holder == check_owner(holder))
         connection.execute(delete(self.table).where(*condition))
 
@@ -72,18 +72,18 @@ class Shares:
         """Return the things that are given to a viewer: to which of their names, and how."""
         if viewer.is_keeper or not viewer.owners:
             return {}
-        given: dict[str, dict[str, Verb]] = {}
+        shares: dict[str, dict[str, Verb]] = {}
         query = select(self.thing, self.table.c.holder, self.table.c.verb)
         for thing, holder, verb in connection.execute(query.where(self._is_given_to(viewer))):
-            given.setdefault(thing, {})[holder] = Verb(verb)
-        return given
+            shares.setdefault(thing, {})[holder] = Verb(verb)
+        return shares
 
     def relate(
         self, connection: Connection, viewer: Viewer, thing: str, owner: str, *, public: bool
     ) -> Relation:
         """Return what a thing is to a viewer."""
-        given = {share.holder: Verb(share.verb) for share in self.list_shares(connection, thing)}
-        return relate(viewer, owner, public=public, shares=given)
+        shares = {share.holder: Verb(share.verb) for share in self.list_shares(connection, thing)}
+        return relate(viewer, owner, public=public, shares=shares)
 
     def _is_given_to(self, viewer: Viewer) -> ColumnElement[bool]:
         return self.table.c.holder.in_(sorted(viewer.owners))

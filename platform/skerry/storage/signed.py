@@ -108,8 +108,8 @@ class SignedPrefix:
     def find(self, method: Method, name: str) -> str:
         """Return a good address for a file.
 
-        While a question to the api is under way, those who want others wait, and are then asked
-        for together.
+        While a request to the api is under way, threads that need other addresses wait; the next
+        request asks for all of them together.
 
         Raises
         ------

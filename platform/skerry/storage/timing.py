@@ -19,7 +19,7 @@ _OBSERVERS: WeakSet[Observer] = WeakSet()
 
 
 def tell(observer: Observer) -> None:
-    """Tell somebody of each request of this process, for as long as they exist."""
+    """Report each request of this process to an observer, for as long as it exists."""
     _OBSERVERS.add(observer)
 
 
@@ -37,16 +37,16 @@ def timing(store: str, operation: str) -> Iterator[None]:
             observer.note_objects(store, operation, outcome, seconds)
 
 
-def timed[**Given, Result](
+def timed[**Arguments, Result](
     store: str, operation: str
-) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
+) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
     """Time each call of a function, as `timing` does."""
 
-    def wrap(work: Callable[Given, Result]) -> Callable[Given, Result]:
+    def wrap(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         @wraps(work)
-        def do(*given: Given.args, **named: Given.kwargs) -> Result:
+        def do(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
             with timing(store, operation):
-                return work(*given, **named)
+                return work(*args, **kwargs)
 
         return do
 
