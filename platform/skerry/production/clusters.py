@@ -141,7 +141,7 @@ def describe_clusters(
 ) -> list[Cluster]:
     """Return the clusters that a viewer may see; those of runs have run, job and attempt.
 
-    A run's cluster belongs to the owner of the run, another to the person who started it.
+    A run's cluster belongs to the owner of the run, any other cluster to the person who started it.
     """
     rows = connection.execute(
         select(

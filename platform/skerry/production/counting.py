@@ -32,7 +32,7 @@ def count_attempts(connection: Connection) -> dict[str, int]:
 
 
 def find_longest_waiting(connection: Connection) -> datetime | None:
-    """Return since when the run has waited that waits longest; None when no run waits."""
+    """Return since when the longest waiting run has waited; None when no run waits."""
     query = select(func.min(runs.c.created_at)).where(runs.c.status == "queued")
     waiting: datetime | None = connection.scalar(query)
     return waiting

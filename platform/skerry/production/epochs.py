@@ -105,8 +105,8 @@ def record_token(
 ) -> None:
     """Record the hash of a run token with its attempt; the token itself is stored nowhere.
 
-    The hub gives the id of a revoked token to a later token: who had the id before has no token
-    any more, and nobody may revoke the new token in its stead.
+    The hub gives the id of a revoked token to a later token. So the id is taken from the attempt
+    that had it before: otherwise the new token would be revoked for the old one.
     """
     connection.execute(
         update(attempts)
@@ -126,8 +126,8 @@ def record_token(
 def list_spent_tokens(connection: Connection) -> list[tuple[str, str]]:
     """Return (run, what is recorded) of every token to revoke, because its run has ended.
 
-    Those that a worker took a moment ago are its own. A superseded attempt keeps its token until
-    then, so that it can learn that it is superseded.
+    A token that a worker took a moment ago is left out: that worker revokes it. A superseded
+    attempt keeps its token until then, so that it can learn that it is superseded.
     """
     query = (
         select(attempts.c.run_id, attempts.c.token_id)
@@ -148,9 +148,8 @@ def list_spent_tokens(connection: Connection) -> list[tuple[str, str]]:
 def take_token(connection: Connection, run_id: str, recorded: str) -> str | None:
     """Take a token of `list_spent_tokens` for revoking; return what is recorded now.
 
-    Only one of several workers gets it, None is for the others: as soon as it is revoked, the hub
-    may give its id to the token of another run. Should the worker die, others get it 20 s
-    later.
+    Of several workers only one gets it, the others get None: as soon as it is revoked, the hub may
+    give its id to the token of another run. If the worker dies, others get it 20 s later.
     """
     taken = f"{name_token(recorded)}@{utc_now().timestamp():.0f}"
     changed = connection.execute(

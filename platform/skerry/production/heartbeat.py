@@ -1,4 +1,4 @@
-"""The heartbeat of a run process: every second it reports progress and learns if it may go on.
+"""The heartbeat of a run process: every second it reports progress, and hears whether it may go on.
 
 It also ends an attempt whose worker was killed: when a newer attempt has superseded it, its
 report is refused, and it ends its kernel and itself.

@@ -102,7 +102,7 @@ def list_jobs(connection: Connection, *, viewer: Viewer) -> list[Job]:
 
 
 def give_job(connection: Connection, name: str, owner: str) -> Job:
-    """Let a job belong to somebody else, with its runs."""
+    """Give a job and its runs to another owner."""
     job = find_job(connection, name, viewer=KEEPER)
     connection.execute(update(jobs).where(jobs.c.id == job["id"]).values(owner=owner))
     connection.execute(update(runs).where(runs.c.job_id == job["id"]).values(owner=owner))

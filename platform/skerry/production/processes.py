@@ -94,7 +94,7 @@ def end_marked(folders: Path, spare: Callable[[Path], bool] = lambda _folder: Fa
 class RunProcesses:
     """The run processes of one worker, and the orphans that they leave behind.
 
-    Children that the calling process has before are none of them.
+    Children that the calling process had before are not counted among them.
     """
 
     def __init__(self) -> None:

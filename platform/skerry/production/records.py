@@ -31,8 +31,8 @@ def state_tables() -> list[FromClause]:
 def platform_tables() -> list[FromClause]:
     """Return all tables of a platform, those that others refer to first.
 
-    Workers are left out, because each shows for itself that it lives, and the platform's own name,
-    which stands in every database from its first moment.
+    Left out are workers, because each enters itself, and the platform's own name, because every
+    database has one from the beginning.
     """
     return _list_tables(without=(workers, platform))
 
@@ -51,9 +51,9 @@ def list_units(connection: Connection, objects: Objects, *, stopped: bool = Fals
     objects
         The object store.
     stopped
-        Whether no run is at work, though records may say so: then the folders of all runs are
-        whole. Otherwise those of runs at work still grow, beside the products that they have
-        published, and are left out.
+        Whether no run is at work, even if records say so: then the folders of all runs are
+        complete. Otherwise the folders of running runs are left out, because they still grow; their
+        published products are not left out.
     """
     whole = select(runs.c.id)
     if not stopped:

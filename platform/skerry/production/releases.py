@@ -44,7 +44,7 @@ def insert_release(
     release_id
         The id under which the notebook has been stored.
     owner
-        To whom it belongs.
+        Its owner.
     """
     connection.execute(
         insert(releases).values(
@@ -111,7 +111,7 @@ def find_proposal(connection: Connection, release_id: str, *, viewer: Viewer = K
     Raises
     ------
     NotFoundError
-        If there is no release with that id, as far as the viewer may know.
+        If there is no release with that id that the viewer may see.
     """
     row = _find_by_id(connection, release_id, viewer)
     if row is None:
@@ -165,7 +165,8 @@ def _decide(
 def get_release(connection: Connection, name_or_id: str, *, viewer: Viewer = KEEPER) -> Release:
     """Return a release by id, or the newest release of a name, an approved release if possible.
 
-    A name means first what the viewer owns: others may open or give a release of the same name.
+    By name, the viewer's own releases come first: other people may have shared a release of the
+    same name.
 
     Raises
     ------
@@ -224,7 +225,7 @@ def list_releases(connection: Connection, *, viewer: Viewer) -> list[Release]:
 
 
 def give_release(connection: Connection, release: Release, owner: str) -> Release:
-    """Let a release belong to somebody else."""
+    """Give a release to another owner."""
     connection.execute(update(releases).where(releases.c.id == release.id).values(owner=owner))
     return get_release(connection, release.id)
 

@@ -17,14 +17,14 @@ _LIMIT = 1000
 
 
 def find_run(connection: Connection, run_id: str, *, viewer: Viewer) -> RowMapping:
-    """Return a run's row with its release's name, by id or by a beginning that only it has.
+    """Return a run's row with its release's name, by its id or by the first characters of it.
 
     Raises
     ------
     NotFoundError
         If there is none that the viewer may see.
     InvalidInputError
-        If several that they may see begin so.
+        If several runs that they may see begin with these characters.
     """
     matching = (
         runs.c.id == run_id

@@ -1,6 +1,6 @@
-"""What of a release, a job or a run is shown to a viewer, who sees that it is there.
+"""Which parts of a release, a job or a run are shown to a viewer who may see it.
 
-Who sees it only because it is public sees no accounts, and no words about what went wrong.
+A viewer who sees it only because it is public sees no accounts and no error messages.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class Shown:
     Parameters
     ----------
     connection
-        Any: what is given to the viewer is read once.
+        Any connection: it is used once, to read what is given to the viewer.
     viewer
         Who looks.
     """
@@ -32,11 +32,11 @@ class Shown:
         self._jobs = JOB_SHARES.find_given(connection, viewer)
 
     def relate_release(self, release: Release) -> Relation:
-        """Return what a release is to the viewer, who sees it."""
+        """Return the relation of a viewer to a release that they may see."""
         return self._relate(release.owner, self._releases.get(release.id))
 
     def relate_work(self, job: str, owner: str) -> Relation:
-        """Return what a job, or a run of it, is to the viewer, who sees it."""
+        """Return the relation of a viewer to a job, or to a run of it, that they may see."""
         return self._relate(owner, self._jobs.get(job))
 
     def show_release(self, release: Release) -> Release:

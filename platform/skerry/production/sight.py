@@ -1,6 +1,7 @@
 """Which releases, jobs and runs a viewer sees: the table of rules as conditions.
 
-Public is what is approved of releases, and what succeeded of the runs of jobs.
+Of a public release, everybody sees it once it is approved; of a public job, its runs that
+succeeded.
 """
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, true
@@ -45,7 +46,8 @@ def sees_run(connection: Connection, viewer: Viewer) -> ColumnElement[bool]:
 def divide_runs(connection: Connection, viewer: Viewer) -> list[ColumnElement[bool]]:
     """Return conditions of which each run that a viewer sees meets exactly one.
 
-    An index has the runs of each owner: who has few runs does not wait for the many of others.
+    The database has an index of the runs of each owner: a viewer who has few runs does not wait for
+    the many runs of others.
     """
     if viewer.is_keeper:
         return [true()]
@@ -58,8 +60,8 @@ def divide_runs(connection: Connection, viewer: Viewer) -> list[ColumnElement[bo
 def _sees_run_of_others(connection: Connection, viewer: Viewer) -> ColumnElement[bool] | None:
     """Return the condition under which a viewer sees a run that they do not own; None if never.
 
-    The jobs are looked up first: without such jobs, nobody waits for a search among all runs.
-    The runs of a deleted job are seen by their owner alone: a share and the opening end with it.
+    The jobs are looked up first: if there are none, the search among all runs is left out. Only the
+    owner sees the runs of a deleted job: its shares are gone, and it is no longer public.
     """
     given_jobs = connection.scalars(
         select(jobs.c.id).where(jobs.c.name.in_(JOB_SHARES.select_given(viewer)))

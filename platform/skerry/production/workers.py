@@ -2,8 +2,8 @@
 
 A worker raises its number of beats every few seconds. Others compare the number with the one they
 saw before, by clocks of their own: clocks of different machines are never compared. One whose
-number stands still is lost, and exactly one of the others takes its runs over. Should it only
-have been slow, it finds its attempts superseded: their epochs are older.
+number stands still is lost, and exactly one of the others takes its runs over. If it was only slow,
+it finds that its attempts are superseded: their epochs are older.
 """
 
 import math
@@ -110,7 +110,7 @@ class WorkerBook:
 
 
 def list_workers(engine: Engine, data: DataFolder) -> list[WorkerSign]:
-    """Return which workers there are, and for how long each has shown nothing.
+    """Return the workers, and for how long each has shown no sign of life.
 
     On a server these are all workers that share it, whatever machine they are on; both times are
     of its clock. The only worker of a file is seen by what it writes into the data folder.

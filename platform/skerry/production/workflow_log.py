@@ -19,8 +19,8 @@ _TRACE = "Traceback (most recent call last)"
 class ShortLines(logging.Filter):
     """Shortens what the workflow engine says about its database.
 
-    A server that is away is told by `skerry.storage.absence`, once. Of any other failure a line
-    stays, without the statement and without a stack trace, and the same line once a minute.
+    If a server is away, `skerry.storage.absence` says so once. Any other failure becomes one line,
+    without the statement and without a stack trace, and the same line is written once a minute.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Whether records and bytes agree: bytes that no record names, records whose bytes are gone.
 
-Bytes are listed first and records are read afterwards: who writes has a grant before the first
-byte, and an item before the grant ends, so what is being written is always named. Beyond that,
-what was written within a day is passed over.
+Bytes are listed first, records are read afterwards. A writer has a grant before the first byte, and
+an item before the grant ends, so a record names everything that is being written. In addition,
+files younger than a day are passed over.
 """
 
 from bisect import bisect_left
@@ -31,18 +31,18 @@ _BATCH = 500
 
 def list_unnamed(engine: Engine, objects: Objects) -> Iterator[Removable]:
     """List the largest prefixes and files that no record names."""
-    waiting = list(reversed(FAMILIES))
-    while waiting:
-        prefix = waiting.pop()
-        for names in batched(objects.list_names(prefix), _BATCH):
-            keys = [prefix + name for name in names]
+    prefixes = list(reversed(FAMILIES))
+    while prefixes:
+        prefix = prefixes.pop()
+        for batch in batched(objects.list_names(prefix), _BATCH):
+            keys = [prefix + name for name in batch]
             with reading(engine) as connection:
-                named = _list_named(connection, keys[0], keys[-1])
+                names = _list_named(connection, keys[0], keys[-1])
             for key in keys:
-                if _covers(named, key):
+                if _covers(names, key):
                     continue
-                if _reaches(named, key):
-                    waiting.append(key)
+                if _reaches(names, key):
+                    prefixes.append(key)
                 elif (files := list_whole(objects, key)) and all(
                     is_old(file.modified) for file in files
                 ):
@@ -53,15 +53,15 @@ def list_unnamed(engine: Engine, objects: Objects) -> Iterator[Removable]:
 def _remove(engine: Engine, objects: Objects, key: str) -> bool:
     """Remove a prefix or file, unless a record names it by now."""
     with reading(engine) as connection:
-        named = _list_named(connection, key, key)
-    if _covers(named, key) or _reaches(named, key):
+        names = _list_named(connection, key, key)
+    if _covers(names, key) or _reaches(names, key):
         return False
     objects.remove(key)
     return True
 
 
 def check_records(engine: Engine, data: DataFolder) -> None:
-    """Refuse a database without records: it would make all bytes bytes that no record names.
+    """Refuse a database without records: all bytes would count as bytes that no record names.
 
     Raises
     ------
@@ -69,9 +69,9 @@ def check_records(engine: Engine, data: DataFolder) -> None:
         If it has neither items nor releases nor runs.
     """
     with reading(engine) as connection:
-        kept = [connection.execute(select(table).limit(1)).first()
+        rows = [connection.execute(select(table).limit(1)).first()
                 for table in (items, releases, runs)]  # fmt: skip
-    if not any(kept):
+    if not any(rows):
         raise ConflictError(
             f"The database of {data.root} has no records, so all bytes would go.",
             remedy=f"Check {DATABASE_VARIABLE} and --data. If the platform is really empty, "
@@ -116,39 +116,39 @@ def _has_bytes() -> ColumnElement[bool]:
     return and_(items.c.status != "withdrawn", items.c.bytes_deleted.is_(None))
 
 
-def _covers(named: list[str], key: str) -> bool:
-    """Return whether a record names a key itself. Nothing above it is named: see the walk."""
-    place = bisect_left(named, key)
-    return place < len(named) and named[place] == key
+def _covers(names: list[str], key: str) -> bool:
+    """Return whether a record names a key itself; `list_unnamed` has looked above it already."""
+    place = bisect_left(names, key)
+    return place < len(names) and names[place] == key
 
 
-def _reaches(named: list[str], key: str) -> bool:
+def _reaches(names: list[str], key: str) -> bool:
     """Return whether a record names something below a prefix."""
-    place = bisect_left(named, key)
-    return place < len(named) and named[place].startswith(key) and key.endswith("/")
+    place = bisect_left(names, key)
+    return place < len(names) and names[place].startswith(key) and key.endswith("/")
 
 
 def _list_named(connection: Connection, first: str, last: str) -> list[str]:
     """Return all that records name from a key to another and below it, sorted."""
     family = first.split("/", 1)[0]
-    named = {
+    names = {
         prefix
         for table in (items, grants, deletions)
         for prefix in _list_prefixes(connection, table, first, last)
     }
     if family == "runs":
-        named |= set(_list_prefixes(connection, items, HOMES + first, HOMES + last))
-        named = {name_prefix(*find_attempt(prefix)) for prefix in named} | named
+        names |= set(_list_prefixes(connection, items, HOMES + first, HOMES + last))
+        names = {name_prefix(*find_attempt(prefix)) for prefix in names} | names
         begin, end = (key.split("/")[1] for key in (first, last))
         query = select(runs.c.id).where(runs.c.id >= begin, runs.c.id <= end)
-        named |= {f"{RUNS}{run}/" for run in connection.execute(query).scalars()}
+        names |= {f"{RUNS}{run}/" for run in connection.execute(query).scalars()}
     elif family == "releases":
         keys = connection.execute(select(releases.c.notebook_key)).scalars()
-        named |= {f"{key.rpartition('/')[0]}/" for key in keys}
+        names |= {f"{key.rpartition('/')[0]}/" for key in keys}
     elif family == "environments":
         digests = connection.execute(select(releases.c.environment_digest)).scalars()
-        named |= {f"environments/{digest}/" for digest in digests}
-    return sorted(named)
+        names |= {f"environments/{digest}/" for digest in digests}
+    return sorted(names)
 
 
 def _list_prefixes(connection: Connection, table: Table, first: str, last: str) -> list[str]:

@@ -1,8 +1,8 @@
 """Products whose bytes were written again after they were registered.
 
-In a folder the owner of the files can do that, in a bucket whoever has the platform's own key. Each
-prune looks at the items of the last days: where a file is younger than its item, the bytes must
-still have the item's digest.
+In a folder the owner of the files can do that, in a bucket anybody who has the platform's own key.
+Each prune looks at the items of the last days: where a file is younger than its item, the bytes
+must still have the item's digest.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def list_changed(engine: Engine, objects: Objects) -> Iterator[Lost]:
 
 
 def _is_changed(objects: Objects, prefix: str, digest: str, registered_s: int) -> bool:
-    """Return whether the bytes below a prefix are younger than their item, and others.
+    """Return whether the bytes below a prefix are younger than their item, and differ from it.
 
     S3 tells times in whole seconds, so a file of the same second counts as younger.
     """

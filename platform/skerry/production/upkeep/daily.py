@@ -19,7 +19,7 @@ _LOG = logging.getLogger("skerry.worker")
 
 
 class Upkeep:
-    """Prunes once a day, whichever worker comes first.
+    """Prunes once a day, in the worker that comes first.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ _OWN = upkeep.c.task == _PRUNE
 
 
 def claim_daily(engine: Engine, now: datetime) -> bool:
-    """Return whether the daily prune is due and nobody else does it; then it is the caller's.
+    """Return whether the daily prune is due and no other worker does it; then the caller does.
 
     On a platform that never pruned the first is due a day later.
     """
@@ -30,13 +30,13 @@ def claim_daily(engine: Engine, now: datetime) -> bool:
     if row is None:
         _insert(engine, begun_at=now, ended_at=now)
         return False
-    begun, ended = row["begun_at"], row["ended_at"]
-    waits = PERIOD if ended is not None and ended >= begun else PATIENCE
-    if begun > now - waits:
+    begin, end = row["begun_at"], row["ended_at"]
+    has_ended = end is not None and end >= begin
+    if begin > now - (PERIOD if has_ended else PATIENCE):
         return False
     with engine.begin() as connection:
         claimed = connection.execute(
-            update(upkeep).where(_OWN, upkeep.c.begun_at == begun).values(begun_at=now)
+            update(upkeep).where(_OWN, upkeep.c.begun_at == begin).values(begun_at=now)
         )
     return claimed.rowcount == 1
 
@@ -55,8 +55,8 @@ def record_prune(engine: Engine, report: PruneReport) -> None:
     )  # fmt: skip
     values: dict[str, Any] = {"ended_at": now, "report": last.model_dump(mode="json")}
     with engine.begin() as connection:
-        changed = connection.execute(update(upkeep).where(_OWN).values(values))
-    if changed.rowcount == 0:
+        updated = connection.execute(update(upkeep).where(_OWN).values(values))
+    if updated.rowcount == 0:
         _insert(engine, begun_at=now, **values)
 
 

@@ -40,7 +40,8 @@ def list_environments(engine: Engine, data: DataFolder, *, idle: bool) -> Iterat
     Parameters
     ----------
     idle
-        Whether those count too whose releases no job uses. A run that needs it builds it again.
+        Whether to list also the environments of releases that no job uses. A run that needs such
+        an environment builds it again.
     """
     needed = _list_needed(engine, idle=idle)
     for folder in sorted(data.environments.iterdir()):
@@ -59,9 +60,9 @@ def _is_needed(engine: Engine, digest: str, *, idle: bool) -> bool:
 def _list_needed(engine: Engine, *, idle: bool) -> set[str]:
     """Return the digests of the environments that have to stay."""
     active = releases.c.id.in_(select(runs.c.release_id).where(runs.c.status.in_(ACTIVE)))
-    kept: ColumnElement[bool] = (
+    usable: ColumnElement[bool] = (
         releases.c.id.in_(select(jobs.c.release_id)) if idle else releases.c.status != "rejected"
     )
     with reading(engine) as connection:
-        query = select(releases.c.environment_digest).where(kept | active)
+        query = select(releases.c.environment_digest).where(usable | active)
         return set(connection.execute(query).scalars())

@@ -1,8 +1,8 @@
-"""Prune: list what is needed no more, remove it if asked, and say where records and bytes differ.
+"""Prune: list what is no longer needed, remove it if asked, and say where records and bytes differ.
 
-It works on a full disk: what can be judged without the database goes first, which makes the room
-that the database may need. It may be killed at any moment, and may run several times at once:
-each thing is judged again by the next prune, and nothing is half removed that a record names.
+It works on a full disk: first it removes what can be judged without the database, which may need
+that space. It may be killed at any moment, and may run several times at once: the next prune judges
+each thing again, and what a record names is never removed in part.
 """
 
 from collections.abc import Iterable, Iterator
@@ -152,13 +152,13 @@ class Prune:
 
     def _remove(self, thing: Removable) -> bool:
         try:
-            removed = thing.remove()
+            is_gone = thing.remove()
         except (OSError, SkerryError) as error:
             self._left.append(f"{thing.name}: {error}")
             return False
-        if not removed:
+        if not is_gone:
             self._left.append(f"{thing.name}: it is in use")
-        return removed
+        return is_gone
 
     def _report(self, **findings: Any) -> PruneReport:
         return PruneReport(done=self._wish.do, entries=self._entries, left=self._left, **findings)

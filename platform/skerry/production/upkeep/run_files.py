@@ -1,7 +1,7 @@
 """Files of ended runs that are past their time: logs, notebooks, products never published.
 
-What lies in the folder of an attempt whose product is an item stays whole: the log and the
-notebook tell how the product was made.
+If an item has a product of an attempt, the attempt's whole folder stays: the log and the notebook
+tell how the product was made.
 """
 
 from collections.abc import Iterator
