@@ -2,7 +2,6 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from tests.postgresql_server import PostgresqlServer
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.time import utc_now
-from skerry.production.tables import attempts, jobs, releases, runs
+from skerry.production.tables import attempts, jobs, releases
 from skerry.storage.absence import persist
 from skerry.storage.database import (
     find_database,
@@ -94,75 +93,6 @@ def test_what_a_writer_has_looked_up_is_true_until_it_writes(engine: Engine) -> 
     with reading(engine) as reader:
         prefixes = reader.scalars(select(grants.c.prefix).order_by(grants.c.prefix)).all()
     assert prefixes == ["p0", "p1", "p2", "p3"]
-
-
-def test_text_is_sorted_and_compared_by_its_bytes(engine: Engine) -> None:
-    words = ["Zebra", "a", "a-b", "a_b", "ab", "B", "ä", "a/1", "a/10", "a/2", "\U0001f30a", "z"]
-    with engine.begin() as connection:
-        for word in words:
-            connection.execute(add(word))
-        ordered = connection.scalars(select(grants.c.prefix).order_by(grants.c.prefix)).all()
-        below = select(grants.c.prefix).where(grants.c.prefix >= "a/", grants.c.prefix < "a0")
-        assert sorted(connection.scalars(below).all()) == ["a/1", "a/10", "a/2"]
-    assert ordered == sorted(words, key=str.encode)
-
-
-def test_text_has_no_limit_of_length_that_only_one_database_knows(engine: Engine) -> None:
-    with engine.begin() as connection:
-        connection.execute(add_release(proposed_by="a" * 5000))
-        assert len(connection.scalar(select(releases.c.proposed_by)) or "") == 5000
-
-
-@pytest.mark.parametrize(
-    "moment",
-    [
-        datetime(1, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
-        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), None,
-    ],
-)  # fmt: skip
-def test_moments_come_back_to_the_microsecond(engine: Engine, moment: datetime | None) -> None:
-    with engine.begin() as connection:
-        connection.execute(add_release(decided_at=moment))
-        assert connection.scalar(select(releases.c.decided_at)) == moment
-
-
-def test_moments_are_compared_as_times(engine: Engine) -> None:
-    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
-    later = noon + timedelta(microseconds=1)  # as text, 12:00:00.000001Z comes before 12:00:00Z
-    with engine.begin() as connection:
-        for identifier, moment in (("a", later), ("b", noon)):
-            connection.execute(add_release(id=identifier, proposed_at=moment))
-        order = select(releases.c.id).order_by(releases.c.proposed_at)
-        assert connection.scalars(order).all() == ["b", "a"]
-        after = select(releases.c.id).where(releases.c.proposed_at > noon)
-        assert connection.scalars(after).all() == ["a"]
-
-
-@pytest.mark.parametrize(
-    "document",
-    [{}, {"z": 1, "a": [1.5, None, True]}, {"text": "ä\u0000 \U0001f30a"}, {"n": 10**30}],
-)
-def test_documents_come_back_as_they_were(engine: Engine, document: dict[str, Any]) -> None:
-    with engine.begin() as connection:
-        connection.execute(add_release(environment=document))
-        stored = connection.scalar(select(releases.c.environment))
-    assert stored == document
-    assert list(stored or {}) == list(document)
-
-
-def test_what_programs_say_is_stored_whatever_it_holds(engine: Engine) -> None:
-    with engine.begin() as connection:
-        connection.execute(add_release())
-        connection.execute(
-            insert(runs).values(
-                id="a", job_id="j", job_name="j", release_id="r", occurrence="o", partition="",
-                data_day="2026-05-01", parameters={}, collection="c", review="none", timeout_s=1,
-                retries=0, status="queued", generation=0, epoch=0, cancel_requested=False,
-                progress_done=0, progress_total=0, created_by="ada", created_at=utc_now(),
-                detail="a\x00b\ud800c",
-            )
-        )  # fmt: skip
-        assert connection.scalar(select(runs.c.detail)) == "a\ufffdb\ufffdc"
 
 
 def test_text_that_no_table_stores_is_refused_by_name(engine: Engine) -> None:
