@@ -46,13 +46,13 @@ class Visible:
 
 
 def list_visible(
-    connection: Connection, viewer: Viewer, asked: Collection[str] | None
+    connection: Connection, viewer: Viewer, choice: Collection[str] | None
 ) -> Visible | None:
     """Return the collections that a viewer sees, of those that are asked for; None means all."""
-    if asked is None and viewer.is_keeper:
+    if choice is None and viewer.is_keeper:
         return None
-    values = {} if asked is None else {"asked": tuple(asked)}
-    rows = connection.execute(_ask_visible(viewer, of_some=asked is not None), values).all()
+    values = {} if choice is None else {"choice": tuple(choice)}
+    rows = connection.execute(_ask_visible(viewer, of_some=choice is not None), values).all()
     own = tuple(row.id for row in rows if row.own)
     return Visible(own, tuple(row.id for row in rows if not row.own))
 
@@ -71,7 +71,7 @@ def _ask_visible(viewer: Viewer, *, of_some: bool) -> Select[Any]:
         own = collections.c.id.in_(select_belonging(viewer))
     query = select(collections.c.id, own.label("own")).where(is_visible(viewer))
     if of_some:
-        query = query.where(collections.c.id.in_(bindparam("asked", expanding=True)))
+        query = query.where(collections.c.id.in_(bindparam("choice", expanding=True)))
     return query.order_by(collections.c.id)
 
 

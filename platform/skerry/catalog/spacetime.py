@@ -210,7 +210,7 @@ def _meet_ranges(element: _Overlaps, compiler: SQLCompiler, **more: Any) -> str:
     placeholders = [compiler.process(number, **more) for number in element.clauses]
     columns = [f"items_index.{name}" for name in _SIDES]
     pairs = zip(_write_entry(columns), _write_entry(placeholders), strict=True)
-    return "({})".format(" AND ".join(f"{own} && {asked}" for own, asked in pairs))
+    return "({})".format(" AND ".join(f"{own} && {other}" for own, other in pairs))
 
 
 def _write_entry(numbers: Sequence[str]) -> tuple[str, str, str]:

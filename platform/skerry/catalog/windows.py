@@ -58,15 +58,15 @@ _EXTENTS: WeakKeyDictionary[Engine, tuple[float, Extent]] = WeakKeyDictionary()
 
 def find_extent(connection: Connection) -> Extent:
     """Return about how many items there are, and from when to when, as of a minute ago at most."""
-    measured = _EXTENTS.get(connection.engine)
+    entry = _EXTENTS.get(connection.engine)
     now = time.monotonic()
-    if measured is None or now - measured[0] > _FRESH_S:
+    if entry is None or now - entry[0] > _FRESH_S:
         ends = (func.max(items.c.key), func.min(items.c.begins), func.max(items.c.begins))
-        asked = select(*(select(end).scalar_subquery() for end in ends))
-        count, first, last = connection.execute(asked).one()
-        measured = now, Extent(count or 0, first or 0, last or 0)
-        _EXTENTS[connection.engine] = measured
-    return measured[1]
+        query = select(*(select(end).scalar_subquery() for end in ends))
+        count, first, last = connection.execute(query).one()
+        entry = now, Extent(count or 0, first or 0, last or 0)
+        _EXTENTS[connection.engine] = entry
+    return entry[1]
 
 
 def plan_windows(

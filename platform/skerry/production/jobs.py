@@ -17,7 +17,7 @@ from skerry.models.releases import ParameterSchema
 from skerry.production.clock import check_clock, next_tick
 from skerry.production.placeholders import fill_placeholders
 from skerry.production.releases import get_approved
-from skerry.production.showing import Shown
+from skerry.production.showing import Presenter
 from skerry.production.sight import sees_job
 from skerry.production.tables import JOB_SHARES, jobs, releases, runs
 from skerry.production.values import complete_values
@@ -97,8 +97,8 @@ def find_job(connection: Connection, name: str, *, viewer: Viewer) -> RowMapping
 def list_jobs(connection: Connection, *, viewer: Viewer) -> list[Job]:
     """Return the jobs that the viewer may see by name, each with its next tick."""
     query = _query().where(sees_job(viewer))
-    shown = Shown(connection, viewer)
-    return [shown.show_job(read_job(row)) for row in connection.execute(query).mappings()]
+    presenter = Presenter(connection, viewer)
+    return [presenter.show_job(read_job(row)) for row in connection.execute(query).mappings()]
 
 
 def give_job(connection: Connection, name: str, owner: str) -> Job:

@@ -43,10 +43,10 @@ def pause_at(point: str) -> None:
     point
         One of `WORKER_POINTS`, `ATTEMPT_POINTS` and `MOVE_POINTS`.
     """
-    named = os.environ.get("SKERRY_PAUSE_POINTS")
-    if not named:
+    setting = os.environ.get("SKERRY_PAUSE_POINTS")
+    if not setting:
         return
-    folder = Path(named)
+    folder = Path(setting)
     wish = folder / "pause"
     try:
         point_name = wish.read_text().strip()

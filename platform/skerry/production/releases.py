@@ -11,7 +11,7 @@ from skerry.core.ownership import KEEPER, PLATFORM_OWNER, Viewer
 from skerry.core.time import utc_now
 from skerry.models.releases import Environment, ParameterSchema, Release, ReleaseStatus
 from skerry.production.environments import digest_environment
-from skerry.production.showing import Shown
+from skerry.production.showing import Presenter
 from skerry.production.sight import sees_release
 from skerry.production.tables import RELEASE_SHARES, jobs, releases, runs
 
@@ -144,7 +144,7 @@ def check_seen(release: Release, *, notebook_digest: str, environment_digest: st
 def _decide(
     connection: Connection, release: Release, status: ReleaseStatus, *, by: str, self_approved: bool
 ) -> Release:
-    changed = connection.execute(
+    updated = connection.execute(
         update(releases)
         .where(releases.c.id == release.id, releases.c.status == ReleaseStatus.PROPOSED)
         .values(
@@ -154,7 +154,7 @@ def _decide(
             self_approved=self_approved,
         )
     )
-    if changed.rowcount != 1:
+    if updated.rowcount != 1:
         raise ConflictError(
             f"The release {release.id} is {release.status} already.",
             remedy="Propose the notebook again to have it decided anew.",
@@ -220,8 +220,8 @@ def get_approved(connection: Connection, name_or_id: str) -> Release:
 def list_releases(connection: Connection, *, viewer: Viewer) -> list[Release]:
     """Return the releases that the viewer may see, newest first."""
     query = select(releases).where(sees_release(viewer)).order_by(releases.c.id.desc())
-    shown = Shown(connection, viewer)
-    return [shown.show_release(_read_row(row)) for row in connection.execute(query).mappings()]
+    presenter = Presenter(connection, viewer)
+    return [presenter.show_release(_read_row(row)) for row in connection.execute(query).mappings()]
 
 
 def give_release(connection: Connection, release: Release, owner: str) -> Release:

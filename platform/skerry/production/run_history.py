@@ -9,7 +9,7 @@ from skerry.core.ids import new_id
 from skerry.core.ownership import KEEPER, Viewer
 from skerry.models.runs import Attempt, Output, Progress, Run, RunDetails, RunStatus
 from skerry.production.jobs import find_job
-from skerry.production.showing import Shown
+from skerry.production.showing import Presenter
 from skerry.production.sight import divide_runs, sees_run
 from skerry.production.tables import attempts, outputs, releases, runs
 
@@ -26,12 +26,12 @@ def find_run(connection: Connection, run_id: str, *, viewer: Viewer) -> RowMappi
     InvalidInputError
         If several runs that they may see begin with these characters.
     """
-    matching = (
+    has_id = (
         runs.c.id == run_id
         if len(run_id) == len(new_id())
         else runs.c.id.startswith(run_id, autoescape=True)
     )
-    query = _query().where(matching, sees_run(connection, viewer)).limit(2)
+    query = _query().where(has_id, sees_run(connection, viewer)).limit(2)
     rows = connection.execute(query).mappings().all()
     if not rows or not run_id:
         raise NotFoundError(f"There is no run {run_id!r}.", remedy="'skerry run list' shows them.")
@@ -49,12 +49,12 @@ def get_run(connection: Connection, run_id: str) -> RunDetails:
 
 def read_run(connection: Connection, row: RowMapping) -> RunDetails:
     """Return the run of a row of `find_run`, with its attempts and outputs."""
-    tried = select(attempts).where(attempts.c.run_id == row["id"]).order_by(attempts.c.epoch)
-    query = select(outputs).where(outputs.c.run_id == row["id"]).order_by(outputs.c.output)
+    by_epoch = select(attempts).where(attempts.c.run_id == row["id"]).order_by(attempts.c.epoch)
+    by_name = select(outputs).where(outputs.c.run_id == row["id"]).order_by(outputs.c.output)
     return RunDetails(
         **_gather_facts(row),
-        attempts=[_read_attempt(item) for item in connection.execute(tried).mappings()],
-        outputs=[_read_output(item) for item in connection.execute(query).mappings()],
+        attempts=[_read_attempt(item) for item in connection.execute(by_epoch).mappings()],
+        outputs=[_read_output(item) for item in connection.execute(by_name).mappings()],
     )
 
 
@@ -92,8 +92,10 @@ def list_runs(
     products: dict[str, list[Output]] = {row["id"]: [] for row in rows}
     for item in connection.execute(outputs_query.order_by(outputs.c.output)).mappings():
         products[item["run_id"]].append(_read_output(item))
-    shown = Shown(connection, viewer)
-    return [shown.show_run(Run(**_gather_facts(row), outputs=products[row["id"]])) for row in rows]
+    presenter = Presenter(connection, viewer)
+    return [
+        presenter.show_run(Run(**_gather_facts(row), outputs=products[row["id"]])) for row in rows
+    ]
 
 
 def _select_newest(

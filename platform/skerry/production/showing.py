@@ -15,7 +15,7 @@ from skerry.models.runs import Run
 from skerry.production.tables import JOB_SHARES, RELEASE_SHARES
 
 
-class Shown:
+class Presenter:
     """Shows things to a viewer, as far as the rules allow.
 
     Parameters

@@ -20,7 +20,7 @@ from skerry.models.runs import RunDetails
 from skerry.production.jobs import check_products, find_job, read_job
 from skerry.production.releases import find_proposal, get_release
 from skerry.production.run_history import find_run, read_run
-from skerry.production.showing import Shown
+from skerry.production.showing import Presenter
 from skerry.services.access import check_new_owner, check_target, speak_for, speaks_for
 from skerry.services.identity import Identity, refuse_unseen
 
@@ -39,7 +39,7 @@ def check_release(connection: Connection, identity: Identity, name: str, verb: V
     """Return a release, by id or name, with which the rules allow the asker to do something."""
     viewer = speak_for(identity)
     release = get_release(connection, name, viewer=viewer)
-    relation = Shown(connection, viewer).relate_release(release)
+    relation = Presenter(connection, viewer).relate_release(release)
     _check_verb(identity, relation, verb, f"the release {release.id}")
     return release
 
@@ -49,14 +49,14 @@ def show_release(connection: Connection, identity: Identity | None, name: str) -
     viewer = find_work_viewer(identity)
     with _refusing_hidden(identity, f"release {name[:140]!r}"):
         release = get_release(connection, name, viewer=viewer)
-    return Shown(connection, viewer).show_release(release)
+    return Presenter(connection, viewer).show_release(release)
 
 
 def check_proposal(connection: Connection, identity: Identity, release_id: str) -> Release:
     """Return a release, by its id alone, which the asker may approve or reject."""
     viewer = speak_for(identity)
     release = find_proposal(connection, release_id, viewer=viewer)
-    relation = Shown(connection, viewer).relate_release(release)
+    relation = Presenter(connection, viewer).relate_release(release)
     _check_verb(identity, relation, Verb.CHANGE, f"the release {release.id}")
     return release
 
@@ -67,7 +67,7 @@ def check_job(
     """Return the row of a job with which the rules allow the asker to do some things."""
     viewer = speak_for(identity)
     job = find_job(connection, name, viewer=viewer)
-    relation = Shown(connection, viewer).relate_work(name, job["owner"])
+    relation = Presenter(connection, viewer).relate_work(name, job["owner"])
     for each in (verb, *more):
         _check_verb(identity, relation, each, f"the job {name!r}")
     return job
@@ -78,14 +78,14 @@ def show_job(connection: Connection, identity: Identity | None, name: str) -> Jo
     viewer = find_work_viewer(identity)
     with _refusing_hidden(identity, f"job {name[:140]!r}"):
         job = find_job(connection, name, viewer=viewer)
-    return Shown(connection, viewer).show_job(read_job(job))
+    return Presenter(connection, viewer).show_job(read_job(job))
 
 
 def check_run(connection: Connection, identity: Identity, run_id: str, verb: Verb) -> RowMapping:
     """Return the row of a run with which the rules allow the asker to do something."""
     viewer = speak_for(identity)
     run = find_run(connection, run_id, viewer=viewer)
-    relation = Shown(connection, viewer).relate_work(run["job_name"], run["owner"])
+    relation = Presenter(connection, viewer).relate_work(run["job_name"], run["owner"])
     _check_verb(identity, relation, verb, f"the run {run['id']}")
     return run
 
@@ -97,9 +97,9 @@ def show_run(
     viewer = find_work_viewer(identity)
     with _refusing_hidden(identity, f"run {run_id[:140]!r}"):
         row = find_run(connection, run_id, viewer=viewer)
-    shown = Shown(connection, viewer)
-    relation = shown.relate_work(row["job_name"], row["owner"])
-    return shown.show_run(read_run(connection, row)), decide(relation, Verb.READ_RECORDS)
+    presenter = Presenter(connection, viewer)
+    relation = presenter.relate_work(row["job_name"], row["owner"])
+    return presenter.show_run(read_run(connection, row)), decide(relation, Verb.READ_RECORDS)
 
 
 @contextmanager

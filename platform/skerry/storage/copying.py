@@ -66,13 +66,13 @@ def copy_rows(
     """
     check_empty(target, tables)
     counts = count_rows(source, tables)
-    total, done = max(1, sum(counts.values())), 0
+    total, count = max(1, sum(counts.values())), 0
     for table in tables:
         statement = _write_insert(target, table)
         for batch in _read_batches(source, table):
             target.execute(statement, batch)
-            done += len(batch)
-            progress(done / total, f"Copying records: {_name(table)}")
+            count += len(batch)
+            progress(count / total, f"Copying records: {_name(table)}")
         if isinstance(table, Table) and _is_counted(table):
             _copy_counter(source, target, table)
     if count_rows(target, tables) != counts:

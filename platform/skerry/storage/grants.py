@@ -82,11 +82,11 @@ def take_home(connection: Connection, home: str) -> None:
     ConflictError
         If it has expired: the bytes may be on their way out.
     """
-    held = and_(
+    is_valid = and_(
         grants.c.prefix == home, grants.c.mode == "read",
         grants.c.expires > count_microseconds(utc_now()),
     )  # fmt: skip
-    if connection.execute(delete(grants).where(held)).rowcount != 1:
+    if connection.execute(delete(grants).where(is_valid)).rowcount != 1:
         raise ConflictError(
             f"Copying the bytes to {home!r} took longer than {WRITE_LIFE_S // 3600} hours.",
             remedy="Find out why the object store is so slow, and register the product again.",
@@ -133,8 +133,8 @@ def check_write_grant(connection: Connection, prefix: str, owner: str) -> Grant:
 
 def find_grant(connection: Connection, identifier: str) -> Grant | None:
     """Return a write grant, or None."""
-    asked = and_(grants.c.id == identifier, grants.c.mode == "write")
-    row = connection.execute(select(grants).where(asked)).first()
+    is_it = and_(grants.c.id == identifier, grants.c.mode == "write")
+    row = connection.execute(select(grants).where(is_it)).first()
     return _read(row) if row else None
 
 

@@ -115,12 +115,12 @@ def check_store(data: DataFolder, *, writing: bool = True) -> None:
         If store and database belong to different platforms.
     """
     objects = open_objects(data)
-    named = read_objects_place() is not None
+    has_setting = read_objects_place() is not None
     try:
-        if named:
+        if has_setting:
             objects.check()
         refuse_foreign(data, objects, _read_owner(data))
-        if named and writing:
+        if has_setting and writing:
             _try_writing(objects)
     except UnavailableError as error:  # at a start it is the setting that is wrong
         raise InvalidInputError(error.what, remedy=error.remedy) from None
@@ -137,10 +137,10 @@ def claim_store(data: DataFolder) -> None:
     objects = open_objects(data)
     with using_database(find_database(data)) as engine, engine.begin() as connection:
         owner = select_owner(connection)
-        named = (read_mark(objects) or Mark()).platform
-        if not owner.claimed and named and read_objects_place() is None:
+        present = (read_mark(objects) or Mark()).platform
+        if not owner.claimed and present and read_objects_place() is None:
             # The folder's own objects, below a new database: the platform is still the same.
-            owner = Owner(named, claimed=False)
+            owner = Owner(present, claimed=False)
         if not objects.write_once(MARK, Mark(platform=owner.id).encode()):
             refuse_foreign(data, objects, owner)
         if not owner.claimed:

@@ -201,10 +201,10 @@ def _compare(
         return _make_entry(actor, what, str(new.get("status", "created")), None, new)
     if after is None:
         return _make_entry(actor, what, "deleted", old, None)
-    changed = [name for name in new if old[name] != new[name]]
-    if not changed:
+    differing = [name for name in new if old[name] != new[name]]
+    if not differing:
         return None
-    old, new = ({name: row[name] for name in changed} for row in (old, new))
+    old, new = ({name: row[name] for name in differing} for row in (old, new))
     return _make_entry(actor, what, _name_action(record, old, new), old, new)
 
 

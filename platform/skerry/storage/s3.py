@@ -82,17 +82,17 @@ def find_certificates(environment: Mapping[str, str] = os.environ) -> Path | Non
     InvalidInputError
         If no certificate can be read from it.
     """
-    named = environment.get("AWS_CA_BUNDLE")
-    if not named:
+    file = environment.get("AWS_CA_BUNDLE")
+    if not file:
         return None
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=named)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
     except OSError:  # SSL's errors too
         raise InvalidInputError(
-            f"AWS_CA_BUNDLE names {named[:140]!r}, from which no certificate can be read.",
+            f"AWS_CA_BUNDLE names {file[:140]!r}, from which no certificate can be read.",
             remedy="Name a file with certificates in PEM form.",
         ) from None
-    return Path(named)
+    return Path(file)
 
 
 def trust() -> ssl.SSLContext:
