@@ -20,6 +20,7 @@ from skerry.production.epochs import check_current
 from skerry.production.run_history import find_run
 from skerry.production.tokens import GRACE_S
 from skerry.services.application import create_application, serve
+from skerry.services.attempts import create_attempts_router
 from skerry.services.audit import create_audit_router
 from skerry.services.clusters import create_clusters_router
 from skerry.services.figures import watch_machine, watch_production, watch_upkeep, watch_workers
@@ -68,6 +69,7 @@ def create_api(
         create_grants_router(stores, settings.public_url, _check_run),
         create_files_router(stores),
         create_production_router(stores),
+        create_attempts_router(stores),
         create_audit_router(stores),
         create_clusters_router(stores, Gateway.from_environment()),
         create_logs_router(data),

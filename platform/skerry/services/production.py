@@ -1,24 +1,19 @@
-"""HTTP routes of production: releases, jobs, runs, and what run processes report."""
+"""HTTP routes of production, for people: releases, jobs and runs."""
 
 import logging
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
-from sqlalchemy import Connection
 
-from skerry.catalog.settling import settling
 from skerry.core.disk import check_space
-from skerry.core.ownership import KEEPER, Verb
+from skerry.core.ownership import Verb
 from skerry.core.scopes import Scope
 from skerry.core.settings import API_PREFIX
 from skerry.models.files import Manifest, Notebook
 from skerry.models.jobs import Job, JobList, JobOrder
 from skerry.models.releases import Approval, Proposal, Release, ReleaseList
 from skerry.models.runs import (
-    AttemptOrder,
-    ProgressReport,
-    ReportAnswer,
     RunCounts,
     RunDetails,
     RunList,
@@ -26,21 +21,18 @@ from skerry.models.runs import (
     RunStatus,
 )
 from skerry.models.shares import OwnerOrder
-from skerry.models.values import MOST, Epoch
+from skerry.models.values import MOST
 from skerry.production import (
     counting,
-    epochs,
     files,
     jobs,
     proposals,
-    publishing,
     releases,
     run_history,
     runs,
 )
 from skerry.production.occurrences import key_for_request
-from skerry.production.orders import write_order
-from skerry.production.publishing import Publication, list_catalogued
+from skerry.production.publishing import list_catalogued
 from skerry.production.release_files import (
     read_release_notebook,
     read_release_wheel,
@@ -70,7 +62,6 @@ Reader = Annotated[Identity, Depends(require(Scope.PRODUCTION_READ))]
 Proposer = Annotated[Identity, Depends(require(Scope.PRODUCTION_PROPOSE))]
 Approver = Annotated[Identity, Depends(require(Scope.PRODUCTION_APPROVE))]
 Operator = Annotated[Identity, Depends(require(Scope.PRODUCTION_OPERATE))]
-Runner = Annotated[Identity, Depends(require(Scope.RUN_PUBLISH))]
 ShownEpoch = Annotated[int | None, Query(ge=1, le=MOST)]
 
 _LARGEST_PROPOSAL = 128 << 20  # bytes of a notebook with wheels
@@ -96,8 +87,6 @@ def create_production_router(stores: Stores) -> APIRouter:
     _add_run_orders(router, stores)
     _add_runs(router, stores)
     _add_run_files(router, stores)
-    _add_attempts(router, stores)
-    _add_publishing(router, stores)
     return router
 
 
@@ -350,53 +339,3 @@ def _link_files(stores: Stores, run: str, epoch: int) -> list[str]:
     address = f"{API_PREFIX}/production/runs/{run}/files"
     names = files.list_shown(RunFolder(stores.objects, run, epoch))
     return [f"{address}/{name}?epoch={epoch}" for name in names]
-
-
-def _add_attempts(router: APIRouter, stores: Stores) -> None:
-    @router.post("/runs/{run}/attempts/{epoch}/progress")
-    def report_progress(
-        run: str, epoch: Epoch, progress: ProgressReport, who: Runner
-    ) -> ReportAnswer:
-        """Record progress; 409 tells the attempt to end itself."""
-        with stores.change(who) as connection:
-            epochs.check_token(connection, run, epoch, who.token)
-            epochs.record_progress(
-                connection, run, epoch, done=progress.done, total=progress.total, cell=progress.cell
-            )
-        return ReportAnswer()
-
-    @router.get("/runs/{run}/attempts/{epoch}/order")
-    def read_order(run: str, epoch: Epoch, who: Runner) -> AttemptOrder:
-        """Return what an attempt has to do; 409 when it is superseded."""
-        with stores.reader.connect() as connection:
-            epochs.check_current(connection, run, epoch, who.token)
-            # the token is this attempt's
-            row = run_history.find_run(connection, run, viewer=KEEPER)
-            release = releases.get_approved(connection, row["release_id"])
-        return write_order(row, epoch, release, read_release_notebook(stores.objects, release))
-
-
-def _add_publishing(router: APIRouter, stores: Stores) -> None:
-    @router.post("/runs/{run}/attempts/{epoch}/publish")
-    def publish_outputs(
-        run: str, epoch: Epoch, publication: Publication, who: Runner
-    ) -> RunDetails:
-        """Publish an attempt's outputs, all or none; 409 when it is superseded."""
-
-        def list_written(connection: Connection) -> list[tuple[str, str]]:
-            epochs.check_token(connection, run, epoch, who.token)
-            publication.check(run, epoch)
-            return publishing.list_written(
-                connection, run, epoch, publication.outputs, stores.objects
-            )
-
-        moving = settling(stores.writer, stores.objects, name_actor(who), list_written)
-        with moving as homes, stores.change(who) as connection:
-            epochs.check_token(connection, run, epoch, who.token)
-            publication.check(run, epoch)
-            details = publishing.publish_outputs(
-                connection, run, epoch, publication.outputs, by=who.account,
-                remark=publication.remark, objects=stores.objects, homes=homes,
-            )  # fmt: skip
-        _LOG.info("The run %s published %s outputs.", run, len(publication.outputs))
-        return details
