@@ -2,6 +2,7 @@
 
 from datetime import date
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -235,6 +236,8 @@ class ProgressReport(BaseModel):
 
 
 class ReportAnswer(BaseModel):
-    """The answer to an attempt's report: empty; an attempt that must end is refused with 409."""
+    """The answer to the report of an attempt that may go on; others are refused with 409."""
 
     model_config = ANSWER
+
+    go_on: Literal[True] = True
