@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 from sqlalchemy.exc import OperationalError
 
 from skerry.catalog.deletions import note_deleted_bytes
+from skerry.core.digests import digest_file
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name
 from skerry.core.progress import Progress, ignore_progress, take_part
@@ -74,6 +75,8 @@ class Manifest(BaseModel):
         When, by which Skerry, and the schema of its records.
     tables
         Rows of each table.
+    records
+        Digest of the file with the records; None in a backup of an older Skerry.
     units
         Prefix in the object store to the digest of the bytes below it.
     missing
@@ -84,6 +87,7 @@ class Manifest(BaseModel):
     skerry: str
     schema_revision: str
     tables: dict[str, int]
+    records: str | None = None
     units: dict[Unit, str]
     missing: list[Unit]
 
@@ -208,7 +212,7 @@ def _back_up(
             digests[unit] = digest
     manifest = Manifest(
         created=utc_now().isoformat(), skerry=VERSION, schema_revision=str(newest_revision()),
-        tables=counts, units=digests, missing=missing,
+        tables=counts, records=digest_file(aside / _STATE), units=digests, missing=missing,
     )  # fmt: skip
     return Backup(name, manifest, copied)
 
@@ -223,7 +227,9 @@ def check_restorable(source: Path, data: DataFolder, name: str | None) -> tuple[
         raise NotFoundError(
             f"{source} holds no backup.", remedy="Name a folder that 'skerry backup' has filled."
         )
-    manifest = _read_manifest(source / "backups" / check_name(name, what="backup"))
+    folder = source / "backups" / check_name(name, what="backup")
+    manifest = _read_manifest(folder)
+    _check_records(folder, manifest)
     check_known(manifest.schema_revision, f"of the backup {name}")
     check_database(data)
     check_store(data)
@@ -233,6 +239,16 @@ def check_restorable(source: Path, data: DataFolder, name: str | None) -> tuple[
             if read_revision(engine) == newest_revision():  # others are empty, or are seen later
                 check_empty(connection, state_tables())
     return name, manifest
+
+
+def _check_records(folder: Path, manifest: Manifest) -> None:
+    """Refuse records that are not those of the backup: SQLite reads a changed letter unnoticed."""
+    state = folder / _STATE
+    if not state.is_file() or manifest.records not in (None, digest_file(state)):
+        raise InvalidInputError(
+            f"The backup {folder.name} is damaged: its records in {state} are missing or changed.",
+            remedy="Restore an older backup, or the folder from another copy.",
+        )
 
 
 def restore_backup(

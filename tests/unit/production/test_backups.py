@@ -254,6 +254,42 @@ def test_damage_is_noticed_before_a_record_is_restored(
     engine.dispose()
 
 
+@pytest.mark.parametrize("damage", ["a letter", "a part", "all"])
+@pytest.mark.usefixtures("filled")
+def test_damaged_records_are_noticed_before_anything_is_restored(
+    data: DataFolder, tmp_path: Path, damage: str
+) -> None:
+    """SQLite has no checksums: one changed letter would be restored as if it was the record."""
+    made = create_backup(data, tmp_path / "kept")
+    state = tmp_path / "kept" / "backups" / made.name / "state.sqlite"
+    content = state.read_bytes()
+    state.unlink()
+    if damage == "a letter":
+        assert b"imports/second/" in content
+        state.write_bytes(content.replace(b"imports/second/", b"imports/secund/"))
+    elif damage == "a part":
+        state.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InvalidInputError, match=r"damaged: its records .* missing or changed"):
+        restore_backup(tmp_path / "kept", DataFolder(tmp_path / "again"))
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_backup_of_an_older_skerry_is_restored(
+    data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its manifest has no digest of the records."""
+    made = create_backup(data, tmp_path / "kept")
+    path = tmp_path / "kept" / "backups" / made.name / "manifest.json"
+    manifest = json.loads(path.read_text())
+    assert manifest.pop("records")
+    path.write_text(json.dumps(manifest))
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    again = DataFolder(tmp_path / "again")
+    again.create()
+    assert restore_backup(tmp_path / "kept", again).manifest.tables == made.manifest.tables
+
+
 @pytest.mark.usefixtures("filled")
 def test_bytes_that_were_damaged_in_the_backup_folder_are_copied_again_when_it_is_checked(
     data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
