@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import panel as pn
@@ -104,14 +105,7 @@ def build_server(
         secret_key=secret.encode(),
         include_cookies=[],
         include_headers=[],
-        extra_patterns=[
-            ("/health", HealthHandler),
-            ("/metrics", MetricsHandler, {"measurements": measurements}),
-            ("/oauth_callback", CallbackHandler),
-            (r"/assets/([\w.-]+)", AssetHandler),
-            (r"/widgets/([\w-]+)@[^/]+/dist/([\w./-]+)", WidgetFiles),
-            (r"/export/([^/]+)/([^/]+)/([^/]+)\.tif", ExportHandler, {"public_url": public_url}),
-        ],
+        extra_patterns=_list_addresses(public_url, measurements),
     )
     application = server._tornado  # noqa: SLF001 - Bokeh hides the application
     application.settings["public_url"] = public_url  # for PageHandler, which Bokeh makes
@@ -126,6 +120,18 @@ def build_server(
         close_unstarted(server)
         raise
     return server
+
+
+def _list_addresses(public_url: str, measurements: Measurements) -> list[tuple[Any, ...]]:
+    """Return the addresses beside the pages, each with its handler."""
+    return [
+        ("/health", HealthHandler),
+        ("/metrics", MetricsHandler, {"measurements": measurements}),
+        ("/oauth_callback", CallbackHandler),
+        (r"/assets/([\w.-]+)", AssetHandler),
+        (r"/widgets/([\w-]+)@[^/]+/dist/([\w./-]+)", WidgetFiles),
+        (r"/export/([^/]+)/([^/]+)/([^/]+)\.tif", ExportHandler, {"public_url": public_url}),
+    ]
 
 
 def close_unstarted(server: Server) -> None:

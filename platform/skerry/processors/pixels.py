@@ -1,6 +1,7 @@
 """Run a NumPy kernel on each chunk, so that memory holds only inputs and results."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,26 +48,9 @@ def map_pixels(
     InvalidInputError
         If the arrays are on different grids.
     """
-
-    def compute(*blocks: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        shape = np.broadcast_shapes(*(block.shape for block in blocks))
-        result = np.empty(shape, dtype)
-        if not shape:
-            result[...] = kernel(*blocks)
-            return result
-        # Some rows at a time, so that the kernel's intermediate values stay in the CPU's cache.
-        rows = max(1, PART_PIXELS * shape[0] // max(result.size, 1))
-        long = [block.ndim == len(shape) and len(block) == shape[0] > 1 for block in blocks]
-        for start in range(0, shape[0], rows):
-            part = slice(start, start + rows)
-            result[part] = kernel(
-                *(item[part] if cut else item for item, cut in zip(blocks, long, strict=True))
-            )
-        return result
-
     try:
         result: xr.DataArray = xr.apply_ufunc(
-            compute,
+            partial(_compute, kernel, np.dtype(dtype)),
             *arrays,
             join="exact",
             dask="parallelized",
@@ -81,4 +65,23 @@ def map_pixels(
         ) from error
     result.name = name
     result.attrs = dict(attrs)
+    return result
+
+
+def _compute(
+    kernel: Callable[..., npt.NDArray[Any]], dtype: np.dtype[Any], *blocks: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """Apply a kernel to some rows at a time: its intermediate values stay in the CPU's cache."""
+    shape = np.broadcast_shapes(*(block.shape for block in blocks))
+    result = np.empty(shape, dtype)
+    if not shape:
+        result[...] = kernel(*blocks)
+        return result
+    rows = max(1, PART_PIXELS * shape[0] // max(result.size, 1))
+    long = [block.ndim == len(shape) and len(block) == shape[0] > 1 for block in blocks]
+    for start in range(0, shape[0], rows):
+        part = slice(start, start + rows)
+        result[part] = kernel(
+            *(item[part] if cut else item for item, cut in zip(blocks, long, strict=True))
+        )
     return result

@@ -71,16 +71,8 @@ def write_product(
         If the format is unknown, it lacks profiles, chunks, shards or codecs of that kind, or
         it cannot hold the product.
     """
-    if form not in FORMATS:
-        raise InvalidInputError(
-            f"There is no format {form!r}.", remedy=f"Use one of {', '.join(FORMATS)}."
-        )
+    _check_form(form, profile, shard)
     wishes = Wishes.of(chunk, shard, codec)
-    _check_profile(form, profile)
-    if shard is not None and form not in ("eopf-zarr", "geozarr"):
-        raise InvalidInputError(
-            f"{form} has no shards.", remedy="Write eopf-zarr or geozarr (Zarr version 3)."
-        )
     target = Path(path)
     check_free(target)
     options: dict[str, Any] = {"progress": progress, "memory_bytes": memory_bytes}
@@ -108,7 +100,15 @@ def write_product(
     return []
 
 
-def _check_profile(form: str, profile: str | None) -> None:
+def _check_form(form: str, profile: str | None, shard: int | None) -> None:
+    if form not in FORMATS:
+        raise InvalidInputError(
+            f"There is no format {form!r}.", remedy=f"Use one of {', '.join(FORMATS)}."
+        )
+    if shard is not None and form not in ("eopf-zarr", "geozarr"):
+        raise InvalidInputError(
+            f"{form} has no shards.", remedy="Write eopf-zarr or geozarr (Zarr version 3)."
+        )
     if profile is None:
         return
     if profile not in PROFILES:

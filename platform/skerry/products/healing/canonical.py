@@ -75,14 +75,18 @@ def assemble_tree(
         return list_grid_codes({node.path: node.to_dataset(inherit=False) for node in tree.subtree})
 
     heal_items(tree, wounds, find_grid_codes)
+    _report(tree, wounds, list_missing(tree, absent, left_out))
+    return tree
+
+
+def _report(tree: xr.DataTree, wounds: Wounds, missing: Any) -> None:
+    """Write into the tree's attributes what was healed, and what is missing."""
     metadata: dict[str, Any] = dict(tree.attrs.get("other_metadata") or {})
     other = wounds.report(metadata)
-    missing = list_missing(tree, absent, left_out)
     if missing is not None:
         other["missing"] = missing
     if other != metadata:
         tree.attrs["other_metadata"] = other
-    return tree
 
 
 def _list_auxiliary(groups: Collection[str]) -> list[str]:

@@ -279,30 +279,28 @@ def _make_orphans(
         "altitude": take(image.scene.altitude),
         "removed_pixels": np.arange(columns.shape[1]),
     }
-    conditions = {
-        "detector_index": take(image.grid.detectors()[np.newaxis]),
-        "frame_offset": take(image.grid.frame_offsets()[np.newaxis]),
-        "sza": take(np.asarray(image.geometry.sun_zenith)),
-        "nb_removed_pixels": ("rows", count.astype(np.uint16)),
-    }
-    measurements = {f"{band.name}_radiance": take(item) for band, item in radiances.items()}
-    quality = {
-        f"{band.name}_radiance_unc": take(_uncertainty(item)) for band, item in radiances.items()
-    }
-    return {
-        "measurements/orphans": xr.Dataset(measurements, coords, attrs),
-        "conditions/orphans": xr.Dataset(conditions, coords, attrs),
-        "quality/orphans": xr.Dataset(
-            quality | {"quality_flags": unseen(flags)}, coords, attrs
-        ),
+    groups = {
+        "measurements": {f"{band.name}_radiance": take(item) for band, item in radiances.items()},
+        "conditions": {
+            "detector_index": take(image.grid.detectors()[np.newaxis]),
+            "frame_offset": take(image.grid.frame_offsets()[np.newaxis]),
+            "sza": take(np.asarray(image.geometry.sun_zenith)),
+            "nb_removed_pixels": ("rows", count.astype(np.uint16)),
+        },
+        "quality": {
+            **{f"{band.name}_radiance_unc": take(_uncertainty(item))
+               for band, item in radiances.items()},
+            "quality_flags": unseen(flags),
+        },
     }  # fmt: skip
+    return {f"{name}/orphans": xr.Dataset(item, coords, attrs) for name, item in groups.items()}
 
 
 def write_truth(path: Path, image: Image) -> None:
     """Write what the scene held as CF NetCDF: constituents, masks, water-leaving reflectance."""
     scene = image.scene
     longitude, latitude = image.coordinates
-    planes: dict[str, tuple[Field, dict[str, Any]]] = {
+    planes = {
         "chlorophyll": (scene.chlorophyll, {
             "standard_name": "mass_concentration_of_chlorophyll_a_in_sea_water",
             "long_name": "chlorophyll-a", "units": "mg m-3"}),

@@ -16,7 +16,7 @@ from skerry.products.safe.attributes import nest
 from skerry.products.safe.sentinel_2_angles import ANGLES
 from skerry.products.safe.sentinel_2_angles import BANDS as BAND_NAMES
 from skerry.products.sensors.records import Group, Kind, Mapping
-from skerry.simulate.sentinel_2.bands import BANDS
+from skerry.simulate.sentinel_2.bands import BANDS, Band
 from skerry.simulate.sentinel_2.names import (
     BASELINE,
     CRS,
@@ -218,15 +218,20 @@ def _describe(picture: Picture, names: Names) -> dict[str, Any]:
     for band in BANDS.values():
         flat[f"{item}/bands/{band.number}/solar_illumination"] = band.irradiance
         about = f"{other}/band_description/{band.name.lower()}"
-        shape = np.exp(-0.5 * np.linspace(-2.5, 2.5, band.longest_nm - band.shortest_nm + 1) ** 4)
-        flat |= {
-            f"{about}/central_wavelength": band.centre_nm,
-            f"{about}/wavelength_min": band.shortest_nm,
-            f"{about}/wavelength_max": band.longest_nm,
-            f"{about}/spectral_response_step": 1,
-            f"{about}/spectral_response_values": " ".join(f"{entry:.6f}" for entry in shape),
-            f"{about}/physical_gain": band.gain,
-            f"{about}/onboard_compression_rate": 2.97,
-            f"{about}/onboard_integration_time": 1.3,
-        }
+        flat |= {f"{about}/{key}": value for key, value in _describe_band(band).items()}
     return nest(iter(flat.items()))
+
+
+def _describe_band(band: Band) -> dict[str, Any]:
+    """Return a band's entry in the description of all bands."""
+    shape = np.exp(-0.5 * np.linspace(-2.5, 2.5, band.longest_nm - band.shortest_nm + 1) ** 4)
+    return {
+        "central_wavelength": band.centre_nm,
+        "wavelength_min": band.shortest_nm,
+        "wavelength_max": band.longest_nm,
+        "spectral_response_step": 1,
+        "spectral_response_values": " ".join(f"{entry:.6f}" for entry in shape),
+        "physical_gain": band.gain,
+        "onboard_compression_rate": 2.97,
+        "onboard_integration_time": 1.3,
+    }
