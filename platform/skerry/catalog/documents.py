@@ -245,12 +245,28 @@ def _find_boxes(document: Mapping[str, Any]) -> list[Box]:
     parts = getattr(area, "geoms", [area])
     own = [split_bbox(part.bounds)[0] for part in parts]
     bbox = split_bbox(document["bbox"])
+    if len(bbox) == 2:  # noqa: PLR2004
+        _check_cut(own, east_side=bbox[0], west_side=bbox[1])
     # a bbox that is too small would hide the item from searches; the geometry decides
     if len(bbox) == 2 and len(own) > 1:  # noqa: PLR2004  (both sides of the antimeridian)
         east = [item for item in own if item[0] >= 0]
         west = [item for item in own if item[0] < 0]
         return [_hull(side) for side in (east, west) if side]
     return [_hull(own)]
+
+
+def _check_cut(parts: list[Box], *, east_side: Box, west_side: Box) -> None:
+    """Refuse a geometry that goes the long way round, while its bbox crosses the antimeridian.
+
+    Searches would find it at every longitude but those where the data are.
+    """
+    for west, _, east, _ in parts:
+        if west <= west_side[2] and east >= east_side[0]:
+            raise InvalidInputError(
+                f"The item's geometry reaches from longitude {west:g} to {east:g}, its bbox from"
+                f" {east_side[0]:g} across the antimeridian to {west_side[2]:g}.",
+                remedy="Cut the geometry in two at the antimeridian (RFC 7946, section 3.1.9).",
+            )
 
 
 def _hull(boxes: list[Box]) -> Box:

@@ -143,6 +143,23 @@ def test_an_item_across_the_antimeridian_has_a_box_on_each_side() -> None:
     assert boxes == [(170, -10, 180, 10), (-180, -10, -170, 10)]
 
 
+def test_an_outline_that_is_not_cut_at_the_antimeridian_is_refused() -> None:
+    """Its bbox says where the data are; as it is drawn, it lies on the other side of the Earth."""
+    item = make_item(bbox=(179.25, -30, -178, -28))
+    ring = [[179.25, -30], [-178, -30], [-178, -28], [179.25, -28], [179.25, -30]]
+    item["geometry"] = {"type": "Polygon", "coordinates": [ring]}
+    with pytest.raises(InvalidInputError, match=r"longitude -178 to 179\.25.*across") as caught:
+        check_item(item, "lakes")
+    assert "Cut the geometry in two" in caught.value.remedy
+
+
+@pytest.mark.parametrize("east", [-180.0, -179.5])
+def test_an_outline_that_ends_before_the_antimeridian_is_kept(east: float) -> None:
+    item = make_item(bbox=(170, -10, 180, 10))
+    item["bbox"] = [170, -10, east, 10]
+    assert check_item(item, "lakes").boxes == [(170, -10, 180, 10)]
+
+
 def test_an_item_without_place_is_kept() -> None:
     item = make_item()
     item["geometry"] = None
