@@ -137,13 +137,14 @@ def read_geometry(document: Mapping[str, Any], *, what: str) -> BaseGeometry:
             f"The {what} is not a GeoJSON geometry: {str(document)[:140]}.",
             remedy="Give a Point, LineString, Polygon or their Multi forms with coordinates.",
         ) from None
+    if not geometry.is_empty:  # of coordinates beyond the world no validity can be computed
+        _check_bounds(geometry.bounds, what)
     if geometry.is_empty or not shapely.is_valid(geometry):
         reason = "it is empty" if geometry.is_empty else shapely.is_valid_reason(geometry)
         raise InvalidInputError(
             f"The {what} is not a valid geometry: {reason}.",
             remedy="Repair it, for example with shapely.make_valid.",
         )
-    _check_bounds(geometry.bounds, what)
     return geometry
 
 

@@ -113,6 +113,12 @@ def test_what_the_catalogue_writes_itself_is_not_taken_from_outside() -> None:
             "200",
         ),
         (
+            lambda entry: entry["geometry"].update(
+                coordinates=[[[13, 54], [14, 1e308], [14, 55], [13, 55], [13, 54]]]
+            ),
+            "1e+308",
+        ),
+        (
             lambda entry: entry["properties"].update(
                 start_datetime="2026-05-02T00:00:00Z", end_datetime="2026-05-01T00:00:00Z"
             ),
