@@ -34,18 +34,19 @@ class Draft:
     Attributes
     ----------
     checked
-        What was sent.
-    right
-        The item that is there with these bytes, else the grant under which they were written.
+        The item as it was sent.
+    basis
+        The stored item, if it has these bytes already; else the grant under which they were
+        written.
     """
 
     checked: CheckedItem
-    right: StoredItem | Grant
+    basis: StoredItem | Grant
 
     @property
     def written(self) -> list[tuple[str, str]]:
         """Prefix and digest of the bytes that are registered."""
-        if isinstance(self.right, StoredItem):
+        if isinstance(self.basis, StoredItem):
             return []
         return [(self.checked.prefix, self.checked.digest)]
 
@@ -136,8 +137,8 @@ def register_item(
     draft = check_registration(
         connection, document, collection, owner=owner, replace=replace, again=again
     )
-    if isinstance(draft.right, StoredItem):
-        return draft.right, False
+    if isinstance(draft.basis, StoredItem):
+        return draft.basis, False
     checked = _take_home(connection, draft.checked, homes)
     check_bytes(checked.document, objects)
     if collection == f"{SANDBOX}{owner}":
@@ -145,7 +146,7 @@ def register_item(
     status = VersionStatus.PUBLISHED
     version = supersede(connection, collection, checked.id, status, keep_bytes=False) + 1
     item = _insert(connection, checked, collection, status, owner, version=version)
-    release_grant(connection, draft.right)  # from now on, nobody may write there
+    release_grant(connection, draft.basis)  # from now on, nobody may write there
     return item, True
 
 

@@ -1,4 +1,8 @@
-"""Reads a distant file from start to end with few requests, and a part of it with a small one."""
+"""Reads a distant file from start to end with few requests, and a part of it with a small one.
+
+It is for a reader that goes through a file once, and keeps the last range alone. Readers that come
+back to places, or share a file, use `skerry.storage.blocks`, which keeps blocks.
+"""
 
 import io
 from collections.abc import Callable

@@ -162,9 +162,9 @@ def _check_empty(connection: Connection, place: Place, revision: str | None) -> 
         if count:
             raise _refuse_filled(f"The table {table} of the database {name} has {count} rows")
     if is_server(place.database) and inspect(connection).get_table_names(schema="dbos"):
-        known = connection.execute(text("SELECT count(*) FROM dbos.workflow_status")).scalar()
-        if known:
-            raise _refuse_filled(f"The schema dbos of the database {name} knows {known} workflows")
+        query = text("SELECT count(*) FROM dbos.workflow_status")
+        if number := connection.execute(query).scalar():
+            raise _refuse_filled(f"The schema dbos of the database {name} knows {number} workflows")
 
 
 @contextmanager
