@@ -79,7 +79,7 @@ class Reconciler:
     def reconcile(self) -> None:
         """Do one round."""
         self.start_ticks(utc_now())
-        self._hand_over()
+        self.hand_over()
         self._take_over()
         self._take_back()
         self._end_clusters()
@@ -154,7 +154,8 @@ class Reconciler:
                     connection, job["name"], key_for_tick(tick), status="failed", detail=error.what
                 )
 
-    def _hand_over(self) -> None:
+    def hand_over(self) -> None:
+        """Let the workflow engine know every run that is queued or running here."""
         with reading(self._engine) as connection:
             query = select(runs.c.id, runs.c.generation).where(runs.c.status.in_(ACTIVE))
             active = {

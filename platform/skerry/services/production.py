@@ -244,6 +244,7 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
                 parameters=order.parameters, by=who.account, partition=order.partition,
                 data_day=order.data_day,
             )  # fmt: skip
+        stores.ring()
         if new:
             _LOG.info("%s starts the run %s of the job %s.", who.account, run.id, job)
         response.status_code = 201 if new else 200
@@ -260,7 +261,10 @@ def _add_run_orders(router: APIRouter, stores: Stores) -> None:
         """Queue a failed or cancelled run again."""
         check_space(stores.data.root, "A run")
         with stores.change(who) as connection:
-            return runs.retry_run(connection, check_run(connection, who, run, Verb.CHANGE)["id"])
+            row = check_run(connection, who, run, Verb.CHANGE)
+            retried = runs.retry_run(connection, row["id"])
+        stores.ring()
+        return retried
 
 
 def _add_runs(router: APIRouter, stores: Stores) -> None:

@@ -7,6 +7,7 @@ from asgi_correlation_id import correlation_id
 from sqlalchemy import Connection, Engine
 
 from skerry.services.identity import Identity
+from skerry.storage.bell import ring
 from skerry.storage.database import find_database, open_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import open_objects
@@ -38,6 +39,10 @@ class Stores:
     def change(self, who: Identity) -> AbstractContextManager[Connection]:
         """Open a transaction whose changes are recorded as those of a request's sender."""
         return writing(self.writer, name_actor(who))
+
+    def ring(self) -> None:
+        """Let the workers look for runs at once, after the change that made them."""
+        ring(self.reader, self.data)
 
     def close(self) -> None:
         """Close the database connections."""

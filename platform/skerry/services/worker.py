@@ -13,9 +13,11 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
@@ -37,6 +39,7 @@ from skerry.production.workers import ONLY_WORKER, WorkerBook
 from skerry.services.measuring import watch_database
 from skerry.services.worker_signs import serve_worker
 from skerry.storage.absence import describe_cause, persist
+from skerry.storage.bell import Bell
 from skerry.storage.database import (
     find_database,
     is_server,
@@ -52,7 +55,13 @@ from skerry.storage.platform_mark import check_store
 from skerry.storage.recording import Actor
 from skerry.storage.writing import write_aside
 
+if TYPE_CHECKING:
+    from skerry.production.reconciler import Reconciler
+
 _ROUND_S = 0.5
+_BETWEEN_S = 0.05
+"""Between two answers to the bell: many runs that are recorded at once are handed over together."""
+
 _READY_S = 2.0
 _LOOK_S = 10.0
 _LOG = logging.getLogger("skerry.worker")
@@ -85,6 +94,7 @@ class Worker:
         self._stopping = threading.Event()
         self._database = find_database(data)
         self._engine = open_database(self._database, by=Actor(self._name()))
+        self._bell = Bell(self._database, data)
         watch_database(self._measurements, self._engine)
         self._minter = minter
         self._disk_was_full = self._database_was_away = False
@@ -102,6 +112,7 @@ class Worker:
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
         """Start to end; for signals."""
         self._stopping.set()
+        self._bell.ring()
 
     def work(self) -> None:
         """Work until a signal stops it."""
@@ -121,27 +132,49 @@ class Worker:
         gateway = Gateway.from_environment()
         workflows = Workflows(client, name, runs.list_carried)
         reconciler = Reconciler(self._engine, workflows, self._minter, gateway, book)
+        self._go_rounds(reconciler)
+
+    def _go_rounds(self, reconciler: "Reconciler") -> None:
+        """Do a round every half second; new runs that the bell tells are handed over at once."""
         last_report = last_look = time.monotonic() - _LOOK_S
-        while not self._stopping.wait(_ROUND_S):
-            started = time.perf_counter()
-            outcome = "failed"
-            try:
-                reconciler.reconcile()
-                if time.monotonic() - last_report > _READY_S - _ROUND_S:
-                    self._say_ready()
-                    last_report = time.monotonic()
-                self._upkeep.look()
-                if time.monotonic() - last_look > _LOOK_S:
-                    self._attempts.forget_old()
-                    last_look = time.monotonic()
-                self._disk_was_full = self._database_was_away = False
-                outcome = "done"
-            except OperationalError as error:
-                self._note_absence(error)
-            except Exception:  # noqa: BLE001 - a round that fails is tried again; the log says why
-                self._note_failure()
-            finally:
-                self._rounds.labels(outcome).observe(time.perf_counter() - started)
+
+        def go_round() -> None:
+            nonlocal last_report, last_look
+            reconciler.reconcile()
+            if time.monotonic() - last_report > _READY_S - _ROUND_S:
+                self._say_ready()
+                last_report = time.monotonic()
+            self._upkeep.look()
+            if time.monotonic() - last_look > _LOOK_S:
+                self._attempts.forget_old()
+                last_look = time.monotonic()
+
+        due = time.monotonic() + _ROUND_S
+        while True:
+            rung = self._bell.wait(due - time.monotonic())
+            if self._stopping.is_set():
+                return
+            if rung and time.monotonic() < due:
+                self._carry_out(reconciler.hand_over)
+                self._stopping.wait(_BETWEEN_S)
+            else:
+                self._carry_out(go_round)
+                due = time.monotonic() + _ROUND_S
+
+    def _carry_out(self, work: Callable[[], None]) -> None:
+        """Do a round, or a part of it; one that fails is tried again, and the log says why."""
+        started = time.perf_counter()
+        outcome = "failed"
+        try:
+            work()
+            self._disk_was_full = self._database_was_away = False
+            outcome = "done"
+        except OperationalError as error:
+            self._note_absence(error)
+        except Exception:  # noqa: BLE001 - whatever it is, the next round comes
+            self._note_failure()
+        finally:
+            self._rounds.labels(outcome).observe(time.perf_counter() - started)
 
     def _reach_database(self) -> None:
         with reading(self._engine):

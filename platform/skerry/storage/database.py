@@ -178,6 +178,19 @@ def open_workflows(url: str, file: Path) -> Engine:
     return engine
 
 
+def open_listener(url: str) -> Engine | None:
+    """Open sessions in which a server tells what others announce; None where there is no server.
+
+    Parameters
+    ----------
+    url
+        As `find_database` gives it.
+    """
+    if not is_server(url):
+        return None
+    return _connect_to_server(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+
+
 def _open_file(url: str, read_only: bool) -> Engine:
     engine = create_engine(url, connect_args={"timeout": _WAIT_MS / 1000, "autocommit": True})
 

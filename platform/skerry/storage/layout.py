@@ -64,6 +64,11 @@ class DataFolder:
         return self.run / "worker.ready"
 
     @property
+    def worker_bell(self) -> Path:
+        """The named pipe by which the worker hears of new runs; see `skerry.storage.bell`."""
+        return self.run / "worker.bell"
+
+    @property
     def pids(self) -> Path:
         """One pid file for each part or attempt."""
         return self.run / "pids"
