@@ -23,7 +23,13 @@ from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.settings import platform_secrets
 from skerry.models.releases import Environment
 from skerry.production.processes import end_tree
-from skerry.production.wheels import digest_package, package_folder, write_own_wheel
+from skerry.production.wheels import (
+    FileStamp,
+    digest_package,
+    package_folder,
+    stamp_file,
+    write_own_wheel,
+)
 from skerry.storage.layout import DataFolder
 from skerry.storage.locks import hold_lock
 from skerry.storage.object_places import open_objects
@@ -36,8 +42,8 @@ _CHECK_S = 0.2
 _RUNNING_SERIES = f"{sys.version_info.major}.{sys.version_info.minor}"
 _LOCK = "requirements.lock"
 
-type Stamp = tuple[tuple[str, int, int], ...]
-"""Path, time of change and size of files."""
+type Stamp = tuple[FileStamp, ...]
+"""Of the lock, and of what each installed package says about itself."""
 
 
 class EnvironmentRefusedError(SkerryError):
@@ -188,19 +194,14 @@ def stamp_packages(lock: Path) -> Stamp:
     Reading a few hundred packages takes half a second, so what follows from them is remembered;
     when each was written last takes some milliseconds.
     """
-    folders = (Path(folder) for folder in sys.path if Path(folder).is_dir())
-    notes = (
-        note / "METADATA"
-        for folder in folders
-        for note in folder.iterdir()
-        if note.suffix == ".dist-info"
-    )
-    return tuple(sorted(_stamp(file) for file in (lock, *notes) if file.is_file()))
-
-
-def _stamp(file: Path) -> tuple[str, int, int]:
-    facts = file.stat()
-    return str(file), facts.st_ctime_ns, facts.st_size
+    stamps = [stamp_file(lock)]
+    for folder in filter(os.path.isdir, sys.path):
+        with os.scandir(folder) as entries:
+            notes = [entry.path for entry in entries if entry.name.endswith(".dist-info")]
+        for note in notes:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                stamps.append(stamp_file(f"{note}/METADATA"))
+    return tuple(sorted(stamps))
 
 
 @lru_cache(maxsize=8)

@@ -112,6 +112,17 @@ def test_everything_that_matters_changes_the_digest() -> None:
     assert len(digests) == 5
 
 
+def test_a_changed_file_of_the_package_is_noticed(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("a = 1")
+    before = digest_package(tmp_path)
+    assert digest_package(tmp_path) == before
+    module.write_text("a = 22")
+    changed = digest_package(tmp_path)
+    (tmp_path / "more.py").touch()
+    assert len({before, changed, digest_package(tmp_path)}) == 3
+
+
 def test_deviations_from_a_lock_are_named(tmp_path: Path) -> None:
     lock = tmp_path / "requirements.lock"
     lock.write_text(
