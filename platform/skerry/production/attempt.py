@@ -15,9 +15,8 @@ import sys
 import threading
 import time
 import traceback
-from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skerry.core.errors import ConflictError, SkerryError, UnavailableError
 from skerry.core.logs import configure_logs, writes_json
@@ -35,6 +34,9 @@ from skerry.production.processes import adopt_orphans, end_children
 from skerry.production.reporting import Reporter
 from skerry.production.run_log import RunLog
 from skerry.storage.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from skerry.production.kernel import Kernel
 
 _EXIT = {"published": 0, "failed": 10, "superseded": 11}
 _STOP_S = 20.0
@@ -103,6 +105,8 @@ class Attempt:
     def _publish_notebook(self) -> str | None:
         reporter = self._reporter
         progress = Progress()
+        kernel = _take_kernel()  # while it starts, the api is asked
+        self._log.follow(kernel.output)
         with contextlib.suppress(UnavailableError):  # the heartbeat will try again
             reporter.report(done=0, total=0, cell=None)
         order = reporter.fetch_order()
@@ -110,7 +114,7 @@ class Attempt:
         heartbeat = Heartbeat(reporter, progress, self._give_up)
         heartbeat.start()
         try:
-            remark = self._run_notebook(order, folder, progress)
+            remark = self._run_notebook(order, folder, progress, kernel)
         finally:
             heartbeat.stop()
         pause_at("before:write")
@@ -124,11 +128,11 @@ class Attempt:
         return remark
 
     def _run_notebook(
-        self, order: AttemptOrder, folder: RunFolder, progress: Progress
+        self, order: AttemptOrder, folder: RunFolder, progress: Progress, kernel: "Kernel"
     ) -> str | None:
         from skerry.production.capped_outputs import CellOutputs
         from skerry.production.cells import Cells
-        from skerry.production.page import write_notebook
+        from skerry.production.page import prepare_pages, write_notebook
 
         os.environ |= name_facts(order)
         notebook, injected = inject_parameters(
@@ -137,16 +141,18 @@ class Attempt:
         outputs = CellOutputs(self._log, self._limits)
         cells = Cells(notebook, injected, progress, outputs, lambda: self._reason)
         pause_at("before:notebook")
+        prepare_pages()  # while the kernel starts
         status = "Broken off."
         try:
-            remark = cells.execute(Path.cwd())
+            remark = cells.execute(kernel)
             status = remark or "All cells ran."
         except SkerryError as error:
             status = f"Failed. {error.what}"
             raise
         finally:
-            end_children()  # before the manifest states the digests of what they wrote
             write_notebook(folder, order, cells.notebook, status)
+            kernel.wait_for_end()
+            end_children()  # before the manifest states the digests of what they wrote
         pause_at("after:notebook")
         return remark
 
@@ -191,19 +197,45 @@ def _write_logs() -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, **options)
 
 
-def prepare() -> None:
-    """Import what every attempt needs, and load the template of its page."""
-    from skerry.production import cells  # noqa: F401
-    from skerry.production.page import load_exporter
+_waiting: "list[Kernel]" = []
+"""The kernel of this process, at most one, until an attempt takes it."""
 
-    load_exporter().template  # noqa: B018
+
+def prepare() -> None:
+    """Do what every attempt needs and what knows nothing of it: imports, a page, its kernel."""
+    from skerry.production import cells  # noqa: F401
+    from skerry.production.kernel import Kernel
+    from skerry.production.page import prepare_pages
+
+    kernel = Kernel()
+    prepare_pages()
+    with contextlib.suppress(RuntimeError):  # the attempt then says why, or starts another
+        kernel.wait_until_ready()
+        _waiting.append(kernel)
+
+
+def _take_kernel() -> "Kernel":
+    from skerry.production.kernel import Kernel
+
+    while _waiting:
+        kernel = _waiting.pop()
+        if kernel.find_exit_code() is None:
+            return kernel
+    return Kernel()
 
 
 def begin() -> int:
-    """Carry out the attempt that the environment names, as a program; return the exit code."""
+    """Carry out the attempt that the environment names, as a program; end with its exit code."""
     _write_logs()
-    return main()
+    try:
+        code = main()
+    except BaseException:  # noqa: BLE001 - nothing is left above
+        traceback.print_exc()
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)  # everything is said; taking all libraries apart takes a while
 
 
 if __name__ == "__main__":
-    sys.exit(begin())
+    begin()

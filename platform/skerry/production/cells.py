@@ -1,33 +1,20 @@
-"""A notebook's cells, executed one after the other. Imported only by the run process.
+"""A notebook's cells, executed one after the other. Imported only by the run process."""
 
-The kernel speaks through socket files in the attempt's own folder (ZeroMQ over ipc): no other
-user of the machine can listen to what a notebook prints or send it code.
-"""
-
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_client.manager import KernelManager
-from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from skerry.core.errors import SkerryError
 from skerry.production.capped_outputs import CellOutputs, merge_streams
 from skerry.production.heartbeat import Progress
+from skerry.production.kernel import Kernel
 
-_SOCKET = "kernel"
-"""Beginning of the sockets' names, relative to the working folder: their whole path may have at
-most 107 bytes, and a data folder's own path can be longer."""
-
-_GUARD = """\
-from skerry.production.installing import guard_kernel as _guard
-_guard(get_ipython())
-del _guard
-"""
 _FIRST_LINE = 80
 _DRAIN_S = 60
 """How long outputs may take to arrive after their cell is done."""
@@ -66,8 +53,10 @@ class Cells:
     outputs: CellOutputs
     find_reason: Callable[[], str | None]
 
-    def execute(self, cwd: Path) -> str | None:
+    def execute(self, kernel: Kernel) -> str | None:
         """Execute all cells; return a remark when the notebook ended itself early.
+
+        The kernel is asked to end; see `Kernel.wait_for_end`.
 
         Raises
         ------
@@ -76,29 +65,30 @@ class Cells:
         """
         node = nbformat.from_dict(self.notebook)  # type: ignore[no-untyped-call]
         self.notebook = node
-        client = _Client(node, outputs=self.outputs)
+        client = _Client(node, kernel, outputs=self.outputs)
         position = 0
         try:
-            with client.setup_kernel(cwd=str(cwd)):
-                try:
-                    for position, cell in enumerate(node.cells):
-                        self._begin(cell)
-                        try:
-                            client.execute_cell(cell, position, execution_count=position + 1)
-                        finally:
-                            merge_streams(cell)
-                        self.progress.done = position + 1
-                        if client.asked_to_exit:
-                            return self._say_early(position)
-                except CellExecutionError as error:
-                    if error.ename == "SystemExit" and error.evalue in _HARMLESS_EXIT:
-                        self.progress.done = position + 1
+            kernel.begin(os.environ, Path.cwd())
+            try:
+                for position, cell in enumerate(node.cells):
+                    self._begin(cell)
+                    try:
+                        client.execute_cell(cell, position, execution_count=position + 1)
+                    finally:
+                        merge_streams(cell)
+                    self.progress.done = position + 1
+                    if client.asked_to_exit:
                         return self._say_early(position)
-                    raise self._refuse_error(position, error) from None
-                except DeadKernelError:
-                    raise self._refuse_death(position, client.find_exit_code()) from None
-                finally:
-                    client.set_widgets_metadata()
+            except CellExecutionError as error:
+                if error.ename == "SystemExit" and error.evalue in _HARMLESS_EXIT:
+                    self.progress.done = position + 1
+                    return self._say_early(position)
+                raise self._refuse_error(position, error) from None
+            except DeadKernelError:
+                raise self._refuse_death(position, kernel.find_exit_code()) from None
+            finally:
+                client.set_widgets_metadata()
+                kernel.ask_to_end()
         except RuntimeError as error:  # the kernel died before the first cell
             raise self._refuse_death(position, None, str(error)) from None
         return None
@@ -146,33 +136,19 @@ class Cells:
 
 
 class _Client(NotebookClient):
-    """nbclient with a kernel on ipc sockets, whose outputs pass through `CellOutputs`."""
+    """nbclient whose outputs pass through `CellOutputs`."""
 
-    def __init__(self, notebook: Any, *, outputs: CellOutputs) -> None:
+    def __init__(self, notebook: Any, kernel: Kernel, *, outputs: CellOutputs) -> None:
         super().__init__(
             notebook,
-            kernel_name="python3",
+            kernel.manager,
             iopub_timeout=_DRAIN_S,
             raise_on_iopub_timeout=False,
             on_cell_executed=self._note_exit,
         )
+        self.kc = kernel.client
         self.asked_to_exit = False
         self._outputs = outputs
-
-    async def async_start_new_kernel_client(self) -> Any:
-        """Start talking to the kernel, and have it refuse to install packages."""
-        client = await super().async_start_new_kernel_client()
-        client.execute(_GUARD, silent=True, store_history=False)
-        return client
-
-    start_new_kernel_client = run_sync(async_start_new_kernel_client)
-
-    def create_kernel_manager(self) -> KernelManager:
-        """Return a kernel manager whose sockets are files."""
-        manager = super().create_kernel_manager()
-        manager.transport = "ipc"
-        manager.ip = _SOCKET
-        return manager
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Process a kernel's message, or the part of it that the limits allow."""
@@ -180,11 +156,6 @@ class _Client(NotebookClient):
         for part in self._outputs.admit(msg):
             result = super().process_message(part, cell, cell_index)
         return result
-
-    def find_exit_code(self) -> int | None:
-        """Return the exit code of the kernel's process, None where it is unknown."""
-        process = getattr(getattr(self.km, "provisioner", None), "process", None)
-        return None if process is None else process.poll()
 
     def _note_exit(self, *, execute_reply: dict[str, Any], **_cell: Any) -> None:
         payload = execute_reply["content"].get("payload", [])

@@ -65,13 +65,13 @@ def end_children() -> None:
     _kill(_freeze(lambda: this.children(recursive=True)))
 
 
-def end_marked(folders: Path, spare: Callable[[Path], bool] = lambda _folder: False) -> int:
+def end_marked(*folders: Path, spare: Callable[[Path], bool] = lambda _folder: False) -> int:
     """Kill every process that an attempt started; the mark in its environment shows which.
 
     Parameters
     ----------
     folders
-        An attempt's scratch folder, or the folder above those of several attempts.
+        An attempt's scratch folders, or the folder above those of several attempts.
     spare
         Tells for an attempt's scratch folder whether its processes may live on.
 
@@ -84,7 +84,7 @@ def end_marked(folders: Path, spare: Callable[[Path], bool] = lambda _folder: Fa
         process
         for process in psutil.process_iter()
         if (folder := _read_mark(process)) is not None
-        and folder.is_relative_to(folders)
+        and any(map(folder.is_relative_to, folders))
         and not spare(folder)
     ]
     _kill(processes)

@@ -58,7 +58,7 @@ class RunLog:
         self._room = limit
         self._full = False
         self._turn = threading.Lock()
-        self._reader: threading.Thread | None = None
+        self._readers: list[threading.Thread] = []
 
     @classmethod
     def take_over(cls, limit: int) -> "RunLog":
@@ -68,16 +68,21 @@ class RunLog:
         for standard in (1, 2):
             os.dup2(target, standard)
         os.close(target)
-        log._reader = threading.Thread(target=log._copy, args=(source,), daemon=True)
-        log._reader.start()
+        log.follow(source)
         return log
+
+    def follow(self, source: int) -> None:
+        """Write what comes out of a pipe as the notebook's output, until it ends."""
+        reader = threading.Thread(target=self._copy, args=(source,), daemon=True)
+        reader.start()
+        self._readers.append(reader)
 
     def close(self) -> None:
         """Restore the standard outputs, after everything that was printed is written."""
         for standard in (1, 2):
             os.dup2(self._file, standard)
-        if self._reader is not None:
-            self._reader.join(_CLOSE_S)
+        for reader in self._readers:
+            reader.join(_CLOSE_S)
 
     def say(self, text: str) -> None:
         """Write a message of Skerry itself, with its time, beyond any limit."""

@@ -32,9 +32,14 @@ minute: Annotated[int, Field(ge=0, le=59, description="Of the data time")] = 0
 value: float = 1.0
 gate: str = ""
 """
-_WAIT = """\
+SHOW = 'import subprocess; subprocess.Popen(["sleep", "3600"])'
+"""The system shows a program's environment as it was at its start: the kernel's is older than its
+attempt, that of what the notebook starts is the attempt's."""
+_WAIT = f"""\
 import time
 
+if gate:
+    {SHOW}
 print("the gate is", gate)
 while gate and not Path(gate).exists():
     time.sleep(0.05)
@@ -241,10 +246,7 @@ class Stage:
         return int(json.loads(path.read_text())["pid"])
 
     def run_environment(self, run: str) -> dict[str, str]:
-        """Return the environment variables of a run's notebook: the system shows no earlier ones.
-
-        The process that executes the notebook may have got its own through a pipe.
-        """
+        """Return the environment variables of a run's notebook, which has to execute `SHOW`."""
         return find_environment(run, lambda: self.explain(run))
 
     # -- what must hold ----------------------------------------------------------------------
@@ -312,7 +314,7 @@ def serve_stage(
 
 
 def find_environment(run: str, explain: Callable[[], str] = lambda: "") -> dict[str, str]:
-    """Return the environment variables of a run's notebook, when it has begun."""
+    """Return the environment variables of a run's notebook, when it has executed `SHOW`."""
     found: list[dict[str, str]] = []
 
     def look() -> bool:

@@ -8,12 +8,13 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from tests.integration.production.stage import LIMIT_S, Stage, kill, make_notebook
+from tests.integration.production.stage import LIMIT_S, SHOW, Stage, kill, make_notebook
 from tests.platform_process import SKERRY, wait_until
 from tests.stac_documents import make_collection
 
 _PARAMETERS = 'ending: str = "wait"'
-_BEGIN = """\
+_BEGIN = f"""\
+{SHOW}
 import os, time, skerry
 client = skerry.cluster(workers=1)
 """

@@ -71,14 +71,16 @@ def test_a_run_leaves_notebook_page_log_and_manifest(stage: Stage) -> None:
     assert "the gate is" in stage.log(run, 1)
 
 
-def test_the_run_token_stands_nowhere_and_is_revoked(stage: Stage) -> None:
-    run = stage.start()
+def test_the_run_token_stands_nowhere_and_is_revoked(stage: Stage, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    run = stage.start(gate=str(gate))
     stage.wait_for_epoch(run, 1, executing=False)
     process = psutil.Process(stage.attempt_pid(run, 1))
     environment = stage.run_environment(run)
     token = environment["SKERRY_TOKEN"]
     assert token not in " ".join(process.cmdline())
     assert "JUPYTERHUB_API_URL" not in process.environ() | environment
+    gate.touch()
     stage.wait_for(run, "succeeded", "failed")
     assert token not in stage.log(run, 1)
     assert token not in stage.platform.log_text("worker")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,8 +21,14 @@ from skerry.core.temporary import name_temporary
 from skerry.core.wording import describe_bytes
 from skerry.production.environments import find_python
 from skerry.production.executors.last_words import FILE_VARIABLE, REASON_VARIABLE, read_words
-from skerry.production.executors.places import AttemptPlaces, Record, list_places
-from skerry.production.executors.prepared import Prepared, hand_over
+from skerry.production.executors.places import (
+    AttemptPlaces,
+    Record,
+    list_places,
+    list_waiting,
+    name_waiting,
+)
+from skerry.production.executors.prepared import Prepared, Waiting, hand_over
 from skerry.production.executors.protocol import AttemptName, AttemptState, Limits, Order, Phase
 from skerry.production.processes import (
     SCRATCH_MARK,
@@ -72,7 +79,7 @@ class LocalExecutor:
         self._turn = threading.Lock()
         self._closed = False
         self._prepared = (
-            Prepared(prepare, self._start_prepared, self._processes.end) if prepare else None
+            Prepared(prepare, self._start_prepared, self._end_prepared) if prepare else None
         )
 
     def start_or_attach(self, name: AttemptName, order: Order, limits: Limits) -> None:
@@ -105,11 +112,12 @@ class LocalExecutor:
         if prepared is not None:
             with self._turn:
                 self._refuse_when_closed()
-                self._started[name] = prepared
-                self._record(places, prepared, limits)
+                self._started[name] = prepared.process
+                self._record(places, prepared.process, limits, waited_in=prepared.folder)
                 if hand_over(prepared, variables, places.work, log):
                     return
             self._sweep(places, None)
+            shutil.rmtree(prepared.folder, ignore_errors=True)
         with self._turn:
             self._refuse_when_closed()
             with log.open("ab") as output:
@@ -133,34 +141,46 @@ class LocalExecutor:
             raise UnavailableError("The worker is ending.", remedy="The next one goes on.")
 
     def _record(
-        self, places: AttemptPlaces, process: subprocess.Popen[bytes], limits: Limits
+        self,
+        places: AttemptPlaces,
+        process: subprocess.Popen[bytes],
+        limits: Limits,
+        waited_in: Path | None = None,
     ) -> None:
         places.write(
             Record(
                 pid=process.pid,
                 created=psutil.Process(process.pid).create_time(),
                 began=time.time(),
+                waited_in=waited_in,
                 time_s=limits.time_s,
                 memory=limits.memory,
             )
         )
 
-    def _take_prepared(self, order: Order, python: Path) -> subprocess.Popen[bytes] | None:
+    def _take_prepared(self, order: Order, python: Path) -> Waiting | None:
         if self._prepared is None or python != Path(sys.executable):
             return None
         return self._prepared.take(order.environment, order.arguments)
 
-    def _start_prepared(self, arguments: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    def _start_prepared(self, arguments: tuple[str, ...]) -> Waiting:
         """Start a process that waits for an attempt; it knows nothing but the common variables."""
+        folder = name_waiting(self._data.run)
+        folder.mkdir(mode=0o700, parents=True)
         with self._turn:
             self._refuse_when_closed()
-            return self._processes.start(
+            process = self._processes.start(
                 [sys.executable, *arguments],
                 cwd=self._data.run,
-                env=_name_common(Path(sys.executable)),
+                env=_name_common(Path(sys.executable)) | _name_own(folder),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
             )
+        return Waiting(process, folder)
+
+    def _end_prepared(self, waiting: Waiting) -> None:
+        self._processes.end(waiting.process)
+        shutil.rmtree(waiting.folder, ignore_errors=True)
 
     def poll(self, name: AttemptName) -> AttemptState:
         """Return the state of an attempt; end it if it is beyond its limits."""
@@ -219,8 +239,11 @@ class LocalExecutor:
         """End what dead attempts left, and free their folders; live attempts go on."""
         adopt_orphans()
         all_places = list(list_places(self._data.run))
-        alive = {places.work for places in all_places if places.is_alive()}
+        alive = {mark for places in all_places if places.is_alive() for mark in places.list_marks()}
         end_marked(self._data.attempts, spare=alive.__contains__)
+        for folder in list_waiting(self._data.run):
+            if folder not in alive:
+                shutil.rmtree(folder, ignore_errors=True)
         for places in all_places:
             if places.work not in alive:
                 record = places.read()
@@ -325,7 +348,7 @@ class LocalExecutor:
             self._processes.end(started)
         elif record is not None and record.find() is not None:
             end_tree(record.pid)
-        end_marked(places.work)
+        end_marked(*places.list_marks())
         return started
 
     def _name_variables(self, python: Path, order: Order, places: AttemptPlaces) -> dict[str, str]:
@@ -335,13 +358,9 @@ class LocalExecutor:
             **_name_common(python),
             # what a killed kernel leaves there goes with the working folder, on the same disk
             **name_temporary(places.temporary),
-            "IPYTHONDIR": str(places.work / "ipython"),
-            "JUPYTER_DATA_DIR": str(places.work / "jupyter"),
-            "JUPYTER_RUNTIME_DIR": str(places.work / "runtime"),
-            "JUPYTER_PLATFORM_DIRS": "1",
+            **_name_own(places.work),
             FILE_VARIABLE: str(places.last_words),
             REASON_VARIABLE: str(places.reason),
-            SCRATCH_MARK: str(places.work),
             **order.make_secrets(),
         }
 
@@ -358,6 +377,17 @@ def _name_common(python: Path) -> dict[str, str]:
         "PATH": f"{python.parent}{os.pathsep}{inherited.get('PATH', os.defpath)}",
         "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _name_own(folder: Path) -> dict[str, str]:
+    """Return the variables that keep what a process and its kernel write in a folder."""
+    return {
+        "IPYTHONDIR": str(folder / "ipython"),
+        "JUPYTER_DATA_DIR": str(folder / "jupyter"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "JUPYTER_PLATFORM_DIRS": "1",
+        SCRATCH_MARK: str(folder),
     }
 
 

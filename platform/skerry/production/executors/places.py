@@ -1,5 +1,6 @@
 """Where the local executor keeps what belongs to an attempt, in the data folder's ``run``."""
 
+import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from skerry.production.executors.protocol import AttemptName, Phase
 from skerry.storage.pid_files import PidFile
 from skerry.storage.writing import write_aside
 
+_WAITING = "waiting."
+
 
 class Record(PidFile):
     """What is known about an attempt that was started on this machine.
@@ -20,6 +23,8 @@ class Record(PidFile):
     began
         When it became this attempt, seconds since the epoch: a process may have waited before.
         None in records of older versions: when the process started.
+    waited_in
+        The folder of a process that waited before, and what it started there; it is their mark.
     time_s
         Seconds from then when its time is over.
     memory
@@ -30,6 +35,7 @@ class Record(PidFile):
 
     time_s: float
     began: float | None = None
+    waited_in: Path | None = None
     memory: int | None = None
     phase: Phase = Phase.RUNNING
     detail: str = ""
@@ -92,8 +98,14 @@ class AttemptPlaces:
 
     def remove(self) -> None:
         """Remove its folders; the record stays."""
-        for place in (self.temporary, self.work):
+        for place in (self.temporary, *self.list_marks()):
             shutil.rmtree(place, ignore_errors=True)
+
+    def list_marks(self) -> list[Path]:
+        """Return the folders that name its processes: each has one of them in its environment."""
+        record = self.read()
+        waited_in = None if record is None else record.waited_in
+        return [self.work, *([waited_in] if waited_in else [])]
 
     def read(self) -> Record | None:
         """Return the record, None if there is none."""
@@ -111,6 +123,16 @@ class AttemptPlaces:
         """Return whether its process is still alive."""
         process = PidFile.read(self.record)
         return process is not None and process.find() is not None
+
+
+def list_waiting(state: Path) -> list[Path]:
+    """Return the folders of processes that wait for an attempt, or waited."""
+    return list((state / "attempts").glob(f"{_WAITING}*"))
+
+
+def name_waiting(state: Path) -> Path:
+    """Return a new folder for a process that will wait for an attempt."""
+    return state / "attempts" / f"{_WAITING}{secrets.token_hex(4)}"
 
 
 def list_places(state: Path) -> Iterator[AttemptPlaces]:

@@ -1,10 +1,11 @@
 """A process that has imported its program, and waits to become an attempt.
 
-Importing what an attempt needs takes longer than a small notebook. So the local executor keeps one
-process that has done it: ``python -m skerry.production.executors.prepared MODULE``. It knows
-nothing of any run. It reads one line from its standard input: environment variables, working
-folder and log of an attempt. Then it *is* that attempt, and never another. When its worker dies
-before that, its standard input ends, and it ends.
+Importing what an attempt needs, and starting a kernel, takes longer than a small notebook. So the
+local executor keeps one process that has done it: ``python -m skerry.production.executors.prepared
+MODULE``, in a folder of its own. It knows nothing of any run. It reads one line from its standard
+input: environment variables, working folder and log of an attempt. Then it *is* that attempt, and
+never another. When its worker dies before that, its standard input ends, and it ends with what it
+has started.
 """
 
 import importlib
@@ -12,25 +13,41 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from skerry.core.errors import SkerryError
 from skerry.models.releases import Environment
+from skerry.production.becoming import become
 from skerry.production.environments import Stamp, describe_environment, find_lock, stamp_packages
+from skerry.production.processes import SCRATCH_MARK, end_children
 
 _LOG = logging.getLogger("skerry.worker")
 _PROGRAM = ("-m", "skerry.production.executors.prepared")
 _LATER_S = 0.2
 
-type Process = subprocess.Popen[bytes]
-
 type Content = tuple[Environment, Stamp]
 """What a process has imported: the running environment, and when its packages were installed."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A prepared process.
+
+    Attributes
+    ----------
+    process
+        It, with a pipe to its input.
+    folder
+        Its own folder, which stands in its environment and in that of what it has started.
+    """
+
+    process: subprocess.Popen[bytes]
+    folder: Path
 
 
 class Handover(BaseModel):
@@ -59,22 +76,22 @@ class Prepared:
     module
         The program: a module with the functions `prepare` and `begin`.
     start
-        Starts a process of the running Python with these arguments, with a pipe to its input.
+        Starts a process of the running Python with these arguments.
     end
-        Ends such a process.
+        Ends such a process and removes its folder.
     """
 
     def __init__(
         self,
         module: str,
-        start: Callable[[tuple[str, ...]], Process],
-        end: Callable[[Process], None],
+        start: Callable[[tuple[str, ...]], Waiting],
+        end: Callable[[Waiting], None],
     ) -> None:
         self._module = module
         self._start = start
         self._end = end
         self._turn = threading.Lock()
-        self._waiting: tuple[Process, Content] | None = None
+        self._waiting: tuple[Waiting, Content] | None = None
         self._timer: threading.Timer | None = None
         self._closed = False
 
@@ -86,16 +103,16 @@ class Prepared:
                 self._timer.daemon = True
                 self._timer.start()
 
-    def take(self, environment: Environment, arguments: tuple[str, ...]) -> Process | None:
+    def take(self, environment: Environment, arguments: tuple[str, ...]) -> Waiting | None:
         """Return the waiting process if it is exactly what an attempt would start, else None."""
         with self._turn:
             if self._waiting is None or arguments != ("-m", self._module):
                 return None
-            process, content = self._waiting
+            waiting, content = self._waiting
             self._waiting = None
-        if process.poll() is None and content == (dict(environment), _stamp()):
-            return process
-        self._discard(process)
+        if waiting.process.poll() is None and content == (dict(environment), _stamp()):
+            return waiting
+        self._discard(waiting)
         return None
 
     def close(self) -> None:
@@ -108,10 +125,10 @@ class Prepared:
         if waiting is not None:
             self._discard(waiting[0])
 
-    def _discard(self, process: Process) -> None:
-        self._end(process)
-        if process.stdin is not None:
-            process.stdin.close()
+    def _discard(self, waiting: Waiting) -> None:
+        self._end(waiting)
+        if waiting.process.stdin is not None:
+            waiting.process.stdin.close()
 
     def _renew(self) -> None:
         with self._turn:
@@ -120,27 +137,27 @@ class Prepared:
                 return
             try:
                 content = (describe_environment(), _stamp())
-                process = self._start((*_PROGRAM, self._module))
+                waiting = self._start((*_PROGRAM, self._module))
             except (
                 OSError,
                 SkerryError,
             ) as error:  # an attempt that finds none starts a process of its own
                 _LOG.warning("No process waits for the next run: %s", error)
                 return
-            self._waiting = (process, content)
+            self._waiting = (waiting, content)
 
 
 def _stamp() -> Stamp:
     return stamp_packages(find_lock())
 
 
-def hand_over(process: Process, variables: Mapping[str, str], work: Path, log: Path) -> bool:
+def hand_over(waiting: Waiting, variables: Mapping[str, str], work: Path, log: Path) -> bool:
     """Make a prepared process an attempt; return False if it has ended instead."""
     line = Handover(variables=dict(variables), work=work, log=log).model_dump_json()
-    if process.stdin is None:
+    if waiting.process.stdin is None:
         return False
     try:
-        with process.stdin as pipe:
+        with waiting.process.stdin as pipe:
             pipe.write(f"{line}\n".encode())
     except OSError:
         return False
@@ -150,10 +167,8 @@ def hand_over(process: Process, variables: Mapping[str, str], work: Path, log: P
 def _become(handover: Handover) -> None:
     """Take over environment, folder and log; nothing of what was before counts any more."""
     os.environ.clear()
-    os.environ.update(handover.variables)
-    os.chdir(handover.work)
+    become(handover.variables, str(handover.work))
     sys.path[0] = str(handover.work)
-    tempfile.tempdir = None  # it may have been looked up for the waiting process
     log = os.open(handover.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
@@ -165,10 +180,12 @@ def _become(handover: Handover) -> None:
 def main() -> int:
     """Prepare, wait and become an attempt; return the exit code."""
     module = importlib.import_module(sys.argv[1])
+    os.chdir(os.environ[SCRATCH_MARK])
     module.prepare()
     line = sys.stdin.buffer.readline()
     if not line.endswith(b"\n"):
-        return 0
+        end_children()
+        os._exit(0)
     _become(Handover.model_validate_json(line))
     sys.argv = [str(module.__file__)]
     code: int = module.begin()

@@ -20,10 +20,12 @@ from skerry.production.processes import PR_SET_CHILD_SUBREAPER, end_marked
 from skerry.storage.layout import DataFolder
 
 _PROGRAM = """
-import os, sys, tempfile, time
+import os, subprocess, sys, tempfile, time
 from pathlib import Path
 
 def prepare():
+    kernel = subprocess.Popen(["sleep", "600"], start_new_session=True)  # like a kernel
+    Path("kernel").write_text(str(kernel.pid))
     Path("prepared").touch()
 
 def begin():
@@ -81,6 +83,12 @@ def write_order(ending: str = "end") -> Order:
     )
 
 
+def read_kernel(data: DataFolder) -> psutil.Process:
+    """Return what the waiting process has started."""
+    (note,) = data.attempts.glob("waiting.*/kernel")
+    return psutil.Process(int(note.read_text()))
+
+
 def list_waiting(parent: int | None = None) -> list[psutil.Process]:
     return [
         child
@@ -91,9 +99,14 @@ def list_waiting(parent: int | None = None) -> list[psutil.Process]:
 
 
 def wait_for_waiting(data: DataFolder, parent: int | None = None) -> psutil.Process:
-    mark = data.run / "prepared"
-    wait_until(lambda: mark.exists() and len(list_waiting(parent)) == 1, LIMIT_S, "it waits")
-    mark.unlink()
+    def look() -> bool:
+        return (
+            bool(list(data.attempts.glob("waiting.*/prepared"))) and len(list_waiting(parent)) == 1
+        )
+
+    wait_until(look, LIMIT_S, "it waits")
+    for mark in data.attempts.glob("waiting.*/prepared"):
+        mark.unlink()
     return list_waiting(parent)[0]
 
 
@@ -138,20 +151,54 @@ def test_its_time_begins_with_the_attempt(
 
 def test_a_program_that_has_changed_is_not_taken(data: DataFolder, executor: LocalExecutor) -> None:
     waiting = wait_for_waiting(data)
+    kernel = read_kernel(data)
     assert executor._prepared is not None
     assert executor._prepared.take(ENVIRONMENT, ("-m", "another")) is None
     assert executor._prepared.take({**ENVIRONMENT, "package": "1e20"}, ("-m", "program")) is None
     wait_until(lambda: not waiting.is_running(), LIMIT_S, "it is ended")
+    assert not _lives(kernel)
 
 
 def test_where_it_was_killed_the_attempt_starts_as_without_it(
     data: DataFolder, executor: LocalExecutor, name: AttemptName
 ) -> None:
-    wait_for_waiting(data).kill()
-    order = Order(arguments=("-c", "print('at work')"), environment=ENVIRONMENT, variables={})
-    executor.start_or_attach(name, order, LONG)
+    waiting = wait_for_waiting(data)
+    kernel = read_kernel(data)
+    waiting.kill()
+    executor.start_or_attach(name, write_order(), LONG)
     executor.wait(name, LIMIT_S)
-    assert executor.poll(name).phase is Phase.SUCCEEDED
+    assert executor.poll(name).phase is Phase.FAILED, "a program that is a module alone"
+    assert not _lives(kernel)
+
+
+def test_what_it_has_started_goes_on_with_the_attempt_when_the_worker_is_killed(
+    data: DataFolder, executor: LocalExecutor, name: AttemptName
+) -> None:
+    waiting = wait_for_waiting(data)
+    kernel = read_kernel(data)
+    executor.start_or_attach(name, write_order("wait"), LONG)
+    next_worker = LocalExecutor(data)
+    next_worker.recover()
+    assert next_worker.poll(name).phase is Phase.RUNNING
+    assert _lives(kernel)
+    waiting.kill()
+    executor._started[name].wait(LIMIT_S)
+    assert next_worker.poll(name).is_over
+    wait_until(lambda: not _lives(kernel), LIMIT_S, "it ends with the attempt")
+    assert list(data.attempts.iterdir()) == []
+
+
+def test_what_it_has_started_does_not_outlive_both_it_and_the_worker(
+    data: DataFolder, executor: LocalExecutor, name: AttemptName
+) -> None:
+    waiting = wait_for_waiting(data)
+    kernel = read_kernel(data)
+    executor.start_or_attach(name, write_order("wait"), LONG)
+    waiting.kill()
+    executor._started[name].wait(LIMIT_S)
+    LocalExecutor(data).recover()
+    wait_until(lambda: not _lives(kernel), LIMIT_S, "the next worker ends it")
+    assert list(data.attempts.iterdir()) == []
 
 
 def test_it_ends_with_its_worker_however_that_ends(
@@ -161,10 +208,12 @@ def test_it_ends_with_its_worker_however_that_ends(
     command = [sys.executable, "-c", _WORKER, str(data.root)]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as worker:
         orphan = wait_for_waiting(data, worker.pid)
+        kernel = read_kernel(data)
         assert worker.stdin is not None
         worker.stdin.close()
         assert worker.wait(LIMIT_S) == -9
     wait_until(lambda: not _lives(orphan), LIMIT_S, "it has ended with the killed worker")
+    assert not _lives(kernel)
     executor.close()
     assert not _lives(own)
     assert list_waiting() == []
