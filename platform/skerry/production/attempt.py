@@ -18,7 +18,7 @@ import traceback
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from skerry.core.errors import ConflictError, SkerryError, UnavailableError
+from skerry.core.errors import ConflictError, SkerryError
 from skerry.core.logs import configure_logs, writes_json
 from skerry.core.request_ids import current_request
 from skerry.core.settings import RunLimits
@@ -107,13 +107,11 @@ class Attempt:
         progress = Progress()
         kernel = _take_kernel()  # while it starts, the api is asked
         self._log.follow(kernel.output)
-        with contextlib.suppress(UnavailableError):  # the heartbeat will try again
-            reporter.report(done=0, total=0, cell=None)
-        order = reporter.fetch_order()
-        folder = reporter.ask_for_folder()
         heartbeat = Heartbeat(reporter, progress, self._give_up)
         heartbeat.start()
         try:
+            order = reporter.fetch_order()
+            folder = reporter.ask_for_folder()
             remark = self._run_notebook(order, folder, progress, kernel)
         finally:
             heartbeat.stop()
@@ -208,6 +206,7 @@ def prepare() -> None:
     from skerry.production.page import prepare_pages
 
     kernel = Kernel()
+    Reporter.prepare()
     prepare_pages()
     with contextlib.suppress(RuntimeError):  # the attempt then says why, or starts another
         kernel.wait_until_ready()

@@ -61,7 +61,7 @@ class Heartbeat:
 
     def _beat(self) -> None:
         heard = time.monotonic()
-        while not self._stopped.wait(PERIOD_S):
+        while True:
             try:
                 self._report()
                 heard = time.monotonic()
@@ -72,6 +72,8 @@ class Heartbeat:
                 if time.monotonic() - heard > RUN_S:
                     self._give_up(error.what)
                     return
+            if self._stopped.wait(PERIOD_S):
+                return
 
     def _report(self) -> None:
         progress = self._progress

@@ -1,6 +1,8 @@
 """The calls of a run process to the api: its order, a grant, progress, one request to publish."""
 
 import os
+import ssl
+from functools import cache
 from typing import Any, Self
 
 import httpx
@@ -19,6 +21,11 @@ from skerry.storage.signed import ApiSigner
 
 _TIMEOUT_S = 15.0
 _REFUSALS = frozenset({401, 403, 404, 409})
+
+
+@cache
+def _read_certificates() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class Reporter:
@@ -41,8 +48,14 @@ class Reporter:
         self._client = httpx.Client(
             base_url=f"{platform}{API_PREFIX}",
             headers={"Authorization": f"Bearer {token}", **send_request()},
+            verify=_read_certificates(),
             trust_env=False,
         )
+
+    @staticmethod
+    def prepare() -> None:
+        """Do beforehand what is alike for all attempts."""
+        httpx.Client(verify=_read_certificates(), trust_env=False).close()
 
     @classmethod
     def from_environment(cls) -> Self:

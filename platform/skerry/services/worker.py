@@ -218,7 +218,7 @@ class Worker:
 
     def _say_ready(self) -> None:
         facts = {"pid": os.getpid(), "time": format_time(utc_now())}
-        write_aside(self._data.worker_beat, json.dumps(facts))
+        write_aside(self._data.worker_beat, json.dumps(facts), outlasts_power=False)
 
 
 def main() -> int:

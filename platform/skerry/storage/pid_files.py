@@ -50,7 +50,7 @@ def write_pid_file(path: Path, pid: int) -> None:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     note = PidFile(pid=pid, created=psutil.Process(pid).create_time())
-    write_aside(path, note.model_dump_json(), private=True)
+    write_aside(path, note.model_dump_json(), private=True, outlasts_power=False)
 
 
 def same_process(pid: int, created: float) -> psutil.Process | None:

@@ -89,7 +89,9 @@ def make_aside(target: Path, *, replace: bool = False, parents: bool = False) ->
             yield aside
 
 
-def write_aside(path: Path, text: str, *, private: bool = False) -> None:
+def write_aside(
+    path: Path, text: str, *, private: bool = False, outlasts_power: bool = True
+) -> None:
     """Write a text file so that readers, and a crash, find the old one, none, or all of it.
 
     Parameters
@@ -100,24 +102,29 @@ def write_aside(path: Path, text: str, *, private: bool = False) -> None:
         The whole new content, written as UTF-8.
     private
         Whether only the owner can read it: mode 0600 from its first byte.
+    outlasts_power
+        Whether it waits until the file is on the disk. A file about processes that live now says
+        nothing after a power cut, and may then be empty.
 
     Raises
     ------
     OSError
         As the system reports.
     """
-    write_bytes_aside(path, text.encode(), private=private)
+    write_bytes_aside(path, text.encode(), private=private, outlasts_power=outlasts_power)
 
 
-def write_bytes_aside(path: Path, content: bytes, *, private: bool = False) -> None:
+def write_bytes_aside(
+    path: Path, content: bytes, *, private: bool = False, outlasts_power: bool = True
+) -> None:
     """Write a file of any content as `write_aside` does."""
-    with _place_aside(path, replace=True) as aside:
+    with _place_aside(path, replace=True, outlasts_power=outlasts_power) as aside:
         aside.touch(mode=0o600 if private else 0o666, exist_ok=False)
         aside.write_bytes(content)
 
 
 @contextmanager
-def _place_aside(target: Path, *, replace: bool) -> Iterator[Path]:
+def _place_aside(target: Path, *, replace: bool, outlasts_power: bool = True) -> Iterator[Path]:
     _remove_leftovers(target)
     folder = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.partial")
     with ExitStack() as stack:
@@ -128,9 +135,11 @@ def _place_aside(target: Path, *, replace: bool) -> Iterator[Path]:
                 stack.enter_context(hold_lock(folder / f"{target.name}.lock"))
             aside = folder / target.name
             yield aside
-            _put_on_disk(aside)
+            if outlasts_power:
+                _put_on_disk(aside)
             _publish(aside, target, replace=replace)
-            _put_folder_on_disk(target.parent)
+            if outlasts_power:
+                _put_folder_on_disk(target.parent)
         except BaseException:
             # Threads of the failed write may still write what they have in hand, and make the
             # folder anew: once more when they have ended.

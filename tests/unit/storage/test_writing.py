@@ -290,6 +290,10 @@ def test_it_is_on_the_disk_before_it_has_its_name(
     with make_aside(tmp_path / "target") as aside:
         fill(aside, "whole")
     assert order == ["_put_on_disk", "_publish", "_put_folder_on_disk"]
+    if fill is fill_file:
+        order.clear()
+        writing.write_aside(tmp_path / "of-the-living", "", outlasts_power=False)
+        assert order == ["_publish"], "nobody waits for the disk"
 
 
 def test_folders_above_are_made_when_asked(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def leave_words(exit_code: int, message: str) -> None:
     named = os.environ.get(FILE_VARIABLE)
     if named:
         words = LastWords(exit_code=exit_code, message=message)
-        write_aside(Path(named), words.model_dump_json())
+        write_aside(Path(named), words.model_dump_json(), outlasts_power=False)
 
 
 def read_words(path: Path) -> LastWords | None:

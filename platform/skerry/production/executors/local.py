@@ -290,7 +290,7 @@ class LocalExecutor:
     def _ask_to_end(self, places: AttemptPlaces, record: Record, reason: str) -> None:
         """Ask a process to end its work and write its last words, within some seconds."""
         with suppress(OSError):  # on a full disk it ends without the reason
-            write_aside(places.reason, reason)
+            write_aside(places.reason, reason, outlasts_power=False)
         process = record.find()
         if process is not None:
             with suppress(psutil.Error):

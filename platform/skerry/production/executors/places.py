@@ -117,7 +117,7 @@ class AttemptPlaces:
     def write(self, record: Record) -> None:
         """Write the record."""
         self.record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_aside(self.record, record.model_dump_json(), private=True)
+        write_aside(self.record, record.model_dump_json(), private=True, outlasts_power=False)
 
     def is_alive(self) -> bool:
         """Return whether its process is still alive."""
