@@ -76,8 +76,12 @@ def _tell(done: "Backup") -> None:
         f"Backup {done.name}: {rows} records; bytes below {len(done.manifest.units)} prefixes, "
         f"{len(done.copied)} of them copied now."
     )
+    _tell_missing(done, "the object store has nothing there")
+
+
+def _tell_missing(done: "Backup", why: str) -> None:
     for prefix in done.manifest.missing[:_SHOWN]:
-        click.echo(f"Missing: a record names {prefix}, but the object store has nothing there.")
+        click.echo(f"Missing: a record names {prefix}, but {why}.")
     if done.manifest.missing[_SHOWN:]:
         click.echo(f"... and {len(done.manifest.missing) - _SHOWN} more, see manifest.json.")
 
@@ -107,6 +111,7 @@ def restore(source: Path, data: Path, name: str | None, *, as_json: bool) -> Non
         print_json(_describe(done))
         return
     click.echo(f"Restored backup {done.name} into {data}: start it with 'skerry up --data {data}'.")
+    _tell_missing(done, "the backup has no bytes of it")
 
 
 def _describe(done: "Backup") -> dict[str, Any]:

@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ValidationError
+from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from skerry.catalog.deletions import note_deleted_bytes
+from skerry.catalog.tables import deletions
 from skerry.core.digests import digest_file
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ids import check_name
 from skerry.core.progress import Progress, ignore_progress, take_part
 from skerry.core.time import utc_now
 from skerry.core.version import VERSION
+from skerry.production.backup_bytes import BackupBytes
 from skerry.production.records import list_units, state_tables
 from skerry.storage.copying import check_empty, copy_rows
 from skerry.storage.copying_objects import copy_prefix
@@ -50,9 +53,12 @@ from skerry.storage.object_places import open_objects
 from skerry.storage.objects import check_prefix
 from skerry.storage.platform_mark import check_store, claim_store
 from skerry.storage.recording import name_user, note_event, writing
+from skerry.storage.tables import audit
 from skerry.storage.writing import make_aside, write_aside
 
 _STATE, _MANIFEST = "state.sqlite", "manifest.json"
+_REMOVAL = "removal/"
+"""With this and a prefix the audit tells that bytes are given up."""
 
 
 def _check_unit(text: str) -> str:
@@ -99,7 +105,7 @@ class Backup:
     Attributes
     ----------
     name
-        Its name in the backup folder: the time of its records.
+        Its name in the backup folder: the time at which it began.
     manifest
         What it holds.
     copied
@@ -131,8 +137,8 @@ def create_backup(
     Raises
     ------
     ConflictError
-        If another backup into the same folder is at work, bytes change while they are copied, or
-        database and object store do not belong together.
+        If another backup into the same folder is at work, bytes change while they are copied though
+        nobody removes them, or database and object store do not belong together.
     InvalidInputError
         If the folder stands in the data folder, or cannot be written, or the platform's database
         or object store cannot be used.
@@ -147,20 +153,13 @@ def create_backup(
     for folder in (target, target / "objects", target / "backups"):
         _create(folder)
     with hold_lock(target / "lock", lambda pid: _describe_other(target, pid)):
-        gone: set[str] = set()
-        while True:
-            name = utc_now().strftime("%Y%m%dT%H%M%S.%fZ")
-            place = target / "backups" / name
-            with make_aside(place, parents=True) as aside:
-                aside.mkdir(mode=0o700)
-                backup = _back_up(data, target, aside, name, progress, check=check)
-                write_aside(aside / _MANIFEST, backup.manifest.model_dump_json(indent=1))
-            # Bytes that were deleted after their records were copied are named no more next time.
-            if gone.issuperset(backup.manifest.missing):
-                _note_backup(data, backup)
-                return backup
-            gone.update(backup.manifest.missing)
-            shutil.rmtree(place)
+        name = utc_now().strftime("%Y%m%dT%H%M%S.%fZ")
+        with make_aside(target / "backups" / name, parents=True) as aside:
+            aside.mkdir(mode=0o700)
+            backup = _back_up(data, target, aside, name, progress, check=check)
+            write_aside(aside / _MANIFEST, backup.manifest.model_dump_json(indent=1))
+        _note_backup(data, backup)
+        return backup
 
 
 def _note_backup(data: DataFolder, backup: Backup) -> None:
@@ -181,40 +180,54 @@ def _sum_up(backup: Backup) -> dict[str, int]:
 def _back_up(
     data: DataFolder, target: Path, aside: Path, name: str, progress: Progress, *, check: bool
 ) -> Backup:
-    """Copy the records, then the bytes that they name."""
-    objects, kept = open_objects(data), ObjectFolder(target / "objects")
-    live = open_database(find_database(data), read_only=True)
-    own = open_database(database_url(aside / _STATE))
-    try:
-        create_schema(own)
-        with reading(live) as source, writing(own, None) as connection:
-            counts = copy_rows(source, connection, state_tables(), take_part(progress, 0, 0.2))
-        with own.connect() as connection:
-            named = sorted(list_units(connection, objects))
-    finally:
-        live.dispose()
-        own.dispose()
-    copied: list[str] = []
-    missing: list[str] = []
-    digests: dict[str, str] = {}
-    known = _read_digests(target)
-    report = take_part(progress, 0.2, 1)
-    for number, unit in enumerate(named):
-        report(number / len(named), f"Copying bytes: {unit}")
-        if unit in known and (kept.digest(unit) == known[unit] if check else kept.exists(unit)):
-            digests[unit] = known[unit]
-            continue
-        digest = copy_prefix(objects, kept, unit)
-        if digest is None:
-            missing.append(unit)
-        else:
-            copied.append(unit)
-            digests[unit] = digest
+    """Copy the records, then the bytes that they name.
+
+    Bytes may go after their records were copied, even in the middle of their own copy. Then the
+    records are copied again: they name these bytes no more.
+    """
+    bytes_ = BackupBytes(
+        open_objects(data), ObjectFolder(target / "objects"), _read_digests(target)
+    )
+    missing: set[str] = set()
+    while True:
+        counts, last = _copy_records(data, aside / _STATE, take_part(progress, 0, 0.2))
+        with using_database(database_url(aside / _STATE), read_only=True) as own:
+            named = list(list_units(own.connect, bytes_.source))
+        lacking = bytes_.copy(named, take_part(progress, 0.2, 1), check=check)
+        if bytes_.settle(*_list_removals(data, last)) and lacking <= missing:
+            break
+        missing |= lacking
+    units = {unit: bytes_.digests[unit] for unit in named if unit not in lacking}
     manifest = Manifest(
         created=utc_now().isoformat(), skerry=VERSION, schema_revision=str(newest_revision()),
-        tables=counts, records=digest_file(aside / _STATE), units=digests, missing=missing,
+        tables=counts, records=digest_file(aside / _STATE), units=units, missing=sorted(lacking),
     )  # fmt: skip
-    return Backup(name, manifest, copied)
+    return Backup(name, manifest, [unit for unit in units if unit in bytes_.copied])
+
+
+def _copy_records(data: DataFolder, state: Path, progress: Progress) -> tuple[dict[str, int], int]:
+    """Copy all records into a new file; return how many, and the last number of the audit."""
+    for left in state.parent.glob(f"{state.name}*"):
+        left.unlink()
+    with (
+        using_database(find_database(data), read_only=True) as live,
+        using_database(database_url(state)) as own,
+    ):
+        create_schema(own)
+        with reading(live) as source, writing(own, None) as connection:
+            counts = copy_rows(source, connection, state_tables(), progress)
+            last = select(func.coalesce(func.max(audit.c.number), 0))
+            return counts, connection.execute(last).scalar_one()
+
+
+def _list_removals(data: DataFolder, since: int) -> tuple[set[str], set[str]]:
+    """Return what was given up after an entry of the audit, and what is being removed now."""
+    later = select(audit.c.what).where(
+        audit.c.number > since, audit.c.what.startswith(_REMOVAL, autoescape=True)
+    )
+    with using_database(find_database(data), read_only=True) as live, reading(live) as connection:
+        given_up = {what.removeprefix(_REMOVAL) for what in connection.execute(later).scalars()}
+        return given_up, set(connection.execute(select(deletions.c.prefix)).scalars())
 
 
 def check_restorable(source: Path, data: DataFolder, name: str | None) -> tuple[str, Manifest]:

@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from blake3 import blake3
+
 from skerry.core.digests import digest_json, digest_pieces, digest_tree
 from skerry.core.errors import SkerryError
 from skerry.storage.at_once import do_at_once
@@ -153,16 +155,16 @@ class Bucket:
 
     def digest(self, prefix: str) -> str | None:
         """Return the digest of the files below a prefix, all of which are read."""
-        files = persist(lambda: list(self.list_files(prefix)))
-        if not files:
+        keys = persist(lambda: [file.key for file in self.list_files(prefix)])
+        if not keys:
             return None
 
-        def read(file: StoredFile) -> tuple[str, str]:
-            with self._open_present(file.key, prefix) as opened:
+        def read(key: str) -> tuple[str, str]:
+            with self._open_present(key, prefix) as opened:
                 pieces = iter(lambda: opened.stream.read(LARGEST_READ), b"")
-                return file.key.removeprefix(prefix), digest_pieces(pieces)
+                return key.removeprefix(prefix), digest_pieces(pieces)
 
-        return digest_json(dict(do_at_once(lambda file: persist(lambda: read(file)), files)))
+        return digest_json(dict(do_at_once(lambda key: persist(lambda: read(key)), keys)))
 
     def _open_present(self, key: str, prefix: str) -> OpenFile:
         file = self.open(key)
@@ -199,8 +201,7 @@ class Bucket:
 
         A file that is removed meanwhile is left out. Who needs all files compares the digest.
         """
-        listed = persist(lambda: list(self.list_files(source)))
-        sizes = {file.key: file.size for file in listed}
+        sizes = persist(lambda: {file.key: file.size for file in self.list_files(source)})
 
         def copy(key: str) -> None:
             with self._explaining(key, "copy"), suppress(FileNotFoundError):
@@ -238,20 +239,19 @@ class Bucket:
 
     def _send(self, folder: Path, prefix: str) -> set[str]:
         """Send the plain files of a folder; return their keys."""
-        files = {
-            prefix + path.relative_to(folder).as_posix(): path
-            for path in folder.rglob("*")
-            if path.is_file() and not path.is_symlink()
-        }
-        for _ in do_at_once(lambda key: self._put(check_key(key), files[key]), files):
-            pass
-        return set(files)
+
+        def send(path: Path) -> str:
+            key = check_key(prefix + path.relative_to(folder).as_posix())
+            self._put(key, path)
+            return key
+
+        paths = folder.rglob("*")
+        return set(
+            do_at_once(send, (path for path in paths if path.is_file() and not path.is_symlink()))
+        )
 
     def copy_to(self, prefix: str, folder: Path) -> str:
         """Copy the files below a prefix into a folder; return the digest of what was read."""
-        before = self._list_marks(prefix)
-        if not before:
-            raise refuse_absent(prefix)
 
         def fetch(key: str) -> None:
             path = folder / key.removeprefix(prefix)
@@ -260,9 +260,12 @@ class Bucket:
                 while piece := file.stream.read(LARGEST_READ):
                     target.write(piece)
 
-        for _ in do_at_once(fetch, before):
+        before, after = blake3(), blake3()
+        if not sum(1 for _ in do_at_once(fetch, self._list_marked(prefix, before))):
+            raise refuse_absent(prefix)
+        for _ in self._list_marked(prefix, after):
             pass
-        if self._list_marks(prefix) != before:
+        if before.digest() != after.digest():
             raise refuse_change(self.url, prefix)
         return digest_tree(folder, links=False)
 
@@ -300,9 +303,15 @@ class Bucket:
                 return
             yield batch
 
-    def _list_marks(self, prefix: str) -> dict[str, object]:
-        """Return each file's entity tag, which changes with its bytes."""
-        return {item["path"]: item["e_tag"] for batch in self._list(prefix) for item in batch}
+    def _list_marked(self, prefix: str, state: blake3) -> Iterator[str]:
+        """List all keys; feed them with their entity tags, which change with the bytes, to a hash.
+
+        Neither are ever all in memory.
+        """
+        for batch in self._list(prefix):
+            for item in batch:
+                state.update(f"{item['path']} {item['e_tag']}\n".encode())
+                yield str(item["path"])
 
     @contextmanager
     def _explaining(self, key: str, operation: str) -> Iterator[None]:

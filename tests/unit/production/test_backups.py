@@ -13,14 +13,18 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, FromClause, delete, select, text, update
 from tests.stac_documents import insert_written, make_collection, make_item, write_bytes
 from tests.unit.production.test_runs import claim, objects, publish, staged, start
+from tests.viewers import MEMBER
 
 from skerry.catalog.collections import put_collection
+from skerry.catalog.decisions import withdraw_version
+from skerry.catalog.deletions import finish_deletions
+from skerry.catalog.items import find_item, find_withdrawn
 from skerry.catalog.registration import insert_item
 from skerry.catalog.tables import items
-from skerry.cli.backup import backup
+from skerry.cli.backup import backup, restore
 from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.settings import DATABASE_VARIABLE
-from skerry.production import backups
+from skerry.production import backup_bytes, backups
 from skerry.production.backups import (
     create_backup,
     list_backups,
@@ -29,11 +33,13 @@ from skerry.production.backups import (
 )
 from skerry.production.runs import cancel_run
 from skerry.production.tables import runs
+from skerry.production.upkeep.agreement import list_lost, list_unnamed
 from skerry.storage import object_folder
-from skerry.storage.database import database_url, find_database, open_database
+from skerry.storage.database import database_url, find_database, open_database, using_database
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.platform_mark import MARK
+from skerry.storage.recording import Actor, writing
 
 __all__ = ["objects"]
 
@@ -232,10 +238,129 @@ def test_an_item_deleted_meanwhile_is_not_in_the_backup(
     assert list_backups(tmp_path / "kept") == [result.name]
 
 
+def withdraw(engine: Engine, name: str) -> str:
+    """Withdraw an item and give up its bytes; return where they are."""
+    with writing(engine, Actor("ada")) as connection:
+        row = connection.execute(select(items).where(items.c.id == name)).one()
+        withdraw_version(
+            connection, "lakes", name, row.version, by="ada", reason="wrong", delete_bytes=True
+        )
+    return str(row.prefix)
+
+
 @pytest.mark.usefixtures("filled")
-def test_records_without_bytes_are_named(data: DataFolder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", ["half of them went before", "they go during", "they go after"])
+def test_bytes_that_are_deleted_while_they_are_copied_are_not_in_the_backup(
+    engine: Engine, data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    copy, copytree, withdrawn = backup_bytes.copy_prefix, shutil.copytree, []
+
+    def copy_beside_a_withdrawal(source: Any, target: Any, unit: str) -> str | None:
+        if unit != "imports/second/" or withdrawn:
+            return copy(source, target, unit)
+        if moment == "half of them went before":
+            withdrawn.append(withdraw(engine, "second"))
+            (data.objects / unit / "quicklook.png").unlink()
+        digest = copy(source, target, unit)
+        if moment == "they go after":
+            withdrawn.append(withdraw(engine, "second"))
+            assert finish_deletions(engine, source) == 1
+        return digest
+
+    def copy_while_they_go(place: Path, *more: Any, **options: Any) -> object:
+        copied = copytree(place, *more, **options)
+        if moment == "they go during" and str(place).endswith("/second") and not withdrawn:
+            withdrawn.append(withdraw(engine, "second"))
+            (Path(str(copied)) / "quicklook.png").unlink()
+        return copied
+
+    monkeypatch.setattr(backup_bytes, "copy_prefix", copy_beside_a_withdrawal)
+    monkeypatch.setattr(object_folder.shutil, "copytree", copy_while_they_go)
+    result = create_backup(data, tmp_path / "kept")
+    assert withdrawn == ["imports/second/"]
+    assert withdrawn[0] not in result.manifest.units
+    assert result.manifest.missing == []
+    assert not (tmp_path / "kept/objects/imports/second").exists()
+    assert "imports/first/" in result.copied
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    again = DataFolder(tmp_path / "again")
+    again.create()
+    restore_backup(tmp_path / "kept", again)
+    with using_database(database_url(again.database)) as restored:
+        check_agreement(restored, ObjectFolder(again.objects))
+        with restored.connect() as connection:
+            assert find_item(connection, "lakes", "second", viewer=MEMBER) is None
+
+
+@pytest.mark.usefixtures("filled")
+def test_bytes_that_change_though_nobody_removes_them_end_a_backup(
+    data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copytree = shutil.copytree
+
+    def change(place: Path, *more: Any, **options: Any) -> object:
+        copied = copytree(place, *more, **options)
+        if str(place).endswith("/second"):
+            (Path(place) / "quicklook.png").write_bytes(os.urandom(8))
+            (Path(str(copied)) / "quicklook.png").write_bytes(b"other")
+        return copied
+
+    monkeypatch.setattr(object_folder.shutil, "copytree", change)
+    with pytest.raises(ConflictError, match="imports/second changed while they were copied"):
+        create_backup(data, tmp_path / "kept")
+    assert list_backups(tmp_path / "kept") == []
+
+
+def check_agreement(engine: Engine, store: ObjectFolder) -> None:
+    """See that after what is left to do all records have their bytes, and all bytes a record."""
+    finish_deletions(engine, store)
+    assert list(list_lost(engine, store)) == []
+    assert list(list_unnamed(engine, store)) == []
+    with engine.connect() as connection:
+        rows = connection.execute(select(items).where(items.c.bytes_deleted.is_not(None))).all()
+    assert not any(store.exists(row.prefix) for row in rows)
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize("which", ["before", "after"])
+def test_a_backup_of_before_a_withdrawal_brings_the_bytes_back_and_one_of_after_does_not(
+    engine: Engine, data: DataFolder, tmp_path: Path, empty: Any, which: str
+) -> None:
+    with engine.connect() as connection:
+        product = connection.execute(select(items.c.id).where(items.c.run.is_not(None))).scalar()
+    names, store = ("second", str(product)), ObjectFolder(data.objects)
+    backups = {"before": create_backup(data, tmp_path / "kept").name}
+    digests = {name: withdraw(engine, name) for name in names}
+    digests = {prefix: store.digest(prefix) for prefix in digests.values()}
+    assert finish_deletions(engine, store) == 2
+    backups["after"] = create_backup(data, tmp_path / "kept").name
+    again = empty()
+    restore_backup(tmp_path / "kept", again, backups[which])
+    kept = ObjectFolder(again.objects)
+    with using_database(find_database(again)) as restored:
+        check_agreement(restored, kept)
+        with restored.connect() as connection:
+            shown = [find_item(connection, "lakes", name, viewer=MEMBER) for name in names]
+            told = [find_withdrawn(connection, "lakes", name, viewer=MEMBER) for name in names]
+    if which == "before":
+        assert None not in shown
+        assert {prefix: kept.digest(prefix) for prefix in digests} == digests
+    else:
+        assert shown == [None, None]
+        assert [item and item.reason for item in told] == ["wrong", "wrong"]
+
+
+@pytest.mark.usefixtures("filled")
+def test_records_without_bytes_are_named(
+    data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.rmtree(data.objects / "imports/first")
     assert create_backup(data, tmp_path / "kept").manifest.missing == ["imports/first/"]
+    command = [str(tmp_path / "kept"), "--data", str(tmp_path / "again")]
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    restored = CliRunner().invoke(restore, command)
+    assert restored.exit_code == 0
+    assert "imports/first/, but the backup has no bytes of it" in restored.stdout
 
 
 @pytest.mark.usefixtures("filled")

@@ -21,7 +21,7 @@ from skerry.production.moving.checks import Stage
 from skerry.production.moving.places import Place, choose_place, find_place, name_move
 from skerry.production.moving.signs import PROGRAM, check_stopped
 from skerry.production.pausing import pause_at
-from skerry.production.records import list_units, platform_tables
+from skerry.production.records import estimate_units, list_units, platform_tables
 from skerry.storage.copying import compare_rows, copy_rows
 from skerry.storage.copying_objects import carry_over
 from skerry.storage.database import is_server, reading, reading_stopped, using_database
@@ -169,11 +169,14 @@ class Move:
         assert mark is not None and mark.filling is not None  # noqa: S101, PT018  (it is ours)
         filling = mark.filling
         with self._reading_source() as connection:
-            units = sorted(set(list_units(connection, self.source.objects, stopped=True)))
-        for batch in batched([unit for unit in units if unit > filling.done], _BATCH):
+            count = max(1, estimate_units(connection))
+        units = list_units(
+            self._reading_source, self.source.objects, stopped=True, after=filling.done
+        )
+        for batch in batched(units, _BATCH):
             for unit, digest in carry_over(self.source.objects, objects, batch):
                 done = filling.prefixes + filling.missing
-                progress(done / len(units), f"Copying bytes: {unit}")
+                progress(min(1, done / count), f"Copying bytes: {unit}")
                 filling.prefixes += digest is not None
                 filling.missing += digest is None
                 pause_at("during:bytes")
