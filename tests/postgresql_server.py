@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from tests.platform_process import wait_until
 
 from skerry.core.settings import DATABASE_VARIABLE
@@ -104,6 +105,13 @@ class PostgresqlServer:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield self.url(name)
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def take_password(url: str) -> tuple[str, dict[str, str]]:
+    """Return an address as a command may show it, and the variable with its password."""
+    address = make_url(url)
+    shown = address._replace(password=None).render_as_string()
+    return shown, {"PGPASSWORD": str(address.password)}
 
 
 @contextmanager

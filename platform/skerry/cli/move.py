@@ -12,8 +12,9 @@ import click
 from skerry.cli.folder import data_option
 from skerry.cli.presenting import json_option, print_json, show_progress
 from skerry.cli.supervisor.lock import hold_folder
-from skerry.core.errors import NotFoundError
+from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.storage.database import is_server
+from skerry.storage.database_urls import has_password
 from skerry.storage.layout import DataFolder
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ def move(data: Path, database: str | None, objects: str | None, *, as_json: bool
     What is where it was stays as it is. A move that was killed goes on when the same command is
     given again. At the end it says with which settings the platform is started from then on.
 
+    The password of a server stands in PGPASSWORD, or in the file ~/.pgpass or PGPASSFILE, as psql
+    reads it: everybody on this machine can see the words of a command.
+
     \b
     Examples:
       skerry move --database postgresql://skerry@db.example/skerry --objects s3://eo/skerry
@@ -42,6 +46,7 @@ def move(data: Path, database: str | None, objects: str | None, *, as_json: bool
     """  # noqa: D301
     from skerry.production.moving.move import Move
 
+    _refuse_password(database)
     folder = DataFolder(data)
     if not folder.state.is_dir():
         raise NotFoundError(
@@ -58,6 +63,16 @@ def move(data: Path, database: str | None, objects: str | None, *, as_json: bool
         print_json(_describe(moved))
     else:
         click.echo("\n".join(_tell(plan, moved)))
+
+
+def _refuse_password(address: str | None) -> None:
+    if address is not None and "://" in address and has_password(address):
+        raise InvalidInputError(
+            "The address of --database holds a password, which everybody on this machine can see "
+            "in the list of processes.",
+            remedy="Leave it out there, and put it into PGPASSWORD, or into ~/.pgpass or the file "
+            "that PGPASSFILE names. If others use this machine, change it.",
+        )
 
 
 def _resolve(place: str | None) -> str | None:
@@ -98,7 +113,9 @@ def _tell(plan: "Move", moved: "Moved") -> list[str]:
         lines.append(f"  unset {name}" if value is None else f"  export {name}={value}")
     lines.append(f"  skerry up --data {target.data.root}")
     if is_server(target.database):
-        lines.append("The address of the database needs its password, too.")
+        lines.append(
+            "The database needs its password, too: in the address, or in PGPASSWORD or PGPASSFILE."
+        )
     before = f"{source.database_name} and {source.objects.address}"
     lines += [
         "",

@@ -1,5 +1,9 @@
 """The address of a database server: read from a setting, shown without its password."""
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import MappingProxyType
+
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -17,6 +21,8 @@ _DEFAULTS = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
 }
+_SECRETS = ("password", "sslpassword")
+"""What libpq takes behind the ``?`` and nobody may see."""
 
 
 def parse_database_url(text: str, setting: str = DATABASE_VARIABLE) -> str:
@@ -53,15 +59,34 @@ def describe_database(url: str) -> str:
     parsed = make_url(url)
     if parsed.get_backend_name() != "postgresql":
         return str(parsed.database)
-    plain = URL.create(
-        "postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database
-    )
+    return _write(parsed)
+
+
+def write_setting(url: str) -> str:
+    """Return a server's address as a setting takes it: without passwords and Skerry's own words."""
+    parsed = make_url(url)
+    own = [name for name, value in _DEFAULTS.items() if parsed.query.get(name) == value]
+    return _write(parsed, parsed.difference_update_query([*own, *_SECRETS]).query)
+
+
+def has_password(address: str) -> bool:
+    """Return whether an address, which need not be valid, holds a password."""
+    with suppress(ArgumentError, ValueError):
+        url = make_url(address)
+        return url.password is not None or any(name in url.query for name in _SECRETS)
+    return False
+
+
+def _write(url: URL, query: Mapping[str, str | Sequence[str]] = MappingProxyType({})) -> str:
+    plain = URL.create("postgresql", url.username, None, url.host, url.port, url.database, query)
     return plain.render_as_string()
 
 
 def _refuse(setting: str, why: str) -> InvalidInputError:
-    return InvalidInputError(
-        f"The value of {setting} {why}.",
-        remedy="Write it as postgresql://USER:PASSWORD@HOST:PORT/NAME, with marks such as '@' in "
-        "the password as %40; without the variable the database is a file of the data folder.",
+    remedy = (
+        "Write it as postgresql://USER:PASSWORD@HOST:PORT/NAME, with marks such as '@' in the "
+        "password as %40; without the variable the database is a file of the data folder."
+        if setting == DATABASE_VARIABLE
+        else "Write it as postgresql://USER@HOST:PORT/NAME."
     )
+    return InvalidInputError(f"The value of {setting} {why}.", remedy=remedy)

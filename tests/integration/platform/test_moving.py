@@ -2,7 +2,9 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -16,25 +18,31 @@ from tests.platform_process import (
     start_platform,
     wait_until,
 )
-from tests.postgresql_server import PostgresqlServer
+from tests.postgresql_server import PostgresqlServer, take_password
 from tests.unit.production.moving.conftest import read_folder
 
 from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
+from skerry.simulate import simulate_s2_l2a
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.s3, pytest.mark.timeout(1800)]
 
 ANSWERING = ["api", "maps", "hub"]
 
 
-def ask_all(platform: RunningPlatform, output: str, run: str) -> dict[str, Any]:
-    """Return what the platform answers about its items, a run, and a tile's bytes."""
+def ask_all(platform: RunningPlatform, layers: tuple[str, ...], run: str) -> dict[str, Any]:
+    """Return what the platform answers about its items, a run, and the bytes of layers' tiles."""
     answers = ask(platform)
-    item = json.loads(platform.run("items", "show", output, "--json").stdout)
-    west, south, east, north = item["bbox"]
-    x, y = tile_of((west + east) / 2, (south + north) / 2, 11)
+    tiles = []
+    for layer in layers:
+        collection, name, _ = layer.split("/")
+        shown = platform.run("items", "show", f"{collection}/{name}", "--json")
+        west, south, east, north = json.loads(shown.stdout)["bbox"]
+        x, y = tile_of((west + east) / 2, (south + north) / 2, 11)
+        tiles.append(f"maps/tiles/{layer}/11/{x}/{y}.png")
+        answers[layer] = platform.run("items", "versions", f"{collection}/{name}").stdout
     with platform.http(platform.token) as client:
         for path in (
-            f"maps/tiles/{output}/turbidity/11/{x}/{y}.png",
+            *tiles,
             f"api/production/runs/{run}",
             f"api/production/runs/{run}/log",
             f"api/production/runs/{run}/files/executed.html",
@@ -44,6 +52,20 @@ def ask_all(platform: RunningPlatform, output: str, run: str) -> dict[str, Any]:
             answer = client.get(f"/services/{path}").raise_for_status()
             answers[path] = answer.content.replace(platform.url.encode(), b"")
     return answers
+
+
+def start_and_ask(
+    data: Path,
+    layers: tuple[str, ...],
+    run: str,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Start a platform that carries out nothing, and return what it answers."""
+    platform = start_platform(data, parts=ANSWERING, extra_environment=dict(settings))
+    try:
+        return ask_all(platform, layers, run)
+    finally:
+        platform.stop()
 
 
 def move(data: Path, settings: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -72,6 +94,19 @@ def start_runs(platform: RunningPlatform, like: dict[str, Any]) -> list[str]:
         return list(list_others())
 
 
+def import_and_withdraw(platform: RunningPlatform, output: str, scenes: Path) -> tuple[str, ...]:
+    """Import two scenes, withdraw one of them and a version of a run; return layers to look at."""
+    layers = []
+    for seed in (3, 4):
+        scene = simulate_s2_l2a(scenes / str(seed), size=120, seed=seed)
+        platform.run("import", str(scene), "--collection", f"scenes-{seed}")
+        layers.append(f"scenes-{seed}/{scene.stem}/b04")
+    withdraw = ("item", "withdraw", "--reason", "wrong calibration")
+    platform.run(*withdraw, layers[1].removesuffix("/b04"))
+    platform.run(*withdraw, output, "--version", "1", "--delete-bytes", "--yes")
+    return tuple(layers)
+
+
 def list_runs(platform: RunningPlatform) -> dict[str, str]:
     runs = json.loads(platform.run("run", "list", "--json").stdout)
     return {run["id"]: run["status"] for run in runs}
@@ -83,20 +118,21 @@ def test_it_grows_up_with_its_runs_and_comes_back(
     data, home = tmp_path / "data", tmp_path / "home"
     with postgresql.database("template0") as database, s3.bucket() as bucket:
         place = f"s3://{bucket}/skerry"
-        targets = ("--database", database, "--objects", place)
+        address, password = take_password(database)
+        targets = ("--database", address, "--objects", place)
         platform = start_platform(data, extra_environment={"SKERRY_WORKER_RUNS": "1"})
         try:
             shown = platform.run("demo").stdout.splitlines()[-1]
             output = shown.partition("item=")[2].partition("&")[0]
             [run] = json.loads(platform.run("run", "list", "--json").stdout)
-            refused = move(data, s3.variables(), *targets)
+            refused = move(data, s3.variables() | password, *targets)
             assert refused.returncode == 2
             assert "already runs" in refused.stderr
             waiting = start_runs(platform, run)
         finally:
             platform.stop()
         folder = read_folder(data)
-        moved = move(data, s3.variables(), *targets)
+        moved = move(data, s3.variables() | password, *targets)
         assert moved.returncode == 0, moved.stderr
         assert f"export {OBJECTS_VARIABLE}={place}" in moved.stdout
         assert f"export {DATABASE_VARIABLE}=postgresql://" in moved.stdout
@@ -104,12 +140,9 @@ def test_it_grows_up_with_its_runs_and_comes_back(
         assert read_folder(data) == folder
 
         grown = {DATABASE_VARIABLE: database, OBJECTS_VARIABLE: place, **s3.variables()}
-        old = start_platform(data, parts=ANSWERING)
-        before = ask_all(old, output, run["id"])
-        old.stop()
-        new = start_platform(data, parts=ANSWERING, extra_environment=grown)
-        assert ask_all(new, output, run["id"]) == before
-        new.stop()
+        demo = (f"{output}/turbidity",)
+        before = start_and_ask(data, demo, run["id"])
+        assert start_and_ask(data, demo, run["id"], grown) == before
 
         platform = start_platform(data, extra_environment=grown)
         try:
@@ -118,16 +151,13 @@ def test_it_grows_up_with_its_runs_and_comes_back(
                 600, "the runs that were at work and that waited have ended", every_s=1,
             )  # fmt: skip
             assert {list_runs(platform)[run] for run in waiting} == {"succeeded"}
-            after = ask_all(platform, output, run["id"])
+            layers = demo + import_and_withdraw(platform, output, tmp_path / "scenes")
+            after = ask_all(platform, layers, run["id"])
         finally:
             platform.stop()
         back = move(data, grown, "--database", str(home), "--objects", str(home / "objects"))
         assert back.returncode == 0, back.stderr
         assert f"unset {DATABASE_VARIABLE}\n" in back.stdout
         assert f"skerry up --data {home}" in back.stdout
-    again = start_platform(home, parts=ANSWERING)
-    try:
-        assert ask_all(again, output, run["id"]) == after
-    finally:
-        again.stop()
+    assert start_and_ask(home, layers, run["id"]) == after
     assert (home / "state/skerry.sqlite").is_file()

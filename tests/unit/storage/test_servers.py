@@ -17,7 +17,7 @@ from skerry.core.errors import ConflictError, InvalidInputError, SkerryError
 from skerry.core.settings import DATABASE_VARIABLE
 from skerry.storage import database, server_checks
 from skerry.storage.database_failures import explain_failure
-from skerry.storage.database_urls import describe_database, parse_database_url
+from skerry.storage.database_urls import describe_database, parse_database_url, write_setting
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import check_database, newest_revision, upgrade
 from skerry.storage.server_checks import check_server
@@ -49,6 +49,28 @@ def test_an_address_is_shown_without_its_password(scheme: str) -> None:
     assert url.startswith(f"postgresql+psycopg://ada:{SECRET}@db.example:5433/skerry?")
     assert "sslmode=require" in url
     assert describe_database(url) == "postgresql://ada@db.example:5433/skerry"
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        (f"ada:{SECRET}@db.example:5433/skerry", "ada@db.example:5433/skerry"),
+        (
+            f"ada:{SECRET}@db.example/skerry?sslmode=verify-full&sslrootcert=/etc/db.pem",
+            "ada@db.example/skerry?sslmode=verify-full&sslrootcert=%2Fetc%2Fdb.pem",
+        ),
+        (f"db.example/skerry?password={SECRET}&sslpassword={SECRET}", "db.example/skerry"),
+        ("/skerry?host=/var/run/postgresql", "/skerry?host=%2Fvar%2Frun%2Fpostgresql"),
+        ("db.example/skerry?connect_timeout=60", "db.example/skerry?connect_timeout=60"),
+    ],
+)
+def test_an_address_is_written_as_a_setting_without_what_is_secret(
+    given: str, written: str
+) -> None:
+    shown = write_setting(parse_database_url(f"postgresql://{given}"))
+    assert shown == f"postgresql://{written}"
+    url = parse_database_url(f"postgresql://{given.replace(f':{SECRET}', '')}")
+    assert "password" in given or parse_database_url(shown) == url
 
 
 def refuse(url: str, *, writing: bool = True) -> SkerryError:

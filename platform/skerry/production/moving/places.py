@@ -9,7 +9,7 @@ from skerry.core.digests import digest_json, short_digest
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
 from skerry.storage.database import database_url, find_database, is_server
-from skerry.storage.database_urls import describe_database, parse_database_url
+from skerry.storage.database_urls import describe_database, parse_database_url, write_setting
 from skerry.storage.layout import DataFolder
 from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.object_places import open_objects, parse_place
@@ -49,9 +49,9 @@ class Place:
         place = self.objects.address.rstrip("/")
         if place.startswith("file:"):
             place = unquote(urlsplit(place).path)
-        server = is_server(self.database)
+        database = write_setting(self.database) if is_server(self.database) else None
         return {
-            DATABASE_VARIABLE: self.database_name if server else None,
+            DATABASE_VARIABLE: database,
             OBJECTS_VARIABLE: None if self.has_own_objects else place,
         }
 

@@ -6,14 +6,28 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.platform_process import SKERRY, clean_environment, wait_until
-from tests.unit.production.moving.conftest import read_bytes, read_folder, read_records
+from tests.postgresql_server import take_password
+from tests.unit.production.moving.conftest import (
+    is_at_work,
+    move,
+    read_bytes,
+    read_folder,
+    read_records,
+    register,
+    settle,
+    withdraw,
+)
 
+from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
 from skerry.production.moving.places import Place
 from skerry.production.pausing import MOVE_POINTS
+from skerry.storage.database import database_url
 from skerry.storage.database_urls import parse_database_url
+from skerry.storage.layout import DataFolder
 from skerry.storage.object_places import parse_place
 from skerry.storage.platform_mark import read_mark
 
@@ -32,12 +46,50 @@ def test_it_goes_on_after_a_kill(
 ) -> None:
     folder = read_folder(stopped.data.root)
     database = server()
-    command = [
-        *SKERRY, "move", "--data", str(stopped.data.root), "--database", database, "--objects",
-        bucket, "--json",
-    ]  # fmt: skip
+    address, password = take_password(database)
+    result = kill_and_repeat(
+        point, stopped, ["--database", address, "--objects", bucket], password, tmp_path
+    )
+    assert result["again"] is (point == "after:release-store")
+    check_moved(stopped, Place(stopped.data, parse_database_url(database), parse_place(bucket)))
+    assert read_folder(stopped.data.root) == folder
+
+
+@pytest.mark.parametrize("data", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("point", POINTS)
+def test_the_way_back_goes_on_after_a_kill(
+    point: str,
+    stopped: Place,
+    server: Callable[[], str],
+    bucket: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From a bucket with published bytes that were copied, some of them withdrawn again."""
+    grown = settle(move(stopped, server(), bucket).target, monkeypatch)
+    for name in ("third", "fourth", "fifth"):
+        register(grown, name)
+    withdraw(grown, "fourth")
+    withdraw(grown, "fifth", delete_bytes=True)
+    wait_until(lambda: not is_at_work(grown), 20, "the sessions have ended")
+    records, content = read_records(grown), read_bytes(grown.objects)
+    back = tmp_path / "back"
+    settings = {DATABASE_VARIABLE: grown.database, OBJECTS_VARIABLE: bucket}
+    places = ["--database", str(back), "--objects", str(back / "objects")]
+    result = kill_and_repeat(point, grown, places, settings, tmp_path)
+    assert result["again"] is (point == "after:release-store")
+    home = DataFolder(back)
+    check_moved(grown, Place(home, database_url(home.database), parse_place(str(home.objects))))
+    assert (read_records(grown), read_bytes(grown.objects)) == (records, content)
+
+
+def kill_and_repeat(
+    point: str, place: Place, places: list[str], settings: dict[str, str], tmp_path: Path
+) -> dict[str, Any]:
+    """Kill the command at a point, give it again, and return what it says then."""
+    command = [*SKERRY, "move", "--data", str(place.data.root), *places, "--json"]
     (tmp_path / "pause").write_text(point)
-    environment = clean_environment()
+    environment = clean_environment() | settings
     with subprocess.Popen(
         command, env=environment | {"SKERRY_PAUSE_POINTS": str(tmp_path)},
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -50,12 +102,14 @@ def test_it_goes_on_after_a_kill(
         os.kill(process.pid, signal.SIGKILL)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert result["again"] is (point == "after:release-store")
-    place = Place(stopped.data, parse_database_url(database), parse_place(bucket))
-    assert read_records(place) == read_records(stopped)
-    assert read_bytes(place.objects) == read_bytes(stopped.objects)
-    mark = read_mark(place.objects)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def check_moved(source: Place, target: Place) -> None:
+    """Compare all records and bytes; nothing says any more that the store is being filled."""
+    assert read_records(target) == read_records(source)
+    assert read_bytes(target.objects) == read_bytes(source.objects)
+    mark = read_mark(target.objects)
     assert mark is not None
     assert mark.filling is None
-    assert read_folder(stopped.data.root) == folder

@@ -6,33 +6,33 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text
+from tests.platform_process import wait_until
 from tests.stac_documents import make_item, write_bytes
-from tests.unit.production.moving.conftest import move, read_bytes, read_folder, read_records
+from tests.unit.production.moving.conftest import (
+    is_at_work,
+    move,
+    read_bytes,
+    read_folder,
+    read_records,
+    register,
+    settle,
+    withdraw,
+)
 
+from skerry.catalog.deletions import finish_deletions
 from skerry.catalog.registration import insert_item
 from skerry.catalog.tables import items
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
 from skerry.production.moving import move as moving
-from skerry.production.moving.places import Place, find_place
+from skerry.production.moving.places import Place
+from skerry.production.upkeep.agreement import list_lost, list_unnamed
 from skerry.storage.database import is_server, using_database
+from skerry.storage.homes import HOMES
 from skerry.storage.layout import DataFolder
 from skerry.storage.migrate import check_usable
 from skerry.storage.object_folder import ObjectFolder
 from skerry.storage.platform_mark import check_store, read_mark
-
-
-def settle(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """Set what the end of a move says; return where the platform is now."""
-    for name, value in place.list_settings().items():
-        if value is None:
-            monkeypatch.delenv(name, raising=False)
-        else:
-            monkeypatch.setenv(name, place.database if name == DATABASE_VARIABLE else value)
-    now = find_place(place.data)
-    check_usable(now.data, writing=True)
-    check_store(now.data)
-    return now
 
 
 @pytest.mark.postgresql
@@ -53,17 +53,50 @@ def test_it_grows_up_and_comes_back(
     grown = settle(moved.target, monkeypatch)
     assert read_records(grown) == records
     assert read_bytes(grown.objects) == content
+    copied = [register(grown, name) for name in ("third", "fourth", "fifth")]
+    assert all(prefix.startswith(HOMES) for prefix in copied)
+    withdraw(grown, "fourth")
+    withdraw(grown, "fifth", delete_bytes=True)
+    records, content = read_records(grown), read_bytes(grown.objects)
+    wait_until(lambda: not is_at_work(grown), 20, "the sessions have ended")
     back = move(grown, tmp_path / "back", tmp_path / "back/objects")
-    assert back.prefixes == moved.prefixes
+    assert (back.prefixes, back.missing) == ((moved.prefixes or 0) + 2, 0)
     home = settle(back.target, monkeypatch)
     assert home.data.root == tmp_path / "back"
     assert not is_server(home.database)
     assert read_records(home) == records
     assert read_bytes(home.objects) == content
+    kept = copied[0]
+    assert home.objects.digest(kept) == grown.objects.digest(kept)
+    assert not register(home, "sixth").startswith(HOMES)
     for place in (grown, home):
         mark = read_mark(place.objects)
         assert mark is not None
         assert mark.filling is None
+
+
+@pytest.mark.parametrize("finish", [True, False])
+def test_what_is_left_of_withdrawn_items_is_moved(
+    stopped: Place, tmp_path: Path, *, finish: bool
+) -> None:
+    """Also when the api was killed before, or while, the bytes went."""
+    prefix = register(stopped, "third")
+    withdraw(stopped, "first")
+    withdraw(stopped, "third", delete_bytes=True, finish=finish)
+    if not finish:
+        stopped.objects.remove(f"{prefix}quicklook.png")
+    wait_until(lambda: not is_at_work(stopped), 20, "the sessions have ended")
+    moved = move(stopped, tmp_path / "new", tmp_path / "new/objects")
+    assert moved.missing == 0
+    now = moved.target
+    assert read_records(now) == read_records(stopped)
+    there = {key: value for key, value in read_bytes(stopped.objects).items()
+             if not key.startswith(prefix)}  # fmt: skip
+    assert read_bytes(now.objects) == there
+    with using_database(now.database) as engine:
+        assert finish_deletions(engine, now.objects) == (0 if finish else 1)
+        assert list(list_lost(engine, now.objects)) == []
+        assert list(list_unnamed(engine, now.objects)) == []
 
 
 def test_the_database_alone(
