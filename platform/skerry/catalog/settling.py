@@ -5,12 +5,14 @@ killed here, its copies are found by this record and removed, like the bytes of 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from threading import Semaphore
 from types import MappingProxyType
 
 from sqlalchemy import Connection, Engine
 
 from skerry.catalog.deletions import finish_deletions, release_grant
+from skerry.core.errors import BusyError
 from skerry.storage.grants import hold_home
 from skerry.storage.homes import choose_home, fill_home, has_homes
 from skerry.storage.objects import Objects
@@ -20,6 +22,15 @@ Homes = Mapping[str, str]
 """Prefix below which bytes were written, to the prefix at which they stay."""
 SAME_PLACES: Homes = MappingProxyType({})
 """All bytes stay where they were written."""
+
+_AT_ONCE = 2
+"""Registrations whose bytes a process copies at a time; each takes up to 144 MB of memory."""
+_WAITING = 8
+"""Registrations that wait for it. Each holds one of the 40 threads that answer all requests."""
+_PATIENCE_S = 60.0
+
+_at_work = Semaphore(_AT_ONCE)
+_present = Semaphore(_AT_ONCE + _WAITING)
 
 
 @contextmanager
@@ -48,6 +59,8 @@ def settling(
     ------
     InvalidInputError
         If bytes are not those of their digest.
+    BusyError
+        If this process copies the bytes of too many others; nothing was done.
     UnavailableError
         If the store does not answer.
     """
@@ -56,15 +69,48 @@ def settling(
         return
     with writing(engine, by) as connection:
         written = dict(list_written(connection))
-        held = {prefix: hold_home(connection, choose_home(prefix), by.name) for prefix in written}
-    try:
-        for prefix, home in held.items():
-            fill_home(objects, prefix, home.prefix, written[prefix])
-        yield {prefix: home.prefix for prefix, home in held.items()}
-    except BaseException:
+    if not written:
+        yield SAME_PLACES
+        return
+    with ExitStack() as turn:
+        turn.enter_context(_taking_turn())
         with writing(engine, by) as connection:
-            for home in held.values():
-                release_grant(connection, home)
-        raise
+            held = {
+                prefix: hold_home(connection, choose_home(prefix), by.name)
+                for prefix in written
+            }
+        try:
+            for prefix, home in held.items():
+                fill_home(objects, prefix, home.prefix, written[prefix])
+            turn.close()
+            yield {prefix: home.prefix for prefix, home in held.items()}
+        except BaseException:
+            with writing(engine, by) as connection:
+                for home in held.values():
+                    release_grant(connection, home)
+            raise
+        finally:
+            finish_deletions(engine, objects)
+
+
+@contextmanager
+def _taking_turn() -> Iterator[None]:
+    """Wait until few enough others copy; refuse if many wait already, or it takes long."""
+    if not _present.acquire(blocking=False):
+        raise _refuse_for_now()
+    try:
+        if not _at_work.acquire(timeout=_PATIENCE_S):
+            raise _refuse_for_now()
+        try:
+            yield
+        finally:
+            _at_work.release()
     finally:
-        finish_deletions(engine, objects)
+        _present.release()
+
+
+def _refuse_for_now() -> BusyError:
+    return BusyError(
+        "The bytes of too many other products are being copied, as each is when it is registered.",
+        remedy="Register the product again in some seconds; what was written stays.",
+    )

@@ -10,8 +10,8 @@ from typing import Any
 from skerry.client.grants import Grant
 from skerry.client.references import find_item, parse_reference
 from skerry.client.session import Session, join_address
-from skerry.core.errors import SkerryError, UnavailableError
-from skerry.core.patience import COPYING_S
+from skerry.core.errors import BusyError, SkerryError, UnavailableError
+from skerry.core.patience import COPYING_S, ask_patiently
 from skerry.models.versions import VersionStatus
 from skerry.storage.homes import find_written
 
@@ -62,10 +62,14 @@ class Registration:
         path = join_address("stac", "collections", reference.collection, "items")
         rules = {"replace": replace, "again": again}
         params = {name: "true" for name, chosen in rules.items() if chosen} or None
-        try:
-            item_record = self.session.request(
+
+        def ask() -> Any:
+            return self.session.request(
                 "POST", path, json=item, params=params, answer_within_s=COPYING_S
             )
+
+        try:
+            item_record = ask_patiently(ask, COPYING_S, waits_for=BusyError)
         except UnavailableError:
             item_record = self._look_again(item)
         prefix = str(item_record["properties"].get("skerry:prefix"))

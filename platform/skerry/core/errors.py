@@ -100,6 +100,12 @@ class UnavailableError(SkerryError):
     title = "Unavailable"
 
 
+class BusyError(UnavailableError):
+    """A part of the platform has as much of this work as it can do at a time; soon it has less."""
+
+    title = "Busy"
+
+
 class DiskFullError(UnavailableError):
     """The disk has too little room for the request, or is full."""
 

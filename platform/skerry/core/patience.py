@@ -33,12 +33,25 @@ def set_patience(patience_s: float) -> None:
     os.environ[_PATIENCE] = str(patience_s)
 
 
-def ask_patiently[Result](ask: Callable[[], Result], patience_s: float) -> Result:
+def ask_patiently[Result](
+    ask: Callable[[], Result],
+    patience_s: float,
+    waits_for: type[UnavailableError] = UnavailableError,
+) -> Result:
     """Ask until there is an answer or a refusal; give up after `patience_s` seconds.
 
     The log says what is waited for.
 
     An answer may be lost after the work was done, so to ask twice must do no harm.
+
+    Parameters
+    ----------
+    ask
+        Asks once.
+    patience_s
+        For how many seconds to ask again.
+    waits_for
+        The kind of error after which to ask again.
 
     Raises
     ------
@@ -50,7 +63,7 @@ def ask_patiently[Result](ask: Callable[[], Result], patience_s: float) -> Resul
     while True:
         try:
             return ask()
-        except UnavailableError as error:
+        except waits_for as error:
             if time.monotonic() >= deadline:
                 raise
             if error.what != reason:

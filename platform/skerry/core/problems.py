@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from skerry.core.errors import (
+    BusyError,
     ConflictError,
     DiskFullError,
     ForbiddenError,
@@ -102,6 +103,8 @@ def read_problem(status: int, content: bytes, *, request: str) -> SkerryError:
     what = problem.get("detail") or problem.get("message") or problem.get("title")
     is_server_fault = status >= _SERVER_ERRORS
     kind = _ERRORS.get(status) or (UnavailableError if is_server_fault else InvalidInputError)
+    if (status, problem.get("title")) == (BusyError.status, BusyError.title):
+        kind = BusyError
     remedy = problem.get("remedy") or _REMEDIES.get(status)
     return kind(
         str(what or f"The platform answers {status}{_phrase(status)} to {request}."),

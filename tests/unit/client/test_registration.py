@@ -9,6 +9,7 @@ from skerry.client.grants import Grant
 from skerry.client.login import Login
 from skerry.client.registration import register_folder
 from skerry.client.session import Session
+from skerry.core import patience
 from skerry.core.errors import ConflictError, UnavailableError
 from skerry.storage.object_folder import ObjectFolder
 
@@ -90,6 +91,17 @@ def test_bytes_stay_while_nobody_can_tell_whether_an_item_holds_them(grant: Gran
     with pytest.raises(UnavailableError):
         register(grant, answering_late(None))
     assert grant.objects.exists(grant.prefix)
+
+
+def test_who_registers_waits_while_others_are_copied(
+    grant: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The product was written already, and would have to be written again."""
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
+    busy = {"title": "Busy", "status": 503, "detail": "Too many.", "remedy": "Wait."}
+    answers = [httpx.Response(503, json=busy) for _ in range(3)] + [httpx.Response(201, json=ITEM)]
+    assert register(grant, lambda _: answers.pop(0)) == ITEM
+    assert grant.objects.exists("imports/g/bytes")
 
 
 def test_replacing_is_one_call(grant: Grant) -> None:
