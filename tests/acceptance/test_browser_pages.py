@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +13,9 @@ from tests.acceptance.browsing import SIZE, keep, launch, sign_in
 from tests.conftest import find_chromium
 from tests.integration.production.stage import approve_as_seen, make_notebook
 from tests.platform_process import RunningPlatform, start_platform, wait_until
+
+from skerry.core.scopes import Scope
+from skerry.simulate import simulate_s2_l2a
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -123,6 +127,81 @@ def test_every_page_can_be_used_without_seeing_it_and_has_an_honest_status(page:
         expect(page.get_by_role("link", name="Log in")).to_have_count(0)
         violations = Axe().run(page).response["violations"]
         assert [(each["id"], each["nodes"]) for each in violations] == [], path
+
+
+READER = ("access:services!service=dashboards", str(Scope.CATALOG_READ))
+
+
+@pytest.fixture
+def reader(page: Page, platform: RunningPlatform) -> Iterator[Page]:
+    """Return a page of a browser whose login may read the catalogue and nothing more."""
+    person = platform.log_in(platform.user, platform.password)
+    person.headers["Accept"] = "text/html"
+    person.follow_redirects = False
+    answer = person.get(f"{PAGES}/map")
+    while answer.is_redirect:
+        asked = httpx.URL(answer.headers["location"])
+        if asked.path == "/hub/api/oauth2/authorize":
+            asked = asked.copy_set_param("scope", " ".join(READER))
+        answer = person.get(asked)
+    assert answer.status_code == 200, answer.text
+    browser = page.context.browser
+    assert browser is not None
+    context = browser.new_context(viewport=SIZE, base_url=platform.url)
+    context.set_default_timeout(SLOW_MS)
+    context.add_cookies(
+        [
+            {"name": cookie.name, "value": cookie.value or "", "url": f"{platform.url}{PAGES}/"}
+            for cookie in person.cookies.jar
+            if cookie.path.startswith(PAGES)
+        ]
+    )
+    yield context.new_page()
+    context.close()
+
+
+def test_the_page_of_a_withdrawn_product_says_what_became_of_it(
+    page: Page, reader: Page, platform: RunningPlatform, tmp_path: Path
+) -> None:
+    scene = simulate_s2_l2a(tmp_path, size=120, seed=7)
+    platform.run("import", str(scene), "--collection", "scenes")
+    item = f"scenes/{scene.stem}"
+    address = f"{PAGES}/map?item={item}"
+    layers = ".leaflet-tile-pane > .leaflet-layer"
+
+    def look(who: Page, status: int, *texts: str) -> None:
+        answer = who.goto(address)
+        assert answer is not None
+        assert answer.status == status
+        for text in texts:
+            expect(who.get_by_text(text).first).to_be_visible(timeout=SLOW_MS)
+
+    for who in (page, reader):
+        look(who, 200, "Opacity", "True colour")
+        expect(who.locator(layers)).to_have_count(2, timeout=SLOW_MS)
+    withdraw = ("item", "withdraw", item, "--reason", "The calibration is wrong.")
+    platform.run(*withdraw)
+    # who had the page open chooses another variable
+    reader.get_by_label("Variable").select_option(index=1)
+    gone = f"Version 1 of '{scene.stem}' in 'scenes' was withdrawn: The calibration is wrong."
+    for open_page in (True, False):
+        if not open_page:
+            look(reader, 410)
+        problem = reader.get_by_role("alert")
+        expect(problem).to_contain_text(gone, timeout=SLOW_MS)
+        expect(problem).to_contain_text("Use another product")
+        expect(reader.locator(layers)).to_have_count(1)
+        keep(reader, f"withdrawn-reader-{open_page}")
+    look(page, 200, "withdrawn", "The calibration is wrong.")
+    expect(page.locator(layers)).to_have_count(2, timeout=SLOW_MS)
+    keep(page, "withdrawn-operator")
+    platform.run(*withdraw, "--delete-bytes", "--yes")
+    look(page, 200, "withdrawn", "Files deleted")
+    problem = page.get_by_role("alert")
+    expect(problem).to_contain_text(f"{gone} Its bytes were deleted at 20")
+    expect(page.locator(layers)).to_have_count(1)
+    keep(page, "withdrawn-deleted")
+    look(reader, 410, gone)
 
 
 def test_number_fields_have_named_buttons_and_take_keys(page: Page) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, and_, select, update
 
 from skerry.catalog.collections import check_sandbox
 from skerry.catalog.deletions import give_up_bytes, remove_from_index
+from skerry.catalog.documents import SOURCE_DIGEST
 from skerry.catalog.tables import items
 from skerry.catalog.versions import is_item, set_status
 from skerry.core.errors import ConflictError, NotFoundError
@@ -31,7 +32,8 @@ def list_versions(connection: Connection, collection: str, identifier: str) -> l
         )
     return [
         ItemVersion(
-            version=row.version, status=row.status, digest=row.digest, run=row.run,
+            version=row.version, status=row.status, digest=row.digest,
+            source_digest=row.document["properties"].get(SOURCE_DIGEST), run=row.run,
             owner=row.owner, created=from_microseconds(row.created),
             updated=from_microseconds(row.updated), reason=row.reason,
             bytes_deleted=None if row.bytes_deleted is None

@@ -40,6 +40,8 @@ class ItemVersion(BaseModel):
     ----------
     digest
         Digest of its bytes.
+    source_digest
+        Digest of what it was imported from; null if it was not imported.
     run
         The run that made it, if a run did.
     owner
@@ -57,6 +59,7 @@ class ItemVersion(BaseModel):
     version: int
     status: VersionStatus
     digest: str
+    source_digest: str | None = None
     run: str | None
     owner: str
     created: AwareDatetime

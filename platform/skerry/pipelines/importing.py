@@ -21,10 +21,11 @@ from skerry.client.descriptions import (
     title_product,
 )
 from skerry.client.grants import grant_writing
-from skerry.client.references import COG_PREFIX, ItemReference, find_item
+from skerry.client.references import COG_PREFIX, ItemReference, fetch_item
 from skerry.client.registration import register_folder
 from skerry.client.session import Session, connect
-from skerry.core.errors import ConflictError, InvalidInputError
+from skerry.client.versions import fetch_versions
+from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError, WithdrawnError
 from skerry.core.ids import check_name
 from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress, ignore_progress
@@ -231,24 +232,38 @@ def _choose_collection(tree: xr.DataTree, mapping: ProductMapping | None, simula
 
 def _find_imported(session: Session, work: _Work, *, again: bool) -> dict[str, Any] | None:
     """Look for the item before converting; the conditional call at the end still decides."""
-    item = find_item(session, work.reference)
-    if item is None:
+    try:
+        item = fetch_item(session, work.reference)
+    except NotFoundError:
         return None
-    properties = item["properties"]
-    is_same = properties.get("skerry:source_digest") == work.source_digest
-    if properties.get("skerry:status") == VersionStatus.WITHDRAWN:
-        if is_same and not again:
-            raise ConflictError(
-                f"{work.reference} was withdrawn: {properties.get('skerry:reason', 'long ago')}",
-                remedy="If it is right after all: 'skerry import --again'.",
-            )
+    except WithdrawnError:  # who sees withdrawn items is shown it
+        item = None
+    if item is None or item["properties"].get("skerry:status") == VersionStatus.WITHDRAWN:
+        if not again:
+            _check_not_withdrawn(session, work)
         return None
+    is_same = item["properties"].get("skerry:source_digest") == work.source_digest
     if is_same:
         return item
     raise ConflictError(
         f"{work.reference} is in the catalogue with another content.",
         remedy=f"Withdraw it first: skerry item withdraw {work.reference} --reason ...",
     )
+
+
+def _check_not_withdrawn(session: Session, work: _Work) -> None:
+    """Refuse a content that was withdrawn, before the work of a conversion."""
+    try:
+        versions = fetch_versions(session, work.reference)
+    except NotFoundError:  # a stranger is refused later
+        return
+    for version in versions:
+        is_same = version.source_digest == work.source_digest
+        if is_same and version.status is VersionStatus.WITHDRAWN:
+            raise ConflictError(
+                f"{work.reference} was withdrawn: {version.reason or 'long ago'}",
+                remedy="If it is right after all: 'skerry import --again'.",
+            )
 
 
 def _ensure_collection(session: Session, work: _Work) -> None:

@@ -227,14 +227,22 @@ def check_withdrawal(team: Team, item: str) -> None:
         search = team.read("api/stac/search", params={"collections": "field", "limit": 100})
         return sum(found["id"] == item for found in search["features"])
 
+    def find() -> list[int]:
+        """Return how often a stranger finds it at each api."""
+        address = f"{team.fronts['api']}/services/api/stac/search?ids={item}"
+        answers = [httpx.get(address, headers=NEXT, trust_env=False).json() for _ in "ab"]
+        return [len(answer["features"]) for answer in answers]
+
     operator = NEXT | {"Authorization": f"Bearer {team.platform.token}"}
-    assert look() == [401] * 8
+    assert (look(), find()) == ([401] * 8, [0, 0])
     team.platform.run("collection", "publish", "field")
     wait_until(lambda: look() == [200] * 8, 10, "all show it", lambda: str(look()))
+    assert find() == [1, 1]
     version = team.read(f"{document}/versions")["versions"][0]["version"]
     path = f"{document}/versions/{version}/withdraw"
     team.ask("POST", path, json={"reason": "wrong calibration"}).raise_for_status()
     wait_until(lambda: look() == [410] * 8, 10, "none shows it", lambda: str(look()))
+    assert find() == [0, 0]
     assert look(operator) == [200] * 8
     assert count() == 1
     body = {"reason": "wrong calibration", "delete_bytes": True}
