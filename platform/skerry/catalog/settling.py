@@ -76,8 +76,7 @@ def settling(
         turn.enter_context(_taking_turn())
         with writing(engine, by) as connection:
             held = {
-                prefix: hold_home(connection, choose_home(prefix), by.name)
-                for prefix in written
+                prefix: hold_home(connection, choose_home(prefix), by.name) for prefix in written
             }
         try:
             for prefix, home in held.items():
