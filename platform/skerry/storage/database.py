@@ -218,6 +218,7 @@ def _open_file(url: str, read_only: bool) -> Engine:
     def _rollback(connection: Connection) -> None:
         connection.exec_driver_sql("ROLLBACK")
 
+    event.listen(engine, "before_cursor_execute", _refuse_nul)
     return engine
 
 
@@ -307,7 +308,20 @@ def _refuse_text(context: ExceptionContext) -> None:
     """Name what is wrong with a text that a database does not store."""
     error = context.original_exception
     if isinstance(error, UnicodeEncodeError) or "NUL (0x00)" in str(error):
-        raise InvalidInputError(
-            "A text holds U+0000 or half of a surrogate pair, which no table stores.",
-            remedy="Send text without such characters.",
-        ) from None
+        raise _unstored() from None
+
+
+def _refuse_nul(
+    _connection: Connection, _cursor: Any, _statement: str, values: Any, _context: Any, many: bool
+) -> None:
+    """Refuse on SQLite what PostgreSQL refuses: U+0000, also in a name that is only looked up."""
+    for row in values if many else (values,):
+        if any(isinstance(value, str) and "\0" in value for value in row):
+            raise _unstored()
+
+
+def _unstored() -> InvalidInputError:
+    return InvalidInputError(
+        "A text holds U+0000 or half of a surrogate pair, which no table stores.",
+        remedy="Send text without such characters.",
+    )

@@ -269,6 +269,7 @@ def test_deleting_frees_the_bytes(api: ServedApi, alice: httpx.Client, lakes: st
         ("datetime=2026-05-01T10:30:50.Z", "50.Z"),
         ("token=%21", "!"),
         ("sortby=-cloud", "'cloud'"),
+        ("collections=a%00", "U+0000"),
     ],
 )
 def test_a_bad_search_names_the_value(anonymous: httpx.Client, query: str, named: str) -> None:

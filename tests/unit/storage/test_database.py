@@ -95,16 +95,16 @@ def test_what_a_writer_has_looked_up_is_true_until_it_writes(engine: Engine) -> 
     assert prefixes == ["p0", "p1", "p2", "p3"]
 
 
-def test_text_that_no_table_stores_is_refused_by_name(engine: Engine) -> None:
-    with pytest.raises(InvalidInputError, match="surrogate"), engine.begin() as connection:
-        connection.execute(add("\ud800"))
-
-
-@pytest.mark.postgresql
-@pytest.mark.parametrize("data", ["postgresql"], indirect=True)
-def test_postgresql_names_the_character_that_it_does_not_store(engine: Engine) -> None:
+@pytest.mark.parametrize("word", ["\ud800", "a\x00"])
+def test_text_that_no_table_stores_is_refused_by_name(engine: Engine, word: str) -> None:
+    """Also where it is only looked up: both databases answer the same."""
     with pytest.raises(InvalidInputError, match=r"U\+0000"), engine.begin() as connection:
-        connection.execute(add("a\x00"))
+        connection.execute(add(word))
+    with pytest.raises(InvalidInputError, match=r"U\+0000"), reading(engine) as reader:
+        reader.execute(select(grants.c.prefix).where(grants.c.prefix.in_(["p0", word]))).all()
+    rows = [add(name).compile().params for name in ("p0", word)]
+    with pytest.raises(InvalidInputError, match=r"U\+0000"), engine.begin() as connection:
+        connection.execute(insert(grants), rows)
 
 
 @pytest.mark.postgresql
