@@ -37,6 +37,8 @@ class RunningPlatform:
         Start only these parts; all if None.
     extra_environment
         Variables for `skerry up` and what it starts.
+    program
+        The module that is `skerry`.
     """
 
     def __init__(
@@ -46,7 +48,9 @@ class RunningPlatform:
         port: int | None = None,
         parts: list[str] | None = None,
         extra_environment: dict[str, str] | None = None,
+        program: str = "skerry.cli",
     ) -> None:
+        self._program = [sys.executable, "-m", program]
         self.data = data
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -110,7 +114,8 @@ class RunningPlatform:
     def launch(self, *arguments: str) -> None:
         """Start `skerry up` and return at once."""
         self.data.parent.mkdir(parents=True, exist_ok=True)
-        command = [*SKERRY, "up", "--data", str(self.data), "--port", str(self.port), *arguments]
+        where = ["--data", str(self.data), "--port", str(self.port)]
+        command = [*self._program, "up", *where, *arguments]
         with (self.data.parent / f"{self.data.name}-up.log").open("wb") as output:
             self._process = subprocess.Popen(
                 command,
@@ -247,9 +252,12 @@ def start_platform(
     port: int | None = None,
     parts: list[str] | None = None,
     extra_environment: dict[str, str] | None = None,
+    program: str = "skerry.cli",
 ) -> RunningPlatform:
     """Start a platform and return it when it is ready; the caller stops it."""
-    platform = RunningPlatform(data, port=port, parts=parts, extra_environment=extra_environment)
+    platform = RunningPlatform(
+        data, port=port, parts=parts, extra_environment=extra_environment, program=program
+    )
     try:
         platform.start()
     except BaseException:

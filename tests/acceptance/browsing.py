@@ -66,10 +66,10 @@ def launch(playwright: Playwright, executable: str) -> Browser:
     return playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
 
 
-def fill_login(page: Page, platform: RunningPlatform, password: str) -> None:
-    """Open the hub's login page, fill it and send it."""
+def fill_login(page: Page, platform: RunningPlatform, password: str, *, user: str = "") -> None:
+    """Open the hub's login page, fill it for the owner or another user, and send it."""
     page.goto(f"{platform.url}/hub/login")
-    page.get_by_label("Username").fill(platform.user)
+    page.get_by_label("Username").fill(user or platform.user)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
 

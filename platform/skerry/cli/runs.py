@@ -1,6 +1,7 @@
 """`skerry run`: start, list, follow, cancel and retry."""
 
 import time
+from typing import Any
 
 import click
 
@@ -16,6 +17,8 @@ from skerry.client.production import (
     retry_run,
     start_run,
 )
+from skerry.core.errors import ForbiddenError
+from skerry.core.ownership import Verb, decide
 from skerry.core.patience import ask_patiently
 from skerry.core.time import format_optional_time, parse_day
 from skerry.models.runs import Run, RunDetails, RunOrder, RunStatus
@@ -59,9 +62,8 @@ def start(
     Example: skerry run start lakes -p item=sentinel-2-l2a/S2B_T33UVV_20260501 --wait
     """
     session = connect()
-    release = fetch_release(session, fetch_job(session, job_name).release)
     order = RunOrder(
-        parameters=parse_pairs(pairs, release.schema_),
+        parameters=_read_parameters(session, job_name, pairs) if pairs else {},
         idempotency_key=key,
         partition=partition,
         data_day=parse_day(data_day) if data_day is not None else None,
@@ -72,6 +74,17 @@ def start(
     _show_run(started, as_json=as_json)
     if wait_for_it and started.status is not RunStatus.SUCCEEDED:
         ctx.exit(1)
+
+
+def _read_parameters(session: Session, job_name: str, pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Return the values of a run's own parameters; only the job's owner may choose them."""
+    job = fetch_job(session, job_name)
+    if job.relation is not None and not decide(job.relation, Verb.CHOOSE):
+        raise ForbiddenError(
+            f"You may not choose the parameters of the job {job_name!r}: it is {job.relation}.",
+            remedy="Start it without -p: then it takes its own; or ask its owner.",
+        )
+    return parse_pairs(pairs, fetch_release(session, job.release).schema_)
 
 
 @run.command("show")

@@ -9,7 +9,8 @@ import panel as pn
 from skerry.client import Session
 from skerry.client.production import cancel_run, retry_run
 from skerry.client.session import join_address
-from skerry.core.errors import ForbiddenError, SkerryError
+from skerry.core.errors import SkerryError
+from skerry.core.ownership import Verb
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
 from skerry.dashboards.board import describe_attempts, describe_run, read_run, show_time
@@ -65,33 +66,30 @@ class RunPage:
         except SkerryError as error:
             self._pane.object = show_error(error)
             return
-        may = self._visit.viewer.may(Scope.PRODUCTION_OPERATE)
-        self._cancel.visible = may and not run.status.has_ended
-        self._retry.visible = may and run.status.can_be_retried
+        changes = self._visit.may(Verb.CHANGE, run)
+        self._cancel.visible = changes and not run.status.has_ended
+        self._retry.visible = changes and run.status.can_be_retried
         self._pane.object = render(
             "run.html",
             run=describe_run(run, prefix=DASHBOARDS_PREFIX),
             facts=list_facts(run),
             parameters=[(name, json.dumps(value)) for name, value in run.parameters.items()],
-            attempts=describe_attempts(run),
+            attempts=describe_attempts(run) if self._visit.may(Verb.SEE, run) else None,
             log=log,
         )
 
-    def _read(self) -> tuple[RunDetails, str]:
+    def _read(self) -> tuple[RunDetails, str | None]:
         self._visit.require(Scope.PRODUCTION_READ)
         run = read_run(self._visit.session, self._run)
+        if not self._visit.may(Verb.READ_RECORDS, run):
+            return run, None
         return run, self._read_log_end() if run.epoch else ""
 
     def _read_log_end(self) -> str:
         """Return the last lines of the newest attempt's log; a link leads to its whole text."""
-        try:
-            answer = self._visit.session.send(
-                "GET",
-                f"{self._path}/files/{RunFile.LOG}",
-                headers={"Range": f"bytes=-{_LOG_BYTES}"},
-            )
-        except ForbiddenError as error:  # the job is given or public, the log is not
-            return str(error)
+        answer = self._visit.session.send(
+            "GET", f"{self._path}/files/{RunFile.LOG}", headers={"Range": f"bytes=-{_LOG_BYTES}"}
+        )
         lines = answer.content.decode(errors="replace").splitlines()
         return "\n".join(lines[-_LOG_LINES:])
 

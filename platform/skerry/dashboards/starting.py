@@ -9,13 +9,13 @@ import panel as pn
 
 from skerry.client.production import fetch_job, fetch_release, pause_job, start_run
 from skerry.core.errors import NotFoundError, SkerryError
+from skerry.core.ownership import Verb
 from skerry.core.scopes import Scope
 from skerry.core.settings import DASHBOARDS_PREFIX
 from skerry.dashboards.shell import show_error, show_html, style_widget
 from skerry.dashboards.templating import render
 from skerry.dashboards.visit import Visit
 from skerry.models.jobs import ClockTrigger, Job
-from skerry.models.releases import Release
 from skerry.models.runs import RunDetails, RunOrder
 
 
@@ -54,18 +54,19 @@ class StartForm:
         )  # fmt: skip
 
     async def fill(self) -> None:
-        """Show a field for each parameter to viewers who may start runs."""
+        """Show the buttons to viewers who may start runs, and the fields to its owner."""
         if not self._visit.viewer.may(Scope.PRODUCTION_OPERATE):
             return
         try:
-            job, release = await asyncio.to_thread(self._read)
+            job, self._properties = await asyncio.to_thread(self._read)
         except NotFoundError:
             return  # a removed job: its history stays, but nothing can be started
         except SkerryError as error:
             self._said.object = show_error(error)
             self.panel.visible = True
             return
-        self._properties = release.schema_["properties"]
+        if not self._visit.may(Verb.CHANGE, job):
+            return
         for name, described in self._properties.items():
             value = job.parameters.get(name, described.get("default"))
             text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
@@ -92,9 +93,16 @@ class StartForm:
             self._said.object = ""
             self._show_clock(job)
 
-    def _read(self) -> tuple[Job, Release]:
+    def _read(self) -> tuple[Job, dict[str, Any]]:
+        """Return the job, and the parameters that the viewer may choose."""
         job = fetch_job(self._visit.session, self._job)
-        return job, fetch_release(self._visit.session, job.release)
+        if not self._visit.may(Verb.CHOOSE, job):
+            return job, {}
+        try:
+            release = fetch_release(self._visit.session, job.release)
+        except NotFoundError:  # it was taken back; the job goes on with it
+            return job, {}
+        return job, release.schema_["properties"]
 
     async def _start(self, _event: object) -> None:
         self._button.disabled = True

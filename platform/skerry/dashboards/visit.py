@@ -6,8 +6,19 @@ import panel as pn
 
 from skerry.client import Session
 from skerry.core.errors import ForbiddenError, UnauthenticatedError
+from skerry.core.ownership import Verb, decide
 from skerry.core.scopes import Scope
 from skerry.dashboards.viewer import Viewer, find_viewer
+from skerry.models.jobs import Job
+from skerry.models.runs import Run
+
+_NEEDED = {
+    Verb.SEE: Scope.PRODUCTION_READ,
+    Verb.READ_RECORDS: Scope.PRODUCTION_READ,
+    Verb.CHANGE: Scope.PRODUCTION_OPERATE,
+    Verb.CHOOSE: Scope.PRODUCTION_OPERATE,
+}
+"""The scope that the api asks for besides the rules."""
 
 
 class Visit:
@@ -44,6 +55,14 @@ class Visit:
                 remedy="Ask the platform's administrator for a role that includes it, "
                 "then log out and in again.",
             )
+
+    def may(self, verb: Verb, thing: Job | Run) -> bool:
+        """Return whether the rules, and the viewer's token, allow it with a job or a run.
+
+        The api decides when it is asked; pages show only what it would not refuse.
+        """
+        allowed = thing.relation is not None and decide(thing.relation, verb)
+        return allowed and self.viewer.may(_NEEDED[verb])
 
     def close(self) -> None:
         """Close the session's connections."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from skerry.core.ownership import Relation
 from skerry.core.settings import LONGEST_KEPT_DAYS, MOST_KEPT_RUNS
 from skerry.models.values import ANSWER, ORDER, Name, Values
 
@@ -128,6 +129,9 @@ class Job(BaseModel):
         Whether everybody sees it, and its runs that succeeded, without login.
     created_by
         The account; nobody for those who see it only because it is public.
+    relation
+        What it is to the asker, who may do with it what the rules say; not told in answers to
+        orders.
     """
 
     model_config = ANSWER
@@ -147,6 +151,7 @@ class Job(BaseModel):
     public: bool
     created_by: str | None
     created: AwareDatetime
+    relation: Relation | None = None
 
 
 class JobList(BaseModel):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from skerry.core.ownership import Relation
 from skerry.models.files import Notebook, RunFacts
 from skerry.models.releases import ParameterSchema
 from skerry.models.values import ANSWER, ORDER, Count, Name, Values
@@ -130,6 +131,9 @@ class Run(BaseModel):
     created_by
         The account that started it, or ``clock``. It, `detail` and the attempts are not shown to
         those who see the run only because its job is public.
+    relation
+        What it is to the asker, who may do with it what the rules say; not told in answers to
+        orders.
     """
 
     model_config = ANSWER
@@ -155,6 +159,7 @@ class Run(BaseModel):
     started: AwareDatetime | None
     ended: AwareDatetime | None
     outputs: list[Output]
+    relation: Relation | None = None
 
 
 class RunDetails(Run):

@@ -46,17 +46,20 @@ class Presenter:
         return release.model_copy(update={"proposed_by": None, "decided_by": None})
 
     def show_job(self, job: Job) -> Job:
-        """Return a job without what the viewer may not see."""
-        if decide(self.relate_work(job.name, job.owner), Verb.SEE):
-            return job
-        return job.model_copy(update={"created_by": None})
+        """Return a job without what the viewer may not see, and with what it is to them."""
+        relation = self.relate_work(job.name, job.owner)
+        hidden = {} if decide(relation, Verb.SEE) else {"created_by": None}
+        return job.model_copy(update={"relation": relation, **hidden})
 
     def show_run[R: Run](self, run: R) -> R:
-        """Return a run without what the viewer may not see."""
-        if decide(self.relate_work(run.job, run.owner), Verb.SEE):
-            return run
+        """Return a run without what the viewer may not see, and with what it is to them."""
+        relation = self.relate_work(run.job, run.owner)
+        if decide(relation, Verb.SEE):
+            return run.model_copy(update={"relation": relation})
         progress = run.progress.model_copy(update={"cell": None})
-        hidden: dict[str, Any] = {"created_by": None, "detail": None, "progress": progress}
+        hidden: dict[str, Any] = {
+            "relation": relation, "created_by": None, "detail": None, "progress": progress,
+        }  # fmt: skip
         if "attempts" in type(run).model_fields:
             hidden["attempts"] = []
         return run.model_copy(update=hidden)

@@ -16,13 +16,13 @@ from skerry.cli.supervisor.proxy_program import find_proxy_command
 from skerry.core.hub_settings import HubService, HubSettings
 
 OWNER = "olga"
-PEOPLE = ("ann", "zoe", "bob")
+PEOPLE = ("ann", "zoe", "bob", "eve")
 GROUPS = {"lakes": ["ann", "zoe"]}
 ROLES = ("skerry-scientist", "skerry-reviewer", "skerry-operator")
 _DESK = "token-of-the-desk-that-makes-tokens"
 TWIN = "token-of-a-service-that-is-called-ann"
 _WORKER = "token-of-the-worker-of-this-team"
-_HERE = Path(__file__).parent
+CONFIGURATION = Path(__file__).with_name("team_hub_config.py")
 
 
 @dataclass
@@ -56,18 +56,13 @@ class TeamHub:
 def serve_team_hub(folder: Path) -> Iterator[TeamHub]:
     """Run the hub in a folder until the block ends."""
     settings = _write_settings(folder)
-    team = {"groups": GROUPS, "roles": ROLES, "people": PEOPLE, "desk": _DESK, "twin": TWIN}
-    variables = {
-        "SKERRY_HUB_SETTINGS": str(folder / "hub.json"),
-        "TEAM": json.dumps(team),
-        "TEAM_BASE": str(Path(skerry.__file__).parent / "hub" / "jupyterhub_config.py"),
-    }
+    variables = {"SKERRY_HUB_SETTINGS": str(folder / "hub.json")} | describe_team()
     log = folder / "hub.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "skerry.hub.lean_start", "skerry.hub.program",
-                "-f", str(_HERE / "team_hub_config.py"),
+                "-f", str(CONFIGURATION),
             ],
             env=clean_environment() | variables, cwd=folder, stdout=output,
             stderr=subprocess.STDOUT, start_new_session=True,
@@ -81,6 +76,13 @@ def serve_team_hub(folder: Path) -> Iterator[TeamHub]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+def describe_team() -> dict[str, str]:
+    """Return the variables from which the hub's configuration learns who is there."""
+    team = {"groups": GROUPS, "roles": ROLES, "people": PEOPLE, "desk": _DESK, "twin": TWIN}
+    base = Path(skerry.__file__).parent / "hub" / "jupyterhub_config.py"
+    return {"TEAM": json.dumps(team), "TEAM_BASE": str(base)}
 
 
 def _answers(url: str) -> bool:

@@ -12,6 +12,7 @@ for group, members in team["groups"].items():
 for role in config.JupyterHub.load_roles:
     if role["name"] in team["roles"]:
         role["users"] = [*role.get("users", []), *team["people"]]
+config.Authenticator.allowed_users |= {*team["people"]}
 config.JupyterHub.services.append({"name": "desk", "api_token": team["desk"]})
 config.JupyterHub.services.append({"name": "ann", "api_token": team["twin"]})
 for role in config.JupyterHub.load_roles:

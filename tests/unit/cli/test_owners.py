@@ -9,7 +9,7 @@ from tests.served_api import ServedApi
 from tests.stac_documents import make_collection
 from tests.unit.production.conftest import make_notebook
 
-from skerry.cli import jobs, releases
+from skerry.cli import jobs, releases, runs
 from skerry.cli.catalog import collection_group
 from skerry.cli.sharing import share
 from skerry.client import Session
@@ -96,3 +96,23 @@ def test_releases_and_jobs_say_to_whom_they_belong(ann: httpx.Client) -> None:
     assert said == "The job bay and its runs belong to project:lakes.\n"
     with pytest.raises(ForbiddenError):
         call(jobs.job, "own", "bay", "person:bob")
+
+
+def test_whom_a_job_is_given_starts_it_without_its_release_and_chooses_no_parameters(
+    api: ServedApi, ann: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"name": "water", "notebook": make_notebook(), "owner": "person:ann"}
+    release = ann.post("production/releases", json=body).json()["id"]
+    call(releases.release, "approve", release, "--self")
+    call(jobs.job, "create", "daily", "--release", release, "--owner", "person:ann")
+    for verb in (["--change"], []):
+        call(share, "daily", "person:bob", "--kind", "job", *verb)
+        with Session(Login(url=api.url, token="bob", user="bob")) as session:
+            monkeypatch.setattr(runs, "connect", lambda: session)
+            with pytest.raises(ForbiddenError, match="choose the parameters"):
+                call(runs.run, "start", "daily", "-p", "tile=33VVC")
+            if verb:
+                assert "queued" in call(runs.run, "start", "daily")
+            else:
+                with pytest.raises(ForbiddenError, match="may not change"):
+                    call(runs.run, "start", "daily")

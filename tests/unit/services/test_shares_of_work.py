@@ -78,6 +78,9 @@ def test_a_job_that_is_given_shows_its_runs_and_only_changers_read_logs(
             assert run["parameters"] is not None
             assert (run["detail"], run["created_by"]) == ("words of the owner", "owner")
             assert bool(run["attempts"][0]["files"]) == (name == "changer")
+            relation = f"given to {'change' if name == 'changer' else 'see'}"
+            jobs = ask(client, "GET", "production/jobs", 200)["jobs"]
+            assert {run["relation"], *(job["relation"] for job in jobs)} == {relation}
         assert list_all(client, "jobs", "name") == ({"daily"} if sees else set())
         assert list_all(client, "runs", "id") == (both if sees else set())
         counts = ask(client, "GET", "production/runs/counts", 200)["counts"]
@@ -155,10 +158,10 @@ def test_a_public_job_shows_what_succeeded_and_no_accounts_words_or_logs(
     for name in ("nobody", "stranger", "scopeless"):
         client = people[name]
         job = ask(client, "GET", "production/jobs/daily", 200)
-        assert job["created_by"] is None
+        assert (job["created_by"], job["relation"]) == (None, "public")
         run = ask(client, "GET", f"production/runs/{work['succeeded']}", 200)
-        hidden = [run[part] for part in ("created_by", "detail", "attempts")]
-        assert hidden == [None, None, []]
+        hidden = [run[part] for part in ("created_by", "detail", "attempts", "relation")]
+        assert hidden == [None, None, [], "public"]
         assert run["progress"]["cell"] is None
         listed = client.get("production/runs")
         assert "owner's cell" not in listed.text
