@@ -44,7 +44,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "skerry.cli.catalog:collection_group",
         "List, publish, delete collections.",
     ),
-    "share": ("skerry.cli.sharing:share", "Give a collection to a person or a project."),
+    "share": (
+        "skerry.cli.sharing:share",
+        "Give a collection, a release or a job to others.",
+    ),
     "validate": ("skerry.cli.validate:validate", "Check a product and list every check."),
     "process": ("skerry.cli.process:process", "Run a processor, or the steps of a payload."),
     "simulate": ("skerry.cli.simulate:simulate", "Make small simulated products."),
@@ -56,13 +59,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """Command name to its place (``module:attribute``) and its line in ``skerry --help``."""
 
-_OTHER_NAMES = {
-    "clusters": "skerry.cli.clusters:cluster_group",
-    "items": "skerry.cli.items:item_group",
-    "collections": "skerry.cli.catalog:collection_group",
-    "runs": "skerry.cli.runs:show_runs",
-}
-"""Plurals that people type: they work, but help does not list them."""
+_PLURALS = frozenset({"clusters", "items", "collections", "runs", "jobs", "releases"})
+"""Names that people type: each lists, or does what its singular does. Help does not show them."""
 
 _EXIT_INTERRUPTED = 130
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
@@ -79,6 +77,18 @@ class LazyGroup(click.Group):
         """Return the names in the table's order, the order in which people use them."""
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return what is called and with which words; ``runs`` means ``run list``."""
+        name, *rest = args
+        if name in _PLURALS:
+            names_nothing = all(word.startswith("-") for word in rest[:1])
+            asks_for_help = rest[:1] in (["-h"], ["--help"])
+            verb = ["list"] if names_nothing and not asks_for_help else []
+            args = [name.removesuffix("s"), *verb, *rest]
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import and return one command, or None if the table does not name it.
 
@@ -87,10 +97,9 @@ class LazyGroup(click.Group):
         UnavailableError
             If the command needs a part of Skerry that is not installed.
         """
-        place = COMMANDS[cmd_name][0] if cmd_name in COMMANDS else _OTHER_NAMES.get(cmd_name)
-        if place is None:
+        if cmd_name not in COMMANDS:
             return None
-        module_name, _, attribute = place.partition(":")
+        module_name, _, attribute = COMMANDS[cmd_name][0].partition(":")
         try:
             command = getattr(import_module(module_name), attribute)
         except ModuleNotFoundError as error:

@@ -131,11 +131,14 @@ def test_every_command_has_help_with_an_example(
     assert f"skerry {name}" in output
 
 
-@pytest.mark.parametrize("name", ["items", "collections", "runs", "clusters"])
+@pytest.mark.parametrize("name", ["items", "collections", "runs", "clusters", "jobs", "releases"])
 def test_plurals_work_and_are_not_shown(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run([name, "--help"]) == 0
     assert main.run(["--help"]) == 0
     assert f"\n  {name} " not in capsys.readouterr().out
+    for words in ([name, "--json", "--help"], [name, "list", "--help"]):
+        assert main.run(words) == 0
+        assert "list [OPTIONS]" in capsys.readouterr().out
 
 
 def test_help_imports_no_command_and_little_else() -> None:
