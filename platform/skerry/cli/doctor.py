@@ -58,6 +58,12 @@ def _look(name: str, look: Look, folder: DataFolder) -> Iterator[Finding]:
             check=name, state="broken", detail=f"{error.filename or folder.root}: {error.strerror}",
             remedy="Make the user who runs the platform the owner of the folder and its content.",
         )  # fmt: skip
+    except Exception as error:  # noqa: BLE001 - whatever is broken, the other checks go on
+        summary = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        yield Finding(
+            check=name, state="broken", detail=f"The check itself failed: {summary}",
+            remedy="This is a fault in Skerry: report it with this line.",
+        )  # fmt: skip
 
 
 def _print_findings(findings: list[Finding]) -> None:

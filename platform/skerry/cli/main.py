@@ -108,7 +108,7 @@ class LazyGroup(click.Group):
                 remedy="Install the whole platform: pip install 'skerry[platform]'.",
             ) from error
         if not isinstance(command, click.Command):
-            raise TypeError(f"{place} is not a command")
+            raise TypeError(f"{module_name}:{attribute} is not a command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

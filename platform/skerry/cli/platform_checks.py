@@ -13,14 +13,17 @@ from skerry.cli.status import describe_worker
 from skerry.cli.supervisor.health import ask_health
 from skerry.cli.supervisor.ports import LOOPBACK, check_port
 from skerry.cli.supervisor.record import PlatformRecord
+from skerry.cli.variables import check_variables, read_port
 from skerry.core.disk import REMEDY, measure_space
-from skerry.core.settings import DEFAULT_PORT, read_grants_way
-from skerry.core.time import format_time
+from skerry.core.settings import read_grants_way
+from skerry.core.time import format_time, utc_now
 from skerry.core.wording import describe_bytes
 from skerry.storage.layout import DataFolder
 
 _LOG_END = 200_000
 """Bytes at the end of each log in which errors are counted."""
+
+_CLOCKS_DIFFER_S = 30
 
 _ERRORS = re.compile(
     rb'^(?:\S+Z )?(?:ERROR|CRITICAL) |^\{[^\n]*"level": "(?:ERROR|CRITICAL)"', re.MULTILINE
@@ -66,6 +69,12 @@ def look_at_folder(folder: DataFolder) -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield Finding(check=name, detail=str(folder.root))
+
+
+def look_at_settings(_folder: DataFolder) -> Iterator[Finding]:
+    """Check that the variables that are set here can be read."""
+    check_variables()
+    yield Finding(check="settings", detail="All variables that are set can be read.")
 
 
 def look_at_disk(folder: DataFolder) -> Iterator[Finding]:
@@ -169,6 +178,40 @@ def look_at_database(folder: DataFolder) -> Iterator[Finding]:
             detail=f"Its schema is {revision}, and this Skerry needs {newest_revision()}.",
             remedy="Stop the platform and run 'skerry database upgrade'; 'skerry up' does it too.",
         )  # fmt: skip
+
+
+def look_at_clock(folder: DataFolder) -> Iterator[Finding]:
+    """Compare this machine's clock with the database's, and with its newest change."""
+    from sqlalchemy import select
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from skerry.storage.columns import Now
+    from skerry.storage.database import find_database, is_server, using_database
+    from skerry.storage.tables import audit
+
+    url = find_database(folder)
+    if not is_server(url) and not folder.database.exists():
+        return
+    try:
+        with using_database(url, read_only=True) as engine, engine.connect() as connection:
+            there, here = connection.execute(select(Now())).scalar_one(), utc_now()
+            query = select(audit.c.at).order_by(audit.c.number.desc()).limit(1)
+            newest = connection.scalar(query) or here
+    except SQLAlchemyError:  # the check of the database says what is wrong with it
+        return
+    ahead = (there - here).total_seconds()
+    fault = ""
+    if abs(ahead) > _CLOCKS_DIFFER_S:
+        side = "ahead of" if ahead > 0 else "behind"
+        fault = f"The clock of the database server is {abs(ahead):.0f} s {side} this machine's."
+    elif (newest - here).total_seconds() > _CLOCKS_DIFFER_S:
+        fault = f"This machine's clock says {format_time(here.replace(microsecond=0))}, but the "
+        fault += f"newest change was recorded at {format_time(newest.replace(microsecond=0))}."
+    yield Finding(
+        check="clock", state="attention" if fault else "well",
+        detail=fault or "It is not behind what is recorded.",
+        remedy="Set the clocks of all machines, best with NTP." if fault else "",
+    )  # fmt: skip
 
 
 def look_at_objects(folder: DataFolder) -> Iterator[Finding]:
@@ -277,7 +320,7 @@ def look_at_port(folder: DataFolder) -> Iterator[Finding]:
     """Check that the public port is free if the platform does not run."""
     record = PlatformRecord.read(folder)
     if record is None or not record.is_alive():
-        port = int(os.environ.get("SKERRY_PORT") or DEFAULT_PORT)
+        port = read_port()
         check_port(LOOPBACK, port)
         yield Finding(check="port", detail=f"Port {port} is free.")
 
@@ -321,8 +364,10 @@ def _count_errors(path: Path) -> int:
 
 CHECKS: dict[str, Look] = {
     "data folder": look_at_folder,
+    "settings": look_at_settings,
     "disk": look_at_disk,
     "database": look_at_database,
+    "clock": look_at_clock,
     "objects": look_at_objects,
     "upkeep": look_at_upkeep,
     "packages": look_at_packages,

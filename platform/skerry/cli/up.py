@@ -23,6 +23,7 @@ from skerry.cli.supervisor.ports import InternalPorts, check_host, check_port
 from skerry.cli.supervisor.record import PlatformRecord
 from skerry.cli.supervisor.screen import Screen, Terminal
 from skerry.cli.supervisor.watch import StopRequestedError, Supervisor
+from skerry.cli.variables import PORT_VARIABLE, check_variables
 from skerry.core.errors import InvalidInputError
 from skerry.core.hidden_variables import hide_variables
 from skerry.core.settings import (
@@ -45,7 +46,7 @@ _PRIVATE_UMASK = 0o077
     "--port",
     type=int,
     default=DEFAULT_PORT,
-    envvar="SKERRY_PORT",
+    envvar=PORT_VARIABLE,
     show_default=True,
     show_envvar=True,
     help="The only public port; Skerry chooses free ports for everything internal.",
@@ -65,6 +66,7 @@ def up(data: Path, port: int, host: str, *, demo_when_empty: bool) -> None:
     Example:
       skerry up --data ~/skerry --port 8080
     """  # noqa: D301
+    check_variables()
     os.umask(_PRIVATE_UMASK)
     hide_variables(platform_secrets())
     console = Terminal(highlight=False)
@@ -148,7 +150,6 @@ def _check_objects(folder: DataFolder) -> None:
     from skerry.storage.platform_mark import check_store  # this import takes a moment
 
     check_store(folder)
-    read_grants_way()
 
 
 def _warn_of_grants(console: Console) -> None:

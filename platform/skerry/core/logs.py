@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from skerry.core.errors import InvalidInputError
 from skerry.core.request_ids import current_request, current_run
 
 LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
@@ -43,6 +44,21 @@ def configure_logs(
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+
+
+def check_format() -> None:
+    """Refuse another form of log lines than the two that there are.
+
+    Raises
+    ------
+    InvalidInputError
+        It names the value.
+    """
+    text = os.environ.get(FORMAT_VARIABLE) or "text"
+    if text not in ("json", "text"):
+        raise InvalidInputError(
+            f"{FORMAT_VARIABLE} is {text[:40]!r}.", remedy="Give 'json' or 'text'."
+        )
 
 
 def writes_json() -> bool:

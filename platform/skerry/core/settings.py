@@ -199,8 +199,19 @@ class ServiceSettings(BaseModel):
             host=read_listen_host(),
             port=port,
             own_port=_read_number("SKERRY_OWN_PORT", 65_535, "a port"),
-            largest_body=_read_number("SKERRY_LARGEST_BODY", 1 << 40, "bytes") or LARGEST_BODY,
+            largest_body=read_largest_body(),
         )
+
+
+def read_largest_body() -> int:
+    """Return the largest body of a request in bytes: `SKERRY_LARGEST_BODY`, or the default.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not a number of bytes.
+    """
+    return _read_number("SKERRY_LARGEST_BODY", 1 << 40, "bytes") or LARGEST_BODY
 
 
 class RunLimits(BaseModel):

@@ -7,6 +7,7 @@ import socket
 from datetime import timedelta
 from pathlib import Path
 
+import click
 import psutil
 import pytest
 from click.testing import CliRunner
@@ -16,9 +17,11 @@ from tests.postgresql_server import PostgresqlServer
 from tests.served_api import bind_free_port, make_hub_access, serve_in_thread
 
 from skerry.cli.doctor import doctor, examine
-from skerry.cli.platform_checks import Finding, look_at_upkeep
+from skerry.cli.platform_checks import CHECKS, Finding, look_at_upkeep
 from skerry.cli.supervisor.record import GatewayRecord, PartRecord, PlatformRecord
+from skerry.cli.up import up
 from skerry.core.disk import FLOOR_VARIABLE
+from skerry.core.errors import InvalidInputError
 from skerry.core.settings import (
     DATABASE_VARIABLE,
     MAPS_PREFIX,
@@ -38,6 +41,7 @@ from skerry.storage.database import (
     using_database,
 )
 from skerry.storage.layout import DataFolder
+from skerry.storage.tables import audit
 
 
 @pytest.fixture
@@ -62,15 +66,16 @@ def find(folder: DataFolder, check: str) -> Finding:
 def test_a_stopped_platform_is_not_broken(folder: DataFolder) -> None:
     states = {entry.check: entry.state for entry in examine(folder)}
     assert states == {
-        "data folder": "well", "disk": "well", "database": "well", "objects": "well",
-        "upkeep": "well", "packages": "well", "port": "well", "platform": "attention",
+        "data folder": "well", "settings": "well", "disk": "well", "database": "well",
+        "clock": "well", "objects": "well", "upkeep": "well", "packages": "well", "port": "well",
+        "platform": "attention",
     }  # fmt: skip
 
 
 def test_the_exit_code_says_whether_something_is_broken(folder: DataFolder) -> None:
     answer = CliRunner().invoke(doctor, ["--data", str(folder.root), "--json"])
     assert answer.exit_code == 0
-    assert len(json.loads(answer.output)) == 8
+    assert len(json.loads(answer.output)) == 10
     folder.database.write_bytes(b"no database, " * 500)
     answer = CliRunner().invoke(doctor, ["--data", str(folder.root)])
     assert answer.exit_code == 1
@@ -167,6 +172,50 @@ def test_a_taken_port_and_open_permissions_are_named(
     assert f"process {os.getpid()}" in finding.detail
     folder.root.chmod(0o755)
     assert find(folder, "data folder").remedy == f"chmod 700 {folder.root}"
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["SKERRY_PORT", "SKERRY_WORKER_RUNS", "SKERRY_KEEP_RUN_DAYS", "SKERRY_RUN_LOG_MB",
+     "SKERRY_LOG_FORMAT", "SKERRY_GRANTS", "SKERRY_LARGEST_BODY", FLOOR_VARIABLE],
+)  # fmt: skip
+def test_a_variable_that_cannot_be_read_is_named_and_starts_nothing(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, variable: str, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(variable, "odd")
+    finding = find(folder, "settings")
+    assert finding.state == "broken"
+    assert f"{variable} is 'odd'" in finding.detail
+    new = tmp_path / "new"
+    # click itself reads the port, and names the value
+    with pytest.raises((InvalidInputError, click.BadParameter), match="'odd'"):
+        up.main(["--data", str(new)], standalone_mode=False)
+    assert not new.exists()
+
+
+def test_a_clock_that_is_behind_what_was_recorded_is_named(folder: DataFolder) -> None:
+    later = utc_now() + timedelta(hours=1)
+    with using_database(find_database(folder)) as engine, engine.begin() as connection:
+        facts = {"at": later, "who": "ann", "what": "job/x", "action": "created"}
+        connection.execute(insert(audit).values(facts))
+    finding = find(folder, "clock")
+    assert finding.state == "attention"
+    assert later.strftime("%Y-%m-%dT%H:%M") in finding.detail
+    assert "NTP" in finding.remedy
+
+
+@pytest.mark.parametrize("error", [ValueError("odd\nthing"), OSError(5, "I/O error")])
+def test_a_check_that_fails_itself_hides_no_other(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(_folder: DataFolder) -> None:
+        raise error
+
+    monkeypatch.setitem(CHECKS, "disk", fail)  # type: ignore[arg-type]
+    finding = find(folder, "disk")
+    assert finding.state == "broken"
+    assert "odd thing" in finding.detail or "I/O error" in finding.detail
+    assert find(folder, "port").state == "well"
 
 
 def test_errors_in_logs_are_counted_by_part(folder: DataFolder) -> None:
