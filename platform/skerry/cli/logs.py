@@ -5,12 +5,16 @@ import time
 from typing import Any
 
 import click
-import httpx
 
 from skerry.client import Session, connect
 from skerry.client.production import fetch_run
 from skerry.client.session import join_address
-from skerry.core.errors import ForbiddenError, NotFoundError, UnavailableError
+from skerry.core.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    UnavailableError,
+)
 from skerry.core.settings import default_data_folder
 from skerry.models.platform import LogList
 from skerry.storage.layout import DataFolder
@@ -38,15 +42,22 @@ def logs(name: str, *, attempt: int | None, follow: bool, as_json: bool) -> None
     try:
         parts = _list_parts(session)
     except UnavailableError:
-        _show_file(name)
+        _show_file(name, as_json=as_json)
+        if follow:
+            click.echo("The platform does not answer: what comes later is not shown.", err=True)
         return
     if name in parts:
+        if attempt is not None:
+            raise InvalidInputError(
+                f"{name!r} is a part of the platform, and has no attempt {attempt}.",
+                remedy="Give --attempt with the id of a run: 'skerry run list' shows them.",
+            )
         _show_part(session, name, follow=follow, as_json=as_json)
     else:
         _show_run(session, name, parts, attempt, follow=follow, as_json=as_json)
 
 
-def _show_file(part: str) -> None:
+def _show_file(part: str, *, as_json: bool) -> None:
     """Show a part's log from this machine's data folder: the platform does not answer."""
     folder = DataFolder(default_data_folder()).logs
     files = {path.stem: path for path in folder.glob("*.log")}
@@ -55,7 +66,7 @@ def _show_file(part: str) -> None:
             f"The platform does not answer, and {folder} has no log of {part!r}.",
             remedy=f"Start it with 'skerry up'. Logs: {', '.join(sorted(files)) or 'none'}.",
         )
-    click.echo(files[part].read_bytes(), nl=False)
+    _show_text(files[part].read_bytes(), {"part": part}, as_json=as_json)
 
 
 def _list_parts(session: Session) -> list[str]:
@@ -71,7 +82,7 @@ def _show_part(session: Session, part: str, *, follow: bool, as_json: bool) -> N
     while True:
         answer = session.send("GET", join_address("platform", "logs", part), params={"from": begin})
         following = int(answer.headers["X-Next"])
-        _show_piece(answer, {"part": part}, as_json=as_json)
+        _show_text(answer.content, {"part": part}, as_json=as_json)
         if following == begin:
             if not follow:
                 return
@@ -105,7 +116,7 @@ def _show_run(
             begin, epoch = 0, None
             continue
         following, epoch = int(answer.headers["X-Next"]), answer.headers["X-Epoch"]
-        _show_piece(answer, {"run": run, "epoch": int(epoch)}, as_json=as_json)
+        _show_text(answer.content, {"run": run, "epoch": int(epoch)}, as_json=as_json)
         if following == begin:
             if ended or not follow:
                 return
@@ -113,10 +124,10 @@ def _show_run(
         begin = following
 
 
-def _show_piece(answer: httpx.Response, of: dict[str, Any], *, as_json: bool) -> None:
-    if not answer.content:
+def _show_text(content: bytes, of: dict[str, Any], *, as_json: bool) -> None:
+    if not content:
         return
     if as_json:
-        click.echo(json.dumps({**of, "text": answer.text}))
+        click.echo(json.dumps({**of, "text": content.decode(errors="replace")}))
     else:
-        click.echo(answer.content, nl=False)  # as bytes: a piece may end within a character
+        click.echo(content, nl=False)  # as bytes: a piece may end within a character

@@ -66,6 +66,8 @@ def test_the_administrator_sees_both(
     assert capfd.readouterr().out == "said\n"
     assert run(["logs", "worker", "--json"]) == 0
     assert json.loads(capfd.readouterr().out) == {"part": "worker", "text": "said\n"}
+    assert run(["logs", "worker", "--attempt", "2"]) == 2
+    assert "'worker' is a part" in capfd.readouterr().err
     assert run(["logs", ended, "--json"]) == 0
     assert json.loads(capfd.readouterr().out) == {"run": ended, "epoch": 0, "text": TEXT}
 
@@ -81,11 +83,14 @@ def test_a_parts_log_can_be_read_when_the_platform_is_down(
     for other in ("SKERRY_URL", "SKERRY_TOKEN"):
         monkeypatch.delenv(other, raising=False)
 
-    def show(part: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "skerry.cli", "logs", part]
+    def show(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "skerry.cli", "logs", *words]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert show("hub").stdout == "the hub says why\n"
+    followed = show("hub", "--json", "-f")
+    assert json.loads(followed.stdout) == {"part": "hub", "text": "the hub says why\n"}
+    assert "what comes later is not shown" in followed.stderr
     unknown = show("cafe")
     assert unknown.returncode == 1
     assert "no log of 'cafe'" in unknown.stderr
