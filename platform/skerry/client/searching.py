@@ -43,7 +43,7 @@ def search(
     ids
         Item ids; all items when None, none when the list is empty.
     limit
-        At most so many items; None for all.
+        At most so many items, at least 1; None for all.
     session
         The session to use; by default this process's own.
 
@@ -55,10 +55,14 @@ def search(
     Raises
     ------
     InvalidInputError
-        If the area or the time is not valid.
+        If the area, the time or the limit is not valid.
     """
     import pystac
 
+    if limit is not None and limit < 1:
+        raise InvalidInputError(
+            f"At most {limit} items is not a limit.", remedy="Give a number from 1, or none."
+        )
     query = {
         "collections": _listed(collections),
         "bbox": check_bbox(bbox) if bbox is not None else None,

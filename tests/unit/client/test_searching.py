@@ -71,6 +71,9 @@ def test_no_more_than_the_limit_comes_back() -> None:
     pages = [{"features": [make_feature("a"), make_feature("b")], "links": []}]
     with make_session(pages, []) as session:
         assert len(search(session=session, limit=1)) == 1
+        for limit in (0, -1):
+            with pytest.raises(InvalidInputError, match=str(limit)):
+                search(session=session, limit=limit)
 
 
 def test_a_next_page_outside_of_the_platform_is_not_followed() -> None:
