@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,8 +137,9 @@ def api(platform: RunningPlatform, token: str) -> httpx.Client:
 def count_runs(team: Team, name: str) -> dict[str, int]:
     """Count what a person may see, in the database itself."""
     query = "SELECT job_name, status FROM runs"
-    with sqlite3.connect(f"file:{team.platform.data}/state/skerry.sqlite?mode=ro", uri=True) as db:
-        rows = db.execute(query).fetchall()
+    database = f"file:{team.platform.data}/state/skerry.sqlite?mode=ro"
+    with closing(sqlite3.connect(database, uri=True)) as connection:
+        rows = connection.execute(query).fetchall()
     members = SEES[name] - ({"open"} if name != "ann" else set())
     counts: dict[str, int] = {}
     for job, status in rows:
@@ -162,10 +163,10 @@ def test_lists_and_counts_hold_what_a_person_may_see_and_no_more(team: Team, nam
     assert not [job for job in hidden if job in page.locator("main").inner_text()]
     page.close()
     page = team.open(name, "runs")
+    expect(page.locator("tr[data-run]")).to_have_count(sum(counts.values()))
     listed = page.get_by_label("Job").locator("option").all_inner_texts()
     assert set(listed) == {"Any job", *SEES[name]}
     assert set(page.locator("tr[data-run] a.quiet").all_inner_texts()) == SEES[name]
-    expect(page.locator("tr[data-run]")).to_have_count(sum(counts.values()))
     keep(page, f"people-runs-{name}")
     page.close()
     team.watches[name].check()

@@ -9,10 +9,11 @@ from pathlib import Path
 import httpx
 from pydantic import BaseModel
 
+from skerry.cli.serve import SHARED_PARTS
 from skerry.cli.status import describe_worker
 from skerry.cli.supervisor.health import ask_health
 from skerry.cli.supervisor.ports import LOOPBACK, check_port
-from skerry.cli.supervisor.record import PlatformRecord
+from skerry.cli.supervisor.record import PartRecord, PlatformRecord
 from skerry.cli.variables import check_variables, read_port
 from skerry.core.disk import REMEDY, measure_space
 from skerry.core.settings import read_grants_way
@@ -268,7 +269,7 @@ def look_at_parts(folder: DataFolder) -> Iterator[Finding]:
         return
     yield Finding(check="platform", detail=f"It runs at {record.url} (process {record.pid}).")
     for part in record.parts:
-        trouble = ask_health(part) or _ask_readiness(part.health)
+        trouble = ask_health(part) or _ask_readiness(part)
         yield Finding(
             check=part.name, state="broken" if trouble else "well", detail=trouble or "answers",
             remedy=f"Read 'skerry logs {part.name}'; the platform starts a part again "
@@ -276,12 +277,13 @@ def look_at_parts(folder: DataFolder) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _ask_readiness(health: str | None) -> str | None:
+def _ask_readiness(part: PartRecord) -> str | None:
     """Return what api or maps lack; the other parts have no such address."""
-    if health is None or not health.endswith(("/api/health", "/maps/health")):
+    if part.health is None or part.name not in SHARED_PARTS:
         return None
+    address = f"{part.health.removesuffix('health')}ready"
     try:
-        answer = httpx.get(health.removesuffix("health") + "ready", timeout=5, trust_env=False)
+        answer = httpx.get(address, timeout=5, trust_env=False)
         missing = answer.json().get("missing", {})
     except (httpx.HTTPError, ValueError, AttributeError):
         return "does not say whether it is ready"

@@ -4,13 +4,14 @@ Each attempt of a run is a user of its own here, so that runs cannot see or end 
 clusters, and so that the platform knows which clusters end with which attempt.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Collection
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientConnectionError, ClientConnectionResetError, web
 from dask_gateway_server.auth import JupyterHubAuthenticator, unauthorized
 from dask_gateway_server.models import User
 from dask_gateway_server.routes import default_routes
@@ -28,6 +29,15 @@ VERSION = "/api/version"
 
 _KEEPERS = frozenset({"service:api", "service:worker"})
 """The parts of the platform that look after all clusters."""
+
+
+class _WithoutPolls(logging.Filter):
+    """Leaves out the lines about the list of clusters, for which the worker asks without end."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a line is written."""
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        return CLUSTERS_PATH not in arguments
 
 
 class Keeper(User):  # type: ignore[misc]
@@ -84,6 +94,7 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
 
     public_url = Unicode("", help="The platform's address.", config=True)
     public_prefix = Unicode("", help="The API's public path, no trailing slash.", config=True)
+    _hub_is_away = False
 
     async def setup(self, app: web.Application) -> None:
         """Add the public paths, the list of all clusters, and a guard before every path."""
@@ -92,6 +103,7 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
             app.router.add_route(route.method, f"{self.public_prefix}{route.path}", route.handler)
         app.router.add_get(CLUSTERS_PATH, list_clusters)
         app.middlewares.append(self._guard)
+        self.log.addFilter(_WithoutPolls())
         app.middlewares.insert(0, refuse_unknown_hosts(allowed_hosts(self.public_url)))
 
     async def authenticate(self, request: web.Request) -> Any:
@@ -101,16 +113,29 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
         ------
         aiohttp.web.HTTPUnauthorized
             If there is no token, or the hub does not know it (the parent class answers 500 then).
+        aiohttp.web.HTTPServiceUnavailable
+            If the hub does not answer; the log says so once, until it is back.
         """
         try:
             user = await super().authenticate(request)
         except web.HTTPInternalServerError as error:
             raise unauthorized("jupyterhub") from error
+        except (ClientConnectionError, TimeoutError):
+            self._note_hub(is_away=True)
+            raise web.HTTPServiceUnavailable(reason="The hub does not answer") from None
+        self._note_hub(is_away=False)
         if user.name in _KEEPERS:
             return Keeper(user.name)
         if PROJECTS_GROUP in user.groups:
             return User(name_attempt(user.name, self.get_token(request)))
         return user
+
+    def _note_hub(self, *, is_away: bool) -> None:
+        if is_away and not self._hub_is_away:
+            self.log.warning("The hub does not answer: nobody can use the gateway meanwhile.")
+        elif self._hub_is_away and not is_away:
+            self.log.info("The hub answers again.")
+        self._hub_is_away = is_away
 
     @property
     def _guard(self) -> Any:
@@ -131,6 +156,9 @@ class HubTokenAuthenticator(JupyterHubAuthenticator):  # type: ignore[misc]
                 await self.authenticate(request), Keeper
             ):
                 raise web.HTTPForbidden(reason="Only the platform's own parts see all clusters")
-            return await handler(request)
+            try:
+                return await handler(request)
+            except ClientConnectionResetError:  # whoever waited for changes has gone
+                return web.Response()
 
         return refuse_anonymous

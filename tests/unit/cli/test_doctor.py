@@ -232,6 +232,7 @@ def write_record(folder: DataFolder, pid: int, created: float, url: str = "") ->
         gateway=GatewayRecord(address="", proxy_address=""),
         parts=[
             PartRecord(name="maps", url="", health=f"{url}{MAPS_PREFIX}/health"),
+            PartRecord(name="gateway", url="", health=f"{url}{MAPS_PREFIX}/health"),
             PartRecord(name="worker", url="", beat=folder.run / "worker.ready"),
         ],
     ).write(folder)  # fmt: skip
@@ -254,6 +255,7 @@ def test_parts_say_what_they_lack(folder: DataFolder) -> None:
             "objects: The object store cannot be read.; hub: The hub does not answer."
         )
         assert find(folder, "worker").detail == "has not reported yet"
+        assert find(folder, "gateway").detail == "answers", "it is not asked what it lacks"
         assert find(folder, "platform").state == "well"
 
 
