@@ -28,8 +28,13 @@ _FILE = click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Pat
 @click.option("--who", help="Only what this person, project or worker did.")
 @click.option("--what", help="Only a kind (run), or a thing (job/water).")
 @click.option("--since", type=_TIME, help="Only from this day, or time in UTC, on.")
-@click.option("--before", type=int, help="Only entries older than number N: the next page.")
-@click.option("--limit", default=50, show_default=True, help="At most so many entries.")
+@click.option(
+    "--before", type=click.IntRange(1), help="Only entries older than number N: the next page."
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True,
+    help="At most so many entries.",
+)  # fmt: skip
 @json_option
 @click.pass_context
 def audit(  # noqa: PLR0917 - click passes options by name

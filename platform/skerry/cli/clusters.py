@@ -4,6 +4,7 @@ import click
 
 from skerry.cli.presenting import json_option, print_json, print_table
 from skerry.client import connect
+from skerry.client.session import join_address
 from skerry.core.time import format_time
 from skerry.models.clusters import ClusterList
 
@@ -60,5 +61,5 @@ def stop(name: str) -> None:
 
     Example: skerry cluster stop 3f2a
     """
-    connect().request("DELETE", f"clusters/{name}")
+    connect().request("DELETE", join_address("clusters", name))
     click.echo(f"The cluster {name} is ending.")

@@ -4,7 +4,7 @@ import atexit
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NoReturn, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -175,6 +175,11 @@ class Session:
         answer_within_s: float | None = None,
     ) -> httpx.Response:
         """Send a request like `request`, and return the whole successful response."""
+        if any(unquote(part) in (".", "..") for part in path.split("/")):
+            raise InvalidInputError(
+                f"{path[:140]!r} would lead to another address.",
+                remedy="Give the name or id itself; the command 'list' shows them.",
+            )
         query = {key: value for key, value in (params or {}).items() if value is not None}
         request = self._http.build_request(
             method,

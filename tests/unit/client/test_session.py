@@ -57,6 +57,22 @@ def test_a_problem_becomes_the_error_it_stands_for(status: int, kind: type[Skerr
     assert caught.value.remedy == "Do thus."
 
 
+@pytest.mark.parametrize("path", ["clusters/../production/jobs/x", "clusters/%2e%2E/x", "/a/./b"])
+def test_a_name_that_leads_to_another_address_is_refused(path: str) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(204)
+
+    with (
+        session_answering(answer) as session,
+        pytest.raises(InvalidInputError, match="another address"),
+    ):
+        session.request("DELETE", path)
+    assert asked == []
+
+
 def test_a_refusal_that_is_not_a_problem_document_still_says_where_and_what_to_do() -> None:
     with (
         session_answering(lambda _: httpx.Response(502, text="<html>")) as session,
