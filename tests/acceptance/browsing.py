@@ -66,9 +66,14 @@ def launch(playwright: Playwright, executable: str) -> Browser:
     return playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
 
 
-def fill_login(page: Page, platform: RunningPlatform, password: str, *, user: str = "") -> None:
-    """Open the hub's login page, fill it for the owner or another user, and send it."""
-    page.goto(f"{platform.url}/hub/login")
+def fill_login(
+    page: Page, platform: RunningPlatform, password: str, *, user: str = "", onward: str = ""
+) -> None:
+    """Open the hub's login page, fill it for the owner or another user, and send it.
+
+    It leads `onward`, to a path of the platform, or else to JupyterLab, which is started.
+    """
+    page.goto(f"{platform.url}/hub/login{f'?next={onward}' if onward else ''}")
     page.get_by_label("Username").fill(user or platform.user)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()

@@ -85,8 +85,8 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
             context = browser.new_context(viewport=SIZE, base_url=platform.url)
             context.set_default_timeout(60_000)
             page = context.new_page()
-            fill_login(page, platform, platform.password, user=name)
-            page.wait_for_url("**/hub/**")
+            fill_login(page, platform, platform.password, user=name, onward="/hub/home")
+            page.wait_for_url("**/hub/home")
             page.close()
             team.browsers[name] = context
             team.watches[name] = Watch(platform.url)
@@ -164,9 +164,9 @@ def test_lists_and_counts_hold_what_a_person_may_see_and_no_more(team: Team, nam
     page.close()
     page = team.open(name, "runs")
     expect(page.locator("tr[data-run]")).to_have_count(sum(counts.values()))
-    listed = page.get_by_label("Job").locator("option").all_inner_texts()
-    assert set(listed) == {"Any job", *SEES[name]}
-    assert set(page.locator("tr[data-run] a.quiet").all_inner_texts()) == SEES[name]
+    offered = page.get_by_label("Job").locator("option").all_text_contents()
+    assert set(offered) == {"Any job", *SEES[name]}
+    assert set(page.locator("tr[data-run] a.quiet").all_text_contents()) == SEES[name]
     keep(page, f"people-runs-{name}")
     page.close()
     team.watches[name].check()
@@ -190,7 +190,8 @@ def test_buttons_of_a_run_show_to_those_who_may_use_them(team: Team, name: str, 
             expect(page.get_by_role("heading", name="Attempts")).to_have_count(int(member))
             reads = job in CHANGES[name]
             expect(page.get_by_role("heading", name="End of the log")).to_have_count(int(reads))
-            expect(page.get_by_role("link", name="Log", exact=True)).to_have_count(int(reads))
+            if outcome != "active":  # it may wait for its turn
+                expect(page.get_by_role("link", name="Log", exact=True)).to_have_count(int(reads))
             if reads and outcome != "active":
                 expect(page.locator("pre.log")).to_contain_text(SECRET)
             if not reads:

@@ -202,7 +202,7 @@ def describe_job(job: Job, *, prefix: str) -> JobRow:
         trigger=f"{clock.cron} ({clock.timezone})" if clock else "by hand",
         next_tick=show_time(job.next_tick),
         local_tick=show_local_time(job.next_tick, clock.timezone) if clock else "",
-        paused=job.paused,
+        paused=job.paused and clock is not None,
         collection=job.collection,
         review=job.policy.review,
     )
