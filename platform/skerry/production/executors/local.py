@@ -1,7 +1,6 @@
 """Attempts as processes of this machine, each with a record from which it is found again."""
 
 import logging
-import os
 import shutil
 import subprocess
 import sys
@@ -15,8 +14,6 @@ import psutil
 
 from skerry.core.disk import check_space
 from skerry.core.errors import SkerryError, UnavailableError
-from skerry.core.logs import FORMAT_VARIABLE
-from skerry.core.settings import CERTIFICATE_VARIABLES, RunLimits
 from skerry.core.temporary import name_temporary
 from skerry.core.wording import describe_bytes
 from skerry.production.environments import find_python
@@ -30,12 +27,13 @@ from skerry.production.executors.places import (
 )
 from skerry.production.executors.prepared import Prepared, Waiting, hand_over
 from skerry.production.executors.protocol import AttemptName, AttemptState, Limits, Order, Phase
+from skerry.production.executors.variables import name_common, name_own
 from skerry.production.processes import (
-    SCRATCH_MARK,
     RunProcesses,
     adopt_orphans,
     end_marked,
     end_tree,
+    measure_memory,
     wait_for_end,
 )
 from skerry.production.run_log import add_line
@@ -47,11 +45,6 @@ from skerry.storage.writing import write_aside
 
 _LOG = logging.getLogger("skerry.worker")
 _MEMORY_S = 1.0
-_KEPT_VARIABLES = frozenset({
-    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "USER", "SKERRY_PAUSE_POINTS", "SKERRY_ISOLATION",
-    "SKERRY_INSTANCE", FORMAT_VARIABLE, *CERTIFICATE_VARIABLES, *RunLimits.list_variables(),
-})  # fmt: skip
-_KEPT_PREFIX = "DASK_GATEWAY__"
 
 
 class LocalExecutor:
@@ -172,7 +165,7 @@ class LocalExecutor:
             process = self._processes.start(
                 [sys.executable, *arguments],
                 cwd=self._data.run,
-                env=_name_common(Path(sys.executable)) | _name_own(folder),
+                env=name_common(Path(sys.executable)) | name_own(folder),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
             )
@@ -355,60 +348,19 @@ class LocalExecutor:
         """Return the whole environment of a process, without any other variable of the worker."""
         return {
             **order.variables,
-            **_name_common(python),
+            **name_common(python),
             # what a killed kernel leaves there goes with the working folder, on the same disk
             **name_temporary(places.temporary),
-            **_name_own(places.work),
+            **name_own(places.work),
             FILE_VARIABLE: str(places.last_words),
             REASON_VARIABLE: str(places.reason),
             **order.make_secrets(),
         }
 
 
-def _name_common(python: Path) -> dict[str, str]:
-    """Return the variables that all attempts have alike."""
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIX)
-    }
-    return {
-        **inherited,
-        "PATH": f"{python.parent}{os.pathsep}{inherited.get('PATH', os.defpath)}",
-        "PYTHONNOUSERSITE": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-def _name_own(folder: Path) -> dict[str, str]:
-    """Return the variables that keep what a process and its kernel write in a folder."""
-    return {
-        "IPYTHONDIR": str(folder / "ipython"),
-        "JUPYTER_DATA_DIR": str(folder / "jupyter"),
-        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        "JUPYTER_PLATFORM_DIRS": "1",
-        SCRATCH_MARK: str(folder),
-    }
-
-
 def _say(log: WorkingFile, text: str) -> None:
     add_line(log.path, text)
     log.save()
-
-
-def measure_memory(pid: int) -> int:
-    """Return the bytes of memory of a process and all its descendants.
-
-    Memory that several of them share counts once, where the system tells it (Linux).
-    """
-    total = 0
-    with suppress(psutil.Error):
-        root = psutil.Process(pid)
-        for process in (root, *root.children(recursive=True)):
-            with suppress(psutil.Error):
-                memory = process.memory_full_info()
-                total += getattr(memory, "pss", memory.uss)
-    return total
 
 
 def _judge(code: int | None) -> AttemptState:

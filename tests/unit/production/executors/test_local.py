@@ -22,10 +22,10 @@ from tests.unit.production.executors.contract import (
 
 from skerry.core.errors import UnavailableError
 from skerry.core.settings import OBJECTS_VARIABLE
-from skerry.production.executors.local import LocalExecutor, measure_memory
+from skerry.production.executors.local import LocalExecutor
 from skerry.production.executors.places import AttemptPlaces, list_places
 from skerry.production.executors.protocol import AttemptName, Limits, Phase
-from skerry.production.processes import PR_SET_CHILD_SUBREAPER, end_marked
+from skerry.production.processes import PR_SET_CHILD_SUBREAPER, end_marked, measure_memory
 from skerry.storage.layout import DataFolder
 
 _WORKER = """
