@@ -65,7 +65,9 @@ def create_files_router(stores: Stores) -> APIRouter:
         """Send one file of an item, or a range of it."""
         check_key(key)
         with stores.reader.connect() as connection:
-            file = _open_file(stores, connection, key, viewer=find_viewer(connection, identity))
+            is_shown = _is_shown(connection, key, viewer=find_viewer(connection, identity))
+        # the store may be slow: meanwhile others use the connection
+        file = stores.objects.open(key) if is_shown else None
         if file is None:
             raise refuse_unseen(identity, Scope.CATALOG_READ, f"file {key[:140]!r}")
         return OpenedFileResponse(file, key, media_type=_name_type(key), headers=_HEADERS)
@@ -73,17 +75,22 @@ def create_files_router(stores: Stores) -> APIRouter:
     return router
 
 
-def _open_file(
-    stores: Stores, connection: Connection, key: str, *, viewer: Viewer
-) -> OpenFile | None:
+def _is_shown(connection: Connection, key: str, *, viewer: Viewer) -> bool:
+    """Return whether an item that the viewer sees has a file at a key, or may have.
+
+    Raises
+    ------
+    WithdrawnError
+        If the viewer saw it before it was withdrawn, or its bytes are not kept.
+    """
     item = find_owner_of_key(connection, key, viewer=viewer)
-    if item is None:
-        withdrawn = find_withdrawn_owner(connection, key, viewer=viewer)
-        if withdrawn is not None:
-            raise refuse_withdrawn(withdrawn)
-        return None
-    check_kept(item)
-    return stores.objects.open(key)
+    if item is not None:
+        check_kept(item)
+        return True
+    withdrawn = find_withdrawn_owner(connection, key, viewer=viewer)
+    if withdrawn is not None:
+        raise refuse_withdrawn(withdrawn)
+    return False
 
 
 def _name_type(key: str) -> str:

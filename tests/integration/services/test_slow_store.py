@@ -1,0 +1,68 @@
+"""An object store that answers late: what does not need it goes on."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import httpx
+import pytest
+from tests.fault_proxy import FaultProxy, Request, no_faults, serve_faults
+from tests.minio_server import S3Server
+from tests.platform_process import wait_until
+from tests.served_api import ServedApi
+from tests.served_bucket import serve_bucket_api, write_product
+from tests.stac_documents import make_collection
+
+pytestmark = pytest.mark.s3
+
+READERS = 24
+"""More than a process has connections to its database, fewer than it has threads."""
+
+
+@pytest.fixture
+def proxy(s3: S3Server) -> Iterator[FaultProxy]:
+    with serve_faults(s3.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def api(s3: S3Server, proxy: FaultProxy, tmp_path: Path) -> Iterator[ServedApi]:
+    with serve_bucket_api(s3, proxy.endpoint, tmp_path / "data") as api:
+        yield api
+
+
+def test_searches_are_answered_while_files_wait_for_the_store(
+    api: ServedApi, proxy: FaultProxy
+) -> None:
+    """Nobody keeps a connection to the database while the store is asked for a file."""
+    asked: list[Request] = []
+    go_on = Event()
+
+    def hold(request: Request) -> None:
+        if request.method == "HEAD":
+            asked.append(request)
+            go_on.wait(60)
+
+    with api.client("alice-token") as alice:
+        alice.put("stac/collections/lakes", json=make_collection()).raise_for_status()
+        _, item = write_product(alice, "scene", {"quicklook.png": b"12345"})
+        answer = alice.post("stac/collections/lakes/items", json=item)
+        assert answer.status_code == 201, answer.text
+        href = answer.json()["assets"]["product"]["href"]
+
+        def read(_: int) -> httpx.Response:
+            headers = {"Authorization": "Bearer alice-token"}
+            return httpx.get(href, headers=headers, trust_env=False, timeout=90)
+
+        proxy.plan = hold
+        with ThreadPoolExecutor(READERS) as pool:
+            waiting = pool.map(read, range(READERS))
+            try:
+                wait_until(lambda: len(asked) >= READERS, 20, "all readers wait for the store")
+                found = alice.get("stac/search", params={"collections": "lakes"})
+            finally:
+                go_on.set()
+                proxy.plan = no_faults
+            assert [answer.content for answer in waiting] == [b"12345"] * READERS
+        assert [entry["id"] for entry in found.json()["features"]] == ["scene"]
