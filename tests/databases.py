@@ -4,6 +4,7 @@ A ``conftest.py`` imports them. Each test that asks for `data` runs twice.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,24 +21,25 @@ from skerry.storage.object_folder import ObjectFolder
 KINDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
 
 
-@pytest.fixture(params=KINDS)
-def data(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[DataFolder]:
-    folder = DataFolder(tmp_path / "data")
-    folder.create()
-    if request.param == "sqlite":
-        monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
-        fill_database(folder)
-        yield folder
-        return
-    with request.getfixturevalue("postgresql").database() as url:
-        monkeypatch.setenv(DATABASE_VARIABLE, url)
-        yield folder
+@contextmanager
+def making_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[DataFolder]:
+    """Give a new data folder with the kind of database that is the fixture's parameter."""
+    data = DataFolder(folder)
+    data.create()
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "sqlite":
+            patch.delenv(DATABASE_VARIABLE, raising=False)
+            fill_database(data)
+            yield data
+            return
+        with request.getfixturevalue("postgresql").database() as url:
+            patch.setenv(DATABASE_VARIABLE, url)
+            yield data
 
 
-@pytest.fixture
-def engine(data: DataFolder) -> Iterator[Engine]:
+@contextmanager
+def opening_database(data: DataFolder) -> Iterator[Engine]:
+    """Give a folder's database; when the block ends, its audit must tell what it holds."""
     opened = open_database(find_database(data))
     OBJECTS[opened] = ObjectFolder(data.objects)
     try:
@@ -45,6 +47,18 @@ def engine(data: DataFolder) -> Iterator[Engine]:
         check_audit(opened)
     finally:
         opened.dispose()
+
+
+@pytest.fixture(params=KINDS)
+def data(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DataFolder]:
+    with making_database(request, tmp_path / "data") as data:
+        yield data
+
+
+@pytest.fixture
+def engine(data: DataFolder) -> Iterator[Engine]:
+    with opening_database(data) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """Both databases search through their indexes, as their own explanation of a search says."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, insert, text
+from tests.databases import KINDS, making_database, opening_database
 from tests.stac_documents import make_collection
 from tests.viewers import MEMBER
 
@@ -22,9 +24,23 @@ SMALL, LARGE = [10, 40, 12, 42], [-180, -90, 180, 90]
 MONTH = "2026-05-01T00:00:00Z/2026-05-31T00:00:00Z"
 
 
-@pytest.fixture
-def full(connection: Connection) -> Connection:
-    """Return a transaction that has recorded items all over the world, one an hour."""
+@pytest.fixture(scope="module", params=KINDS)
+def full(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Connection]:
+    """Return a transaction that has recorded items all over the world; tests only read there."""
+    folder = tmp_path_factory.mktemp("full") / "data"
+    with (
+        making_database(request, folder) as data,
+        opening_database(data) as engine,
+        engine.begin() as connection,
+    ):
+        record_many(connection)
+        yield connection
+
+
+def record_many(connection: Connection) -> None:
+    """Record items all over the world, one an hour."""
     for name, owner in (("lakes", PLATFORM_OWNER), ("hidden", "person:zoe")):
         document = make_collection(name, public=False)
         put_collection(connection, document, name, owner="alice", belongs_to=owner)
@@ -56,7 +72,6 @@ def full(connection: Connection) -> Connection:
     )  # fmt: skip
     if connection.dialect.name == "postgresql":  # its server counts rows after a while
         connection.execute(text("ANALYZE"))
-    return connection
 
 
 def explain(connection: Connection, *, viewer: Viewer = KEEPER, **query: Any) -> str:

@@ -1,6 +1,7 @@
 """Small GeoZarrs, written here with zarr alone so that the maps room is tested on its own."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,43 +29,45 @@ def average(values: np.ndarray, nodata: float | None) -> np.ndarray:
     return np.where(np.isnan(mean), nodata or 0, np.round(mean)).astype(values.dtype)
 
 
+def write_levels(
+    top: Path,
+    values: np.ndarray,
+    *,
+    name: str = "v",
+    group: str = "",
+    crs: str = "EPSG:32633",
+    transform: tuple[float, ...] = (10.0, 0.0, 400_000.0, 0.0, -10.0, 5_100_000.0),
+    chunk: int = 128,
+    folder: str = "product.zarr",
+    attributes: dict[str, Any] | None = None,
+) -> Path:
+    """Write `values` with overviews below `top`, and return the store's folder."""
+    path = top / folder
+    root = zarr.open_group(path, mode="a")
+    parent = root.require_group(group) if group else root
+    nodata = (attributes or {}).get("_FillValue")
+    layout: list[dict[str, Any]] = []
+    a, b, c, d, e, f = transform
+    while True:
+        asset = str(len(layout))
+        level = parent.require_group(asset)
+        array = level.create_array(
+            name,
+            shape=values.shape,
+            dtype=values.dtype,
+            chunks=tuple(min(chunk, size) for size in values.shape),
+            attributes=attributes or {},
+        )
+        array[...] = values
+        layout.append({"asset": asset, "spatial:transform": [a, b, c, d, e, f]})
+        if max(values.shape) <= 256:
+            break
+        values, a, e = average(values, nodata), a * 2, e * 2
+    parent.attrs.update({"multiscales": {"layout": layout}, "proj:code": crs})
+    return path
+
+
 @pytest.fixture
 def write_pyramid(tmp_path: Path) -> Write:
     """Return a function that writes `values` with overviews, and gives the store's folder."""
-
-    def write(
-        values: np.ndarray,
-        *,
-        name: str = "v",
-        group: str = "",
-        crs: str = "EPSG:32633",
-        transform: tuple[float, ...] = (10.0, 0.0, 400_000.0, 0.0, -10.0, 5_100_000.0),
-        chunk: int = 128,
-        folder: str = "product.zarr",
-        attributes: dict[str, Any] | None = None,
-    ) -> Path:
-        path = tmp_path / folder
-        root = zarr.open_group(path, mode="a")
-        parent = root.require_group(group) if group else root
-        nodata = (attributes or {}).get("_FillValue")
-        layout: list[dict[str, Any]] = []
-        a, b, c, d, e, f = transform
-        while True:
-            asset = str(len(layout))
-            level = parent.require_group(asset)
-            array = level.create_array(
-                name,
-                shape=values.shape,
-                dtype=values.dtype,
-                chunks=tuple(min(chunk, size) for size in values.shape),
-                attributes=attributes or {},
-            )
-            array[...] = values
-            layout.append({"asset": asset, "spatial:transform": [a, b, c, d, e, f]})
-            if max(values.shape) <= 256:
-                break
-            values, a, e = average(values, nodata), a * 2, e * 2
-        parent.attrs.update({"multiscales": {"layout": layout}, "proj:code": crs})
-        return path
-
-    return write
+    return partial(write_levels, tmp_path)
