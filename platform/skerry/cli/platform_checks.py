@@ -20,6 +20,7 @@ from skerry.core.settings import read_grants_way
 from skerry.core.time import format_time, utc_now
 from skerry.core.wording import describe_bytes
 from skerry.storage.layout import DataFolder
+from skerry.storage.pid_files import PidFile
 
 _LOG_END = 200_000
 """Bytes at the end of each log in which errors are counted."""
@@ -269,25 +270,38 @@ def look_at_parts(folder: DataFolder) -> Iterator[Finding]:
         return
     yield Finding(check="platform", detail=f"It runs at {record.url} (process {record.pid}).")
     for part in record.parts:
-        trouble = ask_health(part) or _ask_readiness(part)
+        lacks = "" if (silence := ask_health(part)) else _ask_readiness(part)
+        remedy = ""
+        if silence:
+            remedy = _say_how_to_wake(folder, part.name)
+        elif lacks:
+            remedy = "It goes on by itself when that is mended: see what is said of it here."
         yield Finding(
-            check=part.name, state="broken" if trouble else "well", detail=trouble or "answers",
-            remedy=f"Read 'skerry logs {part.name}'; the platform starts a part again "
-            "if it ends." if trouble else "",
+            check=part.name, state="broken" if remedy else "well",
+            detail=silence or lacks or "answers", remedy=remedy,
         )  # fmt: skip
 
 
-def _ask_readiness(part: PartRecord) -> str | None:
+def _say_how_to_wake(folder: DataFolder, part: str) -> str:
+    """Return what to do with a part that does not answer; the supervisor sees only its end."""
+    note = PidFile.read(folder.pids / f"{part}.json")
+    hanging = note is not None and note.find() is not None
+    return f"Read 'skerry logs {part}'. The platform starts it again when it ends" + (
+        f"; if it goes on to hang, end it: kill -9 {note.pid}." if note and hanging else "."
+    )
+
+
+def _ask_readiness(part: PartRecord) -> str:
     """Return what api or maps lack; the other parts have no such address."""
     if part.health is None or part.name not in SHARED_PARTS:
-        return None
+        return ""
     address = f"{part.health.removesuffix('health')}ready"
     try:
         answer = httpx.get(address, timeout=5, trust_env=False)
         missing = answer.json().get("missing", {})
     except (httpx.HTTPError, ValueError, AttributeError):
         return "does not say whether it is ready"
-    return "; ".join(f"{name}: {reason}" for name, reason in missing.items()) or None
+    return "; ".join(f"{name}: {reason}" for name, reason in missing.items())
 
 
 def look_at_workers(folder: DataFolder) -> Iterator[Finding]:

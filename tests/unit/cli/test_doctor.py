@@ -41,6 +41,7 @@ from skerry.storage.database import (
     using_database,
 )
 from skerry.storage.layout import DataFolder
+from skerry.storage.pid_files import write_pid_file
 from skerry.storage.tables import audit
 
 
@@ -254,7 +255,11 @@ def test_parts_say_what_they_lack(folder: DataFolder) -> None:
         assert finding.detail == (
             "objects: The object store cannot be read.; hub: The hub does not answer."
         )
-        assert find(folder, "worker").detail == "has not reported yet"
+        assert "goes on by itself" in finding.remedy
+        write_pid_file(folder.pids / "worker.json", os.getpid())
+        silent = find(folder, "worker")
+        assert silent.detail == "has not reported yet"
+        assert silent.remedy.endswith(f"end it: kill -9 {os.getpid()}.")
         assert find(folder, "gateway").detail == "answers", "it is not asked what it lacks"
         assert find(folder, "platform").state == "well"
 
