@@ -149,11 +149,11 @@ def reader(page: Page, platform: RunningPlatform) -> Iterator[Page]:
     assert browser is not None
     context = browser.new_context(viewport=SIZE, base_url=platform.url)
     context.set_default_timeout(SLOW_MS)
+    host = httpx.URL(platform.url).host
     context.add_cookies(
         [
-            {"name": cookie.name, "value": cookie.value or "", "url": f"{platform.url}{PAGES}/"}
+            {"name": cookie.name, "value": cookie.value or "", "domain": host, "path": cookie.path}
             for cookie in person.cookies.jar
-            if cookie.path.startswith(PAGES)
         ]
     )
     yield context.new_page()
@@ -174,7 +174,8 @@ def test_the_page_of_a_withdrawn_product_says_what_became_of_it(
         assert answer is not None
         assert answer.status == status
         for text in texts:
-            expect(who.get_by_text(text).first).to_be_visible(timeout=SLOW_MS)
+            shown = who.get_by_text(text).filter(visible=True).first
+            expect(shown).to_be_visible(timeout=SLOW_MS)
 
     for who in (page, reader):
         look(who, 200, "Opacity", "True colour")
