@@ -24,6 +24,7 @@ from tests.platform_process import wait_until
 
 from skerry.core.digests import digest_file
 from skerry.core.time import parse_time, utc_now
+from skerry.storage.layout import DataFolder
 
 
 def list_family(pid: int) -> list[psutil.Process]:
@@ -90,6 +91,15 @@ def test_the_run_token_stands_nowhere_and_is_revoked(stage: Stage, tmp_path: Pat
         return answer.status_code == 401
 
     wait_until(refused, LIMIT_S, "the run's token is revoked")
+
+
+def test_a_run_of_which_the_worker_hears_nothing_is_found_in_its_round(stage: Stage) -> None:
+    bell = DataFolder(stage.platform.data).worker_bell
+    away = bell.rename(bell.with_name("away"))
+    try:
+        stage.wait_for(stage.start(), "succeeded")
+    finally:
+        away.rename(bell)
 
 
 def test_cancel_ends_the_whole_tree_and_retry_makes_a_new_epoch(
