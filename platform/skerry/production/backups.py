@@ -192,12 +192,12 @@ def _back_up(
     while True:
         counts, last = _copy_records(data, aside / _STATE, take_part(progress, 0, 0.2))
         with using_database(database_url(aside / _STATE), read_only=True) as own:
-            named = list(list_units(own.connect, bytes_.source))
-        lacking = bytes_.copy(named, take_part(progress, 0.2, 1), check=check)
+            names = list(list_units(own.connect, bytes_.source))
+        lacking = bytes_.copy(names, take_part(progress, 0.2, 1), check=check)
         if bytes_.settle(*_list_removals(data, last)) and lacking <= missing:
             break
         missing |= lacking
-    units = {unit: bytes_.digests[unit] for unit in named if unit not in lacking}
+    units = {unit: bytes_.digests[unit] for unit in names if unit not in lacking}
     manifest = Manifest(
         created=utc_now().isoformat(), skerry=VERSION, schema_revision=str(newest_revision()),
         tables=counts, records=digest_file(aside / _STATE), units=units, missing=sorted(lacking),
@@ -294,14 +294,14 @@ def restore_backup(
     folder = source / "backups" / name
     upgrade(data)
     claim_store(data)
-    objects, kept = open_objects(data), ObjectFolder(source / "objects")
+    objects, copies = open_objects(data), ObjectFolder(source / "objects")
     copied = []
     report = take_part(progress, 0, 0.8)
     for number, (unit, digest) in enumerate(manifest.units.items()):
         report(number / len(manifest.units), f"Copying bytes: {unit}")
         if objects.digest(unit) == digest:
             continue
-        if copy_prefix(kept, objects, unit) != digest:
+        if copy_prefix(copies, objects, unit) != digest:
             raise InvalidInputError(
                 f"The backup {name} is damaged: the bytes of {unit} are missing or changed.",
                 remedy="Restore an older backup, or the folder from another copy.",
@@ -320,17 +320,17 @@ def _restore_records(state: Path, data: DataFolder, backup: Backup, progress: Pr
     """
     with make_aside(data.run / _STATE, replace=True) as aside:
         shutil.copyfile(state, aside)
-        kept, live = open_database(database_url(aside)), open_database(find_database(data))
+        copy, live = open_database(database_url(aside)), open_database(find_database(data))
         try:
-            create_schema(kept)
-            with writing(kept, name_user()) as connection:
+            create_schema(copy)
+            with writing(copy, name_user()) as connection:
                 note_deleted_bytes(connection)
-            with reading(kept) as source, writing(live, None) as connection:
+            with reading(copy) as source, writing(live, None) as connection:
                 counts = copy_rows(source, connection, state_tables(), progress)
                 what = f"platform/backup/{backup.name}"
                 note_event(connection, what, "restored", _sum_up(backup), by=name_user())
         finally:
-            kept.dispose()
+            copy.dispose()
             live.dispose()
     (data.run / _STATE).unlink()
     if any(counts.get(table, 0) < count for table, count in backup.manifest.tables.items()):
