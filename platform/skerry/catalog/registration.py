@@ -23,7 +23,9 @@ from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ownership import KEEPER
 from skerry.core.time import count_microseconds, utc_now
 from skerry.models.versions import VersionStatus
+from skerry.storage.at_once import do_at_once
 from skerry.storage.grants import Grant, check_write_grant, take_home
+from skerry.storage.homes import has_homes
 from skerry.storage.objects import Objects
 
 
@@ -240,10 +242,15 @@ def check_bytes(item: Mapping[str, Any], objects: Objects) -> None:
     InvalidInputError
         Names the first asset that is missing.
     """
-    for name, asset in item["assets"].items():
-        if not objects.exists(asset["href"]):
+    hrefs = {name: asset["href"] for name, asset in item["assets"].items()}
+    # other writers wait meanwhile, so a bucket is asked for all assets at once
+    ask = do_at_once if has_homes(objects) else map
+    for (name, href), is_there in zip(
+        hrefs.items(), ask(objects.exists, hrefs.values()), strict=True
+    ):
+        if not is_there:
             raise InvalidInputError(
-                f"The bytes of asset {name!r} are not at {asset['href']!r}.",
+                f"The bytes of asset {name!r} are not at {href!r}.",
                 remedy="Write them before the item is registered or published.",
             )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 
 import httpx
 import pytest
@@ -66,3 +66,24 @@ def test_searches_are_answered_while_files_wait_for_the_store(
                 proxy.plan = no_faults
             assert [answer.content for answer in waiting] == [b"12345"] * READERS
         assert [entry["id"] for entry in found.json()["features"]] == ["scene"]
+
+
+def test_all_assets_of_an_item_are_looked_for_at_once(api: ServedApi, proxy: FaultProxy) -> None:
+    """The platform's other writers wait while an item is registered."""
+    names = [f"part{number}" for number in range(8)]
+    all_asked = Barrier(len(names))
+
+    def wait_for_all(request: Request) -> None:
+        if request.method == "HEAD" and "/published/" in request.path:
+            all_asked.wait(20)
+
+    with api.client("alice-token") as alice:
+        alice.put("stac/collections/lakes", json=make_collection()).raise_for_status()
+        _, item = write_product(alice, "scene", dict.fromkeys(names, b"12345"))
+        prefix = item["properties"]["skerry:prefix"]
+        item["assets"] = {name: {"href": f"{prefix}{name}"} for name in names}
+        proxy.plan = wait_for_all
+        answer = alice.post("stac/collections/lakes/items", json=item)
+        proxy.plan = no_faults
+        assert answer.status_code == 201, answer.text
+        assert not all_asked.broken
