@@ -1,6 +1,7 @@
 """`skerry`: one group, which imports a command only when it is called; no stack traces."""
 
 import errno
+import logging
 import os
 import sys
 import traceback
@@ -138,6 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments
         The words after ``skerry``; those of this process if None.
     """
+    # commands say themselves that a database is away, in their own words
+    logging.getLogger("skerry.storage.absence").addHandler(logging.NullHandler())
     sys.exit(run(arguments))
 
 

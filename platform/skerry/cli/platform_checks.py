@@ -9,11 +9,12 @@ from pathlib import Path
 import httpx
 from pydantic import BaseModel
 
-from skerry.cli.serve import SHARED_PARTS
+from skerry.cli.serve import SHARED_PARTS, say_place
 from skerry.cli.status import describe_worker
 from skerry.cli.supervisor.health import ask_health
 from skerry.cli.supervisor.ports import LOOPBACK, check_port
 from skerry.cli.supervisor.record import PartRecord, PlatformRecord
+from skerry.cli.up import name_database
 from skerry.cli.variables import check_variables, read_port
 from skerry.core.disk import REMEDY, measure_space
 from skerry.core.settings import read_grants_way
@@ -73,10 +74,20 @@ def look_at_folder(folder: DataFolder) -> Iterator[Finding]:
         yield Finding(check=name, detail=str(folder.root))
 
 
-def look_at_settings(_folder: DataFolder) -> Iterator[Finding]:
-    """Check that the variables that are set here can be read."""
+def look_at_settings(folder: DataFolder) -> Iterator[Finding]:
+    """Check that the variables that are set here can be read, and name the platform's database."""
     check_variables()
-    yield Finding(check="settings", detail="All variables that are set can be read.")
+    record = PlatformRecord.read(folder)
+    own = name_database(folder) or ""
+    if record is None or not record.is_alive() or record.database == own:
+        yield Finding(check="settings", detail="All variables that are set can be read.")
+        return
+    yield Finding(
+        check="settings", state="attention",
+        detail=f"The running platform keeps its state in {say_place(record.database)}; with what "
+        f"is set here, {say_place(own)} is looked at.",
+        remedy="Set the variables here as for 'skerry up', and ask again.",
+    )  # fmt: skip
 
 
 def look_at_disk(folder: DataFolder) -> Iterator[Finding]:

@@ -58,8 +58,8 @@ def _read_plan(folder: DataFolder) -> Plan:
     own = name_database(folder) or ""
     if own != record.database:
         raise ConflictError(
-            f"The platform keeps its state in {_name(record.database)}, "
-            f"and this command would use {_name(own)}.",
+            f"The platform keeps its state in {say_place(record.database)}, "
+            f"and this command would use {say_place(own)}.",
             remedy="Give SKERRY_DATABASE_URL the value that 'skerry up' has.",
         )
     return Plan(
@@ -68,5 +68,6 @@ def _read_plan(folder: DataFolder) -> Plan:
     )  # fmt: skip
 
 
-def _name(database: str) -> str:
+def say_place(database: str) -> str:
+    """Return where a platform keeps its state; without a server in a file of its data folder."""
     return database or "its data folder"

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import insert
 from tests.fresh_database import fill_database
+from tests.platform_process import free_port
 from tests.postgresql_server import PostgresqlServer
 from tests.served_api import bind_free_port, make_hub_access, serve_in_thread
 
@@ -212,7 +215,7 @@ def test_a_check_that_fails_itself_hides_no_other(
     def fail(_folder: DataFolder) -> None:
         raise error
 
-    monkeypatch.setitem(CHECKS, "disk", fail)  # type: ignore[arg-type]
+    monkeypatch.setitem(CHECKS, "disk", fail)
     finding = find(folder, "disk")
     assert finding.state == "broken"
     assert "odd thing" in finding.detail or "I/O error" in finding.detail
@@ -237,6 +240,20 @@ def write_record(folder: DataFolder, pid: int, created: float, url: str = "") ->
             PartRecord(name="worker", url="", beat=folder.run / "worker.ready"),
         ],
     ).write(folder)  # fmt: skip
+
+
+@pytest.mark.parametrize("database", ["", "postgresql://skerry@db.example/skerry"])
+def test_a_shell_that_names_another_database_than_the_platform_s_is_told(
+    folder: DataFolder, database: str
+) -> None:
+    write_record(folder, os.getpid(), psutil.Process().create_time())
+    record = PlatformRecord.read(folder)
+    assert record is not None
+    record.model_copy(update={"database": database}).write(folder)
+    finding = find(folder, "settings")
+    assert finding.state == ("attention" if database else "well")
+    assert database in finding.detail
+    assert ("its data folder" in finding.detail) == bool(database)
 
 
 def test_a_killed_platform_is_broken(folder: DataFolder) -> None:
@@ -280,3 +297,15 @@ def test_what_the_last_prune_found_is_repeated_with_its_remedy(folder: DataFolde
         assert words in finding.detail
         assert ("skerry prune" in finding.remedy) == (state != "well")
     engine.dispose()
+
+
+def test_a_database_that_is_away_is_named_once_and_in_no_log_line(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [sys.executable, "-m", "skerry.cli", "doctor", "--data", str(folder.root)]
+    address = f"postgresql://skerry@127.0.0.1:{free_port()}/skerry"
+    monkeypatch.setenv(DATABASE_VARIABLE, address)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert "Connection refused" in done.stdout
