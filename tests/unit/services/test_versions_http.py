@@ -150,6 +150,7 @@ def look(client: httpx.Client, maps: httpx.Client, name: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", STEPS[:2])
 def test_every_order_shows_the_published_version_until_another_is_published(
     api: ServedApi, engine: Engine, maps_url: str, first: str

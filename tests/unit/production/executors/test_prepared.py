@@ -19,6 +19,8 @@ from skerry.production.executors.protocol import AttemptName, Limits, Order, Pha
 from skerry.production.processes import PR_SET_CHILD_SUBREAPER, end_marked
 from skerry.storage.layout import DataFolder
 
+pytestmark = pytest.mark.slow
+
 _PROGRAM = """
 import os, subprocess, sys, tempfile, time
 from pathlib import Path

@@ -132,6 +132,7 @@ def test_gdal_and_the_item_name_nodata_of_any_size(
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("bands", [1, 3])
+@pytest.mark.slow
 def test_overviews_are_those_of_geozarr(
     dtype: str, fill: float | None, classes: bool, bands: int, tmp_path: Path
 ) -> None:

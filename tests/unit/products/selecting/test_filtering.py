@@ -392,6 +392,7 @@ def test_an_area_across_the_antimeridian() -> None:
 @pytest.mark.parametrize("transform", [False, True])
 @pytest.mark.parametrize("rows", [1, 2, 5])
 @pytest.mark.parametrize("columns", [1, 2, 5])
+@pytest.mark.slow
 def test_a_raster_is_cut_to_any_size(
     rows: int, columns: int, transform: bool, upward: bool, tmp_path: Path
 ) -> None:
