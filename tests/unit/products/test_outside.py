@@ -72,7 +72,7 @@ FORMATS = {
 def products(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return a small product of every container; tests must not change them."""
     root = tmp_path_factory.mktemp("products")
-    result = {name: make(root / name, size=300, seed=3) for name, make in SENSORS.items()}
+    result = {name: make(root / name, size=66, seed=3) for name, make in SENSORS.items()}
     tree = assemble(1, 64, 64, EVERYTHING)
     for name, (file, options) in FORMATS.items():
         (root / name).mkdir()
