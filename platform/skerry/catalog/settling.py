@@ -4,9 +4,10 @@ Each copy is recorded before its first byte is written, until an item names it. 
 killed here, its copies are found by this record and removed, like the bytes of expired grants.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from threading import Semaphore
+from threading import Condition
 from types import MappingProxyType
 
 from sqlalchemy import Connection, Engine
@@ -27,10 +28,54 @@ _AT_ONCE = 2
 """Registrations whose bytes a process copies at a time; each takes up to 144 MB of memory."""
 _WAITING = 8
 """Registrations that wait for it. Each holds one of the 40 threads that answer all requests."""
+_OF_ACCOUNT = (_AT_ONCE + _WAITING) // 2
+"""Registrations of an account that copy or wait; so nobody keeps all others from registering."""
 _PATIENCE_S = 60.0
 
-_at_work = Semaphore(_AT_ONCE)
-_present = Semaphore(_AT_ONCE + _WAITING)
+
+class _Turns:
+    """Whose bytes are copied now, and who waits.
+
+    A free turn is given to the account of which the fewest are copied, and among these to the one
+    that has waited longest: who registers many products does not hold up who registers one.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._at_work: Counter[str] = Counter()
+        self._waiting: dict[object, str] = {}
+
+    @contextmanager
+    def take(self, account: str) -> Iterator[None]:
+        """Wait for a turn; refuse if many wait already, or it takes long."""
+        ticket = object()
+        with self._changed:
+            present = Counter(self._waiting.values()) + self._at_work
+            if present.total() >= _AT_ONCE + _WAITING or present[account] >= _OF_ACCOUNT:
+                raise _refuse_for_now()
+            self._waiting[ticket] = account
+            try:
+                if not self._changed.wait_for(lambda: self._choose() is ticket, _PATIENCE_S):
+                    raise _refuse_for_now()
+                self._at_work[account] += 1
+            finally:
+                del self._waiting[ticket]
+                self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._at_work -= Counter([account])
+                self._changed.notify_all()
+
+    def _choose(self) -> object | None:
+        """Return who is next; None while nobody may begin."""
+        if self._at_work.total() >= _AT_ONCE:
+            return None
+        return min(self._waiting, key=lambda ticket: self._at_work[self._waiting[ticket]])
+
+
+_turns = _Turns()
 
 
 @contextmanager
@@ -60,7 +105,7 @@ def settling(
     InvalidInputError
         If bytes are not those of their digest.
     BusyError
-        If this process copies the bytes of too many others; nothing was done.
+        If this process copies the bytes of too many others, or of this account; nothing was done.
     UnavailableError
         If the store does not answer.
     """
@@ -73,7 +118,7 @@ def settling(
         yield SAME_PLACES
         return
     with ExitStack() as turn:
-        turn.enter_context(_taking_turn())
+        turn.enter_context(_turns.take(by.name))
         with writing(engine, by) as connection:
             held = {
                 prefix: hold_home(connection, choose_home(prefix), by.name) for prefix in written
@@ -90,22 +135,6 @@ def settling(
             raise
         finally:
             finish_deletions(engine, objects)
-
-
-@contextmanager
-def _taking_turn() -> Iterator[None]:
-    """Wait until few enough others copy; refuse if many wait already, or it takes long."""
-    if not _present.acquire(blocking=False):
-        raise _refuse_for_now()
-    try:
-        if not _at_work.acquire(timeout=_PATIENCE_S):
-            raise _refuse_for_now()
-        try:
-            yield
-        finally:
-            _at_work.release()
-    finally:
-        _present.release()
 
 
 def _refuse_for_now() -> BusyError:

@@ -20,8 +20,11 @@ from skerry.storage.homes import HOMES
 pytestmark = pytest.mark.s3
 
 FILES = {"product.zarr/c/0": b"0" * 1000, "product.zarr/c/1": b"1" * 1000}
-REFUSED = 4
-COUNT = settling._AT_ONCE + settling._WAITING + REFUSED
+REFUSED = 2
+"""How many are refused of each person."""
+OF_EACH = settling._OF_ACCOUNT + REFUSED
+PEOPLE = ("alice", "bob")
+COUNT = OF_EACH * len(PEOPLE)
 
 
 @pytest.fixture(scope="module")
@@ -52,39 +55,50 @@ def test_few_are_copied_at_a_time_some_wait_and_the_others_come_again(
                 copied.add(request.path.partition(f"/{HOMES}")[2].split("/")[1])
             go_on.wait(120)
 
-    statuses: Counter[int] = Counter()
+    statuses: Counter[tuple[str, int]] = Counter()
     with api.client("alice-token") as alice, ThreadPoolExecutor(COUNT) as pool:
         alice.put("stac/collections/lakes", json=make_collection()).raise_for_status()
-        items = [write_product(alice, f"scene-{number}", FILES)[1] for number in range(COUNT)]
+        items: list[tuple[str, dict[str, object]]] = []
+        for person in PEOPLE:
+            with api.client(f"{person}-token") as client:
+                items += [
+                    (person, write_product(client, f"{person}-{number}", FILES)[1])
+                    for number in range(OF_EACH)
+                ]
         proxy.plan = hold
 
-        def register(item: dict[str, object]) -> httpx.Response:
-            with api.client("alice-token") as client:
+        def register(person: str, item: dict[str, object]) -> httpx.Response:
+            with api.client(f"{person}-token") as client:
                 client.timeout = httpx.Timeout(150)
                 answer = client.post("stac/collections/lakes/items", json=item)
             with lock:
-                statuses[answer.status_code] += 1
+                statuses[person, answer.status_code] += 1
             return answer
 
         try:
-            asked = [pool.submit(register, item) for item in items]
-            wait_until(
-                lambda: statuses[503] == REFUSED and len(copied) == settling._AT_ONCE, 60,
-                "as many as may be copied are", lambda: f"{statuses} {copied}",
-            )  # fmt: skip
+            asked = []
+            for person in PEOPLE:  # the first does not keep the second out
+                asked += [pool.submit(register, *item) for item in items if item[0] == person]
+                wait_until(
+                    lambda person=person: statuses[person, 503] == REFUSED  # type: ignore[misc]
+                    and len(copied) == settling._AT_ONCE, 60,
+                    "as many as may be copied are", lambda: f"{statuses} {copied}",
+                )  # fmt: skip
             # threads that answer everybody else are left
             assert alice.get("stac/search").json()["features"] == []
             assert len(copied) == settling._AT_ONCE
         finally:
             go_on.set()
         answers = [future.result() for future in asked]
-        assert statuses == {201: COUNT - REFUSED, 503: REFUSED}
+        for person in PEOPLE:
+            assert statuses[person, 201] == settling._OF_ACCOUNT
+            assert statuses[person, 503] == REFUSED
         refused = [answer for answer in answers if answer.status_code == 503]
         for answer in refused:
             assert answer.headers["retry-after"] == "5"
             assert answer.json()["title"] == "Busy"
-        again = [register(item).status_code for item in items]
-        assert sorted(again) == [200] * (COUNT - REFUSED) + [201] * REFUSED
+        again = Counter(register(*item).status_code for item in items)
+        assert again == {200: COUNT - len(refused), 201: len(refused)}
         found = alice.get("stac/search?limit=100").json()["features"]
         assert len(found) == len({item["id"] for item in found}) == COUNT
 
@@ -98,11 +112,7 @@ def test_refusals_do_not_wait_for_a_turn(api: ServedApi, monkeypatch: pytest.Mon
         path = "stac/collections/lakes/items"
         assert alice.post(path, json=there).status_code == 201
 
-        class Full:
-            def acquire(self, **_: object) -> bool:
-                return False
-
-        monkeypatch.setattr(settling, "_present", Full())
+        monkeypatch.setattr(settling, "_OF_ACCOUNT", 0)
         assert alice.post(path, json=there).status_code == 200
         assert bob.post(path, json=new).status_code == 403
         assert alice.post(path, json=new).status_code == 503
