@@ -1,6 +1,6 @@
 """Record items: registered once by their owner, or published by a run as a new version."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,7 @@ from skerry.core.errors import ConflictError, InvalidInputError, NotFoundError
 from skerry.core.ownership import KEEPER
 from skerry.core.time import count_microseconds, utc_now
 from skerry.models.versions import VersionStatus
-from skerry.storage.at_once import do_at_once
 from skerry.storage.grants import Grant, check_write_grant, take_home
-from skerry.storage.homes import has_homes
 from skerry.storage.objects import Objects
 
 
@@ -141,8 +139,7 @@ def register_item(
     )
     if isinstance(draft.basis, StoredItem):
         return draft.basis, False
-    checked = _take_home(connection, draft.checked, homes)
-    check_bytes(checked.document, objects)
+    checked = _take_home(connection, draft.checked, homes, objects)
     if collection == f"{SANDBOX}{owner}":
         ensure_collection(connection, collection, f"Sandbox of {owner}")
     status = VersionStatus.PUBLISHED
@@ -212,8 +209,7 @@ def insert_item(
                     remedy="Start a new run to publish something else.",
                 )
             return earlier
-    written, checked = checked.prefix, _take_home(connection, checked, homes)
-    check_bytes(checked.document, objects)
+    written, checked = checked.prefix, _take_home(connection, checked, homes, objects)
     new_status = VersionStatus(status)
     version = supersede(connection, collection, checked.id, new_status) + 1
     item = _insert(
@@ -225,30 +221,28 @@ def insert_item(
     return item
 
 
-def _take_home(connection: Connection, checked: CheckedItem, homes: Homes) -> CheckedItem:
-    """Return the item with its bytes where they stay."""
+def _take_home(
+    connection: Connection, checked: CheckedItem, homes: Homes, objects: Objects
+) -> CheckedItem:
+    """Return the item with its bytes where they stay; refuse it if they are not there.
+
+    Other writers wait meanwhile, so a bucket is not asked: it is known what was copied.
+    """
     home = homes.get(checked.prefix)
     if home is None:
+        _check_bytes(checked, objects.exists)
         return checked
-    take_home(connection, home)
-    return checked.move_to(home)
+    take_home(connection, home.prefix)
+    moved = checked.move_to(home.prefix)
+    _check_bytes(moved, home.has)
+    return moved
 
 
-def check_bytes(item: Mapping[str, Any], objects: Objects) -> None:
-    """Refuse an item whose bytes are not there: nobody could read it.
-
-    Raises
-    ------
-    InvalidInputError
-        Names the first asset that is missing.
-    """
-    hrefs = {name: asset["href"] for name, asset in item["assets"].items()}
-    # other writers wait meanwhile, so a bucket is asked for all assets at once
-    ask = do_at_once if has_homes(objects) else map
-    for (name, href), is_there in zip(
-        hrefs.items(), ask(objects.exists, hrefs.values()), strict=True
-    ):
-        if not is_there:
+def _check_bytes(checked: CheckedItem, exists: Callable[[str], bool]) -> None:
+    """Refuse an item of which an asset's bytes are not there: nobody could read it."""
+    for name, asset in checked.document["assets"].items():
+        href = asset["href"]
+        if not exists(href):
             raise InvalidInputError(
                 f"The bytes of asset {name!r} are not at {href!r}.",
                 remedy="Write them before the item is registered or published.",

@@ -7,6 +7,7 @@ killed here, its copies are found by this record and removed, like the bytes of 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from threading import Condition
 from types import MappingProxyType
 
@@ -19,8 +20,30 @@ from skerry.storage.homes import choose_home, fill_home, has_homes
 from skerry.storage.objects import Objects
 from skerry.storage.recording import Actor, writing
 
-Homes = Mapping[str, str]
-"""Prefix below which bytes were written, to the prefix at which they stay."""
+
+@dataclass(frozen=True)
+class Home:
+    """The place in a bucket where bytes stay, and what was copied there.
+
+    Attributes
+    ----------
+    prefix
+        Of the place.
+    keys
+        Of the copies.
+    """
+
+    prefix: str
+    keys: frozenset[str]
+
+    def has(self, key: str) -> bool:
+        """Return whether there is a copy at a key, or anything below it."""
+        below = f"{key.rstrip('/')}/"
+        return key in self.keys or any(item.startswith(below) for item in self.keys)
+
+
+Homes = Mapping[str, Home]
+"""Prefix below which bytes were written, to the place at which they stay."""
 SAME_PLACES: Homes = MappingProxyType({})
 """All bytes stay where they were written."""
 
@@ -85,7 +108,7 @@ def settling(
     by: Actor,
     list_written: Callable[[Connection], Iterable[tuple[str, str]]],
 ) -> Iterator[Homes]:
-    """Give the prefixes at which the bytes of items stay, for their registration in the block.
+    """Give the places at which the bytes of items stay, for their registration in the block.
 
     In a folder bytes stay where they are, and nothing is done. After the block the original bytes
     are removed; if the block fails, the copies.
@@ -124,10 +147,15 @@ def settling(
                 prefix: hold_home(connection, choose_home(prefix), by.name) for prefix in written
             }
         try:
-            for prefix, home in held.items():
-                fill_home(objects, prefix, home.prefix, written[prefix])
+            homes = {
+                prefix: Home(
+                    home.prefix,
+                    frozenset(fill_home(objects, prefix, home.prefix, written[prefix])),
+                )
+                for prefix, home in held.items()
+            }
             turn.close()
-            yield {prefix: home.prefix for prefix, home in held.items()}
+            yield homes
         except BaseException:
             with writing(engine, by) as connection:
                 for home in held.values():

@@ -196,19 +196,26 @@ class Bucket:
             with self._explaining(keys[0], "remove"):
                 self._open(keys[0]).delete(keys)
 
-    def copy_below(self, source: str, target: str) -> None:
+    def copy_below(self, source: str, target: str) -> list[str]:
         """Let the store copy the files below a prefix to another; no byte leaves the store.
 
         A file that is removed meanwhile is left out. Who needs all files compares the digest.
+
+        Returns
+        -------
+        list of str
+            The keys of the copies.
         """
         sizes = persist(lambda: {file.key: file.size for file in self.list_files(source)})
 
-        def copy(key: str) -> None:
+        def copy(key: str) -> str | None:
+            copied = target + key.removeprefix(source)
             with self._explaining(key, "copy"), suppress(FileNotFoundError):
-                self._copy(key, target + key.removeprefix(source), sizes[key])
+                self._copy(key, copied, sizes[key])
+                return copied
+            return None
 
-        for _ in do_at_once(lambda key: persist(lambda: copy(key)), sizes):
-            pass
+        return list(filter(None, do_at_once(lambda key: persist(lambda: copy(key)), sizes)))
 
     def _copy(self, source: str, target: str, size: int) -> None:
         import obstore

@@ -39,7 +39,7 @@ def find_written(prefix: str) -> str:
     return f"{prefix.removeprefix(HOMES)[:-1].rpartition('/')[0]}/"
 
 
-def fill_home(bucket: "Bucket", written: str, home: str, digest: str) -> None:
+def fill_home(bucket: "Bucket", written: str, home: str, digest: str) -> list[str]:
     """Copy bytes to the place where they stay, and check there that they are the announced ones.
 
     Parameters
@@ -51,6 +51,11 @@ def fill_home(bucket: "Bucket", written: str, home: str, digest: str) -> None:
     digest
         What the author says of the bytes.
 
+    Returns
+    -------
+    list of str
+        The keys of the copies.
+
     Raises
     ------
     InvalidInputError
@@ -58,7 +63,7 @@ def fill_home(bucket: "Bucket", written: str, home: str, digest: str) -> None:
     UnavailableError
         If the store does not answer.
     """
-    bucket.copy_below(written, home)
+    keys = bucket.copy_below(written, home)
     copied = bucket.digest(home)
     if copied is not None and copied != digest:  # without files, the check of assets says more
         raise InvalidInputError(
@@ -66,3 +71,4 @@ def fill_home(bucket: "Bucket", written: str, home: str, digest: str) -> None:
             remedy="Write them again under a new grant, and register them when nobody writes "
             "there any more.",
         )
+    return keys
