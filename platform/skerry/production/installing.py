@@ -18,7 +18,7 @@ REMEDY = (
 _SHELL = re.compile(r"^(?:[\w.,][\w.,\s]*=\s*)?(?:!+|%+(?:sx|system)?)\s*(?P<command>.*)$")
 _SHELL_CELL = re.compile(r"^\s*%%(?:bash|sh|script|system|sx|!)\b")
 _INSTALLER = re.compile(
-    r"(?:^|[;&|(`]|\bsudo|\benv)\s*(?:\S{0,255}/)?(?:(?:python[\d.]*|\{sys\.executable\}|\$\{?\w+\}?)\s+-m\s+)?"
+    r"(?:^|[;&|(`]|\bsudo|\benv)\s*(?:[^\s;&|(`]{0,255}/)?(?:(?:python[\d.]*|\{sys\.executable\}|\$\{?\w+\}?)\s+-m\s+)?"
     r"(?:pip[\d.]*|conda|mamba|micromamba|easy_install|uv(?:\s+pip)?|pixi|poetry)\s+"
     r"(?:-\S{1,255}\s+){0,9}(?:install|add|sync|update|upgrade|uninstall|remove)\b"
 )

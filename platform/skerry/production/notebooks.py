@@ -6,9 +6,15 @@ from typing import Any
 from skerry.core.errors import InvalidInputError
 from skerry.core.json_values import check_json
 from skerry.production.parameters import find_parameters_cell, join_source
+from skerry.production.places import CellPlace
 from skerry.production.values import decode_value, write_assignment
 
 _NBFORMAT = 4
+_MOST_CELLS = 10_000
+_LONGEST_CELL = 1 << 17
+_MOST_CODE = 1 << 20
+"""Characters of code in a cell and in a notebook. To read code takes 600 times as much memory."""
+_SMALLER = "Keep data in files or in the catalogue, and code that notebooks share in a wheel."
 
 
 def normalise_notebook(notebook: Any) -> dict[str, Any]:
@@ -20,7 +26,8 @@ def normalise_notebook(notebook: Any) -> dict[str, Any]:
     Raises
     ------
     InvalidInputError
-        If it is not an nbformat 4 notebook, or its language is not Python.
+        If it is not an nbformat 4 notebook, its language is not Python, or it is too large to be
+        read.
     """
     if not isinstance(notebook, dict) or notebook.get("nbformat") != _NBFORMAT:
         raise InvalidInputError(
@@ -32,6 +39,7 @@ def normalise_notebook(notebook: Any) -> dict[str, Any]:
             "The notebook's cells are broken.", remedy="Save it again with JupyterLab."
         )
     _check_language(notebook.get("metadata"))
+    _check_size(cells)
     normal = {
         "nbformat": _NBFORMAT,
         "nbformat_minor": 5,
@@ -95,6 +103,28 @@ def _check_language(metadata: Any) -> None:
     if language != "python":
         raise InvalidInputError(
             f"The notebook's language is {language!r}.", remedy="Releases are Python notebooks."
+        )
+
+
+def _check_size(cells: list[dict[str, Any]]) -> None:
+    """Refuse more code than a notebook holds: the api reads it before anybody has approved it."""
+    if len(cells) > _MOST_CELLS:
+        raise InvalidInputError(
+            f"The notebook has {len(cells)} cells, more than {_MOST_CELLS}.",
+            remedy="Make several notebooks of it.",
+        )
+    code = [
+        len(join_source(cell["source"])) if cell["cell_type"] == "code" else 0 for cell in cells
+    ]
+    longest = max(code, default=0)
+    if longest > _LONGEST_CELL:
+        raise CellPlace(code.index(longest) + 1).refuse(
+            f"it holds {longest} characters of code, more than {_LONGEST_CELL}", remedy=_SMALLER
+        )
+    if sum(code) > _MOST_CODE:
+        raise InvalidInputError(
+            f"The notebook holds {sum(code)} characters of code, more than {_MOST_CODE}.",
+            remedy=_SMALLER,
         )
 
 

@@ -16,7 +16,7 @@ import pytest
 from skerry.core.digests import digest_file
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import DATABASE_SECRETS
-from skerry.production import environments
+from skerry.production import environments, wheels
 from skerry.production.environments import (
     EnvironmentRefusedError,
     describe_environment,
@@ -307,6 +307,21 @@ def test_a_wheel_brings_nothing_but_its_own(tmp_path: Path, member: str) -> None
     with pytest.raises(InvalidInputError) as caught:
         check_wheel(wheel.name, wheel.read_bytes())
     assert repr(member) in caught.value.what
+
+
+def test_a_wheel_of_more_files_than_can_be_listed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The api lists them before anybody has approved the wheel."""
+    monkeypatch.setattr(wheels, "_MOST_ENTRIES", 100)
+    wheel = tmp_path / "other-1-py3-none-any.whl"
+    for number in range(101):
+        with zipfile.ZipFile(wheel, "w" if number == 0 else "a") as archive:
+            archive.writestr(f"other/{number}" if number else "other-1.dist-info/WHEEL", "")
+        if number == 99:
+            check_wheel(wheel.name, wheel.read_bytes())
+    with pytest.raises(InvalidInputError, match="more than 100 files"):
+        check_wheel(wheel.name, wheel.read_bytes())
 
 
 def test_what_uv_starts_does_not_know_the_platform_s_secrets(

@@ -12,7 +12,8 @@ LONG = 100_000
     "line",
     [
         "!pip install x", "  %pip install -U x", "out = !pip3 install x", "!! conda install -y x",
-        "!cd a && /opt/bin/uv pip install x", "!sudo env pip --quiet --no-input install x",
+        "!cd a && /opt/bin/uv pip install x", "!a;~/b/pip install x",
+        "!sudo env pip --quiet --no-input install x",
         "!python3.13 -m pip uninstall x", "!$PYTHON -m pip install x", "%system mamba install x",
     ],
 )  # fmt: skip
@@ -31,7 +32,8 @@ def test_other_lines_pass(line: str) -> None:
     "line",
     [
         " " * LONG, "a " * LONG, "! " + " " * LONG, "!" * LONG, "%" * LONG, "!" + ";" * LONG,
-        "!" + ";pip -" * LONG, "!" + "env." * LONG, "!;" + "a/" * LONG, "a" + " " * LONG + "= b",
+        "!" + ";pip -" * LONG, "!" + "env." * LONG, "!;" + "a/" * LONG, "!" + ";/" * LONG,
+        "a" + " " * LONG + "= b",
     ],
     ids=lambda line: line[:5],
 )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from skerry.core.errors import InvalidInputError
+from skerry.production import notebooks
 from skerry.production.notebooks import (
     encode_notebook,
     inject_parameters,
@@ -262,3 +263,20 @@ def test_content_passes_over_what_editors_and_runs_change() -> None:
 def test_what_is_not_a_python_notebook_is_refused(broken: Any) -> None:
     with pytest.raises(InvalidInputError):
         normalise_notebook(broken)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([0] * 3 + [notebooks._LONGEST_CELL + 1], "Cell 4, line 1: it holds 131073 characters"),
+        ([notebooks._LONGEST_CELL] * 9, "The notebook holds 1179648 characters of code"),
+        ([0] * (notebooks._MOST_CELLS + 1), "The notebook has 10001 cells"),
+    ],
+)
+def test_more_code_than_the_api_can_read_is_refused(cells: list[int], message: str) -> None:
+    """Each character of code may take 600 bytes of the api's memory when it is read."""
+    text = [{"cell_type": "markdown", "source": "x" * (2 * notebooks._MOST_CODE)}]
+    code = [{"cell_type": "code", "source": "#" * size} for size in cells]
+    with pytest.raises(InvalidInputError, match=message):
+        normalise_notebook({"nbformat": 4, "cells": code})
+    normalise_notebook({"nbformat": 4, "cells": text + code[:3]})

@@ -17,6 +17,7 @@ from tests.served_api import ServedApi, make_hub_access
 from skerry.catalog import spacetime
 from skerry.core.hosts import allowed_hosts, check_host
 from skerry.core.settings import API_PREFIX, LARGEST_BODY
+from skerry.services import guarded_route
 from skerry.services.guarded_route import GuardedRoute
 from skerry.services.maps import create_maps
 
@@ -250,3 +251,23 @@ def _ask_raw(api: ServedApi, target: bytes) -> int:
         while chunk := connection.recv(65536):
             answer += chunk
     return int(answer.split(b" ", 2)[1])
+
+
+def test_a_body_of_more_values_than_fit_into_memory_is_not_parsed(
+    api: ServedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a proposal, which may have 128 MB, small values would take gigabytes."""
+    monkeypatch.setattr(guarded_route, "_MOST_VALUES", 1000)
+    with api.client("alice-token") as alice:
+        for value in ("1", "[]", "{}"):
+            body = '{"notebook": [' + ", ".join([value] * 1001) + "]}"
+            answer = alice.post(
+                "production/releases", content=body, headers={"Content-Type": "application/json"}
+            )
+            assert answer.status_code == 422
+            assert answer.json()["detail"] == "The body holds more than 1000 values."
+        body = '{"notebook": "' + "x" * 100_000 + '"}'
+        answer = alice.post(
+            "production/releases", content=body, headers={"Content-Type": "application/json"}
+        )
+        assert "values" not in answer.json()["detail"]
