@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from skerry.cli.folder import data_option
-from skerry.cli.presenting import json_option, print_json, print_table
+from skerry.cli.presenting import json_option, print_json, print_table, say
 from skerry.core.errors import NotFoundError
 from skerry.core.time import format_time
 from skerry.models.audit import AuditEntry
@@ -91,7 +91,7 @@ def export(file: Path, before: datetime | None, data: Path, as_json: bool) -> No
     if as_json:
         print_json(done)
         return
-    click.echo(f"{done.entries} entries, from {done.first} to {done.last}, digest {done.digest}")
+    say(f"{done.entries} entries, from {done.first} to {done.last}, digest {done.digest}")
 
 
 @audit.command("archive")
@@ -118,7 +118,7 @@ def archive(file: Path, data: Path, as_json: bool) -> None:
     if as_json:
         print_json(done)
         return
-    click.echo(f"{done.entries} entries, from {done.first} to {done.last}, are in {file} alone.")
+    say(f"{done.entries} entries, from {done.first} to {done.last}, are in {file} alone.")
 
 
 def _open(data: Path) -> "DataFolder":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skerry.cli.folder import data_option
-from skerry.cli.presenting import json_option, print_json, show_progress
+from skerry.cli.presenting import json_option, print_json, say, show_progress
 from skerry.cli.supervisor.lock import hold_folder
 from skerry.core.errors import NotFoundError
 from skerry.storage.layout import DataFolder
@@ -53,7 +53,7 @@ def backup(
         if as_json:
             print_json(names)
         else:
-            click.echo("\n".join(names) or f"{target} holds no backup.")
+            say("\n".join(names) or f"{target} holds no backup.")
         return
     folder = DataFolder(data)
     if not folder.state.is_dir():
@@ -72,7 +72,7 @@ def backup(
 
 def _tell(done: "Backup") -> None:
     rows = sum(done.manifest.tables.values())
-    click.echo(
+    say(
         f"Backup {done.name}: {rows} records; bytes below {len(done.manifest.units)} prefixes, "
         f"{len(done.copied)} of them copied now."
     )
@@ -81,9 +81,9 @@ def _tell(done: "Backup") -> None:
 
 def _tell_missing(done: "Backup", why: str) -> None:
     for prefix in done.manifest.missing[:_SHOWN]:
-        click.echo(f"Missing: a record names {prefix}, but {why}.")
+        say(f"Missing: a record names {prefix}, but {why}.")
     if done.manifest.missing[_SHOWN:]:
-        click.echo(f"... and {len(done.manifest.missing) - _SHOWN} more, see manifest.json.")
+        say(f"... and {len(done.manifest.missing) - _SHOWN} more, see manifest.json.")
 
 
 @click.command()
@@ -110,7 +110,7 @@ def restore(source: Path, data: Path, name: str | None, *, as_json: bool) -> Non
     if as_json:
         print_json(_describe(done))
         return
-    click.echo(f"Restored backup {done.name} into {data}: start it with 'skerry up --data {data}'.")
+    say(f"Restored backup {done.name} into {data}: start it with 'skerry up --data {data}'.")
     _tell_missing(done, "the backup has no bytes of it")
 
 

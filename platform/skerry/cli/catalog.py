@@ -15,6 +15,7 @@ from skerry.cli.presenting import (
     name_readers,
     print_json,
     print_table,
+    say,
     show_progress,
 )
 from skerry.cli.termination import clean_up_when_told_to_end
@@ -101,7 +102,7 @@ def export(item: str, output: Path, variable: str | None, as_json: bool) -> None
     if as_json:
         print_json({"item": item, "path": str(path), "bytes": path.stat().st_size})
     else:
-        click.echo(str(path))
+        say(str(path))
 
 
 @click.command()
@@ -193,9 +194,9 @@ def show_collection(collection: str, as_json: bool) -> None:
         print_json(record)
         return
     for name in ("id", "title", "description", "license"):
-        click.echo(f"{name:<12}{record.get(name, '')}")
-    click.echo(f"{'owner':<12}{record.get('skerry:owner', '')}")
-    click.echo(f"{'readers':<12}{name_readers(public=bool(record.get('skerry:public')))}")
+        say(f"{name:<12}{record.get(name, '')}")
+    say(f"{'owner':<12}{record.get('skerry:owner', '')}")
+    say(f"{'readers':<12}{name_readers(public=bool(record.get('skerry:public')))}")
 
 
 @collection_group.command("publish")
@@ -212,7 +213,7 @@ def publish_collection(collection: str, private: bool) -> None:
     from skerry.client.collections import set_public
 
     set_public(connect(), collection, public=not private)
-    click.echo(f"{collection} is {'private' if private else 'public'}")
+    say(f"{collection} is {'private' if private else 'public'}")
 
 
 @collection_group.command("own")
@@ -229,7 +230,7 @@ def own_collection(collection: str, owner: str) -> None:
     from skerry.client.collections import set_owner
 
     set_owner(connect(), collection, owner)
-    click.echo(f"{collection} belongs to {owner}")
+    say(f"{collection} belongs to {owner}")
 
 
 @collection_group.command("delete")
@@ -248,15 +249,15 @@ def delete_collections(names: tuple[str, ...]) -> None:
     for name in names:
         check_name(name, what="collection id")
         session.request("DELETE", join_address("stac", "collections", name))
-        click.echo(f"Deleted {name}")
+        say(f"Deleted {name}")
 
 
 def _say_imported(result: ImportResult, *, cog: bool) -> None:
-    click.echo(f"{'Imported' if result.created else 'Already there:'} {result.reference}")
+    say(f"{'Imported' if result.created else 'Already there:'} {result.reference}")
     for name in result.missing:
-        click.echo(f"  missing: {name}", err=True)
+        say(f"  missing: {name}", err=True)
     if cog and not result.has_cogs:
-        click.echo("  It has no COGs: delete it and import it again with --cog.", err=True)
+        say("  It has no COGs: delete it and import it again with --cog.", err=True)
 
 
 def _summarise(result: ImportResult) -> dict[str, Any]:

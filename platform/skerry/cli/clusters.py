@@ -2,7 +2,7 @@
 
 import click
 
-from skerry.cli.presenting import json_option, print_json, print_table
+from skerry.cli.presenting import json_option, print_json, print_table, say
 from skerry.client import connect
 from skerry.client.session import join_address
 from skerry.core.time import format_time
@@ -62,4 +62,4 @@ def stop(name: str) -> None:
     Example: skerry cluster stop 3f2a
     """
     connect().request("DELETE", join_address("clusters", name))
-    click.echo(f"The cluster {name} is ending.")
+    say(f"The cluster {name} is ending.")

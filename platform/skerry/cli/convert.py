@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from skerry.cli.outputs import PROFILES, format_option, memory_option, say_left_out, type_option
-from skerry.cli.presenting import json_option, print_json, show_progress
+from skerry.cli.presenting import json_option, print_json, say, show_progress
 from skerry.cli.termination import clean_up_when_told_to_end
 
 
@@ -69,4 +69,4 @@ def convert(
         answer = {"path": str(out), "format": result.form}
         print_json(answer | {"left_out": result.left_out, "missing": result.missing})
     else:
-        click.echo(str(result.path))
+        say(str(result.path))

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from skerry.cli.folder import data_option
+from skerry.cli.presenting import say
 from skerry.cli.supervisor.lock import hold_folder
 from skerry.core.settings import read_database_url
 from skerry.storage.layout import DataFolder
@@ -44,6 +45,6 @@ def upgrade_database(data: Path) -> None:
     with nullcontext() if on_server else hold_folder(folder):
         copy = upgrade(folder)
         claim_store(folder)
-    click.echo(f"The database has schema {newest_revision()}.")
+    say(f"The database has schema {newest_revision()}.")
     if copy is not None:
-        click.echo(f"The database as it was is {copy}.")
+        say(f"The database as it was is {copy}.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 import skerry
+from skerry.cli.presenting import say
 from skerry.client import production
 from skerry.client.session import join_address
 from skerry.core.errors import NotFoundError, UnavailableError
@@ -52,13 +53,13 @@ def demo(*, remove: bool) -> None:
     session = connect()
     if remove:
         _remove_demo(session)
-        click.echo("The demo is removed.")
+        say("The demo is removed.")
         return
     scene = _import_scene(session)
     _create_job(session, _release_notebook(session))
     product = _run_job(session, scene)
     link = f"{session.url}{DASHBOARDS_PREFIX}/map?item={product}&variable={_VARIABLE}"
-    click.echo(link)
+    say(link)
 
 
 def _import_scene(session: Session) -> ItemReference:
@@ -73,9 +74,9 @@ def _import_scene(session: Session) -> ItemReference:
     if scenes:
         return parse_reference(scenes[0])
     with tempfile.TemporaryDirectory(prefix="skerry-demo-") as folder:
-        click.echo("Simulating a Sentinel-2 L2A scene")
+        say("Simulating a Sentinel-2 L2A scene")
         path = simulate_s2_l2a(Path(folder), size=_SIZE)
-        click.echo("Importing it")
+        say("Importing it")
         with show_progress("scene") as progress:
             result = import_product(path, collection=SCENES, progress=progress, session=session)
     return result.reference
@@ -89,17 +90,17 @@ def _release_notebook(session: Session) -> str:
         return by_status[ReleaseStatus.APPROVED].id
     release = by_status.get(ReleaseStatus.PROPOSED)
     if release is None:
-        click.echo("Proposing the water quality notebook")
+        say("Proposing the water quality notebook")
         notebook = json.loads(_find_notebook().read_text())
         release = production.propose_release(session, Proposal(name=NAME, notebook=notebook))
-    click.echo("Approving it (as its own proposer, which the release will say)")
+    say("Approving it (as its own proposer, which the release will say)")
     return production.approve_release(session, release, own=True).id
 
 
 def _create_job(session: Session, release: str) -> None:
     if any(job.name == NAME for job in production.list_jobs(session)):
         return
-    click.echo("Creating a job")
+    say("Creating a job")
     policy = Policy(review=Review.NONE, timeout_s=900, retries=1)
     order = JobOrder(name=NAME, release=release, collection=NAME, policy=policy)
     production.create_job(session, order)
@@ -129,7 +130,7 @@ def _start_run(session: Session, scene: ItemReference, *, key: str | None) -> Ru
     if run.status.can_be_retried:
         run = production.retry_run(session, run.id)
     if not run.status.has_ended:
-        click.echo("Running it on a Dask cluster")
+        say("Running it on a Dask cluster")
     return wait_for_run(session, run.id)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from skerry.cli.folder import data_option
-from skerry.cli.presenting import json_option, print_json, print_table
+from skerry.cli.presenting import json_option, print_json, print_table, say
 from skerry.core.disk import measure_space
 from skerry.core.errors import NotFoundError
 from skerry.core.wording import describe_bytes
@@ -46,10 +46,10 @@ def show_disk(data: Path, *, as_json: bool) -> None:
                  "families": families, "removable": removable}  # fmt: skip
         print_json(facts)
         return
-    click.echo(space.describe())
-    click.echo(f"Runs and imports start while {describe_bytes(space.floor)} are free.\n")
+    say(space.describe())
+    say(f"Runs and imports start while {describe_bytes(space.floor)} are free.\n")
     print_table(("WHAT", "SIZE"), [(name, describe_bytes(n)) for name, n in families.items()])
-    click.echo(f"\n'skerry prune --yes' would free {describe_bytes(removable)}.")
+    say(f"\n'skerry prune --yes' would free {describe_bytes(removable)}.")
 
 
 def find_folder(data: Path) -> DataFolder:

@@ -10,7 +10,7 @@ import click
 
 from skerry.cli.folder import data_option
 from skerry.cli.platform_checks import CHECKS, Finding, Look
-from skerry.cli.presenting import json_option
+from skerry.cli.presenting import json_option, say
 from skerry.core.errors import SkerryError
 from skerry.storage.layout import DataFolder
 
@@ -30,7 +30,7 @@ def doctor(ctx: click.Context, data: Path, *, as_json: bool) -> None:
     """  # noqa: D301
     findings = examine(DataFolder(data))
     if as_json:
-        click.echo("[" + ",\n ".join(entry.model_dump_json() for entry in findings) + "]")
+        say("[" + ",\n ".join(entry.model_dump_json() for entry in findings) + "]")
     else:
         _print_findings(findings)
     ctx.exit(1 if any(entry.state == "broken" for entry in findings) else 0)
@@ -70,9 +70,10 @@ def _print_findings(findings: list[Finding]) -> None:
     marks = {"well": ("ok", "green"), "attention": ("look", "yellow"), "broken": ("BROKEN", "red")}
     for entry in findings:
         mark, colour = marks[entry.state]
-        click.echo(f"{click.style(f'{mark:<8}', fg=colour)}{entry.check:<13}{entry.detail}")
+        mark = click.style(f"{mark:<8}", fg=colour)
+        say(f"{entry.check:<13}{entry.detail}", mark=mark)
         if entry.remedy:
-            click.echo(f"{'':<21}{entry.remedy}")
+            say(f"{'':<21}{entry.remedy}")
     broken = sum(entry.state == "broken" for entry in findings)
     attention = sum(entry.state == "attention" for entry in findings)
-    click.echo(f"\n{broken} broken, {attention} to look at, of {len(findings)} checked.")
+    say(f"\n{broken} broken, {attention} to look at, of {len(findings)} checked.")

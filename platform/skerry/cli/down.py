@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from skerry.cli.folder import data_option
-from skerry.cli.presenting import json_option, print_json
+from skerry.cli.presenting import json_option, print_json, say
 from skerry.cli.supervisor.record import PlatformRecord
 from skerry.core.errors import UnavailableError
 from skerry.storage.layout import DataFolder
@@ -33,7 +33,7 @@ def down(data: Path, *, as_json: bool) -> None:
         if as_json:
             print_json({"stopped": False, "data": str(folder.root)})
         else:
-            click.echo(f"No platform runs on {folder.root}; --data or SKERRY_DATA names another.")
+            say(f"No platform runs on {folder.root}; --data or SKERRY_DATA names another.")
         return
     record = PlatformRecord.read(folder)
     if record is None or not record.is_alive():
@@ -46,7 +46,7 @@ def down(data: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"stopped": True, "data": str(folder.root), "url": record.url})
     else:
-        click.echo(f"Stopped the platform at {record.url}.")
+        say(f"Stopped the platform at {record.url}.")
 
 
 def _wait_until_free(folder: DataFolder, pid: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from skerry.cli.presenting import json_option, print_json, print_table
+from skerry.cli.presenting import json_option, print_json, print_table, say
 from skerry.client.session import join_address
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import DASHBOARDS_PREFIX
@@ -44,7 +44,7 @@ def list_items(collections: tuple[str, ...], limit: int, quiet: bool, as_json: b
     matches = find(collections=collections or None, limit=limit)
     if quiet:
         for item in matches:
-            click.echo(f"{item.collection_id}/{item.id}")
+            say(f"{item.collection_id}/{item.id}")
         return
     show_items([item.to_dict(transform_hrefs=False) for item in matches], as_json=as_json)
 
@@ -73,16 +73,16 @@ def show_item(item: str, as_json: bool) -> None:
              "skerry:digest", "proj:code")  # fmt: skip
     for name in shown:
         if properties.get(name):
-            click.echo(f"{name.removeprefix('skerry:').replace('_', ' '):<14}{properties[name]}")
-    click.echo(f"{'bbox':<14}{', '.join(f'{number:.4f}' for number in record['bbox'])}")
+            say(f"{name.removeprefix('skerry:').replace('_', ' '):<14}{properties[name]}")
+    say(f"{'bbox':<14}{', '.join(f'{number:.4f}' for number in record['bbox'])}")
     for name in properties.get("skerry:missing", []):
-        click.echo(f"{'missing':<14}{name}")
+        say(f"{'missing':<14}{name}")
     layers = list_drawn(properties.get("skerry:variables", {}))
-    click.echo(f"{'variables':<14}{', '.join(layers)}")
-    click.echo(f"{'assets':<14}{', '.join(record['assets'])}")
+    say(f"{'variables':<14}{', '.join(layers)}")
+    say(f"{'assets':<14}{', '.join(record['assets'])}")
     for name in layers:
         link = f"{session.url}{DASHBOARDS_PREFIX}/map?item={item}&variable={name}"
-        click.echo(f"{'map':<14}{link}")
+        say(f"{'map':<14}{link}")
 
 
 @item_group.command("versions")
@@ -178,7 +178,7 @@ def delete_items(names: tuple[str, ...]) -> None:
     session = connect()
     for name in names:
         session.request("DELETE", parse_reference(name).path)
-        click.echo(f"Deleted {name}")
+        say(f"Deleted {name}")
 
 
 def show_items(records: Sequence[dict[str, Any]], *, as_json: bool) -> None:

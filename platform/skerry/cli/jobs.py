@@ -3,7 +3,7 @@
 import click
 
 from skerry.cli.parameters import parameter_option, parse_pairs
-from skerry.cli.presenting import json_option, name_readers, print_json, print_table
+from skerry.cli.presenting import json_option, name_readers, print_json, print_table, say
 from skerry.client import connect
 from skerry.client.production import (
     create_job,
@@ -132,7 +132,7 @@ def create(
     )
     _show_job(create_job(session, order), as_json=as_json)
     if order.policy.review is Review.REQUIRED and not as_json:
-        click.echo("Its products stay preliminary until 'skerry item publish'; see --review.")
+        say("Its products stay preliminary until 'skerry item publish'; see --review.")
 
 
 @job.command("own")
@@ -144,7 +144,7 @@ def own_job(name: str, owner: str) -> None:
     Example: skerry job own lakes project:lakes
     """
     given = give_job(connect(), name, owner)
-    click.echo(f"The job {given.name} and its runs belong to {given.owner}.")
+    say(f"The job {given.name} and its runs belong to {given.owner}.")
 
 
 @job.command("publish")
@@ -158,7 +158,7 @@ def publish_job(name: str, *, private: bool) -> None:
     Example: skerry job publish lakes
     """
     opened = open_job(connect(), name, public=not private)
-    click.echo(f"The job {opened.name} is {'public' if opened.public else 'private'}.")
+    say(f"The job {opened.name} is {'public' if opened.public else 'private'}.")
 
 
 @job.command("list")
@@ -195,7 +195,7 @@ def pause(name: str) -> None:
     Example: skerry job pause lakes
     """
     pause_job(connect(), name, paused=True)
-    click.echo(f"The job {name} starts nothing by itself until 'skerry job resume {name}'.")
+    say(f"The job {name} starts nothing by itself until 'skerry job resume {name}'.")
 
 
 @job.command("resume")
@@ -220,7 +220,7 @@ def delete_job(name: str, *, history: bool) -> None:
     connect().request(
         "DELETE", join_address("production", "jobs", name), params={"history": history}
     )
-    click.echo(f"Deleted the job {name}.")
+    say(f"Deleted the job {name}.")
 
 
 def _say_trigger(job: Job) -> str:
@@ -245,13 +245,13 @@ def _show_job(job: Job, *, as_json: bool) -> None:
         print_json(job)
         return
     own = " (approved by its own proposer)" if job.self_approved else ""
-    click.echo(job.name)
-    click.echo(f"  release     {job.release_name} {job.release}{own}")
-    click.echo(f"  trigger     {_say_trigger(job)}")
+    say(job.name)
+    say(f"  release     {job.release_name} {job.release}{own}")
+    say(f"  trigger     {_say_trigger(job)}")
     if job.next_tick:
-        click.echo(f"  next tick   {format_time(job.next_tick)}")
-    click.echo(f"  owner       {job.owner}")
-    click.echo(f"  readers     {name_readers(public=job.public)}")
-    click.echo(f"  collection  {job.collection}, review {job.policy.review}")
+        say(f"  next tick   {format_time(job.next_tick)}")
+    say(f"  owner       {job.owner}")
+    say(f"  readers     {name_readers(public=job.public)}")
+    say(f"  collection  {job.collection}, review {job.policy.review}")
     for name, value in job.parameters.items():
-        click.echo(f"  -p {name}={value}")
+        say(f"  -p {name}={value}")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from skerry.cli.presenting import say, say_bytes
 from skerry.client import Session, connect
 from skerry.client.production import fetch_run
 from skerry.client.session import join_address
@@ -44,7 +45,7 @@ def logs(name: str, *, attempt: int | None, follow: bool, as_json: bool) -> None
     except UnavailableError:
         _show_file(name, as_json=as_json)
         if follow:
-            click.echo("The platform does not answer: what comes later is not shown.", err=True)
+            say("The platform does not answer: what comes later is not shown.", err=True)
         return
     if name in parts:
         if attempt is not None:
@@ -128,6 +129,6 @@ def _show_text(content: bytes, of: dict[str, Any], *, as_json: bool) -> None:
     if not content:
         return
     if as_json:
-        click.echo(json.dumps({**of, "text": content.decode(errors="replace")}))
+        say(json.dumps({**of, "text": content.decode(errors="replace")}))
     else:
-        click.echo(content, nl=False)  # as bytes: a piece may end within a character
+        say_bytes(content)

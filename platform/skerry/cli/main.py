@@ -13,6 +13,7 @@ import click
 import platformdirs
 from pydantic import ValidationError
 
+from skerry.cli.presenting import say
 from skerry.core.errors import InvalidInputError, SkerryError, UnavailableError
 from skerry.core.settings import default_data_folder
 from skerry.core.time import format_time, utc_now
@@ -151,7 +152,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _close_output()
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        say("Interrupted.", err=True)
         return _EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last resort: a person gets a line, not a trace
         return _report(error)
@@ -194,8 +195,8 @@ def _explain_database(error: Exception) -> SkerryError | None:
 
 def _report_expected(error: SkerryError) -> int:
     """Write the error and the remedy, each on its own line."""
-    click.echo(f"Error: {error.what}", err=True)
-    click.echo(error.remedy, err=True)
+    say(f"Error: {error.what}", err=True)
+    say(error.remedy, err=True)
     if _debugging():
         traceback.print_exception(error)
     return error.exit_code
@@ -204,11 +205,11 @@ def _report_expected(error: SkerryError) -> int:
 def _report_unexpected(error: Exception) -> int:
     """Write one line, and the stack trace into a log (or to the screen if SKERRY_DEBUG=1)."""
     summary = " ".join(str(error).split())[:300]
-    click.echo(f"Error: {type(error).__name__}: {summary}", err=True)
+    say(f"Error: {type(error).__name__}: {summary}", err=True)
     if _debugging():
         traceback.print_exception(error)
     else:
-        click.echo(f"This is a fault in Skerry. {_keep_trace(error)}", err=True)
+        say(f"This is a fault in Skerry. {_keep_trace(error)}", err=True)
     return 1
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skerry.cli.folder import data_option
-from skerry.cli.presenting import json_option, print_json, show_progress
+from skerry.cli.presenting import json_option, print_json, say, show_progress
 from skerry.cli.supervisor.lock import hold_folder
 from skerry.core.errors import InvalidInputError, NotFoundError
 from skerry.storage.database import is_server
@@ -62,7 +62,7 @@ def move(data: Path, database: str | None, objects: str | None, *, as_json: bool
     if as_json:
         print_json(_describe(moved))
     else:
-        click.echo("\n".join(_tell(plan, moved)))
+        say("\n".join(_tell(plan, moved)))
 
 
 def _refuse_password(address: str | None) -> None:

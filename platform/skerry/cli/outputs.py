@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from skerry.cli.presenting import say
 from skerry.core.memory import parse_memory
 from skerry.core.wording import FEW, shorten
 
@@ -31,7 +32,7 @@ def say_left_out(what: str, names: Sequence[str], *, verbose: bool) -> None:
         return
     if verbose:
         for name in names:
-            click.echo(f"  {what}: {name}", err=True)
+            say(f"  {what}: {name}", err=True)
         return
     more = " (-v names all)" if len(names) > FEW else ""
-    click.echo(f"  {what}: {shorten(names)}{more}", err=True)
+    say(f"  {what}: {shorten(names)}{more}", err=True)

@@ -1,6 +1,7 @@
 """Output of commands: tables, JSON and progress."""
 
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,11 +12,40 @@ from pydantic_core import to_jsonable_python
 
 from skerry.core.progress import Progress
 
+_ORDERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_ORDERS_IN_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 """The option of every command that lists or shows."""
 
 
 LINE_SECONDS = 10.0
+
+
+def say(text: str = "", *, err: bool = False, mark: str = "") -> None:
+    """Print a text, of which a terminal obeys nothing: it may hold words of anybody.
+
+    Parameters
+    ----------
+    err
+        Whether to print it to standard error.
+    mark
+        Skerry's own text before it, which may have colours.
+    """
+    click.echo(mark + make_harmless(text), err=err)
+
+
+def say_bytes(content: bytes) -> None:
+    """Print a piece of a log, which may end within a character."""
+    click.echo(_ORDERS_IN_BYTES.sub(b"?", content), nl=False)
+
+
+def make_harmless(text: str) -> str:
+    r"""Return a text with control characters, and those that turn its direction, as ``\x1b``.
+
+    Line feeds and tabs stay.
+    """
+    return _ORDERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 @contextmanager
@@ -41,7 +71,7 @@ def show_progress(name: str) -> Iterator[Progress]:
         if new == stage and now < reported + LINE_SECONDS:
             return
         share = f", {done:.0%}" if new == stage else ""
-        click.echo(f"{name}: {new}{share}", err=True)
+        say(f"{name}: {new}{share}", err=True)
         stage, reported = new, now
 
     yield report_stage
@@ -65,11 +95,13 @@ def _show_bar(name: str, console: Any) -> Iterator[Progress]:
 
 def print_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """Print columns as wide as they need to be, so that nothing is cut when piped."""
-    table = [head, *rows]
+    table = [
+        tuple(make_harmless(cell).replace("\n", "\\n") for cell in row) for row in (head, *rows)
+    ]
     widths = [max(len(row[column]) for row in table) for column in range(len(head))]
     for row in table:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())
 
 
 def print_json(value: Any) -> None:

@@ -12,7 +12,7 @@ import click
 
 from skerry.cli.outputs import format_option, memory_option
 from skerry.cli.parameters import split_pairs
-from skerry.cli.presenting import json_option, print_json, show_progress
+from skerry.cli.presenting import json_option, print_json, say, show_progress
 from skerry.cli.processors import show_processor, show_processors
 from skerry.cli.termination import clean_up_when_told_to_end
 from skerry.core.errors import InvalidInputError, SkerryError
@@ -144,13 +144,13 @@ def _run_payload(
         )
         return
     if not result.written:
-        click.echo("Everything is done already: nothing was written.")
+        say("Everything is done already: nothing was written.")
     for name in result.written:
-        click.echo(f"Wrote {name}")
+        say(f"Wrote {name}")
     for name in result.kept:
-        click.echo(f"Kept {name}")
+        say(f"Kept {name}")
     for path in result.outputs.values():
-        click.echo(str(path))
+        say(str(path))
 
 
 def _run_processor(
@@ -191,7 +191,7 @@ def _run_processor(
     if as_json:
         print_json(manifest)
     else:
-        click.echo(str(output))
+        say(str(output))
 
 
 def _read_filters(aoi: str | None, flags: str | None, *, allow_empty: bool) -> dict[str, Any]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from skerry.cli.presenting import print_json, print_table
+from skerry.cli.presenting import print_json, print_table, say
 
 if TYPE_CHECKING:
     from skerry.processors.registry import Processor
@@ -32,7 +30,7 @@ def show_processor(name: str, *, as_json: bool) -> None:
     if as_json:
         print_json(description)
         return
-    click.echo(
+    say(
         f"{description['name']} {description['version']}: {description['summary']}\n"
         f"{description['citation']}\n"
     )
@@ -43,14 +41,14 @@ def show_processor(name: str, *, as_json: bool) -> None:
             for item in description["inputs"]
         ],
     )
-    click.echo()
+    say()
     properties = description["parameters"].get("properties", {})
     rows = [
         (key, str(item.get("default", "(needed)")), _word_range(item), item.get("description", ""))
         for key, item in properties.items()
     ]
     print_table(("PARAMETER", "DEFAULT", "RANGE", "WHAT"), rows or [("(none)", "", "", "")])
-    click.echo()
+    say()
     print_table(
         ("OUTPUT", "UNITS", "WHAT"),
         [(item["name"], item["units"], item["description"]) for item in description["outputs"]],

@@ -10,7 +10,7 @@ import click
 
 from skerry.cli.disk import find_folder
 from skerry.cli.folder import data_option
-from skerry.cli.presenting import json_option, print_json, print_table, show_progress
+from skerry.cli.presenting import json_option, print_json, print_table, say, show_progress
 from skerry.core.disk import measure_space
 from skerry.core.settings import LONGEST_KEPT_DAYS, UpkeepSettings
 from skerry.core.wording import describe_bytes
@@ -61,7 +61,7 @@ def prune(
         print_json(report)
         return
     _print(report)
-    click.echo(measure_space(folder.root).describe())
+    say(measure_space(folder.root).describe())
 
 
 def _print(report: PruneReport) -> None:
@@ -69,27 +69,27 @@ def _print(report: PruneReport) -> None:
             for part in report.sum_up()]  # fmt: skip
     if rows:
         print_table(("WHAT", "COUNT", "SIZE"), rows)
-    click.echo(f"{'Freed' if report.done else 'Would free'} {describe_bytes(report.size)}.")
+    say(f"{'Freed' if report.done else 'Would free'} {describe_bytes(report.size)}.")
     if rows and not report.done:
-        click.echo("Nothing was removed: 'skerry prune --yes' does it.")
+        say("Nothing was removed: 'skerry prune --yes' does it.")
     if report.unnamed:
         size = describe_bytes(sum(entry.size for entry in report.unnamed))
-        click.echo(f"\nNo record names {size} below {len(report.unnamed)} prefixes:")
+        say(f"\nNo record names {size} below {len(report.unnamed)} prefixes:")
         _print_some([f"{entry.name}  {describe_bytes(entry.size)}" for entry in report.unnamed])
-        click.echo("They stay. If you do not miss them: skerry prune --unnamed --yes")
+        say("They stay. If you do not miss them: skerry prune --unnamed --yes")
     if report.lost:
-        click.echo(f"\nThe bytes of {len(report.lost)} records are gone:")
+        say(f"\nThe bytes of {len(report.lost)} records are gone:")
         _print_some([f"{lost.record}: {lost.prefix}" for lost in report.lost])
-        click.echo("Restore them from a backup, or withdraw the items.")
+        say("Restore them from a backup, or withdraw the items.")
     if report.changed:
-        click.echo(f"\nThe bytes of {len(report.changed)} items were written again later:")
+        say(f"\nThe bytes of {len(report.changed)} items were written again later:")
         _print_some([f"{changed.record}: {changed.prefix}" for changed in report.changed])
-        click.echo("They are not what was registered. Withdraw the items and ask their owners.")
+        say("They are not what was registered. Withdraw the items and ask their owners.")
     if report.left:
-        click.echo("\nThese could not be removed now:")
+        say("\nThese could not be removed now:")
         _print_some(report.left)
     if report.skipped:
-        click.echo(
+        say(
             f"\nThe database could not be read ({report.skipped}); run this again to look at runs, "
             "environments and records too."
         )
@@ -97,6 +97,6 @@ def _print(report: PruneReport) -> None:
 
 def _print_some(lines: list[str]) -> None:
     for line in lines[:_SHOWN]:
-        click.echo(f"  {line}")
+        say(f"  {line}")
     if lines[_SHOWN:]:
-        click.echo(f"  ... and {len(lines) - _SHOWN} more, see --json")
+        say(f"  ... and {len(lines) - _SHOWN} more, see --json")

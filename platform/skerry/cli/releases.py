@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from skerry.cli.presenting import json_option, name_readers, print_json, print_table
+from skerry.cli.presenting import json_option, name_readers, print_json, print_table, say
 from skerry.client import Session, connect
 from skerry.client.production import (
     approve_release,
@@ -107,7 +107,7 @@ def own_release(release_name: str, owner: str) -> None:
     Example: skerry release own water-quality project:lakes
     """
     given = give_release(connect(), release_name, owner)
-    click.echo(f"The release {given.id} belongs to {given.owner}.")
+    say(f"The release {given.id} belongs to {given.owner}.")
 
 
 @release.command("publish")
@@ -119,7 +119,7 @@ def publish_release(release_name: str, *, private: bool) -> None:
     Example: skerry release publish water-quality
     """
     opened = open_release(connect(), release_name, public=not private)
-    click.echo(f"The release {opened.id} is {'public' if opened.public else 'private'}.")
+    say(f"The release {opened.id} is {'public' if opened.public else 'private'}.")
 
 
 @release.command("list")
@@ -154,7 +154,7 @@ def show_release(release_name: str, *, notebook: bool, as_json: bool) -> None:
             "GET", join_address("production", "releases", pinned.id, "notebook")
         ).json()
         for number, cell in enumerate(content["cells"], start=1):
-            click.echo(f"\n# Cell {number} ({cell['cell_type']})\n{cell['source']}")
+            say(f"\n# Cell {number} ({cell['cell_type']})\n{cell['source']}")
 
 
 @release.command("fetch")
@@ -175,7 +175,7 @@ def fetch(release_name: str, folder: Path) -> None:
             "GET", join_address("production", "releases", record["id"], *part.split("/"))
         ).content
         (folder / name).write_bytes(content)
-        click.echo(folder / name)
+        say(str(folder / name))
 
 
 def _read_notebook(path: Path) -> dict[str, Any]:
@@ -212,20 +212,20 @@ def _show_release(release: Release, *, as_json: bool) -> None:
     if as_json:
         print_json(release)
         return
-    click.echo(f"{release.name}  {release.id}  {_say_status(release)}")
-    click.echo(f"  notebook     {short_digest(release.notebook_digest)}")
-    click.echo(f"  environment  {short_digest(release.environment_digest)}")
+    say(f"{release.name}  {release.id}  {_say_status(release)}")
+    say(f"  notebook     {short_digest(release.notebook_digest)}")
+    say(f"  environment  {short_digest(release.environment_digest)}")
     for name, digest in release.environment["wheels"].items():
-        click.echo(f"  wheel        {name} {short_digest(digest)}")
-    click.echo(f"  owner        {release.owner}")
-    click.echo(f"  readers      {name_readers(public=release.public)}")
-    click.echo(f"  proposed     {_say_decision(release.proposed_by, release.proposed)}")
+        say(f"  wheel        {name} {short_digest(digest)}")
+    say(f"  owner        {release.owner}")
+    say(f"  readers      {name_readers(public=release.public)}")
+    say(f"  proposed     {_say_decision(release.proposed_by, release.proposed)}")
     if release.decided is not None:
-        click.echo(f"  decided      {_say_decision(release.decided_by, release.decided)}")
+        say(f"  decided      {_say_decision(release.decided_by, release.decided)}")
     for name, part in release.schema_["properties"].items():
         kind = part.get("type") or ("choice" if "enum" in part else "any of")
         default = f" = {json.dumps(part['default'])}" if "default" in part else " (required)"
-        click.echo(f"  -p {name}: {kind}{default}  {part.get('description', '')}".rstrip())
+        say(f"  -p {name}: {kind}{default}  {part.get('description', '')}".rstrip())
 
 
 def _say_decision(by: str | None, at: datetime) -> str:

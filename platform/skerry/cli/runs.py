@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from skerry.cli.parameters import parameter_option, parse_pairs
-from skerry.cli.presenting import json_option, print_json, print_table, show_progress
+from skerry.cli.presenting import json_option, print_json, print_table, say, show_progress
 from skerry.client import Session, connect
 from skerry.client.production import (
     cancel_run,
@@ -189,20 +189,20 @@ def _show_run(run: RunDetails, *, as_json: bool) -> None:
         print_json(run)
         return
     own = " (approved by its own proposer)" if run.self_approved else ""
-    click.echo(f"{run.id}  {run.job}  {run.status}")
-    click.echo(f"  release     {run.release_name} {run.release}{own}")
-    click.echo(f"  occurrence  {run.occurrence} {run.partition}".rstrip())
-    click.echo(f"  owner       {run.owner}")
-    click.echo(f"  data day    {run.data_day}")
+    say(f"{run.id}  {run.job}  {run.status}")
+    say(f"  release     {run.release_name} {run.release}{own}")
+    say(f"  occurrence  {run.occurrence} {run.partition}".rstrip())
+    say(f"  owner       {run.owner}")
+    say(f"  data day    {run.data_day}")
     for name, value in run.parameters.items():
-        click.echo(f"  -p {name}={value}")
+        say(f"  -p {name}={value}")
     for item in run.attempts:
         adopted = f" the outcome of attempt {item.adopted_epoch}" if item.adopted_epoch else ""
         detail = f": {item.detail}" if item.detail else ""
-        click.echo(f"  attempt {item.epoch}   {item.status}{adopted}{detail}")
+        say(f"  attempt {item.epoch}   {item.status}{adopted}{detail}")
         for address in item.files:
-            click.echo(f"    {address}")
+            say(f"    {address}")
     for output in run.outputs:
-        click.echo(f"  product     {output.collection}/{output.item}")
+        say(f"  product     {output.collection}/{output.item}")
     if run.detail:
-        click.echo(f"  {run.detail}")
+        say(f"  {run.detail}")

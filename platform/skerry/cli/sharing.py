@@ -2,6 +2,8 @@
 
 import click
 
+from skerry.cli.presenting import say
+
 _PATHS = {
     "collection": "shares/{}",
     "release": "production/releases/{}/shares",
@@ -54,10 +56,10 @@ def share(name: str, holder: str | None, kind: str, *, change: bool, remove: boo
     own = f"{path}/{join_address(holder)}"
     if remove:
         session.request("DELETE", own)
-        click.echo(f"{name} is taken back from {holder}")
+        say(f"{name} is taken back from {holder}")
         return
     verb = "change" if change else "see"
     remark = session.request("PUT", own, json={"verb": verb})["remark"]
-    click.echo(f"{holder} may {verb} {name}")
+    say(f"{holder} may {verb} {name}")
     if remark:
-        click.echo(remark, err=True)
+        say(remark, err=True)

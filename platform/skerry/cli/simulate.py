@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from skerry.cli.presenting import json_option, print_json, show_progress
+from skerry.cli.presenting import json_option, print_json, say, show_progress
 from skerry.cli.termination import clean_up_when_told_to_end
 
 KINDS = ("s2-l1c", "s2-l2a", "olci-efr", "olci-err", "slstr-rbt", "s1-iw-grd")
@@ -77,4 +77,4 @@ def simulate(
     if as_json:
         print_json({"path": str(product), "kind": kind, "seed": seed, "day": day})
     else:
-        click.echo(str(product))
+        say(str(product))

@@ -7,6 +7,7 @@ import click
 from pydantic import BaseModel
 
 from skerry.cli.folder import data_option
+from skerry.cli.presenting import say
 from skerry.cli.supervisor.health import ask_health
 from skerry.cli.supervisor.record import PartRecord, PlatformRecord
 from skerry.core.disk import REMEDY, measure_space
@@ -75,7 +76,7 @@ def status(ctx: click.Context, data: Path, *, as_json: bool) -> None:
     folder = DataFolder(data)
     state = read_status(folder)
     if as_json:
-        click.echo(state.model_dump_json(indent=1))
+        say(state.model_dump_json(indent=1))
     else:
         _print_status(folder, state)
     ctx.exit(0 if state.ready else 1)
@@ -136,18 +137,18 @@ def _ask(part: PartRecord) -> PartStatus:
 
 def _print_status(folder: DataFolder, found: PlatformStatus) -> None:
     if found.disk is not None and found.disk.low:
-        click.echo(f"{found.disk.detail}\n{REMEDY}\n")
+        say(f"{found.disk.detail}\n{REMEDY}\n")
     if not found.parts:
-        click.echo(f"No platform runs on {folder.root}; --data or SKERRY_DATA names another.")
+        say(f"No platform runs on {folder.root}; --data or SKERRY_DATA names another.")
         return
     for part in found.parts:
         mark = "ready" if part.ready else "NOT READY"
-        click.echo(f"{part.name:<11}{mark:<11}{part.detail:<28}{part.url}".rstrip())
+        say(f"{part.name:<11}{mark:<11}{part.detail:<28}{part.url}".rstrip())
     for worker in found.workers:
-        click.echo(describe_worker(worker))
+        say(describe_worker(worker))
     if found.disk is not None:
-        click.echo(f"\nDisk: {describe_bytes(found.disk.free)} free")
-    click.echo(f"Password: {folder.password}")
+        say(f"\nDisk: {describe_bytes(found.disk.free)} free")
+    say(f"Password: {folder.password}")
 
 
 def describe_worker(sign: WorkerSign) -> str:

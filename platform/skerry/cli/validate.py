@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from skerry.cli.outputs import type_option
-from skerry.cli.presenting import json_option, print_json, print_table
+from skerry.cli.presenting import json_option, print_json, print_table, say
 
 if TYPE_CHECKING:
     from skerry.validation.report import Report
@@ -56,18 +56,18 @@ def validate(
 
 def _print_report(report: Report) -> None:
     """Print every check as a row, then each finding with its place and remedy."""
-    click.echo(f"{report.product}: {report.container} {report.product_type}".rstrip())
+    say(f"{report.product}: {report.container} {report.product_type}".rstrip())
     rows = [
         (item.check, item.result.value, str(item.examined), item.note or item.meaning)
         for item in report.outcomes
     ]
     print_table(("CHECK", "RESULT", "JUDGED", "TRUE IF IT PASSES"), rows)
     for outcome in report.failed:
-        click.echo(f"\n{outcome.check}: {len(outcome.findings)} found")
+        say(f"\n{outcome.check}: {len(outcome.findings)} found")
         for finding in outcome.findings[:MOST_LINES]:
-            click.echo(f"  {finding.where}: {finding.what}")
+            say(f"  {finding.where}: {finding.what}")
         if len(outcome.findings) > MOST_LINES:
-            click.echo(f"  and {len(outcome.findings) - MOST_LINES} more (--json has all)")
-        click.echo(f"  Remedy: {outcome.remedy}")
+            say(f"  and {len(outcome.findings) - MOST_LINES} more (--json has all)")
+        say(f"  Remedy: {outcome.remedy}")
     failed = f"{len(report.failed)} have findings" if report.failed else "none has findings"
-    click.echo(f"\n{report.made} of {len(report.outcomes)} checks ran, {failed}.")
+    say(f"\n{report.made} of {len(report.outcomes)} checks ran, {failed}.")

@@ -4,10 +4,14 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from skerry.cli.presenting import show_progress
+import skerry.cli
+from skerry.cli.main import run
+from skerry.cli.presenting import print_table, say, say_bytes, show_progress
+from skerry.core.errors import InvalidInputError
 
 SHOWN = """
 from skerry.cli.presenting import show_progress
@@ -50,3 +54,36 @@ def test_elsewhere_a_long_stage_says_how_far_it_is(
     assert capsys.readouterr().err.splitlines() == [
         "scene: Writing", "scene: Writing, 30%", "scene: Writing, 90%",
     ]  # fmt: skip
+
+
+ORDERS = "\x1b]52;c;aGk=\x07 \x1b[2J\x9b1A \r\u202e\u2066"
+"""Would fill a terminal's clipboard, clear it, write over a line, and turn the text around."""
+
+
+def test_a_terminal_obeys_nothing_that_somebody_wrote(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Operators are shown a notebook's last error, titles and parameters."""
+    say(f"a\tb {ORDERS}\nü")
+    print_table(("ID",), [(f"first\n{ORDERS}",), ("second",)])
+    say_bytes(f"log {ORDERS}\n".encode())
+
+    def fail(*_: object, **__: object) -> None:
+        raise InvalidInputError(f"what {ORDERS}", remedy=f"remedy {ORDERS}")
+
+    monkeypatch.setattr("skerry.cli.main.skerry.main", fail)
+    assert run([]) == 2
+    printed, complained = capsys.readouterr()
+    for text in (printed, complained):
+        assert not set("\x07\x1b\x9b") & set(text)
+    assert printed.startswith(
+        "a\tb \\x1b]52;c;aGk=\\x07 \\x1b[2J\\x9b1A \\r\\u202e\\u2066\nü\nID\n"
+    )
+    assert "\nfirst\\n\\x1b]52" in printed  # no cell begins a row of its own
+    assert complained.count("\n") == 2
+
+
+def test_commands_print_by_this_module_alone() -> None:
+    own = Path(skerry.cli.__file__).parent
+    printing = {path.name for path in own.rglob("*.py") if "click.echo(" in path.read_text("utf-8")}
+    assert printing == {"presenting.py"}
