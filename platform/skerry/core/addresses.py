@@ -27,6 +27,7 @@ _CARRIERS = tuple(
 )  # fmt: skip
 _PORTS = {"http": 80, "https": 443}
 _LOGIN = re.compile(r"//.*@")
+_BUCKET = re.compile(r" s3://\S*")
 
 Resolver = Callable[[str, int], Sequence[str]]
 """Host name and port to IP addresses."""
@@ -74,6 +75,11 @@ def resolve_name(host: str, port: int) -> list[str]:
             f"The name {host!r} cannot be resolved.", remedy="Check the address and the network."
         ) from None
     return [str(entry[4][0]) for entry in answers]
+
+
+def leave_out_buckets(text: str) -> str:
+    """Return a text without the addresses of buckets, for readers without an account."""
+    return _BUCKET.sub("", text)
 
 
 def check_address(

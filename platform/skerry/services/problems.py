@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
+from skerry.core.addresses import leave_out_buckets
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import SkerryError, UnauthenticatedError
 from skerry.core.problems import MEDIA_TYPE, Problem, describe_problem, describe_status
@@ -81,7 +82,13 @@ async def _explain_error(request: Request, error: Exception) -> Response:
     if isinstance(error, UnauthenticatedError) and is_navigation(request):
         answer: Response = request.app.state.login.begin(request)
         return answer
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and _is_anonymous(request):
+        return problem(error.status, error.title, leave_out_buckets(error.what), error.remedy)
     return describe_error(error)
+
+
+def _is_anonymous(request: Request) -> bool:
+    return getattr(request.state, "identity", None) is None
 
 
 async def _explain_invalid(_request: Request, error: Exception) -> Response:

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from blake3 import blake3
 
+from skerry.core.addresses import leave_out_buckets
 from skerry.core.digests import digest_json, digest_pieces, digest_tree
 from skerry.core.errors import SkerryError
 from skerry.storage.at_once import do_at_once
@@ -61,11 +62,11 @@ class Bucket:
         return RemotePath(f"{self.url}/{quote(check_key(key.removesuffix('/')))}")
 
     def find_fault(self, *, for_writing: bool) -> str | None:  # noqa: ARG002 - asked at the start
-        """Return why the bucket cannot be read now; None if it can."""
+        """Return why the bucket cannot be read now, and not where it is; None if it can be read."""
         try:
             self.check()
         except SkerryError as error:
-            return error.what
+            return leave_out_buckets(error.what)
         return None
 
     def check(self) -> None:

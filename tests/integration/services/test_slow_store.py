@@ -14,6 +14,8 @@ from tests.served_api import ServedApi
 from tests.served_bucket import serve_bucket_api, write_product
 from tests.stac_documents import make_collection
 
+from skerry.storage.s3 import connect
+
 pytestmark = pytest.mark.s3
 
 READERS = 24
@@ -101,3 +103,26 @@ def test_an_asset_without_bytes_is_refused(api: ServedApi) -> None:
         answer = alice.post("stac/collections/lakes/items", json=item)
     assert answer.status_code == 422, answer.text
     assert "'firs'" in answer.text
+
+
+def test_nobody_without_login_learns_where_the_bytes_are(
+    api: ServedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failing store is told of to everybody; its address only to those who have an account."""
+    with api.client("alice-token") as alice, api.client(None) as nobody:
+        opened = {**make_collection(), "skerry:public": True}
+        alice.put("stac/collections/lakes", json=opened).raise_for_status()
+        _, item = write_product(alice, "scene", {"quicklook.png": b"12345"})
+        answer = alice.post("stac/collections/lakes/items", json=item)
+        href = answer.json()["assets"]["product"]["href"]
+        assert nobody.get(href).content == b"12345"
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not the key's secret")
+        connect.cache_clear()
+        told = alice.get(href)
+        assert told.status_code == 503
+        assert "The object store s3://" in told.json()["detail"]
+        for path, fault in ((href, "answers 403"), ("ready", "refuses the key's secret.")):
+            answer = nobody.get(path)
+            assert answer.status_code == 503
+            assert f"The object store {fault}" in answer.json()["detail"]
+            assert "s3:" not in answer.text
