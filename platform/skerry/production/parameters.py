@@ -24,6 +24,8 @@ from skerry.production.values import check_schema, check_value
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 _TAG = "parameters"
+_MOST = 500
+"""Parameters of a notebook. Each is checked again for every job and run, while others wait."""
 _EXAMPLE = "Write each parameter as 'name: type = literal', such as 'threshold: float = 0.2'."
 
 
@@ -87,6 +89,11 @@ def _read_properties(source: str, place: CellPlace) -> dict[str, dict[str, Any]]
         raise place.at(error.lineno).refuse(
             f"{(error.text or '').strip()!r} is not Python", remedy=_EXAMPLE
         ) from None
+    if len(tree.body) > _MOST:
+        raise place.at(tree.body[_MOST].lineno).refuse(
+            f"the cell has {len(tree.body)} statements, more than {_MOST}",
+            remedy="Put values that belong together into a list or a dict.",
+        )
     properties: dict[str, dict[str, Any]] = {}
     for statement in tree.body:
         if _is_docstring(statement):

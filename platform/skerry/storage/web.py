@@ -190,9 +190,24 @@ def fetch_part(url: str, byte_range: str) -> tuple[bytes, int]:
             if answer.status != HTTPStatus.PARTIAL_CONTENT or not length.isdecimal():
                 _ = answer.size  # raises for a page of unknown length
                 raise refuse_whole_files(answer.label)
-            return b"".join(answer.read_pieces()), int(length)
+            return _join(answer, byte_range), int(length)
 
     return persist(fetch)
+
+
+def _join(answer: Answer, byte_range: str) -> bytes:
+    """Return the body, which must not be longer than the range that was asked for."""
+    first, _, last = byte_range.partition("-")
+    room = int(last) - (int(first) - 1 if first else 0) if last else None
+    pieces = []
+    for piece in answer.read_pieces():
+        pieces.append(piece)
+        if room is not None and (room := room - len(piece)) < 0:
+            raise InvalidInputError(
+                f"{answer.label} sends more than the bytes {byte_range} that were asked for.",
+                remedy="Download the product and give its path.",
+            )
+    return b"".join(pieces)
 
 
 def persist[T](attempt: Callable[[], T]) -> T:

@@ -280,3 +280,10 @@ def test_more_code_than_the_api_can_read_is_refused(cells: list[int], message: s
     with pytest.raises(InvalidInputError, match=message):
         normalise_notebook({"nbformat": 4, "cells": code})
     normalise_notebook({"nbformat": 4, "cells": text + code[:3]})
+
+
+def test_more_parameters_than_can_be_checked_for_each_run_are_refused() -> None:
+    lines = [f"p{number}: int = 1" for number in range(501)]
+    assert len(properties("\n".join(lines[:500]))) == 500
+    with pytest.raises(InvalidInputError, match="Cell 2, line 501: the cell has 501 statements"):
+        properties("\n".join(lines))

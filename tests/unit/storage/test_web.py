@@ -23,7 +23,7 @@ from skerry.products.stores.raster_files import RasterFile
 from skerry.products.stores.zarr_stores import open_store
 from skerry.storage import web
 from skerry.storage.remote import parse_address
-from skerry.storage.web import ask
+from skerry.storage.web import ask, fetch_part
 
 BODY = b"0123456789" * 100
 HOPS = [301, 302, 303, 307, 308]
@@ -50,6 +50,8 @@ def serve(context: ssl.SSLContext | None = None) -> Iterator[Server]:
             self.send_response(status)
             if target:
                 self.send_header("Location", target)
+            if status == 206:
+                self.send_header("Content-Range", f"bytes 0-{len(body) - 1}/{len(body)}")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command == "GET":
@@ -272,3 +274,16 @@ def test_a_certificate_of_another_name_is_refused(
     ):
         pass
     web._open_checked(resolve).close()
+
+
+def test_no_more_than_was_asked_for_is_taken_of_a_file(servers: Servers) -> None:
+    """A server might send parts without end, and fill the memory of whoever reads."""
+    server = servers.by_kind["http"]
+    server.leads["/a"] = (206, "")
+    servers.name("http")
+    last = len(BODY) - 1
+    for byte_range in (f"0-{last}", f"-{len(BODY)}", "0-"):
+        assert fetch_part(f"{server.url}/a", byte_range) == (BODY, len(BODY))
+    for byte_range in (f"0-{last - 1}", f"1-{last}", f"-{last}"):
+        with pytest.raises(InvalidInputError, match=f"more than the bytes {byte_range} that"):
+            fetch_part(f"{server.url}/a", byte_range)
