@@ -4,7 +4,9 @@ FastAPI alone would read and parse a body before any dependency runs, so that a 
 the program read and parse anything.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from http import HTTPStatus
 from typing import Any
 
@@ -13,8 +15,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from skerry.core.errors import InvalidInputError
+from skerry.core.errors import BusyError, InvalidInputError
 from skerry.core.json_values import check_json
+from skerry.core.settings import LARGEST_BODY
 from skerry.services.identity import Anyone, Audience
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -23,6 +26,11 @@ Guard = Callable[[Request], Awaitable[object]]
 _SHOWN = 60
 _MOST_VALUES = 5_000_000
 """Commas and opening brackets of a JSON body. Small values take 30 times as much memory as text."""
+
+_MOST_LARGE = 2
+"""Bodies larger than `LARGEST_BODY` that an account may send to a process at a time."""
+_large: Counter[str] = Counter()
+"""How many each account sends now; only the event loop reads and changes it."""
 
 
 class UnknownParameterError(InvalidInputError):
@@ -39,6 +47,7 @@ class GuardedRoute(APIRoute):
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self._takes_large = options.get("max_body_size") is not None
         if options.get("status_code") == HTTPStatus.NO_CONTENT:
             options["response_class"] = Response  # no body has no media type either
         super().__init__(path, endpoint, **options)
@@ -49,14 +58,17 @@ class GuardedRoute(APIRoute):
         guards = list(find_guards(self.dependant))
         parameters = sorted(set(_list_parameters(self.dependant)))
         reads_json = self.body_field is not None
+        takes_large = self._takes_large
 
         async def check_and_handle(request: Request) -> Response:
             for guard in guards:
                 await guard(request)
             refuse_unknown(request.query_params, parameters)
-            if reads_json:
-                await _check_body(request)
-            return await handle(request)
+            is_large = takes_large and _is_large(request)
+            with _taking_room(request) if is_large else nullcontext():
+                if reads_json:
+                    await _check_body(request)
+                return await handle(request)
 
         return check_and_handle
 
@@ -107,6 +119,31 @@ def _list_parameters(dependant: Dependant) -> Iterator[str]:
             yield parameter.alias
     for inner in dependant.dependencies:
         yield from _list_parameters(inner)
+
+
+def _is_large(request: Request) -> bool:
+    """Return whether a body is larger than other routes take, or may be."""
+    length = request.headers.get("content-length", "")
+    return not length.isdecimal() or int(length) > LARGEST_BODY
+
+
+@contextmanager
+def _taking_room(request: Request) -> Iterator[None]:
+    """Refuse another large body of an account that sends some already: each is kept whole."""
+    identity = getattr(request.state, "identity", None)
+    account = identity.account if identity is not None else ""
+    if _large[account] >= _MOST_LARGE:
+        raise BusyError(
+            f"{account!r} sends {_MOST_LARGE} large requests already.",
+            remedy="Send them one after the other.",
+        )
+    _large[account] += 1
+    try:
+        yield
+    finally:
+        _large[account] -= 1
+        if not _large[account]:
+            del _large[account]
 
 
 async def _check_body(request: Request) -> None:

@@ -3,15 +3,17 @@
 import asyncio
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 from starlette.types import Message
+from tests.platform_process import wait_until
 from tests.served_api import ServedApi, make_hub_access
 
 from skerry.catalog import spacetime
@@ -271,3 +273,33 @@ def test_a_body_of_more_values_than_fit_into_memory_is_not_parsed(
             "production/releases", content=body, headers={"Content-Type": "application/json"}
         )
         assert "values" not in answer.json()["detail"]
+
+
+def test_an_account_sends_few_large_bodies_at_a_time(
+    api: ServedApi, alice: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is kept whole in memory: many at once would end the program."""
+    monkeypatch.setattr(guarded_route, "_large", Counter())
+    path, body = "production/releases", b'{"name": "' + b"x" * (2 * LARGEST_BODY) + b'"}'
+    begun = (
+        f"POST {API_PREFIX}/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer alice-token"
+        f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body[:10]
+
+    def send(client: httpx.Client, content: bytes) -> int:
+        headers = {"Content-Type": "application/json"}
+        return client.post(path, content=content, headers=headers).status_code
+
+    with ExitStack() as stack:
+        for _ in range(guarded_route._MOST_LARGE):
+            address = ("127.0.0.1", urlsplit(api.url).port)
+            stack.enter_context(closing(socket.create_connection(address))).sendall(begun)
+        wait_until(
+            lambda: guarded_route._large["alice"] == guarded_route._MOST_LARGE, 30, "they are read"
+        )
+        assert send(alice, body) == 503
+        assert send(alice, b'{"name": "small"}') == 422
+        with api.client("bob-token") as bob:
+            assert send(bob, body) == 422
+    wait_until(lambda: not guarded_route._large, 30, "they have broken off")
+    assert send(alice, body) == 422
