@@ -114,6 +114,7 @@ def walked(
         settings = {
             DATABASE_VARIABLE: url, OBJECTS_VARIABLE: f"s3://{bucket}/skerry",
             **s3.variables(proxy.endpoint),
+            "SKERRY_PREPARED_RUN": "off",  # a prepared process shows its token to nobody
         }  # fmt: skip
         platform = start_platform(folder / "data", extra_environment=settings)
         secrets.add("token of the owner", platform.token)
