@@ -23,25 +23,25 @@ _HOMES = {
     "ForbiddenError": "core.errors",
     "InvalidInputError": "core.errors",
     "NotFoundError": "core.errors",
-    "Session": "client",
+    "Session": "client.session",
     "SkerryError": "core.errors",
     "UnauthenticatedError": "core.errors",
     "UnavailableError": "core.errors",
     "WithdrawnError": "core.errors",
     "check_bbox": "client.searching",
-    "cluster": "client",
-    "connect": "client",
+    "cluster": "client.clusters",
+    "connect": "client.session",
     "filter_product": "products.selecting.filtering",
     "import_product": "pipelines.importing",
-    "open": "client",
-    "publish": "client",
+    "open": "client.opening",
+    "publish": "client.publishing",
     "regrid_product": "products.regridding",
     "regrid_raster": "products.regridding",
     "regrid_swath": "products.regridding",
     "run_processor": "pipelines.processing",
-    "search": "client",
+    "search": "client.searching",
     "simulate_product": "simulate.kinds",
-    "stack": "client",
+    "stack": "client.stacking",
     "validate_product": "validation.validating",
     "write_product": "products.writing",
 }
@@ -79,17 +79,13 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from skerry.client import (
-        Session,
-        cluster,
-        connect,
-        open,  # noqa: A004 - the name that notebooks use
-        publish,
-        search,
-        stack,
-    )
+    from skerry.client.clusters import cluster
     from skerry.client.current_run import CurrentRun
-    from skerry.client.searching import check_bbox
+    from skerry.client.opening import open  # noqa: A004 - the name that notebooks use
+    from skerry.client.publishing import publish
+    from skerry.client.searching import check_bbox, search
+    from skerry.client.session import Session, connect
+    from skerry.client.stacking import stack
     from skerry.core.errors import (
         ConflictError,
         ForbiddenError,

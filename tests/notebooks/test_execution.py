@@ -10,8 +10,8 @@ from nbclient.exceptions import CellExecutionError
 from tests.platform_process import RunningPlatform
 
 import skerry
-from skerry.client import Session
 from skerry.client.login import Login
+from skerry.client.session import Session
 from skerry.pipelines import ImportResult, import_product
 from skerry.processors import mask_water, ndci, turbidity_dogliotti2015
 from skerry.simulate import simulate_s2_l2a

@@ -54,8 +54,8 @@ def audit(  # noqa: PLR0917 - click passes options by name
     """  # noqa: D301
     if context.invoked_subcommand is not None:
         return
-    from skerry.client import connect
     from skerry.client.audit import list_audit
+    from skerry.client.session import connect
 
     start = None if since is None else format_time(since.replace(tzinfo=UTC))
     entries = list_audit(connect(), who=who, what=what, since=start, before=before, limit=limit)

@@ -129,7 +129,7 @@ def search(
     Example:
       skerry search --collection sentinel-2-l2a --bbox 13,54,15,55 --datetime 2026-05-01/2026-06-01
     """  # noqa: D301
-    from skerry.client import search as find
+    from skerry.client.searching import search as find
 
     check_collections(collections)
     matches = find(
@@ -162,7 +162,7 @@ def list_collections(as_json: bool) -> None:
     Example:
       skerry collection list
     """  # noqa: D301
-    from skerry.client import connect
+    from skerry.client.session import connect
 
     collections = connect().request("GET", "stac/collections")["collections"]
     if as_json:
@@ -185,7 +185,7 @@ def show_collection(collection: str, as_json: bool) -> None:
     Example:
       skerry collection show sentinel-2-l2a
     """  # noqa: D301
-    from skerry.client import connect
+    from skerry.client.session import connect
     from skerry.core.ids import check_name
 
     check_name(collection, what="collection id")
@@ -209,8 +209,8 @@ def publish_collection(collection: str, private: bool) -> None:
     Example:
       skerry collection publish water
     """  # noqa: D301
-    from skerry.client import connect
     from skerry.client.collections import set_public
+    from skerry.client.session import connect
 
     set_public(connect(), collection, public=not private)
     say(f"{collection} is {'private' if private else 'public'}")
@@ -226,8 +226,8 @@ def own_collection(collection: str, owner: str) -> None:
     Example:
       skerry collection own water person:ann
     """  # noqa: D301
-    from skerry.client import connect
     from skerry.client.collections import set_owner
+    from skerry.client.session import connect
 
     set_owner(connect(), collection, owner)
     say(f"{collection} belongs to {owner}")
@@ -242,7 +242,7 @@ def delete_collections(names: tuple[str, ...]) -> None:
     Example:
       skerry collection delete water
     """  # noqa: D301
-    from skerry.client import connect
+    from skerry.client.session import connect
     from skerry.core.ids import check_name
 
     session = connect()

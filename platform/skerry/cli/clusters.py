@@ -3,8 +3,7 @@
 import click
 
 from skerry.cli.presenting import json_option, print_json, print_table, say
-from skerry.client import connect
-from skerry.client.session import join_address
+from skerry.client.session import connect, join_address
 from skerry.core.time import format_time
 from skerry.models.clusters import ClusterList
 

@@ -22,8 +22,8 @@ from skerry.models.releases import Proposal, ReleaseStatus
 from skerry.models.runs import Run, RunDetails, RunOrder, RunStatus
 
 if TYPE_CHECKING:
-    from skerry.client import Session
     from skerry.client.references import ItemReference
+    from skerry.client.session import Session
 
 NAME = "demo-water-quality"
 """Name of the demo's release, job and product collection."""
@@ -48,7 +48,7 @@ def demo(*, remove: bool) -> None:
       skerry demo
       skerry demo --remove
     """  # noqa: D301
-    from skerry.client import connect
+    from skerry.client.session import connect
 
     session = connect()
     if remove:
@@ -65,8 +65,8 @@ def demo(*, remove: bool) -> None:
 def _import_scene(session: Session) -> ItemReference:
     """Return the demo's scene; simulate and import it if it is missing."""
     from skerry.cli.presenting import show_progress
-    from skerry.client import search
     from skerry.client.references import parse_reference
+    from skerry.client.searching import search
     from skerry.pipelines.importing import import_product
     from skerry.simulate.sentinel_2.product import simulate_s2_l2a
 
@@ -170,8 +170,8 @@ def _list_runs(session: Session) -> Sequence[Run]:
 
 
 def _empty_collection(session: Session, collection: str) -> None:
-    from skerry.client import search
     from skerry.client.references import parse_reference
+    from skerry.client.searching import search
 
     for item in search(collections=[collection], limit=None, session=session):
         _forget(session, parse_reference(item).path)

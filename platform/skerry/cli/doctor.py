@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
+from skerry.cli.findings import Finding, Look
 from skerry.cli.folder import data_option
-from skerry.cli.platform_checks import CHECKS, Finding, Look
+from skerry.cli.platform_checks import CHECKS
 from skerry.cli.presenting import json_option, say
 from skerry.core.errors import SkerryError
 from skerry.storage.layout import DataFolder

@@ -38,7 +38,7 @@ def list_items(collections: tuple[str, ...], limit: int, quiet: bool, as_json: b
     Example:
       skerry item list --collection sentinel-2-l2a --json
     """  # noqa: D301
-    from skerry.client import search as find
+    from skerry.client.searching import search as find
 
     check_collections(collections)
     matches = find(collections=collections or None, limit=limit)
@@ -59,8 +59,8 @@ def show_item(item: str, as_json: bool) -> None:
     Example:
       skerry item show sentinel-2-l2a/S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV_20260501T134557
     """  # noqa: D301
-    from skerry.client import connect
     from skerry.client.references import fetch_item, parse_reference
+    from skerry.client.session import connect
     from skerry.products.coding.true_colour import list_drawn
 
     session = connect()
@@ -95,8 +95,8 @@ def list_versions(item: str, as_json: bool) -> None:
     Example:
       skerry item versions water/turbidity-20260501T103029Z
     """  # noqa: D301
-    from skerry.client import connect
     from skerry.client.references import parse_reference
+    from skerry.client.session import connect
     from skerry.client.versions import fetch_versions
 
     versions = fetch_versions(connect(), parse_reference(item))
@@ -114,8 +114,8 @@ def publish_item(item: str, version: int | None, as_json: bool) -> None:
     Example:
       skerry item publish water/turbidity-20260501T103029Z --version 2
     """  # noqa: D301
-    from skerry.client import connect
     from skerry.client.references import parse_reference
+    from skerry.client.session import connect
     from skerry.client.versions import PUBLISHABLE, choose_version
     from skerry.client.versions import publish_version as publish
 
@@ -146,8 +146,8 @@ def withdraw_item(
     Example:
       skerry item withdraw water/turbidity-20260501T103029Z --reason "wrong calibration"
     """  # noqa: D301
-    from skerry.client import connect
     from skerry.client.references import parse_reference
+    from skerry.client.session import connect
     from skerry.client.versions import WITHDRAWABLE, choose_version, withdraw_version
 
     session, reference = connect(), parse_reference(item)
@@ -172,8 +172,8 @@ def delete_items(names: tuple[str, ...]) -> None:
     Example:
       skerry item delete sentinel-2-l2a-simulated/S2B_MSIL2A_20260501T103029_N0511_R108_T33UVV
     """  # noqa: D301
-    from skerry.client import connect
     from skerry.client.references import parse_reference
+    from skerry.client.session import connect
 
     session = connect()
     for name in names:
@@ -199,7 +199,7 @@ def show_items(records: Sequence[dict[str, Any]], *, as_json: bool) -> None:
 
 def check_collections(names: Sequence[str]) -> None:
     """Refuse the name of a missing collection, because a search would just find no items."""
-    from skerry.client import connect
+    from skerry.client.session import connect
 
     for name in names:
         connect().request("GET", join_address("stac", "collections", name))

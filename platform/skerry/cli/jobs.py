@@ -4,7 +4,6 @@ import click
 
 from skerry.cli.parameters import parameter_option, parse_pairs
 from skerry.cli.presenting import json_option, name_readers, print_json, print_table, say
-from skerry.client import connect
 from skerry.client.production import (
     create_job,
     fetch_job,
@@ -14,7 +13,7 @@ from skerry.client.production import (
     open_job,
     pause_job,
 )
-from skerry.client.session import join_address
+from skerry.client.session import connect, join_address
 from skerry.core.errors import InvalidInputError
 from skerry.core.settings import LONGEST_KEPT_DAYS, MOST_KEPT_RUNS
 from skerry.core.time import format_optional_time, format_time

@@ -7,9 +7,8 @@ from typing import Any
 import click
 
 from skerry.cli.presenting import say, say_bytes
-from skerry.client import Session, connect
 from skerry.client.production import fetch_run
-from skerry.client.session import join_address
+from skerry.client.session import Session, connect, join_address
 from skerry.core.errors import (
     ForbiddenError,
     InvalidInputError,

@@ -2,14 +2,14 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-from pydantic import BaseModel
 
+from skerry.cli.findings import Finding, Look
 from skerry.cli.serve import SHARED_PARTS, say_place
+from skerry.cli.state_checks import look_at_clock, look_at_database, look_at_objects
 from skerry.cli.status import describe_worker
 from skerry.cli.supervisor.health import ask_health
 from skerry.cli.supervisor.ports import LOOPBACK, check_port
@@ -17,8 +17,7 @@ from skerry.cli.supervisor.record import PartRecord, PlatformRecord
 from skerry.cli.up import name_database
 from skerry.cli.variables import check_variables, read_port
 from skerry.core.disk import REMEDY, measure_space
-from skerry.core.settings import read_grants_way
-from skerry.core.time import format_time, utc_now
+from skerry.core.time import format_time
 from skerry.core.wording import describe_bytes
 from skerry.storage.layout import DataFolder
 from skerry.storage.pid_files import PidFile
@@ -26,35 +25,9 @@ from skerry.storage.pid_files import PidFile
 _LOG_END = 200_000
 """Bytes at the end of each log in which errors are counted."""
 
-_CLOCKS_DIFFER_S = 30
-
 _ERRORS = re.compile(
     rb'^(?:\S+Z )?(?:ERROR|CRITICAL) |^\{[^\n]*"level": "(?:ERROR|CRITICAL)"', re.MULTILINE
 )
-
-
-class Finding(BaseModel):
-    """The finding of one check.
-
-    Attributes
-    ----------
-    check
-        Name of the check.
-    state
-        ``well``, ``attention`` (the platform works, but look at it) or ``broken``.
-    detail
-        What the check found.
-    remedy
-        What to do; empty when all is well.
-    """
-
-    check: str
-    state: str = "well"
-    detail: str
-    remedy: str = ""
-
-
-Look = Callable[[DataFolder], Iterator[Finding]]
 
 
 def look_at_folder(folder: DataFolder) -> Iterator[Finding]:
@@ -150,117 +123,6 @@ def look_at_upkeep(folder: DataFolder) -> Iterator[Finding]:
         )  # fmt: skip
     elif not last.changed:
         yield Finding(check="upkeep", detail=f"{detail}; records and bytes agree.")
-
-
-def look_at_database(folder: DataFolder) -> Iterator[Finding]:
-    """Check that the database answers, is undamaged, and has this Skerry's schema."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from skerry.storage.absence import describe_cause
-    from skerry.storage.database import find_database, is_server, open_database
-    from skerry.storage.migrate import check_database, check_known, newest_revision, read_revision
-
-    check_database(folder)
-    url = find_database(folder)
-    if not is_server(url) and not folder.database.exists():
-        yield Finding(
-            check="database", state="attention", detail=f"{folder.database} does not exist yet.",
-            remedy="Run 'skerry up' to create it.",
-        )  # fmt: skip
-        return
-    engine = open_database(url, read_only=True)
-    try:
-        revision = read_revision(engine)
-        if not is_server(url):
-            with engine.connect() as connection:
-                faults = list(connection.exec_driver_sql("PRAGMA quick_check(3)").scalars())
-            if faults != ["ok"]:
-                yield _describe_damage(folder, "; ".join(faults))
-                return
-    except SQLAlchemyError as error:
-        yield _describe_damage(folder, describe_cause(error))
-        return
-    finally:
-        engine.dispose()
-    check_known(revision, str(folder.database))
-    if revision == newest_revision():
-        yield Finding(check="database", detail=f"It answers, with schema {revision}.")
-    else:
-        yield Finding(
-            check="database", state="attention",
-            detail=f"Its schema is {revision}, and this Skerry needs {newest_revision()}.",
-            remedy="Stop the platform and run 'skerry database upgrade'; 'skerry up' does it too.",
-        )  # fmt: skip
-
-
-def look_at_clock(folder: DataFolder) -> Iterator[Finding]:
-    """Compare this machine's clock with the database's, and with its newest change."""
-    from sqlalchemy import select
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from skerry.storage.columns import Now
-    from skerry.storage.database import find_database, is_server, using_database
-    from skerry.storage.tables import audit
-
-    url = find_database(folder)
-    if not is_server(url) and not folder.database.exists():
-        return
-    try:
-        with using_database(url, read_only=True) as engine, engine.connect() as connection:
-            there, here = connection.execute(select(Now())).scalar_one(), utc_now()
-            query = select(audit.c.at).order_by(audit.c.number.desc()).limit(1)
-            newest = connection.scalar(query) or here
-    except SQLAlchemyError:  # the check of the database says what is wrong with it
-        return
-    ahead = (there - here).total_seconds()
-    fault = ""
-    if abs(ahead) > _CLOCKS_DIFFER_S:
-        side = "ahead of" if ahead > 0 else "behind"
-        fault = f"The clock of the database server is {abs(ahead):.0f} s {side} this machine's."
-    elif (newest - here).total_seconds() > _CLOCKS_DIFFER_S:
-        fault = f"This machine's clock says {format_time(here.replace(microsecond=0))}, but the "
-        fault += f"newest change was recorded at {format_time(newest.replace(microsecond=0))}."
-    yield Finding(
-        check="clock", state="attention" if fault else "well",
-        detail=fault or "It is not behind what is recorded.",
-        remedy="Set the clocks of all machines, best with NTP." if fault else "",
-    )  # fmt: skip
-
-
-def look_at_objects(folder: DataFolder) -> Iterator[Finding]:
-    """Check that the object store answers, may be written, and is this platform's own."""
-    from skerry.storage.database_failures import UnreadableError
-    from skerry.storage.object_places import open_objects
-    from skerry.storage.platform_mark import check_store
-
-    with suppress(UnreadableError):  # the check of the database says what is wrong with it
-        check_store(folder)
-    objects = open_objects(folder)
-    objects.check()
-    yield Finding(check="objects", detail=objects.address)
-    if objects.address.startswith("s3:"):
-        yield _look_at_grants(objects.address)
-
-
-def _look_at_grants(address: str) -> Finding:
-    """Check that those who hold a grant get into the bucket in the way that is set."""
-    from skerry.storage.credentials import find_fault_of_grants
-
-    if read_grants_way() == "addresses":
-        return Finding(check="grants", detail="The api signs each request to the store.")
-    fault = find_fault_of_grants(address)
-    if fault is None:
-        return Finding(check="grants", detail="The token service gives credentials.")
-    return Finding(check="grants", state="broken", detail=fault.what, remedy=fault.remedy)
-
-
-def _describe_damage(folder: DataFolder, fault: str) -> Finding:
-    return Finding(
-        check="database", state="broken", detail=f"The database cannot be used: {fault}.",
-        remedy="Stop the platform and restore your newest backup; "
-        f"copies that Skerry made before upgrades are {folder.database.name}.*.bak "
-        f"in {folder.database.parent}.",
-    )  # fmt: skip
 
 
 def look_at_parts(folder: DataFolder) -> Iterator[Finding]:

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from skerry.cli.presenting import json_option, name_readers, print_json, print_table, say
-from skerry.client import Session, connect
 from skerry.client.production import (
     approve_release,
     fetch_release,
@@ -19,7 +18,7 @@ from skerry.client.production import (
     propose_release,
     reject_release,
 )
-from skerry.client.session import join_address
+from skerry.client.session import Session, connect, join_address
 from skerry.core.digests import short_digest
 from skerry.core.errors import ConflictError, InvalidInputError
 from skerry.core.time import format_time

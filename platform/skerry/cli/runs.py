@@ -7,7 +7,6 @@ import click
 
 from skerry.cli.parameters import parameter_option, parse_pairs
 from skerry.cli.presenting import json_option, print_json, print_table, say, show_progress
-from skerry.client import Session, connect
 from skerry.client.production import (
     cancel_run,
     fetch_job,
@@ -17,6 +16,7 @@ from skerry.client.production import (
     retry_run,
     start_run,
 )
+from skerry.client.session import Session, connect
 from skerry.core.errors import ForbiddenError
 from skerry.core.ownership import Verb, decide
 from skerry.core.patience import ask_patiently

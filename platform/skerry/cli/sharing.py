@@ -35,8 +35,7 @@ def share(name: str, holder: str | None, kind: str, *, change: bool, remove: boo
       skerry share daily person:ann --kind job
     """  # noqa: D301
     from skerry.cli.presenting import print_table
-    from skerry.client import connect
-    from skerry.client.session import join_address
+    from skerry.client.session import connect, join_address
     from skerry.core.errors import InvalidInputError
     from skerry.core.ids import check_name
     from skerry.core.ownership import check_owner

@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from skerry.client import Session, production
+from skerry.client import production
+from skerry.client.session import Session
 from skerry.core.errors import NotFoundError
 from skerry.core.time import format_time, utc_now
 from skerry.models.jobs import ClockTrigger, Job

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any
 
-from skerry.client import Session
-from skerry.client.session import join_address
+from skerry.client.session import Session, join_address
 from skerry.core.errors import SkerryError
 from skerry.dashboards.products import (
     Product,

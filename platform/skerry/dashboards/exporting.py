@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from skerry.client import Session
 from skerry.client.login import Login
+from skerry.client.session import Session
 from skerry.core.errors import SkerryError, UnavailableError
 from skerry.core.problems import read_problem
 

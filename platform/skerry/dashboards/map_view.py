@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from skerry.client import Session
+from skerry.client.session import Session
 from skerry.core.errors import InvalidInputError, NotFoundError, SkerryError
 from skerry.dashboards.catalogue import Selection, read_picture, read_selection
 from skerry.dashboards.products import Product, Variable, link_map, link_tiles

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from panel.io.server import DocHandler
 
-from skerry.client import Session
+from skerry.client.session import Session
 from skerry.core.errors import SkerryError
 from skerry.dashboards.board import RunFilter, read_run, read_runs
 from skerry.dashboards.catalogue import read_product

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from skerry.client import Session
+from skerry.client.session import Session
 from skerry.core.errors import SkerryError
 from skerry.core.settings import DASHBOARDS_PREFIX, GATEWAY_PREFIX, MAPS_PREFIX
 from skerry.core.wording import describe_bytes

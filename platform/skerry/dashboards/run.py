@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 import panel as pn
 
-from skerry.client import Session
 from skerry.client.production import cancel_run, retry_run
-from skerry.client.session import join_address
+from skerry.client.session import Session, join_address
 from skerry.core.errors import SkerryError
 from skerry.core.ownership import Verb
 from skerry.core.scopes import Scope

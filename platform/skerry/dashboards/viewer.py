@@ -15,8 +15,8 @@ from jupyterhub.services.auth import HubOAuth
 from tornado.web import HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from skerry.client import Session
 from skerry.client.login import Login
+from skerry.client.session import Session
 from skerry.core.disk import find_full_disk
 from skerry.core.errors import ForbiddenError, UnauthenticatedError
 from skerry.core.scopes import Scope

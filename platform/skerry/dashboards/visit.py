@@ -4,7 +4,7 @@ from functools import cached_property
 
 import panel as pn
 
-from skerry.client import Session
+from skerry.client.session import Session
 from skerry.core.errors import ForbiddenError, UnauthenticatedError
 from skerry.core.ownership import Verb, decide
 from skerry.core.scopes import Scope

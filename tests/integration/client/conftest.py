@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.platform_process import RunningPlatform
 
-from skerry.client import Session
 from skerry.client.login import Login
+from skerry.client.session import Session
 from skerry.simulate import simulate_s2_l2a
 
 

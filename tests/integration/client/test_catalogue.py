@@ -20,8 +20,8 @@ import xarray as xr
 from tests.platform_process import SKERRY, RunningPlatform, wait_until
 
 import skerry
-from skerry.client import Session
 from skerry.client.references import fetch_item
+from skerry.client.session import Session
 from skerry.core.digests import digest_tree
 from skerry.core.errors import ConflictError, NotFoundError
 from skerry.pipelines import ImportResult, export_item, import_product

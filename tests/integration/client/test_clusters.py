@@ -7,8 +7,8 @@ import pytest
 from tests.platform_process import RunningPlatform, wait_until
 
 import skerry
-from skerry.client import Session
 from skerry.client.login import Login
+from skerry.client.session import Session
 from skerry.core.errors import InvalidInputError, UnavailableError
 from skerry.hub.gateway_backend import find_temporary
 

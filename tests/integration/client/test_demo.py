@@ -8,7 +8,7 @@ import pytest
 from tests.platform_process import SKERRY, RunningPlatform, wait_until
 
 from skerry.cli.demo import NAME, SCENES
-from skerry.client import Session
+from skerry.client.session import Session
 
 
 def list_state(session: Session) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import skerry
-from skerry.client import Session
+from skerry.client.session import Session
 from skerry.pipelines import import_product
 from skerry.products import open_product
 from skerry.simulate import simulate_s2_l1c, simulate_s2_l2a

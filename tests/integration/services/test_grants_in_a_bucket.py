@@ -7,16 +7,15 @@ import httpx
 import obstore
 import pytest
 from obstore.exceptions import BaseError
-from tests.fault_proxy import Fault, FaultProxy, first, no_faults, serve_faults
-from tests.minio_server import S3Server
+from tests.fault_proxy import Fault, FaultProxy, first, no_faults
 from tests.served_api import ServedApi
-from tests.served_bucket import WRITE, open_granted, serve_bucket_api
+from tests.served_bucket import WRITE, open_granted
 from tests.stac_documents import make_collection, make_item
 
-from skerry.client import Session
 from skerry.client.grants import grant_reading
 from skerry.client.login import Login
 from skerry.client.references import ItemReference
+from skerry.client.session import Session
 from skerry.core.errors import NotFoundError, WithdrawnError
 from skerry.core.time import utc_now
 from skerry.models.grants import Grant
@@ -26,20 +25,6 @@ from skerry.storage.granted import renew_access
 from skerry.storage.object_places import open_objects
 
 pytestmark = pytest.mark.s3
-
-
-@pytest.fixture(scope="module")
-def proxy(s3: S3Server) -> Iterator[FaultProxy]:
-    with serve_faults(s3.endpoint) as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="module")
-def api(
-    s3: S3Server, proxy: FaultProxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServedApi]:
-    with serve_bucket_api(s3, proxy.endpoint, tmp_path_factory.mktemp("bucket") / "data") as api:
-        yield api
 
 
 @pytest.fixture

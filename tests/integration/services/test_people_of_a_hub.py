@@ -13,9 +13,9 @@ from tests.stac_documents import insert_written, make_collection, make_item
 from tests.unit.production.conftest import make_notebook
 from tests.unit.services.test_versions_http import TILE, write_product
 
-from skerry.client import Session
 from skerry.client.login import Login
 from skerry.client.production import count_runs, list_runs
+from skerry.client.session import Session
 from skerry.core.errors import NotFoundError
 from skerry.core.settings import MAPS_PREFIX, ServiceSettings
 from skerry.dashboards.board import read_jobs

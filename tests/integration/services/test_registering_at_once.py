@@ -1,17 +1,15 @@
 """Many products registered at once in a bucket: few are copied at a time; all else goes on."""
 
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
 
 import httpx
 import pytest
-from tests.fault_proxy import FaultProxy, Request, serve_faults
-from tests.minio_server import S3Server
+from tests.fault_proxy import FaultProxy, Request
 from tests.platform_process import wait_until
 from tests.served_api import ServedApi
-from tests.served_bucket import serve_bucket_api, write_product
+from tests.served_bucket import write_product
 from tests.stac_documents import make_collection
 
 from skerry.catalog import settling
@@ -25,21 +23,6 @@ REFUSED = 2
 OF_EACH = settling._OF_ACCOUNT + REFUSED
 PEOPLE = ("alice", "bob")
 COUNT = OF_EACH * len(PEOPLE)
-
-
-@pytest.fixture(scope="module")
-def proxy(s3: S3Server) -> Iterator[FaultProxy]:
-    with serve_faults(s3.endpoint) as proxy:
-        yield proxy
-
-
-@pytest.fixture(scope="module")
-def api(
-    s3: S3Server, proxy: FaultProxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServedApi]:
-    folder = tmp_path_factory.mktemp("at-once") / "data"
-    with serve_bucket_api(s3, proxy.endpoint, folder) as api:
-        yield api
 
 
 def test_few_are_copied_at_a_time_some_wait_and_the_others_come_again(

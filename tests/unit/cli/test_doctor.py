@@ -20,7 +20,8 @@ from tests.postgresql_server import PostgresqlServer
 from tests.served_api import bind_free_port, make_hub_access, serve_in_thread
 
 from skerry.cli.doctor import doctor, examine
-from skerry.cli.platform_checks import CHECKS, Finding, look_at_upkeep
+from skerry.cli.findings import Finding
+from skerry.cli.platform_checks import CHECKS, look_at_upkeep
 from skerry.cli.supervisor.record import GatewayRecord, PartRecord, PlatformRecord
 from skerry.cli.up import up
 from skerry.core.disk import FLOOR_VARIABLE

@@ -33,7 +33,7 @@ def test_a_password_that_others_could_see_is_refused(
 
 @pytest.mark.parametrize(
     "place",
-    ["postgresql://ada@db.example/skerry", "postgresql:///skerry?passfile=/root/pass", "a:b@c"],
+    ["postgresql://ada@db.example/skerry", "postgresql:///skerry?passfile=pgpass", "a:b@c"],
 )
 def test_an_address_without_a_password_is_looked_at(
     place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

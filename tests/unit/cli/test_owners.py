@@ -12,8 +12,8 @@ from tests.unit.production.conftest import make_notebook
 from skerry.cli import jobs, releases, runs
 from skerry.cli.catalog import collection_group
 from skerry.cli.sharing import share
-from skerry.client import Session
 from skerry.client.login import Login
+from skerry.client.session import Session
 from skerry.core.errors import ForbiddenError, InvalidInputError, NotFoundError
 from skerry.core.scopes import OPERATOR, REVIEWER, SCIENTIST
 
@@ -33,7 +33,7 @@ def ann(api: ServedApi, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Clien
         Session(Login(url=api.url, token="ann", user="ann")) as session,
         api.client("ann") as client,
     ):
-        for module in ("skerry.client", "skerry.cli.jobs", "skerry.cli.releases"):
+        for module in ("skerry.client.session", "skerry.cli.jobs", "skerry.cli.releases"):
             monkeypatch.setattr(f"{module}.connect", lambda: session)
         client.put("stac/collections/bay", json=make_collection("bay")).raise_for_status()
         yield client

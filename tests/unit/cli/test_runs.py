@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from tests.production_models import make_run
 
 from skerry.cli import runs
-from skerry.client import Session
 from skerry.client.login import Login
+from skerry.client.session import Session
 from skerry.core import patience
 from skerry.core.errors import UnavailableError
 

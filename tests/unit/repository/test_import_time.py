@@ -16,7 +16,10 @@ def test_importing_skerry_imports_nothing_heavy() -> None:
 
 def test_a_session_with_the_platform_imports_no_science() -> None:
     """Commands that only ask the platform start at once."""
-    code = "import sys; from skerry.client import Session, production; print(*sorted(sys.modules))"
+    code = (
+        "import sys; from skerry.client import production;"
+        " from skerry.client.session import Session; print(*sorted(sys.modules))"
+    )
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()

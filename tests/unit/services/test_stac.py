@@ -12,8 +12,8 @@ from tests.served_api import ServedApi, serve_api
 from tests.stac_documents import make_collection, make_item, write_bytes
 
 from skerry.catalog.deletions import delete_item
-from skerry.client import Session
 from skerry.client.login import Login
+from skerry.client.session import Session
 from skerry.core.settings import API_PREFIX
 from skerry.dashboards.catalogue import read_latest
 from skerry.storage.database import database_url, open_database
