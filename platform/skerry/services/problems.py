@@ -25,6 +25,7 @@ from skerry.storage.database_failures import explain_failure
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 160
+_READS = frozenset({None, "GET", "HEAD"})
 
 RETRY_LATER = {"Retry-After": "5"}
 """Tells a client that gets a 503 after how many seconds to ask again."""
@@ -82,18 +83,37 @@ async def _explain_error(request: Request, error: Exception) -> Response:
     if isinstance(error, UnauthenticatedError) and is_navigation(request):
         answer: Response = request.app.state.login.begin(request)
         return answer
+    _note_refusal(request, error)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and _is_anonymous(request):
         return problem(error.status, error.title, leave_out_buckets(error.what), error.remedy)
     return describe_error(error)
+
+
+def _note_refusal(request: Request, error: SkerryError) -> None:
+    """Write into the log that an account's change was refused.
+
+    The values stay out, for they may be secret. Strangers' requests are only counted: anybody could
+    fill the log with them.
+    """
+    method = request.scope.get("method")  # a web socket has none
+    if method in _READS or _is_anonymous(request):
+        return
+    route = getattr(request.scope.get("route"), "path", "none")
+    _LOG.info(
+        "refused %s %s to %s: %d %s",
+        method, route, request.state.identity.account, error.status, error.title,
+    )  # fmt: skip
 
 
 def _is_anonymous(request: Request) -> bool:
     return getattr(request.state, "identity", None) is None
 
 
-async def _explain_invalid(_request: Request, error: Exception) -> Response:
+async def _explain_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    return describe_error(explain_validation(list(error.errors())))
+    refusal = explain_validation(list(error.errors()))
+    _note_refusal(request, refusal)
+    return describe_error(refusal)
 
 
 async def _explain_status(request: Request, error: Exception) -> Response:

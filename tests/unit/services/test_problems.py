@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -55,6 +56,24 @@ def ask_wrongly(client: httpx.Client, path: str) -> Iterator[tuple[httpx.Respons
     yield client.get("health?unknown=1"), 400
     yield client.get(f"{path}?unknown=1"), 400
     yield client.get(path, headers={"Authorization": "Bearer nobody"}), 401
+
+
+def test_the_log_tells_which_change_was_refused_to_whom_but_not_its_values(
+    reader: httpx.Client, alice: httpx.Client, anonymous: httpx.Client,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    with caplog.at_level(logging.INFO, "skerry.services.problems"):
+        job = {"name": "a secret"}
+        assert reader.post("production/jobs", json=job).status_code == 403
+        assert alice.post("production/jobs", json=job).status_code == 422
+        assert anonymous.post("production/jobs", json=job).status_code == 401
+        assert reader.get("platform/logs").status_code == 403
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [
+        "refused POST /production/jobs to reader: 403 Not allowed",
+        "refused POST /production/jobs to alice: 422 Invalid input",
+    ]
+    assert "secret" not in caplog.text
 
 
 def test_errors_of_the_api(alice: httpx.Client, anonymous: httpx.Client) -> None:
