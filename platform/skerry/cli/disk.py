@@ -49,7 +49,8 @@ def show_disk(data: Path, *, as_json: bool) -> None:
     say(space.describe())
     say(f"Runs and imports start while {describe_bytes(space.floor)} are free.\n")
     print_table(("WHAT", "SIZE"), [(name, describe_bytes(n)) for name, n in families.items()])
-    say(f"\n'skerry prune --yes' would free {describe_bytes(removable)}.")
+    freed = f"'skerry prune --yes' would free {describe_bytes(removable)}."
+    say(f"\n{freed if removable else "'skerry prune' would free nothing."}")
 
 
 def find_folder(data: Path) -> DataFolder:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+_KB = 1000
 _MB = 10**6
 _GB = 10**9
 FEW = 3
@@ -15,9 +16,10 @@ def shorten(names: Sequence[str]) -> str:
 
 
 def describe_bytes(count: int) -> str:
-    """Return a number of bytes for people: ``12 MB``, ``1.5 GB``; decimal units."""
-    if count < _MB:
-        return f"{count / 1000:.0f} kB"
-    if count < _GB:
-        return f"{count / _MB:.0f} MB"
+    """Return a number of bytes for people: ``512 bytes``, ``12 MB``, ``1.5 GB``; decimal units."""
+    if count < _KB:
+        return f"{count} byte{'' if count == 1 else 's'}"
+    for unit, name in ((_KB, "kB"), (_MB, "MB")):
+        if round(count / unit) < _KB:
+            return f"{count / unit:.0f} {name}"
     return f"{count / _GB:.1f} GB"

@@ -26,6 +26,16 @@ def test_show(data: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert printed["total"] > printed["free"] > 0
 
 
+def test_show_says_what_prune_would_free(
+    data: DataFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["disk", "show", "--data", str(data.root)]) == 0
+    assert "'skerry prune --yes' would free 50 kB." in capsys.readouterr().out
+    (data.logs / "api.log.1").unlink()
+    assert run(["disk", "show", "--data", str(data.root)]) == 0
+    assert "'skerry prune' would free nothing." in capsys.readouterr().out
+
+
 def test_a_folder_that_is_not_there_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
