@@ -8,6 +8,8 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope --no-loads
 # A folder of real products, where there is one: tests that read it run, and say so where not.
 SKERRY_REAL_DATA ?= $(patsubst %/safe,%,$(abspath $(wildcard ../shared/data/safe)))
 export SKERRY_REAL_DATA
+# Test files stay compiled, whatever the shell says: to rewrite their assertions takes 10 s a process.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14

@@ -11,6 +11,7 @@ how many were left out.
 
 import ast
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ ROOT = Path(__file__).parents[1]
 REAL_DATA = os.environ.get("SKERRY_REAL_DATA", "")
 NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
 """Marker to the names of the tests that were left out for it."""
+SLOW_FILE = re.compile(r"^pytestmark = .*\bslow\b", re.MULTILINE)
+"""What makes all tests of a file slow ones."""
 WHY = {
     "long": "long proofs were left out: 'make test-all' runs them too",
     "postgresql": "tests on PostgreSQL were not run: quick run, or no PostgreSQL with PostGIS here",
@@ -57,10 +60,16 @@ def find_chromium() -> str | None:
     return None
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Browser tests exist only where a browser does."""
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Browser tests exist only where a browser does; slow files are not even read when not run."""
     if collection_path.name.startswith("test_browser") and find_chromium() is None:
         return True
+    if "slow" in _name_left_out(config) and collection_path.match("test_*.py"):
+        text = collection_path.read_text("utf-8")
+        if SLOW_FILE.search(text):
+            names = config.stash.setdefault(NOT_RUN, {}).setdefault("slow", [])
+            names += [f"{collection_path}::{name}" for name in _name_tests(ast.parse(text).body)]
+            return True
     return None
 
 
@@ -99,22 +108,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Where processes share the tests, what may take longest is first, so that none waits at the end.
     """
-    left_out = {"real_data"} if not REAL_DATA else set()
+    left_out = _name_left_out(config)
+    if not REAL_DATA:
+        left_out.add("real_data")
     if not config.getoption("--complete") and find_programs() is None:
         left_out.add("postgresql")
     if not config.getoption("--complete") and not minio_server.is_there():
         left_out.add("s3")
-    named = any("::" in argument for argument in config.args)
-    if not (named or config.getoption("--long") or config.getoption("--complete")):
-        quick = config.getoption("--quick")
-        left_out |= {"long", "slow", "postgresql", "s3"} if quick else {"long"}
-    not_run: dict[str, list[str]] = {}
+    not_run = config.stash.setdefault(NOT_RUN, {})
     for item in list(items):
         mark = next((name for name in sorted(left_out) if item.get_closest_marker(name)), None)
         if mark is not None:
             items.remove(item)
             not_run.setdefault(mark, []).append(item.nodeid)
-    config.stash[NOT_RUN] = not_run
     order = {
         item.path: ORDER.index(item.path.relative_to(ROOT / "tests").parts[0]) for item in items
     }
@@ -124,6 +130,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             limits[item.path] = max(limits.get(item.path, 0), _read_limit(item))
         items.sort(key=lambda item: (-limits[item.path], -order[item.path]))
+
+
+def _name_left_out(config: pytest.Config) -> set[str]:
+    """Return the markers of tests that this run is not for."""
+    named = any("::" in argument for argument in config.args)
+    if named or config.getoption("--long") or config.getoption("--complete"):
+        return set()
+    return {"long", "slow", "postgresql", "s3"} if config.getoption("--quick") else {"long"}
 
 
 def _read_limit(item: pytest.Item) -> float:

@@ -111,6 +111,7 @@ def _insert(connection: Connection, number: int, area: Any, hour: int) -> Stored
     )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=examples(60),
     deadline=None,

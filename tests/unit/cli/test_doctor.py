@@ -300,6 +300,7 @@ def test_what_the_last_prune_found_is_repeated_with_its_remedy(folder: DataFolde
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_database_that_is_away_is_named_once_and_in_no_log_line(
     folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,7 @@ def test_the_administrator_sees_both(
     assert json.loads(capfd.readouterr().out) == {"run": ended, "epoch": 0, "text": TEXT}
 
 
+@pytest.mark.slow
 def test_a_parts_log_can_be_read_when_the_platform_is_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from skerry.core.errors import InvalidInputError
 from skerry.simulate import kinds
 
 
+@pytest.mark.slow
 def test_json_says_what_was_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["s2-l2a", str(tmp_path), "--size", "60", "--seed", str(MOST_SEED), "--json"]
     assert run(["simulate", *words]) == 0

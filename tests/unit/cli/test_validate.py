@@ -117,6 +117,7 @@ def test_wounds_that_opening_heals_are_still_seen(wound: str, check: str, tmp_pa
         assert str(healed["properties"]["datetime"]).startswith("2026-05-01")
 
 
+@pytest.mark.slow
 def test_a_damaged_band_is_a_finding(
     safe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

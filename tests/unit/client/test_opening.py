@@ -12,6 +12,7 @@ from skerry.core.errors import NotFoundError
 from skerry.products.writing import write_product
 
 
+@pytest.mark.slow
 def test_an_address_is_opened(tmp_path: Path) -> None:
     tree = assemble(5, 40, 40, EVERYTHING | {"packings": [2], "plain": []})
     write_product(tree, tmp_path / "a.zarr", form="eopf-zarr")

@@ -99,6 +99,7 @@ async def test_who_stands_in_front_is_believed_on_loopback_alone(
         close_unstarted(server)
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_doors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKERRY_METRICS_TOKEN", "of-prometheus")

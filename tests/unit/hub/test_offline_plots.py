@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PREFIX = "/user/ann/"
 
 START = """
@@ -43,6 +45,7 @@ def test_start_of_a_kernel_imports_nothing_slow() -> None:
     assert run(program, prefix=PREFIX) == "[]"
 
 
+@pytest.mark.slow
 def test_panel_asks_the_users_own_server() -> None:
     base, watching, script = json.loads(run(LOAD_PANEL, prefix=PREFIX))
     assert base == PREFIX

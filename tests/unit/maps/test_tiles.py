@@ -164,6 +164,7 @@ def test_a_product_across_the_antimeridian_shows_on_both_sides(write_pyramid):
     ).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("west", "columns"), [(0, 360), (170, 20), (-190, 20), (200, 130)])
 def test_longitudes_beyond_180_degrees_are_the_same_places(write_pyramid, west, columns):
     rows = 120
@@ -244,6 +245,7 @@ def test_a_tile_beside_the_product_is_the_shared_empty_one(write_pyramid):
     assert not read_rgba(png).any()
 
 
+@pytest.mark.slow
 def test_threads_draw_the_same_bytes(pyramid):
     tiles = [tile for zoom in (9, 11, 13, 14) for tile in tiles_over(pyramid, zoom)] * 4
     alone = [

@@ -330,6 +330,7 @@ async def test_the_value_at_a_place_comes_with_its_units(maps, add_item):
         assert (await maps.get(path + query)).status_code == 422
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio
 async def test_true_colour_is_offered_by_items_with_the_bands_alone(maps, add_item):
     add_item(maps.engine, collection="open")

@@ -125,6 +125,7 @@ def test_the_latest_ticks_come_first() -> None:
     assert list_daily(tick - timedelta(seconds=1), tick) == [tick]
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(60), deadline=None)
 @given(
     cron=st.sampled_from(["*/5 * * * *", "30 3 * * *", "0 */6 * * *", "15 2 1 * *", "0 0 * * 0"]),

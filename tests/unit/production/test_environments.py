@@ -85,6 +85,7 @@ def small_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return lock
 
 
+@pytest.mark.slow
 def test_own_wheel_is_the_package_and_the_same_every_time(tmp_path: Path) -> None:
     first, second = tmp_path / "1", tmp_path / "2"
     first.mkdir()
@@ -133,6 +134,7 @@ def test_deviations_from_a_lock_are_named(tmp_path: Path) -> None:
     assert [item.split(" ")[0] for item in named] == ["click==0.0.1", "not-installed==1"]
 
 
+@pytest.mark.slow
 def test_a_package_that_changes_later_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +172,7 @@ def test_an_environment_is_built_once_and_runs_its_own_skerry(
     assert json.loads((python.parent.parent / "environment.json").read_text()) == environment
 
 
+@pytest.mark.slow
 def test_an_environment_is_built_where_uv_finds_no_python(
     small_lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +192,7 @@ def test_an_environment_is_built_where_uv_finds_no_python(
     assert run_python(python, "import sys; print(sys.version)") == sys.version
 
 
+@pytest.mark.slow
 def test_a_build_that_nobody_wants_any_more_ends(
     small_lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +252,7 @@ def test_a_tampered_wheel_is_refused(small_lock: Path, tmp_path: Path) -> None:
         find_python(data, environment, print)
 
 
+@pytest.mark.slow
 def test_a_tampered_wheel_of_skerry_is_refused(small_lock: Path, tmp_path: Path) -> None:
     data = DataFolder(tmp_path / "data")
     data.create()

@@ -91,6 +91,7 @@ def test_a_watch_that_fails_ends_the_run_process(
     assert find_attempts() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [False, True], ids=["cancelled", "worker ends"])
 def test_a_run_can_be_stopped_while_its_environment_is_built(
     engine: Engine, data: DataFolder, monkeypatch: pytest.MonkeyPatch, ending: bool
@@ -141,6 +142,7 @@ def test_only_what_is_over_is_freed(data: DataFolder) -> None:
     assert left == [False, False, True]
 
 
+@pytest.mark.slow
 def test_an_attempt_waits_for_room_on_the_disk(
     engine: Engine, data: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +159,7 @@ def test_an_attempt_waits_for_room_on_the_disk(
     assert attempts.carry_out(run, 1).status == "cancelled"
 
 
+@pytest.mark.slow
 def test_an_attempt_whose_run_another_worker_carried_on_is_forgotten_when_it_has_ended(
     engine: Engine, data: DataFolder
 ) -> None:

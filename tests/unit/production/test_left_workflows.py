@@ -95,6 +95,7 @@ def refusing(tables: Engine, triggers: list[dict[str, str]]) -> Iterator[None]:
             connection.execute(text(statement))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "triggers", [[ON_STEP], [ON_END], [ON_STEP, ON_END]], ids=["step", "end", "step and end"]
 )

@@ -65,6 +65,7 @@ def test_a_list_goes_on_after_each_prefix(
         assert walk(unit) == whole[number + 1 :]
 
 
+@pytest.mark.slow
 def test_a_list_of_many_takes_little_memory(tmp_path: Path) -> None:
     """All of them would take 3 MB."""
     folder, count = DataFolder(tmp_path / "data"), 20_000

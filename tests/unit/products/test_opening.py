@@ -18,6 +18,7 @@ def _band(safe: Path, name: str, resolution: int) -> Path:
     return next(safe.glob(f"GRANULE/*/IMG_DATA/R{resolution}m/*_{name}_{resolution}m.jp2"))
 
 
+@pytest.mark.slow
 def test_every_resolution_stands_where_eopf_has_it(safe: Path) -> None:
     tree = open_product(safe)
     assert set(tree[R10M].data_vars) == {"b02", "b03", "b04", "b08"}
@@ -42,6 +43,7 @@ def test_numbers_become_reflectance_with_the_baselines_offset(safe: Path) -> Non
     assert values[measured] == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_offsets_are_read_per_band_and_absent_before_baseline_04(
     safe: Path, tmp_path: Path
 ) -> None:
@@ -122,6 +124,7 @@ def test_what_is_missing_is_said_and_the_rest_opened(safe: Path, tmp_path: Path)
     ]
 
 
+@pytest.mark.slow
 def test_a_zip_archive_reads_as_the_folder_does(safe: Path, safe_zip: Path) -> None:
     packed, plain = open_product(safe_zip), open_product(safe)
     assert packed.attrs == plain.attrs

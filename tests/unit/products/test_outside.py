@@ -95,7 +95,7 @@ LINKED = [
 
 
 @pytest.mark.parametrize(("product", "pattern"), LINKED)
-@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize("relative", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_link_that_leads_out_is_refused(
     products: dict[str, Path], tmp_path: Path, product: str, pattern: str, relative: bool
 ) -> None:
@@ -213,6 +213,7 @@ def _pack(product: Path) -> Path:
     return archive
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("product", "pattern"),
     [("s2", "GRANULE/*/IMG_DATA/R20m/*B8A*.jp2"), ("s1", "measurement/*vv*.tiff"),
@@ -246,6 +247,7 @@ def test_a_virtual_raster_in_a_raster_s_place_is_not_read(
         assert_refused(place)
 
 
+@pytest.mark.slow
 def test_files_beside_a_raster_are_not_read(products: dict[str, Path], tmp_path: Path) -> None:
     """GDAL alone would take statistics, masks and overviews from them, of whatever they name."""
     copy = Path(shutil.copytree(products["cogs"], tmp_path / "p"))

@@ -235,6 +235,7 @@ def test_linear_finds_a_field_within_a_fiftieth_of_a_pixel(swath: xr.Dataset) ->
     assert np.quantile(errors[finite & inner], 0.99) < 0.02
 
 
+@pytest.mark.slow
 def test_nearest_takes_the_nearest(swath: xr.Dataset) -> None:
     result = regrid_swath(swath[["field", "flags"]], TARGET, method="nearest", chunk=77)
     longitude, latitude = locate_pixels(TARGET)
@@ -252,6 +253,7 @@ def test_nearest_takes_the_nearest(swath: xr.Dataset) -> None:
     assert np.nanmax(errors) < 0.8
 
 
+@pytest.mark.slow
 def test_chunks_make_no_difference(swath: xr.Dataset) -> None:
     one = regrid_swath(swath[["field"]], TARGET, chunk=1000)["field"].values
     many = regrid_swath(swath[["field"]], TARGET, chunk=41)["field"].values
@@ -304,6 +306,7 @@ def test_across_the_antimeridian() -> None:
     np.testing.assert_allclose(result, there * 7, atol=7 * 0.01 * 0.02)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_blocks(swath: xr.Dataset) -> None:
     """A block reads a window of the swath, not the swath."""
     read = []

@@ -133,6 +133,7 @@ def publish_run(api: ServedApi, caller: Caller, run: str) -> None:
     caller.send("POST", f"{version}/withdraw", json={"reason": "wrong calibration"})
 
 
+@pytest.mark.slow
 def test_every_route_that_changes_something_leaves_an_entry(api: ServedApi) -> None:
     with ExitStack() as stack:
         clients = {token: stack.enter_context(api.client(token)) for token in TOKENS}

@@ -175,6 +175,7 @@ def test_what_is_hidden_answers_as_what_does_not_exist(api: ServedApi, people: P
             assert answer.status_code not in refused, (case, answer.text)
 
 
+@pytest.mark.slow
 def test_lists_and_counts_tell_only_what_their_reader_sees(people: People) -> None:
     release = approve(people["ann"], propose(people["ann"], "project:lakes"))
     own = approve(people["bob"], propose(people["bob"], "person:bob"))

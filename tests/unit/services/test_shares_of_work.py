@@ -113,6 +113,7 @@ def test_changers_start_runs_with_the_job_s_own_parameters_and_readers_start_non
     ask(people["changer"], "POST", f"production/runs/{run}/cancel", 200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["job", "release"])
 def test_nobody_passes_on_opens_or_deletes_what_was_given_to_them(
     people: People, work: dict[str, str], kind: str
@@ -136,6 +137,7 @@ def test_nobody_passes_on_opens_or_deletes_what_was_given_to_them(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["job", "release"])
 def test_opening_needs_its_scope_and_the_right_to_give(
     api: ServedApi, people: People, work: dict[str, str], kind: str
@@ -224,6 +226,7 @@ def test_a_name_means_the_asker_s_own_release_and_not_the_newest_that_others_ope
     assert ask(people["nobody"], "GET", "production/releases/shore", 200)["id"] == other
 
 
+@pytest.mark.slow
 def test_what_was_given_ends_with_the_job_and_a_new_job_of_its_name_has_none(
     people: People, work: dict[str, str]
 ) -> None:
@@ -244,6 +247,7 @@ def test_what_was_given_ends_with_the_job_and_a_new_job_of_its_name_has_none(
     ask(people["reader"], "GET", f"production/runs/{work['failed']}/log", 404)
 
 
+@pytest.mark.slow
 def test_the_audit_tells_who_gave_what_to_whom(api: ServedApi, people: People, work: Any) -> None:
     give(people, work, "job")
     ask(people["owner"], "PUT", "production/jobs/daily/public", 200, json={"public": True})

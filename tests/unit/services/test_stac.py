@@ -348,6 +348,7 @@ def test_addresses_come_from_the_settings_not_from_the_request(
     assert api.prefix in text
 
 
+@pytest.mark.slow
 def test_a_crash_between_record_and_bytes_is_made_good_at_the_next_start(tmp_path: Path) -> None:
     with serve_api(tmp_path / "data") as api, api.client("alice-token") as alice:
         alice.put("stac/collections/lakes", json=make_collection())

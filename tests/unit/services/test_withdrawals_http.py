@@ -130,6 +130,7 @@ def test_a_withdrawn_product_is_gone_for_everyone_but_operators(
     assert properties["deprecated"] is True
 
 
+@pytest.mark.slow
 def test_deleted_bytes_are_gone_for_operators_too(
     api: ServedApi, askers: dict[str, Asker], add: Callable[..., None]
 ) -> None:
@@ -152,6 +153,7 @@ def test_deleted_bytes_are_gone_for_operators_too(
     }
 
 
+@pytest.mark.slow
 def test_who_could_not_see_it_is_told_what_is_told_of_a_missing_item(
     askers: dict[str, Asker], add: Callable[..., None]
 ) -> None:
@@ -174,6 +176,7 @@ def test_who_could_not_see_it_is_told_what_is_told_of_a_missing_item(
         assert there["remedy"] == absent["remedy"]
 
 
+@pytest.mark.slow
 def test_a_closed_collection_tells_strangers_no_reason(
     askers: dict[str, Asker], add: Callable[..., None], engine: Engine
 ) -> None:
@@ -233,6 +236,7 @@ def test_only_who_may_change_the_collection_withdraws(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_registering_the_withdrawn_content_again_needs_the_word(
     api: ServedApi, askers: dict[str, Asker], add: Callable[..., None]
 ) -> None:
@@ -260,6 +264,7 @@ def test_registering_the_withdrawn_content_again_needs_the_word(
     assert askers["nobody"].api.get(ITEM).status_code == 200
 
 
+@pytest.mark.slow
 def test_the_client_says_that_it_was_withdrawn_and_why(
     api: ServedApi,
     askers: dict[str, Asker],
@@ -279,6 +284,7 @@ def test_the_client_says_that_it_was_withdrawn_and_why(
     assert "another product" in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_the_command_asks_for_leave_before_bytes_go(
     api: ServedApi,
     askers: dict[str, Asker],

@@ -142,12 +142,14 @@ def test_a_moved_box_is_noticed(source: Engine, target: Engine) -> None:
         compare_rows(there, here, TABLES)
 
 
+@pytest.mark.slow
 def test_a_key_is_not_given_again_though_its_row_is_gone(source: Engine, target: Engine) -> None:
     copy(source, target)
     with target.begin() as connection:
         assert put(connection, "next") == 5
 
 
+@pytest.mark.slow
 def test_a_counter_goes_on_where_all_rows_are_gone(make: Make, target: Engine) -> None:
     source = make("sqlite")
     with source.begin() as connection:
@@ -167,6 +169,7 @@ def test_a_counter_goes_on_where_all_rows_are_gone(make: Make, target: Engine) -
         connection.execute(delete(audit))
 
 
+@pytest.mark.slow
 def test_an_empty_database_counts_from_the_start(make: Make, target: Engine) -> None:
     copy(make("sqlite"), target)
     with target.begin() as connection:
@@ -174,6 +177,7 @@ def test_an_empty_database_counts_from_the_start(make: Make, target: Engine) -> 
     assert ask(target, select(audit.c.number)) == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_change_after_the_copy_is_noticed(source: Engine, target: Engine) -> None:
     copy(source, target)
     with source.begin() as connection:
@@ -188,6 +192,7 @@ def test_a_change_after_the_copy_is_noticed(source: Engine, target: Engine) -> N
         compare_rows(there, here, TABLES)
 
 
+@pytest.mark.slow
 def test_nothing_is_copied_over_rows(source: Engine, target: Engine) -> None:
     copy(source, target)
     with pytest.raises(ConflictError, match="not empty: the table upkeep has 3 rows"):

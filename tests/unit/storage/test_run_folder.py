@@ -135,6 +135,7 @@ def test_the_search_for_keys_finds_them() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_nobody_else_puts_keys_together() -> None:
     rooms = (
         "client",

@@ -271,6 +271,7 @@ class TestServer:
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["nonsense", f"postgresql://a:{SECRET}@127.0.0.1:1/skerry"])
 def test_up_says_what_is_wrong_and_writes_nothing(tmp_path: Path, given: str) -> None:
     data = tmp_path / "data"

@@ -219,6 +219,7 @@ def test_items_whose_bytes_were_written_again_are_named(world: World, data: Data
     assert len(prune(data).changed) == 2
 
 
+@pytest.mark.slow
 def test_many_prunes_at_once_remove_the_same_as_a_single_prune(
     world: World, data: DataFolder
 ) -> None:

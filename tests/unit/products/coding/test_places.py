@@ -118,6 +118,7 @@ def test_odc_geo_finds_the_same_grid(tmp_path: Path) -> None:
     assert message.startswith("grid-mapping: / has latitudes and longitudes of no named system")
 
 
+@pytest.mark.slow
 def test_angles_of_a_geostationary_satellite_become_metres(tmp_path: Path) -> None:
     height = GEOSTATIONARY["perspective_point_height"]
     rows = Axis("y", 0.1 - 5.6e-5 * np.arange(4),

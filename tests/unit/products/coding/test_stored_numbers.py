@@ -201,6 +201,7 @@ def test_integers_with_several_missing_values_keep_one(
     assert (again_read.dtype, again_read.encoding["_FillValue"]) == (np.dtype(dtype), 127)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["netcdf", "eopf-zarr", "geozarr", "cog"])
 @pytest.mark.parametrize(
     ("scale", "offset"), [(1.0, 1e9), (1e-3, 1e5), (None, 1e8), (0.01, 273.15)]

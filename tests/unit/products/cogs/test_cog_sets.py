@@ -38,6 +38,7 @@ def written(tree: xr.DataTree, tmp_path_factory: pytest.TempPathFactory) -> Path
     return path
 
 
+@pytest.mark.slow
 def test_rasterio_reads_it(tree: xr.DataTree, written: Path) -> None:
     with rasterio.open(written / f"{BAND}.tif") as file:
         assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
@@ -90,6 +91,7 @@ def test_the_item_is_a_stac_item(written: Path) -> None:
     assert "/" not in "".join(item["assets"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "fill"),
     [

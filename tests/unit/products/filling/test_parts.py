@@ -46,6 +46,7 @@ class Counter:
         return block
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("memory_mb", "times"),
     [(1000, 1), (120, 1), (20, COUNT)],

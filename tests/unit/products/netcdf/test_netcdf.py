@@ -31,6 +31,7 @@ def written(tree: xr.DataTree, tmp_path_factory: pytest.TempPathFactory) -> Path
     return path
 
 
+@pytest.mark.slow
 def test_plain_xarray_reads_it(tree: xr.DataTree, written: Path) -> None:
     with xr.open_datatree(written, engine="h5netcdf", decode_coords="all") as plain:
         assert plain.attrs["Conventions"] == "CF-1.11"

@@ -166,6 +166,7 @@ def test_an_area_at_the_antimeridian_does_not_reach_around_the_earth() -> None:
         filter_product(_grid(grid), aoi=area, aoi_crs="EPSG:32601")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crs", ["EPSG:32633", "EPSG:3857", "EPSG:3035", "EPSG:4326"])
 def test_an_area_far_off_is_not_folded_onto_the_product(crs: str) -> None:
     """Transverse Mercator is not one to one far from its meridian."""
