@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import ssl
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from tests.described_answers import DescribedAnswers
 from tests.fresh_database import fill_database
-from tests.platform_process import wait_until
+from tests.platform_process import NO_CERTIFICATES, wait_until
 
 from skerry.core.scopes import ADMIN, RUN, Scope
 from skerry.core.settings import API_PREFIX, ServiceSettings
@@ -53,8 +52,6 @@ class TokenBook:
         return Identity(name, frozenset(scopes), token, kind=kind, groups=groups)
 
 
-_CERTIFICATES = ssl.create_default_context()
-"""What a client of HTTPS needs; each would read it again, though these tests speak plain HTTP."""
 _EMPTIED = (
     "items_index", "items", "shares", "collections", "deletions", "grants",
     "job_shares", "release_shares",
@@ -108,7 +105,7 @@ class ServedApi:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return httpx.Client(
             base_url=f"{self.prefix}/", headers=headers, trust_env=False, timeout=30,
-            verify=_CERTIFICATES,
+            verify=NO_CERTIFICATES,
             event_hooks={"response": [self.described.check]},
         )  # fmt: skip
 

@@ -15,8 +15,8 @@ from tests.postgresql_server import PostgresqlServer
 
 from skerry.core.settings import DATABASE_VARIABLE, GRANTS_VARIABLE, OBJECTS_VARIABLE
 
+# With the database alone on a server, tests/integration/platform/test_postgresql.py goes the road.
 SERVERS = [
-    pytest.param(("database",), id="PostgreSQL", marks=pytest.mark.postgresql),
     pytest.param(("objects", "no tokens"), id="S3 without STS", marks=pytest.mark.s3),
     pytest.param(
         ("database", "objects"), id="PostgreSQL and S3",

@@ -9,14 +9,14 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from tests.fresh_database import fill_database
-from tests.platform_process import RunningPlatform, free_port
+from tests.platform_process import NO_CERTIFICATES, RunningPlatform, free_port
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -83,9 +83,15 @@ class Keys:
 
     platform: RunningPlatform
     powerless: str
+    _minted: dict[tuple[frozenset[Scope], bool], str] = field(default_factory=dict)
 
     def mint(self, scopes: frozenset[Scope], *, run: bool = False) -> str:
         """Return a token with exactly these scopes; of the project's account if `run`."""
+        if (scopes, run) not in self._minted:
+            self._minted[scopes, run] = self._mint(scopes, run=run)
+        return self._minted[scopes, run]
+
+    def _mint(self, scopes: frozenset[Scope], *, run: bool) -> str:
         settings = json.loads((self.platform.data / "state" / "hub.json").read_text())
         services = {setting["name"]: setting["token"] for setting in settings["services"]}
         account = DEFAULT_PROJECT if run else self.platform.user
@@ -95,6 +101,7 @@ class Keys:
             headers={"Authorization": f"token {services['worker' if run else 'supervisor']}"},
             json={"scopes": [reach, *sorted(map(str, scopes))], "expires_in": 3600},
             trust_env=False,
+            verify=NO_CERTIFICATES,
         )
         return str(answer.raise_for_status().json()["token"])
 

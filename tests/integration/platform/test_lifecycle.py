@@ -21,9 +21,21 @@ PARTS = ["gateway", "hub"]
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
-@pytest.fixture
-def platform(tmp_path: Path) -> Iterator[RunningPlatform]:
-    started = start_platform(tmp_path / "data", parts=PARTS)
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """Return a platform to look at, which the last test that asks for it ends."""
+    started = start_platform(tmp_path_factory.mktemp("lifecycle") / "data", parts=PARTS)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """Return a platform on the data folder of an older Skerry; the last test ends it."""
+    data = DataFolder(tmp_path_factory.mktemp("older") / "data")
+    data.create()
+    open_at(database_url(data.database), "0001").dispose()
+    started = start_platform(data.root, parts=PARTS)
     yield started
     started.stop()
 
@@ -40,7 +52,7 @@ def find_marked(platform: RunningPlatform) -> list[psutil.Process]:
     return result
 
 
-def test_start_status_and_down(platform: RunningPlatform) -> None:
+def test_start_and_status(platform: RunningPlatform) -> None:
     status = platform.status()
     assert status["ready"]
     assert [part["name"] for part in status["parts"]] == PARTS
@@ -48,17 +60,6 @@ def test_start_status_and_down(platform: RunningPlatform) -> None:
     assert platform.password not in platform.output  # it may be recorded
     assert f"Password in  {platform.data}/password" in platform.output
     assert f"{platform.url}/services/api/stac" in platform.output
-
-    result = platform.run("down")
-    assert result.stdout == f"Stopped the platform at {platform.url}.\n"
-    assert platform.wait() == 0
-    assert find_marked(platform) == []
-    assert not (platform.data / "run" / "platform.json").exists()
-    ended = platform.run("status", "--json", check=False)
-    assert ended.returncode == 1
-    actual = json.loads(ended.stdout)
-    assert (actual["ready"], actual["parts"]) == (False, [])
-    assert "No platform runs" in platform.run("down").stdout
 
 
 def test_secrets_are_for_the_owner_alone(platform: RunningPlatform) -> None:
@@ -103,22 +104,15 @@ def test_only_loopback_is_bound(platform: RunningPlatform) -> None:
     assert "'0.0.0.0'" in refused.stderr
 
 
-def test_an_older_data_folder_is_named_with_its_copy(tmp_path: Path) -> None:
-    data = DataFolder(tmp_path / "data")
-    data.create()
-    open_at(database_url(data.database), "0001").dispose()
-    started = start_platform(data.root, parts=PARTS)
-    try:
-        (copy,) = data.state.glob("skerry.sqlite.0001.*.bak")
-        assert f"the database as it was is {copy}." in started.output
-    finally:
-        started.stop()
+def test_an_older_data_folder_is_named_with_its_copy(older: RunningPlatform) -> None:
+    (copy,) = (older.data / "state").glob("skerry.sqlite.0001.*.bak")
+    assert f"the database as it was is {copy}." in older.output
 
 
-def test_interrupt_ends_everything_within_ten_seconds(platform: RunningPlatform) -> None:
-    processes = find_marked(platform)
+def test_interrupt_ends_everything_within_ten_seconds(older: RunningPlatform) -> None:
+    processes = find_marked(older)
     assert len(processes) >= 4  # gateway and its proxy, hub and its proxy
-    assert platform.stop() < 10
+    assert older.stop() < 10
     assert not any(process.is_running() for process in processes)
 
 
@@ -139,6 +133,19 @@ def test_died_part_is_started_again(platform: RunningPlatform) -> None:
     assert re.findall(rf"^{TIME} (\w+) +died", platform.output, re.MULTILINE) == PARTS
     assert re.findall(rf"^{TIME} (\w+) +restarted$", platform.output, re.MULTILINE) == PARTS
     assert not left.exists()
+
+
+def test_down_ends_everything(platform: RunningPlatform) -> None:
+    result = platform.run("down")
+    assert result.stdout == f"Stopped the platform at {platform.url}.\n"
+    assert platform.wait() == 0
+    assert find_marked(platform) == []
+    assert not (platform.data / "run" / "platform.json").exists()
+    ended = platform.run("status", "--json", check=False)
+    assert ended.returncode == 1
+    actual = json.loads(ended.stdout)
+    assert (actual["ready"], actual["parts"]) == (False, [])
+    assert "No platform runs" in platform.run("down").stdout
 
 
 def test_killed_supervisor_leaves_nothing_in_the_way(tmp_path: Path) -> None:

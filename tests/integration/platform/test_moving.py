@@ -24,9 +24,12 @@ from tests.unit.production.moving.conftest import read_folder
 from skerry.core.settings import DATABASE_VARIABLE, OBJECTS_VARIABLE
 from skerry.simulate import simulate_s2_l2a
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.s3, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.postgresql, pytest.mark.s3, pytest.mark.long, pytest.mark.timeout(1800),
+]  # fmt: skip
 
 ANSWERING = ["api", "maps", "hub"]
+WORKING = ["gateway", "api", "worker", "hub"]
 
 
 def ask_all(platform: RunningPlatform, layers: tuple[str, ...], run: str) -> dict[str, Any]:
@@ -120,7 +123,9 @@ def test_it_grows_up_with_its_runs_and_comes_back(
         place = f"s3://{bucket}/skerry"
         address, password = take_password(database)
         targets = ("--database", address, "--objects", place)
-        platform = start_platform(data, extra_environment={"SKERRY_WORKER_RUNS": "1"})
+        platform = start_platform(
+            data, parts=WORKING, extra_environment={"SKERRY_WORKER_RUNS": "1"}
+        )
         try:
             shown = platform.run("demo").stdout.splitlines()[-1]
             output = shown.partition("item=")[2].partition("&")[0]
@@ -144,7 +149,7 @@ def test_it_grows_up_with_its_runs_and_comes_back(
         before = start_and_ask(data, demo, run["id"])
         assert start_and_ask(data, demo, run["id"], grown) == before
 
-        platform = start_platform(data, extra_environment=grown)
+        platform = start_platform(data, parts=[*WORKING, "maps"], extra_environment=grown)
         try:
             wait_until(
                 lambda: not {"queued", "running"} & set(list_runs(platform).values()),
