@@ -24,7 +24,7 @@ SERVERS = [
     ),
 ]  # fmt: skip
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from skerry.storage.homes import HOMES
 from skerry.storage.object_places import open_objects
 from skerry.storage.tables import audit, grants
 
-BUCKET = pytest.param("bucket", marks=pytest.mark.s3)
+BUCKET = pytest.param("bucket", marks=[pytest.mark.s3, pytest.mark.long])
 
 
 @pytest.fixture(params=["folder", BUCKET])

@@ -31,6 +31,16 @@ FILES = {f"product.zarr/c/{number}": bytes([number]) * 10 for number in range(20
 COMMAND = ["item", "withdraw", "lakes/scene", "--reason", "wrong calibration",
            "--delete-bytes", "--yes"]  # fmt: skip
 MOMENTS = ("before the commit", "after the commit", "half of the bytes gone", "all bytes gone")
+SERVERS = [pytest.mark.s3, pytest.mark.postgresql]
+CASES = [
+    *(pytest.param("folder", moment) for moment in MOMENTS),
+    *(
+        pytest.param("servers", moment, marks=[*SERVERS, *more])
+        for moment in MOMENTS
+        for more in [[] if moment == "half of the bytes gone" else [pytest.mark.long]]
+    ),
+]
+"""Where the state is, and when the api is killed."""
 SERVE = """
 import os, signal, sys
 from pathlib import Path
@@ -79,9 +89,7 @@ with serve_api(Path(sys.argv[1])) as api:
 """
 
 
-@pytest.fixture(
-    params=["folder", pytest.param("bucket", marks=[pytest.mark.s3, pytest.mark.postgresql])]
-)
+@pytest.fixture
 def data(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[DataFolder]:
@@ -89,7 +97,7 @@ def data(
     monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
     monkeypatch.delenv(OBJECTS_VARIABLE, raising=False)
     with ExitStack() as stack:
-        if request.param == "bucket":
+        if request.param == "servers":
             s3: S3Server = request.getfixturevalue("s3")
             postgresql: PostgresqlServer = request.getfixturevalue("postgresql")
             stack.enter_context(using_bucket(s3, s3.endpoint))
@@ -136,7 +144,7 @@ def withdraw_and_kill(data: DataFolder, moment: str, monkeypatch: pytest.MonkeyP
     return prefix
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(("data", "moment"), CASES, indirect=["data"])
 def test_the_second_try_finishes(
     moment: str,
     data: DataFolder,

@@ -5,12 +5,13 @@ They are started as a chart starts them, without ``skerry up``.
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import text
+from tests.integration.services.forked_parts import serve_forks
 from tests.platform_process import clean_environment, free_port
 from tests.postgresql_server import PostgresqlServer
 
@@ -36,14 +37,19 @@ def name_environment(data: Path, **more: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def refuse(part: str, environment: dict[str, str]) -> str:
-    """Start a part that refuses; return its one sentence and remedy."""
-    ended = subprocess.run(
-        [sys.executable, "-m", PARTS[part]], env=clean_environment() | environment,
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert ended.returncode == 2, ended.stdout + ended.stderr
-    [line] = ended.stderr.splitlines()
+Refuse = Callable[[str, dict[str, str]], str]
+
+
+@pytest.fixture(scope="module")
+def refuse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refuse]:
+    """Return what starts a part that refuses, and returns its one sentence and remedy."""
+    with serve_forks(tmp_path_factory.mktemp("forks")) as forks:
+        yield lambda part, more: check_refused(*forks.run(part, clean_environment() | more))
+
+
+def check_refused(code: int, printed: str) -> str:
+    assert code == 2, printed
+    [line] = printed.splitlines()
     assert line.startswith("ERROR skerry: ")
     return line
 
@@ -61,27 +67,35 @@ def data(tmp_path: Path) -> DataFolder:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_names_the_variables_that_are_missing(part: str) -> None:
-    line = refuse(part, {})
+    ended = subprocess.run(
+        [sys.executable, "-m", PARTS[part]], env=clean_environment(),
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    line = check_refused(ended.returncode, ended.stderr)
     assert "SKERRY_DATA, SKERRY_PUBLIC_URL" in line
     assert "'skerry up'" in line
 
 
 @pytest.mark.parametrize("part", ["api", "maps", "dashboards"])
 @pytest.mark.parametrize("port", ["eighty", "0", "70000"])
-def test_a_part_names_a_port_that_is_none(part: str, port: str, data: DataFolder) -> None:
+def test_a_part_names_a_port_that_is_none(
+    part: str, port: str, data: DataFolder, refuse: Refuse
+) -> None:
     environment = name_environment(data.root, SKERRY_SERVICE_PORT=port)
     assert f"SKERRY_SERVICE_PORT is {port!r}" in refuse(part, environment)
 
 
 @pytest.mark.parametrize("part", ["api", "maps", "dashboards"])
-def test_a_part_names_an_address_that_is_none(part: str, data: DataFolder) -> None:
+def test_a_part_names_an_address_that_is_none(part: str, data: DataFolder, refuse: Refuse) -> None:
     upgrade(data)
     line = refuse(part, name_environment(data.root, SKERRY_LISTEN_HOST="everywhere"))
     assert "SKERRY_LISTEN_HOST is 'everywhere'. Give an IP address" in line
 
 
 @pytest.mark.parametrize("part", STATE_PARTS)
-def test_a_file_without_tables_of_older_and_of_newer_ones(part: str, data: DataFolder) -> None:
+def test_a_file_without_tables_of_older_and_of_newer_ones(
+    part: str, data: DataFolder, refuse: Refuse
+) -> None:
     environment = name_environment(data.root)
     line = refuse(part, environment)
     assert f"There is no database {data.database} yet." in line
@@ -105,7 +119,9 @@ def test_a_file_without_tables_of_older_and_of_newer_ones(part: str, data: DataF
 
 
 @pytest.mark.parametrize("part", ["api", "maps"])
-def test_a_port_that_another_user_s_program_has(part: str, data: DataFolder) -> None:
+def test_a_port_that_another_user_s_program_has(
+    part: str, data: DataFolder, refuse: Refuse
+) -> None:
     import socket
 
     upgrade(data)
@@ -126,7 +142,7 @@ class TestServer:
             yield url
 
     def test_databases_that_are_not_this_skerry_s(
-        self, part: str, data: DataFolder, empty: str, postgresql: PostgresqlServer
+        self, part: str, data: DataFolder, empty: str, postgresql: PostgresqlServer, refuse: Refuse
     ) -> None:
         environment = name_environment(data.root, **{DATABASE_VARIABLE: empty})
         before = list_files(data.root)
@@ -150,7 +166,7 @@ class TestServer:
     )
     def test_a_login_that_is_refused(
         self, part: str, data: DataFolder, postgresql: PostgresqlServer,
-        change: dict[str, str], named: str,
+        change: dict[str, str], named: str, refuse: Refuse,
     ) -> None:  # fmt: skip
         url = postgresql.url(**({"database": "postgres"} | change))
         line = refuse(part, name_environment(data.root, **{DATABASE_VARIABLE: url}))
@@ -159,7 +175,7 @@ class TestServer:
         assert "wrong" not in line
 
     def test_another_schema_than_the_current_is_never_mended_by_a_part(
-        self, part: str, data: DataFolder, postgresql: PostgresqlServer
+        self, part: str, data: DataFolder, postgresql: PostgresqlServer, refuse: Refuse
     ) -> None:
         with postgresql.database() as url, psycopg.connect(url, autocommit=True) as connection:
             connection.execute("UPDATE alembic_version SET version_num = '0003'")
