@@ -1,15 +1,10 @@
 """Write a product as EOPF Zarr, version 2 or 3: aside, chunk by chunk, then under its name."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import xarray as xr
 import zarr
-from zarr.core.buffer import Buffer
-from zarr.storage import LocalStore, MemoryStore
 
 from skerry.core.errors import InvalidInputError
 from skerry.core.memory import MEMORY_BYTES
@@ -21,6 +16,7 @@ from skerry.products.eopf.arrays import ArrayPlan, plan_array, spell_codec
 from skerry.products.eopf.form import Form
 from skerry.products.filling.layout import Edge, Wishes
 from skerry.products.filling.loop import Filling, fill
+from skerry.products.filling.zarr_draft import ZarrDraft, put_attributes, quiet
 from skerry.products.grids import renew_place
 from skerry.products.healing.profiles import (
     HISTORY,
@@ -106,31 +102,14 @@ def _check_form(tree: xr.DataTree, zarr_format: int, profile: str, wishes: Wishe
 
 
 def _lay_out(tree: xr.DataTree, folder: Path, form: Form) -> list[Filling]:
-    """Make all groups and arrays, without values; return what goes into the arrays.
-
-    Their metadata are made in memory and then written once: a product may have a thousand small
-    arrays, and Zarr would look into the folder several times for each.
-    """
-    documents: dict[str, Buffer] = {}
-    memory = MemoryStore(documents)
-    plans = _plan_arrays(tree, zarr.create_group(memory, zarr_format=_format_of(form)), form)
-    with _quiet():
-        zarr.consolidate_metadata(memory, zarr_format=_format_of(form))
-        for key, document in documents.items():
-            file = folder / key
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(document.to_bytes())
-        root = zarr.open_group(LocalStore(folder), mode="r+", use_consolidated=True)
-        return [plan.fill(_open_array(root, plan)) for plan in plans]
+    """Make all groups and arrays, without values; return what goes into the arrays."""
+    draft = ZarrDraft(folder, form.zarr_format)
+    plans = _plan_arrays(tree, draft.root, form)
+    draft.write()
+    return [plan.fill(draft.place(array, plan.layout)) for plan, array in plans]
 
 
-def _open_array(root: zarr.Group, plan: ArrayPlan) -> Any:
-    """Return an array that leaves out chunks for which its fill value stands, and no others."""
-    array: Any = root[plan.path]
-    return array.with_config({"write_empty_chunks": plan.layout.fill is None})
-
-
-def _plan_arrays(tree: xr.DataTree, root: zarr.Group, form: Form) -> list[ArrayPlan]:
+def _plan_arrays(tree: xr.DataTree, root: zarr.Group, form: Form) -> list[tuple[ArrayPlan, Any]]:
     """Make groups and arrays below `root`; return what goes into the arrays, and how."""
     plans = []
     for node in tree.subtree:
@@ -152,13 +131,8 @@ def _plan_arrays(tree: xr.DataTree, root: zarr.Group, form: Form) -> list[ArrayP
                 form,
                 decoded=decoded and name in data.coords,
             )
-            _create_array(group, str(name), plan, form)
-            plans.append(plan)
+            plans.append((plan, _create_array(group, str(name), plan, form)))
     return plans
-
-
-def _format_of(form: Form) -> Literal[2, 3]:
-    return 2 if form.zarr_format == 2 else 3  # noqa: PLR2004 -- the format's name
 
 
 def _decodes_coordinates(data: xr.Dataset, path: str, form: Form) -> bool:
@@ -179,8 +153,7 @@ def _write_group_attributes(group: zarr.Group, attrs: dict[str, Any], *, at_root
         values[HISTORY][KEPT][0][TYPES] = types
     elif types:
         values[TYPES] = types
-    if values:
-        group.attrs.update(values)
+    put_attributes(group, values)
 
 
 def _list_coordinates(data: xr.Dataset, name: str) -> list[str]:
@@ -195,8 +168,8 @@ def _list_coordinates(data: xr.Dataset, name: str) -> list[str]:
     )
 
 
-def _create_array(group: zarr.Group, name: str, plan: ArrayPlan, form: Form) -> None:
-    """Make an array without values."""
+def _create_array(group: zarr.Group, name: str, plan: ArrayPlan, form: Form) -> Any:
+    """Make an array without values, and return it."""
     layout = plan.layout
     options: dict[str, Any] = {}
     if form.zarr_format == 3:  # noqa: PLR2004 -- the format's name
@@ -204,8 +177,8 @@ def _create_array(group: zarr.Group, name: str, plan: ArrayPlan, form: Form) -> 
         options["shards"] = layout.shards
     else:
         options["chunk_key_encoding"] = {"name": "v2", "separator": "."}
-    with _quiet():
-        group.create_array(
+    with quiet():
+        return group.create_array(
             name,
             shape=layout.shape,
             dtype=layout.dtype,
@@ -216,14 +189,3 @@ def _create_array(group: zarr.Group, name: str, plan: ArrayPlan, form: Form) -> 
             attributes=plan.attrs,
             **options,
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress two of Zarr's warnings."""
-    with warnings.catch_warnings():
-        # Every reader of Zarr v3 that knows consolidated metadata reads these; others pass by.
-        warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
-        # Fixed-length text is not part of the Zarr 3 standard yet; Zarr and xarray read it.
-        warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
-        yield

@@ -91,7 +91,6 @@ def write_coordinates(
         reference["spatial_ref"] = reference.get("crs_wkt", "")
         number = np.array(crs.epsg or 0, np.int32)
         write_other(place, "spatial_ref", xr.Variable((), number, reference))
-    place.attrs["coordinates"] = "spatial_ref"
     for name in data.coords:
         coordinate = encoded[str(name)]
         fits = finest or not {"x", "y"} & set(coordinate.dims)

@@ -16,6 +16,7 @@ from skerry.products.filling.layout import Layout, Wishes
 from skerry.products.filling.levels import Levels
 from skerry.products.filling.loop import Filling
 from skerry.products.filling.sources import find_source
+from skerry.products.filling.zarr_draft import ZarrDraft, put_attributes
 from skerry.products.filling.zarr_files import ZarrFiles
 from skerry.products.geozarr.attributes import (
     USUAL,
@@ -44,14 +45,16 @@ def raster_variables(data: xr.Dataset) -> list[xr.DataArray]:
 
 
 def make_multiscale(
-    group: zarr.Group, data: xr.Dataset, grid: GeoBox, wishes: Wishes
+    draft: ZarrDraft, group: zarr.Group, data: xr.Dataset, grid: GeoBox, wishes: Wishes
 ) -> list[Filling]:
     """Make a dataset's multiscale group, without the rasters' numbers.
 
     Parameters
     ----------
+    draft
+        The store.
     group
-        The group to fill.
+        The group to fill, in the draft.
     data
         Rows and columns last, north up.
     grid
@@ -65,15 +68,17 @@ def make_multiscale(
         The rasters.
     """
     levels = list_levels(grid)
-    group.attrs.update({**attributes_of_group(data), **describe_multiscale(levels)})
+    put_attributes(group, {**attributes_of_group(data), **describe_multiscale(levels)})
     encoded = encode_for_zarr(data)
     rasters = {str(item.name): item for item in raster_variables(data)}
     arrays: dict[str, list[ZarrFiles]] = {name: [] for name in rasters}
     for number, level in enumerate(levels):
-        place = group.create_group(str(number), attributes=describe_level(level))
+        attrs = describe_level(level) | {"coordinates": "spatial_ref"}
+        place = group.create_group(str(number), attributes=attrs)
         write_coordinates(place, data, level, encoded, finest=not number)
         for name, several in arrays.items():
-            several.append(_make_array(place, name, encoded[name], level, wishes))
+            array, layout = _make_array(place, name, encoded[name], level, wishes)
+            several.append(ZarrFiles(draft.place(array, layout), layout, even=True))
     for other in (str(item) for item in data.data_vars if str(item) not in rasters):
         write_other(group["0"], other, encoded[other])
     return [
@@ -97,7 +102,7 @@ def _missing_of(numbers: xr.Variable) -> float | None:
 
 def _make_array(
     place: zarr.Group, name: str, numbers: xr.Variable, level: GeoBox, wishes: Wishes
-) -> ZarrFiles:
+) -> tuple[Any, Layout]:
     shape = (*numbers.shape[:-2], int(level.shape.y), int(level.shape.x))
     chunks = wishes.choose_chunks(numbers, shape, _usual_chunk)
     codec = wishes.choose_codec(numbers.encoding, USUAL, Codec.to_zarr3)
@@ -114,7 +119,7 @@ def _make_array(
         dimension_names=[str(dim) for dim in numbers.dims],
         attributes=attributes_of(numbers) | {"grid_mapping": "spatial_ref"},
     )
-    return ZarrFiles(array, layout, even=True)
+    return array, layout
 
 
 def _usual_chunk(dim: str, size: int) -> int:

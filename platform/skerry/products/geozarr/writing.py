@@ -1,12 +1,10 @@
 """Write a product as GeoZarr: Zarr v3 with multiscales, spatial and proj conventions."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 import zarr
-from zarr.storage import LocalStore
 
 from skerry.core.memory import MEMORY_BYTES
 from skerry.core.progress import Progress
@@ -15,6 +13,7 @@ from skerry.products.coding.codecs import Codec
 from skerry.products.coding.zarr_conventions import describe_level
 from skerry.products.filling.layout import NO_SHARDS, Edge, Wishes
 from skerry.products.filling.loop import Filling, fill
+from skerry.products.filling.zarr_draft import ZarrDraft, put_attributes
 from skerry.products.geozarr.attributes import attributes_of_group, encode_for_zarr, write_other
 from skerry.products.geozarr.levels import CHUNK, make_multiscale, raster_variables
 from skerry.products.grids import grid_of, north_up, refuse_swaths
@@ -127,25 +126,22 @@ def _arrange(data: xr.Dataset) -> xr.Dataset:
 def _make_store(groups: dict[str, xr.Dataset], folder: Path, wishes: Wishes) -> list[Filling]:
     """Make all groups and arrays; return the rasters, which have no numbers yet."""
     grids = {name: grid for name, data in groups.items() if (grid := grid_of(data)) is not None}
-    store = LocalStore(folder)
-    root = zarr.create_group(store=store, zarr_format=3)
+    draft = ZarrDraft(folder, zarr_format=3)
+    root = draft.root
     fillings = []
     for name, data in groups.items():
         if name in grids:
-            fillings += make_multiscale(_make_group(root, name), data, grids[name], wishes)
+            fillings += make_multiscale(draft, _make_group(root, name), data, grids[name], wishes)
         else:
             place = _make_group(root, name)
-            place.attrs.update(attributes_of_group(data))
+            put_attributes(place, attributes_of_group(data))
             for item, numbers in encode_for_zarr(data).items():
                 write_other(place, item, numbers)
     if "" not in grids and len({item.boundingbox for item in grids.values()}) == 1:
         # The whole product covers one box: write it at the top, on the finest grid.
         finest = min(grids.values(), key=lambda item: abs(item.affine.a))
-        root.attrs.update(describe_level(finest))
-    with warnings.catch_warnings():
-        # Every reader of Zarr v3 that knows consolidated metadata reads these; others pass by.
-        warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
-        zarr.consolidate_metadata(store)
+        put_attributes(root, describe_level(finest))
+    draft.write()
     return fillings
 
 

@@ -50,6 +50,7 @@ def put_attributes(place: Any, attrs: Mapping[Any, Any], dtype: Any) -> None:
     InvalidInputError
         If one is of a type that no attribute can have.
     """
+    stored = place.attrs  # h5netcdf looks the place up in the file each time it is asked for them
     as_json: list[str] = []
     types: dict[str, str] = {}
     for name in map(str, attrs):
@@ -57,18 +58,18 @@ def put_attributes(place: Any, attrs: Mapping[Any, Any], dtype: Any) -> None:
         value = from_json(*to_json({name: attrs[name]}))[name]
         numbers = _fit_numbers(name, value, dtype)
         if numbers is not None:
-            place.attrs[name] = numbers
+            stored[name] = numbers
         elif _is_native(value) and name not in KNOWN_JSON:
-            place.attrs[name] = _shrink(value)
+            stored[name] = _shrink(value)
         else:
             written, odd = to_json({name: value})
-            place.attrs[name] = json.dumps(written[name], allow_nan=False)
+            stored[name] = json.dumps(written[name], allow_nan=False)
             as_json.append(name)
             types |= odd
     if as_json:
-        place.attrs[JSON_NAMES] = json.dumps(as_json)
+        stored[JSON_NAMES] = json.dumps(as_json)
     if types:
-        place.attrs[TYPES] = json.dumps(types)
+        stored[TYPES] = json.dumps(types)
 
 
 def _fit_numbers(name: str, value: Any, dtype: Any) -> Any:
