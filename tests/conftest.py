@@ -4,9 +4,9 @@ Tests marked `long` run with `--long` and `--complete`, those marked `slow` with
 `--complete`, nothing may be skipped, deselected or missing: every test that the files define is
 collected, and a run that leaves one out fails at once. Tests marked `real_data` are an extra: where
 SKERRY_REAL_DATA (`make` sets it) names no folder, they are not run; where it does, they are as all
-others. The same holds for `postgresql` where no PostgreSQL with PostGIS is installed, for `s3`
-where MinIO was not built, and for both with `--quick`; `--complete` demands them. The summary says
-how many were left out.
+others. The same holds for `postgresql` where no PostgreSQL with PostGIS is installed, and for `s3`
+where MinIO was not built; `--complete` demands them. With `--quick` none of the three is run. The
+summary says how many were left out.
 """
 
 import ast
@@ -36,7 +36,7 @@ WHY = {
     "long": "long proofs were left out: 'make test-all' runs them too",
     "postgresql": "tests on PostgreSQL were not run: quick run, or no PostgreSQL with PostGIS here",
     "s3": "tests on an object store were not run: quick run, or no MinIO ('make minio', with Go)",
-    "real_data": "real-data tests were not run: SKERRY_REAL_DATA names no folder",
+    "real_data": "real-data tests were not run: quick run, or SKERRY_REAL_DATA names no folder",
     "slow": "slow tests were left out: 'make test' runs them",
 }
 
@@ -137,7 +137,9 @@ def _name_left_out(config: pytest.Config) -> set[str]:
     named = any("::" in argument for argument in config.args)
     if named or config.getoption("--long") or config.getoption("--complete"):
         return set()
-    return {"long", "slow", "postgresql", "s3"} if config.getoption("--quick") else {"long"}
+    if config.getoption("--quick"):
+        return {"long", "slow", "postgresql", "s3", "real_data"}
+    return {"long"}
 
 
 def _read_limit(item: pytest.Item) -> float:

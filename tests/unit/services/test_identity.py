@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
+from tests.platform_process import NO_CERTIFICATES
 from tests.served_api import (
     ServedApi,
     TokenBook,
@@ -157,7 +158,9 @@ def test_without_the_hub_nobody_is_told_that_the_token_is_bad(tmp_path: Path) ->
     headers = {"Authorization": "Bearer t"}
     with (
         serve_in_thread(app, listening),
-        httpx.Client(base_url=f"{url}{MAPS_PREFIX}/", trust_env=False) as client,
+        httpx.Client(
+            base_url=f"{url}{MAPS_PREFIX}/", trust_env=False, verify=NO_CERTIFICATES
+        ) as client,
     ):
         for path in ("private", "public"):
             answer = client.get(path, headers=headers)
@@ -230,7 +233,9 @@ class TestBrowser:
         headers = {"Accept": "text/html,*/*"}
         with (
             serve_in_thread(app, listening),
-            httpx.Client(base_url=url, headers=headers, trust_env=False) as client,
+            httpx.Client(
+                base_url=url, headers=headers, trust_env=False, verify=NO_CERTIFICATES
+            ) as client,
         ):
             yield client, handler, book
 

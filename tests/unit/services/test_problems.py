@@ -11,7 +11,13 @@ import httpx
 import pytest
 from fastapi import HTTPException
 from starlette.responses import PlainTextResponse, Response
-from tests.served_api import ServedApi, bind_free_port, make_hub_access, serve_in_thread
+from tests.platform_process import NO_CERTIFICATES
+from tests.served_api import (
+    ServedApi,
+    bind_free_port,
+    make_hub_access,
+    serve_in_thread,
+)
 
 from skerry.core.settings import MAPS_PREFIX, ServiceSettings
 from skerry.services.guarded_route import create_router
@@ -42,7 +48,12 @@ def maps(api: ServedApi) -> Iterator[httpx.Client]:
     headers = {"Authorization": "Bearer alice-token"}
     with (
         serve_in_thread(app, listening),
-        httpx.Client(base_url=f"{url}{MAPS_PREFIX}/", headers=headers, trust_env=False) as client,
+        httpx.Client(
+            base_url=f"{url}{MAPS_PREFIX}/",
+            headers=headers,
+            trust_env=False,
+            verify=NO_CERTIFICATES,
+        ) as client,
     ):
         yield client
 
@@ -130,7 +141,10 @@ def failing(api: ServedApi) -> Iterator[httpx.Client]:
         contextlib.ExitStack() as stack,
         # the server ends a connection after a fault
         httpx.Client(
-            base_url=f"{url}/f/failing/", headers={"Connection": "close"}, trust_env=False
+            base_url=f"{url}/f/failing/",
+            headers={"Connection": "close"},
+            trust_env=False,
+            verify=NO_CERTIFICATES,
         ) as client,
     ):
         stack.enter_context(serve_in_thread(app, listening))

@@ -12,6 +12,7 @@ import pytest
 import zarr
 from PIL import Image
 from sqlalchemy import Connection, Engine
+from tests.platform_process import NO_CERTIFICATES
 from tests.served_api import (
     ServedApi,
     bind_free_port,
@@ -173,7 +174,12 @@ def test_every_order_shows_the_published_version_until_another_is_published(
                 headers = {"Authorization": f"Bearer {token}"} if token else {}
                 with (
                     api.client(token) as client,
-                    httpx.Client(base_url=f"{maps_url}/", headers=headers, trust_env=False) as maps,
+                    httpx.Client(
+                        base_url=f"{maps_url}/",
+                        headers=headers,
+                        trust_env=False,
+                        verify=NO_CERTIFICATES,
+                    ) as maps,
                 ):
                     version = expect(statuses, token)
                     some = [] if version is None else [version]
