@@ -1,12 +1,13 @@
 """Both notebooks executed for real: kernel, catalogue, Dask cluster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from nbclient.exceptions import CellExecutionError
+from tests.notebooks.by_hand import repeat_notebook
 from tests.platform_process import RunningPlatform
 
 import skerry
@@ -91,6 +92,15 @@ def test_an_area_of_interest_is_cut_out(
     assert 80 < cut.sizes["y"] < 120
 
 
+@pytest.fixture(scope="module")
+def repeat(
+    running_platform: RunningPlatform, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], None]]:
+    folder = tmp_path_factory.mktemp("repeated")
+    with repeat_notebook(running_platform, folder, PRODUCTION) as repeat:
+        yield repeat
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -102,9 +112,9 @@ def test_an_area_of_interest_is_cut_out(
     ],
 )
 @pytest.mark.usefixtures("scene")
-def test_bad_values_are_named(execute: Execute, parameters: str, message: str) -> None:
+def test_bad_values_are_named(repeat: Callable[[str], None], parameters: str, message: str) -> None:
     with pytest.raises(CellExecutionError, match=message):
-        execute(PRODUCTION, parameters)
+        repeat(parameters)
 
 
 def test_first_steps(execute: Execute, session: Session, tmp_path: Path) -> None:
