@@ -5,8 +5,9 @@ Tests marked `long` run with `--long` and `--complete`, those marked `slow` with
 collected, and a run that leaves one out fails at once. Tests marked `real_data` are an extra: where
 SKERRY_REAL_DATA (`make` sets it) names no folder, they are not run; where it does, they are as all
 others. The same holds for `postgresql` where no PostgreSQL with PostGIS is installed, and for `s3`
-where MinIO was not built; `--complete` demands them. With `--quick` none of the three is run. The
-summary says how many were left out.
+where MinIO was not built; `--complete` demands them. With `--quick` none of the three is run, and
+a test with many sets of parameters is run with three of them. The summary says how many were left
+out.
 """
 
 import ast
@@ -38,6 +39,7 @@ WHY = {
     "s3": "tests on an object store were not run: quick run, or no MinIO ('make minio', with Go)",
     "real_data": "real-data tests were not run: quick run, or SKERRY_REAL_DATA names no folder",
     "slow": "slow tests were left out: 'make test' runs them",
+    "parameters": "more sets of parameters were left out: 'make test' tries all",
 }
 
 
@@ -121,6 +123,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if mark is not None:
             items.remove(item)
             not_run.setdefault(mark, []).append(item.nodeid)
+    if "slow" in left_out:
+        not_run["parameters"] = _leave_out_parameters(items)
     order = {
         item.path: ORDER.index(item.path.relative_to(ROOT / "tests").parts[0]) for item in items
     }
@@ -140,6 +144,19 @@ def _name_left_out(config: pytest.Config) -> set[str]:
     if config.getoption("--quick"):
         return {"long", "slow", "postgresql", "s3", "real_data"}
     return {"long"}
+
+
+def _leave_out_parameters(items: list[pytest.Item]) -> list[str]:
+    """Keep the first, middle and last parameters of each test; return the names of the others."""
+    sets: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        sets.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    kept = {
+        same[index].nodeid for same in sets.values() for index in (0, len(same) // 2, len(same) - 1)
+    }
+    names = [item.nodeid for item in items if item.nodeid not in kept]
+    items[:] = [item for item in items if item.nodeid in kept]
+    return names
 
 
 def _read_limit(item: pytest.Item) -> float:

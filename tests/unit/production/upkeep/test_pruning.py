@@ -315,6 +315,7 @@ def fill(world: World, ran: list[tuple[int, str, int, list[str]]], brought: list
     return result
 
 
+@pytest.mark.slow
 @given(ran=st.lists(RUNS, max_size=8, unique_by=lambda run: (run[0], run[2])),
        brought=st.lists(IMPORTS, max_size=8), unnamed=st.booleans())  # fmt: skip
 @settings(

@@ -119,6 +119,7 @@ def test_any_layout_is_read_back_by_zarr_and_stores_what_zarr_would(case: Case) 
     assert list_files(folder) == list_files(other)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases(least_dims=2), rule=st.sampled_from(Rule), missing=st.booleans())
 def test_every_level_is_the_one_before_halved(case: Case, rule: Rule, missing: bool) -> None:
@@ -141,6 +142,7 @@ def test_every_level_is_the_one_before_halved(case: Case, rule: Rule, missing: b
         expected = halve(expected, rule, gap)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=cases(shards=False), codec=st.sampled_from(["none", "zlib:1", "zlib:4:byte"]))
 def test_any_layout_is_read_back_from_hdf5(case: Case, codec: str) -> None:
