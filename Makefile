@@ -1,6 +1,6 @@
 # `make run` starts the platform, `make test` proves it; each sets up what it needs first.
 .DEFAULT_GOAL := help
-.PHONY: help setup run minio test test-quick test-lowest test-peers test-all check fix bench soak peers
+.PHONY: help setup run minio kubernetes-tools test test-quick test-lowest test-kubernetes test-peers test-all check fix bench soak peers
 
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -12,7 +12,7 @@ export SKERRY_REAL_DATA
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: ## Make .venv and node_modules from the lock files (silent when nothing changed)
 	@bash platform/setup.sh
@@ -23,15 +23,21 @@ run: setup ## Start the whole platform on this machine; Ctrl-C ends it
 minio: setup # the object store of tests; where Go is absent they say that they were left out
 	@$(PY) -m tests.tools.minio
 
+kubernetes-tools: setup # Kubernetes' own servers for tests: the first time Go needs 8 minutes and more
+	@$(PY) -m tests.kubernetes.tools.programs
+
 test: setup minio ## All tests but the long ones and those against peers
 	@$(PYTEST) tests/unit $(SIDE_BY_SIDE) $(LONG) $(if $(COVERAGE),--cov --cov-report=)
-	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers $(SIDE_BY_SIDE) $(LONG)
+	@$(PYTEST) tests --ignore=tests/unit --ignore=tests/peers --ignore=tests/kubernetes $(SIDE_BY_SIDE) $(LONG)
 
 test-quick: setup ## The fast unit tests, for daily work
 	@$(PYTEST) tests/unit --quick $(SIDE_BY_SIDE)
 
 test-lowest: setup ## The fast unit tests with the lowest versions that pyproject.toml allows
 	@sh tests/lowest.sh $(SIDE_BY_SIDE)
+
+test-kubernetes: setup kubernetes-tools ## Tests on a real API server of Kubernetes, which Go builds first
+	@$(PYTEST) tests/kubernetes
 
 soak: setup minio ## Kill processes of two platforms until 200 runs each have ended; RUNS=, SEED=, ONLY=alone|team
 	@$(PY) -m tests.soak.run $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))

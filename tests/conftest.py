@@ -4,10 +4,10 @@ Tests marked `long` run with `--long` and `--complete`, those marked `slow` with
 `--complete`, nothing may be skipped, deselected or missing: every test that the files define is
 collected, and a run that leaves one out fails at once. Tests marked `real_data` are an extra: where
 SKERRY_REAL_DATA (`make` sets it) names no folder, they are not run; where it does, they are as all
-others. The same holds for `postgresql` where no PostgreSQL with PostGIS is installed, and for `s3`
-where MinIO was not built; `--complete` demands them. With `--quick` none of the three is run, and
-a test with many sets of parameters is run with three of them. The summary says how many were left
-out.
+others. The same holds for `postgresql` where no PostgreSQL with PostGIS is installed, for `s3`
+where MinIO was not built, and for `kubernetes` where its API server was not; `--complete` demands
+them. With `--quick` none of these is run, and a test with many sets of parameters is run with three
+of them. The summary says how many were left out.
 """
 
 import ast
@@ -23,6 +23,7 @@ import pytest
 from hypothesis import settings
 from tests import minio_server
 from tests.examples import DAILY, QUICK
+from tests.kubernetes.tools import programs as kubernetes_programs
 from tests.minio_server import S3Server, serve_s3
 from tests.platform_process import RunningPlatform, start_platform
 from tests.postgresql_server import PostgresqlServer, find_programs, serve_postgresql
@@ -34,6 +35,8 @@ NOT_RUN = pytest.StashKey[dict[str, list[str]]]()
 SLOW_FILE = re.compile(r"^pytestmark = .*\bslow\b", re.MULTILINE)
 """What makes all tests of a file slow ones."""
 WHY = {
+    "kubernetes": "tests on Kubernetes were not run: quick run, or not built "
+    "('make kubernetes-tools', with Go)",
     "long": "long proofs were left out: 'make test-all' runs them too",
     "postgresql": "tests on PostgreSQL were not run: quick run, or no PostgreSQL with PostGIS here",
     "s3": "tests on an object store were not run: quick run, or no MinIO ('make minio', with Go)",
@@ -102,7 +105,7 @@ def s3() -> Iterator[S3Server]:
         yield server
 
 
-ORDER = ("unit", "integration", "notebooks", "acceptance", "peers")
+ORDER = ("unit", "integration", "notebooks", "acceptance", "kubernetes", "peers")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -117,6 +120,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out.add("postgresql")
     if not config.getoption("--complete") and not minio_server.is_there():
         left_out.add("s3")
+    if not config.getoption("--complete") and not kubernetes_programs.are_there():
+        left_out.add("kubernetes")
     not_run = config.stash.setdefault(NOT_RUN, {})
     for item in list(items):
         mark = next((name for name in sorted(left_out) if item.get_closest_marker(name)), None)
@@ -142,7 +147,7 @@ def _name_left_out(config: pytest.Config) -> set[str]:
     if named or config.getoption("--long") or config.getoption("--complete"):
         return set()
     if config.getoption("--quick"):
-        return {"long", "slow", "postgresql", "s3", "real_data"}
+        return {"kubernetes", "long", "slow", "postgresql", "s3", "real_data"}
     return {"long"}
 
 

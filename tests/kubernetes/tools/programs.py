@@ -1,0 +1,70 @@
+"""Builds Kubernetes' own servers for the tests: `python -m tests.kubernetes.tools.programs`.
+
+The module beside this file pins Kubernetes and etcd. Kubernetes names its staging modules at
+v0.0.0, so the module puts the version of each that was published with it in their place. Without
+the stamps, the programs would call themselves v0.0.0-master.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.tools.go_programs import GoProgram, find_go
+
+_MODULE = Path(__file__).parent
+_STAMPED = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+_SETTINGS = {"CGO_ENABLED": "0"}
+
+
+def _read_version() -> str:
+    """Return the version of Kubernetes that the module pins, such as ``v1.36.1``."""
+    found = re.search(
+        r"^require k8s\.io/kubernetes (v\S+)", (_MODULE / "go.mod").read_text(), re.MULTILINE
+    )
+    assert found is not None
+    return found[1]
+
+
+VERSION = _read_version()
+_MAJOR, _MINOR, _ = VERSION.removeprefix("v").split(".")
+_STAMPS = {
+    f"{package}.{name}": value
+    for package in _STAMPED
+    for name, value in {"gitVersion": VERSION, "gitMajor": _MAJOR, "gitMinor": _MINOR}.items()
+}
+
+
+def _kubernetes(name: str) -> GoProgram:
+    package = f"k8s.io/kubernetes/cmd/{name}"
+    return GoProgram(name, package, _MODULE, "kubernetes", _STAMPS, _SETTINGS)
+
+
+ETCD = GoProgram("etcd", "go.etcd.io/etcd/server/v3", _MODULE, "etcd", {}, _SETTINGS)
+API_SERVER = _kubernetes("kube-apiserver")
+KUBECTL = _kubernetes("kubectl")
+PROGRAMS = (ETCD, API_SERVER, KUBECTL)
+"""What `make kubernetes-tools` builds."""
+
+
+def are_there() -> bool:
+    """Return whether all of them have been built."""
+    return all(program.locate().exists() for program in PROGRAMS)
+
+
+def main() -> int:
+    """Build what is missing; return the exit code."""
+    if find_go() is None and not are_there():
+        print("Go is missing: tests on Kubernetes will be left out.", file=sys.stderr)
+        return 0
+    try:
+        for program in PROGRAMS:
+            program.build()
+    except subprocess.CalledProcessError as error:
+        print(f"A program was not built: Go ended with {error.returncode}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
