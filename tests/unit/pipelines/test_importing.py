@@ -1,6 +1,6 @@
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,8 +21,6 @@ from skerry.pipelines import import_product, importing
 from skerry.pipelines.sources import digest_source
 from skerry.products import open_product, recognition, write_geozarr
 from skerry.products.sensors import mapping
-from skerry.simulate import simulate_s2_l1c, simulate_s2_l2a
-from skerry.simulate.olci.product import simulate_olci
 
 pytestmark = pytest.mark.slow
 
@@ -58,8 +56,8 @@ class Api:
 
 
 @pytest.fixture(scope="session")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return simulate_s2_l2a(tmp_path_factory.mktemp("scenes"), size=120)
+def scene(simulated: Callable[..., Path]) -> Path:
+    return simulated("s2-l2a", size=120)
 
 
 @pytest.fixture
@@ -206,17 +204,22 @@ def test_an_item_of_a_period_needs_no_datetime(
     assert read_span(properties) == read_span(period)
 
 
-def test_each_type_goes_into_its_own_collection(api: Api, session: Session, tmp_path: Path) -> None:
-    level_1c = simulate_s2_l1c(tmp_path / "scenes", size=60)
-    result = import_product(level_1c, session=session)
+def test_each_type_goes_into_its_own_collection(
+    session: Session, simulated: Callable[..., Path]
+) -> None:
+    result = import_product(simulated("s2-l1c", size=66), session=session)
     assert result.reference.collection == "sentinel-2-l1c-simulated"
 
 
 @pytest.mark.parametrize("archive", [False, True])
 def test_a_swath_becomes_an_item_with_what_maps_draw_beside_it(
-    api: Api, session: Session, tmp_path: Path, archive: bool
+    api: Api,
+    session: Session,
+    simulated: Callable[..., Path],
+    tmp_path: Path,
+    archive: bool,
 ) -> None:
-    source = swath = simulate_olci(tmp_path / "scenes", size=66)
+    source = swath = simulated("olci-efr", size=66)
     if archive:
         source = Path(
             shutil.make_archive(str(tmp_path / swath.stem), "zip", swath.parent, swath.name)

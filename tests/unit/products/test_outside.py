@@ -18,7 +18,6 @@ from tests.unit.products.small_trees import EVERYTHING, assemble
 from skerry.core.errors import InvalidInputError, SkerryError
 from skerry.products import open_product
 from skerry.products.writing import write_product
-from skerry.simulate import simulate_olci, simulate_s1_iw_grd, simulate_s2_l2a
 from skerry.storage.outside import check_inside
 
 SECRET = b"BEHOLD-A-SECRET-"
@@ -56,9 +55,7 @@ def assert_refused(path: Path) -> None:
     assert caught.value.remedy
 
 
-SENSORS: dict[str, Callable[..., Path]] = {
-    "s2": simulate_s2_l2a, "s1": simulate_s1_iw_grd, "olci": simulate_olci,
-}  # fmt: skip
+SENSORS = {"s2": "s2-l2a", "s1": "s1-iw-grd", "olci": "olci-err"}
 FORMATS = {
     "eopf-zarr3": ("p.zarr", {"form": "eopf-zarr"}),
     "eopf-zarr2": ("p.zarr", {"form": "eopf-zarr-v2"}),
@@ -69,10 +66,12 @@ FORMATS = {
 
 
 @pytest.fixture(scope="module")
-def products(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def products(
+    simulated: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """Return a small product of every container; tests must not change them."""
     root = tmp_path_factory.mktemp("products")
-    result = {name: make(root / name, size=66, seed=3) for name, make in SENSORS.items()}
+    result = {name: simulated(kind, size=66) for name, kind in SENSORS.items()}
     tree = assemble(1, 64, 64, EVERYTHING)
     for name, (file, options) in FORMATS.items():
         (root / name).mkdir()

@@ -6,6 +6,7 @@ either shows.
 """
 
 import ast
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -228,15 +229,14 @@ def test_reflectance_and_radiance_of_level_1c(
 
 @pytest.mark.long
 @pytest.mark.parametrize("size", [129, 100])  # tie points 64 columns apart, and fewer
-def test_reflectance_of_olci(folder: Path, size: int) -> None:
+def test_reflectance_of_olci(simulated: Callable[..., Path], size: int) -> None:
     """Against the model without noise: bias below 0.1 %, spread that of the instrument."""
     from skerry.simulate.olci import product as olci
     from skerry.simulate.olci.bands import BANDS
     from skerry.simulate.olci.grid import RESOLUTIONS, Grid
     from skerry.simulate.olci.optics import model_toa_reflectance
 
-    place = folder / str(size)
-    tree = open_product(olci.simulate_olci(place, size=size, seed=3))
+    tree = open_product(simulated("olci-efr", size=size))
     moment = datetime.combine(olci.DEFAULT_DAY, olci.SENSING)
     image = olci.Image(Grid(size, RESOLUTIONS["efr"], moment), 3)
     seen = ~image.invalid & ~image.duplicated
@@ -253,21 +253,20 @@ def test_reflectance_of_olci(folder: Path, size: int) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("view", ["nadir", "oblique"])
-def test_reflectance_of_slstr(folder: Path, view: str) -> None:
+def test_reflectance_of_slstr(simulated: Callable[..., Path], view: str) -> None:
     """Against the model without noise, in both views: bias below 0.1 %, spread of the noise."""
     from skerry.simulate.scene import Scene
     from skerry.simulate.slstr import product as slstr
     from skerry.simulate.slstr import solar_channels
     from skerry.simulate.slstr.grids import Swath, view_angles
 
-    place = folder / view
-    tree = open_product(slstr.simulate_slstr_rbt(place, size=120, seed=5))
+    tree = open_product(simulated("slstr-rbt", size=120))
     swath = Swath(120, datetime.combine(slstr.DEFAULT_DAY, slstr.OVERPASS))
     day = swath.moment.date()
     grid = f"a{view[0]}"
     here = swath.locate(*swath.positions(grid))
-    scene = Scene.over(5, day, *swath.locate(*swath.positions("in")))
-    vapour = slstr.Pass(5, swath, scene).vapour(*here)
+    scene = Scene.over(3, day, *swath.locate(*swath.positions("in")))
+    vapour = slstr.Pass(3, swath, scene).vapour(*here)
     angles = view_angles(swath, grid, view=view[0])
     look = slstr.Look(scene.sample(*here), angles, vapour)
     result = get_processor("slstr-reflectance").apply(tree, view=view)
@@ -340,17 +339,16 @@ def test_slstr_temperature_of_the_sea(folder: Path) -> None:
      ("slstr-rbt", 120, "measurements/aoblique/s1_radiance_ao",
       "conditions/geometry_to/solar_{}_to")],
 )  # fmt: skip
-def test_the_sun_on_another_grid(folder: Path, kind: str, size: int, image: str, ties: str) -> None:
+def test_the_sun_on_another_grid(
+    simulated: Callable[..., Path], kind: str, size: int, image: str, ties: str
+) -> None:
     """Angles at tie points, brought to the image and to a grid, are where the sun stands there."""
     from odc.geo.geobox import GeoBox
 
     from skerry.products.regridding import regrid_product
-    from skerry.simulate import simulate_product
     from skerry.simulate.sun import solar_position
 
-    tree = open_product(
-        simulate_product(kind, folder / f"sun_{kind}", size=size, seed=2, day="2026-05-01")
-    )
+    tree = open_product(simulated(kind, size=size))
     swath = tree[image]
     longitude, latitude = (swath[name].values for name in ("longitude", "latitude"))
     middle = float(longitude.mean()), float(latitude.mean())

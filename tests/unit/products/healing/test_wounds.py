@@ -29,7 +29,7 @@ from skerry.products.writing import write_product
 pytestmark = pytest.mark.slow
 
 SMALL = {
-    "s2-l1c": 60, "s2-l2a": 300, "olci-efr": 66, "olci-err": 66, "slstr-rbt": 60, "s1-iw-grd": 120,
+    "s2-l1c": 66, "s2-l2a": 300, "olci-efr": 66, "olci-err": 66, "slstr-rbt": 66, "s1-iw-grd": 66,
 }  # fmt: skip
 """Simulated product type to an edge in pixels."""
 BOX = [10.0, 50.0, 11.5, 51.0]
