@@ -13,6 +13,7 @@ dark in the blue), the sphericity of the Earth (sun or view beyond 75 degrees), 
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -228,9 +229,15 @@ def spherical_albedo(wavelength_nm: float, air: Air) -> float:
 
 def _exponential_integral(t: float) -> float:
     """Return E3(t), the integral of mu exp(-t / mu) for mu from 0 to 1, by Gauss's formula."""
-    nodes, weights = np.polynomial.legendre.leggauss(64)
+    nodes, weights = _list_gauss_nodes()
     mu = (nodes + 1) / 2
     return float(np.sum(weights / 2 * mu * np.exp(-t / mu)))
+
+
+@cache
+def _list_gauss_nodes() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return nodes and weights: finding them takes longer than all else of a band's albedo."""
+    return np.polynomial.legendre.leggauss(64)
 
 
 def ozone_transmittance(wavelength_nm: float, air: Air, geometry: Geometry) -> Field:
