@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 import pytest
@@ -61,16 +62,17 @@ class TestLocal(ExecutorContract):
 
     @pytest.fixture(autouse=True, params=STORES)
     def keep_data(
-        self, request: pytest.FixtureRequest, data: DataFolder, monkeypatch: pytest.MonkeyPatch
+        self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[None]:
-        self.data = data
+        self.data = DataFolder(tmp_path / "data")  # no executor opens a database
+        self.data.create()
         with ExitStack() as stack:
             if request.param == "bucket":
                 server = request.getfixturevalue("s3")
                 address = stack.enter_context(opened_bucket(server, monkeypatch))
                 monkeypatch.setenv(OBJECTS_VARIABLE, address)
             yield
-        end_marked(data.attempts)
+        end_marked(self.data.attempts)
         # this process is no worker any more: it takes no more orphans of other tests
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
