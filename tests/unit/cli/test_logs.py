@@ -44,6 +44,7 @@ def ended(api: ServedApi) -> str:
     return answer
 
 
+@pytest.mark.slow
 def test_an_operator_sees_a_run_s_log_but_no_part_s(
     ended: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

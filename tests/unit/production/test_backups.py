@@ -219,6 +219,7 @@ def test_a_backup_that_was_killed_leaves_nothing_half_and_is_gone_on_with(
         assert (tmp_path / "kept/objects" / unit).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("filled")
 def test_an_item_deleted_meanwhile_is_not_in_the_backup(
     engine: Engine, data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -81,6 +81,7 @@ def read_texts(told: dict[str, Any]) -> list[str]:
     return ["".join(part.get("text", "") for part in outputs) for outputs in told["outputs"]]
 
 
+@pytest.mark.slow
 def test_it_has_the_attempts_environment_and_folder_and_nothing_before(work: Path) -> None:
     told, log = carry_out(
         work,

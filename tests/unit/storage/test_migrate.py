@@ -173,6 +173,7 @@ def test_imports_of_older_folders_get_both_digests(data: DataFolder) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["published", "preliminary"])
 def test_one_version_of_an_item_has_each_of_the_two_statuses(engine: Engine, status: str) -> None:
     insert = (
