@@ -1,11 +1,9 @@
 """A database or a bucket that cannot be used is named in one sentence, before a byte is written."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,6 +11,7 @@ from threading import Thread
 import psutil
 import psycopg
 import pytest
+from tests.forked_programs import Forks, serve_forks
 from tests.minio_server import S3Server
 from tests.platform_process import clean_environment, free_port
 from tests.postgresql_server import PostgresqlServer
@@ -28,7 +27,6 @@ from skerry.storage.migrate import upgrade
 from skerry.storage.platform_mark import MARK
 
 SECRET = "open-sesame-42"
-SKERRY = [sys.executable, "-m", "skerry.cli"]
 ALL = ("up", "serve", "doctor", "backup")
 
 
@@ -58,8 +56,27 @@ def pretend_to_run(data: DataFolder, database: str) -> None:
     ).write(data)  # fmt: skip
 
 
+Refuse = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with serve_forks(tmp_path_factory.mktemp("forks")) as forks:
+        yield forks
+
+
+@pytest.fixture
+def refuse(data: DataFolder, forks: Forks) -> Refuse:
+    """Return what starts commands, all of which refuse with the same words."""
+    return partial(check_refused, data, forks)
+
+
 def check_refused(
-    data: DataFolder, variables: dict[str, str], words: str, commands: tuple[str, ...] = ALL
+    data: DataFolder,
+    forks: Forks,
+    variables: dict[str, str],
+    words: str,
+    commands: tuple[str, ...] = ALL,
 ) -> None:
     """Start each command; all refuse with these words, show no secret, and write nothing."""
     url = variables.get(DATABASE_VARIABLE, "")
@@ -75,14 +92,10 @@ def check_refused(
     environment = clean_environment() | variables
     before = list_files(data.root)
 
-    def start(command: str) -> subprocess.CompletedProcess[str]:
-        words = [*SKERRY, *given[command], "--data", str(data.root)]
-        return subprocess.run(
-            words, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
-
-    with ThreadPoolExecutor(2) as pool:
-        answers = dict(zip(commands, pool.map(start, commands), strict=True))
+    answers = {
+        command: forks.run("skerry", environment, *given[command], "--data", str(data.root))
+        for command in commands
+    }
     assert list_files(data.root) == before
     assert not target.exists()
     for command, answer in answers.items():
@@ -110,51 +123,51 @@ ADDRESSES = {
 
 
 @pytest.mark.parametrize("case", ADDRESSES)
-def test_an_address_at_which_no_database_is(case: str, data: DataFolder) -> None:
+def test_an_address_at_which_no_database_is(case: str, refuse: Refuse) -> None:
     url, words = ADDRESSES[case]
-    check_refused(data, {DATABASE_VARIABLE: url}, words)
+    refuse({DATABASE_VARIABLE: url}, words)
 
 
 @pytest.mark.postgresql
 class TestDatabase:
-    def test_a_wrong_password(self, data: DataFolder, postgresql: PostgresqlServer) -> None:
+    def test_a_wrong_password(self, refuse: Refuse, postgresql: PostgresqlServer) -> None:
         url = postgresql.url("postgres", password=SECRET)
-        check_refused(data, {DATABASE_VARIABLE: url}, "password authentication failed")
+        refuse({DATABASE_VARIABLE: url}, "password authentication failed")
 
     def test_a_name_that_no_database_has(
-        self, data: DataFolder, postgresql: PostgresqlServer
+        self, refuse: Refuse, postgresql: PostgresqlServer
     ) -> None:
         url = postgresql.url("no_such_database")
-        check_refused(data, {DATABASE_VARIABLE: url}, '"no_such_database" does not exist')
+        refuse({DATABASE_VARIABLE: url}, '"no_such_database" does not exist')
 
     def test_no_postgis_and_a_user_who_may_not_add_it(
-        self, data: DataFolder, postgresql: PostgresqlServer
+        self, refuse: Refuse, postgresql: PostgresqlServer
     ) -> None:
         postgresql.execute(f"CREATE ROLE guest LOGIN PASSWORD '{SECRET}'")
         with postgresql.database("template0") as url:
             name = url.rpartition("/")[2]
             own = {DATABASE_VARIABLE: postgresql.url(name, user="guest", password=SECRET)}
-            check_refused(data, own, "has no PostGIS, and its user may not add it")
+            refuse(own, "has no PostGIS, and its user may not add it")
             assert count_tables(url) == 0
         postgresql.execute("DROP ROLE guest")
 
     def test_a_database_of_another_version(
-        self, data: DataFolder, postgresql: PostgresqlServer
+        self, refuse: Refuse, postgresql: PostgresqlServer
     ) -> None:
         with postgresql.database() as url:
             set_version(url, "9999")
-            check_refused(data, {DATABASE_VARIABLE: url}, "has schema 9999, newer than this")
+            refuse({DATABASE_VARIABLE: url}, "has schema 9999, newer than this")
             set_version(url, "0003")
             older = "has the older schema 0003"
-            check_refused(data, {DATABASE_VARIABLE: url}, older, ("serve", "backup"))
+            refuse({DATABASE_VARIABLE: url}, older, ("serve", "backup"))
 
     def test_the_database_of_another_platform(
-        self, data: DataFolder, postgresql: PostgresqlServer
+        self, data: DataFolder, refuse: Refuse, postgresql: PostgresqlServer
     ) -> None:
         (data.objects / MARK).write_text('{"platform": "one"}')
         with postgresql.database() as url, psycopg.connect(url, autocommit=True) as connection:
             connection.execute("UPDATE platform SET id = 'other', claimed_at = 1")
-            check_refused(data, {DATABASE_VARIABLE: url}, "belongs to another platform (one)")
+            refuse({DATABASE_VARIABLE: url}, "belongs to another platform (one)")
 
 
 def set_version(url: str, version: str) -> None:
@@ -178,36 +191,34 @@ class TestBucket:
         with s3.bucket() as name:
             yield name
 
-    def test_a_bucket_that_is_missing(self, data: DataFolder, s3: S3Server) -> None:
+    def test_a_bucket_that_is_missing(self, refuse: Refuse, s3: S3Server) -> None:
         variables = s3.variables() | {OBJECTS_VARIABLE: "s3://no-such-bucket/a"}
-        check_refused(data, variables, "s3://no-such-bucket/a does not exist")
+        refuse(variables, "s3://no-such-bucket/a does not exist")
 
     def test_a_bucket_that_may_only_be_read(
-        self, data: DataFolder, s3: S3Server, bucket: str
+        self, refuse: Refuse, s3: S3Server, bucket: str
     ) -> None:
         variables = s3.variables() | {OBJECTS_VARIABLE: f"s3://{bucket}/a"} | assume_reader(s3)
         commands = ("up", "serve", "doctor")  # a backup only reads
-        check_refused(data, variables, "does not allow this", commands)
+        refuse(variables, "does not allow this", commands)
         assert s3.list_keys(bucket) == []
 
-    def test_a_bucket_of_another_platform(
-        self, data: DataFolder, s3: S3Server, bucket: str
-    ) -> None:
+    def test_a_bucket_of_another_platform(self, refuse: Refuse, s3: S3Server, bucket: str) -> None:
         s3.open_bucket(bucket).put(f"a/{MARK}", b'{"platform": "other"}')
         variables = s3.variables() | {OBJECTS_VARIABLE: f"s3://{bucket}/a"}
-        check_refused(data, variables, "belongs to another platform (other)")
+        refuse(variables, "belongs to another platform (other)")
         assert s3.list_keys(bucket) == [f"a/{MARK}"]
 
-    def test_a_secret_that_is_wrong(self, data: DataFolder, s3: S3Server, bucket: str) -> None:
+    def test_a_secret_that_is_wrong(self, refuse: Refuse, s3: S3Server, bucket: str) -> None:
         variables = s3.variables() | {
             OBJECTS_VARIABLE: f"s3://{bucket}/a", "AWS_SECRET_ACCESS_KEY": SECRET,
         }  # fmt: skip
-        check_refused(data, variables, "refuses the key's secret")
+        refuse(variables, "refuses the key's secret")
 
-    def test_clocks_that_differ(self, data: DataFolder, s3: S3Server, bucket: str) -> None:
+    def test_clocks_that_differ(self, refuse: Refuse, s3: S3Server, bucket: str) -> None:
         with serving(make_backdater(s3.endpoint)) as endpoint:
             variables = s3.variables(endpoint) | {OBJECTS_VARIABLE: f"s3://{bucket}/a"}
-            check_refused(data, variables, "clock differs")
+            refuse(variables, "clock differs")
         assert s3.list_keys(bucket) == []
 
 
@@ -236,11 +247,11 @@ def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
         server.shutdown()
 
 
-def test_credentials_that_have_expired(data: DataFolder) -> None:
+def test_credentials_that_have_expired(refuse: Refuse) -> None:
     with serving(ExpiredAnswers) as endpoint:
         variables = {
             OBJECTS_VARIABLE: "s3://products/a", "AWS_ENDPOINT_URL": endpoint,
             "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": f"token-{SECRET}",
         }  # fmt: skip
-        check_refused(data, variables, "they have expired")
+        refuse(variables, "they have expired")

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import text
-from tests.integration.services.forked_parts import serve_forks
+from tests.forked_programs import serve_forks
 from tests.platform_process import clean_environment, free_port
 from tests.postgresql_server import PostgresqlServer
 
@@ -44,12 +44,12 @@ Refuse = Callable[[str, dict[str, str]], str]
 def refuse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refuse]:
     """Return what starts a part that refuses, and returns its one sentence and remedy."""
     with serve_forks(tmp_path_factory.mktemp("forks")) as forks:
-        yield lambda part, more: check_refused(*forks.run(part, clean_environment() | more))
+        yield lambda part, more: check_refused(forks.run(part, clean_environment() | more))
 
 
-def check_refused(code: int, printed: str) -> str:
-    assert code == 2, printed
-    [line] = printed.splitlines()
+def check_refused(ended: "subprocess.CompletedProcess[str]") -> str:
+    assert ended.returncode == 2, ended.stdout + ended.stderr
+    [line] = ended.stderr.splitlines()
     assert line.startswith("ERROR skerry: ")
     return line
 
@@ -71,7 +71,7 @@ def test_a_part_names_the_variables_that_are_missing(part: str) -> None:
         [sys.executable, "-m", PARTS[part]], env=clean_environment(),
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
-    line = check_refused(ended.returncode, ended.stderr)
+    line = check_refused(ended)
     assert "SKERRY_DATA, SKERRY_PUBLIC_URL" in line
     assert "'skerry up'" in line
 
