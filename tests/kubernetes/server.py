@@ -98,6 +98,13 @@ class KubernetesServer:
         with self.log_in() as owner:
             return _create(owner, path, content)
 
+    def change(self, path: str, change: Mapping[str, Any]) -> None:
+        """Change an object as the owner of the cluster, by a merge patch."""
+        kind = {"Content-Type": "application/merge-patch+json"}
+        with self.log_in() as owner:
+            answer = owner.patch(path, content=json.dumps(change), headers=kind)
+        assert answer.is_success, answer.text
+
     def create_account(self, namespace: str, name: str) -> str:
         """Create a service account, which may do nothing yet; return a token of it."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
@@ -126,6 +133,10 @@ class KubernetesServer:
         }  # fmt: skip
         path.write_text(json.dumps(config))
         return path
+
+    def read_token(self, config: Path) -> str:
+        """Return the token in a kubeconfig that was written here."""
+        return json.loads(config.read_text())["users"][0]["user"]["token"]
 
     def _write_certificates(self) -> None:
         authority = Authority.create(self.authority)

@@ -53,7 +53,7 @@ def main() -> int:
     result = attempt.carry_out()
     end_children()
     log.close()
-    leave_words(_EXIT[result.status], result.model_dump_json())
+    leave_words(_EXIT[result.status], result.write())
     return _EXIT[result.status]
 
 

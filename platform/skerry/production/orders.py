@@ -1,5 +1,6 @@
 """What a run process asks the api for when it begins, and what it says when it ends."""
 
+import json
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -10,6 +11,9 @@ from skerry.models.releases import Release
 from skerry.models.runs import AttemptOrder
 from skerry.production.occurrences import find_tick
 
+_MOST = 4000
+"""Bytes: Kubernetes keeps 4,096 of what a container says at its end."""
+
 
 class AttemptResult(BaseModel):
     """How a run process ended, as it says itself: its last words."""
@@ -18,6 +22,14 @@ class AttemptResult(BaseModel):
 
     status: Literal["published", "failed", "superseded"]
     detail: str | None = None
+
+    def write(self) -> str:
+        """Return it as last words; a detail that would be too long for them is cut."""
+        text, kept = self.model_dump_json(), self.detail or ""
+        while len(json.dumps(text, ensure_ascii=False).encode()) > _MOST:
+            kept = kept[: len(kept) // 2]
+            text = self.model_copy(update={"detail": f"{kept} ..."}).model_dump_json()
+        return text
 
 
 def write_order(run: RowMapping, epoch: int, release: Release, notebook: bytes) -> AttemptOrder:

@@ -28,10 +28,11 @@ _CLOSE_S = 2.0
 def add_line(path: Path, text: str) -> None:
     """Add a line to an attempt's log before its run process has it."""
     with path.open("ab") as log:
-        log.write(_stamp(text))
+        log.write(stamp(text))
 
 
-def _stamp(text: str) -> bytes:
+def stamp(text: str) -> bytes:
+    """Return a message of Skerry itself as a line of a log, with the time."""
     if not writes_json():
         return f"{format_time(utc_now())} {text}\n".encode(errors="replace")
     line = {
@@ -86,7 +87,7 @@ class RunLog:
 
     def say(self, text: str) -> None:
         """Write a message of Skerry itself, with its time, beyond any limit."""
-        self._put(_stamp(text))
+        self._put(stamp(text))
 
     def write(self, text: str) -> None:
         """Write the notebook's output, as far as there is room for it."""

@@ -114,6 +114,10 @@ class RunFolder:
         """Return the log to append to; `scratch` is its place if the store itself gives none."""
         return self.objects.append(f"{self.prefix}{RunFile.LOG}", scratch)
 
+    def replace_log(self, content: bytes) -> None:
+        """Write the whole log, as far as it is known now."""
+        self.objects.write(f"{self.prefix}{RunFile.LOG}", content)
+
     def replace_product(self, output: str) -> AbstractContextManager[Path]:
         """Give an empty folder to write an output's product into; see `Objects.replacing`."""
         return self.objects.replacing(self.name_product(output))

@@ -5,6 +5,7 @@ started the attempt was killed meanwhile and nobody else knows the exit code.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -40,25 +41,41 @@ class LastWords(BaseModel):
 
 
 def leave_words(exit_code: int, message: str) -> None:
-    """Write the last words of this process, the last thing that it does."""
+    """Write the last words of this process, the last thing that it does.
+
+    A file that is there already is written in place: a container gets it from outside, and nothing
+    can be put beside it.
+    """
     named = os.environ.get(FILE_VARIABLE)
-    if named:
-        words = LastWords(exit_code=exit_code, message=message)
-        write_aside(Path(named), words.model_dump_json(), outlasts_power=False)
+    if not named:
+        return
+    words = LastWords(exit_code=exit_code, message=message).model_dump_json()
+    if Path(named).exists():
+        Path(named).write_text(words)
+    else:
+        write_aside(Path(named), words, outlasts_power=False)
 
 
 def read_words(path: Path) -> LastWords | None:
     """Return last words, None if there are none; no link is followed."""
     try:
         with opened_beneath(path.parent, path.name) as file:
-            return LastWords.model_validate_json(os.read(file, _LONGEST))
-    except (OSError, ValueError, ForbiddenError):
+            return parse_words(os.read(file, _LONGEST))
+    except (OSError, ForbiddenError):
+        return None
+
+
+def parse_words(text: str | bytes) -> LastWords | None:
+    """Return the last words that a text is, None if it is something else."""
+    try:
+        return LastWords.model_validate_json(text)
+    except ValueError:
         return None
 
 
 def read_reason() -> str:
     """Return why this process is asked to end."""
-    try:
-        return Path(os.environ[REASON_VARIABLE]).read_text()
-    except (KeyError, OSError):
-        return "Ended from outside."
+    with suppress(KeyError, OSError):
+        if reason := Path(os.environ[REASON_VARIABLE]).read_text():
+            return reason
+    return "Ended from outside."

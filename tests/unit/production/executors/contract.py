@@ -43,7 +43,7 @@ IGNORE = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
     "print('at work', flush=True); time.sleep(600)"
 )
-GROW = "import time; held = bytearray(400_000_000); print('at work', flush=True); time.sleep(600)"
+GROW = "import time; print('at work', flush=True); held = bytearray(400_000_000); time.sleep(600)"
 GROW_BELOW = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {GROW!r}])"
 TELL = "import os; print(*sorted(os.environ.items()), sep='\\n', flush=True)"
 

@@ -1,0 +1,267 @@
+"""What became of an attempt, as its Job and its pods tell it, in plain words."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from lightkube.models.core_v1 import (
+    ContainerStateTerminated,
+    ContainerStateWaiting,
+    PodCondition,
+    PodStatus,
+)
+from lightkube.resources.batch_v1 import Job
+from lightkube.resources.core_v1 import Pod
+
+from skerry.core.wording import describe_bytes
+from skerry.production.executors.kubernetes.manifest import (
+    END,
+    MEMORY_LIMIT,
+    STATE,
+    TIME_LIMIT,
+)
+from skerry.production.executors.kubernetes.settings import JobSettings
+from skerry.production.executors.last_words import LastWords, parse_words
+from skerry.production.executors.protocol import AttemptState, Phase
+
+_HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError",
+                       "CreateContainerError", "RunContainerError"})  # fmt: skip
+_PULLING = frozenset({"ErrImagePull", "ImagePullBackOff", "ImageInspectError",
+                      "RegistryUnavailable", "SignatureValidationFailed"})  # fmt: skip
+_OF_IMAGE = _PULLING | {"InvalidImageName", "ErrImageNeverPull"}
+_SIGNAL = 128
+"""A container that a signal ended has this exit code and the signal's number on top."""
+_TAKEN = {
+    "PreemptionByScheduler": "A pod of higher priority took its place on the node {node}.",
+    "DeletionByTaintManager": "Its node {node} does not answer any more, or was closed to it.",
+    "EvictionByEvictionAPI": "Its node {node} was emptied by the cluster's operators.",
+    "DeletionByPodGC": "Its node {node} is gone.",
+}
+
+
+def read_annotation(job: Job | Pod, name: str) -> str:
+    """Return an annotation, empty if it is not there."""
+    annotations: dict[str, str] = (job.metadata and job.metadata.annotations) or {}
+    return annotations.get(name, "")
+
+
+def write_state(state: AttemptState) -> str:
+    """Return a state as an annotation keeps it."""
+    return json.dumps({"phase": state.phase, "detail": state.detail, "message": state.message})
+
+
+def read_state(job: Job, annotation: str = STATE) -> AttemptState | None:
+    """Return the state that an annotation of a Job keeps, if there is any."""
+    text = read_annotation(job, annotation)
+    if not text:
+        return None
+    kept = json.loads(text)
+    return AttemptState(Phase(kept["phase"]), kept["detail"], kept["message"])
+
+
+def find_pod(pods: Sequence[Pod]) -> Pod | None:
+    """Return the pod that counts: the newest."""
+    return max(pods, key=_name_creation, default=None)
+
+
+def _name_creation(pod: Pod) -> tuple[datetime, str]:
+    assert pod.metadata is not None  # noqa: S101  (the server has answered it)
+    assert pod.metadata.creationTimestamp is not None  # noqa: S101
+    return pod.metadata.creationTimestamp, pod.metadata.name or ""
+
+
+def find_words(pod: Pod | None) -> LastWords | None:
+    """Return an attempt's last words."""
+    end = find_container_end(pod)
+    return parse_words(end.message or "") if end is not None else None
+
+
+def find_container_end(pod: Pod | None) -> ContainerStateTerminated | None:
+    """Return how the container of a pod ended, if it has."""
+    for status in (pod and pod.status and pod.status.containerStatuses) or ():
+        if status.state is not None and status.state.terminated is not None:
+            return status.state.terminated
+    return None
+
+
+def find_waiting(pod: Pod) -> ContainerStateWaiting | None:
+    """Return what the container of a pod waits for."""
+    for status in (pod.status and pod.status.containerStatuses) or ():
+        if status.state is not None and status.state.waiting is not None:
+            return status.state.waiting
+    return None
+
+
+def find_start(pod: Pod | None) -> datetime | None:
+    """Return when the container of a pod began to work."""
+    for status in (pod and pod.status and pod.status.containerStatuses) or ():
+        if status.state is not None and status.state.running is not None:
+            return status.state.running.startedAt
+    return None
+
+
+def judge(job: Job, pods: Sequence[Pod], now: datetime, settings: JobSettings) -> AttemptState:
+    """Return an attempt's state.
+
+    Parameters
+    ----------
+    job
+        Its Job.
+    pods
+        The pods of the Job that are still there.
+    now
+        The time.
+    settings
+        After which time a node counts as lost.
+    """
+    pod = find_pod(pods)
+    asked = read_state(job, END)
+    end = _judge_pod(job, pod, now, settings.lost_s) if pod is not None else _judge_job(job)
+    if asked is not None and (end is not None or pod is None):
+        end = asked
+    if end is None:
+        return AttemptState(Phase.RUNNING, describe_waiting(pod))
+    words = find_words(pod)
+    return AttemptState(end.phase, end.detail, words.message if words is not None else None)
+
+
+def _judge_job(job: Job) -> AttemptState | None:
+    """Return how an attempt ended whose pod is gone."""
+    for condition in (job.status and job.status.conditions) or ():
+        if condition.status != "True":
+            continue
+        if condition.type == "Complete":
+            return AttemptState(Phase.SUCCEEDED)
+        if condition.type == "Failed":
+            what = (
+                "was taken from its node" if condition.reason == "PodFailurePolicy" else "is gone"
+            )
+            return AttemptState(Phase.KILLED, f"Its pod {what}: {condition.message}")
+    return None
+
+
+def _judge_pod(job: Job, pod: Pod, now: datetime, lost_s: float) -> AttemptState | None:
+    node = (pod.spec and pod.spec.nodeName) or "unknown"
+    if pod.status is None or pod.status.phase not in ("Succeeded", "Failed"):
+        return _judge_lost(pod, node, now, lost_s)
+    end = find_container_end(pod)
+    if end is not None and end.reason == "OOMKilled":
+        return _out_of_memory(job)
+    taken = _judge_taken(job, pod.status, node)
+    if taken is not None:
+        return taken
+    if end is None:
+        return AttemptState(Phase.KILLED, f"Its pod ended on the node {node} without a word.")
+    return _judge_code(end)
+
+
+def _judge_taken(job: Job, status: PodStatus, node: str) -> AttemptState | None:
+    """Return the end of an attempt that the cluster ended."""
+    if status.reason == "DeadlineExceeded":
+        limit = read_annotation(job, TIME_LIMIT)
+        return AttemptState(Phase.TIMED_OUT, f"Ended after its timeout of {limit} s.")
+    if status.reason:
+        told = f": {status.message}" if status.message else f" ({status.reason})."
+        what = "evicted it" if status.reason == "Evicted" else "ended it"
+        return AttemptState(Phase.KILLED, f"Its node {node} {what}{told}")
+    disruption = _find_disruption(status)
+    if disruption is None:
+        return None
+    return AttemptState(Phase.KILLED, _describe_disruption(disruption, node))
+
+
+def _judge_lost(pod: Pod, node: str, now: datetime, lost_s: float) -> AttemptState | None:
+    """Return the end of an attempt whose pod should be gone, and whose node does not tell it."""
+    due = pod.metadata.deletionTimestamp if pod.metadata is not None else None
+    if due is None or now < due + timedelta(seconds=lost_s):
+        return None
+    taken = _find_disruption(pod.status)
+    detail = _describe_disruption(taken, node) if taken else f"Its node {node} does not answer."
+    return AttemptState(Phase.KILLED, detail)
+
+
+def _find_disruption(status: PodStatus | None) -> PodCondition | None:
+    for condition in (status and status.conditions) or ():
+        if condition.type == "DisruptionTarget" and condition.status == "True":
+            return condition
+    return None
+
+
+def _describe_disruption(condition: PodCondition, node: str) -> str:
+    default = f"Its node {node} ended it: {condition.message or condition.reason}"
+    return _TAKEN.get(condition.reason or "", default).format(node=node)
+
+
+def _out_of_memory(job: Job) -> AttemptState:
+    limit = read_annotation(job, MEMORY_LIMIT)
+    if not limit:
+        return AttemptState(Phase.OUT_OF_MEMORY, "Ended because its node had no more memory.")
+    words = f"Ended because it took more than {describe_bytes(int(limit))} of memory."
+    return AttemptState(Phase.OUT_OF_MEMORY, words)
+
+
+def _judge_code(end: ContainerStateTerminated) -> AttemptState:
+    if end.exitCode == 0:
+        return AttemptState(Phase.SUCCEEDED)
+    if end.exitCode > _SIGNAL:
+        signal = end.exitCode - _SIGNAL
+        return AttemptState(Phase.KILLED, f"The run process ended with signal {signal}.")
+    return AttemptState(Phase.FAILED, f"The run process ended with exit code {end.exitCode}.")
+
+
+def describe_waiting(pod: Pod | None) -> str:
+    """Return what an attempt that has not begun waits for; empty once it has."""
+    if pod is None:
+        return "Waits for its pod."
+    for condition in (pod.status and pod.status.conditions) or ():
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return f"Waits for a node: {condition.message or condition.reason}"
+    waiting = find_waiting(pod)
+    return f"Waits: {waiting.message or waiting.reason}" if waiting is not None else ""
+
+
+def find_breach(
+    job: Job, pods: Sequence[Pod], now: datetime, settings: JobSettings
+) -> AttemptState | None:
+    """Return the end of an attempt that is beyond its limits, or can never begin.
+
+    Parameters
+    ----------
+    settings
+        In which time it must have begun.
+    """
+    pod = find_pod(pods)
+    began = find_start(pod)
+    if began is not None:
+        limit = read_annotation(job, TIME_LIMIT)
+        if now > began + timedelta(seconds=float(limit)):
+            return AttemptState(Phase.TIMED_OUT, f"Ended after its timeout of {limit} s.")
+        return None
+    if pod is None or pod.metadata is None or pod.metadata.creationTimestamp is None:
+        return None
+    age_s = (now - pod.metadata.creationTimestamp).total_seconds()
+    if (fault := _find_fault(pod, age_s, settings)) is not None:
+        return AttemptState(Phase.FAILED, fault)
+    if age_s > settings.start_s:
+        waits = describe_waiting(pod) or "Its node says nothing."
+        return AttemptState(
+            Phase.FAILED, f"It did not begin within {settings.start_s:g} s. {waits}"
+        )
+    return None
+
+
+def _find_fault(pod: Pod, age_s: float, settings: JobSettings) -> str | None:
+    """Return why the container of a pod can never begin."""
+    waiting = find_waiting(pod)
+    if waiting is None or waiting.reason not in _HOPELESS | _PULLING:
+        return None
+    if waiting.reason in _PULLING and age_s <= settings.pull_s:
+        return None
+    told = waiting.message or waiting.reason
+    if waiting.reason in _OF_IMAGE:
+        return f"The image {_name_image(pod)} cannot be had: {told}"
+    return f"Its container cannot be made: {told}"
+
+
+def _name_image(pod: Pod) -> str:
+    return (pod.spec and pod.spec.containers[0].image) or ""
