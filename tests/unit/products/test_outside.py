@@ -57,33 +57,51 @@ def assert_refused(path: Path) -> None:
 
 SENSORS = {"s2": "s2-l2a", "s1": "s1-iw-grd", "olci": "olci-err"}
 FORMATS = {
-    "eopf-zarr3": ("p.zarr", {"form": "eopf-zarr"}),
-    "eopf-zarr2": ("p.zarr", {"form": "eopf-zarr-v2"}),
-    "geozarr": ("p.zarr", {"form": "geozarr"}),
-    "netcdf": ("p.nc", {"form": "netcdf"}),
-    "cogs": ("p", {"form": "cog"}),
+    "eopf-zarr3": ("p.zarr", "eopf-zarr"),
+    "eopf-zarr2": ("p.zarr", "eopf-zarr-v2"),
+    "geozarr": ("p.zarr", "geozarr"),
+    "netcdf": ("p.nc", "netcdf"),
+    "cogs": ("p", "cog"),
 }
 
 
+class Products(dict[str, Path]):
+    """A small product of every container, made when it is first asked for."""
+
+    def __init__(self, simulate: Callable[..., Path], root: Path) -> None:
+        self._simulate = simulate
+        self._root = root
+
+    def __missing__(self, name: str) -> Path:
+        """Make the product of that name."""
+        if name in SENSORS:
+            path = self._simulate(SENSORS[name], size=66)
+        else:
+            file, form = FORMATS[name]
+            path = self._root / name / file
+            path.parent.mkdir()
+            write_product(assemble(1, 64, 64, EVERYTHING), path, form=form)
+        self[name] = path
+        return path
+
+
 @pytest.fixture(scope="module")
-def products(
-    simulated: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
-    """Return a small product of every container; tests must not change them."""
-    root = tmp_path_factory.mktemp("products")
-    result = {name: simulated(kind, size=66) for name, kind in SENSORS.items()}
-    tree = assemble(1, 64, 64, EVERYTHING)
-    for name, (file, options) in FORMATS.items():
-        (root / name).mkdir()
-        result[name] = root / name / file
-        write_product(tree, result[name], **options)
-    return result
+def products(simulated: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Products:
+    """Return small products; tests must not change them."""
+    return Products(simulated, tmp_path_factory.mktemp("products"))
+
+
+def make_slow(*values: str) -> Any:
+    """Return parameters of a product that takes seconds to make."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 LINKED = [
-    ("s2", "GRANULE/*/IMG_DATA/R20m/*B8A*.jp2"), ("s2", "MTD_MSIL2A.xml"), ("s2", "GRANULE"),
-    ("s1", "measurement/*vv*.tiff"), ("s1", "annotation/*vv*.xml"), ("s1", "measurement"),
-    ("olci", "Oa01_radiance.nc"), ("olci", "xfdumanifest.xml"), ("olci", "geo_coordinates.nc"),
+    make_slow("s2", "GRANULE/*/IMG_DATA/R20m/*B8A*.jp2"), make_slow("s2", "MTD_MSIL2A.xml"),
+    make_slow("s2", "GRANULE"), make_slow("s1", "measurement/*vv*.tiff"),
+    make_slow("s1", "annotation/*vv*.xml"), make_slow("s1", "measurement"),
+    make_slow("olci", "Oa01_radiance.nc"), make_slow("olci", "xfdumanifest.xml"),
+    make_slow("olci", "geo_coordinates.nc"),
     ("eopf-zarr3", "zarr.json"), ("eopf-zarr3", "measurements/r10m/*/c/0/0"),
     ("eopf-zarr3", "measurements/r10m"), ("eopf-zarr3", "measurements/r10m/x/c"),
     ("eopf-zarr2", ".zmetadata"), ("eopf-zarr2", "measurements/r10m/*/0.0"),
@@ -96,7 +114,7 @@ LINKED = [
 @pytest.mark.parametrize(("product", "pattern"), LINKED)
 @pytest.mark.parametrize("relative", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_link_that_leads_out_is_refused(
-    products: dict[str, Path], tmp_path: Path, product: str, pattern: str, relative: bool
+    products: Products, tmp_path: Path, product: str, pattern: str, relative: bool
 ) -> None:
     """What is linked would be read without complaint if it stood in the product."""
     copy = Path(shutil.copytree(products[product], tmp_path / products[product].name))
@@ -108,9 +126,7 @@ def test_a_link_that_leads_out_is_refused(
     assert_refused(copy)
 
 
-def test_a_link_within_a_product_and_one_to_it_are_read(
-    products: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_link_within_a_product_and_one_to_it_are_read(products: Products, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(products["cogs"], tmp_path / "p"))
     member = min(copy.glob("measurements/r10m/*.tif"))
     member.rename(copy / "kept.tif")
@@ -120,7 +136,7 @@ def test_a_link_within_a_product_and_one_to_it_are_read(
 
 
 def test_the_only_file_of_a_folder_may_not_stand_elsewhere(
-    products: dict[str, Path], tmp_path: Path
+    products: Products, tmp_path: Path
 ) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "a.nc").symlink_to(products["netcdf"])
@@ -180,11 +196,11 @@ POINTING = [_store_elsewhere, _link_elsewhere, _link_group_elsewhere, _map_elsew
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(
     ("product", "file", "name"),
-    [("olci", "Oa01_radiance.nc", "Oa01_radiance"), ("netcdf", "", "measurements/r10m/x"),
+    [make_slow("olci", "Oa01_radiance.nc", "Oa01_radiance"), ("netcdf", "", "measurements/r10m/x"),
      ("netcdf", "", "measurements/r10m/{first}")],
 )  # fmt: skip
 def test_hdf5_that_keeps_its_content_elsewhere_is_refused(
-    products: dict[str, Path], tmp_path: Path, secret: Path,
+    products: Products, tmp_path: Path, secret: Path,
     product: str, file: str, name: str, point: Pointing, packed: bool,
 ) -> None:  # fmt: skip
     target = tmp_path / products[product].name
@@ -220,7 +236,7 @@ def _pack(product: Path) -> Path:
 )  # fmt: skip
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_virtual_raster_in_a_raster_s_place_is_not_read(
-    products: dict[str, Path], tmp_path: Path, secret: Path,
+    products: Products, tmp_path: Path, secret: Path,
     product: str, pattern: str, packed: bool,
 ) -> None:  # fmt: skip
     copy = Path(shutil.copytree(products[product], tmp_path / products[product].name))
@@ -247,7 +263,7 @@ def test_a_virtual_raster_in_a_raster_s_place_is_not_read(
 
 
 @pytest.mark.slow
-def test_files_beside_a_raster_are_not_read(products: dict[str, Path], tmp_path: Path) -> None:
+def test_files_beside_a_raster_are_not_read(products: Products, tmp_path: Path) -> None:
     """GDAL alone would take statistics, masks and overviews from them, of whatever they name."""
     copy = Path(shutil.copytree(products["cogs"], tmp_path / "p"))
     before = read_everything(copy)
@@ -272,7 +288,7 @@ def test_files_beside_a_raster_are_not_read(products: dict[str, Path], tmp_path:
 
 
 @pytest.mark.parametrize("key", ["../../elsewhere", "a/../../../elsewhere", "/elsewhere"])
-def test_keys_of_a_store_do_not_climb(products: dict[str, Path], tmp_path: Path, key: str) -> None:
+def test_keys_of_a_store_do_not_climb(products: Products, tmp_path: Path, key: str) -> None:
     copy = Path(shutil.copytree(products["eopf-zarr3"], tmp_path / "deep" / "p.zarr"))
     away = tmp_path / "elsewhere"
     shutil.copytree(copy / "measurements/r10m/x", away)

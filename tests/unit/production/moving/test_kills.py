@@ -4,11 +4,12 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.forked_programs import Forks, serve_forks
 from tests.platform_process import SKERRY, clean_environment, wait_until
 from tests.postgresql_server import take_password
 from tests.unit.production.moving.conftest import (
@@ -39,17 +40,23 @@ POINTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with serve_forks(tmp_path_factory.mktemp("forks")) as program:
+        yield program
+
+
 @pytest.mark.parametrize("data", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("point", POINTS)
 def test_it_goes_on_after_a_kill(
-    point: str, stopped: Place, server: Callable[[], str], bucket: str, tmp_path: Path
-) -> None:
+    point: str, stopped: Place, server: Callable[[], str], bucket: str, tmp_path: Path,
+    forks: Forks,
+) -> None:  # fmt: skip
     folder = read_folder(stopped.data.root)
     database = server()
     address, password = take_password(database)
-    result = kill_and_repeat(
-        point, stopped, ["--database", address, "--objects", bucket], password, tmp_path
-    )
+    places = ["--database", address, "--objects", bucket]
+    result = kill_and_repeat(point, stopped, places, password, tmp_path, forks)
     assert result["again"] is (point == "after:release-store")
     check_moved(stopped, Place(stopped.data, parse_database_url(database), parse_place(bucket)))
     assert read_folder(stopped.data.root) == folder
@@ -64,6 +71,7 @@ def test_the_way_back_goes_on_after_a_kill(
     bucket: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    forks: Forks,
 ) -> None:
     """From a bucket with published bytes that were copied, some of them withdrawn again."""
     grown = settle(move(stopped, server(), bucket).target, monkeypatch)
@@ -76,7 +84,7 @@ def test_the_way_back_goes_on_after_a_kill(
     back = tmp_path / "back"
     settings = {DATABASE_VARIABLE: grown.database, OBJECTS_VARIABLE: bucket}
     places = ["--database", str(back), "--objects", str(back / "objects")]
-    result = kill_and_repeat(point, grown, places, settings, tmp_path)
+    result = kill_and_repeat(point, grown, places, settings, tmp_path, forks)
     assert result["again"] is (point == "after:release-store")
     home = DataFolder(back)
     check_moved(grown, Place(home, database_url(home.database), parse_place(str(home.objects))))
@@ -84,14 +92,15 @@ def test_the_way_back_goes_on_after_a_kill(
 
 
 def kill_and_repeat(
-    point: str, place: Place, places: list[str], settings: dict[str, str], tmp_path: Path
-) -> dict[str, Any]:
+    point: str, place: Place, places: list[str], settings: dict[str, str], tmp_path: Path,
+    forks: Forks,
+) -> dict[str, Any]:  # fmt: skip
     """Kill the command at a point, give it again, and return what it says then."""
-    command = [*SKERRY, "move", "--data", str(place.data.root), *places, "--json"]
+    words = ["move", "--data", str(place.data.root), *places, "--json"]
     (tmp_path / "pause").write_text(point)
     environment = clean_environment() | settings
     with subprocess.Popen(
-        command, env=environment | {"SKERRY_PAUSE_POINTS": str(tmp_path)},
+        [*SKERRY, *words], env=environment | {"SKERRY_PAUSE_POINTS": str(tmp_path)},
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         paused = tmp_path / "paused.json"
@@ -100,7 +109,7 @@ def kill_and_repeat(
         )
         assert paused.exists(), process.stderr and process.stderr.read()
         os.kill(process.pid, signal.SIGKILL)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = forks.run("skerry", environment, *words)
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     return result

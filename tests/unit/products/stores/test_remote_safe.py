@@ -49,7 +49,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("served")
 
 
-@pytest.fixture(params=GROUPS)
+LONG = ("s2-l1c", "olci-efr", "slstr-rbt")
+"""Types that stand in files as another type's does, or in many."""
+KINDS = [pytest.param(kind, marks=[pytest.mark.long] if kind in LONG else []) for kind in GROUPS]
+
+
+@pytest.fixture(params=KINDS)
 def product(request: pytest.FixtureRequest, folder: Path) -> Path:
     """Return the SAFE folder of one type; beside it an archive, deflated, and one stored."""
     place = folder / request.param
