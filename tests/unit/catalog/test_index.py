@@ -19,6 +19,8 @@ from skerry.catalog.tables import items, items_index
 from skerry.core.ownership import KEEPER, PLATFORM_OWNER, Viewer
 from skerry.core.time import count_microseconds, utc_now
 
+# SQLAlchemy 2.1.0 warns of the NULLs of a statement that is written out to be explained.
+pytestmark = pytest.mark.filterwarnings("ignore:Bound parameter:sqlalchemy.exc.SAWarning")
 MANY = 4000
 SMALL, LARGE = [10, 40, 12, 42], [-180, -90, 180, 90]
 MONTH = "2026-05-01T00:00:00Z/2026-05-31T00:00:00Z"
