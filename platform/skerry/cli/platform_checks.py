@@ -4,12 +4,18 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
 from skerry.cli.findings import Finding, Look
 from skerry.cli.serve import SHARED_PARTS, say_place
-from skerry.cli.state_checks import look_at_clock, look_at_database, look_at_objects
+from skerry.cli.state_checks import (
+    look_at_clock,
+    look_at_database,
+    look_at_objects,
+    look_into_database,
+)
 from skerry.cli.status import describe_worker
 from skerry.cli.supervisor.health import ask_health
 from skerry.cli.supervisor.ports import LOOPBACK, check_port
@@ -21,6 +27,9 @@ from skerry.core.time import format_time
 from skerry.core.wording import describe_bytes
 from skerry.storage.layout import DataFolder
 from skerry.storage.pid_files import PidFile
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _LOG_END = 200_000
 """Bytes at the end of each log in which errors are counted."""
@@ -85,19 +94,13 @@ def _say_how_to_make_room(folder: DataFolder) -> str:
 
 def look_at_upkeep(folder: DataFolder) -> Iterator[Finding]:
     """Check when the last prune was, and whether it found that records and bytes differ."""
-    from sqlalchemy.exc import SQLAlchemyError
+    return look_into_database(folder, _judge_last_prune)
 
+
+def _judge_last_prune(connection: "Connection") -> Iterator[Finding]:
     from skerry.production.upkeep.last_prune import find_last_prune
-    from skerry.storage.database import find_database, is_server, using_database
 
-    url = find_database(folder)
-    if not is_server(url) and not folder.database.exists():
-        return
-    try:
-        with using_database(url, read_only=True) as engine, engine.connect() as connection:
-            last = find_last_prune(connection)
-    except SQLAlchemyError:  # the check of the database says what is wrong with it
-        return
+    last = find_last_prune(connection)
     if last is None:
         yield Finding(check="upkeep", detail="No prune has ended yet; the worker does it daily.")
         return

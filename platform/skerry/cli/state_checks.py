@@ -1,12 +1,16 @@
 """The checks of `skerry doctor` of database, clock and objects, with the remedy of each fault."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from skerry.cli.findings import Finding
 from skerry.core.settings import read_grants_way
 from skerry.core.time import format_time, utc_now
 from skerry.storage.layout import DataFolder
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _CLOCKS_DIFFER_S = 30
 
@@ -52,25 +56,42 @@ def look_at_database(folder: DataFolder) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def look_at_clock(folder: DataFolder) -> Iterator[Finding]:
-    """Compare this machine's clock with the database's, and with its newest change."""
-    from sqlalchemy import select
+def look_into_database(
+    folder: DataFolder, look: "Callable[[Connection], Iterator[Finding]]"
+) -> Iterator[Finding]:
+    """Yield what is found in the database; nothing if there is none, or it cannot be read.
+
+    The check of the database itself says what is wrong with it.
+    """
     from sqlalchemy.exc import SQLAlchemyError
 
-    from skerry.storage.columns import Now
     from skerry.storage.database import find_database, is_server, using_database
-    from skerry.storage.tables import audit
 
     url = find_database(folder)
     if not is_server(url) and not folder.database.exists():
         return
     try:
         with using_database(url, read_only=True) as engine, engine.connect() as connection:
-            there, here = connection.execute(select(Now())).scalar_one(), utc_now()
-            query = select(audit.c.at).order_by(audit.c.number.desc()).limit(1)
-            newest = connection.scalar(query) or here
-    except SQLAlchemyError:  # the check of the database says what is wrong with it
+            found = list(look(connection))
+    except SQLAlchemyError:
         return
+    yield from found
+
+
+def look_at_clock(folder: DataFolder) -> Iterator[Finding]:
+    """Compare this machine's clock with the database's, and with its newest change."""
+    return look_into_database(folder, _compare_clocks)
+
+
+def _compare_clocks(connection: "Connection") -> Iterator[Finding]:
+    from sqlalchemy import select
+
+    from skerry.storage.columns import Now
+    from skerry.storage.tables import audit
+
+    there, here = connection.execute(select(Now())).scalar_one(), utc_now()
+    query = select(audit.c.at).order_by(audit.c.number.desc()).limit(1)
+    newest = connection.scalar(query) or here
     ahead = (there - here).total_seconds()
     fault = ""
     if abs(ahead) > _CLOCKS_DIFFER_S:

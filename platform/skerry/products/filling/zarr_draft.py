@@ -36,6 +36,7 @@ class ZarrDraft:
     def __init__(self, folder: Path, zarr_format: int) -> None:
         self._format: Literal[2, 3] = 2 if zarr_format == 2 else 3  # noqa: PLR2004 -- its name
         self._folder = folder
+        self._store = LocalStore(folder)
         self._documents: dict[str, Buffer] = {}
         self.root = zarr.create_group(MemoryStore(self._documents), zarr_format=self._format)
 
@@ -47,7 +48,7 @@ class ZarrDraft:
         return zarr.Array(
             zarr.AsyncArray(
                 array.metadata,
-                StorePath(LocalStore(self._folder), array.path),
+                StorePath(self._store, array.path),
                 {"write_empty_chunks": layout.fill is None},
             )
         )
