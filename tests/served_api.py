@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -102,12 +103,25 @@ class ServedApi:
 
         Each answer is compared with what the api's OpenAPI document says of it.
         """
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(
-            base_url=f"{self.prefix}/", headers=headers, trust_env=False, timeout=30,
-            verify=NO_CERTIFICATES,
-            event_hooks={"response": [self.described.check]},
-        )  # fmt: skip
+        hooks = {"response": [self.described.check]}
+        return open_client(f"{self.prefix}/", token, timeout=30, event_hooks=hooks)
+
+
+def open_client(
+    url: str, token: str | None = None, *, headers: dict[str, str] | None = None, **options: Any
+) -> httpx.Client:
+    """Return a client of plain HTTP, anonymous unless a token is given; it reads no certificates.
+
+    Parameters
+    ----------
+    options
+        Those of `httpx.Client`.
+    """
+    login = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx.Client(
+        base_url=url, headers=login | (headers or {}), trust_env=False, verify=NO_CERTIFICATES,
+        **options,
+    )  # fmt: skip
 
 
 People = dict[str, httpx.Client]

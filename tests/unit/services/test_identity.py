@@ -19,12 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
-from tests.platform_process import NO_CERTIFICATES
 from tests.served_api import (
     ServedApi,
     TokenBook,
     bind_free_port,
     make_hub_access,
+    open_client,
     serve_in_thread,
 )
 
@@ -158,9 +158,7 @@ def test_without_the_hub_nobody_is_told_that_the_token_is_bad(tmp_path: Path) ->
     headers = {"Authorization": "Bearer t"}
     with (
         serve_in_thread(app, listening),
-        httpx.Client(
-            base_url=f"{url}{MAPS_PREFIX}/", trust_env=False, verify=NO_CERTIFICATES
-        ) as client,
+        open_client(f"{url}{MAPS_PREFIX}/") as client,
     ):
         for path in ("private", "public"):
             answer = client.get(path, headers=headers)
@@ -233,9 +231,7 @@ class TestBrowser:
         headers = {"Accept": "text/html,*/*"}
         with (
             serve_in_thread(app, listening),
-            httpx.Client(
-                base_url=url, headers=headers, trust_env=False, verify=NO_CERTIFICATES
-            ) as client,
+            open_client(url, headers=headers) as client,
         ):
             yield client, handler, book
 

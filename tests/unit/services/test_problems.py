@@ -11,11 +11,11 @@ import httpx
 import pytest
 from fastapi import HTTPException
 from starlette.responses import PlainTextResponse, Response
-from tests.platform_process import NO_CERTIFICATES
 from tests.served_api import (
     ServedApi,
     bind_free_port,
     make_hub_access,
+    open_client,
     serve_in_thread,
 )
 
@@ -45,15 +45,9 @@ def maps(api: ServedApi) -> Iterator[httpx.Client]:
     listening, url = bind_free_port()
     settings = ServiceSettings(data=api.data.root, public_url=url, port=listening.getsockname()[1])
     app = create_maps(settings, hub=make_hub_access("maps"), verifier=api.book)
-    headers = {"Authorization": "Bearer alice-token"}
     with (
         serve_in_thread(app, listening),
-        httpx.Client(
-            base_url=f"{url}{MAPS_PREFIX}/",
-            headers=headers,
-            trust_env=False,
-            verify=NO_CERTIFICATES,
-        ) as client,
+        open_client(f"{url}{MAPS_PREFIX}/", "alice-token") as client,
     ):
         yield client
 
@@ -140,12 +134,7 @@ def failing(api: ServedApi) -> Iterator[httpx.Client]:
     with (
         contextlib.ExitStack() as stack,
         # the server ends a connection after a fault
-        httpx.Client(
-            base_url=f"{url}/f/failing/",
-            headers={"Connection": "close"},
-            trust_env=False,
-            verify=NO_CERTIFICATES,
-        ) as client,
+        open_client(f"{url}/f/failing/", headers={"Connection": "close"}) as client,
     ):
         stack.enter_context(serve_in_thread(app, listening))
         yield client

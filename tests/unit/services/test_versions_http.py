@@ -12,11 +12,11 @@ import pytest
 import zarr
 from PIL import Image
 from sqlalchemy import Connection, Engine
-from tests.platform_process import NO_CERTIFICATES
 from tests.served_api import (
     ServedApi,
     bind_free_port,
     make_hub_access,
+    open_client,
     serve_in_thread,
 )
 from tests.stac_documents import insert_written, make_collection, make_item
@@ -171,16 +171,7 @@ def test_every_order_shows_the_published_version_until_another_is_published(
                 continue
             seen.add(done)
             for token in SEEN:
-                headers = {"Authorization": f"Bearer {token}"} if token else {}
-                with (
-                    api.client(token) as client,
-                    httpx.Client(
-                        base_url=f"{maps_url}/",
-                        headers=headers,
-                        trust_env=False,
-                        verify=NO_CERTIFICATES,
-                    ) as maps,
-                ):
+                with api.client(token) as client, open_client(f"{maps_url}/", token) as maps:
                     version = expect(statuses, token)
                     some = [] if version is None else [version]
                     assert look(client, maps, name) == {

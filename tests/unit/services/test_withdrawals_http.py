@@ -9,8 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import Engine
-from tests.platform_process import NO_CERTIFICATES
-from tests.served_api import ServedApi
+from tests.served_api import ServedApi, open_client
 from tests.stac_documents import make_collection, make_item
 from tests.unit.services.test_versions_http import (
     TILE,
@@ -81,10 +80,7 @@ def askers(api: ServedApi, maps_url: str) -> Iterator[dict[str, Asker]]:
         people = {}
         for name in (*PEOPLE, "alice", "nobody"):
             token = None if name == "nobody" else f"{name}-token"
-            headers = {"Authorization": f"Bearer {token}"} if token else {}
-            maps = httpx.Client(
-                base_url=f"{maps_url}/", headers=headers, trust_env=False, verify=NO_CERTIFICATES
-            )
+            maps = open_client(f"{maps_url}/", token)
             people[name] = Asker(stack.enter_context(api.client(token)), stack.enter_context(maps))
         yield people
 
