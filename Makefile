@@ -23,8 +23,8 @@ run: setup ## Start the whole platform on this machine; Ctrl-C ends it
 minio: setup # the object store of tests; where Go is absent they say that they were left out
 	@$(PY) -m tests.tools.minio
 
-kubernetes-tools: setup # Kubernetes' own servers for tests: the first time Go needs 8 minutes and more
-	@$(PY) -m tests.kubernetes.tools.programs
+kubernetes-tools: setup # Kubernetes' own programs for tests: the first time Go needs 12 minutes and more; FOR=folder of tests
+	@$(PY) -m tests.kubernetes.tools.programs $(FOR)
 
 test: setup minio ## All tests but the long ones and those against peers
 	@$(PYTEST) tests/unit $(SIDE_BY_SIDE) $(LONG) $(if $(COVERAGE),--cov --cov-report=)
@@ -36,7 +36,8 @@ test-quick: setup ## The fast unit tests, for daily work
 test-lowest: setup ## The fast unit tests with the lowest versions that pyproject.toml allows
 	@sh tests/lowest.sh $(SIDE_BY_SIDE)
 
-test-kubernetes: setup kubernetes-tools ## Tests on a real API server of Kubernetes, which Go builds first
+test-kubernetes: FOR = tests/kubernetes
+test-kubernetes: setup minio kubernetes-tools ## Tests on a real control plane of Kubernetes, which Go builds first
 	@$(PYTEST) tests/kubernetes
 
 soak: setup minio ## Kill processes of two platforms until 200 runs each have ended; RUNS=, SEED=, ONLY=alone|team

@@ -1,8 +1,9 @@
-"""Builds Kubernetes' own servers for the tests: `python -m tests.kubernetes.tools.programs`.
+"""Builds Kubernetes' own programs for tests: `python -m tests.kubernetes.tools.programs [folder]`.
 
 The module beside this file pins Kubernetes and etcd. Kubernetes names its staging modules at
 v0.0.0, so the module puts the version of each that was published with it in their place. Without
-the stamps, the programs would call themselves v0.0.0-master.
+the stamps, the programs would call themselves v0.0.0-master. Programs of other projects have
+modules of their own: another pin there does not make all of Kubernetes be built again.
 """
 
 import re
@@ -42,23 +43,40 @@ def _kubernetes(name: str) -> GoProgram:
 
 ETCD = GoProgram("etcd", "go.etcd.io/etcd/server/v3", _MODULE, "etcd", {}, _SETTINGS)
 API_SERVER = _kubernetes("kube-apiserver")
+CONTROLLERS = _kubernetes("kube-controller-manager")
+SCHEDULER = _kubernetes("kube-scheduler")
 KUBECTL = _kubernetes("kubectl")
-PROGRAMS = (ETCD, API_SERVER, KUBECTL)
-"""What `make kubernetes-tools` builds."""
+KWOK = GoProgram("kwok", "sigs.k8s.io/kwok/cmd/kwok", _MODULE / "kwok", "kwok", {}, _SETTINGS)
+
+NEEDED = {
+    "tests/kubernetes": (ETCD, API_SERVER, CONTROLLERS, SCHEDULER, KUBECTL, KWOK),
+}
+"""What the tests of a folder need."""
 
 
-def are_there() -> bool:
+def list_programs(*folders: str) -> list[GoProgram]:
+    """Return the programs that the tests of folders need; of all of them if none is named."""
+    needed = {
+        program.locate(): program for folder in folders or NEEDED for program in NEEDED[folder]
+    }
+    return list(needed.values())
+
+
+def are_there(*folders: str) -> bool:
     """Return whether all of them have been built."""
-    return all(program.locate().exists() for program in PROGRAMS)
+    return all(program.locate().exists() for program in list_programs(*folders))
 
 
-def main() -> int:
+def main(*folders: str) -> int:
     """Build what is missing; return the exit code."""
-    if find_go() is None and not are_there():
+    if unknown := set(folders) - NEEDED.keys():
+        print(f"No tests are in {min(unknown)!r}: name {' or '.join(NEEDED)}.", file=sys.stderr)
+        return 2
+    if find_go() is None and not are_there(*folders):
         print("Go is missing: tests on Kubernetes will be left out.", file=sys.stderr)
         return 0
     try:
-        for program in PROGRAMS:
+        for program in list_programs(*folders):
             program.build()
     except subprocess.CalledProcessError as error:
         print(f"A program was not built: Go ended with {error.returncode}.", file=sys.stderr)
@@ -67,4 +85,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))
