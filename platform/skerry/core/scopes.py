@@ -84,3 +84,18 @@ ROLES: dict[str, frozenset[Scope]] = {
 
 PROJECTS_GROUP = "projects"
 """The hub group of project accounts: hub users without login on whose behalf runs act."""
+
+PEOPLE_ROLES = ("scientist", "reviewer", "operator", "admin")
+"""The roles that a person, or a program of an own account, may have."""
+
+ROLE_GROUP_PREFIX = "role:"
+"""How hub groups begin that give a role and are no project: ``role:reviewer``."""
+
+
+def list_projects(groups: frozenset[str]) -> frozenset[str]:
+    """Return which of a holder's hub groups are projects."""
+    return frozenset(
+        group
+        for group in groups
+        if group != PROJECTS_GROUP and not group.startswith(ROLE_GROUP_PREFIX)
+    )

@@ -26,7 +26,7 @@ from skerry.core.ownership import (
     check_owner,
     decide,
 )
-from skerry.core.scopes import PROJECTS_GROUP, Scope
+from skerry.core.scopes import Scope, list_projects
 from skerry.core.time import format_time, from_microseconds
 from skerry.models.versions import VersionStatus
 from skerry.production.occurrences import find_tick
@@ -100,7 +100,7 @@ def speak_for(identity: Identity) -> Viewer:
     """Return the owners for whom a token speaks: its person or service, and their projects."""
     if identity.may(Scope.PLATFORM_ADMIN):
         return KEEPER
-    projects = {f"project:{group}" for group in identity.groups - {PROJECTS_GROUP}}
+    projects = {f"project:{group}" for group in list_projects(identity.groups)}
     return Viewer(frozenset({identity.owner, PLATFORM_OWNER, *projects}))
 
 

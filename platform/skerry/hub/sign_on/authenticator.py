@@ -1,0 +1,203 @@
+"""The hub's authenticator for people of an OpenID provider.
+
+OAuthenticator leads through the flow with its code and PKCE; added here are the checks of the ID
+token, names that cannot be taken over, and memberships that end.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from oauthenticator.generic import GenericOAuthenticator
+from traitlets import Bool, Instance, Unicode
+
+from skerry.core.errors import ForbiddenError, SkerryError
+from skerry.core.oidc.provider import ProviderAwayError, ProviderDocument
+from skerry.core.scopes import PROJECTS_GROUP
+from skerry.core.settings import DEFAULT_PROJECT
+from skerry.core.sign_on_settings import SignOnSettings
+from skerry.hub.sign_on.exchange import Exchange
+from skerry.hub.sign_on.handlers import CallbackHandler, SignOffHandler, SignOnHandler, refuse
+from skerry.hub.sign_on.membership import apply_groups, is_account_of_project, read_groups
+from skerry.hub.sign_on.names import AccountNames, Person, suggest_names
+
+_RESERVED = frozenset({DEFAULT_PROJECT, PROJECTS_GROUP})
+_Membership = bool | dict[str, Any]
+
+
+class ProviderAuthenticator(GenericOAuthenticator):  # type: ignore[misc]
+    """Lets people in whom the provider knows, as members of groups that the settings name."""
+
+    login_handler = SignOnHandler
+    callback_handler = CallbackHandler
+    logout_handler = SignOffHandler
+
+    sign_on = Instance(SignOnSettings, help="The settings.", config=True)
+    one_person = Bool(True, help="Whether only the listed person may get in.", config=True)
+    names_url = Unicode(help="The database of names, which is the hub's.", config=True)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._renewing: dict[str, asyncio.Future[_Membership]] = {}
+
+    @cached_property
+    def names(self) -> AccountNames:
+        """The names of accounts."""
+        return AccountNames(self.names_url)
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """The provider's side of sign-on."""
+        return Exchange(self.sign_on, self.client_secret)
+
+    @property
+    def after_logout(self) -> str:
+        """Where the provider sends a browser after the end of its session."""
+        parts = urlsplit(self.oauth_callback_url)
+        return f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('oauth_callback')}login"
+
+    async def prepare(self) -> ProviderDocument:
+        """Find out where the provider's addresses are, for the redirect to it.
+
+        Raises
+        ------
+        ProviderAwayError
+            If it does not answer, or lacks an address.
+        """
+        document = await self.exchange.describe()
+        self.authorize_url = document.authorization_endpoint
+        return document
+
+    async def authenticate(
+        self, handler: Any, data: Any = None, **_options: Any
+    ) -> dict[str, Any] | None:
+        """Return the person who comes back from the provider; None for other ways of asking."""
+        if not isinstance(handler, CallbackHandler):
+            return None
+        form = self.build_access_tokens_request_params(handler, data)
+        try:
+            tokens, subject = await self.exchange.trade(
+                form["code"], form["code_verifier"], form["redirect_uri"], handler.nonce
+            )
+            facts = await self.exchange.read_userinfo(tokens["access_token"], subject)
+            person = Person(self.sign_on.issuer, subject)
+            groups = self._admit(person, facts)
+            name = await self._name_account(handler, person, facts)
+        except SkerryError as error:
+            self.log.warning("A sign-on is refused: %s", error.what)
+            refuse(error)
+        return _describe(name, person, tokens, groups)
+
+    async def check_allowed(self, username: str, auth_model: Any) -> bool:  # noqa: ARG002
+        """Return True: `authenticate` has refused those who may not get in, with the reason."""
+        return auth_model is not None
+
+    async def refresh_user(
+        self,
+        user: Any,
+        handler: Any = None,  # noqa: ARG002
+        **_options: Any,
+    ) -> _Membership:
+        """Return whether somebody is a member still, with what has changed.
+
+        Requests that come at the same time share one question: a provider that takes each refresh
+        token once would think that the second is a thief's.
+        """
+        if is_account_of_project(user):
+            return True
+        task = self._renewing.get(user.name)
+        if task is None:
+            task = asyncio.ensure_future(self._renew(user))
+            self._renewing[user.name] = task
+            task.add_done_callback(lambda _: self._renewing.pop(user.name, None))
+        renewed = await asyncio.shield(task)
+        return dict(renewed) if isinstance(renewed, dict) else renewed
+
+    async def _renew(self, user: Any) -> _Membership:
+        state = await user.get_auth_state() or {}
+        if state.get("issuer") != self.sign_on.issuer:
+            return self._expel(user, "there was no sign-on with this provider")
+        person = Person(state["issuer"], state["subject"])
+        try:
+            tokens, facts = await self.exchange.ask_again(state, person.subject)
+            groups = self._admit(person, facts)
+        except ProviderAwayError as error:
+            if time.time() - state["renewed_at"] > self.sign_on.keep_while_away_s:
+                return self._expel(user, error.what)
+            self.log.warning("The membership of %s is not renewed: %s", user.name, error.what)
+            return True
+        except SkerryError as error:
+            return self._expel(user, error.what)
+        model = _describe(user.name, person, tokens, groups)
+        apply_groups(user, groups)
+        # at once, before another request asks with the old refresh token
+        await user.save_auth_state(model["auth_state"])
+        return model
+
+    def _expel(self, user: Any, why: str) -> bool:
+        self.log.warning("The membership of %s has ended: %s", user.name, why)
+        apply_groups(user, ())
+        return False
+
+    def _admit(self, person: Person, facts: Mapping[str, Any]) -> frozenset[str]:
+        """Return the hub groups of a person.
+
+        Raises
+        ------
+        ForbiddenError
+            If the person may not get in.
+        """
+        if self.one_person and person.subject not in self.sign_on.accounts:
+            raise ForbiddenError(
+                "This platform is for one person, and the provider says that you are another: "
+                f"{person.subject!r}.",
+                remedy="If it is yours, write this identifier into 'accounts' in the settings of "
+                "the sign-on, and restart it.",
+            )
+        groups = read_groups(facts, self.sign_on.groups_claim)
+        if groups is None:
+            raise ForbiddenError(
+                f"The provider's userinfo has no claim {self.sign_on.groups_claim!r}.",
+                remedy="The administrator of the provider adds it to this client, or this person "
+                "to a group.",
+            )
+        if not self.sign_on.find_rules(groups):
+            raise ForbiddenError(
+                "None of this person's groups at the provider has access to this platform.",
+                remedy="Ask the administrator of the platform which group you need.",
+            )
+        return self.sign_on.hub_groups(groups)
+
+    async def _name_account(
+        self, handler: CallbackHandler, person: Person, facts: Mapping[str, Any]
+    ) -> str:
+        listed = self.sign_on.accounts
+        if person.subject in listed:
+            return await asyncio.to_thread(self.names.bind, person, listed[person.subject])
+        wish = str(facts.get(self.sign_on.name_claim) or "")
+        kept = _RESERVED | {*listed.values()}
+        taken = {
+            name
+            for name in suggest_names(wish, person.mark)
+            if name in kept or handler.find_user(name) is not None
+        }
+        return await asyncio.to_thread(self.names.give, person, wish, taken)
+
+
+def _describe(
+    name: str, person: Person, tokens: Mapping[str, Any], groups: frozenset[str]
+) -> dict[str, Any]:
+    """Return an account as JupyterHub wants it described; it keeps the state encrypted."""
+    return {
+        "name": name,
+        "groups": sorted(groups),
+        "auth_state": {
+            "issuer": person.issuer,
+            "subject": person.subject,
+            "renewed_at": time.time(),
+            **{key: tokens.get(key) for key in ("access_token", "refresh_token", "id_token")},
+        },
+    }
