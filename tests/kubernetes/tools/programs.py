@@ -48,8 +48,21 @@ SCHEDULER = _kubernetes("kube-scheduler")
 KUBECTL = _kubernetes("kubectl")
 KWOK = GoProgram("kwok", "sigs.k8s.io/kwok/cmd/kwok", _MODULE / "kwok", "kwok", {}, _SETTINGS)
 
+_HELM_MODULE = Path(__file__).parents[2] / "helm" / "tools"
+_HELM_PACKAGES = "helm.sh/helm/v3/pkg"
+# Built plainly, Helm would render charts for a Kubernetes of years ago, which they refuse.
+_HELM_STAMPS = {
+    f"{_HELM_PACKAGES}/{package}.k8sVersion{part}": value
+    for package in ("chartutil", "lint/rules")
+    for part, value in {"Major": _MAJOR, "Minor": _MINOR}.items()
+}
+HELM = GoProgram(
+    "helm", "helm.sh/helm/v3/cmd/helm", _HELM_MODULE, "helm", _HELM_STAMPS, _SETTINGS
+)  # fmt: skip
+
 NEEDED = {
     "tests/kubernetes": (ETCD, API_SERVER, CONTROLLERS, SCHEDULER, KUBECTL, KWOK),
+    "tests/helm": (ETCD, API_SERVER, HELM),
 }
 """What the tests of a folder need."""
 
